@@ -1,0 +1,62 @@
+// Package engram holds the nouns of the program: the manifest, its entries,
+// chunks and their ids. It knows their shapes and rules, and nothing of disks
+// or networks.
+package engram
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+)
+
+// ErrBadChunkID is wrapped by every error about text that is not a chunk id.
+var ErrBadChunkID = errors.New("not a chunk id (8 lower-case hex digits)")
+
+const chunkIDLen = 8
+
+// ChunkID names a chunk: the first 8 hex digits, in lower case, of the SHA-256
+// of its uncompressed bytes. The zero value is no id. A ChunkID that is not
+// zero is safe to use in a path or a URL. It is comparable, so it can be a map key.
+type ChunkID struct {
+	// A private field: only ParseChunkID and IDOf make ids.
+	hex string
+}
+
+// ParseChunkID accepts exactly 8 lower-case hex digits, and nothing else:
+// the account server treats upper-case ids as different chunks, and ids from
+// the wire end up in paths.
+func ParseChunkID(s string) (ChunkID, error) {
+	if len(s) != chunkIDLen {
+		return ChunkID{}, fmt.Errorf("%.40q: %w", s, ErrBadChunkID)
+	}
+	for _, c := range []byte(s) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return ChunkID{}, fmt.Errorf("%q: %w", s, ErrBadChunkID)
+		}
+	}
+	return ChunkID{hex: s}, nil
+}
+
+// IDOf is the id of content whose SHA-256 is sum.
+func IDOf(sum [32]byte) ChunkID {
+	return ChunkID{hex: hex.EncodeToString(sum[:chunkIDLen/2])}
+}
+
+// String gives the 8 hex digits, or "" for the zero value.
+func (id ChunkID) String() string { return id.hex }
+
+// IsZero says whether id is the zero value, which names nothing.
+func (id ChunkID) IsZero() bool { return id.hex == "" }
+
+// MarshalText writes the id as its 8 digits.
+func (id ChunkID) MarshalText() ([]byte, error) { return []byte(id.hex), nil }
+
+// UnmarshalText is ParseChunkID for decoders.
+func (id *ChunkID) UnmarshalText(text []byte) error {
+	parsed, err := ParseChunkID(string(text))
+	if err != nil {
+		return err
+	}
+	*id = parsed
+	return nil
+}
