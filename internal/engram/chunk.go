@@ -1,0 +1,164 @@
+package engram
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
+)
+
+// DefaultMaxChunkBytes bounds the uncompressed size of a chunk where nobody
+// chose another bound: a gzip file of a few kilobytes can hold gigabytes.
+const DefaultMaxChunkBytes = 512 << 20
+
+// ErrDamaged is wrapped by every error about content that is not what its name
+// says: a wrong hash, a cut file, text that is not one JSON object.
+var ErrDamaged = errors.New("damaged")
+
+// DamageError says what is wrong with the content of one chunk. errors.Is
+// finds ErrDamaged in it.
+type DamageError struct {
+	ID     ChunkID // zero where the content has no name yet
+	Reason string
+	Err    error // the cause, where there is one
+}
+
+func (e *DamageError) Error() string {
+	text := e.Reason
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	if e.ID.IsZero() {
+		return "chunk content is damaged: " + text
+	}
+	return fmt.Sprintf("chunk %s is damaged: %s", e.ID, text)
+}
+
+// Unwrap gives ErrDamaged and the cause.
+func (e *DamageError) Unwrap() []error {
+	if e.Err == nil {
+		return []error{ErrDamaged}
+	}
+	return []error{ErrDamaged, e.Err}
+}
+
+// MismatchError is the damage of content that is one whole JSON object, but
+// hashes to another id than its name.
+type MismatchError struct {
+	ID, Actual ChunkID
+}
+
+func (e *MismatchError) Error() string {
+	return fmt.Sprintf("chunk %s is damaged: its bytes hash to %s", e.ID, e.Actual)
+}
+
+// Unwrap gives ErrDamaged.
+func (e *MismatchError) Unwrap() error { return ErrDamaged }
+
+// Chunk is the content of one chunk as a stream that checks itself: Read gives
+// io.EOF only when the bytes were exactly one JSON object, within the size
+// limit, and hash to the id. Otherwise the last Read gives an error for which
+// errors.Is finds ErrDamaged, or the error of the source. Whoever stores or
+// sends the bytes must not make them count before that io.EOF.
+// A Chunk is read once, by one goroutine.
+type Chunk struct {
+	id    ChunkID // zero: the content names itself
+	src   io.ReadCloser
+	limit int64
+	hash  hash.Hash
+	scan  *jsonscan.Scanner
+	size  int64
+	sum   [sha256.Size]byte
+	err   error // of the last Read, for good
+}
+
+// NewChunk reads the chunk of the given id from src, which holds its
+// uncompressed bytes, at most limit of them.
+func NewChunk(id ChunkID, src io.ReadCloser, limit int64) *Chunk {
+	return &Chunk{id: id, src: src, limit: limit, hash: sha256.New(), scan: jsonscan.New(0)}
+}
+
+// AddressChunk is NewChunk for content that gets the id that it hashes to.
+func AddressChunk(src io.ReadCloser, limit int64) *Chunk {
+	return NewChunk(ChunkID{}, src, limit)
+}
+
+// Read implements io.Reader.
+func (c *Chunk) Read(p []byte) (int, error) {
+	if c.err != nil {
+		return 0, c.err
+	}
+	n, err := c.src.Read(p)
+	if checkErr := c.check(p[:n]); checkErr != nil {
+		c.err = checkErr
+		return 0, c.err
+	}
+	if err == io.EOF {
+		err = c.finish()
+	}
+	c.err = err
+	return n, err
+}
+
+// check takes in bytes on their way through.
+func (c *Chunk) check(p []byte) error {
+	if c.size += int64(len(p)); c.size > c.limit {
+		return c.damage(fmt.Sprintf("more than %d bytes uncompressed", c.limit), nil)
+	}
+	c.hash.Write(p)
+	for len(p) > 0 {
+		if c.scan.Done() {
+			return c.damage("something follows its JSON object", nil)
+		}
+		n, event, err := c.scan.Next(p)
+		if err != nil {
+			return c.damage("its content", err)
+		}
+		// An object at byte 0 leaves no room for white space before it, which
+		// the wire would not carry.
+		if event == jsonscan.Begin && (c.scan.Kind() != jsonscan.Object || c.scan.Offset() != 0) {
+			return c.damage("it is not exactly one JSON object", nil)
+		}
+		p = p[n:]
+	}
+	return nil
+}
+
+// finish decides whether the end of the source is the end of a good chunk.
+func (c *Chunk) finish() error {
+	if err := c.scan.Close(); err != nil {
+		return c.damage("its content", err)
+	}
+	c.hash.Sum(c.sum[:0])
+	actual := IDOf(c.sum)
+	if c.id.IsZero() {
+		c.id = actual
+	}
+	if c.id != actual {
+		return &MismatchError{ID: c.id, Actual: actual}
+	}
+	return io.EOF
+}
+
+func (c *Chunk) damage(reason string, cause error) error {
+	return &DamageError{ID: c.id, Reason: reason, Err: cause}
+}
+
+// ID is the id that the content is checked against; for AddressChunk it is
+// zero until the end was read.
+func (c *Chunk) ID() ChunkID { return c.id }
+
+// Size is how many bytes were read so far.
+func (c *Chunk) Size() int64 { return c.size }
+
+// Verified says whether the chunk was read to its end and found good.
+func (c *Chunk) Verified() bool { return c.err == io.EOF }
+
+// Sum is the SHA-256 of the content. It is only good once Verified.
+func (c *Chunk) Sum() [sha256.Size]byte { return c.sum }
+
+// Close closes the source. It may be called at any time.
+func (c *Chunk) Close() error { return c.src.Close() }

@@ -1,0 +1,228 @@
+package engram
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
+)
+
+// ChunkEntry is what a manifest says about one chunk. Only its id can be
+// checked against the chunk; who wrote it and when is nowhere else. Entries are
+// made by ParseEntry or by hand, and are comparable.
+type ChunkEntry struct {
+	ID        ChunkID
+	CreatedBy string
+	// CreatedAt is RFC 3339 text, kept as it was written. engram compares
+	// these texts as strings, so those that we derive are made by FormatTime.
+	CreatedAt string
+	// Sessions, Memories and Prompts are how many rows the chunk holds, as its
+	// writer counted them. Soft-deleted observations count as memories.
+	Sessions, Memories, Prompts int
+
+	// extra is the text of the members that we don't know, joined by commas,
+	// so that they survive.
+	extra string
+}
+
+// FormatTime writes a time as manifests have it: UTC, whole seconds, rounded down.
+func FormatTime(t time.Time) string {
+	return t.UTC().Truncate(time.Second).Format(time.RFC3339)
+}
+
+// Time is CreatedAt as a time; the zero time where it is not RFC 3339.
+func (e ChunkEntry) Time() time.Time {
+	t, err := time.Parse(time.RFC3339, e.CreatedAt)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+// Clamped is e with a CreatedAt no later than now: engram exports nothing that
+// is older than the newest entry, so one in the future hides every later memory.
+func (e ChunkEntry) Clamped(now time.Time) ChunkEntry {
+	if e.Time().After(now) {
+		e.CreatedAt = FormatTime(now)
+	}
+	return e
+}
+
+// MarshalJSON writes the entry on one line, with the members in engram's
+// order and those that we don't know behind them.
+func (e ChunkEntry) MarshalJSON() ([]byte, error) {
+	known, err := json.Marshal(struct {
+		ID        ChunkID `json:"id"`
+		CreatedBy string  `json:"created_by"`
+		CreatedAt string  `json:"created_at"`
+		Sessions  int     `json:"sessions"`
+		Memories  int     `json:"memories"`
+		Prompts   int     `json:"prompts"`
+	}{e.ID, e.CreatedBy, e.CreatedAt, e.Sessions, e.Memories, e.Prompts})
+	if err != nil || e.extra == "" {
+		return known, err
+	}
+	return append(append(known[:len(known)-1], ','), e.extra+"}"...), nil
+}
+
+// sortEntries puts entries into the order in which new ones are appended:
+// oldest first, by id within one moment.
+func sortEntries(entries []ChunkEntry) {
+	slices.SortStableFunc(entries, func(a, b ChunkEntry) int {
+		return cmp.Or(a.Time().Compare(b.Time()), strings.Compare(a.ID.String(), b.ID.String()))
+	})
+}
+
+// ParseEntry reads one entry strictly: a good id, an RFC 3339 created_at,
+// whole numbers that are not negative, no member twice and none that differs
+// from a known one only in letter case. Members that we don't know are kept.
+func ParseEntry(text []byte) (ChunkEntry, error) {
+	var e ChunkEntry
+	members, err := splitObject(text)
+	if err != nil {
+		return e, err
+	}
+	var extra []string
+	seen := make(map[string]bool, len(members))
+	for _, m := range members {
+		if seen[m.name] {
+			return e, fmt.Errorf("%q stands twice", m.name)
+		}
+		seen[m.name] = true
+		known, err := e.set(m)
+		if err != nil {
+			return e, err
+		}
+		if !known {
+			extra = append(extra, m.text)
+		}
+	}
+	if e.ID.IsZero() {
+		return e, errors.New(`"id" is missing`)
+	}
+	if e.CreatedAt == "" {
+		return e, fmt.Errorf(`%s: "created_at" is missing`, e.ID)
+	}
+	e.extra = strings.Join(extra, ",")
+	return e, nil
+}
+
+// entryMembers are the names of the members that every entry has.
+var entryMembers = []string{"id", "created_by", "created_at", "sessions", "memories", "prompts"}
+
+// set takes over one member, and says whether it is one that we know.
+func (e *ChunkEntry) set(m member) (known bool, err error) {
+	switch m.name {
+	case "id":
+		var text string
+		if text, err = m.str(); err == nil {
+			e.ID, err = ParseChunkID(text)
+		}
+	case "created_by":
+		e.CreatedBy, err = m.str()
+	case "created_at":
+		if e.CreatedAt, err = m.str(); err == nil {
+			if _, timeErr := time.Parse(time.RFC3339, e.CreatedAt); timeErr != nil {
+				err = fmt.Errorf("%.40q is not an RFC 3339 time", e.CreatedAt)
+			}
+		}
+	case "sessions":
+		e.Sessions, err = m.count()
+	case "memories":
+		e.Memories, err = m.count()
+	case "prompts":
+		e.Prompts, err = m.count()
+	default:
+		return false, refuseVariant(m.name, entryMembers)
+	}
+	if err != nil {
+		return true, fmt.Errorf("%q: %w", m.name, err)
+	}
+	return true, nil
+}
+
+// refuseVariant refuses a name that differs from a known one only in letter
+// case: engram reads both as the same member.
+func refuseVariant(name string, known []string) error {
+	for _, k := range known {
+		if strings.EqualFold(name, k) {
+			return fmt.Errorf("%q is another spelling of %q", name, k)
+		}
+	}
+	return nil
+}
+
+// member is one member of a JSON object: its decoded name, the text of its
+// value, and the text of both.
+type member struct {
+	name  string
+	value []byte
+	text  string
+}
+
+func (m member) str() (string, error) {
+	if len(m.value) == 0 || m.value[0] != '"' {
+		return "", errors.New("not a string")
+	}
+	return unquote(m.value)
+}
+
+func (m member) count() (int, error) {
+	n, err := strconv.ParseInt(string(m.value), 10, 32)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("%.40s is not a count", m.value)
+	}
+	return int(n), nil
+}
+
+// unquote decodes a JSON string. Most have no escapes and need no decoder.
+func unquote(quoted []byte) (string, error) {
+	inner := quoted[1 : len(quoted)-1]
+	if !utf8.Valid(inner) {
+		return "", errors.New("not valid UTF-8")
+	}
+	if bytes.IndexByte(inner, '\\') < 0 {
+		return string(inner), nil
+	}
+	var s string
+	if err := json.Unmarshal(quoted, &s); err != nil {
+		return "", err
+	}
+	return s, nil
+}
+
+// splitObject cuts the text of a JSON object into its members.
+func splitObject(text []byte) ([]member, error) {
+	var members []member
+	var name string
+	var start, value int
+	scan := jsonscan.New(1)
+	for at := 0; at < len(text); {
+		n, event, err := scan.Next(text[at:])
+		at += n
+		switch {
+		case err != nil:
+			return nil, err
+		case event == jsonscan.Begin && scan.Depth() == 0 && scan.Kind() != jsonscan.Object:
+			return nil, errors.New("not an object")
+		case event == jsonscan.Key:
+			if name, err = unquote([]byte(`"` + string(scan.Key()) + `"`)); err != nil {
+				return nil, fmt.Errorf("a member name: %w", err)
+			}
+			start = at - len(scan.Key()) - 2
+		case event == jsonscan.Begin:
+			value = at
+		case event == jsonscan.End && scan.Depth() == 1:
+			members = append(members, member{name: name, value: text[value:at], text: string(text[start:at])})
+		}
+	}
+	return members, scan.Close()
+}

@@ -1,0 +1,161 @@
+package engram
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The versions of manifest.json that engram's releases write. 2 only adds
+// members that we carry along.
+const (
+	minManifestVersion = 1
+	maxManifestVersion = 2
+)
+
+// Manifest is the index of the chunks of a directory or a server. It keeps the
+// text that it was read from, and changes only what has to change in it: entries
+// and members that nobody touches keep their bytes. A Manifest is never modified,
+// so it can be shared between goroutines.
+type Manifest struct {
+	version  int
+	entries  []ChunkEntry
+	rejected []RejectedEntry
+	index    map[ChunkID]int
+
+	text        []byte
+	versionSpan span
+	chunksSpan  span // of the array, or of the null in its place
+	lastEntry   int  // where the last entry ends, 0 if there is none
+}
+
+// span is a range of bytes in a manifest's text.
+type span struct{ from, to int }
+
+// RejectedEntry is an entry of a server's manifest that we can't take, such
+// as one with an upper-case id.
+type RejectedEntry struct {
+	ID  string // as the server wrote it, at most 64 bytes; "" if there was none
+	Err error
+}
+
+// NewManifest is the manifest of a directory without chunks.
+func NewManifest() *Manifest {
+	m, err := ParseManifest([]byte("{\n  \"version\": 1,\n  \"chunks\": []\n}"))
+	if err != nil {
+		panic(err) // the text is right above
+	}
+	return m
+}
+
+// Version is 1 or 2.
+func (m *Manifest) Version() int { return m.version }
+
+// Entries are the entries in the order of the file. Don't modify them.
+func (m *Manifest) Entries() []ChunkEntry { return m.entries }
+
+// Rejected are the entries that ParseServerManifest could not take.
+func (m *Manifest) Rejected() []RejectedEntry { return m.rejected }
+
+// Entry finds the entry of a chunk.
+func (m *Manifest) Entry(id ChunkID) (ChunkEntry, bool) {
+	i, ok := m.index[id]
+	if !ok {
+		return ChunkEntry{}, false
+	}
+	return m.entries[i], true
+}
+
+// Bytes is the text of the manifest. Don't modify it.
+func (m *Manifest) Bytes() []byte { return m.text }
+
+// With is m and the given entries behind its own, oldest first; entries whose
+// id m has already are left out. The version becomes the higher one. Every byte
+// of m's text that is not about that stays.
+func (m *Manifest) With(version int, add ...ChunkEntry) (*Manifest, error) {
+	fresh := make([]ChunkEntry, 0, len(add))
+	for _, e := range add {
+		if _, ok := m.index[e.ID]; !ok {
+			fresh = append(fresh, e)
+		}
+	}
+	text := m.text
+	var err error
+	if len(fresh) > 0 {
+		sortEntries(fresh)
+		if text, err = m.splice(fresh); err != nil {
+			return nil, err
+		}
+	}
+	if version > m.version {
+		at := m.versionSpan
+		if m.versionSpan.from > m.chunksSpan.to { // it moved with the text before it
+			shift := len(text) - len(m.text)
+			at = span{at.from + shift, at.to + shift}
+		}
+		text = slices.Concat(text[:at.from], []byte(strconv.Itoa(version)), text[at.to:])
+	}
+	return ParseManifest(text)
+}
+
+// splice writes entries into the text, as engram indents them.
+func (m *Manifest) splice(entries []ChunkEntry) ([]byte, error) {
+	var out bytes.Buffer
+	head, tail := m.text[:m.lastEntry], m.text[m.lastEntry:]
+	if m.lastEntry == 0 {
+		head, tail = m.text[:m.chunksSpan.from], m.text[m.chunksSpan.to:]
+	}
+	out.Write(head)
+	separator := ","
+	if m.lastEntry == 0 {
+		separator = "["
+	}
+	for _, e := range entries {
+		compact, err := json.Marshal(e)
+		if err != nil {
+			return nil, fmt.Errorf("encode the entry of %s: %w", e.ID, err)
+		}
+		out.WriteString(separator + "\n    ")
+		if err := json.Indent(&out, compact, "    ", "  "); err != nil {
+			return nil, fmt.Errorf("encode the entry of %s: %w", e.ID, err)
+		}
+		separator = ","
+	}
+	if m.lastEntry == 0 {
+		out.WriteString("\n  ]")
+	}
+	if bytes.Contains(m.text, []byte("\r\n")) {
+		added := bytes.ReplaceAll(out.Bytes()[len(head):], []byte("\n"), []byte("\r\n"))
+		return slices.Concat(head, added, tail), nil
+	}
+	out.Write(tail)
+	return out.Bytes(), nil
+}
+
+// ManifestError says what is wrong with a manifest, and where. errors.Is finds
+// ErrDamaged in it.
+type ManifestError struct {
+	Line  int // from 1; 0 where it is about the whole
+	Entry int // from 1; 0 where it is not about an entry
+	Err   error
+}
+
+func (e *ManifestError) Error() string {
+	var where []string
+	if e.Line > 0 {
+		where = append(where, fmt.Sprintf("line %d", e.Line))
+	}
+	if e.Entry > 0 {
+		where = append(where, fmt.Sprintf("entry %d", e.Entry))
+	}
+	if len(where) == 0 {
+		return e.Err.Error()
+	}
+	return strings.Join(where, ", ") + ": " + e.Err.Error()
+}
+
+// Unwrap gives ErrDamaged and the cause.
+func (e *ManifestError) Unwrap() []error { return []error{ErrDamaged, e.Err} }

@@ -1,0 +1,236 @@
+package engram
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
+)
+
+// ErrConflictMarkers is the cause in a ManifestError where git left both sides
+// of a merge in the file.
+var ErrConflictMarkers = errors.New("git conflict markers")
+
+// ErrManifestVersion is the cause in a ManifestError where the file was written
+// by a later engram than we know.
+var ErrManifestVersion = errors.New("manifest version not supported")
+
+// ParseManifest reads the text of manifest.json strictly: anything that engram
+// and we could understand differently is a *ManifestError that names the place.
+func ParseManifest(text []byte) (*Manifest, error) {
+	p := manifestParser{text: text, m: &Manifest{text: text}}
+	return p.parse()
+}
+
+// ParseServerManifest reads the manifest that a server gives. A bad entry does
+// not stop the others: see Rejected. Of two entries with one id the first counts.
+func ParseServerManifest(text []byte) (*Manifest, error) {
+	p := manifestParser{text: text, m: &Manifest{text: text}, lenient: true}
+	return p.parse()
+}
+
+// manifestMembers are the names of the members that every manifest has.
+var manifestMembers = []string{"version", "chunks"}
+
+type manifestParser struct {
+	text    []byte
+	m       *Manifest
+	lenient bool
+
+	scan *jsonscan.Scanner
+	at   int
+	name string         // of the member at hand
+	from int            // where the value at hand begins
+	seen map[string]int // member name to the byte behind it
+}
+
+func (p *manifestParser) parse() (*Manifest, error) {
+	if at := conflictMarker(p.text); at >= 0 {
+		return nil, p.fail(at, ErrConflictMarkers)
+	}
+	if !utf8.Valid(p.text) {
+		return nil, p.fail(invalidUTF8(p.text), errors.New("not valid UTF-8"))
+	}
+	p.scan, p.seen = jsonscan.New(2), map[string]int{}
+	p.m.index = map[ChunkID]int{}
+	for p.at < len(p.text) {
+		n, event, err := p.scan.Next(p.text[p.at:])
+		p.at += n
+		if err != nil {
+			return nil, p.failSyntax(err)
+		}
+		if err := p.event(event); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.scan.Close(); err != nil {
+		return nil, p.failSyntax(err)
+	}
+	for _, name := range manifestMembers {
+		if p.seen[name] == 0 {
+			return nil, p.fail(0, fmt.Errorf("%q is missing", name))
+		}
+	}
+	return p.m, nil
+}
+
+func (p *manifestParser) event(event jsonscan.Event) error {
+	depth := p.scan.Depth()
+	switch {
+	case event == jsonscan.Begin:
+		return p.begin(depth)
+	case event == jsonscan.Key && depth == 1:
+		return p.key()
+	case event == jsonscan.End && depth == 1:
+		return p.member()
+	case event == jsonscan.End && depth == 2 && p.name == "chunks":
+		return p.entry()
+	}
+	return nil
+}
+
+func (p *manifestParser) begin(depth int) error {
+	p.from = p.at
+	kind := p.scan.Kind()
+	switch {
+	case depth == 0 && kind != jsonscan.Object:
+		return p.fail(p.at, errors.New("not a JSON object"))
+	case depth == 1 && p.name == "chunks":
+		p.m.chunksSpan.from = p.at
+		if kind != jsonscan.Array && kind != jsonscan.Null {
+			return p.fail(p.at, errors.New(`"chunks" is not a list`))
+		}
+	}
+	return nil
+}
+
+func (p *manifestParser) key() error {
+	name, err := unquote([]byte(`"` + string(p.scan.Key()) + `"`))
+	if err != nil {
+		return p.fail(p.at, err)
+	}
+	if first := p.seen[name]; first > 0 {
+		return p.fail(p.at, fmt.Errorf("%q stands twice (first on line %d)", name, p.line(first)))
+	}
+	if name != "version" && name != "chunks" {
+		if err := refuseVariant(name, manifestMembers); err != nil {
+			return p.fail(p.at, err)
+		}
+	}
+	p.name, p.seen[name] = name, p.at
+	return nil
+}
+
+// member takes over a member of the manifest itself.
+func (p *manifestParser) member() error {
+	switch p.name {
+	case "version":
+		p.m.versionSpan = span{p.from, p.at}
+		version, err := strconv.Atoi(string(p.text[p.from:p.at]))
+		if err != nil {
+			return p.fail(p.from, errors.New(`"version" is not a whole number`))
+		}
+		if version < minManifestVersion || version > maxManifestVersion {
+			return p.fail(p.from, fmt.Errorf("version %d: %w (1 and 2 are)", version, ErrManifestVersion))
+		}
+		p.m.version = version
+	case "chunks":
+		p.m.chunksSpan.to = p.at
+	}
+	p.name = ""
+	return nil
+}
+
+func (p *manifestParser) entry() error {
+	m, text := p.m, p.text[p.from:p.at]
+	m.lastEntry = p.at
+	e, err := ParseEntry(text)
+	if err == nil {
+		if first, ok := m.index[e.ID]; ok {
+			if p.lenient {
+				return nil
+			}
+			err = fmt.Errorf("%s is listed twice (first as entry %d)", e.ID, first+1)
+		}
+	}
+	switch {
+	case err == nil:
+		m.index[e.ID] = len(m.entries)
+		m.entries = append(m.entries, e)
+		return nil
+	case p.lenient:
+		m.rejected = append(m.rejected, RejectedEntry{ID: claimedID(text), Err: err})
+		return nil
+	}
+	var syntax *jsonscan.SyntaxError
+	if errors.As(err, &syntax) {
+		return p.failSyntax(err)
+	}
+	return &ManifestError{Line: p.line(p.from), Entry: len(m.entries) + 1, Err: err}
+}
+
+// claimedID is what a bad entry calls itself, if that can be told.
+func claimedID(text []byte) string {
+	members, err := splitObject(text)
+	if err != nil {
+		return ""
+	}
+	for _, m := range members {
+		if m.name == "id" {
+			if id, err := m.str(); err == nil {
+				return id[:min(len(id), 64)]
+			}
+		}
+	}
+	return ""
+}
+
+func (p *manifestParser) fail(at int, err error) error {
+	return &ManifestError{Line: p.line(at), Err: err}
+}
+
+func (p *manifestParser) failSyntax(err error) error {
+	return &ManifestError{Line: p.line(int(p.scan.Offset())), Err: err}
+}
+
+// line is the number of the line, from 1, that the byte stands on.
+func (p *manifestParser) line(at int) int {
+	return 1 + bytes.Count(p.text[:at], []byte("\n"))
+}
+
+// conflictMarker finds the first line that git writes between the sides of a
+// conflict, or gives -1.
+func conflictMarker(text []byte) int {
+	for at := 0; at < len(text); {
+		line := text[at:]
+		end := bytes.IndexByte(line, '\n')
+		if end >= 0 {
+			line = line[:end]
+		}
+		for _, marker := range []string{"<<<<<<<", "=======", ">>>>>>>", "|||||||"} {
+			if bytes.HasPrefix(line, []byte(marker)) {
+				return at
+			}
+		}
+		if end < 0 {
+			break
+		}
+		at += end + 1
+	}
+	return -1
+}
+
+func invalidUTF8(text []byte) int {
+	at := 0
+	for at < len(text) {
+		r, size := utf8.DecodeRune(text[at:])
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		at += size
+	}
+	return at
+}

@@ -1,0 +1,227 @@
+package engram_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+func jsonValid(text []byte) bool { return json.Valid(text) }
+
+func mustParse(t testing.TB, text string) *engram.Manifest {
+	t.Helper()
+	m, err := engram.ParseManifest([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+const oneEntry = `{
+  "version": 1,
+  "chunks": [
+    {
+      "id": "c830cde8",
+      "created_by": "vm",
+      "created_at": "2026-11-22T09:14:58Z",
+      "sessions": 1,
+      "memories": 5,
+      "prompts": 1
+    }
+  ]
+}`
+
+func entry(t testing.TB, id, at string) engram.ChunkEntry {
+	return engram.ChunkEntry{ID: mustID(t, id), CreatedBy: "vm", CreatedAt: at, Sessions: 1, Memories: 5, Prompts: 1}
+}
+
+func TestANewManifestLooksLikeEngrams(t *testing.T) {
+	m, err := engram.NewManifest().With(1, entry(t, "c830cde8", "2026-11-22T09:14:58Z"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(oneEntry, string(m.Bytes())); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAppendingKeepsEveryOtherByte(t *testing.T) {
+	const odd = "{ \"future\" : {\"a\":[1,2]} ,\r\n\t\"chunks\":[ {\"id\":\"c830cde8\", \"sessions\":1,\"x\":\"\\u00e9\",\"created_at\":\"2026-11-22T09:14:58Z\"}  ], \"version\":1 }\r\n"
+	m := mustParse(t, odd)
+	m2, err := m.With(2, entry(t, "7f822b00", "2026-11-22T09:15:00Z"), entry(t, "9691adf8", "2026-11-22T09:14:59+00:00"),
+		entry(t, "c830cde8", "2030-01-01T00:00:00Z"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := []string{}
+	for _, e := range m2.Entries() {
+		ids = append(ids, e.ID.String())
+	}
+	if diff := cmp.Diff([]string{"c830cde8", "9691adf8", "7f822b00"}, ids); diff != "" {
+		t.Errorf("order (-want +got):\n%s", diff)
+	}
+	text := string(m2.Bytes())
+	if m2.Version() != 2 || strings.Contains(strings.ReplaceAll(text, "\r\n", ""), "\n") {
+		t.Errorf("version %d, or a bare newline, in %q", m2.Version(), text)
+	}
+	head, tail := odd[:strings.Index(odd, "  ], ")], "  ], \"version\":2 }\r\n"
+	if !strings.HasPrefix(text, head+",\r\n    {\r\n") || !strings.HasSuffix(text, tail) {
+		t.Errorf("bytes that nobody touched changed: %q", text)
+	}
+	same, err := m2.With(1, entry(t, "c830cde8", "2030-01-01T00:00:00Z"))
+	if err != nil || string(same.Bytes()) != text {
+		t.Errorf("adding nothing changed the text: %v", err)
+	}
+}
+
+func TestAMemberThatWeDontKnowTravelsWithItsEntry(t *testing.T) {
+	const text = `{"ownership":{"b":1,"a":[true]},"id":"c830cde8","created_by":"<v&m>","created_at":"2026-11-22T09:14:58.10+02:00","sessions":1,"memories":5,"prompts":1,"n":1.50}`
+	e, err := engram.ParseEntry([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := engram.ParseEntry(out)
+	if err != nil || back != e {
+		t.Errorf("got %+v, %v; want %+v", back, err, e)
+	}
+	for _, part := range []string{`"ownership":{"b":1,"a":[true]}`, `"n":1.50`, `"created_at":"2026-11-22T09:14:58.10+02:00"`, `"\u003cv\u0026m\u003e"`} {
+		if !strings.Contains(string(out), part) {
+			t.Errorf("%s is not in %s", part, out)
+		}
+	}
+}
+
+func TestBadManifestsNameThePlace(t *testing.T) {
+	withEntry := func(e string) string { return "{\"version\":1,\n\"chunks\":[\n" + e + "]}" }
+	good := `{"id":"c830cde8","created_at":"2026-11-22T09:14:58Z"}`
+	for name, tc := range map[string]struct{ text, want string }{
+		"empty":             {"", "line 1: not valid JSON at byte 0: it ends too early"},
+		"torn":              {oneEntry[:60], "line 5: not valid JSON"},
+		"conflict":          {strings.Replace(oneEntry, "    {\n", "<<<<<<< HEAD\n    {\n", 1), "line 4: git conflict markers"},
+		"not an object":     {`[]`, "line 1: not a JSON object"},
+		"no chunks":         {`{"version":1}`, `"chunks" is missing`},
+		"no version":        {`{"chunks":[]}`, `"version" is missing`},
+		"version text":      {`{"version":"1","chunks":[]}`, `line 1: "version" is not a whole number`},
+		"version 3":         {`{"version":3,"chunks":[]}`, "version 3: manifest version not supported"},
+		"member twice":      {"{\"version\":1,\n\"chunks\":[],\n\"chunks\":[]}", `line 3: "chunks" stands twice (first on line 2)`},
+		"member variant":    {`{"version":1,"chunks":[],"Chunks":[]}`, `"Chunks" is another spelling of "chunks"`},
+		"chunks object":     {`{"version":1,"chunks":{}}`, `"chunks" is not a list`},
+		"entry text":        {withEntry(`"c830cde8"`), "line 3, entry 1: not an object"},
+		"no id":             {withEntry(`{"created_at":"2026-11-22T09:14:58Z"}`), `line 3, entry 1: "id" is missing`},
+		"path as id":        {withEntry(good + ",\n" + `{"id":"../../x"}`), `line 4, entry 2: "id": "../../x": not a chunk id`},
+		"upper-case id":     {withEntry(`{"id":"C830CDE8"}`), "not a chunk id"},
+		"id twice":          {withEntry(good + "," + good), "entry 2: c830cde8 is listed twice (first as entry 1)"},
+		"union merge":       {withEntry(`{"id":"c830cde8","id":"7f822b00"}`), `entry 1: "id" stands twice`},
+		"negative count":    {withEntry(`{"id":"c830cde8","sessions":-1}`), `"sessions": -1 is not a count`},
+		"huge count":        {withEntry(`{"id":"c830cde8","sessions":99999999999}`), "is not a count"},
+		"fractional count":  {withEntry(`{"id":"c830cde8","sessions":1.5}`), "is not a count"},
+		"count as text":     {withEntry(`{"id":"c830cde8","sessions":"1"}`), "is not a count"},
+		"author as number":  {withEntry(`{"id":"c830cde8","created_by":1}`), `"created_by": not a string`},
+		"time without zone": {withEntry(`{"id":"c830cde8","created_at":"2026-11-22 09:14:58"}`), "is not an RFC 3339 time"},
+		"no time":           {withEntry(`{"id":"c830cde8"}`), `"created_at" is missing`},
+		"entry variant":     {withEntry(`{"id":"c830cde8","ID":"7f822b00"}`), `"ID" is another spelling of "id"`},
+		"bad UTF-8":         {withEntry(`{"id":"c830cde8","created_by":"` + "\xff" + `"}`), "line 3: not valid UTF-8"},
+	} {
+		_, err := engram.ParseManifest([]byte(tc.text))
+		var where *engram.ManifestError
+		if !errors.As(err, &where) || !errors.Is(err, engram.ErrDamaged) || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: got %v, want %q", name, err, tc.want)
+		}
+		if err != nil && strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: more than one line: %q", name, err)
+		}
+	}
+}
+
+func TestNullChunksAreNone(t *testing.T) {
+	m := mustParse(t, `{"version":1,"chunks":null}`)
+	m, err := m.With(1, entry(t, "c830cde8", "2026-11-22T09:14:58Z"))
+	if err != nil || len(m.Entries()) != 1 {
+		t.Errorf("got %d entries, %v", len(m.Entries()), err)
+	}
+}
+
+func TestABadEntryOfAServerDoesNotStopTheOthers(t *testing.T) {
+	m, err := engram.ParseServerManifest([]byte(`{"chunks":[{"id":"../x","created_at":"2026-11-22T09:14:58Z"},{"id":"ABCDEF12"},7,
+		{"id":"c830cde8","created_at":"2026-11-22T03:56:06.966054-05:00"},{"id":"c830cde8","created_at":"2030-11-22T09:14:58Z"}],"version":1}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Entries()) != 1 || m.Entries()[0].CreatedAt != "2026-11-22T03:56:06.966054-05:00" {
+		t.Errorf("entries %+v", m.Entries())
+	}
+	ids := []string{}
+	for _, r := range m.Rejected() {
+		ids = append(ids, r.ID)
+	}
+	if diff := cmp.Diff([]string{"../x", "ABCDEF12", ""}, ids); diff != "" {
+		t.Errorf("rejected (-want +got):\n%s", diff)
+	}
+}
+
+func TestAFutureTimeIsClamped(t *testing.T) {
+	now := time.Date(2026, 11, 23, 8, 0, 0, 999, time.UTC)
+	if got := entry(t, "c830cde8", "2027-01-01T00:00:00Z").Clamped(now).CreatedAt; got != "2026-11-23T08:00:00Z" {
+		t.Errorf("got %s", got)
+	}
+	const past = "2026-11-23T02:59:59.5-05:00"
+	if got := entry(t, "c830cde8", past).Clamped(now).CreatedAt; got != past {
+		t.Errorf("a time in the past became %s", got)
+	}
+}
+
+// FuzzManifest: what is accepted can be appended to, and loses nothing by it.
+func FuzzManifest(f *testing.F) {
+	f.Add([]byte(oneEntry))
+	f.Add([]byte(`{"chunks":null,"version":2,"x":[[]]}`))
+	f.Add([]byte(`{"version":1,"chunks":[{"id":"c830cde8","created_at":"2026-11-22T09:14:58Z","y":{}}]}` + "\r\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		m, err := engram.ParseManifest(text)
+		if err != nil {
+			return
+		}
+		if !jsonValid(text) {
+			t.Fatalf("accepted %q", text)
+		}
+		added, err := m.With(2, entry(t, "00000000", "2026-11-22T09:14:58Z"))
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		for i, e := range m.Entries() {
+			if added.Entries()[i] != e {
+				t.Errorf("entry %d changed from %+v to %+v", i, e, added.Entries()[i])
+			}
+		}
+		if _, ok := added.Entry(mustID(t, "00000000")); !ok || added.Version() != 2 {
+			t.Errorf("the new entry or version is missing in %q", added.Bytes())
+		}
+	})
+}
+
+func BenchmarkParseManifest10000(b *testing.B) {
+	m := engram.NewManifest()
+	entries := make([]engram.ChunkEntry, 10000)
+	for i := range entries {
+		entries[i] = entry(b, "c830cde8", "2026-11-22T09:14:58Z")
+		entries[i].ID = engram.IDOf([32]byte{byte(i >> 8), byte(i)})
+	}
+	m, err := m.With(1, entries...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := engram.ParseManifest(m.Bytes()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
