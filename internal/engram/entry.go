@@ -91,18 +91,16 @@ func ParseEntry(text []byte) (ChunkEntry, error) {
 		return e, err
 	}
 	var extra []string
-	seen := make(map[string]bool, len(members))
-	for _, m := range members {
-		if seen[m.name] {
+	for i, m := range members {
+		if slices.ContainsFunc(members[:i], func(before member) bool { return before.name == m.name }) {
 			return e, fmt.Errorf("%q stands twice", m.name)
 		}
-		seen[m.name] = true
 		known, err := e.set(m)
 		if err != nil {
 			return e, err
 		}
 		if !known {
-			extra = append(extra, m.text)
+			extra = append(extra, string(m.text))
 		}
 	}
 	if e.ID.IsZero() {
@@ -163,16 +161,15 @@ func refuseVariant(name string, known []string) error {
 // member is one member of a JSON object: its decoded name, the text of its
 // value, and the text of both.
 type member struct {
-	name  string
-	value []byte
-	text  string
+	name        string
+	value, text []byte
 }
 
 func (m member) str() (string, error) {
 	if len(m.value) == 0 || m.value[0] != '"' {
 		return "", errors.New("not a string")
 	}
-	return unquote(m.value)
+	return unescape(m.value[1 : len(m.value)-1])
 }
 
 func (m member) count() (int, error) {
@@ -183,9 +180,9 @@ func (m member) count() (int, error) {
 	return int(n), nil
 }
 
-// unquote decodes a JSON string. Most have no escapes and need no decoder.
-func unquote(quoted []byte) (string, error) {
-	inner := quoted[1 : len(quoted)-1]
+// unescape decodes what stands between the quotes of a JSON string. Most
+// strings have no escapes and need no decoder.
+func unescape(inner []byte) (string, error) {
 	if !utf8.Valid(inner) {
 		return "", errors.New("not valid UTF-8")
 	}
@@ -193,15 +190,16 @@ func unquote(quoted []byte) (string, error) {
 		return string(inner), nil
 	}
 	var s string
-	if err := json.Unmarshal(quoted, &s); err != nil {
-		return "", err
-	}
-	return s, nil
+	err := json.Unmarshal(slices.Concat([]byte{'"'}, inner, []byte{'"'}), &s)
+	return s, err
 }
+
+// maxEntryMembers bounds one entry: members are compared with each other.
+const maxEntryMembers = 64
 
 // splitObject cuts the text of a JSON object into its members.
 func splitObject(text []byte) ([]member, error) {
-	var members []member
+	members := make([]member, 0, 8)
 	var name string
 	var start, value int
 	scan := jsonscan.New(1)
@@ -214,14 +212,17 @@ func splitObject(text []byte) ([]member, error) {
 		case event == jsonscan.Begin && scan.Depth() == 0 && scan.Kind() != jsonscan.Object:
 			return nil, errors.New("not an object")
 		case event == jsonscan.Key:
-			if name, err = unquote([]byte(`"` + string(scan.Key()) + `"`)); err != nil {
+			if name, err = unescape(scan.Key()); err != nil {
 				return nil, fmt.Errorf("a member name: %w", err)
+			}
+			if len(members) == maxEntryMembers {
+				return nil, fmt.Errorf("more than %d members", maxEntryMembers)
 			}
 			start = at - len(scan.Key()) - 2
 		case event == jsonscan.Begin:
 			value = at
 		case event == jsonscan.End && scan.Depth() == 1:
-			members = append(members, member{name: name, value: text[value:at], text: string(text[start:at])})
+			members = append(members, member{name: name, value: text[value:at], text: text[start:at]})
 		}
 	}
 	return members, scan.Close()

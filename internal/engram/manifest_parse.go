@@ -108,7 +108,7 @@ func (p *manifestParser) begin(depth int) error {
 }
 
 func (p *manifestParser) key() error {
-	name, err := unquote([]byte(`"` + string(p.scan.Key()) + `"`))
+	name, err := unescape(p.scan.Key())
 	if err != nil {
 		return p.fail(p.at, err)
 	}
