@@ -65,6 +65,12 @@ func (e *MismatchError) Unwrap() error { return ErrDamaged }
 // sends the bytes must not make them count before that io.EOF.
 // A Chunk is read once, by one goroutine.
 type Chunk struct {
+	// SizeHint is how many bytes the source claims to hold; 0 if it makes no
+	// claim. It is good for plans and progress, and proves nothing.
+	SizeHint int64
+	// Progress, if set, hears of every piece that was read, by its length.
+	Progress func(n int)
+
 	id    ChunkID // zero: the content names itself
 	src   io.ReadCloser
 	limit int64
@@ -95,6 +101,9 @@ func (c *Chunk) Read(p []byte) (int, error) {
 	if checkErr := c.check(p[:n]); checkErr != nil {
 		c.err = checkErr
 		return 0, c.err
+	}
+	if c.Progress != nil && n > 0 {
+		c.Progress(n)
 	}
 	if err == io.EOF {
 		err = c.finish()

@@ -1,0 +1,173 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+// maxErrorBody is how much of an answer that says no is read.
+const maxErrorBody = 64 << 10
+
+// maxMessage is how much of a server's words a user gets to see, in runes.
+const maxMessage = 300
+
+// requestError makes the error for a request that got no answer.
+func requestError(ctx context.Context, op string, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", op, context.Cause(ctx))
+	}
+	err = plain(err)
+	var local *localError
+	var later *RetryLaterError
+	switch {
+	case errors.As(err, &local):
+		return fmt.Errorf("%s: %w", op, local.error)
+	case errors.As(err, &later):
+		return &RetryLaterError{Op: op, Status: later.Status, At: later.At, Wait: later.Wait}
+	}
+	class := ErrUnavailable
+	switch {
+	case isTrust(err):
+		class = ErrTLS
+	case strings.Contains(err.Error(), "malformed HTTP"): // net/http has no type for it
+		class = ErrNotEngram
+	}
+	return &NetworkError{Op: op, Attempts: callFrom(ctx).attempts, Err: err, class: class}
+}
+
+// plain takes off what net/http wraps around an error: the URL is known, and
+// its text is long.
+func plain(err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
+}
+
+// isTrust says whether TLS failed in a way that a retry won't mend.
+func isTrust(err error) bool {
+	var (
+		verification *tls.CertificateVerificationError
+		authority    x509.UnknownAuthorityError
+		hostname     x509.HostnameError
+		invalid      x509.CertificateInvalidError
+		notTLS       tls.RecordHeaderError
+		alert        tls.AlertError
+	)
+	return errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &hostname) ||
+		errors.As(err, &invalid) || errors.As(err, &notTLS) || errors.As(err, &alert) ||
+		strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
+}
+
+// statusError reads an answer that says no, and closes it.
+func statusError(ctx context.Context, op string, resp *http.Response) error {
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // what arrived is good enough
+	_ = resp.Body.Close()
+	e := &StatusError{Op: op, Status: resp.StatusCode, Attempts: callFrom(ctx).attempts}
+	e.Message, e.Code, e.Final = explainBody(resp, body)
+	e.class = classOf(e)
+	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
+		e.Message = redirectMessage(resp)
+	}
+	if e.Message == "" {
+		e.Message = strings.ToLower(http.StatusText(resp.StatusCode))
+	}
+	return e
+}
+
+// classOf decides what a status means for the caller. Source: account-server.md
+// 1.1, 4.1 and 10: permanent input errors of PostgreSQL come as 500, with the
+// SQLSTATE in the text; classes 22 and 54 are about the data itself.
+func classOf(e *StatusError) error {
+	switch {
+	case e.Status == http.StatusUnauthorized:
+		return ErrUnauthorized
+	case e.Code == "upgrade_blocked_project_required":
+		return ErrProjectServer
+	case e.Status >= 300 && e.Status < 400:
+		return ErrNotEngram
+	case e.Status == http.StatusRequestTimeout, e.Status == http.StatusTooManyRequests:
+		return ErrUnavailable
+	case e.Status == http.StatusNotImplemented, e.Status == http.StatusHTTPVersionNotSupported:
+		return ErrRefused
+	case e.Status >= 500 && !aboutTheData.MatchString(e.Message):
+		return ErrUnavailable
+	}
+	return ErrRefused
+}
+
+var aboutTheData = regexp.MustCompile(`SQLSTATE (22|54)`)
+
+// explainBody finds the server's words in the shapes that servers and proxies
+// use, and says whether they are of the server's own shape.
+func explainBody(resp *http.Response, body []byte) (message, code string, own bool) {
+	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if err != nil {
+		kind = ""
+	}
+	var shape struct {
+		Error     string `json:"error"`
+		ErrorCode string `json:"error_code"`
+	}
+	switch {
+	case kind == "application/json" && json.Unmarshal(body, &shape) == nil && shape.Error != "":
+		return printable(shape.Error), printable(shape.ErrorCode), true
+	case kind == "text/html":
+		return "an HTML page" + htmlTitle(body) + ": is there a proxy, or is the URL wrong?", "", false
+	case kind == "text/plain":
+		line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
+		return printable(line), "", false
+	}
+	return "", "", false
+}
+
+var title = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
+
+func htmlTitle(body []byte) string {
+	m := title.FindSubmatch(body)
+	if m == nil {
+		return ""
+	}
+	return fmt.Sprintf(" %q", printable(strings.Join(strings.Fields(string(m[1])), " ")))
+}
+
+func redirectMessage(resp *http.Response) string {
+	target, err := resp.Location()
+	if err != nil {
+		return "a redirect to nowhere"
+	}
+	target.User, target.RawQuery, target.Fragment = nil, "", ""
+	return "redirects to " + printable(target.String()) + ", which is not followed: if that is the right server, set the remote's URL to it"
+}
+
+// printable makes a stranger's words safe for a terminal and a log: one line,
+// no control characters, not too long.
+func printable(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return ' '
+		case !unicode.IsPrint(r):
+			return -1
+		}
+		return r
+	}, s)
+	s = strings.TrimSpace(s)
+	if runes := []rune(s); len(runes) > maxMessage {
+		s = string(runes[:maxMessage]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,143 @@
+package transport
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// maxPushBytes is the most that an account server takes in one push, the
+// envelope included. Source: account-server.md 1.3.
+const maxPushBytes = 52_428_800
+
+// OpenFunc opens the content of a chunk from its beginning. It is called once
+// for each attempt to send it.
+type OpenFunc = func() (*engram.Chunk, error)
+
+// WriteChunk stores a chunk: POST /sync/push. The content goes out as it is read, and
+// is checked on the way: the last byte of the request is held back until the
+// whole of it was found good, so that damage on this side aborts the request.
+// A request whose fate is uncertain is looked for before anything else is done:
+// nil means that the server has these bytes, ErrOutcomeUnknown that nobody
+// knows, ErrRefused that it won't take them.
+func (t *RemoteTransport) WriteChunk(ctx context.Context, entry engram.ChunkEntry, open OpenFunc) error {
+	op := "push chunk " + entry.ID.String()
+	c := &call{}
+	ctx = withCall(ctx, c)
+	pauses := newPauses()
+	for {
+		p := &push{entry: entry, open: open}
+		err := t.post(ctx, op, p)
+		switch p.fate(ctx, err) {
+		case fateKnown:
+			return err
+		case fateUncertain:
+			if stored, settleErr := t.settle(ctx, op, p, err); stored || settleErr != nil {
+				return settleErr
+			}
+		}
+		if c.attempts > t.opts.Retries {
+			return err
+		}
+		if err := sleep(ctx, pauses.NextBackOff()); err != nil {
+			return fmt.Errorf("%s: %w", op, err)
+		}
+	}
+}
+
+// post sends one push and reads its answer.
+func (t *RemoteTransport) post(ctx context.Context, op string, p *push) error {
+	req, err := t.newRequest(ctx, http.MethodPost, "/sync/push")
+	if err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	if req.Body, err = p.newBody(); err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	req.GetBody, req.ContentLength = p.newBody, p.last.length()
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := t.client.Do(req)
+	if ownErr := p.last.failure(); ownErr != nil {
+		if err == nil {
+			_ = resp.Body.Close() // an answer to half a request
+		}
+		return fmt.Errorf("%s: %w", op, ownErr)
+	}
+	if err != nil {
+		return requestError(ctx, op, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return statusError(ctx, op, resp)
+	}
+	return readPushResult(op, p.entry.ID, resp)
+}
+
+// readPushResult believes only the answer that an account server gives.
+// Source: account-server.md 3.1.
+func readPushResult(op string, id engram.ChunkID, resp *http.Response) error {
+	defer func() { _ = resp.Body.Close() }() // its content has been judged
+	var result struct {
+		Status  string `json:"status"`
+		ChunkID string `json:"chunk_id"`
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	if err == nil {
+		err = json.Unmarshal(body, &result)
+	}
+	if err == nil && (result.Status != "accepted" || result.ChunkID != id.String()) {
+		err = fmt.Errorf("status %q for chunk %q", printable(result.Status), printable(result.ChunkID))
+	}
+	if err != nil {
+		return &NetworkError{Op: op, Err: fmt.Errorf("the answer cannot be believed: %w", err), class: ErrOutcomeUnknown}
+	}
+	return nil
+}
+
+// fate is what is known of a push after its answer, or the lack of one.
+type fate int
+
+const (
+	fateKnown     fate = iota // applied, or refused for good
+	fateUnapplied             // certainly not applied: it may be sent again
+	fateUncertain
+)
+
+// push is one attempt to store a chunk.
+type push struct {
+	entry engram.ChunkEntry
+	open  OpenFunc
+	last  *pushBody // the latest body that was made
+}
+
+// fate judges a push by its error.
+func (p *push) fate(ctx context.Context, err error) fate {
+	if err == nil || p.last == nil || p.last.failure() != nil {
+		return fateKnown
+	}
+	var status *StatusError
+	var network *NetworkError
+	sent := p.last.sent()
+	switch {
+	case errors.As(err, &status):
+		if status.class != ErrUnavailable || status.Status == http.StatusTooManyRequests {
+			return fateKnown
+		}
+		switch {
+		case sent:
+			return fateUncertain
+		case status.Status == http.StatusInternalServerError:
+			return fateKnown
+		}
+		return fateUnapplied
+	case sent && (ctx.Err() != nil || errors.As(err, &network)):
+		return fateUncertain
+	case errors.As(err, &network) && network.class == ErrUnavailable && !isDial(network.Err):
+		return fateUnapplied // cut off before the end; dials were tried often enough
+	}
+	return fateKnown
+}

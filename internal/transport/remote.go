@@ -1,0 +1,160 @@
+// Package transport moves manifests and chunks between this program and an
+// Engram Cloud server over HTTP. Everything that is particular to the wire stays
+// in here: envelopes, status codes, retries, and how an uncertain request is settled.
+package transport
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// TokenSource gives the bearer token for the server. An empty token means that
+// none is sent. It must be safe for concurrent use.
+type TokenSource interface {
+	Token(ctx context.Context) (string, error)
+}
+
+// Options are how a RemoteTransport behaves. Zero values get the defaults named here.
+type Options struct {
+	// Base is what requests finally go through; nil means a transport of its
+	// own, which honours the proxy variables.
+	Base http.RoundTripper
+	// Concurrency is how many requests the caller runs at once, so that as many
+	// connections are kept. Default 8.
+	Concurrency int
+	// Timeout is how long a request may stand still, without a byte in either
+	// direction. Default 30 s.
+	Timeout time.Duration
+	// Retries is how often a request is repeated; negative means never. Default 4.
+	Retries int
+	// RetryBudget bounds the time from the first attempt to the start of the
+	// last. Default 5 min.
+	RetryBudget time.Duration
+	// SettleFor is how long an uncertain push is looked for. Default 30 s.
+	SettleFor time.Duration
+	// MaxChunkBytes bounds the uncompressed size of a chunk. Default 512 MiB.
+	MaxChunkBytes int64
+	// InsecureHTTP allows tokens over cleartext to hosts other than loopback.
+	InsecureHTTP bool
+	// UserAgent names the program. Default "engram-sync".
+	UserAgent string
+	// Notify hears of every wait that is longer than 2 s. It may be called from
+	// several goroutines at once.
+	Notify func(Wait)
+	// Logger gets one record for each request, without headers or bodies.
+	Logger *slog.Logger
+}
+
+// Wait is a pause before something is tried again.
+type Wait struct {
+	For   time.Duration
+	Cause string // such as "429 rate limit exceeded"
+}
+
+func (o Options) withDefaults() Options {
+	setDefault(&o.Concurrency, 8)
+	setDefault(&o.Timeout, 30*time.Second)
+	setDefault(&o.Retries, 4)
+	setDefault(&o.RetryBudget, 5*time.Minute)
+	setDefault(&o.SettleFor, 30*time.Second)
+	setDefault(&o.MaxChunkBytes, engram.DefaultMaxChunkBytes)
+	setDefault(&o.UserAgent, "engram-sync")
+	if o.Notify == nil {
+		o.Notify = func(Wait) {}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Base == nil {
+		o.Base = newBase(o)
+	}
+	return o
+}
+
+func setDefault[T comparable](value *T, fallback T) {
+	var zero T
+	if *value == zero {
+		*value = fallback
+	}
+}
+
+// newBase is Go's own transport, set up so that as many connections stay open
+// as there are workers. Compression is off: it would hide what was really sent.
+func newBase(o Options) *http.Transport {
+	dialer := &net.Dialer{Timeout: min(o.Timeout, 15*time.Second), KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           dialer.DialContext,
+		ForceAttemptHTTP2:     true,
+		DisableCompression:    true,
+		MaxIdleConns:          o.Concurrency + 2,
+		MaxIdleConnsPerHost:   o.Concurrency + 2,
+		IdleConnTimeout:       90 * time.Second,
+		TLSHandshakeTimeout:   min(o.Timeout, 15*time.Second),
+		ExpectContinueTimeout: time.Second,
+		WriteBufferSize:       64 << 10,
+		ReadBufferSize:        64 << 10,
+	}
+}
+
+// RemoteTransport talks to one account server as one account. It is safe for
+// concurrent use. The protocol is that of account-server.md.
+type RemoteTransport struct {
+	base   *url.URL
+	client *http.Client
+	opts   Options
+}
+
+// NewRemoteTransport makes a transport for the server at baseURL, which wraps
+// ErrBadURL in its error if it is not one. token may be nil for a server that needs none.
+func NewRemoteTransport(baseURL string, token TokenSource, opts Options) (*RemoteTransport, error) {
+	base, err := parseBaseURL(baseURL)
+	if err != nil {
+		return nil, err
+	}
+	opts = opts.withDefaults()
+	traced := &traceTransport{next: opts.Base, log: opts.Logger}
+	watched := &stallTransport{next: traced, timeout: opts.Timeout}
+	authorized := &bearerTransport{next: watched, base: base, source: token, insecure: opts.InsecureHTTP, userAgent: opts.UserAgent}
+	t := &RemoteTransport{base: base, opts: opts}
+	t.client = &http.Client{
+		Transport: &retryTransport{
+			next: authorized, retries: opts.Retries, budget: opts.RetryBudget, gate: &gate{notify: opts.Notify},
+		},
+		CheckRedirect: t.checkRedirect,
+	}
+	return t, nil
+}
+
+// URL is the normalised base URL, which credentials and saved state are keyed by.
+func (t *RemoteTransport) URL() string { return t.base.String() }
+
+// WriteManifest does nothing: a server keeps its manifest itself, from the
+// chunks that it is given.
+func (t *RemoteTransport) WriteManifest(context.Context, *engram.Manifest) error { return nil }
+
+// maxRedirects is more than any server needs to clean a path up.
+const maxRedirects = 5
+
+// checkRedirect follows a GET within the origin only. Whatever else is asked
+// for is handed back as the answer, for statusError to explain: a redirected
+// POST turns into a GET or sends its body to a stranger.
+func (t *RemoteTransport) checkRedirect(req *http.Request, via []*http.Request) error {
+	first := via[0]
+	if first.Method != http.MethodGet || !sameOrigin(req.URL, first.URL) || len(via) > maxRedirects {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
+// newRequest asks for a path below the base URL. Its segments are ids or
+// constants, so they need no escaping.
+func (t *RemoteTransport) newRequest(ctx context.Context, method, path string) (*http.Request, error) {
+	return http.NewRequestWithContext(ctx, method, t.base.String()+path, nil)
+}

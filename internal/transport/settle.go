@@ -1,0 +1,95 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// settle finds out what became of a push whose answer was lost or said 5xx.
+// stored is true if the server has the bytes; an error is the last word; neither
+// means that the push is certainly absent, and may be sent again. A server that
+// answered in its own format is done with the request, so one look is enough;
+// otherwise it may still be at work, and is given SettleFor.
+// Source: design.md promise 4, account-server.md 8.
+func (t *RemoteTransport) settle(ctx context.Context, op string, p *push, cause error) (stored bool, err error) {
+	var status *StatusError
+	answered := errors.As(cause, &status) && status.Final
+	deadline := time.Now().Add(t.opts.SettleFor)
+	for pause := time.Second; ; pause *= 2 {
+		held, err := t.holds(ctx, p)
+		switch {
+		case held || errors.Is(err, ErrRefused) || errors.Is(err, ErrUnauthorized):
+			return held, err
+		case ctx.Err() != nil:
+			return false, fmt.Errorf("%s: %w: interrupted (%w)", op, ErrOutcomeUnknown, context.Cause(ctx))
+		case err == nil && answered && status.Status == http.StatusServiceUnavailable:
+			return false, nil
+		case err == nil && answered:
+			return false, cause
+		case time.Now().Add(pause).After(deadline):
+			return false, fmt.Errorf("%s: %w: it was sent, no answer came (%w), and the server does not list it", op, ErrOutcomeUnknown, plainCause(cause))
+		}
+		if pause == time.Second {
+			t.opts.Notify(Wait{For: t.opts.SettleFor, Cause: "no answer: looking whether the server stored chunk " + p.entry.ID.String()})
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return false, fmt.Errorf("%s: %w: interrupted (%w)", op, ErrOutcomeUnknown, err)
+		}
+	}
+}
+
+// plainCause is what went wrong, without the operation, which stands before it already.
+func plainCause(err error) error {
+	var network *NetworkError
+	if errors.As(err, &network) {
+		return network.Err
+	}
+	return err
+}
+
+// holds asks for the pushed chunk and compares its bytes. An error wraps
+// ErrRefused if the server holds others under the same id.
+func (t *RemoteTransport) holds(ctx context.Context, p *push) (bool, error) {
+	want := p.last.chunk.Sum()
+	var got [32]byte
+	_, err := t.ReadChunk(ctx, p.entry.ID, func(chunk *engram.Chunk) error {
+		_, err := io.Copy(io.Discard, chunk)
+		got = chunk.Sum()
+		return err
+	})
+	var status *StatusError
+	switch {
+	case err == nil && got == want:
+		return true, nil
+	case err == nil, errors.Is(err, engram.ErrDamaged), isReduced(err):
+		return false, fmt.Errorf("%w: the server holds other content as chunk %s", ErrRefused, p.entry.ID)
+	case errors.As(err, &status) && status.Status == http.StatusNotFound:
+		// Any odd failure of the reference server's database looks the same
+		// (account-server.md 10, 1.1), so the manifest has to agree.
+		return t.lists(ctx, p.entry.ID)
+	}
+	return false, err
+}
+
+// lists says whether the manifest names the chunk.
+func (t *RemoteTransport) lists(ctx context.Context, id engram.ChunkID) (bool, error) {
+	m, err := t.ReadManifest(ctx)
+	if err != nil {
+		return false, err
+	}
+	if _, ok := m.Entry(id); ok {
+		return false, fmt.Errorf("%w: the server lists the chunk, but does not give it", ErrUnavailable)
+	}
+	return false, nil
+}
+
+func isReduced(err error) bool {
+	var reduced *ReducedError
+	return errors.As(err, &reduced)
+}
