@@ -65,7 +65,8 @@ type NetworkError struct {
 }
 
 func (e *NetworkError) Error() string {
-	return fmt.Sprintf("%s: %v%s", e.Op, e.Err, attempts(e.Attempts))
+	// What net/http says repeats headers and certificates of the other side.
+	return fmt.Sprintf("%s: %s%s", e.Op, printable(e.Err.Error()), attempts(e.Attempts))
 }
 
 // Unwrap gives the class and the cause.
@@ -86,20 +87,6 @@ func (e *RetryLaterError) Error() string {
 
 // Unwrap gives ErrUnavailable.
 func (e *RetryLaterError) Unwrap() error { return ErrUnavailable }
-
-// ReducedError means that a chunk is what an old client made of it while
-// pushing: whole, but re-encoded with fewer fields, so that its bytes cannot
-// hash to its id. Source: account-server.md 3.6.
-type ReducedError struct {
-	ID, Actual engram.ChunkID
-}
-
-func (e *ReducedError) Error() string {
-	return fmt.Sprintf("chunk %s was re-encoded by an old client and cannot be verified (its bytes hash to %s)", e.ID, e.Actual)
-}
-
-// Unwrap gives ErrRefused: asking again won't bring the lost fields back.
-func (e *ReducedError) Unwrap() error { return ErrRefused }
 
 // TooLargeError is a chunk that the server's limit keeps out for good.
 type TooLargeError struct {

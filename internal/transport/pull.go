@@ -16,7 +16,7 @@ type StoreFunc = func(*engram.Chunk) error
 // store as it arrives. Only content that hashes to the id ends with io.EOF. A
 // broken connection is resumed. The entry is the one that the pusher sent along,
 // nil if there is none: then the server's manifest is all that is known. A chunk
-// that an old client re-encoded is a *ReducedError.
+// that an old client re-encoded is a *engram.ReducedError.
 func (t *RemoteTransport) ReadChunk(ctx context.Context, id engram.ChunkID, store StoreFunc) (*engram.ChunkEntry, error) {
 	return t.readChunk(ctx, id, func(src *envelope) *engram.Chunk {
 		return engram.NewChunk(id, src, t.opts.MaxChunkBytes)
@@ -56,7 +56,7 @@ func (t *RemoteTransport) readChunk(
 	var mismatch *engram.MismatchError
 	switch {
 	case errors.As(err, &mismatch) && src.reduced():
-		return nil, &ReducedError{ID: id, Actual: mismatch.Actual}
+		return nil, &engram.ReducedError{ID: id, Actual: mismatch.Actual}
 	case src.netErr != nil:
 		return nil, requestError(ctx, op, src.netErr)
 	case err != nil:

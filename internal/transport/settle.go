@@ -11,6 +11,9 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
+// errOtherContent: the id is taken by other bytes, for good.
+var errOtherContent = fmt.Errorf("%w: the server holds other content", ErrRefused)
+
 // settle finds out what became of a push whose answer was lost or said 5xx.
 // stored is true if the server has the bytes; an error is the last word; neither
 // means that the push is certainly absent, and may be sent again. A server that
@@ -23,8 +26,9 @@ func (t *RemoteTransport) settle(ctx context.Context, op string, p *push, cause 
 	deadline := time.Now().Add(t.opts.SettleFor)
 	for pause := time.Second; ; pause *= 2 {
 		held, err := t.holds(ctx, p)
+		rest := time.Until(deadline)
 		switch {
-		case held || errors.Is(err, ErrRefused) || errors.Is(err, ErrUnauthorized):
+		case held || errors.Is(err, errOtherContent):
 			return held, err
 		case ctx.Err() != nil:
 			return false, fmt.Errorf("%s: %w: interrupted (%w)", op, ErrOutcomeUnknown, context.Cause(ctx))
@@ -32,29 +36,43 @@ func (t *RemoteTransport) settle(ctx context.Context, op string, p *push, cause 
 			return false, nil
 		case err == nil && answered:
 			return false, cause
-		case time.Now().Add(pause).After(deadline):
-			return false, fmt.Errorf("%s: %w: it was sent, no answer came (%w), and the server does not list it", op, ErrOutcomeUnknown, plainCause(cause))
+		case rest <= 0, errors.Is(err, ErrUnauthorized), errors.Is(err, ErrRefused):
+			return false, unknownOutcome(op, cause, err)
 		}
 		if pause == time.Second {
 			t.opts.Notify(Wait{For: t.opts.SettleFor, Cause: "no answer: looking whether the server stored chunk " + p.entry.ID.String()})
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := sleep(ctx, min(pause, rest)); err != nil { // the last look is at the deadline
 			return false, fmt.Errorf("%s: %w: interrupted (%w)", op, ErrOutcomeUnknown, err)
 		}
 	}
 }
 
-// plainCause is what went wrong, without the operation, which stands before it already.
-func plainCause(err error) error {
-	var network *NetworkError
-	if errors.As(err, &network) {
-		return network.Err
+// unknownOutcome says what is known. It wraps ErrOutcomeUnknown alone: the
+// classes of what led to it would tell the caller that it may send again.
+func unknownOutcome(op string, cause, lookErr error) error {
+	found := "the server does not list it"
+	if lookErr != nil {
+		found = "looking for it failed (" + lookErr.Error() + ")"
 	}
-	return err
+	return fmt.Errorf("%s: %w: it was sent, no good answer came (%s), and %s", op, ErrOutcomeUnknown, reason(cause), found)
+}
+
+// reason is what went wrong, without the operation, which stands before it already.
+func reason(err error) string {
+	var network *NetworkError
+	var status *StatusError
+	switch {
+	case errors.As(err, &network):
+		return printable(network.Err.Error())
+	case errors.As(err, &status):
+		return fmt.Sprintf("%d %s", status.Status, status.Message)
+	}
+	return err.Error()
 }
 
 // holds asks for the pushed chunk and compares its bytes. An error wraps
-// ErrRefused if the server holds others under the same id.
+// errOtherContent if the server holds others under the same id.
 func (t *RemoteTransport) holds(ctx context.Context, p *push) (bool, error) {
 	want := p.last.chunk.Sum()
 	var got [32]byte
@@ -64,11 +82,12 @@ func (t *RemoteTransport) holds(ctx context.Context, p *push) (bool, error) {
 		return err
 	})
 	var status *StatusError
+	var mismatch *engram.MismatchError // any other damage may be a proxy's doing
 	switch {
 	case err == nil && got == want:
 		return true, nil
-	case err == nil, errors.Is(err, engram.ErrDamaged), isReduced(err):
-		return false, fmt.Errorf("%w: the server holds other content as chunk %s", ErrRefused, p.entry.ID)
+	case err == nil, errors.As(err, &mismatch), isReduced(err):
+		return false, fmt.Errorf("push chunk %s: %w under this id", p.entry.ID, errOtherContent)
 	case errors.As(err, &status) && status.Status == http.StatusNotFound:
 		// Any odd failure of the reference server's database looks the same
 		// (account-server.md 10, 1.1), so the manifest has to agree.
@@ -90,6 +109,6 @@ func (t *RemoteTransport) lists(ctx context.Context, id engram.ChunkID) (bool, e
 }
 
 func isReduced(err error) bool {
-	var reduced *ReducedError
+	var reduced *engram.ReducedError
 	return errors.As(err, &reduced)
 }

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/transport"
+)
+
+// errorDocument is an error in JSON mode, on stderr.
+type errorDocument struct {
+	Error struct {
+		Code    int    `json:"code"`
+		Kind    string `json:"kind"`
+		Message string `json:"message"`
+		Hint    string `json:"hint"`
+	} `json:"error"`
+}
+
+// printError says what failed, why, and what to do, on one line.
+func (a *app) printError(err error) {
+	message, next := oneLine(err.Error()), hint(err)
+	if a.json {
+		var doc errorDocument
+		doc.Error.Code, doc.Error.Message, doc.Error.Hint = codeOf(err), message, next
+		doc.Error.Kind = kindOf(doc.Error.Code)
+		a.printJSON(lineWriter{a}, doc)
+		return
+	}
+	if next != "" {
+		message += "; " + next
+	}
+	fmt.Fprintf(lineWriter{a}, "error: %s\n", message)
+}
+
+// warn tells the user something that is no failure.
+func (a *app) warn(message string) {
+	switch {
+	case a.json:
+		a.printJSON(lineWriter{a}, map[string]any{"warning": map[string]string{"message": message}})
+	case !a.quiet:
+		fmt.Fprintf(lineWriter{a}, "warning: %s\n", message)
+	}
+}
+
+// note tells the user what is going on, where somebody reads along.
+func (a *app) note(format string, args ...any) {
+	if !a.json && !a.quiet {
+		fmt.Fprintf(lineWriter{a}, format+"\n", args...)
+	}
+}
+
+// printJSON writes one document on one line.
+func (a *app) printJSON(w interface{ Write([]byte) (int, error) }, doc any) {
+	text, err := json.Marshal(doc)
+	if err != nil {
+		text = fmt.Appendf(nil, `{"error":{"code":%d,"kind":"failed","message":"encode the output","hint":""}}`, codeFailed)
+	}
+	_, _ = w.Write(append(text, '\n')) // there is nowhere to report it
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// hint is the next step after an error; "" where its text names it already.
+func hint(err error) string {
+	var usage *usageError
+	var big *transport.TooLargeError
+	switch {
+	case errors.As(err, &usage) && usage.command != "":
+		return "see `" + usage.command + " --help`"
+	case errors.As(err, &big):
+		return "this server can never hold it, so keep it in git, or delete what makes it so large and export again"
+	case is(err, transport.ErrOutcomeUnknown, syncer.ErrUnconfirmed):
+		return "run the same command again: it looks first, and sends only what is missing"
+	case is(err, engram.ErrConflictMarkers):
+		return "resolve the merge by keeping the entries of both sides"
+	case is(err, engram.ErrManifestVersion):
+		return "it was written by a newer engram: look for a newer engram-sync"
+	case is(err, engram.ErrDamaged):
+		return "run `engram-sync verify` to see all damage, and restore the file from git or from another machine"
+	case is(err, syncer.ErrNoFile):
+		return "restore the file from git, or remove the entry"
+	case as[*engram.ReducedError](err):
+		return "to store it under the id that fits its bytes, run pull --accept-reduced"
+	case is(err, transport.ErrUnauthorized):
+		return "set ENGRAM_SYNC_TOKEN to a valid access token or API key of this server"
+	case is(err, transport.ErrCleartext):
+		return "use an https:// URL, or pass --insecure-http if the network is safe"
+	case is(err, transport.ErrTLS):
+		return "check the URL, and that this machine trusts the server's certificate"
+	case is(err, transport.ErrBadURL):
+		return "give it as https://HOST[:PORT][/PATH]"
+	case is(err, transport.ErrNotEngram):
+		return "check the remote's URL (engram-sync config list)"
+	case is(err, transport.ErrProjectServer):
+		return "use an account server for now"
+	case is(err, transport.ErrUnavailable):
+		return "check that the server runs and the URL is right, then run the same command again"
+	case is(err, engram.ErrBadChunkID):
+		return "such a chunk can only be removed or renamed on the server"
+	case errors.Is(err, syscall.ENOSPC):
+		return "free some space, then run the same command again"
+	}
+	return ""
+}

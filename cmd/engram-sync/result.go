@@ -1,0 +1,221 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+)
+
+// resultSchema is the number of the JSON shapes below. It changes when a field
+// goes or changes its meaning.
+const resultSchema = 1
+
+// resultDocument is what push, pull and sync print in JSON mode.
+type resultDocument struct {
+	Schema  int           `json:"schema"`
+	Moved   []movedItem   `json:"moved"`
+	Present []presentItem `json:"present"`
+	Failed  []failedItem  `json:"failed"`
+	Planned []plannedItem `json:"planned,omitempty"` // only with --dry-run
+	Adopted []string      `json:"adopted,omitempty"`
+	Summary resultSummary `json:"summary"`
+}
+
+type movedItem struct {
+	ID        engram.ChunkID   `json:"id"`
+	RemoteID  engram.ChunkID   `json:"remote_id"`
+	Direction syncer.Direction `json:"direction"`
+	Bytes     int64            `json:"bytes"`
+}
+
+type presentItem struct {
+	ID       engram.ChunkID `json:"id"`
+	RemoteID engram.ChunkID `json:"remote_id"`
+}
+
+type failedItem struct {
+	ID        string           `json:"id"`
+	Direction syncer.Direction `json:"direction,omitempty"`
+	Code      int              `json:"code"`
+	Kind      string           `json:"kind"`
+	Message   string           `json:"message"`
+}
+
+type plannedItem struct {
+	engram.ChunkEntry
+	Direction syncer.Direction
+}
+
+// MarshalJSON adds the direction to the members of the entry.
+func (p plannedItem) MarshalJSON() ([]byte, error) {
+	text, err := json.Marshal(p.ChunkEntry)
+	if err != nil {
+		return nil, err
+	}
+	return append(text[:len(text)-1], `,"direction":"`+string(p.Direction)+`"}`...), nil
+}
+
+type resultSummary struct {
+	Remote  string `json:"remote"`
+	Dir     string `json:"dir"`
+	DryRun  bool   `json:"dry_run"`
+	Moved   int    `json:"moved"`
+	Present int    `json:"present"`
+	Failed  int    `json:"failed"`
+	Adopted int    `json:"adopted"`
+	Bytes   int64  `json:"bytes"`
+}
+
+// result is what one command did, in one direction or both.
+type result struct {
+	remote, dir string
+	dryRun      bool
+	exitCode    bool // differences are an exit code of their own
+	planned     []syncer.Item
+	syncer.Result
+}
+
+// printResult prints how a run ended, and gives the error that makes its exit
+// code. A partial run still says what it moved.
+func (a *app) printResult(r result) error {
+	if a.json {
+		a.printJSON(a.stdout, r.document())
+	} else {
+		a.printResultText(r)
+	}
+	switch {
+	case len(r.Failed) > 0:
+		return a.failedStatus(r)
+	case r.dryRun && r.exitCode && len(r.planned) > 0:
+		return &exitStatus{code: codeDifferent}
+	}
+	return nil
+}
+
+// failedStatus is the error of a run in which items failed.
+func (a *app) failedStatus(r result) error {
+	code := codeOfAll(len(r.Moved)+len(r.Adopted), r.Failed)
+	if len(r.Failed) == 1 && !a.json {
+		return &exitStatus{code: code} // its own line says it all
+	}
+	return &exitStatus{code: code, message: fmt.Sprintf("%s of %d failed", count(len(r.Failed), "chunk"), len(r.Failed)+len(r.Moved))}
+}
+
+func (r result) document() resultDocument {
+	doc := resultDocument{Schema: resultSchema, Moved: []movedItem{}, Present: []presentItem{}, Failed: failedItems(r.Failed)}
+	doc.Summary = resultSummary{
+		Remote: r.remote, Dir: r.dir, DryRun: r.dryRun,
+		Moved: len(r.Moved), Present: len(r.Present), Failed: len(r.Failed), Adopted: len(r.Adopted),
+	}
+	for _, m := range r.Moved {
+		doc.Moved = append(doc.Moved, movedItem{ID: m.Local, RemoteID: m.Remote, Direction: m.Direction, Bytes: m.Bytes})
+		doc.Summary.Bytes += m.Bytes
+	}
+	for _, p := range r.Present {
+		doc.Present = append(doc.Present, presentItem{ID: p.Local, RemoteID: p.Remote})
+	}
+	for _, p := range r.planned {
+		doc.Planned = append(doc.Planned, plannedItem{ChunkEntry: p.Entry, Direction: p.Direction})
+	}
+	for _, id := range r.Adopted {
+		doc.Adopted = append(doc.Adopted, id.String())
+	}
+	return doc
+}
+
+func failedItems(failed []syncer.Failure) []failedItem {
+	items := []failedItem{}
+	for _, f := range failed {
+		code := codeOf(f.Err)
+		items = append(items, failedItem{
+			ID: f.ID, Direction: f.Direction, Code: code, Kind: kindOf(code), Message: oneLine(f.Err.Error()),
+		})
+	}
+	return items
+}
+
+func (a *app) printResultText(r result) {
+	for _, f := range r.Failed {
+		a.printFailure(f)
+	}
+	if a.quiet {
+		return
+	}
+	for _, p := range r.planned {
+		fmt.Fprintf(a.stdout, "would %s %s  %s\n", p.Direction, p.ID(), describe(p.Entry))
+	}
+	if a.verbose {
+		for _, m := range r.Moved {
+			fmt.Fprintf(a.stdout, "%s %s  %s, %s\n", past(m.Direction), m.ID(), describe(m.Entry), size(m.Bytes))
+		}
+		for _, id := range r.Adopted {
+			fmt.Fprintf(a.stdout, "adopted %s\n", id)
+		}
+	}
+	fmt.Fprintln(a.stdout, r.summary())
+}
+
+// printFailure prints one failed item as one line.
+func (a *app) printFailure(f syncer.Failure) {
+	id := f.ID
+	if _, err := engram.ParseChunkID(id); err != nil {
+		id = strconv.Quote(id) // a stranger's text must not reach the terminal
+	}
+	message := oneLine(f.Err.Error())
+	if !strings.Contains(message, id) {
+		message = "chunk " + id + ": " + message
+	}
+	if f.Direction != "" && !strings.HasPrefix(message, string(f.Direction)) {
+		message = string(f.Direction) + ": " + message
+	}
+	if next := hint(f.Err); next != "" {
+		message += "; " + next
+	}
+	fmt.Fprintf(lineWriter{a}, "error: %s\n", message)
+}
+
+// summary is the last line of a run.
+func (r result) summary() string {
+	var parts []string
+	for _, d := range []syncer.Direction{syncer.Pulled, syncer.Pushed} {
+		moved, bytes := 0, int64(0)
+		for _, m := range r.Moved {
+			if m.Direction == d {
+				moved, bytes = moved+1, bytes+m.Bytes
+			}
+		}
+		if moved > 0 {
+			parts = append(parts, fmt.Sprintf("%s %s (%s)", past(d), count(moved, "chunk"), size(bytes)))
+		}
+	}
+	if len(r.Adopted) > 0 {
+		parts = append(parts, "adopted "+count(len(r.Adopted), "chunk file"))
+	}
+	if r.dryRun {
+		parts = append(parts, "would move "+count(len(r.planned), "chunk"))
+	}
+	if len(parts) == 0 && len(r.Failed) == 0 {
+		parts = append(parts, "nothing to do")
+	}
+	if len(r.Failed) > 0 {
+		parts = append(parts, count(len(r.Failed), "chunk")+" failed")
+	}
+	return strings.Join(parts, ", ") + fmt.Sprintf("; %s here and on %s", count(len(r.Present)+len(r.Moved), "chunk"), r.remote)
+}
+
+func past(d syncer.Direction) string {
+	if d == syncer.Pulled {
+		return "pulled"
+	}
+	return "pushed"
+}
+
+// describe says in a few words what a chunk is.
+func describe(e engram.ChunkEntry) string {
+	return fmt.Sprintf("%s by %s: %s, %s, %s", e.CreatedAt, strconv.QuoteToGraphic(e.CreatedBy),
+		count(e.Sessions, "session"), count(e.Memories, "memory"), count(e.Prompts, "prompt"))
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+const rootLong = `engram-sync moves the memories of coding agents between a chunk directory
+(.engram/) and an Engram Cloud server. Chunks go up and come down byte for
+byte, and are checked against their ids on the way.
+
+To try it without any server, in a repository that has an .engram/ directory:
+
+  engram-sync push --remote embedded`
+
+// newRootCmd is the product on one screen.
+func newRootCmd(app *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:           "engram-sync",
+		Short:         "Sync the memories of coding agents with an Engram Cloud server",
+		Long:          rootLong,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          refuseUnknownCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return app.prepare(cmd.Flags())
+		},
+	}
+	cmd.SetIn(app.stdin)
+	cmd.SetOut(app.stdout)
+	cmd.SetErr(app.stderr)
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{command: cmd.CommandPath(), err: err}
+	})
+	app.addGlobalFlags(cmd.PersistentFlags())
+	cmd.AddGroup(&cobra.Group{ID: groupSync, Title: "Chunks:"}, &cobra.Group{ID: groupOther, Title: "Setup:"})
+	cmd.SetHelpCommandGroupID(groupOther)
+	cmd.SetCompletionCommandGroupID(groupOther)
+	cmd.AddCommand(
+		newPushCmd(app),
+		newPullCmd(app),
+		newSyncCmd(app),
+		newStatusCmd(app),
+		newManifestCmd(app),
+		newVerifyCmd(app),
+		newConfigCmd(app),
+		newServeCmd(app),
+		newVersionCmd(app),
+	)
+	return cmd
+}
+
+// The groups of commands in the help.
+const (
+	groupSync  = "sync"
+	groupOther = "other"
+)
+
+// addGlobalFlags declares the flags that every command has. Those that are
+// settings are read by internal/config.
+func (a *app) addGlobalFlags(flags *pflag.FlagSet) {
+	flags.String("remote", "", "`NAME|URL` of the remote, or embedded[:DIR] for one in this process")
+	flags.String("project", "", "`NAME` of the project (account servers have none)")
+	flags.String("dir", "", "the chunk directory itself (default: the nearest .engram in this git work tree)")
+	flags.StringVarP(&a.chdir, "directory", "C", "", "run as if started in `DIR`")
+	flags.IntP("concurrency", "j", 8, "how many transfers run at once")
+	flags.BoolVar(&a.json, "json", false, "print one JSON document, and errors as JSON")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print only errors")
+	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more: each item, and each request")
+	flags.String("log-format", "text", "`text|json`: how log lines on stderr look")
+	flags.Duration("timeout", 0, "give up on a request that stands still for so long (default 30s)")
+	flags.Int("retries", 4, "how often a failed request is repeated")
+	flags.Duration("lock-wait", 0, "how long to wait for another engram-sync on the same directory (default 0s)")
+	flags.String("max-chunk-bytes", "512MiB", "refuse chunks that are larger, uncompressed")
+	flags.Bool("insecure-http", false, "allow tokens over cleartext http to other machines")
+	flags.String("config", "", "`FILE` to read the settings from")
+}
+
+// usageError is a command line that can't be understood.
+type usageError struct {
+	command string
+	err     error
+}
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func refuseUnknownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("unknown command %q", args[0])
+	if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
+		err = fmt.Errorf("%w: did you mean %s", err, strings.Join(similar, " or "))
+	}
+	return &usageError{command: cmd.CommandPath(), err: err}
+}
+
+// args makes a usage error of what a check of arguments says.
+func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return &usageError{command: cmd.CommandPath(), err: err}
+		}
+		return nil
+	}
+}

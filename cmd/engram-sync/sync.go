@@ -1,0 +1,30 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/engram-sync/engram-sync/internal/syncer"
+)
+
+const syncLong = `Pull, then push: afterwards both sides have all chunks.
+
+What pull and push say about themselves is true here too.`
+
+func newSyncCmd(app *app) *cobra.Command {
+	t := &transfer{app: app, command: "sync", opts: syncer.Options{Pull: true, Push: true}, create: true}
+	cmd := &cobra.Command{
+		Use:     "sync",
+		Short:   "Pull, then push",
+		Long:    withCodes(syncLong, transferCodes...),
+		Example: "  engram-sync sync\n  engram-sync sync --json",
+		GroupID: groupSync,
+		Args:    args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return t.run(cmd.Context())
+		},
+	}
+	t.addDryRun(cmd)
+	t.addAcceptReduced(cmd)
+	t.addVerify(cmd)
+	return cmd
+}

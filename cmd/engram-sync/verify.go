@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+)
+
+const verifyLong = `Read every chunk of the chunk directory and check it: gzip and its checksum,
+the hash against the id, the JSON, the numbers in the manifest. Then check the
+directory: files that are missing or that no entry names, rows whose session
+no chunk holds.
+
+With --remote the chunks of that remote are downloaded and checked too, and
+not kept. Without it nothing leaves this machine.
+
+Arguments are chunk ids, or the first digits of some: then only those are read.`
+
+func newVerifyCmd(app *app) *cobra.Command {
+	return &cobra.Command{
+		Use:     "verify [CHUNK-ID...]",
+		Short:   "Check every local chunk against its id",
+		Long:    withCodes(verifyLong, append(remoteCodes[:9:9], codePartial)...),
+		Example: "  engram-sync verify\n  engram-sync verify --remote work",
+		GroupID: groupSync,
+		RunE: func(cmd *cobra.Command, words []string) error {
+			return app.verify(cmd.Context(), words, cmd.Flags().Changed("remote"))
+		},
+	}
+}
+
+// verifyDocument is what verify prints in JSON mode.
+type verifyDocument struct {
+	Schema   int          `json:"schema"`
+	Failed   []failedItem `json:"failed"`
+	Warnings []warnedItem `json:"warnings"`
+	Summary  struct {
+		Checked  int   `json:"checked"`
+		Bytes    int64 `json:"bytes"`
+		Failed   int   `json:"failed"`
+		Warnings int   `json:"warnings"`
+	} `json:"summary"`
+}
+
+type warnedItem struct {
+	ID      string `json:"id"`
+	Message string `json:"message"`
+}
+
+// verify checks one side or both.
+func (a *app) verify(ctx context.Context, words []string, remote bool) error {
+	dir, err := a.openDirectory()
+	if err != nil {
+		return err
+	}
+	opts := syncer.Options{Concurrency: a.cfg.Concurrency}
+	if opts.Only, err = a.selectLocal(ctx, dir, words); err != nil {
+		return err
+	}
+	report, err := a.withProgress(opts, func(opts syncer.Options) (syncer.Report, error) {
+		return syncer.Verify(ctx, dir, opts)
+	})
+	if err == nil && remote {
+		var there syncer.Report
+		there, err = a.verifyRemote(ctx, opts)
+		report.Checked += there.Checked
+		report.Bytes += there.Bytes
+		report.Findings = append(report.Findings, there.Findings...)
+	}
+	if err != nil {
+		return err
+	}
+	return a.printReport(report)
+}
+
+func (a *app) verifyRemote(ctx context.Context, opts syncer.Options) (report syncer.Report, err error) {
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return report, err
+	}
+	defer func() { err = errors.Join(err, conn.close()) }()
+	return a.withProgress(opts, func(opts syncer.Options) (syncer.Report, error) {
+		return syncer.VerifyRemote(ctx, conn, opts)
+	})
+}
+
+func (a *app) withProgress(opts syncer.Options, check func(syncer.Options) (syncer.Report, error)) (syncer.Report, error) {
+	report, stop := a.progress()
+	defer stop()
+	opts.Report = report
+	return check(opts)
+}
+
+// selectLocal finds the chunks that words stand for in the directory.
+func (a *app) selectLocal(ctx context.Context, dir directory, words []string) ([]engram.ChunkID, error) {
+	if len(words) == 0 {
+		return nil, nil
+	}
+	all, _, err := dir.Chunks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m, err := dir.ReadManifest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range m.Entries() {
+		all = append(all, e.ID)
+	}
+	return syncer.Select(words, all)
+}
+
+// printReport prints the findings, and gives the error that makes the exit code.
+func (a *app) printReport(r syncer.Report) error {
+	var failed []syncer.Failure
+	var doc verifyDocument
+	doc.Schema, doc.Warnings = resultSchema, []warnedItem{}
+	for _, f := range r.Findings {
+		if f.Harmless {
+			doc.Warnings = append(doc.Warnings, warnedItem{ID: f.ID, Message: oneLine(f.Err.Error())})
+			continue
+		}
+		failed = append(failed, syncer.Failure{ID: f.ID, Err: f.Err})
+	}
+	doc.Failed = failedItems(failed)
+	doc.Summary.Checked, doc.Summary.Bytes = r.Checked, r.Bytes
+	doc.Summary.Failed, doc.Summary.Warnings = len(failed), len(doc.Warnings)
+	if a.json {
+		a.printJSON(a.stdout, doc)
+	} else {
+		a.printReportText(doc, failed)
+	}
+	if len(failed) == 0 {
+		return nil
+	}
+	status := &exitStatus{code: codeOfAll(r.Checked, failed)}
+	if a.json {
+		status.message = count(len(failed), "chunk") + " failed the verification"
+	}
+	return status
+}
+
+func (a *app) printReportText(doc verifyDocument, failed []syncer.Failure) {
+	for _, f := range failed {
+		a.printFailure(f)
+	}
+	for _, w := range doc.Warnings {
+		id := w.ID
+		if _, err := engram.ParseChunkID(id); err != nil {
+			id = strconv.Quote(id)
+		}
+		a.warn(id + ": " + w.Message)
+	}
+	if !a.quiet {
+		fmt.Fprintf(a.stdout, "verified %s (%s): %d damaged or missing, %s\n",
+			count(doc.Summary.Checked, "chunk"), size(doc.Summary.Bytes), len(failed), count(len(doc.Warnings), "warning"))
+	}
+}

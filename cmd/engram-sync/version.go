@@ -1,0 +1,34 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the linker: see the Makefile and .goreleaser.yaml.
+var version = "dev"
+
+func newVersionCmd(app *app) *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version",
+		Long:    withCodes("Print the version of engram-sync, of Go, and the platform.", codeOK),
+		GroupID: groupOther,
+		Args:    args(cobra.NoArgs),
+		// It must work whatever is wrong with the configuration.
+		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
+		RunE: func(*cobra.Command, []string) error {
+			platform := runtime.GOOS + "/" + runtime.GOARCH
+			if app.json {
+				app.printJSON(app.stdout, map[string]any{
+					"schema": resultSchema, "version": version, "go": runtime.Version(), "platform": platform,
+				})
+				return nil
+			}
+			_, err := fmt.Fprintf(app.stdout, "engram-sync %s (%s, %s)\n", version, runtime.Version(), platform)
+			return err
+		},
+	}
+}

@@ -1,0 +1,49 @@
+package syncer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// Plan gives the items that Run would move, in its order, and what it would
+// find present, or failed without a try.
+func Plan(s *Survey, opts Options) ([]Item, Result) {
+	var items []Item
+	if opts.Pull {
+		items = slices.Concat(items, opts.choose(s.ToPull))
+	}
+	if opts.Push {
+		items = slices.Concat(items, opts.choose(s.ToPush))
+	}
+	return items, s.given(opts)
+}
+
+// Run moves what the survey found missing: first the pulls, then the pushes.
+// Every chunk ends in the result, as moved, present, adopted or failed.
+func Run(ctx context.Context, s *Survey, opts Options) Result {
+	result := s.given(opts)
+	if opts.Pull {
+		pull(ctx, s, opts, &result)
+	}
+	if opts.Push {
+		push(ctx, s, opts, &result)
+	}
+	return result
+}
+
+// given is the part of a result that is known without moving anything.
+func (s *Survey) given(opts Options) Result {
+	result := Result{Present: opts.choose(s.Present)}
+	for _, e := range s.Missing {
+		if opts.wants(e.ID) {
+			result.Failed = append(result.Failed, Failure{ID: e.ID.String(), Err: fmt.Errorf("%w, and the remote does not have it", ErrNoFile)})
+		}
+	}
+	if opts.Pull && len(opts.Only) == 0 {
+		for _, r := range s.Rejected {
+			result.Failed = append(result.Failed, Failure{ID: r.ID, Direction: Pulled, Err: fmt.Errorf("the remote lists it: %w", r.Err)})
+		}
+	}
+	return result
+}

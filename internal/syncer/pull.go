@@ -1,0 +1,124 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// pull downloads the chunks that are missing here, and adopts chunk files that
+// no manifest names. A chunk that cannot be had stays out of the manifest.
+func pull(ctx context.Context, s *Survey, opts Options, result *Result) {
+	p := puller{Survey: s, opts: opts}
+	if items := opts.choose(s.ToPull); len(items) > 0 {
+		outcomes := transfer(ctx, Pulled, items, opts, p.pull)
+		p.finish(ctx, outcomes)
+		result.collect(items, outcomes)
+	}
+	p.adopt(ctx, result)
+}
+
+type puller struct {
+	*Survey
+	opts Options
+
+	mu      sync.Mutex
+	pending []engram.ChunkEntry // stored, and not yet in the manifest
+	flushed time.Time
+	err     error // of writing the manifest
+}
+
+// The manifest is written now and then during a long pull, so that a killed
+// run has not much to do again.
+const (
+	flushEntries = 64
+	flushAfter   = 2 * time.Second
+)
+
+func (p *puller) pull(ctx context.Context, item Item) outcome {
+	var chunk *engram.Chunk
+	store := func(c *engram.Chunk) error {
+		chunk = c
+		p.opts.watch(c)
+		return p.local.WriteChunk(ctx, c)
+	}
+	sent, err := p.remote.ReadChunk(ctx, item.Remote, store)
+	var reduced *engram.ReducedError
+	if errors.As(err, &reduced) && p.opts.AcceptReduced {
+		err = p.pullReduced(ctx, item, store)
+	}
+	if err != nil {
+		return outcome{err: err}
+	}
+	p.list(ctx, p.entry(item, sent, chunk.ID()))
+	return outcome{local: chunk.ID(), bytes: chunk.Size()}
+}
+
+func (p *puller) pullReduced(ctx context.Context, item Item, store func(*engram.Chunk) error) error {
+	return p.remote.ReadReduced(ctx, item.Remote, func(c *engram.Chunk) error {
+		if err := store(c); err != nil {
+			return err
+		}
+		return p.aliases.Add(item.Remote, c.ID())
+	})
+}
+
+// entry is what the manifest will say about a pulled chunk: what its pusher
+// said, else what the server says, whose times are those of its own clock.
+func (p *puller) entry(item Item, sent *engram.ChunkEntry, id engram.ChunkID) engram.ChunkEntry {
+	e := item.Entry
+	if sent != nil {
+		e = *sent
+	} else {
+		e.CreatedAt = engram.FormatTime(e.Time())
+	}
+	e.ID = id
+	return e.Clamped(time.Now())
+}
+
+// list puts an entry on its way into the manifest.
+func (p *puller) list(ctx context.Context, e engram.ChunkEntry) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.flushed.IsZero() {
+		p.flushed = time.Now()
+	}
+	p.pending = append(p.pending, e)
+	if len(p.pending) >= flushEntries || time.Since(p.flushed) >= flushAfter {
+		p.flush(ctx)
+	}
+}
+
+// flush writes the pending entries. If that fails, all of them stay pending for
+// the end of the run. The caller holds the lock.
+func (p *puller) flush(ctx context.Context) {
+	// What was stored is kept, also when the user has had enough.
+	p.err = p.local.AddEntries(context.WithoutCancel(ctx), p.There.Version(), p.pending)
+	p.flushed = time.Now()
+	if p.err == nil {
+		p.pending = nil
+	}
+}
+
+// finish writes the rest of the entries. An item whose entry could not be
+// written has failed, although its file is there: the next run adopts it.
+func (p *puller) finish(ctx context.Context, outcomes []outcome) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.pending) == 0 {
+		return
+	}
+	p.flush(ctx)
+	lost := map[engram.ChunkID]bool{}
+	for _, e := range p.pending {
+		lost[e.ID] = true
+	}
+	for i := range outcomes {
+		if outcomes[i].err == nil && lost[outcomes[i].local] {
+			outcomes[i].err = p.err
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package syncer
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// push uploads the chunks that the remote lacks. Then it reads the remote's
+// manifest once more: what the server accepted but does not list is a failure.
+func push(ctx context.Context, s *Survey, opts Options, result *Result) {
+	items := opts.choose(s.ToPush)
+	if len(items) == 0 {
+		return
+	}
+	p := pusher{Survey: s, opts: opts, sums: map[engram.ChunkID][32]byte{}}
+	outcomes := transfer(ctx, Pushed, items, opts, p.push)
+	p.confirm(ctx, items, outcomes)
+	result.collect(items, outcomes)
+}
+
+type pusher struct {
+	*Survey
+	opts Options
+
+	mu   sync.Mutex
+	sums map[engram.ChunkID][32]byte // of what was sent
+}
+
+func (p *pusher) push(ctx context.Context, item Item) outcome {
+	var last *engram.Chunk
+	open := func() (*engram.Chunk, error) {
+		c, err := p.local.OpenChunk(item.Local)
+		if err != nil {
+			return nil, err
+		}
+		p.opts.watch(c)
+		last = c
+		return c, nil
+	}
+	if err := p.remote.WriteChunk(ctx, item.Entry, open); err != nil {
+		return outcome{err: err}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sums[item.Local] = last.Sum()
+	return outcome{local: item.Local, bytes: last.Size()}
+}
+
+// confirm believes no acknowledgement before the manifest agrees.
+func (p *pusher) confirm(ctx context.Context, items []Item, outcomes []outcome) {
+	accepted := 0
+	for _, out := range outcomes {
+		if out.err == nil {
+			accepted++
+		}
+	}
+	if accepted == 0 {
+		return
+	}
+	there, err := p.remote.ReadManifest(ctx)
+	for i, item := range items {
+		out := &outcomes[i]
+		switch {
+		case out.err != nil:
+		case err != nil:
+			out.err = fmt.Errorf("%w: %w", ErrUnconfirmed, err)
+		default:
+			out.err = p.confirmOne(ctx, there, item)
+		}
+	}
+}
+
+func (p *pusher) confirmOne(ctx context.Context, there *engram.Manifest, item Item) error {
+	if _, ok := there.Entry(item.Remote); !ok {
+		return ErrNotStored
+	}
+	if !p.opts.Compare {
+		return nil
+	}
+	var got [32]byte
+	_, err := p.remote.ReadChunk(ctx, item.Remote, func(c *engram.Chunk) error {
+		_, err := io.Copy(io.Discard, c)
+		got = c.Sum()
+		return err
+	})
+	if err == nil && got != p.sums[item.Local] {
+		return ErrOtherBytes
+	}
+	return err
+}

@@ -1,0 +1,57 @@
+package syncer
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// Select finds, for each word, the one id of all that begins with it. The ids
+// come in the order of the words, each once. The error is a *SelectError.
+func Select(words []string, all []engram.ChunkID) ([]engram.ChunkID, error) {
+	var found []engram.ChunkID
+	for _, word := range words {
+		matches := map[engram.ChunkID]bool{}
+		for _, id := range all {
+			if word != "" && strings.HasPrefix(id.String(), word) {
+				matches[id] = true
+			}
+		}
+		if len(matches) != 1 {
+			return nil, &SelectError{Word: word, Matches: len(matches)}
+		}
+		for id := range matches {
+			if !slices.Contains(found, id) {
+				found = append(found, id)
+			}
+		}
+	}
+	return found, nil
+}
+
+// choose keeps the items that a run is limited to.
+func (o Options) choose(items []Item) []Item {
+	if len(o.Only) == 0 {
+		return items
+	}
+	only := setOf(o.Only)
+	return slices.DeleteFunc(slices.Clone(items), func(i Item) bool { return !only[i.ID()] })
+}
+
+// wants says whether the run is about the chunk.
+func (o Options) wants(id engram.ChunkID) bool {
+	return len(o.Only) == 0 || slices.Contains(o.Only, id)
+}
+
+func setOf(ids []engram.ChunkID) map[engram.ChunkID]bool {
+	set := make(map[engram.ChunkID]bool, len(ids))
+	for _, id := range ids {
+		set[id] = true
+	}
+	return set
+}
+
+func sortIDs(ids []engram.ChunkID) {
+	slices.SortFunc(ids, func(a, b engram.ChunkID) int { return strings.Compare(a.String(), b.String()) })
+}

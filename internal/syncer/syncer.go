@@ -1,0 +1,159 @@
+// Package syncer decides what has to move between a chunk directory and a
+// remote, and moves it: it compares, transfers in parallel, settles each item by
+// itself and says how each one ended. It knows neither disks nor networks; what
+// it needs of them are the small interfaces below.
+package syncer
+
+import (
+	"context"
+	"errors"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// Local is a chunk directory. Its methods are called concurrently.
+type Local interface {
+	// ReadManifest gives an empty manifest where there is none.
+	ReadManifest(ctx context.Context) (*engram.Manifest, error)
+	// Chunks lists the chunk files, and whatever else lies among them.
+	Chunks(ctx context.Context) ([]engram.ChunkID, []Stray, error)
+	// OpenChunk opens one file. Its content is checked while it is read.
+	OpenChunk(id engram.ChunkID) (*engram.Chunk, error)
+	// WriteChunk reads a chunk to its end, and stores it if it is good.
+	WriteChunk(ctx context.Context, c *engram.Chunk) error
+	// AddEntries adds to the manifest the entries whose ids it lacks.
+	AddEntries(ctx context.Context, version int, entries []engram.ChunkEntry) error
+}
+
+// Remote is a server. Its methods are called concurrently. Lost connections and
+// lost answers are its own business: what it returns is the last word.
+type Remote interface {
+	ReadManifest(ctx context.Context) (*engram.Manifest, error)
+	// ReadChunk hands the content of a chunk to store. The entry is the one
+	// that the pusher sent along, or nil.
+	ReadChunk(ctx context.Context, id engram.ChunkID, store func(*engram.Chunk) error) (*engram.ChunkEntry, error)
+	// ReadReduced is ReadChunk for a chunk for which that gave an
+	// engram.ReducedError: its content names itself.
+	ReadReduced(ctx context.Context, id engram.ChunkID, store func(*engram.Chunk) error) error
+	// WriteChunk stores a chunk. It calls open once for each attempt.
+	WriteChunk(ctx context.Context, entry engram.ChunkEntry, open func() (*engram.Chunk, error)) error
+}
+
+// Stray is something among the chunk files that is none. Its name is as the
+// disk has it.
+type Stray struct{ Name, Reason string }
+
+// Aliases remembers which chunks of a remote are known here under another id:
+// reduced chunks, which were stored under the hash of their real bytes.
+type Aliases interface {
+	// Local gives the id here for an id there.
+	Local(remote engram.ChunkID) (engram.ChunkID, bool)
+	// Add remembers a pair for later runs.
+	Add(remote, local engram.ChunkID) error
+}
+
+// Direction is which way an item goes.
+type Direction string
+
+// The directions.
+const (
+	Pushed Direction = "push"
+	Pulled Direction = "pull"
+)
+
+// Item is one chunk in a plan. Its id here and its id there are two things,
+// though they are the same on account servers, save for reduced chunks.
+type Item struct {
+	Local, Remote engram.ChunkID // zero where the chunk has none yet
+	Entry         engram.ChunkEntry
+	Direction     Direction
+}
+
+// ID is the id to call the item by: the one here, if there is one.
+func (i Item) ID() engram.ChunkID {
+	if i.Local.IsZero() {
+		return i.Remote
+	}
+	return i.Local
+}
+
+// Failure is an item that did not move, and why.
+type Failure struct {
+	ID        string // as a server or disk has it, so not always a chunk id
+	Direction Direction
+	Err       error
+}
+
+// Moved is an item that did, with the size of its content in bytes.
+type Moved struct {
+	Item
+	Bytes int64
+}
+
+// Result is how every item of a run ended.
+type Result struct {
+	Moved   []Moved
+	Present []Item
+	Failed  []Failure
+	// Adopted are chunk files that were in no manifest, and now are.
+	Adopted []engram.ChunkID
+}
+
+// Options are how a run goes about its work.
+type Options struct {
+	// Pull and Push say which way chunks move.
+	Pull, Push bool
+	// Concurrency is how many items move at once, at least 1.
+	Concurrency int
+	// Only limits the run to these chunks; empty means all.
+	Only []engram.ChunkID
+	// AcceptReduced stores reduced chunks under the id that fits their bytes.
+	AcceptReduced bool
+	// Compare downloads each pushed chunk again and compares the bytes.
+	Compare bool
+	// Fatal says of an error that no other item can fare better. nil: none is.
+	Fatal func(error) bool
+	// Report hears what happens, from several goroutines at once. nil: nobody does.
+	Report func(Event)
+}
+
+func (o Options) report(e Event) {
+	if o.Report != nil {
+		o.Report(e)
+	}
+}
+
+// Event is something that happened in a run. Each kind has its own fields.
+type Event struct {
+	Kind      EventKind
+	Direction Direction // EventPlan; "" in a verification
+	Items     int       // EventPlan: how many items there are
+	Item      Item      // EventDone
+	Bytes     int64     // EventSize: expected, EventBytes: moved
+	Err       error     // EventDone: nil if it moved
+}
+
+// EventKind tells events apart.
+type EventKind int
+
+// The kinds of event.
+const (
+	EventPlan  EventKind = iota // a list of items is about to move
+	EventSize                   // the size of an item became known
+	EventBytes                  // a piece of an item went through
+	EventDone                   // an item ended
+)
+
+// Why an item did not move although no request failed.
+var (
+	// ErrNotStored: the server said yes, and does not list the chunk.
+	ErrNotStored = errors.New("the server accepted it, but does not list it")
+	// ErrUnconfirmed: the server said yes, and could not be asked again.
+	ErrUnconfirmed = errors.New("the server accepted it, but could not be asked to confirm that")
+	// ErrOtherBytes: the server lists the chunk, and gives other bytes.
+	ErrOtherBytes = errors.New("the server holds other bytes under this id")
+	// ErrNoFile: the manifest names a chunk that is nowhere.
+	ErrNoFile = errors.New("the manifest lists it, but its file is missing")
+	// ErrNotTried: an earlier error made it pointless.
+	ErrNotTried = errors.New("not tried")
+)

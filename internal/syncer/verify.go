@@ -1,0 +1,205 @@
+package syncer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// Finding is something that a verification noticed about one chunk or file.
+type Finding struct {
+	ID    string // of the chunk, or the name of the file
+	Where string // "here" or "remote"
+	Err   error
+	// Harmless: it is worth knowing, and nothing is damaged or lost by it.
+	Harmless bool
+}
+
+// Report is what a verification found.
+type Report struct {
+	Checked  int   // chunks that were read to their end
+	Bytes    int64 // of them, uncompressed
+	Findings []Finding
+}
+
+// What a verification can notice besides damage.
+var (
+	// ErrOrphan: a chunk file that the manifest does not name.
+	ErrOrphan = errors.New("no manifest entry names this file: run `engram-sync pull` to adopt it")
+	// ErrStray: a file that engram would never write there.
+	ErrStray = errors.New("not a chunk file")
+	// ErrCounts: the entry says other numbers than the chunk.
+	ErrCounts = errors.New("the manifest counts other rows")
+	// ErrNoSession: rows whose session is in no chunk.
+	ErrNoSession = errors.New("rows belong to a session that no chunk holds")
+)
+
+// Verify reads every chunk of the directory and checks it against its id and
+// its entry, and the directory against itself.
+func Verify(ctx context.Context, local Local, opts Options) (Report, error) {
+	m, err := local.ReadManifest(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	files, strays, err := local.Chunks(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	v := verifier{opts: opts, sessions: map[string]bool{}, references: map[string]string{}}
+	for _, s := range strays {
+		v.note(Finding{ID: s.Name, Where: "here", Err: fmt.Errorf("%w: %s", ErrStray, s.Reason), Harmless: true})
+	}
+	ids, have := slices.Clone(files), setOf(files)
+	for _, e := range m.Entries() {
+		if !have[e.ID] {
+			ids = append(ids, e.ID)
+		}
+	}
+	v.each(ctx, ids, func(id engram.ChunkID) { v.local(local, m, id) })
+	v.judgeSessions()
+	return v.result(), ctx.Err()
+}
+
+// VerifyRemote downloads every chunk of the remote and checks it against its
+// id, without keeping it.
+func VerifyRemote(ctx context.Context, remote Remote, opts Options) (Report, error) {
+	m, err := remote.ReadManifest(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	v := verifier{opts: opts}
+	for _, r := range m.Rejected() {
+		v.note(Finding{ID: r.ID, Where: "remote", Err: r.Err})
+	}
+	ids := make([]engram.ChunkID, 0, len(m.Entries()))
+	for _, e := range m.Entries() {
+		ids = append(ids, e.ID)
+	}
+	v.each(ctx, ids, func(id engram.ChunkID) { v.remote(ctx, remote, id) })
+	return v.result(), ctx.Err()
+}
+
+type verifier struct {
+	opts Options
+
+	mu         sync.Mutex
+	report     Report
+	sessions   map[string]bool   // that some chunk holds
+	references map[string]string // session to a chunk that refers to it
+}
+
+func (v *verifier) each(ctx context.Context, ids []engram.ChunkID, check func(engram.ChunkID)) {
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id engram.ChunkID) bool { return !v.opts.wants(id) })
+	v.opts.report(Event{Kind: EventPlan, Items: len(ids)})
+	var group errgroup.Group
+	group.SetLimit(max(1, v.opts.Concurrency))
+	for _, id := range ids {
+		group.Go(func() error {
+			if ctx.Err() == nil {
+				check(id)
+			}
+			v.opts.report(Event{Kind: EventDone, Item: Item{Local: id}})
+			return nil
+		})
+	}
+	_ = group.Wait() // no worker returns an error
+}
+
+// local checks one chunk of the directory.
+func (v *verifier) local(local Local, m *engram.Manifest, id engram.ChunkID) {
+	e, listed := m.Entry(id)
+	contents, size, err := v.read(local, id)
+	switch {
+	case listed && errors.Is(err, fs.ErrNotExist):
+		err = fmt.Errorf("%w: run `engram-sync pull` to fetch it again", ErrNoFile)
+	case err == nil && !listed:
+		v.note(Finding{ID: id.String(), Where: "here", Err: ErrOrphan, Harmless: true})
+	case err == nil && (contents.Sessions != e.Sessions || contents.Memories != e.Memories || contents.Prompts != e.Prompts):
+		v.note(Finding{ID: id.String(), Where: "here", Harmless: true, Err: fmt.Errorf(
+			"%w: %d sessions, %d memories, %d prompts in place of %d, %d, %d", ErrCounts,
+			e.Sessions, e.Memories, e.Prompts, contents.Sessions, contents.Memories, contents.Prompts)})
+	}
+	if err != nil {
+		v.note(Finding{ID: id.String(), Where: "here", Err: err})
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.report.Checked++
+	v.report.Bytes += size
+	for session := range contents.SessionIDs {
+		v.sessions[session] = true
+	}
+	for session := range contents.References {
+		v.references[session] = min(cmp.Or(v.references[session], id.String()), id.String())
+	}
+}
+
+func (v *verifier) read(local Local, id engram.ChunkID) (engram.Contents, int64, error) {
+	c, err := local.OpenChunk(id)
+	if err != nil {
+		return engram.Contents{}, 0, err
+	}
+	defer func() { _ = c.Close() }() // only read
+	v.opts.watch(c)
+	contents, err := engram.ReadContents(c)
+	return contents, c.Size(), err
+}
+
+// judgeSessions runs after all chunks were read: a session may lie in another
+// chunk than the rows that belong to it.
+func (v *verifier) judgeSessions() {
+	if len(v.opts.Only) > 0 {
+		return // not all chunks were read
+	}
+	missing := map[string]int{} // chunk to sessions
+	for session, chunk := range v.references {
+		if !v.sessions[session] {
+			missing[chunk]++
+		}
+	}
+	for chunk, n := range missing {
+		v.note(Finding{ID: chunk, Where: "here", Err: fmt.Errorf("%w (%d)", ErrNoSession, n), Harmless: true})
+	}
+}
+
+func (v *verifier) remote(ctx context.Context, remote Remote, id engram.ChunkID) {
+	var size int64
+	_, err := remote.ReadChunk(ctx, id, func(c *engram.Chunk) error {
+		v.opts.watch(c)
+		_, err := io.Copy(io.Discard, c)
+		size = c.Size()
+		return err
+	})
+	if err != nil {
+		v.note(Finding{ID: id.String(), Where: "remote", Err: err})
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.report.Checked++
+	v.report.Bytes += size
+}
+
+func (v *verifier) note(f Finding) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.report.Findings = append(v.report.Findings, f)
+}
+
+// result has the findings in an order that does not depend on the workers.
+func (v *verifier) result() Report {
+	slices.SortStableFunc(v.report.Findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Where, b.Where), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Err.Error(), b.Err.Error()))
+	})
+	return v.report
+}
