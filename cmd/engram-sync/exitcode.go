@@ -71,10 +71,10 @@ var (
 // withCodes ends a help text with the codes that the command can return.
 func withCodes(long string, codes ...int) string {
 	var b strings.Builder
-	b.WriteString(long + "\n\nExit codes:\n")
+	b.WriteString(long + "\n\nExit codes:\n\n") // indented by four, it is a list in Markdown too
 	for _, c := range exitCodes {
 		if slices.Contains(codes, c.code) {
-			fmt.Fprintf(&b, "  %3d  %s\n", c.code, c.meaning)
+			fmt.Fprintf(&b, "    %3d  %s\n", c.code, c.meaning)
 		}
 	}
 	return strings.TrimSuffix(b.String(), "\n")

@@ -1,0 +1,104 @@
+package atomicfile
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// File is a file in the making: an io.Writer whose content appears at its path
+// on Commit, or never. Each File ends with Commit, CommitAs or Discard. Not
+// safe for concurrent use.
+type File struct {
+	path string
+	temp *os.File
+	// The first failed Write. A file with a hole in it must not be committed.
+	writeErr error
+	done     bool
+}
+
+// Create starts a file that will appear at path, with perm before umask. The
+// directory must exist. A symbolic link at path is replaced, not followed.
+func Create(path string, perm os.FileMode) (*File, error) {
+	temp, err := openTemp(filepath.Dir(path), perm)
+	if err != nil {
+		return nil, fmt.Errorf("cannot create %s: %w", path, err)
+	}
+	return &File{path: path, temp: temp}, nil
+}
+
+// Write adds to the content. After an error the file cannot be committed.
+func (f *File) Write(p []byte) (int, error) {
+	n, err := f.temp.Write(p)
+	if err == nil {
+		return n, nil
+	}
+	if f.writeErr == nil {
+		f.writeErr = err
+	}
+	return n, fmt.Errorf("cannot write %s: %w", f.path, err)
+}
+
+// Commit makes the content durable and lets it appear at the path. After an
+// error no temporary file is left, and the path is as it was; except that
+// when only the sync of the directory failed, the new content is in place but
+// may not outlive a power failure.
+func (f *File) Commit() error { return f.CommitAs(f.path) }
+
+// CommitAs is Commit under another name in the same directory, for content
+// whose name is known only at its end.
+func (f *File) CommitAs(path string) error {
+	if f.done {
+		return fmt.Errorf("cannot commit %s: %w", path, os.ErrClosed)
+	}
+	if err := f.publish(path); err != nil {
+		return both(fmt.Errorf("cannot write %s: %w", path, err), f.Discard())
+	}
+	f.done = true
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("cannot sync the directory of %s: %w", path, err)
+	}
+	return nil
+}
+
+// publish syncs, closes and renames: Windows renames only closed files.
+func (f *File) publish(path string) error {
+	if f.writeErr != nil {
+		return f.writeErr
+	}
+	if filepath.Dir(path) != filepath.Dir(f.path) {
+		return fmt.Errorf("it lies outside of %s", filepath.Dir(f.path))
+	}
+	if err := f.temp.Sync(); err != nil {
+		return err
+	}
+	if err := f.temp.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.temp.Name(), path)
+}
+
+// Discard throws the content away. It does nothing after Commit, CommitAs or
+// another Discard, so it can be deferred.
+func (f *File) Discard() error {
+	if f.done {
+		return nil
+	}
+	f.done = true
+	closeErr := f.temp.Close()
+	if errors.Is(closeErr, os.ErrClosed) {
+		// A commit failed between close and rename.
+		closeErr = nil
+	}
+	return both(closeErr, os.Remove(f.temp.Name()))
+}
+
+// both is errors.Join on one line.
+func both(first, second error) error {
+	if first == nil || second == nil {
+		return cmp.Or(first, second)
+	}
+	return fmt.Errorf("%w; then: %w", first, second)
+}

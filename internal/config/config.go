@@ -1,0 +1,75 @@
+// Package config turns flags, environment variables and files into one plain
+// Config value. It alone knows Viper, which merges what was found; reading is
+// done here, strictly, because Viper takes "abc" for 0 and "30" for 30 ns.
+//
+// What counts, from strongest to weakest: a flag, ENGRAM_SYNC_*, the file of
+// the repository (remote name and project only), the user's file (for the
+// project: first that of the chosen remote, then the general one), engram's
+// own variables, the default.
+package config
+
+import (
+	"path/filepath"
+	"time"
+
+	"github.com/adrg/xdg"
+)
+
+// Config is everything that a run was told. Values are within the bounds
+// given here. Nothing in it is secret: no token passes through this package.
+type Config struct {
+	// Remote is the chosen remote. While RemoteErr is set it cannot be used,
+	// and its URL is "".
+	Remote Remote
+	// RemoteErr says why there is no remote to talk to: ErrNoRemote, or an
+	// *Error about a repository that asks for a remote the user does not
+	// have. Local commands do not care.
+	RemoteErr error
+	// Remotes are the named ones, by name, with their own projects.
+	Remotes map[string]Remote
+	// Project is the project that counts, "" for none; Remote has the same.
+	// As it was written: the transport normalises it.
+	Project string
+	// Dir is the chunk directory itself, "" to look for it.
+	Dir string
+	// Concurrency is how many transfers run at once, 1 to 64.
+	Concurrency int
+	// Timeout is how long a request may make no progress, 1 ms to 24 h.
+	Timeout time.Duration
+	// Retries is how often a failed request is repeated, 0 to 20.
+	Retries int
+	// LockWait is how long to wait for another run's lock, 0 to 24 h.
+	LockWait time.Duration
+	// MaxChunkBytes bounds one uncompressed chunk, 1 byte to 1 TiB.
+	MaxChunkBytes int64
+	// LogFormat is "text" or "json".
+	LogFormat string
+	// InsecureHTTP lets credentials travel over cleartext HTTP to other hosts.
+	InsecureHTTP bool
+	// Warnings are for the user, one line each.
+	Warnings []string
+	// Sources says where each key's value came from: "flag --retries",
+	// "ENGRAM_SYNC_RETRIES", the path of a file, "ENGRAM_PROJECT", "default".
+	Sources map[string]string
+}
+
+// Remote is a server, or a vault on this machine.
+type Remote struct {
+	// Name is its name in the user's config, "" if only a URL was given.
+	Name string
+	// URL is a base URL (http or https, no user, query or fragment),
+	// "embedded" or "embedded:DIR".
+	URL string
+	// Project is "" where none was given.
+	Project string
+	// FromEngramEnv: the URL came from one of engram's own variables. Only
+	// then may engram's token variables be used.
+	FromEngramEnv bool
+}
+
+// DefaultFile is where the user's config file lies unless told otherwise:
+// config.yaml in engram-sync's directory under $XDG_CONFIG_HOME, or under the
+// OS's own place for such files.
+func DefaultFile() string {
+	return filepath.Join(xdg.ConfigHome, "engram-sync", "config.yaml")
+}

@@ -1,0 +1,178 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/engram-sync/engram-sync/internal/atomicfile"
+)
+
+// Set writes one setting into the user's config file at path: a key of List,
+// or remotes.NAME.url and remotes.NAME.project, of which the url comes first.
+// Comments and order stay. What Load would not take, and a file that would
+// not load afterwards, is an *Error, and nothing is written. A new file gets
+// mode 0600, and its directory 0700; an existing one keeps its mode.
+// The last of two concurrent writers wins.
+func Set(path, key, value string) error {
+	node, err := newValue(path, key, value)
+	if err != nil {
+		return err
+	}
+	file, err := openEdit(path)
+	if err != nil {
+		return err
+	}
+	parent := file.root
+	if name, field, ok := splitRemoteKey(key); ok {
+		parent = mappingUnder(mappingUnder(parent, remotesKey), name)
+		key = field
+	}
+	setPair(parent, key, node)
+	data, err := file.encode()
+	if err != nil {
+		return err
+	}
+	if err := checkUserFile(path, data); err != nil {
+		return err
+	}
+	return file.write(data)
+}
+
+// Unset removes one setting from the file at path, also a key that should not
+// be there, or all of remotes.NAME. With its last field a remote goes too.
+// A key that the file does not have is an *Error, and so is a removal that
+// breaks a file which was good.
+func Unset(path, key string) error {
+	file, err := openEdit(path)
+	if err != nil {
+		return err
+	}
+	before := checkUserFile(path, file.old)
+	if !file.remove(key) {
+		return &Error{Source: path, Key: key, Reason: "is not set in this file"}
+	}
+	data, err := file.encode()
+	if err != nil {
+		return err
+	}
+	if err := checkUserFile(path, data); err != nil && before == nil {
+		return err
+	}
+	return file.write(data)
+}
+
+// newValue checks a value and makes the YAML for it.
+func newValue(path, key, value string) (*yaml.Node, error) {
+	parse, tags := parseText, []string{"!!str"}
+	if name, field, ok := splitRemoteKey(key); ok {
+		if err := checkName(name); err != nil {
+			return nil, &Error{Source: path, Key: key, Reason: err.Error()}
+		}
+		parse = remoteParsers()[field]
+	} else {
+		s, ok := findSetting(key)
+		if !ok {
+			return nil, unknownKey(path, key)
+		}
+		parse, tags = s.parse, s.tags
+	}
+	if _, err := parse(value); err != nil {
+		return nil, &Error{Source: path, Key: key, Reason: err.Error()}
+	}
+	tag := tags[0]
+	if _, err := strconv.Atoi(value); err == nil && slices.Contains(tags, "!!int") {
+		// Plain bytes, or a wait of 0, need no quotes.
+		tag = "!!int"
+	}
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: value}, nil
+}
+
+// splitRemoteKey takes remotes.NAME.url apart. The name may hold dots.
+func splitRemoteKey(key string) (name, field string, ok bool) {
+	rest, ok := strings.CutPrefix(key, remotesKey+".")
+	dot := strings.LastIndexByte(rest, '.')
+	if !ok || dot < 0 || remoteParsers()[rest[dot+1:]] == nil {
+		return "", "", false
+	}
+	return rest[:dot], rest[dot+1:], true
+}
+
+// checkUserFile says whether Load would take these bytes as the user's file.
+func checkUserFile(path string, data []byte) error {
+	l, err := parseUserFile(path, data)
+	if err != nil {
+		return err
+	}
+	m, err := merge(environment{}, l)
+	if err != nil {
+		return err
+	}
+	_, err = m.config()
+	return err
+}
+
+// edit is a config file being changed.
+type edit struct {
+	path      string
+	old       []byte
+	doc, root *yaml.Node
+}
+
+// openEdit reads the file; one that is missing or empty begins as no keys.
+func openEdit(path string) (*edit, error) {
+	old, err := readFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fileError(path, "", err)
+	}
+	doc, root, err := parseYAML(path, markBlankLines(old))
+	if err != nil {
+		return nil, err
+	}
+	if root == nil {
+		root = &yaml.Node{Kind: yaml.MappingNode}
+		// What is in a file without content is comments.
+		doc = &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{root}, HeadComment: comments(markBlankLines(old))}
+	}
+	if len(root.Content) == 0 {
+		// After an empty {} all that is added would go between its braces.
+		root.Style = 0
+	}
+	return &edit{path: path, old: old, doc: doc, root: root}, nil
+}
+
+func (e *edit) encode() ([]byte, error) {
+	var out bytes.Buffer
+	encoder := yaml.NewEncoder(&out)
+	encoder.SetIndent(2)
+	if err := errors.Join(encoder.Encode(e.doc), encoder.Close()); err != nil {
+		return nil, fmt.Errorf("cannot write %s: %w", e.path, err)
+	}
+	return restoreBlankLines(out.Bytes()), nil
+}
+
+func (e *edit) write(data []byte) error {
+	perm := os.FileMode(0o600)
+	info, err := os.Stat(e.path)
+	if err == nil {
+		perm = info.Mode().Perm()
+	} else if err := os.MkdirAll(filepath.Dir(e.path), 0o700); err != nil {
+		return fmt.Errorf("cannot create the config directory: %w", err)
+	}
+	if err := atomicfile.Write(e.path, data, perm); err != nil {
+		return err
+	}
+	if info == nil {
+		return nil
+	}
+	// The umask may have taken bits that the file had.
+	return os.Chmod(e.path, perm)
+}

@@ -1,0 +1,128 @@
+package config
+
+import (
+	"errors"
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+)
+
+const urlKey = "url"
+
+// remoteField is the flat key of a named remote's field.
+func remoteField(name, field string) string { return remotesKey + "." + name + "." + field }
+
+// parseUserFile takes every key.
+func parseUserFile(path string, data []byte) (layer, error) {
+	l, from := newLayer(), origin{path, fromUserFile}
+	err := eachSetting(path, data, func(key string, node *yaml.Node) error {
+		if key == remotesKey {
+			return l.putRemotes(node, from)
+		}
+		return l.putNode(key, node, from)
+	})
+	return l, err
+}
+
+// parseRepoFile takes what a stranger may decide.
+func parseRepoFile(path string, data []byte) (layer, error) {
+	l, from := newLayer(), origin{path, fromRepoFile}
+	err := eachSetting(path, data, func(key string, node *yaml.Node) error {
+		s, ok := findSetting(key)
+		if key == remotesKey || ok && !s.inRepo {
+			return &Error{Source: path, Key: key, Reason: "a file inside a repository may set only remote and " +
+				"project, since whoever can commit must not redirect memories; move this to your own config"}
+		}
+		if err := l.putNode(key, node, from); err != nil || key != remoteKey {
+			return err
+		}
+		if checkName(node.Value) != nil {
+			return &Error{Source: path, Key: key, Reason: "a file inside a repository can only name a remote " +
+				"that your own config defines, and this is not such a name"}
+		}
+		return nil
+	})
+	return l, err
+}
+
+// putNode reads one setting of a file.
+func (l layer) putNode(key string, node *yaml.Node, from origin) error {
+	s, ok := findSetting(key)
+	if !ok {
+		return unknownKey(from.name, key)
+	}
+	if err := checkType(s.tags, s.parse, node); err != nil {
+		return from.wrap(key, err)
+	}
+	return l.put(s, node.Value, from)
+}
+
+// putRemotes reads the named remotes.
+func (l layer) putRemotes(node *yaml.Node, from origin) error {
+	remotes := map[string]any{}
+	err := eachPair(from.name, remotesKey, node, func(name string, node *yaml.Node) error {
+		key := remotesKey + "." + name
+		if err := checkName(name); err != nil {
+			return from.wrap(key, err)
+		}
+		fields := map[string]any{}
+		if err := eachPair(from.name, key, node, func(field string, node *yaml.Node) error {
+			return l.putRemoteField(fields, name, field, node, from)
+		}); err != nil {
+			return err
+		}
+		if fields[urlKey] == nil {
+			return from.wrap(key, errors.New("has no url; set "+remoteField(name, urlKey)+" first"))
+		}
+		remotes[name] = fields
+		return nil
+	})
+	l.values[remotesKey] = remotes
+	return err
+}
+
+func (l layer) putRemoteField(fields map[string]any, name, field string, node *yaml.Node, from origin) error {
+	parse, ok := remoteParsers()[field]
+	key := remoteField(name, field)
+	if !ok {
+		return unknownKey(from.name, key)
+	}
+	if err := checkType([]string{"!!str"}, parse, node); err != nil {
+		return from.wrap(key, err)
+	}
+	value, err := parse(node.Value)
+	if err != nil {
+		return from.wrap(key, err)
+	}
+	fields[field] = value
+	l.origins[key] = from
+	return nil
+}
+
+func remoteParsers() map[string]func(string) (any, error) {
+	return map[string]func(string) (any, error){urlKey: parseRemoteURL, projectKey: parseText}
+}
+
+// checkType refuses a value of the wrong YAML type, where parse would take
+// its text.
+func checkType(tags []string, parse func(string) (any, error), node *yaml.Node) error {
+	tag := node.ShortTag()
+	switch {
+	case node.Kind != yaml.ScalarNode:
+		return errors.New("must be a single value")
+	case tag == "!!null":
+		return errors.New("has no value; give it one, or remove the line")
+	case slices.Contains(tags, tag):
+		return nil
+	}
+	if _, err := parse(node.Value); err != nil {
+		return err
+	}
+	switch {
+	case tag == "!!str":
+		return errors.New("must be written without quotes")
+	case slices.Contains(tags, "!!str"):
+		return errors.New("must be text; put it in quotes")
+	}
+	return errors.New("has the wrong type")
+}

@@ -1,0 +1,153 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+const (
+	remoteKey  = "remote"
+	projectKey = "project"
+)
+
+// rank orders the kinds of sources, weakest first.
+type rank int
+
+const (
+	fromDefault rank = iota
+	fromEngramEnv
+	fromUserFile
+	fromRepoFile
+	fromEnv
+	fromFlag
+)
+
+// origin is where a value came from.
+type origin struct {
+	name string
+	rank rank
+}
+
+// wrap makes an *Error of the reason why a value from here is no good.
+func (o origin) wrap(key string, reason error) error {
+	if reason == nil {
+		return nil
+	}
+	if o.rank != fromUserFile && o.rank != fromRepoFile {
+		// The name of a flag or a variable says the key.
+		key = ""
+	}
+	return &Error{Source: o.name, Key: key, Reason: reason.Error()}
+}
+
+// layer is what one source says: values of their final types, nested as Viper
+// wants them, and the origin of each by its flat key.
+type layer struct {
+	values  map[string]any
+	origins map[string]origin
+}
+
+func newLayer() layer {
+	return layer{values: map[string]any{}, origins: map[string]origin{}}
+}
+
+// put reads one value of this source.
+func (l layer) put(s setting, text string, from origin) error {
+	value, err := s.parse(text)
+	if err != nil {
+		return from.wrap(s.key, err)
+	}
+	l.values[s.key] = value
+	l.origins[s.key] = from
+	return nil
+}
+
+// flagLayer takes the flags that the user wrote. flags may be nil, and may lack some.
+func flagLayer(flags *pflag.FlagSet) (layer, error) {
+	l := newLayer()
+	if flags == nil {
+		return l, nil
+	}
+	for _, s := range settings() {
+		flag := flags.Lookup(s.flag())
+		if flag == nil || !flag.Changed {
+			continue
+		}
+		if err := l.put(s, flag.Value.String(), origin{"flag --" + s.flag(), fromFlag}); err != nil {
+			return layer{}, err
+		}
+	}
+	return l, nil
+}
+
+// environment is os.Environ as a map. As everywhere, an empty variable counts
+// as unset: CI systems set what they have no value for to "".
+type environment map[string]string
+
+func newEnvironment(list []string) environment {
+	env := environment{}
+	for _, pair := range list {
+		name, value, _ := strings.Cut(pair, "=")
+		if runtime.GOOS == "windows" {
+			name = strings.ToUpper(name)
+		}
+		// The first mention counts, as for os.Getenv.
+		if _, ok := env[name]; !ok {
+			env[name] = value
+		}
+	}
+	return env
+}
+
+// layer takes the ENGRAM_SYNC_ variables.
+func (env environment) layer() (layer, error) {
+	l := newLayer()
+	for _, s := range settings() {
+		text := env[s.env()]
+		if text == "" {
+			continue
+		}
+		if err := l.put(s, text, origin{s.env(), fromEnv}); err != nil {
+			return layer{}, err
+		}
+	}
+	return l, nil
+}
+
+// engramValue is what engram's own variables say about a key, "" for nothing.
+func (env environment) engramValue(key string) (text string, from origin) {
+	var names []string
+	switch key {
+	case remoteKey:
+		names = []string{"ENGRAM_CLOUD_SERVER", "ENGRAM_REMOTE_URL"}
+	case projectKey:
+		names = []string{"ENGRAM_PROJECT"}
+	}
+	for _, name := range names {
+		if env[name] != "" {
+			return env[name], origin{name, fromEngramEnv}
+		}
+	}
+	return "", origin{}
+}
+
+// warnings names the variables that look like ours and are not. Their values
+// are nobody's business: a misspelled name may carry a token.
+func (env environment) warnings() []string {
+	known := map[string]bool{tokenVariable: true, fileVariable: true}
+	for _, s := range settings() {
+		known[s.env()] = true
+	}
+	var warnings []string
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		if strings.HasPrefix(name, envPrefix) && !known[name] && env[name] != "" {
+			warnings = append(warnings, fmt.Sprintf("%q is set but is no setting of engram-sync", name))
+		}
+	}
+	return warnings
+}

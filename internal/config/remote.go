@@ -1,0 +1,114 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const (
+	embedded      = "embedded"
+	maxNameLen    = 64
+	nameAlphabet  = "abcdefghijklmnopqrstuvwxyz0123456789._-"
+	tokenVariable = envPrefix + "TOKEN"
+)
+
+// ref is how a user would ask for this remote.
+func (r Remote) ref() string {
+	if r.Name != "" {
+		return r.Name
+	}
+	return r.URL
+}
+
+// checkName allows lower case only: Viper folds the case of keys, and two
+// remotes must never become one.
+func checkName(name string) error {
+	if name == embedded {
+		return errors.New(`"embedded" cannot be a remote's name: it means the built-in server`)
+	}
+	if name == "" || len(name) > maxNameLen || strings.ContainsAny(name[:1], "._-") ||
+		strings.ContainsFunc(name, notInName) {
+		return fmt.Errorf("a remote's name is 1 to %d of a-z, 0-9, '.', '_' and '-', "+
+			"beginning with a letter or digit", maxNameLen)
+	}
+	return nil
+}
+
+func notInName(r rune) bool { return !strings.ContainsRune(nameAlphabet, r) }
+
+// parseRemoteURL takes a URL or an embedded vault. Its errors never repeat the
+// text, in which a password may stand.
+func parseRemoteURL(text string) (any, error) {
+	if _, err := parseText(text); err != nil {
+		return nil, err
+	}
+	if dir, ok := strings.CutPrefix(text, embedded+":"); ok && dir == "" {
+		return nil, errors.New("has no directory after embedded:")
+	}
+	if isEmbedded(text) {
+		return text, nil
+	}
+	return text, checkURL(text)
+}
+
+func isEmbedded(text string) bool {
+	return text == embedded || strings.HasPrefix(text, embedded+":")
+}
+
+func checkURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil {
+		return errors.New("is not a valid URL")
+	}
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https":
+		return errors.New("is not a URL that begins with http:// or https://")
+	case u.User != nil:
+		return errors.New("a URL must hold no user or password; pass a token in " + tokenVariable)
+	case u.Hostname() == "":
+		return errors.New("the URL names no host")
+	case strings.ContainsAny(text, "?#"):
+		return errors.New("the URL of a server has no query and no fragment")
+	}
+	if !strings.HasSuffix(u.Host, ":") && u.Port() == "" {
+		return nil
+	}
+	if n, err := strconv.ParseUint(u.Port(), 10, 16); err != nil || n == 0 {
+		return errors.New("the port of the URL is not between 1 and 65535")
+	}
+	return nil
+}
+
+// choose finds the remote that text asks for. Named remotes keep their own
+// project; the others have none yet.
+func choose(remotes map[string]Remote, text string, from origin) (Remote, error) {
+	if from.rank == fromEngramEnv {
+		return Remote{URL: text, FromEngramEnv: true}, from.wrap(remoteKey, checkURL(text))
+	}
+	if named, ok := remotes[text]; ok {
+		return named, nil
+	}
+	if strings.Contains(text, "://") || isEmbedded(text) {
+		_, err := parseRemoteURL(text)
+		return Remote{URL: text}, from.wrap(remoteKey, err)
+	}
+	return Remote{Name: text}, from.wrap(remoteKey, unknownRemote(remotes, text))
+}
+
+func unknownRemote(remotes map[string]Remote, text string) error {
+	known := "you have none yet"
+	if len(remotes) > 0 {
+		known = "known are " + strings.Join(slices.Sorted(maps.Keys(remotes)), ", ")
+	}
+	if checkName(text) != nil {
+		// Whatever this is, it may be a secret in the wrong place.
+		return fmt.Errorf("is neither a remote's name nor a URL with http:// or https://; of names, %s", known)
+	}
+	return fmt.Errorf("no remote is called %q; %s; run `engram-sync config set remotes.%s.url URL` to add it",
+		text, known, text)
+}
