@@ -19,6 +19,7 @@ export HOME="$work/home" XDG_CONFIG_HOME="$work/home/config" XDG_STATE_HOME="$wo
 mkdir -p "$HOME" "$work/laptop" "$work/desktop"
 cp -R "$fixture" "$work/laptop/.engram"
 
+sha256() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi; }
 say() { printf '\n%s\n' "$*"; }
 run() { # shows a command line and runs it in a machine's directory
 	machine=$1
@@ -39,6 +40,6 @@ run desktop verify --dir .engram
 say "Both sides hold the same bytes:"
 diff -r "$work/laptop/.engram" "$work/desktop/.engram"
 (cd "$work/desktop/.engram/chunks" && for f in *.gz; do
-	printf '%s  gunzip + sha256: %s\n' "$f" "$(gzip -dc "$f" | sha256sum | cut -c1-8)"
+	printf '%s  gunzip + sha256: %s\n' "$f" "$(gzip -dc "$f" | sha256 | cut -c1-8)"
 done)
 say "Done: 3 chunks up, 3 chunks down, every byte checked."
