@@ -1,0 +1,119 @@
+package chunkdir
+
+import (
+	"bufio"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// readBuffer is how much of a chunk file is read at a time.
+const readBuffer = 32 << 10
+
+// OpenChunk reads the chunk of the given id out of its file, as a stream that
+// checks gzip, size, JSON shape and hash on its way (see engram.Chunk). What is
+// wrong with the content is an error for which errors.Is finds
+// engram.ErrDamaged, here or from Read: not gzip, a cut file, a wrong checksum,
+// anything behind the one gzip member. A missing file gives an error that wraps
+// fs.ErrNotExist, something else than a file one that wraps ErrNotRegular. The
+// caller closes the chunk.
+func (d *Dir) OpenChunk(id engram.ChunkID) (*engram.Chunk, error) {
+	f, _, err := d.openChunkFile(id)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open chunk %s: %w", id, err)
+	}
+	content := &chunkContent{id: id, file: f}
+	if err := content.readHeader(); err != nil {
+		return nil, both(err, f.Close())
+	}
+	return engram.NewChunk(id, content, d.opts.MaxChunkBytes), nil
+}
+
+func (d *Dir) openChunkFile(id engram.ChunkID) (*os.File, fs.FileInfo, error) {
+	if id.IsZero() {
+		return nil, nil, engram.ErrBadChunkID // or any content would fit it
+	}
+	if err := d.checkChunks(); err != nil {
+		return nil, nil, err
+	}
+	return openRegular(d.chunkPath(id))
+}
+
+// chunkContent is the uncompressed content of a chunk file. Its Read gives
+// io.EOF only where the gzip member was whole and the last thing in the file.
+type chunkContent struct {
+	id   engram.ChunkID
+	file *os.File
+	in   *bufio.Reader // of the file
+	zip  *gzip.Reader
+	// What the disk said, if anything: not to be taken for damage.
+	fileErr error
+}
+
+func (c *chunkContent) readHeader() error {
+	c.in = bufio.NewReaderSize(fileReader{c}, readBuffer)
+	zip, err := gzip.NewReader(c.in)
+	switch {
+	case errors.Is(err, io.EOF):
+		return c.fail("its file is empty", nil)
+	case err != nil:
+		return c.fail("its file is not gzip", err)
+	}
+	// engram writes one member. What follows it would be a second content.
+	zip.Multistream(false)
+	c.zip = zip
+	return nil
+}
+
+// Read implements io.Reader.
+func (c *chunkContent) Read(p []byte) (int, error) {
+	n, err := c.zip.Read(p)
+	switch {
+	case errors.Is(err, io.EOF):
+		return n, c.end()
+	case err != nil:
+		return n, c.fail("its gzip data", err)
+	}
+	return n, nil
+}
+
+// end looks behind the gzip member, whose checksum and size were good.
+func (c *chunkContent) end() error {
+	_, err := c.in.ReadByte()
+	switch {
+	case err == nil:
+		return c.fail("something follows its gzip data", nil)
+	case err != io.EOF:
+		return c.fail("its gzip data", err)
+	}
+	return io.EOF
+}
+
+func (c *chunkContent) fail(reason string, cause error) error {
+	if c.fileErr != nil {
+		return fmt.Errorf("cannot read chunk %s: %w", c.id, c.fileErr)
+	}
+	if errors.Is(cause, io.ErrUnexpectedEOF) {
+		reason, cause = "its file is cut short", nil
+	}
+	return &engram.DamageError{ID: c.id, Reason: reason, Err: cause}
+}
+
+// Close closes the file.
+func (c *chunkContent) Close() error { return c.file.Close() }
+
+// fileReader remembers why the file could not be read.
+type fileReader struct{ c *chunkContent }
+
+func (r fileReader) Read(p []byte) (int, error) {
+	n, err := r.c.file.Read(p)
+	if err != nil && err != io.EOF {
+		r.c.fileErr = err
+	}
+	return n, err
+}

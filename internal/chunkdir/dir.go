@@ -1,0 +1,145 @@
+// Package chunkdir is the on-disk format of a chunk directory, `.engram/`:
+// manifest.json and chunks/<id>.jsonl.gz. It reads what engram writes, strictly
+// and within limits, and writes so that each file is whole or absent.
+//
+// The directory comes out of a repository, so its content is hostile until
+// checked: only regular files are read, a symbolic link inside of it is never
+// followed (the directory itself may be one), and names are chunk ids or nothing.
+package chunkdir
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+const (
+	manifestName = "manifest.json"
+	chunksName   = "chunks"
+	// engram writes one JSON object per file, and calls it JSON Lines.
+	chunkSuffix = ".jsonl.gz"
+
+	// engram's modes, before umask.
+	dirPerm  = 0o755
+	filePerm = 0o644
+)
+
+// ErrNotRegular is wrapped by the errors about something that has the name of a
+// chunk or the manifest, but is a symbolic link, a directory, a pipe or a device.
+var ErrNotRegular = errors.New("not a regular file")
+
+// Options are the settings of a Dir. The zero value is good for reading.
+type Options struct {
+	// MaxChunkBytes bounds the uncompressed size of one chunk; 0 is
+	// engram.DefaultMaxChunkBytes.
+	MaxChunkBytes int64
+	// StateDir is our own state directory. It tells who holds a lock, and on
+	// Windows it holds the lock itself. It is created where it is missing.
+	StateDir string
+	// DataDir is engram's data directory, "" if not known: never a chunk directory.
+	DataDir string
+}
+
+// Dir is a chunk directory. It keeps nothing open and nothing in memory, and
+// its methods may be called concurrently; those that change the directory
+// expect their caller to hold its Lock.
+type Dir struct {
+	path string
+	opts Options
+	// Compressors, because one takes most of a megabyte.
+	writers sync.Pool
+}
+
+// Open gives the chunk directory at path, which must be a directory, but need
+// not hold anything yet. engram's own data directory gives a *DataDirError.
+func Open(path string, opts Options) (*Dir, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the chunk directory: %w", err)
+	}
+	info, err := os.Stat(abs)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the chunk directory: %w", err)
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("cannot open the chunk directory: %s is not a directory", abs)
+	}
+	if isDataDir(abs, opts.DataDir) {
+		return nil, &DataDirError{Path: abs}
+	}
+	if opts.MaxChunkBytes <= 0 {
+		opts.MaxChunkBytes = engram.DefaultMaxChunkBytes
+	}
+	return &Dir{path: abs, opts: opts}, nil
+}
+
+// Create is Open for a directory that may be missing: it and its parents are
+// made then, with mode 0755 and umask.
+func Create(path string, opts Options) (*Dir, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot create the chunk directory: %w", err)
+	}
+	// Before anything is made in the place of a data directory that is not there yet.
+	if isDataDir(abs, opts.DataDir) {
+		return nil, &DataDirError{Path: abs}
+	}
+	if err := os.MkdirAll(abs, dirPerm); err != nil {
+		return nil, fmt.Errorf("cannot create the chunk directory: %w", err)
+	}
+	return Open(abs, opts)
+}
+
+// Path is the absolute path of the directory.
+func (d *Dir) Path() string { return d.path }
+
+func (d *Dir) manifestPath() string { return filepath.Join(d.path, manifestName) }
+
+func (d *Dir) chunkPath(id engram.ChunkID) string {
+	return filepath.Join(d.path, chunksName, id.String()+chunkSuffix)
+}
+
+// checkChunks refuses a chunks that leads elsewhere. A missing one gives an
+// error that wraps fs.ErrNotExist.
+func (d *Dir) checkChunks() error {
+	path := filepath.Join(d.path, chunksName)
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is a link or a file, and must be a directory", path)
+	}
+	return nil
+}
+
+// openRegular opens a regular file for reading, and nothing else: people commit
+// .engram, so there can be a symbolic link to a private file, or a pipe that blocks.
+func openRegular(path string) (*os.File, fs.FileInfo, error) {
+	f, err := openNoFollow(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: path, Err: ErrNotRegular}
+	}
+	if err != nil {
+		return nil, nil, both(err, f.Close())
+	}
+	return f, info, nil
+}
+
+// both is errors.Join on one line.
+func both(first, second error) error {
+	if first == nil || second == nil {
+		return cmp.Or(first, second)
+	}
+	return fmt.Errorf("%w; then: %w", first, second)
+}

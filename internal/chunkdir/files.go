@@ -1,0 +1,153 @@
+package chunkdir
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/atomicfile"
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// Listing is what the directory holds beside its manifest.
+type Listing struct {
+	// Chunks are the ids of the chunk files, sorted. Nothing says yet that
+	// their content is good.
+	Chunks []engram.ChunkID
+	// Strays are the things in chunks/ that are no chunk files, sorted by name.
+	Strays []Stray
+}
+
+// Stray is something in chunks/ that is no chunk file.
+type Stray struct {
+	Name   string // as the disk has it: quote it before it reaches a terminal
+	Reason string
+}
+
+// FileSize is how big a chunk is.
+type FileSize struct {
+	Compressed int64 // of the file
+	// Uncompressed is what the file claims about its content, modulo 4 GiB.
+	// It is good for progress, and must not be trusted. 0 where there is no claim.
+	Uncompressed int64
+}
+
+// Files lists the chunk files. It costs one reading of the directory, and does
+// not touch the files. A missing chunks/ is an empty one.
+func (d *Dir) Files(ctx context.Context) (Listing, error) {
+	listing, err := d.list(ctx)
+	if err != nil {
+		return Listing{}, fmt.Errorf("cannot list the chunk files: %w", err)
+	}
+	slices.SortFunc(listing.Chunks, func(a, b engram.ChunkID) int {
+		return strings.Compare(a.String(), b.String())
+	})
+	slices.SortFunc(listing.Strays, func(a, b Stray) int { return strings.Compare(a.Name, b.Name) })
+	return listing, nil
+}
+
+func (d *Dir) list(ctx context.Context) (listing Listing, err error) {
+	if err := d.checkChunks(); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return Listing{}, nil
+		}
+		return Listing{}, err
+	}
+	f, err := os.Open(filepath.Join(d.path, chunksName))
+	if err != nil {
+		return Listing{}, err
+	}
+	defer func() { err = both(err, f.Close()) }()
+	for {
+		// In parts, so that a huge directory can be interrupted.
+		entries, err := f.ReadDir(1024)
+		for _, entry := range entries {
+			listing.add(entry)
+		}
+		if err == io.EOF {
+			return listing, nil
+		}
+		if err := cmp.Or(err, ctx.Err()); err != nil {
+			return Listing{}, err
+		}
+	}
+}
+
+func (l *Listing) add(entry fs.DirEntry) {
+	id, ok := chunkFileID(entry.Name())
+	switch {
+	case !ok:
+		l.Strays = append(l.Strays, Stray{Name: entry.Name(), Reason: strayReason(entry)})
+	case !entry.Type().IsRegular():
+		l.Strays = append(l.Strays, Stray{Name: entry.Name(), Reason: ErrNotRegular.Error()})
+	default:
+		l.Chunks = append(l.Chunks, id)
+	}
+}
+
+// chunkFileID is the id in the name of a chunk file.
+func chunkFileID(name string) (engram.ChunkID, bool) {
+	stem, ok := strings.CutSuffix(name, chunkSuffix)
+	if !ok {
+		return engram.ChunkID{}, false
+	}
+	id, err := engram.ParseChunkID(stem)
+	return id, err == nil
+}
+
+func strayReason(entry fs.DirEntry) string {
+	switch name := entry.Name(); {
+	case strings.HasPrefix(name, atomicfile.TempPrefix) && strings.HasSuffix(name, atomicfile.TempSuffix):
+		return "left by an interrupted run, or being written"
+	case strings.HasSuffix(name, chunkSuffix):
+		return "its name is not a chunk id"
+	case entry.IsDir():
+		return "a directory"
+	default:
+		return "not a chunk file"
+	}
+}
+
+// HasChunk says whether there is a chunk file for id. Nothing says yet that its
+// content is good.
+func (d *Dir) HasChunk(id engram.ChunkID) (bool, error) {
+	err := d.checkChunks()
+	if err == nil {
+		var info fs.FileInfo
+		if info, err = os.Lstat(d.chunkPath(id)); err == nil {
+			return info.Mode().IsRegular() && !id.IsZero(), nil
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return false, fmt.Errorf("cannot look for chunk %s: %w", id, err)
+}
+
+// ChunkSize tells the size of a chunk without reading it. It opens the file; a
+// missing one gives an error that wraps fs.ErrNotExist.
+func (d *Dir) ChunkSize(id engram.ChunkID) (size FileSize, err error) {
+	f, info, err := d.openChunkFile(id)
+	if err != nil {
+		return FileSize{}, fmt.Errorf("cannot tell the size of chunk %s: %w", id, err)
+	}
+	defer func() { err = both(err, f.Close()) }()
+	size.Compressed = info.Size()
+	var trailer [4]byte // ISIZE of RFC 1952, little-endian
+	if size.Compressed < int64(len(trailer)) {
+		return size, nil
+	}
+	if _, err := f.ReadAt(trailer[:], size.Compressed-int64(len(trailer))); err != nil {
+		return FileSize{}, fmt.Errorf("cannot tell the size of chunk %s: %w", id, err)
+	}
+	size.Uncompressed = int64(binary.LittleEndian.Uint32(trailer[:]))
+	return size, nil
+}

@@ -1,0 +1,80 @@
+package chunkdir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/engram-sync/engram-sync/internal/atomicfile"
+)
+
+// lockPoll is how often a lock that somebody holds is tried again.
+const lockPoll = 50 * time.Millisecond
+
+// LockedError says that another process, or another Lock of this one, works on
+// the directory. What is known of the holder is a hint: zero where nothing is.
+type LockedError struct {
+	Path    string // of the chunk directory
+	PID     int
+	Since   time.Time
+	Command string // what the holder said to Lock
+}
+
+func (e *LockedError) Error() string {
+	who := ""
+	if e.PID > 0 {
+		who = fmt.Sprintf(" (%s, process %d, since %s)", e.Command, e.PID, e.Since.Local().Format("15:04:05"))
+	}
+	return fmt.Sprintf("another engram-sync is at work on %s%s: try again later, or wait for it with --lock-wait", e.Path, who)
+}
+
+// Lock makes the caller the only one on this machine who changes the
+// directory, among all that use Lock; command says to others what it is doing.
+// Where somebody has the lock, it waits for at most the given time, 0 being
+// not at all, and then gives a *LockedError. With the lock in hand it sweeps
+// the temporary files that killed processes left.
+//
+// The kernel holds the lock, on the directory itself (in StateDir on Windows):
+// a read-only one can be locked, nothing is left in it, and the end of the
+// process is the end of the lock. unlock is called once.
+func (d *Dir) Lock(ctx context.Context, wait time.Duration, command string) (unlock func() error, err error) {
+	lock, err := d.newLock()
+	if err != nil {
+		return nil, fmt.Errorf("cannot lock %s: %w", d.path, err)
+	}
+	locked, err := lock.TryLock()
+	if err == nil && !locked && wait > 0 {
+		waiting, cancel := context.WithTimeout(ctx, wait)
+		defer cancel()
+		locked, err = lock.TryLockContext(waiting, lockPoll)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = context.Cause(ctx)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot lock %s: %w", d.path, err)
+	}
+	if !locked {
+		return nil, d.lockedError()
+	}
+	d.noteHolder(command)
+	d.sweep()
+	return func() error {
+		d.forgetHolder() // first: the next holder has a note of its own
+		if err := lock.Unlock(); err != nil {
+			return fmt.Errorf("cannot unlock %s: %w", d.path, err)
+		}
+		return nil
+	}, nil
+}
+
+// sweep removes leftovers where it can. One that stays, on a read-only disk
+// say, harms nobody, and Files reports it, so it is no reason to stop.
+func (d *Dir) sweep() {
+	_ = atomicfile.Sweep(d.path)
+	if d.checkChunks() == nil {
+		_ = atomicfile.Sweep(filepath.Join(d.path, chunksName))
+	}
+}
