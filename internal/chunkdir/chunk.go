@@ -3,6 +3,7 @@ package chunkdir
 import (
 	"bufio"
 	"compress/gzip"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -23,7 +24,7 @@ const readBuffer = 32 << 10
 // fs.ErrNotExist, something else than a file one that wraps ErrNotRegular. The
 // caller closes the chunk.
 func (d *Dir) OpenChunk(id engram.ChunkID) (*engram.Chunk, error) {
-	f, _, err := d.openChunkFile(id)
+	f, info, err := d.openChunkFile(id)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open chunk %s: %w", id, err)
 	}
@@ -31,7 +32,19 @@ func (d *Dir) OpenChunk(id engram.ChunkID) (*engram.Chunk, error) {
 	if err := content.readHeader(); err != nil {
 		return nil, both(err, f.Close())
 	}
-	return engram.NewChunk(id, content, d.opts.MaxChunkBytes), nil
+	c := engram.NewChunk(id, content, d.opts.MaxChunkBytes)
+	c.SizeHint = claimedSize(f, info)
+	return c, nil
+}
+
+// claimedSize is what the gzip trailer (ISIZE of RFC 1952) says of the content,
+// modulo 4 GiB. Whether that is true shows when the content is read.
+func claimedSize(f *os.File, info fs.FileInfo) int64 {
+	var trailer [4]byte
+	if _, err := f.ReadAt(trailer[:], info.Size()-int64(len(trailer))); err != nil {
+		return 0 // too short to have one, or the first Read meets the same error
+	}
+	return int64(binary.LittleEndian.Uint32(trailer[:]))
 }
 
 func (d *Dir) openChunkFile(id engram.ChunkID) (*os.File, fs.FileInfo, error) {

@@ -123,9 +123,6 @@ func TestMissingChunk(t *testing.T) {
 		if _, err := d.OpenChunk(id); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: OpenChunk gives %v, want not exist", name, err)
 		}
-		if _, err := d.ChunkSize(id); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("%s: ChunkSize gives %v, want not exist", name, err)
-		}
 		if there, err := d.HasChunk(id); there || err != nil {
 			t.Errorf("%s: HasChunk gives %v, %v", name, there, err)
 		}

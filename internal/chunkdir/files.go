@@ -3,7 +3,6 @@ package chunkdir
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -30,14 +29,6 @@ type Listing struct {
 type Stray struct {
 	Name   string // as the disk has it: quote it before it reaches a terminal
 	Reason string
-}
-
-// FileSize is how big a chunk is.
-type FileSize struct {
-	Compressed int64 // of the file
-	// Uncompressed is what the file claims about its content, modulo 4 GiB.
-	// It is good for progress, and must not be trusted. 0 where there is no claim.
-	Uncompressed int64
 }
 
 // Files lists the chunk files. It costs one reading of the directory, and does
@@ -130,24 +121,4 @@ func (d *Dir) HasChunk(id engram.ChunkID) (bool, error) {
 		return false, nil
 	}
 	return false, fmt.Errorf("cannot look for chunk %s: %w", id, err)
-}
-
-// ChunkSize tells the size of a chunk without reading it. It opens the file; a
-// missing one gives an error that wraps fs.ErrNotExist.
-func (d *Dir) ChunkSize(id engram.ChunkID) (size FileSize, err error) {
-	f, info, err := d.openChunkFile(id)
-	if err != nil {
-		return FileSize{}, fmt.Errorf("cannot tell the size of chunk %s: %w", id, err)
-	}
-	defer func() { err = both(err, f.Close()) }()
-	size.Compressed = info.Size()
-	var trailer [4]byte // ISIZE of RFC 1952, little-endian
-	if size.Compressed < int64(len(trailer)) {
-		return size, nil
-	}
-	if _, err := f.ReadAt(trailer[:], size.Compressed-int64(len(trailer))); err != nil {
-		return FileSize{}, fmt.Errorf("cannot tell the size of chunk %s: %w", id, err)
-	}
-	size.Uncompressed = int64(binary.LittleEndian.Uint32(trailer[:]))
-	return size, nil
 }

@@ -1,0 +1,72 @@
+# What a contributor runs. build, test and demo need Go and make, nothing else.
+#
+# vet, lint, the cross builds and the releases all compile with -trimpath and without cgo, so that
+# they share what is in the build cache.
+
+BIN     := bin/engram-sync
+VERSION ?= $(or $(patsubst v%,%,$(shell git describe --tags --always --dirty 2>/dev/null)),dev)
+FUZZTIME ?= 10s
+SYSTEMS   := linux darwin windows
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+.DEFAULT_GOAL := help
+.PHONY: help build test demo race lint fmt vet cross fuzz bench docs snapshot vuln ci clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/engram-sync, a static binary
+	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(BIN) ./cmd/engram-sync
+
+test: ## run all tests
+	go test ./...
+
+demo: build ## push, pull and verify real chunks in a temporary directory
+	./scripts/demo.sh "$(CURDIR)/$(BIN)"
+
+race: ## run all tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race -count=1 ./...
+
+lint: ## golangci-lint, for each operating system: the floors and rules of .golangci.yml
+	@tool="$$(.ci/tool golangci-lint)" && for os in $(SYSTEMS); do \
+		echo "GOOS=$$os golangci-lint run"; \
+		GOFLAGS="$$GOFLAGS -trimpath" CGO_ENABLED=0 GOOS=$$os "$$tool" run ./... || exit 1; \
+	done
+
+fmt: ## format the code
+	gofmt -w cmd internal
+
+vet: ## go vet, for each operating system
+	@for os in $(SYSTEMS); do \
+		echo "GOOS=$$os go vet ./..."; \
+		CGO_ENABLED=0 GOOS=$$os go vet -trimpath ./... || exit 1; \
+	done
+
+cross: ## build for the six platforms
+	@for platform in $(PLATFORMS); do \
+		echo "$$platform"; \
+		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} go build -trimpath \
+			-o "bin/$$(echo $$platform | tr / -)/" ./cmd/engram-sync || exit 1; \
+	done
+
+fuzz: ## fuzz every target for FUZZTIME (10s)
+	.ci/fuzz $(FUZZTIME)
+
+bench: ## run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+docs: ## write docs/cli anew from the commands
+	go test ./cmd/engram-sync -run TestDocs -count=1 -update
+
+snapshot: ## build the release archives into dist, publishing nothing
+	@tool="$$(.ci/tool goreleaser)" && "$$tool" check && \
+		"$$tool" release --snapshot --clean --skip=publish,announce
+
+vuln: ## look for known vulnerabilities (asks the Go vulnerability database)
+	@tool="$$(.ci/tool govulncheck)" && "$$tool" ./...
+
+ci: ## everything that has to pass before a change lands
+	bash .ci/run
+
+clean: ## remove what the targets above wrote
+	rm -rf bin dist coverage.out
