@@ -1,0 +1,180 @@
+package server
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+)
+
+// Sizes in bytes of what people sign up with.
+const (
+	maxNameBytes     = 255
+	minPasswordBytes = 8
+	maxPasswordBytes = 1024
+)
+
+type authReply struct {
+	UserID       string `json:"user_id"`
+	Username     string `json:"username"`
+	AccessToken  string `json:"access_token"`
+	RefreshToken string `json:"refresh_token"`
+	ExpiresIn    int    `json:"expires_in"`
+}
+
+// register serves POST /auth/register.
+func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
+	var req struct{ Username, Email, Password string }
+	if err := readAuth(w, r, &req); err != nil {
+		return err
+	}
+	if req.Username == "" || req.Email == "" || req.Password == "" {
+		return refuse(http.StatusBadRequest, "username, email, and password are required")
+	}
+	if len(req.Password) < minPasswordBytes {
+		return refuse(http.StatusBadRequest, "password must be at least %d characters", minPasswordBytes)
+	}
+	err := cmp.Or(checkText("username", req.Username, maxNameBytes), checkText("email", req.Email, maxNameBytes),
+		checkText("password", req.Password, maxPasswordBytes))
+	if err != nil {
+		return err
+	}
+	hash, err := s.passwords.hash(r.Context(), req.Password)
+	if err != nil {
+		return err
+	}
+	u, err := s.users.create(r.Context(), req.Username, req.Email, hash, s.now())
+	if errors.Is(err, errUsernameTaken) || errors.Is(err, errEmailTaken) {
+		return refuse(http.StatusConflict, "%s", err)
+	}
+	if err != nil {
+		return err
+	}
+	return s.welcome(w, http.StatusCreated, u)
+}
+
+// login serves POST /auth/login. What is wrong, name or password, nobody can
+// tell from the answer nor from its time.
+func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
+	var req struct{ Identifier, Username, Password string }
+	if err := readAuth(w, r, &req); err != nil {
+		return err
+	}
+	identifier := cmp.Or(strings.TrimSpace(req.Identifier), strings.TrimSpace(req.Username))
+	if identifier == "" || req.Password == "" {
+		return refuse(http.StatusBadRequest, "identifier and password are required")
+	}
+	err := cmp.Or(checkText("identifier", identifier, maxNameBytes), checkText("password", req.Password, maxPasswordBytes))
+	if err != nil {
+		return err
+	}
+	u, err := s.users.byIdentifier(r.Context(), identifier)
+	if err != nil && !errors.Is(err, errNoUser) {
+		return err
+	}
+	fits, err := s.passwords.fits(r.Context(), req.Password, u.hash)
+	if err != nil {
+		return err
+	}
+	if !fits || u.disabled {
+		return refuse(http.StatusUnauthorized, "invalid credentials")
+	}
+	return s.welcome(w, http.StatusOK, u)
+}
+
+// welcome answers with a pair of new tokens.
+func (s *Server) welcome(w http.ResponseWriter, status int, u user) error {
+	access, err := s.tokens.issue(u, accessToken)
+	if err != nil {
+		return err
+	}
+	refresh, err := s.tokens.issue(u, refreshToken)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, status, authReply{u.id, u.name, access, refresh, int(accessLifetime.Seconds())})
+}
+
+// refresh serves POST /auth/refresh. As on the reference server the refresh
+// token stays the same and is not prolonged.
+func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
+	var req struct {
+		RefreshToken string `json:"refresh_token"`
+	}
+	if err := readAuth(w, r, &req); err != nil {
+		return err
+	}
+	if req.RefreshToken == "" {
+		return refuse(http.StatusBadRequest, "refresh_token is required")
+	}
+	u, err := s.byToken(r, req.RefreshToken, refreshToken, "invalid or expired refresh token")
+	if err != nil {
+		return err
+	}
+	access, err := s.tokens.issue(u, accessToken)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, struct {
+		AccessToken string `json:"access_token"`
+		ExpiresIn   int    `json:"expires_in"`
+	}{access, int(accessLifetime.Seconds())})
+}
+
+// mintKey serves POST /auth/api-key. The key before stops working.
+func (s *Server) mintKey(w http.ResponseWriter, r *http.Request, u user) error {
+	key := newAPIKey()
+	if err := s.users.setKey(r.Context(), u.id, keyHash(key), s.now()); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusCreated, struct {
+		APIKey  string `json:"api_key"`
+		Message string `json:"message"`
+	}{key, "Store this key securely. It will not be shown again."})
+}
+
+// revokeKey serves DELETE /auth/api-key.
+func (s *Server) revokeKey(w http.ResponseWriter, r *http.Request, u user) error {
+	if err := s.users.dropKey(r.Context(), u.id); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, struct {
+		Status string `json:"status"`
+	}{"revoked"})
+}
+
+// readAuth decodes the first JSON value of a small body into v. As on the
+// reference server, what follows is ignored.
+func readAuth(w http.ResponseWriter, r *http.Request, v any) error {
+	limited, err := limitBody(w, r, maxAuthBytes)
+	if err != nil {
+		return err
+	}
+	body, err := io.ReadAll(limited)
+	if err != nil {
+		return bodyRefusal(err)
+	}
+	// The decoder would replace the bad bytes, and two passwords be the same.
+	if !utf8.Valid(body) {
+		return refuse(http.StatusBadRequest, "invalid json: not valid UTF-8")
+	}
+	if err := json.NewDecoder(bytes.NewReader(body)).Decode(v); err != nil {
+		return refuse(http.StatusBadRequest, "invalid json: %v", err)
+	}
+	return nil
+}
+
+// checkText refuses what no account can have. It does not repeat the text.
+func checkText(name, text string, limit int) error {
+	if len(text) > limit {
+		return refuse(http.StatusBadRequest, "%s must be at most %d bytes", name, limit)
+	}
+	if strings.ContainsRune(text, 0) {
+		return refuse(http.StatusBadRequest, "%s must not contain a NUL character", name)
+	}
+	return nil
+}

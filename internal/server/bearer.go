@@ -1,0 +1,84 @@
+package server
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"strings"
+)
+
+// keyPrefix tells API keys from JWTs. Case matters.
+const keyPrefix = "eng_"
+
+// apiKeyBytes is how many random bytes an API key has, written in hex.
+const apiKeyBytes = 32
+
+// userHandler answers a request of a user who has proved who they are.
+type userHandler func(w http.ResponseWriter, r *http.Request, u user) error
+
+// signedIn lets only requests with a good token or API key through. It decides
+// before the body is read.
+func (s *Server) signedIn(next userHandler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		u, err := s.authenticate(r)
+		if err != nil {
+			return err
+		}
+		return next(w, r, u)
+	}
+}
+
+func (s *Server) authenticate(r *http.Request) (user, error) {
+	token, ok := bearerToken(r)
+	if !ok {
+		return user{}, refuse(http.StatusUnauthorized, "missing authorization header")
+	}
+	if strings.HasPrefix(token, keyPrefix) {
+		u, err := s.users.byKeyHash(r.Context(), keyHash(token))
+		return active(u, err, "invalid credentials")
+	}
+	return s.byToken(r, token, accessToken, "invalid or expired token")
+}
+
+// byToken finds the user of a JWT, or refuses with the given text. Users who
+// are unknown or disabled are refused too, other than at the reference server.
+func (s *Server) byToken(r *http.Request, token string, kind tokenKind, text string) (user, error) {
+	id, err := s.tokens.verify(token, kind)
+	if err != nil {
+		return user{}, refuse(http.StatusUnauthorized, "%s", text)
+	}
+	u, err := s.users.byID(r.Context(), id)
+	return active(u, err, text)
+}
+
+// active passes on what a look-up of a user gave, but refuses a user who is
+// missing or disabled.
+func active(u user, err error, text string) (user, error) {
+	if errors.Is(err, errNoUser) || err == nil && u.disabled {
+		return user{}, refuse(http.StatusUnauthorized, "%s", text)
+	}
+	return u, err
+}
+
+// bearerToken reads the first Authorization header. The scheme's letter case
+// and further blanks behind it do not matter.
+func bearerToken(r *http.Request) (string, bool) {
+	scheme, token, found := strings.Cut(r.Header.Get("Authorization"), " ")
+	token = strings.Trim(token, " ")
+	return token, found && token != "" && strings.EqualFold(scheme, "Bearer")
+}
+
+func newAPIKey() string {
+	secret := make([]byte, apiKeyBytes)
+	rand.Read(secret) // never fails
+	return keyPrefix + hex.EncodeToString(secret)
+}
+
+// keyHash is all that is kept of an API key. It needs no salt and no cost,
+// since keys are random.
+func keyHash(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:])
+}

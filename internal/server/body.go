@@ -1,0 +1,61 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+)
+
+// Limits of request bodies in bytes, inclusive (account-server.md 1.3; the
+// reference server has none for sign-in).
+const (
+	maxPushBytes = 50 << 20
+	maxAuthBytes = 64 << 10
+)
+
+// limitBody makes a body fail behind limit bytes.
+func limitBody(w http.ResponseWriter, r *http.Request, limit int64) (io.Reader, error) {
+	if r.ContentLength > limit {
+		return nil, tooLarge(limit) // before any of it was read
+	}
+	return http.MaxBytesReader(w, r.Body, limit), nil
+}
+
+func tooLarge(limit int64) error {
+	size := fmt.Sprintf("%dMB", limit>>20)
+	if limit < 1<<20 {
+		size = fmt.Sprintf("%dKB", limit>>10)
+	}
+	return &refusal{
+		status: http.StatusRequestEntityTooLarge,
+		text:   fmt.Sprintf("request body too large (max %s)", size),
+		drain:  2 * limit,
+	}
+}
+
+// bodyRefusal is the answer to an error of reading a body.
+func bodyRefusal(err error) error {
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return tooLarge(large.Limit)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return refuse(http.StatusRequestTimeout, "no more of the request body came for %s", progressTimeout)
+	}
+	return refuse(http.StatusBadRequest, "failed to read body: %v", err)
+}
+
+// drain reads at most n bytes of what a client goes on sending: one that looks
+// for the answer only after all was sent would see a broken connection instead.
+// Who expects a 100 has sent nothing yet.
+func drain(r *http.Request, n int64) error {
+	if n == 0 || r.Header.Get("Expect") != "" {
+		return nil
+	}
+	if _, err := io.CopyN(io.Discard, r.Body, n); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read the rest of a body that is too large: %w", err)
+	}
+	return nil
+}

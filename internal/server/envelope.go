@@ -1,0 +1,232 @@
+package server
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"hash"
+	"net/http"
+	"slices"
+
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
+)
+
+// maxCreatedBy bounds, in bytes, what each manifest repeats for a chunk.
+const maxCreatedBy = 1024
+
+// maxKept bounds the text of a string that is kept: the longest escape of a
+// byte takes six.
+const maxKept = 6*maxCreatedBy + 2
+
+// envelope is what the server knows of a push: members that others don't know
+// are only in its bytes.
+type envelope struct {
+	chunkID   string
+	createdBy string
+	counts
+	dataSum string // SHA-256 of the bytes of data in hex, "" if it is absent or null
+}
+
+// counts are how many rows hold the values that they must have.
+type counts struct {
+	sessions, memories, prompts int
+}
+
+// envelopeParser reads an envelope as it streams by, in constant memory. It
+// accepts what Go's decoder accepts for the reference server's types, known
+// names in any letter case included, except that known members of the envelope
+// and of its data may stand there only once: parsers differ in which one counts.
+type envelopeParser struct {
+	scan *jsonscan.Scanner
+	env  envelope
+
+	seen   []string // known members of the envelope and of data so far
+	member string   // the known name at hand at each depth, "" for others
+	list   string
+	field  int     // index into the row's fields, -1 for others
+	start  int64   // of the field's value
+	filled [3]bool // which of its mandatory fields the row at hand has
+
+	keeping bool
+	kept    []byte
+	hashing bool
+	data    hash.Hash
+}
+
+func newEnvelopeParser() *envelopeParser {
+	return &envelopeParser{scan: jsonscan.New(depthField), data: sha256.New()}
+}
+
+// feed takes in the next piece of the body. An error is a refusal, for good.
+func (p *envelopeParser) feed(piece []byte) error {
+	for len(piece) > 0 {
+		n, event, err := p.scan.Next(piece)
+		if err != nil {
+			return invalidJSON(err)
+		}
+		p.take(piece[:n])
+		piece = piece[n:]
+		switch event {
+		case jsonscan.Key:
+			err = p.key()
+		case jsonscan.Begin:
+			err = p.begin()
+		case jsonscan.End:
+			err = p.end()
+		}
+		if err != nil {
+			return invalidJSON(err)
+		}
+	}
+	return nil
+}
+
+// finish gives the envelope when all of the body was fed.
+func (p *envelopeParser) finish() (envelope, error) {
+	if err := p.scan.Close(); err != nil {
+		return envelope{}, invalidJSON(err)
+	}
+	if !isChunkID(p.env.chunkID) {
+		return envelope{}, refuse(http.StatusBadRequest, "chunk_id must be 8 hex characters")
+	}
+	if len(p.env.createdBy) > maxCreatedBy {
+		return envelope{}, refuse(http.StatusBadRequest, "created_by must be at most %d bytes", maxCreatedBy)
+	}
+	return p.env, nil
+}
+
+func invalidJSON(err error) error {
+	return refuse(http.StatusBadRequest, "invalid json: %v", err)
+}
+
+// take looks at bytes that the scanner has taken in.
+func (p *envelopeParser) take(text []byte) {
+	if p.hashing {
+		p.data.Write(text)
+	}
+	if p.keeping {
+		p.kept = append(p.kept, text[:min(len(text), maxKept+1-len(p.kept))]...)
+	}
+}
+
+func (p *envelopeParser) key() error {
+	name := keyName(p.scan.Key())
+	switch p.scan.Depth() {
+	case depthMember:
+		p.member = known(name, envelopeMembers)
+		return p.once(p.member)
+	case depthList:
+		p.list = ""
+		if p.member == "data" {
+			p.list = known(name, dataMembers)
+		}
+		return p.once(p.list)
+	case depthField:
+		if p.list != "" {
+			fields := rowFields[p.list].names
+			p.field = slices.Index(fields, known(name, fields))
+		}
+	}
+	return nil
+}
+
+// once refuses a known member that stood there before.
+func (p *envelopeParser) once(name string) error {
+	if name == "" {
+		return nil
+	}
+	if slices.Contains(p.seen, name) {
+		return errors.New("member " + name + " stands twice")
+	}
+	p.seen = append(p.seen, name)
+	return nil
+}
+
+func (p *envelopeParser) begin() error {
+	kind := p.scan.Kind()
+	switch p.scan.Depth() {
+	case depthEnvelope:
+		return want(jsonscan.Object, kind, "the request")
+	case depthMember:
+		return p.beginMember(kind)
+	case depthList:
+		if p.list != "" {
+			return want(jsonscan.Array, kind, p.list)
+		}
+	case depthRow:
+		if p.list != "" {
+			p.filled = [len(p.filled)]bool{}
+			return want(jsonscan.Object, kind, "an element of "+p.list)
+		}
+	case depthField:
+		if p.list != "" && p.field >= 0 {
+			p.start = p.scan.Offset()
+			return want(jsonscan.String, kind, rowFields[p.list].names[p.field]+" in "+p.list)
+		}
+	}
+	return nil
+}
+
+func (p *envelopeParser) beginMember(kind jsonscan.Kind) error {
+	p.list = ""
+	switch p.member {
+	case "":
+		return nil
+	case "data":
+		p.hashing = kind == jsonscan.Object
+		return want(jsonscan.Object, kind, p.member)
+	}
+	p.keeping, p.kept = kind == jsonscan.String, p.kept[:0]
+	return want(jsonscan.String, kind, p.member)
+}
+
+func (p *envelopeParser) end() error {
+	switch p.scan.Depth() {
+	case depthMember:
+		return p.endMember()
+	case depthList:
+		p.list = ""
+	case depthRow:
+		p.countRow()
+	case depthField:
+		// null leaves what an earlier member of the same name has set.
+		if p.list != "" && p.field >= 0 && p.field < len(p.filled) && p.scan.Kind() == jsonscan.String {
+			p.filled[p.field] = p.scan.Offset()-p.start > int64(len(`""`))
+		}
+	}
+	return nil
+}
+
+func (p *envelopeParser) endMember() error {
+	if p.hashing {
+		p.hashing = false
+		p.env.dataSum = hex.EncodeToString(p.data.Sum(nil))
+	}
+	if !p.keeping {
+		return nil
+	}
+	p.keeping = false
+	if len(p.kept) > maxKept {
+		return errors.New(p.member + " is too long")
+	}
+	target := &p.env.chunkID
+	if p.member == "created_by" {
+		target = &p.env.createdBy
+	}
+	return json.Unmarshal(p.kept, target)
+}
+
+func (p *envelopeParser) countRow() {
+	if p.list == "" || slices.Contains(p.filled[:rowFields[p.list].mandatory], false) {
+		return
+	}
+	switch p.list {
+	case "sessions":
+		p.env.sessions++
+	case "observations":
+		p.env.memories++
+	case "prompts":
+		p.env.prompts++
+	}
+}

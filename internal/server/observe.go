@@ -1,0 +1,124 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"time"
+)
+
+// maxLoggedPath bounds what a hostile client can put into the log with one request.
+const maxLoggedPath = 200
+
+// observe wraps all routes: it logs each request, turns a panic into a 500, and
+// cuts off a client that neither sends nor takes anything for progressTimeout.
+func (s *Server) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		control := http.NewResponseController(w)
+		out := &observedWriter{ResponseWriter: w, control: control}
+		if r.Body != nil && r.Body != http.NoBody {
+			body := &progressBody{ReadCloser: r.Body, control: control}
+			// A copy, since the http.Server wants to find its own body: by its
+			// type it knows whether a client still waits for leave to send.
+			r = r.WithContext(r.Context())
+			r.Body = body
+			// For the case that nobody reads it: the server does before it replies.
+			if err := body.extend(); err != nil {
+				s.log.WarnContext(r.Context(), "cannot limit the time for a body", "error", err.Error())
+			}
+		}
+		defer func() {
+			s.log.InfoContext(r.Context(), "request", "method", r.Method, "path", loggedPath(r),
+				"status", out.status, "bytes", out.bytes, "ms", time.Since(start).Milliseconds())
+		}()
+		defer func() { s.recovered(out, r, recover()) }()
+		next.ServeHTTP(out, r)
+	})
+}
+
+// recovered answers a request whose handler panicked, if it still can.
+func (s *Server) recovered(out *observedWriter, r *http.Request, cause any) {
+	if cause == nil {
+		return
+	}
+	s.log.ErrorContext(r.Context(), "a handler panicked", "path", loggedPath(r),
+		"panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+	if out.status != 0 {
+		panic(http.ErrAbortHandler) // too late for another answer: cut this one off
+	}
+	if err := writeJSON(out, http.StatusInternalServerError, errorReply{"internal error"}); err != nil {
+		s.log.DebugContext(r.Context(), "no answer", "path", loggedPath(r), "error", err.Error())
+	}
+}
+
+// loggedPath leaves out the query, where clients may put secrets.
+func loggedPath(r *http.Request) string {
+	path := r.URL.Path
+	if len(path) > maxLoggedPath {
+		path = path[:maxLoggedPath]
+	}
+	return path
+}
+
+// observedWriter notes status and size of an answer, and gives the client
+// progressTimeout for each piece of it.
+type observedWriter struct {
+	http.ResponseWriter
+	control *http.ResponseController
+	status  int
+	bytes   int64
+}
+
+// Unwrap is for http.ResponseController.
+func (w *observedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// WriteHeader implements http.ResponseWriter.
+func (w *observedWriter) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (w *observedWriter) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	if err := supported(w.control.SetWriteDeadline(time.Now().Add(progressTimeout))); err != nil {
+		return 0, err
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// progressBody gives the client progressTimeout for each piece of a body. Behind
+// the end the http.Server takes the deadline off again.
+type progressBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+}
+
+func (b *progressBody) extend() error {
+	return supported(b.control.SetReadDeadline(time.Now().Add(progressTimeout)))
+}
+
+// Read implements io.Reader.
+func (b *progressBody) Read(p []byte) (int, error) {
+	if err := b.extend(); err != nil {
+		return 0, err
+	}
+	return b.ReadCloser.Read(p)
+}
+
+// supported forgives a writer without deadlines, as tests have them.
+func supported(err error) error {
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,112 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"fmt"
+	"strings"
+
+	"golang.org/x/crypto/argon2"
+)
+
+// The cost of a hash: argon2id with 19 MiB and two passes takes about as long
+// as OWASP advises, and four at once fit into a small machine.
+const (
+	hashMemory   = 19 << 10 // KiB
+	hashPasses   = 2
+	hashThreads  = 1
+	hashSize     = 32
+	saltSize     = 16
+	hashesAtOnce = 4
+)
+
+// hashFormat is the customary text for such hashes, so that the cost can be
+// raised later without voiding passwords.
+const hashFormat = "$argon2id$v=%d$m=%d,t=%d,p=%d$"
+
+// passwords hashes and compares passwords, no byte of which is ignored. It
+// bounds how many it works on at once, since each takes 19 MiB.
+type passwords struct {
+	slots chan struct{}
+}
+
+func newPasswords() *passwords { return &passwords{slots: make(chan struct{}, hashesAtOnce)} }
+
+// hash gives the text to store for a password. It waits for its turn; ctx
+// bounds the wait.
+func (p *passwords) hash(ctx context.Context, password string) (string, error) {
+	salt := make([]byte, saltSize)
+	rand.Read(salt) // never fails
+	sum, err := p.sum(ctx, password, salt, cost{hashMemory, hashPasses, hashThreads})
+	if err != nil {
+		return "", err
+	}
+	prefix := fmt.Sprintf(hashFormat, argon2.Version, hashMemory, hashPasses, hashThreads)
+	encode := base64.RawStdEncoding.EncodeToString
+	return prefix + encode(salt) + "$" + encode(sum), nil
+}
+
+// fits says whether password belongs to a stored hash. An empty hash fits no
+// password, and takes as long, so that the time does not tell who exists.
+func (p *passwords) fits(ctx context.Context, password, stored string) (bool, error) {
+	want := parsedHash{salt: make([]byte, saltSize), cost: cost{hashMemory, hashPasses, hashThreads}}
+	if stored != "" {
+		var err error
+		if want, err = parseHash(stored); err != nil {
+			return false, err
+		}
+	}
+	sum, err := p.sum(ctx, password, want.salt, want.cost)
+	if err != nil {
+		return false, err
+	}
+	return stored != "" && subtle.ConstantTimeCompare(sum, want.sum) == 1, nil
+}
+
+type cost struct {
+	memory, passes uint32
+	threads        uint8
+}
+
+func (p *passwords) sum(ctx context.Context, password string, salt []byte, c cost) ([]byte, error) {
+	select {
+	case p.slots <- struct{}{}:
+		defer func() { <-p.slots }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait to hash a password: %w", ctx.Err())
+	}
+	return argon2.IDKey([]byte(password), salt, c.passes, c.memory, c.threads, hashSize), nil
+}
+
+type parsedHash struct {
+	cost
+	salt, sum []byte
+}
+
+// parseHash reads what hash wrote. It does not repeat the text in errors.
+func parseHash(stored string) (parsedHash, error) {
+	var h parsedHash
+	var version int
+	// "", "argon2id", version, cost, salt, sum
+	fields := strings.Split(stored, "$")
+	if len(fields) != 6 {
+		return h, fmt.Errorf("read a password hash: %d fields", len(fields))
+	}
+	head := strings.Join(fields[:4], "$") + "$"
+	if _, err := fmt.Sscanf(head, hashFormat, &version, &h.memory, &h.passes, &h.threads); err != nil {
+		return h, fmt.Errorf("read a password hash: its cost: %w", err)
+	}
+	if version != argon2.Version || h.passes < 1 || h.threads < 1 {
+		return h, fmt.Errorf("read a password hash: version %d is unknown, or its cost is", version)
+	}
+	var err error
+	if h.salt, err = base64.RawStdEncoding.DecodeString(fields[4]); err != nil {
+		return h, fmt.Errorf("read a password hash: its salt: %w", err)
+	}
+	if h.sum, err = base64.RawStdEncoding.DecodeString(fields[5]); err != nil {
+		return h, fmt.Errorf("read a password hash: its sum: %w", err)
+	}
+	return h, nil
+}

@@ -1,0 +1,115 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// routes are those of the reference server. What no route matches, the mux
+// answers in plain text, as there.
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /health", s.handle(s.health))
+	mux.Handle("POST /auth/register", s.handle(s.limited("register", registerAttempts, s.register)))
+	mux.Handle("POST /auth/login", s.handle(s.limited("login", loginAttempts, s.login)))
+	mux.Handle("POST /auth/refresh", s.handle(s.refresh))
+	mux.Handle("POST /auth/api-key", s.handle(s.signedIn(s.mintKey)))
+	mux.Handle("DELETE /auth/api-key", s.handle(s.signedIn(s.revokeKey)))
+	mux.Handle("POST /sync/push", s.handle(s.signedIn(s.push)))
+	mux.Handle("GET /sync/pull", s.handle(s.signedIn(s.pullManifest)))
+	mux.Handle("GET /sync/pull/{chunk_id}", s.handle(s.signedIn(s.pullChunk)))
+	return mux
+}
+
+// errClientGone is wrapped by errors of sending an answer.
+var errClientGone = errors.New("the client did not take the answer")
+
+// handler answers a request, or gives the error to answer it with: a refusal,
+// or else something that went wrong here. After an error, other than
+// errClientGone, nothing may have been written.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// refusal is an answer that tells the client what it did wrong.
+type refusal struct {
+	status int
+	text   string
+	drain  int64 // how much more of the body to read before the answer
+}
+
+func (e *refusal) Error() string { return e.text }
+
+func refuse(status int, format string, args ...any) error {
+	return &refusal{status: status, text: fmt.Sprintf(format, args...)}
+}
+
+// handle turns what next gives into an answer. What went wrong here is logged;
+// the client learns only whether it may try again.
+func (s *Server) handle(next handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := next(w, r)
+		if err != nil && !errors.Is(err, errClientGone) {
+			err = s.answerError(w, r, err)
+		}
+		if err != nil {
+			s.log.DebugContext(r.Context(), "no answer", "path", loggedPath(r), "error", err.Error())
+		}
+	})
+}
+
+func (s *Server) answerError(w http.ResponseWriter, r *http.Request, err error) error {
+	var told *refusal
+	if !errors.As(err, &told) {
+		told = &refusal{status: http.StatusInternalServerError, text: "internal error"}
+		if isUnavailable(err) {
+			told = &refusal{status: http.StatusServiceUnavailable, text: "database unavailable"}
+		}
+		if r.Context().Err() == nil {
+			s.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", loggedPath(r), "error", err.Error())
+		}
+	}
+	if told.status == http.StatusRequestEntityTooLarge || told.status == http.StatusRequestTimeout {
+		w.Header().Set("Connection", "close")
+	}
+	// Without any answer the http.Server would send an empty 200.
+	return both(drain(r, told.drain), writeJSON(w, told.status, errorReply{told.text}))
+}
+
+type errorReply struct {
+	Error string `json:"error"`
+}
+
+// writeJSON sends v with a newline behind it. An error means that the client is
+// gone, or too slow.
+func writeJSON(w http.ResponseWriter, status int, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode a reply: %w", err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	if _, err := w.Write(append(body, '\n')); err != nil {
+		return fmt.Errorf("%w: %w", errClientGone, err)
+	}
+	return nil
+}
+
+type healthReply struct {
+	Database string `json:"database,omitempty"`
+	Service  string `json:"service"`
+	Status   string `json:"status"`
+	Version  string `json:"version"`
+}
+
+// health answers as the reference server does, since clients look for its name.
+func (s *Server) health(w http.ResponseWriter, r *http.Request) error {
+	reply := healthReply{Service: "engram-cloud", Status: "ok", Version: "0.1.0"}
+	status := http.StatusOK
+	if err := s.db.ping(r.Context()); err != nil {
+		s.log.ErrorContext(r.Context(), "the database does not answer", "error", err.Error())
+		reply.Status, reply.Database = "degraded", "unavailable"
+		status = http.StatusServiceUnavailable
+	}
+	return writeJSON(w, status, reply)
+}

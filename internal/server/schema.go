@@ -1,0 +1,79 @@
+package server
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// migrations lead from one version of the schema to the next: the first one
+// makes version 1. They are never edited, only added to.
+var migrations = []string{schema1}
+
+// A body lies in pieces, so that neither writing nor reading holds one whole; start
+// is the offset of a piece in it.
+// seq is the order in which chunks were stored; it is never used again, so a
+// reader of a chunk that gets replaced finds nothing instead of a mixture.
+// data_sha256 is of the bytes of the envelope's data member, NULL without one.
+// manifest_tag changes with every change of the account's chunks.
+const schema1 = `
+CREATE TABLE users (
+	id            TEXT PRIMARY KEY,
+	username      TEXT NOT NULL UNIQUE,
+	email         TEXT UNIQUE,
+	password_hash TEXT,
+	builtin       INTEGER NOT NULL DEFAULT 0,
+	disabled      INTEGER NOT NULL DEFAULT 0,
+	manifest_tag  TEXT NOT NULL,
+	created_at    TEXT NOT NULL
+) STRICT;
+CREATE TABLE api_keys (
+	user_id    TEXT PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+	key_sha256 TEXT NOT NULL UNIQUE,
+	created_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE chunks (
+	seq         INTEGER PRIMARY KEY AUTOINCREMENT,
+	user_id     TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+	chunk_id    TEXT NOT NULL,
+	created_by  TEXT NOT NULL,
+	created_at  TEXT NOT NULL,
+	sessions    INTEGER NOT NULL,
+	memories    INTEGER NOT NULL,
+	prompts     INTEGER NOT NULL,
+	size        INTEGER NOT NULL,
+	body_sha256 TEXT NOT NULL,
+	data_sha256 TEXT,
+	UNIQUE (user_id, chunk_id)
+) STRICT;
+CREATE TABLE pieces (
+	chunk INTEGER NOT NULL REFERENCES chunks (seq) ON DELETE CASCADE,
+	start INTEGER NOT NULL,
+	bytes BLOB NOT NULL,
+	PRIMARY KEY (chunk, start)
+) STRICT;
+`
+
+// migrate brings the schema up to date, and refuses one that is newer.
+func migrate(ctx context.Context, db *sql.DB) error {
+	return inTx(ctx, db, func(tx *sql.Tx) error {
+		var version int
+		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+			return err
+		}
+		if version > len(migrations) {
+			return fmt.Errorf("it was written by a newer release (schema %d, this one knows %d): upgrade engram-sync",
+				version, len(migrations))
+		}
+		for _, step := range migrations[version:] {
+			if _, err := tx.ExecContext(ctx, step); err != nil {
+				return fmt.Errorf("migrate the schema: %w", err)
+			}
+		}
+		if version == len(migrations) {
+			return nil
+		}
+		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(migrations)))
+		return err
+	})
+}

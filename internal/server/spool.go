@@ -1,0 +1,114 @@
+package server
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// receiveBuffer is how much of a body is in memory at a time.
+const receiveBuffer = 64 << 10
+
+// leftoverAge is the age at which a spool file belongs to nobody any more. Those
+// of live uploads, also of other processes, are written to all the time.
+const leftoverAge = 24 * time.Hour
+
+// errSpool is wrapped by errors about the disk that bodies are spooled to.
+var errSpool = errors.New("spool a request body")
+
+// spools makes the files that bodies wait in until they are known to be good,
+// so that slow clients do not hold the database's only write lock.
+type spools struct {
+	dir string
+}
+
+// spool is one such file: written, then read from its start, then removed.
+type spool struct {
+	file *os.File
+}
+
+func (s spools) create() (*spool, error) {
+	f, err := os.CreateTemp(s.dir, "push-*") // 0600
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errSpool, err)
+	}
+	return &spool{file: f}, nil
+}
+
+func (s *spool) remove() error {
+	if err := both(s.file.Close(), os.Remove(s.file.Name())); err != nil {
+		return fmt.Errorf("%w: %w", errSpool, err)
+	}
+	return nil
+}
+
+// sweepSpools removes what processes that were killed have left in dir.
+func sweepSpools(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("look for leftovers: %w", err)
+	}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err == nil && time.Since(info.ModTime()) > leftoverAge {
+			err = os.Remove(filepath.Join(dir, entry.Name()))
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove a leftover: %w", err)
+		}
+	}
+	return nil
+}
+
+// incoming is a push that was received whole and found good.
+type incoming struct {
+	envelope
+	size    int64
+	bodySum string // SHA-256 of the body in hex
+	body    io.Reader
+}
+
+// receive copies a body to the spool and checks it on the way. After bad JSON
+// it still reads on, without keeping anything: clients that send all before
+// they look for an answer would otherwise see a broken connection.
+func (s *spool) receive(body io.Reader) (incoming, error) {
+	parser := newEnvelopeParser()
+	sum := sha256.New()
+	var size int64
+	var bad error
+	buf := make([]byte, receiveBuffer)
+	for {
+		n, err := body.Read(buf)
+		size += int64(n)
+		if bad == nil {
+			sum.Write(buf[:n])
+			if _, err := s.file.Write(buf[:n]); err != nil {
+				return incoming{}, fmt.Errorf("%w: %w", errSpool, err)
+			}
+			bad = parser.feed(buf[:n])
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return incoming{}, bodyRefusal(err)
+		}
+	}
+	if bad != nil {
+		return incoming{}, bad
+	}
+	env, err := parser.finish()
+	if err != nil {
+		return incoming{}, err
+	}
+	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
+		return incoming{}, fmt.Errorf("%w: %w", errSpool, err)
+	}
+	return incoming{envelope: env, size: size, bodySum: hex.EncodeToString(sum.Sum(nil)), body: s.file}, nil
+}
