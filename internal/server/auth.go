@@ -11,13 +11,6 @@ import (
 	"unicode/utf8"
 )
 
-// Sizes in bytes of what people sign up with.
-const (
-	maxNameBytes     = 255
-	minPasswordBytes = 8
-	maxPasswordBytes = 1024
-)
-
 type authReply struct {
 	UserID       string `json:"user_id"`
 	Username     string `json:"username"`
@@ -32,29 +25,16 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	if err := readAuth(w, r, &req); err != nil {
 		return err
 	}
-	if req.Username == "" || req.Email == "" || req.Password == "" {
-		return refuse(http.StatusBadRequest, "username, email, and password are required")
-	}
-	if len(req.Password) < minPasswordBytes {
-		return refuse(http.StatusBadRequest, "password must be at least %d characters", minPasswordBytes)
-	}
-	err := cmp.Or(checkText("username", req.Username, maxNameBytes), checkText("email", req.Email, maxNameBytes),
-		checkText("password", req.Password, maxPasswordBytes))
-	if err != nil {
-		return err
-	}
-	hash, err := s.passwords.hash(r.Context(), req.Password)
-	if err != nil {
-		return err
-	}
-	u, err := s.users.create(r.Context(), req.Username, req.Email, hash, s.now())
-	if errors.Is(err, errUsernameTaken) || errors.Is(err, errEmailTaken) {
-		return refuse(http.StatusConflict, "%s", err)
-	}
+	u, err := s.signUp(r.Context(), req.Username, req.Email, req.Password, s.now())
 	if err != nil {
 		return err
 	}
 	return s.welcome(w, http.StatusCreated, u)
+}
+
+// noRegister serves POST /auth/register where accounts are made by AddUser only.
+func (s *Server) noRegister(http.ResponseWriter, *http.Request) error {
+	return refuse(http.StatusForbidden, "registration is disabled")
 }
 
 // login serves POST /auth/login. What is wrong, name or password, nobody can
@@ -73,7 +53,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	u, err := s.users.byIdentifier(r.Context(), identifier)
-	if err != nil && !errors.Is(err, errNoUser) {
+	if err != nil && !errors.Is(err, ErrNoUser) {
 		return err
 	}
 	fits, err := s.passwords.fits(r.Context(), req.Password, u.hash)
@@ -128,7 +108,11 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 // mintKey serves POST /auth/api-key. The key before stops working.
 func (s *Server) mintKey(w http.ResponseWriter, r *http.Request, u user) error {
 	key := newAPIKey()
-	if err := s.users.setKey(r.Context(), u.id, keyHash(key), s.now()); err != nil {
+	err := s.users.setKey(r.Context(), u, keyHash(key), s.now())
+	if errors.Is(err, ErrNoUser) {
+		return refuse(http.StatusUnauthorized, "invalid credentials")
+	}
+	if err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusCreated, struct {
@@ -164,17 +148,6 @@ func readAuth(w http.ResponseWriter, r *http.Request, v any) error {
 	}
 	if err := json.NewDecoder(bytes.NewReader(body)).Decode(v); err != nil {
 		return refuse(http.StatusBadRequest, "invalid json: %v", err)
-	}
-	return nil
-}
-
-// checkText refuses what no account can have. It does not repeat the text.
-func checkText(name, text string, limit int) error {
-	if len(text) > limit {
-		return refuse(http.StatusBadRequest, "%s must be at most %d bytes", name, limit)
-	}
-	if strings.ContainsRune(text, 0) {
-		return refuse(http.StatusBadRequest, "%s must not contain a NUL character", name)
 	}
 	return nil
 }

@@ -43,20 +43,24 @@ func (s *Server) authenticate(r *http.Request) (user, error) {
 }
 
 // byToken finds the user of a JWT, or refuses with the given text. Users who
-// are unknown or disabled are refused too, other than at the reference server.
+// are unknown or disabled are refused too, other than at the reference server,
+// and so are tokens from before the password was changed.
 func (s *Server) byToken(r *http.Request, token string, kind tokenKind, text string) (user, error) {
-	id, err := s.tokens.verify(token, kind)
+	c, err := s.tokens.verify(token, kind)
 	if err != nil {
 		return user{}, refuse(http.StatusUnauthorized, "%s", text)
 	}
-	u, err := s.users.byID(r.Context(), id)
+	u, err := s.users.byID(r.Context(), c.UserID)
+	if err == nil && c.Tag != u.tag {
+		return user{}, refuse(http.StatusUnauthorized, "%s", text)
+	}
 	return active(u, err, text)
 }
 
 // active passes on what a look-up of a user gave, but refuses a user who is
 // missing or disabled.
 func active(u user, err error, text string) (user, error) {
-	if errors.Is(err, errNoUser) || err == nil && u.disabled {
+	if errors.Is(err, ErrNoUser) || err == nil && u.disabled {
 		return user{}, refuse(http.StatusUnauthorized, "%s", text)
 	}
 	return u, err

@@ -19,18 +19,23 @@ import (
 // takes one writer at a time, and Go's pool queues more fairly than its locks.
 const readers = 8
 
-// pragmas go for every connection. FULL syncs each commit before it is acked.
-// The busy timeout (ms) covers another process that is storing a large chunk.
-var pragmas = []string{
-	"busy_timeout(30000)",
-	"foreign_keys(1)",
-	"journal_mode(WAL)",
-	"journal_size_limit(8388608)",
-	"synchronous(FULL)",
-}
+// Pragmas of connections. FULL syncs each commit before it is acked. The busy
+// timeout (ms) covers another process that is storing a large chunk. Whoever
+// only looks at a file must not choose its journal mode.
+var (
+	ownPragmas = []string{
+		"busy_timeout(30000)",
+		"foreign_keys(1)",
+		"journal_mode(WAL)",
+		"journal_size_limit(8388608)",
+		"synchronous(FULL)",
+	}
+	guestPragmas = []string{"busy_timeout(30000)"}
+)
 
 // database is a SQLite file that several processes may use at once.
 type database struct {
+	path        string
 	read, write *sql.DB
 }
 
@@ -46,12 +51,15 @@ func openDatabase(ctx context.Context, path string) (*database, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	db := &database{}
-	if db.write, err = sql.Open("sqlite", dataSource(path, "_txlock", "immediate")); err != nil {
+	if err := examine(ctx, path, isOurs); err != nil {
+		return nil, fmt.Errorf("open the database %s: %w", path, err)
+	}
+	db := &database{path: path}
+	if db.write, err = sql.Open("sqlite", dataSource(path, ownPragmas, "_txlock", "immediate")); err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	db.write.SetMaxOpenConns(1)
-	if db.read, err = sql.Open("sqlite", dataSource(path, "_query_only", "1")); err != nil {
+	if db.read, err = sql.Open("sqlite", dataSource(path, ownPragmas, "_query_only", "1")); err != nil {
 		return nil, both(fmt.Errorf("open the database: %w", err), db.write.Close())
 	}
 	db.read.SetMaxOpenConns(readers)
@@ -62,8 +70,8 @@ func openDatabase(ctx context.Context, path string) (*database, error) {
 	return db, nil
 }
 
-// dataSource is the URI for an absolute path with the pragmas and one more option.
-func dataSource(path, option, value string) string {
+// dataSource is the URI for an absolute path with pragmas and one more option.
+func dataSource(path string, pragmas []string, option, value string) string {
 	path = filepath.ToSlash(path)
 	if runtime.GOOS == "windows" && !strings.HasPrefix(path, "/") {
 		path = "/" + path // file:///C:/...

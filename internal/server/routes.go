@@ -10,9 +10,13 @@ import (
 // routes are those of the reference server. What no route matches, the mux
 // answers in plain text, as there.
 func (s *Server) routes() http.Handler {
+	register := s.limited("register", registerAttempts, s.register)
+	if s.noSignUp {
+		register = s.noRegister
+	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /health", s.handle(s.health))
-	mux.Handle("POST /auth/register", s.handle(s.limited("register", registerAttempts, s.register)))
+	mux.Handle("POST /auth/register", s.handle(register))
 	mux.Handle("POST /auth/login", s.handle(s.limited("login", loginAttempts, s.login)))
 	mux.Handle("POST /auth/refresh", s.handle(s.refresh))
 	mux.Handle("POST /auth/api-key", s.handle(s.signedIn(s.mintKey)))
@@ -59,21 +63,31 @@ func (s *Server) handle(next handler) http.Handler {
 }
 
 func (s *Server) answerError(w http.ResponseWriter, r *http.Request, err error) error {
-	var told *refusal
-	if !errors.As(err, &told) {
-		told = &refusal{status: http.StatusInternalServerError, text: "internal error"}
-		if isUnavailable(err) {
-			told = &refusal{status: http.StatusServiceUnavailable, text: "database unavailable"}
-		}
-		if r.Context().Err() == nil {
-			s.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", loggedPath(r), "error", err.Error())
-		}
+	told := refusalOf(err)
+	if told.status >= http.StatusInternalServerError && r.Context().Err() == nil {
+		s.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", loggedPath(r), "error", err.Error())
 	}
 	if told.status == http.StatusRequestEntityTooLarge || told.status == http.StatusRequestTimeout {
 		w.Header().Set("Connection", "close")
 	}
 	// Without any answer the http.Server would send an empty 200.
 	return both(drain(r, told.drain), writeJSON(w, told.status, errorReply{told.text}))
+}
+
+// refusalOf is what the client gets to know of an error.
+func refusalOf(err error) *refusal {
+	var told *refusal
+	switch {
+	case errors.As(err, &told):
+		return told
+	case errors.Is(err, ErrBadInput):
+		return &refusal{status: http.StatusBadRequest, text: err.Error()}
+	case errors.Is(err, ErrUserExists):
+		return &refusal{status: http.StatusConflict, text: err.Error()}
+	case isUnavailable(err):
+		return &refusal{status: http.StatusServiceUnavailable, text: "database unavailable"}
+	}
+	return &refusal{status: http.StatusInternalServerError, text: "internal error"}
 }
 
 type errorReply struct {

@@ -8,7 +8,7 @@ import (
 
 // migrations lead from one version of the schema to the next: the first one
 // makes version 1. They are never edited, only added to.
-var migrations = []string{schema1}
+var migrations = []string{schema1, schema2}
 
 // A body lies in pieces, so that neither writing nor reading holds one whole; start
 // is the offset of a piece in it.
@@ -54,26 +54,28 @@ CREATE TABLE pieces (
 ) STRICT;
 `
 
-// migrate brings the schema up to date, and refuses one that is newer.
+// token_tag changes with the password; tokens carry the one they were issued
+// under. It is empty in tokens from before this column. The application id is
+// that of identity.go.
+const schema2 = `
+ALTER TABLE users ADD COLUMN token_tag TEXT NOT NULL DEFAULT '';
+PRAGMA application_id = 0x456e6773;
+`
+
+// migrate brings the schema up to date, and refuses a file that is not ours or
+// newer than we are.
 func migrate(ctx context.Context, db *sql.DB) error {
 	return inTx(ctx, db, func(tx *sql.Tx) error {
-		var version int
-		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		version, err := identify(ctx, tx)
+		if err != nil || version == len(migrations) {
 			return err
-		}
-		if version > len(migrations) {
-			return fmt.Errorf("it was written by a newer release (schema %d, this one knows %d): upgrade engram-sync",
-				version, len(migrations))
 		}
 		for _, step := range migrations[version:] {
 			if _, err := tx.ExecContext(ctx, step); err != nil {
 				return fmt.Errorf("migrate the schema: %w", err)
 			}
 		}
-		if version == len(migrations) {
-			return nil
-		}
-		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(migrations)))
+		_, err = tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(migrations)))
 		return err
 	})
 }

@@ -13,8 +13,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 )
 
@@ -25,9 +23,6 @@ const (
 	lockFile     = "open.lock"
 	spoolDir     = "spool"
 )
-
-// openRetry is how often Open looks whether another process is done opening.
-const openRetry = 10 * time.Millisecond
 
 // Options says where a Server keeps its data and how it behaves.
 type Options struct {
@@ -40,6 +35,8 @@ type Options struct {
 	// address for rate limits. Only right behind a proxy that sets the header:
 	// otherwise anybody writes there what they like.
 	TrustForwardedFor bool
+	// NoRegister refuses POST /auth/register: accounts are made by AddUser only.
+	NoRegister bool
 	// Now is the clock for tokens, rate limits and receive times. nil: time.Now.
 	Now func() time.Time
 }
@@ -50,6 +47,7 @@ type Server struct {
 	log            *slog.Logger
 	now            func() time.Time
 	trustForwarded bool
+	noSignUp       bool
 
 	db        *database
 	users     *userStore
@@ -74,14 +72,12 @@ func Open(ctx context.Context, opts Options) (*Server, error) {
 	if err := os.MkdirAll(filepath.Join(dir, spoolDir), 0o700); err != nil {
 		return nil, fmt.Errorf("create the data directory: %w", err)
 	}
-	lock := flock.New(filepath.Join(dir, lockFile), flock.SetPermissions(0o600))
-	if _, err := lock.TryLockContext(ctx, openRetry); err != nil {
-		return nil, fmt.Errorf("lock the data directory %s: %w", dir, err)
+	unlock, err := lockDir(ctx, dir)
+	if err != nil {
+		return nil, err
 	}
 	s, err := open(ctx, dir, opts)
-	if unlockErr := lock.Unlock(); unlockErr != nil {
-		err = both(err, fmt.Errorf("unlock the data directory: %w", unlockErr))
-	}
+	err = both(err, unlock())
 	if err != nil && s != nil {
 		return nil, both(err, s.Close())
 	}
@@ -93,7 +89,10 @@ func open(ctx context.Context, dir string, opts Options) (*Server, error) {
 	if err := atomicfile.Sweep(dir); err != nil {
 		return nil, err
 	}
-	if err := sweepSpools(filepath.Join(dir, spoolDir)); err != nil {
+	if err := sweepOld(filepath.Join(dir, spoolDir), spoolPrefix); err != nil {
+		return nil, err
+	}
+	if err := sweepOld(dir, stagingPrefix); err != nil {
 		return nil, err
 	}
 	key, err := signingKey(filepath.Join(dir, keyFile))
@@ -108,6 +107,7 @@ func open(ctx context.Context, dir string, opts Options) (*Server, error) {
 		log:            opts.Logger,
 		now:            opts.Now,
 		trustForwarded: opts.TrustForwardedFor,
+		noSignUp:       opts.NoRegister,
 		db:             db,
 		users:          &userStore{db: db},
 		chunks:         &chunkStore{db: db},

@@ -9,14 +9,19 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
 // receiveBuffer is how much of a body is in memory at a time.
 const receiveBuffer = 64 << 10
 
-// leftoverAge is the age at which a spool file belongs to nobody any more. Those
-// of live uploads, also of other processes, are written to all the time.
+// spoolPrefix starts the names of spool files.
+const spoolPrefix = "push-"
+
+// leftoverAge is the age at which a spool file or staging directory belongs to nobody any more. Those
+// in use, also by other processes, are not that old: uploads write all the time,
+// and no database takes a day to copy.
 const leftoverAge = 24 * time.Hour
 
 // errSpool is wrapped by errors about the disk that bodies are spooled to.
@@ -34,7 +39,7 @@ type spool struct {
 }
 
 func (s spools) create() (*spool, error) {
-	f, err := os.CreateTemp(s.dir, "push-*") // 0600
+	f, err := os.CreateTemp(s.dir, spoolPrefix) // 0600
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errSpool, err)
 	}
@@ -48,16 +53,20 @@ func (s *spool) remove() error {
 	return nil
 }
 
-// sweepSpools removes what processes that were killed have left in dir.
-func sweepSpools(dir string) error {
+// sweepOld removes what processes that were killed have left in dir under names
+// that start with prefix.
+func sweepOld(dir, prefix string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("look for leftovers: %w", err)
 	}
 	for _, entry := range entries {
+		if !strings.HasPrefix(entry.Name(), prefix) {
+			continue
+		}
 		info, err := entry.Info()
 		if err == nil && time.Since(info.ModTime()) > leftoverAge {
-			err = os.Remove(filepath.Join(dir, entry.Name()))
+			err = os.RemoveAll(filepath.Join(dir, entry.Name()))
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove a leftover: %w", err)

@@ -31,11 +31,14 @@ type tokens struct {
 }
 
 // claims are those of the reference server, so that clients that look inside
-// find what they know.
+// find what they know, and one of ours: Tag is the user's token_tag, which
+// changes with the password. The time of issue would not do to tell tokens from
+// before: it has whole seconds, and clocks are set back.
 type claims struct {
 	UserID   string    `json:"user_id"`
 	Username string    `json:"username"`
 	Type     tokenKind `json:"type"`
+	Tag      string    `json:"tag,omitempty"`
 	jwt.RegisteredClaims
 }
 
@@ -49,6 +52,7 @@ func (t *tokens) issue(u user, kind tokenKind) (string, error) {
 		UserID:   u.id,
 		Username: u.name,
 		Type:     kind,
+		Tag:      u.tag,
 		RegisteredClaims: jwt.RegisteredClaims{
 			Subject:   u.id,
 			IssuedAt:  jwt.NewNumericDate(now),
@@ -58,9 +62,9 @@ func (t *tokens) issue(u user, kind tokenKind) (string, error) {
 	return token.SignedString(t.key)
 }
 
-// verify gives the user id in a token of the given kind that is good now, else
+// verify gives the claims of a token of the given kind that is good now, else
 // an error that wraps errBadToken. It is good while now < exp, without leeway.
-func (t *tokens) verify(text string, kind tokenKind) (userID string, err error) {
+func (t *tokens) verify(text string, kind tokenKind) (claims, error) {
 	parser := jwt.NewParser(
 		jwt.WithValidMethods([]string{"HS256", "HS384", "HS512"}),
 		jwt.WithExpirationRequired(),
@@ -68,10 +72,10 @@ func (t *tokens) verify(text string, kind tokenKind) (userID string, err error) 
 	)
 	var c claims
 	if _, err := parser.ParseWithClaims(text, &c, func(*jwt.Token) (any, error) { return t.key, nil }); err != nil {
-		return "", fmt.Errorf("%w: %w", errBadToken, err)
+		return claims{}, fmt.Errorf("%w: %w", errBadToken, err)
 	}
 	if c.Type != kind || c.UserID == "" {
-		return "", errBadToken
+		return claims{}, errBadToken
 	}
-	return c.UserID, nil
+	return c, nil
 }

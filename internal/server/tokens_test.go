@@ -191,3 +191,16 @@ func execute(t testing.TB, dir, query string) {
 		t.Fatal(err)
 	}
 }
+
+// query reads one row behind the server's back.
+func query(t testing.TB, dir, text string, into ...any) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(dir, "server.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer shut(t, db)
+	if err := db.QueryRowContext(t.Context(), text).Scan(into...); err != nil {
+		t.Fatal(err)
+	}
+}

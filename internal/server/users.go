@@ -15,9 +15,8 @@ import (
 const localName = "local"
 
 var (
-	errNoUser        = errors.New("no such user")
-	errUsernameTaken = errors.New("username is already registered")
-	errEmailTaken    = errors.New("email is already registered")
+	errUsernameTaken = &accountError{ErrUserExists, "username is already registered"}
+	errEmailTaken    = &accountError{ErrUserExists, "email is already registered"}
 )
 
 // user is an account as far as requests need it.
@@ -25,6 +24,7 @@ type user struct {
 	id       string
 	name     string
 	hash     string // of the password; "" means that no password fits
+	tag      string // that its tokens must have
 	disabled bool
 }
 
@@ -33,14 +33,14 @@ type userStore struct {
 	db *database
 }
 
-const selectUser = "SELECT u.id, u.username, coalesce(u.password_hash, ''), u.disabled FROM users u "
+const selectUser = "SELECT u.id, u.username, coalesce(u.password_hash, ''), u.token_tag, u.disabled FROM users u "
 
-// find gives the one user that selectUser and where find, else errNoUser.
+// find gives the one user that selectUser and where find, else ErrNoUser.
 func (s *userStore) find(ctx context.Context, where string, args ...any) (user, error) {
 	var u user
-	err := s.db.read.QueryRowContext(ctx, selectUser+where, args...).Scan(&u.id, &u.name, &u.hash, &u.disabled)
+	err := s.db.read.QueryRowContext(ctx, selectUser+where, args...).Scan(&u.id, &u.name, &u.hash, &u.tag, &u.disabled)
 	if errors.Is(err, sql.ErrNoRows) {
-		return user{}, errNoUser
+		return user{}, ErrNoUser
 	}
 	return u, err
 }
@@ -66,7 +66,7 @@ func (s *userStore) create(ctx context.Context, name, email, hash string, at tim
 	err := s.db.update(ctx, func(tx *sql.Tx) (err error) {
 		for _, claim := range []struct {
 			text  string
-			taken error
+			taken *accountError
 		}{{name, errUsernameTaken}, {email, errEmailTaken}} {
 			var n int
 			err := tx.QueryRowContext(ctx, "SELECT count(*) FROM users WHERE username = ?1 OR email = ?1", claim.text).Scan(&n)
@@ -87,7 +87,7 @@ func (s *userStore) create(ctx context.Context, name, email, hash string, at tim
 func (s *userStore) local(ctx context.Context, at time.Time) (user, error) {
 	const where = "WHERE u.builtin = 1"
 	u, err := s.find(ctx, where)
-	if !errors.Is(err, errNoUser) {
+	if !errors.Is(err, ErrNoUser) {
 		return u, err
 	}
 	err = s.db.update(ctx, func(tx *sql.Tx) error {
@@ -121,10 +121,15 @@ func insertUser(ctx context.Context, tx *sql.Tx, name, email, hash string, at ti
 }
 
 // setKey gives a user an API key, known by its hash, in place of the one before.
-func (s *userStore) setKey(ctx context.Context, userID, hash string, at time.Time) error {
+// ErrNoUser says that u's password has changed since u was read: a key that is
+// asked for with an old token must not outlive it.
+func (s *userStore) setKey(ctx context.Context, u user, hash string, at time.Time) error {
 	return s.db.update(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO api_keys (user_id, key_sha256, created_at) VALUES (?, ?, ?)",
-			userID, hash, timestamp(at))
+		added, err := countChanges(tx.ExecContext(ctx, `INSERT OR REPLACE INTO api_keys (user_id, key_sha256, created_at)
+			SELECT id, ?, ? FROM users WHERE id = ? AND token_tag = ?`, hash, timestamp(at), u.id, u.tag))
+		if err == nil && added == 0 {
+			return ErrNoUser
+		}
 		return err
 	})
 }
@@ -137,6 +142,9 @@ func (s *userStore) dropKey(ctx context.Context, userID string) error {
 	})
 }
 
+// timestampLayout has the same number of digits always, in UTC.
+const timestampLayout = "2006-01-02T15:04:05.000000Z"
+
 // timestamp writes a time so that texts sort as times do: old clients compare
 // those of manifests as text.
-func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
+func timestamp(t time.Time) string { return t.UTC().Format(timestampLayout) }

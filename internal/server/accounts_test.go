@@ -1,0 +1,180 @@
+package server_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/engram-sync/engram-sync/internal/server"
+)
+
+const badCredentials = `{"error":"invalid credentials"}` + "\n"
+
+// add makes an account, with the password "password-of-NAME".
+func add(t testing.TB, s *server.Server, name string) server.User {
+	t.Helper()
+	u, err := s.AddUser(t.Context(), name, name+"@example.com", "password-of-"+name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// signIn gives the tokens of an account, and a new API key of it.
+func (c client) signIn(name, password string) (account, string) {
+	c.t.Helper()
+	r := c.as("").post("/auth/login", `{"identifier":"`+name+`","password":"`+password+`"}`)
+	r.want(c.t, 200, "")
+	a := r.account(c.t)
+	key, _ := c.as(a.AccessToken).post("/auth/api-key", "").decode(c.t)["api_key"].(string)
+	return a, key
+}
+
+func TestUsersListsWhoHasWhat(t *testing.T) {
+	now := newClock()
+	s := open(t, server.Options{Now: now.Now})
+	if users, err := s.Users(t.Context()); err != nil || users == nil || len(users) > 0 {
+		t.Errorf("in an empty server: %#v, %v", users, err)
+	}
+	bob, alice := add(t, s, "bob"), add(t, s, "alice")
+	c := listen(t, s)
+	a, _ := c.signIn("alice", "password-of-alice")
+	c.as(a.AccessToken).post("/sync/push", `{"chunk_id":"00000001"}`).want(t, 200, "")
+	c.as(a.AccessToken).post("/sync/push", `{"chunk_id":"00000002","data":{}}`).want(t, 200, "")
+	if err := s.SetDisabled(t.Context(), "bob", true); err != nil {
+		t.Fatal(err)
+	}
+
+	got, err := s.Users(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice.Chunks, alice.Bytes = 2, int64(len(`{"chunk_id":"00000001"}{"chunk_id":"00000002","data":{}}`))
+	bob.Disabled = true
+	local := server.User{ID: got[len(got)-1].ID, Username: "local", CreatedAt: now.Now(), BuiltIn: true}
+	if diff := cmp.Diff([]server.User{alice, bob, local}, got); diff != "" {
+		t.Error(diff)
+	}
+	text, err := json.Marshal(bob)
+	want := `{"id":"` + bob.ID + `","username":"bob","email":"bob@example.com","created_at":"2026-11-23T12:00:00Z",` +
+		`"disabled":true,"built_in":false,"chunks":0,"bytes":0}`
+	if err != nil || string(text) != want {
+		t.Errorf("got %s, want %s (%v)", text, want, err)
+	}
+}
+
+func TestAddUserRefusesWhatRegisterRefuses(t *testing.T) {
+	s := open(t, server.Options{})
+	add(t, s, "alice")
+	for _, tt := range []struct {
+		name, user, email, password string
+		is                          error
+		want                        string
+	}{
+		{"no email", "bob", "", "12345678", server.ErrBadInput, "username, email, and password are required"},
+		{"short password", "bob", "b@x", "1234567", server.ErrBadInput, "password must be at least 8 characters"},
+		{"bad UTF-8", "bob\xff", "b@x", "12345678", server.ErrBadInput, "username is not valid UTF-8"},
+		{"an escape", "bob", "b\x1b[2J@x", "12345678", server.ErrBadInput, "email must not contain control characters"},
+		{"a line", "bob\nalice", "b@x", "12345678", server.ErrBadInput, "username must not contain control characters"},
+		{"right to left", "bob\u202eecila", "b@x", "12345678", server.ErrBadInput, "username must not contain control characters"},
+		{"a name that is taken", "alice", "b@x", "12345678", server.ErrUserExists, "username is already registered"},
+		{"an email that is taken", "bob", "alice@example.com", "12345678", server.ErrUserExists, "email is already registered"},
+		{"the built-in name", "local", "b@x", "12345678", server.ErrUserExists, "username is already registered"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := s.AddUser(t.Context(), tt.user, tt.email, tt.password)
+			if !errors.Is(err, tt.is) || err.Error() != tt.want {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestAccountsThatCannotBeChanged(t *testing.T) {
+	s := open(t, server.Options{})
+	c := listen(t, s) // with the account local
+	add(t, s, "alice")
+	for name, tt := range map[string]struct {
+		err  error
+		is   error
+		want string
+	}{
+		"disable nobody":       {s.SetDisabled(t.Context(), "bob\n", true), server.ErrNoUser, `no such user: "bob\n"`},
+		"password of nobody":   {s.SetPassword(t.Context(), "Alice", "12345678"), server.ErrNoUser, `no such user: "Alice"`},
+		"short password":       {s.SetPassword(t.Context(), "alice", "1234567"), server.ErrBadInput, "password must be at least 8 characters"},
+		"long password":        {s.SetPassword(t.Context(), "alice", strings.Repeat("p", 1025)), server.ErrBadInput, "password must be at most 1024 bytes"},
+		"password of built-in": {s.SetPassword(t.Context(), "local", "12345678"), server.ErrBadInput, "the built-in user local cannot have a password"},
+		"disable built-in":     {s.SetDisabled(t.Context(), "local", true), server.ErrBadInput, "the built-in user local cannot be disabled or enabled"},
+	} {
+		if !errors.Is(tt.err, tt.is) || tt.err.Error() != tt.want {
+			t.Errorf("%s: got %v, want %s", name, tt.err, tt.want)
+		}
+	}
+	c.get("/sync/pull").want(t, 200, "")
+	c.signIn("alice", "password-of-alice")
+}
+
+// The administrator's Server is another one, as that of another process would be.
+func TestADisabledAccountIsShutOutUntilItIsEnabled(t *testing.T) {
+	dir := t.TempDir()
+	c := listen(t, open(t, server.Options{Dir: dir})).as("")
+	admin := open(t, server.Options{Dir: dir})
+	add(t, admin, "alice")
+	alice, key := c.signIn("alice", "password-of-alice")
+	if err := admin.SetDisabled(t.Context(), "alice", true); err != nil {
+		t.Fatal(err)
+	}
+	c.as(alice.AccessToken).get("/sync/pull").want(t, 401, badToken)
+	c.as(key).get("/sync/pull").want(t, 401, badCredentials)
+	c.post("/auth/refresh", `{"refresh_token":"`+alice.RefreshToken+`"}`).want(t, 401, badRefresh)
+	c.post("/auth/login", `{"identifier":"alice","password":"password-of-alice"}`).want(t, 401, badCredentials)
+
+	if err := admin.SetDisabled(t.Context(), "alice", false); err != nil {
+		t.Fatal(err)
+	}
+	c.as(alice.AccessToken).get("/sync/pull").want(t, 200, "")
+	c.as(key).get("/sync/pull").want(t, 200, "")
+	c.signIn("alice", "password-of-alice")
+}
+
+// All of it happens at one moment: the time of issue cannot tell old from new.
+func TestANewPasswordVoidsWhatWasIssuedBefore(t *testing.T) {
+	dir := t.TempDir()
+	now := newClock()
+	c := listen(t, open(t, server.Options{Dir: dir, Now: now.Now})).as("")
+	admin := open(t, server.Options{Dir: dir, Now: now.Now})
+	add(t, admin, "alice")
+	add(t, admin, "bob")
+	alice, key := c.signIn("alice", "password-of-alice")
+	bob, bobsKey := c.signIn("bob", "password-of-bob")
+	if err := admin.SetPassword(t.Context(), "alice", "another password"); err != nil {
+		t.Fatal(err)
+	}
+	c.as(alice.AccessToken).get("/sync/pull").want(t, 401, badToken)
+	c.as(alice.AccessToken).post("/auth/api-key", "").want(t, 401, badToken)
+	c.as(key).get("/sync/pull").want(t, 401, badCredentials)
+	c.post("/auth/refresh", `{"refresh_token":"`+alice.RefreshToken+`"}`).want(t, 401, badRefresh)
+	c.post("/auth/login", `{"identifier":"alice","password":"password-of-alice"}`).want(t, 401, badCredentials)
+
+	fresh, freshKey := c.signIn("alice", "another password")
+	c.as(freshKey).get("/sync/pull").want(t, 200, "")
+	c.as(fresh.AccessToken).get("/sync/pull").want(t, 200, "")
+	c.post("/auth/refresh", `{"refresh_token":"`+fresh.RefreshToken+`"}`).want(t, 200, "")
+	c.as(bob.AccessToken).get("/sync/pull").want(t, 200, "")
+	c.as(bobsKey).get("/sync/pull").want(t, 200, "")
+}
+
+func TestRegistrationCanBeDisabled(t *testing.T) {
+	s := open(t, server.Options{NoRegister: true})
+	c := listen(t, s).as("")
+	for range 7 { // past the rate limit
+		c.post("/auth/register", `{"username":"eve","email":"e@x","password":"12345678"}`).
+			want(t, 403, failure("registration is disabled"))
+	}
+	c.post("/auth/login", `{"identifier":"eve","password":"12345678"}`).want(t, 401, badCredentials)
+	add(t, s, "alice")
+	c.signIn("alice", "password-of-alice")
+}
