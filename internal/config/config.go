@@ -4,8 +4,8 @@
 //
 // What counts, from strongest to weakest: a flag, ENGRAM_SYNC_*, the file of
 // the repository (remote name and project only), the user's file (for the
-// project: first that of the chosen remote, then the general one), engram's
-// own variables, the default.
+// project and the TLS files: first those of the chosen remote, then the
+// general ones), engram's own variables, the default.
 package config
 
 import (
@@ -23,9 +23,10 @@ type Config struct {
 	Remote Remote
 	// RemoteErr says why there is no remote to talk to: ErrNoRemote, or an
 	// *Error about a repository that asks for a remote the user does not
-	// have. Local commands do not care.
+	// have, or about a config file that has half of a client certificate.
+	// Local commands do not care.
 	RemoteErr error
-	// Remotes are the named ones, by name, with their own projects.
+	// Remotes are the named ones, by name, with their own fields only.
 	Remotes map[string]Remote
 	// Project is the project that counts, "" for none; Remote has the same.
 	// As it was written: the transport normalises it.
@@ -46,6 +47,14 @@ type Config struct {
 	LogFormat string
 	// InsecureHTTP lets credentials travel over cleartext HTTP to other hosts.
 	InsecureHTTP bool
+	// CredentialStore is where tokens are kept: "keyring", or "file" if the
+	// user chose that.
+	CredentialStore string
+	// CACert is a PEM file of authorities to trust, ClientCert and ClientKey
+	// those of the certificate to show, as they count for the chosen remote;
+	// "" for none. Remote has the same. They need not exist. Unless RemoteErr
+	// is set, the latter two are both there or both "".
+	CACert, ClientCert, ClientKey string
 	// Warnings are for the user, one line each.
 	Warnings []string
 	// Sources says where each key's value came from: "flag --retries",
@@ -62,6 +71,15 @@ type Remote struct {
 	URL string
 	// Project is "" where none was given.
 	Project string
+	// CACert, ClientCert and ClientKey are paths of PEM files, "" where none
+	// were given.
+	CACert     string `mapstructure:"ca_cert"`
+	ClientCert string `mapstructure:"client_cert"`
+	ClientKey  string `mapstructure:"client_key"`
+	// TokenCommand prints the token: a program, by its absolute path or to be
+	// found in PATH, and its arguments, for no shell; 1 to 32 texts, or nil.
+	// Only a named remote has one.
+	TokenCommand []string `mapstructure:"token_command"`
 	// FromEngramEnv: the URL came from one of engram's own variables. Only
 	// then may engram's token variables be used.
 	FromEngramEnv bool

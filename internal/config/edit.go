@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -17,7 +16,10 @@ import (
 )
 
 // Set writes one setting into the user's config file at path: a key of List,
-// or remotes.NAME.url and remotes.NAME.project, of which the url comes first.
+// or a field of remotes.NAME, of which the url comes first. A token_command is
+// a JSON array of strings. A relative path of a PEM file or program stays as it
+// is, and is relative to the directory of the config file. One half of a client
+// certificate may stand alone, since one comes first.
 // Comments and order stay. What Load would not take, and a file that would
 // not load afterwards, is an *Error, and nothing is written. A new file gets
 // mode 0600, and its directory 0700; an existing one keeps its mode.
@@ -34,7 +36,7 @@ func Set(path, key, value string) error {
 	parent := file.root
 	if name, field, ok := splitRemoteKey(key); ok {
 		parent = mappingUnder(mappingUnder(parent, remotesKey), name)
-		key = field
+		key = field.key
 	}
 	setPair(parent, key, node)
 	data, err := file.encode()
@@ -77,7 +79,7 @@ func newValue(path, key, value string) (*yaml.Node, error) {
 		if err := checkName(name); err != nil {
 			return nil, &Error{Source: path, Key: key, Reason: err.Error()}
 		}
-		parse = remoteParsers()[field]
+		parse = field.parse
 	} else {
 		s, ok := findSetting(key)
 		if !ok {
@@ -85,8 +87,12 @@ func newValue(path, key, value string) (*yaml.Node, error) {
 		}
 		parse, tags = s.parse, s.tags
 	}
-	if _, err := parse(value); err != nil {
+	parsed, err := parse(value)
+	if err != nil {
 		return nil, &Error{Source: path, Key: key, Reason: err.Error()}
+	}
+	if list, ok := parsed.([]string); ok {
+		return listNode(list), nil
 	}
 	tag := tags[0]
 	if _, err := strconv.Atoi(value); err == nil && slices.Contains(tags, "!!int") {
@@ -94,16 +100,6 @@ func newValue(path, key, value string) (*yaml.Node, error) {
 		tag = "!!int"
 	}
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: value}, nil
-}
-
-// splitRemoteKey takes remotes.NAME.url apart. The name may hold dots.
-func splitRemoteKey(key string) (name, field string, ok bool) {
-	rest, ok := strings.CutPrefix(key, remotesKey+".")
-	dot := strings.LastIndexByte(rest, '.')
-	if !ok || dot < 0 || remoteParsers()[rest[dot+1:]] == nil {
-		return "", "", false
-	}
-	return rest[:dot], rest[dot+1:], true
 }
 
 // checkUserFile says whether Load would take these bytes as the user's file.

@@ -112,6 +112,30 @@ concurrency: 2
 		{"one of two faults", "retries: x\ntoken: abc\n", unset("token"), "retries: x\n"},
 		{"doubled key", "retries: 1\nretries: 2\n", unset("retries"), "retries: 2\n"},
 		{"last key", "retries: 1\n", unset("retries"), "{}\n"},
+		{"command", commented, set("remotes.home.token_command", `["pass", "show", "a, b", "007"]`), `# engram-sync on my laptop
+remote: work # not home
+
+# The servers.
+remotes:
+  # The company's.
+  work:
+    url: https://engram.example.com # behind the VPN
+    project: billing
+  home: {url: "http://127.0.0.1:8765", token_command: [pass, show, 'a, b', "007"]}
+# Slow line.
+concurrency: 2
+`},
+		{"command in lines", "remotes:\n  a:\n    url: http://a\n    token_command:\n      # mine\n      - old\n\n      - x\nretries: 1\n",
+			set("remotes.a.token_command", `["new"]`), "remotes:\n  a:\n    url: http://a\n    token_command: [new]\nretries: 1\n"},
+		{"no command", "remotes: {a: {url: http://a, token_command: [pass]}}\n", unset("remotes.a.token_command"),
+			"remotes: {a: {url: 'http://a'}}\n"},
+		{"relative file", "", set("ca_cert", "certs/ca.pem"), "ca_cert: certs/ca.pem\n"},
+		{"file of a remote", "remotes:\n  a.b:\n    url: http://a\n", set("remotes.a.b.ca_cert", "ca.pem"),
+			"remotes:\n  a.b:\n    url: http://a\n    ca_cert: ca.pem\n"},
+		{"first half of a pair", "", set("client_key", "k.pem"), "client_key: k.pem\n"},
+		{"other half of a pair", "client_key: k.pem\n", set("client_cert", "c.pem"), "client_key: k.pem\nclient_cert: c.pem\n"},
+		{"away with half of a pair", "client_key: k.pem\nclient_cert: c.pem\n", unset("client_key"), "client_cert: c.pem\n"},
+		{"store", "", set("credential_store", "file"), "credential_store: file\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -145,6 +169,12 @@ func TestEditRefused(t *testing.T) {
 		{"bad URL", commented, "remotes.x.url", "https://u:p@example.com", []string{"remotes.x.url: a URL must hold no user"}},
 		{"bad name", commented, "remotes.X.url", "https://example.com", []string{"remotes.X.url: a remote's name is"}},
 		{"project before url", commented, "remotes.x.project", "p", []string{"remotes.x: has no url; set remotes.x.url first"}},
+		{"file before url", commented, "remotes.x.ca_cert", "ca.pem", []string{"remotes.x: has no url; set remotes.x.url first"}},
+		{"home of the user", commented, "remotes.work.ca_cert", "~/ca.pem", []string{"remotes.work.ca_cert: begins with ~"}},
+		{"command of no remote", commented, "token_command", `["pass"]`, []string{"token_command: belongs to a remote"}},
+		{"command for a shell", commented, "remotes.work.token_command", "pass show", []string{"remotes.work.token_command: is not a JSON array"}},
+		{"command that is not UTF-8", commented, "remotes.work.token_command", "[\"\xff\"]", []string{"is not a JSON array"}},
+		{"store", commented, "credential_store", "plain", []string{"credential_store: is neither keyring nor file"}},
 		{"other fault", "retries: x\n", "timeout", "1s", []string{`retries: "x" is not a whole number`}},
 		{"no YAML", "{", "timeout", "1s", []string{"is not valid YAML"}},
 	}
@@ -190,6 +220,10 @@ func TestSetThenLoad(t *testing.T) {
 		{Key: "remotes.work.url", Value: "https://engram.example.com"},
 		{Key: "remotes.work.project", Value: "true"},
 		{Key: "remotes.vault.url", Value: "embedded:/srv/vault"},
+		{Key: "remotes.work.ca_cert", Value: absolute(t, "ca #1.pem")},
+		{Key: "remotes.work.client_cert", Value: absolute(t, "c.pem")},
+		{Key: "remotes.work.client_key", Value: absolute(t, "k.pem")},
+		{Key: "remotes.work.token_command", Value: `["pass","- show","#1"," ","~","true","a: b","<&>","\u2028","{}"]`},
 		{Key: "remote", Value: "vault"},
 		{Key: "project", Value: "~"},
 		{Key: "dir", Value: "- dir #1"},
@@ -200,6 +234,10 @@ func TestSetThenLoad(t *testing.T) {
 		{Key: "max_chunk_bytes", Value: "2GiB"},
 		{Key: "log_format", Value: "json"},
 		{Key: "insecure_http", Value: "true"},
+		{Key: "credential_store", Value: "file"},
+		{Key: "ca_cert", Value: absolute(t, "ca.pem")},
+		{Key: "client_cert", Value: absolute(t, "both.pem")},
+		{Key: "client_key", Value: absolute(t, "both.pem")},
 	}
 	for i, s := range want {
 		if err := config.Set(path, s.Key, s.Value); err != nil {

@@ -7,11 +7,6 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-const urlKey = "url"
-
-// remoteField is the flat key of a named remote's field.
-func remoteField(name, field string) string { return remotesKey + "." + name + "." + field }
-
 // parseUserFile takes every key.
 func parseUserFile(path string, data []byte) (layer, error) {
 	l, from := newLayer(), origin{path, fromUserFile}
@@ -29,9 +24,9 @@ func parseRepoFile(path string, data []byte) (layer, error) {
 	l, from := newLayer(), origin{path, fromRepoFile}
 	err := eachSetting(path, data, func(key string, node *yaml.Node) error {
 		s, ok := findSetting(key)
-		if key == remotesKey || ok && !s.inRepo {
+		if key == remotesKey || key == tokenCommandKey || ok && !s.inRepo {
 			return &Error{Source: path, Key: key, Reason: "a file inside a repository may set only remote and " +
-				"project, since whoever can commit must not redirect memories; move this to your own config"}
+				"project, since whoever can commit must not redirect memories or run programs; move this to your own config"}
 		}
 		if err := l.putNode(key, node, from); err != nil || key != remoteKey {
 			return err
@@ -54,7 +49,15 @@ func (l layer) putNode(key string, node *yaml.Node, from origin) error {
 	if err := checkType(s.tags, s.parse, node); err != nil {
 		return from.wrap(key, err)
 	}
-	return l.put(s, node.Value, from)
+	if err := l.put(s, node.Value, from); err != nil || !slices.Contains(fileKeys(), key) {
+		return err
+	}
+	path, err := besideFile(from.name, node.Value)
+	if err != nil {
+		return from.wrap(key, err)
+	}
+	l.values[key] = path
+	return nil
 }
 
 // putRemotes reads the named remotes.
@@ -72,7 +75,7 @@ func (l layer) putRemotes(node *yaml.Node, from origin) error {
 			return err
 		}
 		if fields[urlKey] == nil {
-			return from.wrap(key, errors.New("has no url; set "+remoteField(name, urlKey)+" first"))
+			return from.wrap(key, errors.New("has no url; set "+remoteKeyOf(name, urlKey)+" first"))
 		}
 		remotes[name] = fields
 		return nil
@@ -81,26 +84,19 @@ func (l layer) putRemotes(node *yaml.Node, from origin) error {
 	return err
 }
 
-func (l layer) putRemoteField(fields map[string]any, name, field string, node *yaml.Node, from origin) error {
-	parse, ok := remoteParsers()[field]
-	key := remoteField(name, field)
+func (l layer) putRemoteField(fields map[string]any, name, key string, node *yaml.Node, from origin) error {
+	field, ok := findRemoteField(key)
+	flat := remoteKeyOf(name, key)
 	if !ok {
-		return unknownKey(from.name, key)
+		return unknownKey(from.name, flat)
 	}
-	if err := checkType([]string{"!!str"}, parse, node); err != nil {
-		return from.wrap(key, err)
-	}
-	value, err := parse(node.Value)
+	value, err := field.read(node, from.name)
 	if err != nil {
-		return from.wrap(key, err)
+		return from.wrap(flat, err)
 	}
-	fields[field] = value
-	l.origins[key] = from
+	fields[key] = value
+	l.origins[flat] = from
 	return nil
-}
-
-func remoteParsers() map[string]func(string) (any, error) {
-	return map[string]func(string) (any, error){urlKey: parseRemoteURL, projectKey: parseText}
 }
 
 // checkType refuses a value of the wrong YAML type, where parse would take

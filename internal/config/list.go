@@ -21,10 +21,11 @@ func List(cfg Config) []Setting {
 		list = append(list, Setting{s.key, s.show(cfg), cfg.Sources[s.key]})
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Remotes)) {
-		url, project := remoteField(name, urlKey), remoteField(name, projectKey)
-		list = append(list, Setting{url, cfg.Remotes[name].URL, cfg.Sources[url]})
-		if cfg.Remotes[name].Project != "" {
-			list = append(list, Setting{project, cfg.Remotes[name].Project, cfg.Sources[project]})
+		for _, f := range remoteFields() {
+			key, value := remoteKeyOf(name, f.key), f.show(cfg.Remotes[name])
+			if value != "" {
+				list = append(list, Setting{key, value, cfg.Sources[key]})
+			}
 		}
 	}
 	return list
@@ -38,8 +39,8 @@ func Get(cfg Config, key string) (Setting, error) {
 			return s, nil
 		}
 	}
-	if name, field, ok := splitRemoteKey(key); ok {
-		if _, known := cfg.Remotes[name]; known && field == projectKey {
+	if name, _, ok := splitRemoteKey(key); ok {
+		if _, known := cfg.Remotes[name]; known {
 			return Setting{}, &Error{Key: key, Reason: "is not set"}
 		}
 		return Setting{}, &Error{Key: key, Reason: unknownRemote(cfg.Remotes, name).Error()}

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -10,7 +11,7 @@ import (
 
 func TestListIsStableAndSaysWhence(t *testing.T) {
 	in := world{
-		user:  myRemotes + "remote: work\ntimeout: 1m\n",
+		user:  myRemotes + "remote: work\ntimeout: 1m\nca_cert: ca.pem\n",
 		repo:  "project: shop",
 		env:   []string{"ENGRAM_SYNC_RETRIES=0"},
 		flags: []string{"-j", "3"},
@@ -31,6 +32,10 @@ func TestListIsStableAndSaysWhence(t *testing.T) {
 		{Key: "max_chunk_bytes", Value: "512MiB", Source: "default"},
 		{Key: "log_format", Value: "text", Source: "default"},
 		{Key: "insecure_http", Value: "false", Source: "default"},
+		{Key: "credential_store", Value: "keyring", Source: "default"},
+		{Key: "ca_cert", Value: filepath.Join(filepath.Dir(user), "ca.pem"), Source: user},
+		{Key: "client_cert", Source: "default"},
+		{Key: "client_key", Source: "default"},
 		{Key: "remotes.my.home-box_2.url", Value: "http://127.0.0.1:8765", Source: user},
 		{Key: "remotes.vault.url", Value: "embedded:vault", Source: user},
 		{Key: "remotes.work.url", Value: "https://engram.example.com/team", Source: user},
@@ -57,13 +62,16 @@ func TestProjectOfTheRemoteNamesTheFile(t *testing.T) {
 func TestGetOfWhatIsNotThere(t *testing.T) {
 	cfg := world{user: myRemotes}.mustLoad(t)
 	for key, want := range map[string]string{
-		"colour":                 "colour: unknown key; known are concurrency, ",
-		"token":                  "token: secrets are never kept",
-		"remotes.work":           "unknown key",
-		"remotes.gone.url":       `remotes.gone.url: no remote is called "gone"; known are my.home-box_2, vault, work`,
-		"remotes.gone.project":   `no remote is called "gone"`,
-		"remotes.vault.project":  "remotes.vault.project: is not set",
-		"remotes.work.url.extra": "unknown key",
+		"colour":                     "colour: unknown key; known are ca_cert, client_cert, ",
+		"token":                      "token: secrets are never kept",
+		"remotes.work":               "unknown key",
+		"remotes.gone.url":           `remotes.gone.url: no remote is called "gone"; known are my.home-box_2, vault, work`,
+		"remotes.gone.project":       `no remote is called "gone"`,
+		"remotes.vault.project":      "remotes.vault.project: is not set",
+		"remotes.vault.ca_cert":      "remotes.vault.ca_cert: is not set",
+		"token_command":              "token_command: belongs to a remote: remotes.NAME.token_command",
+		"remotes.gone.token_command": `no remote is called "gone"`,
+		"remotes.work.url.extra":     "unknown key",
 	} {
 		_, err := config.Get(cfg, key)
 		wantError(t, err, want)

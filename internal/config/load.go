@@ -90,6 +90,10 @@ type merged struct {
 	MaxChunkBytes int64             `mapstructure:"max_chunk_bytes"`
 	LogFormat     string            `mapstructure:"log_format"`
 	InsecureHTTP  bool              `mapstructure:"insecure_http"`
+	Store         string            `mapstructure:"credential_store"`
+	CACert        string            `mapstructure:"ca_cert"`
+	ClientCert    string            `mapstructure:"client_cert"`
+	ClientKey     string            `mapstructure:"client_key"`
 
 	origins map[string]origin
 }
@@ -139,6 +143,7 @@ func (m merged) config() (Config, error) {
 		Remotes: m.Remotes, Project: m.Project, Dir: m.Dir,
 		Concurrency: m.Concurrency, Timeout: m.Timeout, Retries: m.Retries, LockWait: m.LockWait,
 		MaxChunkBytes: m.MaxChunkBytes, LogFormat: m.LogFormat, InsecureHTTP: m.InsecureHTTP,
+		CredentialStore: m.Store, CACert: m.CACert, ClientCert: m.ClientCert, ClientKey: m.ClientKey,
 	}
 	if err := m.chooseRemote(&cfg); err != nil {
 		return Config{}, err
@@ -160,12 +165,17 @@ func (m merged) chooseRemote(cfg *Config) error {
 	if errors.As(cfg.RemoteErr, &wrong) && from.rank != fromRepoFile {
 		return wrong
 	}
-	// A remote's own project is closer than the user's general one. The
-	// repository knows better than both which project it is.
-	if cfg.Remote.Project != "" && m.origins[projectKey].rank <= fromUserFile {
-		cfg.Project = cfg.Remote.Project
-		m.origins[projectKey] = m.origins[remoteField(cfg.Remote.Name, projectKey)]
+	m.closer(cfg.Remote.Name, projectKey, &cfg.Project, &cfg.Remote.Project)
+	return m.chooseFiles(cfg)
+}
+
+// closer lets what the chosen remote has of its own count instead of the
+// user's general value, and makes both the one that counts. A repository
+// knows better than both (which project it is), and so do variables and flags.
+func (m merged) closer(name, key string, general, own *string) {
+	if *own != "" && m.origins[key].rank <= fromUserFile {
+		*general = *own
+		m.origins[key] = m.origins[remoteKeyOf(name, key)]
 	}
-	cfg.Remote.Project = cfg.Project
-	return nil
+	*own = *general
 }

@@ -28,6 +28,8 @@ func TestPrecedence(t *testing.T) {
 		// cannot set the key has none.
 		values map[string]string
 		engram string
+		// with is what else the user's file holds.
+		with string
 	}{
 		{key: "remote", env: "ENGRAM_SYNC_REMOTE", engram: "ENGRAM_CLOUD_SERVER", values: map[string]string{
 			"default": "", "engram": "https://engram.example.com", "user": "one", "repo": "two",
@@ -52,11 +54,19 @@ func TestPrecedence(t *testing.T) {
 			"default": "text", "user": "json", "env": "text", "flag": "json"}},
 		{key: "insecure_http", env: "ENGRAM_SYNC_INSECURE_HTTP", values: map[string]string{
 			"default": "false", "user": "true", "env": "false", "flag": "true"}},
+		{key: "credential_store", env: "ENGRAM_SYNC_CREDENTIAL_STORE", values: map[string]string{
+			"default": "keyring", "user": "file", "env": "keyring"}},
+		{key: "ca_cert", env: "ENGRAM_SYNC_CA_CERT", values: map[string]string{
+			"default": "", "user": absolute(t, "1.pem"), "env": "2.pem", "flag": "3.pem"}},
+		{key: "client_cert", env: "ENGRAM_SYNC_CLIENT_CERT", with: "client_key: k\n", values: map[string]string{
+			"default": "", "user": absolute(t, "1.pem"), "env": "2.pem", "flag": "3.pem"}},
+		{key: "client_key", env: "ENGRAM_SYNC_CLIENT_KEY", with: "client_cert: c\n", values: map[string]string{
+			"default": "", "user": absolute(t, "1.pem"), "env": "2.pem", "flag": "3.pem"}},
 	}
 	seen := map[string]bool{}
 	for _, tt := range tests {
 		seen[tt.key] = true
-		w := world{user: namedRemotes}
+		w := world{user: namedRemotes + tt.with}
 		for _, level := range levels {
 			value, ok := tt.values[level]
 			if !ok {
@@ -187,5 +197,16 @@ func flagOf(key string) string {
 		"remote": "remote", "project": "project", "dir": "dir", "concurrency": "concurrency",
 		"timeout": "timeout", "retries": "retries", "lock_wait": "lock-wait", "log_format": "log-format",
 		"max_chunk_bytes": "max-chunk-bytes", "insecure_http": "insecure-http",
+		"ca_cert": "ca-cert", "client_cert": "client-cert", "client_key": "client-key",
 	}[key]
+}
+
+// absolute is a path that no config file changes.
+func absolute(t *testing.T, path string) string {
+	t.Helper()
+	path, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

@@ -50,6 +50,10 @@ func settings() []setting {
 		{"log_format", "text", text, oneOf("text", "json"), func(c Config) string { return c.LogFormat }, false},
 		{"insecure_http", false, []string{"!!bool"}, parseBool,
 			func(c Config) string { return strconv.FormatBool(c.InsecureHTTP) }, false},
+		{"credential_store", "keyring", text, parseStore, func(c Config) string { return c.CredentialStore }, false},
+		{caCertKey, "", text, parsePath, func(c Config) string { return c.CACert }, false},
+		{clientCertKey, "", text, parsePath, func(c Config) string { return c.ClientCert }, false},
+		{clientKeyKey, "", text, parsePath, func(c Config) string { return c.ClientKey }, false},
 	}
 }
 
@@ -64,11 +68,18 @@ func findSetting(key string) (setting, bool) {
 
 // unknownKey explains a key that does not exist, or must not.
 func unknownKey(source, key string) *Error {
+	if key == tokenCommandKey {
+		return &Error{Source: source, Key: key, Reason: "belongs to a remote: " + remoteKeyOf("NAME", key)}
+	}
 	if looksSecret(key) {
 		return &Error{Source: source, Key: key, Reason: "secrets are never kept in a config file; " +
-			"remove it, and pass the token in " + tokenVariable}
+			"remove it, and pass the token in " + tokenVariable + ", or have " +
+			remoteKeyOf("NAME", tokenCommandKey) + " fetch it"}
 	}
-	known := []string{"remotes.NAME.url", "remotes.NAME.project"}
+	var known []string
+	for _, f := range remoteFields() {
+		known = append(known, remoteKeyOf("NAME", f.key))
+	}
 	for _, s := range settings() {
 		known = append(known, s.key)
 	}

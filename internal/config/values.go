@@ -33,6 +33,15 @@ func parseText(text string) (any, error) {
 	return text, nil
 }
 
+// parseStore does not repeat the text either: somebody may take the key for
+// the place of a credential.
+func parseStore(text string) (any, error) {
+	if text != "keyring" && text != "file" {
+		return nil, errors.New("is neither keyring nor file")
+	}
+	return text, nil
+}
+
 func whole(low, high int) func(string) (any, error) {
 	return func(text string) (any, error) {
 		n, err := strconv.Atoi(text)
