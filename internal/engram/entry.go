@@ -212,6 +212,9 @@ func splitObject(text []byte) ([]member, error) {
 		case event == jsonscan.Begin && scan.Depth() == 0 && scan.Kind() != jsonscan.Object:
 			return nil, errors.New("not an object")
 		case event == jsonscan.Key:
+			if len(scan.Key()) > jsonscan.MaxKey {
+				return nil, fmt.Errorf("a member name is longer than %d bytes", jsonscan.MaxKey)
+			}
 			if name, err = unescape(scan.Key()); err != nil {
 				return nil, fmt.Errorf("a member name: %w", err)
 			}

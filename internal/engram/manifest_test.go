@@ -130,6 +130,7 @@ func TestBadManifestsNameThePlace(t *testing.T) {
 		"time without zone": {withEntry(`{"id":"c830cde8","created_at":"2026-11-22 09:14:58"}`), "is not an RFC 3339 time"},
 		"no time":           {withEntry(`{"id":"c830cde8"}`), `"created_at" is missing`},
 		"entry variant":     {withEntry(`{"id":"c830cde8","ID":"7f822b00"}`), `"ID" is another spelling of "id"`},
+		"endless name":      {withEntry(`{"` + strings.Repeat("n", 300) + `":1,"id":"c830cde8"}`), "a member name is longer than 256 bytes"},
 		"bad UTF-8":         {withEntry(`{"id":"c830cde8","created_by":"` + "\xff" + `"}`), "line 3: not valid UTF-8"},
 	} {
 		_, err := engram.ParseManifest([]byte(tc.text))

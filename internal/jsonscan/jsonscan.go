@@ -10,9 +10,9 @@ import "fmt"
 // decoder, which the servers use.
 const MaxDepth = 10000
 
-// maxKey is how much of a member name is kept; longer ones compare unequal to
-// every name that we know.
-const maxKey = 256
+// MaxKey is how many bytes of a member name are kept, and one more, which tells
+// that there were more.
+const MaxKey = 256
 
 // Event is what Next stopped at.
 type Event int
@@ -88,7 +88,7 @@ func (s *Scanner) Depth() int { return s.depth }
 func (s *Scanner) Kind() Kind { return s.kind }
 
 // Key is the name of the last Key event as written, without its quotes and
-// with its escapes; at most 257 bytes of it. It is valid until the next call of Next.
+// with its escapes; at most MaxKey+1 bytes of it. It is valid until the next call of Next.
 func (s *Scanner) Key() []byte { return s.key }
 
 // Done says whether the text's value is complete. Only white space may follow.
@@ -145,8 +145,8 @@ func (s *Scanner) Next(p []byte) (n int, event Event, err error) {
 
 // keep remembers text of a member name, as far as anybody compares it.
 func (s *Scanner) keep(text []byte) {
-	if s.isKey && len(s.key) <= maxKey {
-		s.key = append(s.key, text[:min(len(text), maxKey+1-len(s.key))]...)
+	if s.isKey && len(s.key) <= MaxKey {
+		s.key = append(s.key, text[:min(len(text), MaxKey+1-len(s.key))]...)
 	}
 }
 

@@ -44,7 +44,7 @@ func (p *puller) orphanEntry(id engram.ChunkID) (engram.ChunkEntry, error) {
 		return engram.ChunkEntry{}, err
 	}
 	defer func() { _ = c.Close() }() // only read
-	contents, err := engram.ReadContents(c)
+	contents, err := readContents(c)
 	if err != nil {
 		return engram.ChunkEntry{}, err
 	}

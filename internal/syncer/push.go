@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
@@ -61,7 +62,7 @@ func (p *pusher) confirm(ctx context.Context, items []Item, outcomes []outcome) 
 	if accepted == 0 {
 		return
 	}
-	there, err := p.remote.ReadManifest(ctx)
+	there, err := p.lastLook(ctx)
 	for i, item := range items {
 		out := &outcomes[i]
 		switch {
@@ -72,6 +73,21 @@ func (p *pusher) confirm(ctx context.Context, items []Item, outcomes []outcome) 
 			out.err = p.confirmOne(ctx, there, item)
 		}
 	}
+}
+
+// afterwards is how long an interrupted push may still take to find out what
+// the server has stored.
+const afterwards = 3 * time.Second
+
+// lastLook reads the manifest. That happens after an interruption too: what was
+// sent has moved, and should not be reported as failed.
+func (p *pusher) lastLook(ctx context.Context) (*engram.Manifest, error) {
+	if ctx.Err() != nil {
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
+		defer cancel()
+		ctx = bounded
+	}
+	return p.remote.ReadManifest(ctx)
 }
 
 func (p *pusher) confirmOne(ctx context.Context, there *engram.Manifest, item Item) error {

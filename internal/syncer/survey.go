@@ -97,10 +97,20 @@ func (s *Survey) Clean() bool {
 }
 
 // Select finds the chunks that words stand for: ids or beginnings of ids, among
-// all chunks that either side knows. The error is a *SelectError.
-func (s *Survey) Select(words []string) ([]engram.ChunkID, error) {
+// the chunks that a run with these options is about. One that only the other
+// direction could move is not: it would end as "nothing to do". The error is a
+// *SelectError.
+func (s *Survey) Select(words []string, opts Options) ([]engram.ChunkID, error) {
+	lists := [][]Item{s.Present}
 	var all []engram.ChunkID
-	for _, list := range [][]Item{s.Present, s.ToPush, s.ToPull} {
+	if opts.Push {
+		lists = append(lists, s.ToPush)
+	}
+	if opts.Pull {
+		lists = append(lists, s.ToPull)
+		all = append(all, s.Orphans...)
+	}
+	for _, list := range lists {
 		for _, item := range list {
 			all = append(all, item.ID())
 		}
@@ -108,7 +118,6 @@ func (s *Survey) Select(words []string) ([]engram.ChunkID, error) {
 	for _, e := range s.Missing {
 		all = append(all, e.ID)
 	}
-	all = append(all, s.Orphans...)
 	return Select(words, all)
 }
 

@@ -151,7 +151,7 @@ func (v *verifier) read(local Local, id engram.ChunkID) (engram.Contents, int64,
 	}
 	defer func() { _ = c.Close() }() // only read
 	v.opts.watch(c)
-	contents, err := engram.ReadContents(c)
+	contents, err := readContents(c)
 	return contents, c.Size(), err
 }
 

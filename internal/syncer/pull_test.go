@@ -1,0 +1,181 @@
+package syncer_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+)
+
+var pulling = syncer.Options{Pull: true, Concurrency: 4}
+
+// TestBatches: the manifest is not written for each chunk of many, nor only once.
+func TestBatches(t *testing.T) {
+	here, there := newSide(), newSide()
+	for n := range 200 {
+		there.add(numbered(n))
+	}
+	syncer.Run(t.Context(), look(t, here, there, nil), pulling)
+	var sizes []int
+	total := 0
+	for _, batch := range here.batches {
+		sizes = append(sizes, len(batch))
+		total += len(batch)
+	}
+	if total != 200 || len(sizes) < 4 || len(sizes) > 10 {
+		t.Errorf("batches of %v, want at least 4 that make 200", sizes)
+	}
+}
+
+// TestManifestFails: a chunk whose entry can't be written has not been pulled.
+// An earlier failure that mended itself does not count.
+func TestManifestFails(t *testing.T) {
+	full := errors.New("disk full")
+	for _, c := range []struct {
+		name            string
+		failures, moved int
+	}{{"for good", 1000, 0}, {"at first", 1, 100}} {
+		t.Run(c.name, func(t *testing.T) {
+			here, there := newSide(), newSide()
+			for n := range 100 {
+				there.add(numbered(n))
+			}
+			calls := 0
+			here.addEntries = func() error {
+				if calls++; calls <= c.failures {
+					return full
+				}
+				return nil
+			}
+			result := syncer.Run(t.Context(), look(t, here, there, nil), pulling)
+			if len(result.Moved) != c.moved || len(result.Failed) != 100-c.moved {
+				t.Fatalf("%d moved, %d failed", len(result.Moved), len(result.Failed))
+			}
+			for _, f := range result.Failed {
+				if !errors.Is(f.Err, full) {
+					t.Fatalf("%v", f.Err)
+				}
+			}
+			// the files are there, so the next run adopts them or finds them listed
+			here.addEntries = nil
+			syncer.Run(t.Context(), look(t, here, there, nil), pulling)
+			if len(here.entries) != 100 {
+				t.Errorf("%d entries after the next run, want 100", len(here.entries))
+			}
+		})
+	}
+}
+
+// TestEntry is about what the manifest says of a pulled chunk.
+func TestEntry(t *testing.T) {
+	id := idOf(numbered(1))
+	for _, c := range []struct {
+		name   string
+		listed string             // created_at in the server's manifest
+		sent   *engram.ChunkEntry // by the pusher
+		want   engram.ChunkEntry
+	}{
+		{"the pusher's", "2026-11-22T10:00:00Z",
+			&engram.ChunkEntry{ID: id, CreatedBy: "alice", CreatedAt: "2026-11-20T08:00:00+02:00", Memories: 7},
+			engram.ChunkEntry{ID: id, CreatedBy: "alice", CreatedAt: "2026-11-20T08:00:00+02:00", Memories: 7}},
+		{"derived: UTC, whole seconds, floored", "2026-11-22T05:00:00.999999-05:00", nil,
+			engram.ChunkEntry{ID: id, CreatedBy: "vm", CreatedAt: "2026-11-22T10:00:00Z"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			here, there := newSide(), newSide()
+			there.add(numbered(1))
+			there.entries[0].CreatedAt = c.listed
+			there.sent = c.sent
+			syncer.Run(t.Context(), look(t, here, there, nil), pulling)
+			if diff := cmp.Diff([]engram.ChunkEntry{c.want}, here.entries, cmp.Comparer(sameEntry)); diff != "" {
+				t.Errorf("entries (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestFuture: a time in the future, from whomever, would stop every later
+// export of engram.
+func TestFuture(t *testing.T) {
+	for _, sent := range []*engram.ChunkEntry{nil, {ID: idOf(numbered(1)), CreatedBy: "mallory", CreatedAt: "2999-01-01T00:00:00Z"}} {
+		here, there := newSide(), newSide()
+		there.add(numbered(1))
+		there.entries[0].CreatedAt = "2999-01-01T00:00:00Z"
+		there.sent = sent
+		before := time.Now().Add(-2 * time.Second)
+		syncer.Run(t.Context(), look(t, here, there, nil), pulling)
+		if at := here.entries[0].Time(); at.After(time.Now()) || at.Before(before) {
+			t.Errorf("created_at is %s", at)
+		}
+	}
+}
+
+// TestReduced: by default it stays where it is; if accepted, it gets the id of
+// its bytes, and is not pulled or pushed ever after.
+func TestReduced(t *testing.T) {
+	here, there := newSide(), newSide()
+	old, real := mustID(t, "0cdb38de"), idOf(numbered(5))
+	there.entries = []engram.ChunkEntry{entryOf(old)}
+	there.reduced = map[engram.ChunkID]string{old: numbered(5)}
+	known := aliases{}
+
+	result := syncer.Run(t.Context(), look(t, here, there, known), both)
+	var reduced *engram.ReducedError
+	if len(result.Failed) != 1 || !errors.As(result.Failed[0].Err, &reduced) || len(here.content) != 0 {
+		t.Fatalf("failed %v; %d chunks here", result.Failed, len(here.content))
+	}
+	accept := both
+	accept.AcceptReduced = true
+	result = syncer.Run(t.Context(), look(t, here, there, known), accept)
+	if diff := cmp.Diff([]string{real.String()}, movedIDs(result)); diff != "" {
+		t.Fatalf("moved (-want +got):\n%s", diff)
+	}
+	if here.entries[0].ID != real || known[old] != real {
+		t.Errorf("entry %s, alias %s, want %s", here.entries[0].ID, known[old], real)
+	}
+	if survey := look(t, here, there, known); !survey.Clean() || len(survey.Present) != 1 {
+		t.Errorf("afterwards: %d to push, %d to pull", len(survey.ToPush), len(survey.ToPull))
+	}
+}
+
+// TestAdopt takes in files that no manifest names, with a time that hides no
+// memory from engram's next export.
+func TestAdopt(t *testing.T) {
+	here, there := newSide(), newSide()
+	here.add(numbered(1)) // whose entry is of 2026-11-22T09:15:00Z
+	old := `{"sessions":[{"id":"s","started_at":"2026-11-21 08:00:00"}],"observations":[{"id":1,"session_id":"s","created_at":"2026-11-21 09:00:00"}]}`
+	newer := `{"prompts":[{"id":1,"session_id":"s","created_at":"2026-11-23 01:00:00"}]}`
+	here.content[idOf(old)] = old
+	here.content[idOf(newer)] = newer
+	bad := idOf(numbered(9))
+	here.content[bad] = numbered(8)
+
+	result := syncer.Run(t.Context(), look(t, here, there, nil), pulling)
+	if len(result.Adopted) != 2 {
+		t.Errorf("adopted %v", result.Adopted)
+	}
+	if diff := cmp.Diff([]string{bad.String()}, failedIDs(result)); diff != "" {
+		t.Errorf("failed (-want +got):\n%s", diff)
+	}
+	want := map[string]engram.ChunkEntry{
+		idOf(old).String():   {ID: idOf(old), CreatedBy: "unknown", CreatedAt: "2026-11-21T09:00:00Z", Sessions: 1, Memories: 1},
+		idOf(newer).String(): {ID: idOf(newer), CreatedBy: "unknown", CreatedAt: "2026-11-22T09:15:00Z", Prompts: 1},
+	}
+	got := map[string]engram.ChunkEntry{}
+	for _, e := range here.entries[1:] {
+		got[e.ID.String()] = e
+	}
+	if diff := cmp.Diff(want, got, cmp.Comparer(sameEntry)); diff != "" {
+		t.Errorf("entries (-want +got):\n%s", diff)
+	}
+}
+
+func sameEntry(a, b engram.ChunkEntry) bool {
+	x, errX := a.MarshalJSON()
+	y, errY := b.MarshalJSON()
+	return errX == nil && errY == nil && string(x) == string(y)
+}
