@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -30,9 +31,13 @@ func requestError(ctx context.Context, op string, err error) error {
 	err = plain(err)
 	var local *localError
 	var later *RetryLaterError
+	var status *StatusError
 	switch {
 	case errors.As(err, &local):
 		return fmt.Errorf("%s: %w", op, local.error)
+	case errors.As(err, &status): // to the request that was to resume this one
+		status.Op = op
+		return status
 	case errors.As(err, &later):
 		return &RetryLaterError{Op: op, Status: later.Status, At: later.At, Wait: later.Wait}
 	}
@@ -64,10 +69,13 @@ func isTrust(err error) bool {
 		hostname     x509.HostnameError
 		invalid      x509.CertificateInvalidError
 		notTLS       tls.RecordHeaderError
-		alert        tls.AlertError
+		peer         *net.OpError
 	)
+	if errors.As(err, &peer) && peer.Op == "remote error" { // crypto/tls has no type for an alert
+		return true
+	}
 	return errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &hostname) ||
-		errors.As(err, &invalid) || errors.As(err, &notTLS) || errors.As(err, &alert) ||
+		errors.As(err, &invalid) || errors.As(err, &notTLS) ||
 		strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
 }
 
@@ -77,7 +85,10 @@ func statusError(ctx context.Context, op string, resp *http.Response) error {
 	_ = resp.Body.Close()
 	e := &StatusError{Op: op, Status: resp.StatusCode, Attempts: callFrom(ctx).attempts}
 	e.Message, e.Code, e.Final = explainBody(resp, body)
-	e.class = classOf(e)
+	if e.Status == http.StatusBadGateway || e.Status == http.StatusGatewayTimeout {
+		e.Final = false // only gateways say that, whatever their format
+	}
+	e.class = classOf(e, body)
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
 		e.Message = redirectMessage(resp)
 	}
@@ -90,19 +101,19 @@ func statusError(ctx context.Context, op string, resp *http.Response) error {
 // classOf decides what a status means for the caller. Source: account-server.md
 // 1.1, 4.1 and 10: permanent input errors of PostgreSQL come as 500, with the
 // SQLSTATE in the text; classes 22 and 54 are about the data itself.
-func classOf(e *StatusError) error {
+func classOf(e *StatusError, body []byte) error {
 	switch {
 	case e.Status == http.StatusUnauthorized:
 		return ErrUnauthorized
 	case e.Code == "upgrade_blocked_project_required":
 		return ErrProjectServer
-	case e.Status >= 300 && e.Status < 400:
+	case e.Status < 400: // a server of this protocol says 200 or no
 		return ErrNotEngram
 	case e.Status == http.StatusRequestTimeout, e.Status == http.StatusTooManyRequests:
 		return ErrUnavailable
 	case e.Status == http.StatusNotImplemented, e.Status == http.StatusHTTPVersionNotSupported:
 		return ErrRefused
-	case e.Status >= 500 && !aboutTheData.MatchString(e.Message):
+	case e.Status >= 500 && !aboutTheData.Match(body):
 		return ErrUnavailable
 	}
 	return ErrRefused

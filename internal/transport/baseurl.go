@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // parseBaseURL brings a server's URL into its one form: http or https, lower-case
@@ -38,6 +39,12 @@ func parseBaseURL(text string) (*url.URL, error) {
 
 func normalHost(u *url.URL) (string, error) {
 	host, port := strings.ToLower(u.Hostname()), u.Port()
+	if addr, err := netip.ParseAddr(u.Hostname()); err == nil {
+		host = addr.String() // one spelling, and a zone keeps its letter case
+	}
+	if strings.ContainsFunc(host, oddInHost) {
+		return "", fmt.Errorf("%w: its host holds a character that no host has", ErrBadURL)
+	}
 	if strings.HasSuffix(u.Host, ":") {
 		return "", fmt.Errorf("%w: the port is missing", ErrBadURL)
 	}
@@ -58,6 +65,12 @@ func normalHost(u *url.URL) (string, error) {
 		return "[" + host + "]", nil
 	}
 	return host, nil
+}
+
+// oddInHost finds what stands in no name and no address; net/url lets it pass.
+// Names may be international, and addresses have colons and zones.
+func oddInHost(r rune) bool {
+	return !unicode.In(r, unicode.Letter, unicode.Mark, unicode.Digit) && !strings.ContainsRune(".-_:%", r)
 }
 
 // sameOrigin says whether two normalised URLs have scheme, host and port in common.

@@ -16,6 +16,7 @@ import (
 const (
 	maxMembers     = 64
 	maxMemberBytes = 64 << 10
+	maxAround      = maxPushBytes // all that is not data: nobody could push more
 )
 
 // envelope reads the stored form of a push as a stream, and gives out the bytes
@@ -29,6 +30,7 @@ type envelope struct {
 
 	buf      []byte
 	pos, end int
+	around   int64 // bytes outside of data so far
 	srcEOF   bool
 	scan     *jsonscan.Scanner
 	name     string // of the member at hand
@@ -71,7 +73,7 @@ func (e *envelope) Read(p []byte) (int, error) {
 	for given < len(p) {
 		if e.pos == e.end {
 			if err := e.fill(); err != nil {
-				if err != io.EOF && given > 0 {
+				if given > 0 && !errors.Is(err, io.EOF) {
 					return given, nil
 				}
 				return given, err
@@ -124,6 +126,8 @@ func (e *envelope) advance(p []byte) (given int, err error) {
 	e.pos += n
 	if e.inData {
 		given = copy(p, taken)
+	} else if e.around += int64(n); e.around > maxAround {
+		return 0, e.damage(fmt.Sprintf("the server's answer has more than %d bytes besides the content", maxAround), nil)
 	} else if value, ok := e.values[e.name]; ok {
 		if len(value)+n > maxMemberBytes {
 			return given, e.damage(fmt.Sprintf("%q is longer than %d bytes", e.name, maxMemberBytes), nil)
@@ -145,7 +149,7 @@ func (e *envelope) event(event jsonscan.Event) error {
 	case event == jsonscan.End && depth == 1:
 		e.name, e.inData = "", false
 	}
-	if e.inData {
+	if e.inData && !e.shape.other { // one odd thing settles it
 		e.shape.event(event, e.scan)
 	}
 	return nil

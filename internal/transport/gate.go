@@ -2,7 +2,9 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -32,9 +34,15 @@ func (g *gate) close(resp *http.Response) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if until := time.Now().Add(pause); until.After(g.until) {
-		g.until, g.status, g.told = until, resp.StatusCode, false
+	until := time.Now().Add(pause)
+	if !until.After(g.until) {
+		return
 	}
+	// Workers that were told the same within moments are one episode.
+	if until.Sub(g.until) > noticeable {
+		g.told = false
+	}
+	g.until, g.status = until, resp.StatusCode
 }
 
 // wait returns when the gate is open, or at once with a RetryLaterError if
@@ -67,4 +75,20 @@ func (g *gate) look(budget time.Duration) (pause time.Duration, status int, tell
 		g.told, tell = true, true
 	}
 	return pause, g.status, tell
+}
+
+// retryAfter is how long a server asks to wait: seconds, which it may have
+// rounded down (account-server.md 10, 1.4), or a date. What is neither, or over,
+// is no wish.
+func retryAfter(resp *http.Response) (time.Duration, bool) {
+	text := resp.Header.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(seconds+1) * time.Second, true // out of range gives the largest
+	}
+	at, err := http.ParseTime(text)
+	if err != nil {
+		return 0, false
+	}
+	pause := time.Until(at)
+	return pause, pause > 0
 }

@@ -56,7 +56,7 @@ func (t *RemoteTransport) recognise(ctx context.Context, err error) error {
 		return err
 	}
 	switch {
-	case status.class == ErrProjectServer:
+	case errors.Is(status.class, ErrProjectServer):
 		return fmt.Errorf("%s is a project server: %w", t.base, ErrProjectServer)
 	case status.Status == http.StatusUnauthorized && !status.Final && strings.HasPrefix(status.Message, "unauthorized:"):
 		return fmt.Errorf("%s is a project server: %w (%s)", t.base, ErrProjectServer, status.Message)

@@ -44,7 +44,11 @@ func (t *RemoteTransport) WriteChunk(ctx context.Context, entry engram.ChunkEntr
 		if c.attempts > t.opts.Retries {
 			return err
 		}
-		if err := sleep(ctx, pauses.NextBackOff()); err != nil {
+		pause := pauses.NextBackOff()
+		if pause > noticeable {
+			t.opts.Notify(Wait{For: pause, Cause: reason(err)})
+		}
+		if err := sleep(ctx, pause); err != nil {
 			return fmt.Errorf("%s: %w", op, err)
 		}
 	}
@@ -61,7 +65,9 @@ func (t *RemoteTransport) post(ctx context.Context, op string, p *push) error {
 	}
 	req.GetBody, req.ContentLength = p.newBody, p.last.length()
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := t.client.Do(req)
+	// Past the client: for a redirect it would open the content once more before
+	// it asks whether to follow, and no redirect of a POST is followed.
+	resp, err := t.client.Transport.RoundTrip(req)
 	if ownErr := p.last.failure(); ownErr != nil {
 		if err == nil {
 			_ = resp.Body.Close() // an answer to half a request
@@ -73,6 +79,10 @@ func (t *RemoteTransport) post(ctx context.Context, op string, p *push) error {
 	}
 	if resp.StatusCode != http.StatusOK {
 		return statusError(ctx, op, resp)
+	}
+	if !p.last.sent() {
+		_ = resp.Body.Close() // an answer to half a request
+		return &NetworkError{Op: op, Err: errors.New("the answer cannot be believed: it came before all was sent"), class: ErrOutcomeUnknown}
 	}
 	return readPushResult(op, p.entry.ID, resp)
 }
@@ -124,20 +134,26 @@ func (p *push) fate(ctx context.Context, err error) fate {
 	sent := p.last.sent()
 	switch {
 	case errors.As(err, &status):
-		if status.class != ErrUnavailable || status.Status == http.StatusTooManyRequests {
-			return fateKnown
-		}
-		switch {
-		case sent:
-			return fateUncertain
-		case status.Status == http.StatusInternalServerError:
-			return fateKnown
-		}
-		return fateUnapplied
+		return fateOf(status, sent)
 	case sent && (ctx.Err() != nil || errors.As(err, &network)):
 		return fateUncertain
-	case errors.As(err, &network) && network.class == ErrUnavailable && !isDial(network.Err):
+	case errors.As(err, &network) && isTransient(network.Err) && errors.Is(network.class, ErrUnavailable) && !isDial(network.Err):
 		return fateUnapplied // cut off before the end; dials were tried often enough
 	}
 	return fateKnown
+}
+
+// fateOf judges a push by an answer other than 200.
+func fateOf(status *StatusError, sent bool) fate {
+	switch {
+	case status.Status < 300 && sent: // some other way to say yes
+		return fateUncertain
+	case !errors.Is(status.class, ErrUnavailable), status.Status == http.StatusTooManyRequests:
+		return fateKnown
+	case sent:
+		return fateUncertain
+	case status.Status == http.StatusInternalServerError:
+		return fateKnown
+	}
+	return fateUnapplied
 }

@@ -46,11 +46,24 @@ func (p *push) newBody() (io.ReadCloser, error) {
 	}
 	b := &pushBody{id: p.entry.ID, chunk: chunk, size: int64(len(head)), head: bytes.NewReader(head)}
 	if b.length() > maxPushBytes {
-		_ = chunk.Close() // nothing was read from it
-		return nil, &TooLargeError{ID: b.id, Limit: maxPushBytes}
+		return nil, b.refuseLarge()
 	}
 	p.last = b
 	return b, nil
+}
+
+// refuseLarge says why a chunk that claims to be too large is not sent: it is,
+// or its file is damaged and the claim is nonsense.
+func (b *pushBody) refuseLarge() error {
+	_, err := io.CopyN(io.Discard, b.chunk, maxPushBytes-b.size)
+	_ = b.chunk.Close() // only read
+	switch {
+	case err == nil:
+		return &TooLargeError{ID: b.id, Limit: maxPushBytes}
+	case errors.Is(err, io.EOF):
+		return &engram.DamageError{ID: b.id, Reason: fmt.Sprintf("it claims to hold %d bytes, and holds %d", b.chunk.SizeHint, b.chunk.Size())}
+	}
+	return err
 }
 
 // length is that of the whole envelope if the source knows its own; else -1.
@@ -67,9 +80,9 @@ func (b *pushBody) Read(p []byte) (int, error) {
 	defer b.mu.Unlock()
 	n, err := b.next(p)
 	if b.read += int64(n); b.read > maxPushBytes {
-		n, err = 0, &TooLargeError{ID: b.id, Limit: maxPushBytes}
+		n, err, b.complete = 0, &TooLargeError{ID: b.id, Limit: maxPushBytes}, false
 	}
-	if err != nil && err != io.EOF && !b.closed {
+	if err != nil && !b.complete && !b.closed {
 		b.err = err
 	}
 	return n, err
@@ -87,7 +100,10 @@ func (b *pushBody) next(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n, err := b.chunk.Read(p)
-	if err != io.EOF {
+	if ownErr := b.check(); ownErr != nil {
+		return 0, ownErr
+	}
+	if !b.chunk.Verified() {
 		return n, err
 	}
 	if n == len(p) {
@@ -96,6 +112,19 @@ func (b *pushBody) next(p []byte) (int, error) {
 	p[n] = '}'
 	b.complete = true
 	return n + 1, nil
+}
+
+// check holds the content against what was said of it: a false length would end
+// up as the request's, and the right content of another id says nothing of this one.
+func (b *pushBody) check() error {
+	size, hint, ended := b.chunk.Size(), b.chunk.SizeHint, b.chunk.Verified()
+	switch {
+	case hint > 0 && (size > hint || ended && size < hint):
+		return &engram.DamageError{ID: b.id, Reason: fmt.Sprintf("its source claims %d bytes, which is wrong", hint)}
+	case ended && b.chunk.ID() != b.id:
+		return &engram.MismatchError{ID: b.id, Actual: b.chunk.ID()}
+	}
+	return nil
 }
 
 // Close implements io.Closer.

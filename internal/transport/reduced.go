@@ -31,6 +31,7 @@ type shape struct {
 	other bool // something was seen that is not of the reduced shape
 	rows  bool // there was at least one row
 	list  string
+	lists []string // those of ours that were met
 	seen  []string // members of the row at hand
 	named string   // the member at hand
 }
@@ -51,9 +52,11 @@ func (s *shape) atList(event jsonscan.Event, scan *jsonscan.Scanner) {
 	switch event {
 	case jsonscan.Key:
 		s.list = string(scan.Key())
-		if _, ok := reducedRows[s.list]; !ok {
+		if _, ok := reducedRows[s.list]; !ok || slices.Contains(s.lists, s.list) {
 			s.other = true
+			return
 		}
+		s.lists = append(s.lists, s.list)
 	case jsonscan.Begin:
 		if kind := scan.Kind(); kind != jsonscan.Array && kind != jsonscan.Null {
 			s.other = true

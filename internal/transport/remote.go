@@ -5,6 +5,7 @@ package transport
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"net/http"
@@ -25,6 +26,9 @@ type Options struct {
 	// Base is what requests finally go through; nil means a transport of its
 	// own, which honours the proxy variables.
 	Base http.RoundTripper
+	// TLS is for authorities and client certificates of one's own; nil means
+	// Go's defaults. It counts only where Base is nil.
+	TLS *tls.Config
 	// Concurrency is how many requests the caller runs at once, so that as many
 	// connections are kept. Default 8.
 	Concurrency int
@@ -91,6 +95,7 @@ func newBase(o Options) *http.Transport {
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           dialer.DialContext,
+		TLSClientConfig:       o.TLS,
 		ForceAttemptHTTP2:     true,
 		DisableCompression:    true,
 		MaxIdleConns:          o.Concurrency + 2,
@@ -108,6 +113,7 @@ func newBase(o Options) *http.Transport {
 type RemoteTransport struct {
 	base   *url.URL
 	client *http.Client
+	bearer *bearerTransport
 	opts   Options
 }
 
@@ -121,11 +127,11 @@ func NewRemoteTransport(baseURL string, token TokenSource, opts Options) (*Remot
 	opts = opts.withDefaults()
 	traced := &traceTransport{next: opts.Base, log: opts.Logger}
 	watched := &stallTransport{next: traced, timeout: opts.Timeout}
-	authorized := &bearerTransport{next: watched, base: base, source: token, insecure: opts.InsecureHTTP, userAgent: opts.UserAgent}
-	t := &RemoteTransport{base: base, opts: opts}
+	bearer := &bearerTransport{next: watched, base: base, source: token, insecure: opts.InsecureHTTP, userAgent: opts.UserAgent}
+	t := &RemoteTransport{base: base, bearer: bearer, opts: opts}
 	t.client = &http.Client{
 		Transport: &retryTransport{
-			next: authorized, retries: opts.Retries, budget: opts.RetryBudget, gate: &gate{notify: opts.Notify},
+			next: bearer, retries: opts.Retries, budget: opts.RetryBudget, gate: &gate{notify: opts.Notify},
 		},
 		CheckRedirect: t.checkRedirect,
 	}

@@ -25,10 +25,14 @@ func (b *resumingBody) Read(p []byte) (int, error) {
 	if n > 0 {
 		return n, nil // the next Read meets the error again
 	}
-	if err := b.resume(err); err != nil {
-		return 0, err
+	last := b.resume(err)
+	switch {
+	case last == nil:
+		return b.Read(p)
+	case errors.Is(last, io.EOF): // a server that hung up: to a reader it would be a good end
+		return 0, io.ErrUnexpectedEOF
 	}
-	return b.Read(p)
+	return 0, last
 }
 
 // resume replaces the broken body by one that stands at the same place.
@@ -39,8 +43,7 @@ func (b *resumingBody) resume(cause error) error {
 	}
 	_ = b.body.Close() // it is broken already
 	b.body = http.NoBody
-	pause := r.pauses.NextBackOff()
-	if err := sleep(r.req.Context(), pause); err != nil {
+	if err := r.rest(r.pauses.NextBackOff(), describe(nil, cause)); err != nil {
 		return err
 	}
 	r.started = time.Now() // a long download is not a long wait
@@ -49,13 +52,12 @@ func (b *resumingBody) resume(cause error) error {
 		return err
 	}
 	if resp.StatusCode != http.StatusOK {
-		discard(resp)
-		return errors.Join(cause, errors.New("asking again gave "+describe(resp, nil)))
+		return statusError(r.req.Context(), "", resp) // requestError says for what
 	}
 	b.body = resp.Body
 	if _, err := io.CopyN(io.Discard, b.body, b.read); err != nil {
-		if err == io.EOF {
-			return io.ErrUnexpectedEOF
+		if errors.Is(err, io.EOF) { // shorter than before
+			return err
 		}
 		return b.resume(err)
 	}

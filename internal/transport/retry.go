@@ -30,6 +30,10 @@ type call struct {
 	mode     bodyMode
 	limit    int64 // of a body that is read whole
 	attempts int
+
+	anonymous  bool // no token goes along
+	repeatable bool // a POST that does no harm twice
+	hurried    bool // somebody waits at a prompt: better an error than a pause
 }
 
 type callKey struct{}
@@ -56,7 +60,12 @@ type retryTransport struct {
 }
 
 func (t *retryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	run := &run{retryTransport: t, req: req, call: callFrom(req.Context()), started: time.Now(), pauses: newPauses()}
+	run := &run{
+		retryTransport: t, req: req, call: callFrom(req.Context()), budget: t.budget, started: time.Now(), pauses: newPauses(),
+	}
+	if run.call.hurried {
+		run.budget = 0
+	}
 	resp, err := run.next()
 	if err == nil && resp.StatusCode == http.StatusOK && run.call.mode == bodyResume {
 		resp.Body = &resumingBody{run: run, body: resp.Body}
@@ -77,6 +86,7 @@ type run struct {
 	*retryTransport
 	req     *http.Request
 	call    *call
+	budget  time.Duration
 	started time.Time
 	tries   int
 	pauses  *backoff.ExponentialBackOff
@@ -91,13 +101,18 @@ func (r *run) next() (*http.Response, error) {
 			return resp, err
 		}
 		discard(resp)
-		if pause > noticeable {
-			r.gate.notify(Wait{For: pause, Cause: describe(resp, err)})
-		}
-		if err := sleep(r.req.Context(), pause); err != nil {
+		if err := r.rest(pause, describe(resp, err)); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// rest waits before the next attempt, and says so if that takes long.
+func (r *run) rest(pause time.Duration, cause string) error {
+	if pause > noticeable {
+		r.gate.notify(Wait{For: pause, Cause: cause})
+	}
+	return sleep(r.req.Context(), pause)
 }
 
 func (r *run) attempt() (*http.Response, error) {
@@ -132,8 +147,10 @@ func (r *run) again(resp *http.Response, err error) (pause time.Duration, again 
 	if r.tries > r.retries || r.req.Context().Err() != nil || !r.repeatable(resp, err) {
 		return 0, false
 	}
-	if resp != nil && resp.Header.Get("Retry-After") != "" {
-		return 0, true // the gate waits, for all
+	if resp != nil {
+		if _, asked := retryAfter(resp); asked {
+			return 0, true // the gate waits, for all
+		}
 	}
 	pause = r.pauses.NextBackOff()
 	return pause, time.Since(r.started)+pause <= r.budget
@@ -148,7 +165,7 @@ func (r *run) repeatable(resp *http.Response, err error) bool {
 	case http.StatusTooManyRequests:
 		return get || r.req.Body == nil || r.req.GetBody != nil
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return get
+		return get || r.call.repeatable
 	}
 	return false
 }
@@ -180,19 +197,6 @@ func isTransient(err error) bool {
 	return true
 }
 
-// retryAfter is how long a server asks to wait: seconds, which it may have
-// rounded down (account-server.md 10, 1.4), or a date.
-func retryAfter(resp *http.Response) (time.Duration, bool) {
-	text := resp.Header.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
-		return time.Duration(seconds+1) * time.Second, true
-	}
-	if at, err := http.ParseTime(text); err == nil {
-		return max(0, time.Until(at)), true
-	}
-	return 0, false
-}
-
 // readWhole takes the body into memory, and puts it back as one that can't fail.
 func readWhole(resp *http.Response, limit int64) error {
 	body := resp.Body
@@ -220,7 +224,7 @@ func discard(resp *http.Response) {
 
 func describe(resp *http.Response, err error) string {
 	if err != nil {
-		return plain(err).Error()
+		return printable(plain(err).Error())
 	}
 	return statusText(resp.StatusCode)
 }

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -32,6 +33,7 @@ func (t *stallTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.WithContext(ctx)
 	if req.Body != nil {
 		req.Body = &watchedRequest{ReadCloser: req.Body, dog: dog}
+		req.GetBody = dog.watchAgain(req.GetBody)
 	}
 	resp, err := t.next.RoundTrip(req)
 	dog.timer.Stop()
@@ -55,6 +57,21 @@ func explain(ctx context.Context, err error) error {
 type watchdog struct {
 	timer   *time.Timer
 	timeout time.Duration
+}
+
+// watchAgain watches the bodies that net/http asks for when it finds a kept
+// connection dead and takes another.
+func (w *watchdog) watchAgain(get func() (io.ReadCloser, error)) func() (io.ReadCloser, error) {
+	if get == nil {
+		return nil
+	}
+	return func() (io.ReadCloser, error) {
+		body, err := get()
+		if err != nil {
+			return nil, err
+		}
+		return &watchedRequest{ReadCloser: body, dog: w}, nil
+	}
 }
 
 // watchedRequest lets the watchdog sleep while the body is made, and wakes it
@@ -83,7 +100,7 @@ func (b *watchedResponse) Read(p []byte) (int, error) {
 	b.dog.timer.Reset(b.dog.timeout)
 	n, err := b.ReadCloser.Read(p)
 	b.dog.timer.Stop()
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = explain(b.ctx, err)
 	}
 	return n, err

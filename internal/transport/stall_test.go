@@ -1,0 +1,228 @@
+package transport_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/transport"
+)
+
+// pause waits in a bubble, or until the request is given up.
+func pause(req *http.Request, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-req.Context().Done():
+		return req.Context().Err()
+	}
+}
+
+// slowBody gives its text byte by byte, and stands still for good where a '~' is.
+type slowBody struct {
+	req  *http.Request
+	text string
+	each time.Duration
+}
+
+func (b *slowBody) Read(p []byte) (int, error) {
+	if b.text == "" {
+		return 0, io.EOF
+	}
+	wait := b.each
+	if b.text[0] == '~' {
+		wait = 1000 * time.Hour
+	}
+	if err := pause(b.req, wait); err != nil {
+		return 0, err
+	}
+	p[0], b.text = b.text[0], b.text[1:]
+	return 1, nil
+}
+
+func (b *slowBody) Close() error { return nil }
+
+func slowAnswer(req *http.Request, text string, each time.Duration) *http.Response {
+	resp := answer(req, http.StatusOK, "")
+	resp.Body = &slowBody{req: req, text: text, each: each}
+	return resp
+}
+
+// stalled fails the test unless err says that no data came for 30 s.
+func stalled(t *testing.T, err error) {
+	t.Helper()
+	oneClass(t, err, transport.ErrUnavailable)
+	var network *transport.NetworkError
+	if !errors.As(err, &network) || !strings.Contains(err.Error(), "no data for 30s") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAServerThatSaysNothingIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		started := time.Now()
+		remote := dial(t, somewhere, transport.Options{Retries: -1, Base: base(func(req *http.Request) (*http.Response, error) {
+			return nil, pause(req, 1000*time.Hour)
+		})})
+		_, err := remote.ReadManifest(t.Context())
+		stalled(t, err)
+		if time.Since(started) != 30*time.Second {
+			t.Errorf("after %s", time.Since(started))
+		}
+	})
+}
+
+func TestADownloadThatStopsIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		text := sample().envelope(t)
+		remote := dial(t, somewhere, transport.Options{Retries: -1, Base: base(func(req *http.Request) (*http.Response, error) {
+			return slowAnswer(req, text[:100]+"~", time.Second), nil
+		})})
+		started := time.Now()
+		_, err := remote.ReadChunk(t.Context(), sample().id(), discard)
+		stalled(t, err)
+		if time.Since(started) != 130*time.Second {
+			t.Errorf("after %s", time.Since(started))
+		}
+	})
+}
+
+// Slow is not stalled: a byte every 29 s makes a download of hours.
+func TestASlowDownloadArrives(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		chunk, attempts := sample(), 0
+		remote := dial(t, somewhere, transport.Options{Base: base(func(req *http.Request) (*http.Response, error) {
+			attempts++
+			return slowAnswer(req, chunk.envelope(t), 29*time.Second), nil
+		})})
+		var got string
+		_, err := remote.ReadChunk(t.Context(), chunk.id(), into(&got))
+		if err != nil || got != chunk.text || attempts != 1 {
+			t.Errorf("got %q, %v after %d attempts", got, err, attempts)
+		}
+	})
+}
+
+// Nor does it count against the server when this side takes its time.
+func TestASlowStoreIsNoStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		chunk := sample()
+		remote := dial(t, somewhere, transport.Options{Base: base(func(req *http.Request) (*http.Response, error) {
+			return slowAnswer(req, chunk.envelope(t), time.Millisecond), nil
+		})})
+		_, err := remote.ReadChunk(t.Context(), chunk.id(), func(c *engram.Chunk) error {
+			p := make([]byte, 16)
+			for {
+				<-time.After(time.Hour)
+				if _, err := c.Read(p); errors.Is(err, io.EOF) {
+					return nil
+				} else if err != nil {
+					return err
+				}
+			}
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// takeSlowly reads a request's body, and stops for good after some bytes.
+func takeSlowly(req *http.Request, body io.Reader, each time.Duration, stopAfter int) error {
+	p := make([]byte, 1)
+	for n := 0; ; n++ {
+		if n == stopAfter {
+			each = 1000 * time.Hour
+		}
+		if err := pause(req, each); err != nil {
+			return err
+		}
+		if _, err := body.Read(p); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+func accepted(req *http.Request, chunk testChunk) *http.Response {
+	return answer(req, http.StatusOK, `{"chunk_id":"`+chunk.id().String()+`","status":"accepted"}`)
+}
+
+func TestAnUploadThatIsNotTakenIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		chunk, started := sample(), time.Now()
+		remote := dial(t, somewhere, transport.Options{Retries: -1, Base: base(func(req *http.Request) (*http.Response, error) {
+			return nil, takeSlowly(req, req.Body, time.Second, 100)
+		})})
+		stalled(t, remote.WriteChunk(t.Context(), chunk.entry, chunk.open))
+		if time.Since(started) != 130*time.Second {
+			t.Errorf("after %s", time.Since(started))
+		}
+	})
+}
+
+// The same on a second connection: net/http takes one by itself, with a new
+// body, when it finds the first dead before anything was sent.
+func TestASlowUploadArrives(t *testing.T) {
+	for name, second := range map[string]bool{"first connection": false, "second connection": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				chunk, attempts := sample(), 0
+				remote := dial(t, somewhere, transport.Options{Base: base(func(req *http.Request) (*http.Response, error) {
+					attempts++
+					body := req.Body
+					if second {
+						var err error
+						if body, err = req.GetBody(); err != nil {
+							return nil, err
+						}
+						defer func() { _ = body.Close() }()
+					}
+					if err := takeSlowly(req, body, 29*time.Second, -1); err != nil {
+						return nil, err
+					}
+					return accepted(req, chunk), nil
+				})})
+				if err := remote.WriteChunk(t.Context(), chunk.entry, chunk.open); err != nil || attempts != 1 {
+					t.Errorf("%v after %d attempts", err, attempts)
+				}
+			})
+		})
+	}
+}
+
+// A disk that is slow to give the content is no stall of the server.
+func TestASlowSourceIsNoStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		chunk := sample()
+		open := func() (*engram.Chunk, error) {
+			return engram.NewChunk(chunk.id(), &slowSource{strings.NewReader(chunk.text)}, 1<<20), nil
+		}
+		remote := dial(t, somewhere, transport.Options{Base: base(func(req *http.Request) (*http.Response, error) {
+			if err := takeSlowly(req, req.Body, 0, -1); err != nil {
+				return nil, err
+			}
+			return accepted(req, chunk), nil
+		})})
+		if err := remote.WriteChunk(t.Context(), chunk.entry, open); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+type slowSource struct{ io.Reader }
+
+func (s *slowSource) Read(p []byte) (int, error) {
+	<-time.After(time.Minute)
+	return s.Reader.Read(p)
+}
+
+func (s *slowSource) Close() error { return nil }
