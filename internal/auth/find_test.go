@@ -22,15 +22,14 @@ func TestWhichVariableCounts(t *testing.T) {
 		{"engram's never for another server", []string{"ENGRAM_CLOUD_TOKEN", "ENGRAM_TOKEN"}, false, "", ""},
 		{"none", nil, true, "", ""},
 	} {
-		lookup := func(name string) string {
-			for _, set := range tc.set {
-				if set == name {
-					return "\t" + all[name] + "\n"
-				}
-			}
-			return ""
+		environ := []string{"ENGRAM_SYNC_TOKENS=other", "PATH=/bin"}
+		for _, name := range tc.set {
+			environ = append(environ, name+"=\t"+all[name]+"\n")
 		}
-		source := auth.FromEnv(lookup, tc.engramRemote)
+		source, err := auth.Finder{Environ: environ, EngramRemote: tc.engramRemote, BaseURL: "https://x"}.Find(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
 		token, err := source.Token(t.Context())
 		if err != nil || token != tc.token || source.From() != tc.from {
 			t.Errorf("%s: got %q from %q, %v", tc.name, token, source.From(), err)
@@ -40,8 +39,9 @@ func TestWhichVariableCounts(t *testing.T) {
 
 func TestATokenIsNeverPrinted(t *testing.T) {
 	source := auth.Fixed("s3cret-token", "a test")
+	credentials := auth.Credentials{Access: "s3cret-token", Refresh: "s3cret-token"}
 	for _, verb := range []string{"%v", "%+v", "%s", "%q"} {
-		if text := fmt.Sprintf(verb, source); strings.Contains(text, "s3cret") {
+		if text := fmt.Sprintf(verb+verb, source, credentials); strings.Contains(text, "s3cret") {
 			t.Errorf("%s prints the token: %s", verb, text)
 		}
 	}

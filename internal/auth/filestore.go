@@ -1,0 +1,91 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+)
+
+// File keeps credentials in one file that only the user can read. The tokens
+// are plain text in it, so it is used only where the user chose it.
+type File struct{ file jsonFile[fileContent] }
+
+// NewFile keeps credentials in credentials.json in dir, the state directory.
+func NewFile(dir string) *File {
+	return &File{jsonFile[fileContent]{path: filepath.Join(dir, "credentials.json"), what: "the credentials"}}
+}
+
+// fileContent is the JSON of the file.
+type fileContent struct {
+	Accounts []fileAccount `json:"accounts"`
+}
+
+type fileAccount struct {
+	BaseURL string `json:"base_url"`
+	Account string `json:"account"`
+	Access  string `json:"access_token"`
+	Refresh string `json:"refresh_token,omitempty"`
+}
+
+func (a fileAccount) key() Key { return Key{BaseURL: a.BaseURL, Account: a.Account} }
+
+// Name implements Store.
+func (f *File) Name() string { return StoreFile }
+
+// Path is where the file is.
+func (f *File) Path() string { return f.file.path }
+
+// Get implements Store. A file that others can read is refused.
+func (f *File) Get(_ context.Context, key Key) (Credentials, error) {
+	if err := f.checkMode(); err != nil {
+		return Credentials{}, err
+	}
+	content, err := f.file.read()
+	if err != nil {
+		return Credentials{}, err
+	}
+	for _, a := range content.Accounts {
+		if a.key() == key {
+			return Credentials{Access: a.Access, Refresh: a.Refresh}, nil
+		}
+	}
+	return Credentials{}, ErrNotFound
+}
+
+func (f *File) checkMode() error {
+	info, err := os.Stat(f.file.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the credentials: %w", err)
+	}
+	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
+		return fmt.Errorf("read the credentials: %s can be read by others (mode %#o): chmod 600 it", f.file.path, mode)
+	}
+	return nil
+}
+
+// Set implements Store.
+func (f *File) Set(_ context.Context, key Key, c Credentials) error {
+	return f.file.change(func(content *fileContent) {
+		content.remove(key)
+		content.Accounts = append(content.Accounts, fileAccount{
+			BaseURL: key.BaseURL, Account: key.Account, Access: c.Access, Refresh: c.Refresh,
+		})
+	})
+}
+
+// Delete implements Store.
+func (f *File) Delete(_ context.Context, key Key) error {
+	return f.file.change(func(content *fileContent) { content.remove(key) })
+}
+
+func (c *fileContent) remove(key Key) {
+	c.Accounts = slices.DeleteFunc(c.Accounts, func(a fileAccount) bool { return a.key() == key })
+}

@@ -1,0 +1,199 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/zalando/go-keyring"
+)
+
+// keyringService is the name under which all our items stand.
+const keyringService = "engram-sync"
+
+// KeyringWait is how long a keyring may take to answer: one that waits for
+// a prompt which nobody sees would take for ever.
+const KeyringWait = 3 * time.Second
+
+// Backend is the part of the OS keyring that is used. The real one is in
+// go-keyring; it has no contexts, and can block.
+type Backend interface {
+	Get(service, user string) (string, error)
+	Set(service, user, secret string) error
+	Delete(service, user string) error
+}
+
+// Keyring keeps credentials in the OS keyring, the access and the refresh token
+// as two items: Windows takes at most 2,560 bytes in one.
+type Keyring struct {
+	backend Backend
+	reach   func() error
+	wait    time.Duration
+}
+
+// NewKeyring gives the OS keyring. getenv reads the environment; wait bounds
+// every answer.
+func NewKeyring(getenv func(string) string, wait time.Duration) *Keyring {
+	return &Keyring{backend: osKeyring{}, reach: func() error { return reachable(getenv) }, wait: wait}
+}
+
+// NewKeyringOn is NewKeyring with another backend, which is always reachable.
+func NewKeyringOn(backend Backend, wait time.Duration) *Keyring {
+	return &Keyring{backend: backend, reach: func() error { return nil }, wait: wait}
+}
+
+type osKeyring struct{}
+
+func (osKeyring) Get(service, user string) (string, error) { return keyring.Get(service, user) }
+func (osKeyring) Set(service, user, secret string) error   { return keyring.Set(service, user, secret) }
+func (osKeyring) Delete(service, user string) error        { return keyring.Delete(service, user) }
+
+// Name implements Store.
+func (k *Keyring) Name() string { return StoreKeyring }
+
+// Get implements Store. Access is "" where a Set got no further than the refresh
+// token: that is still good for a new one.
+func (k *Keyring) Get(ctx context.Context, key Key) (Credentials, error) {
+	access, err := k.get(ctx, item(key, "access"))
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Credentials{}, err
+	}
+	refresh, err := k.get(ctx, item(key, "refresh"))
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Credentials{}, err
+	}
+	if access == "" && refresh == "" {
+		return Credentials{}, ErrNotFound
+	}
+	return Credentials{Access: access, Refresh: refresh}, nil
+}
+
+// Set implements Store. Two items can't be changed at once, so it goes in an
+// order in which the two that are there belong to one login at any moment: a
+// failure half-way leaves one of them alone, or the old login, never a mix.
+func (k *Keyring) Set(ctx context.Context, key Key, c Credentials) error {
+	if err := k.setRefresh(ctx, key, c.Refresh); err != nil {
+		return err
+	}
+	return k.set(ctx, item(key, "access"), c.Access)
+}
+
+func (k *Keyring) setRefresh(ctx context.Context, key Key, refresh string) error {
+	if refresh == "" {
+		return k.remove(ctx, item(key, "refresh"))
+	}
+	old, err := k.get(ctx, item(key, "refresh"))
+	if err == nil && old == refresh {
+		return nil // the same login, with a new access token
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if err := k.remove(ctx, item(key, "access")); err != nil {
+		return err
+	}
+	return k.set(ctx, item(key, "refresh"), refresh)
+}
+
+// Delete implements Store. The refresh token, which lasts longer, goes first.
+func (k *Keyring) Delete(ctx context.Context, key Key) error {
+	if err := k.remove(ctx, item(key, "refresh")); err != nil {
+		return err
+	}
+	return k.remove(ctx, item(key, "access"))
+}
+
+// item is the name of one item. A blank stands in no URL.
+func item(key Key, what string) string {
+	return key.BaseURL + " " + key.Account + " " + what
+}
+
+func (k *Keyring) get(ctx context.Context, user string) (string, error) {
+	return k.bounded(ctx, func() (string, error) { return k.backend.Get(keyringService, user) })
+}
+
+func (k *Keyring) set(ctx context.Context, user, secret string) error {
+	_, err := k.bounded(ctx, func() (string, error) { return "", k.backend.Set(keyringService, user, secret) })
+	return err
+}
+
+func (k *Keyring) remove(ctx context.Context, user string) error {
+	_, err := k.bounded(ctx, func() (string, error) { return "", k.backend.Delete(keyringService, user) })
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// bounded asks the backend, and does not wait longer than allowed: the call
+// itself cannot be ended, so its goroutine is left behind.
+func (k *Keyring) bounded(ctx context.Context, ask func() (string, error)) (string, error) {
+	if err := k.reach(); err != nil {
+		return "", err
+	}
+	type answer struct {
+		secret string
+		err    error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		secret, err := ask()
+		answered <- answer{secret, err}
+	}()
+	timer := time.NewTimer(k.wait)
+	defer timer.Stop()
+	select {
+	case a := <-answered:
+		return a.secret, classify(a.err)
+	case <-timer.C:
+		return "", fmt.Errorf("%w: it did not answer within %s", ErrLocked, k.wait)
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+}
+
+// classify sorts what backends say. They have no common types: on Linux it is
+// the text of an error from D-Bus or of the library itself, on macOS the exit
+// status of the system's own tool.
+func classify(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := oneLine(err.Error())
+	switch {
+	case errors.Is(err, keyring.ErrNotFound):
+		return ErrNotFound
+	case errors.Is(err, keyring.ErrSetDataTooBig):
+		return ErrTooBig
+	case lockedText.MatchString(text):
+		return fmt.Errorf("%w (%s)", ErrLocked, text)
+	}
+	return fmt.Errorf("%w (%s)", ErrNoKeyring, text)
+}
+
+// lockedText finds what the Secret Service says of locked collections, items and
+// dismissed prompts, and three statuses of macOS: interaction is not allowed
+// (36), the password was wrong (51), the user said no (128).
+var lockedText = regexp.MustCompile(`(?i)\b(unlock|locked|IsLocked|dismissed)\b|interaction is not allowed|^exit status (36|51|128)$`)
+
+// oneLine makes the words of a backend safe to print, and short.
+func oneLine(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, strings.ToValidUTF8(s, "?"))
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) > maxWords {
+		s = strings.ToValidUTF8(s[:maxWords], "") + "…"
+	}
+	return s
+}
+
+// maxWords is how much of a stranger's words an error repeats, in bytes.
+const maxWords = 300
