@@ -31,6 +31,7 @@ func newConfigCmd(app *app) *cobra.Command {
 		newConfigSetCmd(app),
 		newConfigUnsetCmd(app),
 		newConfigPathCmd(app),
+		newImportEngramCmd(app),
 	)
 	return cmd
 }
@@ -96,9 +97,11 @@ func newConfigSetCmd(app *app) *cobra.Command {
 		Long:    withCodes("Write one setting into your config file. Comments in it stay.", localCodes...),
 		Example: "  engram-sync config set remotes.work.url https://engram.example.com\n  engram-sync config set remote work",
 		Args:    args(cobra.ExactArgs(2)),
+		// The file that --config names need not exist yet.
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return app.locateConfig(cmd.Flags()) },
 		RunE: func(_ *cobra.Command, words []string) error {
 			path, _ := app.inputs.File()
-			return config.Set(path, words[0], words[1])
+			return app.configWritten(path, words[0], config.Set(path, words[0], words[1]))
 		},
 	}
 }
@@ -113,9 +116,18 @@ func newConfigUnsetCmd(app *app) *cobra.Command {
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return app.locateConfig(cmd.Flags()) },
 		RunE: func(_ *cobra.Command, words []string) error {
 			path, _ := app.inputs.File()
-			return config.Unset(path, words[0])
+			return app.configWritten(path, words[0], config.Unset(path, words[0]))
 		},
 	}
+}
+
+// configWritten says what was written where, to those who want a document for
+// everything.
+func (a *app) configWritten(path, key string, err error) error {
+	if err == nil && a.json {
+		a.printJSON(a.stdout, map[string]any{"schema": resultSchema, "key": key, "path": path})
+	}
+	return err
 }
 
 func newConfigPathCmd(app *app) *cobra.Command {

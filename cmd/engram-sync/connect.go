@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"time"
@@ -35,12 +36,93 @@ func (a *app) connect(ctx context.Context) (*connection, error) {
 		return nil, a.cfg.RemoteErr
 	}
 	url := a.cfg.Remote.URL
-	if url == embedded || strings.HasPrefix(url, embedded+":") {
+	if isEmbedded(url) {
 		return a.connectEmbedded(ctx, strings.TrimPrefix(strings.TrimPrefix(url, embedded), ":"))
 	}
-	c := &connection{source: auth.FromEnv(a.getenv, a.cfg.Remote.FromEngramEnv), close: func() error { return nil }}
-	return c, a.finish(c, url, a.transportOptions())
+	base, err := transport.NormalizeURL(url)
+	if err != nil {
+		return nil, err
+	}
+	source, err := a.finder(base).Find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := &connection{source: source, close: func() error { return nil }}
+	if err := a.finish(c, base); err != nil {
+		return nil, err
+	}
+	if a.cfg.InsecureHTTP && !c.Private() {
+		a.warn("insecure-http: the token goes to " + c.label + " in clear text, for everybody on the way to read")
+	}
+	c.refreshWith(source.Login())
+	return c, nil
 }
+
+// finder looks for the token of a server where the configuration says.
+func (a *app) finder(base string) auth.Finder {
+	return auth.Finder{
+		Environ: a.environ, EngramRemote: a.cfg.Remote.FromEngramEnv, Command: a.cfg.Remote.TokenCommand,
+		BaseURL: base, Logins: a.logins(),
+	}
+}
+
+// logins are the accounts on this machine, with all stores that their secrets
+// can be in.
+func (a *app) logins() auth.Logins {
+	return auth.NewLogins(state.Dir(), auth.NewKeyring(a.getenv, auth.KeyringWait), a.credentialFile())
+}
+
+func (a *app) credentialFile() *auth.File { return auth.NewFile(state.Dir()) }
+
+// refreshWith lets the connection refresh the tokens of a login, if it has any
+// to refresh with.
+func (c *connection) refreshWith(login *auth.Login) {
+	if login == nil || login.Tokens().Refresh == "" {
+		return
+	}
+	stored := func(ctx context.Context) (transport.Tokens, func() error, error) {
+		tokens, release, err := login.Exclusive(ctx)
+		return transport.Tokens(tokens), release, err
+	}
+	c.SetTokenRefresher(stored, func(ctx context.Context, tokens transport.Tokens) error {
+		return login.Save(ctx, auth.Credentials(tokens))
+	})
+}
+
+// withConnection runs f with a connection to the configured remote.
+func (a *app) withConnection(ctx context.Context, f func(*connection) error) (err error) {
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.close()) }()
+	return f(conn)
+}
+
+// withStranger is withConnection for somebody who is not logged in yet, or
+// wants to be somebody else.
+func (a *app) withStranger(ctx context.Context, f func(*connection) error) error {
+	if a.cfg.RemoteErr != nil {
+		return a.cfg.RemoteErr
+	}
+	if isEmbedded(a.cfg.Remote.URL) {
+		return &usageError{err: errors.New("the embedded server needs no login")}
+	}
+	base, err := transport.NormalizeURL(a.cfg.Remote.URL)
+	if err != nil {
+		return err
+	}
+	if err := a.logins().Check(ctx, a.cfg.CredentialStore); err != nil {
+		return err
+	}
+	c := &connection{}
+	if err := a.finish(c, base); err != nil {
+		return err
+	}
+	return f(c)
+}
+
+func isEmbedded(url string) bool { return url == embedded || strings.HasPrefix(url, embedded+":") }
 
 // connectEmbedded opens an account server on a file, in this process.
 func (a *app) connectEmbedded(ctx context.Context, dir string) (*connection, error) {
@@ -60,16 +142,25 @@ func (a *app) connectEmbedded(ctx context.Context, dir string) (*connection, err
 		return nil, errors.Join(fmt.Errorf("open the embedded server: %w", err), srv.Close())
 	}
 	c := &connection{label: embedded + ":" + dir, source: auth.Fixed(token, "the embedded server"), close: srv.Close}
-	opts := a.transportOptions()
-	opts.Base = srv.InProcess()
-	if err := a.finish(c, "http://localhost", opts); err != nil {
+	if err := a.finish(c, "http://localhost", withBase(srv.InProcess())); err != nil {
 		return nil, errors.Join(err, srv.Close())
 	}
 	return c, nil
 }
 
-func (a *app) finish(c *connection, url string, opts transport.Options) error {
-	var err error
+// withBase sends requests through something else than the network.
+func withBase(base http.RoundTripper) func(*transport.Options) {
+	return func(o *transport.Options) { o.Base = base }
+}
+
+func (a *app) finish(c *connection, url string, change ...func(*transport.Options)) error {
+	opts, err := a.transportOptions()
+	if err != nil {
+		return err
+	}
+	for _, f := range change {
+		f(&opts)
+	}
 	if c.RemoteTransport, err = transport.NewRemoteTransport(url, c.source, opts); err != nil {
 		return err
 	}
@@ -80,7 +171,11 @@ func (a *app) finish(c *connection, url string, opts transport.Options) error {
 	return err
 }
 
-func (a *app) transportOptions() transport.Options {
+func (a *app) transportOptions() (transport.Options, error) {
+	tlsConfig, err := a.tlsConfig()
+	if err != nil {
+		return transport.Options{}, err
+	}
 	retries := a.cfg.Retries
 	if retries == 0 {
 		retries = -1 // which is never, where 0 means the default
@@ -91,10 +186,11 @@ func (a *app) transportOptions() transport.Options {
 		Retries:       retries,
 		MaxChunkBytes: a.cfg.MaxChunkBytes,
 		InsecureHTTP:  a.cfg.InsecureHTTP,
+		TLS:           tlsConfig,
 		UserAgent:     "engram-sync/" + version,
 		Logger:        a.log,
 		Notify: func(w transport.Wait) {
 			a.note("waiting %s: %s", w.For.Round(time.Second), w.Cause)
 		},
-	}
+	}, nil
 }

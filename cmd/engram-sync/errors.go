@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/engram-sync/engram-sync/internal/auth"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/transport"
@@ -66,6 +67,14 @@ func (a *app) printJSON(w interface{ Write([]byte) (int, error) }, doc any) {
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
+// hintFor is the next step after a failed item.
+func hintFor(f syncer.Failure) string {
+	if f.Direction == syncer.Pulled && is(f.Err, engram.ErrDamaged) {
+		return "nothing was written: if it stays so, the server's copy is bad, and only a machine that has the chunk can help"
+	}
+	return hint(f.Err)
+}
+
 // hint is the next step after an error; "" where its text names it already.
 func hint(err error) string {
 	var usage *usageError
@@ -87,8 +96,18 @@ func hint(err error) string {
 		return "restore the file from git, or remove the entry"
 	case as[*engram.ReducedError](err):
 		return "to store it under the id that fits its bytes, run pull --accept-reduced"
-	case is(err, transport.ErrUnauthorized):
-		return "set ENGRAM_SYNC_TOKEN to a valid access token or API key of this server"
+	case is(err, auth.ErrLocked):
+		return "unlock the keyring, or set ENGRAM_SYNC_TOKEN, or run `engram-sync config set credential_store file` and log in (plain text, for you alone)"
+	case is(err, auth.ErrNoKeyring, auth.ErrTooBig):
+		return "set ENGRAM_SYNC_TOKEN, or a token_command for the remote, or run `engram-sync config set credential_store file` and log in (plain text, for you alone)"
+	case is(err, auth.ErrCommand):
+		return "run it by hand to see what is wrong with it"
+	case is(err, transport.ErrNoSignIn):
+		return "project servers take a token of their operator: run `engram-sync login --token-stdin`"
+	case is(err, errBadLogin):
+		return "check the name and the password"
+	case is(err, transport.ErrUnauthorized, auth.ErrNotFound):
+		return "run `engram-sync login`, or set ENGRAM_SYNC_TOKEN to a valid access token or API key of this server"
 	case is(err, transport.ErrCleartext):
 		return "use an https:// URL, or pass --insecure-http if the network is safe"
 	case is(err, transport.ErrTLS):
@@ -101,10 +120,16 @@ func hint(err error) string {
 		return "use an account server for now"
 	case is(err, transport.ErrUnavailable):
 		return "check that the server runs and the URL is right, then run the same command again"
+	case as[*syncer.SelectError](err):
+		return "`engram-sync manifest` lists the ids of the remote, manifest --local those of the directory"
+	case is(err, syncer.ErrNotStored, syncer.ErrOtherBytes):
+		return "ask whoever runs the server: sending it again would change nothing"
 	case is(err, engram.ErrBadChunkID):
 		return "such a chunk can only be removed or renamed on the server"
 	case errors.Is(err, syscall.ENOSPC):
 		return "free some space, then run the same command again"
+	case is(err, transport.ErrRefused):
+		return "ask whoever runs the server: trying again will not help"
 	}
 	return ""
 }

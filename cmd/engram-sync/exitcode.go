@@ -7,9 +7,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/engram-sync/engram-sync/internal/auth"
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/server"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/transport"
 )
@@ -106,11 +108,11 @@ func codeOf(err error) int {
 		return codeUsage
 	case as[*chunkdir.LockedError](err):
 		return codeLocked
-	case is(err, engram.ErrDamaged, syncer.ErrNoFile, chunkdir.ErrNotRegular):
+	case is(err, engram.ErrDamaged, syncer.ErrNoFile, chunkdir.ErrNotRegular, server.ErrDamaged):
 		return codeDamaged
 	case as[*engram.ReducedError](err):
 		return codePartial
-	case is(err, transport.ErrUnauthorized):
+	case is(err, transport.ErrUnauthorized, auth.ErrNotFound, auth.ErrLocked, auth.ErrNoKeyring, auth.ErrTooBig, auth.ErrCommand):
 		return codeAuth
 	case is(err, transport.ErrRefused, engram.ErrBadChunkID, syncer.ErrNotStored, syncer.ErrOtherBytes, chunkdir.ErrCollision):
 		return codeRefused
@@ -123,8 +125,9 @@ func codeOf(err error) int {
 func isUsage(err error) bool {
 	return as[*usageError](err) || as[*config.Error](err) || as[*syncer.SelectError](err) ||
 		as[*chunkdir.NotFoundError](err) || as[*chunkdir.DataDirError](err) ||
+		is(err, server.ErrNoUser, server.ErrUserExists, server.ErrBadInput, server.ErrForeign, server.ErrInUse) ||
 		is(err, config.ErrNoRemote, transport.ErrBadURL, transport.ErrNotEngram, transport.ErrProjectServer,
-			transport.ErrTLS, transport.ErrCleartext)
+			transport.ErrTLS, transport.ErrCleartext, transport.ErrNoSignIn)
 }
 
 func is(err error, targets ...error) bool {

@@ -24,6 +24,7 @@ func newRootCmd(app *app) *cobra.Command {
 		Long:          rootLong,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Version:       version,
 		Args:          refuseUnknownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
@@ -47,10 +48,43 @@ func newRootCmd(app *app) *cobra.Command {
 		newStatusCmd(app),
 		newManifestCmd(app),
 		newVerifyCmd(app),
+		newAuthCmd(app),
+		atTop(newLoginCmd(app)),
+		atTop(newLogoutCmd(app)),
 		newConfigCmd(app),
 		newServeCmd(app),
 		newVersionCmd(app),
 	)
+	cmd.SetVersionTemplate(versionLine() + "\n")
+	refuseUnknownTopics(cmd)
+	return cmd
+}
+
+// refuseUnknownTopics makes cobra's own commands say what they do not know,
+// where they would print the general help, and succeed.
+func refuseUnknownTopics(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "completion":
+			cmd.Args = refuseUnknownCommand
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		case "help":
+			cmd.Args = func(_ *cobra.Command, words []string) error {
+				topic, rest, err := root.Find(words)
+				if err != nil || topic == root && len(rest) > 0 {
+					return refuseUnknownCommand(root, words)
+				}
+				return nil
+			}
+		}
+	}
+}
+
+// atTop puts a command of a group at the top level too.
+func atTop(cmd *cobra.Command) *cobra.Command {
+	cmd.GroupID = groupOther
 	return cmd
 }
 
@@ -77,6 +111,9 @@ func (a *app) addGlobalFlags(flags *pflag.FlagSet) {
 	flags.Duration("lock-wait", 0, "how long to wait for another engram-sync on the same directory (default 0s)")
 	flags.String("max-chunk-bytes", "512MiB", "refuse chunks that are larger, uncompressed")
 	flags.Bool("insecure-http", false, "allow tokens over cleartext http to other machines")
+	flags.String("ca-cert", "", "`FILE` with authorities to trust too, in PEM")
+	flags.String("client-cert", "", "`FILE` with the certificate to show to the server, in PEM")
+	flags.String("client-key", "", "`FILE` with its private key, in PEM")
 	flags.String("config", "", "`FILE` to read the settings from")
 }
 
@@ -94,6 +131,7 @@ func refuseUnknownCommand(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	err := fmt.Errorf("unknown command %q", args[0])
+	cmd.SuggestionsMinimumDistance = 2 // which is cobra's own where it checks by itself
 	if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
 		err = fmt.Errorf("%w: did you mean %s", err, strings.Join(similar, " or "))
 	}
