@@ -52,9 +52,6 @@ func (a *app) getenv(name string) string { return a.env[name] }
 
 // run executes one command line and gives the exit code.
 func run(ctx context.Context, a *app, args []string) int {
-	// A bad flag ends the parsing before --json is seen, and its error must be
-	// JSON all the same.
-	a.json = slices.Contains(args, "--json")
 	cmd := newRootCmd(a)
 	cmd.SetArgs(args)
 	err := protect(func() error { return cmd.ExecuteContext(ctx) })
@@ -69,6 +66,9 @@ func run(ctx context.Context, a *app, args []string) int {
 	if cause := context.Cause(ctx); errors.As(cause, &signal) && !errors.As(err, &done) {
 		err = cause
 	}
+	// A bad flag ends the parsing before --json is seen, and its error must be
+	// JSON all the same.
+	a.json = a.json || as[*usageError](err) && slices.Contains(args, "--json")
 	a.printError(err)
 	return codeOf(err)
 }

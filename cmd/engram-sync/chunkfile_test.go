@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 )
@@ -12,6 +13,12 @@ import (
 func contentID(content []byte) string {
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:4])
+}
+
+// storeChunk puts content into a chunk directory under the id that fits it.
+func storeChunk(dir string, content []byte) (id string, err error) {
+	id = contentID(content)
+	return id, writeChunkFile(filepath.Join(dir, "chunks", id+".jsonl.gz"), content)
 }
 
 // writeChunkFile makes a chunk file the way engram does.
@@ -26,4 +33,18 @@ func writeChunkFile(path string, content []byte) error {
 	z := gzip.NewWriter(f)
 	_, err = z.Write(content)
 	return errors.Join(err, z.Close(), f.Close())
+}
+
+// readChunkFile gives the content of a chunk file, whose gzip must be whole.
+func readChunkFile(path string) (content []byte, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(z)
 }

@@ -97,7 +97,7 @@ func newConfigSetCmd(app *app) *cobra.Command {
 		Long:    withCodes("Write one setting into your config file. Comments in it stay.", localCodes...),
 		Example: "  engram-sync config set remotes.work.url https://engram.example.com\n  engram-sync config set remote work",
 		Args:    args(cobra.ExactArgs(2)),
-		// The file that --config names need not exist yet.
+		// The file that --config names need not exist yet, or may stop every other command.
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return app.locateConfig(cmd.Flags()) },
 		RunE: func(_ *cobra.Command, words []string) error {
 			path, _ := app.inputs.File()

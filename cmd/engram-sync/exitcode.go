@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -125,7 +126,7 @@ func codeOf(err error) int {
 func isUsage(err error) bool {
 	return as[*usageError](err) || as[*config.Error](err) || as[*syncer.SelectError](err) ||
 		as[*chunkdir.NotFoundError](err) || as[*chunkdir.DataDirError](err) ||
-		is(err, server.ErrNoUser, server.ErrUserExists, server.ErrBadInput, server.ErrForeign, server.ErrInUse) ||
+		is(err, server.ErrNoUser, server.ErrUserExists, server.ErrBadInput, server.ErrForeign, server.ErrInUse, fs.ErrExist) ||
 		is(err, config.ErrNoRemote, transport.ErrBadURL, transport.ErrNotEngram, transport.ErrProjectServer,
 			transport.ErrTLS, transport.ErrCleartext, transport.ErrNoSignIn)
 }

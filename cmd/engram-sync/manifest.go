@@ -3,10 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +32,7 @@ func newManifestCmd(app *app) *cobra.Command {
 			if local {
 				return app.localManifest(cmd.Context())
 			}
-			return app.remoteManifest(cmd.Context())
+			return app.look(cmd.Context(), app.remoteManifest)
 		},
 	}
 	cmd.Flags().BoolVar(&local, "local", false, "list the chunk directory's chunks")
@@ -90,20 +91,7 @@ func (a *app) localManifest(ctx context.Context) error {
 	return a.printManifest(doc)
 }
 
-func (a *app) remoteManifest(ctx context.Context) (err error) {
-	dir, _, err := a.directoryIfAny()
-	if err != nil {
-		return err
-	}
-	conn, err := a.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, conn.close()) }()
-	survey, err := syncer.Look(ctx, dir, conn, conn.aliases)
-	if err != nil {
-		return err
-	}
+func (a *app) remoteManifest(survey *syncer.Survey, _ *connection, _ string) error {
 	here := map[engram.ChunkID]bool{}
 	for _, item := range survey.Present {
 		here[item.Remote] = true
@@ -154,8 +142,8 @@ func (r manifestRow) where() string {
 // visible is a stranger's text as it may stand in a table: as it is if it is
 // plain, quoted if it holds anything that a terminal would obey.
 func visible(s string) string {
-	if quoted := strconv.QuoteToGraphic(s); quoted[1:len(quoted)-1] != s {
-		return quoted
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsGraphic(r) }) {
+		return strconv.QuoteToGraphic(s)
 	}
 	return s
 }

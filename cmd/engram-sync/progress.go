@@ -150,6 +150,8 @@ func (b *bar) draw() {
 			progressbar.OptionSetPredictTime(true),
 			progressbar.OptionSetWidth(24),
 			progressbar.OptionClearOnFinish(),
+			// Each of the calls below draws; one of them is enough for a frame.
+			progressbar.OptionThrottle(frameEvery/2),
 			progressbar.OptionUseANSICodes(false),
 		)
 	}

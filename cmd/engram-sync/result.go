@@ -139,9 +139,7 @@ func failedItems(failed []syncer.Failure) []failedItem {
 }
 
 func (a *app) printResultText(r result) {
-	for _, f := range r.Failed {
-		a.printFailure(f)
-	}
+	a.printFailures(r.Failed)
 	if a.quiet {
 		return
 	}
@@ -159,8 +157,28 @@ func (a *app) printResultText(r result) {
 	fmt.Fprintln(a.stdout, r.summary())
 }
 
-// printFailure prints one failed item as one line.
-func (a *app) printFailure(f syncer.Failure) {
+// printFailures prints a line for each failed item, and one for all that were
+// not tried: thousands of those would hide why.
+func (a *app) printFailures(failed []syncer.Failure) {
+	var untried []syncer.Failure
+	for _, f := range failed {
+		if is(f.Err, syncer.ErrNotTried) {
+			untried = append(untried, f)
+			continue
+		}
+		a.printFailure(f, hintFor(f))
+	}
+	switch len(untried) {
+	case 0:
+	case 1:
+		a.printFailure(untried[0], "")
+	default:
+		fmt.Fprintf(lineWriter{a}, "error: %s: %s\n", count(len(untried), "chunk"), oneLine(untried[0].Err.Error()))
+	}
+}
+
+// printFailure prints one failed item, and the next step, as one line.
+func (a *app) printFailure(f syncer.Failure, next string) {
 	id := f.ID
 	if _, err := engram.ParseChunkID(id); err != nil {
 		id = strconv.Quote(id) // a stranger's text must not reach the terminal
@@ -172,7 +190,7 @@ func (a *app) printFailure(f syncer.Failure) {
 	if f.Direction != "" && !strings.HasPrefix(message, string(f.Direction)) {
 		message = string(f.Direction) + ": " + message
 	}
-	if next := hint(f.Err); next != "" {
+	if next != "" {
 		message += "; " + next
 	}
 	fmt.Fprintf(lineWriter{a}, "error: %s\n", message)

@@ -29,7 +29,9 @@ func newStatusCmd(app *app) *cobra.Command {
 		GroupID: groupSync,
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.status(cmd.Context(), exitCode)
+			return app.look(cmd.Context(), func(survey *syncer.Survey, conn *connection, path string) error {
+				return app.showStatus(survey, conn, path, exitCode)
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 10 if the two sides differ")
@@ -65,21 +67,24 @@ type statusAuth struct {
 	OK     bool   `json:"ok"`
 }
 
-// status compares both sides and says what it sees.
-func (a *app) status(ctx context.Context, exitCode bool) (err error) {
+// look compares both sides, for commands that change nothing. path is "" where
+// there is no directory yet.
+func (a *app) look(ctx context.Context, show func(survey *syncer.Survey, conn *connection, path string) error) error {
 	dir, path, err := a.directoryIfAny()
 	if err != nil {
 		return err
 	}
-	conn, err := a.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, conn.close()) }()
-	survey, err := syncer.Look(ctx, dir, conn, conn.aliases)
-	if err != nil {
-		return err
-	}
+	return a.withConnection(ctx, func(conn *connection) error {
+		survey, err := syncer.Look(ctx, dir, conn, conn.aliases)
+		if err != nil {
+			return err
+		}
+		return show(survey, conn, path)
+	})
+}
+
+// showStatus says what a comparison of both sides saw.
+func (a *app) showStatus(survey *syncer.Survey, conn *connection, path string, exitCode bool) error {
 	doc := newStatusDocument(survey, path)
 	doc.Remote = statusRemote{URL: conn.label, Name: a.cfg.Remote.Name, Kind: "account"}
 	doc.Auth = statusAuth{Source: conn.source.From(), OK: true}

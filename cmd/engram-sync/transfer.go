@@ -58,7 +58,7 @@ func (t *transfer) run(ctx context.Context) (err error) {
 	}
 	opts := t.opts
 	opts.Concurrency, opts.Fatal = t.app.cfg.Concurrency, fatal
-	if opts.Only, err = survey.Select(t.words); err != nil {
+	if opts.Only, err = survey.Select(t.words, opts); err != nil {
 		return err
 	}
 	r := result{remote: conn.label, dir: t.path, dryRun: t.dryRun, exitCode: t.exitCode}

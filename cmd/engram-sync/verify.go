@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 )
@@ -38,7 +39,7 @@ func newVerifyCmd(app *app) *cobra.Command {
 // verifyDocument is what verify prints in JSON mode.
 type verifyDocument struct {
 	Schema   int          `json:"schema"`
-	Failed   []failedItem `json:"failed"`
+	Failed   []badItem    `json:"failed"`
 	Warnings []warnedItem `json:"warnings"`
 	Summary  struct {
 		Checked  int   `json:"checked"`
@@ -48,9 +49,15 @@ type verifyDocument struct {
 	} `json:"summary"`
 }
 
+type badItem struct {
+	failedItem
+	Where string `json:"where"` // "here" or "remote"
+}
+
 type warnedItem struct {
 	ID      string `json:"id"`
 	Message string `json:"message"`
+	Where   string `json:"where"`
 }
 
 // verify checks one side or both.
@@ -66,17 +73,25 @@ func (a *app) verify(ctx context.Context, words []string, remote bool) error {
 	report, err := a.withProgress(opts, func(opts syncer.Options) (syncer.Report, error) {
 		return syncer.Verify(ctx, dir, opts)
 	})
-	if err == nil && remote {
-		var there syncer.Report
-		there, err = a.verifyRemote(ctx, opts)
-		report.Checked += there.Checked
-		report.Bytes += there.Bytes
-		report.Findings = append(report.Findings, there.Findings...)
-	}
 	if err != nil {
 		return err
 	}
-	return a.printReport(report)
+	if !remote {
+		return a.printReport(report)
+	}
+	there, err := a.verifyRemote(ctx, opts)
+	report.Checked += there.Checked
+	report.Bytes += there.Bytes
+	report.Findings = append(report.Findings, there.Findings...)
+	if err == nil {
+		return a.printReport(report)
+	}
+	// What was found here is worth knowing also when the remote can't be asked.
+	if bad := a.printReport(report); bad != nil {
+		a.printError(err)
+		return bad
+	}
+	return err
 }
 
 func (a *app) verifyRemote(ctx context.Context, opts syncer.Options) (report syncer.Report, err error) {
@@ -120,15 +135,16 @@ func (a *app) selectLocal(ctx context.Context, dir directory, words []string) ([
 func (a *app) printReport(r syncer.Report) error {
 	var failed []syncer.Failure
 	var doc verifyDocument
-	doc.Schema, doc.Warnings = resultSchema, []warnedItem{}
+	doc.Schema, doc.Failed, doc.Warnings = resultSchema, []badItem{}, []warnedItem{}
 	for _, f := range r.Findings {
 		if f.Harmless {
-			doc.Warnings = append(doc.Warnings, warnedItem{ID: f.ID, Message: oneLine(f.Err.Error())})
+			doc.Warnings = append(doc.Warnings, warnedItem{ID: f.ID, Message: oneLine(f.Err.Error()), Where: f.Where})
 			continue
 		}
-		failed = append(failed, syncer.Failure{ID: f.ID, Err: f.Err})
+		failure := syncer.Failure{ID: f.ID, Err: f.Err}
+		doc.Failed = append(doc.Failed, badItem{failedItems([]syncer.Failure{failure})[0], f.Where})
+		failed = append(failed, failure)
 	}
-	doc.Failed = failedItems(failed)
 	doc.Summary.Checked, doc.Summary.Bytes = r.Checked, r.Bytes
 	doc.Summary.Failed, doc.Summary.Warnings = len(failed), len(doc.Warnings)
 	if a.json {
@@ -146,9 +162,21 @@ func (a *app) printReport(r syncer.Report) error {
 	return status
 }
 
+// afterVerify is the next step after something bad was found, on one side or
+// the other.
+func afterVerify(err error, where string) string {
+	switch damaged := is(err, engram.ErrDamaged, chunkdir.ErrNotRegular); {
+	case damaged && where == "here":
+		return "restore the file from git or from another machine"
+	case damaged:
+		return "the server's copy is bad: only a machine that has the chunk can help"
+	}
+	return hint(err)
+}
+
 func (a *app) printReportText(doc verifyDocument, failed []syncer.Failure) {
-	for _, f := range failed {
-		a.printFailure(f)
+	for i, f := range failed {
+		a.printFailure(f, afterVerify(f.Err, doc.Failed[i].Where))
 	}
 	for _, w := range doc.Warnings {
 		id := w.ID

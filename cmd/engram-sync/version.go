@@ -20,15 +20,21 @@ func newVersionCmd(app *app) *cobra.Command {
 		// It must work whatever is wrong with the configuration.
 		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
 		RunE: func(*cobra.Command, []string) error {
-			platform := runtime.GOOS + "/" + runtime.GOARCH
 			if app.json {
 				app.printJSON(app.stdout, map[string]any{
-					"schema": resultSchema, "version": version, "go": runtime.Version(), "platform": platform,
+					"schema": resultSchema, "version": version, "go": runtime.Version(), "platform": platform(),
 				})
 				return nil
 			}
-			_, err := fmt.Fprintf(app.stdout, "engram-sync %s (%s, %s)\n", version, runtime.Version(), platform)
+			_, err := fmt.Fprintln(app.stdout, versionLine())
 			return err
 		},
 	}
 }
+
+// versionLine is what version and --version print.
+func versionLine() string {
+	return fmt.Sprintf("engram-sync %s (%s, %s)", version, runtime.Version(), platform())
+}
+
+func platform() string { return runtime.GOOS + "/" + runtime.GOARCH }

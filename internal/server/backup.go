@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/engram-sync/engram-sync/internal/atomicfile"
 )
 
 // stagingPrefix starts the names of directories in which a database is made
@@ -51,7 +53,7 @@ func (s *Server) backup(ctx context.Context, path string) (err error) {
 	if err := mustBeAbsent(path); err != nil {
 		return err
 	}
-	return publish(staged, path)
+	return atomicfile.Publish(staged, path)
 }
 
 // copyTo writes a compact copy into the empty file at path, as of one read

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/engram-sync/engram-sync/internal/atomicfile"
 )
 
 // ErrInUse says that what should be restored is no backup but the database of a
@@ -60,7 +62,7 @@ func restore(ctx context.Context, backupFile, dir string) (err error) {
 	if err := examine(ctx, staged, isWhole); err != nil {
 		return err
 	}
-	return publish(staged, path)
+	return atomicfile.Publish(staged, path)
 }
 
 // copyFile copies the file at from into the one at to. It takes regular files
