@@ -22,10 +22,11 @@ import (
 // app is what the commands share: the streams, the environment, the flags that
 // all of them have, and the configuration once it is loaded.
 type app struct {
-	stdin          io.Reader
-	stdout, stderr io.Writer
-	env            map[string]string
-	environ        []string
+	stdin   io.Reader
+	stdout  *output
+	stderr  io.Writer
+	env     map[string]string
+	environ []string
 
 	chdir                string
 	json, quiet, verbose bool
@@ -39,7 +40,7 @@ type app struct {
 }
 
 func newApp(stdin io.Reader, stdout, stderr io.Writer, environ []string) *app {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, environ: environ, env: map[string]string{}}
+	a := &app{stdin: stdin, stdout: &output{w: stdout}, stderr: stderr, environ: environ, env: map[string]string{}}
 	for _, pair := range environ {
 		name, value, _ := strings.Cut(pair, "=")
 		a.env[name] = value
@@ -55,6 +56,9 @@ func run(ctx context.Context, a *app, args []string) int {
 	cmd := newRootCmd(a)
 	cmd.SetArgs(args)
 	err := protect(func() error { return cmd.ExecuteContext(ctx) })
+	if err == nil {
+		err = a.stdout.err
+	}
 	if err == nil {
 		return codeOK
 	}

@@ -194,7 +194,7 @@ func newServeBackupCmd(app *app, data *string) *cobra.Command {
 	}
 }
 
-func newServeRestoreCmd(app *app, data *string) *cobra.Command {
+func newServeRestoreCmd(data *string) *cobra.Command {
 	return &cobra.Command{
 		Use:     "restore FILE",
 		Short:   "Make a server out of a backup",

@@ -74,7 +74,8 @@ func Unset(path, key string) error {
 
 // newValue checks a value and makes the YAML for it.
 func newValue(path, key, value string) (*yaml.Node, error) {
-	parse, tags := parseText, []string{"!!str"}
+	var parse func(string) (any, error)
+	tags := []string{"!!str"}
 	if name, field, ok := splitRemoteKey(key); ok {
 		if err := checkName(name); err != nil {
 			return nil, &Error{Source: path, Key: key, Reason: err.Error()}

@@ -48,7 +48,7 @@ func parseRemoteURL(text string) (any, error) {
 		return nil, err
 	}
 	if dir, ok := strings.CutPrefix(text, embedded+":"); ok && dir == "" {
-		return nil, errors.New("has no directory after embedded:")
+		return nil, errors.New("names no directory: write embedded:DIR")
 	}
 	if isEmbedded(text) {
 		return text, nil

@@ -105,7 +105,7 @@ func (c *Chunk) Read(p []byte) (int, error) {
 	if c.Progress != nil && n > 0 {
 		c.Progress(n)
 	}
-	if err == io.EOF {
+	if err == io.EOF { //nolint:errorlint // an error that wraps io.EOF is not the end of the source
 		err = c.finish()
 	}
 	c.err = err
@@ -164,7 +164,9 @@ func (c *Chunk) ID() ChunkID { return c.id }
 func (c *Chunk) Size() int64 { return c.size }
 
 // Verified says whether the chunk was read to its end and found good.
-func (c *Chunk) Verified() bool { return c.err == io.EOF }
+func (c *Chunk) Verified() bool {
+	return c.err == io.EOF //nolint:errorlint // only finish says io.EOF itself
+}
 
 // Sum is the SHA-256 of the content. It is only good once Verified.
 func (c *Chunk) Sum() [sha256.Size]byte { return c.sum }
