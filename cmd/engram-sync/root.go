@@ -97,24 +97,24 @@ const (
 // addGlobalFlags declares the flags that every command has. Those that are
 // settings are read by internal/config.
 func (a *app) addGlobalFlags(flags *pflag.FlagSet) {
-	flags.String("remote", "", "`NAME|URL` of the remote, or embedded[:DIR] for one in this process")
-	flags.String("project", "", "`NAME` of the project (account servers have none)")
-	flags.String("dir", "", "the chunk directory itself (default: the nearest .engram in this git work tree)")
+	flags.String("remote", "", "the server: `NAME|URL`, or embedded[:DIR] for one in this process")
+	flags.String("project", "", "the project's `NAME` (account servers have no projects)")
+	flags.String("dir", "", "the chunk directory `DIR` itself (default: the nearest .engram in this git work tree)")
 	flags.StringVarP(&a.chdir, "directory", "C", "", "run as if started in `DIR`")
-	flags.IntP("concurrency", "j", 8, "how many transfers run at once")
+	flags.IntP("concurrency", "j", 8, "run `N` transfers at once")
 	flags.BoolVar(&a.json, "json", false, "print one JSON document, and errors as JSON")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print only errors")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more: each item, and each request")
-	flags.String("log-format", "text", "`text|json`: how log lines on stderr look")
-	flags.Duration("timeout", 0, "give up on a request that stands still for so long (default 30s)")
-	flags.Int("retries", 4, "how often a failed request is repeated")
-	flags.Duration("lock-wait", 0, "how long to wait for another engram-sync on the same directory (default 0s)")
-	flags.String("max-chunk-bytes", "512MiB", "refuse chunks that are larger, uncompressed")
+	flags.String("log-format", "text", "log to stderr as `text|json`")
+	flags.Duration("timeout", 0, "give up on a request that stands still for `DURATION` (default 30s)")
+	flags.Int("retries", 4, "repeat a failed request up to `N` times")
+	flags.Duration("lock-wait", 0, "wait for another engram-sync on the same directory for `DURATION` (default 0s)")
+	flags.String("max-chunk-bytes", "512MiB", "refuse chunks of more than `SIZE`, uncompressed")
 	flags.Bool("insecure-http", false, "allow tokens over cleartext http to other machines")
-	flags.String("ca-cert", "", "`FILE` with authorities to trust too, in PEM")
-	flags.String("client-cert", "", "`FILE` with the certificate to show to the server, in PEM")
-	flags.String("client-key", "", "`FILE` with its private key, in PEM")
-	flags.String("config", "", "`FILE` to read the settings from")
+	flags.String("ca-cert", "", "trust the authorities in `FILE` too (PEM)")
+	flags.String("client-cert", "", "show the certificate in `FILE` to the server (PEM)")
+	flags.String("client-key", "", "the private key of that certificate is in `FILE` (PEM)")
+	flags.String("config", "", "read the settings from `FILE`")
 }
 
 // usageError is a command line that can't be understood.
