@@ -43,7 +43,7 @@ func runCommand(ctx context.Context, command []string, environ []string) (string
 	if stdout.cut {
 		return "", fmt.Errorf("%w: %s printed more than %d bytes, so it is no token", ErrCommand, command[0], maxTokenBytes)
 	}
-	token := strings.TrimSpace(stdout.String())
+	token := strings.TrimSpace(stdout.text.String())
 	if token == "" {
 		return "", fmt.Errorf("%w: %s printed nothing%s", ErrCommand, command[0], stderr.firstLine())
 	}
@@ -64,22 +64,24 @@ func withoutSecrets(environ []string) []string {
 	return kept
 }
 
-// limited is a buffer that drops what is too much, and knows it.
+// limited keeps the beginning of what a program prints, and knows if it is not
+// all. The buffer is no part of its face: io.Copy would use its ReadFrom, which
+// has no limit.
 type limited struct {
-	bytes.Buffer
-	cut bool
+	text bytes.Buffer
+	cut  bool
 }
 
 func (l *limited) Write(p []byte) (int, error) {
-	room := maxTokenBytes - l.Len()
+	room := maxTokenBytes - l.text.Len()
 	l.cut = l.cut || len(p) > room
-	_, _ = l.Buffer.Write(p[:min(len(p), room)]) // it never fails
+	_, _ = l.text.Write(p[:min(len(p), room)]) // it never fails
 	return len(p), nil
 }
 
 // firstLine is what a failed program said, as the end of an error.
 func (l *limited) firstLine() string {
-	line, _, _ := strings.Cut(strings.TrimSpace(l.String()), "\n")
+	line, _, _ := strings.Cut(strings.TrimSpace(l.text.String()), "\n")
 	line = strings.TrimSpace(line)
 	if line == "" {
 		return ""

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/engram-sync/engram-sync/internal/auth"
 )
 
@@ -92,17 +90,3 @@ func lockKeyring(t *testing.T) {
 		t.Fatalf("lock the keyring: %v: %s", err, out)
 	}
 }
-
-// wantTokens fails the test unless these tokens are those of the current login.
-func wantTokens(t *testing.T, logins auth.Logins, baseURL string, want auth.Credentials) {
-	t.Helper()
-	login, err := logins.Current(t.Context(), baseURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, login.Tokens()); diff != "" {
-		t.Errorf("tokens (-want +got):\n%s", diff)
-	}
-}
-
-func second[T any](_ T, err error) error { return err }

@@ -193,7 +193,7 @@ func (t *RemoteTransport) refusedBy(ctx context.Context, q question, resp *http.
 		return err
 	}
 	if repeats(status.Message, q.secret) {
-		status.Message = "(its words repeat what was secret)"
+		status.Message = secretWords
 	}
 	switch {
 	case status.Status == http.StatusTooManyRequests && asked:
@@ -202,6 +202,17 @@ func (t *RemoteTransport) refusedBy(ctx context.Context, q question, resp *http.
 		return fmt.Errorf("%w: %s (%w)", ErrNoSignIn, t.base, err)
 	}
 	return err
+}
+
+// secretWords stands in for a server's words that hold what we sent it in secret.
+const secretWords = "(its words repeat what was secret)"
+
+// sentToken is the token that went along with the request of an answer.
+func sentToken(resp *http.Response) string {
+	if resp.Request == nil {
+		return ""
+	}
+	return strings.TrimPrefix(resp.Request.Header.Get("Authorization"), "Bearer ")
 }
 
 // repeats says whether a text holds a secret, or, since texts are cut, the

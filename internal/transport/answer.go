@@ -92,6 +92,9 @@ func statusError(ctx context.Context, op string, resp *http.Response) error {
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
 		e.Message = redirectMessage(resp)
 	}
+	if repeats(e.Message, sentToken(resp)) {
+		e.Message = secretWords
+	}
 	if e.Message == "" {
 		e.Message = strings.ToLower(http.StatusText(resp.StatusCode))
 	}
