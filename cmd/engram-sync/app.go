@@ -107,6 +107,9 @@ func (a *app) prepare(flags *pflag.FlagSet) error {
 
 // locateConfig goes where -C says, and finds out where the settings are.
 func (a *app) locateConfig(flags *pflag.FlagSet) error {
+	if err := findHome(a.getenv("HOME")); err != nil {
+		return err
+	}
 	if a.chdir != "" {
 		if err := os.Chdir(a.chdir); err != nil {
 			return &usageError{err: fmt.Errorf("-C: %w", err)}

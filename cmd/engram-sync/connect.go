@@ -51,9 +51,7 @@ func (a *app) connect(ctx context.Context) (*connection, error) {
 	if err := a.finish(c, base); err != nil {
 		return nil, err
 	}
-	if a.cfg.InsecureHTTP && !c.Private() {
-		a.warn("insecure-http: the token goes to " + c.label + " in clear text, for everybody on the way to read")
-	}
+	a.warnOverheard(c, "the token goes")
 	c.refreshWith(source.Login())
 	return c, nil
 }
@@ -69,7 +67,16 @@ func (a *app) finder(base string) auth.Finder {
 // logins are the accounts on this machine, with all stores that their secrets
 // can be in.
 func (a *app) logins() auth.Logins {
-	return auth.NewLogins(state.Dir(), auth.NewKeyring(a.getenv, auth.KeyringWait), a.credentialFile())
+	return auth.NewLogins(state.Dir(), auth.NewKeyring(a.getenv, a.keyringWait()), a.credentialFile())
+}
+
+// keyringWait is how long the keyring may take: on a desktop, where its prompt
+// is seen, as long as it takes to type a password.
+func (a *app) keyringWait() time.Duration {
+	if terminal(a.stdin) && (a.getenv("DISPLAY") != "" || a.getenv("WAYLAND_DISPLAY") != "") {
+		return time.Minute
+	}
+	return auth.KeyringWait
 }
 
 func (a *app) credentialFile() *auth.File { return auth.NewFile(state.Dir()) }
@@ -119,7 +126,15 @@ func (a *app) withStranger(ctx context.Context, f func(*connection) error) error
 	if err := a.finish(c, base); err != nil {
 		return err
 	}
+	a.warnOverheard(c, "what you sign in with and the tokens go")
 	return f(c)
+}
+
+// warnOverheard says, each time, what --insecure-http means.
+func (a *app) warnOverheard(c *connection, what string) {
+	if a.cfg.InsecureHTTP && !c.Private() {
+		a.warn("insecure-http: " + what + " to " + c.label + " in clear text, for everybody on the way to read")
+	}
 }
 
 func isEmbedded(url string) bool { return url == embedded || strings.HasPrefix(url, embedded+":") }

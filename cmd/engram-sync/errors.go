@@ -104,6 +104,8 @@ func hint(err error) string {
 		return "run it by hand to see what is wrong with it"
 	case is(err, transport.ErrNoSignIn):
 		return "project servers take a token of their operator: run `engram-sync login --token-stdin`"
+	case is(err, transport.ErrLoginExpired):
+		return "log in again: run `engram-sync login`"
 	case is(err, errBadLogin):
 		return "check the name and the password"
 	case is(err, transport.ErrUnauthorized, auth.ErrNotFound):
@@ -118,6 +120,8 @@ func hint(err error) string {
 		return "check the remote's URL (engram-sync config list)"
 	case is(err, transport.ErrProjectServer):
 		return "use an account server for now"
+	case as[*transport.RetryLaterError](err):
+		return "run the same command again then"
 	case is(err, transport.ErrUnavailable):
 		return "check that the server runs and the URL is right, then run the same command again"
 	case as[*syncer.SelectError](err):

@@ -43,11 +43,13 @@ func newLoginCmd(app *app) *cobra.Command {
 	cmd.Flags().StringVar(&opts.identifier, "identifier", "", "`NAME` of the account, or its email address")
 	cmd.Flags().BoolVar(&opts.passwordStdin, "password-stdin", false, "read the password from stdin")
 	cmd.Flags().BoolVar(&opts.tokenStdin, "token-stdin", false, "read a ready token or an API key from stdin")
-	cmd.MarkFlagsMutuallyExclusive("password-stdin", "token-stdin")
 	return cmd
 }
 
 func (a *app) login(ctx context.Context, opts loginOptions) error {
+	if opts.passwordStdin && opts.tokenStdin { // what cobra says to it is no usage error
+		return &usageError{err: errors.New("--password-stdin and --token-stdin exclude each other: stdin holds one secret")}
+	}
 	return a.withStranger(ctx, func(conn *connection) error {
 		if opts.tokenStdin {
 			return a.loginToken(ctx, conn, opts)

@@ -37,13 +37,15 @@ func TestMain(m *testing.M) {
 //	jsonok FILE               FILE (or stdout, stderr) is exactly one JSON document, on one line
 //	jsonhas FILE PATH VALUE   a member of it has this value; PATH is like failed.0.code, or failed.length
 //	jsonshape FILE GOLDEN     its members and their types are those of the golden file
+//
+// and those of withSignInCommands.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               setupStory,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+		Cmds: withSignInCommands(map[string]func(*testscript.TestScript, bool, []string){
 			"exit":        cmdExit,
 			"fixture":     cmdFixture,
 			"server":      cmdServer,
@@ -60,7 +62,7 @@ func TestScripts(t *testing.T) {
 			"jsonok":      cmdJSONOK,
 			"jsonhas":     cmdJSONHas,
 			"jsonshape":   cmdJSONShape,
-		},
+		}),
 	})
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"text/tabwriter"
 	"time"
 
@@ -12,9 +14,14 @@ import (
 	"github.com/engram-sync/engram-sync/internal/server"
 )
 
-// withServer opens the data directory of a server, which may be running.
+// withServer opens the data directory of a server, which may be running. A
+// directory without one is most likely mistyped: it is not made into one.
 func (a *app) withServer(ctx context.Context, data string, f func(*server.Server) error) (err error) {
-	srv, err := server.Open(ctx, server.Options{Dir: serverDir(data), Logger: a.log})
+	dir := serverDir(data)
+	if _, err := os.Stat(filepath.Join(dir, "server.db")); err != nil {
+		return &usageError{err: fmt.Errorf("no server keeps its data in %s: name its directory with --data, or start `engram-sync serve` there once (%w)", dir, err)}
+	}
+	srv, err := server.Open(ctx, server.Options{Dir: dir, Logger: a.log})
 	if err != nil {
 		return err
 	}
