@@ -37,6 +37,9 @@ func newAPIKeyCreateCmd(app *app) *cobra.Command {
 
 func (a *app) createAPIKey(ctx context.Context, store bool) error {
 	return a.withConnection(ctx, func(conn *connection) error {
+		if conn.source.From() == "" {
+			return fmt.Errorf("%w to %s", auth.ErrNotFound, conn.label)
+		}
 		login := conn.source.Login()
 		if store && login == nil {
 			return &usageError{err: errors.New("--store needs a login to keep the key in: run `engram-sync login` first")}
