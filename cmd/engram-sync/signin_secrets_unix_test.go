@@ -114,7 +114,7 @@ func (p *planted) run(code int, args ...string) {
 // say is run with something on stdin.
 func (p *planted) say(code int, stdin string, args ...string) {
 	p.t.Helper()
-	out, errs := p.user.tell(code, stdin, args...)
+	out, errs := p.tell(code, stdin, args...)
 	p.look("stdout of "+strings.Join(args, " "), out)
 	p.look("stderr of "+strings.Join(args, " "), errs)
 }
