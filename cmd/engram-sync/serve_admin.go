@@ -29,6 +29,18 @@ func (a *app) withServer(ctx context.Context, data string, f func(*server.Server
 	return f(srv)
 }
 
+// withNewPassword is withServer for what needs a password. The server is opened
+// first: nobody should type one for a server that isn't there.
+func (a *app) withNewPassword(ctx context.Context, data string, stdin bool, f func(*server.Server, string) error) error {
+	return a.withServer(ctx, data, func(srv *server.Server) error {
+		password, err := a.newPassword(ctx, stdin)
+		if err != nil {
+			return err
+		}
+		return f(srv, password)
+	})
+}
+
 const serveUserLong = `Look after the accounts of a server, on the machine where its data is. The
 server may be running: it sees a change with its next request.`
 
@@ -60,11 +72,7 @@ func newUserAddCmd(app *app, data *string) *cobra.Command {
 		Args:    args(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, words []string) error {
 			ctx := cmd.Context()
-			password, err := app.newPassword(ctx, passwordStdin)
-			if err != nil {
-				return err
-			}
-			return app.withServer(ctx, *data, func(srv *server.Server) error {
+			return app.withNewPassword(ctx, *data, passwordStdin, func(srv *server.Server, password string) error {
 				user, err := srv.AddUser(ctx, words[0], words[1], password)
 				if err != nil {
 					return err
@@ -164,11 +172,7 @@ func newUserPasswdCmd(app *app, data *string) *cobra.Command {
 		Args:  args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, words []string) error {
 			ctx := cmd.Context()
-			password, err := app.newPassword(ctx, passwordStdin)
-			if err != nil {
-				return err
-			}
-			return app.withServer(ctx, *data, func(srv *server.Server) error {
+			return app.withNewPassword(ctx, *data, passwordStdin, func(srv *server.Server, password string) error {
 				if err := srv.SetPassword(ctx, words[0], password); err != nil {
 					return err
 				}
