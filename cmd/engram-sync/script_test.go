@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,6 +46,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               setupStory,
+		Condition:           condition,
 		Cmds: withSignInCommands(map[string]func(*testscript.TestScript, bool, []string){
 			"exit":        cmdExit,
 			"fixture":     cmdFixture,
@@ -72,10 +74,23 @@ func setupStory(env *testscript.Env) error {
 	for key, value := range homeAt(filepath.Join(env.WorkDir, "home")) {
 		env.Setenv(key, value)
 	}
+	if keyringStarted() {
+		env.Setenv("DBUS_SESSION_BUS_ADDRESS", os.Getenv("DBUS_SESSION_BUS_ADDRESS"))
+	}
 	env.Values["servers"] = map[string]*scriptServer{}
 	env.Values["locks"] = map[string]func() error{}
 	return os.MkdirAll(env.Getenv("HOME"), 0o700)
 }
+
+// condition knows [keyring]: a keyring was started for the tests.
+func condition(name string) (bool, error) {
+	if name != "keyring" {
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	return keyringStarted(), nil
+}
+
+func keyringStarted() bool { return os.Getenv("ENGRAM_SYNC_TEST_KEYRING") == "1" }
 
 // homeAt is the environment of a user whose home directory is dir.
 func homeAt(dir string) map[string]string {
