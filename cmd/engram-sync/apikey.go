@@ -28,7 +28,7 @@ func newAPIKeyCreateCmd(app *app) *cobra.Command {
 		Use:   "create",
 		Short: "Create an API key, which ends the old one",
 		Long:  withCodes("Create an API key and print it; the server shows it only this once. The key that the\naccount had before ends at once.\n\nWith --store it is kept as this machine's login, and not printed.", authCodes...),
-		Args:  args(cobra.NoArgs),
+		Args:  exactly(0),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return app.createAPIKey(cmd.Context(), store) },
 	}
 	cmd.Flags().BoolVar(&store, "store", false, "keep the key as the login of this machine, and don't print it")
@@ -69,7 +69,7 @@ func newAPIKeyRevokeCmd(app *app) *cobra.Command {
 		Use:   "revoke",
 		Short: "End the account's API key",
 		Long:  withCodes("End the account's API key at the server. Having none is fine.", authCodes...),
-		Args:  args(cobra.NoArgs),
+		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			return app.withConnection(ctx, func(conn *connection) error {

@@ -31,6 +31,8 @@ type app struct {
 	chdir                string
 	json, quiet, verbose bool
 
+	tokenFrom string // what gave the token in use; "" before that, or if there is none
+
 	cfg    config.Config
 	inputs config.Inputs
 	log    *slog.Logger

@@ -47,7 +47,7 @@ func newAuthStatusCmd(app *app) *cobra.Command {
 		Use:   "status",
 		Short: "Show who is logged in, where the token comes from, and when it ends",
 		Long:  withCodes("Show who is logged in to the remote, where the token comes from and when it ends,\nand ask the server whether it takes it. The token itself is never shown.", authCodes...),
-		Args:  args(cobra.NoArgs),
+		Args:  exactly(0),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return app.authStatus(cmd.Context()) },
 	}
 }
@@ -120,7 +120,7 @@ func newTokenCmd(app *app) *cobra.Command {
 		Short:   "Print the access token, refreshed if needed",
 		Long:    withCodes("Print the access token of the remote, refreshed if it is about to end, for use in\nanother program. Mind where it goes.", authCodes...),
 		Example: "  curl -H \"Authorization: Bearer $(engram-sync auth token)\" …",
-		Args:    args(cobra.NoArgs),
+		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			return app.withConnection(ctx, func(conn *connection) error {
@@ -147,7 +147,7 @@ func newRefreshCmd(app *app) *cobra.Command {
 		Use:   "refresh",
 		Short: "Refresh the access token now",
 		Long:  withCodes("Exchange the refresh token for a new access token now. Other commands do this by\nthemselves when it is time.", authCodes...),
-		Args:  args(cobra.NoArgs),
+		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			return app.withConnection(ctx, func(conn *connection) error {

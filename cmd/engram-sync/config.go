@@ -48,7 +48,7 @@ func newConfigListCmd(app *app) *cobra.Command {
 		Use:   "list",
 		Short: "List every setting, its value, and where that comes from",
 		Long:  withCodes("List every setting, its value, and where that comes from.", localCodes...),
-		Args:  args(cobra.NoArgs),
+		Args:  exactly(0),
 		RunE: func(*cobra.Command, []string) error {
 			settings := config.List(app.cfg)
 			if app.json {
@@ -74,7 +74,7 @@ func newConfigGetCmd(app *app) *cobra.Command {
 		Use:   "get KEY",
 		Short: "Print the value of one setting",
 		Long:  withCodes("Print the value of one setting.", localCodes...),
-		Args:  args(cobra.ExactArgs(1)),
+		Args:  exactly(1),
 		RunE: func(_ *cobra.Command, words []string) error {
 			s, err := config.Get(app.cfg, words[0])
 			if err != nil {
@@ -96,7 +96,7 @@ func newConfigSetCmd(app *app) *cobra.Command {
 		Short:   "Write one setting into your config file",
 		Long:    withCodes("Write one setting into your config file. Comments in it stay.", localCodes...),
 		Example: "  engram-sync config set remotes.work.url https://engram.example.com\n  engram-sync config set remote work",
-		Args:    args(cobra.ExactArgs(2)),
+		Args:    exactly(2),
 		// The file that --config names need not exist yet, or may stop every other command.
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return app.locateConfig(cmd.Flags()) },
 		RunE: func(_ *cobra.Command, words []string) error {
@@ -111,7 +111,7 @@ func newConfigUnsetCmd(app *app) *cobra.Command {
 		Use:   "unset KEY",
 		Short: "Remove one setting from your config file",
 		Long:  withCodes("Remove one setting from your config file. Comments in it stay.", localCodes...),
-		Args:  args(cobra.ExactArgs(1)),
+		Args:  exactly(1),
 		// A bad key can only be removed if it does not stop this command.
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return app.locateConfig(cmd.Flags()) },
 		RunE: func(_ *cobra.Command, words []string) error {
@@ -135,7 +135,7 @@ func newConfigPathCmd(app *app) *cobra.Command {
 		Use:               "path",
 		Short:             "Print where your config file is",
 		Long:              withCodes("Print where your config file is. It need not exist.", localCodes...),
-		Args:              args(cobra.NoArgs),
+		Args:              exactly(0),
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return app.locateConfig(cmd.Flags()) },
 		RunE: func(*cobra.Command, []string) error {
 			path, _ := app.inputs.File()

@@ -176,6 +176,7 @@ func (a *app) finish(c *connection, url string, change ...func(*transport.Option
 	for _, f := range change {
 		f(&opts)
 	}
+	a.tokenFrom = c.source.From()
 	if c.RemoteTransport, err = transport.NewRemoteTransport(url, c.source, opts); err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ type errorDocument struct {
 
 // printError says what failed, why, and what to do, on one line.
 func (a *app) printError(err error) {
-	message, next := oneLine(err.Error()), hint(err)
+	message, next := oneLine(err.Error()), a.hint(err)
 	if a.json {
 		var doc errorDocument
 		doc.Error.Code, doc.Error.Message, doc.Error.Hint = codeOf(err), message, next
@@ -67,12 +67,28 @@ func (a *app) printJSON(w interface{ Write([]byte) (int, error) }, doc any) {
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
+// hint is the next step after an error. A refused token is mended where it
+// comes from: a login would not count beside a variable or a command.
+func (a *app) hint(err error) string {
+	if is(err, transport.ErrUnauthorized) && !is(err, errBadLogin) {
+		switch a.tokenFrom {
+		case auth.TokenVariable, auth.EngramCloudVariable, auth.EngramLegacyVariable:
+			return a.tokenFrom + " holds a token that is not good here: replace it, or unset it to use a login"
+		case auth.FromCommand:
+			return "the token_command of the remote gives a token that is not good here"
+		case "stdin":
+			return "read a valid access token or API key of this server from stdin"
+		}
+	}
+	return hint(err)
+}
+
 // hintFor is the next step after a failed item.
-func hintFor(f syncer.Failure) string {
+func (a *app) hintFor(f syncer.Failure) string {
 	if f.Direction == syncer.Pulled && is(f.Err, engram.ErrDamaged) {
 		return "nothing was written: if it stays so, the server's copy is bad, and only a machine that has the chunk can help"
 	}
-	return hint(f.Err)
+	return a.hint(f.Err)
 }
 
 // hint is the next step after an error; "" where its text names it already.
@@ -82,18 +98,24 @@ func hint(err error) string {
 	switch {
 	case errors.As(err, &usage) && usage.command != "":
 		return "see `" + usage.command + " --help`"
+	case is(err, syncer.ErrUnlisted):
+		return "delete the file, or put a good one in its place"
 	case errors.As(err, &big):
 		return "this server can never hold it, so keep it in git, or delete what makes it so large and export again"
 	case is(err, transport.ErrOutcomeUnknown, syncer.ErrUnconfirmed):
 		return "run the same command again: it looks first, and sends only what is missing"
 	case is(err, engram.ErrConflictMarkers):
 		return "resolve the merge by keeping the entries of both sides"
+	case as[*engram.ManifestError](err) && !is(err, engram.ErrManifestVersion):
+		return "mend it by hand, or restore it from git"
 	case is(err, engram.ErrManifestVersion):
 		return "it was written by a newer engram: look for a newer engram-sync"
 	case is(err, engram.ErrDamaged):
 		return "run `engram-sync verify` to see all damage, and restore the file from git or from another machine"
+	case is(err, syncer.ErrNowhere):
+		return "restore it from git, or remove the entry"
 	case is(err, syncer.ErrNoFile):
-		return "restore the file from git, or remove the entry"
+		return "run `engram-sync pull` to fetch it, or restore it from git"
 	case as[*engram.ReducedError](err):
 		return "to store it under the id that fits its bytes, run pull --accept-reduced"
 	case is(err, auth.ErrLocked):

@@ -125,7 +125,7 @@ func codeOf(err error) int {
 
 func isUsage(err error) bool {
 	return as[*usageError](err) || as[*config.Error](err) || as[*syncer.SelectError](err) ||
-		as[*chunkdir.NotFoundError](err) || as[*chunkdir.DataDirError](err) ||
+		as[*chunkdir.NotFoundError](err) || as[*chunkdir.DataDirError](err) || as[*chunkdir.PathError](err) ||
 		is(err, server.ErrNoUser, server.ErrUserExists, server.ErrBadInput, server.ErrForeign, server.ErrInUse, fs.ErrExist) ||
 		is(err, config.ErrNoRemote, transport.ErrBadURL, transport.ErrNotEngram, transport.ErrProjectServer,
 			transport.ErrTLS, transport.ErrCleartext, transport.ErrNoSignIn)

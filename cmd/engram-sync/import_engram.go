@@ -36,7 +36,7 @@ func newImportEngramCmd(app *app) *cobra.Command {
 		Short:   "Take over the server and login of engram's own cloud.json",
 		Long:    withCodes(importEngramLong, append(localCodes[:3:3], codeAuth)...),
 		Example: "  engram-sync config import-engram --name work",
-		Args:    args(cobra.NoArgs),
+		Args:    exactly(0),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return app.importEngram(cmd.Context(), opts) },
 	}
 	cmd.Flags().StringVar(&opts.name, "name", "engram", "`NAME` of the new remote")
@@ -75,14 +75,17 @@ func (a *app) importEngram(ctx context.Context, opts importOptions) error {
 	if err != nil {
 		return fmt.Errorf("%s: server_url: %w", path, err)
 	}
+	if current, err := a.logins().Current(ctx, base); cloud.Token != "" && err == nil {
+		return &usageError{err: fmt.Errorf("%s is logged in to %s already: log out first to take engram's login over", current.Name, base)}
+	}
 	doc := importedDocument{Schema: resultSchema, File: path, Remote: opts.name, URL: base}
+	if err := a.importRemote(opts.name, base); err != nil {
+		return err
+	}
 	if cloud.Token != "" {
 		if err := a.importLogin(ctx, base, cloud, &doc); err != nil {
 			return err
 		}
-	}
-	if err := a.importRemote(opts.name, base); err != nil {
-		return err
 	}
 	if cloud.Token != "" && a.mayRemove(ctx, path, opts) {
 		if err := removePlaintext(path); err != nil {

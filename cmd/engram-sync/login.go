@@ -37,7 +37,7 @@ func newLoginCmd(app *app) *cobra.Command {
 		Long:  withCodes(loginLong, authCodes...),
 		Example: "  engram-sync login\n  engram-sync login --identifier ana --password-stdin < password-file\n" +
 			"  pass show engram-key | engram-sync login --token-stdin",
-		Args: args(cobra.NoArgs),
+		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return app.login(cmd.Context(), opts) },
 	}
 	cmd.Flags().StringVar(&opts.identifier, "identifier", "", "`NAME` of the account, or its email address")
@@ -132,6 +132,9 @@ func ownerOf(token string) (name, userID string) {
 }
 
 func (a *app) printLogin(conn *connection, account auth.Account) error {
+	if stronger := a.finder(conn.URL()).Stronger(); stronger != "" {
+		a.warn("this login does not count as long as there is " + stronger)
+	}
 	if account.Store == auth.StoreFile {
 		a.warn("the tokens are kept in plain text, in a file that only you can read: " + a.credentialFile().Path())
 	}
@@ -160,7 +163,7 @@ func newRegisterCmd(app *app) *cobra.Command {
 		Short:   "Make an account, and sign in to it",
 		Long:    withCodes(registerLong, authCodes...),
 		Example: "  engram-sync auth register --username ana --email ana@example.com",
-		Args:    args(cobra.NoArgs),
+		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return app.register(cmd.Context(), username, email, passwordStdin)
 		},
@@ -220,7 +223,7 @@ func newLogoutCmd(app *app) *cobra.Command {
 		Use:   "logout",
 		Short: "Forget the login on this machine",
 		Long:  withCodes(logoutLong, localCodes...),
-		Args:  args(cobra.NoArgs),
+		Args:  exactly(0),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return app.logout(cmd.Context()) },
 	}
 }

@@ -27,7 +27,7 @@ func newManifestCmd(app *app) *cobra.Command {
 		Long:    withCodes(manifestLong, remoteCodes...),
 		Example: "  engram-sync manifest\n  engram-sync manifest --local --json",
 		GroupID: groupSync,
-		Args:    args(cobra.NoArgs),
+		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if local {
 				return app.localManifest(cmd.Context())

@@ -166,7 +166,7 @@ func (a *app) printFailures(failed []syncer.Failure) {
 			untried = append(untried, f)
 			continue
 		}
-		a.printFailure(f, hintFor(f))
+		a.printFailure(f, a.hintFor(f))
 	}
 	switch len(untried) {
 	case 0:

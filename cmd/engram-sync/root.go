@@ -138,12 +138,16 @@ func refuseUnknownCommand(cmd *cobra.Command, args []string) error {
 	return &usageError{command: cmd.CommandPath(), err: err}
 }
 
-// args makes a usage error of what a check of arguments says.
-func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+// exactly wants this many arguments.
+func exactly(n int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return &usageError{command: cmd.CommandPath(), err: err}
+		if len(args) == n {
+			return nil
 		}
-		return nil
+		wants := "no arguments"
+		if n > 0 {
+			wants = "just this: " + cmd.Use
+		}
+		return &usageError{command: cmd.CommandPath(), err: fmt.Errorf("%s takes %s", cmd.CommandPath(), wants)}
 	}
 }

@@ -47,7 +47,7 @@ func newServeCmd(app *app) *cobra.Command {
 	flags.StringVar(&opts.tlsCert, "tls-cert", "", "`FILE` with the certificate chain, in PEM")
 	flags.StringVar(&opts.tlsKey, "tls-key", "", "`FILE` with the private key, in PEM")
 	flags.BoolVar(&opts.trustForwarded, "trust-forwarded-for", false, "take the client's address from X-Forwarded-For (only behind a proxy that sets it)")
-	cmd.AddCommand(newServeUserCmd(app, &opts.data), newServeBackupCmd(app, &opts.data), newServeRestoreCmd(&opts.data))
+	cmd.AddCommand(newServeUserCmd(app, &opts.data), newServeBackupCmd(app, &opts.data), newServeRestoreCmd(app, &opts.data))
 	return cmd
 }
 

@@ -69,7 +69,7 @@ func newUserAddCmd(app *app, data *string) *cobra.Command {
 		Short:   "Add an account",
 		Long:    withCodes("Add an account. The password is asked for without echo, or read from stdin.", localCodes...),
 		Example: "  engram-sync serve user add ana ana@example.com --data /srv/engram",
-		Args:    args(cobra.ExactArgs(2)),
+		Args:    exactly(2),
 		RunE: func(cmd *cobra.Command, words []string) error {
 			ctx := cmd.Context()
 			return app.withNewPassword(ctx, *data, passwordStdin, func(srv *server.Server, password string) error {
@@ -105,7 +105,7 @@ func newUserListCmd(app *app, data *string) *cobra.Command {
 		Use:   "list",
 		Short: "List the accounts",
 		Long:  withCodes("List the accounts, and how much each of them keeps.", localCodes...),
-		Args:  args(cobra.NoArgs),
+		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return app.withServer(cmd.Context(), *data, func(srv *server.Server) error {
 				users, err := srv.Users(cmd.Context())
@@ -151,7 +151,7 @@ func newUserDisableCmd(app *app, data *string, disable bool) *cobra.Command {
 		Use:   use,
 		Short: short,
 		Long:  withCodes(long, localCodes...),
-		Args:  args(cobra.ExactArgs(1)),
+		Args:  exactly(1),
 		RunE: func(cmd *cobra.Command, words []string) error {
 			return app.withServer(cmd.Context(), *data, func(srv *server.Server) error {
 				if err := srv.SetDisabled(cmd.Context(), words[0], disable); err != nil {
@@ -169,7 +169,7 @@ func newUserPasswdCmd(app *app, data *string) *cobra.Command {
 		Use:   "passwd NAME",
 		Short: "Set the password of an account",
 		Long:  withCodes("Set the password of an account. Its tokens are refused from then on, and its API key\nis gone.", localCodes...),
-		Args:  args(cobra.ExactArgs(1)),
+		Args:  exactly(1),
 		RunE: func(cmd *cobra.Command, words []string) error {
 			ctx := cmd.Context()
 			return app.withNewPassword(ctx, *data, passwordStdin, func(srv *server.Server, password string) error {
@@ -196,24 +196,42 @@ func newServeBackupCmd(app *app, data *string) *cobra.Command {
 		Short:   "Back a server up, while it runs",
 		Long:    withCodes(serveBackupLong, localCodes...),
 		Example: "  engram-sync serve backup --data /srv/engram /backup/engram-$(date +%F).db",
-		Args:    args(cobra.ExactArgs(1)),
+		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, words []string) error {
 			return app.withServer(cmd.Context(), *data, func(srv *server.Server) error {
-				return srv.Backup(cmd.Context(), words[0])
+				if err := srv.Backup(cmd.Context(), words[0]); err != nil {
+					return err
+				}
+				return app.printDone("backed up to " + words[0])
 			})
 		},
 	}
 }
 
-func newServeRestoreCmd(data *string) *cobra.Command {
+// printDone confirms what has no other result.
+func (a *app) printDone(what string) error {
+	switch {
+	case a.json:
+		a.printJSON(a.stdout, map[string]any{"schema": resultSchema, "done": what})
+	case !a.quiet:
+		_, err := fmt.Fprintln(a.stdout, what)
+		return err
+	}
+	return nil
+}
+
+func newServeRestoreCmd(app *app, data *string) *cobra.Command {
 	return &cobra.Command{
 		Use:     "restore FILE",
 		Short:   "Make a server out of a backup",
 		Long:    withCodes("Make a server out of a backup, in a data directory that has none yet.", localCodes...),
 		Example: "  engram-sync serve restore --data /srv/engram-new /backup/engram-2026-11-23.db",
-		Args:    args(cobra.ExactArgs(1)),
+		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, words []string) error {
-			return server.Restore(cmd.Context(), words[0], serverDir(*data))
+			if err := server.Restore(cmd.Context(), words[0], serverDir(*data)); err != nil {
+				return err
+			}
+			return app.printDone("restored to " + serverDir(*data))
 		},
 	}
 }

@@ -27,7 +27,7 @@ func newStatusCmd(app *app) *cobra.Command {
 		Long:    withCodes(statusLong, append(remoteCodes[:9:9], codeDifferent)...),
 		Example: "  engram-sync status\n  engram-sync status --exit-code --quiet || engram-sync sync",
 		GroupID: groupSync,
-		Args:    args(cobra.NoArgs),
+		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return app.look(cmd.Context(), func(survey *syncer.Survey, conn *connection, path string) error {
 				return app.showStatus(survey, conn, path, exitCode)
@@ -166,7 +166,7 @@ func (a *app) printStatus(doc statusDocument) error {
 		row("token", "from %s: accepted", doc.Auth.Source)
 	}
 	if doc.Dir == "" {
-		row("directory", "none yet: pull makes one")
+		row("directory", "none here: pull makes one in a git work tree, or where --dir says")
 	} else {
 		row("directory", "%s: %s", doc.Dir, count(doc.Here, "chunk"))
 	}

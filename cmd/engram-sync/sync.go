@@ -18,7 +18,7 @@ func newSyncCmd(app *app) *cobra.Command {
 		Long:    withCodes(syncLong, transferCodes...),
 		Example: "  engram-sync sync\n  engram-sync sync --json",
 		GroupID: groupSync,
-		Args:    args(cobra.NoArgs),
+		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return t.run(cmd.Context())
 		},

@@ -16,7 +16,7 @@ func newVersionCmd(app *app) *cobra.Command {
 		Short:   "Print the version",
 		Long:    withCodes("Print the version of engram-sync, of Go, and the platform.", codeOK),
 		GroupID: groupOther,
-		Args:    args(cobra.NoArgs),
+		Args:    exactly(0),
 		// It must work whatever is wrong with the configuration.
 		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
 		RunE: func(*cobra.Command, []string) error {

@@ -15,6 +15,9 @@ const (
 	EngramLegacyVariable = "ENGRAM_TOKEN"
 )
 
+// FromCommand is where the token of a token_command comes from.
+const FromCommand = "token_command"
+
 // Finder looks for the credentials of one remote, in this order: environment,
 // token command, the login that is current for its server. The first that is
 // there counts, and is never mixed with another: a token from the environment
@@ -40,7 +43,7 @@ func (f Finder) Find(ctx context.Context) (Source, error) {
 		if err != nil {
 			return Source{}, err
 		}
-		return Fixed(token, "token_command"), nil
+		return Fixed(token, FromCommand), nil
 	}
 	login, err := f.Logins.Current(ctx, f.BaseURL)
 	if errors.Is(err, ErrNotFound) {
@@ -50,6 +53,17 @@ func (f Finder) Find(ctx context.Context) (Source, error) {
 		return Source{}, fmt.Errorf("read the token for %s: %w", f.BaseURL, err)
 	}
 	return Source{token: login.tokens.Access, from: "the " + login.store.Name(), login: login}, nil
+}
+
+// Stronger names the source that counts before any login; "" if there is none.
+func (f Finder) Stronger() string {
+	if source := f.fromEnv(); source.from != "" {
+		return source.from
+	}
+	if len(f.Command) > 0 {
+		return "a " + FromCommand
+	}
+	return ""
 }
 
 // fromEnv finds a token in the environment. Blanks around it, which a file or a

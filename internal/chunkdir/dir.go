@@ -64,19 +64,45 @@ func Open(path string, opts Options) (*Dir, error) {
 		return nil, fmt.Errorf("cannot open the chunk directory: %w", err)
 	}
 	info, err := os.Stat(abs)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &PathError{Path: abs, Reason: "it does not exist: give another --dir, or let pull make it", Err: err}
+	case err != nil:
 		return nil, fmt.Errorf("cannot open the chunk directory: %w", err)
-	}
-	if !info.IsDir() {
-		return nil, fmt.Errorf("cannot open the chunk directory: %s is not a directory", abs)
-	}
-	if isDataDir(abs, opts.DataDir) {
+	case !info.IsDir():
+		return nil, &PathError{Path: abs, Reason: "it is a file: give another --dir"}
+	case isDataDir(abs, opts.DataDir):
 		return nil, &DataDirError{Path: abs}
+	case holdsAnother(abs):
+		return nil, &PathError{Path: abs, Reason: "it holds one: give --dir " + filepath.Join(abs, DirName)}
 	}
 	if opts.MaxChunkBytes <= 0 {
 		opts.MaxChunkBytes = engram.DefaultMaxChunkBytes
 	}
 	return &Dir{path: abs, opts: opts}, nil
+}
+
+// PathError says that a path cannot be a chunk directory, and what to do.
+type PathError struct {
+	Path, Reason string
+	Err          error // fs.ErrNotExist where nothing is there
+}
+
+func (e *PathError) Error() string { return e.Path + " is no chunk directory: " + e.Reason }
+
+// Unwrap gives the cause, or nil.
+func (e *PathError) Unwrap() error { return e.Err }
+
+// holdsAnother says whether path is the repository around a chunk directory,
+// which is easily named in its place, and would look like an empty one.
+func holdsAnother(path string) bool {
+	for _, name := range []string{manifestName, chunksName} {
+		if _, err := os.Lstat(filepath.Join(path, name)); err == nil {
+			return false
+		}
+	}
+	info, err := os.Stat(filepath.Join(path, DirName))
+	return err == nil && info.IsDir()
 }
 
 // Create is Open for a directory that may be missing: it and its parents are
@@ -89,6 +115,9 @@ func Create(path string, opts Options) (*Dir, error) {
 	// Before anything is made in the place of a data directory that is not there yet.
 	if isDataDir(abs, opts.DataDir) {
 		return nil, &DataDirError{Path: abs}
+	}
+	if info, err := os.Stat(abs); err == nil && !info.IsDir() {
+		return Open(abs, opts)
 	}
 	if err := os.MkdirAll(abs, dirPerm); err != nil {
 		return nil, fmt.Errorf("cannot create the chunk directory: %w", err)

@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -17,7 +18,7 @@ func (p *puller) adopt(ctx context.Context, result *Result) {
 		}
 		e, err := p.orphanEntry(id)
 		if err != nil {
-			result.fail(Item{Local: id, Direction: Pulled}, err)
+			result.fail(Item{Local: id}, fmt.Errorf("%w: %w", ErrUnlisted, err))
 			continue
 		}
 		entries = append(entries, e)

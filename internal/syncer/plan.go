@@ -37,7 +37,7 @@ func (s *Survey) given(opts Options) Result {
 	result := Result{Present: opts.choose(s.Present)}
 	for _, e := range s.Missing {
 		if opts.wants(e.ID) {
-			result.Failed = append(result.Failed, Failure{ID: e.ID.String(), Err: fmt.Errorf("%w, and the remote does not have it", ErrNoFile)})
+			result.Failed = append(result.Failed, Failure{ID: e.ID.String(), Err: ErrNowhere})
 		}
 	}
 	if opts.Pull && len(opts.Only) == 0 {

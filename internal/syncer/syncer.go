@@ -7,6 +7,7 @@ package syncer
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
@@ -154,6 +155,10 @@ var (
 	ErrOtherBytes = errors.New("the server holds other bytes under this id")
 	// ErrNoFile: the manifest names a chunk that is nowhere.
 	ErrNoFile = errors.New("the manifest lists it, but its file is missing")
+	// ErrNowhere is ErrNoFile where the remote cannot help.
+	ErrNowhere = fmt.Errorf("%w, and the remote does not have it", ErrNoFile)
+	// ErrUnlisted: a chunk file that no manifest names is no good either.
+	ErrUnlisted = errors.New("no manifest names its file, and it cannot be adopted")
 	// ErrNotTried: an earlier error made it pointless.
 	ErrNotTried = errors.New("not tried")
 )

@@ -36,7 +36,7 @@ var (
 	// ErrOrphan: a chunk file that the manifest does not name.
 	ErrOrphan = errors.New("no manifest entry names this file: run `engram-sync pull` to adopt it")
 	// ErrStray: a file that engram would never write there.
-	ErrStray = errors.New("not a chunk file")
+	ErrStray = errors.New("it does not belong there")
 	// ErrCounts: the entry says other numbers than the chunk.
 	ErrCounts = errors.New("the manifest counts other rows")
 	// ErrNoSession: rows whose session is in no chunk.
@@ -120,7 +120,7 @@ func (v *verifier) local(local Local, m *engram.Manifest, id engram.ChunkID) {
 	contents, size, err := v.read(local, id)
 	switch {
 	case listed && errors.Is(err, fs.ErrNotExist):
-		err = fmt.Errorf("%w: run `engram-sync pull` to fetch it again", ErrNoFile)
+		err = ErrNoFile
 	case err == nil && !listed:
 		v.note(Finding{ID: id.String(), Where: "here", Err: ErrOrphan, Harmless: true})
 	case err == nil && (contents.Sessions != e.Sessions || contents.Memories != e.Memories || contents.Prompts != e.Prompts):
@@ -158,8 +158,9 @@ func (v *verifier) read(local Local, id engram.ChunkID) (engram.Contents, int64,
 // judgeSessions runs after all chunks were read: a session may lie in another
 // chunk than the rows that belong to it.
 func (v *verifier) judgeSessions() {
-	if len(v.opts.Only) > 0 {
-		return // not all chunks were read
+	unread := slices.ContainsFunc(v.report.Findings, func(f Finding) bool { return !f.Harmless })
+	if len(v.opts.Only) > 0 || unread {
+		return // the session may lie in what was not read
 	}
 	missing := map[string]int{} // chunk to sessions
 	for session, chunk := range v.references {
