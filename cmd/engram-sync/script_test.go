@@ -92,9 +92,14 @@ func condition(name string) (bool, error) {
 
 func keyringStarted() bool { return os.Getenv("ENGRAM_SYNC_TEST_KEYRING") == "1" }
 
+// A program built with the race detector sleeps for a second when it exits, so
+// that late reports come out. The hundreds that the stories start need not.
+const raceVariable, raceOptions = "GORACE", "atexit_sleep_ms=0"
+
 // homeAt is the environment of a user whose home directory is dir.
 func homeAt(dir string) map[string]string {
 	return map[string]string{
+		raceVariable:      raceOptions,
 		"HOME":            dir,
 		"XDG_CONFIG_HOME": filepath.Join(dir, ".config"),
 		"XDG_STATE_HOME":  filepath.Join(dir, ".local", "state"),

@@ -86,7 +86,7 @@ func inContainer(t *testing.T, remote, called string) *user {
 		}
 	}
 	path := traps + string(os.PathListSeparator) + os.Getenv("PATH")
-	return &user{t: t, where: t.TempDir(), env: []string{"PATH=" + path, "ENGRAM_SYNC_REMOTE=" + remote}}
+	return &user{t: t, where: t.TempDir(), env: []string{raceVariable + "=" + raceOptions, "PATH=" + path, "ENGRAM_SYNC_REMOTE=" + remote}}
 }
 
 // adoptOrphans makes the processes that a child leaves behind children of this
