@@ -35,6 +35,10 @@ func ParseServerManifest(text []byte) (*Manifest, error) {
 // manifestMembers are the names of the members that every manifest has.
 var manifestMembers = []string{"version", "chunks"}
 
+// minEntryBytes is less than an entry with its six members takes, so that no
+// text gets more memory set aside than it could fill.
+const minEntryBytes = 64
+
 type manifestParser struct {
 	text    []byte
 	m       *Manifest
@@ -55,7 +59,8 @@ func (p *manifestParser) parse() (*Manifest, error) {
 		return nil, p.fail(invalidUTF8(p.text), errors.New("not valid UTF-8"))
 	}
 	p.scan, p.seen = jsonscan.New(2), map[string]int{}
-	p.m.index = map[ChunkID]int{}
+	room := min(bytes.Count(p.text, []byte(`"id"`)), len(p.text)/minEntryBytes)
+	p.m.entries, p.m.index = make([]ChunkEntry, 0, room), make(map[ChunkID]int, room)
 	for p.at < len(p.text) {
 		n, event, err := p.scan.Next(p.text[p.at:])
 		p.at += n
