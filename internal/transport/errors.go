@@ -19,7 +19,7 @@ var (
 	// ErrRefused: the server understood and refused; repeating will not help.
 	ErrRefused = errors.New("refused by the server")
 	// ErrOutcomeUnknown: the request may or may not have been applied.
-	ErrOutcomeUnknown = errors.New("outcome unknown")
+	ErrOutcomeUnknown = engram.ErrOutcomeUnknown
 	// ErrNotEngram: something answers there, but it is no Engram Cloud server.
 	ErrNotEngram = errors.New("not an Engram Cloud server")
 	// ErrProjectServer: an Engram Cloud server of the other kind.
