@@ -1,0 +1,69 @@
+package engram
+
+import "encoding/json"
+
+// Session is a row of a chunk's "sessions". ID is the caller's own and global;
+// times are "YYYY-MM-DD HH:MM:SS", UTC. The members stand in engram's order, so
+// that encoding a row gives engram's bytes. Source: local-state.md 1.3.
+type Session struct {
+	ID        string  `json:"id"`
+	Project   string  `json:"project"`
+	Directory string  `json:"directory"`
+	StartedAt string  `json:"started_at"`
+	EndedAt   *string `json:"ended_at,omitempty"`
+	Summary   *string `json:"summary,omitempty"`
+}
+
+// Observation is a row of a chunk's "observations": one memory. SyncID names it
+// everywhere, ID only in its own database. Source: local-state.md 1.3.
+type Observation struct {
+	ID             int64   `json:"id"`
+	SyncID         string  `json:"sync_id"`
+	SessionID      string  `json:"session_id"`
+	Type           string  `json:"type"`
+	Title          string  `json:"title"`
+	Content        string  `json:"content"`
+	ToolName       *string `json:"tool_name,omitempty"`
+	Project        *string `json:"project,omitempty"`
+	Scope          string  `json:"scope"`
+	TopicKey       *string `json:"topic_key,omitempty"`
+	RevisionCount  int64   `json:"revision_count"`
+	DuplicateCount int64   `json:"duplicate_count"`
+	LastSeenAt     *string `json:"last_seen_at,omitempty"`
+	CreatedAt      string  `json:"created_at"`
+	UpdatedAt      string  `json:"updated_at"`
+	DeletedAt      *string `json:"deleted_at,omitempty"`
+}
+
+// Prompt is a row of a chunk's "prompts". Source: local-state.md 1.3.
+type Prompt struct {
+	ID        int64  `json:"id"`
+	SyncID    string `json:"sync_id"`
+	SessionID string `json:"session_id"`
+	Content   string `json:"content"`
+	Project   string `json:"project,omitempty"`
+	CreatedAt string `json:"created_at"`
+}
+
+// ChunkRows are the rows of one chunk.
+type ChunkRows struct {
+	Sessions     []Session     `json:"sessions"`
+	Observations []Observation `json:"observations"`
+	Prompts      []Prompt      `json:"prompts"`
+}
+
+// EncodeChunk writes rows as engram does: compact JSON, an empty list as null,
+// <, > and & escaped, no newline at the end. The bytes hash to the chunk's id.
+// Text that is not UTF-8 comes out as U+FFFD, as with engram.
+func EncodeChunk(rows ChunkRows) ([]byte, error) {
+	if len(rows.Sessions) == 0 {
+		rows.Sessions = nil
+	}
+	if len(rows.Observations) == 0 {
+		rows.Observations = nil
+	}
+	if len(rows.Prompts) == 0 {
+		rows.Prompts = nil
+	}
+	return json.Marshal(rows)
+}
