@@ -22,12 +22,16 @@ type Journal struct {
 // OpenJournal gives the place for a remote's base URL and an account of it, and
 // makes it. dir is the state directory.
 func OpenJournal(dir, remote, account string) (*Journal, error) {
-	sum := sha256.Sum256([]byte(remote + "\n" + account))
-	j := &Journal{dir: filepath.Join(dir, "journals", hex.EncodeToString(sum[:16])), remote: remote}
+	j := &Journal{dir: journalDir(dir, remote, account), remote: remote}
 	if err := os.MkdirAll(j.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
 	return j, nil
+}
+
+func journalDir(dir, remote, account string) string {
+	sum := sha256.Sum256([]byte(remote + "\n" + account))
+	return filepath.Join(dir, "journals", hex.EncodeToString(sum[:16]))
 }
 
 // Path is the path of a file with this name in the journal's directory.
@@ -40,6 +44,9 @@ func (e *BusyError) Error() string {
 	return fmt.Sprintf("another engram-sync is at work on the journal of %s: try again later, or wait for it with --lock-wait", e.Remote)
 }
 
+// lockName is the file that the lock is on.
+const lockName = "lock"
+
 // lockPoll is how often a lock that somebody holds is tried again.
 const lockPoll = 50 * time.Millisecond
 
@@ -48,7 +55,7 @@ const lockPoll = 50 * time.Millisecond
 // time, 0 being not at all, and then gives a *BusyError. The kernel holds the
 // lock: the end of the process is its end. unlock is called once.
 func (j *Journal) Lock(ctx context.Context, wait time.Duration) (unlock func() error, err error) {
-	lock := flock.New(j.Path("lock"), flock.SetPermissions(0o600))
+	lock := flock.New(j.Path(lockName), flock.SetPermissions(0o600))
 	locked, err := lock.TryLock()
 	if err == nil && !locked && wait > 0 {
 		waiting, cancel := context.WithTimeout(ctx, wait)

@@ -1,0 +1,165 @@
+package engram
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// The members of a line. The later ones are what servers and engram's own
+// journal add to a mutation: they mean nothing on the way to another server.
+var lineMembers = []string{"entity", "entity_key", "op", "payload", "project",
+	"user_id", "seq", "occurred_at", "target_key", "source", "acked_at"}
+
+// ParseMutation reads a line of JSON Lines as a mutation: an object with the
+// strings entity, entity_key and op, and a payload, which keeps its bytes; a
+// project is optional. A member that stands there twice, or differs from a
+// known one by letter case alone, is an error: readers would not agree on it.
+// The content is not judged: see Check.
+func ParseMutation(line []byte) (MutationEntry, error) {
+	members, err := splitObject(line)
+	if err != nil {
+		return MutationEntry{}, err
+	}
+	byName := make(map[string]member, len(members))
+	for _, m := range members {
+		if err := checkMember(m.name, byName); err != nil {
+			return MutationEntry{}, err
+		}
+		byName[m.name] = m
+	}
+	var e MutationEntry
+	for name, to := range map[string]*string{"entity": &e.Entity, "entity_key": &e.EntityKey, "op": &e.Op, "project": &e.Project} {
+		m, there := byName[name]
+		if !there {
+			continue
+		}
+		if *to, err = m.str(); err != nil {
+			return MutationEntry{}, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	for _, name := range lineMembers[:4] {
+		if _, there := byName[name]; !there {
+			return MutationEntry{}, fmt.Errorf("%s is missing", name)
+		}
+	}
+	e.Payload = bytes.Clone(byName["payload"].value)
+	return e, nil
+}
+
+func checkMember(name string, seen map[string]member) error {
+	if _, twice := seen[name]; twice {
+		return fmt.Errorf("member %s is there twice", short(name))
+	}
+	if slices.Contains(lineMembers, name) {
+		return nil
+	}
+	if err := refuseVariant(name, lineMembers); err != nil {
+		return err
+	}
+	return fmt.Errorf("unknown member %s", short(name))
+}
+
+// short makes a stranger's text fit for an error.
+func short(text string) string {
+	if len(text) > 40 {
+		text = text[:40] + "…"
+	}
+	return strconv.QuoteToGraphic(text)
+}
+
+var (
+	knownEntities = []string{"session", "observation", "prompt", "relation"}
+	knownOps      = []string{"upsert", "delete"}
+)
+
+// Check says what readers or servers are known to choke on: an entity or op
+// that engram does not have, a payload that is neither an object nor a string
+// that holds one, text that no database takes. Source: account-server.md 4.1, 10.
+func (e MutationEntry) Check() error {
+	switch {
+	case !slices.Contains(knownEntities, e.Entity):
+		return fmt.Errorf("entity %s is none that engram has", short(e.Entity))
+	case !slices.Contains(knownOps, e.Op):
+		return fmt.Errorf("op %s is neither upsert nor delete", short(e.Op))
+	case e.EntityKey == "":
+		return errors.New("entity_key is empty")
+	}
+	for name, text := range map[string]string{"entity_key": e.EntityKey, "project": e.Project} {
+		switch {
+		case strings.Contains(text, "\x00"):
+			return fmt.Errorf("%s holds a NUL character", name)
+		case !utf8.ValidString(text):
+			return fmt.Errorf("%s is not valid UTF-8", name)
+		}
+	}
+	return checkPayload(e.Payload)
+}
+
+func checkPayload(payload []byte) error {
+	switch {
+	case !utf8.Valid(payload):
+		return errors.New("payload is not valid UTF-8")
+	case !json.Valid(payload):
+		return errors.New("payload is not valid JSON")
+	}
+	if err := checkEscapes(payload); err != nil {
+		return fmt.Errorf("payload holds %w", err)
+	}
+	var text string
+	if json.Unmarshal(payload, &text) == nil && string(payload) != "null" {
+		payload = []byte(text)
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(payload, &members); err != nil || members == nil {
+		return errors.New("payload is neither an object nor a string that holds one")
+	}
+	var fields payloadFields
+	if err := json.Unmarshal(payload, &fields); err != nil {
+		return errors.New("project or session_id in the payload is not a string")
+	}
+	return nil
+}
+
+// checkEscapes looks through valid JSON for the escapes of what is no character.
+func checkEscapes(text []byte) error {
+	for i := bytes.IndexByte(text, '\\'); i >= 0 && i+1 < len(text); {
+		size, unit := 2, unitAt(text[i:])
+		switch {
+		case unit < 0: // a short escape
+		case unit == 0:
+			return errors.New(`a NUL character (\u0000)`)
+		case unit >= 0xd800 && unit < 0xdc00:
+			if low := unitAt(text[i+6:]); low < 0xdc00 || low > 0xdfff {
+				return errors.New("half a surrogate pair")
+			}
+			size = 12
+		case unit >= 0xdc00 && unit <= 0xdfff:
+			return errors.New("half a surrogate pair")
+		}
+		next := bytes.IndexByte(text[i+size:], '\\')
+		if next < 0 {
+			return nil
+		}
+		i += size + next
+	}
+	return nil
+}
+
+// unitAt is the UTF-16 unit of the \u escape that text begins with; -1 if it
+// begins with something else.
+func unitAt(text []byte) int {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return -1
+	}
+	unit, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return int(unit)
+}
