@@ -98,10 +98,10 @@ func (e *JournalChangedError) Is(target error) bool { return target == ErrJourna
 
 // OtherUserError says that rows belong to somebody else than those before. It
 // is an ErrJournalChanged.
-type OtherUserError struct{ Was, Is_ string }
+type OtherUserError struct{ Was, Now string }
 
 func (e *OtherUserError) Error() string {
-	return fmt.Sprintf("the rows belong to user %s, those before to %s: for another account use another --cursor", quoteID(e.Is_), quoteID(e.Was))
+	return fmt.Sprintf("the rows belong to user %s, those before to %s: for another account use another --cursor", quoteID(e.Now), quoteID(e.Was))
 }
 
 // Is makes it an ErrJournalChanged.
@@ -117,4 +117,4 @@ func quoteID(id string) string {
 }
 
 // ErrBadPage means that an answer of a server can't be a page of a journal.
-var ErrBadPage = fmt.Errorf("the server's page of the journal makes no sense: %w", engram.ErrDamaged)
+var ErrBadPage = errors.New("the server's page of the journal makes no sense")
