@@ -1,0 +1,212 @@
+package state
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"regexp"
+
+	"github.com/engram-sync/engram-sync/internal/atomicfile"
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// CursorFile keeps the place of a reader of a journal: its cursor, the marks of
+// all rows that it is done with, and how much of the output file counts. All of
+// them change at once, when the cursor is saved. The caller holds the journal's
+// lock. Not safe for concurrent use.
+type CursorFile struct {
+	journal *Journal
+	name    string
+	cursor  engram.Cursor // as the reader knows it
+	doc     cursorDoc     // as it is on disk
+
+	detached bool
+	ledger   *ledgerWriter // nil until something is appended
+	output   *OutputFile   // nil unless one is open
+	failed   bool          // to save: what is on disk is not known
+}
+
+const cursorSchema = 1
+
+// cursorDoc is the content of the file. Recent is in the form of
+// engram.AppendMark: with numbers as JSON it would be ten times as long, and it
+// is written for each page.
+type cursorDoc struct {
+	Schema int         `json:"schema"`
+	Remote string      `json:"remote"`
+	UserID string      `json:"user_id,omitempty"`
+	Seq    int64       `json:"seq"`
+	Sum    uint32      `json:"sum"`
+	Reread int64       `json:"reread"`
+	Recent []byte      `json:"recent"`
+	Ledger ledger      `json:"ledger"`
+	Output *outputMark `json:"output,omitempty"`
+}
+
+var cursorName = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,63}$`)
+
+// ErrCursorName means that a cursor cannot be called that.
+var ErrCursorName = errors.New("a cursor's name has up to 64 small letters, digits, dots, dashes and underscores, and begins with a letter or digit")
+
+// ErrCursorDamaged means that what was remembered of a reader's place makes no sense.
+var ErrCursorDamaged = errors.New("the saved cursor is damaged")
+
+// OpenCursor reads the cursor with this name; one that was never saved is at the
+// beginning. If a run was killed while it wrote to its output file, what that
+// run had not finished is cut off.
+func (j *Journal) OpenCursor(name string) (*CursorFile, error) {
+	if !cursorName.MatchString(name) {
+		return nil, fmt.Errorf("%q: %w", name, ErrCursorName)
+	}
+	c := &CursorFile{journal: j, name: name, doc: cursorDoc{Schema: cursorSchema, Remote: j.remote}}
+	text, err := os.ReadFile(c.path())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read the cursor: %w", err)
+	}
+	if err == nil {
+		if err := c.parse(text); err != nil {
+			return nil, fmt.Errorf("%w: %s: %w", ErrCursorDamaged, c.path(), err)
+		}
+	}
+	return c, c.recover()
+}
+
+func (c *CursorFile) path() string { return c.journal.Path("pull-" + c.name + ".json") }
+
+func (c *CursorFile) ledgerPath(generation int) string {
+	return c.journal.Path(fmt.Sprintf("pull-%s.%d.seen", c.name, generation))
+}
+
+func (c *CursorFile) parse(text []byte) error {
+	if err := json.Unmarshal(text, &c.doc); err != nil {
+		return err
+	}
+	if c.doc.Schema != cursorSchema {
+		return fmt.Errorf("its schema is %d: a newer engram-sync wrote it", c.doc.Schema)
+	}
+	c.cursor = engram.Cursor{UserID: c.doc.UserID, Last: engram.Mark{Seq: c.doc.Seq, Sum: c.doc.Sum}, Reread: c.doc.Reread}
+	before := c.doc.Reread
+	for rest := c.doc.Recent; len(rest) > 0; {
+		m, n, err := engram.CutMark(rest, before)
+		if err != nil {
+			return err
+		}
+		c.cursor.Recent = append(c.cursor.Recent, m)
+		before, rest = m.Seq, rest[n:]
+	}
+	return nil
+}
+
+// Cursor is where the reader is.
+func (c *CursorFile) Cursor() engram.Cursor { return c.cursor }
+
+// Detach lets the reader begin somewhere else and go on without the saved cursor
+// moving. The output file is remembered all the same.
+func (c *CursorFile) Detach(from engram.Cursor) { c.detached, c.cursor = true, from }
+
+// History gives the marks of all rows up to the cursor's Reread, ascending. The
+// last pair is an error, if there is one.
+func (c *CursorFile) History() iter.Seq2[engram.Mark, error] {
+	return readLedger(c.ledgerPath(c.doc.Ledger.Generation), c.doc.Ledger)
+}
+
+// Restart begins a new history, which replaces the old one with the next Save.
+func (c *CursorFile) Restart() (err error) {
+	if c.detached {
+		return nil
+	}
+	if err := c.closeLedger(); err != nil {
+		return err
+	}
+	next := ledger{Generation: c.doc.Ledger.Generation + 1}
+	if c.ledger, err = openLedger(c.ledgerPath(next.Generation), next); err != nil {
+		return fmt.Errorf("begin a new list of the rows read: %w", err)
+	}
+	return nil
+}
+
+// Append adds marks to the history. They count from the next Save on.
+func (c *CursorFile) Append(marks []engram.Mark) (err error) {
+	if c.detached || len(marks) == 0 {
+		return nil
+	}
+	if c.ledger == nil {
+		c.ledger, err = openLedger(c.ledgerPath(c.doc.Ledger.Generation), c.doc.Ledger)
+	}
+	if err == nil {
+		err = c.ledger.append(marks)
+	}
+	if err != nil {
+		return fmt.Errorf("remember the rows read: %w", err)
+	}
+	return nil
+}
+
+// Save makes the cursor durable, with what was appended to the history and
+// flushed to the output file before.
+func (c *CursorFile) Save(cursor engram.Cursor) error {
+	next := c.doc
+	if !c.detached {
+		next.set(cursor)
+		if c.ledger != nil {
+			if err := c.ledger.sync(); err != nil {
+				return fmt.Errorf("remember the rows read: %w", err)
+			}
+			next.Ledger = c.ledger.ledger
+		}
+	}
+	if c.output != nil {
+		next.Output = c.output.mark(true)
+	}
+	if err := c.write(next); err != nil {
+		return err
+	}
+	c.cursor = cursor
+	return nil
+}
+
+func (d *cursorDoc) set(cursor engram.Cursor) {
+	d.UserID, d.Seq, d.Sum, d.Reread = cursor.UserID, cursor.Last.Seq, cursor.Last.Sum, cursor.Reread
+	d.Recent = make([]byte, 0, 6*len(cursor.Recent))
+	before := cursor.Reread
+	for _, m := range cursor.Recent {
+		d.Recent = engram.AppendMark(d.Recent, before, m)
+		before = m.Seq
+	}
+}
+
+// write puts a document on disk, unless it is there already.
+func (c *CursorFile) write(next cursorDoc) error {
+	if c.detached && sameOutput(c.doc.Output, next.Output) {
+		return nil
+	}
+	text, err := json.Marshal(next)
+	if err == nil {
+		err = atomicfile.Write(c.path(), text, 0o600)
+	}
+	if err != nil {
+		c.failed = true
+		return fmt.Errorf("save the cursor: %w", err)
+	}
+	old := c.doc.Ledger.Generation
+	c.doc = next
+	if next.Ledger.Generation != old {
+		_ = os.Remove(c.ledgerPath(old)) // it counts no more, there or not
+	}
+	return nil
+}
+
+func (c *CursorFile) closeLedger() error {
+	if c.ledger == nil {
+		return nil
+	}
+	err := c.ledger.file.Close()
+	c.ledger = nil
+	return err
+}
+
+// Close ends the use of the file. What was not saved is forgotten.
+func (c *CursorFile) Close() error { return c.closeLedger() }

@@ -1,0 +1,203 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/engram-sync/engram-sync/internal/atomicfile"
+)
+
+// outputMark is how much of an output file counts. While a run writes, what
+// lies behind Offset is its own unfinished work.
+type outputMark struct {
+	Path    string `json:"path"`
+	Offset  int64  `json:"offset"`
+	Writing bool   `json:"writing,omitempty"`
+}
+
+func sameOutput(a, b *outputMark) bool { return a == b || a != nil && b != nil && *a == *b }
+
+// OutputError says that an output file is not as the last run left it, or
+// cannot be one. Nothing in it was changed.
+type OutputError struct{ Path, Reason string }
+
+func (e *OutputError) Error() string { return "the output file " + e.Path + " " + e.Reason }
+
+// OutputFile is a file that a reader of a journal appends to. Its length is
+// saved with the cursor, so that each row is in it exactly once, whatever
+// happens to the process or the machine.
+type OutputFile struct {
+	cursor  *CursorFile
+	path    string
+	file    *os.File
+	size    int64 // flushed
+	pending int64 // written, not flushed
+	foreign bool  // somebody else writes to it
+	// Begun says that the file of earlier runs is gone, or was emptied, and
+	// that this is a new one.
+	Begun bool
+}
+
+// recover cuts off what a killed run left behind in its output file.
+func (c *CursorFile) recover() error {
+	mark := c.doc.Output
+	if mark == nil || !mark.Writing {
+		return nil
+	}
+	info, err := os.Stat(mark.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return fmt.Errorf("look after the output file: %w", err)
+	case info.Mode().IsRegular() && info.Size() > mark.Offset:
+		if err := os.Truncate(mark.Path, mark.Offset); err != nil {
+			return fmt.Errorf("cut off what an interrupted run left in the output file: %w", err)
+		}
+	}
+	next := c.doc
+	next.Output = &outputMark{Path: mark.Path, Offset: mark.Offset}
+	return c.write(next)
+}
+
+// OpenOutput opens a file to append to, and makes it (mode 0600) if it is not
+// there. A file that is not as this cursor's last run left it is refused with
+// an *OutputError; one that this cursor did not write to before is continued
+// behind its last line. It is closed before the CursorFile.
+func (c *CursorFile) OpenOutput(path string) (*OutputFile, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open the output file: %w", err)
+	}
+	o := &OutputFile{cursor: c, path: path}
+	if err := o.prepare(); err != nil {
+		return nil, err
+	}
+	if o.file, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0); err != nil {
+		return nil, fmt.Errorf("open the output file: %w", err)
+	}
+	c.output = o
+	if o.Begun {
+		next := c.doc
+		next.Output = o.mark(false)
+		if err := c.write(next); err != nil {
+			return nil, errors.Join(err, o.Close())
+		}
+	}
+	return o, nil
+}
+
+// prepare looks whether the file may be appended to, and makes it if need be.
+func (o *OutputFile) prepare() error {
+	last := o.cursor.doc.Output
+	if last != nil && last.Path != o.path {
+		last = nil
+	}
+	info, err := os.Stat(o.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		o.Begun = last != nil
+		if err := atomicfile.Write(o.path, nil, 0o600); err != nil {
+			return fmt.Errorf("make the output file: %w", err)
+		}
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open the output file: %w", err)
+	}
+	o.size = info.Size()
+	switch {
+	case !info.Mode().IsRegular():
+		return &OutputError{o.path, "is not a regular file: leave --output out, and send stdout there"}
+	case last == nil:
+		return o.wantWholeLines()
+	case o.size == 0 && last.Offset > 0: // rotated
+		o.Begun = true
+	case o.size > last.Offset:
+		return &OutputError{o.path, fmt.Sprintf("has %d bytes more than were written to it: somebody else changed it, and nothing is cut off that may be theirs; move it away, or write to another file", o.size-last.Offset)}
+	case o.size < last.Offset:
+		return &OutputError{o.path, fmt.Sprintf("has %d bytes less than were written to it: somebody else changed it; move it away, or write to another file", last.Offset-o.size)}
+	}
+	return nil
+}
+
+// wantWholeLines refuses a file whose last line does not end.
+func (o *OutputFile) wantWholeLines() error {
+	if o.size == 0 {
+		return nil
+	}
+	file, err := os.Open(o.path)
+	if err != nil {
+		return fmt.Errorf("open the output file: %w", err)
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	end := make([]byte, 1)
+	if _, err := file.ReadAt(end, o.size-1); err != nil {
+		return fmt.Errorf("read the output file: %w", err)
+	}
+	if end[0] != '\n' {
+		return &OutputError{o.path, "does not end with a line break: move it away, or write to another file"}
+	}
+	return nil
+}
+
+// mark is what to remember of the file.
+func (o *OutputFile) mark(writing bool) *outputMark {
+	return &outputMark{Path: o.path, Offset: o.size, Writing: writing}
+}
+
+// Write appends to the file. It counts after a Flush and the cursor's Save.
+func (o *OutputFile) Write(p []byte) (int, error) {
+	if mark := o.cursor.doc.Output; mark == nil || !mark.Writing {
+		next := o.cursor.doc
+		next.Output = o.mark(true)
+		if err := o.cursor.write(next); err != nil {
+			return 0, err
+		}
+	}
+	n, err := o.file.Write(p)
+	o.pending += int64(n)
+	if err != nil {
+		return n, fmt.Errorf("write the output file: %w", err)
+	}
+	return n, nil
+}
+
+// Flush makes what was written durable.
+func (o *OutputFile) Flush() error {
+	if o.pending == 0 {
+		return nil
+	}
+	if err := o.file.Sync(); err != nil {
+		return fmt.Errorf("write the output file: %w", err)
+	}
+	info, err := o.file.Stat()
+	if err != nil {
+		return fmt.Errorf("write the output file: %w", err)
+	}
+	if info.Size() != o.size+o.pending {
+		o.foreign = true
+		return &OutputError{o.path, "changes while it is being written: somebody else writes to it too"}
+	}
+	o.size, o.pending = info.Size(), 0
+	return nil
+}
+
+// Close cuts off what was not saved, unless somebody else wrote there too, and
+// says that nobody writes any more. After a Save that failed it leaves that to
+// the next OpenCursor: which state is on disk is not known then.
+func (o *OutputFile) Close() error {
+	c, mark := o.cursor, o.cursor.doc.Output
+	c.output = nil
+	err := o.file.Close()
+	if err != nil || c.failed || mark == nil || !mark.Writing {
+		return err
+	}
+	if o.foreign {
+		next := c.doc
+		next.Output = &outputMark{Path: mark.Path, Offset: mark.Offset}
+		return c.write(next)
+	}
+	return c.recover()
+}
