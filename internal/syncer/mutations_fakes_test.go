@@ -26,7 +26,11 @@ func (rowsOf) ID() string { return "rows" }
 func (r rowsOf) Rows(_ context.Context, after int64) iter.Seq2[syncer.PushRow, error] {
 	return func(yield func(syncer.PushRow, error) bool) {
 		for i := after; i < int64(len(r)); i++ {
-			if !yield(syncer.PushRow{Position: i + 1, Mark: engram.MutationSum(r[i]), Entry: r[i]}, nil) {
+			row := syncer.PushRow{Position: i + 1, Mark: engram.MutationSum(r[i]), Entry: r[i]}
+			if row.Entry.Entity == "bad" {
+				row.Err = errors.New("a bad row")
+			}
+			if !yield(row, nil) {
 				return
 			}
 		}

@@ -58,7 +58,7 @@ func (p *mutationPusher) intended(ctx context.Context) (batch, error) {
 		return batch{}, err
 	}
 	b := newBatch(rows)
-	if b.sum != p.job.Intent.Sum {
+	if b.key(p.job) != p.job.Intent.Key {
 		return batch{}, fmt.Errorf("%w: the mutations that were sent last have changed", ErrOtherSource)
 	}
 	return b, nil
