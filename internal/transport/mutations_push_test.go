@@ -205,7 +205,7 @@ func tellBatch(t *testing.T, s story, taken int64, want outcome) {
 // A 200 is believed only if it says what the server of this protocol says.
 func TestWhichAnswersAreBelieved(t *testing.T) {
 	for body, kind := range map[string]string{
-		twoAccepted:                               "",
+		twoAccepted: "",
 		`{"accepted":2,"last_seq":42,"extra":[]}`: "",
 		`{"accepted":0,"last_seq":0}`:             "uncertain, done true",
 		`{"accepted":1,"last_seq":42}`:            "uncertain, done true",
@@ -286,6 +286,17 @@ func TestRowsThatAreNotSent(t *testing.T) {
 			t.Errorf("%s: got %v after %d requests", name, err, len(seen.seen))
 		}
 		oneLine(t, err)
+		oneClass(t, err, transport.ErrRefused)
+	}
+}
+
+func TestKeysThatAreNotSent(t *testing.T) {
+	for _, key := range []string{"a b", "k\n", "é", strings.Repeat("k", 129)} {
+		seen := &recorder{}
+		_, err := dial(t, somewhere, transport.Options{Base: seen}).PushMutations(t.Context(), two(), key)
+		if kindOf(err) != "" || len(seen.seen) != 0 {
+			t.Errorf("%q: got %v after %d requests", key, err, len(seen.seen))
+		}
 		oneClass(t, err, transport.ErrRefused)
 	}
 }
