@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -106,6 +107,9 @@ func TestReadersDoAnotherProcessNoHarm(t *testing.T) {
 			saved := other.end(t)
 			if memories, _ := counts(t, db); memories != 7+saved || saved == 0 || reads == 0 {
 				t.Errorf("%d saved during %d reads, %d memories", saved, reads, memories)
+			}
+			if left := names(t, filepath.Dir(path)); left != "engram.db\n" {
+				t.Errorf("the other process could not clean up: %s", left)
 			}
 		})
 	}
