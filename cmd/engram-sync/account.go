@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+
+	"github.com/engram-sync/engram-sync/internal/state"
+)
+
+// account is who a connection acts as, for what is remembered between runs.
+type account struct {
+	id    string // the server's user id; "" while nobody knows it
+	token string // a name for the token, by its hash; "" if there is none
+}
+
+// name is what the account's journal is kept under.
+func (acc account) name() string {
+	if acc.id == "" {
+		return acc.token
+	}
+	return "user " + acc.id
+}
+
+// account finds out who a connection acts as: by the login, or the user_id in
+// an access token, or, as an API key says nothing, by whose rows the journal
+// has (account-server.md 4.3), which costs one request.
+func (a *app) account(ctx context.Context, conn *connection) (account, error) {
+	if login := conn.source.Login(); login != nil && login.UserID != "" {
+		return account{id: login.UserID}, nil
+	}
+	token, err := conn.source.Token(ctx)
+	if err != nil {
+		return account{}, err
+	}
+	if _, id := ownerOf(token); id != "" {
+		return account{id: id}, nil
+	}
+	acc := account{token: "token"}
+	if token != "" {
+		sum := sha256.Sum256([]byte(token))
+		acc.token += " " + hex.EncodeToString(sum[:8])
+	}
+	page, err := conn.PullMutations(ctx, 0, 1)
+	if err == nil && len(page.Mutations) > 0 {
+		acc.id = page.Mutations[0].UserID
+	}
+	return acc, err
+}
+
+// journal gives the place for what is remembered of an account's journal, and
+// makes this run the only one that uses it. What was put down while only the
+// token was known moves there.
+func (a *app) journal(ctx context.Context, conn *connection, acc account) (j *state.Journal, unlock func(), err error) {
+	if j, err = state.OpenJournal(state.Dir(), conn.label, acc.name()); err != nil {
+		return nil, nil, err
+	}
+	release, err := j.Lock(ctx, a.cfg.LockWait)
+	if err != nil {
+		return nil, nil, err
+	}
+	unlock = func() {
+		if err := release(); err != nil {
+			a.log.Warn("unlock the journal", "error", err)
+		}
+	}
+	if acc.id != "" && acc.token != "" {
+		if err := j.Adopt(ctx, a.cfg.LockWait, state.Dir(), acc.token); err != nil {
+			unlock()
+			return nil, nil, err
+		}
+	}
+	return j, unlock, nil
+}

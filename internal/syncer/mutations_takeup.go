@@ -1,0 +1,116 @@
+package syncer
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// reconcilePage is how many rows are read at once from the whole journal.
+const reconcilePage = 500
+
+// takeUp settles the batch that an earlier run left open.
+func (p *mutationPusher) takeUp(ctx context.Context) error {
+	if p.job.Intent == nil {
+		return nil
+	}
+	b, err := p.intended(ctx)
+	if err != nil {
+		return err
+	}
+	for pause := firstPause; ; pause = min(pause*2, maxPause) {
+		found, err := p.look(ctx, b)
+		if err != nil {
+			return fmt.Errorf("look for the mutations that an earlier run sent: %w", err)
+		}
+		if found.seq > 0 {
+			p.stored(b, found.seq)
+			return nil
+		}
+		rest := p.job.Intent.wait(time.Now())
+		if rest <= 0 || found.ordered {
+			return p.send(ctx, b.rows) // with the same key
+		}
+		if pause == firstPause {
+			p.opts.Notify(rest, "an earlier run did not see whether the server stored its last mutations: looking for them")
+		}
+		if err := sleep(ctx, min(pause, rest)); err != nil {
+			return err
+		}
+	}
+}
+
+// wait is how long it takes until a batch that the journal does not have is
+// certainly absent. It is bounded, whatever clocks say.
+func (i *PushIntent) wait(now time.Time) time.Duration {
+	return min(certainAfter, certainAfter-now.Sub(time.Unix(i.SentAt, 0)))
+}
+
+// intended reads the rows of the intent.
+func (p *mutationPusher) intended(ctx context.Context) (batch, error) {
+	var rows []PushRow
+	if err := p.pick(ctx, p.job.Intent.Rows, func(row PushRow) error {
+		rows = append(rows, row)
+		return nil
+	}); err != nil {
+		return batch{}, err
+	}
+	b := newBatch(rows)
+	if b.sum != p.job.Intent.Sum {
+		return batch{}, fmt.Errorf("%w: the mutations that were sent last have changed", ErrOtherSource)
+	}
+	return b, nil
+}
+
+// reconcile starts anew, with what the journal holds instead of what was
+// remembered: that is read as a whole, once nothing is under way any more.
+func (p *mutationPusher) reconcile(ctx context.Context) error {
+	if p.job.Intent != nil {
+		if rest := p.job.Intent.wait(time.Now()); rest > 0 {
+			p.opts.Notify(rest, "an earlier run did not see whether the server stored its last mutations: waiting until that is certain")
+			if err := sleep(ctx, rest); err != nil {
+				return err
+			}
+		}
+	}
+	p.job.Restart(p.job.Nonce)
+	p.job.Reconciling, p.dirty = true, true
+	p.have = map[[16]byte]int32{}
+	for since := int64(0); ; {
+		page, err := p.page(ctx, since, reconcilePage)
+		if err != nil {
+			return fmt.Errorf("read the journal: %w", err)
+		}
+		for _, row := range page.Mutations {
+			since = row.Seq
+			p.have[shortSum(row.Entry())]++
+		}
+		if !page.HasMore {
+			p.job.LastSeq = since
+			p.head = true
+			return nil
+		}
+	}
+}
+
+// present says whether the journal holds a row; each of its rows counts once.
+func (p *mutationPusher) present(row PushRow) bool {
+	if len(p.have) == 0 {
+		return false
+	}
+	sum := shortSum(row.Entry)
+	if p.have[sum] == 0 {
+		return false
+	}
+	if p.have[sum]--; p.have[sum] == 0 {
+		delete(p.have, sum)
+	}
+	return true
+}
+
+func shortSum(e engram.MutationEntry) [16]byte {
+	sum := engram.MutationSum(e)
+	return [16]byte(sum[:16])
+}
