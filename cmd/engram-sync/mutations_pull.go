@@ -79,8 +79,7 @@ func (p *mutationsPull) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&p.rescan, "rescan", false, "read the whole journal, and give what was never given")
 	flags.BoolVarP(&p.follow, "follow", "f", false, "at the end of the journal, wait for more")
 	flags.DurationVar(&p.interval, "interval", 30*time.Second, "with --follow: look again after `DURATION`")
-	flags.Lookup("since").DefValue = ""
-	flags.Lookup("limit").DefValue = ""
+	flags.Lookup("since").DefValue = "0" // which the help does not show
 }
 
 // check looks whether the flags make sense.
