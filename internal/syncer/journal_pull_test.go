@@ -3,6 +3,7 @@ package syncer_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -73,48 +74,52 @@ func TestLateRows(t *testing.T) {
 func TestManyWriters(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(12) {
-		random := rand.New(rand.NewPCG(seed, 1))
-		j, r := newJournalDouble(), newReader(t)
-		j.clock = seed%2 == 0
-		var open []*transaction
-		for range 150 {
-			j.now = j.now.Add(time.Duration(random.IntN(60_000)) * time.Millisecond)
-			open = slices.DeleteFunc(open, func(tx *transaction) bool {
-				ends := random.IntN(4) == 0 || j.now.Sub(tx.began) > 230*time.Second
-				if ends {
-					tx.commit()
-				}
-				return ends
-			})
-			switch random.IntN(4) {
-			case 0:
-				open = append(open, j.begin())
-			case 1:
-				j.write(1 + random.IntN(3))
-			case 2:
-				r.mustPull(j, syncer.JournalOptions{Limit: random.IntN(2) * random.IntN(20)})
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			manyWriters(t, seed)
+		})
+	}
+}
+
+func manyWriters(t *testing.T, seed uint64) {
+	random := rand.New(rand.NewPCG(seed, 1))
+	j, r := newJournalDouble(), newReader(t)
+	j.clock = seed%2 == 0
+	var open []*transaction
+	for range 150 {
+		j.now = j.now.Add(time.Duration(random.IntN(60_000)) * time.Millisecond)
+		open = slices.DeleteFunc(open, func(tx *transaction) bool {
+			ends := random.IntN(4) == 0 || j.now.Sub(tx.began) > 230*time.Second
+			if ends {
+				tx.commit()
 			}
-			for _, tx := range open {
-				tx.insert(random.IntN(3))
-			}
+			return ends
+		})
+		switch random.IntN(4) {
+		case 0:
+			open = append(open, j.begin())
+		case 1:
+			j.write(1 + random.IntN(3))
+		case 2:
+			r.mustPull(j, syncer.JournalOptions{Limit: random.IntN(2) * random.IntN(20)})
 		}
 		for _, tx := range open {
-			tx.commit()
+			tx.insert(random.IntN(3))
 		}
-		r.mustPull(j, syncer.JournalOptions{})
-		r.wantOnce(j)
-		// and the history agrees
-		if res := r.mustPull(j, syncer.JournalOptions{Rescan: true}); res.Rows != 0 {
-			t.Errorf("seed %d: a rescan found %d rows", seed, res.Rows)
-		}
-		j.now = j.now.Add(time.Hour)
-		j.write(1)
-		if res := r.mustPull(j, syncer.JournalOptions{}); res.Rows != 1 {
-			t.Errorf("seed %d: after the rescan there were %d rows", seed, res.Rows)
-		}
-		if t.Failed() {
-			t.Fatalf("seed %d", seed)
-		}
+	}
+	for _, tx := range open {
+		tx.commit()
+	}
+	r.mustPull(j, syncer.JournalOptions{})
+	r.wantOnce(j)
+	// and the history agrees
+	if res := r.mustPull(j, syncer.JournalOptions{Rescan: true}); res.Rows != 0 {
+		t.Errorf("a rescan found %d rows", res.Rows)
+	}
+	j.now = j.now.Add(time.Hour)
+	j.write(1)
+	if res := r.mustPull(j, syncer.JournalOptions{}); res.Rows != 1 {
+		t.Errorf("after the rescan there were %d rows", res.Rows)
 	}
 }
 
