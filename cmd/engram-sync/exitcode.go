@@ -110,13 +110,15 @@ func codeOf(err error) int {
 		return codeUsage
 	case as[*chunkdir.LockedError](err), as[*state.BusyError](err):
 		return codeLocked
-	case is(err, engram.ErrDamaged, syncer.ErrNoFile, chunkdir.ErrNotRegular, server.ErrDamaged):
+	case is(err, engram.ErrDamaged, syncer.ErrNoFile, chunkdir.ErrNotRegular, server.ErrDamaged, state.ErrCursorDamaged):
 		return codeDamaged
 	case as[*engram.ReducedError](err):
 		return codePartial
 	case is(err, transport.ErrUnauthorized, auth.ErrNotFound, auth.ErrLocked, auth.ErrNoKeyring, auth.ErrTooBig, auth.ErrCommand):
 		return codeAuth
 	case is(err, transport.ErrRefused, engram.ErrBadChunkID, syncer.ErrNotStored, syncer.ErrOtherBytes, chunkdir.ErrCollision):
+		return codeRefused
+	case is(err, syncer.ErrJournalChanged, syncer.ErrBadPage):
 		return codeRefused
 	case is(err, transport.ErrUnavailable):
 		return codeUnavailable

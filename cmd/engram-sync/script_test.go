@@ -34,6 +34,7 @@ func TestMain(m *testing.M) {
 //	bigchunk DIR BYTES VAR    the same for a chunk of about that size, uncompressed
 //	truncate FILE BYTES       cut a file off
 //	manifestfor DIR ID...     write a manifest with an entry for each id
+//	mutate NAME N             add N mutations to the account's journal, or those of the push in a JSON file
 //	holdlock DIR              hold the lock on a chunk directory; "holdlock off" ends it
 //	jsonok FILE               FILE (or stdout, stderr) is exactly one JSON document, on one line
 //	jsonhas FILE PATH VALUE   a member of it has this value; PATH is like failed.0.code, or failed.length
@@ -61,6 +62,7 @@ func TestScripts(t *testing.T) {
 			"truncate":    cmdTruncate,
 			"manifestfor": cmdManifestFor,
 			"holdlock":    cmdHoldLock,
+			"mutate":      cmdMutate,
 			"jsonok":      cmdJSONOK,
 			"jsonhas":     cmdJSONHas,
 			"jsonshape":   cmdJSONShape,

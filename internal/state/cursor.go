@@ -52,7 +52,7 @@ var cursorName = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,63}$`)
 var ErrCursorName = errors.New("a cursor's name has up to 64 small letters, digits, dots, dashes and underscores, and begins with a letter or digit")
 
 // ErrCursorDamaged means that what was remembered of a reader's place makes no sense.
-var ErrCursorDamaged = errors.New("the saved cursor is damaged")
+var ErrCursorDamaged = errors.New("the saved cursor is damaged (--cursor OTHER begins anew)")
 
 // OpenCursor reads the cursor with this name; one that was never saved is at the
 // beginning. If a run was killed while it wrote to its output file, what that

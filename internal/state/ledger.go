@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 
@@ -37,6 +38,9 @@ func openLedger(path string, l ledger) (*ledgerWriter, error) {
 		}
 	}
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %w", ErrCursorDamaged, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +58,7 @@ func (w *ledgerWriter) cut() error {
 		return err
 	}
 	if info.Size() < w.Bytes {
-		return fmt.Errorf("%s: %w", w.file.Name(), io.ErrUnexpectedEOF)
+		return fmt.Errorf("%w: %s: %w", ErrCursorDamaged, w.file.Name(), io.ErrUnexpectedEOF)
 	}
 	if err := w.file.Truncate(w.Bytes); err != nil {
 		return err
@@ -96,7 +100,7 @@ func readLedger(path string, l ledger) iter.Seq2[engram.Mark, error] {
 		}
 		file, err := os.Open(path)
 		if err != nil {
-			yield(engram.Mark{}, err)
+			yield(engram.Mark{}, fmt.Errorf("%w: %w", ErrCursorDamaged, err))
 			return
 		}
 		defer func() { _ = file.Close() }() // it was only read
@@ -110,7 +114,7 @@ func readLedger(path string, l ledger) iter.Seq2[engram.Mark, error] {
 			}
 			m, n, err := engram.CutMark(text, before)
 			if err != nil {
-				yield(engram.Mark{}, fmt.Errorf("%s: %w", path, err))
+				yield(engram.Mark{}, fmt.Errorf("%w: %s: %w", ErrCursorDamaged, path, err))
 				return
 			}
 			if !yield(m, nil) {
