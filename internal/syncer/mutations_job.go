@@ -37,11 +37,20 @@ type PushJob struct {
 // PushIntent is a batch that may have been sent: it is saved before.
 type PushIntent struct {
 	Rows Positions `json:"rows"`
-	Key  string    `json:"key"` // what the server knows the batch by; no other has it
+	Mark Mark      `json:"mark"` // of the last row
+	Key  string    `json:"key"`  // what the server knows the batch by; no other has it
 	// Head is below all numbers that the rows can have got.
 	Head int64 `json:"head"`
 	// SentAt is when it was sent last, in Unix seconds.
 	SentAt int64 `json:"sent_at"`
+}
+
+// Last is the position of the batch's last row.
+func (i *PushIntent) Last() int64 {
+	if len(i.Rows) == 0 {
+		return 0
+	}
+	return i.Rows[len(i.Rows)-1][1]
 }
 
 // PushJobSchema is the number of the job's JSON shape.

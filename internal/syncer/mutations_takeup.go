@@ -13,7 +13,8 @@ const reconcilePage = 500
 
 // takeUp settles the batch that an earlier run left open.
 func (p *mutationPusher) takeUp(ctx context.Context) error {
-	if p.job.Intent == nil {
+	if p.job.Intent == nil || len(p.job.Intent.Rows) == 0 {
+		p.job.Intent = nil
 		return nil
 	}
 	b, err := p.intended(ctx)
