@@ -105,10 +105,12 @@ func (m *mutationsPush) openDatabase(ctx context.Context) (mutationSource, error
 		path = filepath.Join(m.app.dataDir(), "engram.db")
 	}
 	db, err := engramdb.Open(ctx, path)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &usageError{err: fmt.Errorf("there is no database %s: name engram's engram.db, or set ENGRAM_DATA_DIR to its directory", path)}
+	case errors.Is(err, fs.ErrPermission):
 		return nil, &usageError{err: err}
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
 	}
 	s := &dbSource{db: db, all: m.all, force: m.force}
