@@ -34,7 +34,7 @@ func (t *RemoteTransport) ReadManifest(ctx context.Context) (*engram.Manifest, e
 	if resp.StatusCode != http.StatusOK {
 		return nil, t.recognise(ctx, statusError(ctx, op, resp))
 	}
-	text, err := io.ReadAll(resp.Body)
+	text, err := wholeText(resp)
 	if err != nil {
 		return nil, requestError(ctx, op, err)
 	}

@@ -115,6 +115,8 @@ type RemoteTransport struct {
 	client *http.Client
 	bearer *bearerTransport
 	opts   Options
+	// pulling is full while a page of the journal is pulled: see PullMutations.
+	pulling chan struct{}
 }
 
 // NewRemoteTransport makes a transport for the server at baseURL, which wraps
@@ -128,7 +130,7 @@ func NewRemoteTransport(baseURL string, token TokenSource, opts Options) (*Remot
 	traced := &traceTransport{next: opts.Base, log: opts.Logger}
 	watched := &stallTransport{next: traced, timeout: opts.Timeout}
 	bearer := &bearerTransport{next: watched, base: base, source: token, insecure: opts.InsecureHTTP, userAgent: opts.UserAgent}
-	t := &RemoteTransport{base: base, bearer: bearer, opts: opts}
+	t := &RemoteTransport{base: base, bearer: bearer, opts: opts, pulling: make(chan struct{}, 1)}
 	t.client = &http.Client{
 		Transport: &retryTransport{
 			next: bearer, retries: opts.Retries, budget: opts.RetryBudget, gate: &gate{notify: opts.Notify},
