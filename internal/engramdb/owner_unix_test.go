@@ -23,9 +23,10 @@ func TestADirectoryThatIsReadOnly(t *testing.T) {
 		path string
 		want int
 	}{
-		"closed":       {fixture(t, "1.16.1"), 7},
-		"killed":       {killed(t, true), 9},
-		"log, no -shm": {killed(t, false), 9},
+		"closed":          {fixture(t, "1.16.1"), 7},
+		"killed":          {killed(t, true), 9},
+		"log, no -shm":    {killed(t, false), 9},
+		"unreadable -shm": {killed(t, true), 9},
 	} {
 		dir := filepath.Dir(tc.path)
 		files, err := filepath.Glob(filepath.Join(dir, "*"))
@@ -34,6 +35,9 @@ func TestADirectoryThatIsReadOnly(t *testing.T) {
 		}
 		for _, file := range files {
 			chmod(t, file, 0o400)
+		}
+		if name == "unreadable -shm" {
+			chmod(t, tc.path+"-shm", 0)
 		}
 		chmod(t, dir, 0o500)
 		t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
