@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	_ "modernc.org/sqlite"
@@ -57,7 +58,8 @@ func writer(t testing.TB, path string) *sql.DB {
 
 func openWriter(path string) (*sql.DB, error) {
 	pragmas := url.Values{"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)"}}
-	uri := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: pragmas.Encode()}
+	slashed := "/" + strings.TrimPrefix(filepath.ToSlash(path), "/") // file:///C:/...
+	uri := url.URL{Scheme: "file", Path: slashed, RawQuery: pragmas.Encode()}
 	pool, err := sql.Open("sqlite", uri.String())
 	if err == nil {
 		pool.SetMaxOpenConns(1)

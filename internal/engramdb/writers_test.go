@@ -69,7 +69,7 @@ func saveUntilEOF(role, path string) error {
 // save reads first and then writes, in one deferred transaction, as engram does:
 // there SQLite does not wait for locks. Memory and journal go together.
 func save(w *sql.DB, n int) error {
-	ctx := context.Background() //nolint:usetesting // no test runs in this process
+	ctx := context.Background()
 	tx, err := w.BeginTx(ctx, nil)
 	if err != nil {
 		return err
