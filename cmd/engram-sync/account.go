@@ -72,3 +72,18 @@ func (a *app) journal(ctx context.Context, conn *connection, acc account) (j *st
 	}
 	return j, unlock, nil
 }
+
+// claim moves what was put down under the token alone to the account, as soon
+// as its first row says who that is. What it cannot do, the next run does.
+func (a *app) claim(ctx context.Context, conn *connection) {
+	acc, err := a.account(ctx, conn)
+	if err == nil && acc.id != "" {
+		var unlock func()
+		if _, unlock, err = a.journal(ctx, conn, acc); err == nil {
+			unlock()
+		}
+	}
+	if err != nil {
+		a.log.Debug("find out whose journal it is", "error", err)
+	}
+}

@@ -104,6 +104,10 @@ func hint(err error) string {
 		return "this server can never hold it, so keep it in git, or delete what makes it so large and export again"
 	case is(err, transport.ErrOutcomeUnknown, syncer.ErrUnconfirmed):
 		return "run the same command again: it looks first, and sends only what is missing"
+	case is(err, syncer.ErrOtherSource):
+		return "--reconcile compares it with the whole journal and sends what is missing, --restart sends all of it"
+	case as[*syncer.UnstoredError](err):
+		return "run the same command again later"
 	case is(err, engram.ErrConflictMarkers):
 		return "resolve the merge by keeping the entries of both sides"
 	case as[*engram.ManifestError](err) && !is(err, engram.ErrManifestVersion):

@@ -12,6 +12,8 @@ import (
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/mutationfile"
 	"github.com/engram-sync/engram-sync/internal/server"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
@@ -118,9 +120,10 @@ func codeOf(err error) int {
 		return codeAuth
 	case is(err, transport.ErrRefused, engram.ErrBadChunkID, syncer.ErrNotStored, syncer.ErrOtherBytes, chunkdir.ErrCollision):
 		return codeRefused
-	case is(err, syncer.ErrJournalChanged, syncer.ErrBadPage):
+	case is(err, syncer.ErrJournalChanged, syncer.ErrBadPage),
+		as[*engram.ContentError](err), as[*engram.BatchTooLargeError](err), as[*engram.PausedError](err):
 		return codeRefused
-	case is(err, transport.ErrUnavailable):
+	case is(err, transport.ErrUnavailable), as[*syncer.UnstoredError](err):
 		return codeUnavailable
 	}
 	return codeFailed
@@ -129,6 +132,7 @@ func codeOf(err error) int {
 func isUsage(err error) bool {
 	return as[*usageError](err) || as[*config.Error](err) || as[*syncer.SelectError](err) ||
 		as[*chunkdir.NotFoundError](err) || as[*chunkdir.DataDirError](err) || as[*chunkdir.PathError](err) ||
+		as[*mutationfile.BadLinesError](err) || as[*engramdb.SchemaError](err) || is(err, syncer.ErrOtherSource, engramdb.ErrEmpty) ||
 		is(err, server.ErrNoUser, server.ErrUserExists, server.ErrBadInput, server.ErrForeign, server.ErrInUse, fs.ErrExist) ||
 		is(err, config.ErrNoRemote, transport.ErrBadURL, transport.ErrNotEngram, transport.ErrProjectServer,
 			transport.ErrTLS, transport.ErrCleartext, transport.ErrNoSignIn)

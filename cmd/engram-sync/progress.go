@@ -19,15 +19,19 @@ const (
 // progress shows how a transfer goes: a bar on a terminal, a line now and then
 // elsewhere, nothing where nobody reads it. report takes the syncer's events;
 // stop must be called before the result is printed.
-func (a *app) progress() (report func(syncer.Event), stop func()) {
+func (a *app) progress() (report func(syncer.Event), stop func()) { return a.progressOf("chunk") }
+
+// progressOf is progress for things of another kind.
+func (a *app) progressOf(noun string) (report func(syncer.Event), stop func()) {
 	if a.quiet || a.json {
 		return nil, func() {}
 	}
 	if terminal(a.stderr) {
 		b := a.startBar()
+		b.tally.noun = noun
 		return b.report, b.stop
 	}
-	l := &lines{app: a, done: make(chan struct{})}
+	l := &lines{app: a, done: make(chan struct{}), tally: tally{noun: noun}}
 	l.group.Go(l.print)
 	return l.report, l.stop
 }
@@ -71,7 +75,7 @@ func (l *lines) stop() {
 
 // tally counts what moved so far.
 type tally struct {
-	verb        string
+	verb, noun  string
 	started     time.Time
 	items, done int
 	bytes       int64
@@ -84,7 +88,7 @@ var verbs = map[syncer.Direction]string{syncer.Pulled: "pulling", syncer.Pushed:
 func (t *tally) add(e syncer.Event) {
 	switch e.Kind {
 	case syncer.EventPlan:
-		*t = tally{verb: verbs[e.Direction], started: time.Now(), items: e.Items}
+		*t = tally{verb: verbs[e.Direction], noun: t.noun, started: time.Now(), items: e.Items}
 	case syncer.EventSize:
 		t.expected += e.Bytes
 	case syncer.EventBytes:
@@ -106,7 +110,7 @@ func (t *tally) estimate() int64 {
 func (t *tally) line(now time.Time) string {
 	seconds := max(now.Sub(t.started).Seconds(), 0.001)
 	rate := float64(t.bytes) / seconds
-	text := fmt.Sprintf("%s: %d of %s, %s, %s/s", t.verb, t.done, count(t.items, "chunk"), size(t.bytes), size(int64(rate)))
+	text := fmt.Sprintf("%s: %d of %s, %s, %s/s", t.verb, t.done, count(t.items, t.noun), size(t.bytes), size(int64(rate)))
 	if left := t.estimate() - t.bytes; left > 0 && rate > 0 {
 		text += fmt.Sprintf(", %s left", time.Duration(float64(left)/rate*float64(time.Second)).Round(time.Second))
 	}

@@ -38,7 +38,7 @@ func newRootCmd(app *app) *cobra.Command {
 		return &usageError{command: cmd.CommandPath(), err: err}
 	})
 	app.addGlobalFlags(cmd.PersistentFlags())
-	cmd.AddGroup(&cobra.Group{ID: groupSync, Title: "Chunks:"}, &cobra.Group{ID: groupOther, Title: "Setup:"})
+	cmd.AddGroup(&cobra.Group{ID: groupSync, Title: "Chunks:"}, &cobra.Group{ID: groupJournal, Title: "Journal:"}, &cobra.Group{ID: groupOther, Title: "Setup:"})
 	cmd.SetHelpCommandGroupID(groupOther)
 	cmd.SetCompletionCommandGroupID(groupOther)
 	cmd.AddCommand(
@@ -48,6 +48,7 @@ func newRootCmd(app *app) *cobra.Command {
 		newStatusCmd(app),
 		newManifestCmd(app),
 		newVerifyCmd(app),
+		newMutationsCmd(app),
 		newAuthCmd(app),
 		atTop(newLoginCmd(app)),
 		atTop(newLogoutCmd(app)),
@@ -90,8 +91,9 @@ func atTop(cmd *cobra.Command) *cobra.Command {
 
 // The groups of commands in the help.
 const (
-	groupSync  = "sync"
-	groupOther = "other"
+	groupSync    = "sync"
+	groupJournal = "journal"
+	groupOther   = "other"
 )
 
 // addGlobalFlags declares the flags that every command has. Those that are

@@ -21,6 +21,7 @@ func TestMain(m *testing.M) {
 //
 //	exit CODE PROGRAM ARG...  run a program, which must end with this exit code
 //	fixture VERSION DIR       copy the chunk directory that this engram wrote to DIR/.engram
+//	database VERSION FILE     copy the database that this engram wrote
 //	server NAME               start an account server; sets NAME_URL and NAME_TOKEN
 //	answer NAME METHOD PATH STATUS TYPE BODY
 //	                          from now on the server answers this itself (BODY may be a file); "answer NAME off" ends it
@@ -51,6 +52,7 @@ func TestScripts(t *testing.T) {
 		Cmds: withSignInCommands(map[string]func(*testscript.TestScript, bool, []string){
 			"exit":        cmdExit,
 			"fixture":     cmdFixture,
+			"database":    cmdDatabase,
 			"server":      cmdServer,
 			"answer":      cmdAnswer,
 			"header":      cmdHeader,

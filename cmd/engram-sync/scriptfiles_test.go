@@ -32,6 +32,17 @@ func cmdFixture(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.CopyFS(filepath.Join(ts.MkAbs(args[1]), ".engram"), os.DirFS(from)))
 }
 
+func cmdDatabase(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: database VERSION FILE")
+	}
+	content, err := os.ReadFile(filepath.Join(fixturesDir, "engram-"+args[0], "engram.db"))
+	ts.Check(err)
+	path := ts.MkAbs(args[1])
+	ts.Check(os.MkdirAll(filepath.Dir(path), 0o700))
+	ts.Check(os.WriteFile(path, content, 0o600))
+}
+
 func cmdChunkFile(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: chunkfile DIR JSON-FILE VAR")

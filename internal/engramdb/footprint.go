@@ -28,6 +28,9 @@ type stamp struct {
 	changed time.Time
 }
 
+// smallestPage is SQLite's. It takes a shorter file for an empty database.
+const smallestPage = 512
+
 // still says whether nobody had the database open, nor was killed while he had.
 func (f footprint) still() bool { return !f.wal.exists && !f.journal }
 
@@ -42,6 +45,9 @@ func (db *DB) look() (footprint, error) {
 	}
 	if info.Size() == 0 {
 		return footprint{}, &fs.PathError{Op: "open", Path: db.path, Err: ErrEmpty}
+	}
+	if info.Size() < smallestPage {
+		return footprint{}, &DamagedError{Path: db.path, Err: errors.New("shorter than a page")}
 	}
 	f := footprint{db: stampOf(info), foreign: !ownedByUs(info)}
 	if f.shm, err = exists(db.file + "-shm"); err != nil {

@@ -94,6 +94,9 @@ func (v *view) query(ctx context.Context, row func(scan func(...any) error) erro
 	}
 	defer func() { err = both(err, v.db.judge(rows.Close())) }()
 	for rows.Next() {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if err := row(rows.Scan); err != nil {
 			return err
 		}

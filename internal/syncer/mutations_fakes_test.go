@@ -26,7 +26,11 @@ func (rowsOf) ID() string { return "rows" }
 func (r rowsOf) Rows(_ context.Context, after int64) iter.Seq2[syncer.PushRow, error] {
 	return func(yield func(syncer.PushRow, error) bool) {
 		for i := after; i < int64(len(r)); i++ {
-			if !yield(syncer.PushRow{Position: i + 1, Mark: engram.MutationSum(r[i]), Entry: r[i]}, nil) {
+			row := syncer.PushRow{Position: i + 1, Mark: engram.MutationSum(r[i]), Entry: r[i]}
+			if row.Entry.Entity == "bad" {
+				row.Err = errors.New("a bad row")
+			}
+			if !yield(row, nil) {
 				return
 			}
 		}
@@ -221,17 +225,23 @@ func (w *world) PullMutations(ctx context.Context, since int64, limit int) (engr
 // push is one run of the process, with what is on the disk.
 func (w *world) push(ctx context.Context, source syncer.PushSource, opts ...func(*syncer.PushOptions)) syncer.PushResult {
 	w.t.Helper()
+	options := syncer.PushOptions{Retries: 2}
+	for _, opt := range opts {
+		opt(&options)
+	}
+	return syncer.PushMutations(ctx, w, source, w.job(source), w, w, options)
+}
+
+// job is what is on the disk.
+func (w *world) job(source syncer.PushSource) *syncer.PushJob {
+	w.t.Helper()
 	job := &syncer.PushJob{Schema: 1, Source: source.ID()}
 	if w.disk != nil {
 		if err := json.Unmarshal(w.disk, job); err != nil {
 			w.t.Fatal(err)
 		}
 	}
-	options := syncer.PushOptions{Retries: 2}
-	for _, opt := range opts {
-		opt(&options)
-	}
-	return syncer.PushMutations(ctx, w, source, job, w, w, options)
+	return job
 }
 
 // ours are the keys of the journal's rows, without those of others.

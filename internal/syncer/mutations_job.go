@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -36,12 +37,20 @@ type PushJob struct {
 // PushIntent is a batch that may have been sent: it is saved before.
 type PushIntent struct {
 	Rows Positions `json:"rows"`
-	Sum  Mark      `json:"sum"` // over the sums of its mutations
-	Key  string    `json:"key"`
+	Mark Mark      `json:"mark"` // of the last row
+	Key  string    `json:"key"`  // what the server knows the batch by; no other has it
 	// Head is below all numbers that the rows can have got.
 	Head int64 `json:"head"`
 	// SentAt is when it was sent last, in Unix seconds.
 	SentAt int64 `json:"sent_at"`
+}
+
+// Last is the position of the batch's last row.
+func (i *PushIntent) Last() int64 {
+	if len(i.Rows) == 0 {
+		return 0
+	}
+	return i.Rows[len(i.Rows)-1][1]
 }
 
 // PushJobSchema is the number of the job's JSON shape.
@@ -77,32 +86,38 @@ func (j *PushJob) Restart(nonce string) {
 type batch struct {
 	rows    []PushRow
 	entries []engram.MutationEntry
-	sums    []Mark
+	sums    [][sha256.Size]byte
 	at      Positions
-	sum     Mark
 }
 
 func newBatch(rows []PushRow) batch {
 	b := batch{rows: rows}
-	all := sha256.New()
 	for _, row := range rows {
-		sum := Mark(engram.MutationSum(row.Entry))
-		all.Write(sum[:])
-		b.sums = append(b.sums, sum)
+		b.sums = append(b.sums, engram.MutationSum(row.Entry))
 		b.entries = append(b.entries, row.Entry)
 		b.at.Add(row.Position)
 	}
-	all.Sum(b.sum[:0])
 	return b
 }
 
-// key names the batch to a server that stores each key once. It depends on
-// nothing but the source, so that it is the same after all state was lost.
+// key names the batch to a server that stores each key once, and refuses it for
+// other content. It depends on nothing but the source and the very bytes, so
+// that it is the same after all state was lost.
 func (b batch) key(job *PushJob) string {
-	text, _ := json.Marshal(b.at) // it is numbers only
 	h := sha256.New()
-	for _, part := range []string{job.Source, job.Nonce, string(text), hex.EncodeToString(b.sum[:])} {
-		h.Write([]byte(part + "\n"))
+	part := func(text []byte) {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(text))))
+		h.Write(text)
+	}
+	part([]byte(job.Source))
+	part([]byte(job.Nonce))
+	for _, row := range b.rows {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(row.Position)))
+		e := row.Entry
+		for _, text := range []string{e.Entity, e.EntityKey, e.Op, e.Project} {
+			part([]byte(text))
+		}
+		part(e.Payload)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

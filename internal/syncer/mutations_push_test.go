@@ -346,3 +346,68 @@ func TestAnotherSource(t *testing.T) {
 		}
 	})
 }
+
+// Rows that are not sent move the position only together with those before them.
+func TestBadRowBehindAnUnsentBatch(t *testing.T) {
+	w := newWorld(t)
+	rows := append(changes(2), mutation("bad", "bad", "{}"))
+	down := errors.New("the server is down")
+	w.refuse = func(engram.MutationEntry) error { return down }
+	if r := w.push(t.Context(), rows, total(3)); !errors.Is(r.Err, down) || r.Left != 2 {
+		t.Errorf("%+v", r)
+	}
+	w.refuse = nil
+	if r := w.push(t.Context(), rows, total(3)); r.Err != nil || r.Sent != 2 || r.Rejected != 1 || r.Left != 0 {
+		t.Errorf("%+v", r)
+	}
+	w.wantRows(changes(2))
+	if diff := cmp.Diff([]int64{3}, w.rejected); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func total(n int) func(*syncer.PushOptions) {
+	return func(o *syncer.PushOptions) { o.Total = n }
+}
+
+// A batch that may be under way stays remembered, although a later attempt
+// certainly failed: our own server knows it by its key alone.
+func TestSentAgainUnderItsKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.ordered = true
+		w.faults[1] = late
+		down := errors.New("the server is down")
+		w.refuse = func(engram.MutationEntry) error {
+			if w.pushes == 2 {
+				return down
+			}
+			return nil
+		}
+		if r := w.push(t.Context(), changes(5)); !errors.Is(r.Err, down) {
+			t.Errorf("%+v", r)
+		}
+		if r := w.push(t.Context(), changes(8)); r.Err != nil {
+			t.Errorf("%+v", r)
+		}
+		time.Sleep(time.Minute) //nolint:forbidigo // the bubble's clock: what was late has come by then
+		w.wantRows(changes(8))
+	})
+}
+
+// Others may write the same rows. They are not ours unless they came in one
+// transaction.
+func TestRowsOfOthersThatLookLikeOurs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.faults[1] = lostBefore
+		rows := changes(2)
+		w.refuse = func(e engram.MutationEntry) error {
+			w.append(e, "2026-11-22T09:00:0"+string(e.EntityKey[4])+"Z")
+			return nil
+		}
+		if r := w.push(t.Context(), rows); !errors.Is(r.Err, engram.ErrOutcomeUnknown) {
+			t.Errorf("%+v", r)
+		}
+	})
+}

@@ -107,7 +107,7 @@ func (p *mutationPusher) look(ctx context.Context, b batch) (found, error) {
 		for _, row := range page.Mutations {
 			since = row.Seq
 			i := next[row.OccurredAt]
-			if Mark(engram.MutationSum(row.Entry())) != b.sums[i] {
+			if engram.MutationSum(row.Entry()) != b.sums[i] {
 				continue
 			}
 			if i+1 == len(b.sums) {
@@ -131,15 +131,12 @@ func (p *mutationPusher) page(ctx context.Context, since int64, limit int) (engr
 	last := since
 	for _, row := range page.Mutations {
 		if row.Seq <= last {
-			return page, fmt.Errorf("%w: row %d comes after %d", ErrBadJournal, row.Seq, last)
+			return page, fmt.Errorf("%w: row %d comes after %d", ErrBadPage, row.Seq, last)
 		}
 		last = row.Seq
 	}
 	if page.HasMore && last == since {
-		return page, fmt.Errorf("%w: it has more rows after %d, and gives none", ErrBadJournal, since)
+		return page, fmt.Errorf("%w: it has more rows after %d, and gives none", ErrBadPage, since)
 	}
 	return page, nil
 }
-
-// ErrBadJournal: what the server gives as its journal can't be one.
-var ErrBadJournal = errors.New("the server's journal makes no sense")

@@ -13,7 +13,8 @@ const reconcilePage = 500
 
 // takeUp settles the batch that an earlier run left open.
 func (p *mutationPusher) takeUp(ctx context.Context) error {
-	if p.job.Intent == nil {
+	if p.job.Intent == nil || len(p.job.Intent.Rows) == 0 {
+		p.job.Intent = nil
 		return nil
 	}
 	b, err := p.intended(ctx)
@@ -58,7 +59,7 @@ func (p *mutationPusher) intended(ctx context.Context) (batch, error) {
 		return batch{}, err
 	}
 	b := newBatch(rows)
-	if b.sum != p.job.Intent.Sum {
+	if b.key(p.job) != p.job.Intent.Key {
 		return batch{}, fmt.Errorf("%w: the mutations that were sent last have changed", ErrOtherSource)
 	}
 	return b, nil

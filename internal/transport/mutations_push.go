@@ -23,6 +23,10 @@ const maxBatchBytes = 10_485_760
 // would store the batch twice.
 const idempotencyKey = "idempotency-key"
 
+// maxKeyBytes is how long a key may be. Our server refuses a longer one with a
+// 400, which would read as if a row was to blame.
+const maxKeyBytes = 128
+
 // PushMutations stores a batch, all of it or nothing: POST /sync/mutations/push.
 // Payloads go out byte for byte. key names the batch to servers that know
 // Idempotency-Key; "" sends none. Nothing is asked for an empty batch. What was
@@ -107,6 +111,9 @@ type batch struct {
 // newBatch makes the body. Rows that could not arrive as they are are refused
 // with a ContentError, as a server would do.
 func newBatch(entries []MutationEntry, key string) (*batch, error) {
+	if key != "" && (len(key) > maxKeyBytes || !fitsHeader(key)) {
+		return nil, &refusedError{fmt.Sprintf("an idempotency key is 1 to %d visible ASCII characters", maxKeyBytes)}
+	}
 	size := 64
 	for _, e := range entries {
 		size += 64 + len(e.Entity) + len(e.EntityKey) + len(e.Op) + len(e.Project) + len(e.Payload)

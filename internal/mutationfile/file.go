@@ -1,0 +1,194 @@
+// Package mutationfile reads mutations from JSON Lines, in memory for one line.
+// A file is recognised when it comes again by the hash of its beginning.
+package mutationfile
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"iter"
+	"os"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// MaxLine bounds a line, in bytes. No server takes more in one push
+// (account-server.md 1.3).
+const MaxLine = 10 << 20
+
+// ErrChanged says that a file was changed while it was read.
+var ErrChanged = errors.New("the file changed while it was read")
+
+// File is a file of JSON Lines that does not change while it is open: what is
+// added to it at the end meanwhile does not count. Use by one goroutine.
+type File struct {
+	name string
+	file *os.File
+	size int64
+	temp string // to be removed at the end; "" for a file of somebody else
+	// marks are the sums that Check found, by line.
+	marks map[int64][sha256.Size]byte
+}
+
+// Open opens a file, which keeps its name in errors. What can be read only
+// once, such as a pipe, is copied to a private file first.
+func Open(name string) (*File, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	switch {
+	case info.IsDir():
+		return nil, errors.Join(fmt.Errorf("%s is a directory", name), file.Close())
+	case !info.Mode().IsRegular():
+		defer func() { _ = file.Close() }() // it was only read
+		return Spool(name, file)
+	}
+	return &File{name: name, file: file, size: info.Size()}, nil
+}
+
+// Spool copies r to a private file that goes away when it is closed.
+func Spool(name string, r io.Reader) (*File, error) {
+	file, err := os.CreateTemp("", "engram-sync-*.jsonl") // mode 0600
+	if err != nil {
+		return nil, fmt.Errorf("keep what %s gives: %w", name, err)
+	}
+	f := &File{name: name, file: file, temp: file.Name()}
+	if os.Remove(f.temp) == nil { // where that works, not even a kill leaves it behind
+		f.temp = ""
+	}
+	if f.size, err = io.Copy(file, r); err != nil {
+		return nil, errors.Join(fmt.Errorf("read %s: %w", name, err), f.Close())
+	}
+	return f, nil
+}
+
+// Close closes the file.
+func (f *File) Close() error {
+	err := f.file.Close()
+	if f.temp != "" {
+		err = errors.Join(err, os.Remove(f.temp))
+	}
+	return err
+}
+
+// Name is what to call the file.
+func (f *File) Name() string { return f.name }
+
+// Row is a mutation and where it stands. Sum is the hash of the file's
+// beginning up to the end of its line.
+type Row struct {
+	Line  int64
+	Sum   [sha256.Size]byte
+	Entry engram.MutationEntry
+}
+
+// Rows gives the mutations behind a line, 0 being the beginning. Empty lines
+// are passed over. An error ends it.
+func (f *File) Rows(ctx context.Context, after int64) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		for l, err := range f.lines(ctx) {
+			if err == nil {
+				err = f.compare(l)
+			}
+			if err != nil {
+				yield(Row{}, err)
+				return
+			}
+			if l.number <= after || l.empty() {
+				continue
+			}
+			row := Row{Line: l.number, Sum: l.sum()}
+			if row.Entry, err = engram.ParseMutation(l.text); err != nil {
+				err = fmt.Errorf("%s:%d: %w: %w", f.name, l.number, ErrChanged, err) // it passed the check
+			}
+			if !yield(row, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// compare says whether the file is still what it was when it was checked.
+func (f *File) compare(l line) error {
+	if want, known := f.marks[l.number]; known && want != l.sum() {
+		return fmt.Errorf("%s: %w", f.name, ErrChanged)
+	}
+	return nil
+}
+
+// First is the hash of the first line.
+func (f *File) First(ctx context.Context) (sum [sha256.Size]byte, err error) {
+	for l, err := range f.lines(ctx) {
+		if err != nil {
+			return sum, err
+		}
+		return l.sum(), nil
+	}
+	return sha256.Sum256(nil), nil
+}
+
+// line is one line of the file, which is valid until the next one. Its hash is
+// over all lines so far, each with one line break, whether the last has one or not.
+type line struct {
+	number int64
+	text   []byte
+	hash   hash.Hash
+}
+
+func (l line) empty() bool { return len(bytes.TrimSpace(l.text)) == 0 }
+
+func (l line) sum() [sha256.Size]byte { return [sha256.Size]byte(l.hash.Sum(nil)) }
+
+func (f *File) lines(ctx context.Context) iter.Seq2[line, error] {
+	return func(yield func(line, error) bool) {
+		in := bufio.NewReaderSize(io.NewSectionReader(f.file, 0, f.size), 64<<10)
+		l := line{hash: sha256.New()}
+		for {
+			text, err := readLine(in, l.text[:0])
+			if errors.Is(err, io.EOF) && len(text) == 0 {
+				return
+			}
+			l.number, l.text = l.number+1, text
+			switch {
+			case ctx.Err() != nil:
+				err = context.Cause(ctx)
+			case errors.Is(err, io.EOF):
+				err = nil
+			case err != nil:
+				err = fmt.Errorf("%s:%d: %w", f.name, l.number, err)
+			}
+			l.hash.Write(l.text)
+			l.hash.Write([]byte{'\n'})
+			if !yield(l, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// readLine reads up to the next line break, which is left out. io.EOF comes
+// with the text before the end.
+func readLine(in *bufio.Reader, buf []byte) ([]byte, error) {
+	for {
+		piece, err := in.ReadSlice('\n')
+		buf = append(buf, piece...)
+		switch {
+		case len(bytes.TrimSuffix(buf, []byte{'\n'})) > MaxLine:
+			return buf, fmt.Errorf("the line is longer than %d bytes (10 MiB), which is all that a server takes in one push", MaxLine)
+		case err == nil:
+			return buf[:len(buf)-1], nil
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return buf, err
+		}
+	}
+}

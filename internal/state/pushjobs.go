@@ -1,0 +1,66 @@
+package state
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/engram-sync/engram-sync/internal/atomicfile"
+)
+
+// PushJob is the file that remembers how far one source was pushed.
+type PushJob struct{ path string }
+
+// PushJobs gives the jobs of a group, which is the hash of how a source begins:
+// there can be several, for sources that begin alike.
+func (j *Journal) PushJobs(group [32]byte) ([]PushJob, error) {
+	paths, err := filepath.Glob(j.Path(pushJobPrefix(group) + "*.json"))
+	if err != nil {
+		return nil, fmt.Errorf("look for earlier pushes: %w", err)
+	}
+	slices.Sort(paths)
+	jobs := make([]PushJob, len(paths))
+	for i, path := range paths {
+		jobs[i] = PushJob{path}
+	}
+	return jobs, nil
+}
+
+// NewPushJob gives the place of another job. It is made by Write.
+func (j *Journal) NewPushJob(group [32]byte) PushJob {
+	return PushJob{j.Path(pushJobPrefix(group) + rand.Text()[:8] + ".json")}
+}
+
+func pushJobPrefix(group [32]byte) string { return "push-" + hex.EncodeToString(group[:12]) + "-" }
+
+// RejectsPath is where the rows go that cannot be pushed, unless the user wants
+// them elsewhere.
+func (p PushJob) RejectsPath() string { return p.path[:len(p.path)-len(".json")] + "-rejected.jsonl" }
+
+// Read reads the job.
+func (p PushJob) Read(job any) error {
+	text, err := os.ReadFile(p.path)
+	if err == nil {
+		err = json.Unmarshal(text, job)
+	}
+	if err != nil {
+		return fmt.Errorf("read what was pushed before: %s: %w", p.path, err)
+	}
+	return nil
+}
+
+// Write replaces the job. It is on disk when Write returns.
+func (p PushJob) Write(job any) error {
+	text, err := json.Marshal(job)
+	if err == nil {
+		err = atomicfile.Write(p.path, text, 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("remember what was pushed: %w", err)
+	}
+	return nil
+}

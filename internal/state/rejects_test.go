@@ -1,0 +1,112 @@
+package state_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/state"
+)
+
+var (
+	refused = errors.New("22P05 <reason>")
+	bad     = engram.MutationEntry{Entity: "observation", EntityKey: "o", Op: "upsert", Payload: []byte(`{"a": "\u0000<"}`), Project: "demo"}
+)
+
+const (
+	badLine = `{"line":7,"reason":"22P05 <reason>","mutation":{"entity":"observation","entity_key":"o","op":"upsert","payload":{"a":"\u0000<"},"project":"demo"}}` + "\n"
+	noJSON  = `{"seq":8,"reason":"22P05 <reason>","mutation":{"entity":"observation","entity_key":"o","op":"upsert","payload":"{\"torn","project":"demo"}}` + "\n"
+)
+
+// A row that comes again after a crash is not put down again.
+func TestRejectsAreThereOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rejects.jsonl")
+	for range 2 {
+		r := state.NewRejects(path)
+		torn := bad
+		torn.Payload = []byte(`{"torn`)
+		for range 2 {
+			if err := errors.Join(r.AddLine(7, bad, refused), r.AddSeq(8, torn, refused)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		wantFile(t, path, badLine+noJSON)
+	}
+}
+
+func TestNothingRejectedMakesNoFile(t *testing.T) {
+	r := state.NewRejects(filepath.Join(t.TempDir(), "rejects.jsonl"))
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(r.Path()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the file is there (%v)", err)
+	}
+}
+
+// A kill in the middle of a line leaves a beginning, which is replaced. What
+// others wrote is left alone.
+func TestTornRejects(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rejects.jsonl")
+	for _, torn := range []string{"{", badLine[:len(badLine)-3], badLine[:20]} {
+		if err := os.WriteFile(path, []byte("theirs\n"+torn), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := state.NewRejects(path)
+		if err := errors.Join(r.AddLine(7, bad, refused), r.Close()); err != nil {
+			t.Fatal(err)
+		}
+		wantFile(t, path, "theirs\n"+badLine)
+	}
+	if err := os.WriteFile(path, []byte("no line break"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := state.NewRejects(path)
+	if err := r.AddLine(7, bad, refused); err == nil || !strings.Contains(err.Error(), "line break") {
+		t.Errorf("error %v", err)
+	}
+	wantFile(t, path, "no line break")
+}
+
+func TestPushJobsOfOneGroup(t *testing.T) {
+	j := journalOf(t, t.TempDir(), "user 1")
+	group, other := [32]byte{1}, [32]byte{2}
+	for _, g := range [][32]byte{group, group, other} {
+		if err := j.NewPushJob(g).Write(map[string]int{"position": 5}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := state.NewRejects(j.NewPushJob(group).RejectsPath()).AddLine(7, bad, refused); err != nil {
+		t.Fatal(err)
+	}
+	jobs, err := j.PushJobs(group)
+	if err != nil || len(jobs) != 2 {
+		t.Fatalf("%d jobs (%v), want 2", len(jobs), err)
+	}
+	got := map[string]int{}
+	if err := jobs[0].Read(&got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]int{"position": 5}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func wantFile(t *testing.T, path, want string) {
+	t.Helper()
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Error(diff)
+	}
+}
