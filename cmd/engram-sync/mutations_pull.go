@@ -48,6 +48,7 @@ type mutationsPull struct {
 	account account
 	from    *engram.Cursor // where a run that moves no saved cursor is; nil before its first round
 	rows    int            // in all rounds
+	rounds  int
 }
 
 func newMutationsPullCmd(app *app) *cobra.Command {
@@ -152,7 +153,8 @@ func (p *mutationsPull) round(ctx context.Context) (last bool, err error) {
 	}
 	result, err := p.pull(ctx, cursor, lines)
 	err = errors.Join(err, done())
-	p.rescan, p.rows = false, p.rows+result.Rows
+	p.rows, p.rounds = p.rows+result.Rows, p.rounds+1
+	p.rescan = p.rescan && err != nil
 	if p.from != nil {
 		at := cursor.Cursor()
 		p.from = &at

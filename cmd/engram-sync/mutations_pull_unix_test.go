@@ -184,4 +184,3 @@ func TestBusyJournal(t *testing.T) {
 	out, _ := u.run(0, "mutations", "pull", "--lock-wait", "30s")
 	wantRows(t, out, 2)
 }
-

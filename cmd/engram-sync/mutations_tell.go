@@ -25,8 +25,8 @@ type pullSummary struct {
 	} `json:"summary"`
 }
 
-// tell says what a round did. One that failed has something to say only if it
-// gave out rows.
+// tell says what a round did. One that failed, or that comes after others, has
+// something to say only if it gave out rows.
 func (p *mutationsPull) tell(r syncer.JournalResult, err error) {
 	a := p.app
 	if r.WindowCut {
@@ -35,8 +35,7 @@ func (p *mutationsPull) tell(r syncer.JournalResult, err error) {
 	if r.Forgotten > 0 {
 		a.warn(count(r.Forgotten, "row") + " that were read once are not in the journal any more: should they come back, they are given out again")
 	}
-	again := p.follow && p.rows > r.Rows
-	if (err != nil || again) && r.Rows == 0 {
+	if (err != nil || p.rounds > 1) && r.Rows == 0 {
 		return
 	}
 	if !a.json {
@@ -96,6 +95,7 @@ func (a *app) countRows(wanted bool) (report func(rows int), stop func()) {
 		progressbar.OptionSetDescription("pulling mutations"),
 		progressbar.OptionShowCount(),
 		progressbar.OptionSetElapsedTime(false),
+		progressbar.OptionSetSpinnerChangeInterval(0), // else it would draw by itself, around the app's lock
 	)
 	return func(rows int) {
 		a.mu.Lock()

@@ -45,3 +45,21 @@ func TestMutationsOnTerminal(t *testing.T) {
 	wantRows(t, out, 1)
 	wantLine(t, out, "a\u0085b\u202ec")
 }
+
+// TestMutationsBar counts rows on the terminal beside a file, and is gone at the end.
+func TestMutationsBar(t *testing.T) {
+	t.Parallel()
+	_, u := journalServer(t, 3000)
+	_, screen := u.onTerminal("mutations", "pull", "--output", "out.jsonl")
+	wantLine(t, screen, "pulling mutations")
+	end := screen[strings.LastIndex(strings.TrimSpace(screen), "\n")+1:]
+	if shown := lastLine(strings.TrimSuffix(end, "\r\n")); !strings.HasPrefix(shown, "pulled 3,000 mutations;") {
+		t.Errorf("at the end the screen shows %q", shown)
+	}
+	for _, flag := range []string{"--quiet", "--json"} {
+		_, screen := u.onTerminal("mutations", "pull", "--cursor", "of"+flag[1:], "--output", "out"+flag+".jsonl", flag)
+		if strings.Contains(screen, "pulling") {
+			t.Errorf("with %s the terminal shows %q", flag, screen)
+		}
+	}
+}

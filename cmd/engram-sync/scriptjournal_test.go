@@ -33,7 +33,7 @@ func cmdMutate(ts *testscript.TestScript, neg bool, args []string) {
 
 // mutate pushes a batch straight to a server.
 func mutate(server http.Handler, token, batch string) error {
-	req := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/sync/mutations/push", strings.NewReader(batch)) //nolint:usetesting // stories have no T
+	req := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/sync/mutations/push", strings.NewReader(batch))
 	req.Header.Set("Authorization", "Bearer "+token)
 	answer := httptest.NewRecorder()
 	server.ServeHTTP(answer, req)

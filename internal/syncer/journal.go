@@ -51,7 +51,8 @@ type JournalOptions struct {
 	Report func(rows int)
 }
 
-// JournalResult is what became of a pull. It is right also beside an error.
+// JournalResult is what became of a pull. Beside an error it is what had become
+// of it when the bookmark was moved for the last time.
 type JournalResult struct {
 	Rows    int // given out
 	LeftOut int // not wanted

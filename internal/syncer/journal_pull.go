@@ -24,14 +24,18 @@ const journalPage = 1000
 func PullJournal(ctx context.Context, remote Journal, place Bookmark, out Lines, opts JournalOptions) (JournalResult, error) {
 	p := &journalPull{remote: remote, place: place, opts: opts, lines: out, out: bufio.NewWriterSize(out, 1<<16)}
 	p.Cursor = place.Cursor()
-	p.before = p.Cursor.Last.Seq
-	err := p.run(ctx)
-	return p.JournalResult, err
+	p.before, p.saved.Cursor = p.Cursor.Last.Seq, p.Cursor
+	if err := p.run(ctx); err != nil {
+		p.saved.WindowCut = p.WindowCut
+		return p.saved, err
+	}
+	return p.JournalResult, nil
 }
 
 // journalPull is one run. Its cursor is the saved one, except in a rescan.
 type journalPull struct {
 	JournalResult
+	saved  JournalResult // as it was when the bookmark was moved
 	remote Journal
 	place  Bookmark
 	opts   JournalOptions
@@ -255,7 +259,11 @@ func (p *journalPull) settle(ordered bool) error {
 func (p *journalPull) save(ahead []engram.Mark) error {
 	p.Cursor.Recent = append(append(make([]engram.Mark, 0, len(p.window.marks)+len(ahead)), p.window.marks...), ahead...)
 	p.changed = false
-	return p.place.Save(p.Cursor)
+	if err := p.place.Save(p.Cursor); err != nil {
+		return err
+	}
+	p.saved = p.JournalResult
+	return nil
 }
 
 // finish ends a rescan. What it did not find any more is remembered, in case it

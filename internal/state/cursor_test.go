@@ -1,0 +1,210 @@
+package state_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/state"
+)
+
+func openCursor(t *testing.T, dir, name string) (*state.CursorFile, error) {
+	t.Helper()
+	j, err := state.OpenJournal(dir, "https://engram.example.com", "user u-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := j.OpenCursor(name)
+	if err == nil {
+		t.Cleanup(func() {
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	return c, err
+}
+
+func mustOpenCursor(t *testing.T, dir string) *state.CursorFile {
+	t.Helper()
+	c, err := openCursor(t, dir, "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func history(t *testing.T, c *state.CursorFile) []engram.Mark {
+	t.Helper()
+	var marks []engram.Mark
+	for m, err := range c.History() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		marks = append(marks, m)
+	}
+	return marks
+}
+
+// TestCursor comes back as it was saved, with its history; what was appended
+// and not saved is gone.
+func TestCursor(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	marks := []engram.Mark{{Seq: 1, Sum: 7}, {Seq: 2}, {Seq: 1 << 40, Sum: 1 << 31}, {Seq: 1<<63 - 1, Sum: 9}}
+	cursor := engram.Cursor{UserID: "u-1", Last: marks[3], Reread: 2, Recent: marks[2:]}
+	save := func(c *state.CursorFile, settled []engram.Mark, cursor engram.Cursor) {
+		t.Helper()
+		if err := errors.Join(c.Append(settled), c.Save(cursor)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	save(mustOpenCursor(t, dir), marks[:1], cursor)
+	save(mustOpenCursor(t, dir), marks[1:2], cursor)
+	unsaved := mustOpenCursor(t, dir)
+	if err := unsaved.Append(marks[2:3]); err != nil {
+		t.Fatal(err)
+	}
+
+	c := mustOpenCursor(t, dir)
+	if diff := cmp.Diff(cursor, c.Cursor()); diff != "" {
+		t.Error(diff)
+	}
+	if got := history(t, c); !slices.Equal(got, marks[:2]) {
+		t.Errorf("the history is %v", got)
+	}
+	// a new history counts from its Save on, and then the old one is gone
+	if err := errors.Join(c.Restart(), c.Append(marks[2:])); err != nil {
+		t.Fatal(err)
+	}
+	if got := history(t, mustOpenCursor(t, dir)); !slices.Equal(got, marks[:2]) {
+		t.Errorf("before the save the history is %v", got)
+	}
+	save(c, nil, engram.Cursor{})
+	if got := history(t, mustOpenCursor(t, dir)); !slices.Equal(got, marks[2:]) {
+		t.Errorf("after the save the history is %v", got)
+	}
+	if files, _ := filepath.Glob(filepath.Join(dir, "journals", "*", "*.seen")); len(files) != 1 {
+		t.Errorf("histories left: %q", files)
+	}
+}
+
+// TestDetachedCursor leaves the saved one where it is, whatever is done.
+func TestDetachedCursor(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	saved := engram.Cursor{Last: engram.Mark{Seq: 5}, Reread: 5}
+	if err := mustOpenCursor(t, dir).Save(saved); err != nil {
+		t.Fatal(err)
+	}
+	c := mustOpenCursor(t, dir)
+	c.Detach(engram.Cursor{Reread: 1})
+	further := engram.Cursor{Last: engram.Mark{Seq: 9}}
+	if err := errors.Join(c.Restart(), c.Append([]engram.Mark{{Seq: 9}}), c.Save(further)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(further, c.Cursor()); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(saved, mustOpenCursor(t, dir).Cursor()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestDamagedCursor is an error, and not the beginning of the journal.
+func TestDamagedCursor(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"empty":      "",
+		"torn":       `{"schema":1,"seq":`,
+		"newer":      `{"schema":2}`,
+		"no marks":   `{"schema":1,"recent":"AA=="}`,
+		"descending": `{"schema":1,"reread":3,"recent":"AAAAAAA="}`,
+	} {
+		dir := t.TempDir()
+		if err := mustOpenCursor(t, dir).Save(engram.Cursor{}); err != nil {
+			t.Fatal(err)
+		}
+		files, _ := filepath.Glob(filepath.Join(dir, "journals", "*", "pull-default.json"))
+		if err := os.WriteFile(files[0], []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := openCursor(t, dir, "default"); !errors.Is(err, state.ErrCursorDamaged) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// a history that is shorter than what counts
+	dir := t.TempDir()
+	c := mustOpenCursor(t, dir)
+	marks := []engram.Mark{{Seq: 1}, {Seq: 2}}
+	if err := errors.Join(c.Append(marks), c.Save(engram.Cursor{Reread: 2})); err != nil {
+		t.Fatal(err)
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, "journals", "*", "*.seen"))
+	if err := os.Truncate(files[0], 7); err != nil {
+		t.Fatal(err)
+	}
+	c = mustOpenCursor(t, dir)
+	if err := c.Append([]engram.Mark{{Seq: 3}}); !errors.Is(err, state.ErrCursorDamaged) {
+		t.Errorf("append to a short history: %v", err)
+	}
+	var last error
+	for _, err := range c.History() {
+		last = err
+	}
+	if !errors.Is(last, state.ErrCursorDamaged) {
+		t.Errorf("read a short history: %v", last)
+	}
+}
+
+func TestCursorNames(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"", "../up", "a/b", "Big", ".hidden", "a b", "ä"} {
+		if _, err := openCursor(t, t.TempDir(), name); !errors.Is(err, state.ErrCursorName) {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
+// TestOutputWrittenByTwo notices that somebody else writes to the file meanwhile,
+// and takes nothing of theirs away.
+func TestOutputWrittenByTwo(t *testing.T) {
+	t.Parallel()
+	dir, path := t.TempDir(), filepath.Join(t.TempDir(), "out")
+	c := mustOpenCursor(t, dir)
+	out, err := c.OpenOutput(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Write([]byte("ours\n")); err != nil {
+		t.Fatal(err)
+	}
+	other, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.WriteString("theirs\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var changed *state.OutputError
+	if err := out.Flush(); !errors.As(err, &changed) {
+		t.Errorf("flush: %v", err)
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := mustOpenCursor(t, dir).OpenOutput(path); !errors.As(err, &changed) {
+		t.Errorf("the next run: %v", err)
+	}
+	if text, err := os.ReadFile(path); err != nil || string(text) != "ours\ntheirs\n" {
+		t.Errorf("the file has %q", text)
+	}
+}
