@@ -16,6 +16,9 @@ import (
 var lineMembers = []string{"entity", "entity_key", "op", "payload", "project",
 	"user_id", "seq", "occurred_at", "target_key", "source", "acked_at"}
 
+// textMembers are those that are strings.
+var textMembers = []string{"entity", "entity_key", "op", "project"}
+
 // ParseMutation reads a line of JSON Lines as a mutation: an object with the
 // strings entity, entity_key and op, and a payload, which keeps its bytes; a
 // project is optional. A member that stands there twice, or differs from a
@@ -33,19 +36,18 @@ func ParseMutation(line []byte) (MutationEntry, error) {
 		}
 		byName[m.name] = m
 	}
-	var e MutationEntry
-	for name, to := range map[string]*string{"entity": &e.Entity, "entity_key": &e.EntityKey, "op": &e.Op, "project": &e.Project} {
-		m, there := byName[name]
-		if !there {
-			continue
-		}
-		if *to, err = m.str(); err != nil {
-			return MutationEntry{}, fmt.Errorf("%s: %w", name, err)
-		}
-	}
 	for _, name := range lineMembers[:4] {
 		if _, there := byName[name]; !there {
 			return MutationEntry{}, fmt.Errorf("%s is missing", name)
+		}
+	}
+	var e MutationEntry
+	for i, to := range []*string{&e.Entity, &e.EntityKey, &e.Op, &e.Project} {
+		name := textMembers[i]
+		if m, there := byName[name]; there {
+			if *to, err = m.str(); err != nil {
+				return MutationEntry{}, fmt.Errorf("%s: %w", name, err)
+			}
 		}
 	}
 	e.Payload = bytes.Clone(byName["payload"].value)
@@ -90,41 +92,51 @@ func (e MutationEntry) Check() error {
 	case e.EntityKey == "":
 		return errors.New("entity_key is empty")
 	}
-	for name, text := range map[string]string{"entity_key": e.EntityKey, "project": e.Project} {
+	for _, member := range [...]struct{ name, text string }{{"entity_key", e.EntityKey}, {"project", e.Project}} {
 		switch {
-		case strings.Contains(text, "\x00"):
-			return fmt.Errorf("%s holds a NUL character", name)
-		case !utf8.ValidString(text):
-			return fmt.Errorf("%s is not valid UTF-8", name)
+		case strings.Contains(member.text, "\x00"):
+			return fmt.Errorf("%s holds a NUL character", member.name)
+		case !utf8.ValidString(member.text):
+			return fmt.Errorf("%s is not valid UTF-8", member.name)
 		}
 	}
 	return checkPayload(e.Payload)
 }
 
 func checkPayload(payload []byte) error {
-	switch {
-	case !utf8.Valid(payload):
+	if !utf8.Valid(payload) {
 		return errors.New("payload is not valid UTF-8")
-	case !json.Valid(payload):
+	}
+	object := bytes.TrimSpace(payload)
+	if len(object) > 0 && object[0] == '"' {
+		var text string
+		if err := json.Unmarshal(payload, &text); err != nil {
+			return errors.New("payload is not valid JSON")
+		}
+		object = bytes.TrimSpace([]byte(text))
+	} else if len(object) == 0 || object[0] != '{' && !json.Valid(object) {
 		return errors.New("payload is not valid JSON")
+	}
+	if len(object) == 0 || object[0] != '{' {
+		return errNoObject
+	}
+	var fields payloadFields
+	var syntax *json.SyntaxError
+	switch err := json.Unmarshal(object, &fields); {
+	case errors.As(err, &syntax) && payload[0] == '"':
+		return errNoObject
+	case errors.As(err, &syntax):
+		return errors.New("payload is not valid JSON")
+	case err != nil:
+		return errors.New("project or session_id in the payload is not a string")
 	}
 	if err := checkEscapes(payload); err != nil {
 		return fmt.Errorf("payload holds %w", err)
 	}
-	var text string
-	if json.Unmarshal(payload, &text) == nil && string(payload) != "null" {
-		payload = []byte(text)
-	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(payload, &members); err != nil || members == nil {
-		return errors.New("payload is neither an object nor a string that holds one")
-	}
-	var fields payloadFields
-	if err := json.Unmarshal(payload, &fields); err != nil {
-		return errors.New("project or session_id in the payload is not a string")
-	}
 	return nil
 }
+
+var errNoObject = errors.New("payload is neither an object nor a string that holds one")
 
 // checkEscapes looks through valid JSON for the escapes of what is no character.
 func checkEscapes(text []byte) error {

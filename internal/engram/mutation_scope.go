@@ -22,8 +22,9 @@ type MutationScope struct {
 // servers do when they look whether it is paused, or else the entry's own.
 func (e MutationEntry) Scope() MutationScope {
 	payload := e.Payload
-	var text string
-	if json.Unmarshal(payload, &text) == nil && text != "" {
+	if len(payload) > 0 && payload[0] == '"' {
+		var text string
+		_ = json.Unmarshal(payload, &text)
 		payload = json.RawMessage(text)
 	}
 	var fields payloadFields
