@@ -13,6 +13,8 @@
 //     file is made. Were every other process to close the database between our
 //     look and our opening it, SQLite would make an empty -wal and -shm anew,
 //     owned by us; that is why this way is for the owner of engram.db alone.
+//     Should engram close its database while we look, its -wal and -shm stay, as
+//     with any reader, until the next command of engram's has closed it.
 //   - Still (immutable=1), where there is neither -wal nor -journal: opening it
 //     in place would leave both files behind. It is without locks, so afterwards
 //     the files are looked at again; if anything moved, what was read is thrown

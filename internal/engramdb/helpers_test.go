@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	_ "modernc.org/sqlite"
@@ -17,11 +18,17 @@ import (
 // releases are those whose databases lie in testdata.
 var releases = []string{"1.9.4", "1.16.1"}
 
-// fixture is a copy of the database that a release made, alone in a directory.
+// fixture is a copy of the database that a release made, alone in a directory
+// and in WAL mode, as engram has left it.
 func fixture(t testing.TB, release string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "engram.db")
 	copyFile(t, filepath.Join("..", "..", "testdata", "fixtures", "engram-"+release, "engram.db"), path)
+	w := writer(t, path) // turns WAL on
+	execSQL(t, w, "SELECT count(*) FROM sessions")
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
 	return path
 }
 
@@ -51,7 +58,8 @@ func writer(t testing.TB, path string) *sql.DB {
 
 func openWriter(path string) (*sql.DB, error) {
 	pragmas := url.Values{"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)"}}
-	uri := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: pragmas.Encode()}
+	slashed := "/" + strings.TrimPrefix(filepath.ToSlash(path), "/") // file:///C:/...
+	uri := url.URL{Scheme: "file", Path: slashed, RawQuery: pragmas.Encode()}
 	pool, err := sql.Open("sqlite", uri.String())
 	if err == nil {
 		pool.SetMaxOpenConns(1)

@@ -3,10 +3,10 @@ package engramdb
 import (
 	"encoding/binary"
 	"errors"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
-	"sort"
 )
 
 // frameHeader stands before each page in a -wal: page number, size of the
@@ -14,28 +14,23 @@ import (
 // frames up to this one. Source: sqlite.org, File Format, 4.1.
 type frameHeader [24]byte
 
-// lookIntoLog sums up what a -wal holds: its header, how many frames it has, and
-// the header of the last. It is empty for a missing or empty log. Frames behind
-// the last belong to an earlier turn of the log: they have other salts.
-func lookIntoLog(path string) (sum []byte, err error) {
+// sumUpLog adds to sum what a -wal holds: its header and those of the frames of
+// its present turn. A missing or empty log adds nothing.
+func sumUpLog(path string, sum hash.Hash) (err error) {
 	wal, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = both(err, wal.Close()) }()
-	info, err := wal.Stat()
-	if err != nil {
-		return nil, err
-	}
 	header, err := readWALHeader(wal)
 	if err != nil || header == (walHeader{}) {
-		return nil, err
+		return err
 	}
-	frames, last, err := lastFrame(wal, header, info.Size())
-	return append(binary.BigEndian.AppendUint64(header[:], uint64(frames)), last[:]...), err
+	sum.Write(header[:])
+	return sumUpFrames(wal, header, sum)
 }
 
 // readWALHeader gives zeros for a log that is too short for a header.
@@ -48,25 +43,25 @@ func readWALHeader(wal io.ReaderAt) (header walHeader, err error) {
 	return header, nil
 }
 
-// lastFrame finds the last frame with the header's salts, and how many there are.
-func lastFrame(wal io.ReaderAt, header walHeader, size int64) (frames int, last frameHeader, err error) {
+// sumUpFrames ends at the first frame with other salts: it is of an earlier
+// turn. All are needed, not only the last: a transaction that was too large for
+// memory and taken back leaves frames, whose first ones the next overwrites.
+func sumUpFrames(wal io.ReaderAt, header walHeader, sum hash.Hash) error {
 	pageSize := int64(binary.BigEndian.Uint32(header[8:12]))
-	if pageSize < 512 || pageSize > 65536 {
-		return 0, last, nil // SQLite takes no frame from such a log either
-	}
-	step := int64(len(last)) + pageSize
-	at := func(i int) (f frameHeader) {
-		if _, readErr := wal.ReadAt(f[:], int64(len(header))+int64(i)*step); readErr != nil && !errors.Is(readErr, io.EOF) {
-			err = readErr
-		}
-		return f
+	if pageSize < smallestPage || pageSize > 65536 {
+		return nil // SQLite takes no frame from such a log either
 	}
 	salts := [8]byte(header[16:24])
-	// Frames are written one after the other, so those of this turn come first.
-	most := int(max(0, size-int64(len(header))) / step)
-	frames = sort.Search(most, func(i int) bool { f := at(i); return [8]byte(f[8:16]) != salts })
-	if frames > 0 {
-		last = at(frames - 1)
+	var frame frameHeader
+	for at := int64(len(header)); ; at += int64(len(frame)) + pageSize {
+		if _, err := wal.ReadAt(frame[:], at); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if [8]byte(frame[8:16]) != salts {
+			return nil
+		}
+		sum.Write(frame[:])
 	}
-	return frames, last, err
 }

@@ -13,20 +13,29 @@ import (
 // nobody is a user without rights on any system.
 const nobody = 65534
 
+// state is a database as engram left it, and how many memories it has.
+type state struct {
+	path string
+	want int
+}
+
+func states(t *testing.T) map[string]state {
+	t.Helper()
+	return map[string]state{
+		"closed":          {fixture(t, "1.16.1"), 7},
+		"killed":          {killed(t, true), 9},
+		"log, no -shm":    {killed(t, false), 9},
+		"unreadable -shm": {killed(t, true), 9},
+	}
+}
+
 // Nothing can be made beside the database, and nothing has to be.
 func TestADirectoryThatIsReadOnly(t *testing.T) {
 	if os.Geteuid() == 0 {
 		runAsNobody(t) // root may write anywhere
 		return
 	}
-	for name, tc := range map[string]struct {
-		path string
-		want int
-	}{
-		"closed":       {fixture(t, "1.16.1"), 7},
-		"killed":       {killed(t, true), 9},
-		"log, no -shm": {killed(t, false), 9},
-	} {
+	for name, tc := range states(t) {
 		dir := filepath.Dir(tc.path)
 		files, err := filepath.Glob(filepath.Join(dir, "*"))
 		if err != nil {
@@ -34,6 +43,9 @@ func TestADirectoryThatIsReadOnly(t *testing.T) {
 		}
 		for _, file := range files {
 			chmod(t, file, 0o400)
+		}
+		if name == "unreadable -shm" {
+			chmod(t, tc.path+"-shm", 0)
 		}
 		chmod(t, dir, 0o500)
 		t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
@@ -52,14 +64,7 @@ func TestAnotherUsersDatabase(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can give files away")
 	}
-	for name, tc := range map[string]struct {
-		path string
-		want int
-	}{
-		"closed":       {fixture(t, "1.16.1"), 7},
-		"killed":       {killed(t, true), 9},
-		"log, no -shm": {killed(t, false), 9},
-	} {
+	for name, tc := range states(t) {
 		dir, copies := filepath.Dir(tc.path), temporary(t)
 		giveAway(t, dir)
 		before, shm := listing(t, dir), sharedMemory(t, tc.path)

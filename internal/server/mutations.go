@@ -38,11 +38,7 @@ func (s *Server) pushMutations(w http.ResponseWriter, r *http.Request, u user) e
 	if err != nil {
 		return err
 	}
-	body, err := limitBody(w, r, maxMutationsBytes)
-	if err != nil {
-		return err
-	}
-	file, err := s.spools.create()
+	body, file, err := s.startSpool(w, r, maxMutationsBytes)
 	if err != nil {
 		return err
 	}
