@@ -33,8 +33,8 @@ func (s Scope) has(project string) bool {
 	return s.Project == "" || engram.NormalizeProject(s.Project) == project
 }
 
-// LeftBehind is a row of the database that no chunk holds as it is.
-type LeftBehind struct {
+// UnexportedRow is a row of the database that no chunk holds as it is.
+type UnexportedRow struct {
 	Kind    engram.RowKind
 	Reason  Reason
 	Project string // normalized; a row without one has that of its session
@@ -87,13 +87,13 @@ func (t Tallies) add(project string, tally Tally) { t[project] = t[project].plus
 
 // Unexported is what a search found.
 type Unexported struct {
-	Rows []LeftBehind
+	Rows []UnexportedRow
 	Tallies
 
 	sessions map[string]engram.Session // of the database, by id
 }
 
-// FindLeftBehind compares a database with what a set of chunks holds, by
+// FindUnexported compares a database with what a set of chunks holds, by
 // identity and content, never by time: engram's own export goes by time, and
 // passes over rows for ever (local-state.md 1.5). Entries are those of the
 // manifest, and serve only to tell the reasons; now likewise.
@@ -101,7 +101,7 @@ type Unexported struct {
 // A session counts if it has an end, a summary or rows: one that was just begun
 // has nothing to lose. Where a database has several rows with one sync_id, as
 // 1.9.4 makes them, each is looked at, and the newest that is in no chunk counts.
-func FindLeftBehind(ctx context.Context, m Memories, held *Held, entries []engram.ChunkEntry, scope Scope, now time.Time) (*Unexported, error) {
+func FindUnexported(ctx context.Context, m Memories, held *Held, entries []engram.ChunkEntry, scope Scope, now time.Time) (*Unexported, error) {
 	s := &search{
 		held: held, scope: scope, reasons: newReasons(entries, now), used: map[string]bool{},
 		found: Unexported{Tallies: Tallies{}, sessions: map[string]engram.Session{}},
@@ -126,7 +126,7 @@ func FindLeftBehind(ctx context.Context, m Memories, held *Held, entries []engra
 	return &s.found, nil
 }
 
-// search is one FindLeftBehind.
+// search is one FindUnexported.
 type search struct {
 	held    *Held
 	scope   Scope
@@ -155,7 +155,7 @@ func (s *search) observation(o engram.Observation) {
 	}
 	s.used[o.SessionID] = true
 	if !complete(v, known) {
-		s.add(LeftBehind{Kind: v.Kind, Project: project, Observation: &o, version: v, Reason: s.reasons.observation(o, len(known) > 0)})
+		s.add(UnexportedRow{Kind: v.Kind, Project: project, Observation: &o, version: v, Reason: s.reasons.observation(o, len(known) > 0)})
 	}
 }
 
@@ -172,7 +172,7 @@ func (s *search) prompt(p engram.Prompt) {
 	s.used[p.SessionID] = true
 	v := p.Version(session)
 	if known := s.held.of(v); !complete(v, known) {
-		s.add(LeftBehind{Kind: v.Kind, Project: project, Prompt: &p, version: v, Reason: s.reasons.row(p.CreatedAt, len(known) > 0)})
+		s.add(UnexportedRow{Kind: v.Kind, Project: project, Prompt: &p, version: v, Reason: s.reasons.row(p.CreatedAt, len(known) > 0)})
 	}
 }
 
@@ -184,11 +184,11 @@ func (s *search) session(row engram.Session) {
 	}
 	v := row.Version()
 	if known := s.held.of(v); !complete(v, known) {
-		s.add(LeftBehind{Kind: v.Kind, Project: project, Session: &row, version: v, Reason: s.reasons.session(row, len(known) > 0)})
+		s.add(UnexportedRow{Kind: v.Kind, Project: project, Session: &row, version: v, Reason: s.reasons.session(row, len(known) > 0)})
 	}
 }
 
-func (s *search) add(row LeftBehind) {
+func (s *search) add(row UnexportedRow) {
 	if s.scope.CountOnly {
 		row.Session, row.Observation, row.Prompt = nil, nil, nil
 	}
@@ -198,9 +198,9 @@ func (s *search) add(row LeftBehind) {
 // finish leaves out what a newer row of the same name makes pointless, and counts.
 func (s *search) finish() {
 	rows := s.found.Rows
-	slices.SortStableFunc(rows, func(a, b LeftBehind) int { return a.version.Compare(b.version) })
-	rows = slices.CompactFunc(rows, func(a, b LeftBehind) bool { return a.version == b.version })
-	var kept []LeftBehind
+	slices.SortStableFunc(rows, func(a, b UnexportedRow) int { return a.version.Compare(b.version) })
+	rows = slices.CompactFunc(rows, func(a, b UnexportedRow) bool { return a.version == b.version })
+	var kept []UnexportedRow
 	for i, row := range rows {
 		if !supersededAmong(rows[i+1:], row) {
 			kept = append(kept, row)
@@ -211,7 +211,7 @@ func (s *search) finish() {
 }
 
 // supersededAmong looks at the rows behind one of them, in the order of Compare.
-func supersededAmong(later []LeftBehind, row LeftBehind) bool {
+func supersededAmong(later []UnexportedRow, row UnexportedRow) bool {
 	for _, other := range later {
 		if !other.version.SameRow(row.version) {
 			return false
@@ -223,7 +223,7 @@ func supersededAmong(later []LeftBehind, row LeftBehind) bool {
 	return false
 }
 
-func (r LeftBehind) tally() Tally {
+func (r UnexportedRow) tally() Tally {
 	switch {
 	case r.Kind == engram.SessionRow:
 		return Tally{Sessions: 1}
