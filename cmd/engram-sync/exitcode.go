@@ -13,6 +13,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/server"
+	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/transport"
 )
@@ -49,7 +50,7 @@ var exitCodes = []struct {
 	{codeDamaged, "damaged", "data damaged: hash mismatch, truncated file, malformed manifest"},
 	{codeUnknown, "unknown", "outcome unknown: the request may or may not have been applied"},
 	{codeDifferent, "different", "there are differences (only with --exit-code)"},
-	{codeLocked, "locked", "another engram-sync holds the lock on this directory"},
+	{codeLocked, "locked", "another engram-sync holds the lock on this directory or journal"},
 	{codeInterrupted, "interrupted", "interrupted by SIGINT"},
 	{codeTerminated, "terminated", "interrupted by SIGTERM"},
 }
@@ -107,7 +108,7 @@ func codeOf(err error) int {
 		return codeUnknown
 	case isUsage(err):
 		return codeUsage
-	case as[*chunkdir.LockedError](err):
+	case as[*chunkdir.LockedError](err), as[*state.BusyError](err):
 		return codeLocked
 	case is(err, engram.ErrDamaged, syncer.ErrNoFile, chunkdir.ErrNotRegular, server.ErrDamaged):
 		return codeDamaged
