@@ -37,14 +37,14 @@ func manyRows() memories {
 	id := int64(0)
 	for s := range 3 {
 		name := fmt.Sprintf("s-%d", s)
-		m.Sessions = append(m.Sessions, engram.Session{ID: name, Project: "repo", StartedAt: at(fmt.Sprintf("0%d:00", 9-s)), Summary: ptr("done")})
+		m.sessions = append(m.sessions, engram.Session{ID: name, Project: "repo", StartedAt: at(fmt.Sprintf("0%d:00", 9-s)), Summary: ptr("done")})
 		for i := range 10 {
 			id++
 			o := note(fmt.Sprintf("obs-%d", id), "08:00", strings.Repeat("x", 40*i), 1)
 			o.ID, o.SessionID = id, name
-			m.Observations = append(m.Observations, o)
+			m.observations = append(m.observations, o)
 			if i%2 == 0 {
-				m.Prompts = append(m.Prompts, engram.Prompt{ID: id, SyncID: fmt.Sprintf("prompt-%d", id), SessionID: name, Content: "why?"})
+				m.prompts = append(m.prompts, engram.Prompt{ID: id, SyncID: fmt.Sprintf("prompt-%d", id), SessionID: name, Content: "why?"})
 			}
 		}
 	}
@@ -123,7 +123,7 @@ func TestDraftsOfTheSameRowsAreTheSameBytes(t *testing.T) {
 func TestDraftOfARowWithoutASession(t *testing.T) {
 	o := note("obs-1", "08:00", "a", 1)
 	o.SessionID, o.Project = "gone", ptr("repo")
-	got := contents(t, draft(t, memories{Observations: []engram.Observation{o}}, 1<<20))
+	got := contents(t, draft(t, memories{observations: []engram.Observation{o}}, 1<<20))
 	want := []engram.ChunkRows{{
 		Sessions:     []engram.Session{{ID: "gone", Project: "repo", StartedAt: at("08:00")}},
 		Observations: []engram.Observation{o},

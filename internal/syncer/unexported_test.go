@@ -14,21 +14,23 @@ import (
 )
 
 // memories is a database in memory.
-type memories engram.ChunkRows
+type memories struct {
+	sessions     []engram.Session
+	observations []engram.Observation
+	prompts      []engram.Prompt
+}
 
 func (m memories) Sessions(_ context.Context, yield func(engram.Session) error) error {
-	return each(m.Rows().Sessions, yield)
+	return each(m.sessions, yield)
 }
 
 func (m memories) Observations(_ context.Context, yield func(engram.Observation) error) error {
-	return each(m.Rows().Observations, yield)
+	return each(m.observations, yield)
 }
 
 func (m memories) Prompts(_ context.Context, yield func(engram.Prompt) error) error {
-	return each(m.Rows().Prompts, yield)
+	return each(m.prompts, yield)
 }
-
-func (m memories) Rows() engram.ChunkRows { return engram.ChunkRows(m) }
 
 func each[T any](rows []T, yield func(T) error) error {
 	for _, row := range rows {
@@ -151,7 +153,7 @@ func TestFindUnexportedObservations(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.story, func(t *testing.T) {
-			m := memories{Sessions: []engram.Session{session}, Observations: tt.here}
+			m := memories{sessions: []engram.Session{session}, observations: tt.here}
 			held := heldBy(t, tt.held...)
 			found := find(t, m, held, syncer.Scope{Project: "repo"})
 			if diff := cmp.Diff(tt.want, shown(found)); diff != "" {
@@ -186,7 +188,7 @@ func TestReasonsByTime(t *testing.T) {
 		{at("11:00"), nil, syncer.New},
 	} {
 		o.CreatedAt = tt.created
-		found, err := syncer.FindUnexported(t.Context(), memories{Observations: []engram.Observation{o}}, heldBy(t), tt.entries, syncer.Scope{}, now)
+		found, err := syncer.FindUnexported(t.Context(), memories{observations: []engram.Observation{o}}, heldBy(t), tt.entries, syncer.Scope{}, now)
 		if err != nil || len(found.Rows) != 1 || found.Rows[0].Reason != tt.want {
 			t.Errorf("%s: got %v, %v, want %s", tt.created, shown(found), err, tt.want)
 		}
@@ -205,16 +207,16 @@ func TestFindUnexportedSessionsAndPrompts(t *testing.T) {
 		held  []engram.ChunkRows
 		want  []string
 	}{
-		{"just begun", memories{Sessions: []engram.Session{session}}, nil, nil},
-		{"ended, and unknown", memories{Sessions: []engram.Session{ended}}, nil, []string{"session s: older"}},
-		{"ended since its chunk", memories{Sessions: []engram.Session{ended}}, []engram.ChunkRows{{Sessions: []engram.Session{session}}}, []string{"session s: session_end"}},
-		{"ended again", memories{Sessions: []engram.Session{endedLater}}, []engram.ChunkRows{{Sessions: []engram.Session{ended}}}, []string{"session s: session_end"}},
-		{"ended elsewhere", memories{Sessions: []engram.Session{session}}, []engram.ChunkRows{{Sessions: []engram.Session{ended}}}, nil},
-		{"ended later elsewhere", memories{Sessions: []engram.Session{ended}}, []engram.ChunkRows{{Sessions: []engram.Session{endedLater}}}, nil},
-		{"the manual session of another machine", memories{Sessions: []engram.Session{changed}}, []engram.ChunkRows{{Sessions: []engram.Session{session}}}, nil},
-		{"a prompt in no chunk", memories{Sessions: []engram.Session{session}, Prompts: []engram.Prompt{prompt}}, nil,
+		{"just begun", memories{sessions: []engram.Session{session}}, nil, nil},
+		{"ended, and unknown", memories{sessions: []engram.Session{ended}}, nil, []string{"session s: older"}},
+		{"ended since its chunk", memories{sessions: []engram.Session{ended}}, []engram.ChunkRows{{Sessions: []engram.Session{session}}}, []string{"session s: session_end"}},
+		{"ended again", memories{sessions: []engram.Session{endedLater}}, []engram.ChunkRows{{Sessions: []engram.Session{ended}}}, []string{"session s: session_end"}},
+		{"ended elsewhere", memories{sessions: []engram.Session{session}}, []engram.ChunkRows{{Sessions: []engram.Session{ended}}}, nil},
+		{"ended later elsewhere", memories{sessions: []engram.Session{ended}}, []engram.ChunkRows{{Sessions: []engram.Session{endedLater}}}, nil},
+		{"the manual session of another machine", memories{sessions: []engram.Session{changed}}, []engram.ChunkRows{{Sessions: []engram.Session{session}}}, nil},
+		{"a prompt in no chunk", memories{sessions: []engram.Session{session}, prompts: []engram.Prompt{prompt}}, nil,
 			[]string{"prompt prompt-1: new", "session s: older"}},
-		{"a session that only its rows' chunk lacks", memories{Sessions: []engram.Session{session}, Prompts: []engram.Prompt{prompt}},
+		{"a session that only its rows' chunk lacks", memories{sessions: []engram.Session{session}, prompts: []engram.Prompt{prompt}},
 			[]engram.ChunkRows{{Sessions: []engram.Session{{ID: "t"}}, Prompts: []engram.Prompt{prompt}}},
 			[]string{"prompt prompt-1: edit", "session s: older"}},
 	}
@@ -233,8 +235,8 @@ func TestScope(t *testing.T) {
 		return o
 	}
 	m := memories{
-		Sessions: []engram.Session{session, {ID: "t", Project: "other"}},
-		Observations: []engram.Observation{
+		sessions: []engram.Session{session, {ID: "t", Project: "other"}},
+		observations: []engram.Observation{
 			row("own", "t", ptr("REPO "), "project"), row("by-session", "s", nil, "project"), row("elsewhere", "s", ptr("other"), "project"),
 			row("mine", "s", nil, "personal"), row("lost", "nowhere", nil, "project"), row("", "s", nil, "project"),
 		},
