@@ -13,7 +13,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"engram-sync": main})
+	testscript.Main(m, map[string]func(){"engram-sync": main, "hammer": hammerMain})
 }
 
 // TestScripts runs the stories in testdata/script, each in a directory of its
