@@ -3,12 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -121,7 +120,8 @@ func (a *app) memoriesStatus(ctx context.Context) (*unexportedDocument, string) 
 
 // lookUnexported counts what engram's database holds and no chunk of the
 // directory does; nil where there is no database. The count is remembered: while
-// the database and the manifest stay as they are, neither is looked into.
+// the database, the manifest and the names of the chunk files stay as they are,
+// none of them is looked into.
 func (a *app) lookUnexported(ctx context.Context, local syncer.Local) (*unexported, error) {
 	db, err := a.openDatabase(ctx)
 	if db == nil || err != nil {
@@ -132,39 +132,58 @@ func (a *app) lookUnexported(ctx context.Context, local syncer.Local) (*unexport
 	if err != nil {
 		return nil, err
 	}
-	found := unexported{}
+	found := &unexported{}
 	if found.project, err = a.findProject(rule); err != nil {
 		return nil, err
 	}
-	// Before the rows are read: what changes meanwhile is another version.
+	// Before anything is read: what changes meanwhile has another version.
+	question, answer, err := whatToCount(ctx, db, local, found.project)
+	if err != nil || answer.Recall(question, &found.Tallies) {
+		return found, err
+	}
+	return found, a.countUnexported(ctx, db, local, found, func() error { return answer.Remember(question, found.Tallies) })
+}
+
+// whatToCount names all that a count depends on, besides the rules of this
+// release, and the place where it is remembered.
+func whatToCount(ctx context.Context, db *engramdb.DB, local syncer.Local, p project) (string, state.Answer, error) {
 	version, err := db.Version(ctx)
 	if err != nil {
-		return nil, err
+		return "", state.Answer{}, err
 	}
+	path, chunks := "", "none"
+	if d, ok := local.(directory); ok {
+		path = d.Path()
+		if chunks, err = d.Fingerprint(); err != nil {
+			return "", state.Answer{}, err
+		}
+	}
+	question := fmt.Sprintf("1 %s %s %s", version, chunks, engram.NormalizeProject(p.Name))
+	return question, state.OpenAnswer(state.Dir(), "unexported", path+"\x00"+db.Path()), nil
+}
+
+// countUnexported counts, and remembers that if every chunk file could be read.
+func (a *app) countUnexported(ctx context.Context, db *engramdb.DB, local syncer.Local, found *unexported, remember func() error) error {
 	chunks, err := listChunks(ctx, local)
 	if err != nil {
-		return nil, err
-	}
-	question := chunks.question(version, found.project.Name)
-	answer := state.OpenAnswer(state.Dir(), "unexported", chunks.path+"\x00"+db.Path())
-	if answer.Recall(question, &found.Tallies) {
-		return &found, nil
+		return err
 	}
 	held, failed, err := a.readHeld(ctx, chunks, noticeBytes, syncer.Options{})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	rows, err := findUnexported(ctx, db, held, chunks.entries(), syncer.Scope{Project: found.project.Name, CountOnly: true})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	found.Tallies = rows.Tallies
-	if len(failed) == chunks.missing() {
-		if err := answer.Remember(question, found.Tallies); err != nil {
-			a.log.Info("remember what is in no chunk", "error", err)
-		}
+	if slices.ContainsFunc(failed, func(f syncer.Failure) bool { return !errors.Is(f.Err, syncer.ErrNoFile) }) {
+		return nil
 	}
-	return &found, nil
+	if err := remember(); err != nil {
+		a.log.Info("remember what is in no chunk", "error", err)
+	}
+	return nil
 }
 
 // databaseName is the name of engram's database in its data directory.
@@ -192,54 +211,24 @@ func ruleOf(ctx context.Context, db *engramdb.DB) (projectRule, error) {
 	return currentRule, err
 }
 
-// chunkList is what a chunk directory has, by name.
+// chunkList is a chunk directory and its manifest.
 type chunkList struct {
 	local    syncer.Local
 	path     string // of the directory; "" for none
 	manifest *engram.Manifest
-	there    map[engram.ChunkID]bool // the files
 }
 
 func listChunks(ctx context.Context, local syncer.Local) (chunkList, error) {
-	list := chunkList{local: local, there: map[engram.ChunkID]bool{}}
+	list := chunkList{local: local}
 	if d, ok := local.(directory); ok {
 		list.path = d.Path()
 	}
 	var err error
-	if list.manifest, err = local.ReadManifest(ctx); err != nil {
-		return list, err
-	}
-	files, _, err := local.Chunks(ctx)
-	for _, id := range files {
-		list.there[id] = true
-	}
+	list.manifest, err = local.ReadManifest(ctx)
 	return list, err
 }
 
 func (l chunkList) entries() []engram.ChunkEntry { return l.manifest.Entries() }
-
-// missing is how many entries have no file.
-func (l chunkList) missing() int {
-	n := 0
-	for _, e := range l.entries() {
-		if !l.there[e.ID] {
-			n++
-		}
-	}
-	return n
-}
-
-// question names all that the count depends on, besides the rules in this
-// release: the database, the project, and the chunks, whose ids are their content.
-func (l chunkList) question(version, project string) string {
-	sum := sha256.New()
-	for _, e := range l.entries() {
-		if l.there[e.ID] {
-			fmt.Fprint(sum, e.ID)
-		}
-	}
-	return fmt.Sprintf("1 %s %s %s", version, hex.EncodeToString(sum.Sum(nil)), engram.NormalizeProject(project))
-}
 
 // readHeld finds out what the chunks hold, and remembers it.
 func (a *app) readHeld(ctx context.Context, chunks chunkList, maxBytes int64, opts syncer.Options) (*syncer.Held, []syncer.Failure, error) {
