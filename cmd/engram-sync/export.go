@@ -57,7 +57,7 @@ func newExportCmd(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "export",
 		Short:   "Write what engram.db holds and no chunk does into new chunks",
-		Long:    withCodes(exportLong, append(localCodes[:3:3], codePartial, codeRefused, codeDamaged, codeDifferent, codeLocked, codeInterrupted, codeTerminated)...),
+		Long:    withCodes(exportLong, append(localCodes[:3:3], codePartial, codeUnavailable, codeRefused, codeDamaged, codeDifferent, codeLocked, codeInterrupted, codeTerminated)...),
 		Example: exportExample,
 		GroupID: groupSync,
 		Args:    exactly(0),
