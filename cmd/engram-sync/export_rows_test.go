@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/engramdb"
 )
 
 // The releases whose databases are told apart.
@@ -36,7 +38,7 @@ func newDesk(t *testing.T, release string) *desk {
 	d.env = append(d.env, "ENGRAM_DATA_DIR="+d.data, "USER=alice")
 	for _, err := range []error{
 		copyDatabase(release, d.data),
-		execSQL(d.data, "DELETE FROM observations; DELETE FROM user_prompts; DELETE FROM sessions; DELETE FROM sync_chunks"),
+		execSQL(t.Context(), d.data, "DELETE FROM observations; DELETE FROM user_prompts; DELETE FROM sessions; DELETE FROM sync_chunks"),
 		os.MkdirAll(filepath.Join(d.repo, ".git"), 0o755),
 		os.MkdirAll(filepath.Join(d.repo, ".engram", "chunks"), 0o755),
 	} {
@@ -52,7 +54,7 @@ func (d *desk) dir() string { return filepath.Join(d.repo, ".engram") }
 
 func (d *desk) sql(format string, args ...any) {
 	d.t.Helper()
-	if err := execSQL(d.data, fmt.Sprintf(format, args...)); err != nil {
+	if err := execSQL(d.t.Context(), d.data, fmt.Sprintf(format, args...)); err != nil {
 		d.t.Fatal(err)
 	}
 }
@@ -132,45 +134,22 @@ func (d *desk) addChunk(rows engram.ChunkRows, createdAt string) {
 }
 
 // rows are those of the database.
-func (d *desk) rows() engram.ChunkRows {
+func (d *desk) rows() (rows engram.ChunkRows) {
 	d.t.Helper()
-	db, err := openAsEngram(d.data)
+	db, err := engramdb.Open(d.t.Context(), filepath.Join(d.data, databaseName))
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	defer func() { _ = db.Close(); _ = settle(d.data) }()
-	var rows engram.ChunkRows
-	scan := func(query string, row func(scan func(...any) error) error) {
-		found, err := db.Query(query)
-		if err != nil {
-			d.t.Fatal(err)
-		}
-		defer func() { _ = found.Close() }()
-		for found.Next() {
-			if err := row(found.Scan); err != nil {
-				d.t.Fatal(err)
-			}
-		}
+	err = db.Snapshot(d.t.Context(), func(s *engramdb.Snapshot) error {
+		return errors.Join(
+			s.Sessions(d.t.Context(), func(r engram.Session) error { rows.Sessions = append(rows.Sessions, r); return nil }),
+			s.Observations(d.t.Context(), func(r engram.Observation) error { rows.Observations = append(rows.Observations, r); return nil }),
+			s.Prompts(d.t.Context(), func(r engram.Prompt) error { rows.Prompts = append(rows.Prompts, r); return nil }),
+		)
+	})
+	if err != nil {
+		d.t.Fatal(err)
 	}
-	scan("SELECT id, project, directory, started_at, ended_at, summary FROM sessions ORDER BY started_at", func(scan func(...any) error) error {
-		var s engram.Session
-		err := scan(&s.ID, &s.Project, &s.Directory, &s.StartedAt, &s.EndedAt, &s.Summary)
-		rows.Sessions = append(rows.Sessions, s)
-		return err
-	})
-	scan("SELECT id, sync_id, session_id, type, title, content, project, scope, topic_key, revision_count, duplicate_count, created_at, updated_at, deleted_at FROM observations ORDER BY id",
-		func(scan func(...any) error) error {
-			var o engram.Observation
-			err := scan(&o.ID, &o.SyncID, &o.SessionID, &o.Type, &o.Title, &o.Content, &o.Project, &o.Scope, &o.TopicKey, &o.RevisionCount, &o.DuplicateCount, &o.CreatedAt, &o.UpdatedAt, &o.DeletedAt)
-			rows.Observations = append(rows.Observations, o)
-			return err
-		})
-	scan("SELECT id, sync_id, session_id, content, coalesce(project, ''), created_at FROM user_prompts ORDER BY id", func(scan func(...any) error) error {
-		var p engram.Prompt
-		err := scan(&p.ID, &p.SyncID, &p.SessionID, &p.Content, &p.Project, &p.CreatedAt)
-		rows.Prompts = append(rows.Prompts, p)
-		return err
-	})
 	return rows
 }
 

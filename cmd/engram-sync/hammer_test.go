@@ -16,7 +16,7 @@ import (
 // directory, as engram does, until its stdin ends. Then it says how many saves
 // went through, and how many failed.
 func hammerMain() {
-	ctx, stop := context.WithCancel(context.Background()) //nolint:usetesting // it is a process of its own
+	ctx, stop := context.WithCancel(context.Background())
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin) // its end is what counts
 		stop()
@@ -27,7 +27,7 @@ func hammerMain() {
 	}
 	saved, failed := 0, 0
 	for ctx.Err() == nil {
-		if err := saveOne(db, saved); err != nil {
+		if err := saveOne(context.WithoutCancel(ctx), db, saved); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			failed++
 			continue
@@ -45,16 +45,16 @@ func hammerMain() {
 
 // saveOne reads and then writes in one transaction, where SQLite does not wait
 // for others: the way in which engram fails. Source: local-state.md 2.1.
-func saveOne(db *sql.DB, n int) error {
-	tx, err := db.Begin()
+func saveOne(ctx context.Context, db *sql.DB, n int) error {
+	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	var count int
-	if err := tx.QueryRow("SELECT count(*) FROM sessions").Scan(&count); err != nil {
+	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM sessions").Scan(&count); err != nil {
 		return fmt.Errorf("%w; %w", err, tx.Rollback())
 	}
-	_, err = tx.Exec(`INSERT INTO observations (sync_id, session_id, type, title, content, project, scope)
+	_, err = tx.ExecContext(ctx, `INSERT INTO observations (sync_id, session_id, type, title, content, project, scope)
 		VALUES (?, 's', 'note', 'hammered', 'text', 'repo', 'project')`, fmt.Sprintf("obs-h%d", n))
 	if err != nil {
 		return fmt.Errorf("%w; %w", err, tx.Rollback())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"os"
@@ -24,7 +25,7 @@ func cmdSQL(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: sql DIR STATEMENTS")
 	}
-	ts.Check(execSQL(ts.MkAbs(args[0]), args[1]))
+	ts.Check(execSQL(context.Background(), ts.MkAbs(args[0]), args[1]))
 }
 
 // copyDatabase puts the database that a release of engram wrote into a data directory.
@@ -43,13 +44,13 @@ func copyDatabase(release, dir string) error {
 }
 
 // execSQL changes the database of a data directory, as engram would.
-func execSQL(dir, statements string) (err error) {
+func execSQL(ctx context.Context, dir, statements string) (err error) {
 	db, err := openAsEngram(dir)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close(), settle(dir)) }()
-	_, err = db.Exec(statements)
+	_, err = db.ExecContext(ctx, statements)
 	return err
 }
 
