@@ -77,7 +77,7 @@ func (a *app) printExport(r exportResult) error {
 	}
 	switch {
 	case len(r.failed) > 0:
-		return &exitStatus{code: codeOfAll(len(r.written), r.failed)}
+		return a.failedStatus(len(r.written), r.failed)
 	case r.dryRun && r.exitCode && len(r.drafts) > 0:
 		return &exitStatus{code: codeDifferent}
 	}
