@@ -104,8 +104,10 @@ func hint(err error) string {
 		return "this server can never hold it, so keep it in git, or delete what makes it so large and export again"
 	case is(err, transport.ErrOutcomeUnknown, syncer.ErrUnconfirmed):
 		return "run the same command again: it looks first, and sends only what is missing"
-	case is(err, engram.ErrConflictMarkers):
-		return "resolve the merge by keeping the entries of both sides"
+	case is(err, engram.ErrTangled):
+		return "take one side with `git checkout --ours` or `--theirs`, then run `engram-sync verify --repair`: it adopts the chunks of the other"
+	case is(err, engram.ErrConflictMarkers, engram.ErrTwice):
+		return "run `engram-sync verify --repair`: it keeps the entries of both sides"
 	case as[*engram.ManifestError](err) && !is(err, engram.ErrManifestVersion):
 		return "mend it by hand, or restore it from git"
 	case is(err, engram.ErrManifestVersion):

@@ -48,6 +48,7 @@ func newRootCmd(app *app) *cobra.Command {
 		newStatusCmd(app),
 		newManifestCmd(app),
 		newVerifyCmd(app),
+		newMergeDriverCmd(app),
 		newAuthCmd(app),
 		atTop(newLoginCmd(app)),
 		atTop(newLogoutCmd(app)),

@@ -102,3 +102,18 @@ func markerLength(text []byte) int {
 	}
 	return len(text) - len(bytes.TrimLeft(text, string(text[0])))
 }
+
+// WholeConflict is a conflict about all of two texts, which need not be
+// manifests: it has them whole between markers. Where they have markers
+// themselves, those around them are longer.
+func WholeConflict(ours, theirs []byte) []byte {
+	size := markerSize
+	for _, text := range [][]byte{ours, theirs} {
+		for line := range bytes.Lines(text) {
+			if n := markerLength(line); n >= size {
+				size = n + 1
+			}
+		}
+	}
+	return []byte(conflictText(string(bytes.TrimSuffix(ours, []byte("\n"))), string(bytes.TrimSuffix(theirs, []byte("\n"))), size))
+}
