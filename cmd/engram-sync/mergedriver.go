@@ -66,13 +66,14 @@ func newMergeDriverCmd(app *app) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&d.install, "install", false, "let git use it in this repository")
 	cmd.Flags().BoolVar(&d.uninstall, "uninstall", false, "undo --install")
-	cmd.MarkFlagsMutuallyExclusive("install", "uninstall")
 	return cmd
 }
 
 func (d *mergeDriver) checkArgs(cmd *cobra.Command, words []string) error {
 	wrong := ""
 	switch setup := d.install || d.uninstall; {
+	case d.install && d.uninstall:
+		wrong = "takes --install or --uninstall, not both"
 	case setup && len(words) > 0:
 		wrong = "takes no arguments with --install and --uninstall"
 	case !setup && (len(words) < 3 || len(words) > 4):

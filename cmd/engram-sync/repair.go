@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -111,22 +110,23 @@ func (r *repair) choose(ctx context.Context, words []string) ([]engram.ChunkID, 
 	return r.app.selectLocal(ctx, syncer.WithManifest(r.dir, rec.Manifest), words)
 }
 
-// work repairs, with the remote if one was named. Where it can't be reached,
-// what can be mended here is mended all the same.
+// work repairs, with the remote if one was named.
 func (r *repair) work(ctx context.Context) (done syncer.Repaired, err error) {
-	var connErr error
-	if r.remote {
-		var conn *connection
-		if conn, connErr = r.app.connect(ctx); connErr == nil {
-			r.opts.Remote, r.opts.Aliases = conn, conn.aliases
-			defer func() { err = errors.Join(err, conn.close()) }()
-		}
+	mend := func() error {
+		var stop func()
+		r.opts.Report, stop = r.app.progress()
+		defer stop()
+		done, err = syncer.Repair(ctx, r.dir, r.opts)
+		return err
 	}
-	var stop func()
-	r.opts.Report, stop = r.app.progress()
-	defer stop()
-	done, err = syncer.Repair(ctx, r.dir, r.opts)
-	return done, errors.Join(err, connErr)
+	if !r.remote {
+		return done, mend()
+	}
+	err = r.app.withConnection(ctx, func(conn *connection) error {
+		r.opts.Remote, r.opts.Aliases = conn, conn.aliases
+		return mend()
+	})
+	return done, err
 }
 
 // askToForget asks whether the entries of chunks that are nowhere shall go,

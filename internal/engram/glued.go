@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +16,14 @@ import (
 // JSON, as commas can be missing. cause is what is wrong with it; where the text
 // does not look like the work of a merge, that is the error.
 func recoverGlued(text []byte, cause error) (Recovery, error) {
+	r, err := unglue(text, cause)
+	if err != nil && errors.Is(cause, ErrTwice) {
+		return r, &ManifestError{Err: fmt.Errorf("it cannot be recovered: %s", cause)} // in place of ErrTwice, which could
+	}
+	return r, err
+}
+
+func unglue(text []byte, cause error) (Recovery, error) {
 	tokens, ok := lex(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")))
 	if !ok || len(tokens) == 0 || tokens[len(tokens)-1].kind != '}' {
 		return Recovery{}, cause // it is cut off, or something else
@@ -30,7 +39,7 @@ func recoverGlued(text []byte, cause error) (Recovery, error) {
 	if err != nil {
 		return Recovery{}, cause
 	}
-	skeleton, err := g.skeleton(version)
+	skeleton, err := g.skeleton(version, string(text[len(bytes.TrimRight(text, "\r\n")):]))
 	if err != nil {
 		return Recovery{}, cause
 	}
@@ -197,8 +206,9 @@ func (g *gluer) version() (int, error) {
 	return highest, nil
 }
 
-// skeleton is a manifest without entries, with the members that we don't know.
-func (g *gluer) skeleton(version int) (*Manifest, error) {
+// skeleton is a manifest without entries, with the members that we don't know,
+// and with this white space behind it.
+func (g *gluer) skeleton(version int, end string) (*Manifest, error) {
 	text := "{\n  \"version\": " + strconv.Itoa(version)
 	known := map[string]string{}
 	for _, f := range g.closed {
@@ -223,5 +233,5 @@ func (g *gluer) skeleton(version int) (*Manifest, error) {
 			}
 		}
 	}
-	return ParseManifest([]byte(text + ",\n  \"chunks\": []\n}"))
+	return ParseManifest([]byte(text + ",\n  \"chunks\": []\n}" + strings.ReplaceAll(end, "\r", "")))
 }

@@ -62,6 +62,7 @@ type RepairOptions struct {
 // files that no entry names, and downloads damaged and missing chunks. No entry
 // goes, and a file is only replaced by a good one of the same id. What was done
 // is right also where there is an error, which is of a side that cannot be read.
+// Orphans wait for a remote that cannot be.
 func Repair(ctx context.Context, dir Mender, opts RepairOptions) (Repaired, error) {
 	r := repairer{dir: dir, local: dir, opts: opts}
 	if err := r.mend(ctx); err != nil {
@@ -72,12 +73,12 @@ func Repair(ctx context.Context, dir Mender, opts RepairOptions) (Repaired, erro
 	if err != nil {
 		return r.done, err
 	}
-	var fetchErr error
+	var restErr error
 	if opts.Remote != nil {
-		fetchErr = r.fetch(ctx)
+		restErr = r.fetch(ctx)
 	}
-	if err := r.adopt(ctx); err != nil {
-		return r.done, err
+	if restErr == nil { // else the remote may have better entries than we could make
+		restErr = r.adopt(ctx)
 	}
 	for _, f := range r.done.Findings {
 		id, err := engram.ParseChunkID(f.ID)
@@ -85,7 +86,7 @@ func Repair(ctx context.Context, dir Mender, opts RepairOptions) (Repaired, erro
 			r.done.Missing = append(r.done.Missing, id)
 		}
 	}
-	return r.done, errors.Join(fetchErr, context.Cause(ctx))
+	return r.done, errors.Join(restErr, context.Cause(ctx))
 }
 
 // Forget removes the entries of chunks whose files are nowhere from the
