@@ -8,7 +8,11 @@ type token struct {
 	text []byte
 }
 
-// lex cuts a text into tokens. It is not ok if something is none.
+// maxTokens bounds the memory of lex. An entry has 25 of them.
+const maxTokens = 4 << 20
+
+// lex cuts a text into tokens. It is not ok if something is none, or if there
+// are too many.
 func lex(text []byte) (tokens []token, ok bool) {
 	for at := 0; at < len(text); {
 		n := 1
@@ -24,7 +28,7 @@ func lex(text []byte) (tokens []token, ok bool) {
 			kind = '0'
 			n = bytes.IndexAny(text[at:], " \t\r\n{}[],:\"")
 		}
-		if n <= 0 {
+		if n <= 0 || len(tokens) == maxTokens {
 			return tokens, false
 		}
 		tokens = append(tokens, token{kind, text[at : at+n]})

@@ -39,7 +39,13 @@ type Recovery struct {
 // RecoverManifest reads the text of a manifest, also if git's conflict markers
 // are in it, of any style, or if git's union merge has glued entries together.
 // Whatever else is wrong is the *ManifestError of ParseManifest.
-func RecoverManifest(text []byte) (Recovery, error) {
+func RecoverManifest(text []byte) (Recovery, error) { return recoverManifest(text, 0) }
+
+// maxNested is how many conflicts can lie in one another. Each one more doubles
+// the work.
+const maxNested = 4
+
+func recoverManifest(text []byte, depth int) (Recovery, error) {
 	m, err := ParseManifest(text)
 	if err == nil {
 		return Recovery{Text: text, Manifest: m}, nil
@@ -49,7 +55,7 @@ func RecoverManifest(text []byte) (Recovery, error) {
 	case errors.Is(err, ErrManifestVersion):
 		return r, err // it may mean something that we don't know
 	case errors.Is(err, ErrConflictMarkers):
-		r, err = recoverConflict(text, err)
+		r, err = recoverConflict(text, err, depth)
 	default:
 		r, err = recoverGlued(text, err)
 	}
@@ -80,16 +86,19 @@ func (r Recovery) Settled(entries ...ChunkEntry) (*Manifest, error) {
 }
 
 // recoverConflict is the union of the two sides of a conflict.
-func recoverConflict(text []byte, cause error) (Recovery, error) {
+func recoverConflict(text []byte, cause error, depth int) (Recovery, error) {
+	if depth == maxNested {
+		return Recovery{}, &ManifestError{Err: fmt.Errorf("%w: too many lie in one another", ErrTangled)}
+	}
 	sides, err := splitConflict(text)
 	if err != nil {
 		return Recovery{}, err
 	}
-	ours, err := RecoverManifest(sides.ours) // which is shorter, so this ends
+	ours, err := recoverManifest(sides.ours, depth+1)
 	if err != nil {
 		return Recovery{}, fmt.Errorf("our side of the conflict: %w", err)
 	}
-	theirs, err := RecoverManifest(sides.theirs)
+	theirs, err := recoverManifest(sides.theirs, depth+1)
 	if err != nil {
 		return Recovery{}, fmt.Errorf("their side of the conflict: %w", err)
 	}
