@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +17,7 @@ import (
 func recoverGlued(text []byte, cause error) (Recovery, error) {
 	r, err := unglue(text, cause)
 	if err != nil && errors.Is(cause, ErrTwice) {
-		return r, &ManifestError{Err: fmt.Errorf("it cannot be recovered: %s", cause)} // in place of ErrTwice, which could
+		return r, &ManifestError{Err: errors.New("it cannot be recovered: " + cause.Error())} // which ErrTwice could
 	}
 	return r, err
 }

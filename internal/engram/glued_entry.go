@@ -63,10 +63,11 @@ func (g *gluer) entry(f *frame, i int) (ChunkEntry, Doubt, error) {
 	}
 	e, err := ParseEntry([]byte("{" + strings.Join(members, ",") + "}"))
 	whole := len(f.values["id"]) == 1 && f.fits()
+	garbled := err != nil || e.ID != id
 	switch {
 	case whole:
 		return e, 0, err
-	case err != nil:
+	case garbled:
 		return ChunkEntry{ID: id, CreatedBy: "unknown", CreatedAt: FormatTime(time.Unix(0, 0))}, Guessed, nil
 	case g.consistent:
 		return e, Pieced, nil

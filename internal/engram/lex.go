@@ -9,7 +9,7 @@ type token struct {
 }
 
 // maxTokens bounds the memory of lex. An entry has 25 of them.
-const maxTokens = 4 << 20
+const maxTokens = 2 << 20
 
 // lex cuts a text into tokens. It is not ok if something is none, or if there
 // are too many.

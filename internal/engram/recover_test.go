@@ -120,7 +120,7 @@ func TestWhatIsNoMergeIsLeftAlone(t *testing.T) {
 		"an open marker":    {"<<<<<<< a\n{}", engram.ErrTangled},
 		"nested too deep":   {nested, engram.ErrTangled},
 		"one side is text":  {"<<<<<<< a\nhello\n=======\n" + withEntry(first) + "\n>>>>>>> b\n", engram.ErrDamaged},
-		"many open objects": {strings.Repeat("{", 5<<20) + "}", engram.ErrDamaged},
+		"many open objects": {strings.Repeat("{", 3<<20) + "}", engram.ErrDamaged},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
