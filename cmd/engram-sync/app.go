@@ -112,12 +112,21 @@ func (a *app) locateConfig(flags *pflag.FlagSet) error {
 	if err := findHome(a.getenv("HOME")); err != nil {
 		return err
 	}
-	if a.chdir != "" {
-		if err := os.Chdir(a.chdir); err != nil {
-			return &usageError{err: fmt.Errorf("-C: %w", err)}
-		}
+	if err := a.changeDirectory(); err != nil {
+		return err
 	}
 	a.inputs = config.Inputs{Flags: flags, Env: a.environ, DefaultFile: config.DefaultFile(), RepoFile: repoFile()}
+	return nil
+}
+
+// changeDirectory goes where -C says.
+func (a *app) changeDirectory() error {
+	if a.chdir == "" {
+		return nil
+	}
+	if err := os.Chdir(a.chdir); err != nil {
+		return &usageError{err: fmt.Errorf("-C: %w", err)}
+	}
 	return nil
 }
 

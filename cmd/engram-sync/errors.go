@@ -113,8 +113,10 @@ func hint(err error) string {
 		return "--reconcile compares it with the whole journal and sends what is missing, --restart sends all of it"
 	case as[*syncer.UnstoredError](err):
 		return "run the same command again later"
-	case is(err, engram.ErrConflictMarkers):
-		return "resolve the merge by keeping the entries of both sides"
+	case is(err, engram.ErrTangled):
+		return "take one side with `git checkout --ours` or `--theirs`, then run `engram-sync verify --repair`: it adopts the chunks of the other"
+	case is(err, engram.ErrConflictMarkers, engram.ErrTwice):
+		return "run `engram-sync verify --repair`: it keeps the entries of both sides"
 	case as[*engram.ManifestError](err) && !is(err, engram.ErrManifestVersion):
 		return "mend it by hand, or restore it from git"
 	case is(err, engram.ErrManifestVersion):

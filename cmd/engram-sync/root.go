@@ -50,6 +50,7 @@ func newRootCmd(app *app) *cobra.Command {
 		newExportCmd(app),
 		newVerifyCmd(app),
 		newMutationsCmd(app),
+		newMergeDriverCmd(app),
 		newAuthCmd(app),
 		atTop(newLoginCmd(app)),
 		atTop(newLogoutCmd(app)),

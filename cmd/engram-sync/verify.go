@@ -21,19 +21,41 @@ no chunk holds.
 With --remote the chunks of that remote are downloaded and checked too, and
 not kept. Without it nothing leaves this machine.
 
+With --repair what is wrong here is mended, as far as nothing is lost by it:
+a manifest with git's conflict markers, or with entries that git's union merge
+has glued together, becomes the union of both sides; chunk files without an
+entry get one; and with --remote, damaged and missing chunks are downloaded
+from there (the remote itself is not checked then). A file is only ever
+replaced by verified bytes of the same id. An entry whose chunk is nowhere is
+removed only if you say so when asked, on a terminal. Before the manifest is
+rewritten, a copy goes to the state directory; its path is printed.
+
 Arguments are chunk ids, or the first digits of some: then only those are read.`
 
 func newVerifyCmd(app *app) *cobra.Command {
-	return &cobra.Command{
-		Use:     "verify [CHUNK-ID...]",
-		Short:   "Check every local chunk against its id",
-		Long:    withCodes(verifyLong, append(remoteCodes[:9:9], codePartial)...),
-		Example: "  engram-sync verify\n  engram-sync verify --remote work",
+	var mend bool
+	r := &repair{app: app}
+	cmd := &cobra.Command{
+		Use:   "verify [CHUNK-ID...]",
+		Short: "Check every local chunk against its id, and repair what can be",
+		Long:  withCodes(verifyLong, append(remoteCodes[:9:9], codePartial, codeLocked)...),
+		Example: "  engram-sync verify\n  engram-sync verify --remote work\n" +
+			"  engram-sync verify --repair --dry-run\n  engram-sync verify --repair --remote work",
 		GroupID: groupSync,
 		RunE: func(cmd *cobra.Command, words []string) error {
-			return app.verify(cmd.Context(), words, cmd.Flags().Changed("remote"))
+			r.remote = cmd.Flags().Changed("remote")
+			switch {
+			case mend:
+				return r.run(cmd.Context(), words)
+			case r.dryRun:
+				return &usageError{command: cmd.CommandPath(), err: errors.New("--dry-run is for --repair: without it nothing is changed anyway")}
+			}
+			return app.verify(cmd.Context(), words, r.remote)
 		},
 	}
+	cmd.Flags().BoolVar(&mend, "repair", false, "mend what can be mended without losing anything")
+	cmd.Flags().BoolVarP(&r.dryRun, "dry-run", "n", false, "with --repair: show what would be done, and do nothing")
+	return cmd
 }
 
 // verifyDocument is what verify prints in JSON mode.
@@ -41,12 +63,21 @@ type verifyDocument struct {
 	Schema   int          `json:"schema"`
 	Failed   []badItem    `json:"failed"`
 	Warnings []warnedItem `json:"warnings"`
-	Summary  struct {
+	*repairDocument
+	Summary struct {
 		Checked  int   `json:"checked"`
 		Bytes    int64 `json:"bytes"`
 		Failed   int   `json:"failed"`
 		Warnings int   `json:"warnings"`
 	} `json:"summary"`
+}
+
+// repairDocument is what --repair adds to it.
+type repairDocument struct {
+	// Repaired is what was mended, or would be.
+	Repaired []repairedItem `json:"repaired"`
+	Backup   string         `json:"backup"` // where the manifest as it was is kept; "" if it was not changed
+	DryRun   bool           `json:"dry_run"`
 }
 
 type badItem struct {
@@ -113,7 +144,7 @@ func (a *app) withProgress(opts syncer.Options, check func(syncer.Options) (sync
 }
 
 // selectLocal finds the chunks that words stand for in the directory.
-func (a *app) selectLocal(ctx context.Context, dir directory, words []string) ([]engram.ChunkID, error) {
+func (a *app) selectLocal(ctx context.Context, dir syncer.Local, words []string) ([]engram.ChunkID, error) {
 	if len(words) == 0 {
 		return nil, nil
 	}
@@ -133,8 +164,17 @@ func (a *app) selectLocal(ctx context.Context, dir directory, words []string) ([
 
 // printReport prints the findings, and gives the error that makes the exit code.
 func (a *app) printReport(r syncer.Report) error {
-	var failed []syncer.Failure
-	var doc verifyDocument
+	doc, failed := newVerifyDocument(r)
+	if a.json {
+		a.printJSON(a.stdout, doc)
+	} else {
+		a.printReportText(doc, failed, afterVerify)
+	}
+	return a.reportStatus(r.Checked, failed, "failed the verification")
+}
+
+// newVerifyDocument sorts the findings into failures and warnings.
+func newVerifyDocument(r syncer.Report) (doc verifyDocument, failed []syncer.Failure) {
 	doc.Schema, doc.Failed, doc.Warnings = resultSchema, []badItem{}, []warnedItem{}
 	for _, f := range r.Findings {
 		if f.Harmless {
@@ -147,17 +187,17 @@ func (a *app) printReport(r syncer.Report) error {
 	}
 	doc.Summary.Checked, doc.Summary.Bytes = r.Checked, r.Bytes
 	doc.Summary.Failed, doc.Summary.Warnings = len(failed), len(doc.Warnings)
-	if a.json {
-		a.printJSON(a.stdout, doc)
-	} else {
-		a.printReportText(doc, failed)
-	}
+	return doc, failed
+}
+
+// reportStatus is the error that makes the exit code of a verification.
+func (a *app) reportStatus(good int, failed []syncer.Failure, what string) error {
 	if len(failed) == 0 {
 		return nil
 	}
-	status := &exitStatus{code: codeOfAll(r.Checked, failed)}
+	status := &exitStatus{code: codeOfAll(good, failed)}
 	if a.json {
-		status.message = count(len(failed), "chunk") + " failed the verification"
+		status.message = count(len(failed), "chunk") + " " + what
 	}
 	return status
 }
@@ -174,9 +214,9 @@ func afterVerify(err error, where string) string {
 	return hint(err)
 }
 
-func (a *app) printReportText(doc verifyDocument, failed []syncer.Failure) {
+func (a *app) printReportText(doc verifyDocument, failed []syncer.Failure, next func(err error, where string) string) {
 	for i, f := range failed {
-		a.printFailure(f, afterVerify(f.Err, doc.Failed[i].Where))
+		a.printFailure(f, next(f.Err, doc.Failed[i].Where))
 	}
 	for _, w := range doc.Warnings {
 		id := w.ID

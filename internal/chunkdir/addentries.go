@@ -9,7 +9,6 @@ import (
 	"os"
 	"slices"
 
-	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
@@ -83,7 +82,7 @@ func (a *manifestAdder) attempt(ctx context.Context) (err error) {
 	if err != nil || bytes.Equal(next.Bytes(), was.Bytes()) {
 		return err
 	}
-	if err := a.replace(was, next); err != nil || old == nil {
+	if err := a.dir.replaceManifest(was.Bytes(), next.Bytes()); err != nil || old == nil {
 		return err
 	}
 	// The entries are in, so an interruption comes too late.
@@ -121,35 +120,6 @@ func (a *manifestAdder) union(m *engram.Manifest) (*engram.Manifest, error) {
 		add = append(add, e)
 	}
 	return m.With(a.version, add...)
-}
-
-// replace writes next where was still stands.
-func (a *manifestAdder) replace(was, next *engram.Manifest) (err error) {
-	path := a.dir.manifestPath()
-	perm := fs.FileMode(filePerm)
-	if info, err := os.Lstat(path); err == nil {
-		perm = info.Mode().Perm() // somebody may have made it private
-	}
-	f, err := atomicfile.Create(path, perm)
-	if err != nil {
-		return err
-	}
-	// Does nothing after Commit.
-	defer func() { err = both(err, f.Discard()) }()
-	if _, err := f.Write(next.Bytes()); err != nil {
-		return err
-	}
-	now, err := a.dir.manifestText()
-	if err == nil && now == nil {
-		now = engram.NewManifest().Bytes() // which is what was is, then
-	}
-	if errors.Is(err, errChanging) || err == nil && !bytes.Equal(now, was.Bytes()) {
-		return errOvertaken
-	}
-	if err != nil {
-		return err
-	}
-	return f.Commit()
 }
 
 // collect finds entries that engram wrote into the file that next has

@@ -102,7 +102,7 @@ func TestOvertakenBeforeTheRename(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := overtake(t, before)
 			o.write(o.path, andSecond)
-			o.finish(o.adder.replace(o.was, o.next), "11111111", "22222222", "33333333")
+			o.finish(o.adder.dir.replaceManifest(o.was.Bytes(), o.next.Bytes()), "11111111", "22222222", "33333333")
 		})
 	}
 }
@@ -162,7 +162,7 @@ func TestOvertakenByADyingEngram(t *testing.T) {
 		t.Skip("this system renames over no file that somebody has open")
 	}
 	o := overtake(t, firstOnly)
-	if err := o.adder.replace(o.was, o.next); err != nil {
+	if err := o.adder.dir.replaceManifest(o.was.Bytes(), o.next.Bytes()); err != nil {
 		t.Fatal(err)
 	}
 	torn := func() ([]byte, error) { return []byte(andSecond[:30]), nil }

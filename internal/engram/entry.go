@@ -76,9 +76,11 @@ func (e ChunkEntry) MarshalJSON() ([]byte, error) {
 // sortEntries puts entries into the order in which new ones are appended:
 // oldest first, by id within one moment.
 func sortEntries(entries []ChunkEntry) {
-	slices.SortStableFunc(entries, func(a, b ChunkEntry) int {
-		return cmp.Or(a.Time().Compare(b.Time()), strings.Compare(a.ID.String(), b.ID.String()))
-	})
+	slices.SortStableFunc(entries, compareEntries)
+}
+
+func compareEntries(a, b ChunkEntry) int {
+	return cmp.Or(a.Time().Compare(b.Time()), strings.Compare(a.ID.String(), b.ID.String()))
 }
 
 // ParseEntry reads one entry strictly: a good id, an RFC 3339 created_at,
@@ -93,7 +95,7 @@ func ParseEntry(text []byte) (ChunkEntry, error) {
 	var extra []string
 	for i, m := range members {
 		if slices.ContainsFunc(members[:i], func(before member) bool { return before.name == m.name }) {
-			return e, fmt.Errorf("%q stands twice", m.name)
+			return e, fmt.Errorf("%q %w", m.name, ErrTwice)
 		}
 		known, err := e.set(m)
 		if err != nil {

@@ -30,6 +30,14 @@ type Manifest struct {
 	versionSpan span
 	chunksSpan  span // of the array, or of the null in its place
 	lastEntry   int  // where the last entry ends, 0 if there is none
+	entrySpans  []span
+	members     []topMember
+}
+
+// topMember is a member of the manifest itself, and where its value stands.
+type topMember struct {
+	name  string
+	value span
 }
 
 // span is a range of bytes in a manifest's text.
@@ -114,14 +122,11 @@ func (m *Manifest) splice(entries []ChunkEntry) ([]byte, error) {
 		separator = "["
 	}
 	for _, e := range entries {
-		compact, err := json.Marshal(e)
+		text, err := indented(e)
 		if err != nil {
-			return nil, fmt.Errorf("encode the entry of %s: %w", e.ID, err)
+			return nil, err
 		}
-		out.WriteString(separator + "\n    ")
-		if err := json.Indent(&out, compact, "    ", "  "); err != nil {
-			return nil, fmt.Errorf("encode the entry of %s: %w", e.ID, err)
-		}
+		out.WriteString(separator + "\n    " + text)
 		separator = ","
 	}
 	if m.lastEntry == 0 {
@@ -133,6 +138,30 @@ func (m *Manifest) splice(entries []ChunkEntry) ([]byte, error) {
 	}
 	out.Write(tail)
 	return out.Bytes(), nil
+}
+
+// indented is an entry as engram writes it into a manifest.
+func indented(e ChunkEntry) (string, error) {
+	compact, err := json.Marshal(e)
+	if err != nil {
+		return "", fmt.Errorf("encode the entry of %s: %w", e.ID, err)
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, compact, "    ", "  "); err != nil {
+		return "", fmt.Errorf("encode the entry of %s: %w", e.ID, err)
+	}
+	return out.String(), nil
+}
+
+// Without is m without the entries of these ids. Every other byte stays, save
+// for white space between entries.
+func (m *Manifest) Without(ids ...ChunkID) (*Manifest, error) {
+	d, err := takeApart(m.text)
+	if err != nil {
+		return nil, err
+	}
+	d.entries = slices.DeleteFunc(d.entries, func(e entryText) bool { return slices.Contains(ids, e.ID) })
+	return d.manifest()
 }
 
 // ManifestError says what is wrong with a manifest, and where. errors.Is finds

@@ -14,6 +14,10 @@ import (
 // of a merge in the file.
 var ErrConflictMarkers = errors.New("git conflict markers")
 
+// ErrTwice is the cause in a ManifestError where a member stands twice, or an
+// entry is listed twice: git's union merge leaves such a text.
+var ErrTwice = errors.New("stands twice")
+
 // ErrManifestVersion is the cause in a ManifestError where the file was written
 // by a later engram than we know.
 var ErrManifestVersion = errors.New("manifest version not supported")
@@ -48,6 +52,7 @@ type manifestParser struct {
 	at   int
 	name string         // of the member at hand
 	from int            // where the value at hand begins
+	top  int            // where the value of the member at hand begins
 	seen map[string]int // member name to the byte behind it
 }
 
@@ -61,6 +66,7 @@ func (p *manifestParser) parse() (*Manifest, error) {
 	p.scan, p.seen = jsonscan.New(2), map[string]int{}
 	room := min(bytes.Count(p.text, []byte(`"id"`)), len(p.text)/minEntryBytes)
 	p.m.entries, p.m.index = make([]ChunkEntry, 0, room), make(map[ChunkID]int, room)
+	p.m.entrySpans = make([]span, 0, room)
 	for p.at < len(p.text) {
 		n, event, err := p.scan.Next(p.text[p.at:])
 		p.at += n
@@ -99,6 +105,9 @@ func (p *manifestParser) event(event jsonscan.Event) error {
 
 func (p *manifestParser) begin(depth int) error {
 	p.from = p.at
+	if depth == 1 {
+		p.top = p.at
+	}
 	kind := p.scan.Kind()
 	switch {
 	case depth == 0 && kind != jsonscan.Object:
@@ -118,7 +127,7 @@ func (p *manifestParser) key() error {
 		return p.fail(p.at, err)
 	}
 	if first := p.seen[name]; first > 0 {
-		return p.fail(p.at, fmt.Errorf("%q stands twice (first on line %d)", name, p.line(first)))
+		return p.fail(p.at, fmt.Errorf("%q %w (first on line %d)", name, ErrTwice, p.line(first)))
 	}
 	if name != "version" && name != "chunks" {
 		if err := refuseVariant(name, manifestMembers); err != nil {
@@ -145,6 +154,7 @@ func (p *manifestParser) member() error {
 	case "chunks":
 		p.m.chunksSpan.to = p.at
 	}
+	p.m.members = append(p.m.members, topMember{p.name, span{p.top, p.at}})
 	p.name = ""
 	return nil
 }
@@ -158,13 +168,14 @@ func (p *manifestParser) entry() error {
 			if p.lenient {
 				return nil
 			}
-			err = fmt.Errorf("%s is listed twice (first as entry %d)", e.ID, first+1)
+			err = fmt.Errorf("%s %w (first as entry %d)", e.ID, ErrTwice, first+1)
 		}
 	}
 	switch {
 	case err == nil:
 		m.index[e.ID] = len(m.entries)
 		m.entries = append(m.entries, e)
+		m.entrySpans = append(m.entrySpans, span{p.from, p.at})
 		return nil
 	case p.lenient:
 		m.rejected = append(m.rejected, RejectedEntry{ID: claimedID(text), Err: err})

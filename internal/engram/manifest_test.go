@@ -120,7 +120,7 @@ func TestBadManifestsNameThePlace(t *testing.T) {
 		"no id":             {withEntry(`{"created_at":"2026-11-22T09:14:58Z"}`), `line 3, entry 1: "id" is missing`},
 		"path as id":        {withEntry(good + ",\n" + `{"id":"../../x"}`), `line 4, entry 2: "id": "../../x": not a chunk id`},
 		"upper-case id":     {withEntry(`{"id":"C830CDE8"}`), "not a chunk id"},
-		"id twice":          {withEntry(good + "," + good), "entry 2: c830cde8 is listed twice (first as entry 1)"},
+		"id twice":          {withEntry(good + "," + good), "entry 2: c830cde8 stands twice (first as entry 1)"},
 		"union merge":       {withEntry(`{"id":"c830cde8","id":"7f822b00"}`), `entry 1: "id" stands twice`},
 		"negative count":    {withEntry(`{"id":"c830cde8","sessions":-1}`), `"sessions": -1 is not a count`},
 		"huge count":        {withEntry(`{"id":"c830cde8","sessions":99999999999}`), "is not a count"},

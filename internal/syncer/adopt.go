@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -11,55 +12,68 @@ import (
 // adopt lists the chunk files that no manifest names, if they are good: a run
 // that was killed leaves such files, and so does a bad merge of the manifest.
 func (p *puller) adopt(ctx context.Context, result *Result) {
+	orphans := slices.DeleteFunc(slices.Clone(p.Orphans), func(id engram.ChunkID) bool { return !p.opts.wants(id) })
+	adopted, failed := adopt(ctx, p.local, p.Here, orphans)
+	result.Adopted = append(result.Adopted, adopted...)
+	result.Failed = append(result.Failed, failed...)
+}
+
+// adopt adds entries for chunk files that the manifest, here, does not name.
+func adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []engram.ChunkID) (adopted []engram.ChunkID, failed []Failure) {
 	var entries []engram.ChunkEntry
-	for _, id := range p.Orphans {
-		if !p.opts.wants(id) || ctx.Err() != nil {
-			continue
+	for _, id := range orphans {
+		if ctx.Err() != nil {
+			break
 		}
-		e, err := p.orphanEntry(id)
+		e, err := deriveEntry(local, here.Entries(), id)
 		if err != nil {
-			result.fail(Item{Local: id}, fmt.Errorf("%w: %w", ErrUnlisted, err))
+			failed = append(failed, Failure{ID: id.String(), Err: fmt.Errorf("%w: %w", ErrUnlisted, err)})
 			continue
 		}
 		entries = append(entries, e)
 	}
 	if len(entries) == 0 {
-		return
+		return nil, failed
 	}
-	if err := p.local.AddEntries(context.WithoutCancel(ctx), p.Here.Version(), entries); err != nil {
-		for _, e := range entries {
-			result.fail(Item{Local: e.ID, Direction: Pulled}, err)
-		}
-		return
-	}
+	err := local.AddEntries(context.WithoutCancel(ctx), here.Version(), entries)
 	for _, e := range entries {
-		result.Adopted = append(result.Adopted, e.ID)
+		if err != nil {
+			failed = append(failed, Failure{ID: e.ID.String(), Direction: Pulled, Err: err})
+			continue
+		}
+		adopted = append(adopted, e.ID)
 	}
+	return adopted, failed
 }
 
-// orphanEntry reads a chunk file, and makes the entry that can be made of it:
-// who wrote it, and when, is not in there.
-func (p *puller) orphanEntry(id engram.ChunkID) (engram.ChunkEntry, error) {
-	c, err := p.local.OpenChunk(id)
-	if err != nil {
-		return engram.ChunkEntry{}, err
-	}
-	defer func() { _ = c.Close() }() // only read
-	contents, err := readContents(c)
+// deriveEntry reads a chunk file, and makes the entry that can be made of it:
+// who wrote it, and when, is not in there. here are the entries that are known.
+func deriveEntry(local Local, here []engram.ChunkEntry, id engram.ChunkID) (engram.ChunkEntry, error) {
+	contents, err := readFile(local, id)
 	if err != nil {
 		return engram.ChunkEntry{}, err
 	}
 	return engram.ChunkEntry{
-		ID: id, CreatedBy: "unknown", CreatedAt: engram.FormatTime(p.harmlessTime(contents.Newest)),
+		ID: id, CreatedBy: "unknown", CreatedAt: engram.FormatTime(harmlessTime(here, contents.Newest)),
 		Sessions: contents.Sessions, Memories: contents.Memories, Prompts: contents.Prompts,
 	}, nil
+}
+
+// readFile reads the rows of a chunk of the directory.
+func readFile(local Local, id engram.ChunkID) (engram.Contents, error) {
+	c, err := local.OpenChunk(id)
+	if err != nil {
+		return engram.Contents{}, err
+	}
+	defer func() { _ = c.Close() }() // only read
+	return readContents(c)
 }
 
 // harmlessTime is no later than the newest entry: engram exports nothing older
 // than that, so a later time would hide memories that were never exported
 // (local-state.md 1.5 and 7.4).
-func (p *puller) harmlessTime(newestRow time.Time) time.Time {
-	newest := newestOf(p.Here.Entries())
+func harmlessTime(here []engram.ChunkEntry, newestRow time.Time) time.Time {
+	newest := newestOf(here)
 	if newest.IsZero() {
 		newest = time.Unix(0, 0)
 	}

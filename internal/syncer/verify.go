@@ -34,7 +34,7 @@ type Report struct {
 // What a verification can notice besides damage.
 var (
 	// ErrOrphan: a chunk file that the manifest does not name.
-	ErrOrphan = errors.New("no manifest entry names this file: run `engram-sync pull` to adopt it")
+	ErrOrphan = errors.New("no manifest entry names this file: run `engram-sync verify --repair` to adopt it")
 	// ErrStray: a file that engram would never write there.
 	ErrStray = errors.New("it does not belong there")
 	// ErrCounts: the entry says other numbers than the chunk.
@@ -123,7 +123,7 @@ func (v *verifier) local(local Local, m *engram.Manifest, id engram.ChunkID) {
 		err = ErrNoFile
 	case err == nil && !listed:
 		v.note(Finding{ID: id.String(), Where: "here", Err: ErrOrphan, Harmless: true})
-	case err == nil && (contents.Sessions != e.Sessions || contents.Memories != e.Memories || contents.Prompts != e.Prompts):
+	case err == nil && !fits(e, contents):
 		v.note(Finding{ID: id.String(), Where: "here", Harmless: true, Err: fmt.Errorf(
 			"%w: %d sessions, %d memories, %d prompts in place of %d, %d, %d", ErrCounts,
 			e.Sessions, e.Memories, e.Prompts, contents.Sessions, contents.Memories, contents.Prompts)})

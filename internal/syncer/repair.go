@@ -1,0 +1,231 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// Mender is a chunk directory whose manifest can be mended.
+type Mender interface {
+	Local
+	// RecoverManifest is ReadManifest for one that a merge has spoiled.
+	RecoverManifest(ctx context.Context) (engram.Recovery, error)
+	// ReplaceManifest puts next in the place of a manifest whose text is still was.
+	ReplaceManifest(ctx context.Context, was []byte, next *engram.Manifest) error
+}
+
+// Fix is one thing that a repair has mended, or would mend.
+type Fix struct {
+	ID     string // of the chunk; "" where it is about the manifest itself
+	Action Action
+	Detail string // what was wrong
+}
+
+// Action is how something was mended.
+type Action string
+
+// The ways of mending.
+const (
+	FixMerged     Action = "merged"     // the manifest: both sides of a merge were united
+	FixRebuilt    Action = "rebuilt"    // an entry was made anew from its chunk
+	FixChosen     Action = "chosen"     // one of two entries was taken
+	FixAdopted    Action = "adopted"    // a chunk file got an entry
+	FixDownloaded Action = "downloaded" // a chunk came from the remote
+	FixRemoved    Action = "removed"    // an entry went, because somebody said so
+)
+
+// Repaired is what a repair did, and what it left.
+type Repaired struct {
+	// Report is what a verification finds now. After a dry run, what it would find.
+	Report
+	Fixes []Fix
+	// Missing are entries whose file is not here, and on no remote that was asked.
+	Missing []engram.ChunkID
+}
+
+// RepairOptions are how a repair goes about its work.
+type RepairOptions struct {
+	Options
+	// DryRun finds out what would be done, and does nothing.
+	DryRun bool
+	// Remote has what is damaged or missing here; nil: there is none to ask.
+	Remote Remote
+	// Aliases of the remote; may be nil.
+	Aliases Aliases
+}
+
+// Repair mends what Verify finds and can be mended without losing anything: it
+// unites the sides of a merge that nobody resolved in the manifest, adopts chunk
+// files that no entry names, and downloads damaged and missing chunks. No entry
+// goes, and a file is only replaced by a good one of the same id. What was done
+// is right also where there is an error, which is of a side that cannot be read.
+// Orphans wait for a remote that cannot be.
+func Repair(ctx context.Context, dir Mender, opts RepairOptions) (Repaired, error) {
+	r := repairer{dir: dir, local: dir, opts: opts}
+	if err := r.mend(ctx); err != nil {
+		return r.done, err
+	}
+	report, err := Verify(ctx, r.local, opts.Options)
+	r.done.Report = report
+	if err != nil {
+		return r.done, err
+	}
+	var restErr error
+	if opts.Remote != nil {
+		restErr = r.fetch(ctx)
+	}
+	if restErr == nil { // else the remote may have better entries than we could make
+		restErr = r.adopt(ctx)
+	}
+	for _, f := range r.done.Findings {
+		id, err := engram.ParseChunkID(f.ID)
+		if err == nil && errors.Is(f.Err, ErrNoFile) {
+			r.done.Missing = append(r.done.Missing, id)
+		}
+	}
+	return r.done, errors.Join(restErr, context.Cause(ctx))
+}
+
+// Forget removes the entries of chunks whose files are nowhere from the
+// manifest. Whoever calls it has asked the user.
+func Forget(ctx context.Context, dir Mender, r *Repaired) error {
+	m, err := dir.ReadManifest(ctx)
+	if err != nil {
+		return err
+	}
+	next, err := m.Without(r.Missing...)
+	if err != nil {
+		return err
+	}
+	if err := dir.ReplaceManifest(ctx, m.Bytes(), next); err != nil {
+		return err
+	}
+	for _, id := range r.Missing {
+		r.fixed(id, FixRemoved, ErrNoFile.Error())
+	}
+	r.Missing = nil
+	return nil
+}
+
+// fixed moves a chunk from the findings to the fixes.
+func (r *Repaired) fixed(id engram.ChunkID, action Action, detail string) {
+	r.Fixes = append(r.Fixes, Fix{ID: id.String(), Action: action, Detail: detail})
+	rest := r.Findings[:0]
+	for _, f := range r.Findings {
+		if f.ID != id.String() || f.Harmless && !errors.Is(f.Err, ErrOrphan) {
+			rest = append(rest, f)
+		}
+	}
+	r.Findings = rest
+}
+
+// repairer is one Repair on its way.
+type repairer struct {
+	dir   Mender
+	local Local // dir; in a dry run, with the manifest that it would have
+	opts  RepairOptions
+	done  Repaired
+}
+
+// WithManifest is a directory whose manifest reads as m, for what only looks.
+func WithManifest(dir Local, m *engram.Manifest) Local { return mended{dir, m} }
+
+type mended struct {
+	Local
+	m *engram.Manifest
+}
+
+func (m mended) ReadManifest(context.Context) (*engram.Manifest, error) { return m.m, nil }
+
+// finding is the one about a chunk that makes a repair necessary, if any.
+func (r *repairer) finding(id engram.ChunkID) *Finding {
+	for i, f := range r.done.Findings {
+		if f.ID == id.String() && (!f.Harmless || errors.Is(f.Err, ErrOrphan)) {
+			return &r.done.Findings[i]
+		}
+	}
+	return nil
+}
+
+// adopt gives entries to the chunk files that have none.
+func (r *repairer) adopt(ctx context.Context) error {
+	var orphans []engram.ChunkID
+	for _, f := range r.done.Findings {
+		if id, err := engram.ParseChunkID(f.ID); err == nil && errors.Is(f.Err, ErrOrphan) {
+			orphans = append(orphans, id)
+		}
+	}
+	adopted := orphans
+	if !r.opts.DryRun && len(orphans) > 0 {
+		here, err := r.local.ReadManifest(ctx)
+		if err != nil {
+			return err
+		}
+		var failed []Failure
+		adopted, failed = adopt(ctx, r.local, here, orphans)
+		for _, f := range failed {
+			r.done.Findings = append(r.done.Findings, Finding{ID: f.ID, Where: "here", Err: f.Err})
+		}
+	}
+	for _, id := range adopted {
+		r.done.fixed(id, FixAdopted, "no manifest entry named its file")
+	}
+	return nil
+}
+
+// fetch downloads what is damaged or missing here, and with the entries of the
+// remote what no entry here names.
+func (r *repairer) fetch(ctx context.Context) error {
+	s, err := Look(ctx, r.local, r.opts.Remote, r.opts.Aliases)
+	if err != nil {
+		return err
+	}
+	var items []Item
+	for _, e := range s.There.Entries() {
+		item := Item{Remote: e.ID, Local: s.localID(e.ID), Entry: e, Direction: Pulled}
+		if r.finding(item.Local) != nil {
+			items = append(items, item)
+		}
+	}
+	there := map[engram.ChunkID]bool{}
+	for _, item := range items {
+		there[item.Local] = true
+	}
+	for i, f := range r.done.Findings {
+		if id, err := engram.ParseChunkID(f.ID); err == nil && !there[id] && errors.Is(f.Err, ErrNoFile) {
+			r.done.Findings[i].Err = ErrNowhere
+		}
+	}
+	if r.opts.DryRun {
+		r.fetched(items, make([]outcome, len(items)))
+		return nil
+	}
+	p := puller{Survey: s, opts: r.opts.Options}
+	outcomes := transfer(ctx, Pulled, items, p.opts, p.pull)
+	p.finish(ctx, outcomes)
+	r.fetched(items, outcomes)
+	return nil
+}
+
+// fetched notes how each download ended.
+func (r *repairer) fetched(items []Item, outcomes []outcome) {
+	for i, item := range items {
+		f := r.finding(item.Local)
+		if f == nil {
+			continue // it is there under two ids, and one was enough
+		}
+		if err := outcomes[i].err; err != nil {
+			f.Err, f.Harmless = fmt.Errorf("%w; downloading it again: %w", f.Err, err), false
+			continue
+		}
+		detail := f.Err.Error()
+		if errors.Is(f.Err, ErrOrphan) {
+			r.done.fixed(item.Local, FixAdopted, "no manifest entry named its file, and the remote has one")
+			continue
+		}
+		r.done.fixed(item.Local, FixDownloaded, detail)
+	}
+}
