@@ -123,7 +123,7 @@ func codeOf(err error) int {
 	case is(err, syncer.ErrJournalChanged, syncer.ErrBadPage),
 		as[*engram.ContentError](err), as[*engram.BatchTooLargeError](err), as[*engram.PausedError](err):
 		return codeRefused
-	case is(err, transport.ErrUnavailable), as[*syncer.UnstoredError](err):
+	case is(err, transport.ErrUnavailable, engramdb.ErrBusy), as[*syncer.UnstoredError](err):
 		return codeUnavailable
 	}
 	return codeFailed

@@ -57,14 +57,21 @@ func TestKilledMutationsPull(t *testing.T) {
 		for kill := range 4 {
 			cmd := u.command(args...)
 			var asked atomic.Int64
-			wait := time.Duration(kill*round) * time.Millisecond
+			started, wait := make(chan struct{}), time.Duration(kill*round)*time.Millisecond
 			s.watch(nil, func(r *http.Request) {
 				// one page, and a moment to be somewhere on the way of the next
 				if journalRequest(r) && asked.Add(1) == 2 {
-					time.AfterFunc(wait, func() { _ = cmd.Process.Kill() }) // it may have ended
+					time.AfterFunc(wait, func() {
+						<-started
+						_ = cmd.Process.Kill() // it may have ended
+					})
 				}
 			})
-			_ = cmd.Run() // it was killed
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			close(started)
+			_ = cmd.Wait() // it was killed
 		}
 		s.watch(nil, nil)
 		u.run(0, args...)

@@ -13,7 +13,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"engram-sync": main})
+	testscript.Main(m, map[string]func(){"engram-sync": main, "hammer": hammerMain})
 }
 
 // TestScripts runs the stories in testdata/script, each in a directory of its
@@ -36,6 +36,7 @@ func TestMain(m *testing.M) {
 //	truncate FILE BYTES       cut a file off
 //	manifestfor DIR ID...     write a manifest with an entry for each id
 //	mutate NAME N             add N mutations to the account's journal, or those of the push in a JSON file
+//	sql DIR STATEMENTS        change the engram.db in DIR
 //	holdlock DIR              hold the lock on a chunk directory; "holdlock off" ends it
 //	jsonok FILE               FILE (or stdout, stderr) is exactly one JSON document, on one line
 //	jsonhas FILE PATH VALUE   a member of it has this value; PATH is like failed.0.code, or failed.length
@@ -52,7 +53,6 @@ func TestScripts(t *testing.T) {
 		Cmds: withSignInCommands(map[string]func(*testscript.TestScript, bool, []string){
 			"exit":        cmdExit,
 			"fixture":     cmdFixture,
-			"database":    cmdDatabase,
 			"server":      cmdServer,
 			"answer":      cmdAnswer,
 			"header":      cmdHeader,
@@ -63,6 +63,8 @@ func TestScripts(t *testing.T) {
 			"bigchunk":    cmdBigChunk,
 			"truncate":    cmdTruncate,
 			"manifestfor": cmdManifestFor,
+			"database":    cmdDatabase,
+			"sql":         cmdSQL,
 			"holdlock":    cmdHoldLock,
 			"mutate":      cmdMutate,
 			"jsonok":      cmdJSONOK,

@@ -30,7 +30,7 @@ func newStatusCmd(app *app) *cobra.Command {
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return app.look(cmd.Context(), func(survey *syncer.Survey, conn *connection, path string) error {
-				return app.showStatus(survey, conn, path, exitCode)
+				return app.showStatus(cmd.Context(), survey, conn, path, exitCode)
 			})
 		},
 	}
@@ -54,6 +54,10 @@ type statusDocument struct {
 	Missing     []string `json:"missing"`
 	Orphans     []string `json:"orphans"`
 	Unsupported []string `json:"unsupported"`
+	// Unexported is null where there is no database, or it cannot be read.
+	Unexported *unexportedDocument `json:"unexported"`
+
+	memories string // the same, for people; "" where there is no database
 }
 
 type statusRemote struct {
@@ -84,8 +88,9 @@ func (a *app) look(ctx context.Context, show func(survey *syncer.Survey, conn *c
 }
 
 // showStatus says what a comparison of both sides saw.
-func (a *app) showStatus(survey *syncer.Survey, conn *connection, path string, exitCode bool) error {
+func (a *app) showStatus(ctx context.Context, survey *syncer.Survey, conn *connection, path string, exitCode bool) error {
 	doc := newStatusDocument(survey, path)
+	doc.Unexported, doc.memories = a.memoriesStatus(ctx)
 	doc.Remote = statusRemote{URL: conn.label, Name: a.cfg.Remote.Name, Kind: "account"}
 	doc.Auth = statusAuth{Source: conn.source.From(), OK: true}
 	switch {
@@ -169,6 +174,9 @@ func (a *app) printStatus(doc statusDocument) error {
 		row("directory", "none here: pull makes one in a git work tree, or where --dir says")
 	} else {
 		row("directory", "%s: %s", doc.Dir, count(doc.Here, "chunk"))
+	}
+	if doc.memories != "" {
+		row("memories", "%s", doc.memories)
 	}
 	row("to push", "%d", len(doc.Push))
 	row("to pull", "%d", len(doc.Pull))
