@@ -75,7 +75,7 @@ func decodeValue(text []byte) (value any, ok bool) {
 		return nil, false
 	}
 	_, err := d.Token()
-	return value, err == io.EOF //nolint:errorlint // the decoder says io.EOF itself
+	return value, err == io.EOF
 }
 
 func (s summer) value(value any) {

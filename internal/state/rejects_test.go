@@ -14,8 +14,8 @@ import (
 )
 
 var (
-	refused = errors.New("22P05 <reason>")
-	bad     = engram.MutationEntry{Entity: "observation", EntityKey: "o", Op: "upsert", Payload: []byte(`{"a": "\u0000<"}`), Project: "demo"}
+	errRefused = errors.New("22P05 <reason>")
+	bad        = engram.MutationEntry{Entity: "observation", EntityKey: "o", Op: "upsert", Payload: []byte(`{"a": "\u0000<"}`), Project: "demo"}
 )
 
 const (
@@ -31,7 +31,7 @@ func TestRejectsAreThereOnce(t *testing.T) {
 		torn := bad
 		torn.Payload = []byte(`{"torn`)
 		for range 2 {
-			if err := errors.Join(r.AddLine(7, bad, refused), r.AddSeq(8, torn, refused)); err != nil {
+			if err := errors.Join(r.AddLine(7, bad, errRefused), r.AddSeq(8, torn, errRefused)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -61,7 +61,7 @@ func TestTornRejects(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := state.NewRejects(path)
-		if err := errors.Join(r.AddLine(7, bad, refused), r.Close()); err != nil {
+		if err := errors.Join(r.AddLine(7, bad, errRefused), r.Close()); err != nil {
 			t.Fatal(err)
 		}
 		wantFile(t, path, "theirs\n"+badLine)
@@ -70,7 +70,7 @@ func TestTornRejects(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := state.NewRejects(path)
-	if err := r.AddLine(7, bad, refused); err == nil || !strings.Contains(err.Error(), "line break") {
+	if err := r.AddLine(7, bad, errRefused); err == nil || !strings.Contains(err.Error(), "line break") {
 		t.Errorf("error %v", err)
 	}
 	wantFile(t, path, "no line break")
@@ -84,7 +84,7 @@ func TestPushJobsOfOneGroup(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := state.NewRejects(j.NewPushJob(group).RejectsPath()).AddLine(7, bad, refused); err != nil {
+	if err := state.NewRejects(j.NewPushJob(group).RejectsPath()).AddLine(7, bad, errRefused); err != nil {
 		t.Fatal(err)
 	}
 	jobs, err := j.PushJobs(group)

@@ -75,7 +75,7 @@ func (w *way) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, errCut
 	case cutLate:
 		req = req.Clone(context.WithoutCancel(req.Context()))
-		time.AfterFunc(20*time.Second, func() { w.serve(req) })
+		time.AfterFunc(20*time.Second, func() { _ = w.serve(req).Body.Close() })
 		return nil, errCut
 	}
 	resp := w.serve(req)
