@@ -27,8 +27,9 @@ sessions. This command goes by identity and content, not by time. --dry-run
 says of each row why it was left behind.
 
 The chunks are as engram writes them, and each has the sessions that its rows
-belong to. Their manifest entries get the time of the newest entry there is, or
-1970, so that they hide nothing from engram's own export. engram.db is only read.
+belong to. Their manifest entries get a time in the second of the newest entry
+there is, or 1970, so that they hide nothing from engram's own export. engram.db
+is only read.
 
 The project is the one that engram would choose here; --project names another.
 Personal memories stay here unless --include-personal says otherwise. Rows that

@@ -21,8 +21,8 @@ import (
 type ChunkEntry struct {
 	ID        ChunkID
 	CreatedBy string
-	// CreatedAt is RFC 3339 text, kept as it was written. engram compares
-	// these texts as strings, so those that we derive are made by FormatTime.
+	// CreatedAt is RFC 3339 text, kept as it was written. Those that we derive
+	// are made by FormatTime.
 	CreatedAt string
 	// Sessions, Memories and Prompts are how many rows the chunk holds, as its
 	// writer counted them. Soft-deleted observations count as memories.
@@ -33,9 +33,12 @@ type ChunkEntry struct {
 	extra string
 }
 
-// FormatTime writes a time as manifests have it: UTC, whole seconds, rounded down.
+// FormatTime writes a time as manifests have it: UTC, and with a fraction of at
+// most microseconds, as servers do, if there is one. The fraction keeps chunks
+// of one second in their order; engram takes no notice of it, as it compares
+// these texts with the times of rows in whole seconds. Source: account-server.md 6.4.
 func FormatTime(t time.Time) string {
-	return t.UTC().Truncate(time.Second).Format(time.RFC3339)
+	return t.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano)
 }
 
 // Time is CreatedAt as a time; the zero time where it is not RFC 3339.

@@ -34,16 +34,18 @@ func (d Draft) chunk() *engram.Chunk {
 // alone. The same rows give the same bytes, whenever and wherever.
 //
 // Who made them goes into the entries, and a time that hides nothing from
-// engram's export, which takes only what is newer than the newest entry: the
-// time of the newest of the given entries, or 1970 if there is none that is past.
-// An earlier one would not do where entries are put in order by time: a chunk
-// with an older version of a row would be imported after this one.
-// Source: local-state.md 7.4.
+// engram's export, which takes only what is newer than the newest entry: a
+// microsecond after the newest of the given entries, or 1970 if there is none
+// that is past. engram counts in whole seconds there, and imports in the order of
+// the manifest, in which the last version of a row wins. Merges put entries in
+// order by time and id, so at the very time of the newest a chunk with an older
+// version of a row could be imported after this one.
+// Source: local-state.md 1.5 and 7.4, account-server.md 6.4.
 func (u *Unexported) Drafts(maxBytes int64, createdBy string, entries []engram.ChunkEntry, now time.Time) ([]Draft, error) {
 	past := slices.DeleteFunc(slices.Clone(entries), func(e engram.ChunkEntry) bool { return e.Time().After(now) })
-	at := newestOf(past)
-	if at.IsZero() {
-		at = time.Unix(0, 0)
+	at := time.Unix(0, 0)
+	if newest := newestOf(past); !newest.IsZero() {
+		at = newest.Add(time.Microsecond)
 	}
 	d := drafter{sessions: u.sessions, max: maxBytes, entry: engram.ChunkEntry{CreatedBy: createdBy, CreatedAt: engram.FormatTime(at)}}
 	rows := slices.Clone(u.Rows)

@@ -89,7 +89,7 @@ func TestDraftsHoldEachRowOnceAndCanBeImportedAlone(t *testing.T) {
 			if int64(len(d.Text)) > limit && len(rows.Observations)+len(rows.Prompts) > 1 {
 				t.Errorf("limit %d: a chunk has %d bytes", limit, len(d.Text))
 			}
-			counts := engram.ChunkEntry{ID: d.Entry.ID, CreatedBy: "me", CreatedAt: "2026-11-22T10:00:00Z",
+			counts := engram.ChunkEntry{ID: d.Entry.ID, CreatedBy: "me", CreatedAt: "2026-11-22T10:00:00.000001Z",
 				Sessions: len(rows.Sessions), Memories: len(rows.Observations), Prompts: len(rows.Prompts)}
 			if d.Entry != counts {
 				t.Errorf("limit %d: entry %+v, want %+v", limit, d.Entry, counts)
@@ -133,21 +133,52 @@ func TestDraftOfARowWithoutASession(t *testing.T) {
 	}
 }
 
-// The time of an entry hides nothing from engram's own export.
-func TestEntryTimeIsThatOfTheNewestEntry(t *testing.T) {
+// The time of an entry hides nothing from engram's own export, which counts in seconds.
+func TestEntryTimeIsInTheSecondOfTheNewestEntry(t *testing.T) {
 	future := engram.ChunkEntry{CreatedAt: "2027-01-01T00:00:00Z"}
 	for _, tt := range []struct {
 		entries []engram.ChunkEntry
 		want    string
 	}{
 		{nil, "1970-01-01T00:00:00Z"},
-		{newest, "2026-11-22T10:00:00Z"},
-		{append(slices.Clone(newest), future), "2026-11-22T10:00:00Z"},
+		{newest, "2026-11-22T10:00:00.000001Z"},
+		{append(slices.Clone(newest), future), "2026-11-22T10:00:00.000001Z"},
+		{[]engram.ChunkEntry{{CreatedAt: "2026-11-22T10:00:00.000001Z"}}, "2026-11-22T10:00:00.000002Z"},
 		{[]engram.ChunkEntry{future}, "1970-01-01T00:00:00Z"},
 	} {
 		drafts, err := find(t, manyRows(), heldIn(t), syncer.Scope{}).Drafts(1<<20, "me", tt.entries, now)
 		if err != nil || drafts[0].Entry.CreatedAt != tt.want {
 			t.Errorf("got %s, %v, want %s", drafts[0].Entry.CreatedAt, err, tt.want)
 		}
+	}
+}
+
+// engram imports in the order of the manifest, and the last version of a row
+// wins. Merges put entries in order by time and id, so an edit must be later than
+// the chunk that it edits, whatever their ids.
+func TestEditStaysBehindWhatItEdits(t *testing.T) {
+	first, err := engram.ParseChunkID("ffffffff") // no id comes behind this one
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, err := engram.NewManifest().With(1, engram.ChunkEntry{ID: first, CreatedBy: "me", CreatedAt: "2026-11-22T10:00:00Z"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	drafts, err := find(t, manyRows(), heldIn(t), syncer.Scope{}).Drafts(1<<20, "me", base.Entries(), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, err := base.With(1, drafts[0].Entry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _, err := engram.MergeManifests(base.Bytes(), ours.Bytes(), base.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	merged, err := engram.ParseManifest(text)
+	if err != nil || merged.Entries()[1].ID != drafts[0].Entry.ID {
+		t.Errorf("after a merge: %v, %v", merged.Entries(), err)
 	}
 }

@@ -82,8 +82,9 @@ func TestEntry(t *testing.T) {
 		{"the pusher's", "2026-11-22T10:00:00Z",
 			&engram.ChunkEntry{ID: id, CreatedBy: "alice", CreatedAt: "2026-11-20T08:00:00+02:00", Memories: 7},
 			engram.ChunkEntry{ID: id, CreatedBy: "alice", CreatedAt: "2026-11-20T08:00:00+02:00", Memories: 7}},
-		{"derived: UTC, whole seconds, floored", "2026-11-22T05:00:00.999999-05:00", nil,
-			engram.ChunkEntry{ID: id, CreatedBy: "vm", CreatedAt: "2026-11-22T10:00:00Z"}},
+		// Chunks that were sent in one second stay in their order.
+		{"the server's: UTC, with its fraction", "2026-11-22T05:00:00.9999998-05:00", nil,
+			engram.ChunkEntry{ID: id, CreatedBy: "vm", CreatedAt: "2026-11-22T10:00:00.999999Z"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			here, there := newSide(), newSide()
