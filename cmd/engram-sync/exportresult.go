@@ -209,6 +209,8 @@ func (r exportResult) summary(verb string, drafts []syncer.Draft) string {
 	switch {
 	case len(r.failed) > 0:
 		text = fmt.Sprintf("wrote %s, %d failed; %s", count(len(drafts), "chunk"), len(r.failed), where)
+	case total == syncer.Tally{}:
+		text = "nothing to export: engram.db has nothing of " + where
 	case len(drafts) == 0:
 		text = "nothing to export: the chunks hold everything of " + where
 	default:

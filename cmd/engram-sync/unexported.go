@@ -39,6 +39,10 @@ func (u unexported) document() unexportedDocument {
 	return unexportedDocument{Project: u.project.Name, ProjectFrom: u.project.From, Tally: u.Total(), ByProject: u.Tallies}
 }
 
+// nothing says whether the database has nothing of the project: then it may be
+// the wrong one, and nothing is safe.
+func (u unexported) nothing() bool { return u.Total() == syncer.Tally{} }
+
 // sentence says it in one line, "" if there is nothing to say. Personal
 // memories are not talked about.
 func (u unexported) sentence() string {
@@ -115,6 +119,9 @@ func (a *app) memoriesStatus(ctx context.Context) (*unexportedDocument, string) 
 		return nil, ""
 	}
 	doc := found.document()
+	if found.nothing() {
+		return &doc, fmt.Sprintf("none of project %s (%s): --project names another", visible(found.project.Name), visible(found.project.From))
+	}
 	return &doc, cmp.Or(found.sentence(), "all in chunks")
 }
 
@@ -158,7 +165,7 @@ func whatToCount(ctx context.Context, db *engramdb.DB, local syncer.Local, p pro
 			return "", state.Answer{}, err
 		}
 	}
-	question := fmt.Sprintf("1 %s %s %s", version, chunks, engram.NormalizeProject(p.Name))
+	question := fmt.Sprintf("2 %s %s %s", version, chunks, engram.NormalizeProject(p.Name))
 	return question, state.OpenAnswer(state.Dir(), "unexported", path+"\x00"+db.Path()), nil
 }
 

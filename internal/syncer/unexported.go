@@ -46,7 +46,7 @@ type UnexportedRow struct {
 	version engram.RowVersion
 }
 
-// Tally counts what is in no chunk.
+// Tally counts what is in no chunk, and how much is in chunks.
 type Tally struct {
 	Memories int `json:"memories"` // observations that no chunk knows
 	Edits    int `json:"edits"`    // observations that chunks know otherwise
@@ -58,6 +58,8 @@ type Tally struct {
 	// Unnamed rows have no sync_id, so nobody can tell whether a chunk holds
 	// them. engram gives them one whenever it opens its database.
 	Unnamed int `json:"unnamed"`
+	// InChunks are the rows that chunks hold, personal ones only if they were asked for.
+	InChunks int `json:"in_chunks"`
 }
 
 // Rows is how many rows an export would write.
@@ -68,6 +70,7 @@ func (t Tally) plus(other Tally) Tally {
 		Memories: t.Memories + other.Memories, Edits: t.Edits + other.Edits, Deletes: t.Deletes + other.Deletes,
 		Prompts: t.Prompts + other.Prompts, Sessions: t.Sessions + other.Sessions,
 		Personal: t.Personal + other.Personal, Unnamed: t.Unnamed + other.Unnamed,
+		InChunks: t.InChunks + other.InChunks,
 	}
 }
 
@@ -154,9 +157,7 @@ func (s *search) observation(o engram.Observation) {
 		return
 	}
 	s.used[o.SessionID] = true
-	if !complete(v, known) {
-		s.add(UnexportedRow{Kind: v.Kind, Project: project, Observation: &o, version: v, Reason: s.reasons.observation(o, len(known) > 0)})
-	}
+	s.judge(UnexportedRow{Kind: v.Kind, Project: project, Observation: &o, version: v, Reason: s.reasons.observation(o, len(known) > 0)}, known)
 }
 
 func (s *search) prompt(p engram.Prompt) {
@@ -171,9 +172,8 @@ func (s *search) prompt(p engram.Prompt) {
 	}
 	s.used[p.SessionID] = true
 	v := p.Version(session)
-	if known := s.held.of(v); !complete(v, known) {
-		s.add(UnexportedRow{Kind: v.Kind, Project: project, Prompt: &p, version: v, Reason: s.reasons.row(p.CreatedAt, len(known) > 0)})
-	}
+	known := s.held.of(v)
+	s.judge(UnexportedRow{Kind: v.Kind, Project: project, Prompt: &p, version: v, Reason: s.reasons.row(p.CreatedAt, len(known) > 0)}, known)
 }
 
 func (s *search) session(row engram.Session) {
@@ -183,12 +183,17 @@ func (s *search) session(row engram.Session) {
 		return
 	}
 	v := row.Version()
-	if known := s.held.of(v); !complete(v, known) {
-		s.add(UnexportedRow{Kind: v.Kind, Project: project, Session: &row, version: v, Reason: s.reasons.session(row, len(known) > 0)})
-	}
+	known := s.held.of(v)
+	s.judge(UnexportedRow{Kind: v.Kind, Project: project, Session: &row, version: v, Reason: s.reasons.session(row, len(known) > 0)}, known)
 }
 
-func (s *search) add(row UnexportedRow) {
+// judge takes the row into the result unless known, the versions of it that are
+// held, make it complete.
+func (s *search) judge(row UnexportedRow, known []engram.RowVersion) {
+	if complete(row.version, known) {
+		s.found.add(row.Project, Tally{InChunks: 1})
+		return
+	}
 	if s.scope.CountOnly {
 		row.Session, row.Observation, row.Prompt = nil, nil, nil
 	}
