@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -79,19 +80,52 @@ func projectAt(start string, rule projectRule) (project, error) {
 		return p, err
 	}
 	p = project{filepath.Base(start), "the name of the directory " + start}
-	if rule == currentRule && top != "" {
-		p = project{filepath.Base(top), "the name of the directory " + top}
-		switch name, err := originName(top); {
-		case err != nil:
+	if rule == currentRule {
+		if p, err = projectOfGit(start, top, p); err != nil {
 			return project{}, err
-		case name != "":
-			p = project{name, "git's remote origin"}
 		}
 	}
 	if name := engram.NormalizeProject(p.Name); name == "" || name == string(filepath.Separator) || name == "." {
 		return project{}, &usageError{err: errors.New("no project has this directory's name: give one with --project")}
 	}
 	return p, nil
+}
+
+// projectOfGit is what engram 1.16.1 takes from git: the name of origin or of the
+// top of the work tree, and outside of one that of the only repository right
+// below start. otherwise is what counts if there is none of these.
+func projectOfGit(start, top string, otherwise project) (project, error) {
+	if top == "" {
+		if child := onlyRepository(start); child != "" {
+			return project{child, "the only repository in " + start}, nil
+		}
+		return otherwise, nil
+	}
+	name, err := originName(top)
+	if err != nil || name != "" {
+		return project{name, "git's remote origin"}, err
+	}
+	return project{filepath.Base(top), "the name of the directory " + top}, nil
+}
+
+// onlyRepository is the name of the one git repository right in dir; "" if there
+// is none, or more than one. Hidden directories do not count.
+func onlyRepository(dir string) string {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return ""
+	}
+	only := ""
+	for _, e := range entries {
+		if _, err := os.Stat(filepath.Join(dir, e.Name(), ".git")); err != nil || !e.IsDir() || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		if only != "" {
+			return ""
+		}
+		only = e.Name()
+	}
+	return only
 }
 
 const maxProjectFile = 64 << 10
