@@ -11,6 +11,9 @@ type attributes string
 // attributePattern is a path, from the directory of the file, as a pattern
 // that means just this path (gitattributes(5)).
 func attributePattern(path string) string {
+	if !strings.Contains(path, "/") {
+		path = "/" + path // else it would mean files of this name in all directories
+	}
 	var b strings.Builder
 	quote := false
 	for i, c := range []byte(path) {

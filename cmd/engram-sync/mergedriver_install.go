@@ -158,7 +158,7 @@ func (s *driverSetup) write(after attributes) error {
 }
 
 // warnOtherDriver says if git will not use the driver all the same: another
-// file of attributes can overrule the one at the top.
+// file of attributes can overrule the one at the top, and a later line ours.
 func (a *app) warnOtherDriver(ctx context.Context, s *driverSetup) {
 	text, err := s.git.run(ctx, "check-attr", "-z", "merge", "--", s.manifest)
 	if err != nil {
@@ -167,7 +167,7 @@ func (a *app) warnOtherDriver(ctx context.Context, s *driverSetup) {
 	}
 	if fields := strings.Split(text, "\x00"); len(fields) > 2 && fields[2] != "engram-sync" {
 		a.warn("git will use merge=" + fields[2] + " all the same: look for it in " + path.Dir(s.manifest) +
-			"/.gitattributes and in info/attributes of the repository")
+			"/.gitattributes and in info/attributes of the repository, and for a later line in " + s.file)
 	}
 }
 
