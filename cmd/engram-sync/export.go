@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -122,7 +123,9 @@ func (x *export) run(ctx context.Context) error {
 		return err
 	}
 	if !x.dryRun {
-		r.written, r.failed = syncer.Export(ctx, x.dir, chunks.manifest.Version(), r.drafts)
+		var failed []syncer.Failure
+		r.written, failed = syncer.Export(ctx, x.dir, chunks.manifest.Version(), r.drafts)
+		r.failed = append(r.failed, failed...)
 	}
 	return x.app.printExport(r)
 }
@@ -151,8 +154,25 @@ func (x *export) draft(ctx context.Context, db *engramdb.DB, chunks chunkList, m
 	if err != nil {
 		return err
 	}
-	r.drafts, err = r.found.Drafts(made, x.app.createdBy(), chunks.entries(), time.Now())
+	drafts, err := r.found.Drafts(made, x.app.createdBy(), chunks.entries(), time.Now())
+	r.drafts, r.failed = readable(drafts, x.app.cfg.MaxChunkBytes)
 	return err
+}
+
+// readable parts the drafts from those that are too large for what we may read:
+// nobody here would see that they are there, and they would be written each time.
+func readable(drafts []syncer.Draft, most int64) (good []syncer.Draft, failed []syncer.Failure) {
+	for _, d := range drafts {
+		if int64(len(d.Text)) <= most {
+			good = append(good, d)
+			continue
+		}
+		row := exportedRowOf(d.Rows[0], d.Entry.ID) // there is but one that large
+		failed = append(failed, syncer.Failure{ID: row.Chunk.String(), Err: &usageError{err: fmt.Errorf(
+			"the %s %s takes %s alone, and max_chunk_bytes is %s: raise it",
+			row.Kind, strconv.QuoteToGraphic(shorten(cmp.Or(row.Title, row.ID))), size(int64(len(d.Text))), size(most))}})
+	}
+	return good, failed
 }
 
 func (x *export) project(rule projectRule) (project, error) {

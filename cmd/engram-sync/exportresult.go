@@ -208,7 +208,7 @@ func (r exportResult) summary(verb string, drafts []syncer.Draft) string {
 	var text string
 	switch {
 	case len(r.failed) > 0:
-		text = fmt.Sprintf("wrote %s, %d failed; %s", count(len(drafts), "chunk"), len(r.failed), where)
+		text = fmt.Sprintf("%s %s, %d failed; %s", verb, count(len(drafts), "chunk"), len(r.failed), where)
 	case total == syncer.Tally{}:
 		text = "nothing to export: engram.db has nothing of " + where
 	case len(drafts) == 0:

@@ -15,7 +15,8 @@ import (
 	"github.com/engram-sync/engram-sync/internal/syncer"
 )
 
-const statusLong = `Show what push and pull would do, and whether the remote lets you in.
+const statusLong = `Show what push and pull would do, whether the remote lets you in, and what
+engram.db holds and no chunk does (export writes that).
 
 Nothing is changed, and one request is made.`
 
