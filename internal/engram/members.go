@@ -42,8 +42,13 @@ func passOver(dec *json.Decoder) error {
 	return dec.Decode(&skipped)
 }
 
-// rows reads a list of rows one by one, or the null that engram writes for an
-// empty one.
+// maxRows bounds a list of rows, and so the memory that is kept of each: a few
+// megabytes of gzip can hold tens of millions of empty ones. engram's rows take
+// 200 bytes and more, and a chunk of a million of them could hardly be read anyway.
+const maxRows = 1 << 20
+
+// rows reads a list of at most maxRows rows one by one, or the null that engram
+// writes for an empty one.
 func rows[T any](add func(T)) memberReader {
 	return func(dec *json.Decoder) error {
 		open, err := dec.Token()
@@ -53,7 +58,10 @@ func rows[T any](add func(T)) memberReader {
 		if open != json.Delim('[') {
 			return errors.New("not a list")
 		}
-		for dec.More() {
+		for n := 0; dec.More(); n++ {
+			if n == maxRows {
+				return fmt.Errorf("more than %d rows", maxRows)
+			}
 			var row T
 			if err := dec.Decode(&row); err != nil {
 				return err

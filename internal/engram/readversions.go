@@ -33,7 +33,10 @@ type unplacedRow struct {
 func (r *versionReader) session(s Session) {
 	if s.ID != "" {
 		r.projects[s.ID] = s.Project
-		r.versions = append(r.versions, s.Version(), s.Begun().Version())
+		v, begun := s.Version(), s.Begun().Version()
+		if r.versions = append(r.versions, v); begun != v {
+			r.versions = append(r.versions, begun)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -54,4 +55,12 @@ func gunzip(t *testing.T, file string) []byte {
 		t.Fatal(err)
 	}
 	return text
+}
+
+// Some kilobytes of gzip hold millions of empty rows, and of each something is kept.
+func TestRowsAreBounded(t *testing.T) {
+	text := `{"sessions":[` + strings.Repeat("{},", 1<<20) + `{}]}`
+	if _, err := engram.ReadVersions(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), "more than 1048576 rows") {
+		t.Errorf("got %v", err)
+	}
 }
