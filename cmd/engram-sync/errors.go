@@ -118,7 +118,7 @@ func hint(err error) string {
 	case is(err, engram.ErrConflictMarkers, engram.ErrTwice):
 		return "run `engram-sync verify --repair`: it keeps the entries of both sides"
 	case as[*engram.ManifestError](err) && !is(err, engram.ErrManifestVersion):
-		return "mend it by hand, or restore it from git"
+		return "restore it from git, or mend it by hand; without the file `engram-sync verify --repair` makes new entries from the chunks"
 	case is(err, engram.ErrManifestVersion):
 		return "it was written by a newer engram: look for a newer engram-sync"
 	case is(err, engram.ErrDamaged):

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -147,7 +148,7 @@ func configuredProject(start, top string) (project, error) {
 			if engram.NormalizeProject(config.ProjectName) != "" {
 				return project{config.ProjectName, path}, nil
 			}
-		} else if !errors.Is(err, fs.ErrNotExist) {
+		} else if !is(err, fs.ErrNotExist, syscall.ENOTDIR) {
 			return project{}, err
 		}
 		if top == "" || at == top {

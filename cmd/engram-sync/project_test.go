@@ -58,6 +58,8 @@ func TestProjectIsNamedAsEngramNamesIt(t *testing.T) {
 			"app", currentRule, "Billing-API", "git's remote origin"},
 		{"a file outside of the repository does not count", map[string]string{".engram/config.json": `{"project_name":"x"}`, "app/.git/config": originConfig},
 			"app", currentRule, "Billing-API", "git's remote origin"},
+		{"a file where the chunk directory should be", map[string]string{"app/.git/config": originConfig, "app/.engram": ""},
+			"app", currentRule, "Billing-API", "git's remote origin"},
 		{"no repository", map[string]string{"app/": ""},
 			"app", currentRule, "app", "the name of the directory ROOT/app"},
 		{"a directory around one repository", map[string]string{"w/Money/.git/config": originConfig, "w/notes/": "", "w/.cache/.git/": ""},
