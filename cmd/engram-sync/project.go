@@ -70,8 +70,11 @@ func (a *app) projectStart() (string, error) {
 	return wd, nil
 }
 
-func projectAt(start string, rule projectRule) (project, error) {
-	start, err := filepath.EvalSymlinks(start)
+func projectAt(dir string, rule projectRule) (project, error) {
+	start, err := filepath.EvalSymlinks(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return project{}, &usageError{err: fmt.Errorf("%s does not exist: make it, or give --project", dir)}
+	}
 	if err != nil {
 		return project{}, err
 	}
