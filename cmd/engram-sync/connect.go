@@ -14,6 +14,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/auth"
 	"github.com/engram-sync/engram-sync/internal/server"
 	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/transport"
 )
 
@@ -27,6 +28,11 @@ type connection struct {
 	source  auth.Source
 	aliases *state.Aliases
 	close   func() error
+}
+
+// lookOptions are what a comparison with this remote needs to know.
+func (c *connection) lookOptions() syncer.LookOptions {
+	return syncer.LookOptions{Aliases: c.aliases}
 }
 
 // connect makes a connection to the configured remote. Nothing is sent yet. The

@@ -52,7 +52,7 @@ func (t *transfer) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.close()) }()
-	survey, err := syncer.Look(ctx, t.dir, conn, conn.aliases)
+	survey, err := syncer.Look(ctx, t.dir, conn, conn.lookOptions())
 	if err != nil {
 		return err
 	}
