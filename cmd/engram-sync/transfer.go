@@ -107,6 +107,6 @@ func (t *transfer) open(ctx context.Context) (unlock func(), err error) {
 // fatal says of an error that every other item would meet it too.
 func fatal(err error) bool {
 	var later *transport.RetryLaterError
-	return is(err, transport.ErrUnauthorized, transport.ErrTLS, transport.ErrCleartext, transport.ErrProjectServer, syscall.ENOSPC) ||
+	return is(err, transport.ErrUnauthorized, transport.ErrTLS, transport.ErrCleartext, transport.ErrNoProject, syscall.ENOSPC) ||
 		errors.As(err, &later) || transport.IsUnreachable(err)
 }
