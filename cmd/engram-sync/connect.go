@@ -14,7 +14,6 @@ import (
 	"github.com/engram-sync/engram-sync/internal/auth"
 	"github.com/engram-sync/engram-sync/internal/server"
 	"github.com/engram-sync/engram-sync/internal/state"
-	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/transport"
 )
 
@@ -28,11 +27,6 @@ type connection struct {
 	source  auth.Source
 	aliases *state.Aliases
 	close   func() error
-}
-
-// lookOptions are what a comparison with this remote needs to know.
-func (c *connection) lookOptions() syncer.LookOptions {
-	return syncer.LookOptions{Aliases: c.aliases}
 }
 
 // connect makes a connection to the configured remote. Nothing is sent yet. The
@@ -182,6 +176,7 @@ func (a *app) finish(c *connection, url string, change ...func(*transport.Option
 	for _, f := range change {
 		f(&opts)
 	}
+	a.knowKind(&opts, url)
 	a.tokenFrom = c.source.From()
 	if c.RemoteTransport, err = transport.NewRemoteTransport(url, c.source, opts); err != nil {
 		return err
@@ -191,6 +186,24 @@ func (a *app) finish(c *connection, url string, change ...func(*transport.Option
 	}
 	c.aliases, err = state.OpenAliases(state.Dir(), c.label)
 	return err
+}
+
+// knowKind tells the transport what is known of the server: from the user, or
+// from an earlier run.
+func (a *app) knowKind(opts *transport.Options, url string) {
+	opts.Project = a.project()
+	switch {
+	case opts.Base != nil:
+		opts.Kind, opts.Forced = transport.KindAccount, true // embedded
+	case a.cfg.Protocol != "auto":
+		opts.Kind, opts.Forced = transport.Kind(a.cfg.Protocol), true
+	default:
+		switch kind := transport.Kind(state.ReadKind(state.Dir(), url)); kind {
+		case transport.KindAccount, transport.KindProject:
+			opts.Kind = kind
+		}
+		opts.OnKind = func(kind transport.Kind) { state.WriteKind(state.Dir(), url, string(kind)) }
+	}
 }
 
 func (a *app) transportOptions() (transport.Options, error) {

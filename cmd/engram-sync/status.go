@@ -75,7 +75,7 @@ func (a *app) look(ctx context.Context, show func(survey *syncer.Survey, conn *c
 		return err
 	}
 	return a.withConnection(ctx, func(conn *connection) error {
-		survey, err := syncer.Look(ctx, dir, conn, conn.lookOptions())
+		survey, err := syncer.Look(ctx, dir, conn, a.lookOptions(conn, dir, projectOptions{}))
 		if err != nil {
 			return err
 		}

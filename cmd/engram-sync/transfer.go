@@ -21,6 +21,8 @@ type transfer struct {
 	words            []string // chunk ids or their beginnings
 	create           bool     // make the directory if there is none
 
+	project projectOptions
+
 	dir  syncer.Local
 	path string
 }
@@ -52,7 +54,7 @@ func (t *transfer) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.close()) }()
-	survey, err := syncer.Look(ctx, t.dir, conn, conn.lookOptions())
+	survey, err := syncer.Look(ctx, t.dir, conn, t.app.lookOptions(conn, t.dir, t.project))
 	if err != nil {
 		return err
 	}

@@ -12,9 +12,10 @@ import (
 // depends on the chunk directory and the project alone, so a later run finds the
 // same parts.
 type Projector interface {
-	// Project gives what each of these chunks becomes. What is wrong with a
-	// single chunk stands in its own result.
-	Project(ctx context.Context, ids []engram.ChunkID) (map[engram.ChunkID]Projected, error)
+	// Project gives what each of the chunks ids becomes. all are the chunks of
+	// the directory, ids among them: where a session belongs may stand in any.
+	// What is wrong with a single chunk stands in its own result.
+	Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]Projected, error)
 	// OpenPart opens the content of a part. It is called concurrently.
 	OpenPart(local, part engram.ChunkID) (*engram.Chunk, error)
 }
@@ -27,6 +28,8 @@ type Projected struct {
 	// LeftOut are rows of the project that the server would refuse, and rows
 	// that need those.
 	LeftOut []LeftOutRow
+	// Filled are rows that got what the server demands of them.
+	Filled []LeftOutRow
 	// Personal and Foreign are how many rows stay here because they are
 	// nobody else's, or another project's.
 	Personal, Foreign int
@@ -43,7 +46,8 @@ type Part struct {
 	Wave int
 }
 
-// LeftOutRow is a row that a server would refuse.
+// LeftOutRow is a row that a server would refuse, or one that was changed so
+// that it does not, and why.
 type LeftOutRow struct {
 	List   string `json:"list"` // "sessions", "observations" or "prompts"
 	Index  int    `json:"index"`
@@ -60,11 +64,20 @@ type LeftOutError struct {
 
 func (e *LeftOutError) Error() string {
 	first := e.Rows[0]
-	text := fmt.Sprintf("%s[%d].%s %s", first.List, first.Index, first.Field, first.Reason)
+	text := first.String()
 	if n := len(e.Rows); n > 1 {
 		text = fmt.Sprintf("%s, and %d more", text, n-1)
 	}
 	return fmt.Sprintf("chunk %s: left out what the server would refuse: %s", e.ID, text)
+}
+
+// String is the row as a message names it.
+func (r LeftOutRow) String() string {
+	text := fmt.Sprintf("%s[%d]", r.List, r.Index)
+	if r.Field != "" {
+		text += "." + r.Field
+	}
+	return text + " " + r.Reason
 }
 
 // LeftBehind is what of one chunk does not go to the remote.
@@ -79,14 +92,18 @@ func (s *Survey) project(ctx context.Context, files map[engram.ChunkID]bool) err
 	if s.projector == nil {
 		return nil
 	}
-	var ids []engram.ChunkID
+	var all, ids []engram.ChunkID
 	for _, e := range s.Here.Entries() {
-		if _, listed := s.There.Entry(e.ID); files[e.ID] && !listed {
+		if !files[e.ID] {
+			continue
+		}
+		all = append(all, e.ID)
+		if _, listed := s.There.Entry(e.ID); !listed {
 			ids = append(ids, e.ID)
 		}
 	}
 	var err error
-	s.projected, err = s.projector.Project(ctx, ids)
+	s.projected, err = s.projector.Project(ctx, all, ids)
 	return err
 }
 
@@ -104,7 +121,7 @@ func (s *Survey) pushParts(e engram.ChunkEntry, p Projected) {
 		s.unreadable = append(s.unreadable, Failure{ID: e.ID.String(), Direction: Pushed, Err: p.Err})
 		return
 	}
-	if len(p.Parts) == 0 || len(p.LeftOut) > 0 || p.Personal > 0 || p.Foreign > 0 {
+	if len(p.Parts) == 0 || len(p.LeftOut) > 0 || len(p.Filled) > 0 || p.Personal > 0 || p.Foreign > 0 {
 		s.Behind = append(s.Behind, LeftBehind{ID: e.ID, Projected: p})
 	}
 	for _, part := range p.Parts {

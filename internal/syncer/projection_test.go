@@ -21,7 +21,7 @@ type projector struct {
 	asked []engram.ChunkID
 }
 
-func (p *projector) Project(_ context.Context, ids []engram.ChunkID) (map[engram.ChunkID]syncer.Projected, error) {
+func (p *projector) Project(_ context.Context, _, ids []engram.ChunkID) (map[engram.ChunkID]syncer.Projected, error) {
 	p.asked = append(p.asked, ids...)
 	out := map[engram.ChunkID]syncer.Projected{}
 	for _, id := range ids {
