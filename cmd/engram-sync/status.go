@@ -13,6 +13,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/transport"
 )
 
 const statusLong = `Show what push and pull would do, and whether the remote lets you in.
@@ -54,12 +55,17 @@ type statusDocument struct {
 	Missing     []string `json:"missing"`
 	Orphans     []string `json:"orphans"`
 	Unsupported []string `json:"unsupported"`
+	// Of project servers only, as in the result of push and pull.
+	LeftBehind []leftBehindItem `json:"left_behind,omitempty"`
+	ServerMade []string         `json:"server_made,omitempty"`
 }
 
 type statusRemote struct {
 	URL  string `json:"url"`
 	Name string `json:"name"`
 	Kind string `json:"kind"`
+	// Project is that of a project server; "" on account servers.
+	Project string `json:"project"`
 }
 
 type statusAuth struct {
@@ -86,7 +92,10 @@ func (a *app) look(ctx context.Context, show func(survey *syncer.Survey, conn *c
 // showStatus says what a comparison of both sides saw.
 func (a *app) showStatus(survey *syncer.Survey, conn *connection, path string, exitCode bool) error {
 	doc := newStatusDocument(survey, path)
-	doc.Remote = statusRemote{URL: conn.label, Name: a.cfg.Remote.Name, Kind: "account"}
+	doc.Remote = statusRemote{URL: conn.label, Name: a.cfg.Remote.Name, Kind: string(conn.Kind())}
+	if conn.Kind() == transport.KindProject {
+		doc.Remote.Project = a.project()
+	}
 	doc.Auth = statusAuth{Source: conn.source.From(), OK: true}
 	switch {
 	case a.json:
@@ -95,6 +104,7 @@ func (a *app) showStatus(survey *syncer.Survey, conn *connection, path string, e
 		if err := a.printStatus(doc); err != nil {
 			return err
 		}
+		a.noteLeftBehind(survey.Behind, survey.ServerMade)
 	}
 	if exitCode && !survey.Clean() {
 		return &exitStatus{code: codeDifferent}
@@ -136,6 +146,7 @@ func newStatusDocument(s *syncer.Survey, path string) statusDocument {
 	for _, r := range s.Rejected {
 		doc.Unsupported = append(doc.Unsupported, r.ID)
 	}
+	doc.LeftBehind, doc.ServerMade = leftBehindItems(s.Behind), entryIDs(s.ServerMade)
 	return doc
 }
 
@@ -159,7 +170,10 @@ func ids(list []engram.ChunkID) []string {
 func (a *app) printStatus(doc statusDocument) error {
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) { fmt.Fprintf(w, name+"\t"+format+"\n", args...) }
-	row("remote", "%s (account server): %s", doc.Remote.URL, count(doc.There, "chunk"))
+	row("remote", "%s (%s server): %s", doc.Remote.URL, doc.Remote.Kind, count(doc.There, "chunk"))
+	if doc.Remote.Project != "" {
+		row("project", "%s", visible(doc.Remote.Project))
+	}
 	if doc.Auth.Source == "" {
 		row("token", "none, and none is needed")
 	} else {

@@ -64,6 +64,12 @@ func (t *transfer) run(ctx context.Context) (err error) {
 		return err
 	}
 	r := result{remote: conn.label, dir: t.path, dryRun: t.dryRun, exitCode: t.exitCode}
+	if opts.Push {
+		r.behind = survey.Behind
+	}
+	if opts.Pull {
+		r.serverMade = survey.ServerMade
+	}
 	if t.dryRun {
 		r.planned, r.Result = syncer.Plan(survey, opts)
 		return t.app.printResult(r)

@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
@@ -73,7 +74,11 @@ func (e *LeftOutError) Error() string {
 
 // String is the row as a message names it.
 func (r LeftOutRow) String() string {
-	text := fmt.Sprintf("%s[%d]", r.List, r.Index)
+	list := r.List
+	if !slices.Contains([]string{"sessions", "observations", "prompts", "mutations"}, list) {
+		list = fmt.Sprintf("%.40q", list) // a stranger's word
+	}
+	text := fmt.Sprintf("%s[%d]", list, r.Index)
 	if r.Field != "" {
 		text += "." + r.Field
 	}
