@@ -10,6 +10,20 @@ import (
 // was sent, and no answer came that can be believed.
 var ErrOutcomeUnknown = errors.New("outcome unknown")
 
+// UncertainError is an ErrOutcomeUnknown, and nothing else that callers decide
+// on: whatever led to it is no reason to send again.
+type UncertainError struct {
+	// Done says that the server itself answered, so that nothing is under way
+	// any more and one look is enough. Otherwise it may still be at work.
+	Done bool
+	Err  error // the reason, for the text only
+}
+
+func (e *UncertainError) Error() string { return e.Err.Error() }
+
+// Unwrap gives ErrOutcomeUnknown alone.
+func (e *UncertainError) Unwrap() error { return ErrOutcomeUnknown }
+
 // MutationEntry is one change on its way to a server. Payload is JSON text that
 // is passed on as it is, byte for byte: an object, or a string that holds one.
 // Source: account-server.md 4.1, project-server.md 4.1.

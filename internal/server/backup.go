@@ -17,8 +17,8 @@ import (
 // data directory, where a backup may be going on.
 const stagingPrefix = ".engram-sync-staging-"
 
-// Backup writes all accounts and chunks to a new file at path, mode 0600, as
-// they were at one moment. Pushes go on meanwhile; until it is done, the
+// Backup writes all accounts, chunks and mutations to a new file at path, mode
+// 0600, as they were at one moment. Pushes go on meanwhile; until it is done, the
 // database's write-ahead log only grows. Where path exists, the error wraps
 // fs.ErrExist. The file appears whole or not at all; Restore takes it.
 //

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/server"
@@ -82,5 +84,29 @@ func BenchmarkManifestOf3000(b *testing.B) {
 	}
 	for b.Loop() {
 		exchange(b, c, http.MethodGet, "/sync/pull", nil)
+	}
+}
+
+// A full page of mutations of about 1 KB.
+func BenchmarkPullMutations(b *testing.B) {
+	c := inProcess(b, open(b, server.Options{}))
+	payloads := slices.Repeat([]string{`{"content":"` + strings.Repeat("a word ", 140) + `"}`}, 1001)
+	exchange(b, c, http.MethodPost, "/sync/mutations/push", strings.NewReader(mutations(payloads...)))
+	const page = "/sync/mutations/pull?since_seq=1&limit=1000"
+	b.SetBytes(int64(len(c.get(page).body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		exchange(b, c, http.MethodGet, page, nil)
+	}
+	reportHeap(b)
+}
+
+func BenchmarkPushMutations(b *testing.B) {
+	c := inProcess(b, open(b, server.Options{}))
+	batch := mutations(slices.Repeat([]string{`{"content":"` + strings.Repeat("a word ", 140) + `"}`}, 1000)...)
+	b.SetBytes(int64(len(batch)))
+	b.ReportAllocs()
+	for b.Loop() {
+		exchange(b, c, http.MethodPost, "/sync/mutations/push", strings.NewReader(batch))
 	}
 }

@@ -11,8 +11,9 @@ import (
 // Limits of request bodies in bytes, inclusive (account-server.md 1.3; the
 // reference server has none for sign-in).
 const (
-	maxPushBytes = 50 << 20
-	maxAuthBytes = 64 << 10
+	maxPushBytes      = 50 << 20
+	maxMutationsBytes = 10 << 20
+	maxAuthBytes      = 64 << 10
 )
 
 // limitBody makes a body fail behind limit bytes.

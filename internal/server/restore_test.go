@@ -146,7 +146,8 @@ func TestTheFirstSchemaIsBroughtUpToDate(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	execute(t, dir, "ALTER TABLE users DROP COLUMN token_tag; PRAGMA user_version = 1; PRAGMA application_id = 0")
+	execute(t, dir, `DROP TABLE mutations; DROP TABLE mutation_pushes;
+		ALTER TABLE users DROP COLUMN token_tag; PRAGMA user_version = 1; PRAGMA application_id = 0`)
 
 	old := t.TempDir()
 	if err := server.Restore(t.Context(), filepath.Join(dir, "server.db"), old); err != nil {
@@ -157,6 +158,7 @@ func TestTheFirstSchemaIsBroughtUpToDate(t *testing.T) {
 		c := listen(t, s)
 		c.as(alice.AccessToken).get("/sync/pull").want(t, 200, "")
 		c.as(key).get("/sync/pull").want(t, 200, "")
+		c.as(key).get("/sync/mutations/pull").want(t, 200, "")
 	}
 	s = open(t, server.Options{Dir: dir})
 	if err := s.SetPassword(t.Context(), "alice", "another password"); err != nil {
@@ -165,7 +167,7 @@ func TestTheFirstSchemaIsBroughtUpToDate(t *testing.T) {
 	listen(t, s).as(alice.AccessToken).get("/sync/pull").want(t, 401, badToken)
 	var id, version int
 	query(t, dir, "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version", &id, &version)
-	if id != 0x456e6773 || version != 2 {
+	if id != 0x456e6773 || version != 3 {
 		t.Errorf("application id %#x, schema %d", id, version)
 	}
 }

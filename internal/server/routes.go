@@ -24,6 +24,8 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("POST /sync/push", s.handle(s.signedIn(s.push)))
 	mux.Handle("GET /sync/pull", s.handle(s.signedIn(s.pullManifest)))
 	mux.Handle("GET /sync/pull/{chunk_id}", s.handle(s.signedIn(s.pullChunk)))
+	mux.Handle("POST /sync/mutations/push", s.handle(s.signedIn(s.pushMutations)))
+	mux.Handle("GET /sync/mutations/pull", s.handle(s.signedIn(s.pullMutations)))
 	return mux
 }
 

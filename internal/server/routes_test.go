@@ -34,6 +34,9 @@ func TestRoutesAnswerAsTheReferenceServerDoes(t *testing.T) {
 		{"POST", "/health", noMethod, textHeader, wrongVerb, "Allow: GET, HEAD"},
 		{"GET", "/auth/login", noMethod, textHeader, wrongVerb, "Allow: POST"},
 		{"OPTIONS", "/sync/pull", noMethod, textHeader, wrongVerb, "Allow: GET, HEAD"},
+		{"HEAD", "/sync/mutations/pull", 200, jsonHeader, "", "Engram-Sync-Head: 0"},
+		{"POST", "/sync/mutations/pull", noMethod, textHeader, wrongVerb, "Allow: GET, HEAD"},
+		{"GET", "/sync/mutations/push", noMethod, textHeader, wrongVerb, "Allow: POST"},
 		{"GET", "/sync/push", noMethod, textHeader, wrongVerb, "Allow: POST"},
 		{"PUT", "/auth/api-key", noMethod, textHeader, wrongVerb, "Allow: DELETE, POST"},
 		{"GET", "/", 404, textHeader, notFound, ""},
@@ -71,6 +74,7 @@ func TestProtectedRoutesWantAnAccountFirst(t *testing.T) {
 	c := listen(t, open(t, server.Options{})).as("")
 	for _, route := range []string{
 		"POST /auth/api-key", "DELETE /auth/api-key", "POST /sync/push", "GET /sync/pull", "GET /sync/pull/nonsense",
+		"POST /sync/mutations/push", "GET /sync/mutations/pull?since_seq=nonsense",
 	} {
 		method, path, _ := strings.Cut(route, " ")
 		r := c.do(method, path, strings.NewReader("not json"))
@@ -97,5 +101,7 @@ func TestHealthTellsOfALostDatabase(t *testing.T) {
 	c.get("/sync/pull/0cdb38de").want(t, http.StatusServiceUnavailable, unavailable)
 	c.as("eng_anything").get("/sync/pull").want(t, http.StatusServiceUnavailable, unavailable)
 	c.post("/sync/push", `{"chunk_id":"0cdb38de"}`).want(t, http.StatusServiceUnavailable, unavailable)
+	c.get("/sync/mutations/pull").want(t, http.StatusServiceUnavailable, unavailable)
+	c.post("/sync/mutations/push", mutations(`{}`)).want(t, http.StatusServiceUnavailable, unavailable)
 	c.post("/auth/login", `{"identifier":"a","password":"b"}`).want(t, http.StatusServiceUnavailable, unavailable)
 }

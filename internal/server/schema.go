@@ -8,7 +8,7 @@ import (
 
 // migrations lead from one version of the schema to the next: the first one
 // makes version 1. They are never edited, only added to.
-var migrations = []string{schema1, schema2}
+var migrations = []string{schema1, schema2, schema3}
 
 // A body lies in pieces, so that neither writing nor reading holds one whole; start
 // is the offset of a piece in it.
@@ -60,6 +60,33 @@ CREATE TABLE pieces (
 const schema2 = `
 ALTER TABLE users ADD COLUMN token_tag TEXT NOT NULL DEFAULT '';
 PRAGMA application_id = 0x456e6773;
+`
+
+// seq is one list of numbers for all accounts. SQLite has one writer at a time,
+// and takes a number back with its transaction: rows become visible in the order
+// of their numbers. AUTOINCREMENT, so that no number is ever used again.
+// payload is the JSON text as it was sent. A row of mutation_pushes remembers
+// what was answered to a push that had an idempotency key; sha256 is that of its
+// mutations.
+const schema3 = `
+CREATE TABLE mutations (
+	seq         INTEGER PRIMARY KEY AUTOINCREMENT,
+	user_id     TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+	entity      TEXT NOT NULL,
+	entity_key  TEXT NOT NULL,
+	op          TEXT NOT NULL,
+	payload     TEXT NOT NULL,
+	occurred_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX mutations_of_user ON mutations (user_id, seq);
+CREATE TABLE mutation_pushes (
+	user_id         TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+	idempotency_key TEXT NOT NULL,
+	sha256          TEXT NOT NULL,
+	accepted        INTEGER NOT NULL,
+	last_seq        INTEGER NOT NULL,
+	PRIMARY KEY (user_id, idempotency_key)
+) STRICT, WITHOUT ROWID;
 `
 
 // migrate brings the schema up to date, and refuses a file that is not ours or

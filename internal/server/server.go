@@ -1,5 +1,5 @@
-// Package server is an account server: it keeps the chunks of several accounts
-// in one SQLite file and speaks the protocol of the reference server, so that
+// Package server is an account server: it keeps the chunks and mutations of
+// several accounts in one SQLite file and speaks the protocol of the reference server, so that
 // existing clients work against it. Where the reference server loses,
 // duplicates or guesses, this one is transactional, idempotent and strict.
 package server
@@ -52,6 +52,7 @@ type Server struct {
 	db        *database
 	users     *userStore
 	chunks    *chunkStore
+	journal   *journal
 	spools    spools
 	tokens    *tokens
 	passwords *passwords
@@ -120,6 +121,7 @@ func open(ctx context.Context, dir string, opts Options) (*Server, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	s.journal = newJournal(db, s.now)
 	s.tokens = &tokens{key: key, now: s.now}
 	s.limits = newRateLimits(s.now)
 	s.handler = s.observe(s.routes())

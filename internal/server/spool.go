@@ -83,41 +83,53 @@ type incoming struct {
 	body    io.Reader
 }
 
-// receive copies a body to the spool and checks it on the way. After bad JSON
-// it still reads on, without keeping anything: clients that send all before
-// they look for an answer would otherwise see a broken connection.
+// receive copies the body of a push to the spool and checks it on the way.
 func (s *spool) receive(body io.Reader) (incoming, error) {
 	parser := newEnvelopeParser()
 	sum := sha256.New()
 	var size int64
-	var bad error
-	buf := make([]byte, receiveBuffer)
-	for {
-		n, err := body.Read(buf)
-		size += int64(n)
-		if bad == nil {
-			sum.Write(buf[:n])
-			if _, err := s.file.Write(buf[:n]); err != nil {
-				return incoming{}, fmt.Errorf("%w: %w", errSpool, err)
-			}
-			bad = parser.feed(buf[:n])
-		}
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return incoming{}, bodyRefusal(err)
-		}
-	}
-	if bad != nil {
-		return incoming{}, bad
+	err := s.fill(body, func(piece []byte) error {
+		sum.Write(piece)
+		size += int64(len(piece))
+		return parser.feed(piece)
+	})
+	if err != nil {
+		return incoming{}, err
 	}
 	env, err := parser.finish()
 	if err != nil {
 		return incoming{}, err
 	}
-	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
-		return incoming{}, fmt.Errorf("%w: %w", errSpool, err)
-	}
 	return incoming{envelope: env, size: size, bodySum: hex.EncodeToString(sum.Sum(nil)), body: s.file}, nil
+}
+
+// fill copies a body to the spool, to be read from its start, and shows each
+// piece to check. After an error of check it still reads on, without keeping
+// anything: clients that send all before they look for an answer would otherwise
+// see a broken connection.
+func (s *spool) fill(body io.Reader, check func(piece []byte) error) error {
+	var bad error
+	buf := make([]byte, receiveBuffer)
+	for {
+		n, err := body.Read(buf)
+		if bad == nil {
+			if _, err := s.file.Write(buf[:n]); err != nil {
+				return fmt.Errorf("%w: %w", errSpool, err)
+			}
+			bad = check(buf[:n])
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return bodyRefusal(err)
+		}
+	}
+	if bad != nil {
+		return bad
+	}
+	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("%w: %w", errSpool, err)
+	}
+	return nil
 }

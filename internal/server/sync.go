@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -25,11 +26,7 @@ func (s *Server) push(w http.ResponseWriter, r *http.Request, u user) error {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err := file.remove(); err != nil {
-			s.log.ErrorContext(r.Context(), "a spool file stays", "error", err.Error())
-		}
-	}()
+	defer s.discard(r.Context(), file)
 	in, err := file.receive(body)
 	if err != nil {
 		return err
@@ -48,6 +45,13 @@ func (s *Server) push(w http.ResponseWriter, r *http.Request, u user) error {
 		SessionsStored:     in.sessions,
 		Status:             "accepted",
 	})
+}
+
+// discard removes a spool file. That it stays harms no request.
+func (s *Server) discard(ctx context.Context, file *spool) {
+	if err := file.remove(); err != nil {
+		s.log.ErrorContext(ctx, "a spool file stays", "error", err.Error())
+	}
 }
 
 type manifestReply struct {

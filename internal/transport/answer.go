@@ -81,6 +81,12 @@ func isTrust(err error) bool {
 
 // statusError reads an answer that says no, and closes it.
 func statusError(ctx context.Context, op string, resp *http.Response) error {
+	e, _ := readStatus(ctx, op, resp)
+	return e
+}
+
+// readStatus is statusError for those who look into the answer themselves.
+func readStatus(ctx context.Context, op string, resp *http.Response) (*StatusError, []byte) {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // what arrived is good enough
 	_ = resp.Body.Close()
 	e := &StatusError{Op: op, Status: resp.StatusCode, Attempts: callFrom(ctx).attempts}
@@ -98,7 +104,7 @@ func statusError(ctx context.Context, op string, resp *http.Response) error {
 	if e.Message == "" {
 		e.Message = strings.ToLower(http.StatusText(resp.StatusCode))
 	}
-	return e
+	return e, body
 }
 
 // codeProjectRequired is how a project server says that it wants a project.

@@ -104,6 +104,15 @@ func (e *TooLargeError) Error() string {
 // Unwrap gives ErrRefused.
 func (e *TooLargeError) Unwrap() error { return ErrRefused }
 
+// refusedError is an ErrRefused that nobody but us has spoken: it would be wrong
+// to say that the server refused.
+type refusedError struct{ text string }
+
+func (e *refusedError) Error() string { return e.text }
+
+// Unwrap gives ErrRefused.
+func (e *refusedError) Unwrap() error { return ErrRefused }
+
 func attempts(n int) string {
 	if n < 2 {
 		return ""

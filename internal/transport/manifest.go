@@ -89,7 +89,7 @@ func (t *RemoteTransport) readManifest(ctx context.Context, op, project string) 
 	if resp.StatusCode != http.StatusOK {
 		return nil, t.recognise(ctx, statusError(ctx, op, resp))
 	}
-	text, err := io.ReadAll(resp.Body)
+	text, err := wholeText(resp)
 	if err != nil {
 		return nil, requestError(ctx, op, err)
 	}

@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"regexp"
-	"strconv"
 	"sync"
 	"time"
 
@@ -136,19 +134,3 @@ func (b *projectBody) sent() bool {
 func (b *projectBody) failure() error       { return nil }
 func (b *projectBody) length() int64        { return int64(len(b.text)) }
 func (b *projectBody) contentSum() [32]byte { return b.sum }
-
-// namedLimit finds the number in a text such as "push payload too large (max
-// 8388608 bytes)"; 0 if there is none. Source: project-server.md 1.
-func namedLimit(text string) int64 {
-	m := maxBytes.FindStringSubmatch(text)
-	if m == nil {
-		return 0
-	}
-	n, err := strconv.ParseInt(m[1], 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n
-}
-
-var maxBytes = regexp.MustCompile(`max (\d+) bytes`)

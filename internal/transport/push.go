@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
@@ -51,12 +52,8 @@ func (t *RemoteTransport) WriteChunk(ctx context.Context, entry engram.ChunkEntr
 		if c.attempts > t.opts.Retries {
 			return err
 		}
-		pause := pauses.NextBackOff()
-		if pause > noticeable {
-			t.opts.Notify(Wait{For: pause, Cause: reason(err)})
-		}
-		if err := sleep(ctx, pause); err != nil {
-			return fmt.Errorf("%s: %w", op, err)
+		if err := t.rest(ctx, op, pauses.NextBackOff(), err); err != nil {
+			return err
 		}
 	}
 }
@@ -78,6 +75,17 @@ func (t *RemoteTransport) newPush(entry engram.ChunkEntry, open OpenFunc) (p *pu
 func refusesGzip(err error) bool {
 	var status *StatusError
 	return errors.As(err, &status) && (status.Status == http.StatusBadRequest || status.Status == http.StatusUnsupportedMediaType)
+}
+
+// rest waits before a request that was not applied is sent again.
+func (t *RemoteTransport) rest(ctx context.Context, op string, pause time.Duration, cause error) error {
+	if pause > noticeable {
+		t.opts.Notify(Wait{For: pause, Cause: reason(cause)})
+	}
+	if err := sleep(ctx, pause); err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	return nil
 }
 
 // post sends one push and reads its answer.
@@ -123,7 +131,7 @@ func (t *RemoteTransport) tooLarge(p *push, err error) error {
 	if p.project == "" || !errors.As(err, &status) || status.Status != http.StatusRequestEntityTooLarge {
 		return err
 	}
-	limit := namedLimit(status.Message)
+	limit := namedLimit([]byte(status.Message))
 	if limit > 0 {
 		t.kindMu.Lock()
 		t.limit = limit
@@ -213,12 +221,17 @@ func (p *push) fate(ctx context.Context, err error) fate {
 	if err == nil || p.last == nil || p.last.failure() != nil {
 		return fateKnown
 	}
+	return fateOf(ctx, err, p.last.sent())
+}
+
+// fateOf judges a POST by its error, and by whether the server may have the
+// whole of it.
+func fateOf(ctx context.Context, err error, sent bool) fate {
 	var status *StatusError
 	var network *NetworkError
-	sent := p.last.sent()
 	switch {
 	case errors.As(err, &status):
-		return fateOf(status, sent)
+		return fateOfAnswer(status, sent)
 	case sent && (ctx.Err() != nil || errors.As(err, &network)):
 		return fateUncertain
 	case errors.As(err, &network) && isTransient(network.Err) && errors.Is(network.class, ErrUnavailable) && !isDial(network.Err):
@@ -227,8 +240,8 @@ func (p *push) fate(ctx context.Context, err error) fate {
 	return fateKnown
 }
 
-// fateOf judges a push by an answer other than 200.
-func fateOf(status *StatusError, sent bool) fate {
+// fateOfAnswer judges a POST by an answer other than 200.
+func fateOfAnswer(status *StatusError, sent bool) fate {
 	switch {
 	case status.Status < 300 && sent: // some other way to say yes
 		return fateUncertain

@@ -132,7 +132,9 @@ type RemoteTransport struct {
 	client *http.Client
 	bearer *bearerTransport
 	opts   Options
-	whole  *semaphore.Weighted // bytes of chunks that are in memory as a whole
+	// pulling is full while a page of the journal is pulled: see PullMutations.
+	pulling chan struct{}
+	whole   *semaphore.Weighted // bytes of chunks that are in memory as a whole
 
 	kindMu   sync.Mutex
 	kind     Kind
@@ -154,7 +156,7 @@ func NewRemoteTransport(baseURL string, token TokenSource, opts Options) (*Remot
 	bearer := &bearerTransport{next: watched, base: base, source: token, insecure: opts.InsecureHTTP, userAgent: opts.UserAgent}
 	t := &RemoteTransport{
 		base: base, bearer: bearer, opts: opts, kind: opts.Kind, kindSeen: opts.Forced,
-		whole: semaphore.NewWeighted(maxWholeBytes),
+		pulling: make(chan struct{}, 1), whole: semaphore.NewWeighted(maxWholeBytes),
 	}
 	t.client = &http.Client{
 		Transport: &retryTransport{

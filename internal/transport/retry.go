@@ -29,11 +29,14 @@ const (
 type call struct {
 	mode     bodyMode
 	limit    int64 // of a body that is read whole
+	cut      bool  // a longer body is no error: it is cut after limit+1 bytes
 	attempts int
 
 	anonymous  bool // no token goes along
 	repeatable bool // a POST that does no harm twice
 	hurried    bool // somebody waits at a prompt: better an error than a pause
+	fragile    bool // a server that does not answer is not asked again: it may hang
+	unapplied  bool // the latest attempt is over, and certainly left nothing
 }
 
 type callKey struct{}
@@ -101,6 +104,7 @@ func (r *run) next() (*http.Response, error) {
 			return resp, err
 		}
 		discard(resp)
+		r.call.unapplied = true // for a POST; else it would not be sent again
 		if err := r.rest(pause, describe(resp, err)); err != nil {
 			return nil, err
 		}
@@ -130,9 +134,10 @@ func (r *run) attempt() (*http.Response, error) {
 		req.Body = body
 	}
 	r.call.attempts++
+	r.call.unapplied = false
 	resp, err := r.retryTransport.next.RoundTrip(req)
 	if err == nil && resp.StatusCode == http.StatusOK && r.call.mode == bodyWhole {
-		err = readWhole(resp, r.call.limit)
+		err = readWhole(resp, r.call.limit, r.call.cut)
 	}
 	if err != nil {
 		return nil, err
@@ -159,6 +164,10 @@ func (r *run) again(resp *http.Response, err error) (pause time.Duration, again 
 func (r *run) repeatable(resp *http.Response, err error) bool {
 	get := r.req.Method == http.MethodGet
 	if err != nil {
+		var stalled *stalledError
+		if r.call.fragile && errors.As(err, &stalled) {
+			return false
+		}
 		return isDial(err) || get && isTransient(err)
 	}
 	switch resp.StatusCode {
@@ -197,21 +206,39 @@ func isTransient(err error) bool {
 	return true
 }
 
-// readWhole takes the body into memory, and puts it back as one that can't fail.
-func readWhole(resp *http.Response, limit int64) error {
+// wholeBody is a body that was read into memory, where it can't fail.
+type wholeBody struct {
+	*bytes.Reader
+	text []byte
+}
+
+// Close implements io.Closer.
+func (*wholeBody) Close() error { return nil }
+
+// readWhole takes the body into memory.
+func readWhole(resp *http.Response, limit int64, cut bool) error {
 	body := resp.Body
 	data, err := io.ReadAll(io.LimitReader(body, limit+1))
-	if closeErr := body.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
+	closeErr := body.Close()
+	long := int64(len(data)) > limit
+	switch {
+	case err != nil:
 		return err
-	}
-	if int64(len(data)) > limit {
+	case long && !cut:
 		return &localError{fmt.Errorf("%w: the answer is larger than %d bytes", ErrRefused, limit)}
+	case closeErr != nil && !long:
+		return closeErr
 	}
-	resp.Body = io.NopCloser(bytes.NewReader(data))
+	resp.Body = &wholeBody{bytes.NewReader(data), data}
 	return nil
+}
+
+// wholeText gives the body of an answer that was read whole, without another copy.
+func wholeText(resp *http.Response) ([]byte, error) {
+	if body, ok := resp.Body.(*wholeBody); ok {
+		return body.text, nil
+	}
+	return io.ReadAll(resp.Body)
 }
 
 // discard makes the connection free again if that costs little.
