@@ -67,15 +67,7 @@ func (p *envelopeParser) feed(piece []byte) error {
 		}
 		p.take(piece[:n])
 		piece = piece[n:]
-		switch event {
-		case jsonscan.Key:
-			err = p.key()
-		case jsonscan.Begin:
-			err = p.begin()
-		case jsonscan.End:
-			err = p.end()
-		}
-		if err != nil {
+		if err := tell(p, event); err != nil {
 			return invalidJSON(err)
 		}
 	}

@@ -100,10 +100,10 @@ func (c client) status(req *http.Request) (int, error) {
 	return resp.StatusCode, resp.Body.Close()
 }
 
-// stall pushes half a body and then waits, until ctx ends or the server has enough.
-func stall(ctx context.Context, c client, waiting chan struct{}) (status int, err error) {
-	body := &endless{Reader: strings.NewReader(`{"chunk_id":`), waiting: waiting, ctx: ctx}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/sync/push", body)
+// stall posts half a body and then waits, until ctx ends or the server has enough.
+func stall(ctx context.Context, c client, path string, waiting chan struct{}) (status int, err error) {
+	body := &endless{Reader: strings.NewReader(`{"x":[]`), waiting: waiting, ctx: ctx}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+path, body)
 	if err != nil {
 		return 0, err
 	}
@@ -117,14 +117,16 @@ func TestACanceledPushLeavesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	waiting := make(chan struct{})
-	go func() {
-		<-waiting
-		cancel()
-	}()
-	if _, err := stall(ctx, inProcess(t, s), waiting); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
+	for _, path := range []string{"/sync/push", "/sync/mutations/push"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		waiting := make(chan struct{})
+		go func() {
+			<-waiting
+			cancel()
+		}()
+		if _, err := stall(ctx, inProcess(t, s), path, waiting); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: got %v", path, err)
+		}
 	}
 	if err := s.Close(); err != nil {
 		t.Error(err)
@@ -144,7 +146,7 @@ func TestAStalledBodyIsCutOff(t *testing.T) {
 		c.do(http.MethodPost, "/sync/push", slow).want(t, 200, "")
 
 		start := time.Now()
-		status, err := stall(t.Context(), c, make(chan struct{}))
+		status, err := stall(t.Context(), c, "/sync/push", make(chan struct{}))
 		if err != nil {
 			t.Fatal(err)
 		}

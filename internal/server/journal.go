@@ -10,19 +10,24 @@ import (
 // errOtherContent says that an idempotency key came with another batch before.
 var errOtherContent = errors.New("idempotency key was used with other content")
 
-// batchesAtOnce is how many batches may be in memory while they are taken apart
-// and stored. The database takes one after the other anyway.
-const batchesAtOnce = 4
+// How many batches may be in memory while they are taken apart and stored, which
+// the database does one after the other anyway; and how many pages while they are
+// sent. A client that stops taking its page is cut off after progressTimeout.
+const (
+	batchesAtOnce = 4
+	pagesAtOnce   = 32
+)
 
 // journal keeps the mutations of each account. Rows are only added.
 type journal struct {
-	db    *database
-	now   func() time.Time
-	slots chan struct{}
+	db      *database
+	now     func() time.Time
+	batches slots
+	pages   slots
 }
 
 func newJournal(db *database, now func() time.Time) *journal {
-	return &journal{db: db, now: now, slots: make(chan struct{}, batchesAtOnce)}
+	return &journal{db: db, now: now, batches: make(slots, batchesAtOnce), pages: make(slots, pagesAtOnce)}
 }
 
 // receipt is what became of a push.

@@ -1,7 +1,10 @@
 package server_test
 
 import (
+	"bufio"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,7 +36,7 @@ func TestAKeyStoresItsBatchOnce(t *testing.T) {
 	}
 	for _, other := range []string{
 		mutations(`{"n":1}`, `{"n":2}`), mutations(`{"n": 1}`), `{}`, strings.Replace(batch, "upsert", "delete", 1),
-		strings.Replace(batch, `"entity_key":"0"`, `"entity_key":"0upsert"`, 1),
+		strings.Replace(batch, `"entity_key":"0","op":"upsert"`, `"entity_key":"0u","op":"psert"`, 1),
 	} {
 		c.post("/sync/mutations/push", other, key).want(t, 409, failure("idempotency key was used with other content"))
 	}
@@ -60,7 +63,23 @@ func TestIdempotencyKeysThatAreNone(t *testing.T) {
 		c.post("/sync/mutations/push", mutations(`{}`), headers...).want(t, 400, bad)
 	}
 	// Also a client that looks for the answer only after all was sent gets it.
-	c.post("/sync/mutations/push", strings.Repeat(" ", 10<<20), "Idempotency-Key: a b").want(t, 400, bad)
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(c.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer shut(t, conn)
+	if _, err := fmt.Fprintf(conn, "POST /sync/mutations/push HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"+
+		"Idempotency-Key: a b\r\nContent-Length: %d\r\n\r\n%s", c.token, 10<<20, strings.Repeat(" ", 10<<20)); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer shut(t, resp.Body)
+	if resp.StatusCode != 400 {
+		t.Errorf("got %s", resp.Status)
+	}
 }
 
 func TestOneOfManyWithAKeyStores(t *testing.T) {

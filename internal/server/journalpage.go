@@ -8,8 +8,8 @@ import (
 )
 
 // pageBytes bounds the mutations of one page as they go out; a single larger
-// one is a page of its own. So a page in memory is at most this, or twice the
-// largest push (JSON may have to escape what came without).
+// one is a page of its own. No mutation is larger than a push, or twice that,
+// since the encoder escapes two characters which may come as they are.
 const pageBytes = 8 << 20
 
 // page is a part of an account's journal, ascending by seq.

@@ -36,6 +36,25 @@ var rowFields = map[string]struct {
 	"prompts": {[]string{"session_id", "content", "project"}, 2},
 }
 
+// listener is told what a scanner found. Errors are about what the client sent.
+type listener interface {
+	key() error
+	begin() error
+	end() error
+}
+
+func tell(l listener, event jsonscan.Event) error {
+	switch event {
+	case jsonscan.Key:
+		return l.key()
+	case jsonscan.Begin:
+		return l.begin()
+	case jsonscan.End:
+		return l.end()
+	}
+	return nil
+}
+
 // want refuses a value of the wrong type. null is right everywhere.
 func want(kind, got jsonscan.Kind, what string) error {
 	if got == kind || got == jsonscan.Null {

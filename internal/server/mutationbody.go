@@ -62,15 +62,7 @@ func parseBatch(body []byte) (batch, error) {
 			return batch{}, invalidJSON(err)
 		}
 		rest = rest[n:]
-		switch event {
-		case jsonscan.Key:
-			err = p.key()
-		case jsonscan.Begin:
-			err = p.begin()
-		case jsonscan.End:
-			err = p.end()
-		}
-		if err != nil {
+		if err := tell(p, event); err != nil {
 			return batch{}, p.refusal(err)
 		}
 	}

@@ -38,11 +38,7 @@ func (s *Server) pushMutations(w http.ResponseWriter, r *http.Request, u user) e
 	if err != nil {
 		return err
 	}
-	body, err := limitBody(w, r, maxMutationsBytes)
-	if err != nil {
-		return err
-	}
-	file, err := s.spools.create()
+	body, file, err := s.startSpool(w, r, maxMutationsBytes)
 	if err != nil {
 		return err
 	}
@@ -63,14 +59,12 @@ func (s *Server) pushMutations(w http.ResponseWriter, r *http.Request, u user) e
 	return writeJSON(w, http.StatusOK, mutationsReply{rc.accepted, rc.lastSeq})
 }
 
-// store appends the batch in file when it is this one's turn to be in memory.
+// store appends the batch that was spooled to file.
 func (s *Server) store(r *http.Request, u user, key string, file *spool) (receipt, error) {
-	select {
-	case s.journal.slots <- struct{}{}:
-		defer func() { <-s.journal.slots }()
-	case <-r.Context().Done():
-		return receipt{}, fmt.Errorf("wait to store mutations: %w", r.Context().Err())
+	if err := s.journal.batches.take(r.Context()); err != nil {
+		return receipt{}, err
 	}
+	defer s.journal.batches.give()
 	text, err := io.ReadAll(file.file)
 	if err != nil {
 		return receipt{}, fmt.Errorf("%w: %w", errSpool, err)
@@ -115,6 +109,10 @@ func (s *Server) pullMutations(w http.ResponseWriter, r *http.Request, u user) e
 			return refuse(http.StatusBadRequest, "invalid since_seq parameter")
 		}
 	}
+	if err := s.journal.pages.take(r.Context()); err != nil {
+		return err
+	}
+	defer s.journal.pages.give()
 	p, err := s.journal.page(r.Context(), u.id, since, pageLimit(query.Get("limit")))
 	if err != nil {
 		return err

@@ -29,10 +29,10 @@ const hashFormat = "$argon2id$v=%d$m=%d,t=%d,p=%d$"
 // passwords hashes and compares passwords, no byte of which is ignored. It
 // bounds how many it works on at once, since each takes 19 MiB.
 type passwords struct {
-	slots chan struct{}
+	slots slots
 }
 
-func newPasswords() *passwords { return &passwords{slots: make(chan struct{}, hashesAtOnce)} }
+func newPasswords() *passwords { return &passwords{slots: make(slots, hashesAtOnce)} }
 
 // hash gives the text to store for a password. It waits for its turn; ctx
 // bounds the wait.
@@ -71,12 +71,10 @@ type cost struct {
 }
 
 func (p *passwords) sum(ctx context.Context, password string, salt []byte, c cost) ([]byte, error) {
-	select {
-	case p.slots <- struct{}{}:
-		defer func() { <-p.slots }()
-	case <-ctx.Done():
-		return nil, fmt.Errorf("wait to hash a password: %w", ctx.Err())
+	if err := p.slots.take(ctx); err != nil {
+		return nil, err
 	}
+	defer p.slots.give()
 	return argon2.IDKey([]byte(password), salt, c.passes, c.memory, c.threads, hashSize), nil
 }
 

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -18,11 +19,7 @@ type pushReply struct {
 
 // push serves POST /sync/push. What it accepts is on disk.
 func (s *Server) push(w http.ResponseWriter, r *http.Request, u user) error {
-	body, err := limitBody(w, r, maxPushBytes)
-	if err != nil {
-		return err
-	}
-	file, err := s.spools.create()
+	body, file, err := s.startSpool(w, r, maxPushBytes)
 	if err != nil {
 		return err
 	}
@@ -45,6 +42,17 @@ func (s *Server) push(w http.ResponseWriter, r *http.Request, u user) error {
 		SessionsStored:     in.sessions,
 		Status:             "accepted",
 	})
+}
+
+// startSpool gives the body of a request, which fails behind limit bytes, and a
+// file to spool it to. The caller discards that.
+func (s *Server) startSpool(w http.ResponseWriter, r *http.Request, limit int64) (io.Reader, *spool, error) {
+	body, err := limitBody(w, r, limit)
+	if err != nil {
+		return nil, nil, err
+	}
+	file, err := s.spools.create()
+	return body, file, err
 }
 
 // discard removes a spool file. That it stays harms no request.
