@@ -26,7 +26,7 @@ type resultDocument struct {
 	// there that the server made itself.
 	LeftBehind []leftBehindItem `json:"left_behind,omitempty"`
 	ServerMade []string         `json:"server_made,omitempty"`
-	Summary resultSummary `json:"summary"`
+	Summary    resultSummary    `json:"summary"`
 }
 
 type movedItem struct {
