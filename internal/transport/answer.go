@@ -82,13 +82,14 @@ func isTrust(err error) bool {
 // statusError reads an answer that says no, and closes it.
 func statusError(ctx context.Context, op string, resp *http.Response) error {
 	e, _ := readStatus(ctx, op, resp)
+	_ = resp.Body.Close()
 	return e
 }
 
-// readStatus is statusError for those who look into the answer themselves.
+// readStatus is statusError for those who look into the answer themselves. They
+// close it, too.
 func readStatus(ctx context.Context, op string, resp *http.Response) (*StatusError, []byte) {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // what arrived is good enough
-	_ = resp.Body.Close()
 	e := &StatusError{Op: op, Status: resp.StatusCode, Attempts: callFrom(ctx).attempts}
 	e.Message, e.Code, e.Final = explainBody(resp, body)
 	if e.Status == http.StatusBadGateway || e.Status == http.StatusGatewayTimeout {

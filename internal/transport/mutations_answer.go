@@ -80,6 +80,7 @@ func uncertain(op string, cause error) error {
 // refusal reads an answer other than 200 to a batch.
 func (t *RemoteTransport) refusal(ctx context.Context, op string, b *batch, resp *http.Response) error {
 	status, body := readStatus(ctx, op, resp)
+	_ = resp.Body.Close()
 	switch project, paused := pausedProject(status, body); {
 	case status.Status == http.StatusRequestEntityTooLarge:
 		return &engram.BatchTooLargeError{Limit: namedLimit(body), Rows: b.rows, Err: status}

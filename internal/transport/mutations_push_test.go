@@ -196,7 +196,7 @@ func tellBatch(t *testing.T, s story, taken int64, want outcome) {
 		}
 		oneLine(t, err)
 		oneClass(t, err, want.class)
-		if want.class == transport.ErrOutcomeUnknown && errors.Is(err, io.ErrUnexpectedEOF) {
+		if errors.Is(want.class, transport.ErrOutcomeUnknown) && errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Error("the cause invites to send again")
 		}
 	})
@@ -248,7 +248,11 @@ func TestABatchIsSentAgainAsItWas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var bodies, keys []string
 		remote := dial(t, somewhere, transport.Options{Base: base(func(req *http.Request) (*http.Response, error) {
-			keys = append(keys, req.Header["idempotency-key"]...)
+			for name, values := range req.Header { // not in its usual spelling, see idempotencyKey
+				if strings.EqualFold(name, "Idempotency-Key") {
+					keys = append(keys, values...)
+				}
+			}
 			switch len(keys) {
 			case 1:
 				return nil, dialError(syscall.ECONNREFUSED)
