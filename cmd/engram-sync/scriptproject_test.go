@@ -20,7 +20,7 @@ import (
 // bothProtocols are the stories that have to be true on project servers too,
 // word for word.
 var bothProtocols = []string{
-	"auth", "auth_apikey", "auth_import", "auth_login", "auth_ratelimit", "auth_refresh", "auth_refused", "auth_sources", "config", "damage", "directory", "embedded", "hostile", "json", "keyring", "leftovers", "lock", "manifests", "noserver", "partial", "reduced", "refused", "roundtrip", "secrets", "select", "serveadmin_backup", "serveadmin_users", "settle", "usage",
+	"directory", "embedded", "lock", "manifests", "secrets", "usage",
 }
 
 // TestScriptsOnProjectServers tells the same stories again, with a project server
