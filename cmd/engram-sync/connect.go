@@ -23,7 +23,8 @@ const embedded = "embedded"
 // connection is a remote that is ready to be talked to.
 type connection struct {
 	*transport.RemoteTransport
-	label   string // to call it by: a URL, or embedded:DIR
+	label   string  // to call it by: a URL, or embedded:DIR
+	project project // that a project server is asked about; zero if none is known
 	source  auth.Source
 	aliases *state.Aliases
 	close   func() error
@@ -177,6 +178,8 @@ func (a *app) finish(c *connection, url string, change ...func(*transport.Option
 		f(&opts)
 	}
 	a.knowKind(&opts, url)
+	c.project, opts.NoProject = a.serverProject()
+	opts.Project = c.project.Name
 	a.tokenFrom = c.source.From()
 	if c.RemoteTransport, err = transport.NewRemoteTransport(url, c.source, opts); err != nil {
 		return err
@@ -191,7 +194,6 @@ func (a *app) finish(c *connection, url string, change ...func(*transport.Option
 // knowKind tells the transport what is known of the server: from the user, or
 // from an earlier run.
 func (a *app) knowKind(opts *transport.Options, url string) {
-	opts.Project = a.project()
 	switch {
 	case opts.Base != nil:
 		opts.Kind, opts.Forced = transport.KindAccount, true // embedded

@@ -9,6 +9,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/auth"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/engramdb"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/transport"
 )
@@ -98,6 +99,10 @@ func hint(err error) string {
 	switch {
 	case errors.As(err, &usage) && usage.command != "":
 		return "see `" + usage.command + " --help`"
+	case as[*engramdb.DamagedError](err), as[*engramdb.SchemaError](err):
+		return "see whether engram itself opens it, and whether ENGRAM_DATA_DIR names the right directory"
+	case is(err, engramdb.ErrBusy):
+		return "run the same command again"
 	case is(err, syncer.ErrUnlisted):
 		return "delete the file, or put a good one in its place"
 	case errors.As(err, &big):

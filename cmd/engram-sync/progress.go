@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -182,8 +183,8 @@ func count(n int, noun string) string {
 	switch {
 	case n == 1:
 		return "1 " + noun
-	case noun == "memory":
-		noun = "memorie"
+	case strings.HasSuffix(noun, "memory"):
+		noun = strings.TrimSuffix(noun, "y") + "ie"
 	}
 	return fmt.Sprintf("%s %ss", humanize.Comma(int64(n)), noun)
 }

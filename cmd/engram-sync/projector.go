@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/projection"
 	"github.com/engram-sync/engram-sync/internal/state"
@@ -39,7 +38,7 @@ func (a *app) lookOptions(c *connection, dir syncer.Local, opts projectOptions) 
 				return nil
 			}
 			return projector{projection.NewDirectory(projection.Options{
-				Project: a.project(), IncludePersonal: opts.includePersonal, FillBlanks: opts.fillBlanks,
+				Project: c.project.Name, IncludePersonal: opts.includePersonal, FillBlanks: opts.fillBlanks,
 			}, dir.OpenChunk, filepath.Join(state.Dir(), "projections"), min(a.cfg.Concurrency, maxWhole))}
 		},
 	}
@@ -47,9 +46,6 @@ func (a *app) lookOptions(c *connection, dir syncer.Local, opts projectOptions) 
 
 // maxWhole is how many chunks are in memory at once while they are projected.
 const maxWhole = 4
-
-// project is the project that a project server is asked about, as it names it.
-func (a *app) project() string { return canon.NormalizeProject(a.cfg.Project) }
 
 // projector is a projection as the syncer wants it.
 type projector struct{ *projection.Directory }

@@ -95,7 +95,7 @@ func (a *app) printResult(r result) error {
 	}
 	switch {
 	case len(r.Failed) > 0:
-		return a.failedStatus(r)
+		return a.failedStatus(len(r.Moved)+len(r.Adopted), r.Failed)
 	case r.dryRun && r.exitCode && len(r.planned) > 0:
 		return &exitStatus{code: codeDifferent}
 	}
@@ -103,12 +103,12 @@ func (a *app) printResult(r result) error {
 }
 
 // failedStatus is the error of a run in which items failed.
-func (a *app) failedStatus(r result) error {
-	code := codeOfAll(len(r.Moved)+len(r.Adopted), r.Failed)
-	if len(r.Failed) == 1 && !a.json {
+func (a *app) failedStatus(moved int, failed []syncer.Failure) error {
+	code := codeOfAll(moved, failed)
+	if len(failed) == 1 && !a.json {
 		return &exitStatus{code: code} // its own line says it all
 	}
-	return &exitStatus{code: code, message: fmt.Sprintf("%s of %d failed", count(len(r.Failed), "chunk"), len(r.Failed)+len(r.Moved))}
+	return &exitStatus{code: code, message: fmt.Sprintf("%s of %d failed", count(len(failed), "chunk"), len(failed)+moved)}
 }
 
 func (r result) document() resultDocument {

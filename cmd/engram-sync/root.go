@@ -47,6 +47,7 @@ func newRootCmd(app *app) *cobra.Command {
 		newSyncCmd(app),
 		newStatusCmd(app),
 		newManifestCmd(app),
+		newExportCmd(app),
 		newVerifyCmd(app),
 		newAuthCmd(app),
 		atTop(newLoginCmd(app)),

@@ -13,7 +13,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"engram-sync": main})
+	testscript.Main(m, map[string]func(){"engram-sync": main, "hammer": hammerMain})
 }
 
 // TestScripts runs the stories in testdata/script, each in a directory of its
@@ -39,6 +39,8 @@ func TestMain(m *testing.M) {
 //	bigchunk DIR BYTES VAR    the same for a chunk of about that size, uncompressed
 //	truncate FILE BYTES       cut a file off
 //	manifestfor DIR ID...     write a manifest with an entry for each id
+//	database VERSION DIR      copy the engram.db that this engram wrote into DIR
+//	sql DIR STATEMENTS        change the engram.db in DIR
 //	holdlock DIR              hold the lock on a chunk directory; "holdlock off" ends it
 //	jsonok FILE               FILE (or stdout, stderr) is exactly one JSON document, on one line
 //	jsonhas FILE PATH VALUE   a member of it has this value; PATH is like failed.0.code, or failed.length
@@ -70,6 +72,8 @@ func scriptParams(dir string) testscript.Params {
 			"bigchunk":    cmdBigChunk,
 			"truncate":    cmdTruncate,
 			"manifestfor": cmdManifestFor,
+			"database":    cmdDatabase,
+			"sql":         cmdSQL,
 			"holdlock":    cmdHoldLock,
 			"jsonok":      cmdJSONOK,
 			"jsonhas":     cmdJSONHas,

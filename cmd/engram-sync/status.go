@@ -31,7 +31,7 @@ func newStatusCmd(app *app) *cobra.Command {
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return app.look(cmd.Context(), func(survey *syncer.Survey, conn *connection, path string) error {
-				return app.showStatus(survey, conn, path, exitCode)
+				return app.showStatus(cmd.Context(), survey, conn, path, exitCode)
 			})
 		},
 	}
@@ -55,9 +55,15 @@ type statusDocument struct {
 	Missing     []string `json:"missing"`
 	Orphans     []string `json:"orphans"`
 	Unsupported []string `json:"unsupported"`
+	// Unexported is null where there is no database, or it cannot be read.
+	Unexported *unexportedDocument `json:"unexported"`
 	// Of project servers only, as in the result of push and pull.
 	LeftBehind []leftBehindItem `json:"left_behind,omitempty"`
 	ServerMade []string         `json:"server_made,omitempty"`
+
+	memories string // what is unexported, for people; "" where there is no database
+
+	projectFrom string // what named the project
 }
 
 type statusRemote struct {
@@ -90,11 +96,12 @@ func (a *app) look(ctx context.Context, show func(survey *syncer.Survey, conn *c
 }
 
 // showStatus says what a comparison of both sides saw.
-func (a *app) showStatus(survey *syncer.Survey, conn *connection, path string, exitCode bool) error {
+func (a *app) showStatus(ctx context.Context, survey *syncer.Survey, conn *connection, path string, exitCode bool) error {
 	doc := newStatusDocument(survey, path)
+	doc.Unexported, doc.memories = a.memoriesStatus(ctx)
 	doc.Remote = statusRemote{URL: conn.label, Name: a.cfg.Remote.Name, Kind: string(conn.Kind())}
 	if conn.Kind() == transport.KindProject {
-		doc.Remote.Project = a.project()
+		doc.Remote.Project, doc.projectFrom = conn.project.Name, conn.project.From
 	}
 	doc.Auth = statusAuth{Source: conn.source.From(), OK: true}
 	switch {
@@ -172,7 +179,7 @@ func (a *app) printStatus(doc statusDocument) error {
 	row := func(name, format string, args ...any) { fmt.Fprintf(w, name+"\t"+format+"\n", args...) }
 	row("remote", "%s (%s server): %s", doc.Remote.URL, doc.Remote.Kind, count(doc.There, "chunk"))
 	if doc.Remote.Project != "" {
-		row("project", "%s", visible(doc.Remote.Project))
+		row("project", "%s, from %s", visible(doc.Remote.Project), doc.projectFrom)
 	}
 	if doc.Auth.Source == "" {
 		row("token", "none, and none is needed")
@@ -183,6 +190,9 @@ func (a *app) printStatus(doc statusDocument) error {
 		row("directory", "none here: pull makes one in a git work tree, or where --dir says")
 	} else {
 		row("directory", "%s: %s", doc.Dir, count(doc.Here, "chunk"))
+	}
+	if doc.memories != "" {
+		row("memories", "%s", doc.memories)
 	}
 	row("to push", "%d", len(doc.Push))
 	row("to pull", "%d", len(doc.Pull))

@@ -72,12 +72,13 @@ func (t *transfer) run(ctx context.Context) (err error) {
 	}
 	if t.dryRun {
 		r.planned, r.Result = syncer.Plan(survey, opts)
-		return t.app.printResult(r)
+	} else {
+		var stop func()
+		opts.Report, stop = t.app.progress()
+		r.Result = syncer.Run(ctx, survey, opts)
+		stop()
 	}
-	var stop func()
-	opts.Report, stop = t.app.progress()
-	r.Result = syncer.Run(ctx, survey, opts)
-	stop()
+	defer t.app.noteUnexported(ctx, t.dir)
 	return t.app.printResult(r)
 }
 

@@ -1,9 +1,6 @@
 package engram
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"time"
 )
@@ -27,35 +24,11 @@ type Contents struct {
 // nothing about the hash: read from a Chunk for that.
 func ReadContents(r io.Reader) (Contents, error) {
 	c := Contents{SessionIDs: map[string]bool{}, References: map[string]bool{}}
-	dec := json.NewDecoder(r)
-	if err := expectDelim(dec, '{'); err != nil {
-		return c, err
-	}
-	for dec.More() {
-		name, err := dec.Token()
-		if err != nil {
-			return c, err
-		}
-		switch name {
-		case "sessions":
-			err = c.readRows(dec, c.addSession)
-		case "observations":
-			err = c.readRows(dec, c.addObservation)
-		case "prompts":
-			err = c.readRows(dec, c.addPrompt)
-		default:
-			var skipped json.RawMessage
-			err = dec.Decode(&skipped)
-		}
-		if err != nil {
-			return c, fmt.Errorf("%v: %w", name, err)
-		}
-	}
-	if err := expectDelim(dec, '}'); err != nil {
-		return c, err
-	}
-	// What follows is read too, so that a Chunk can check its end.
-	_, err := io.Copy(io.Discard, io.MultiReader(dec.Buffered(), r))
+	err := readMembers(r, map[string]memberReader{
+		"sessions":     rows(c.addSession),
+		"observations": rows(c.addObservation),
+		"prompts":      rows(c.addPrompt),
+	})
 	return c, err
 }
 
@@ -70,6 +43,7 @@ type contentRow struct {
 
 func (c *Contents) addSession(row contentRow) {
 	c.Sessions++
+	c.addTimes(row)
 	if id, ok := row.ID.(string); ok {
 		c.SessionIDs[id] = true
 	}
@@ -77,46 +51,20 @@ func (c *Contents) addSession(row contentRow) {
 
 func (c *Contents) addObservation(row contentRow) {
 	c.Memories++
+	c.addTimes(row)
 	c.References[row.SessionID] = true
 }
 
 func (c *Contents) addPrompt(row contentRow) {
 	c.Prompts++
+	c.addTimes(row)
 	c.References[row.SessionID] = true
 }
 
-// readRows reads a list of rows, or the null that engram writes for an empty one.
-func (c *Contents) readRows(dec *json.Decoder, add func(contentRow)) error {
-	open, err := dec.Token()
-	if err != nil || open == nil {
-		return err
-	}
-	if open != json.Delim('[') {
-		return errors.New("not a list")
-	}
-	for dec.More() {
-		var row contentRow
-		if err := dec.Decode(&row); err != nil {
-			return err
-		}
-		add(row)
-		for _, text := range []string{row.StartedAt, row.CreatedAt, row.UpdatedAt} {
-			if t, err := time.Parse(rowTimeLayout, text); err == nil && t.After(c.Newest) {
-				c.Newest = t
-			}
+func (c *Contents) addTimes(row contentRow) {
+	for _, text := range []string{row.StartedAt, row.CreatedAt, row.UpdatedAt} {
+		if t := RowTime(text); t.After(c.Newest) {
+			c.Newest = t
 		}
 	}
-	_, err = dec.Token()
-	return err
-}
-
-func expectDelim(dec *json.Decoder, want json.Delim) error {
-	token, err := dec.Token()
-	if err != nil {
-		return err
-	}
-	if token != want {
-		return fmt.Errorf("%v where %v must stand", token, want)
-	}
-	return nil
 }

@@ -59,11 +59,9 @@ func (p *puller) orphanEntry(id engram.ChunkID) (engram.ChunkEntry, error) {
 // than that, so a later time would hide memories that were never exported
 // (local-state.md 1.5 and 7.4).
 func (p *puller) harmlessTime(newestRow time.Time) time.Time {
-	newest := time.Unix(0, 0)
-	for _, e := range p.Here.Entries() {
-		if e.Time().After(newest) {
-			newest = e.Time()
-		}
+	newest := newestOf(p.Here.Entries())
+	if newest.IsZero() {
+		newest = time.Unix(0, 0)
 	}
 	if !newestRow.IsZero() && newestRow.Before(newest) {
 		return newestRow

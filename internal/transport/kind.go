@@ -76,10 +76,13 @@ var errWantsProject = errors.New("the server wants a project")
 
 // project is the project that requests to a project server are about.
 func (t *RemoteTransport) project() (string, error) {
-	if t.opts.Project == "" {
-		return "", fmt.Errorf("%w: %s", ErrNoProject, t.base)
+	switch {
+	case t.opts.Project != "":
+		return t.opts.Project, nil
+	case t.opts.NoProject != nil:
+		return "", fmt.Errorf("%w (%s): %w", ErrNoProject, t.base, t.opts.NoProject)
 	}
-	return t.opts.Project, nil
+	return "", fmt.Errorf("%w: %s", ErrNoProject, t.base)
 }
 
 // answersRefresh says whether the server has a route that only account servers

@@ -59,8 +59,9 @@ type Options struct {
 	// was known is wrong. It may be called from several goroutines at once.
 	OnKind func(Kind)
 	// Project is the project that requests to a project server are about,
-	// normalised; account servers have none.
-	Project string
+	// normalised; account servers have none. Where it is "", NoProject may say why.
+	Project   string
+	NoProject error
 	// Notify hears of every wait that is longer than 2 s. It may be called from
 	// several goroutines at once.
 	Notify func(Wait)

@@ -1,0 +1,52 @@
+package chunkdir
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// Fingerprint is a text that is the same as long as the manifest and the names
+// of the chunk files are, for caches of what was made of them. It parses
+// nothing, so it is much cheaper than ReadManifest and Files, and never says
+// that anything is good.
+func (d *Dir) Fingerprint() (string, error) {
+	text, err := d.manifestText()
+	if err != nil {
+		return "", fmt.Errorf("cannot read %s: %w", d.manifestPath(), err)
+	}
+	names, err := d.names()
+	if err != nil {
+		return "", fmt.Errorf("cannot list the chunk files: %w", err)
+	}
+	slices.Sort(names)
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%d %s", len(text), text)
+	for _, name := range names {
+		// No name has a zero byte in it.
+		sum.Write(append([]byte(name), 0))
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:16]), nil
+}
+
+// names are those of all that is in chunks/.
+func (d *Dir) names() (names []string, err error) {
+	err = d.checkChunks()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(filepath.Join(d.path, chunksName))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = both(err, f.Close()) }()
+	return f.Readdirnames(-1)
+}

@@ -1,0 +1,77 @@
+package engram
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// memberReader reads the value of one member of a chunk.
+type memberReader func(*json.Decoder) error
+
+// readMembers reads the JSON of a chunk, and passes over members for which
+// there is no reader. It reads to the end, so that a Chunk can check that.
+func readMembers(r io.Reader, readers map[string]memberReader) error {
+	dec := json.NewDecoder(r)
+	if err := expectDelim(dec, '{'); err != nil {
+		return err
+	}
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		read, ok := readers[fmt.Sprint(name)]
+		if !ok {
+			read = passOver
+		}
+		if err := read(dec); err != nil {
+			return fmt.Errorf("%v: %w", name, err)
+		}
+	}
+	if err := expectDelim(dec, '}'); err != nil {
+		return err
+	}
+	_, err := io.Copy(io.Discard, io.MultiReader(dec.Buffered(), r))
+	return err
+}
+
+func passOver(dec *json.Decoder) error {
+	var skipped json.RawMessage
+	return dec.Decode(&skipped)
+}
+
+// rows reads a list of rows one by one, or the null that engram writes for an
+// empty one.
+func rows[T any](add func(T)) memberReader {
+	return func(dec *json.Decoder) error {
+		open, err := dec.Token()
+		if err != nil || open == nil {
+			return err
+		}
+		if open != json.Delim('[') {
+			return errors.New("not a list")
+		}
+		for dec.More() {
+			var row T
+			if err := dec.Decode(&row); err != nil {
+				return err
+			}
+			add(row)
+		}
+		_, err = dec.Token()
+		return err
+	}
+}
+
+func expectDelim(dec *json.Decoder, want json.Delim) error {
+	token, err := dec.Token()
+	if err != nil {
+		return err
+	}
+	if token != want {
+		return fmt.Errorf("%v where %v must stand", token, want)
+	}
+	return nil
+}
