@@ -151,8 +151,8 @@ func hint(err error) string {
 		return "give it as https://HOST[:PORT][/PATH]"
 	case is(err, transport.ErrNotEngram):
 		return "check the remote's URL (engram-sync config list)"
-	case is(err, transport.ErrProjectServer):
-		return "use an account server for now"
+	case is(err, transport.ErrNoProject):
+		return "name it with --project, or in .engram-sync.yaml at the top of the repository"
 	case as[*transport.RetryLaterError](err):
 		return "run the same command again then"
 	case is(err, transport.ErrUnavailable):

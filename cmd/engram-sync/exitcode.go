@@ -134,7 +134,7 @@ func isUsage(err error) bool {
 		as[*chunkdir.NotFoundError](err) || as[*chunkdir.DataDirError](err) || as[*chunkdir.PathError](err) ||
 		as[*mutationfile.BadLinesError](err) || as[*engramdb.SchemaError](err) || is(err, syncer.ErrOtherSource, engramdb.ErrEmpty) ||
 		is(err, server.ErrNoUser, server.ErrUserExists, server.ErrBadInput, server.ErrForeign, server.ErrInUse, fs.ErrExist) ||
-		is(err, config.ErrNoRemote, transport.ErrBadURL, transport.ErrNotEngram, transport.ErrProjectServer,
+		is(err, config.ErrNoRemote, transport.ErrBadURL, transport.ErrNotEngram, transport.ErrNoProject,
 			transport.ErrTLS, transport.ErrCleartext, transport.ErrNoSignIn)
 }
 

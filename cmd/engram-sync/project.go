@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
@@ -28,7 +29,20 @@ const (
 	currentRule projectRule = iota
 	// legacyRule is that of engram 1.9.4: the name of the working directory.
 	legacyRule
+	// repositoryRule is currentRule within a git work tree only: elsewhere any
+	// directory's name would do, and a server that allows every project would take it.
+	repositoryRule
 )
+
+// serverProject is the project that a project server is asked about, as it names it.
+func (a *app) serverProject() (project, error) {
+	p, err := a.findProject(repositoryRule)
+	p.Name = canon.NormalizeProject(p.Name)
+	if err == nil && p.Name == "" {
+		err = &usageError{err: fmt.Errorf("the project that %s names is blank", p.From)}
+	}
+	return p, err
+}
 
 // findProject resolves the project as engram does: what the configuration says
 // (--project first), the nearest .engram/config.json of the repository, and then
@@ -69,7 +83,7 @@ func (a *app) projectStart() (string, error) {
 }
 
 func projectAt(start string, rule projectRule) (project, error) {
-	start, err := filepath.EvalSymlinks(start)
+	start, err := existing(start)
 	if err != nil {
 		return project{}, err
 	}
@@ -78,8 +92,11 @@ func projectAt(start string, rule projectRule) (project, error) {
 	if err != nil || p.Name != "" {
 		return p, err
 	}
+	if rule == repositoryRule && top == "" {
+		return p, &usageError{err: fmt.Errorf("%s is in no git work tree that could name one", start)}
+	}
 	p = project{filepath.Base(start), "the name of the directory " + start}
-	if rule == currentRule && top != "" {
+	if rule != legacyRule && top != "" {
 		p = project{filepath.Base(top), "the name of the directory " + top}
 		switch name, err := originName(top); {
 		case err != nil:
@@ -92,6 +109,19 @@ func projectAt(start string, rule projectRule) (project, error) {
 		return project{}, &usageError{err: errors.New("no project has this directory's name: give one with --project")}
 	}
 	return p, nil
+}
+
+// existing is the real path of the nearest directory upwards that is there:
+// pull may yet have to make the others.
+func existing(path string) (string, error) {
+	for {
+		real, err := filepath.EvalSymlinks(path)
+		parent := filepath.Dir(path)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) || parent == path {
+			return real, err
+		}
+		path = parent
+	}
 }
 
 const maxProjectFile = 64 << 10

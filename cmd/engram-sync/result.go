@@ -22,7 +22,11 @@ type resultDocument struct {
 	Failed  []failedItem  `json:"failed"`
 	Planned []plannedItem `json:"planned,omitempty"` // only with --dry-run
 	Adopted []string      `json:"adopted,omitempty"`
-	Summary resultSummary `json:"summary"`
+	// Of project servers only: what of the chunks does not go there, and chunks
+	// there that the server made itself.
+	LeftBehind []leftBehindItem `json:"left_behind,omitempty"`
+	ServerMade []string         `json:"server_made,omitempty"`
+	Summary    resultSummary    `json:"summary"`
 }
 
 type movedItem struct {
@@ -76,6 +80,8 @@ type result struct {
 	dryRun      bool
 	exitCode    bool // differences are an exit code of their own
 	planned     []syncer.Item
+	behind      []syncer.LeftBehind
+	serverMade  []engram.ChunkEntry
 	syncer.Result
 }
 
@@ -124,6 +130,7 @@ func (r result) document() resultDocument {
 	for _, id := range r.Adopted {
 		doc.Adopted = append(doc.Adopted, id.String())
 	}
+	doc.LeftBehind, doc.ServerMade = leftBehindItems(r.behind), entryIDs(r.serverMade)
 	return doc
 }
 
@@ -155,6 +162,7 @@ func (a *app) printResultText(r result) {
 		}
 	}
 	fmt.Fprintln(a.stdout, r.summary())
+	a.noteLeftBehind(r.behind, r.serverMade)
 }
 
 // printFailures prints a line for each failed item, and one for all that were

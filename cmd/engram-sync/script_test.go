@@ -20,6 +20,11 @@ func TestMain(m *testing.M) {
 // own that is also its HOME. Besides testscript's own commands they have:
 //
 //	exit CODE PROGRAM ARG...  run a program, which must end with this exit code
+//	projectserver NAME [BYTES] start a project server for the projects repo and other, which takes
+//	                          pushes of at most BYTES; sets NAME_URL and NAME_TOKEN
+//	pause NAME PROJECT on|off pause a project there
+//	journalrow NAME PROJECT ENTITY KEY
+//	                          let somebody else push an upsert there
 //	fixture VERSION DIR       copy the chunk directory that this engram wrote to DIR/.engram
 //	database VERSION FILE     copy the database that this engram wrote
 //	server NAME               start an account server; sets NAME_URL and NAME_TOKEN
@@ -44,8 +49,13 @@ func TestMain(m *testing.M) {
 //
 // and those of withSignInCommands.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 filepath.Join("testdata", "script"),
+	testscript.Run(t, scriptParams(filepath.Join("testdata", "script")))
+}
+
+// scriptParams are what all stories run with.
+func scriptParams(dir string) testscript.Params {
+	return testscript.Params{
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               setupStory,
@@ -70,8 +80,12 @@ func TestScripts(t *testing.T) {
 			"jsonok":      cmdJSONOK,
 			"jsonhas":     cmdJSONHas,
 			"jsonshape":   cmdJSONShape,
+
+			"projectserver": cmdProjectServer,
+			"pause":         cmdPause,
+			"journalrow":    cmdJournalRow,
 		}),
-	})
+	}
 }
 
 // setupStory gives a story a HOME of its own, and nothing of the environment

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // Plan gives the items that Run would move, in its order, and what it would
@@ -28,6 +30,7 @@ func Run(ctx context.Context, s *Survey, opts Options) Result {
 	}
 	if opts.Push {
 		push(ctx, s, opts, &result)
+		s.reportLeftOut(opts, &result)
 	}
 	return result
 }
@@ -38,6 +41,11 @@ func (s *Survey) given(opts Options) Result {
 	for _, e := range s.Missing {
 		if opts.wants(e.ID) {
 			result.Failed = append(result.Failed, Failure{ID: e.ID.String(), Err: ErrNowhere})
+		}
+	}
+	for _, f := range s.unreadable {
+		if opts.Push && (len(opts.Only) == 0 || slices.ContainsFunc(opts.Only, func(id engram.ChunkID) bool { return id.String() == f.ID })) {
+			result.Failed = append(result.Failed, f)
 		}
 	}
 	if opts.Pull && len(opts.Only) == 0 {

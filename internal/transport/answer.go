@@ -108,6 +108,10 @@ func readStatus(ctx context.Context, op string, resp *http.Response) (*StatusErr
 	return e, body
 }
 
+// codeProjectRequired is how a project server says that it wants a project.
+// Source: project-server.md 1.
+const codeProjectRequired = "upgrade_blocked_project_required"
+
 // classOf decides what a status means for the caller. Source: account-server.md
 // 1.1, 4.1 and 10: permanent input errors of PostgreSQL come as 500, with the
 // SQLSTATE in the text; classes 22 and 54 are about the data itself.
@@ -115,8 +119,6 @@ func classOf(e *StatusError, body []byte) error {
 	switch {
 	case e.Status == http.StatusUnauthorized:
 		return ErrUnauthorized
-	case e.Code == "upgrade_blocked_project_required":
-		return ErrProjectServer
 	case e.Status < 400: // a server of this protocol says 200 or no
 		return ErrNotEngram
 	case e.Status == http.StatusRequestTimeout, e.Status == http.StatusTooManyRequests:

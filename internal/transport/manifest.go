@@ -1,12 +1,14 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -15,16 +17,69 @@ import (
 // maxManifestBytes bounds a manifest: room for half a million entries.
 const maxManifestBytes = 64 << 20
 
-// ReadManifest asks for the account's manifest: GET /sync/pull. It is complete
-// every time (account-server.md 3.3), its times are those of the server's
-// clock, and entries that can't be taken stand in its Rejected. It is also the probe for
-// what kind of server this is: ErrProjectServer and ErrNotEngram tell the others.
+// ReadManifest asks for the manifest of the account, GET /sync/pull, or of the
+// project. It is complete every time (account-server.md 3.3), and entries that
+// can't be taken stand in its Rejected. An account server's times are those of
+// its own clock. It is also the probe for what kind of server this is:
+// ErrNoProject and ErrNotEngram tell what is missing.
 func (t *RemoteTransport) ReadManifest(ctx context.Context) (*engram.Manifest, error) {
 	const op = "read the remote manifest"
+	if t.Kind() == KindProject {
+		m, err := t.readProjectManifest(ctx, op)
+		if !errors.Is(err, errOtherKind) {
+			return m, err
+		}
+		t.forget()
+	}
+	m, err := t.readManifest(ctx, op, "")
+	switch {
+	case err == nil:
+		t.learn(KindAccount)
+	case errors.Is(err, errWantsProject):
+		t.learn(KindProject)
+		return t.readProjectManifest(ctx, op)
+	}
+	return m, err
+}
+
+// errOtherKind means that a reply has the shape of the other kind of server.
+var errOtherKind = errors.New("the reply is that of another kind of server")
+
+// readProjectManifest reads the manifest of the project. An account server
+// ignores the project and answers with all that the account has: its members come
+// in another order, so where the kind is only known from a cache, an odd order
+// is reason to ask once more. Source: project-server.md 3.6 and 13.
+func (t *RemoteTransport) readProjectManifest(ctx context.Context, op string) (*engram.Manifest, error) {
+	project, err := t.project()
+	if err != nil {
+		return nil, err
+	}
+	m, err := t.readManifest(ctx, op, project)
+	if err != nil {
+		return nil, err
+	}
+	if !t.seen() && chunksFirst(m.Bytes()) {
+		return nil, errOtherKind
+	}
+	t.learn(KindProject)
+	return m, nil
+}
+
+// chunksFirst says whether a manifest begins with its list, as those of account
+// servers do.
+func chunksFirst(text []byte) bool {
+	inner, found := bytes.CutPrefix(bytes.TrimSpace(text), []byte("{"))
+	return found && bytes.HasPrefix(bytes.TrimSpace(inner), []byte(`"chunks"`))
+}
+
+func (t *RemoteTransport) readManifest(ctx context.Context, op, project string) (*engram.Manifest, error) {
 	ctx = withCall(ctx, &call{mode: bodyWhole, limit: maxManifestBytes})
 	req, err := t.newRequest(ctx, http.MethodGet, "/sync/pull")
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", op, err)
+	}
+	if project != "" {
+		req.URL.RawQuery = url.Values{"project": {project}}.Encode()
 	}
 	resp, err := t.client.Do(req)
 	if err != nil {
@@ -56,14 +111,30 @@ func (t *RemoteTransport) recognise(ctx context.Context, err error) error {
 		return err
 	}
 	switch {
-	case errors.Is(status.class, ErrProjectServer):
-		return fmt.Errorf("%s is a project server: %w", t.base, ErrProjectServer)
-	case status.Status == http.StatusUnauthorized && !status.Final && strings.HasPrefix(status.Message, "unauthorized:"):
-		return fmt.Errorf("%s is a project server: %w (%s)", t.base, ErrProjectServer, status.Message)
+	case status.Code == codeProjectRequired:
+		return errWantsProject
+	case status.Status == http.StatusUnauthorized && t.Kind() == KindUnknown:
+		t.learn(kindOf401(status))
+	case status.Status == http.StatusUnauthorized && kindOf401(status) != t.Kind():
+		t.forget()
+	case status.Status == http.StatusNotFound && t.answersRefresh(ctx):
+		return fmt.Errorf("%s has the sign-in of an account server, but no /sync/pull: %w", t.base, ErrNotEngram)
 	case status.Status == http.StatusNotFound || status.Status == http.StatusMethodNotAllowed:
 		return fmt.Errorf("%w: %s %s", ErrNotEngram, t.base, t.whatElse(ctx, status))
 	}
 	return err
+}
+
+// kindOf401 is the kind of server that refuses a token in this way: account
+// servers in JSON, project servers in plain text.
+func kindOf401(status *StatusError) Kind {
+	switch {
+	case status.Final:
+		return KindAccount
+	case strings.HasPrefix(status.Message, "unauthorized:"):
+		return KindProject
+	}
+	return KindUnknown
 }
 
 // whatElse says what stands at the base URL, if it can be told.

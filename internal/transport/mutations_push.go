@@ -45,7 +45,7 @@ func (t *RemoteTransport) PushMutations(ctx context.Context, entries []MutationE
 	if len(entries) == 0 {
 		return PushMutationsResult{}, nil
 	}
-	b, err := newBatch(entries, key)
+	b, err := t.newBatch(entries, key)
 	if err != nil {
 		return PushMutationsResult{}, fmt.Errorf("%s: %w", op, err)
 	}
@@ -55,6 +55,9 @@ func (t *RemoteTransport) PushMutations(ctx context.Context, entries []MutationE
 	for {
 		result, err := t.postBatch(ctx, op, b)
 		sent := b.last.stop() && !c.unapplied
+		if errors.Is(err, ErrOutcomeUnknown) && b.project {
+			t.forget() // an account server says yes to the other body, and stores nothing
+		}
 		if err == nil || errors.Is(err, ErrOutcomeUnknown) {
 			return result, err
 		}
@@ -102,15 +105,18 @@ func (t *RemoteTransport) postBatch(ctx context.Context, op string, b *batch) (P
 
 // batch is the body of a push of mutations. It is small enough to be made in memory.
 type batch struct {
-	rows int
-	text []byte
-	key  string
-	last *batchBody // the latest body that was made
+	rows    int
+	text    []byte
+	key     string
+	project bool       // for a project server
+	last    *batchBody // the latest body that was made
 }
 
-// newBatch makes the body. Rows that could not arrive as they are are refused
-// with a ContentError, as a server would do.
-func newBatch(entries []MutationEntry, key string) (*batch, error) {
+// newBatch makes the body, for the kind of server that this is. Where nobody has
+// asked yet, that is an account server: a project server refuses what is meant for
+// one. Rows that could not arrive as they are are refused with a ContentError, as a
+// server would do.
+func (t *RemoteTransport) newBatch(entries []MutationEntry, key string) (*batch, error) {
 	if key != "" && (len(key) > maxKeyBytes || !fitsHeader(key)) {
 		return nil, &refusedError{fmt.Sprintf("an idempotency key is 1 to %d visible ASCII characters", maxKeyBytes)}
 	}
@@ -119,10 +125,18 @@ func newBatch(entries []MutationEntry, key string) (*batch, error) {
 		size += 64 + len(e.Entity) + len(e.EntityKey) + len(e.Op) + len(e.Project) + len(e.Payload)
 	}
 	b := &batch{rows: len(entries), key: key, text: make([]byte, 0, min(size, maxBatchBytes))}
-	b.text = append(b.text, `{"mutations":[`...)
+	b.project = t.Kind() == KindProject
+	if b.project {
+		b.text = append(b.text, `{"entries":[`...)
+	} else {
+		b.text = append(b.text, `{"mutations":[`...)
+	}
 	for i, e := range entries {
 		if i > 0 {
 			b.text = append(b.text, ',')
+		}
+		if b.project {
+			e = t.projectEntry(e)
 		}
 		var err error
 		if b.text, err = appendEntry(b.text, e); err != nil {
