@@ -38,8 +38,8 @@ type mutationsPush struct {
 	file string // "" for stdin, or engram's own database
 	db   bool
 
-	all, dryRun, force, reconcile, restart bool
-	rejects                                string
+	all, dryRun, force, reconcile, restart, personal bool
+	rejects                                          string
 }
 
 func newMutationsPushCmd(app *app) *cobra.Command {
@@ -65,6 +65,7 @@ func newMutationsPushCmd(app *app) *cobra.Command {
 	flags.StringVar(&m.rejects, "rejects", "", "put refused mutations into `FILE` (default: a file in the state directory)")
 	flags.BoolVar(&m.reconcile, "reconcile", false, "read the whole journal, and send what is not in it")
 	flags.BoolVar(&m.restart, "restart", false, "forget what was sent of this before, and send all of it again")
+	flags.BoolVar(&m.personal, "include-personal", false, "project servers: send mutations of scope personal too")
 	return cmd
 }
 
@@ -94,8 +95,11 @@ func (m *mutationsPush) run(ctx context.Context, named bool) (err error) {
 		if err != nil {
 			return err
 		}
+		if acc.project != "" {
+			source = &projectSource{mutationSource: source, project: acc.project, personal: m.personal}
+		}
 		err = m.push(ctx, conn, acc, source)
-		if acc.id == "" && !m.dryRun {
+		if !acc.known() && !m.dryRun {
 			m.app.claim(ctx, conn)
 		}
 		return err
@@ -117,7 +121,12 @@ func (m *mutationsPush) push(ctx context.Context, conn *connection, acc account,
 	if err != nil {
 		return err
 	}
-	report := pushReport{remote: conn.label, account: acc.id, source: source.name(), db: m.db, dryRun: m.dryRun, before: job.Sent}
+	report := pushReport{
+		remote: conn.label, account: acc.id, project: acc.project, source: source.name(), db: m.db, dryRun: m.dryRun, before: job.Sent,
+	}
+	if p, ok := source.(*projectSource); ok {
+		report.foreign, report.personal = p.foreign, p.secret
+	}
 	if m.dryRun {
 		report.PushResult, report.open = total, job.Intent != nil
 		return m.app.printPush(report)

@@ -18,6 +18,8 @@ type pushReport struct {
 	remote, account, source, rejects string
 	db, dryRun                       bool
 	before                           int64 // sent by earlier runs
+	project                          string
+	foreign, personal                int64 // of a project server: rows of the source that are not for it
 	open                             bool  // of a dry run: nobody knows whether the last batch arrived
 	syncer.PushResult
 }
@@ -46,6 +48,7 @@ type pausedItem struct {
 type pushSummary struct {
 	Remote   string `json:"remote"`
 	Account  string `json:"account"`
+	Project  string `json:"project"`
 	Source   string `json:"source"`
 	DryRun   bool   `json:"dry_run"`
 	Sent     int64  `json:"sent"`
@@ -55,6 +58,8 @@ type pushSummary struct {
 	Parked   int64  `json:"parked"`
 	Left     int64  `json:"left"`
 	LeftOut  int64  `json:"left_out"`
+	Foreign  int64  `json:"foreign"`
+	Personal int64  `json:"personal"`
 	Batches  int    `json:"batches"`
 	LastSeq  int64  `json:"last_seq"`
 	Rejects  string `json:"rejects_file"`
@@ -113,9 +118,9 @@ func (r pushReport) document() pushDocument {
 		doc.Paused = append(doc.Paused, pausedItem{project, r.Paused[project]})
 	}
 	doc.Summary = pushSummary{
-		Remote: r.remote, Account: r.account, Source: r.source, DryRun: r.dryRun,
+		Remote: r.remote, Account: r.account, Project: r.project, Source: r.source, DryRun: r.dryRun,
 		Sent: r.Sent, Present: r.Present, Before: r.before, Rejected: r.Rejected, Parked: r.Parked,
-		Left: r.Left, LeftOut: r.LeftOut, Batches: r.Batches, LastSeq: r.LastSeq,
+		Left: r.Left, LeftOut: r.LeftOut, Foreign: r.foreign, Personal: r.personal, Batches: r.Batches, LastSeq: r.LastSeq,
 	}
 	if r.Rejected > 0 {
 		doc.Summary.Rejects = r.rejects
@@ -190,6 +195,8 @@ func (r pushReport) summary() string {
 		parts = append(parts, humanize.Comma(r.Left)+" left")
 	}
 	part(r.LeftOut, "%s left out that engram has marked as sent (--all sends them)")
+	part(r.foreign, "%s of other projects not sent")
+	part(r.personal, "%s personal not sent")
 	text := strings.Join(parts, ", ") + "; "
 	if r.LastSeq > 0 {
 		text += "journal at " + strconv.FormatInt(r.LastSeq, 10) + " "
