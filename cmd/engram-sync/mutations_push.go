@@ -10,6 +10,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/transport"
 )
 
 const mutationsPushLong = `Send mutations to the server's journal, in their order, each once.
@@ -91,6 +92,11 @@ func (m *mutationsPush) run(ctx context.Context, named bool) (err error) {
 	}
 	defer func() { err = errors.Join(err, source.close()) }()
 	return m.app.withConnection(ctx, func(conn *connection) error {
+		if conn.Kind() == transport.KindUnknown { // a server is not asked for the sake of a bad file
+			if err := source.check(ctx, nil); err != nil {
+				return m.badLines(err)
+			}
+		}
 		acc, err := m.app.account(ctx, conn)
 		if err != nil {
 			return err
