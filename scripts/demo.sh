@@ -27,7 +27,9 @@ run() { # shows a command line and runs it in a machine's directory
 	machine=$1
 	shift
 	printf '%s$ engram-sync %s\n' "$machine" "$*"
-	(cd "$work/$machine" && "$engram_sync" "$@" | sed "s|$work/||g")
+	(cd "$work/$machine" && "$engram_sync" "$@" >"$work/output" 2>&1) || failed=$?
+	sed "s|$work/||g" "$work/output"
+	[ "${failed:-0}" -eq 0 ] || exit "$failed"
 }
 
 say "Three chunks that engram 1.16.1 exported lie on the laptop."
