@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-
-	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // Plan gives the items that Run would move, in its order, and what it would
@@ -43,9 +41,9 @@ func (s *Survey) given(opts Options) Result {
 			result.Failed = append(result.Failed, Failure{ID: e.ID.String(), Err: ErrNowhere})
 		}
 	}
-	for _, f := range s.unreadable {
-		if opts.Push && (len(opts.Only) == 0 || slices.ContainsFunc(opts.Only, func(id engram.ChunkID) bool { return id.String() == f.ID })) {
-			result.Failed = append(result.Failed, f)
+	for _, id := range s.unreadable() {
+		if opts.Push && opts.wants(id) {
+			result.Failed = append(result.Failed, Failure{ID: id.String(), Direction: Pushed, Err: s.projected[id].Err})
 		}
 	}
 	if opts.Pull && len(opts.Only) == 0 {
