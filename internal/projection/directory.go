@@ -62,7 +62,7 @@ type Directory struct {
 
 // maxWhole bounds the text of all chunks that are worked on at the same time, in
 // bytes. Each takes about five times as much memory. A larger one is worked on alone.
-const maxWhole = 48 << 20
+const maxWhole = 32 << 20
 
 // NewDirectory makes a Directory. What was worked out is kept below cacheDir, by
 // chunk id, project, options and canon.Version. At most concurrency chunks are

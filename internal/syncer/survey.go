@@ -33,11 +33,11 @@ type Survey struct {
 	// Here and There are the two manifests.
 	Here, There *engram.Manifest
 
-	local      Local
-	remote     Remote
-	aliases    Aliases
-	projector  Projector
-	projected  map[engram.ChunkID]Projected
+	local     Local
+	remote    Remote
+	aliases   Aliases
+	projector Projector
+	projected map[engram.ChunkID]Projected
 }
 
 // LookOptions are what Look needs to know of the remote. Zero values mean that

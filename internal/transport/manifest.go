@@ -24,7 +24,8 @@ const maxManifestBytes = 64 << 20
 // ErrNoProject and ErrNotEngram tell what is missing.
 func (t *RemoteTransport) ReadManifest(ctx context.Context) (*engram.Manifest, error) {
 	const op = "read the remote manifest"
-	if t.Kind() == KindProject {
+	// Where no project is known, the kind had better be.
+	if t.Kind() == KindProject && (t.seen() || t.opts.Project != "") {
 		m, err := t.readProjectManifest(ctx, op)
 		if !errors.Is(err, errOtherKind) {
 			return m, err
