@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -92,6 +93,12 @@ func (a *app) hintFor(f syncer.Failure) string {
 	return a.hint(f.Err)
 }
 
+// refusedWith says whether a project server refused with this code.
+func refusedWith(err error, codes ...string) bool {
+	var status *transport.StatusError
+	return errors.As(err, &status) && slices.Contains(codes, status.Code)
+}
+
 // hint is the next step after an error; "" where its text names it already.
 func hint(err error) string {
 	var usage *usageError
@@ -153,6 +160,16 @@ func hint(err error) string {
 		return "check the remote's URL (engram-sync config list)"
 	case is(err, transport.ErrNoProject):
 		return "name it with --project, or in .engram-sync.yaml at the top of the repository"
+	case is(err, transport.ErrOtherKind):
+		return "leave --protocol and the setting protocol out: the kind is found out by itself"
+	case as[*syncer.LeftOutError](err):
+		return "-v lists them all, and --fill-blanks mends what is only blank"
+	case refusedWith(err, transport.CodeForbidden):
+		return "ask the operator of the server to allow the project (ENGRAM_CLOUD_ALLOWED_PROJECTS), or name another with --project"
+	case refusedWith(err, transport.CodePaused):
+		return "the operator of the server has paused this project: run the same command again when that is over"
+	case refusedWith(err, transport.CodeChunkConflict):
+		return "another chunk has this id there, so this one can only be kept in git"
 	case as[*transport.RetryLaterError](err):
 		return "run the same command again then"
 	case is(err, transport.ErrUnavailable):

@@ -39,13 +39,10 @@ func (a *app) lookOptions(c *connection, dir syncer.Local, opts projectOptions) 
 			}
 			return projector{projection.NewDirectory(projection.Options{
 				Project: c.project.Name, IncludePersonal: opts.includePersonal, FillBlanks: opts.fillBlanks,
-			}, dir.OpenChunk, filepath.Join(state.Dir(), "projections"), min(a.cfg.Concurrency, maxWhole))}
+			}, dir.OpenChunk, filepath.Join(state.Dir(), "projections"), a.cfg.Concurrency)}
 		},
 	}
 }
-
-// maxWhole is how many chunks are in memory at once while they are projected.
-const maxWhole = 4
 
 // projector is a projection as the syncer wants it.
 type projector struct{ *projection.Directory }

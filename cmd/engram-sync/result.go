@@ -51,16 +51,24 @@ type failedItem struct {
 
 type plannedItem struct {
 	engram.ChunkEntry
+	RemoteID  engram.ChunkID
 	Direction syncer.Direction
 }
 
-// MarshalJSON adds the direction to the members of the entry.
+// newPlannedItem has the id that the chunk has here, if it is here.
+func newPlannedItem(item syncer.Item) plannedItem {
+	p := plannedItem{ChunkEntry: item.Entry, RemoteID: item.Remote, Direction: item.Direction}
+	p.ID = item.ID()
+	return p
+}
+
+// MarshalJSON adds what is planned to the members of the entry.
 func (p plannedItem) MarshalJSON() ([]byte, error) {
 	text, err := json.Marshal(p.ChunkEntry)
 	if err != nil {
 		return nil, err
 	}
-	return append(text[:len(text)-1], `,"direction":"`+string(p.Direction)+`"}`...), nil
+	return fmt.Appendf(text[:len(text)-1], `,"remote_id":%q,"direction":%q}`, p.RemoteID, p.Direction), nil
 }
 
 type resultSummary struct {
@@ -125,7 +133,7 @@ func (r result) document() resultDocument {
 		doc.Present = append(doc.Present, presentItem{ID: p.Local, RemoteID: p.Remote})
 	}
 	for _, p := range r.planned {
-		doc.Planned = append(doc.Planned, plannedItem{ChunkEntry: p.Entry, Direction: p.Direction})
+		doc.Planned = append(doc.Planned, newPlannedItem(p))
 	}
 	for _, id := range r.Adopted {
 		doc.Adopted = append(doc.Adopted, id.String())

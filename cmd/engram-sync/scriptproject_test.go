@@ -17,10 +17,11 @@ import (
 	"github.com/engram-sync/engram-sync/internal/projecttest"
 )
 
-// bothProtocols are the stories that have to be true on project servers too,
-// word for word.
+// bothProtocols are the stories that have to be true on project servers too.
+// Where what is right differs, they say so with [account] and [project].
 var bothProtocols = []string{
-	"directory", "embedded", "lock", "manifests", "secrets", "usage",
+	"damage", "directory", "embedded", "hostile", "json", "leftovers", "lock", "manifests", "noserver", "partial",
+	"refused", "roundtrip", "secrets", "select", "settle", "usage",
 }
 
 // TestScriptsOnProjectServers tells the same stories again, with a project server
@@ -30,6 +31,7 @@ func TestScriptsOnProjectServers(t *testing.T) {
 	for _, name := range bothProtocols {
 		params.Files = append(params.Files, filepath.Join("testdata", "script", name+".txtar"))
 	}
+	params.Condition = conditions("project")
 	params.Setup = func(env *testscript.Env) error {
 		env.Setenv("PROTOCOL", "project")
 		env.Setenv("ENGRAM_SYNC_PROJECT", "repo")

@@ -180,7 +180,7 @@ func cmdAnswer(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	body := args[5]
 	if text, err := os.ReadFile(ts.MkAbs(body)); err == nil {
-		body = string(text)
+		body = os.Expand(string(text), ts.Getenv)
 	}
 	s.answers[args[1]+" "+args[2]] = scriptAnswer{status: status, kind: args[4], body: body}
 }

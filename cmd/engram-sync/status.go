@@ -145,7 +145,7 @@ func newStatusDocument(s *syncer.Survey, path string) statusDocument {
 	doc := statusDocument{
 		Schema: resultSchema, Dir: path,
 		Here: len(s.Here.Entries()), There: len(s.There.Entries()), Present: len(s.Present),
-		Push: itemIDs(s.ToPush), Pull: itemIDs(s.ToPull), Missing: []string{}, Orphans: ids(s.Orphans), Unsupported: []string{},
+		Push: ids(s.Pushes()), Pull: itemIDs(s.ToPull), Missing: []string{}, Orphans: ids(s.Orphans), Unsupported: []string{},
 	}
 	for _, e := range s.Missing {
 		doc.Missing = append(doc.Missing, e.ID.String())

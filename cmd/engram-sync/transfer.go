@@ -117,5 +117,5 @@ func (t *transfer) open(ctx context.Context) (unlock func(), err error) {
 func fatal(err error) bool {
 	var later *transport.RetryLaterError
 	return is(err, transport.ErrUnauthorized, transport.ErrTLS, transport.ErrCleartext, transport.ErrNoProject, syscall.ENOSPC) ||
-		errors.As(err, &later) || transport.IsUnreachable(err)
+		refusedWith(err, transport.CodeForbidden, transport.CodePaused) || errors.As(err, &later) || transport.IsUnreachable(err)
 }

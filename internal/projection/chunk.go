@@ -7,6 +7,7 @@
 package projection
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -22,6 +23,8 @@ const (
 	listMutations    = "mutations"
 )
 
+var lists = []string{listSessions, listObservations, listPrompts, listMutations}
+
 // document is a chunk taken apart into rows. Members beside the lists are kept.
 type document struct {
 	members map[string]json.RawMessage // all that are no list of rows
@@ -36,6 +39,8 @@ type row struct {
 	text  json.RawMessage
 
 	id, session, project, scope string
+
+	gives string // the session that the row brings to a server
 }
 
 // key names a session as the server compares it. Source: project-server.md 13 (A6).
@@ -46,7 +51,7 @@ func parseDocument(data []byte) (document, error) {
 	if err := json.Unmarshal(data, &doc.members); err != nil {
 		return doc, fmt.Errorf("read the rows of a chunk: %w", err)
 	}
-	for _, list := range []string{listSessions, listObservations, listPrompts, listMutations} {
+	for _, list := range lists {
 		text, ok := doc.members[list]
 		if !ok {
 			continue
@@ -64,38 +69,53 @@ func parseDocument(data []byte) (document, error) {
 	return doc, nil
 }
 
+// rowMembers are read as the servers and engram read them: their names match in
+// any case (project-server.md 13, A11), so that no spelling hides what a row is.
+type rowMembers struct {
+	ID      string `json:"id"`
+	Session string `json:"session_id"`
+	Project string `json:"project"`
+	Scope   string `json:"scope"`
+}
+
 func newRow(list string, index int, text json.RawMessage) row {
 	r := row{list: list, index: index, text: text}
-	var members map[string]json.RawMessage
-	if json.Unmarshal(text, &members) != nil {
+	if list == listMutations {
+		r.readMutation()
 		return r
 	}
-	for name, target := range map[string]*string{
-		"id": &r.id, "session_id": &r.session, "project": &r.project, "scope": &r.scope,
-	} {
-		var value string
-		if json.Unmarshal(members[name], &value) == nil {
-			*target = value
-		}
-	}
-	if list == listMutations {
-		r.ofMutation(members)
+	var m rowMembers
+	_ = json.Unmarshal(text, &m) // what fits is taken
+	r.id, r.session, r.project, r.scope = m.ID, m.Session, m.Project, m.Scope
+	if list == listSessions {
+		r.gives = key(r.id)
 	}
 	return r
 }
 
-// ofMutation looks into the payload, which is text that holds JSON.
-func (r *row) ofMutation(members map[string]json.RawMessage) {
-	var payload, entity string
-	_ = json.Unmarshal(members["payload"], &payload) // what is no text is for the validation
-	_ = json.Unmarshal(members["entity"], &entity)
-	inside := newRow("", 0, json.RawMessage(payload))
-	r.id, r.session, r.scope = inside.id, inside.session, inside.scope
-	if r.project == "" {
-		r.project = inside.project
+// readMutation looks into the payload, which is text that holds JSON, or text
+// that holds such a text. Source: project-server.md 3.3.
+func (r *row) readMutation() {
+	var m struct {
+		Entity  string `json:"entity"`
+		Op      string `json:"op"`
+		Project string `json:"project"`
+		Payload string `json:"payload"`
 	}
-	if strings.TrimSpace(entity) != "session" {
-		r.id = ""
+	var inside rowMembers
+	_ = json.Unmarshal(r.text, &m) // what fits is taken
+	payload := strings.TrimSpace(m.Payload)
+	if inner := ""; json.Unmarshal([]byte(payload), &inner) == nil {
+		payload = inner
+	}
+	_ = json.Unmarshal([]byte(payload), &inside)
+	r.id, r.session, r.scope = "", inside.Session, inside.Scope
+	r.project = cmp.Or(m.Project, inside.Project)
+	if strings.TrimSpace(m.Entity) == "session" {
+		r.id = inside.ID
+		if strings.TrimSpace(m.Op) == "upsert" {
+			r.gives = key(r.id)
+		}
 	}
 }
 
@@ -104,11 +124,5 @@ func (r row) personal() bool { return strings.EqualFold(strings.TrimSpace(r.scop
 
 // belongsTo is the project of a row: its own, or that of its session.
 func (r row) belongsTo(sessions map[string]Session) string {
-	if p := canon.NormalizeProject(r.project); p != "" {
-		return p
-	}
-	if s, ok := sessions[key(r.session)]; ok {
-		return s.Project
-	}
-	return ""
+	return cmp.Or(canon.NormalizeProject(r.project), sessions[key(cmp.Or(r.session, r.id))].Project)
 }

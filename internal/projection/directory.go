@@ -10,8 +10,10 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -39,6 +41,8 @@ type facts struct {
 	Sessions map[string]Session `json:"sessions,omitempty"`
 	// References are the sessions that its rows belong to.
 	References []string `json:"references,omitempty"`
+	// Claims are those that rows of our project need.
+	Claims []string `json:"claims,omitempty"`
 }
 
 // OpenFunc opens a chunk of the directory. Its content is checked while it is read.
@@ -49,17 +53,25 @@ type Directory struct {
 	opts  Options
 	open  OpenFunc
 	cache *cache
-	limit int // how many chunks are worked on at once
+	limit int                 // how many chunks are worked on at once
+	whole *semaphore.Weighted // bytes of chunks that are in memory at once
 
 	sessions map[string]Session // set by Chunks
 	recent   recent
 }
 
+// maxWhole bounds the text of all chunks that are worked on at the same time, in
+// bytes. Each takes about five times as much memory. A larger one is worked on alone.
+const maxWhole = 32 << 20
+
 // NewDirectory makes a Directory. What was worked out is kept below cacheDir, by
 // chunk id, project, options and canon.Version. At most concurrency chunks are
-// in memory at a time.
+// worked on at a time, and fewer if they are large.
 func NewDirectory(opts Options, open OpenFunc, cacheDir string, concurrency int) *Directory {
-	return &Directory{opts: opts, open: open, cache: openCache(cacheDir, opts), limit: max(1, concurrency)}
+	return &Directory{
+		opts: opts, open: open, cache: openCache(cacheDir, opts), limit: max(1, concurrency),
+		whole: semaphore.NewWeighted(maxWhole),
+	}
 }
 
 // Chunks gives what each of these chunks becomes. all are the chunks of the
@@ -71,7 +83,7 @@ func (d *Directory) Chunks(ctx context.Context, all, ids []engram.ChunkID) (map[
 	if err != nil {
 		return nil, err
 	}
-	d.sessions = mergeSessions(all, known)
+	d.sessions = mergeSessions(known)
 	out := make(map[engram.ChunkID]Chunk, len(ids))
 	var missing []engram.ChunkID
 	for _, id := range ids {
@@ -86,7 +98,10 @@ func (d *Directory) Chunks(ctx context.Context, all, ids []engram.ChunkID) (map[
 		missing = append(missing, id)
 	}
 	made, err := each(ctx, d.limit, missing, func(id engram.ChunkID) Chunk {
-		c, err := d.make(id)
+		c, err := d.make(ctx, id)
+		for i := range c.Parts {
+			c.Parts[i].text = nil // made again when it is sent
+		}
 		c.Err = err
 		return c
 	})
@@ -120,6 +135,9 @@ func each[T any](ctx context.Context, limit int, ids []engram.ChunkID, f func(en
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	out := make(map[engram.ChunkID]T, len(ids))
 	for i, id := range ids {
 		out[id] = results[i]
@@ -144,11 +162,12 @@ func (d *Directory) allFacts(ctx context.Context, all []engram.ChunkID) (map[eng
 		err error
 	}
 	fresh, err := each(ctx, d.limit, missing, func(id engram.ChunkID) read {
-		doc, err := d.document(id)
-		if err != nil {
-			return read{err: err}
-		}
-		return read{facts: d.opts.factsOf(doc)}
+		var r read
+		r.err = d.withDocument(ctx, id, func(doc document) error {
+			r.facts = d.opts.factsOf(doc)
+			return nil
+		})
+		return r
 	})
 	if err != nil {
 		return nil, nil, err
@@ -164,60 +183,122 @@ func (d *Directory) allFacts(ctx context.Context, all []engram.ChunkID) (map[eng
 	return known, bad, nil
 }
 
-func (d *Directory) document(id engram.ChunkID) (document, error) {
+// withDocument reads a chunk, once there is memory for it. What f keeps of it
+// does not count any more after that.
+func (d *Directory) withDocument(ctx context.Context, id engram.ChunkID, f func(document) error) error {
 	c, err := d.open(id)
 	if err != nil {
-		return document{}, err
+		return err
 	}
 	defer func() { _ = c.Close() }() // only read
-	data, err := io.ReadAll(c)
+	weight := min(c.SizeHint, maxWhole)
+	if weight <= 0 {
+		weight = maxWhole // it may be of any size
+	}
+	if d.whole.Acquire(ctx, weight) != nil {
+		return context.Cause(ctx)
+	}
+	defer d.whole.Release(weight)
+	data, err := readHinted(c)
 	if err != nil {
-		return document{}, err
+		return err
 	}
 	doc, err := parseDocument(data)
-	if err != nil {
-		return document{}, &engram.DamageError{ID: id, Reason: "its rows cannot be read", Err: err}
+	if err == nil {
+		err = f(doc)
 	}
-	return doc, nil
+	if err != nil {
+		return &engram.DamageError{ID: id, Reason: "its rows cannot be read", Err: err}
+	}
+	return nil
+}
+
+// readHinted reads a chunk that is not larger than it claims.
+func readHinted(c *engram.Chunk) ([]byte, error) {
+	if c.SizeHint <= 0 {
+		return io.ReadAll(c)
+	}
+	var data bytes.Buffer
+	data.Grow(int(min(c.SizeHint, maxWhole)) + bytes.MinRead)
+	n, err := data.ReadFrom(io.LimitReader(c, c.SizeHint+1))
+	if err == nil && n > c.SizeHint {
+		err = &engram.DamageError{ID: c.ID(), Reason: fmt.Sprintf("its source claims %d bytes, and holds more", c.SizeHint)}
+	}
+	return data.Bytes(), err
 }
 
 // factsOf says what a chunk brings and what it refers to.
 func (o Options) factsOf(doc document) facts {
-	f := facts{Sessions: map[string]Session{}}
-	s := selection{document: document{rows: map[string][]row{listSessions: slices.Clone(doc.rows[listSessions])}}}
+	f := facts{Sessions: o.sessionsOf(doc)}
+	for _, list := range []string{listObservations, listPrompts, listMutations} {
+		for _, r := range doc.rows[list] {
+			id := key(r.session)
+			if id == "" {
+				continue
+			}
+			f.References = append(f.References, id)
+			if o.claims(r) {
+				f.Claims = append(f.Claims, id)
+			}
+		}
+	}
+	f.References, f.Claims = unique(f.References), unique(f.Claims)
+	return f
+}
+
+// sessionsOf are the sessions that a chunk brings, as rows or as mutations.
+func (o Options) sessionsOf(doc document) map[string]Session {
+	s := selection{document: document{rows: map[string][]row{}}}
+	for _, list := range []string{listSessions, listMutations} {
+		for _, r := range doc.rows[list] {
+			if r.gives != "" {
+				s.rows[list] = append(s.rows[list], r)
+			}
+		}
+	}
 	if o.FillBlanks {
 		s.fill()
 	}
 	problems, err := canon.Validate(s.assemble(s.rows), o.Project, func(string) bool { return true })
-	refused := map[int]bool{}
+	refused := map[string]map[int]bool{listSessions: {}, listMutations: {}}
 	for _, p := range problems {
-		refused[p.Index] = true
+		refused[p.List][p.Index] = true // of no other lists
 	}
-	for i, r := range doc.rows[listSessions] {
-		if id := key(r.id); id != "" {
-			f.Sessions[id] = Session{Project: canon.NormalizeProject(r.project), Good: err == nil && !refused[i]}
+	sessions := map[string]Session{}
+	for _, list := range []string{listSessions, listMutations} {
+		for i, r := range s.rows[list] {
+			said := Session{Project: canon.NormalizeProject(r.project), Good: err == nil && !refused[list][i]}
+			sessions[r.gives] = sessions[r.gives].merge(said)
 		}
 	}
-	for _, list := range []string{listObservations, listPrompts, listMutations} {
-		for _, r := range doc.rows[list] {
-			if id := key(r.session); id != "" {
-				f.References = append(f.References, id)
-			}
-		}
-	}
-	f.References = unique(f.References)
-	return f
+	return sessions
 }
 
-// mergeSessions takes what all chunks say together: in the order of the chunks,
-// a good row wins over a bad one, and a later good one over an earlier.
-func mergeSessions(all []engram.ChunkID, known map[engram.ChunkID]facts) map[string]Session {
+// merge adds what another row says of the session. A good row wins over a bad
+// one, and then the project that comes first in the alphabet, wherever the rows lie.
+func (s Session) merge(other Session) Session {
+	switch {
+	case s.Project == "", other.Good && !s.Good && other.Project != "":
+		s.Project = other.Project
+	case other.Project != "" && other.Good == s.Good:
+		s.Project = min(s.Project, other.Project)
+	}
+	s.Good, s.Needed = s.Good || other.Good, s.Needed || other.Needed
+	return s
+}
+
+// mergeSessions takes what all chunks say together, in an order that is the same
+// on every machine.
+func mergeSessions(known map[engram.ChunkID]facts) map[string]Session {
 	sessions := map[string]Session{}
-	for _, id := range all {
-		for name, s := range known[id].Sessions {
-			if old, ok := sessions[name]; !ok || s.Good || !old.Good {
-				sessions[name] = s
-			}
+	ids := slices.SortedFunc(maps.Keys(known), func(a, b engram.ChunkID) int { return strings.Compare(a.String(), b.String()) })
+	for _, id := range ids {
+		f := known[id]
+		for name, s := range f.Sessions {
+			sessions[name] = sessions[name].merge(s)
+		}
+		for _, name := range f.Claims {
+			sessions[name] = sessions[name].merge(Session{Needed: true})
 		}
 	}
 	return sessions
@@ -236,23 +317,22 @@ func (d *Directory) context(f facts) string {
 }
 
 // make projects one chunk.
-func (d *Directory) make(id engram.ChunkID) (Chunk, error) {
-	doc, err := d.document(id)
-	if err != nil {
-		return Chunk{}, err
-	}
-	s, err := d.opts.choose(doc, d.sessions)
-	if err != nil {
-		return Chunk{}, &engram.DamageError{ID: id, Reason: "its rows cannot be read", Err: err}
-	}
-	c := Chunk{LeftOut: s.leftOut, Filled: s.filled, Personal: s.personal, Foreign: s.foreign}
-	c.Parts, err = d.opts.split(s)
+func (d *Directory) make(ctx context.Context, id engram.ChunkID) (c Chunk, err error) {
+	err = d.withDocument(ctx, id, func(doc document) error {
+		s, err := d.opts.choose(doc, d.sessions)
+		if err != nil {
+			return err
+		}
+		c = Chunk{LeftOut: s.leftOut, Filled: s.filled, Personal: s.personal, Foreign: s.foreign}
+		c.Parts, err = d.opts.split(s)
+		return err
+	})
 	return c, err
 }
 
 // OpenPart makes a part anew and gives its content. Chunks was called before.
-func (d *Directory) OpenPart(local, part engram.ChunkID) (*engram.Chunk, error) {
-	c, err := d.recent.get(local, d.make)
+func (d *Directory) OpenPart(ctx context.Context, local, part engram.ChunkID) (*engram.Chunk, error) {
+	c, err := d.recent.get(local, func() (Chunk, error) { return d.make(ctx, local) })
 	if err != nil {
 		return nil, err
 	}

@@ -62,7 +62,7 @@ func (d *directory) project(t testing.TB, opts projection.Options, cache string)
 // part reads the text of one part.
 func (d *directory) part(t testing.TB, p *projection.Directory, local engram.ChunkID, part projection.Part) string {
 	t.Helper()
-	c, err := p.OpenPart(local, part.ID)
+	c, err := p.OpenPart(t.Context(), local, part.ID)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package projection
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -24,9 +25,12 @@ type made struct {
 	err   error
 }
 
-func (r *recent) get(id engram.ChunkID, make func(engram.ChunkID) (Chunk, error)) (Chunk, error) {
+func (r *recent) get(id engram.ChunkID, make func() (Chunk, error)) (Chunk, error) {
 	m := r.find(id)
-	m.once.Do(func() { m.chunk, m.err = make(id) })
+	m.once.Do(func() { m.chunk, m.err = make() })
+	if m.err != nil {
+		r.forget(m) // the next one may fare better
+	}
 	return m.chunk, m.err
 }
 
@@ -44,4 +48,10 @@ func (r *recent) find(id engram.ChunkID) *made {
 		r.made = r.made[1:]
 	}
 	return m
+}
+
+func (r *recent) forget(m *made) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.made = slices.DeleteFunc(r.made, func(other *made) bool { return other == m })
 }

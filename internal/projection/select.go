@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -27,6 +28,8 @@ type Session struct {
 	Project string `json:"project"` // normalised
 	// Good says that a server takes a row of it.
 	Good bool `json:"good"`
+	// Needed says that rows of our project belong to it, whosever it is.
+	Needed bool `json:"needed,omitempty"`
 }
 
 // Row says something about one row of a chunk.
@@ -49,21 +52,14 @@ type selection struct {
 // project-server.md 3.3, 3.4.
 func (o Options) choose(doc document, sessions map[string]Session) (selection, error) {
 	s := selection{document: document{members: doc.members, rows: map[string][]row{}}}
-	needed := map[string]bool{}
-	for _, list := range []string{listObservations, listPrompts, listMutations} {
-		if rows, ok := doc.rows[list]; ok {
-			s.rows[list] = s.keep(rows, func(r row) bool { return o.wants(&s, r, sessions) }, needed)
-		}
-	}
-	if rows, ok := doc.rows[listSessions]; ok {
-		s.rows[listSessions] = s.keep(rows, func(r row) bool {
-			project := canon.NormalizeProject(r.project)
-			ours := project == "" || project == o.Project || needed[key(r.id)]
-			if !ours {
-				s.foreign++
+	s.dropVariants()
+	for list, rows := range doc.rows {
+		s.rows[list] = make([]row, 0, len(rows))
+		for _, r := range rows {
+			if o.wants(&s, r, sessions) {
+				s.rows[list] = append(s.rows[list], r)
 			}
-			return ours
-		}, nil)
+		}
 	}
 	if o.FillBlanks {
 		s.fill()
@@ -71,19 +67,23 @@ func (o Options) choose(doc document, sessions map[string]Session) (selection, e
 	return s, o.prune(&s, sessions)
 }
 
-// keep filters rows, and notes the sessions that they belong to.
-func (s *selection) keep(rows []row, wants func(row) bool, needed map[string]bool) []row {
-	kept := make([]row, 0, len(rows))
-	for _, r := range rows {
-		if !wants(r) {
-			continue
-		}
-		kept = append(kept, r)
-		if needed != nil && key(r.session) != "" {
-			needed[key(r.session)] = true
+// dropVariants leaves out lists under a name that differs in case only: servers
+// take such rows for rows too, but never force them into the project.
+// Source: project-server.md 13 (A11).
+func (s *selection) dropVariants() {
+	for _, name := range slices.Sorted(maps.Keys(s.members)) {
+		at := slices.IndexFunc(lists, func(list string) bool { return strings.EqualFold(list, name) })
+		if at >= 0 {
+			s.drop(name)
+			s.leftOut = append(s.leftOut, Row{List: name, Index: -1, Reason: "is an odd spelling of " + lists[at]})
 		}
 	}
-	return kept
+}
+
+// drop takes a member away that is no list of rows.
+func (s *selection) drop(name string) {
+	s.members = maps.Clone(s.members) // they are the document's
+	delete(s.members, name)
 }
 
 // wants counts the rows that stay here. A row for which nobody names a project
@@ -91,7 +91,7 @@ func (s *selection) keep(rows []row, wants func(row) bool, needed map[string]boo
 func (o Options) wants(s *selection, r row, sessions map[string]Session) bool {
 	project := r.belongsTo(sessions)
 	switch {
-	case project != "" && project != o.Project:
+	case project != "" && project != o.Project && (r.gives == "" || !sessions[r.gives].Needed):
 		s.foreign++
 		return false
 	case r.personal() && !o.IncludePersonal:
@@ -101,10 +101,22 @@ func (o Options) wants(s *selection, r row, sessions map[string]Session) bool {
 	return true
 }
 
+// claims says whether a row is of our project and needs its session there, by
+// what it says itself.
+func (o Options) claims(r row) bool {
+	return canon.NormalizeProject(r.project) == o.Project && (o.IncludePersonal || !r.personal())
+}
+
+// has says whether a server has a session of our project, or gets it from a chunk
+// of the directory.
+func (o Options) has(s Session) bool {
+	return s.Good && (s.Needed || s.Project == "" || s.Project == o.Project)
+}
+
 // prune leaves out the rows that the server would refuse, and those that need
 // them.
 func (o Options) prune(s *selection, sessions map[string]Session) error {
-	known := func(id string) bool { return sessions[key(id)].Good }
+	known := func(id string) bool { return o.has(sessions[key(id)]) }
 	problems, err := canon.Validate(s.assemble(s.rows), o.Project, known)
 	if err != nil {
 		return err
@@ -135,8 +147,7 @@ func (s *selection) leaveOut(bad map[string]map[int]bool, p canon.RowError) {
 		if _, there := s.members[p.List]; !there {
 			return // it went with an earlier row of it
 		}
-		s.members = maps.Clone(s.members)
-		delete(s.members, p.List)
+		s.drop(p.List)
 	case bad[p.List][index]:
 		return
 	default:

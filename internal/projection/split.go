@@ -37,6 +37,9 @@ func (o Options) split(s selection) ([]Part, error) {
 		b.sessions[key(r.id)] = append(b.sessions[key(r.id)], r)
 	}
 	b.begin()
+	for name, value := range s.members {
+		b.size += len(name) + len(value)
+	}
 	for _, list := range []string{listObservations, listPrompts, listMutations} {
 		for _, r := range s.rows[list] {
 			if err := b.add(r); err != nil {
@@ -95,11 +98,12 @@ func (b *splitter) add(r row) error {
 			return err
 		}
 	}
-	if r.list != listSessions {
-		b.bring(key(r.session))
+	if r.list == listSessions {
+		b.used[r.gives] = true
 	} else {
-		b.has[key(r.id)], b.used[key(r.id)] = true, true
+		b.bring(key(r.session))
 	}
+	b.has[r.gives] = true
 	b.rows[r.list] = append(b.rows[r.list], r)
 	b.size += size
 	b.full = true
@@ -160,8 +164,12 @@ func (b *splitter) flush() error {
 
 func (b *splitter) provides() []string {
 	var ids []string
-	for _, r := range b.rows[listSessions] {
-		ids = append(ids, key(r.id))
+	for _, list := range []string{listSessions, listMutations} {
+		for _, r := range b.rows[list] {
+			if r.gives != "" {
+				ids = append(ids, r.gives)
+			}
+		}
 	}
 	return unique(ids)
 }

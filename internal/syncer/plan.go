@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-
-	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // Plan gives the items that Run would move, in its order, and what it would
@@ -18,7 +16,9 @@ func Plan(s *Survey, opts Options) ([]Item, Result) {
 	if opts.Push {
 		items = slices.Concat(items, opts.choose(s.ToPush))
 	}
-	return items, s.given(opts)
+	result := s.given(opts)
+	s.failUnreadable(opts, &result)
+	return items, result
 }
 
 // Run moves what the survey found missing: first the pulls, then the pushes.
@@ -29,6 +29,7 @@ func Run(ctx context.Context, s *Survey, opts Options) Result {
 		pull(ctx, s, opts, &result)
 	}
 	if opts.Push {
+		s.failUnreadable(opts, &result)
 		push(ctx, s, opts, &result)
 		s.reportLeftOut(opts, &result)
 	}
@@ -43,15 +44,20 @@ func (s *Survey) given(opts Options) Result {
 			result.Failed = append(result.Failed, Failure{ID: e.ID.String(), Err: ErrNowhere})
 		}
 	}
-	for _, f := range s.unreadable {
-		if opts.Push && (len(opts.Only) == 0 || slices.ContainsFunc(opts.Only, func(id engram.ChunkID) bool { return id.String() == f.ID })) {
-			result.Failed = append(result.Failed, f)
-		}
-	}
 	if opts.Pull && len(opts.Only) == 0 {
 		for _, r := range s.Rejected {
 			result.Failed = append(result.Failed, Failure{ID: r.ID, Direction: Pulled, Err: fmt.Errorf("the remote lists it: %w", r.Err)})
 		}
 	}
 	return result
+}
+
+// failUnreadable adds the chunks that cannot be projected, so that nothing of
+// them can be pushed.
+func (s *Survey) failUnreadable(opts Options, result *Result) {
+	for _, id := range s.unreadable() {
+		if opts.Push && opts.wants(id) {
+			result.Failed = append(result.Failed, Failure{ID: id.String(), Direction: Pushed, Err: s.projected[id].Err})
+		}
+	}
 }

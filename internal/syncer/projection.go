@@ -18,7 +18,7 @@ type Projector interface {
 	// What is wrong with a single chunk stands in its own result.
 	Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]Projected, error)
 	// OpenPart opens the content of a part. It is called concurrently.
-	OpenPart(local, part engram.ChunkID) (*engram.Chunk, error)
+	OpenPart(ctx context.Context, local, part engram.ChunkID) (*engram.Chunk, error)
 }
 
 // Projected is what one chunk becomes.
@@ -50,8 +50,8 @@ type Part struct {
 // LeftOutRow is a row that a server would refuse, or one that was changed so
 // that it does not, and why.
 type LeftOutRow struct {
-	List   string `json:"list"` // "sessions", "observations" or "prompts"
-	Index  int    `json:"index"`
+	List   string `json:"list"`  // "sessions", "observations", "prompts" or "mutations", else what a chunk calls it
+	Index  int    `json:"index"` // -1 for all of the list
 	Field  string `json:"field"`
 	Reason string `json:"reason"`
 }
@@ -78,7 +78,10 @@ func (r LeftOutRow) String() string {
 	if !slices.Contains([]string{"sessions", "observations", "prompts", "mutations"}, list) {
 		list = fmt.Sprintf("%.40q", list) // a stranger's word
 	}
-	text := fmt.Sprintf("%s[%d]", list, r.Index)
+	text := list
+	if r.Index >= 0 {
+		text = fmt.Sprintf("%s[%d]", list, r.Index)
+	}
 	if r.Field != "" {
 		text += "." + r.Field
 	}
@@ -119,11 +122,21 @@ func (s *Survey) parts(local engram.ChunkID) (p Projected, ok bool) {
 	return p, ok
 }
 
+// unreadable are the chunks here that could not be projected, in order.
+func (s *Survey) unreadable() []engram.ChunkID {
+	var ids []engram.ChunkID
+	for _, e := range s.Here.Entries() {
+		if s.projected[e.ID].Err != nil {
+			ids = append(ids, e.ID)
+		}
+	}
+	return ids
+}
+
 // pushParts plans what is missing of a chunk that is projected, and remembers
 // what of it stays here.
 func (s *Survey) pushParts(e engram.ChunkEntry, p Projected) {
 	if p.Err != nil {
-		s.unreadable = append(s.unreadable, Failure{ID: e.ID.String(), Direction: Pushed, Err: p.Err})
 		return
 	}
 	if len(p.Parts) == 0 || len(p.LeftOut) > 0 || len(p.Filled) > 0 || p.Personal > 0 || p.Foreign > 0 {

@@ -34,7 +34,7 @@ func (p *projector) Project(_ context.Context, _, ids []engram.ChunkID) (map[eng
 	return out, nil
 }
 
-func (p *projector) OpenPart(local, part engram.ChunkID) (*engram.Chunk, error) {
+func (p *projector) OpenPart(_ context.Context, local, part engram.ChunkID) (*engram.Chunk, error) {
 	for _, content := range p.parts[local] {
 		if idOf(content) == part {
 			return engram.NewChunk(part, io.NopCloser(strings.NewReader(content)), 1<<20), nil

@@ -34,7 +34,7 @@ type pusher struct {
 func (p *pusher) push(ctx context.Context, item Item) outcome {
 	var last *engram.Chunk
 	open := func() (*engram.Chunk, error) {
-		c, err := p.open(item)
+		c, err := p.open(ctx, item)
 		if err != nil {
 			return nil, err
 		}
@@ -52,9 +52,9 @@ func (p *pusher) push(ctx context.Context, item Item) outcome {
 }
 
 // open opens what is sent of a chunk: all of it, or what it becomes on the remote.
-func (p *pusher) open(item Item) (*engram.Chunk, error) {
+func (p *pusher) open(ctx context.Context, item Item) (*engram.Chunk, error) {
 	if _, projected := p.parts(item.Local); projected {
-		return p.projector.OpenPart(item.Local, item.Remote)
+		return p.projector.OpenPart(ctx, item.Local, item.Remote)
 	}
 	return p.local.OpenChunk(item.Local)
 }

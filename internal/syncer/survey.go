@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
@@ -32,12 +33,11 @@ type Survey struct {
 	// Here and There are the two manifests.
 	Here, There *engram.Manifest
 
-	local      Local
-	remote     Remote
-	aliases    Aliases
-	projector  Projector
-	projected  map[engram.ChunkID]Projected
-	unreadable []Failure
+	local     Local
+	remote    Remote
+	aliases   Aliases
+	projector Projector
+	projected map[engram.ChunkID]Projected
 }
 
 // LookOptions are what Look needs to know of the remote. Zero values mean that
@@ -150,7 +150,17 @@ func (s *Survey) localID(remote engram.ChunkID) engram.ChunkID {
 
 // Clean says whether there is nothing to do in either direction, and nothing wrong.
 func (s *Survey) Clean() bool {
-	return len(s.ToPush)+len(s.ToPull)+len(s.Missing)+len(s.Orphans)+len(s.Rejected)+len(s.unreadable) == 0
+	return len(s.ToPush)+len(s.ToPull)+len(s.Missing)+len(s.Orphans)+len(s.Rejected)+len(s.unreadable()) == 0
+}
+
+// Pushes are the chunks here of which something would be pushed, each once,
+// and those that cannot be read, which a push would find out.
+func (s *Survey) Pushes() []engram.ChunkID {
+	var ids []engram.ChunkID
+	for _, item := range s.ToPush {
+		ids = append(ids, item.ID())
+	}
+	return slices.Compact(append(ids, s.unreadable()...)) // the parts of a chunk follow each other
 }
 
 // Select finds the chunks that words stand for: ids or beginnings of ids, among
@@ -171,6 +181,12 @@ func (s *Survey) Select(words []string, opts Options) ([]engram.ChunkID, error) 
 		for _, item := range list {
 			all = append(all, item.ID())
 		}
+	}
+	if opts.Push {
+		for _, b := range s.Behind {
+			all = append(all, b.ID)
+		}
+		all = append(all, s.unreadable()...)
 	}
 	for _, e := range s.Missing {
 		all = append(all, e.ID)

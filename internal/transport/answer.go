@@ -108,10 +108,6 @@ func readStatus(ctx context.Context, op string, resp *http.Response) (*StatusErr
 	return e, body
 }
 
-// codeProjectRequired is how a project server says that it wants a project.
-// Source: project-server.md 1.
-const codeProjectRequired = "upgrade_blocked_project_required"
-
 // classOf decides what a status means for the caller. Source: account-server.md
 // 1.1, 4.1 and 10: permanent input errors of PostgreSQL come as 500, with the
 // SQLSTATE in the text; classes 22 and 54 are about the data itself.

@@ -24,6 +24,8 @@ var (
 	ErrNotEngram = errors.New("not an Engram Cloud server")
 	// ErrNoProject: a project server, and nobody said which project.
 	ErrNoProject = errors.New("this is a project server, and no project is known")
+	// ErrOtherKind: the server is not of the kind that the user insists on.
+	ErrOtherKind = errors.New("the server is of another kind")
 	// ErrBadURL: the base URL can't be used.
 	ErrBadURL = errors.New("bad remote URL")
 	// ErrCleartext: a token would have gone over an unencrypted connection.

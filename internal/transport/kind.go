@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 )
 
 // Kind is one of the two kinds of Engram Cloud server. Source: design.md 2.
@@ -24,8 +23,12 @@ func (t *RemoteTransport) Kind() Kind {
 	return t.kind
 }
 
-// learn remembers what kind of server this is, and tells who wants to know.
-func (t *RemoteTransport) learn(kind Kind) {
+// learn remembers what kind of server this is, and tells who wants to know. A
+// kind that the user insists on stays, and another is an ErrOtherKind.
+func (t *RemoteTransport) learn(kind Kind) error {
+	if t.opts.Forced && kind != t.opts.Kind {
+		return fmt.Errorf("%w: %s is that of a %s server, and the protocol is set to %s", ErrOtherKind, t.base, kind, t.opts.Kind)
+	}
 	t.kindMu.Lock()
 	changed := t.kind != kind
 	t.kind, t.kindSeen = kind, kind != KindUnknown
@@ -33,13 +36,14 @@ func (t *RemoteTransport) learn(kind Kind) {
 	if changed {
 		t.opts.OnKind(kind)
 	}
+	return nil
 }
 
 // forget takes back what a cache said of the server: a reply had the shape of
 // the other kind. A kind that the user insists on stays.
 func (t *RemoteTransport) forget() {
 	if !t.opts.Forced {
-		t.learn(KindUnknown)
+		_ = t.learn(KindUnknown) // that is always allowed where nothing is forced
 	}
 }
 
@@ -59,13 +63,11 @@ func (t *RemoteTransport) FindKind(ctx context.Context) (Kind, error) {
 		return kind, nil
 	}
 	_, err := t.readManifest(ctx, "find out what kind of server this is", "")
-	if err == nil {
-		t.learn(KindAccount)
-		return KindAccount, nil
-	}
-	if errors.Is(err, errWantsProject) {
-		t.learn(KindProject)
-		return KindProject, nil
+	switch {
+	case err == nil:
+		return KindAccount, t.learn(KindAccount)
+	case errors.Is(err, errWantsProject):
+		return KindProject, t.learn(KindProject)
 	}
 	return KindUnknown, err
 }
@@ -83,19 +85,4 @@ func (t *RemoteTransport) project() (string, error) {
 		return "", fmt.Errorf("%w (%s): %w", ErrNoProject, t.base, t.opts.NoProject)
 	}
 	return "", fmt.Errorf("%w: %s", ErrNoProject, t.base)
-}
-
-// answersRefresh says whether the server has a route that only account servers
-// have: it tells the two apart where everything else is 404.
-func (t *RemoteTransport) answersRefresh(ctx context.Context) bool {
-	req, err := t.newRequest(withCall(ctx, &call{mode: bodyWhole, limit: maxErrorBody, anonymous: true}), http.MethodGet, "/auth/refresh")
-	if err != nil {
-		return false
-	}
-	resp, err := t.client.Do(req)
-	if err != nil {
-		return false
-	}
-	_ = resp.Body.Close() // only the status counts
-	return resp.StatusCode == http.StatusMethodNotAllowed
 }

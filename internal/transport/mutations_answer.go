@@ -39,7 +39,7 @@ func (a *batchAnswer) count() {
 // batch. Others tell of another server than we think, or of one that read the
 // batch as an empty one (project-server.md 5), and the journal has to be asked.
 // Source: account-server.md 4.1.
-func readBatchResult(op string, b *batch, resp *http.Response) (PushMutationsResult, error) {
+func (t *RemoteTransport) readBatchResult(op string, b *batch, resp *http.Response) (PushMutationsResult, error) {
 	var answer batchAnswer
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	_ = resp.Body.Close() // its content is judged
@@ -47,6 +47,9 @@ func readBatchResult(op string, b *batch, resp *http.Response) (PushMutationsRes
 		err = json.Unmarshal(body, &answer)
 	}
 	if b.project {
+		if answer.Accepted != nil {
+			t.forget() // an account server, which says yes to the other body, and stores nothing
+		}
 		answer.count()
 	}
 	complete := err == nil && answer.Accepted != nil && answer.LastSeq != nil
@@ -83,9 +86,15 @@ func (t *RemoteTransport) refusal(ctx context.Context, op string, b *batch, resp
 	_ = resp.Body.Close()
 	switch project, paused := pausedProject(status, body); {
 	case status.Status == http.StatusRequestEntityTooLarge:
-		return &engram.BatchTooLargeError{Limit: namedLimit(body), Rows: b.rows, Err: status}
+		limit := namedLimit(body)
+		if b.project {
+			t.learnLimit(limit)
+		}
+		return &engram.BatchTooLargeError{Limit: limit, Rows: b.rows, Err: status}
 	case paused && !repeats(project, sentToken(resp)):
 		return &engram.PausedError{Project: project, Err: status}
+	case status.Code == CodeForbidden:
+		status.Message += fmt.Sprintf(" (in the batch: %.100q)", b.named)
 	case bytes.Contains(body, []byte(unknownAccount)):
 		status.class = ErrRefused
 	case status.Status == http.StatusBadRequest && bytes.Contains(body, []byte(cutShort)):
@@ -95,6 +104,13 @@ func (t *RemoteTransport) refusal(ctx context.Context, op string, b *batch, resp
 		return &engram.ContentError{Err: status}
 	}
 	return t.noJournal(status)
+}
+
+// saysEmpty recognises a project server that found no rows in a batch that was
+// meant for an account server: nothing was applied. Source: project-server.md 5.
+func saysEmpty(err error) bool {
+	var status *StatusError
+	return errors.As(err, &status) && status.Status == http.StatusBadRequest && status.Code == codeEmptyBatch
 }
 
 const (

@@ -15,31 +15,15 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
-// Chunks of a project server have to be held whole to be checked: it hashes
-// another text than it sends. These bound one, and all of them together.
-const (
-	maxProjectChunk = 64 << 20
-	maxWholeBytes   = 2 * maxProjectChunk
-	unknownWeight   = 16 << 20 // of a body that does not tell its length
-)
-
-// gzipEnvelope is the type of compressed envelopes, which newer project servers
-// take and give. Source: project-server.md 12.
-const gzipEnvelope = "application/vnd.engram.sync+gzip"
-
 // readProjectChunk asks for a chunk, GET /sync/pull/{id}?project=P. What comes
 // is the text of a database: the chunk is its canonical form, which hashes to the
 // id. Source: project-server.md 3.7, 13 (A7).
 func (t *RemoteTransport) readProjectChunk(ctx context.Context, op string, id engram.ChunkID, store StoreFunc) error {
-	body, release, err := t.projectChunk(ctx, op, id)
+	text, release, err := t.projectChunk(ctx, op, id)
 	if err != nil {
 		return err
 	}
 	defer release()
-	text, err := canon.Encode(body)
-	if err != nil {
-		return &engram.DamageError{ID: id, Reason: "the server's copy", Err: err}
-	}
 	chunk := engram.NewChunk(id, io.NopCloser(bytes.NewReader(text)), t.opts.MaxChunkBytes)
 	chunk.SizeHint = int64(len(text))
 	if err := store(chunk); err != nil {
@@ -51,42 +35,77 @@ func (t *RemoteTransport) readProjectChunk(ctx context.Context, op string, id en
 	return nil
 }
 
-// projectChunk reads the body of a chunk into memory. release gives that back.
-func (t *RemoteTransport) projectChunk(ctx context.Context, op string, id engram.ChunkID) (body []byte, release func(), err error) {
+// projectChunk gives the canonical text of a chunk. release gives back its memory.
+func (t *RemoteTransport) projectChunk(ctx context.Context, op string, id engram.ChunkID) (text []byte, release func(), err error) {
+	resp, err := t.askProjectChunk(ctx, op, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = resp.Body.Close() }() // its content has been judged
+	body, release, err := t.readProjectBody(ctx, resp)
+	if err != nil {
+		return nil, nil, projectBodyError(ctx, op, id, err)
+	}
+	if text, err = canon.Encode(body); err != nil {
+		release()
+		return nil, nil, &engram.DamageError{ID: id, Reason: "the server's copy", Err: err}
+	}
+	return text, release, nil
+}
+
+func (t *RemoteTransport) askProjectChunk(ctx context.Context, op string, id engram.ChunkID) (*http.Response, error) {
 	project, err := t.project()
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", op, err)
+		return nil, fmt.Errorf("%s: %w", op, err)
 	}
 	ctx = withCall(ctx, &call{mode: bodyResume})
 	req, err := t.newRequest(ctx, http.MethodGet, "/sync/pull/"+id.String())
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", op, err)
+		return nil, fmt.Errorf("%s: %w", op, err)
 	}
 	req.URL.RawQuery = url.Values{"project": {project}}.Encode()
 	req.Header.Set("Accept", gzipEnvelope+"; version=1, application/json")
 	resp, err := t.client.Do(req)
 	if err != nil {
-		return nil, nil, requestError(ctx, op, err)
+		return nil, requestError(ctx, op, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, nil, statusError(ctx, op, resp)
+		return nil, t.aboutProject(statusError(ctx, op, resp))
 	}
-	defer func() { _ = resp.Body.Close() }() // its content has been judged
-	weight := int64(unknownWeight)
-	if resp.ContentLength >= 0 {
-		weight = min(3*resp.ContentLength, maxWholeBytes) // as it came, parsed, and encoded
-	}
-	if err := t.whole.Acquire(ctx, weight); err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", op, context.Cause(ctx))
-	}
-	if body, err = t.readProjectBody(resp); err != nil {
-		t.whole.Release(weight)
-		return nil, nil, projectBodyError(ctx, op, id, err)
-	}
-	return body, func() { t.whole.Release(weight) }, nil
+	return resp, nil
 }
 
-var errChunkTooLarge = fmt.Errorf("%w: the chunk is larger than %d MiB", ErrRefused, maxProjectChunk>>20)
+// readProjectBody reads a body, compressed or not, up to the bound.
+func (t *RemoteTransport) readProjectBody(ctx context.Context, resp *http.Response) (body []byte, release func(), err error) {
+	if !strings.HasPrefix(resp.Header.Get("Content-Type"), gzipEnvelope) {
+		return t.readReserved(ctx, resp.Body, resp.ContentLength)
+	}
+	t.showsGzip()
+	source := &failingReader{r: resp.Body}
+	z, err := gzip.NewReader(source)
+	if err == nil {
+		body, release, err = t.readReserved(ctx, z, 0)
+	}
+	if err != nil && source.err == nil && ctx.Err() == nil && !errors.Is(err, errChunkTooLarge) {
+		err = fmt.Errorf("%w: %w", errBadGzip, err)
+	}
+	return body, release, err
+}
+
+// failingReader remembers how its source failed, so that a broken connection is
+// not taken for broken content.
+type failingReader struct {
+	r   io.Reader
+	err error
+}
+
+func (f *failingReader) Read(p []byte) (int, error) {
+	n, err := f.r.Read(p)
+	if err != nil && err != io.EOF {
+		f.err = err
+	}
+	return n, err
+}
 
 // errBadGzip is wrapped by what is wrong with a compressed body.
 var errBadGzip = errors.New("its compressed form is broken")
@@ -99,46 +118,4 @@ func projectBodyError(ctx context.Context, op string, id engram.ChunkID, err err
 		return &engram.DamageError{ID: id, Reason: "the server's copy", Err: err}
 	}
 	return requestError(ctx, op, err)
-}
-
-// readProjectBody reads a body, compressed or not, up to the bound.
-func (t *RemoteTransport) readProjectBody(resp *http.Response) ([]byte, error) {
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxProjectChunk+1))
-	if err != nil {
-		return nil, err
-	}
-	if strings.HasPrefix(resp.Header.Get("Content-Type"), gzipEnvelope) {
-		t.setGzipPush(true)
-		if raw, err = gunzip(raw); err != nil {
-			return nil, err
-		}
-	}
-	if len(raw) > maxProjectChunk {
-		return nil, errChunkTooLarge
-	}
-	return raw, nil
-}
-
-func gunzip(raw []byte) ([]byte, error) {
-	z, err := gzip.NewReader(bytes.NewReader(raw))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errBadGzip, err)
-	}
-	text, err := io.ReadAll(io.LimitReader(z, maxProjectChunk+1))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errBadGzip, err)
-	}
-	return text, nil
-}
-
-func (t *RemoteTransport) setGzipPush(known bool) {
-	t.kindMu.Lock()
-	defer t.kindMu.Unlock()
-	t.gzipPush = known
-}
-
-func (t *RemoteTransport) takesGzip() bool {
-	t.kindMu.Lock()
-	defer t.kindMu.Unlock()
-	return t.gzipPush
 }

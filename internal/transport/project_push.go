@@ -2,40 +2,31 @@ package transport
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
-	"sync"
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // projectBody is a push to a project server, whole in memory: what is sent is
-// the canonical text with fewer escapes, which the server undoes. Parts are
-// small (a few MiB), so that a few at a time cost little.
+// the canonical text with fewer escapes, which the server undoes.
 type projectBody struct {
-	*bytes.Reader
-	text []byte
+	*batchBody
+	size int64
 	sum  [32]byte
-
-	mu   sync.Mutex
-	done bool
 }
+
+func (b *projectBody) sent() bool           { return b.stop() }
+func (b *projectBody) failure() error       { return nil }
+func (b *projectBody) length() int64        { return b.size }
+func (b *projectBody) contentSum() [32]byte { return b.sum }
 
 // newProjectBody reads the chunk to its end, and puts the envelope around it.
 // Source: project-server.md 3.1, 12.
 func (p *push) newProjectBody() (io.ReadCloser, error) {
-	chunk, err := p.open()
-	if err != nil {
-		return nil, err
-	}
-	content, err := io.ReadAll(chunk)
-	_ = chunk.Close() // only read
-	if err == nil && chunk.ID() != p.entry.ID {
-		err = &engram.MismatchError{ID: p.entry.ID, Actual: chunk.ID()}
-	}
+	content, sum, err := p.readWhole()
 	if err != nil {
 		return nil, err
 	}
@@ -43,17 +34,40 @@ func (p *push) newProjectBody() (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.limit > 0 && int64(len(text)) > p.limit { // which counts what was compressed, too
+		return nil, &TooLargeError{ID: p.entry.ID, Limit: p.limit}
+	}
 	if p.gzip {
 		if text, err = compress(text); err != nil {
 			return nil, err
 		}
 	}
-	if limit := p.limit; limit > 0 && int64(len(text)) > limit {
-		return nil, &TooLargeError{ID: p.entry.ID, Limit: limit}
-	}
-	b := &projectBody{Reader: bytes.NewReader(text), text: text, sum: chunk.Sum()}
+	b := &projectBody{batchBody: &batchBody{rest: text}, size: int64(len(text)), sum: sum}
 	p.last = b
 	return b, nil
+}
+
+// readWhole reads the chunk, once there is memory for it.
+func (p *push) readWhole() (content []byte, sum [32]byte, err error) {
+	chunk, err := p.open()
+	if err != nil {
+		return nil, sum, err
+	}
+	defer func() { _ = chunk.Close() }() // only read
+	if chunk.SizeHint > maxProjectChunk {
+		return nil, sum, errChunkTooLarge
+	}
+	if err := p.reserve(chunk.SizeHint); err != nil {
+		return nil, sum, err
+	}
+	content, err = io.ReadAll(chunk)
+	switch {
+	case err != nil:
+		return nil, sum, err
+	case chunk.ID() != p.entry.ID:
+		return nil, sum, &engram.MismatchError{ID: p.entry.ID, Actual: chunk.ID()}
+	}
+	return content, chunk.Sum(), nil
 }
 
 func projectEnvelope(entry engram.ChunkEntry, project string, content []byte) ([]byte, error) {
@@ -63,15 +77,16 @@ func projectEnvelope(entry engram.ChunkEntry, project string, content []byte) ([
 		CreatedBy       string         `json:"created_by"`
 		Project         string         `json:"project"`
 	}{entry.ID, "", entry.CreatedBy, project}
-	if at := entry.Time(); !at.IsZero() {
-		head.ClientCreatedAt = at.UTC().Format(time.RFC3339)
+	if at := entry.Time().UTC(); !at.IsZero() && at.Year() >= 1 && at.Year() <= 9999 {
+		head.ClientCreatedAt = at.Format(time.RFC3339)
 	}
 	text, err := json.Marshal(head)
 	if err != nil {
 		return nil, fmt.Errorf("encode a push: %w", err)
 	}
-	text = append(text[:len(text)-1], `,"data":`...)
-	return append(appendRaw(text, content), '}'), nil
+	out := make([]byte, 0, len(text)+len(content)+16)
+	out = append(append(out, text[:len(text)-1]...), `,"data":`...)
+	return append(appendRaw(out, content), '}'), nil
 }
 
 // appendRaw appends JSON text with the escapes undone that canonical text has
@@ -95,42 +110,3 @@ func appendRaw(dst, text []byte) []byte {
 var costlyEscapes = map[string]string{
 	`\u003c`: "<", `\u003e`: ">", `\u0026`: "&", `\u2028`: "\u2028", `\u2029`: "\u2029",
 }
-
-func compress(text []byte) ([]byte, error) {
-	var out bytes.Buffer
-	z := gzip.NewWriter(&out)
-	if _, err := z.Write(text); err != nil {
-		return nil, fmt.Errorf("compress a push: %w", err)
-	}
-	if err := z.Close(); err != nil {
-		return nil, fmt.Errorf("compress a push: %w", err)
-	}
-	return out.Bytes(), nil
-}
-
-// Read implements io.Reader.
-func (b *projectBody) Read(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	n, err := b.Reader.Read(p)
-	b.done = b.done || b.Len() == 0
-	return n, err
-}
-
-// Close implements io.Closer.
-func (b *projectBody) Close() error { return nil }
-
-// WriteTo hides that of bytes.Reader, which would pass by Read.
-func (b *projectBody) WriteTo(w io.Writer) (int64, error) {
-	return io.Copy(w, struct{ io.Reader }{b})
-}
-
-func (b *projectBody) sent() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.done
-}
-
-func (b *projectBody) failure() error       { return nil }
-func (b *projectBody) length() int64        { return int64(len(b.text)) }
-func (b *projectBody) contentSum() [32]byte { return b.sum }

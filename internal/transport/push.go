@@ -32,13 +32,13 @@ func (t *RemoteTransport) WriteChunk(ctx context.Context, entry engram.ChunkEntr
 	ctx = withCall(ctx, c)
 	pauses := newPauses()
 	for {
-		p, err := t.newPush(entry, open)
+		p, err := t.newPush(ctx, entry, open)
 		if err != nil {
 			return fmt.Errorf("%s: %w", op, err)
 		}
 		err = t.post(ctx, op, p)
 		if p.gzip && refusesGzip(err) {
-			t.setGzipPush(false)
+			t.refuseGzip()
 			continue
 		}
 		switch p.fate(ctx, err) {
@@ -61,20 +61,22 @@ func (t *RemoteTransport) WriteChunk(ctx context.Context, entry engram.ChunkEntr
 // newPush prepares one attempt, for the kind of server that this is. Where
 // nobody has asked yet, that is an account server: a project server refuses what is
 // meant for one, and stores nothing.
-func (t *RemoteTransport) newPush(entry engram.ChunkEntry, open OpenFunc) (p *push, err error) {
-	p = &push{entry: entry, open: open}
+func (t *RemoteTransport) newPush(ctx context.Context, entry engram.ChunkEntry, open OpenFunc) (p *push, err error) {
+	p = &push{entry: entry, open: open, free: func() {}}
 	if t.Kind() == KindProject {
 		p.project, err = t.project()
 		p.gzip, p.limit = t.takesGzip(), t.pushLimit()
+		p.reserve = func(size int64) (err error) {
+			p.free() // of a body that is made anew
+			p.free = func() {}
+			free, err := t.reserve(ctx, size)
+			if err == nil {
+				p.free = free
+			}
+			return err
+		}
 	}
 	return p, err
-}
-
-// refusesGzip says whether an answer is that of a server that does not know
-// compressed envelopes. Source: project-server.md 12.
-func refusesGzip(err error) bool {
-	var status *StatusError
-	return errors.As(err, &status) && (status.Status == http.StatusBadRequest || status.Status == http.StatusUnsupportedMediaType)
 }
 
 // rest waits before a request that was not applied is sent again.
@@ -90,6 +92,7 @@ func (t *RemoteTransport) rest(ctx context.Context, op string, pause time.Durati
 
 // post sends one push and reads its answer.
 func (t *RemoteTransport) post(ctx context.Context, op string, p *push) error {
+	defer func() { p.free() }()
 	req, err := t.newRequest(ctx, http.MethodPost, "/sync/push")
 	if err != nil {
 		return fmt.Errorf("%s: %w", op, err)
@@ -115,29 +118,37 @@ func (t *RemoteTransport) post(ctx context.Context, op string, p *push) error {
 		return requestError(ctx, op, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return t.tooLarge(p, statusError(ctx, op, resp))
+		return t.refusedPush(p, statusError(ctx, op, resp))
 	}
 	if !p.last.sent() {
 		_ = resp.Body.Close() // an answer to half a request
 		return &NetworkError{Op: op, Err: errors.New("the answer cannot be believed: it came before all was sent"), class: ErrOutcomeUnknown}
 	}
-	return readPushResult(op, p, resp)
+	return t.readPushResult(op, p, resp)
 }
 
-// tooLarge learns the limit of a project server from its refusal: it can't be
-// known before. Source: project-server.md 1.
-func (t *RemoteTransport) tooLarge(p *push, err error) error {
+// refusedPush explains the refusal of a project server, and learns its limit,
+// which can't be known before. Source: project-server.md 1.
+func (t *RemoteTransport) refusedPush(p *push, err error) error {
 	var status *StatusError
-	if p.project == "" || !errors.As(err, &status) || status.Status != http.StatusRequestEntityTooLarge {
+	if p.project == "" || !errors.As(err, &status) {
 		return err
 	}
-	limit := namedLimit([]byte(status.Message))
-	if limit > 0 {
-		t.kindMu.Lock()
-		t.limit = limit
-		t.kindMu.Unlock()
+	if status.Status != http.StatusRequestEntityTooLarge {
+		return t.aboutProject(err)
 	}
+	limit := namedLimit([]byte(status.Message))
+	t.learnLimit(limit)
 	return &TooLargeError{ID: p.entry.ID, Limit: limit}
+}
+
+// learnLimit remembers the limit that the server named, if it did.
+func (t *RemoteTransport) learnLimit(limit int64) {
+	t.kindMu.Lock()
+	defer t.kindMu.Unlock()
+	if limit > 0 {
+		t.limit = limit
+	}
 }
 
 // pushLimit is the largest push that the server takes; 0 if that is unknown.
@@ -150,7 +161,7 @@ func (t *RemoteTransport) pushLimit() int64 {
 // readPushResult believes only the answer that the kind of server gives: the
 // status "accepted" from account servers, "ok" from project servers, and the id.
 // Source: account-server.md 3.1, project-server.md 3.1.
-func readPushResult(op string, p *push, resp *http.Response) error {
+func (t *RemoteTransport) readPushResult(op string, p *push, resp *http.Response) error {
 	defer func() { _ = resp.Body.Close() }() // its content has been judged
 	var result struct {
 		Status  string `json:"status"`
@@ -159,6 +170,9 @@ func readPushResult(op string, p *push, resp *http.Response) error {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	if err == nil {
 		err = json.Unmarshal(body, &result)
+	}
+	if result.Status == p.otherYes() {
+		t.forget()
 	}
 	if err == nil && (result.Status != p.yes() || result.ChunkID != p.entry.ID.String()) {
 		err = fmt.Errorf("status %q for chunk %q", printable(result.Status), printable(result.ChunkID))
@@ -185,7 +199,9 @@ type push struct {
 	project string // "" for an account server
 	gzip    bool
 	limit   int64
-	last    sentBody // the latest that was made
+	reserve func(size int64) error // waits for memory, for a project server
+	free    func()                 // gives it back
+	last    sentBody               // the latest that was made
 }
 
 // sentBody is the body of a push.
@@ -206,6 +222,14 @@ func (p *push) yes() string {
 		return "ok"
 	}
 	return "accepted"
+}
+
+// otherYes is how a server of the other kind says it.
+func (p *push) otherYes() string {
+	if p.project != "" {
+		return "accepted"
+	}
+	return "ok"
 }
 
 // newBody makes a body for one attempt.

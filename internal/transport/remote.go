@@ -52,7 +52,8 @@ type Options struct {
 	// UserAgent names the program. Default "engram-sync".
 	UserAgent string
 	// Kind is what kind of server it is, if that is known; KindUnknown lets the
-	// transport find out. Forced says that the user wants it so: it is never doubted.
+	// transport find out. Forced says that the user wants it so: a server that
+	// turns out to be of the other kind is an ErrOtherKind then.
 	Kind   Kind
 	Forced bool
 	// OnKind hears what kind the server turned out to be, KindUnknown if what
@@ -141,7 +142,7 @@ type RemoteTransport struct {
 	kind     Kind
 	kindSeen bool  // in this process, as against read from a cache
 	limit    int64 // of a push to a project server; 0 until it told
-	gzipPush bool  // the server has shown that it knows compressed envelopes
+	gzip     gzipUse
 }
 
 // NewRemoteTransport makes a transport for the server at baseURL, which wraps
@@ -156,7 +157,7 @@ func NewRemoteTransport(baseURL string, token TokenSource, opts Options) (*Remot
 	watched := &stallTransport{next: traced, timeout: opts.Timeout}
 	bearer := &bearerTransport{next: watched, base: base, source: token, insecure: opts.InsecureHTTP, userAgent: opts.UserAgent}
 	t := &RemoteTransport{
-		base: base, bearer: bearer, opts: opts, kind: opts.Kind, kindSeen: opts.Forced,
+		base: base, bearer: bearer, opts: opts, kind: opts.Kind,
 		pulling: make(chan struct{}, 1), whole: semaphore.NewWeighted(maxWholeBytes),
 	}
 	t.client = &http.Client{
