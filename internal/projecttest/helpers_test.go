@@ -56,7 +56,7 @@ func (c *client) do(method, path, body string, headers ...string) answer {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }() // its content is judged
 	text, err := io.ReadAll(res.Body)
 	if err != nil {
 		c.t.Fatal(err)
