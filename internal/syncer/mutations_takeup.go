@@ -21,6 +21,7 @@ func (p *mutationPusher) takeUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	deadline := time.Now().Add(p.job.Intent.wait(time.Now()))
 	for pause := firstPause; ; pause = min(pause*2, maxPause) {
 		found, err := p.look(ctx, b)
 		if err != nil {
@@ -30,7 +31,7 @@ func (p *mutationPusher) takeUp(ctx context.Context) error {
 			p.stored(b, found.seq)
 			return nil
 		}
-		rest := p.job.Intent.wait(time.Now())
+		rest := time.Until(deadline)
 		if rest <= 0 || found.ordered {
 			return p.send(ctx, b.rows) // with the same key
 		}
