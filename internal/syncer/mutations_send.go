@@ -61,6 +61,7 @@ func (p *mutationPusher) save() error {
 func (p *mutationPusher) add(ctx context.Context, row PushRow) error {
 	switch {
 	case row.LeftOut:
+		p.present(row) // it stands for one of the journal's rows, and no later one does
 		p.result.LeftOut++
 		p.job.LeftOut++
 	case p.present(row):
