@@ -6,8 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
-	"slices"
+	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 )
@@ -18,14 +17,15 @@ type PushJob struct{ path string }
 // PushJobs gives the jobs of a group, which is the hash of how a source begins:
 // there can be several, for sources that begin alike.
 func (j *Journal) PushJobs(group [32]byte) ([]PushJob, error) {
-	paths, err := filepath.Glob(j.Path(pushJobPrefix(group) + "*.json"))
+	entries, err := os.ReadDir(j.dir) // no pattern: the path is the user's, with brackets or without
 	if err != nil {
 		return nil, fmt.Errorf("look for earlier pushes: %w", err)
 	}
-	slices.Sort(paths)
-	jobs := make([]PushJob, len(paths))
-	for i, path := range paths {
-		jobs[i] = PushJob{path}
+	var jobs []PushJob
+	for _, entry := range entries {
+		if name := entry.Name(); strings.HasPrefix(name, pushJobPrefix(group)) && strings.HasSuffix(name, ".json") {
+			jobs = append(jobs, PushJob{j.Path(name)})
+		}
 	}
 	return jobs, nil
 }

@@ -110,3 +110,14 @@ func wantFile(t *testing.T, path, want string) {
 		t.Error(diff)
 	}
 }
+
+// A path is no pattern: nothing is forgotten below a directory with brackets.
+func TestPushJobsBelowBrackets(t *testing.T) {
+	j := journalOf(t, filepath.Join(t.TempDir(), "[work]"), "user 1")
+	if err := j.NewPushJob([32]byte{1}).Write(map[string]int{"position": 5}); err != nil {
+		t.Fatal(err)
+	}
+	if jobs, err := j.PushJobs([32]byte{1}); err != nil || len(jobs) != 1 {
+		t.Errorf("%d jobs (%v), want 1", len(jobs), err)
+	}
+}
