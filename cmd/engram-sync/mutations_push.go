@@ -89,6 +89,9 @@ func (m *mutationsPush) run(ctx context.Context, named bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, source.close()) }()
+	if err := m.checkRejects(source); err != nil {
+		return err
+	}
 	return m.app.withConnection(ctx, func(conn *connection) error {
 		acc, err := m.app.account(ctx, conn)
 		if err != nil {

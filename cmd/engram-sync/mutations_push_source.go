@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -76,6 +77,29 @@ func (m *mutationsPush) openFile(ctx context.Context) (*mutationfile.File, error
 	case <-ctx.Done(): // what was copied so far goes with the process
 		return nil, context.Cause(ctx)
 	}
+}
+
+// checkRejects refuses a file for rejects that cannot be one: above all the one
+// that is being pushed.
+func (m *mutationsPush) checkRejects(source mutationSource) error {
+	info, err := os.Stat(m.rejects)
+	if m.rejects == "" || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return &usageError{err: fmt.Errorf("--rejects: %w", err)}
+	}
+	pushed, err := os.Stat(source.name())
+	if stdin, ok := m.app.stdin.(*os.File); ok && !m.db && m.file == "" {
+		pushed, err = stdin.Stat()
+	}
+	switch {
+	case !info.Mode().IsRegular():
+		return &usageError{err: fmt.Errorf("--rejects: %s is no regular file", m.rejects)}
+	case err == nil && os.SameFile(info, pushed):
+		return &usageError{err: fmt.Errorf("--rejects: %s is what is pushed: name another file", m.rejects)}
+	}
+	return nil
 }
 
 // fileSource is a file of JSON Lines.
