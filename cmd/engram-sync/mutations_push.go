@@ -179,17 +179,10 @@ func toSend(ctx context.Context, source mutationSource, job *pushJob, all bool) 
 		r.Parked = parked.Len()
 	}
 	for row, err := range source.Rows(ctx, after) {
-		switch {
-		case err != nil:
+		if err != nil {
 			return r, err
-		case row.LeftOut:
-			r.LeftOut++
-		case row.Err != nil:
-			r.Rejected++
-			r.Left++
-		default:
-			r.Left++
 		}
+		r.Plan(row)
 	}
 	return r, nil
 }

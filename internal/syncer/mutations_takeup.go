@@ -98,20 +98,27 @@ func PlanReconcile(ctx context.Context, remote MutationRemote, source PushSource
 		if err != nil {
 			return r, err
 		}
-		present := have.take(row)
-		switch {
-		case row.LeftOut:
-			r.LeftOut++
-		case present:
+		if have.take(row) && !row.LeftOut {
 			r.Present++
-		case row.Err != nil:
-			r.Rejected++
-			r.Left++
-		default:
-			r.Left++
+		} else {
+			r.Plan(row)
 		}
 	}
 	return r, nil
+}
+
+// Plan counts a row that is still to be dealt with: in Left if it is for
+// sending, and in Rejected too if it cannot be sent.
+func (r *PushResult) Plan(row PushRow) {
+	switch {
+	case row.LeftOut:
+		r.LeftOut++
+	case row.Err != nil:
+		r.Rejected++
+		r.Left++
+	default:
+		r.Left++
+	}
 }
 
 // heldRows are the rows that a journal holds: how many of each.
