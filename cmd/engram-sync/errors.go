@@ -67,7 +67,10 @@ func (a *app) printJSON(w interface{ Write([]byte) (int, error) }, doc any) {
 	_, _ = w.Write(append(text, '\n')) // there is nowhere to report it
 }
 
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+func oneLine(s string) string {
+	s = strings.ReplaceAll(strings.TrimSpace(s), "\n", "; ") // between joined errors
+	return strings.Join(strings.Fields(s), " ")
+}
 
 // hint is the next step after an error. A refused token is mended where it
 // comes from: a login would not count beside a variable or a command.

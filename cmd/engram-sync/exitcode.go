@@ -112,7 +112,8 @@ func codeOf(err error) int {
 		return codeUsage
 	case as[*chunkdir.LockedError](err), as[*state.BusyError](err):
 		return codeLocked
-	case is(err, engram.ErrDamaged, syncer.ErrNoFile, chunkdir.ErrNotRegular, server.ErrDamaged, state.ErrCursorDamaged):
+	case is(err, engram.ErrDamaged, syncer.ErrNoFile, chunkdir.ErrNotRegular, server.ErrDamaged, state.ErrCursorDamaged),
+		as[*state.PushJobError](err):
 		return codeDamaged
 	case as[*engram.ReducedError](err), as[*syncer.LeftOutError](err):
 		return codePartial

@@ -16,7 +16,7 @@ import (
 // pushReport is what one run of mutations push did; of a dry run, what it would do.
 type pushReport struct {
 	remote, account, source, rejects string
-	db, dryRun                       bool
+	db, dryRun, exitCode             bool
 	before                           int64 // sent by earlier runs
 	project                          string
 	foreign, personal                int64 // of a project server: rows of the source that are not for it
@@ -65,6 +65,14 @@ type pushSummary struct {
 	Rejects  string `json:"rejects_file"`
 }
 
+// stays counts what of a source, which was gone through, is not for the project
+// of a project server.
+func (r *pushReport) stays(source mutationSource) {
+	if p, ok := source.(*projectSource); ok {
+		r.foreign, r.personal = p.foreign, p.secret
+	}
+}
+
 // printPush prints how a run ended, and gives the error that makes its exit code.
 func (a *app) printPush(r pushReport) error {
 	if a.json {
@@ -72,7 +80,10 @@ func (a *app) printPush(r pushReport) error {
 	} else {
 		a.printPushText(r)
 	}
-	if r.dryRun {
+	switch {
+	case r.dryRun && r.exitCode && r.toPush() > 0:
+		return &exitStatus{code: codeDifferent}
+	case r.dryRun:
 		return nil
 	}
 	if failed := r.failures(); len(failed) > 0 {
@@ -173,7 +184,8 @@ func (r pushReport) summary() string {
 	}
 	switch {
 	case r.dryRun:
-		parts = append(parts, "would push "+changes(r.Left+r.Parked-r.Rejected))
+		parts = append(parts, "would push "+changes(r.toPush()))
+		part(r.Present, "%s there already")
 		part(r.before, "%s sent before")
 		part(r.Rejected, "%s cannot be pushed")
 		part(r.Parked, "%s of them wait for a paused project")
@@ -203,6 +215,9 @@ func (r pushReport) summary() string {
 	}
 	return text + "on " + r.remote
 }
+
+// toPush is how many rows a dry run would try to send.
+func (r pushReport) toPush() int64 { return r.Left + r.Parked - r.Rejected }
 
 // idle says whether there was nothing to do.
 func (r pushReport) idle() bool {
