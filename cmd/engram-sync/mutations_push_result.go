@@ -204,7 +204,9 @@ func (r pushReport) summary() string {
 		part(r.Present, "%s there already")
 		part(r.Rejected, "%s rejected")
 		part(r.Parked, "%s held back")
-		parts = append(parts, humanize.Comma(r.Left)+" left")
+		if !r.idle() {
+			parts = append(parts, humanize.Comma(r.Left)+" left")
+		}
 	}
 	part(r.LeftOut, "%s left out that engram has marked as sent (--all sends them)")
 	part(r.foreign, "%s of other projects not sent")
