@@ -6,26 +6,46 @@ import (
 	"encoding/hex"
 
 	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/transport"
 )
 
 // account is who a connection acts as, for what is remembered between runs.
 type account struct {
-	id    string // the server's user id; "" while nobody knows it
-	token string // a name for the token, by its hash; "" if there is none
+	id      string // the server's user id; "" while nobody knows it
+	token   string // a name for the token, by its hash; "" if there is none
+	project string // of a project server, which has no accounts
 }
 
-// name is what the account's journal is kept under.
+// name is what the account's journal is kept under. A project server's is kept
+// for each project, so that one that is read for the first time is read from its
+// beginning: the journal is one for all projects (project-server.md 10, T12).
 func (acc account) name() string {
-	if acc.id == "" {
+	switch {
+	case acc.project != "":
+		return "project " + acc.project
+	case acc.id == "":
 		return acc.token
 	}
 	return "user " + acc.id
 }
 
+// known says whether nothing more can be found out.
+func (acc account) known() bool { return acc.id != "" || acc.project != "" }
+
 // account finds out who a connection acts as: by the login, or the user_id in
 // an access token, or, as an API key says nothing, by whose rows the journal
-// has (account-server.md 4.3), which costs one request.
+// has (account-server.md 4.3), which costs one request. On a project server it is
+// the project. Which kind the server is has to be known before anything is
+// pushed: see transport.FindKind.
 func (a *app) account(ctx context.Context, conn *connection) (account, error) {
+	kind, err := conn.FindKind(ctx)
+	if err != nil {
+		return account{}, err
+	}
+	if kind == transport.KindProject {
+		project, err := a.serverProject()
+		return account{project: project.Name}, err
+	}
 	if login := conn.source.Login(); login != nil && login.UserID != "" {
 		return account{id: login.UserID}, nil
 	}

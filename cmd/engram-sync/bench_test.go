@@ -61,7 +61,7 @@ func BenchmarkDistance(b *testing.B) {
 
 func benchRun(b *testing.B, dir directory, remote *transport.RemoteTransport, opts syncer.Options) {
 	b.Helper()
-	survey, err := syncer.Look(b.Context(), dir, remote, nil)
+	survey, err := syncer.Look(b.Context(), dir, remote, syncer.LookOptions{})
 	if err != nil {
 		b.Fatal(err)
 	}

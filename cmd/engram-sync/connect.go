@@ -23,7 +23,8 @@ const embedded = "embedded"
 // connection is a remote that is ready to be talked to.
 type connection struct {
 	*transport.RemoteTransport
-	label   string // to call it by: a URL, or embedded:DIR
+	label   string  // to call it by: a URL, or embedded:DIR
+	project project // that a project server is asked about; zero if none is known
 	source  auth.Source
 	aliases *state.Aliases
 	close   func() error
@@ -176,6 +177,9 @@ func (a *app) finish(c *connection, url string, change ...func(*transport.Option
 	for _, f := range change {
 		f(&opts)
 	}
+	a.knowKind(&opts, url)
+	c.project, opts.NoProject = a.serverProject()
+	opts.Project = c.project.Name
 	a.tokenFrom = c.source.From()
 	if c.RemoteTransport, err = transport.NewRemoteTransport(url, c.source, opts); err != nil {
 		return err
@@ -185,6 +189,23 @@ func (a *app) finish(c *connection, url string, change ...func(*transport.Option
 	}
 	c.aliases, err = state.OpenAliases(state.Dir(), c.label)
 	return err
+}
+
+// knowKind tells the transport what is known of the server: from the user, or
+// from an earlier run.
+func (a *app) knowKind(opts *transport.Options, url string) {
+	switch {
+	case opts.Base != nil:
+		opts.Kind, opts.Forced = transport.KindAccount, true // embedded
+	case a.cfg.Protocol != "auto":
+		opts.Kind, opts.Forced = transport.Kind(a.cfg.Protocol), true
+	default:
+		switch kind := transport.Kind(state.ReadKind(state.Dir(), url)); kind {
+		case transport.KindAccount, transport.KindProject:
+			opts.Kind = kind
+		}
+		opts.OnKind = func(kind transport.Kind) { state.WriteKind(state.Dir(), url, string(kind)) }
+	}
 }
 
 func (a *app) transportOptions() (transport.Options, error) {

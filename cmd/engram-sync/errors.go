@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -66,7 +67,10 @@ func (a *app) printJSON(w interface{ Write([]byte) (int, error) }, doc any) {
 	_, _ = w.Write(append(text, '\n')) // there is nowhere to report it
 }
 
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+func oneLine(s string) string {
+	s = strings.ReplaceAll(strings.TrimSpace(s), "\n", "; ") // between joined errors
+	return strings.Join(strings.Fields(s), " ")
+}
 
 // hint is the next step after an error. A refused token is mended where it
 // comes from: a login would not count beside a variable or a command.
@@ -90,6 +94,12 @@ func (a *app) hintFor(f syncer.Failure) string {
 		return "nothing was written: if it stays so, the server's copy is bad, and only a machine that has the chunk can help"
 	}
 	return a.hint(f.Err)
+}
+
+// refusedWith says whether a project server refused with this code.
+func refusedWith(err error, codes ...string) bool {
+	var status *transport.StatusError
+	return errors.As(err, &status) && slices.Contains(codes, status.Code)
 }
 
 // hint is the next step after an error; "" where its text names it already.
@@ -151,8 +161,18 @@ func hint(err error) string {
 		return "give it as https://HOST[:PORT][/PATH]"
 	case is(err, transport.ErrNotEngram):
 		return "check the remote's URL (engram-sync config list)"
-	case is(err, transport.ErrProjectServer):
-		return "use an account server for now"
+	case is(err, transport.ErrNoProject):
+		return "name it with --project, or in .engram-sync.yaml at the top of the repository"
+	case is(err, transport.ErrOtherKind):
+		return "leave --protocol and the setting protocol out: the kind is found out by itself"
+	case as[*syncer.LeftOutError](err):
+		return "-v lists them all, and --fill-blanks mends what is only blank"
+	case refusedWith(err, transport.CodeForbidden):
+		return "ask the operator of the server to allow the project (ENGRAM_CLOUD_ALLOWED_PROJECTS), or name another with --project"
+	case refusedWith(err, transport.CodePaused):
+		return "the operator of the server has paused this project: run the same command again when that is over"
+	case refusedWith(err, transport.CodeChunkConflict):
+		return "another chunk has this id there, so this one can only be kept in git"
 	case as[*transport.RetryLaterError](err):
 		return "run the same command again then"
 	case is(err, transport.ErrUnavailable):

@@ -112,9 +112,10 @@ func codeOf(err error) int {
 		return codeUsage
 	case as[*chunkdir.LockedError](err), as[*state.BusyError](err):
 		return codeLocked
-	case is(err, engram.ErrDamaged, syncer.ErrNoFile, chunkdir.ErrNotRegular, server.ErrDamaged, state.ErrCursorDamaged):
+	case is(err, engram.ErrDamaged, syncer.ErrNoFile, chunkdir.ErrNotRegular, server.ErrDamaged, state.ErrCursorDamaged),
+		as[*state.PushJobError](err):
 		return codeDamaged
-	case as[*engram.ReducedError](err):
+	case as[*engram.ReducedError](err), as[*syncer.LeftOutError](err):
 		return codePartial
 	case is(err, transport.ErrUnauthorized, auth.ErrNotFound, auth.ErrLocked, auth.ErrNoKeyring, auth.ErrTooBig, auth.ErrCommand):
 		return codeAuth
@@ -134,7 +135,7 @@ func isUsage(err error) bool {
 		as[*chunkdir.NotFoundError](err) || as[*chunkdir.DataDirError](err) || as[*chunkdir.PathError](err) ||
 		as[*mutationfile.BadLinesError](err) || as[*engramdb.SchemaError](err) || is(err, syncer.ErrOtherSource, engramdb.ErrEmpty) ||
 		is(err, server.ErrNoUser, server.ErrUserExists, server.ErrBadInput, server.ErrForeign, server.ErrInUse, fs.ErrExist) ||
-		is(err, config.ErrNoRemote, transport.ErrBadURL, transport.ErrNotEngram, transport.ErrProjectServer,
+		is(err, config.ErrNoRemote, transport.ErrBadURL, transport.ErrNotEngram, transport.ErrNoProject, transport.ErrOtherKind,
 			transport.ErrTLS, transport.ErrCleartext, transport.ErrNoSignIn)
 }
 

@@ -105,6 +105,7 @@ func (u *user) killed(s *watchedServer, round int, counts func(*http.Request) bo
 	}
 	err := cmd.Wait()
 	close(ended)
+	s.settle()
 	s.watch(nil, nil)
 	u.t.Logf("round %d: killed at request %d: %v", round, victim, err)
 }

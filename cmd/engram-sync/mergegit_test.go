@@ -38,7 +38,7 @@ func newGitRepo(t *testing.T) *gitRepo {
 	g := &gitRepo{t: t, dir: filepath.Join(home, "repo"), env: []string{
 		"PATH=" + os.Getenv("PATH"), "GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_EDITOR=true",
 		"GIT_AUTHOR_NAME=ana", "GIT_AUTHOR_EMAIL=ana@example.com", "GIT_COMMITTER_NAME=ana", "GIT_COMMITTER_EMAIL=ana@example.com",
-		"GIT_CONFIG_COUNT=4", "GIT_CONFIG_KEY_0=gc.auto", "GIT_CONFIG_VALUE_0=0",
+		"GIT_CONFIG_COUNT=4", "GIT_CONFIG_KEY_0=maintenance.auto", "GIT_CONFIG_VALUE_0=false",
 		"GIT_CONFIG_KEY_1=core.hooksPath", "GIT_CONFIG_VALUE_1=" + os.DevNull,
 		"GIT_CONFIG_KEY_2=core.fsync", "GIT_CONFIG_VALUE_2=none", "GIT_CONFIG_KEY_3=merge.stat", "GIT_CONFIG_VALUE_3=false",
 	}}

@@ -38,13 +38,14 @@ type stdoutLines struct {
 }
 
 func (s stdoutLines) Write(p []byte) (int, error) {
+	text := p
 	if s.terminal {
-		if _, err := s.w.Write(escapeUnseen(p)); err != nil {
-			return 0, err
-		}
-		return len(p), nil
+		text = escapeUnseen(p)
 	}
-	return s.w.Write(p)
+	if _, err := s.w.Write(text); err != nil {
+		return 0, &stdoutError{err}
+	}
+	return len(p), nil
 }
 
 func (s stdoutLines) Flush() error { return nil }
@@ -70,9 +71,21 @@ func escapeUnseen(text []byte) []byte {
 	return out
 }
 
+// stdoutError is a failure to write to stdout. A connection can break like a
+// pipe does, so the two have to be told apart.
+type stdoutError struct{ err error }
+
+func (e *stdoutError) Error() string { return e.err.Error() }
+
+func (e *stdoutError) Unwrap() error { return e.err }
+
 // isClosedPipe says that nobody reads stdout any more.
 func isClosedPipe(err error) bool {
 	const brokenPipe, noData = syscall.Errno(109), syscall.Errno(232) // Windows has its own
-	return errors.Is(err, syscall.EPIPE) ||
-		runtime.GOOS == "windows" && (errors.Is(err, brokenPipe) || errors.Is(err, noData))
+	var out *stdoutError
+	if !errors.As(err, &out) {
+		return false
+	}
+	return errors.Is(out, syscall.EPIPE) ||
+		runtime.GOOS == "windows" && (errors.Is(out, brokenPipe) || errors.Is(out, noData))
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
@@ -191,6 +192,9 @@ func (p *mutationsPull) open(journal *state.Journal) (*state.CursorFile, error) 
 
 func (p *mutationsPull) pull(ctx context.Context, cursor *state.CursorFile, lines syncer.Lines) (syncer.JournalResult, error) {
 	opts := syncer.JournalOptions{Rescan: p.rescan}
+	if project := p.account.project; project != "" {
+		opts.Keep = func(row engram.PullMutationResult) bool { return canon.NormalizeProject(row.Project) == project }
+	}
 	if p.limit > 0 {
 		opts.Limit = p.limit - p.rows
 	}

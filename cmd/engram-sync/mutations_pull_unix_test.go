@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 	"os"
@@ -190,4 +191,18 @@ func TestBusyJournal(t *testing.T) {
 	time.AfterFunc(200*time.Millisecond, func() { _ = unlock() })
 	out, _ := u.run(0, "mutations", "pull", "--lock-wait", "30s")
 	wantRows(t, out, 2)
+}
+
+// seqsOf are the numbers of the rows in JSON Lines.
+func seqsOf(t testing.TB, text string) []int64 {
+	t.Helper()
+	var seqs []int64
+	for line := range strings.Lines(text) {
+		var row struct{ Seq int64 }
+		if err := json.Unmarshal([]byte(line), &row); err != nil || !strings.HasSuffix(line, "\n") {
+			t.Fatalf("not a line: %v: %q", err, line)
+		}
+		seqs = append(seqs, row.Seq)
+	}
+	return seqs
 }

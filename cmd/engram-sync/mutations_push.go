@@ -10,6 +10,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/transport"
 )
 
 const mutationsPushLong = `Send mutations to the server's journal, in their order, each once.
@@ -38,8 +39,8 @@ type mutationsPush struct {
 	file string // "" for stdin, or engram's own database
 	db   bool
 
-	all, dryRun, force, reconcile, restart bool
-	rejects                                string
+	all, dryRun, exitCode, force, reconcile, restart, personal bool
+	rejects                                                    string
 }
 
 func newMutationsPushCmd(app *app) *cobra.Command {
@@ -47,8 +48,8 @@ func newMutationsPushCmd(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "push [FILE|-]",
 		Short:   "Send mutations from a file, stdin or engram's database",
-		Long:    withCodes(mutationsPushLong, append(remoteCodes[:len(remoteCodes):len(remoteCodes)], codePartial, codeUnknown, codeLocked)...),
-		Example: "  engram-sync mutations push changes.jsonl\n  engram-sync mutations push --db\n  engram-sync mutations push --db backup/engram.db --dry-run",
+		Long:    withCodes(mutationsPushLong, append(remoteCodes[:len(remoteCodes):len(remoteCodes)], codePartial, codeUnknown, codeDifferent, codeLocked)...),
+		Example: "  engram-sync mutations push changes.jsonl\n  engram-sync mutations push --db\n  engram-sync mutations push --db backup/engram.db --dry-run\n  engram-sync mutations push changes.jsonl --dry-run --exit-code",
 		Args:    atMostOneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 && (m.db || args[0] != "-") {
@@ -61,10 +62,12 @@ func newMutationsPushCmd(app *app) *cobra.Command {
 	flags.BoolVar(&m.db, "db", false, "read engram's journal: FILE is an engram.db (default: engram's own)")
 	flags.BoolVar(&m.all, "all", false, "with --db: send also what engram has marked as sent")
 	flags.BoolVarP(&m.dryRun, "dry-run", "n", false, "check everything, say what would be sent, and send nothing")
+	flags.BoolVar(&m.exitCode, "exit-code", false, "with --dry-run: exit with 10 if there is something to send")
 	flags.BoolVar(&m.force, "force", false, "send also what servers or readers are known to choke on")
 	flags.StringVar(&m.rejects, "rejects", "", "put refused mutations into `FILE` (default: a file in the state directory)")
 	flags.BoolVar(&m.reconcile, "reconcile", false, "read the whole journal, and send what is not in it")
 	flags.BoolVar(&m.restart, "restart", false, "forget what was sent of this before, and send all of it again")
+	flags.BoolVar(&m.personal, "include-personal", false, "project servers: send mutations of scope personal too")
 	return cmd
 }
 
@@ -89,13 +92,24 @@ func (m *mutationsPush) run(ctx context.Context, named bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, source.close()) }()
+	if err := m.checkRejects(source); err != nil {
+		return err
+	}
 	return m.app.withConnection(ctx, func(conn *connection) error {
+		if conn.Kind() == transport.KindUnknown { // a server is not asked for the sake of a bad file
+			if err := source.check(ctx, nil); err != nil {
+				return m.badLines(err)
+			}
+		}
 		acc, err := m.app.account(ctx, conn)
 		if err != nil {
 			return err
 		}
+		if acc.project != "" {
+			source = &projectSource{mutationSource: source, project: acc.project, personal: m.personal}
+		}
 		err = m.push(ctx, conn, acc, source)
-		if acc.id == "" && !m.dryRun {
+		if !acc.known() && !m.dryRun {
 			m.app.claim(ctx, conn)
 		}
 		return err
@@ -113,20 +127,40 @@ func (m *mutationsPush) push(ctx context.Context, conn *connection, acc account,
 	if err != nil {
 		return err
 	}
+	report := pushReport{
+		remote: conn.label, account: acc.id, project: acc.project, source: source.name(), db: m.db,
+		dryRun: m.dryRun, exitCode: m.exitCode, before: job.Sent,
+	}
+	if m.dryRun {
+		return m.plan(ctx, conn, source, job, report)
+	}
 	total, err := toSend(ctx, source, job, m.reconcile)
 	if err != nil {
 		return err
-	}
-	report := pushReport{remote: conn.label, account: acc.id, source: source.name(), db: m.db, dryRun: m.dryRun, before: job.Sent}
-	if m.dryRun {
-		report.PushResult, report.open = total, job.Intent != nil
-		return m.app.printPush(report)
 	}
 	report.rejects = m.rejects
 	if report.rejects == "" {
 		report.rejects = job.file.RejectsPath()
 	}
 	report.PushResult = m.send(ctx, conn, source, job, report.rejects, int(total.Left+total.Parked))
+	report.stays(source)
+	return m.app.printPush(report)
+}
+
+// plan prints what push would do. What is remembered does not count if the
+// journal is asked instead.
+func (m *mutationsPush) plan(ctx context.Context, conn *connection, source mutationSource, job *pushJob, report pushReport) (err error) {
+	if m.reconcile || job.Reconciling {
+		report.before = 0
+		report.PushResult, err = syncer.PlanReconcile(ctx, conn, source)
+	} else {
+		report.open = job.Intent != nil
+		report.PushResult, err = toSend(ctx, source, job, false)
+	}
+	if err != nil {
+		return err
+	}
+	report.stays(source)
 	return m.app.printPush(report)
 }
 
@@ -160,17 +194,10 @@ func toSend(ctx context.Context, source mutationSource, job *pushJob, all bool) 
 		r.Parked = parked.Len()
 	}
 	for row, err := range source.Rows(ctx, after) {
-		switch {
-		case err != nil:
+		if err != nil {
 			return r, err
-		case row.LeftOut:
-			r.LeftOut++
-		case row.Err != nil:
-			r.Rejected++
-			r.Left++
-		default:
-			r.Left++
 		}
+		r.Plan(row)
 	}
 	return r, nil
 }

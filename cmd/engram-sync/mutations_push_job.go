@@ -67,11 +67,8 @@ func readJobs(journal *state.Journal, source mutationSource) ([]*pushJob, error)
 	var jobs []*pushJob
 	for _, file := range files {
 		job := &pushJob{file: file}
-		if err := file.Read(&job.PushJob); err != nil {
+		if err := file.Read(&job.PushJob, syncer.PushJobSchema); err != nil {
 			return nil, err
-		}
-		if job.Schema != syncer.PushJobSchema {
-			return nil, fmt.Errorf("what was pushed before was written by another release of engram-sync (schema %d)", job.Schema)
 		}
 		if job.Source == source.ID() {
 			jobs = append(jobs, job)

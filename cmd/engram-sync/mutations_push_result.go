@@ -16,8 +16,10 @@ import (
 // pushReport is what one run of mutations push did; of a dry run, what it would do.
 type pushReport struct {
 	remote, account, source, rejects string
-	db, dryRun                       bool
+	db, dryRun, exitCode             bool
 	before                           int64 // sent by earlier runs
+	project                          string
+	foreign, personal                int64 // of a project server: rows of the source that are not for it
 	open                             bool  // of a dry run: nobody knows whether the last batch arrived
 	syncer.PushResult
 }
@@ -46,6 +48,7 @@ type pausedItem struct {
 type pushSummary struct {
 	Remote   string `json:"remote"`
 	Account  string `json:"account"`
+	Project  string `json:"project"`
 	Source   string `json:"source"`
 	DryRun   bool   `json:"dry_run"`
 	Sent     int64  `json:"sent"`
@@ -55,9 +58,19 @@ type pushSummary struct {
 	Parked   int64  `json:"parked"`
 	Left     int64  `json:"left"`
 	LeftOut  int64  `json:"left_out"`
+	Foreign  int64  `json:"foreign"`
+	Personal int64  `json:"personal"`
 	Batches  int    `json:"batches"`
 	LastSeq  int64  `json:"last_seq"`
 	Rejects  string `json:"rejects_file"`
+}
+
+// stays counts what of a source, which was gone through, is not for the project
+// of a project server.
+func (r *pushReport) stays(source mutationSource) {
+	if p, ok := source.(*projectSource); ok {
+		r.foreign, r.personal = p.foreign, p.secret
+	}
 }
 
 // printPush prints how a run ended, and gives the error that makes its exit code.
@@ -67,7 +80,10 @@ func (a *app) printPush(r pushReport) error {
 	} else {
 		a.printPushText(r)
 	}
-	if r.dryRun {
+	switch {
+	case r.dryRun && r.exitCode && r.toPush() > 0:
+		return &exitStatus{code: codeDifferent}
+	case r.dryRun:
 		return nil
 	}
 	if failed := r.failures(); len(failed) > 0 {
@@ -113,9 +129,9 @@ func (r pushReport) document() pushDocument {
 		doc.Paused = append(doc.Paused, pausedItem{project, r.Paused[project]})
 	}
 	doc.Summary = pushSummary{
-		Remote: r.remote, Account: r.account, Source: r.source, DryRun: r.dryRun,
+		Remote: r.remote, Account: r.account, Project: r.project, Source: r.source, DryRun: r.dryRun,
 		Sent: r.Sent, Present: r.Present, Before: r.before, Rejected: r.Rejected, Parked: r.Parked,
-		Left: r.Left, LeftOut: r.LeftOut, Batches: r.Batches, LastSeq: r.LastSeq,
+		Left: r.Left, LeftOut: r.LeftOut, Foreign: r.foreign, Personal: r.personal, Batches: r.Batches, LastSeq: r.LastSeq,
 	}
 	if r.Rejected > 0 {
 		doc.Summary.Rejects = r.rejects
@@ -168,7 +184,8 @@ func (r pushReport) summary() string {
 	}
 	switch {
 	case r.dryRun:
-		parts = append(parts, "would push "+changes(r.Left+r.Parked-r.Rejected))
+		parts = append(parts, "would push "+changes(r.toPush()))
+		part(r.Present, "%s there already")
 		part(r.before, "%s sent before")
 		part(r.Rejected, "%s cannot be pushed")
 		part(r.Parked, "%s of them wait for a paused project")
@@ -187,15 +204,22 @@ func (r pushReport) summary() string {
 		part(r.Present, "%s there already")
 		part(r.Rejected, "%s rejected")
 		part(r.Parked, "%s held back")
-		parts = append(parts, humanize.Comma(r.Left)+" left")
+		if !r.idle() {
+			parts = append(parts, humanize.Comma(r.Left)+" left")
+		}
 	}
 	part(r.LeftOut, "%s left out that engram has marked as sent (--all sends them)")
+	part(r.foreign, "%s of other projects not sent")
+	part(r.personal, "%s personal not sent")
 	text := strings.Join(parts, ", ") + "; "
 	if r.LastSeq > 0 {
 		text += "journal at " + strconv.FormatInt(r.LastSeq, 10) + " "
 	}
 	return text + "on " + r.remote
 }
+
+// toPush is how many rows a dry run would try to send.
+func (r pushReport) toPush() int64 { return r.Left + r.Parked - r.Rejected }
 
 // idle says whether there was nothing to do.
 func (r pushReport) idle() bool {

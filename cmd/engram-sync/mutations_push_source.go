@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -39,14 +40,8 @@ func (m *mutationsPush) open(ctx context.Context) (mutationSource, error) {
 	if m.db {
 		return m.openDatabase(ctx)
 	}
-	var file *mutationfile.File
-	var err error
-	if m.file == "" {
-		file, err = mutationfile.Spool("stdin", m.app.stdin)
-	} else {
-		file, err = mutationfile.Open(m.file)
-	}
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+	file, err := m.openFile(ctx)
+	if is(err, fs.ErrNotExist, fs.ErrPermission, mutationfile.ErrDirectory) {
 		return nil, &usageError{err: err}
 	}
 	if err != nil {
@@ -54,9 +49,57 @@ func (m *mutationsPush) open(ctx context.Context) (mutationSource, error) {
 	}
 	first, err := file.First(ctx)
 	if err != nil {
-		return nil, errors.Join(err, file.Close())
+		return nil, errors.Join(m.badLines(err), file.Close())
 	}
 	return &fileSource{file: file, first: first, force: m.force}, nil
+}
+
+// openFile opens a file or stdin. Whoever writes to a pipe may take for ever:
+// when ctx ends, nothing waits for it.
+func (m *mutationsPush) openFile(ctx context.Context) (*mutationfile.File, error) {
+	type opened struct {
+		file *mutationfile.File
+		err  error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		var o opened
+		if m.file == "" {
+			o.file, o.err = mutationfile.Spool("stdin", m.app.stdin)
+		} else {
+			o.file, o.err = mutationfile.Open(m.file)
+		}
+		done <- o
+	}()
+	select {
+	case o := <-done:
+		return o.file, o.err
+	case <-ctx.Done(): // what was copied so far goes with the process
+		return nil, context.Cause(ctx)
+	}
+}
+
+// checkRejects refuses a file for rejects that cannot be one: above all the one
+// that is being pushed.
+func (m *mutationsPush) checkRejects(source mutationSource) error {
+	info, err := os.Stat(m.rejects)
+	if m.rejects == "" || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return &usageError{err: fmt.Errorf("--rejects: %w", err)}
+	}
+	pushed, err := os.Stat(source.name())
+	if stdin, ok := m.app.stdin.(*os.File); ok && !m.db && m.file == "" {
+		pushed, err = stdin.Stat()
+	}
+	switch {
+	case !info.Mode().IsRegular():
+		return &usageError{err: fmt.Errorf("--rejects: %s is no regular file", m.rejects)}
+	case err == nil && os.SameFile(info, pushed):
+		return &usageError{err: fmt.Errorf("--rejects: %s is what is pushed: name another file", m.rejects)}
+	}
+	return nil
 }
 
 // fileSource is a file of JSON Lines.

@@ -2,13 +2,16 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -135,5 +138,31 @@ func TestPushWithAnAPIKey(t *testing.T) {
 	}
 	if n := len(login.journal()); n != 10 {
 		t.Errorf("the journal has %d rows, want 10", n)
+	}
+}
+
+// waiting is a stdin that somebody has open and writes nothing to.
+type waiting struct{ asked, over chan struct{} }
+
+func (w waiting) Read([]byte) (int, error) {
+	close(w.asked)
+	<-w.over
+	return 0, io.EOF
+}
+
+// A signal ends a push that waits for its stdin.
+func TestInterruptedWhileWaitingForStdin(t *testing.T) {
+	t.Parallel()
+	stdin := waiting{make(chan struct{}), make(chan struct{})}
+	defer close(stdin.over)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	code := make(chan int, 1)
+	go func() {
+		code <- run(ctx, newApp(stdin, io.Discard, io.Discard, nil), []string{"mutations", "push", "--remote", "http://127.0.0.1:1"})
+	}()
+	<-stdin.asked
+	cancel(&signalError{syscall.SIGTERM})
+	if got := <-code; got != 143 {
+		t.Errorf("exit code %d", got)
 	}
 }

@@ -62,7 +62,7 @@ func (p *mutationsPull) summary(r syncer.JournalResult) string {
 		fmt.Fprintf(&b, ", %d of them became visible late", r.Late)
 	}
 	if r.LeftOut > 0 {
-		fmt.Fprintf(&b, ", left out %d", r.LeftOut)
+		fmt.Fprintf(&b, ", left out %d of other projects", r.LeftOut)
 	}
 	fmt.Fprintf(&b, "; journal read to %d on %s", r.Cursor.Last.Seq, p.conn.label)
 	if r.Full {

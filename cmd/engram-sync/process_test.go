@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -72,6 +73,8 @@ type watchedServer struct {
 	before  func(*http.Request) // runs before each request is handled
 	after   func(*http.Request) // and after that
 	pushes  map[string]int      // by chunk id: how often it was accepted
+	conns   map[net.Conn]bool
+	gone    sync.Cond // a connection has ended
 }
 
 func newWatchedServer(t *testing.T) *watchedServer {
@@ -84,8 +87,11 @@ func newWatchedServer(t *testing.T) *watchedServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &watchedServer{handler: srv.Handler(), token: token, pushes: map[string]int{}}
-	listener := httptest.NewServer(s)
+	s := &watchedServer{handler: srv.Handler(), token: token, pushes: map[string]int{}, conns: map[net.Conn]bool{}}
+	s.gone.L = &s.mu
+	listener := httptest.NewUnstartedServer(s)
+	listener.Config.ConnState = s.count
+	listener.Start()
 	s.url = listener.URL
 	t.Cleanup(func() {
 		listener.CloseClientConnections()
@@ -95,6 +101,30 @@ func newWatchedServer(t *testing.T) *watchedServer {
 		}
 	})
 	return s
+}
+
+// count knows the connections that are open.
+func (s *watchedServer) count(c net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		s.conns[c] = true
+	case http.StateClosed, http.StateHijacked:
+		delete(s.conns, c)
+		s.gone.Broadcast()
+	}
+}
+
+// settle returns when the server is done with whatever clients that are gone
+// have sent: it still works on what lay in their connections.
+func (s *watchedServer) settle() {
+	http.DefaultClient.CloseIdleConnections()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.conns) > 0 {
+		s.gone.Wait()
+	}
 }
 
 // watch sets what runs around each request from now on; nil is nothing.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
@@ -30,7 +31,20 @@ const (
 	currentRule projectRule = iota
 	// legacyRule is that of engram 1.9.4: the name of the working directory.
 	legacyRule
+	// repositoryRule is currentRule within a git work tree only: elsewhere any
+	// directory's name would do, and a server that allows every project would take it.
+	repositoryRule
 )
+
+// serverProject is the project that a project server is asked about, as it names it.
+func (a *app) serverProject() (project, error) {
+	p, err := a.findProject(repositoryRule)
+	p.Name = canon.NormalizeProject(p.Name)
+	if err == nil && p.Name == "" {
+		err = &usageError{err: fmt.Errorf("the project that %s names is blank", p.From)}
+	}
+	return p, err
+}
 
 // findProject resolves the project as engram does: what the configuration says
 // (--project first), the nearest .engram/config.json of the repository, and then
@@ -71,20 +85,23 @@ func (a *app) projectStart() (string, error) {
 }
 
 func projectAt(dir string, rule projectRule) (project, error) {
-	start, err := filepath.EvalSymlinks(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return project{}, &usageError{err: fmt.Errorf("%s does not exist: make it, or give --project", dir)}
-	}
+	start, err := existing(dir)
 	if err != nil {
 		return project{}, err
 	}
 	top := chunkdir.GitTop(start)
+	if _, err := os.Stat(dir); isMissing(err) && (rule == legacyRule || rule == currentRule && top == "") {
+		return project{}, &usageError{err: fmt.Errorf("%s does not exist: make it, or give --project", dir)}
+	}
 	p, err := configuredProject(start, top)
 	if err != nil || p.Name != "" {
 		return p, err
 	}
+	if rule == repositoryRule && top == "" {
+		return p, &usageError{err: fmt.Errorf("%s is in no git work tree that could name one", start)}
+	}
 	p = project{filepath.Base(start), "the name of the directory " + start}
-	if rule == currentRule {
+	if rule != legacyRule {
 		if p, err = projectOfGit(start, top, p); err != nil {
 			return project{}, err
 		}
@@ -130,6 +147,19 @@ func onlyRepository(dir string) string {
 		only = e.Name()
 	}
 	return only
+}
+
+// existing is the real path of the nearest directory upwards that is there:
+// pull may yet have to make the others.
+func existing(path string) (string, error) {
+	for {
+		real, err := filepath.EvalSymlinks(path)
+		parent := filepath.Dir(path)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) || parent == path {
+			return real, err
+		}
+		path = parent
+	}
 }
 
 const maxProjectFile = 64 << 10

@@ -35,5 +35,6 @@ func newPullCmd(app *app) *cobra.Command {
 	}
 	t.addDryRun(cmd)
 	t.addAcceptReduced(cmd)
+	t.project.addPull(cmd)
 	return cmd
 }

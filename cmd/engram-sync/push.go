@@ -30,5 +30,6 @@ func newPushCmd(app *app) *cobra.Command {
 	}
 	t.addDryRun(cmd)
 	t.addVerify(cmd)
+	t.project.addPush(cmd)
 	return cmd
 }

@@ -22,7 +22,11 @@ type resultDocument struct {
 	Failed  []failedItem  `json:"failed"`
 	Planned []plannedItem `json:"planned,omitempty"` // only with --dry-run
 	Adopted []string      `json:"adopted,omitempty"`
-	Summary resultSummary `json:"summary"`
+	// Of project servers only: what of the chunks does not go there, and chunks
+	// there that the server made itself.
+	LeftBehind []leftBehindItem `json:"left_behind,omitempty"`
+	ServerMade []string         `json:"server_made,omitempty"`
+	Summary    resultSummary    `json:"summary"`
 }
 
 type movedItem struct {
@@ -47,16 +51,24 @@ type failedItem struct {
 
 type plannedItem struct {
 	engram.ChunkEntry
+	RemoteID  engram.ChunkID
 	Direction syncer.Direction
 }
 
-// MarshalJSON adds the direction to the members of the entry.
+// newPlannedItem has the id that the chunk has here, if it is here.
+func newPlannedItem(item syncer.Item) plannedItem {
+	p := plannedItem{ChunkEntry: item.Entry, RemoteID: item.Remote, Direction: item.Direction}
+	p.ID = item.ID()
+	return p
+}
+
+// MarshalJSON adds what is planned to the members of the entry.
 func (p plannedItem) MarshalJSON() ([]byte, error) {
 	text, err := json.Marshal(p.ChunkEntry)
 	if err != nil {
 		return nil, err
 	}
-	return append(text[:len(text)-1], `,"direction":"`+string(p.Direction)+`"}`...), nil
+	return fmt.Appendf(text[:len(text)-1], `,"remote_id":%q,"direction":%q}`, p.RemoteID, p.Direction), nil
 }
 
 type resultSummary struct {
@@ -76,6 +88,8 @@ type result struct {
 	dryRun      bool
 	exitCode    bool // differences are an exit code of their own
 	planned     []syncer.Item
+	behind      []syncer.LeftBehind
+	serverMade  []engram.ChunkEntry
 	syncer.Result
 }
 
@@ -119,11 +133,12 @@ func (r result) document() resultDocument {
 		doc.Present = append(doc.Present, presentItem{ID: p.Local, RemoteID: p.Remote})
 	}
 	for _, p := range r.planned {
-		doc.Planned = append(doc.Planned, plannedItem{ChunkEntry: p.Entry, Direction: p.Direction})
+		doc.Planned = append(doc.Planned, newPlannedItem(p))
 	}
 	for _, id := range r.Adopted {
 		doc.Adopted = append(doc.Adopted, id.String())
 	}
+	doc.LeftBehind, doc.ServerMade = leftBehindItems(r.behind), entryIDs(r.serverMade)
 	return doc
 }
 
@@ -155,6 +170,7 @@ func (a *app) printResultText(r result) {
 		}
 	}
 	fmt.Fprintln(a.stdout, r.summary())
+	a.noteLeftBehind(r.behind, r.serverMade)
 }
 
 // printFailures prints a line for each failed item, and one for all that were

@@ -103,6 +103,7 @@ const (
 func (a *app) addGlobalFlags(flags *pflag.FlagSet) {
 	flags.String("remote", "", "the server: `NAME|URL`, or embedded[:DIR] for one in this process")
 	flags.String("project", "", "the project's `NAME` (account servers have no projects)")
+	flags.String("protocol", "auto", "what kind of server it is: `auto|account|project`")
 	flags.String("dir", "", "the chunk directory `DIR` itself (default: the nearest .engram in this git work tree)")
 	flags.StringVarP(&a.chdir, "directory", "C", "", "run as if started in `DIR`")
 	flags.IntP("concurrency", "j", 8, "run `N` transfers at once")

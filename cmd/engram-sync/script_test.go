@@ -20,11 +20,17 @@ func TestMain(m *testing.M) {
 // own that is also its HOME. Besides testscript's own commands they have:
 //
 //	exit CODE PROGRAM ARG...  run a program, which must end with this exit code
+//	projectserver NAME [BYTES] start a project server for the projects repo and other, which takes
+//	                          pushes of at most BYTES; sets NAME_URL and NAME_TOKEN
+//	pause NAME PROJECT on|off pause a project there
+//	journalrow NAME PROJECT ENTITY KEY
+//	                          let somebody else push an upsert there
 //	fixture VERSION DIR       copy the chunk directory that this engram wrote to DIR/.engram
 //	database VERSION FILE     copy the database that this engram wrote
 //	server NAME               start an account server; sets NAME_URL and NAME_TOKEN
 //	answer NAME METHOD PATH STATUS TYPE BODY
-//	                          from now on the server answers this itself (BODY may be a file); "answer NAME off" ends it
+//	                          from now on the server answers this itself (BODY may be a file, in which
+//	                          $VARs are replaced); "answer NAME off" ends it
 //	header NAME KEY VALUE     adds a header to those answers
 //	cut NAME METHOD PATH WHEN N
 //	                          the next N such requests lose their connection, before or after the server saw them
@@ -40,16 +46,22 @@ func TestMain(m *testing.M) {
 //	holdlock DIR              hold the lock on a chunk directory; "holdlock off" ends it
 //	jsonok FILE               FILE (or stdout, stderr) is exactly one JSON document, on one line
 //	jsonhas FILE PATH VALUE   a member of it has this value; PATH is like failed.0.code, or failed.length
+//	jsonget FILE PATH VAR     sets VAR to the value of a member
 //	jsonshape FILE GOLDEN     its members and their types are those of the golden file
 //
 // and those of withSignInCommands.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 filepath.Join("testdata", "script"),
+	testscript.Run(t, scriptParams(filepath.Join("testdata", "script")))
+}
+
+// scriptParams are what all stories run with.
+func scriptParams(dir string) testscript.Params {
+	return testscript.Params{
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               setupStory,
-		Condition:           condition,
+		Condition:           conditions("account"),
 		Cmds: withSignInCommands(map[string]func(*testscript.TestScript, bool, []string){
 			"exit":        cmdExit,
 			"fixture":     cmdFixture,
@@ -69,9 +81,14 @@ func TestScripts(t *testing.T) {
 			"mutate":      cmdMutate,
 			"jsonok":      cmdJSONOK,
 			"jsonhas":     cmdJSONHas,
+			"jsonget":     cmdJSONGet,
 			"jsonshape":   cmdJSONShape,
+
+			"projectserver": cmdProjectServer,
+			"pause":         cmdPause,
+			"journalrow":    cmdJournalRow,
 		}),
-	})
+	}
 }
 
 // setupStory gives a story a HOME of its own, and nothing of the environment
@@ -88,12 +105,18 @@ func setupStory(env *testscript.Env) error {
 	return os.MkdirAll(env.Getenv("HOME"), 0o700)
 }
 
-// condition knows [keyring]: a keyring was started for the tests.
-func condition(name string) (bool, error) {
-	if name != "keyring" {
+// conditions are [keyring], if a keyring was started for the tests, and the kind
+// of server that the stories are told on, [account] or [project].
+func conditions(kind string) func(name string) (bool, error) {
+	return func(name string) (bool, error) {
+		switch name {
+		case "keyring":
+			return keyringStarted(), nil
+		case "account", "project":
+			return name == kind, nil
+		}
 		return false, fmt.Errorf("unknown condition %q", name)
 	}
-	return keyringStarted(), nil
 }
 
 func keyringStarted() bool { return os.Getenv("ENGRAM_SYNC_TEST_KEYRING") == "1" }

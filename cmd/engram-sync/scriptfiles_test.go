@@ -59,7 +59,8 @@ func cmdBigChunk(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	n, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	content := slicesOf(`{"sessions":[],"observations":[{"session_id":"s","type":"note","title":"t","content":"`, n, `"}],"prompts":[]}`)
+	content := slicesOf(`{"sessions":[{"id":"s","directory":"/w"}],"observations":[{"sync_id":"o","session_id":"s","scope":"project",`+
+		`"type":"note","title":"t","content":"`, n, `"}],"prompts":[]}`)
 	id, err := storeChunk(ts.MkAbs(args[0]), content)
 	ts.Check(err)
 	ts.Setenv(args[2], id)

@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strconv"
 	"strings"
-	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -54,18 +52,4 @@ func mutationBatch(n int) string {
 		fmt.Fprintf(&b, `{"entity":"observation","entity_key":"obs-%d","op":"upsert","payload":{"title":"number %d"}}`, i+1, i+1)
 	}
 	return b.String() + `]}`
-}
-
-// seqsOf are the numbers of the rows in JSON Lines.
-func seqsOf(t testing.TB, text string) []int64 {
-	t.Helper()
-	var seqs []int64
-	for line := range strings.Lines(text) {
-		var row struct{ Seq int64 }
-		if err := json.Unmarshal([]byte(line), &row); err != nil || !strings.HasSuffix(line, "\n") {
-			t.Fatalf("not a line: %v: %q", err, line)
-		}
-		seqs = append(seqs, row.Seq)
-	}
-	return seqs
 }

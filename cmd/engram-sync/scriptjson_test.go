@@ -24,17 +24,29 @@ func cmdJSONHas(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 3 {
 		ts.Fatalf("usage: jsonhas FILE PATH VALUE")
 	}
-	value, err := dig(readJSON(ts, args[0]), strings.Split(args[1], "."))
-	if err != nil {
-		ts.Fatalf("%s: %v", args[1], err)
-	}
-	got := fmt.Sprint(value)
-	if number, ok := value.(float64); ok {
-		got = strconv.FormatFloat(number, 'f', -1, 64)
-	}
+	got := jsonMember(ts, args[0], args[1])
 	if (got == args[2]) == neg {
 		ts.Fatalf("%s is %q, want %q (negated: %t)", args[1], got, args[2], neg)
 	}
+}
+
+func cmdJSONGet(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: jsonget FILE PATH VAR")
+	}
+	ts.Setenv(args[2], jsonMember(ts, args[0], args[1]))
+}
+
+// jsonMember is the text of a member.
+func jsonMember(ts *testscript.TestScript, file, path string) string {
+	value, err := dig(readJSON(ts, file), strings.Split(path, "."))
+	if err != nil {
+		ts.Fatalf("%s: %v", path, err)
+	}
+	if number, ok := value.(float64); ok {
+		return strconv.FormatFloat(number, 'f', -1, 64)
+	}
+	return fmt.Sprint(value)
 }
 
 func cmdJSONShape(ts *testscript.TestScript, neg bool, args []string) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/engram-sync/engram-sync/internal/projecttest"
 	"github.com/engram-sync/engram-sync/internal/server"
 )
 
@@ -107,22 +108,36 @@ func cmdServer(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: server NAME")
 	}
+	if ts.Getenv("PROTOCOL") == "project" {
+		startProjectServer(ts, args[0], projecttest.Options{Token: args[0] + "-secret-token", Projects: []string{"repo"}})
+		return
+	}
 	name := args[0]
 	srv, err := server.Open(context.Background(), server.Options{Dir: filepath.Join(ts.MkAbs("."), name+".data")})
 	ts.Check(err)
-	s := newScriptServer(srv.Handler())
-	listener := httptest.NewServer(s)
+	s := listenFor(ts, name, srv.Handler())
 	ts.Defer(func() {
-		listener.Close()
 		if err := srv.Close(); err != nil {
 			ts.Logf("close %s: %v", name, err)
 		}
 	})
-	ts.Value("servers").(map[string]*scriptServer)[name] = s
-	ts.Setenv(name+"_URL", listener.URL)
-	token, err := register(listener.URL, name)
+	token, err := register(ts.Getenv(name+"_URL"), name)
 	ts.Check(err)
 	ts.Setenv(name+"_TOKEN", token)
+	s.forgetCounts()
+}
+
+// listenFor puts a listener before a handler, and tells the story where.
+func listenFor(ts *testscript.TestScript, name string, handler http.Handler) *scriptServer {
+	s := newScriptServer(handler)
+	listener := httptest.NewServer(s)
+	ts.Defer(listener.Close)
+	ts.Value("servers").(map[string]*scriptServer)[name] = s
+	ts.Setenv(name+"_URL", listener.URL)
+	return s
+}
+
+func (s *scriptServer) forgetCounts() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked = 0
@@ -165,7 +180,7 @@ func cmdAnswer(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	body := args[5]
 	if text, err := os.ReadFile(ts.MkAbs(body)); err == nil {
-		body = string(text)
+		body = os.Expand(string(text), ts.Getenv)
 	}
 	s.answers[args[1]+" "+args[2]] = scriptAnswer{status: status, kind: args[4], body: body}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/transport"
 )
 
 const statusLong = `Show what push and pull would do, whether the remote lets you in, and what
@@ -57,14 +58,21 @@ type statusDocument struct {
 	Unsupported []string `json:"unsupported"`
 	// Unexported is null where there is no database, or it cannot be read.
 	Unexported *unexportedDocument `json:"unexported"`
+	// Of project servers only, as in the result of push and pull.
+	LeftBehind []leftBehindItem `json:"left_behind,omitempty"`
+	ServerMade []string         `json:"server_made,omitempty"`
 
-	memories string // the same, for people; "" where there is no database
+	memories string // what is unexported, for people; "" where there is no database
+
+	projectFrom string // what named the project
 }
 
 type statusRemote struct {
 	URL  string `json:"url"`
 	Name string `json:"name"`
 	Kind string `json:"kind"`
+	// Project is that of a project server; "" on account servers.
+	Project string `json:"project"`
 }
 
 type statusAuth struct {
@@ -80,7 +88,7 @@ func (a *app) look(ctx context.Context, show func(survey *syncer.Survey, conn *c
 		return err
 	}
 	return a.withConnection(ctx, func(conn *connection) error {
-		survey, err := syncer.Look(ctx, dir, conn, conn.aliases)
+		survey, err := syncer.Look(ctx, dir, conn, a.lookOptions(conn, dir, projectOptions{}))
 		if err != nil {
 			return err
 		}
@@ -92,7 +100,10 @@ func (a *app) look(ctx context.Context, show func(survey *syncer.Survey, conn *c
 func (a *app) showStatus(ctx context.Context, survey *syncer.Survey, conn *connection, path string, exitCode bool) error {
 	doc := newStatusDocument(survey, path)
 	doc.Unexported, doc.memories = a.memoriesStatus(ctx)
-	doc.Remote = statusRemote{URL: conn.label, Name: a.cfg.Remote.Name, Kind: "account"}
+	doc.Remote = statusRemote{URL: conn.label, Name: a.cfg.Remote.Name, Kind: string(conn.Kind())}
+	if conn.Kind() == transport.KindProject {
+		doc.Remote.Project, doc.projectFrom = conn.project.Name, conn.project.From
+	}
 	doc.Auth = statusAuth{Source: conn.source.From(), OK: true}
 	switch {
 	case a.json:
@@ -101,6 +112,7 @@ func (a *app) showStatus(ctx context.Context, survey *syncer.Survey, conn *conne
 		if err := a.printStatus(doc); err != nil {
 			return err
 		}
+		a.noteLeftBehind(survey.Behind, survey.ServerMade)
 	}
 	if exitCode && !survey.Clean() {
 		return &exitStatus{code: codeDifferent}
@@ -134,7 +146,7 @@ func newStatusDocument(s *syncer.Survey, path string) statusDocument {
 	doc := statusDocument{
 		Schema: resultSchema, Dir: path,
 		Here: len(s.Here.Entries()), There: len(s.There.Entries()), Present: len(s.Present),
-		Push: itemIDs(s.ToPush), Pull: itemIDs(s.ToPull), Missing: []string{}, Orphans: ids(s.Orphans), Unsupported: []string{},
+		Push: ids(s.Pushes()), Pull: itemIDs(s.ToPull), Missing: []string{}, Orphans: ids(s.Orphans), Unsupported: []string{},
 	}
 	for _, e := range s.Missing {
 		doc.Missing = append(doc.Missing, e.ID.String())
@@ -142,6 +154,7 @@ func newStatusDocument(s *syncer.Survey, path string) statusDocument {
 	for _, r := range s.Rejected {
 		doc.Unsupported = append(doc.Unsupported, r.ID)
 	}
+	doc.LeftBehind, doc.ServerMade = leftBehindItems(s.Behind), entryIDs(s.ServerMade)
 	return doc
 }
 
@@ -165,7 +178,10 @@ func ids(list []engram.ChunkID) []string {
 func (a *app) printStatus(doc statusDocument) error {
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) { fmt.Fprintf(w, name+"\t"+format+"\n", args...) }
-	row("remote", "%s (account server): %s", doc.Remote.URL, count(doc.There, "chunk"))
+	row("remote", "%s (%s server): %s", doc.Remote.URL, doc.Remote.Kind, count(doc.There, "chunk"))
+	if doc.Remote.Project != "" {
+		row("project", "%s, from %s", visible(doc.Remote.Project), doc.projectFrom)
+	}
 	if doc.Auth.Source == "" {
 		row("token", "none, and none is needed")
 	} else {

@@ -26,5 +26,7 @@ func newSyncCmd(app *app) *cobra.Command {
 	t.addDryRun(cmd)
 	t.addAcceptReduced(cmd)
 	t.addVerify(cmd)
+	t.project.addPush(cmd)
+	t.project.addPull(cmd)
 	return cmd
 }

@@ -21,6 +21,8 @@ type transfer struct {
 	words            []string // chunk ids or their beginnings
 	create           bool     // make the directory if there is none
 
+	project projectOptions
+
 	dir  syncer.Local
 	path string
 }
@@ -52,7 +54,7 @@ func (t *transfer) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.close()) }()
-	survey, err := syncer.Look(ctx, t.dir, conn, conn.aliases)
+	survey, err := syncer.Look(ctx, t.dir, conn, t.app.lookOptions(conn, t.dir, t.project))
 	if err != nil {
 		return err
 	}
@@ -62,6 +64,12 @@ func (t *transfer) run(ctx context.Context) (err error) {
 		return err
 	}
 	r := result{remote: conn.label, dir: t.path, dryRun: t.dryRun, exitCode: t.exitCode}
+	if opts.Push {
+		r.behind = survey.Behind
+	}
+	if opts.Pull {
+		r.serverMade = survey.ServerMade
+	}
 	if t.dryRun {
 		r.planned, r.Result = syncer.Plan(survey, opts)
 	} else {
@@ -108,6 +116,6 @@ func (t *transfer) open(ctx context.Context) (unlock func(), err error) {
 // fatal says of an error that every other item would meet it too.
 func fatal(err error) bool {
 	var later *transport.RetryLaterError
-	return is(err, transport.ErrUnauthorized, transport.ErrTLS, transport.ErrCleartext, transport.ErrProjectServer, syscall.ENOSPC) ||
-		errors.As(err, &later) || transport.IsUnreachable(err)
+	return is(err, transport.ErrUnauthorized, transport.ErrTLS, transport.ErrCleartext, transport.ErrNoProject, syscall.ENOSPC) ||
+		refusedWith(err, transport.CodeForbidden, transport.CodePaused) || errors.As(err, &later) || transport.IsUnreachable(err)
 }

@@ -47,7 +47,7 @@ func TestUnsettled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	survey, err := syncer.Look(t.Context(), directory{dir}, remote, nil)
+	survey, err := syncer.Look(t.Context(), directory{dir}, remote, syncer.LookOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

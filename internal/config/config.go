@@ -31,6 +31,9 @@ type Config struct {
 	// Project is the project that counts, "" for none; Remote has the same.
 	// As it was written: the transport normalises it.
 	Project string
+	// Protocol is what kind of server the remote is: "account", "project", or
+	// "auto" to find out.
+	Protocol string
 	// Dir is the chunk directory itself, "" to look for it.
 	Dir string
 	// Concurrency is how many transfers run at once, 1 to 64.

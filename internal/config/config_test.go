@@ -57,7 +57,7 @@ func (w world) mustLoad(t *testing.T) config.Config {
 func parse(t *testing.T, args ...string) *pflag.FlagSet {
 	t.Helper()
 	flags := pflag.NewFlagSet("engram-sync", pflag.ContinueOnError)
-	for _, name := range []string{"remote", "project", "dir", "config", "log-format", "max-chunk-bytes",
+	for _, name := range []string{"remote", "project", "dir", "protocol", "config", "log-format", "max-chunk-bytes",
 		"ca-cert", "client-cert", "client-key"} {
 		// Defaults that nobody should ever see: only changed flags count.
 		flags.String(name, "unchanged", "")

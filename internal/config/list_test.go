@@ -24,6 +24,7 @@ func TestListIsStableAndSaysWhence(t *testing.T) {
 	want := []config.Setting{
 		{Key: "remote", Value: "work", Source: user},
 		{Key: "project", Value: "shop", Source: in.RepoFile},
+		{Key: "protocol", Value: "auto", Source: "default"},
 		{Key: "dir", Source: "default"},
 		{Key: "concurrency", Value: "3", Source: "flag --concurrency"},
 		{Key: "timeout", Value: "1m0s", Source: user},

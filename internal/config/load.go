@@ -82,6 +82,7 @@ type merged struct {
 	Remote        string            `mapstructure:"remote"`
 	Remotes       map[string]Remote `mapstructure:"remotes"`
 	Project       string            `mapstructure:"project"`
+	Protocol      string            `mapstructure:"protocol"`
 	Dir           string            `mapstructure:"dir"`
 	Concurrency   int               `mapstructure:"concurrency"`
 	Timeout       time.Duration     `mapstructure:"timeout"`
@@ -140,7 +141,7 @@ func (m merged) config() (Config, error) {
 		m.Remotes[name] = remote
 	}
 	cfg := Config{
-		Remotes: m.Remotes, Project: m.Project, Dir: m.Dir,
+		Remotes: m.Remotes, Project: m.Project, Protocol: m.Protocol, Dir: m.Dir,
 		Concurrency: m.Concurrency, Timeout: m.Timeout, Retries: m.Retries, LockWait: m.LockWait,
 		MaxChunkBytes: m.MaxChunkBytes, LogFormat: m.LogFormat, InsecureHTTP: m.InsecureHTTP,
 		CredentialStore: m.Store, CACert: m.CACert, ClientCert: m.ClientCert, ClientKey: m.ClientKey,

@@ -38,6 +38,8 @@ func TestPrecedence(t *testing.T) {
 			"default": "", "engram": "https://engram.example.com", "user": "embedded", "env": "one", "flag": "two"}},
 		{key: "project", env: "ENGRAM_SYNC_PROJECT", engram: "ENGRAM_PROJECT", values: map[string]string{
 			"default": "", "engram": "p1", "user": "p2", "repo": "p3", "env": "p4", "flag": "p5"}},
+		{key: "protocol", env: "ENGRAM_SYNC_PROTOCOL", values: map[string]string{
+			"default": "auto", "user": "account", "env": "project", "flag": "auto"}},
 		{key: "dir", env: "ENGRAM_SYNC_DIR", values: map[string]string{
 			"default": "", "user": "d1", "env": "d2", "flag": "d3"}},
 		{key: "concurrency", env: "ENGRAM_SYNC_CONCURRENCY", values: map[string]string{
@@ -194,7 +196,7 @@ func TestDefaultFileFollowsXDG(t *testing.T) {
 // flagOf is a key's flag, as the design spells it.
 func flagOf(key string) string {
 	return map[string]string{
-		"remote": "remote", "project": "project", "dir": "dir", "concurrency": "concurrency",
+		"remote": "remote", "project": "project", "protocol": "protocol", "dir": "dir", "concurrency": "concurrency",
 		"timeout": "timeout", "retries": "retries", "lock_wait": "lock-wait", "log_format": "log-format",
 		"max_chunk_bytes": "max-chunk-bytes", "insecure_http": "insecure-http",
 		"ca_cert": "ca-cert", "client_cert": "client-cert", "client_key": "client-key",

@@ -38,6 +38,7 @@ func settings() []setting {
 	return []setting{
 		{"remote", "", text, parseText, func(c Config) string { return c.Remote.ref() }, true},
 		{"project", "", text, parseText, func(c Config) string { return c.Project }, true},
+		{"protocol", "auto", text, oneOf("auto", "account", "project"), func(c Config) string { return c.Protocol }, false},
 		{"dir", "", text, parseText, func(c Config) string { return c.Dir }, false},
 		{"concurrency", 8, number, whole(1, 64), func(c Config) string { return strconv.Itoa(c.Concurrency) }, false},
 		{"timeout", 30 * time.Second, measure, duration(time.Millisecond),

@@ -29,8 +29,15 @@ func (e *BadLinesError) Error() string {
 	return text
 }
 
+func (e *BadLinesError) add(line string) {
+	if e.Count++; len(e.Lines) < listed {
+		e.Lines = append(e.Lines, line)
+	}
+}
+
 // Check reads the whole file, and gives a *BadLinesError if a line in it is no
-// mutation; with force the content of mutations is not looked at. at names
+// mutation; with force the content of mutations is not looked at. What comes
+// behind a line that is too long is not looked at either. at names
 // lines whose sums are wanted: see Sum.
 func (f *File) Check(ctx context.Context, force bool, at ...int64) error {
 	bad := &BadLinesError{Name: f.name}
@@ -41,6 +48,11 @@ func (f *File) Check(ctx context.Context, force bool, at ...int64) error {
 	}
 	var last line
 	for l, err := range f.lines(ctx) {
+		var long *BadLinesError
+		if errors.As(err, &long) {
+			bad.add(long.Lines[0])
+			break
+		}
 		if err != nil {
 			return err
 		}
@@ -49,9 +61,7 @@ func (f *File) Check(ctx context.Context, force bool, at ...int64) error {
 		}
 		last = l
 		if err := checkLine(l, force); err != nil {
-			if bad.Count++; len(bad.Lines) < listed {
-				bad.Lines = append(bad.Lines, fmt.Sprintf("%s:%d: %v", f.name, l.number, err))
-			}
+			bad.add(fmt.Sprintf("%s:%d: %v", f.name, l.number, err))
 		}
 	}
 	if bad.Count > 0 {

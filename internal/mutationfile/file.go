@@ -21,6 +21,12 @@ import (
 // (account-server.md 1.3).
 const MaxLine = 10 << 20
 
+// ErrDirectory says that a name is that of a directory.
+var ErrDirectory = errors.New("is a directory")
+
+// errLong says that a line is over MaxLine.
+var errLong = fmt.Errorf("the line is longer than %d bytes (10 MiB), which is all that a server takes in one push", MaxLine)
+
 // ErrChanged says that a file was changed while it was read.
 var ErrChanged = errors.New("the file changed while it was read")
 
@@ -48,7 +54,7 @@ func Open(name string) (*File, error) {
 	}
 	switch {
 	case info.IsDir():
-		return nil, errors.Join(fmt.Errorf("%s is a directory", name), file.Close())
+		return nil, errors.Join(fmt.Errorf("%s %w", name, ErrDirectory), file.Close())
 	case !info.Mode().IsRegular():
 		defer func() { _ = file.Close() }() // it was only read
 		return Spool(name, file)
@@ -164,6 +170,8 @@ func (f *File) lines(ctx context.Context) iter.Seq2[line, error] {
 				err = context.Cause(ctx)
 			case errors.Is(err, io.EOF):
 				err = nil
+			case errors.Is(err, errLong):
+				err = &BadLinesError{Name: f.name, Lines: []string{fmt.Sprintf("%s:%d: %v", f.name, l.number, err)}, Count: 1}
 			case err != nil:
 				err = fmt.Errorf("%s:%d: %w", f.name, l.number, err)
 			}
@@ -184,7 +192,7 @@ func readLine(in *bufio.Reader, buf []byte) ([]byte, error) {
 		buf = append(buf, piece...)
 		switch {
 		case len(bytes.TrimSuffix(buf, []byte{'\n'})) > MaxLine:
-			return buf, fmt.Errorf("the line is longer than %d bytes (10 MiB), which is all that a server takes in one push", MaxLine)
+			return buf, errLong
 		case err == nil:
 			return buf[:len(buf)-1], nil
 		case !errors.Is(err, bufio.ErrBufferFull):

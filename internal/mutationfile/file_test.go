@@ -81,9 +81,14 @@ func TestFilesThatAreNoJSONLines(t *testing.T) {
 		first + "\n\x00\n":            ":2: ",
 		strings.Repeat("x", 10<<20+1): ":1: the line is longer",
 	} {
-		if err := open(t, text).Check(t.Context(), false); err == nil || !strings.Contains(err.Error(), want) {
+		var bad *mutationfile.BadLinesError
+		if err := open(t, text).Check(t.Context(), false); !errors.As(err, &bad) || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)
 		}
+	}
+	var both *mutationfile.BadLinesError
+	if err := open(t, "{}\n"+strings.Repeat("x", 10<<20+1)).Check(t.Context(), false); !errors.As(err, &both) || both.Count != 2 {
+		t.Errorf("a bad line and a long one: %v", err)
 	}
 	if err := open(t, first+"\n"+strings.Repeat(" ", 10<<20)+"\n").Check(t.Context(), false); err != nil {
 		t.Errorf("a line of just 10 MiB: %v", err)
@@ -143,7 +148,7 @@ func TestOpenOfNothing(t *testing.T) {
 	if _, err := mutationfile.Open(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("error %v", err)
 	}
-	if _, err := mutationfile.Open(t.TempDir()); err == nil || !strings.Contains(err.Error(), "directory") {
+	if _, err := mutationfile.Open(t.TempDir()); !errors.Is(err, mutationfile.ErrDirectory) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -81,12 +81,11 @@ func (c *CursorFile) ledgerPath(generation int) string {
 }
 
 func (c *CursorFile) parse(text []byte) error {
-	if err := json.Unmarshal(text, &c.doc); err != nil {
+	doc, err := parseCursor(text)
+	if err != nil {
 		return err
 	}
-	if c.doc.Schema != cursorSchema {
-		return fmt.Errorf("its schema is %d: a newer engram-sync wrote it", c.doc.Schema)
-	}
+	c.doc = doc
 	c.cursor = engram.Cursor{UserID: c.doc.UserID, Last: engram.Mark{Seq: c.doc.Seq, Sum: c.doc.Sum}, Reread: c.doc.Reread}
 	before := c.doc.Reread
 	for rest := c.doc.Recent; len(rest) > 0; {
@@ -98,6 +97,24 @@ func (c *CursorFile) parse(text []byte) error {
 		before, rest = m.Seq, rest[n:]
 	}
 	return nil
+}
+
+// parseCursor reads what a cursor's file holds. Everything in it was written by
+// a Save: what was not is damage, and not the beginning of the journal.
+func parseCursor(text []byte) (doc cursorDoc, err error) {
+	if err := json.Unmarshal(text, &doc); err != nil {
+		return doc, err
+	}
+	switch {
+	case doc.Schema > cursorSchema:
+		return doc, fmt.Errorf("its schema is %d: a newer engram-sync wrote it", doc.Schema)
+	case doc.Schema != cursorSchema:
+		return doc, fmt.Errorf("its schema is %d", doc.Schema)
+	case doc.Seq < 0, doc.Reread < 0, doc.Ledger.Generation < 0, doc.Ledger.Bytes < 0, doc.Ledger.Last < 0,
+		doc.Output != nil && doc.Output.Offset < 0:
+		return doc, errors.New("a number in it is negative")
+	}
+	return doc, nil
 }
 
 // Cursor is where the reader is.

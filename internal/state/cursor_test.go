@@ -123,6 +123,10 @@ func TestDamagedCursor(t *testing.T) {
 		"empty":      "",
 		"torn":       `{"schema":1,"seq":`,
 		"newer":      `{"schema":2}`,
+		"null":       `null`,
+		"no schema":  `{}`,
+		"negative":   `{"schema":1,"seq":-4}`,
+		"length":     `{"schema":1,"ledger":{"bytes":-1}}`,
 		"no marks":   `{"schema":1,"recent":"AA=="}`,
 		"descending": `{"schema":1,"reread":3,"recent":"AAAAAAA="}`,
 	} {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/engram-sync/engram-sync/internal/atomicfile"
 )
 
 // Journal is the place for what has to be remembered about one account's
@@ -71,5 +73,6 @@ func (j *Journal) Lock(ctx context.Context, wait time.Duration) (unlock func() e
 	if !locked {
 		return nil, &BusyError{Remote: j.remote}
 	}
+	_ = atomicfile.Sweep(j.dir) // what killed runs left there takes room, and does no other harm
 	return lock.Unlock, nil
 }

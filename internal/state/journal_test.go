@@ -3,10 +3,12 @@ package state_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"testing"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/state"
 )
 
@@ -53,5 +55,24 @@ func TestOneProcessAtATimeMovesTheMutationsOfAnAccount(t *testing.T) {
 	_ = again()
 	if info, err := os.Stat(first.Path("lock")); err != nil || info.Mode().Perm()&0o077 != 0 {
 		t.Errorf("the lock file: %v, %v", info.Mode(), err)
+	}
+}
+
+// What a killed run left behind goes with the next one that has the lock.
+func TestLeftoversGo(t *testing.T) {
+	j := journalOf(t, t.TempDir(), "user 1")
+	left := j.Path(atomicfile.TempPrefix + "X" + atomicfile.TempSuffix)
+	if err := os.WriteFile(left, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	unlock, err := j.Lock(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(left); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it is still there (%v)", err)
 	}
 }

@@ -53,7 +53,7 @@ func (c *CursorFile) recover() error {
 	case err != nil:
 		return fmt.Errorf("look after the output file: %w", err)
 	case info.Mode().IsRegular() && info.Size() > mark.Offset:
-		if err := os.Truncate(mark.Path, mark.Offset); err != nil {
+		if err := cutTail(mark.Path, mark.Offset); err != nil {
 			return fmt.Errorf("cut off what an interrupted run left in the output file: %w", err)
 		}
 	}
@@ -95,10 +95,19 @@ func (o *OutputFile) prepare() error {
 	if last != nil && last.Path != o.path {
 		last = nil
 	}
+	if last == nil {
+		if err := o.cursor.journal.unfinished(o.path); err != nil {
+			return err
+		}
+	}
 	info, err := os.Stat(o.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		o.Begun = last != nil
-		if err := atomicfile.Write(o.path, nil, 0o600); err != nil {
+		err := atomicfile.Write(o.path, nil, 0o600)
+		if errors.Is(err, fs.ErrNotExist) {
+			return &OutputError{o.path, "cannot be made: its directory, or what the link there points to, does not exist"}
+		}
+		if err != nil {
 			return fmt.Errorf("make the output file: %w", err)
 		}
 		return nil
@@ -108,6 +117,8 @@ func (o *OutputFile) prepare() error {
 	}
 	o.size = info.Size()
 	switch {
+	case info.IsDir():
+		return &OutputError{o.path, "is a directory: name a file"}
 	case !info.Mode().IsRegular():
 		return &OutputError{o.path, "is not a regular file: leave --output out, and send stdout there"}
 	case last == nil:

@@ -6,8 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
-	"slices"
+	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 )
@@ -18,14 +17,15 @@ type PushJob struct{ path string }
 // PushJobs gives the jobs of a group, which is the hash of how a source begins:
 // there can be several, for sources that begin alike.
 func (j *Journal) PushJobs(group [32]byte) ([]PushJob, error) {
-	paths, err := filepath.Glob(j.Path(pushJobPrefix(group) + "*.json"))
+	entries, err := os.ReadDir(j.dir) // no pattern: the path is the user's, with brackets or without
 	if err != nil {
 		return nil, fmt.Errorf("look for earlier pushes: %w", err)
 	}
-	slices.Sort(paths)
-	jobs := make([]PushJob, len(paths))
-	for i, path := range paths {
-		jobs[i] = PushJob{path}
+	var jobs []PushJob
+	for _, entry := range entries {
+		if name := entry.Name(); strings.HasPrefix(name, pushJobPrefix(group)) && strings.HasSuffix(name, ".json") {
+			jobs = append(jobs, PushJob{j.Path(name)})
+		}
 	}
 	return jobs, nil
 }
@@ -41,14 +41,40 @@ func pushJobPrefix(group [32]byte) string { return "push-" + hex.EncodeToString(
 // them elsewhere.
 func (p PushJob) RejectsPath() string { return p.path[:len(p.path)-len(".json")] + "-rejected.jsonl" }
 
-// Read reads the job.
-func (p PushJob) Read(job any) error {
+// PushJobError says that what is remembered of a push cannot be used. Without
+// it nobody knows what was sent, but for the journal.
+type PushJobError struct {
+	Path string
+	Err  error
+}
+
+func (e *PushJobError) Error() string {
+	return fmt.Sprintf("what was pushed before is not known any more: %s: %v (move that file away, and push with --reconcile)", e.Path, e.Err)
+}
+
+// Unwrap gives the reason.
+func (e *PushJobError) Unwrap() error { return e.Err }
+
+// Read reads the job, which must have this schema. Else it gives a *PushJobError.
+func (p PushJob) Read(job any, schema int) error {
 	text, err := os.ReadFile(p.path)
-	if err == nil {
+	if err != nil {
+		return fmt.Errorf("read what was pushed before: %w", err)
+	}
+	var head struct {
+		Schema int `json:"schema"`
+	}
+	err = json.Unmarshal(text, &head)
+	switch {
+	case err == nil && head.Schema > schema:
+		err = fmt.Errorf("its schema is %d: a newer engram-sync wrote it", head.Schema)
+	case err == nil && head.Schema != schema:
+		err = fmt.Errorf("its schema is %d", head.Schema)
+	case err == nil:
 		err = json.Unmarshal(text, job)
 	}
 	if err != nil {
-		return fmt.Errorf("read what was pushed before: %s: %w", p.path, err)
+		return &PushJobError{Path: p.path, Err: err}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package state
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,7 +19,7 @@ import (
 type Rejects struct {
 	path string
 	file *os.File
-	have map[string]bool // position and mutation, as the file has them
+	have map[[sha256.Size]byte]bool // what the file has, by the hash of its key
 }
 
 // reject is a line of the file.
@@ -29,7 +30,10 @@ type reject struct {
 	Mutation json.RawMessage `json:"mutation"`
 }
 
-func (r reject) key() string { return fmt.Sprintf("%d %d %s", r.Line, r.Seq, r.Mutation) }
+// key is a hash of the place and the mutation.
+func (r reject) key() [sha256.Size]byte {
+	return sha256.Sum256(fmt.Appendf(nil, "%d %d %s", r.Line, r.Seq, r.Mutation))
+}
 
 // NewRejects gives the file at path, which need not exist.
 func NewRejects(path string) *Rejects { return &Rejects{path: path} }
@@ -80,7 +84,7 @@ func (r *Rejects) open() (err error) {
 			err = errors.Join(err, file.Close())
 		}
 	}()
-	r.have = map[string]bool{}
+	r.have = map[[sha256.Size]byte]bool{}
 	end, err := r.read(file)
 	if err != nil {
 		return err
@@ -118,12 +122,17 @@ func (r *Rejects) read(file *os.File) (end int64, err error) {
 	}
 }
 
-// isOurs says whether text is the beginning of a line of ours, or of such a beginning.
+// isOurs says whether text is the beginning of a line of ours, or of such a
+// beginning. Rows of a journal begin with a seq as well.
 func isOurs(text []byte) bool {
 	for _, start := range []string{`{"line":`, `{"seq":`} {
-		if n := min(len(start), len(text)); bytes.HasPrefix(text, []byte(start[:n])) {
-			return true
+		n := min(len(start), len(text))
+		if !bytes.HasPrefix(text, []byte(start[:n])) {
+			continue
 		}
+		const reason = `,"reason":`
+		rest := bytes.TrimLeft(text[n:], "0123456789")
+		return bytes.HasPrefix(rest, []byte(reason[:min(len(reason), len(rest))]))
 	}
 	return false
 }

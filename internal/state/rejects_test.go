@@ -66,21 +66,23 @@ func TestTornRejects(t *testing.T) {
 		}
 		wantFile(t, path, "theirs\n"+badLine)
 	}
-	if err := os.WriteFile(path, []byte("no line break"), 0o600); err != nil {
-		t.Fatal(err)
+	for _, theirs := range []string{"no line break", `{"seq":7,"user_id":"u"}`, `{"seq":7,"user`, `{"line":"`} {
+		if err := os.WriteFile(path, []byte(theirs), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := state.NewRejects(path)
+		if err := r.AddLine(7, bad, errRefused); err == nil || !strings.Contains(err.Error(), "line break") {
+			t.Errorf("error %v", err)
+		}
+		wantFile(t, path, theirs)
 	}
-	r := state.NewRejects(path)
-	if err := r.AddLine(7, bad, errRefused); err == nil || !strings.Contains(err.Error(), "line break") {
-		t.Errorf("error %v", err)
-	}
-	wantFile(t, path, "no line break")
 }
 
 func TestPushJobsOfOneGroup(t *testing.T) {
 	j := journalOf(t, t.TempDir(), "user 1")
 	group, other := [32]byte{1}, [32]byte{2}
 	for _, g := range [][32]byte{group, group, other} {
-		if err := j.NewPushJob(g).Write(map[string]int{"position": 5}); err != nil {
+		if err := j.NewPushJob(g).Write(map[string]int{"schema": 1, "position": 5}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -92,10 +94,10 @@ func TestPushJobsOfOneGroup(t *testing.T) {
 		t.Fatalf("%d jobs (%v), want 2", len(jobs), err)
 	}
 	got := map[string]int{}
-	if err := jobs[0].Read(&got); err != nil {
+	if err := jobs[0].Read(&got, 1); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]int{"position": 5}, got); diff != "" {
+	if diff := cmp.Diff(map[string]int{"schema": 1, "position": 5}, got); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -108,5 +110,32 @@ func wantFile(t *testing.T, path, want string) {
 	}
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A path is no pattern: nothing is forgotten below a directory with brackets.
+func TestPushJobsBelowBrackets(t *testing.T) {
+	j := journalOf(t, filepath.Join(t.TempDir(), "[work]"), "user 1")
+	if err := j.NewPushJob([32]byte{1}).Write(map[string]int{"schema": 1, "position": 5}); err != nil {
+		t.Fatal(err)
+	}
+	if jobs, err := j.PushJobs([32]byte{1}); err != nil || len(jobs) != 1 {
+		t.Errorf("%d jobs (%v), want 1", len(jobs), err)
+	}
+}
+
+// What was pushed before is known or it is an error, which says what to do.
+func TestDamagedPushJob(t *testing.T) {
+	j := journalOf(t, t.TempDir(), "user 1")
+	job := j.NewPushJob([32]byte{1})
+	for name, content := range map[string]any{"newer": map[string]int{"schema": 2}, "no schema": map[string]int{}, "no object": "text", "null": nil} {
+		if err := job.Write(content); err != nil {
+			t.Fatal(err)
+		}
+		var damaged *state.PushJobError
+		var got map[string]int
+		if err := job.Read(&got, 1); !errors.As(err, &damaged) || !strings.Contains(err.Error(), "--reconcile") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -203,7 +203,7 @@ func (a aliases) Add(remote, local engram.ChunkID) error {
 // look surveys two sides.
 func look(t *testing.T, here, there *side, known syncer.Aliases) *syncer.Survey {
 	t.Helper()
-	s, err := syncer.Look(t.Context(), local{here}, remote{there}, known)
+	s, err := syncer.Look(t.Context(), local{here}, remote{there}, syncer.LookOptions{Aliases: known})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,3 +73,23 @@ func TestHiddenAtCursor(t *testing.T) {
 		t.Errorf("the file has %v", got)
 	}
 }
+
+// TestAsleep: the machine sleeps between two pages, and its clock with it. What
+// was read before is not taken for as old as the server's clock says then.
+func TestAsleep(t *testing.T) {
+	t.Parallel()
+	j, r := newJournalDouble(), newReader(t)
+	slow := j.begin()
+	slow.insert(1)
+	j.write(1500)
+	asked := 0
+	r.mustPull(remoteFunc(func(ctx context.Context, since int64, limit int) (engram.PullMutationsResponse, error) {
+		if asked++; asked == 2 {
+			j.now = j.now.Add(time.Hour)
+		}
+		return j.PullMutations(ctx, since, limit)
+	}), syncer.JournalOptions{})
+	slow.commit()
+	r.mustPull(j, syncer.JournalOptions{})
+	r.wantOnce(j)
+}

@@ -31,7 +31,8 @@ const (
 // passed. A page shows what was visible at some moment between question and
 // answer, so the time of the question counts, which is the time in the answer
 // less what has passed since. Many pages make up a window, and for all of them
-// the time of the first is used, which is the earliest. When everything that was
+// the time of the first is used, which is the earliest. That is read off its own
+// answer, not off later ones: our clock stands still while the machine sleeps. When everything that was
 // read is settled, the next page begins a new one.
 type window struct {
 	marks []engram.Mark
@@ -72,12 +73,11 @@ func (w *window) pass(m engram.Mark, occurred string) {
 
 // settled is how many of the marks, counted from the lowest, are settled.
 func (w *window) settled() int {
-	now := w.now
-	if w.clock > 0 {
-		now = time.Unix(w.clock, 0).UnixMilli()
-	}
-	if now > 0 {
-		w.began = max(w.began, now-w.since.Milliseconds())
+	switch {
+	case w.clock > 0 && w.began == longSince:
+		w.began = time.Unix(w.clock, 0).UnixMilli() - w.since.Milliseconds()
+	case w.clock == 0 && w.now > 0:
+		w.began = max(w.began, w.now-w.since.Milliseconds())
 	}
 	for i := len(w.marks); i > 0; i-- {
 		if w.times[i-1] <= w.began-journalWindow.Milliseconds() {

@@ -1,6 +1,7 @@
 package syncer_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -193,6 +194,33 @@ func TestKilledBeforeALateCommit(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 		time.Sleep(time.Minute) //nolint:forbidigo // the bubble's clock
+		w.wantRows(rows)
+	})
+}
+
+// TestClockSetBack: the machine's clock was wrong when the batch was sent, and
+// has been put right since. The next run does not wait for the old time.
+func TestClockSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.faults[2] = lostBefore
+		rows := changes(250)
+		w.killAt = 8
+		w.push(t.Context(), rows)
+		job := w.job(rows)
+		if job.Intent == nil {
+			t.Fatal("no batch is open")
+		}
+		job.Intent.SentAt = time.Now().Add(24 * time.Hour).Unix()
+		w.killAt = 0
+		if err := w.Save(job); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if r := w.push(ctx, rows); r.Err != nil {
+			t.Errorf("%+v", r)
+		}
 		w.wantRows(rows)
 	})
 }

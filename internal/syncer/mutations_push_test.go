@@ -3,6 +3,7 @@ package syncer_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -410,4 +411,37 @@ func TestRowsOfOthersThatLookLikeOurs(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	})
+}
+
+// TestReconcileWithLeftOutRows: a row that engram itself has sent is in the
+// journal for its own sake, and not for a later one that says the same.
+func TestReconcileWithLeftOutRows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		row, gone := mutation("observation", "obs-1", `{"n":1}`), mutation("observation", "obs-1", `{"n":2}`)
+		w.append(row, "2026-11-22T08:43:00Z")
+		source := leftOut{rowsOf{row, gone, row}, 1}
+		r := w.push(t.Context(), source, func(o *syncer.PushOptions) { o.Reconcile = true })
+		if r.Err != nil || r.Sent != 2 || r.LeftOut != 1 {
+			t.Errorf("%+v", r)
+		}
+		w.wantRows(rowsOf{row, gone, row})
+	})
+}
+
+// leftOut are rows of which the first few are not for sending.
+type leftOut struct {
+	rowsOf
+	first int64
+}
+
+func (l leftOut) Rows(ctx context.Context, after int64) iter.Seq2[syncer.PushRow, error] {
+	return func(yield func(syncer.PushRow, error) bool) {
+		for row, err := range l.rowsOf.Rows(ctx, after) {
+			row.LeftOut = row.Position <= l.first
+			if !yield(row, err) {
+				return
+			}
+		}
+	}
 }

@@ -34,7 +34,7 @@ type mutationPusher struct {
 	head     bool     // job.LastSeq was confirmed in this run
 	dirty    bool     // job has something that is not saved
 	held     held
-	have     map[[16]byte]int32 // what the journal holds; nil unless reconciling
+	have     heldRows // what the journal holds; nil unless reconciling
 }
 
 func newMutationPusher(remote MutationRemote, source PushSource, job *PushJob, jobs PushJobs, rejects Rejects, opts PushOptions) *mutationPusher {
@@ -61,9 +61,10 @@ func (p *mutationPusher) save() error {
 func (p *mutationPusher) add(ctx context.Context, row PushRow) error {
 	switch {
 	case row.LeftOut:
+		p.have.take(row) // it stands for one of the journal's rows, and no later one does
 		p.result.LeftOut++
 		p.job.LeftOut++
-	case p.present(row):
+	case p.have.take(row):
 		p.result.Present++
 		p.opts.Report(Event{Kind: EventDone})
 	case row.Err != nil:

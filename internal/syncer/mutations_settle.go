@@ -122,9 +122,13 @@ func (p *mutationPusher) look(ctx context.Context, b batch) (found, error) {
 	}
 }
 
-// page reads a page of the journal, which must lead on.
 func (p *mutationPusher) page(ctx context.Context, since int64, limit int) (engram.PullMutationsResponse, error) {
-	page, err := p.remote.PullMutations(ctx, since, limit)
+	return pageOf(ctx, p.remote, since, limit)
+}
+
+// pageOf reads a page of the journal, which must lead on.
+func pageOf(ctx context.Context, remote MutationRemote, since int64, limit int) (engram.PullMutationsResponse, error) {
+	page, err := remote.PullMutations(ctx, since, limit)
 	if err != nil {
 		return page, err
 	}

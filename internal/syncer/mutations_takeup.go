@@ -21,6 +21,7 @@ func (p *mutationPusher) takeUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	deadline := time.Now().Add(p.job.Intent.wait(time.Now()))
 	for pause := firstPause; ; pause = min(pause*2, maxPause) {
 		found, err := p.look(ctx, b)
 		if err != nil {
@@ -30,7 +31,7 @@ func (p *mutationPusher) takeUp(ctx context.Context) error {
 			p.stored(b, found.seq)
 			return nil
 		}
-		rest := p.job.Intent.wait(time.Now())
+		rest := time.Until(deadline)
 		if rest <= 0 || found.ordered {
 			return p.send(ctx, b.rows) // with the same key
 		}
@@ -67,7 +68,7 @@ func (p *mutationPusher) intended(ctx context.Context) (batch, error) {
 
 // reconcile starts anew, with what the journal holds instead of what was
 // remembered: that is read as a whole, once nothing is under way any more.
-func (p *mutationPusher) reconcile(ctx context.Context) error {
+func (p *mutationPusher) reconcile(ctx context.Context) (err error) {
 	if p.job.Intent != nil {
 		if rest := p.job.Intent.wait(time.Now()); rest > 0 {
 			p.opts.Notify(rest, "an earlier run did not see whether the server stored its last mutations: waiting until that is certain")
@@ -78,35 +79,80 @@ func (p *mutationPusher) reconcile(ctx context.Context) error {
 	}
 	p.job.Restart(p.job.Nonce)
 	p.job.Reconciling, p.dirty = true, true
-	p.have = map[[16]byte]int32{}
-	for since := int64(0); ; {
-		page, err := p.page(ctx, since, reconcilePage)
+	if p.have, p.job.LastSeq, err = readHeld(ctx, p.remote); err != nil {
+		return err
+	}
+	p.head = true
+	return nil
+}
+
+// PlanReconcile says what a run with PushOptions.Reconcile would find: Present,
+// Left and LeftOut, and in Left those that are Rejected. It sends nothing.
+func PlanReconcile(ctx context.Context, remote MutationRemote, source PushSource) (r PushResult, err error) {
+	have, last, err := readHeld(ctx, remote)
+	if err != nil {
+		return r, err
+	}
+	r.LastSeq = last
+	for row, err := range source.Rows(ctx, 0) {
 		if err != nil {
-			return fmt.Errorf("read the journal: %w", err)
+			return r, err
+		}
+		if have.take(row) && !row.LeftOut {
+			r.Present++
+		} else {
+			r.Plan(row)
+		}
+	}
+	return r, nil
+}
+
+// Plan counts a row that is still to be dealt with: in Left if it is for
+// sending, and in Rejected too if it cannot be sent.
+func (r *PushResult) Plan(row PushRow) {
+	switch {
+	case row.LeftOut:
+		r.LeftOut++
+	case row.Err != nil:
+		r.Rejected++
+		r.Left++
+	default:
+		r.Left++
+	}
+}
+
+// heldRows are the rows that a journal holds: how many of each.
+type heldRows map[[16]byte]int32
+
+// readHeld reads the whole journal. last is the number of its newest row.
+func readHeld(ctx context.Context, remote MutationRemote) (have heldRows, last int64, err error) {
+	have = heldRows{}
+	for {
+		page, err := pageOf(ctx, remote, last, reconcilePage)
+		if err != nil {
+			return nil, 0, fmt.Errorf("read the journal: %w", err)
 		}
 		for _, row := range page.Mutations {
-			since = row.Seq
-			p.have[shortSum(row.Entry())]++
+			last = row.Seq
+			have[shortSum(row.Entry())]++
 		}
 		if !page.HasMore {
-			p.job.LastSeq = since
-			p.head = true
-			return nil
+			return have, last, nil
 		}
 	}
 }
 
-// present says whether the journal holds a row; each of its rows counts once.
-func (p *mutationPusher) present(row PushRow) bool {
-	if len(p.have) == 0 {
+// take says whether the journal holds a row; each of its rows counts once.
+func (h heldRows) take(row PushRow) bool {
+	if len(h) == 0 {
 		return false
 	}
 	sum := shortSum(row.Entry)
-	if p.have[sum] == 0 {
+	if h[sum] == 0 {
 		return false
 	}
-	if p.have[sum]--; p.have[sum] == 0 {
-		delete(p.have, sum)
+	if h[sum]--; h[sum] == 0 {
+		delete(h, sum)
 	}
 	return true
 }

@@ -16,7 +16,9 @@ func Plan(s *Survey, opts Options) ([]Item, Result) {
 	if opts.Push {
 		items = slices.Concat(items, opts.choose(s.ToPush))
 	}
-	return items, s.given(opts)
+	result := s.given(opts)
+	s.failUnreadable(opts, &result)
+	return items, result
 }
 
 // Run moves what the survey found missing: first the pulls, then the pushes.
@@ -27,7 +29,9 @@ func Run(ctx context.Context, s *Survey, opts Options) Result {
 		pull(ctx, s, opts, &result)
 	}
 	if opts.Push {
+		s.failUnreadable(opts, &result)
 		push(ctx, s, opts, &result)
+		s.reportLeftOut(opts, &result)
 	}
 	return result
 }
@@ -46,4 +50,14 @@ func (s *Survey) given(opts Options) Result {
 		}
 	}
 	return result
+}
+
+// failUnreadable adds the chunks that cannot be projected, so that nothing of
+// them can be pushed.
+func (s *Survey) failUnreadable(opts Options, result *Result) {
+	for _, id := range s.unreadable() {
+		if opts.Push && opts.wants(id) {
+			result.Failed = append(result.Failed, Failure{ID: id.String(), Direction: Pushed, Err: s.projected[id].Err})
+		}
+	}
 }

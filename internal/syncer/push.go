@@ -28,13 +28,13 @@ type pusher struct {
 	opts Options
 
 	mu   sync.Mutex
-	sums map[engram.ChunkID][32]byte // of what was sent
+	sums map[engram.ChunkID][32]byte // of what was sent, by the id there
 }
 
 func (p *pusher) push(ctx context.Context, item Item) outcome {
 	var last *engram.Chunk
 	open := func() (*engram.Chunk, error) {
-		c, err := p.local.OpenChunk(item.Local)
+		c, err := p.open(ctx, item)
 		if err != nil {
 			return nil, err
 		}
@@ -47,8 +47,16 @@ func (p *pusher) push(ctx context.Context, item Item) outcome {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.sums[item.Local] = last.Sum()
+	p.sums[item.Remote] = last.Sum()
 	return outcome{local: item.Local, bytes: last.Size()}
+}
+
+// open opens what is sent of a chunk: all of it, or what it becomes on the remote.
+func (p *pusher) open(ctx context.Context, item Item) (*engram.Chunk, error) {
+	if _, projected := p.parts(item.Local); projected {
+		return p.projector.OpenPart(ctx, item.Local, item.Remote)
+	}
+	return p.local.OpenChunk(item.Local)
 }
 
 // confirm believes no acknowledgement before the manifest agrees.
@@ -103,7 +111,7 @@ func (p *pusher) confirmOne(ctx context.Context, there *engram.Manifest, item It
 		got = c.Sum()
 		return err
 	})
-	if err == nil && got != p.sums[item.Local] {
+	if err == nil && got != p.sums[item.Remote] {
 		return ErrOtherBytes
 	}
 	return err

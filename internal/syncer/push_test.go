@@ -71,7 +71,7 @@ func TestCompare(t *testing.T) {
 	// chunk that checks itself would not let the test's forgery through, so the
 	// comparison is seen failing on that.
 	swapped := swappingRemote{remote{there}, numbered(2)}
-	survey, err := syncer.Look(t.Context(), local{here}, swapped, nil)
+	survey, err := syncer.Look(t.Context(), local{here}, swapped, syncer.LookOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -179,7 +179,7 @@ func (r *repairer) adopt(ctx context.Context) error {
 // fetch downloads what is damaged or missing here, and with the entries of the
 // remote what no entry here names.
 func (r *repairer) fetch(ctx context.Context) error {
-	s, err := Look(ctx, r.local, r.opts.Remote, r.opts.Aliases)
+	s, err := Look(ctx, r.local, r.opts.Remote, LookOptions{Aliases: r.opts.Aliases, ServerChunks: true})
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
@@ -23,17 +24,37 @@ type Survey struct {
 	Orphans []engram.ChunkID
 	// Rejected are entries of the remote that can't be taken.
 	Rejected []engram.RejectedEntry
+	// ServerMade are chunks of the remote that the server made itself of
+	// mutations, and that are not wanted.
+	ServerMade []engram.ChunkEntry
+	// Behind are the chunks of which something, or all, does not go to the remote.
+	Behind []LeftBehind
 
 	// Here and There are the two manifests.
 	Here, There *engram.Manifest
 
-	local   Local
-	remote  Remote
-	aliases Aliases
+	local     Local
+	remote    Remote
+	aliases   Aliases
+	projector Projector
+	projected map[engram.ChunkID]Projected
 }
 
-// Look compares a directory with a remote. It costs one request. aliases may be nil.
-func Look(ctx context.Context, local Local, remote Remote, aliases Aliases) (*Survey, error) {
+// LookOptions are what Look needs to know of the remote. Zero values mean that
+// there is nothing to know.
+type LookOptions struct {
+	Aliases Aliases
+	// Projector gives the Projector of a remote that needs one, or nil. It is
+	// called after the remote's manifest was read: only then is it known for
+	// sure what kind of server it is.
+	Projector func() Projector
+	// ServerChunks takes the chunks that a project server made itself of
+	// mutations: they repeat the journal, and can revive deleted memories.
+	ServerChunks bool
+}
+
+// Look compares a directory with a remote. It costs one request.
+func Look(ctx context.Context, local Local, remote Remote, opts LookOptions) (*Survey, error) {
 	here, err := local.ReadManifest(ctx)
 	if err != nil {
 		return nil, err
@@ -46,17 +67,33 @@ func Look(ctx context.Context, local Local, remote Remote, aliases Aliases) (*Su
 	if err != nil {
 		return nil, err
 	}
-	s := &Survey{Here: here, There: there, Rejected: there.Rejected(), local: local, remote: remote, aliases: aliases}
-	s.compare(setOf(files))
+	s := &Survey{Here: here, There: there, Rejected: there.Rejected(), local: local, remote: remote, aliases: opts.Aliases}
+	if opts.Projector != nil {
+		s.projector = opts.Projector()
+	}
+	set := setOf(files)
+	if err := s.project(ctx, set); err != nil {
+		return nil, err
+	}
+	s.compare(set, opts.ServerChunks)
 	return s, nil
 }
 
-func (s *Survey) compare(files map[engram.ChunkID]bool) {
+func (s *Survey) compare(files map[engram.ChunkID]bool, serverChunks bool) {
 	known := map[engram.ChunkID]bool{} // ids here that the remote has, under whichever name
+	parts := s.partsHere()
 	for _, e := range s.There.Entries() {
 		item := Item{Remote: e.ID, Local: s.localID(e.ID), Entry: e}
+		_, listed := s.Here.Entry(item.Local)
+		if !listed && parts[e.ID] {
+			continue // what a chunk here has become
+		}
 		known[item.Local] = true
-		if _, listed := s.Here.Entry(item.Local); listed && files[item.Local] {
+		if !listed && !serverChunks && s.serverMade(e) {
+			s.ServerMade = append(s.ServerMade, e)
+			continue
+		}
+		if listed && files[item.Local] {
 			s.Present = append(s.Present, item)
 			continue
 		}
@@ -64,8 +101,11 @@ func (s *Survey) compare(files map[engram.ChunkID]bool) {
 		s.ToPull = append(s.ToPull, item)
 	}
 	for _, e := range s.Here.Entries() {
+		p, projected := s.parts(e.ID)
 		switch {
 		case known[e.ID]:
+		case projected:
+			s.pushParts(e, p)
 		case files[e.ID]:
 			s.ToPush = append(s.ToPush, Item{Local: e.ID, Remote: e.ID, Entry: e, Direction: Pushed})
 		default:
@@ -78,6 +118,23 @@ func (s *Survey) compare(files map[engram.ChunkID]bool) {
 		}
 	}
 	sortIDs(s.Orphans)
+}
+
+// partsHere are the ids of everything that the chunks here become.
+func (s *Survey) partsHere() map[engram.ChunkID]bool {
+	parts := map[engram.ChunkID]bool{}
+	for _, p := range s.projected {
+		for _, part := range p.Parts {
+			parts[part.ID] = true
+		}
+	}
+	return parts
+}
+
+// serverMade says whether a project server made the chunk itself. Source:
+// project-server.md 3.6.
+func (s *Survey) serverMade(e engram.ChunkEntry) bool {
+	return s.projector != nil && (e.CreatedBy == "mutation-push" || e.CreatedBy == "mutation-backfill")
 }
 
 // localID is the id here of a chunk there. A reduced chunk that was accepted
@@ -93,7 +150,17 @@ func (s *Survey) localID(remote engram.ChunkID) engram.ChunkID {
 
 // Clean says whether there is nothing to do in either direction, and nothing wrong.
 func (s *Survey) Clean() bool {
-	return len(s.ToPush)+len(s.ToPull)+len(s.Missing)+len(s.Orphans)+len(s.Rejected) == 0
+	return len(s.ToPush)+len(s.ToPull)+len(s.Missing)+len(s.Orphans)+len(s.Rejected)+len(s.unreadable()) == 0
+}
+
+// Pushes are the chunks here of which something would be pushed, each once,
+// and those that cannot be read, which a push would find out.
+func (s *Survey) Pushes() []engram.ChunkID {
+	var ids []engram.ChunkID
+	for _, item := range s.ToPush {
+		ids = append(ids, item.ID())
+	}
+	return slices.Compact(append(ids, s.unreadable()...)) // the parts of a chunk follow each other
 }
 
 // Select finds the chunks that words stand for: ids or beginnings of ids, among
@@ -114,6 +181,12 @@ func (s *Survey) Select(words []string, opts Options) ([]engram.ChunkID, error) 
 		for _, item := range list {
 			all = append(all, item.ID())
 		}
+	}
+	if opts.Push {
+		for _, b := range s.Behind {
+			all = append(all, b.ID)
+		}
+		all = append(all, s.unreadable()...)
 	}
 	for _, e := range s.Missing {
 		all = append(all, e.ID)

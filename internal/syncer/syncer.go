@@ -68,6 +68,8 @@ type Item struct {
 	Local, Remote engram.ChunkID // zero where the chunk has none yet
 	Entry         engram.ChunkEntry
 	Direction     Direction
+	// Wave is when it may move: after every item of the lower ones.
+	Wave int
 }
 
 // ID is the id to call the item by: the one here, if there is one.

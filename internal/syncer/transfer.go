@@ -1,8 +1,10 @@
 package syncer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -24,9 +26,15 @@ func transfer(ctx context.Context, way Direction, items []Item, opts Options, mo
 	opts.report(Event{Kind: EventPlan, Direction: way, Items: len(items)})
 	outcomes := make([]outcome, len(items))
 	var stop stopper
+	wave := 0
 	var group errgroup.Group
 	group.SetLimit(max(1, opts.Concurrency))
-	for i, item := range items {
+	for _, i := range byWave(items) {
+		item := items[i]
+		if item.Wave > wave {
+			_ = group.Wait() // for what this one needs
+			wave = item.Wave
+		}
 		group.Go(func() error {
 			out := outcome{err: stop.cause(ctx)}
 			if out.err == nil {
@@ -42,6 +50,16 @@ func transfer(ctx context.Context, way Direction, items []Item, opts Options, mo
 	}
 	_ = group.Wait() // no worker returns an error: each item has its own
 	return outcomes
+}
+
+// byWave gives the indexes of the items in the order in which they move.
+func byWave(items []Item) []int {
+	order := make([]int, len(items))
+	for i := range items {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(items[a].Wave, items[b].Wave) })
+	return order
 }
 
 // protect turns a panic of one worker into the failure of its item: it would

@@ -115,8 +115,6 @@ func classOf(e *StatusError, body []byte) error {
 	switch {
 	case e.Status == http.StatusUnauthorized:
 		return ErrUnauthorized
-	case e.Code == "upgrade_blocked_project_required":
-		return ErrProjectServer
 	case e.Status < 400: // a server of this protocol says 200 or no
 		return ErrNotEngram
 	case e.Status == http.StatusRequestTimeout, e.Status == http.StatusTooManyRequests:

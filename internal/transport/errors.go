@@ -22,8 +22,10 @@ var (
 	ErrOutcomeUnknown = engram.ErrOutcomeUnknown
 	// ErrNotEngram: something answers there, but it is no Engram Cloud server.
 	ErrNotEngram = errors.New("not an Engram Cloud server")
-	// ErrProjectServer: an Engram Cloud server of the other kind.
-	ErrProjectServer = errors.New("project servers are not supported yet")
+	// ErrNoProject: a project server, and nobody said which project.
+	ErrNoProject = errors.New("this is a project server, and no project is known")
+	// ErrOtherKind: the server is not of the kind that the user insists on.
+	ErrOtherKind = errors.New("the server is of another kind")
 	// ErrBadURL: the base URL can't be used.
 	ErrBadURL = errors.New("bad remote URL")
 	// ErrCleartext: a token would have gone over an unencrypted connection.
@@ -95,6 +97,9 @@ type TooLargeError struct {
 }
 
 func (e *TooLargeError) Error() string {
+	if e.Limit == 0 {
+		return fmt.Sprintf("chunk %s is too large for the server", e.ID)
+	}
 	return fmt.Sprintf("chunk %s is too large: the server takes at most %d bytes (%d MiB) in one push", e.ID, e.Limit, e.Limit>>20)
 }
 

@@ -206,7 +206,7 @@ func oneClass(t testing.TB, err, want error) {
 func classes() []error {
 	return []error{
 		transport.ErrUnauthorized, transport.ErrUnavailable, transport.ErrRefused, transport.ErrOutcomeUnknown,
-		transport.ErrNotEngram, transport.ErrProjectServer, transport.ErrBadURL, transport.ErrCleartext,
+		transport.ErrNotEngram, transport.ErrNoProject, transport.ErrOtherKind, transport.ErrBadURL, transport.ErrCleartext,
 		transport.ErrTLS, engram.ErrDamaged,
 	}
 }

@@ -1,12 +1,14 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -15,16 +17,73 @@ import (
 // maxManifestBytes bounds a manifest: room for half a million entries.
 const maxManifestBytes = 64 << 20
 
-// ReadManifest asks for the account's manifest: GET /sync/pull. It is complete
-// every time (account-server.md 3.3), its times are those of the server's
-// clock, and entries that can't be taken stand in its Rejected. It is also the probe for
-// what kind of server this is: ErrProjectServer and ErrNotEngram tell the others.
+// ReadManifest asks for the manifest of the account, GET /sync/pull, or of the
+// project. It is complete every time (account-server.md 3.3), and entries that
+// can't be taken stand in its Rejected. An account server's times are those of
+// its own clock. It is also the probe for what kind of server this is:
+// ErrNoProject and ErrNotEngram tell what is missing.
 func (t *RemoteTransport) ReadManifest(ctx context.Context) (*engram.Manifest, error) {
 	const op = "read the remote manifest"
+	// Where no project is known, the kind had better be.
+	if t.Kind() == KindProject && (t.seen() || t.opts.Project != "") {
+		m, err := t.readProjectManifest(ctx, op)
+		if !errors.Is(err, errOtherKind) {
+			return m, err
+		}
+		t.forget()
+	}
+	m, err := t.readManifest(ctx, op, "")
+	switch {
+	case err == nil:
+		if err := t.learn(KindAccount); err != nil {
+			return nil, fmt.Errorf("%s: %w", op, err)
+		}
+	case errors.Is(err, errWantsProject):
+		if err := t.learn(KindProject); err != nil {
+			return nil, fmt.Errorf("%s: %w", op, err)
+		}
+		return t.readProjectManifest(ctx, op)
+	}
+	return m, err
+}
+
+// errOtherKind means that a reply has the shape of the other kind of server.
+var errOtherKind = errors.New("the reply is that of another kind of server")
+
+// readProjectManifest reads the manifest of the project. An account server
+// ignores the project and answers with all that the account has: its members come
+// in another order, so where the server itself has not shown its kind yet, an
+// odd order is reason to ask once more. Source: project-server.md 3.6 and 13.
+func (t *RemoteTransport) readProjectManifest(ctx context.Context, op string) (*engram.Manifest, error) {
+	project, err := t.project()
+	if err != nil {
+		return nil, err
+	}
+	m, err := t.readManifest(ctx, op, project)
+	if err != nil {
+		return nil, t.aboutProject(err)
+	}
+	if !t.seen() && chunksFirst(m.Bytes()) {
+		return nil, errOtherKind
+	}
+	return m, t.learn(KindProject)
+}
+
+// chunksFirst says whether a manifest begins with its list, as those of account
+// servers do.
+func chunksFirst(text []byte) bool {
+	inner, found := bytes.CutPrefix(bytes.TrimSpace(text), []byte("{"))
+	return found && bytes.HasPrefix(bytes.TrimSpace(inner), []byte(`"chunks"`))
+}
+
+func (t *RemoteTransport) readManifest(ctx context.Context, op, project string) (*engram.Manifest, error) {
 	ctx = withCall(ctx, &call{mode: bodyWhole, limit: maxManifestBytes})
 	req, err := t.newRequest(ctx, http.MethodGet, "/sync/pull")
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", op, err)
+	}
+	if project != "" {
+		req.URL.RawQuery = url.Values{"project": {project}}.Encode()
 	}
 	resp, err := t.client.Do(req)
 	if err != nil {
@@ -56,34 +115,72 @@ func (t *RemoteTransport) recognise(ctx context.Context, err error) error {
 		return err
 	}
 	switch {
-	case errors.Is(status.class, ErrProjectServer):
-		return fmt.Errorf("%s is a project server: %w", t.base, ErrProjectServer)
-	case status.Status == http.StatusUnauthorized && !status.Final && strings.HasPrefix(status.Message, "unauthorized:"):
-		return fmt.Errorf("%s is a project server: %w (%s)", t.base, ErrProjectServer, status.Message)
+	case status.Status == http.StatusBadRequest && status.Code == codeProjectRequired:
+		return fmt.Errorf("%w (%w)", errWantsProject, err)
+	case status.Status == http.StatusUnauthorized && t.Kind() == KindUnknown:
+		_ = t.learn(kindOf401(status)) // nothing is forced, or it would be known
+	case status.Status == http.StatusUnauthorized && kindOf401(status) != t.Kind():
+		t.forget()
 	case status.Status == http.StatusNotFound || status.Status == http.StatusMethodNotAllowed:
 		return fmt.Errorf("%w: %s %s", ErrNotEngram, t.base, t.whatElse(ctx, status))
 	}
 	return err
 }
 
+// kindOf401 is the kind of server that refuses a token in this way: account
+// servers in JSON, project servers in plain text.
+func kindOf401(status *StatusError) Kind {
+	switch {
+	case status.Final:
+		return KindAccount
+	case strings.HasPrefix(status.Message, "unauthorized:"):
+		return KindProject
+	}
+	return KindUnknown
+}
+
 // whatElse says what stands at the base URL, if it can be told.
 func (t *RemoteTransport) whatElse(ctx context.Context, status *StatusError) string {
-	unknown := fmt.Sprintf("answers /sync/pull with %d %s", status.Status, status.Message)
-	req, err := t.newRequest(withCall(ctx, &call{mode: bodyWhole, limit: maxErrorBody}), http.MethodGet, "/health")
-	if err != nil {
-		return unknown
+	if t.isLocalDaemon(ctx) {
+		return "is engram's local daemon, not a cloud server"
 	}
-	resp, err := t.client.Do(req)
+	text := fmt.Sprintf("answers /sync/pull with %d %s", status.Status, status.Message)
+	if t.answersRefresh(ctx) {
+		text += ", although it has the sign-in of an account server"
+	}
+	return text
+}
+
+// isLocalDaemon recognises engram's daemon by its health. Source: project-server.md 5.
+func (t *RemoteTransport) isLocalDaemon(ctx context.Context) bool {
+	resp, err := t.probe(ctx, "/health")
 	if err != nil {
-		return unknown
+		return false
 	}
 	defer func() { _ = resp.Body.Close() }() // it is in memory
 	var health struct {
 		Service string `json:"service"`
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-	if err == nil && json.Unmarshal(body, &health) == nil && health.Service == "engram" {
-		return "is engram's local daemon, not a cloud server"
+	return err == nil && json.Unmarshal(body, &health) == nil && health.Service == "engram"
+}
+
+// answersRefresh says whether the server has a route that only account servers
+// have: it tells the two kinds apart where everything else is 404.
+func (t *RemoteTransport) answersRefresh(ctx context.Context) bool {
+	resp, err := t.probe(ctx, "/auth/refresh")
+	if err != nil {
+		return false
 	}
-	return unknown
+	_ = resp.Body.Close() // only the status counts
+	return resp.StatusCode == http.StatusMethodNotAllowed
+}
+
+// probe asks a stranger for something small, without a token.
+func (t *RemoteTransport) probe(ctx context.Context, path string) (*http.Response, error) {
+	req, err := t.newRequest(withCall(ctx, &call{mode: bodyWhole, limit: maxErrorBody, anonymous: true}), http.MethodGet, path)
+	if err != nil {
+		return nil, err
+	}
+	return t.client.Do(req)
 }

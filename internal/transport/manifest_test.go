@@ -110,10 +110,10 @@ func TestOtherServersAreRecognised(t *testing.T) {
 		class  error
 		says   string
 	}{
-		"project server": {func(req *http.Request) *http.Response { return answer(req, 400, blocked) }, "", transport.ErrProjectServer, "not supported yet"},
+		"project server": {func(req *http.Request) *http.Response { return answer(req, 400, blocked) }, "", transport.ErrNoProject, "no project is known"},
 		"project server, bad token": {func(req *http.Request) *http.Response {
 			return answer(req, 401, "unauthorized: invalid token\n", text)
-		}, "", transport.ErrProjectServer, "unauthorized: invalid token"},
+		}, "", transport.ErrUnauthorized, "unauthorized: invalid token"},
 		"account server, bad token": {func(req *http.Request) *http.Response {
 			return answer(req, 401, failure("invalid or expired token"))
 		}, "", transport.ErrUnauthorized, "401 invalid or expired token"},

@@ -10,25 +10,47 @@ import (
 	"math"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
+// batchAnswer is how a server says what it stored: account servers by the number
+// of rows and the last of their numbers, project servers by all of these.
+type batchAnswer struct {
+	Accepted *int    `json:"accepted"`
+	LastSeq  *int64  `json:"last_seq"`
+	Seqs     []int64 `json:"accepted_seqs"`
+}
+
+// count makes of a project server's answer what an account server says. Its own
+// members are those of the other kind, which says yes and stores nothing.
+func (a *batchAnswer) count() {
+	a.Accepted, a.LastSeq = nil, nil
+	if n := len(a.Seqs); n > 0 {
+		last := slices.Max(a.Seqs)
+		a.Accepted, a.LastSeq = &n, &last
+	}
+}
+
 // readBatchResult believes only the answer of a server that stored the whole
 // batch. Others tell of another server than we think, or of one that read the
 // batch as an empty one (project-server.md 5), and the journal has to be asked.
 // Source: account-server.md 4.1.
-func readBatchResult(op string, b *batch, resp *http.Response) (PushMutationsResult, error) {
-	var answer struct {
-		Accepted *int   `json:"accepted"`
-		LastSeq  *int64 `json:"last_seq"`
-	}
+func (t *RemoteTransport) readBatchResult(op string, b *batch, resp *http.Response) (PushMutationsResult, error) {
+	var answer batchAnswer
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	_ = resp.Body.Close() // its content is judged
 	if err == nil {
 		err = json.Unmarshal(body, &answer)
+	}
+	if b.project {
+		if answer.Accepted != nil {
+			t.forget() // an account server, which says yes to the other body, and stores nothing
+		}
+		answer.count()
 	}
 	complete := err == nil && answer.Accepted != nil && answer.LastSeq != nil
 	switch {
@@ -64,9 +86,15 @@ func (t *RemoteTransport) refusal(ctx context.Context, op string, b *batch, resp
 	_ = resp.Body.Close()
 	switch project, paused := pausedProject(status, body); {
 	case status.Status == http.StatusRequestEntityTooLarge:
-		return &engram.BatchTooLargeError{Limit: namedLimit(body), Rows: b.rows, Err: status}
+		limit := namedLimit(body)
+		if b.project {
+			t.learnLimit(limit)
+		}
+		return &engram.BatchTooLargeError{Limit: limit, Rows: b.rows, Err: status}
 	case paused && !repeats(project, sentToken(resp)):
 		return &engram.PausedError{Project: project, Err: status}
+	case status.Code == CodeForbidden:
+		status.Message += fmt.Sprintf(" (in the batch: %.100q)", b.named)
 	case bytes.Contains(body, []byte(unknownAccount)):
 		status.class = ErrRefused
 	case status.Status == http.StatusBadRequest && bytes.Contains(body, []byte(cutShort)):
@@ -76,6 +104,13 @@ func (t *RemoteTransport) refusal(ctx context.Context, op string, b *batch, resp
 		return &engram.ContentError{Err: status}
 	}
 	return t.noJournal(status)
+}
+
+// saysEmpty recognises a project server that found no rows in a batch that was
+// meant for an account server: nothing was applied. Source: project-server.md 5.
+func saysEmpty(err error) bool {
+	var status *StatusError
+	return errors.As(err, &status) && status.Status == http.StatusBadRequest && status.Code == codeEmptyBatch
 }
 
 const (
@@ -107,10 +142,12 @@ func aboutARow(status *StatusError, body []byte) bool {
 	return false
 }
 
-var pausedWords = regexp.MustCompile(`(?s)project sync paused: (.+)$`)
+var pausedWords = regexp.MustCompile(`(?s)project sync paused: (.+)$|sync is paused for project "(.+)"`)
 
 // pausedProject is the name of the project that is paused, as the server writes
-// it: callers compare it with their own. Source: account-server.md 4.5.
+// it: callers compare it with their own. On project servers only the text names it:
+// the member project is that of the batch's first row. Source: account-server.md 4.5,
+// project-server.md 4.3.
 func pausedProject(status *StatusError, body []byte) (name string, paused bool) {
 	var answer struct {
 		Error string `json:"error"`
@@ -119,7 +156,7 @@ func pausedProject(status *StatusError, body []byte) (name string, paused bool) 
 		return "", false
 	}
 	if m := pausedWords.FindStringSubmatch(answer.Error); m != nil {
-		return m[1], true
+		return m[1] + m[2], true
 	}
 	return "", false
 }

@@ -1,12 +1,14 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"unicode/utf8"
 
@@ -45,7 +47,7 @@ func (t *RemoteTransport) PushMutations(ctx context.Context, entries []MutationE
 	if len(entries) == 0 {
 		return PushMutationsResult{}, nil
 	}
-	b, err := newBatch(entries, key)
+	b, err := t.newBatch(entries, key)
 	if err != nil {
 		return PushMutationsResult{}, fmt.Errorf("%s: %w", op, err)
 	}
@@ -57,6 +59,12 @@ func (t *RemoteTransport) PushMutations(ctx context.Context, entries []MutationE
 		sent := b.last.stop() && !c.unapplied
 		if err == nil || errors.Is(err, ErrOutcomeUnknown) {
 			return result, err
+		}
+		if !b.project && saysEmpty(err) {
+			if b, err = t.projectBatch(entries, key); err != nil {
+				return result, fmt.Errorf("%s: %w", op, err)
+			}
+			continue
 		}
 		switch fateOf(ctx, err, sent) {
 		case fateKnown:
@@ -97,20 +105,25 @@ func (t *RemoteTransport) postBatch(ctx context.Context, op string, b *batch) (P
 	if resp.StatusCode != http.StatusOK {
 		return none, t.refusal(ctx, op, b, resp)
 	}
-	return readBatchResult(op, b, resp)
+	return t.readBatchResult(op, b, resp)
 }
 
 // batch is the body of a push of mutations. It is small enough to be made in memory.
 type batch struct {
-	rows int
-	text []byte
-	key  string
-	last *batchBody // the latest body that was made
+	rows    int
+	text    []byte
+	key     string
+	project bool       // for a project server
+	limit   int64      // of the text in bytes
+	named   []string   // the projects in it, each once; none for an account server
+	last    *batchBody // the latest body that was made
 }
 
-// newBatch makes the body. Rows that could not arrive as they are are refused
-// with a ContentError, as a server would do.
-func newBatch(entries []MutationEntry, key string) (*batch, error) {
+// newBatch makes the body, for the kind of server that this is. Where nobody has
+// asked yet, that is an account server: a project server refuses what is meant for
+// one. Rows that could not arrive as they are are refused with a ContentError, as a
+// server would do.
+func (t *RemoteTransport) newBatch(entries []MutationEntry, key string) (*batch, error) {
 	if key != "" && (len(key) > maxKeyBytes || !fitsHeader(key)) {
 		return nil, &refusedError{fmt.Sprintf("an idempotency key is 1 to %d visible ASCII characters", maxKeyBytes)}
 	}
@@ -119,22 +132,46 @@ func newBatch(entries []MutationEntry, key string) (*batch, error) {
 		size += 64 + len(e.Entity) + len(e.EntityKey) + len(e.Op) + len(e.Project) + len(e.Payload)
 	}
 	b := &batch{rows: len(entries), key: key, text: make([]byte, 0, min(size, maxBatchBytes))}
+	b.project, b.limit = t.Kind() == KindProject, maxBatchBytes
 	b.text = append(b.text, `{"mutations":[`...)
+	if b.project {
+		b.limit = cmp.Or(t.pushLimit(), maxBatchBytes)
+		b.text = append(b.text[:0], `{"entries":[`...)
+		if b.rows > maxProjectRows {
+			return nil, &engram.BatchTooLargeError{Rows: b.rows, Err: &refusedError{fmt.Sprintf(
+				"%d mutations are too many: the server takes at most %d in one push", b.rows, maxProjectRows)}}
+		}
+	}
 	for i, e := range entries {
-		if i > 0 {
-			b.text = append(b.text, ',')
-		}
-		var err error
-		if b.text, err = appendEntry(b.text, e); err != nil {
-			return nil, &engram.ContentError{Err: &refusedError{fmt.Sprintf("mutation %d of %d was not sent: %v", i+1, len(entries), err)}}
-		}
-		if len(b.text)+len("]}") > maxBatchBytes {
-			return nil, &engram.BatchTooLargeError{Limit: maxBatchBytes, Rows: b.rows, Err: &refusedError{fmt.Sprintf(
-				"%d mutations are too large: the server takes at most %d bytes (10 MiB) in one push", b.rows, maxBatchBytes)}}
+		if err := t.addRow(b, i, e); err != nil {
+			return nil, err
 		}
 	}
 	b.text = append(b.text, "]}"...)
 	return b, nil
+}
+
+// addRow puts one row into a batch.
+func (t *RemoteTransport) addRow(b *batch, i int, e MutationEntry) (err error) {
+	if i > 0 {
+		b.text = append(b.text, ',')
+	}
+	if b.project {
+		if e, err = t.projectEntry(e); err != nil {
+			return err
+		}
+		if !slices.Contains(b.named, e.Project) {
+			b.named = append(b.named, e.Project)
+		}
+	}
+	if b.text, err = appendEntry(b.text, e); err != nil {
+		return &engram.ContentError{Err: &refusedError{fmt.Sprintf("mutation %d of %d was not sent: %v", i+1, b.rows, err)}}
+	}
+	if int64(len(b.text)+len("]}")) > b.limit {
+		return &engram.BatchTooLargeError{Limit: b.limit, Rows: b.rows, Err: &refusedError{fmt.Sprintf(
+			"%d mutations are too large: the server takes at most %d bytes (%d MiB) in one push", b.rows, b.limit, b.limit>>20)}}
+	}
+	return nil
 }
 
 // appendEntry puts an entry behind the text. An absent payload stays absent:

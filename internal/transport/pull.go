@@ -16,8 +16,12 @@ type StoreFunc = func(*engram.Chunk) error
 // store as it arrives. Only content that hashes to the id ends with io.EOF. A
 // broken connection is resumed. The entry is the one that the pusher sent along,
 // nil if there is none: then the server's manifest is all that is known. A chunk
-// that an old client re-encoded is a *engram.ReducedError.
+// that an old client re-encoded is a *engram.ReducedError. A project server gives no
+// entry, and its chunks are read whole before they are handed on.
 func (t *RemoteTransport) ReadChunk(ctx context.Context, id engram.ChunkID, store StoreFunc) (*engram.ChunkEntry, error) {
+	if t.Kind() == KindProject {
+		return nil, t.readProjectChunk(ctx, "pull chunk "+id.String(), id, store)
+	}
 	return t.readChunk(ctx, id, func(src *envelope) *engram.Chunk {
 		return engram.NewChunk(id, src, t.opts.MaxChunkBytes)
 	}, store)

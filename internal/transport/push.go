@@ -32,8 +32,15 @@ func (t *RemoteTransport) WriteChunk(ctx context.Context, entry engram.ChunkEntr
 	ctx = withCall(ctx, c)
 	pauses := newPauses()
 	for {
-		p := &push{entry: entry, open: open}
-		err := t.post(ctx, op, p)
+		p, err := t.newPush(ctx, entry, open)
+		if err != nil {
+			return fmt.Errorf("%s: %w", op, err)
+		}
+		err = t.post(ctx, op, p)
+		if p.gzip && refusesGzip(err) {
+			t.refuseGzip()
+			continue
+		}
 		switch p.fate(ctx, err) {
 		case fateKnown:
 			return err
@@ -51,6 +58,27 @@ func (t *RemoteTransport) WriteChunk(ctx context.Context, entry engram.ChunkEntr
 	}
 }
 
+// newPush prepares one attempt, for the kind of server that this is. Where
+// nobody has asked yet, that is an account server: a project server refuses what is
+// meant for one, and stores nothing.
+func (t *RemoteTransport) newPush(ctx context.Context, entry engram.ChunkEntry, open OpenFunc) (p *push, err error) {
+	p = &push{entry: entry, open: open, free: func() {}}
+	if t.Kind() == KindProject {
+		p.project, err = t.project()
+		p.gzip, p.limit = t.takesGzip(), t.pushLimit()
+		p.reserve = func(size int64) (err error) {
+			p.free() // of a body that is made anew
+			p.free = func() {}
+			free, err := t.reserve(ctx, size)
+			if err == nil {
+				p.free = free
+			}
+			return err
+		}
+	}
+	return p, err
+}
+
 // rest waits before a request that was not applied is sent again.
 func (t *RemoteTransport) rest(ctx context.Context, op string, pause time.Duration, cause error) error {
 	if pause > noticeable {
@@ -64,6 +92,7 @@ func (t *RemoteTransport) rest(ctx context.Context, op string, pause time.Durati
 
 // post sends one push and reads its answer.
 func (t *RemoteTransport) post(ctx context.Context, op string, p *push) error {
+	defer func() { p.free() }()
 	req, err := t.newRequest(ctx, http.MethodPost, "/sync/push")
 	if err != nil {
 		return fmt.Errorf("%s: %w", op, err)
@@ -73,6 +102,9 @@ func (t *RemoteTransport) post(ctx context.Context, op string, p *push) error {
 	}
 	req.GetBody, req.ContentLength = p.newBody, p.last.length()
 	req.Header.Set("Content-Type", "application/json")
+	if p.gzip {
+		req.Header.Set("Content-Type", gzipEnvelope+"; version=1")
+	}
 	// Past the client: for a redirect it would open the content once more before
 	// it asks whether to follow, and no redirect of a POST is followed.
 	resp, err := t.client.Transport.RoundTrip(req)
@@ -86,18 +118,50 @@ func (t *RemoteTransport) post(ctx context.Context, op string, p *push) error {
 		return requestError(ctx, op, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return statusError(ctx, op, resp)
+		return t.refusedPush(p, statusError(ctx, op, resp))
 	}
 	if !p.last.sent() {
 		_ = resp.Body.Close() // an answer to half a request
 		return &NetworkError{Op: op, Err: errors.New("the answer cannot be believed: it came before all was sent"), class: ErrOutcomeUnknown}
 	}
-	return readPushResult(op, p.entry.ID, resp)
+	return t.readPushResult(op, p, resp)
 }
 
-// readPushResult believes only the answer that an account server gives.
-// Source: account-server.md 3.1.
-func readPushResult(op string, id engram.ChunkID, resp *http.Response) error {
+// refusedPush explains the refusal of a project server, and learns its limit,
+// which can't be known before. Source: project-server.md 1.
+func (t *RemoteTransport) refusedPush(p *push, err error) error {
+	var status *StatusError
+	if p.project == "" || !errors.As(err, &status) {
+		return err
+	}
+	if status.Status != http.StatusRequestEntityTooLarge {
+		return t.aboutProject(err)
+	}
+	limit := namedLimit([]byte(status.Message))
+	t.learnLimit(limit)
+	return &TooLargeError{ID: p.entry.ID, Limit: limit}
+}
+
+// learnLimit remembers the limit that the server named, if it did.
+func (t *RemoteTransport) learnLimit(limit int64) {
+	t.kindMu.Lock()
+	defer t.kindMu.Unlock()
+	if limit > 0 {
+		t.limit = limit
+	}
+}
+
+// pushLimit is the largest push that the server takes; 0 if that is unknown.
+func (t *RemoteTransport) pushLimit() int64 {
+	t.kindMu.Lock()
+	defer t.kindMu.Unlock()
+	return t.limit
+}
+
+// readPushResult believes only the answer that the kind of server gives: the
+// status "accepted" from account servers, "ok" from project servers, and the id.
+// Source: account-server.md 3.1, project-server.md 3.1.
+func (t *RemoteTransport) readPushResult(op string, p *push, resp *http.Response) error {
 	defer func() { _ = resp.Body.Close() }() // its content has been judged
 	var result struct {
 		Status  string `json:"status"`
@@ -107,7 +171,10 @@ func readPushResult(op string, id engram.ChunkID, resp *http.Response) error {
 	if err == nil {
 		err = json.Unmarshal(body, &result)
 	}
-	if err == nil && (result.Status != "accepted" || result.ChunkID != id.String()) {
+	if result.Status == p.otherYes() {
+		t.forget()
+	}
+	if err == nil && (result.Status != p.yes() || result.ChunkID != p.entry.ID.String()) {
 		err = fmt.Errorf("status %q for chunk %q", printable(result.Status), printable(result.ChunkID))
 	}
 	if err != nil {
@@ -127,9 +194,50 @@ const (
 
 // push is one attempt to store a chunk.
 type push struct {
-	entry engram.ChunkEntry
-	open  OpenFunc
-	last  *pushBody // the latest body that was made
+	entry   engram.ChunkEntry
+	open    OpenFunc
+	project string // "" for an account server
+	gzip    bool
+	limit   int64
+	reserve func(size int64) error // waits for memory, for a project server
+	free    func()                 // gives it back
+	last    sentBody               // the latest that was made
+}
+
+// sentBody is the body of a push.
+type sentBody interface {
+	// sent says whether the last byte was given out.
+	sent() bool
+	// failure is what went wrong on our own side.
+	failure() error
+	// length is in bytes, -1 if it is not known before the end.
+	length() int64
+	// contentSum is the SHA-256 of the chunk, once all was sent.
+	contentSum() [32]byte
+}
+
+// yes is how the server says that it has stored the push.
+func (p *push) yes() string {
+	if p.project != "" {
+		return "ok"
+	}
+	return "accepted"
+}
+
+// otherYes is how a server of the other kind says it.
+func (p *push) otherYes() string {
+	if p.project != "" {
+		return "accepted"
+	}
+	return "ok"
+}
+
+// newBody makes a body for one attempt.
+func (p *push) newBody() (io.ReadCloser, error) {
+	if p.project != "" {
+		return p.newProjectBody()
+	}
+	return p.newAccountBody()
 }
 
 // fate judges a push by its error.

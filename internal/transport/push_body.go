@@ -28,9 +28,9 @@ type pushBody struct {
 	err      error // of our own side
 }
 
-// newBody opens the content and puts the envelope around it. The entry member
+// newAccountBody opens the content and puts the envelope around it. The entry member
 // stands before data: whoever reads the envelope as a stream knows the entry first.
-func (p *push) newBody() (io.ReadCloser, error) {
+func (p *push) newAccountBody() (io.ReadCloser, error) {
 	entry, err := json.Marshal(p.entry)
 	if err != nil {
 		return nil, fmt.Errorf("encode the manifest entry: %w", err)
@@ -142,6 +142,8 @@ func (b *pushBody) sent() bool {
 	defer b.mu.Unlock()
 	return b.complete
 }
+
+func (b *pushBody) contentSum() [32]byte { return b.chunk.Sum() }
 
 // failure is what went wrong on our own side, which net/http would bury.
 func (b *pushBody) failure() error {

@@ -10,7 +10,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
@@ -48,6 +51,18 @@ type Options struct {
 	InsecureHTTP bool
 	// UserAgent names the program. Default "engram-sync".
 	UserAgent string
+	// Kind is what kind of server it is, if that is known; KindUnknown lets the
+	// transport find out. Forced says that the user wants it so: a server that
+	// turns out to be of the other kind is an ErrOtherKind then.
+	Kind   Kind
+	Forced bool
+	// OnKind hears what kind the server turned out to be, KindUnknown if what
+	// was known is wrong. It may be called from several goroutines at once.
+	OnKind func(Kind)
+	// Project is the project that requests to a project server are about,
+	// normalised; account servers have none. Where it is "", NoProject may say why.
+	Project   string
+	NoProject error
 	// Notify hears of every wait that is longer than 2 s. It may be called from
 	// several goroutines at once.
 	Notify func(Wait)
@@ -69,6 +84,9 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.SettleFor, 30*time.Second)
 	setDefault(&o.MaxChunkBytes, engram.DefaultMaxChunkBytes)
 	setDefault(&o.UserAgent, "engram-sync")
+	if o.OnKind == nil {
+		o.OnKind = func(Kind) {}
+	}
 	if o.Notify == nil {
 		o.Notify = func(Wait) {}
 	}
@@ -108,8 +126,9 @@ func newBase(o Options) *http.Transport {
 	}
 }
 
-// RemoteTransport talks to one account server as one account. It is safe for
-// concurrent use. The protocol is that of account-server.md.
+// RemoteTransport talks to one server: as one account to an account server
+// (account-server.md), about one project to a project server (project-server.md).
+// It is safe for concurrent use.
 type RemoteTransport struct {
 	base   *url.URL
 	client *http.Client
@@ -117,6 +136,13 @@ type RemoteTransport struct {
 	opts   Options
 	// pulling is full while a page of the journal is pulled: see PullMutations.
 	pulling chan struct{}
+	whole   *semaphore.Weighted // bytes of chunks that are in memory as a whole
+
+	kindMu   sync.Mutex
+	kind     Kind
+	kindSeen bool  // in this process, as against read from a cache
+	limit    int64 // of a push to a project server; 0 until it told
+	gzip     gzipUse
 }
 
 // NewRemoteTransport makes a transport for the server at baseURL, which wraps
@@ -130,7 +156,10 @@ func NewRemoteTransport(baseURL string, token TokenSource, opts Options) (*Remot
 	traced := &traceTransport{next: opts.Base, log: opts.Logger}
 	watched := &stallTransport{next: traced, timeout: opts.Timeout}
 	bearer := &bearerTransport{next: watched, base: base, source: token, insecure: opts.InsecureHTTP, userAgent: opts.UserAgent}
-	t := &RemoteTransport{base: base, bearer: bearer, opts: opts, pulling: make(chan struct{}, 1)}
+	t := &RemoteTransport{
+		base: base, bearer: bearer, opts: opts, kind: opts.Kind,
+		pulling: make(chan struct{}, 1), whole: semaphore.NewWeighted(maxWholeBytes),
+	}
 	t.client = &http.Client{
 		Transport: &retryTransport{
 			next: bearer, retries: opts.Retries, budget: opts.RetryBudget, gate: &gate{notify: opts.Notify},

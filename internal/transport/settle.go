@@ -74,7 +74,7 @@ func reason(err error) string {
 // holds asks for the pushed chunk and compares its bytes. An error wraps
 // errOtherContent if the server holds others under the same id.
 func (t *RemoteTransport) holds(ctx context.Context, p *push) (bool, error) {
-	want := p.last.chunk.Sum()
+	want := p.last.contentSum()
 	var got [32]byte
 	_, err := t.ReadChunk(ctx, p.entry.ID, func(chunk *engram.Chunk) error {
 		_, err := io.Copy(io.Discard, chunk)

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/projection"
+	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/transport"
+)
+
+// projectOptions are the flags that only matter on project servers.
+type projectOptions struct {
+	includePersonal, fillBlanks, serverChunks bool
+}
+
+func (o *projectOptions) addPush(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&o.includePersonal, "include-personal", false, "project servers: send rows of scope personal too")
+	cmd.Flags().BoolVar(&o.fillBlanks, "fill-blanks", false,
+		"project servers: fill blank directories, types, titles and scopes that the server would refuse")
+}
+
+func (o *projectOptions) addPull(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&o.serverChunks, "include-server-chunks", false,
+		"project servers: take the chunks that the server made of mutations too")
+}
+
+// lookOptions are what a comparison with this remote needs to know.
+func (a *app) lookOptions(c *connection, dir syncer.Local, opts projectOptions) syncer.LookOptions {
+	return syncer.LookOptions{
+		Aliases: c.aliases, ServerChunks: opts.serverChunks,
+		Projector: func() syncer.Projector {
+			if c.Kind() != transport.KindProject {
+				return nil
+			}
+			return projector{projection.NewDirectory(projection.Options{
+				Project: c.project.Name, IncludePersonal: opts.includePersonal, FillBlanks: opts.fillBlanks,
+			}, dir.OpenChunk, filepath.Join(state.Dir(), "projections"), a.cfg.Concurrency)}
+		},
+	}
+}
+
+// projector is a projection as the syncer wants it.
+type projector struct{ *projection.Directory }
+
+// Project gives what the chunks become.
+func (p projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]syncer.Projected, error) {
+	chunks, err := p.Chunks(ctx, all, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[engram.ChunkID]syncer.Projected, len(chunks))
+	for id, c := range chunks {
+		projected := syncer.Projected{
+			LeftOut: leftOutRows(c.LeftOut), Filled: leftOutRows(c.Filled),
+			Personal: c.Personal, Foreign: c.Foreign, Err: c.Err,
+		}
+		for i, part := range c.Parts {
+			projected.Parts = append(projected.Parts, syncer.Part{
+				ID: part.ID, Sessions: part.Sessions, Memories: part.Memories, Prompts: part.Prompts, Wave: c.Waves[i],
+			})
+		}
+		out[id] = projected
+	}
+	return out, nil
+}
+
+func leftOutRows(rows []projection.Row) []syncer.LeftOutRow {
+	out := make([]syncer.LeftOutRow, len(rows))
+	for i, r := range rows {
+		out[i] = syncer.LeftOutRow(r)
+	}
+	return out
+}

@@ -1,0 +1,170 @@
+package canon
+
+import (
+	"errors"
+	"math"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+)
+
+// maxDepth is how deep a chunk's data may nest, itself included. The server
+// allows 10,000 levels, and the envelope is one of them (A16).
+const maxDepth = 9999
+
+var errTooDeep = errors.New("nested too deep")
+
+// encoder appends values in the canonical form of project-server.md 3.2. The
+// values are those of encoding/json, and int64.
+type encoder struct {
+	out       []byte
+	plainZero bool     // 0 instead of -0
+	keys      []string // the names of the objects that are open
+}
+
+// value appends v, which stands inside depth containers.
+func (e *encoder) value(v any, depth int) error {
+	switch v := v.(type) {
+	case nil:
+		e.out = append(e.out, "null"...)
+	case bool:
+		e.out = strconv.AppendBool(e.out, v)
+	case float64:
+		e.number(v)
+	case int64:
+		e.out = strconv.AppendInt(e.out, v, 10)
+	case string:
+		e.text(v)
+	case []any:
+		return e.array(v, depth+1)
+	case map[string]any:
+		return e.object(v, depth+1)
+	}
+	return nil
+}
+
+func (e *encoder) array(list []any, depth int) error {
+	if depth > maxDepth {
+		return errTooDeep
+	}
+	e.out = append(e.out, '[')
+	for i, v := range list {
+		if i > 0 {
+			e.out = append(e.out, ',')
+		}
+		if err := e.value(v, depth); err != nil {
+			return err
+		}
+	}
+	e.out = append(e.out, ']')
+	return nil
+}
+
+func (e *encoder) object(members map[string]any, depth int) error {
+	if depth > maxDepth {
+		return errTooDeep
+	}
+	base := len(e.keys)
+	for key := range members {
+		e.keys = append(e.keys, key)
+	}
+	keys := e.keys[base:]
+	slices.Sort(keys)
+	e.out = append(e.out, '{')
+	for i, key := range keys {
+		e.name(i, key)
+		if err := e.value(members[key], depth); err != nil {
+			return err
+		}
+	}
+	e.out = append(e.out, '}')
+	e.keys = e.keys[:base]
+	return nil
+}
+
+// name appends what stands before the value of an object's i-th member.
+func (e *encoder) name(i int, key string) {
+	if i > 0 {
+		e.out = append(e.out, ',')
+	}
+	e.text(key)
+	e.out = append(e.out, ':')
+}
+
+// number appends the shortest digits that give the same double, plainly unless
+// it is very big or very small; then with an exponent that has no zeros in front.
+func (e *encoder) number(f float64) {
+	if f == 0 && e.plainZero {
+		f = 0 // also when it was -0
+	}
+	if abs := math.Abs(f); abs == 0 || abs >= 1e-6 && abs < 1e21 {
+		e.out = strconv.AppendFloat(e.out, f, 'f', -1, 64)
+		return
+	}
+	e.out = strconv.AppendFloat(e.out, f, 'e', -1, 64)
+	// strconv gives at least two digits to an exponent.
+	if n := len(e.out); e.out[n-2] == '0' && !isDigit(e.out[n-3]) {
+		e.out = append(e.out[:n-2], e.out[n-1])
+	}
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+const hexDigits = "0123456789abcdef"
+
+// text appends a string, which is valid UTF-8: the decoder saw to that.
+func (e *encoder) text(s string) {
+	e.out = append(e.out, '"')
+	plain := 0 // what from here on was not yet appended
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if !special[c] {
+			continue
+		}
+		size := 1
+		if c == lineSeparator[0] {
+			if size = 3; !isSeparator(s[i:]) {
+				continue
+			}
+		}
+		e.out = append(e.out, s[plain:i]...)
+		e.escape(s[i : i+size])
+		i += size - 1
+		plain = i + 1
+	}
+	e.out = append(append(e.out, s[plain:]...), '"')
+}
+
+// The two code points beyond ASCII that are escaped; they differ in the last byte.
+const lineSeparator, paragraphSeparator = "\u2028", "\u2029"
+
+func isSeparator(s string) bool {
+	return len(s) >= 3 && (s[:3] == lineSeparator || s[:3] == paragraphSeparator)
+}
+
+// special marks the bytes with which something begins that may need an escape.
+var special = func() (t [256]bool) {
+	for c := range ' ' {
+		t[c] = true
+	}
+	for _, c := range []byte(`"\<>&`) {
+		t[c] = true
+	}
+	t[lineSeparator[0]] = true
+	return t
+}()
+
+var shortEscapes = [256]byte{
+	'"': '"', '\\': '\\', '\n': 'n', '\r': 'r', '\t': 't', '\b': 'b', '\f': 'f',
+}
+
+// escape appends the escape of one code point.
+func (e *encoder) escape(s string) {
+	if short := shortEscapes[s[0]]; short != 0 {
+		e.out = append(e.out, '\\', short)
+		return
+	}
+	r, _ := utf8.DecodeRuneInString(s)
+	e.out = append(e.out, '\\', 'u',
+		hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
+}

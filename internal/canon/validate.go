@@ -1,0 +1,134 @@
+package canon
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// Validate says which rows of a chunk a project server would refuse: at least one
+// RowError for each of them, in the order of the document's names. The server
+// itself refuses the whole chunk, for the first that it finds. known says
+// whether the server has a session of this (trimmed) id in this project.
+//
+// A session that is refused counts as unknown. So a chunk without the rows that
+// are named here (see Without) is accepted. The error is about a text that is
+// no JSON object.
+func Validate(data []byte, project string, known func(sessionID string) bool) ([]RowError, error) {
+	members, err := parse(data)
+	if err != nil {
+		return nil, err
+	}
+	w := newWriter(project)
+	w.checks = &checks{given: map[string]bool{}}
+	w.document(members)
+	for _, ref := range w.checks.references {
+		if !w.checks.given[ref.session] && !known(ref.session) {
+			w.refuse(ref.list, ref.index, "session_id", UnknownSession)
+		}
+	}
+	slices.SortStableFunc(w.problems, byPlace)
+	return w.problems, nil
+}
+
+func byPlace(a, b RowError) int {
+	if a.List != b.List {
+		return strings.Compare(a.List, b.List)
+	}
+	return a.Index - b.Index
+}
+
+// checks is what has to be known about all rows before one can be judged.
+type checks struct {
+	given      map[string]bool // the sessions that the chunk brings along
+	references []reference
+}
+
+type reference struct {
+	list    string
+	index   int
+	session string
+}
+
+func (c *checks) refer(list string, index int, session string) {
+	c.references = append(c.references, reference{list, index, session})
+}
+
+// mutation remembers the session that a mutation brings, or that it needs.
+func (c *checks) mutation(index int, m mutationRow, p payload) {
+	switch {
+	case m.Op != opUpsert:
+	case m.Entity == entitySession && !hasNul(m.members()):
+		c.given[p.key()] = true
+	case p.session() != "":
+		c.refer("mutations", index, p.session())
+	}
+}
+
+// check judges an element of an array that was written as text, and forgets
+// the text: nobody wants it.
+func (w *writer) check(key string, index int, v any, text []byte, refused bool) {
+	if hasNul(v) {
+		w.refuse(key, index, "", Nul)
+		refused = true
+	}
+	if list := listNamed(key); list != "" && list != "mutations" {
+		w.checkRow(key, index, text, refused)
+	}
+	w.enc.out = w.enc.out[:0]
+}
+
+// checkRow reads a row as the server does; its names in any case count (A11).
+func (w *writer) checkRow(key string, index int, text []byte, refused bool) {
+	r := newRow(listNamed(key))
+	if err := json.Unmarshal(text, r); err != nil {
+		problem := wrongType(err)
+		if problem.Field == "" {
+			problem.Reason = NotObject
+		}
+		w.refuse(key, index, problem.Field, problem.Reason)
+		refused = true
+	}
+	fields := r.required()
+	for _, f := range fields {
+		if strings.TrimSpace(f.value) == "" {
+			w.refuse(key, index, f.name, Blank)
+			refused = true
+		}
+	}
+	if id := strings.TrimSpace(r.sessionID()); id != "" {
+		w.checks.refer(key, index, id)
+	}
+	if s, ok := r.(*sessionRow); ok && !refused {
+		w.checks.given[strings.TrimSpace(s.ID)] = true
+	}
+}
+
+// checkSingle judges a member that is not an array. Null passes for a list.
+func (w *writer) checkSingle(key string, v any) {
+	if listNamed(key) != "" && v != nil {
+		w.refuse(key, -1, "", NotRows)
+	}
+	if hasNul(v) {
+		w.refuse(key, -1, "", Nul)
+	}
+	w.enc.out = w.enc.out[:0]
+}
+
+// hasNul says whether a name or text in v holds U+0000, which the server's
+// database can't keep: it answers 500 (A15).
+func hasNul(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return strings.IndexByte(v, 0) >= 0
+	case []any:
+		return slices.ContainsFunc(v, hasNul)
+	case map[string]any:
+		for key, member := range v {
+			if hasNul(key) || hasNul(member) {
+				return true
+			}
+		}
+	}
+	return false
+}

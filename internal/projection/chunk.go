@@ -1,0 +1,128 @@
+// Package projection works out what the chunks of a directory become on a
+// project server: only the rows of one project and the sessions that they need,
+// without rows that the server would refuse, in parts of bounded size, each in
+// the canonical form whose hash is its id there. The result depends on the
+// chunks, the project and the options alone, so that every run, on every
+// machine, makes the same parts.
+package projection
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/canon"
+)
+
+// The lists of a chunk.
+const (
+	listSessions     = "sessions"
+	listObservations = "observations"
+	listPrompts      = "prompts"
+	listMutations    = "mutations"
+)
+
+var lists = []string{listSessions, listObservations, listPrompts, listMutations}
+
+// document is a chunk taken apart into rows. Members beside the lists are kept.
+type document struct {
+	members map[string]json.RawMessage // all that are no list of rows
+	rows    map[string][]row
+}
+
+// row is one row, and what of it the projection looks at. Members that are not
+// of the type that they should be are left to the validation.
+type row struct {
+	list  string
+	index int // in its list, as the chunk has it
+	text  json.RawMessage
+
+	id, session, project, scope string
+
+	gives string // the session that the row brings to a server
+}
+
+// key names a session as the server compares it. Source: project-server.md 13 (A6).
+func key(id string) string { return strings.TrimSpace(id) }
+
+func parseDocument(data []byte) (document, error) {
+	doc := document{rows: map[string][]row{}}
+	if err := json.Unmarshal(data, &doc.members); err != nil {
+		return doc, fmt.Errorf("read the rows of a chunk: %w", err)
+	}
+	for _, list := range lists {
+		text, ok := doc.members[list]
+		if !ok {
+			continue
+		}
+		var rows []json.RawMessage
+		if err := json.Unmarshal(text, &rows); err != nil {
+			return doc, fmt.Errorf("read the %s of a chunk: %w", list, err)
+		}
+		delete(doc.members, list)
+		doc.rows[list] = make([]row, len(rows))
+		for i, text := range rows {
+			doc.rows[list][i] = newRow(list, i, text)
+		}
+	}
+	return doc, nil
+}
+
+// rowMembers are read as the servers and engram read them: their names match in
+// any case (project-server.md 13, A11), so that no spelling hides what a row is.
+type rowMembers struct {
+	ID      string `json:"id"`
+	Session string `json:"session_id"`
+	Project string `json:"project"`
+	Scope   string `json:"scope"`
+}
+
+func newRow(list string, index int, text json.RawMessage) row {
+	r := row{list: list, index: index, text: text}
+	if list == listMutations {
+		r.readMutation()
+		return r
+	}
+	var m rowMembers
+	_ = json.Unmarshal(text, &m) // what fits is taken
+	r.id, r.session, r.project, r.scope = m.ID, m.Session, m.Project, m.Scope
+	if list == listSessions {
+		r.gives = key(r.id)
+	}
+	return r
+}
+
+// readMutation looks into the payload, which is text that holds JSON, or text
+// that holds such a text. Source: project-server.md 3.3.
+func (r *row) readMutation() {
+	var m struct {
+		Entity  string `json:"entity"`
+		Op      string `json:"op"`
+		Project string `json:"project"`
+		Payload string `json:"payload"`
+	}
+	var inside rowMembers
+	_ = json.Unmarshal(r.text, &m) // what fits is taken
+	payload := strings.TrimSpace(m.Payload)
+	if inner := ""; json.Unmarshal([]byte(payload), &inner) == nil {
+		payload = inner
+	}
+	_ = json.Unmarshal([]byte(payload), &inside)
+	r.id, r.session, r.scope = "", inside.Session, inside.Scope
+	r.project = cmp.Or(m.Project, inside.Project)
+	if strings.TrimSpace(m.Entity) == "session" {
+		r.id = inside.ID
+		if strings.TrimSpace(m.Op) == "upsert" {
+			r.gives = key(r.id)
+		}
+	}
+}
+
+// personal says whether a row is nobody else's business.
+func (r row) personal() bool { return strings.EqualFold(strings.TrimSpace(r.scope), "personal") }
+
+// belongsTo is the project of a row: its own, or that of its session.
+func (r row) belongsTo(sessions map[string]Session) string {
+	return cmp.Or(canon.NormalizeProject(r.project), sessions[key(cmp.Or(r.session, r.id))].Project)
+}

@@ -1,0 +1,347 @@
+package projection
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/engram-sync/engram-sync/internal/canon"
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// Chunk is what one chunk becomes.
+type Chunk struct {
+	Parts []Part `json:"parts"`
+	// LeftOut are rows that the server would refuse, Filled those that got what
+	// it demands.
+	LeftOut []Row `json:"left_out,omitempty"`
+	Filled  []Row `json:"filled,omitempty"`
+	// Personal and Foreign are how many rows stay here for what they are.
+	Personal int `json:"personal,omitempty"`
+	Foreign  int `json:"foreign,omitempty"`
+
+	Err   error `json:"-"` // the chunk cannot be read
+	Waves []int `json:"-"` // when each part can be sent: after those of lower waves
+}
+
+// facts are what other chunks need to know of one: it is all that has to be
+// read of a chunk that has not changed.
+type facts struct {
+	// Sessions are those that the chunk brings, with what FillBlanks makes of them.
+	Sessions map[string]Session `json:"sessions,omitempty"`
+	// References are the sessions that its rows belong to.
+	References []string `json:"references,omitempty"`
+	// Claims are those that rows of our project need.
+	Claims []string `json:"claims,omitempty"`
+}
+
+// OpenFunc opens a chunk of the directory. Its content is checked while it is read.
+type OpenFunc = func(engram.ChunkID) (*engram.Chunk, error)
+
+// Directory projects the chunks of one directory. It is safe for concurrent use.
+type Directory struct {
+	opts  Options
+	open  OpenFunc
+	cache *cache
+	limit int                 // how many chunks are worked on at once
+	whole *semaphore.Weighted // bytes of chunks that are in memory at once
+
+	sessions map[string]Session // set by Chunks
+	recent   recent
+}
+
+// maxWhole bounds the text of all chunks that are worked on at the same time, in
+// bytes. Each takes about five times as much memory. A larger one is worked on alone.
+const maxWhole = 32 << 20
+
+// NewDirectory makes a Directory. What was worked out is kept below cacheDir, by
+// chunk id, project, options and canon.Version. At most concurrency chunks are
+// worked on at a time, and fewer if they are large.
+func NewDirectory(opts Options, open OpenFunc, cacheDir string, concurrency int) *Directory {
+	return &Directory{
+		opts: opts, open: open, cache: openCache(cacheDir, opts), limit: max(1, concurrency),
+		whole: semaphore.NewWeighted(maxWhole),
+	}
+}
+
+// Chunks gives what each of these chunks becomes. all are the chunks of the
+// directory: they tell to which project a session belongs, and whether a server
+// can have it. A chunk that cannot be read has that as its error, and the others
+// don't see its sessions.
+func (d *Directory) Chunks(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]Chunk, error) {
+	known, bad, err := d.allFacts(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	d.sessions = mergeSessions(known)
+	out := make(map[engram.ChunkID]Chunk, len(ids))
+	var missing []engram.ChunkID
+	for _, id := range ids {
+		if bad[id] != nil {
+			out[id] = Chunk{Err: bad[id]}
+			continue
+		}
+		if c, ok := d.cache.chunk(id, d.context(known[id])); ok {
+			out[id] = c
+			continue
+		}
+		missing = append(missing, id)
+	}
+	made, err := each(ctx, d.limit, missing, func(id engram.ChunkID) Chunk {
+		c, err := d.make(ctx, id)
+		for i := range c.Parts {
+			c.Parts[i].text = nil // made again when it is sent
+		}
+		c.Err = err
+		return c
+	})
+	if err != nil {
+		return nil, err
+	}
+	for id, c := range made {
+		if out[id] = c; c.Err == nil {
+			d.cache.putChunk(id, d.context(known[id]), c)
+		}
+	}
+	d.cache.save()
+	order(out)
+	return out, nil
+}
+
+// each works on several chunks at once.
+func each[T any](ctx context.Context, limit int, ids []engram.ChunkID, f func(engram.ChunkID) T) (map[engram.ChunkID]T, error) {
+	results := make([]T, len(ids))
+	var group errgroup.Group
+	group.SetLimit(limit)
+	for i, id := range ids {
+		group.Go(func() error {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			results[i] = f(id)
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	out := make(map[engram.ChunkID]T, len(ids))
+	for i, id := range ids {
+		out[id] = results[i]
+	}
+	return out, nil
+}
+
+// allFacts reads what the chunks say about sessions.
+func (d *Directory) allFacts(ctx context.Context, all []engram.ChunkID) (map[engram.ChunkID]facts, map[engram.ChunkID]error, error) {
+	known := make(map[engram.ChunkID]facts, len(all))
+	bad := map[engram.ChunkID]error{}
+	var missing []engram.ChunkID
+	for _, id := range all {
+		if f, ok := d.cache.facts(id); ok {
+			known[id] = f
+			continue
+		}
+		missing = append(missing, id)
+	}
+	type read struct {
+		facts
+		err error
+	}
+	fresh, err := each(ctx, d.limit, missing, func(id engram.ChunkID) read {
+		var r read
+		r.err = d.withDocument(ctx, id, func(doc document) error {
+			r.facts = d.opts.factsOf(doc)
+			return nil
+		})
+		return r
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for id, r := range fresh {
+		if r.err != nil {
+			bad[id] = r.err
+			continue
+		}
+		known[id] = r.facts
+		d.cache.putFacts(id, r.facts)
+	}
+	return known, bad, nil
+}
+
+// withDocument reads a chunk, once there is memory for it. What f keeps of it
+// does not count any more after that.
+func (d *Directory) withDocument(ctx context.Context, id engram.ChunkID, f func(document) error) error {
+	c, err := d.open(id)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }() // only read
+	weight := min(c.SizeHint, maxWhole)
+	if weight <= 0 {
+		weight = maxWhole // it may be of any size
+	}
+	if d.whole.Acquire(ctx, weight) != nil {
+		return context.Cause(ctx)
+	}
+	defer d.whole.Release(weight)
+	data, err := readHinted(c)
+	if err != nil {
+		return err
+	}
+	doc, err := parseDocument(data)
+	if err == nil {
+		err = f(doc)
+	}
+	if err != nil {
+		return &engram.DamageError{ID: id, Reason: "its rows cannot be read", Err: err}
+	}
+	return nil
+}
+
+// readHinted reads a chunk that is not larger than it claims.
+func readHinted(c *engram.Chunk) ([]byte, error) {
+	if c.SizeHint <= 0 {
+		return io.ReadAll(c)
+	}
+	var data bytes.Buffer
+	data.Grow(int(min(c.SizeHint, maxWhole)) + bytes.MinRead)
+	n, err := data.ReadFrom(io.LimitReader(c, c.SizeHint+1))
+	if err == nil && n > c.SizeHint {
+		err = &engram.DamageError{ID: c.ID(), Reason: fmt.Sprintf("its source claims %d bytes, and holds more", c.SizeHint)}
+	}
+	return data.Bytes(), err
+}
+
+// factsOf says what a chunk brings and what it refers to.
+func (o Options) factsOf(doc document) facts {
+	f := facts{Sessions: o.sessionsOf(doc)}
+	for _, list := range []string{listObservations, listPrompts, listMutations} {
+		for _, r := range doc.rows[list] {
+			id := key(r.session)
+			if id == "" {
+				continue
+			}
+			f.References = append(f.References, id)
+			if o.claims(r) {
+				f.Claims = append(f.Claims, id)
+			}
+		}
+	}
+	f.References, f.Claims = unique(f.References), unique(f.Claims)
+	return f
+}
+
+// sessionsOf are the sessions that a chunk brings, as rows or as mutations.
+func (o Options) sessionsOf(doc document) map[string]Session {
+	s := selection{document: document{rows: map[string][]row{}}}
+	for _, list := range []string{listSessions, listMutations} {
+		for _, r := range doc.rows[list] {
+			if r.gives != "" {
+				s.rows[list] = append(s.rows[list], r)
+			}
+		}
+	}
+	if o.FillBlanks {
+		s.fill()
+	}
+	problems, err := canon.Validate(s.assemble(s.rows), o.Project, func(string) bool { return true })
+	refused := map[string]map[int]bool{listSessions: {}, listMutations: {}}
+	for _, p := range problems {
+		refused[p.List][p.Index] = true // of no other lists
+	}
+	sessions := map[string]Session{}
+	for _, list := range []string{listSessions, listMutations} {
+		for i, r := range s.rows[list] {
+			said := Session{Project: canon.NormalizeProject(r.project), Good: err == nil && !refused[list][i]}
+			sessions[r.gives] = sessions[r.gives].merge(said)
+		}
+	}
+	return sessions
+}
+
+// merge adds what another row says of the session. A good row wins over a bad
+// one, and then the project that comes first in the alphabet, wherever the rows lie.
+func (s Session) merge(other Session) Session {
+	switch {
+	case s.Project == "", other.Good && !s.Good && other.Project != "":
+		s.Project = other.Project
+	case other.Project != "" && other.Good == s.Good:
+		s.Project = min(s.Project, other.Project)
+	}
+	s.Good, s.Needed = s.Good || other.Good, s.Needed || other.Needed
+	return s
+}
+
+// mergeSessions takes what all chunks say together, in an order that is the same
+// on every machine.
+func mergeSessions(known map[engram.ChunkID]facts) map[string]Session {
+	sessions := map[string]Session{}
+	ids := slices.SortedFunc(maps.Keys(known), func(a, b engram.ChunkID) int { return strings.Compare(a.String(), b.String()) })
+	for _, id := range ids {
+		f := known[id]
+		for name, s := range f.Sessions {
+			sessions[name] = sessions[name].merge(s)
+		}
+		for _, name := range f.Claims {
+			sessions[name] = sessions[name].merge(Session{Needed: true})
+		}
+	}
+	return sessions
+}
+
+// context is what a chunk's projection depends on outside of the chunk: what
+// is known of the sessions that it refers to.
+func (d *Directory) context(f facts) string {
+	names := slices.Concat(f.References, slices.Collect(maps.Keys(f.Sessions)))
+	h := sha256.New()
+	for _, name := range unique(names) {
+		text, _ := json.Marshal(d.sessions[name]) // plain data
+		fmt.Fprintf(h, "%q %s\n", name, text)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// make projects one chunk.
+func (d *Directory) make(ctx context.Context, id engram.ChunkID) (c Chunk, err error) {
+	err = d.withDocument(ctx, id, func(doc document) error {
+		s, err := d.opts.choose(doc, d.sessions)
+		if err != nil {
+			return err
+		}
+		c = Chunk{LeftOut: s.leftOut, Filled: s.filled, Personal: s.personal, Foreign: s.foreign}
+		c.Parts, err = d.opts.split(s)
+		return err
+	})
+	return c, err
+}
+
+// OpenPart makes a part anew and gives its content. Chunks was called before.
+func (d *Directory) OpenPart(ctx context.Context, local, part engram.ChunkID) (*engram.Chunk, error) {
+	c, err := d.recent.get(local, func() (Chunk, error) { return d.make(ctx, local) })
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range c.Parts {
+		if p.ID == part {
+			chunk := engram.NewChunk(part, io.NopCloser(bytes.NewReader(p.text)), int64(len(p.text)))
+			chunk.SizeHint = int64(len(p.text))
+			return chunk, nil
+		}
+	}
+	return nil, fmt.Errorf("chunk %s: it has changed while it was read: run the command again", local)
+}

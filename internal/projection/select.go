@@ -1,0 +1,250 @@
+package projection
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/engram-sync/engram-sync/internal/canon"
+)
+
+// Options are what a projection depends on besides the chunks.
+type Options struct {
+	// Project is normalised.
+	Project string
+	// IncludePersonal sends rows of scope personal too.
+	IncludePersonal bool
+	// FillBlanks fills what a server demands and a row lacks, where that can
+	// be done without inventing content or identities.
+	FillBlanks bool
+}
+
+// Session is what the chunks of the directory say about a session.
+type Session struct {
+	Project string `json:"project"` // normalised
+	// Good says that a server takes a row of it.
+	Good bool `json:"good"`
+	// Needed says that rows of our project belong to it, whosever it is.
+	Needed bool `json:"needed,omitempty"`
+}
+
+// Row says something about one row of a chunk.
+type Row struct {
+	List   string `json:"list"`
+	Index  int    `json:"index"`
+	Field  string `json:"field"`
+	Reason string `json:"reason"`
+}
+
+// selection is what is sent of a chunk, before it is split.
+type selection struct {
+	document
+	leftOut, filled   []Row
+	personal, foreign int
+}
+
+// choose keeps the rows of the project, and the sessions that they need.
+// sessions are those of the whole directory. Source: design.md promise 11,
+// project-server.md 3.3, 3.4.
+func (o Options) choose(doc document, sessions map[string]Session) (selection, error) {
+	s := selection{document: document{members: doc.members, rows: map[string][]row{}}}
+	s.dropVariants()
+	for list, rows := range doc.rows {
+		s.rows[list] = make([]row, 0, len(rows))
+		for _, r := range rows {
+			if o.wants(&s, r, sessions) {
+				s.rows[list] = append(s.rows[list], r)
+			}
+		}
+	}
+	if o.FillBlanks {
+		s.fill()
+	}
+	return s, o.prune(&s, sessions)
+}
+
+// dropVariants leaves out lists under a name that differs in case only: servers
+// take such rows for rows too, but never force them into the project.
+// Source: project-server.md 13 (A11).
+func (s *selection) dropVariants() {
+	for _, name := range slices.Sorted(maps.Keys(s.members)) {
+		at := slices.IndexFunc(lists, func(list string) bool { return strings.EqualFold(list, name) })
+		if at >= 0 {
+			s.drop(name)
+			s.leftOut = append(s.leftOut, Row{List: name, Index: -1, Reason: "is an odd spelling of " + lists[at]})
+		}
+	}
+}
+
+// drop takes a member away that is no list of rows.
+func (s *selection) drop(name string) {
+	s.members = maps.Clone(s.members) // they are the document's
+	delete(s.members, name)
+}
+
+// wants counts the rows that stay here. A row for which nobody names a project
+// belongs to the directory's.
+func (o Options) wants(s *selection, r row, sessions map[string]Session) bool {
+	project := r.belongsTo(sessions)
+	switch {
+	case project != "" && project != o.Project && (r.gives == "" || !sessions[r.gives].Needed):
+		s.foreign++
+		return false
+	case r.personal() && !o.IncludePersonal:
+		s.personal++
+		return false
+	}
+	return true
+}
+
+// claims says whether a row is of our project and needs its session there, by
+// what it says itself.
+func (o Options) claims(r row) bool {
+	return canon.NormalizeProject(r.project) == o.Project && (o.IncludePersonal || !r.personal())
+}
+
+// has says whether a server has a session of our project, or gets it from a chunk
+// of the directory.
+func (o Options) has(s Session) bool {
+	return s.Good && (s.Needed || s.Project == "" || s.Project == o.Project)
+}
+
+// prune leaves out the rows that the server would refuse, and those that need
+// them.
+func (o Options) prune(s *selection, sessions map[string]Session) error {
+	known := func(id string) bool { return o.has(sessions[key(id)]) }
+	problems, err := canon.Validate(s.assemble(s.rows), o.Project, known)
+	if err != nil {
+		return err
+	}
+	bad := map[string]map[int]bool{}
+	for _, p := range problems {
+		s.leaveOut(bad, p)
+	}
+	for list, indexes := range bad {
+		rest := make([]row, 0, len(s.rows[list]))
+		for i, r := range s.rows[list] {
+			if !indexes[i] {
+				rest = append(rest, r)
+			}
+		}
+		s.rows[list] = rest
+	}
+	return nil
+}
+
+// leaveOut notes a bad row once, by the index that it has in the chunk. A member
+// that is no list of rows goes as a whole.
+func (s *selection) leaveOut(bad map[string]map[int]bool, p canon.RowError) {
+	rows, ours := s.rows[p.List]
+	index := p.Index
+	switch {
+	case !ours || index < 0 || index >= len(rows):
+		if _, there := s.members[p.List]; !there {
+			return // it went with an earlier row of it
+		}
+		s.drop(p.List)
+	case bad[p.List][index]:
+		return
+	default:
+		if bad[p.List] == nil {
+			bad[p.List] = map[int]bool{}
+		}
+		bad[p.List][index] = true
+		index = rows[index].index
+	}
+	s.leftOut = append(s.leftOut, Row{List: p.List, Index: index, Field: p.Field, Reason: string(p.Reason)})
+}
+
+// fill gives rows what a server demands and they lack.
+func (s *selection) fill() {
+	for i := range s.rows[listSessions] {
+		s.fillField(listSessions, i, "directory", "unknown")
+	}
+	for i := range s.rows[listObservations] {
+		s.fillField(listObservations, i, "type", "manual")
+		s.fillField(listObservations, i, "scope", "project")
+		s.fillField(listObservations, i, "title", firstLine(textOf(s.rows[listObservations][i].text, "content")))
+	}
+}
+
+func textOf(row json.RawMessage, field string) string {
+	var members map[string]json.RawMessage
+	var text string
+	if json.Unmarshal(row, &members) != nil || json.Unmarshal(members[field], &text) != nil {
+		return ""
+	}
+	return text
+}
+
+// fillField sets a member that is missing, null or blank.
+func (s *selection) fillField(list string, i int, field, value string) {
+	r := &s.rows[list][i]
+	var members map[string]json.RawMessage
+	if value == "" || json.Unmarshal(r.text, &members) != nil {
+		return
+	}
+	var old *string
+	if text, ok := members[field]; ok && json.Unmarshal(text, &old) != nil {
+		return // of a wrong type: that is no blank
+	}
+	if old != nil && strings.TrimSpace(*old) != "" {
+		return
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return
+	}
+	members[field] = text
+	if text, err = json.Marshal(members); err != nil {
+		return
+	}
+	r.text = text
+	s.filled = append(s.filled, Row{List: list, Index: r.index, Field: field, Reason: fmt.Sprintf("filled with %q", value)})
+}
+
+// maxTitle is how long a title that is taken from the content gets, in runes.
+const maxTitle = 80
+
+func firstLine(content string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(content), "\n")
+	line = strings.TrimSpace(line)
+	if utf8.RuneCountInString(line) > maxTitle {
+		line = string([]rune(line)[:maxTitle-1]) + "…"
+	}
+	return line
+}
+
+// assemble writes rows and the other members as one JSON object.
+func (s *selection) assemble(rows map[string][]row) []byte {
+	var out bytes.Buffer
+	separator := byte('{')
+	for name, value := range s.members {
+		out.WriteByte(separator)
+		separator = ','
+		quoted, _ := json.Marshal(name) // a string that came from JSON
+		out.Write(quoted)
+		out.WriteByte(':')
+		out.Write(value)
+	}
+	for list, rows := range rows {
+		fmt.Fprintf(&out, "%c%q:[", separator, list)
+		separator = ','
+		for i, r := range rows {
+			if i > 0 {
+				out.WriteByte(',')
+			}
+			out.Write(r.text)
+		}
+		out.WriteByte(']')
+	}
+	if separator == '{' {
+		out.WriteByte('{')
+	}
+	out.WriteByte('}')
+	return out.Bytes()
+}

@@ -1,0 +1,192 @@
+package projection
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"slices"
+
+	"github.com/engram-sync/engram-sync/internal/canon"
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// maxPart is the size from which a chunk is split, in bytes of canonical text.
+// It is a constant, and not the limit that a server has: another size would
+// make other parts, and all would be sent again. Source: project-server.md 9, 12.
+const maxPart = 4 << 20
+
+// Part is one chunk as the server will have it.
+type Part struct {
+	ID       engram.ChunkID `json:"id"`
+	Sessions int            `json:"sessions"`
+	Memories int            `json:"memories"`
+	Prompts  int            `json:"prompts"`
+	// Provides are the sessions that the part brings, Needs those that its
+	// rows belong to and that some other part has to bring.
+	Provides []string `json:"provides,omitempty"`
+	Needs    []string `json:"needs,omitempty"`
+
+	text []byte // canonical; only while it is at hand
+}
+
+// split makes the parts of a selection: the rows in their order, and with each
+// the session that it belongs to, if the chunk has it. A row that is larger than
+// a part is a part of its own.
+func (o Options) split(s selection) ([]Part, error) {
+	b := &splitter{options: o, selection: &s, sessions: map[string][]row{}}
+	for _, r := range s.rows[listSessions] {
+		b.sessions[key(r.id)] = append(b.sessions[key(r.id)], r)
+	}
+	b.begin()
+	for name, value := range s.members {
+		b.size += len(name) + len(value)
+	}
+	for _, list := range []string{listObservations, listPrompts, listMutations} {
+		for _, r := range s.rows[list] {
+			if err := b.add(r); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, r := range s.rows[listSessions] {
+		if !b.used[key(r.id)] {
+			if err := b.add(r); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return b.parts, b.flush()
+}
+
+type splitter struct {
+	options   Options
+	selection *selection
+	sessions  map[string][]row
+	used      map[string]bool // sessions that some part has
+	parts     []Part
+
+	rows map[string][]row // of the part at hand
+	has  map[string]bool  // sessions in it
+	size int
+	full bool // it has a row
+}
+
+func (b *splitter) begin() {
+	b.rows, b.has, b.size, b.full = map[string][]row{}, map[string]bool{}, 0, false
+	for list := range b.selection.rows {
+		if list != listMutations || len(b.parts) == 0 { // the key alone changes what the server does
+			b.rows[list] = nil
+		}
+	}
+	if b.used == nil {
+		b.used = map[string]bool{}
+	}
+}
+
+// add puts a row, and the session that it needs, into the part at hand, or into
+// the next one if that would get too large.
+func (b *splitter) add(r row) error {
+	size, err := b.weight(r)
+	if err != nil {
+		return err
+	}
+	if b.full && b.size+size > maxPart {
+		if err := b.flush(); err != nil {
+			return err
+		}
+		b.begin()
+		if size, err = b.weight(r); err != nil {
+			return err
+		}
+	}
+	if r.list == listSessions {
+		b.used[r.gives] = true
+	} else {
+		b.bring(key(r.session))
+	}
+	b.has[r.gives] = true
+	b.rows[r.list] = append(b.rows[r.list], r)
+	b.size += size
+	b.full = true
+	return nil
+}
+
+// bring puts a session into the part at hand, if the chunk has it.
+func (b *splitter) bring(id string) {
+	if b.has[id] || len(b.sessions[id]) == 0 {
+		return
+	}
+	b.has[id], b.used[id] = true, true
+	b.rows[listSessions] = append(b.rows[listSessions], b.sessions[id]...)
+}
+
+// weight is about how much the part grows with a row.
+func (b *splitter) weight(r row) (int, error) {
+	size, err := b.canonicalSize(r)
+	if err != nil || r.list == listSessions || b.has[key(r.session)] {
+		return size, err
+	}
+	for _, session := range b.sessions[key(r.session)] {
+		n, err := b.canonicalSize(session)
+		if err != nil {
+			return 0, err
+		}
+		size += n
+	}
+	return size, nil
+}
+
+func (b *splitter) canonicalSize(r row) (int, error) {
+	text, err := canon.Encode(r.text)
+	return len(text) + len(b.options.Project) + len(`,"project":""`), err
+}
+
+// flush ends the part at hand.
+func (b *splitter) flush() error {
+	if !b.full {
+		return nil
+	}
+	members := b.selection.members
+	if len(b.parts) > 0 {
+		members = nil // they are told once
+	}
+	doc := selection{document: document{members: members}}
+	text, err := canon.ForPush(doc.assemble(b.rows), b.options.Project)
+	if err != nil {
+		return fmt.Errorf("make the canonical form: %w", err)
+	}
+	b.parts = append(b.parts, Part{
+		ID:       engram.IDOf(sha256.Sum256(text)),
+		Sessions: len(b.rows[listSessions]), Memories: len(b.rows[listObservations]), Prompts: len(b.rows[listPrompts]),
+		Provides: b.provides(), Needs: b.needs(), text: text,
+	})
+	return nil
+}
+
+func (b *splitter) provides() []string {
+	var ids []string
+	for _, list := range []string{listSessions, listMutations} {
+		for _, r := range b.rows[list] {
+			if r.gives != "" {
+				ids = append(ids, r.gives)
+			}
+		}
+	}
+	return unique(ids)
+}
+
+func (b *splitter) needs() []string {
+	var ids []string
+	for _, list := range []string{listObservations, listPrompts, listMutations} {
+		for _, r := range b.rows[list] {
+			if id := key(r.session); id != "" && !b.has[id] {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return unique(ids)
+}
+
+func unique(ids []string) []string {
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}

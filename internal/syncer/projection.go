@@ -1,0 +1,173 @@
+package syncer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// Projector says what chunks become on a remote that keeps only the rows of one
+// project, in a form of its own, as project servers do. What a chunk becomes
+// depends on the chunk directory and the project alone, so a later run finds the
+// same parts.
+type Projector interface {
+	// Project gives what each of the chunks ids becomes. all are the chunks of
+	// the directory, ids among them: where a session belongs may stand in any.
+	// What is wrong with a single chunk stands in its own result.
+	Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]Projected, error)
+	// OpenPart opens the content of a part. It is called concurrently.
+	OpenPart(ctx context.Context, local, part engram.ChunkID) (*engram.Chunk, error)
+}
+
+// Projected is what one chunk becomes.
+type Projected struct {
+	// Parts are what is sent, in order. There are none where the chunk has
+	// nothing for the project.
+	Parts []Part
+	// LeftOut are rows of the project that the server would refuse, and rows
+	// that need those.
+	LeftOut []LeftOutRow
+	// Filled are rows that got what the server demands of them.
+	Filled []LeftOutRow
+	// Personal and Foreign are how many rows stay here because they are
+	// nobody else's, or another project's.
+	Personal, Foreign int
+	// Err says that the chunk cannot be read.
+	Err error
+}
+
+// Part is a chunk on the remote that is made of one here.
+type Part struct {
+	ID                          engram.ChunkID
+	Sessions, Memories, Prompts int
+	// Wave is when it can be sent: after all parts of lower waves, which bring
+	// the sessions that its rows belong to.
+	Wave int
+}
+
+// LeftOutRow is a row that a server would refuse, or one that was changed so
+// that it does not, and why.
+type LeftOutRow struct {
+	List   string `json:"list"`  // "sessions", "observations", "prompts" or "mutations", else what a chunk calls it
+	Index  int    `json:"index"` // -1 for all of the list
+	Field  string `json:"field"`
+	Reason string `json:"reason"`
+}
+
+// LeftOutError says that rows of a chunk were not sent, since the server would
+// have refused the whole chunk because of them.
+type LeftOutError struct {
+	ID   engram.ChunkID
+	Rows []LeftOutRow
+}
+
+func (e *LeftOutError) Error() string {
+	first := e.Rows[0]
+	text := first.String()
+	if n := len(e.Rows); n > 1 {
+		text = fmt.Sprintf("%s, and %d more", text, n-1)
+	}
+	return fmt.Sprintf("chunk %s: left out what the server would refuse: %s", e.ID, text)
+}
+
+// String is the row as a message names it.
+func (r LeftOutRow) String() string {
+	list := r.List
+	if !slices.Contains([]string{"sessions", "observations", "prompts", "mutations"}, list) {
+		list = fmt.Sprintf("%.40q", list) // a stranger's word
+	}
+	text := list
+	if r.Index >= 0 {
+		text = fmt.Sprintf("%s[%d]", list, r.Index)
+	}
+	if r.Field != "" {
+		text += "." + r.Field
+	}
+	return text + " " + r.Reason
+}
+
+// LeftBehind is what of one chunk does not go to the remote.
+type LeftBehind struct {
+	ID engram.ChunkID
+	Projected
+}
+
+// project finds out what the chunks that the remote does not list under their
+// own ids become there.
+func (s *Survey) project(ctx context.Context, files map[engram.ChunkID]bool) error {
+	if s.projector == nil {
+		return nil
+	}
+	var all, ids []engram.ChunkID
+	for _, e := range s.Here.Entries() {
+		if !files[e.ID] {
+			continue
+		}
+		all = append(all, e.ID)
+		if _, listed := s.There.Entry(e.ID); !listed {
+			ids = append(ids, e.ID)
+		}
+	}
+	var err error
+	s.projected, err = s.projector.Project(ctx, all, ids)
+	return err
+}
+
+// parts are the ids under which the remote has, or will have, a chunk. ok is
+// false where the chunk is sent as it is.
+func (s *Survey) parts(local engram.ChunkID) (p Projected, ok bool) {
+	p, ok = s.projected[local]
+	return p, ok
+}
+
+// unreadable are the chunks here that could not be projected, in order.
+func (s *Survey) unreadable() []engram.ChunkID {
+	var ids []engram.ChunkID
+	for _, e := range s.Here.Entries() {
+		if s.projected[e.ID].Err != nil {
+			ids = append(ids, e.ID)
+		}
+	}
+	return ids
+}
+
+// pushParts plans what is missing of a chunk that is projected, and remembers
+// what of it stays here.
+func (s *Survey) pushParts(e engram.ChunkEntry, p Projected) {
+	if p.Err != nil {
+		return
+	}
+	if len(p.Parts) == 0 || len(p.LeftOut) > 0 || len(p.Filled) > 0 || p.Personal > 0 || p.Foreign > 0 {
+		s.Behind = append(s.Behind, LeftBehind{ID: e.ID, Projected: p})
+	}
+	for _, part := range p.Parts {
+		entry := e
+		entry.ID = part.ID
+		entry.Sessions, entry.Memories, entry.Prompts = part.Sessions, part.Memories, part.Prompts
+		item := Item{Local: e.ID, Remote: part.ID, Entry: entry, Wave: part.Wave}
+		if _, there := s.There.Entry(part.ID); there {
+			s.Present = append(s.Present, item)
+			continue
+		}
+		item.Direction = Pushed
+		s.ToPush = append(s.ToPush, item)
+	}
+}
+
+// reportLeftOut makes a failure of each chunk whose push left rows out: of
+// those that moved in this run, and of those that have nothing else to send.
+func (s *Survey) reportLeftOut(opts Options, result *Result) {
+	moved := map[engram.ChunkID]bool{}
+	for _, m := range result.Moved {
+		moved[m.Local] = true
+	}
+	for _, b := range s.Behind {
+		if len(b.LeftOut) > 0 && opts.wants(b.ID) && (moved[b.ID] || len(b.Parts) == 0) {
+			result.Failed = append(result.Failed, Failure{
+				ID: b.ID.String(), Direction: Pushed, Err: &LeftOutError{ID: b.ID, Rows: b.LeftOut},
+			})
+		}
+	}
+}

@@ -1,0 +1,162 @@
+package syncer_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+)
+
+// projector is a Projector over contents in memory: each chunk becomes the
+// parts that a test says.
+type projector struct {
+	parts map[engram.ChunkID][]string
+	waves map[string]int
+	rest  map[engram.ChunkID]syncer.Projected
+	asked []engram.ChunkID
+}
+
+func (p *projector) Project(_ context.Context, _, ids []engram.ChunkID) (map[engram.ChunkID]syncer.Projected, error) {
+	p.asked = append(p.asked, ids...)
+	out := map[engram.ChunkID]syncer.Projected{}
+	for _, id := range ids {
+		projected := p.rest[id]
+		for _, content := range p.parts[id] {
+			projected.Parts = append(projected.Parts, syncer.Part{ID: idOf(content), Memories: 1, Wave: p.waves[content]})
+		}
+		out[id] = projected
+	}
+	return out, nil
+}
+
+func (p *projector) OpenPart(_ context.Context, local, part engram.ChunkID) (*engram.Chunk, error) {
+	for _, content := range p.parts[local] {
+		if idOf(content) == part {
+			return engram.NewChunk(part, io.NopCloser(strings.NewReader(content)), 1<<20), nil
+		}
+	}
+	return nil, errors.New("no such part")
+}
+
+func lookThrough(t *testing.T, here, there *side, p *projector, change ...func(*syncer.LookOptions)) *syncer.Survey {
+	t.Helper()
+	opts := syncer.LookOptions{Projector: func() syncer.Projector { return p }}
+	for _, f := range change {
+		f(&opts)
+	}
+	s, err := syncer.Look(t.Context(), local{here}, remote{there}, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestProjectedChunks pushes a chunk that becomes two parts, one that is the
+// project's as it is, one with nothing for the project, and one with a bad row.
+func TestProjectedChunks(t *testing.T) {
+	here, there := newSide(), newSide()
+	split, whole := here.add(numbered(1)), here.add(numbered(2))
+	foreign, bad := here.add(numbered(3)), here.add(numbered(4))
+	p := &projector{
+		parts: map[engram.ChunkID][]string{
+			split: {`{"part":1}`, `{"part":2}`}, whole: {numbered(2)}, bad: {`{"rest":4}`},
+		},
+		rest: map[engram.ChunkID]syncer.Projected{
+			foreign: {Foreign: 7},
+			bad:     {LeftOut: []syncer.LeftOutRow{{List: "observations", Index: 3, Field: "title", Reason: "is blank"}}},
+		},
+	}
+	there.content[idOf(`{"part":1}`)] = `{"part":1}` // what an earlier, killed run sent
+	there.entries = append(there.entries, entryOf(idOf(`{"part":1}`)))
+
+	survey := lookThrough(t, here, there, p)
+	if len(survey.ToPull) != 0 {
+		t.Errorf("a part of our own chunk would be pulled: %v", survey.ToPull)
+	}
+	result := syncer.Run(t.Context(), survey, both)
+	var sent []string
+	for _, m := range result.Moved {
+		sent = append(sent, m.Remote.String())
+	}
+	want := []string{idOf(`{"part":2}`).String(), idOf(numbered(2)).String(), idOf(`{"rest":4}`).String()}
+	slices.Sort(sent)
+	slices.Sort(want)
+	if !slices.Equal(sent, want) {
+		t.Errorf("sent %q, want %q", sent, want)
+	}
+	var leftOut *syncer.LeftOutError
+	if len(result.Failed) != 1 || !errors.As(result.Failed[0].Err, &leftOut) || leftOut.ID != bad {
+		t.Errorf("failed: %v", result.Failed)
+	}
+	if len(survey.Behind) != 2 || survey.Behind[0].ID != foreign || survey.Behind[0].Foreign != 7 {
+		t.Errorf("left behind: %v", survey.Behind)
+	}
+
+	again := lookThrough(t, here, there, p)
+	if !again.Clean() || len(syncer.Run(t.Context(), again, both).Failed) != 0 {
+		t.Errorf("a second run finds something to do: %v %v", again.ToPush, again.ToPull)
+	}
+}
+
+// TestWaves lets a part go only after the one that brings its session.
+func TestWaves(t *testing.T) {
+	here, there := newSide(), newSide()
+	p := &projector{parts: map[engram.ChunkID][]string{}, waves: map[string]int{}}
+	for n := range 40 {
+		content := numbered(100 + n)
+		p.parts[here.add(numbered(n))] = []string{content}
+		p.waves[content] = 2 - n%3
+	}
+	result := syncer.Run(t.Context(), lookThrough(t, here, there, p), syncer.Options{Push: true, Concurrency: 8})
+	if len(result.Moved) != 40 {
+		t.Fatalf("moved %d, failed %v", len(result.Moved), result.Failed)
+	}
+	wave := 0
+	for _, id := range there.tried {
+		for content, w := range p.waves {
+			if idOf(content) == id && w < wave {
+				t.Fatalf("a part of wave %d was sent after one of wave %d", w, wave)
+			} else if idOf(content) == id {
+				wave = w
+			}
+		}
+	}
+}
+
+// TestServerMadeChunks are not pulled unless somebody asks for them.
+func TestServerMadeChunks(t *testing.T) {
+	here, there := newSide(), newSide()
+	for i, by := range []string{"mutation-push", "mutation-backfill", "ana"} {
+		there.add(numbered(i))
+		there.entries[i].CreatedBy = by
+	}
+	p := &projector{}
+	if s := lookThrough(t, here, there, p); len(s.ServerMade) != 2 || len(s.ToPull) != 1 || s.ToPull[0].Entry.CreatedBy != "ana" {
+		t.Errorf("server made %v, to pull %v", s.ServerMade, s.ToPull)
+	}
+	s := lookThrough(t, here, there, p, func(o *syncer.LookOptions) { o.ServerChunks = true })
+	if len(s.ServerMade) != 0 || len(s.ToPull) != 3 {
+		t.Errorf("asked for: server made %v, to pull %v", s.ServerMade, s.ToPull)
+	}
+	if s := look(t, here, there, nil); len(s.ToPull) != 3 {
+		t.Errorf("on an account server: to pull %v", s.ToPull)
+	}
+}
+
+// TestPulledPart is here under the server's id, and as the chunk that it came from.
+func TestPulledPart(t *testing.T) {
+	here, there := newSide(), newSide()
+	original := here.add(numbered(1))
+	part := there.add(`{"part":1}`)
+	here.add(`{"part":1}`)
+	p := &projector{parts: map[engram.ChunkID][]string{original: {`{"part":1}`}}}
+	s := lookThrough(t, here, there, p)
+	if !s.Clean() || slices.Contains(p.asked, part) {
+		t.Errorf("to push %v, to pull %v, projected %v", s.ToPush, s.ToPull, p.asked)
+	}
+}
