@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/engram-sync/engram-sync/internal/projecttest"
 	"github.com/engram-sync/engram-sync/internal/server"
 )
 
@@ -63,17 +64,20 @@ func (u *user) run(code int, args ...string) (stdout, stderr string) {
 	return out.String(), errs.String()
 }
 
-// watchedServer is a real account server that a test looks at from the inside.
+// watchedServer is a server that a test looks at from the inside.
 type watchedServer struct {
 	url, token string
 
 	handler http.Handler
 	mu      sync.Mutex
+	ended   sync.Cond           // a request has
+	running int                 // requests
 	before  func(*http.Request) // runs before each request is handled
 	after   func(*http.Request) // and after that
 	pushes  map[string]int      // by chunk id: how often it was accepted
 }
 
+// newWatchedServer starts a real account server.
 func newWatchedServer(t *testing.T) *watchedServer {
 	t.Helper()
 	srv, err := server.Open(t.Context(), server.Options{Dir: t.TempDir()})
@@ -84,15 +88,29 @@ func newWatchedServer(t *testing.T) *watchedServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &watchedServer{handler: srv.Handler(), token: token, pushes: map[string]int{}}
+	t.Cleanup(func() { // after the listener
+		if err := srv.Close(); err != nil {
+			t.Errorf("close the server: %v", err)
+		}
+	})
+	return watched(t, srv.Handler(), token)
+}
+
+// newWatchedProject starts a project server for the project repo.
+func newWatchedProject(t *testing.T) *watchedServer {
+	t.Helper()
+	return watched(t, projecttest.New(projecttest.Options{Token: "secret-token", Projects: []string{"repo"}}), "secret-token")
+}
+
+func watched(t *testing.T, handler http.Handler, token string) *watchedServer {
+	t.Helper()
+	s := &watchedServer{handler: handler, token: token, pushes: map[string]int{}}
+	s.ended.L = &s.mu
 	listener := httptest.NewServer(s)
 	s.url = listener.URL
 	t.Cleanup(func() {
 		listener.CloseClientConnections()
 		listener.Close()
-		if err := srv.Close(); err != nil {
-			t.Errorf("close the server: %v", err)
-		}
 	})
 	return s
 }
@@ -107,7 +125,9 @@ func (s *watchedServer) watch(before, after func(*http.Request)) {
 func (s *watchedServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	before, after := s.before, s.after
+	s.running++
 	s.mu.Unlock()
+	defer s.end()
 	if before != nil {
 		before(r)
 	}
@@ -122,6 +142,22 @@ func (s *watchedServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(answer.Code)
 	_, _ = w.Write(answer.Body.Bytes()) // the client may be gone
+}
+
+func (s *watchedServer) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running--
+	s.ended.Broadcast()
+}
+
+// quiet waits for the end of requests whose client may be dead.
+func (s *watchedServer) quiet() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.running > 0 {
+		s.ended.Wait()
+	}
 }
 
 // note counts accepted pushes.
