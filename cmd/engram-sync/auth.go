@@ -80,7 +80,7 @@ func (a *app) authStatus(ctx context.Context) error {
 			doc.Account, doc.UserID, doc.Refreshable = login.Name, login.UserID, login.Tokens().Refresh != ""
 		}
 		if err == nil {
-			_, err = conn.ReadManifest(ctx)
+			err = conn.CheckToken(ctx)
 		}
 		doc.OK = err == nil
 		a.printAuth(doc)

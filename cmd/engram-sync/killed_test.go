@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -67,6 +68,41 @@ func TestKilledPush(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, s.accepted()); diff != "" {
 			t.Fatalf("round %d: how often each chunk was accepted (-want +got):\n%s", round, diff)
+		}
+	}
+}
+
+// TestKilledPushToAProject kills the push of a chunk that goes in parts. The next
+// run sends the parts that are missing, and none twice.
+func TestKilledPushToAProject(t *testing.T) {
+	t.Parallel()
+	const parts = 6
+	source := filepath.Join(t.TempDir(), ".engram")
+	id, err := storeChunk(source, chunkOf(slices.Repeat([]int{2_500_000}, parts)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := storeManifest(source, []string{id}); err != nil {
+		t.Fatal(err)
+	}
+	for _, round := range []int{0, 1} { // before the first part, and after the fourth
+		s := newWatchedProject(t)
+		u := newUser(t, s.url, s.token)
+		u.env = append(u.env, "ENGRAM_SYNC_PROJECT=repo")
+		u.killed(s, round, pushRequest, source, "push", "--dir", source, "-j", "1")
+		before := len(s.accepted())
+		u.run(0, "push", "--dir", source)
+		counts := s.accepted()
+		for part, n := range counts {
+			if n != 1 {
+				t.Errorf("round %d: part %s was accepted %d times", round, part, n)
+			}
+		}
+		if len(counts) != parts || before == parts {
+			t.Errorf("round %d: %d parts before, %d in the end", round, before, len(counts))
+		}
+		if stdout, _ := u.run(0, "push", "--dir", source); !strings.HasPrefix(stdout, "nothing to do; 6 chunks") {
+			t.Errorf("round %d: then %s", round, stdout)
 		}
 	}
 }

@@ -103,7 +103,7 @@ func (a *app) loginToken(ctx context.Context, conn *connection, opts loginOption
 	if err := a.finish(probe, conn.URL()); err != nil {
 		return err
 	}
-	if _, err := probe.ReadManifest(ctx); err != nil {
+	if err := probe.CheckToken(ctx); err != nil {
 		return err
 	}
 	account := auth.Account{BaseURL: conn.URL(), Name: opts.identifier, Store: a.cfg.CredentialStore}

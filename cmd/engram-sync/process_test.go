@@ -14,6 +14,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/engram-sync/engram-sync/internal/projecttest"
 	"github.com/engram-sync/engram-sync/internal/server"
 )
 
@@ -64,7 +65,7 @@ func (u *user) run(code int, args ...string) (stdout, stderr string) {
 	return out.String(), errs.String()
 }
 
-// watchedServer is a real account server that a test looks at from the inside.
+// watchedServer is a server that a test looks at from the inside.
 type watchedServer struct {
 	url, token string
 
@@ -77,6 +78,7 @@ type watchedServer struct {
 	gone    sync.Cond // a connection has ended
 }
 
+// newWatchedServer starts a real account server.
 func newWatchedServer(t *testing.T) *watchedServer {
 	t.Helper()
 	srv, err := server.Open(t.Context(), server.Options{Dir: t.TempDir()})
@@ -87,7 +89,23 @@ func newWatchedServer(t *testing.T) *watchedServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &watchedServer{handler: srv.Handler(), token: token, pushes: map[string]int{}, conns: map[net.Conn]bool{}}
+	t.Cleanup(func() { // after the listener
+		if err := srv.Close(); err != nil {
+			t.Errorf("close the server: %v", err)
+		}
+	})
+	return watched(t, srv.Handler(), token)
+}
+
+// newWatchedProject starts a project server for the project repo.
+func newWatchedProject(t *testing.T) *watchedServer {
+	t.Helper()
+	return watched(t, projecttest.New(projecttest.Options{Token: "secret-token", Projects: []string{"repo"}}), "secret-token")
+}
+
+func watched(t *testing.T, handler http.Handler, token string) *watchedServer {
+	t.Helper()
+	s := &watchedServer{handler: handler, token: token, pushes: map[string]int{}, conns: map[net.Conn]bool{}}
 	s.gone.L = &s.mu
 	listener := httptest.NewUnstartedServer(s)
 	listener.Config.ConnState = s.count
@@ -96,9 +114,6 @@ func newWatchedServer(t *testing.T) *watchedServer {
 	t.Cleanup(func() {
 		listener.CloseClientConnections()
 		listener.Close()
-		if err := srv.Close(); err != nil {
-			t.Errorf("close the server: %v", err)
-		}
 	})
 	return s
 }

@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 //	                          the server was asked N times since the last "requests" without a path
 //	deadport VAR              sets VAR to the URL of a port that nobody listens on
 //	chunkfile DIR JSON-FILE VAR  store the content as a chunk file, whose id it sets VAR to; entry: see manifestfor
-//	bigchunk DIR BYTES VAR    the same for a chunk of about that size, uncompressed
+//	bigchunk DIR VAR BYTES... the same for a chunk with a memory of each of these sizes
 //	truncate FILE BYTES       cut a file off
 //	manifestfor DIR ID...     write a manifest with an entry for each id
 //	mutate NAME N             add N mutations to the account's journal, or those of the push in a JSON file

@@ -54,21 +54,37 @@ func cmdChunkFile(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func cmdBigChunk(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 3 {
-		ts.Fatalf("usage: bigchunk DIR BYTES VAR")
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: bigchunk DIR VAR BYTES...")
 	}
-	n, err := strconv.Atoi(args[1])
+	var sizes []int
+	for _, arg := range args[2:] {
+		n, err := strconv.Atoi(arg)
+		ts.Check(err)
+		sizes = append(sizes, n)
+	}
+	id, err := storeChunk(ts.MkAbs(args[0]), chunkOf(sizes))
 	ts.Check(err)
-	content := slicesOf(`{"sessions":[{"id":"s","directory":"/w"}],"observations":[{"sync_id":"o","session_id":"s","scope":"project",`+
-		`"type":"note","title":"t","content":"`, n, `"}],"prompts":[]}`)
-	id, err := storeChunk(ts.MkAbs(args[0]), content)
-	ts.Check(err)
-	ts.Setenv(args[2], id)
+	ts.Setenv(args[1], id)
 }
 
 // slicesOf is a text of n letters between two others.
 func slicesOf(before string, n int, after string) []byte {
 	return append(append([]byte(before), bytes.Repeat([]byte("m"), n)...), after...)
+}
+
+// chunkOf is a chunk with a memory of each size.
+func chunkOf(sizes []int) []byte {
+	var content bytes.Buffer
+	content.WriteString(`{"sessions":[{"id":"s","directory":"/w"}],"observations":[`)
+	for i, n := range sizes {
+		if i > 0 {
+			content.WriteByte(',')
+		}
+		content.Write(slicesOf(fmt.Sprintf(`{"sync_id":"o%d","session_id":"s","scope":"project","type":"note","title":"t","content":"`, i), n, `"}`))
+	}
+	content.WriteString(`],"prompts":[]}`)
+	return content.Bytes()
 }
 
 func cmdTruncate(ts *testscript.TestScript, neg bool, args []string) {

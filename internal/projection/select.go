@@ -64,7 +64,20 @@ func (o Options) choose(doc document, sessions map[string]Session) (selection, e
 	if o.FillBlanks {
 		s.fill()
 	}
+	o.force(&s)
 	return s, o.prune(&s, sessions)
+}
+
+// force puts the sessions into the project. The server does so by itself, but not
+// where the chunk has mutations: there, a session that other chunks need would stay
+// another project's. Source: project-server.md 3.3, 13 (A6).
+func (o Options) force(s *selection) {
+	if _, ok := s.rows[listMutations]; !ok {
+		return
+	}
+	for i := range s.rows[listSessions] {
+		s.rows[listSessions][i].set("project", o.Project)
+	}
 }
 
 // dropVariants leaves out lists under a name that differs in case only: servers
@@ -195,16 +208,20 @@ func (s *selection) fillField(list string, i int, field, value string) {
 	if old != nil && strings.TrimSpace(*old) != "" {
 		return
 	}
-	text, err := json.Marshal(value)
-	if err != nil {
-		return
-	}
-	members[field] = text
-	if text, err = json.Marshal(members); err != nil {
-		return
-	}
-	r.text = text
+	r.set(field, value)
 	s.filled = append(s.filled, Row{List: list, Index: r.index, Field: field, Reason: fmt.Sprintf("filled with %q", value)})
+}
+
+// set gives a member of the row another value. A row that is no object stays as it is.
+func (r *row) set(field, value string) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(r.text, &members) != nil || members == nil {
+		return
+	}
+	members[field], _ = json.Marshal(value) // a string
+	if text, err := json.Marshal(members); err == nil {
+		r.text = text
+	}
 }
 
 // maxTitle is how long a title that is taken from the content gets, in runes.

@@ -100,7 +100,15 @@ func (e *TooLargeError) Error() string {
 	if e.Limit == 0 {
 		return fmt.Sprintf("chunk %s is too large for the server", e.ID)
 	}
-	return fmt.Sprintf("chunk %s is too large: the server takes at most %d bytes (%d MiB) in one push", e.ID, e.Limit, e.Limit>>20)
+	return fmt.Sprintf("chunk %s is too large: the server takes at most %s in one push", e.ID, bytesAndMiB(e.Limit))
+}
+
+// bytesAndMiB is a size to compare with others and with settings.
+func bytesAndMiB(n int64) string {
+	if n == 0 || n%(1<<20) != 0 {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	return fmt.Sprintf("%d bytes (%d MiB)", n, n>>20)
 }
 
 // Unwrap gives ErrRefused.

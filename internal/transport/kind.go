@@ -27,7 +27,7 @@ func (t *RemoteTransport) Kind() Kind {
 // kind that the user insists on stays, and another is an ErrOtherKind.
 func (t *RemoteTransport) learn(kind Kind) error {
 	if t.opts.Forced && kind != t.opts.Kind {
-		return fmt.Errorf("%w: %s is that of a %s server, and the protocol is set to %s", ErrOtherKind, t.base, kind, t.opts.Kind)
+		return fmt.Errorf("%w: %s speaks the %s protocol, and the protocol is set to %s", ErrOtherKind, t.base, kind, t.opts.Kind)
 	}
 	t.kindMu.Lock()
 	changed := t.kind != kind
@@ -62,14 +62,22 @@ func (t *RemoteTransport) FindKind(ctx context.Context) (Kind, error) {
 	if kind := t.Kind(); kind != KindUnknown {
 		return kind, nil
 	}
-	_, err := t.readManifest(ctx, "find out what kind of server this is", "")
+	err := t.CheckToken(ctx)
+	return t.Kind(), err
+}
+
+// CheckToken asks whether the server takes the token, which needs no project: GET
+// /sync/pull without one. A project server that misses it has let the token pass.
+// Source: project-server.md 10 (T14).
+func (t *RemoteTransport) CheckToken(ctx context.Context) error {
+	_, err := t.readManifest(ctx, "check the token", "")
 	switch {
 	case err == nil:
-		return KindAccount, t.learn(KindAccount)
+		return t.learn(KindAccount)
 	case errors.Is(err, errWantsProject):
-		return KindProject, t.learn(KindProject)
+		return t.learn(KindProject)
 	}
-	return KindUnknown, err
+	return err
 }
 
 // errWantsProject is wrapped by the answer of a project server to a request

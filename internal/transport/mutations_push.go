@@ -169,7 +169,7 @@ func (t *RemoteTransport) addRow(b *batch, i int, e MutationEntry) (err error) {
 	}
 	if int64(len(b.text)+len("]}")) > b.limit {
 		return &engram.BatchTooLargeError{Limit: b.limit, Rows: b.rows, Err: &refusedError{fmt.Sprintf(
-			"%d mutations are too large: the server takes at most %d bytes (%d MiB) in one push", b.rows, b.limit, b.limit>>20)}}
+			"%d mutations are too large: the server takes at most %s in one push", b.rows, bytesAndMiB(b.limit))}}
 	}
 	return nil
 }

@@ -1,0 +1,150 @@
+package projection_test
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/projection"
+	"github.com/engram-sync/engram-sync/internal/projecttest"
+)
+
+// maker makes chunks as they are found, and worse: rows of several projects, some
+// without one; personal ones; sessions that are in another chunk, blank or
+// nowhere; lists and members in odd spellings.
+type maker struct {
+	*rand.Rand
+	chunks, rows int // so far
+}
+
+// of picks one of several texts.
+func (m *maker) of(texts ...string) string { return texts[m.IntN(len(texts))] }
+
+// session is one of this chunk or of an earlier one: rows never belong to one
+// that begins after them.
+func (m *maker) session() string { return fmt.Sprint("s", m.IntN(2*m.chunks+2)) }
+
+func (m *maker) ownSession() string { return fmt.Sprint("s", 2*m.chunks+m.IntN(2)) }
+
+func (m *maker) project() string {
+	return m.of(`,"project":"alpha"`, `,"project":" ALPHA "`, `,"project":"beta"`, `,"Project":"beta"`, `,"project":""`, ``, `,"project":null`)
+}
+
+func (m *maker) sessionRow() string {
+	return `{"id":"` + m.ownSession() + `","directory":"` + m.of("/w", "/w", "/w", "") + `"` + m.project() + `}`
+}
+
+func (m *maker) members() string {
+	m.rows++
+	return fmt.Sprintf(`"sync_id":"r%d","session_id":"%s","type":"%s","title":"T","content":"C%d"`,
+		m.rows, m.of(m.session(), m.session(), m.session(), "nowhere"), m.of("note", "note", "note", ""), m.rows) + m.project()
+}
+
+func (m *maker) observation() string {
+	return `{` + m.members() + m.of(`,"scope":"project"`, `,"scope":"project"`, `,"scope":"personal"`, `,"Scope":" Personal","scope":null`) + `}`
+}
+
+func (m *maker) mutation() string {
+	payload, entity := m.observation(), "observation"
+	if m.IntN(3) == 0 {
+		payload, entity = m.sessionRow(), "session"
+	}
+	text, _ := json.Marshal(payload)
+	if m.IntN(3) == 0 {
+		text, _ = json.Marshal(string(text))
+	}
+	return `{"entity":"` + entity + `","op":"upsert","payload":` + string(text) + m.project() + `}`
+}
+
+func (m *maker) list(name string, row func() string) string {
+	rows := make([]string, m.IntN(4))
+	for i := range rows {
+		rows[i] = row()
+	}
+	return `"` + name + `":[` + strings.Join(rows, ",") + `]`
+}
+
+func (m *maker) chunk() string {
+	lists := []string{m.list("sessions", m.sessionRow), m.list("observations", m.observation), m.list("prompts", m.observation)}
+	if m.IntN(2) == 0 {
+		lists = append(lists, m.list("mutations", m.mutation))
+	}
+	if m.IntN(4) == 0 {
+		lists = append(lists, m.list(m.of("Observations", "promptſ", "SESSIONS"), m.observation))
+	}
+	return `{` + strings.Join(lists, ",") + m.of(``, `,"more":{"b":1.0,"a":[-0]}`) + `}`
+}
+
+// TestWhatIsProjectedIsAccepted pushes what random directories become to a
+// project server, wave by wave: it takes all of it under the ids that were worked
+// out, and nothing arrives that is personal or another project's.
+func TestWhatIsProjectedIsAccepted(t *testing.T) {
+	for seed := range uint64(100) {
+		m := &maker{Rand: rand.New(rand.NewPCG(seed, 1))}
+		d := newDirectory()
+		for range 1 + m.IntN(8) {
+			d.add(m.chunk())
+			m.chunks++
+		}
+		opts := alpha
+		opts.FillBlanks = seed%2 == 1
+		chunks, p := d.project(t, opts, t.TempDir())
+		server := projecttest.New(projecttest.Options{Projects: []string{"alpha"}})
+		pushAll(t, seed, d, p, chunks, server)
+		for _, row := range server.Journal() {
+			text := strings.ToLower(string(row.Payload))
+			if strings.Contains(text, `"personal"`) || strings.Contains(text, `" personal"`) || strings.Contains(text, "beta") {
+				t.Errorf("seed %d: %s arrived", seed, row.Payload)
+			}
+		}
+		slices.Reverse(d.ids)
+		again, _ := d.project(t, opts, t.TempDir())
+		slices.Reverse(again)
+		for i := range chunks {
+			if !slices.Equal(partIDs(chunks[i]), partIDs(again[i])) {
+				t.Errorf("seed %d: another order of the manifest makes other parts", seed)
+			}
+		}
+	}
+}
+
+type sent struct {
+	local engram.ChunkID
+	part  projection.Part
+	wave  int
+}
+
+func pushAll(t *testing.T, seed uint64, d *directory, p *projection.Directory, chunks []projection.Chunk, server http.Handler) {
+	t.Helper()
+	var all []sent
+	for i, c := range chunks {
+		if c.Err != nil {
+			t.Fatalf("seed %d: %v", seed, c.Err)
+		}
+		for j, part := range c.Parts {
+			all = append(all, sent{d.ids[i], part, c.Waves[j]})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b sent) int { return cmp.Compare(a.wave, b.wave) })
+	for _, s := range all {
+		text := d.part(t, p, s.local, s.part)
+		ours := strings.ReplaceAll(text, `"Project":"beta",`, "") // of a session of theirs that rows of ours need
+		if strings.Contains(strings.ToLower(ours), "personal") || strings.Contains(ours, "beta") {
+			t.Errorf("seed %d: %s would be sent", seed, text)
+		}
+		answer := httptest.NewRecorder()
+		server.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/sync/push",
+			bytes.NewReader([]byte(`{"project":"alpha","data":`+text+`}`))))
+		if answer.Code != http.StatusOK || !strings.Contains(answer.Body.String(), s.part.ID.String()) {
+			t.Errorf("seed %d: %d %s for %s in wave %d:\n%s", seed, answer.Code, answer.Body, s.part.ID, s.wave, text)
+		}
+	}
+}

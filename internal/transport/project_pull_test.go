@@ -1,0 +1,200 @@
+package transport_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/projecttest"
+	"github.com/engram-sync/engram-sync/internal/transport"
+)
+
+// giving answers every chunk pull with a body.
+func giving(t *testing.T, contentType string, body io.Reader, size int64) *front {
+	t.Helper()
+	f := listen(t, http.NotFoundHandler())
+	f.instead(func(w http.ResponseWriter, r *http.Request) bool {
+		w.Header().Set("Content-Type", contentType)
+		if size >= 0 {
+			w.Header().Set("Content-Length", fmt.Sprint(size))
+		}
+		_, _ = io.Copy(w, body)
+		return true
+	})
+	return f
+}
+
+// What a server gives under an id is held against it.
+func TestPulledPartsAreChecked(t *testing.T) {
+	chunk := part(t, rows("C"))
+	pretty := strings.NewReplacer(`":`, `" : `, `,"`, " ,\n\t\"").Replace(chunk.text)
+	for name, tc := range map[string]struct {
+		body  string
+		class error
+		says  string
+	}{
+		"as PostgreSQL writes it":      {pretty, nil, ""},
+		"tampered with":                {strings.Replace(pretty, "note", "Note", 1), engram.ErrDamaged, "hash to"},
+		"an account server's envelope": {`{"chunk_id":"` + chunk.id().String() + `","created_by":"a","data":` + chunk.text + `}`, engram.ErrDamaged, "hash to"},
+		"no JSON":                      {"<html>", engram.ErrDamaged, "the server's copy"},
+		"cut":                          {pretty[:len(pretty)-5], engram.ErrDamaged, "the server's copy"},
+		"nothing":                      {"", engram.ErrDamaged, "the server's copy"},
+		"null":                         {"null", engram.ErrDamaged, ""},
+		"a list":                       {"[]", engram.ErrDamaged, ""},
+		"nested too deep":              {strings.Repeat(`{"a":`, 20_000) + "1" + strings.Repeat("}", 20_000), engram.ErrDamaged, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := giving(t, "application/json", strings.NewReader(tc.body), -1)
+			text, err := pullPart(t, dialProject(t, f.url, transport.Options{}), chunk.id())
+			if tc.class == nil {
+				if err != nil || text != chunk.text {
+					t.Errorf("got %q, %v", text, err)
+				}
+				return
+			}
+			oneClass(t, err, tc.class)
+			oneLine(t, err)
+			if err == nil || !strings.Contains(err.Error(), tc.says) {
+				t.Errorf("got %v, want %q", err, tc.says)
+			}
+		})
+	}
+}
+
+// A chunk of the server's that is missing is told from a path that is.
+func TestAMissingPart(t *testing.T) {
+	_, f := projectServer(t, projecttest.Options{})
+	_, err := pullPart(t, dialProject(t, f.url, transport.Options{}), sample().id())
+	oneClass(t, err, transport.ErrRefused)
+	if err == nil || !strings.Contains(err.Error(), "404 read chunk: cloudstore: chunk not found") {
+		t.Errorf("got %v", err)
+	}
+	_, err = pullPart(t, dialProject(t, f.url, transport.Options{Project: "nope"}), sample().id())
+	oneClass(t, err, transport.ErrRefused)
+	if err == nil || !strings.Contains(err.Error(), `(project "nope")`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A chunk that is larger than what is held in memory is refused, whether or not
+// its size is told, and in compressed form, where it costs a server nothing.
+func TestPartsThatAreTooLarge(t *testing.T) {
+	bomb := new(bytes.Buffer)
+	z := gzip.NewWriter(bomb)
+	if _, err := io.Copy(z, io.LimitReader(&endless{}, 300<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		kind string
+		body io.Reader
+		size int64
+	}{
+		"size told":   {"application/json", io.LimitReader(&endless{}, 65<<20), 65 << 20},
+		"size untold": {"application/json", io.LimitReader(&endless{}, 65<<20), -1},
+		"a gzip bomb": {compressedEnvelope, bomb, -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := giving(t, tc.kind, tc.body, tc.size)
+			_, err := pullPart(t, dialProject(t, f.url, transport.Options{}), sample().id())
+			oneClass(t, err, transport.ErrRefused)
+			if err == nil || !strings.Contains(err.Error(), "larger than 64 MiB") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// A broken compressed form is damage, and a broken connection is not.
+func TestBrokenCompressedParts(t *testing.T) {
+	chunk := part(t, rows(strings.Repeat("C", 1000)))
+	whole := zipped(chunk.text)
+	flipped := []byte(whole)
+	flipped[len(flipped)-6] ^= 1 // in the checksum
+	for name, body := range map[string]string{"no gzip": "{}", "cut": whole[:len(whole)/2], "nothing": "", "a wrong checksum": string(flipped)} {
+		f := giving(t, compressedEnvelope, strings.NewReader(body), -1)
+		_, err := pullPart(t, dialProject(t, f.url, transport.Options{}), chunk.id())
+		if !errors.Is(err, engram.ErrDamaged) {
+			t.Errorf("%s: got %v", name, err)
+		}
+		oneClass(t, err, engram.ErrDamaged)
+	}
+	f := giving(t, compressedEnvelope, strings.NewReader(whole[:len(whole)/2]), int64(len(whole)))
+	_, err := pullPart(t, dialProject(t, f.url, transport.Options{Retries: -1}), chunk.id())
+	oneClass(t, err, transport.ErrUnavailable)
+}
+
+// Many pulls of chunks that turn out to be large share the memory, and all get there.
+func TestManyLargePullsWaitForMemory(t *testing.T) {
+	s, f := projectServer(t, projecttest.Options{})
+	remote := dialProject(t, f.url, transport.Options{})
+	text := strings.Repeat("m", 5<<20)
+	done := make(chan error)
+	const n = 4
+	for i := range n {
+		chunk := part(t, rows(fmt.Sprint(i)+text))
+		s.Plant("repo", chunk.id().String(), []byte(chunk.text))
+		go func() {
+			_, err := remote.ReadChunk(t.Context(), chunk.id(), discard)
+			done <- err
+		}()
+	}
+	for range n {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// An interruption ends a pull that waits for the memory of another.
+func TestAnInterruptionEndsTheWaitForMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		large, small := part(t, rows(strings.Repeat("m", 5<<20))), part(t, rows("m"))
+		remote := dial(t, somewhere, transport.Options{Kind: "project", Project: "repo", Base: base(func(req *http.Request) (*http.Response, error) {
+			text := small.text
+			if strings.Contains(req.URL.Path, large.id().String()) {
+				text = large.text
+			}
+			resp := answer(req, http.StatusOK, text)
+			resp.ContentLength = -1
+			return resp, nil
+		})})
+		release, held := make(chan struct{}), make(chan error)
+		go func() {
+			_, err := remote.ReadChunk(t.Context(), large.id(), func(c *engram.Chunk) error {
+				<-release
+				return discard(c)
+			})
+			held <- err
+		}()
+		synctest.Wait()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		enough, waited := errors.New("enough"), make(chan error, 1)
+		go func() {
+			_, err := remote.ReadChunk(ctx, small.id(), discard)
+			waited <- err
+		}()
+		synctest.Wait()
+		if len(waited) > 0 {
+			t.Fatalf("it did not wait: %v", <-waited)
+		}
+		cancel(enough)
+		if err := <-waited; !errors.Is(err, enough) {
+			t.Errorf("got %v", err)
+		}
+		close(release)
+		if err := <-held; err != nil {
+			t.Error(err)
+		}
+	})
+}
