@@ -16,6 +16,9 @@ type inProcess struct {
 	ln     *pipeListener
 	start  sync.Once
 	served chan error
+
+	mu         sync.Mutex
+	transports []*http.Transport
 }
 
 // pipeBuffer is large since each write to a pipe waits for its reader.
@@ -33,11 +36,26 @@ func newInProcess(srv *http.Server) *inProcess {
 }
 
 func (p *inProcess) transport() *http.Transport {
-	return &http.Transport{
+	t := &http.Transport{
 		DialContext:         p.dial,
 		MaxIdleConnsPerHost: pipeIdleConns,
 		ReadBufferSize:      pipeBuffer,
 		WriteBufferSize:     pipeBuffer,
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.transports = append(p.transports, t)
+	return t
+}
+
+// hangUp ends the connections that no request uses: a client that wants several
+// at once may have opened one more than it needed, and a server that is shut
+// down waits for seconds on one that never brought a request.
+func (p *inProcess) hangUp() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, t := range p.transports {
+		t.CloseIdleConnections()
 	}
 }
 
@@ -51,6 +69,7 @@ func (p *inProcess) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 func (p *inProcess) close() error {
 	// Where nothing was started, nothing may start any more.
 	p.start.Do(func() { p.served <- http.ErrServerClosed })
+	p.hangUp()
 	err := both(shutdown(p.srv), p.ln.Close())
 	served := <-p.served
 	p.served <- served // for another close
