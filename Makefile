@@ -24,8 +24,8 @@ test: ## run all tests
 demo: build ## push, pull and verify real chunks in a temporary directory
 	./scripts/demo.sh "$(CURDIR)/$(BIN)"
 
-race: ## run all tests under the race detector (needs a C compiler)
-	CGO_ENABLED=1 go test -race -count=1 ./...
+race: ## run the tests under the race detector (needs a C compiler), without those that only take long
+	CGO_ENABLED=1 go test -race -short -count=1 -timeout 20m ./...
 
 lint: ## golangci-lint, for each operating system: the floors and rules of .golangci.yml
 	@tool="$$(.ci/tool golangci-lint)" && for os in $(SYSTEMS); do \

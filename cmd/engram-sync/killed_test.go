@@ -75,6 +75,7 @@ func TestKilledPush(t *testing.T) {
 // TestKilledPushToAProject kills the push of a chunk that goes in parts. The next
 // run sends the parts that are missing, and none twice.
 func TestKilledPushToAProject(t *testing.T) {
+	skipLong(t)
 	t.Parallel()
 	const parts = 6
 	source := filepath.Join(t.TempDir(), ".engram")

@@ -247,6 +247,7 @@ func (g *gitRepo) wantAll(h *history) {
 // with the driver, lets some of them grow, and merges all again: git never stops
 // at a conflict, and in the end every chunk is listed.
 func TestTheDriverLosesNothing(t *testing.T) {
+	skipLong(t)
 	t.Parallel()
 	g := newGitRepo(t)
 	g.git("config", driverCommand, "engram-sync merge-driver %O %A %B %P")
@@ -277,6 +278,7 @@ func TestTheDriverLosesNothing(t *testing.T) {
 // TestUnionMergesAreRepaired has git glue the entries together, as people do
 // who found merge=union, and mends that.
 func TestUnionMergesAreRepaired(t *testing.T) {
+	skipLong(t)
 	t.Parallel()
 	g := newGitRepo(t)
 	broken, guessed := 0, 0
@@ -297,6 +299,7 @@ func TestUnionMergesAreRepaired(t *testing.T) {
 // TestConflictMarkersAreRepaired leaves the conflicts to verify --repair, in
 // all three styles.
 func TestConflictMarkersAreRepaired(t *testing.T) {
+	skipLong(t)
 	t.Parallel()
 	g := newGitRepo(t)
 	for k, h := range g.newHistories(histories, "") {
@@ -341,4 +344,13 @@ func (g *gitRepo) repair(h *history) (anew int) {
 	}
 	g.wantAll(h)
 	return anew
+}
+
+// skipLong leaves out, where time is short, what lets other programs or one
+// goroutine work for long: the race detector learns nothing from it.
+func skipLong(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it takes long")
+	}
 }
