@@ -37,18 +37,27 @@ func (a *app) lookOptions(c *connection, dir syncer.Local, opts projectOptions) 
 			if c.Kind() != transport.KindProject {
 				return nil
 			}
-			return projector{projection.NewDirectory(projection.Options{
-				Project: c.project.Name, IncludePersonal: opts.includePersonal, FillBlanks: opts.fillBlanks,
-			}, dir.OpenChunk, filepath.Join(state.Dir(), "projections"), a.cfg.Concurrency)}
+			return &projector{
+				options: projection.Options{Project: c.project.Name, IncludePersonal: opts.includePersonal, FillBlanks: opts.fillBlanks},
+				open:    dir.OpenChunk, cache: filepath.Join(state.Dir(), "projections"), limit: a.cfg.Concurrency,
+			}
 		},
 	}
 }
 
 // projector is a projection as the syncer wants it.
-type projector struct{ *projection.Directory }
+type projector struct {
+	options projection.Options // of this run
+	open    projection.OpenFunc
+	cache   string
+	limit   int
+
+	*projection.Directory // of these options; set by Project
+}
 
 // Project gives what the chunks become.
-func (p projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]syncer.Projected, error) {
+func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]syncer.Projected, error) {
+	p.Directory = projection.NewDirectory(p.options, p.open, p.cache, p.limit)
 	chunks, err := p.Chunks(ctx, all, ids)
 	if err != nil {
 		return nil, err
@@ -65,6 +74,32 @@ func (p projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map[
 			})
 		}
 		out[id] = projected
+	}
+	return out, nil
+}
+
+// Variants gives what the chunks become with more or less of the flags.
+func (p *projector) Variants(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID][]syncer.Variant, error) {
+	out := map[engram.ChunkID][]syncer.Variant{}
+	for _, personal := range []bool{false, true} {
+		for _, fill := range []bool{false, true} {
+			options := projection.Options{Project: p.options.Project, IncludePersonal: personal, FillBlanks: fill}
+			if options == p.options {
+				continue
+			}
+			chunks, err := projection.NewDirectory(options, p.open, p.cache, p.limit).Chunks(ctx, all, ids)
+			if err != nil {
+				return nil, err
+			}
+			fuller := (personal || !p.options.IncludePersonal) && (fill || !p.options.FillBlanks)
+			for id, c := range chunks {
+				v := syncer.Variant{Fuller: fuller}
+				for _, part := range c.Parts {
+					v.Parts = append(v.Parts, part.ID)
+				}
+				out[id] = append(out[id], v)
+			}
+		}
 	}
 	return out, nil
 }

@@ -8,7 +8,8 @@ import (
 
 const pushLong = `Upload the chunks of the chunk directory that the remote lacks.
 
-Chunks go up byte for byte. Each is checked against its id while it is sent;
+Chunks go up byte for byte; to a project server the project's rows go, in the
+server's own form. Each is checked against its id while it is sent;
 a damaged one is not stored. After the upload the remote's manifest is read
 once more: what the server accepted, but does not list, counts as failed.
 

@@ -180,7 +180,7 @@ func (a *app) printStatus(doc statusDocument) error {
 	row := func(name, format string, args ...any) { fmt.Fprintf(w, name+"\t"+format+"\n", args...) }
 	row("remote", "%s (%s server): %s", doc.Remote.URL, doc.Remote.Kind, count(doc.There, "chunk"))
 	if doc.Remote.Project != "" {
-		row("project", "%s, from %s", visible(doc.Remote.Project), doc.projectFrom)
+		row("project", "%s, from %s", visible(doc.Remote.Project), visible(doc.projectFrom))
 	}
 	if doc.Auth.Source == "" {
 		row("token", "none, and none is needed")

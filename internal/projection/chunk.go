@@ -7,12 +7,15 @@
 package projection
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/canon"
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
 // The lists of a chunk.
@@ -46,27 +49,72 @@ type row struct {
 // key names a session as the server compares it. Source: project-server.md 13 (A6).
 func key(id string) string { return strings.TrimSpace(id) }
 
+// parseDocument takes a chunk apart in one pass, and leaves the rows where they
+// are in data. Of members with the same name the last one counts, as it does for
+// servers (project-server.md 3.2).
 func parseDocument(data []byte) (document, error) {
-	doc := document{rows: map[string][]row{}}
-	if err := json.Unmarshal(data, &doc.members); err != nil {
-		return doc, fmt.Errorf("read the rows of a chunk: %w", err)
-	}
-	for _, list := range lists {
-		text, ok := doc.members[list]
-		if !ok {
-			continue
+	p := parser{data: data, scan: jsonscan.New(2), doc: document{members: map[string]json.RawMessage{}, rows: map[string][]row{}}}
+	for p.at < len(data) {
+		n, event, err := p.scan.Next(data[p.at:])
+		if err != nil {
+			return p.doc, fmt.Errorf("read the rows of a chunk: %w", err)
 		}
-		var rows []json.RawMessage
-		if err := json.Unmarshal(text, &rows); err != nil {
-			return doc, fmt.Errorf("read the %s of a chunk: %w", list, err)
-		}
-		delete(doc.members, list)
-		doc.rows[list] = make([]row, len(rows))
-		for i, text := range rows {
-			doc.rows[list][i] = newRow(list, i, text)
+		from := p.at
+		p.at += n
+		if err := p.event(event, from); err != nil {
+			return p.doc, err
 		}
 	}
-	return doc, nil
+	return p.doc, p.scan.Close()
+}
+
+type parser struct {
+	data []byte
+	scan *jsonscan.Scanner
+	at   int
+	doc  document
+
+	from [3]int        // where the values at hand begin, by depth
+	kind jsonscan.Kind // of the member at hand
+	name string        // and its name
+	rows []row         // and its elements
+}
+
+// event deals with what the scanner stopped at; from is where it started.
+func (p *parser) event(event jsonscan.Event, from int) error {
+	depth := p.scan.Depth()
+	switch {
+	case event == jsonscan.Begin:
+		p.from[depth] = p.at
+		if depth == 1 {
+			p.kind, p.rows = p.scan.Kind(), nil
+		}
+	case event == jsonscan.Key && depth == 1:
+		quoted := p.data[from:p.at]
+		if err := json.Unmarshal(quoted[bytes.IndexByte(quoted, '"'):], &p.name); err != nil {
+			return fmt.Errorf("read the name of a member: %w", err)
+		}
+	case event == jsonscan.End && depth == 2 && p.isList() && p.kind == jsonscan.Array:
+		p.rows = append(p.rows, newRow(p.name, len(p.rows), p.data[p.from[2]:p.at]))
+	case event == jsonscan.End && depth == 1:
+		return p.member()
+	}
+	return nil
+}
+
+func (p *parser) isList() bool { return slices.Contains(lists, p.name) }
+
+// member ends a member of the chunk.
+func (p *parser) member() error {
+	switch {
+	case !p.isList():
+		p.doc.members[p.name] = p.data[p.from[1]:p.at]
+	case p.kind == jsonscan.Array, p.kind == jsonscan.Null:
+		p.doc.rows[p.name] = p.rows
+	default:
+		return fmt.Errorf("read the %s of a chunk: it is not a list", p.name)
+	}
+	return nil
 }
 
 // rowMembers are read as the servers and engram read them: their names match in

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -57,7 +58,8 @@ type Directory struct {
 	whole *semaphore.Weighted // bytes of chunks that are in memory at once
 
 	sessions map[string]Session // set by Chunks
-	recent   recent
+	kept     kept
+	making   singleflight.Group
 }
 
 // maxWhole bounds the text of all chunks that are worked on at the same time, in
@@ -99,8 +101,9 @@ func (d *Directory) Chunks(ctx context.Context, all, ids []engram.ChunkID) (map[
 	}
 	made, err := each(ctx, d.limit, missing, func(id engram.ChunkID) Chunk {
 		c, err := d.make(ctx, id)
+		d.kept.put(id, c.Parts)
 		for i := range c.Parts {
-			c.Parts[i].text = nil // made again when it is sent
+			c.Parts[i].text = nil // which the cache would keep for ever
 		}
 		c.Err = err
 		return c
@@ -330,18 +333,38 @@ func (d *Directory) make(ctx context.Context, id engram.ChunkID) (c Chunk, err e
 	return c, err
 }
 
-// OpenPart makes a part anew and gives its content. Chunks was called before.
+// OpenPart gives the content of a part, which is made anew if it is not at hand.
+// Chunks was called before.
 func (d *Directory) OpenPart(ctx context.Context, local, part engram.ChunkID) (*engram.Chunk, error) {
-	c, err := d.recent.get(local, func() (Chunk, error) { return d.make(ctx, local) })
+	text, ok := d.kept.take(local, part)
+	if !ok {
+		parts, err := d.remake(ctx, local)
+		if err != nil {
+			return nil, err
+		}
+		at := slices.IndexFunc(parts, func(p Part) bool { return p.ID == part })
+		if at < 0 {
+			return nil, fmt.Errorf("chunk %s: it has changed while it was read: run the command again", local)
+		}
+		text = parts[at].text
+		d.kept.take(local, part)
+	}
+	chunk := engram.NewChunk(part, io.NopCloser(bytes.NewReader(text)), int64(len(text)))
+	chunk.SizeHint = int64(len(text))
+	return chunk, nil
+}
+
+// remake makes the parts of a chunk once for all who want some at the same time.
+func (d *Directory) remake(ctx context.Context, local engram.ChunkID) ([]Part, error) {
+	parts, err, _ := d.making.Do(local.String(), func() (any, error) {
+		c, err := d.make(ctx, local)
+		if err == nil {
+			d.kept.put(local, c.Parts)
+		}
+		return c.Parts, err
+	})
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range c.Parts {
-		if p.ID == part {
-			chunk := engram.NewChunk(part, io.NopCloser(bytes.NewReader(p.text)), int64(len(p.text)))
-			chunk.SizeHint = int64(len(p.text))
-			return chunk, nil
-		}
-	}
-	return nil, fmt.Errorf("chunk %s: it has changed while it was read: run the command again", local)
+	return parts.([]Part), nil
 }

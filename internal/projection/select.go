@@ -68,15 +68,17 @@ func (o Options) choose(doc document, sessions map[string]Session) (selection, e
 	return s, o.prune(&s, sessions)
 }
 
-// force puts the sessions into the project. The server does so by itself, but not
-// where the chunk has mutations: there, a session that other chunks need would stay
-// another project's. Source: project-server.md 3.3, 13 (A6).
+// force puts sessions of other projects, which rows of ours need, into ours. The
+// server does so by itself, but not where the chunk has mutations and the rows
+// are in another one. Source: project-server.md 3.3, 13 (A6).
 func (o Options) force(s *selection) {
 	if _, ok := s.rows[listMutations]; !ok {
 		return
 	}
-	for i := range s.rows[listSessions] {
-		s.rows[listSessions][i].set("project", o.Project)
+	for i, r := range s.rows[listSessions] {
+		if project := canon.NormalizeProject(r.project); project != "" && project != o.Project {
+			s.rows[listSessions][i].set("project", o.Project)
+		}
 	}
 }
 

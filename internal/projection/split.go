@@ -48,11 +48,9 @@ func (o Options) split(s selection) ([]Part, error) {
 			}
 		}
 	}
-	for _, r := range s.rows[listSessions] {
-		if !b.used[key(r.id)] {
-			if err := b.add(r); err != nil {
-				return nil, err
-			}
+	for _, r := range b.unused() {
+		if err := b.add(r); err != nil {
+			return nil, err
 		}
 	}
 	return b.parts, b.flush()
@@ -94,9 +92,7 @@ func (b *splitter) add(r row) error {
 		b.begin()
 		size = b.weight(r)
 	}
-	if r.list == listSessions {
-		b.used[r.gives] = true
-	} else {
+	if r.list != listSessions {
 		b.bring(key(r.session))
 	}
 	b.has[r.gives] = true
@@ -104,6 +100,11 @@ func (b *splitter) add(r row) error {
 	b.size += size
 	b.full = true
 	return nil
+}
+
+// unused are the sessions that no row of the chunk brought along.
+func (b *splitter) unused() []row {
+	return slices.DeleteFunc(slices.Clone(b.selection.rows[listSessions]), func(r row) bool { return b.used[key(r.id)] })
 }
 
 // bring puts a session into the part at hand, if the chunk has it.

@@ -17,6 +17,9 @@ type Projector interface {
 	// the directory, ids among them: where a session belongs may stand in any.
 	// What is wrong with a single chunk stands in its own result.
 	Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]Projected, error)
+	// Variants gives what else the chunks may have become there, by runs with other
+	// options. It is asked only if the remote has chunks that nobody knows here.
+	Variants(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID][]Variant, error)
 	// OpenPart opens the content of a part. It is called concurrently.
 	OpenPart(ctx context.Context, local, part engram.ChunkID) (*engram.Chunk, error)
 }
@@ -45,6 +48,13 @@ type Part struct {
 	// Wave is when it can be sent: after all parts of lower waves, which bring
 	// the sessions that its rows belong to.
 	Wave int
+}
+
+// Variant is what a chunk becomes under other options than those of this run.
+type Variant struct {
+	Parts []engram.ChunkID
+	// Fuller says that it holds all that the parts of this run hold, and more.
+	Fuller bool
 }
 
 // LeftOutRow is a row that a server would refuse, or one that was changed so
@@ -111,8 +121,21 @@ func (s *Survey) project(ctx context.Context, files map[engram.ChunkID]bool) err
 		}
 	}
 	var err error
-	s.projected, err = s.projector.Project(ctx, all, ids)
+	if s.projected, err = s.projector.Project(ctx, all, ids); err != nil || !s.strangers() {
+		return err
+	}
+	s.variants, err = s.projector.Variants(ctx, all, ids)
 	return err
+}
+
+// strangers says whether the remote has chunks that are nothing of ours as far
+// as we know.
+func (s *Survey) strangers() bool {
+	parts := s.partsHere()
+	return slices.ContainsFunc(s.There.Entries(), func(e engram.ChunkEntry) bool {
+		_, listed := s.Here.Entry(s.localID(e.ID))
+		return !listed && len(parts[e.ID]) == 0 && !s.serverMade(e)
+	})
 }
 
 // parts are the ids under which the remote has, or will have, a chunk. ok is
@@ -120,6 +143,22 @@ func (s *Survey) project(ctx context.Context, files map[engram.ChunkID]bool) err
 func (s *Survey) parts(local engram.ChunkID) (p Projected, ok bool) {
 	p, ok = s.projected[local]
 	return p, ok
+}
+
+// hasFuller says whether the remote has all of a variant that holds whatever this
+// run would send, and more.
+func (s *Survey) hasFuller(local engram.ChunkID, p Projected) bool {
+	var own []engram.ChunkID
+	for _, part := range p.Parts {
+		own = append(own, part.ID)
+	}
+	return len(own) > 0 && slices.ContainsFunc(s.variants[local], func(v Variant) bool {
+		missing := slices.ContainsFunc(v.Parts, func(id engram.ChunkID) bool {
+			_, listed := s.There.Entry(id)
+			return !listed
+		})
+		return v.Fuller && !missing && !slices.Equal(v.Parts, own)
+	})
 }
 
 // unreadable are the chunks here that could not be projected, in order.
@@ -139,20 +178,20 @@ func (s *Survey) pushParts(e engram.ChunkEntry, p Projected) {
 	if p.Err != nil {
 		return
 	}
+	if s.hasFuller(e.ID, p) {
+		return
+	}
 	if len(p.Parts) == 0 || len(p.LeftOut) > 0 || len(p.Filled) > 0 || p.Personal > 0 || p.Foreign > 0 {
 		s.Behind = append(s.Behind, LeftBehind{ID: e.ID, Projected: p})
 	}
 	for _, part := range p.Parts {
+		if _, there := s.There.Entry(part.ID); there {
+			continue // present
+		}
 		entry := e
 		entry.ID = part.ID
 		entry.Sessions, entry.Memories, entry.Prompts = part.Sessions, part.Memories, part.Prompts
-		item := Item{Local: e.ID, Remote: part.ID, Entry: entry, Wave: part.Wave}
-		if _, there := s.There.Entry(part.ID); there {
-			s.Present = append(s.Present, item)
-			continue
-		}
-		item.Direction = Pushed
-		s.ToPush = append(s.ToPush, item)
+		s.ToPush = append(s.ToPush, Item{Local: e.ID, Remote: part.ID, Entry: entry, Direction: Pushed, Wave: part.Wave})
 	}
 }
 

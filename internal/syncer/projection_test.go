@@ -19,6 +19,8 @@ type projector struct {
 	waves map[string]int
 	rest  map[engram.ChunkID]syncer.Projected
 	asked []engram.ChunkID
+
+	variants map[engram.ChunkID][]syncer.Variant
 }
 
 func (p *projector) Project(_ context.Context, _, ids []engram.ChunkID) (map[engram.ChunkID]syncer.Projected, error) {
@@ -32,6 +34,10 @@ func (p *projector) Project(_ context.Context, _, ids []engram.ChunkID) (map[eng
 		out[id] = projected
 	}
 	return out, nil
+}
+
+func (p *projector) Variants(context.Context, []engram.ChunkID, []engram.ChunkID) (map[engram.ChunkID][]syncer.Variant, error) {
+	return p.variants, nil
 }
 
 func (p *projector) OpenPart(_ context.Context, local, part engram.ChunkID) (*engram.Chunk, error) {
@@ -158,5 +164,73 @@ func TestPulledPart(t *testing.T) {
 	s := lookThrough(t, here, there, p)
 	if !s.Clean() || slices.Contains(p.asked, part) {
 		t.Errorf("to push %v, to pull %v, projected %v", s.ToPush, s.ToPull, p.asked)
+	}
+}
+
+// TestVariants recognises what runs with other options have sent: it is not
+// pulled, and where it holds more than this run would send, nothing is.
+func TestVariants(t *testing.T) {
+	for _, fuller := range []bool{true, false} {
+		here, there := newSide(), newSide()
+		local, other := here.add(numbered(1)), here.add(numbered(2))
+		sent := there.add(`{"variant":1}`)
+		half := there.add(`{"half":1}`)
+		p := &projector{
+			parts: map[engram.ChunkID][]string{local: {`{"part":1}`}, other: {`{"part":2}`}},
+			variants: map[engram.ChunkID][]syncer.Variant{
+				local: {{Parts: []engram.ChunkID{sent}, Fuller: fuller}},
+				other: {{Parts: []engram.ChunkID{half, idOf("{}")}, Fuller: true}},
+			},
+		}
+		s := lookThrough(t, here, there, p)
+		if len(s.ToPull) != 0 {
+			t.Errorf("to pull %v", s.ToPull)
+		}
+		var pushes []engram.ChunkID
+		for _, item := range s.ToPush {
+			pushes = append(pushes, item.Local)
+		}
+		want := []engram.ChunkID{local, other}
+		if fuller {
+			want = want[1:]
+		}
+		if !slices.Equal(pushes, want) {
+			t.Errorf("fuller %t: to push %v, present %v", fuller, pushes, s.Present)
+		}
+	}
+}
+
+// TestChunksThatCannotBeProjected fail, each in its own right, and can be named
+// like those of which nothing goes.
+func TestChunksThatCannotBeProjected(t *testing.T) {
+	here, there := newSide(), newSide()
+	bad, foreign, good := here.add(numbered(1)), here.add(numbered(2)), here.add(numbered(3))
+	unreadable := errors.New("unreadable")
+	p := &projector{
+		parts: map[engram.ChunkID][]string{good: {`{"part":3}`}},
+		rest:  map[engram.ChunkID]syncer.Projected{bad: {Err: unreadable}, foreign: {Foreign: 1}},
+	}
+	s := lookThrough(t, here, there, p)
+	if got := s.Pushes(); !slices.Equal(got, []engram.ChunkID{good, bad}) || s.Clean() {
+		t.Errorf("pushes %v", got)
+	}
+	if _, plan := syncer.Plan(s, syncer.Options{Push: true}); len(plan.Failed) != 1 || !errors.Is(plan.Failed[0].Err, unreadable) {
+		t.Errorf("planned: %v", plan.Failed)
+	}
+	if _, plan := syncer.Plan(s, syncer.Options{Pull: true}); len(plan.Failed) != 0 {
+		t.Errorf("a pull: %v", plan.Failed)
+	}
+	for _, id := range []engram.ChunkID{bad, foreign, good} {
+		only, err := s.Select([]string{id.String()}, syncer.Options{Push: true})
+		if err != nil || !slices.Equal(only, []engram.ChunkID{id}) {
+			t.Errorf("select %s: %v, %v", id, only, err)
+		}
+		if _, err := s.Select([]string{id.String()}, syncer.Options{Pull: true}); err == nil {
+			t.Errorf("a pull of %s", id)
+		}
+	}
+	result := syncer.Run(t.Context(), s, syncer.Options{Push: true, Concurrency: 1, Only: []engram.ChunkID{foreign}})
+	if len(result.Moved)+len(result.Failed) != 0 {
+		t.Errorf("got %+v", result)
 	}
 }

@@ -38,6 +38,7 @@ type Survey struct {
 	aliases   Aliases
 	projector Projector
 	projected map[engram.ChunkID]Projected
+	variants  map[engram.ChunkID][]Variant
 }
 
 // LookOptions are what Look needs to know of the remote. Zero values mean that
@@ -85,8 +86,11 @@ func (s *Survey) compare(files map[engram.ChunkID]bool, serverChunks bool) {
 	for _, e := range s.There.Entries() {
 		item := Item{Remote: e.ID, Local: s.localID(e.ID), Entry: e}
 		_, listed := s.Here.Entry(item.Local)
-		if !listed && parts[e.ID] {
-			continue // what a chunk here has become
+		if of := parts[e.ID]; !listed && len(of) > 0 {
+			for _, local := range of {
+				s.Present = append(s.Present, Item{Local: local, Remote: e.ID, Entry: e})
+			}
+			continue
 		}
 		known[item.Local] = true
 		if !listed && !serverChunks && s.serverMade(e) {
@@ -120,15 +124,25 @@ func (s *Survey) compare(files map[engram.ChunkID]bool, serverChunks bool) {
 	sortIDs(s.Orphans)
 }
 
-// partsHere are the ids of everything that the chunks here become.
-func (s *Survey) partsHere() map[engram.ChunkID]bool {
-	parts := map[engram.ChunkID]bool{}
-	for _, p := range s.projected {
-		for _, part := range p.Parts {
-			parts[part.ID] = true
+// partsHere says of everything that the chunks here become, or may have become
+// in other runs, which chunks those are.
+func (s *Survey) partsHere() map[engram.ChunkID][]engram.ChunkID {
+	of := map[engram.ChunkID][]engram.ChunkID{}
+	for _, e := range s.Here.Entries() {
+		mine := map[engram.ChunkID]bool{}
+		for _, part := range s.projected[e.ID].Parts {
+			mine[part.ID] = true
+		}
+		for _, v := range s.variants[e.ID] {
+			for _, id := range v.Parts {
+				mine[id] = true
+			}
+		}
+		for id := range mine {
+			of[id] = append(of[id], e.ID)
 		}
 	}
-	return parts
+	return of
 }
 
 // serverMade says whether a project server made the chunk itself. Source:
