@@ -87,6 +87,9 @@ func (m *maker) chunk() string {
 // project server, wave by wave: it takes all of it under the ids that were worked
 // out, and nothing arrives that is personal or another project's.
 func TestWhatIsProjectedIsAccepted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it moves much data, in few goroutines")
+	}
 	for seed := range uint64(100) {
 		m := &maker{Rand: rand.New(rand.NewPCG(seed, 1))}
 		d := newDirectory()

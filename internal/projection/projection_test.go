@@ -180,6 +180,9 @@ func TestRowsThatWouldBeRefused(t *testing.T) {
 
 // TestSplit cuts a chunk of 13 MB into parts that stand alone.
 func TestSplit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it moves much data, in few goroutines")
+	}
 	var sessions, rows []string
 	for n := range 12 {
 		sessions = append(sessions, session(fmt.Sprint("s", n), "alpha"))

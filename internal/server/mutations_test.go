@@ -169,6 +169,9 @@ func TestPushesOfNothing(t *testing.T) {
 }
 
 func TestTheLimitOfABatch(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it moves much data, in few goroutines")
+	}
 	c := listen(t, open(t, server.Options{}))
 	const limit = 10 << 20
 	batch := mutations(`{"a":"` + strings.Repeat("x", limit-len(mutations(`{"a":""}`))) + `"}`)
@@ -233,6 +236,9 @@ func TestPagesOfMutations(t *testing.T) {
 // A reader gets all rows, whatever they weigh, in pages that are not much larger
 // than the largest push.
 func TestPagesAreBoundedByBytes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it moves much data, in few goroutines")
+	}
 	c := listen(t, open(t, server.Options{}))
 	sizes := []int{1, 3 << 20, 3 << 20, 1, 3 << 20, 9 << 20, 9 << 20, 1, 7 << 20}
 	for i, size := range sizes {

@@ -223,6 +223,9 @@ const maxPush = 52_428_800
 
 // account-server.md 1.3. Both ways to send a body are limited alike.
 func TestAPushHas50MiB(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it moves much data, in few goroutines")
+	}
 	c := listen(t, open(t, server.Options{}))
 	send := func(id string, size, length int64) (*http.Response, error) {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.url+"/sync/push", bigBody(id, size))

@@ -297,6 +297,9 @@ func TestPullsAreNeverParallel(t *testing.T) {
 // Rows as large as a server holds them come in as many pages as it takes, none
 // of them twice.
 func TestLargeRowsComeInShortPages(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it moves much data, in few goroutines")
+	}
 	const rows = 8
 	payload := `"` + strings.Repeat("x", 10<<20) + `"`
 	remote := dial(t, somewhere, transport.Options{Base: base(func(req *http.Request) (*http.Response, error) {
@@ -338,6 +341,9 @@ func TestLargeRowsComeInShortPages(t *testing.T) {
 
 // One row that is larger than any server's is refused, and not read for ever.
 func TestARowWithoutAnEnd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it moves much data, in few goroutines")
+	}
 	remote := dial(t, somewhere, transport.Options{Base: base(func(req *http.Request) (*http.Response, error) {
 		resp := answer(req, http.StatusOK, "")
 		resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"mutations":[{"payload":"` + strings.Repeat("x", 65<<20))))

@@ -87,6 +87,9 @@ func TestAMissingPart(t *testing.T) {
 // A chunk that is larger than what is held in memory is refused, whether or not
 // its size is told, and in compressed form, where it costs a server nothing.
 func TestPartsThatAreTooLarge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it moves much data, in few goroutines")
+	}
 	bomb := new(bytes.Buffer)
 	z := gzip.NewWriter(bomb)
 	if _, err := io.Copy(z, io.LimitReader(&endless{}, 300<<20)); err != nil {
@@ -136,6 +139,9 @@ func TestBrokenCompressedParts(t *testing.T) {
 
 // Many pulls of chunks that turn out to be large share the memory, and all get there.
 func TestManyLargePullsWaitForMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it moves much data, in few goroutines")
+	}
 	s, f := projectServer(t, projecttest.Options{})
 	remote := dialProject(t, f.url, transport.Options{})
 	text := strings.Repeat("m", 5<<20)

@@ -29,6 +29,9 @@ func (e *endless) Read(p []byte) (int, error) {
 // The server's limit is known: a larger chunk is refused by it before a byte is
 // sent where the size is known, and else before the limit is passed.
 func TestTheLimitIsNamed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it moves much data, in few goroutines")
+	}
 	const limit = 52_428_800
 	id := engram.IDOf(sha256.Sum256(nil))
 	for name, hint := range map[string]int64{"size known": 60 << 20, "size unknown": 0} {
