@@ -52,7 +52,7 @@ func TestKilledMutationsPull(t *testing.T) {
 	t.Parallel()
 	const rows = 8000
 	s, u := journalServer(t, rows)
-	for round := range 6 {
+	for round := range rounds() / 2 {
 		file := filepath.Join(t.TempDir(), "out.jsonl")
 		args := []string{"mutations", "pull", "--cursor", "round" + string(rune('0'+round)), "--output", file}
 		for kill := range 4 {

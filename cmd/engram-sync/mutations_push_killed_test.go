@@ -20,7 +20,7 @@ import (
 // idempotency too.
 func TestKilledMutationsPush(t *testing.T) {
 	t.Parallel()
-	const batches = 12
+	batches := rounds()
 	file := filepath.Join(t.TempDir(), "changes.jsonl")
 	want := writeChanges(t, file, batches*100)
 	for round := range batches {
