@@ -10,13 +10,11 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
 
-	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
@@ -33,17 +31,6 @@ type Chunk struct {
 
 	Err   error `json:"-"` // the chunk cannot be read
 	Waves []int `json:"-"` // when each part can be sent: after those of lower waves
-}
-
-// facts are what other chunks need to know of one: it is all that has to be
-// read of a chunk that has not changed.
-type facts struct {
-	// Sessions are those that the chunk brings, with what FillBlanks makes of them.
-	Sessions map[string]Session `json:"sessions,omitempty"`
-	// References are the sessions that its rows belong to.
-	References []string `json:"references,omitempty"`
-	// Claims are those that rows of our project need.
-	Claims []string `json:"claims,omitempty"`
 }
 
 // OpenFunc opens a chunk of the directory. Its content is checked while it is read.
@@ -228,83 +215,6 @@ func readHinted(c *engram.Chunk) ([]byte, error) {
 		err = &engram.DamageError{ID: c.ID(), Reason: fmt.Sprintf("its source claims %d bytes, and holds more", c.SizeHint)}
 	}
 	return data.Bytes(), err
-}
-
-// factsOf says what a chunk brings and what it refers to.
-func (o Options) factsOf(doc document) facts {
-	f := facts{Sessions: o.sessionsOf(doc)}
-	for _, list := range []string{listObservations, listPrompts, listMutations} {
-		for _, r := range doc.rows[list] {
-			id := key(r.session)
-			if id == "" {
-				continue
-			}
-			f.References = append(f.References, id)
-			if o.claims(r) {
-				f.Claims = append(f.Claims, id)
-			}
-		}
-	}
-	f.References, f.Claims = unique(f.References), unique(f.Claims)
-	return f
-}
-
-// sessionsOf are the sessions that a chunk brings, as rows or as mutations.
-func (o Options) sessionsOf(doc document) map[string]Session {
-	s := selection{document: document{rows: map[string][]row{}}}
-	for _, list := range []string{listSessions, listMutations} {
-		for _, r := range doc.rows[list] {
-			if r.gives != "" {
-				s.rows[list] = append(s.rows[list], r)
-			}
-		}
-	}
-	if o.FillBlanks {
-		s.fill()
-	}
-	problems, err := canon.Validate(s.assemble(s.rows), o.Project, func(string) bool { return true })
-	refused := map[string]map[int]bool{listSessions: {}, listMutations: {}}
-	for _, p := range problems {
-		refused[p.List][p.Index] = true // of no other lists
-	}
-	sessions := map[string]Session{}
-	for _, list := range []string{listSessions, listMutations} {
-		for i, r := range s.rows[list] {
-			said := Session{Project: canon.NormalizeProject(r.project), Good: err == nil && !refused[list][i]}
-			sessions[r.gives] = sessions[r.gives].merge(said)
-		}
-	}
-	return sessions
-}
-
-// merge adds what another row says of the session. A good row wins over a bad
-// one, and then the project that comes first in the alphabet, wherever the rows lie.
-func (s Session) merge(other Session) Session {
-	switch {
-	case s.Project == "", other.Good && !s.Good && other.Project != "":
-		s.Project = other.Project
-	case other.Project != "" && other.Good == s.Good:
-		s.Project = min(s.Project, other.Project)
-	}
-	s.Good, s.Needed = s.Good || other.Good, s.Needed || other.Needed
-	return s
-}
-
-// mergeSessions takes what all chunks say together, in an order that is the same
-// on every machine.
-func mergeSessions(known map[engram.ChunkID]facts) map[string]Session {
-	sessions := map[string]Session{}
-	ids := slices.SortedFunc(maps.Keys(known), func(a, b engram.ChunkID) int { return strings.Compare(a.String(), b.String()) })
-	for _, id := range ids {
-		f := known[id]
-		for name, s := range f.Sessions {
-			sessions[name] = sessions[name].merge(s)
-		}
-		for _, name := range f.Claims {
-			sessions[name] = sessions[name].merge(Session{Needed: true})
-		}
-	}
-	return sessions
 }
 
 // context is what a chunk's projection depends on outside of the chunk: what
