@@ -23,7 +23,7 @@ func TestListIsStableAndSaysWhence(t *testing.T) {
 	user := in.DefaultFile
 	want := []config.Setting{
 		{Key: "remote", Value: "work", Source: user},
-		{Key: "project", Value: "shop", Source: in.RepoFile},
+		{Key: "project", Value: "billing", Source: user},
 		{Key: "protocol", Value: "auto", Source: "default"},
 		{Key: "dir", Source: "default"},
 		{Key: "concurrency", Value: "3", Source: "flag --concurrency"},

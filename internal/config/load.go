@@ -171,10 +171,10 @@ func (m merged) chooseRemote(cfg *Config) error {
 }
 
 // closer lets what the chosen remote has of its own count instead of the
-// user's general value, and makes both the one that counts. A repository
-// knows better than both (which project it is), and so do variables and flags.
+// user's general value and of what a repository says, which may be about another
+// server, and makes both the one that counts. Variables and flags know better.
 func (m merged) closer(name, key string, general, own *string) {
-	if *own != "" && m.origins[key].rank <= fromUserFile {
+	if *own != "" && m.origins[key].rank <= fromRepoFile {
 		*general = *own
 		m.origins[key] = m.origins[remoteKeyOf(name, key)]
 	}
