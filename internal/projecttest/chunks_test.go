@@ -1,7 +1,6 @@
 package projecttest_test
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -19,16 +18,13 @@ import (
 // hashes to that id again once it was encoded; only -0 can't (A8).
 func TestVectorsTravelThroughTheServer(t *testing.T) {
 	c := start(t, projecttest.Options{Projects: []string{"*"}})
-	file, err := os.Open("../../testdata/fixtures/canonical-vectors.jsonl")
+	text, err := os.ReadFile("../../testdata/fixtures/canonical-vectors.jsonl")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = file.Close() }() // only read
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
+	for line := range strings.Lines(string(text)) {
 		var v struct{ Project, Data, ID string }
-		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
+		if err := json.Unmarshal([]byte(line), &v); err != nil {
 			t.Fatal(err)
 		}
 		project, _ := json.Marshal(v.Project)
@@ -91,16 +87,17 @@ func TestPushesThatAreRefused(t *testing.T) {
 	c.is(c.do("POST", "/sync/push?project=proj-a", `{"data":{}}`), 200, `"44136fa3"`)
 }
 
-// The number is that of the raw bytes of the JSON value (1, 13).
+// The number is that of the raw bytes of the JSON value (1, 13). What is small
+// enough is refused later, for its project: nothing big has to be stored here.
 func TestBodiesAreLimited(t *testing.T) {
 	for limit, opts := range map[int]projecttest.Options{8 << 20: {}, 2000: {MaxPushBytes: 2000}} {
 		c := start(t, opts)
 		body := func(size int) string {
-			const head, tail = `{"project":"proj-a","data":{"x":"`, `"}}`
-			return head + strings.Repeat("x", size-len(head)-len(tail)) + tail
+			const head, tail = `{"project":"nope","data":{"x":"`, `"}}`
+			return head + strings.Repeat("<", size-len(head)-len(tail)) + tail
 		}
-		c.is(c.do("POST", "/sync/push", body(limit)), 200, "ok")
-		c.is(c.do("POST", "/sync/push", body(limit)+strings.Repeat(" ", 100)), 200, "ok")
+		c.is(c.do("POST", "/sync/push", body(limit)), 403, "policy_forbidden")
+		c.is(c.do("POST", "/sync/push", body(limit)+strings.Repeat(" ", 100)), 403, "policy_forbidden")
 		large := fmt.Sprintf("push payload too large (max %d bytes)", limit)
 		a := c.do("POST", "/sync/push", body(limit+1))
 		c.is(a, 413, `{"error":"`+large+`","error_class":"repairable","error_code":"upgrade_repairable_payload_too_large"}`)

@@ -2,6 +2,7 @@ package projecttest_test
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -56,9 +57,8 @@ func (c *client) do(method, path, body string, headers ...string) answer {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	defer func() { _ = res.Body.Close() }() // its content is judged
 	text, err := io.ReadAll(res.Body)
-	if err != nil {
+	if err := errors.Join(err, res.Body.Close()); err != nil {
 		c.t.Fatal(err)
 	}
 	return answer{res.StatusCode, res.Header, string(text)}
