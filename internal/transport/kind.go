@@ -69,7 +69,9 @@ func (t *RemoteTransport) FindKind(ctx context.Context) (Kind, error) {
 // CheckToken asks whether the server takes the token, which needs no project: GET
 // /sync/pull without one. A project server that misses it has let the token pass.
 // Source: project-server.md 10 (T14).
-func (t *RemoteTransport) CheckToken(ctx context.Context) error { return t.learnKind(ctx, "check the token") }
+func (t *RemoteTransport) CheckToken(ctx context.Context) error {
+	return t.learnKind(ctx, "check the token")
+}
 
 func (t *RemoteTransport) learnKind(ctx context.Context, op string) error {
 	_, err := t.readManifest(ctx, op, "")
