@@ -56,7 +56,7 @@ bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
 docs: ## write docs/cli anew from the commands
-	go test ./cmd/engram-sync -run TestDocs -count=1 -update
+	go test ./internal/cli -run TestDocs -count=1 -update
 
 snapshot: ## build the release archives into dist, publishing nothing
 	@tool="$$(.ci/tool goreleaser)" && "$$tool" check && \

@@ -3,12 +3,12 @@
 package main
 
 import (
-	"context"
 	"os"
+
+	"github.com/engram-sync/engram-sync/internal/cli"
 )
 
-func main() {
-	ctx, stop := withSignals(context.Background())
-	defer stop()
-	os.Exit(run(ctx, newApp(os.Stdin, os.Stdout, os.Stderr, os.Environ()), os.Args[1:]))
-}
+// version is set by the linker: see the Makefile and .goreleaser.yaml.
+var version = "dev"
+
+func main() { os.Exit(cli.Main(version)) }

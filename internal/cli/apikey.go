@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/engram-sync/engram-sync/internal/auth"
+)
+
+func newAPIKeyCmd(app *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "api-key",
+		Short: "Create or revoke the account's API key",
+		Long:  withCodes("An API key never ends by itself, which suits CI and cron. An account has one: a new\nkey ends the old one at once, wherever that is in use.", authCodes...),
+		Args:  refuseUnknownCommand,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newAPIKeyCreateCmd(app), newAPIKeyRevokeCmd(app))
+	return cmd
+}
+
+func newAPIKeyCreateCmd(app *app) *cobra.Command {
+	var store bool
+	cmd := &cobra.Command{
+		Use:   "create",
+		Short: "Create an API key, which ends the old one",
+		Long:  withCodes("Create an API key and print it; the server shows it only this once. The key that the\naccount had before ends at once.\n\nWith --store it is kept as this machine's login, and not printed.", authCodes...),
+		Args:  exactly(0),
+		RunE:  func(cmd *cobra.Command, _ []string) error { return app.createAPIKey(cmd.Context(), store) },
+	}
+	cmd.Flags().BoolVar(&store, "store", false, "keep the key as the login of this machine, and don't print it")
+	return cmd
+}
+
+func (a *app) createAPIKey(ctx context.Context, store bool) error {
+	return a.withConnection(ctx, func(conn *connection) error {
+		if conn.source.From() == "" {
+			return fmt.Errorf("%w to %s", auth.ErrNotFound, conn.label)
+		}
+		login := conn.source.Login()
+		if store && login == nil {
+			return &usageError{err: errors.New("--store needs a login to keep the key in: run `engram-sync login` first")}
+		}
+		a.warn("if the account had an API key, it ends now, wherever it is in use")
+		key, err := conn.CreateAPIKey(ctx)
+		if err != nil {
+			return err
+		}
+		if store {
+			if err := a.logins().Add(ctx, login.Account, auth.Credentials{Access: key}); err != nil {
+				return err
+			}
+			return a.printLogin(conn, login.Account)
+		}
+		if a.json {
+			a.printJSON(a.stdout, map[string]any{"schema": resultSchema, "api_key": key})
+			return nil
+		}
+		_, err = fmt.Fprintln(a.stdout, key)
+		return err
+	})
+}
+
+func newAPIKeyRevokeCmd(app *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "revoke",
+		Short: "End the account's API key",
+		Long:  withCodes("End the account's API key at the server. Having none is fine.", authCodes...),
+		Args:  exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			return app.withConnection(ctx, func(conn *connection) error {
+				if err := conn.RevokeAPIKey(ctx); err != nil {
+					return err
+				}
+				if app.json {
+					app.printJSON(app.stdout, map[string]any{"schema": resultSchema, "revoked": true})
+				} else if !app.quiet {
+					fmt.Fprintln(app.stdout, "the account has no API key any more")
+				}
+				return nil
+			})
+		},
+	}
+}

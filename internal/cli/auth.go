@@ -1,0 +1,168 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/engram-sync/engram-sync/internal/auth"
+	"github.com/engram-sync/engram-sync/internal/transport"
+)
+
+const authLong = `Sign in to a remote, and look after its tokens.
+
+Where a token comes from, in this order: ENGRAM_SYNC_TOKEN, the remote's
+token_command, the login that is kept in the OS keyring (or in a file, if
+credential_store says so). The first that is there counts; they are never mixed.`
+
+// authCodes are the exit codes of commands that ask a server about tokens.
+var authCodes = []int{codeOK, codeFailed, codeUsage, codeAuth, codeUnavailable, codeRefused, codeInterrupted, codeTerminated}
+
+func newAuthCmd(app *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "auth",
+		Short:   "Sign in, sign out, and look after tokens",
+		Long:    withCodes(authLong, authCodes...),
+		GroupID: groupOther,
+		Args:    refuseUnknownCommand,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(
+		newRegisterCmd(app),
+		newLoginCmd(app),
+		newLogoutCmd(app),
+		newAuthStatusCmd(app),
+		newTokenCmd(app),
+		newRefreshCmd(app),
+		newAPIKeyCmd(app),
+	)
+	return cmd
+}
+
+func newAuthStatusCmd(app *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Show who is logged in, where the token comes from, and when it ends",
+		Long:  withCodes("Show who is logged in to the remote, where the token comes from and when it ends,\nand ask the server whether it takes it. The token itself is never shown.", authCodes...),
+		Args:  exactly(0),
+		RunE:  func(cmd *cobra.Command, _ []string) error { return app.authStatus(cmd.Context()) },
+	}
+}
+
+// authDocument is what auth status prints in JSON mode.
+type authDocument struct {
+	Schema      int    `json:"schema"`
+	Remote      string `json:"remote"`
+	Account     string `json:"account"` // "" if the token does not tell
+	UserID      string `json:"user_id"`
+	Source      string `json:"source"`
+	ExpiresAt   string `json:"expires_at"` // RFC 3339; "" if the token does not tell
+	Refreshable bool   `json:"refreshable"`
+	OK          bool   `json:"ok"`
+}
+
+// authStatus says what it knows of the token before it asks the server, so that
+// an unusable one is explained too.
+func (a *app) authStatus(ctx context.Context) error {
+	return a.withConnection(ctx, func(conn *connection) error {
+		doc := authDocument{Schema: resultSchema, Remote: conn.label, Source: conn.source.From()}
+		token, err := conn.AccessToken(ctx)
+		if err == nil && token == "" {
+			err = fmt.Errorf("%w to %s", auth.ErrNotFound, conn.label)
+		}
+		if end := transport.TokenEnd(token); !end.IsZero() {
+			doc.ExpiresAt = end.UTC().Format(time.RFC3339)
+		}
+		if login := conn.source.Login(); login != nil {
+			doc.Account, doc.UserID, doc.Refreshable = login.Name, login.UserID, login.Tokens().Refresh != ""
+		}
+		if err == nil {
+			err = conn.CheckToken(ctx)
+		}
+		doc.OK = err == nil
+		a.printAuth(doc)
+		return err
+	})
+}
+
+func (a *app) printAuth(doc authDocument) {
+	if a.json {
+		a.printJSON(a.stdout, doc)
+		return
+	}
+	if a.quiet || doc.Source == "" {
+		return
+	}
+	row := func(name, value string) { fmt.Fprintf(a.stdout, "%-8s %s\n", name, value) }
+	row("remote", doc.Remote)
+	if doc.Account != "" {
+		row("account", visible(doc.Account))
+	}
+	row("source", doc.Source)
+	if end, err := time.Parse(time.RFC3339, doc.ExpiresAt); err == nil {
+		text := fmt.Sprintf("%s (%s)", end.Local().Format(time.DateTime), humanize.Time(end))
+		if doc.Refreshable {
+			text += ", and is refreshed by itself"
+		}
+		row("expires", text)
+	}
+	if doc.OK {
+		row("server", "accepts it")
+	}
+}
+
+func newTokenCmd(app *app) *cobra.Command {
+	return &cobra.Command{
+		Use:     "token",
+		Short:   "Print the access token, refreshed if needed",
+		Long:    withCodes("Print the access token of the remote, refreshed if it is about to end, for use in\nanother program. Mind where it goes.", authCodes...),
+		Example: "  curl -H \"Authorization: Bearer $(engram-sync auth token)\" …",
+		Args:    exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			return app.withConnection(ctx, func(conn *connection) error {
+				token, err := conn.AccessToken(ctx)
+				if err == nil && token == "" {
+					err = fmt.Errorf("%w to %s", auth.ErrNotFound, conn.label)
+				}
+				if err != nil {
+					return err
+				}
+				if app.json {
+					app.printJSON(app.stdout, map[string]any{"schema": resultSchema, "access_token": token})
+					return nil
+				}
+				_, err = fmt.Fprintln(app.stdout, token)
+				return err
+			})
+		},
+	}
+}
+
+func newRefreshCmd(app *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "refresh",
+		Short: "Refresh the access token now",
+		Long:  withCodes("Exchange the refresh token for a new access token now. Other commands do this by\nthemselves when it is time.", authCodes...),
+		Args:  exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			return app.withConnection(ctx, func(conn *connection) error {
+				token, err := conn.RefreshToken(ctx)
+				if err != nil {
+					return err
+				}
+				end := transport.TokenEnd(token)
+				if app.json {
+					app.printJSON(app.stdout, map[string]any{"schema": resultSchema, "expires_at": end.UTC().Format(time.RFC3339)})
+				} else if !app.quiet {
+					fmt.Fprintf(app.stdout, "refreshed; good until %s\n", end.Local().Format(time.DateTime))
+				}
+				return nil
+			})
+		},
+	}
+}

@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/engram-sync/engram-sync/internal/config"
+)
+
+const configLong = `Show and change the settings.
+
+What counts, from strongest to weakest: flags, ENGRAM_SYNC_* variables, the
+.engram-sync.yaml at the top of the repository (remote name and project only),
+your config file, the variables of engram itself, defaults. No token is ever
+kept there.`
+
+func newConfigCmd(app *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "config",
+		Short:   "Show and change the settings",
+		Long:    withCodes(configLong, localCodes...),
+		GroupID: groupOther,
+		Args:    refuseUnknownCommand,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(
+		newConfigListCmd(app),
+		newConfigGetCmd(app),
+		newConfigSetCmd(app),
+		newConfigUnsetCmd(app),
+		newConfigPathCmd(app),
+		newImportEngramCmd(app),
+	)
+	return cmd
+}
+
+// settingRow is a setting in JSON mode.
+type settingRow struct {
+	Key    string `json:"key"`
+	Value  string `json:"value"`
+	Source string `json:"source"`
+}
+
+func newConfigListCmd(app *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List every setting, its value, and where that comes from",
+		Long:  withCodes("List every setting, its value, and where that comes from.", localCodes...),
+		Args:  exactly(0),
+		RunE: func(*cobra.Command, []string) error {
+			settings := config.List(app.cfg)
+			if app.json {
+				rows := []settingRow{}
+				for _, s := range settings {
+					rows = append(rows, settingRow(s))
+				}
+				app.printJSON(app.stdout, map[string]any{"schema": resultSchema, "settings": rows})
+				return nil
+			}
+			w := tabwriter.NewWriter(app.stdout, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(w, "KEY\tVALUE\tSOURCE")
+			for _, s := range settings {
+				fmt.Fprintf(w, "%s\t%s\t%s\n", s.Key, visible(s.Value), s.Source)
+			}
+			return w.Flush()
+		},
+	}
+}
+
+func newConfigGetCmd(app *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "get KEY",
+		Short: "Print the value of one setting",
+		Long:  withCodes("Print the value of one setting.", localCodes...),
+		Args:  exactly(1),
+		RunE: func(_ *cobra.Command, words []string) error {
+			s, err := config.Get(app.cfg, words[0])
+			if err != nil {
+				return err
+			}
+			if app.json {
+				app.printJSON(app.stdout, map[string]any{"schema": resultSchema, "key": s.Key, "value": s.Value, "source": s.Source})
+				return nil
+			}
+			_, err = fmt.Fprintln(app.stdout, s.Value)
+			return err
+		},
+	}
+}
+
+func newConfigSetCmd(app *app) *cobra.Command {
+	return &cobra.Command{
+		Use:     "set KEY VALUE",
+		Short:   "Write one setting into your config file",
+		Long:    withCodes("Write one setting into your config file. Comments in it stay.", localCodes...),
+		Example: "  engram-sync config set remotes.work.url https://engram.example.com\n  engram-sync config set remote work",
+		Args:    exactly(2),
+		// The file that --config names need not exist yet, or may stop every other command.
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return app.locateConfig(cmd.Flags()) },
+		RunE: func(_ *cobra.Command, words []string) error {
+			path, _ := app.inputs.File()
+			return app.configWritten(path, words[0], config.Set(path, words[0], words[1]))
+		},
+	}
+}
+
+func newConfigUnsetCmd(app *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "unset KEY",
+		Short: "Remove one setting from your config file",
+		Long:  withCodes("Remove one setting from your config file. Comments in it stay.", localCodes...),
+		Args:  exactly(1),
+		// A bad key can only be removed if it does not stop this command.
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return app.locateConfig(cmd.Flags()) },
+		RunE: func(_ *cobra.Command, words []string) error {
+			path, _ := app.inputs.File()
+			return app.configWritten(path, words[0], config.Unset(path, words[0]))
+		},
+	}
+}
+
+// configWritten says what was written where, to those who want a document for
+// everything.
+func (a *app) configWritten(path, key string, err error) error {
+	if err == nil && a.json {
+		a.printJSON(a.stdout, map[string]any{"schema": resultSchema, "key": key, "path": path})
+	}
+	return err
+}
+
+func newConfigPathCmd(app *app) *cobra.Command {
+	return &cobra.Command{
+		Use:               "path",
+		Short:             "Print where your config file is",
+		Long:              withCodes("Print where your config file is. It need not exist.", localCodes...),
+		Args:              exactly(0),
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return app.locateConfig(cmd.Flags()) },
+		RunE: func(*cobra.Command, []string) error {
+			path, _ := app.inputs.File()
+			if app.json {
+				app.printJSON(app.stdout, map[string]any{"schema": resultSchema, "path": path})
+				return nil
+			}
+			_, err := fmt.Fprintln(app.stdout, path)
+			return err
+		},
+	}
+}

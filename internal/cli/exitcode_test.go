@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"testing"
+
+	"github.com/engram-sync/engram-sync/internal/chunkdir"
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/transport"
+)
+
+// TestCodeOf is the table of design.md 4, with the errors that stand for each line.
+func TestCodeOf(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err  error
+		want int
+	}{
+		{nil, 0},
+		{errors.New("anything"), 1},
+		{syscall.ENOSPC, 1},
+		{&usageError{err: errors.New("bad flag")}, 2},
+		{transport.ErrBadURL, 2},
+		{transport.ErrNotEngram, 2},
+		{transport.ErrTLS, 2},
+		{transport.ErrCleartext, 2},
+		{&chunkdir.NotFoundError{}, 2},
+		{&chunkdir.DataDirError{}, 2},
+		{&syncer.SelectError{}, 2},
+		{&engram.ReducedError{}, 3},
+		{transport.ErrUnauthorized, 4},
+		{transport.ErrUnavailable, 5},
+		{&transport.RetryLaterError{}, 5},
+		{transport.ErrRefused, 6},
+		{&transport.TooLargeError{}, 6},
+		{syncer.ErrNotStored, 6},
+		{engram.ErrBadChunkID, 6},
+		{engram.ErrDamaged, 7},
+		{syncer.ErrNoFile, 7},
+		{transport.ErrOutcomeUnknown, 8},
+		{syncer.ErrUnconfirmed, 8},
+		{fmt.Errorf("%w: %w", syncer.ErrUnconfirmed, transport.ErrUnavailable), 8},
+		{&chunkdir.LockedError{}, 11},
+		{&signalError{syscall.SIGINT}, 130},
+		{&signalError{syscall.SIGTERM}, 143},
+		{fmt.Errorf("%w: %w", transport.ErrOutcomeUnknown, &signalError{syscall.SIGINT}), 130},
+	} {
+		if got := codeOf(c.err); got != c.want {
+			t.Errorf("%v: code %d, want %d", c.err, got, c.want)
+		}
+		if c.err == nil {
+			continue
+		}
+		if got := codeOf(fmt.Errorf("somewhere: %w", c.err)); got != c.want {
+			t.Errorf("%v, wrapped: code %d, want %d", c.err, got, c.want)
+		}
+	}
+}
+
+// TestCodeOfAll is about several items with ends of their own.
+func TestCodeOfAll(t *testing.T) {
+	t.Parallel()
+	refused, damaged, unknown := error(transport.ErrRefused), error(engram.ErrDamaged), error(transport.ErrOutcomeUnknown)
+	interrupted := error(&signalError{syscall.SIGINT})
+	for _, c := range []struct {
+		name   string
+		moved  int
+		failed []error
+		want   int
+	}{
+		{"all moved", 3, nil, 0},
+		{"nothing at all", 0, nil, 0},
+		{"one refused, others moved", 2, []error{refused}, 3},
+		{"all refused", 0, []error{refused, refused}, 6},
+		{"different ends, none moved", 0, []error{refused, transport.ErrUnavailable}, 3},
+		{"damage beats partial", 2, []error{refused, damaged}, 7},
+		{"unknown beats damage", 2, []error{damaged, unknown}, 8},
+		{"interruption beats all", 2, []error{damaged, unknown, interrupted}, 130},
+		{"reduced alone", 0, []error{&engram.ReducedError{}}, 3},
+	} {
+		var failed []syncer.Failure
+		for _, err := range c.failed {
+			failed = append(failed, syncer.Failure{Err: err})
+		}
+		if got := codeOfAll(c.moved, failed); got != c.want {
+			t.Errorf("%s: code %d, want %d", c.name, got, c.want)
+		}
+	}
+}

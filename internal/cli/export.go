@@ -1,0 +1,215 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/engram-sync/engram-sync/internal/chunkdir"
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+)
+
+const exportLong = `Write the memories that engram.db holds, and no chunk does, into new chunks.
+
+engram's own export takes what is newer than the newest manifest entry, and
+passes over the rest for ever: what was saved before a teammate's chunk arrived
+or in the second of an export, edits and deletions (engram 1.9.4), ends of
+sessions. This command goes by identity and content, not by time. --dry-run
+says of each row why it was left behind.
+
+The chunks are as engram writes them, and each has the sessions that its rows
+belong to. Their manifest entries get a time in the second of the newest entry
+there is, or 1970, so that they hide nothing from engram's own export. engram.db
+is only read.
+
+The project is the one that engram would choose here; --project names another.
+Personal memories stay here unless --include-personal says otherwise. Rows that
+were deleted for good leave no trace in engram.db, so no chunk can tell of them.`
+
+const exportExample = `  engram sync; engram-sync export
+  engram-sync export --dry-run
+  engram-sync export --all-projects --dir /backup/engram`
+
+// exportChunkBytes is how large a chunk becomes unless somebody chose.
+const exportChunkBytes = 4 << 20
+
+// export is one run of the command.
+type export struct {
+	app              *app
+	dryRun, exitCode bool
+	all, personal    bool
+	sizeChosen       bool
+
+	dir  syncer.Local
+	path string
+}
+
+func newExportCmd(app *app) *cobra.Command {
+	x := &export{app: app}
+	cmd := &cobra.Command{
+		Use:     "export",
+		Short:   "Write what engram.db holds and no chunk does into new chunks",
+		Long:    withCodes(exportLong, append(localCodes[:3:3], codePartial, codeUnavailable, codeRefused, codeDamaged, codeDifferent, codeLocked, codeInterrupted, codeTerminated)...),
+		Example: exportExample,
+		GroupID: groupSync,
+		Args:    exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			x.sizeChosen = cmd.Flags().Changed(maxChunkFlag)
+			return x.run(cmd.Context())
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVarP(&x.dryRun, "dry-run", "n", false, "list what would be written, and why each row was left behind")
+	flags.BoolVar(&x.exitCode, "exit-code", false, "with --dry-run: exit with 10 if there is something to write")
+	flags.BoolVar(&x.all, "all-projects", false, "export the memories of all projects")
+	flags.BoolVar(&x.personal, "include-personal", false, "export personal memories too")
+	// In the place of the global flag: here it is about chunks that are made.
+	flags.String(maxChunkFlag, "4MiB", "make no chunks of more than `SIZE`, uncompressed; a larger row gets its own")
+	return cmd
+}
+
+// maxChunkFlag is also the global flag that bounds what is read.
+const maxChunkFlag = "max-chunk-bytes"
+
+// sizes are how large chunks may be that are made, and that are read. A bound
+// from the configuration is about reading, and what is made must be readable.
+func (x *export) sizes() (made, read int64) {
+	if x.sizeChosen {
+		return x.app.cfg.MaxChunkBytes, engram.DefaultMaxChunkBytes
+	}
+	return min(exportChunkBytes, x.app.cfg.MaxChunkBytes), x.app.cfg.MaxChunkBytes
+}
+
+func (x *export) run(ctx context.Context) error {
+	if x.all && x.app.inputs.Flags.Changed("project") {
+		return &usageError{command: "engram-sync export", err: errors.New("--all-projects and --project exclude each other")}
+	}
+	var made int64
+	made, x.app.cfg.MaxChunkBytes = x.sizes()
+	db, err := x.database(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }() // only read
+	rule, err := ruleOf(ctx, db)
+	if err != nil {
+		return err
+	}
+	r := exportResult{database: db.Path(), dryRun: x.dryRun, exitCode: x.exitCode, legacy: rule == legacyRule}
+	if r.project, err = x.project(rule); err != nil {
+		return err
+	}
+	unlock, err := x.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	r.dir = x.path
+	chunks, err := listChunks(ctx, x.dir)
+	if err != nil {
+		return err
+	}
+	if err := x.draft(ctx, db, chunks, made, &r); err != nil {
+		return err
+	}
+	if !x.dryRun {
+		var failed []syncer.Failure
+		r.written, failed = syncer.Export(ctx, x.dir, chunks.manifest.Version(), r.drafts)
+		r.failed = append(r.failed, failed...)
+	}
+	return x.app.printExport(r)
+}
+
+// database opens engram's, which must be there.
+func (x *export) database(ctx context.Context) (*engramdb.DB, error) {
+	db, err := x.app.openDatabase(ctx)
+	if db == nil && err == nil {
+		path := filepath.Join(x.app.dataDir(), databaseName)
+		err = &usageError{err: fmt.Errorf("engram has no database at %s: set ENGRAM_DATA_DIR if it is elsewhere", path)}
+	}
+	return db, err
+}
+
+// draft finds what is in no chunk and makes chunks of it. Chunks that cannot be
+// read are no reason to stop: what only they may hold is exported once more.
+func (x *export) draft(ctx context.Context, db *engramdb.DB, chunks chunkList, made int64, r *exportResult) error {
+	report, stop := x.app.progress()
+	held, unread, err := x.app.readHeld(ctx, chunks, math.MaxInt64, syncer.Options{Report: report})
+	stop()
+	if err != nil {
+		return err
+	}
+	r.unread = unread
+	r.found, err = findUnexported(ctx, db, held, chunks.entries(), syncer.Scope{Project: r.project.Name, Personal: x.personal})
+	if err != nil {
+		return err
+	}
+	drafts, err := r.found.Drafts(made, x.app.createdBy(), chunks.entries(), time.Now())
+	r.drafts, r.failed = readable(drafts, x.app.cfg.MaxChunkBytes)
+	return err
+}
+
+// readable parts the drafts from those that are too large for what we may read:
+// nobody here would see that they are there, and they would be written each time.
+func readable(drafts []syncer.Draft, most int64) (good []syncer.Draft, failed []syncer.Failure) {
+	for _, d := range drafts {
+		if int64(len(d.Text)) <= most {
+			good = append(good, d)
+			continue
+		}
+		row := exportedRowOf(d.Rows[0], d.Entry.ID) // there is but one that large
+		failed = append(failed, syncer.Failure{ID: row.Chunk.String(), Err: &usageError{err: fmt.Errorf(
+			"the %s %s takes %s alone, and max_chunk_bytes is %s: raise it",
+			row.Kind, strconv.QuoteToGraphic(shorten(cmp.Or(row.Title, row.ID))), size(int64(len(d.Text))), size(most))}})
+	}
+	return good, failed
+}
+
+func (x *export) project(rule projectRule) (project, error) {
+	if x.all {
+		return project{From: "--all-projects"}, nil
+	}
+	return x.app.findProject(rule)
+}
+
+// open finds the chunk directory and locks it, or makes one as pull does. A dry
+// run changes nothing.
+func (x *export) open(ctx context.Context) (unlock func(), err error) {
+	none := func() {}
+	if x.path, err = x.app.newDirectory(); err != nil {
+		return none, err
+	}
+	open := chunkdir.Create
+	if x.dryRun {
+		open = chunkdir.Open
+	}
+	dir, err := open(x.path, x.app.dirOptions())
+	if x.dryRun && isMissing(err) {
+		x.dir = noDirectory{}
+		return none, nil
+	}
+	if err != nil {
+		return none, err
+	}
+	x.dir = directory{dir}
+	if x.dryRun {
+		return none, nil
+	}
+	return x.app.lock(ctx, directory{dir}, "export")
+}
+
+// createdBy is who made a chunk, as engram has it. Source: local-state.md 1.2.
+func (a *app) createdBy() string {
+	host, _ := os.Hostname() // "" if it is not known
+	return cmp.Or(a.getenv("USER"), a.getenv("USERNAME"), host, "unknown")
+}

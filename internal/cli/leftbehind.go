@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+)
+
+// leftBehindItem is what of one chunk does not go to a project server.
+type leftBehindItem struct {
+	ID string `json:"id"`
+	// RemoteIDs are the ids of what does; none if nothing does.
+	RemoteIDs []string            `json:"remote_ids"`
+	Personal  int                 `json:"personal"`
+	Foreign   int                 `json:"foreign"`
+	LeftOut   []syncer.LeftOutRow `json:"left_out"`
+	Filled    []syncer.LeftOutRow `json:"filled"`
+}
+
+func leftBehindItems(behind []syncer.LeftBehind) []leftBehindItem {
+	var items []leftBehindItem
+	for _, b := range behind {
+		item := leftBehindItem{
+			ID: b.ID.String(), RemoteIDs: []string{}, Personal: b.Personal, Foreign: b.Foreign,
+			LeftOut: append([]syncer.LeftOutRow{}, b.LeftOut...), Filled: append([]syncer.LeftOutRow{}, b.Filled...),
+		}
+		for _, p := range b.Parts {
+			item.RemoteIDs = append(item.RemoteIDs, p.ID.String())
+		}
+		items = append(items, item)
+	}
+	return items
+}
+
+func entryIDs(entries []engram.ChunkEntry) []string {
+	var out []string
+	for _, e := range entries {
+		out = append(out, e.ID.String())
+	}
+	return out
+}
+
+// noteLeftBehind says what does not go to a project server, and what is not
+// taken from it: in one line each, and with -v for each chunk.
+func (a *app) noteLeftBehind(behind []syncer.LeftBehind, serverMade []engram.ChunkEntry) {
+	var foreign, personal, leftOut, filled, nothing int
+	for _, b := range behind {
+		foreign, personal = foreign+b.Foreign, personal+b.Personal
+		leftOut, filled = leftOut+len(b.LeftOut), filled+len(b.Filled)
+		if len(b.Parts) == 0 {
+			nothing++
+		}
+		if a.verbose {
+			a.noteChunk(b)
+		}
+	}
+	for _, line := range []struct {
+		n    int
+		noun string
+		text string
+	}{
+		{nothing, "chunk", "not for this project"},
+		{foreign, "row", "of other projects not sent"},
+		{personal, "personal row", "not sent (--include-personal sends them)"},
+		{leftOut, "row", "left out that the server would refuse (-v lists them; --fill-blanks mends what is only blank)"},
+		{filled, "blank", "filled (-v lists them)"},
+		{len(serverMade), "chunk", "made by the server of mutations not taken (--include-server-chunks takes them)"},
+	} {
+		if line.n > 0 {
+			a.note("%s %s", count(line.n, line.noun), line.text)
+		}
+	}
+}
+
+func (a *app) noteChunk(b syncer.LeftBehind) {
+	if len(b.Parts) == 0 {
+		a.note("chunk %s: nothing for this project", b.ID)
+	}
+	for _, r := range b.LeftOut {
+		a.note("chunk %s: left out: %s", b.ID, r)
+	}
+	for _, r := range b.Filled {
+		a.note("chunk %s: %s", b.ID, fmt.Sprint(r))
+	}
+}

@@ -1,0 +1,254 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/spf13/cobra"
+
+	"github.com/engram-sync/engram-sync/internal/auth"
+	"github.com/engram-sync/engram-sync/internal/transport"
+)
+
+const loginLong = `Sign in to the remote, and keep the tokens in the OS keyring.
+
+With a password, which is asked for without echo or read from stdin
+(--password-stdin), the server gives an access token and a refresh token.
+With --token-stdin a ready token or an API key is read from stdin and kept as
+it is. Secrets are never taken from the command line.`
+
+// errBadLogin: the server knows no such name with such a password.
+var errBadLogin = errors.New("the server does not let you in")
+
+type loginOptions struct {
+	identifier    string
+	passwordStdin bool
+	tokenStdin    bool
+}
+
+// newLoginCmd is made twice: it stands under auth and at the top.
+func newLoginCmd(app *app) *cobra.Command {
+	var opts loginOptions
+	cmd := &cobra.Command{
+		Use:   "login",
+		Short: "Sign in, and keep the tokens in the OS keyring",
+		Long:  withCodes(loginLong, authCodes...),
+		Example: "  engram-sync login\n  engram-sync login --identifier ana --password-stdin < password-file\n" +
+			"  pass show engram-key | engram-sync login --token-stdin",
+		Args: exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return app.login(cmd.Context(), opts) },
+	}
+	cmd.Flags().StringVar(&opts.identifier, "identifier", "", "`NAME` of the account, or its email address")
+	cmd.Flags().BoolVar(&opts.passwordStdin, "password-stdin", false, "read the password from stdin")
+	cmd.Flags().BoolVar(&opts.tokenStdin, "token-stdin", false, "read a ready token or an API key from stdin")
+	return cmd
+}
+
+func (a *app) login(ctx context.Context, opts loginOptions) error {
+	if opts.passwordStdin && opts.tokenStdin { // what cobra says to it is no usage error
+		return &usageError{err: errors.New("--password-stdin and --token-stdin exclude each other: stdin holds one secret")}
+	}
+	return a.withStranger(ctx, func(conn *connection) error {
+		if opts.tokenStdin {
+			return a.loginToken(ctx, conn, opts)
+		}
+		var err error
+		if opts.identifier == "" {
+			if opts.identifier, err = a.ask(ctx, "User name or email for "+conn.label, "--identifier and --password-stdin, or --token-stdin"); err != nil {
+				return err
+			}
+		}
+		password, err := a.password(ctx, "Password", opts.passwordStdin)
+		if err != nil {
+			return err
+		}
+		result, err := conn.Login(ctx, opts.identifier, password)
+		if errors.Is(err, transport.ErrUnauthorized) {
+			return fmt.Errorf("%w: %w", errBadLogin, err)
+		}
+		if err != nil {
+			return err
+		}
+		return a.keep(ctx, conn, result)
+	})
+}
+
+// password reads a password from stdin or from the terminal.
+func (a *app) password(ctx context.Context, question string, stdin bool) (string, error) {
+	if stdin {
+		return a.readSecret("password")
+	}
+	return a.askSecret(ctx, question, "--password-stdin")
+}
+
+// keep stores what the server gave for a password.
+func (a *app) keep(ctx context.Context, conn *connection, result transport.AuthResult) error {
+	account := auth.Account{BaseURL: conn.URL(), Name: result.Username, UserID: result.UserID, Store: a.cfg.CredentialStore}
+	tokens := auth.Credentials{Access: result.Access, Refresh: result.Refresh}
+	if err := a.logins().Add(ctx, account, tokens); err != nil {
+		return err
+	}
+	return a.printLogin(conn, account)
+}
+
+// loginToken keeps a token that the user has, after the server took it.
+func (a *app) loginToken(ctx context.Context, conn *connection, opts loginOptions) error {
+	token, err := a.readSecret("token")
+	if err != nil {
+		return err
+	}
+	probe := &connection{source: auth.Fixed(token, "stdin")}
+	if err := a.finish(probe, conn.URL()); err != nil {
+		return err
+	}
+	if err := probe.CheckToken(ctx); err != nil {
+		return err
+	}
+	account := auth.Account{BaseURL: conn.URL(), Name: opts.identifier, Store: a.cfg.CredentialStore}
+	name, userID := ownerOf(token)
+	account.UserID = userID
+	if account.Name == "" {
+		account.Name = name
+	}
+	if err := a.logins().Add(ctx, account, auth.Credentials{Access: token}); err != nil {
+		return err
+	}
+	return a.printLogin(conn, account)
+}
+
+// ownerOf is who a token says that it belongs to. API keys say nothing.
+func ownerOf(token string) (name, userID string) {
+	claims := struct {
+		Username string `json:"username"`
+		UserID   string `json:"user_id"`
+		jwt.RegisteredClaims
+	}{}
+	if _, _, err := jwt.NewParser().ParseUnverified(token, &claims); err != nil || claims.Username == "" {
+		return "token", ""
+	}
+	return claims.Username, claims.UserID
+}
+
+func (a *app) printLogin(conn *connection, account auth.Account) error {
+	if stronger := a.finder(conn.URL()).Stronger(); stronger != "" {
+		a.warn("this login does not count as long as there is " + stronger)
+	}
+	if account.Store == auth.StoreFile {
+		a.warn("the tokens are kept in plain text, in a file that only you can read: " + a.credentialFile().Path())
+	}
+	if a.json {
+		a.printJSON(a.stdout, map[string]any{
+			"schema": resultSchema, "remote": conn.label, "account": account.Name, "user_id": account.UserID, "store": account.Store,
+		})
+		return nil
+	}
+	if a.quiet {
+		return nil
+	}
+	_, err := fmt.Fprintf(a.stdout, "logged in to %s as %s; the tokens are in the %s\n", conn.label, visible(account.Name), account.Store)
+	return err
+}
+
+const registerLong = `Make an account at the remote, and sign in to it.
+
+The password is asked for without echo, or read from stdin.`
+
+func newRegisterCmd(app *app) *cobra.Command {
+	var username, email string
+	var passwordStdin bool
+	cmd := &cobra.Command{
+		Use:     "register",
+		Short:   "Make an account, and sign in to it",
+		Long:    withCodes(registerLong, authCodes...),
+		Example: "  engram-sync auth register --username ana --email ana@example.com",
+		Args:    exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return app.register(cmd.Context(), username, email, passwordStdin)
+		},
+	}
+	cmd.Flags().StringVar(&username, "username", "", "`NAME` of the account")
+	cmd.Flags().StringVar(&email, "email", "", "email `ADDRESS` of the account")
+	cmd.Flags().BoolVar(&passwordStdin, "password-stdin", false, "read the password from stdin")
+	return cmd
+}
+
+func (a *app) register(ctx context.Context, username, email string, passwordStdin bool) error {
+	return a.withStranger(ctx, func(conn *connection) error {
+		var err error
+		if username == "" {
+			if username, err = a.ask(ctx, "User name", "--username"); err != nil {
+				return err
+			}
+		}
+		if email == "" {
+			if email, err = a.ask(ctx, "Email", "--email"); err != nil {
+				return err
+			}
+		}
+		password, err := a.newPassword(ctx, passwordStdin)
+		if err != nil {
+			return err
+		}
+		result, err := conn.Register(ctx, username, email, password)
+		if err != nil {
+			return err
+		}
+		return a.keep(ctx, conn, result)
+	})
+}
+
+// newPassword asks twice where nobody sees what is typed.
+func (a *app) newPassword(ctx context.Context, stdin bool) (string, error) {
+	password, err := a.password(ctx, "Password", stdin)
+	if err != nil || stdin {
+		return password, err
+	}
+	again, err := a.askSecret(ctx, "Password again", "--password-stdin")
+	if err == nil && again != password {
+		err = &usageError{err: errors.New("the two passwords differ")}
+	}
+	return password, err
+}
+
+const logoutLong = `Forget the login for the remote on this machine.
+
+This is local: the tokens themselves stay good at the server until they end. An
+API key ends with ` + "`engram-sync auth api-key revoke`" + `.`
+
+// newLogoutCmd is made twice: it stands under auth and at the top.
+func newLogoutCmd(app *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "logout",
+		Short: "Forget the login on this machine",
+		Long:  withCodes(logoutLong, localCodes...),
+		Args:  exactly(0),
+		RunE:  func(cmd *cobra.Command, _ []string) error { return app.logout(cmd.Context()) },
+	}
+}
+
+func (a *app) logout(ctx context.Context) error {
+	if a.cfg.RemoteErr != nil {
+		return a.cfg.RemoteErr
+	}
+	base, err := transport.NormalizeURL(a.cfg.Remote.URL)
+	if err != nil {
+		return err
+	}
+	account, err := a.logins().Remove(ctx, base)
+	loggedOut := err == nil
+	if err != nil && !errors.Is(err, auth.ErrNotFound) {
+		return err
+	}
+	switch {
+	case a.json:
+		a.printJSON(a.stdout, map[string]any{"schema": resultSchema, "remote": base, "account": account.Name, "logged_out": loggedOut})
+	case a.quiet:
+	case loggedOut:
+		fmt.Fprintf(a.stdout, "logged %s out of %s on this machine; the tokens stay good at the server until they end\n", visible(account.Name), base)
+	default:
+		fmt.Fprintf(a.stdout, "nobody is logged in to %s\n", base)
+	}
+	return nil
+}

@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"github.com/engram-sync/engram-sync/internal/mutationfile"
+	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+)
+
+// pushJob is a job, and the file that it is kept in.
+type pushJob struct {
+	syncer.PushJob
+	file state.PushJob
+}
+
+// Save implements syncer.PushJobs.
+func (j *pushJob) Save(job *syncer.PushJob) error { return j.file.Write(job) }
+
+// job finds what is remembered of a source: of the jobs that it can belong to,
+// the one that came furthest.
+func (m *mutationsPush) job(ctx context.Context, journal *state.Journal, source mutationSource) (*pushJob, error) {
+	jobs, err := readJobs(journal, source)
+	if err != nil {
+		return nil, err
+	}
+	if err := source.check(ctx, jobs); err != nil {
+		return nil, m.badLines(err)
+	}
+	var best *pushJob
+	for _, job := range jobs {
+		fits, err := m.fits(ctx, source, job)
+		if err != nil {
+			return nil, err
+		}
+		if fits && (best == nil || job.Position > best.Position) {
+			best = job
+		}
+	}
+	if best == nil {
+		best = newJob(journal, source)
+	}
+	if m.restart {
+		best.Restart(rand.Text())
+	}
+	if m.all && best.LeftOut > 0 && !m.reconcile {
+		return nil, &usageError{err: fmt.Errorf("earlier runs left out %s that engram had marked as sent, and sent later ones: to send all in their order, run it with --all --restart", count(int(best.LeftOut), "mutation"))}
+	}
+	return best, nil
+}
+
+func newJob(journal *state.Journal, source mutationSource) *pushJob {
+	return &pushJob{
+		PushJob: syncer.PushJob{Schema: syncer.PushJobSchema, Source: source.ID()},
+		file:    journal.NewPushJob(source.group()),
+	}
+}
+
+func readJobs(journal *state.Journal, source mutationSource) ([]*pushJob, error) {
+	files, err := journal.PushJobs(source.group())
+	if err != nil {
+		return nil, err
+	}
+	var jobs []*pushJob
+	for _, file := range files {
+		job := &pushJob{file: file}
+		if err := file.Read(&job.PushJob, syncer.PushJobSchema); err != nil {
+			return nil, err
+		}
+		if job.Source == source.ID() {
+			jobs = append(jobs, job)
+		}
+	}
+	return jobs, nil
+}
+
+// fits says whether the source goes on where the job came to. A database has
+// one journal, so another row there is an error; unless nothing of what is
+// remembered counts.
+func (m *mutationsPush) fits(ctx context.Context, source mutationSource, job *pushJob) (bool, error) {
+	at, mark := job.Position, job.Mark
+	if at == 0 && job.Intent != nil {
+		at, mark = job.Intent.Last(), job.Intent.Mark
+	}
+	if at == 0 {
+		return true, nil
+	}
+	same, err := source.matches(ctx, at, mark)
+	if err != nil || same || !m.db {
+		return same, err
+	}
+	if m.restart || m.reconcile {
+		return true, nil
+	}
+	return false, errSource(source, fmt.Sprintf("mutation %d is not the one that was sent, as after a restore from a backup", at))
+}
+
+// badLines prints the bad lines one below the other, where a person reads them.
+func (m *mutationsPush) badLines(err error) error {
+	var bad *mutationfile.BadLinesError
+	if !errors.As(err, &bad) || m.app.json {
+		return err
+	}
+	for _, line := range bad.Lines {
+		fmt.Fprintf(lineWriter{m.app}, "error: %s\n", oneLine(line))
+	}
+	return &usageError{err: fmt.Errorf("%s in %s: nothing was sent", count(bad.Count, "bad line"), bad.Name)}
+}

@@ -1,0 +1,255 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+)
+
+// resultSchema is the number of the JSON shapes below. It changes when a field
+// goes or changes its meaning.
+const resultSchema = 1
+
+// resultDocument is what push, pull and sync print in JSON mode.
+type resultDocument struct {
+	Schema  int           `json:"schema"`
+	Moved   []movedItem   `json:"moved"`
+	Present []presentItem `json:"present"`
+	Failed  []failedItem  `json:"failed"`
+	Planned []plannedItem `json:"planned,omitempty"` // only with --dry-run
+	Adopted []string      `json:"adopted,omitempty"`
+	// Of project servers only: what of the chunks does not go there, and chunks
+	// there that the server made itself.
+	LeftBehind []leftBehindItem `json:"left_behind,omitempty"`
+	ServerMade []string         `json:"server_made,omitempty"`
+	Summary    resultSummary    `json:"summary"`
+}
+
+type movedItem struct {
+	ID        engram.ChunkID   `json:"id"`
+	RemoteID  engram.ChunkID   `json:"remote_id"`
+	Direction syncer.Direction `json:"direction"`
+	Bytes     int64            `json:"bytes"`
+}
+
+type presentItem struct {
+	ID       engram.ChunkID `json:"id"`
+	RemoteID engram.ChunkID `json:"remote_id"`
+}
+
+type failedItem struct {
+	ID        string           `json:"id"`
+	Direction syncer.Direction `json:"direction,omitempty"`
+	Code      int              `json:"code"`
+	Kind      string           `json:"kind"`
+	Message   string           `json:"message"`
+}
+
+type plannedItem struct {
+	engram.ChunkEntry
+	RemoteID  engram.ChunkID
+	Direction syncer.Direction
+}
+
+// newPlannedItem has the id that the chunk has here, if it is here.
+func newPlannedItem(item syncer.Item) plannedItem {
+	p := plannedItem{ChunkEntry: item.Entry, RemoteID: item.Remote, Direction: item.Direction}
+	p.ID = item.ID()
+	return p
+}
+
+// MarshalJSON adds what is planned to the members of the entry.
+func (p plannedItem) MarshalJSON() ([]byte, error) {
+	text, err := json.Marshal(p.ChunkEntry)
+	if err != nil {
+		return nil, err
+	}
+	return fmt.Appendf(text[:len(text)-1], `,"remote_id":%q,"direction":%q}`, p.RemoteID, p.Direction), nil
+}
+
+type resultSummary struct {
+	Remote  string `json:"remote"`
+	Dir     string `json:"dir"`
+	DryRun  bool   `json:"dry_run"`
+	Moved   int    `json:"moved"`
+	Present int    `json:"present"`
+	Failed  int    `json:"failed"`
+	Adopted int    `json:"adopted"`
+	Bytes   int64  `json:"bytes"`
+}
+
+// result is what one command did, in one direction or both.
+type result struct {
+	remote, dir string
+	dryRun      bool
+	exitCode    bool // differences are an exit code of their own
+	planned     []syncer.Item
+	behind      []syncer.LeftBehind
+	serverMade  []engram.ChunkEntry
+	syncer.Result
+}
+
+// printResult prints how a run ended, and gives the error that makes its exit
+// code. A partial run still says what it moved.
+func (a *app) printResult(r result) error {
+	if a.json {
+		a.printJSON(a.stdout, r.document())
+	} else {
+		a.printResultText(r)
+	}
+	switch {
+	case len(r.Failed) > 0:
+		return a.failedStatus(len(r.Moved)+len(r.Adopted), r.Failed)
+	case r.dryRun && r.exitCode && len(r.planned) > 0:
+		return &exitStatus{code: codeDifferent}
+	}
+	return nil
+}
+
+// failedStatus is the error of a run in which items failed.
+func (a *app) failedStatus(moved int, failed []syncer.Failure) error {
+	code := codeOfAll(moved, failed)
+	if len(failed) == 1 && !a.json {
+		return &exitStatus{code: code} // its own line says it all
+	}
+	return &exitStatus{code: code, message: fmt.Sprintf("%s of %d failed", count(len(failed), "chunk"), len(failed)+moved)}
+}
+
+func (r result) document() resultDocument {
+	doc := resultDocument{Schema: resultSchema, Moved: []movedItem{}, Present: []presentItem{}, Failed: failedItems(r.Failed)}
+	doc.Summary = resultSummary{
+		Remote: r.remote, Dir: r.dir, DryRun: r.dryRun,
+		Moved: len(r.Moved), Present: len(r.Present), Failed: len(r.Failed), Adopted: len(r.Adopted),
+	}
+	for _, m := range r.Moved {
+		doc.Moved = append(doc.Moved, movedItem{ID: m.Local, RemoteID: m.Remote, Direction: m.Direction, Bytes: m.Bytes})
+		doc.Summary.Bytes += m.Bytes
+	}
+	for _, p := range r.Present {
+		doc.Present = append(doc.Present, presentItem{ID: p.Local, RemoteID: p.Remote})
+	}
+	for _, p := range r.planned {
+		doc.Planned = append(doc.Planned, newPlannedItem(p))
+	}
+	for _, id := range r.Adopted {
+		doc.Adopted = append(doc.Adopted, id.String())
+	}
+	doc.LeftBehind, doc.ServerMade = leftBehindItems(r.behind), entryIDs(r.serverMade)
+	return doc
+}
+
+func failedItems(failed []syncer.Failure) []failedItem {
+	items := []failedItem{}
+	for _, f := range failed {
+		code := codeOf(f.Err)
+		items = append(items, failedItem{
+			ID: f.ID, Direction: f.Direction, Code: code, Kind: kindOf(code), Message: oneLine(f.Err.Error()),
+		})
+	}
+	return items
+}
+
+func (a *app) printResultText(r result) {
+	a.printFailures(r.Failed)
+	if a.quiet {
+		return
+	}
+	for _, p := range r.planned {
+		fmt.Fprintf(a.stdout, "would %s %s  %s\n", p.Direction, p.ID(), describe(p.Entry))
+	}
+	if a.verbose {
+		for _, m := range r.Moved {
+			fmt.Fprintf(a.stdout, "%s %s  %s, %s\n", past(m.Direction), m.ID(), describe(m.Entry), size(m.Bytes))
+		}
+		for _, id := range r.Adopted {
+			fmt.Fprintf(a.stdout, "adopted %s\n", id)
+		}
+	}
+	fmt.Fprintln(a.stdout, r.summary())
+	a.noteLeftBehind(r.behind, r.serverMade)
+}
+
+// printFailures prints a line for each failed item, and one for all that were
+// not tried: thousands of those would hide why.
+func (a *app) printFailures(failed []syncer.Failure) {
+	var untried []syncer.Failure
+	for _, f := range failed {
+		if is(f.Err, syncer.ErrNotTried) {
+			untried = append(untried, f)
+			continue
+		}
+		a.printFailure(f, a.hintFor(f))
+	}
+	switch len(untried) {
+	case 0:
+	case 1:
+		a.printFailure(untried[0], "")
+	default:
+		fmt.Fprintf(lineWriter{a}, "error: %s: %s\n", count(len(untried), "chunk"), oneLine(untried[0].Err.Error()))
+	}
+}
+
+// printFailure prints one failed item, and the next step, as one line.
+func (a *app) printFailure(f syncer.Failure, next string) {
+	id := f.ID
+	if _, err := engram.ParseChunkID(id); err != nil {
+		id = strconv.Quote(id) // a stranger's text must not reach the terminal
+	}
+	message := oneLine(f.Err.Error())
+	if !strings.Contains(message, id) {
+		message = "chunk " + id + ": " + message
+	}
+	if f.Direction != "" && !strings.HasPrefix(message, string(f.Direction)) {
+		message = string(f.Direction) + ": " + message
+	}
+	if next != "" {
+		message += "; " + next
+	}
+	fmt.Fprintf(lineWriter{a}, "error: %s\n", message)
+}
+
+// summary is the last line of a run.
+func (r result) summary() string {
+	var parts []string
+	for _, d := range []syncer.Direction{syncer.Pulled, syncer.Pushed} {
+		moved, bytes := 0, int64(0)
+		for _, m := range r.Moved {
+			if m.Direction == d {
+				moved, bytes = moved+1, bytes+m.Bytes
+			}
+		}
+		if moved > 0 {
+			parts = append(parts, fmt.Sprintf("%s %s (%s)", past(d), count(moved, "chunk"), size(bytes)))
+		}
+	}
+	if len(r.Adopted) > 0 {
+		parts = append(parts, "adopted "+count(len(r.Adopted), "chunk file"))
+	}
+	if r.dryRun {
+		parts = append(parts, "would move "+count(len(r.planned), "chunk"))
+	}
+	if len(parts) == 0 && len(r.Failed) == 0 {
+		parts = append(parts, "nothing to do")
+	}
+	if len(r.Failed) > 0 {
+		parts = append(parts, count(len(r.Failed), "chunk")+" failed")
+	}
+	return strings.Join(parts, ", ") + fmt.Sprintf("; %s here and on %s", count(len(r.Present)+len(r.Moved), "chunk"), r.remote)
+}
+
+func past(d syncer.Direction) string {
+	if d == syncer.Pulled {
+		return "pulled"
+	}
+	return "pushed"
+}
+
+// describe says in a few words what a chunk is.
+func describe(e engram.ChunkEntry) string {
+	return fmt.Sprintf("%s by %s: %s, %s, %s", e.CreatedAt, strconv.QuoteToGraphic(e.CreatedBy),
+		count(e.Sessions, "session"), count(e.Memories, "memory"), count(e.Prompts, "prompt"))
+}

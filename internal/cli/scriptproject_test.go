@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/engram-sync/engram-sync/internal/projecttest"
+)
+
+// bothProtocols are the stories that have to be true on project servers too.
+// Where what is right differs, they say so with [account] and [project].
+var bothProtocols = []string{
+	"damage", "directory", "hostile", "json", "leftovers", "lock", "manifests", "noserver", "partial", "refused",
+	"roundtrip", "secrets", "select", "settle",
+}
+
+// TestScriptsOnProjectServers tells the same stories again, with a project server
+// in the place of each account server.
+func TestScriptsOnProjectServers(t *testing.T) {
+	params := scriptParams("")
+	for _, name := range bothProtocols {
+		params.Files = append(params.Files, filepath.Join("testdata", "script", name+".txtar"))
+	}
+	params.Condition = conditions("project")
+	params.Setup = func(env *testscript.Env) error {
+		env.Setenv("PROTOCOL", "project")
+		env.Setenv("ENGRAM_SYNC_PROJECT", "repo")
+		return setupStory(env)
+	}
+	testscript.Run(t, params)
+}
+
+func cmdProjectServer(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: projectserver NAME [BYTES]")
+	}
+	opts := projecttest.Options{Token: args[0] + "-secret-token", Projects: []string{"repo", "other"}}
+	if len(args) == 2 {
+		var err error
+		opts.MaxPushBytes, err = strconv.ParseInt(args[1], 10, 64)
+		ts.Check(err)
+	}
+	startProjectServer(ts, args[0], opts)
+}
+
+func startProjectServer(ts *testscript.TestScript, name string, opts projecttest.Options) {
+	srv := projecttest.New(opts)
+	listenFor(ts, name, srv)
+	ts.Setenv(name+"_TOKEN", opts.Token)
+}
+
+func projectServerOf(ts *testscript.TestScript, name string) *projecttest.Server {
+	s, ok := serverOf(ts, name).handler.(*projecttest.Server)
+	if !ok {
+		ts.Fatalf("%s is no project server", name)
+	}
+	return s
+}
+
+func cmdPause(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 || !slices.Contains([]string{"on", "off"}, args[2]) {
+		ts.Fatalf("usage: pause NAME PROJECT on|off")
+	}
+	projectServerOf(ts, args[0]).Pause(args[1], args[2] == "on")
+}
+
+func cmdJournalRow(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: journalrow NAME PROJECT ENTITY KEY")
+	}
+	payload := map[string]string{"id": args[3], "directory": "/w"}
+	if args[2] == "observation" {
+		payload = map[string]string{
+			"sync_id": args[3], "session_id": "s", "type": "t", "title": "T", "content": "C", "scope": "project",
+		}
+	}
+	body, err := json.Marshal(map[string]any{"entries": []any{map[string]any{
+		"project": args[1], "entity": args[2], "entity_key": args[3], "op": "upsert", "payload": payload,
+	}}})
+	ts.Check(err)
+	req, err := http.NewRequest(http.MethodPost, ts.Getenv(args[0]+"_URL")+"/sync/mutations/push", bytes.NewReader(body)) //nolint:noctx // a test
+	ts.Check(err)
+	req.Header.Set("Authorization", "Bearer "+ts.Getenv(args[0]+"_TOKEN"))
+	resp, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	text, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	ts.Check(err)
+	if resp.StatusCode != http.StatusOK {
+		ts.Fatalf("%s", fmt.Sprintf("%s: %s", resp.Status, strings.TrimSpace(string(text))))
+	}
+}

@@ -1,0 +1,237 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/engram-sync/engram-sync/internal/server"
+)
+
+// withServer opens the data directory of a server, which may be running. A
+// directory without one is most likely mistyped: it is not made into one.
+func (a *app) withServer(ctx context.Context, data string, f func(*server.Server) error) (err error) {
+	dir := serverDir(data)
+	if _, err := os.Stat(filepath.Join(dir, "server.db")); err != nil {
+		return &usageError{err: fmt.Errorf("no server keeps its data in %s: name its directory with --data, or start `engram-sync serve` there once (%w)", dir, err)}
+	}
+	srv, err := server.Open(ctx, server.Options{Dir: dir, Logger: a.log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, srv.Close()) }()
+	return f(srv)
+}
+
+// withNewPassword is withServer for what needs a password. The server is opened
+// first: nobody should type one for a server that isn't there.
+func (a *app) withNewPassword(ctx context.Context, data string, stdin bool, f func(*server.Server, string) error) error {
+	return a.withServer(ctx, data, func(srv *server.Server) error {
+		password, err := a.newPassword(ctx, stdin)
+		if err != nil {
+			return err
+		}
+		return f(srv, password)
+	})
+}
+
+const serveUserLong = `Look after the accounts of a server, on the machine where its data is. The
+server may be running: it sees a change with its next request.`
+
+func newServeUserCmd(app *app, data *string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "user",
+		Short: "Add, list and disable accounts, and set passwords",
+		Long:  withCodes(serveUserLong, localCodes...),
+		Args:  refuseUnknownCommand,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(
+		newUserAddCmd(app, data),
+		newUserListCmd(app, data),
+		newUserDisableCmd(app, data, true),
+		newUserDisableCmd(app, data, false),
+		newUserPasswdCmd(app, data),
+	)
+	return cmd
+}
+
+func newUserAddCmd(app *app, data *string) *cobra.Command {
+	var passwordStdin bool
+	cmd := &cobra.Command{
+		Use:     "add NAME EMAIL",
+		Short:   "Add an account",
+		Long:    withCodes("Add an account. The password is asked for without echo, or read from stdin.", localCodes...),
+		Example: "  engram-sync serve user add ana ana@example.com --data /srv/engram",
+		Args:    exactly(2),
+		RunE: func(cmd *cobra.Command, words []string) error {
+			ctx := cmd.Context()
+			return app.withNewPassword(ctx, *data, passwordStdin, func(srv *server.Server, password string) error {
+				user, err := srv.AddUser(ctx, words[0], words[1], password)
+				if err != nil {
+					return err
+				}
+				return app.printUser("added", user)
+			})
+		},
+	}
+	addPasswordStdin(cmd, &passwordStdin)
+	return cmd
+}
+
+func addPasswordStdin(cmd *cobra.Command, value *bool) {
+	cmd.Flags().BoolVar(value, "password-stdin", false, "read the password from stdin")
+}
+
+func (a *app) printUser(what string, user server.User) error {
+	switch {
+	case a.json:
+		a.printJSON(a.stdout, map[string]any{"schema": resultSchema, "user": user})
+	case !a.quiet:
+		_, err := fmt.Fprintf(a.stdout, "%s %s\n", what, visible(user.Username))
+		return err
+	}
+	return nil
+}
+
+func newUserListCmd(app *app, data *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List the accounts",
+		Long:  withCodes("List the accounts, and how much each of them keeps.", localCodes...),
+		Args:  exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return app.withServer(cmd.Context(), *data, func(srv *server.Server) error {
+				users, err := srv.Users(cmd.Context())
+				if err != nil {
+					return err
+				}
+				return app.printUsers(users)
+			})
+		},
+	}
+}
+
+func (a *app) printUsers(users []server.User) error {
+	if a.json {
+		a.printJSON(a.stdout, map[string]any{"schema": resultSchema, "users": append([]server.User{}, users...)})
+		return nil
+	}
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "NAME\tEMAIL\tCREATED\tCHUNKS\tSIZE\tSTATE")
+	for _, u := range users {
+		state := "active"
+		switch {
+		case u.BuiltIn:
+			state = "built in"
+		case u.Disabled:
+			state = "disabled"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", visible(u.Username), visible(u.Email),
+			u.CreatedAt.UTC().Format(time.RFC3339), u.Chunks, size(u.Bytes), state)
+	}
+	return w.Flush()
+}
+
+// newUserDisableCmd makes disable, and enable, which undoes it.
+func newUserDisableCmd(app *app, data *string, disable bool) *cobra.Command {
+	use, short, done := "disable NAME", "Shut an account out", "disabled"
+	long := "Shut an account out: its password, tokens and API key are refused. Nothing of it is\nlost; enable lets it in again."
+	if !disable {
+		use, short, done = "enable NAME", "Let a disabled account in again", "enabled"
+		long = "Let a disabled account in again."
+	}
+	return &cobra.Command{
+		Use:   use,
+		Short: short,
+		Long:  withCodes(long, localCodes...),
+		Args:  exactly(1),
+		RunE: func(cmd *cobra.Command, words []string) error {
+			return app.withServer(cmd.Context(), *data, func(srv *server.Server) error {
+				if err := srv.SetDisabled(cmd.Context(), words[0], disable); err != nil {
+					return err
+				}
+				return app.printUser(done, server.User{Username: words[0], Disabled: disable})
+			})
+		},
+	}
+}
+
+func newUserPasswdCmd(app *app, data *string) *cobra.Command {
+	var passwordStdin bool
+	cmd := &cobra.Command{
+		Use:   "passwd NAME",
+		Short: "Set the password of an account",
+		Long:  withCodes("Set the password of an account. Its tokens are refused from then on, and its API key\nis gone.", localCodes...),
+		Args:  exactly(1),
+		RunE: func(cmd *cobra.Command, words []string) error {
+			ctx := cmd.Context()
+			return app.withNewPassword(ctx, *data, passwordStdin, func(srv *server.Server, password string) error {
+				if err := srv.SetPassword(ctx, words[0], password); err != nil {
+					return err
+				}
+				return app.printUser("set the password of", server.User{Username: words[0]})
+			})
+		},
+	}
+	addPasswordStdin(cmd, &passwordStdin)
+	return cmd
+}
+
+const serveBackupLong = `Write all accounts and chunks of a server to a new file, as they are at one
+moment. The server may be running.
+
+The signing key is not in it: after a restore into another directory everybody
+signs in again, while passwords and API keys stay good.`
+
+func newServeBackupCmd(app *app, data *string) *cobra.Command {
+	return &cobra.Command{
+		Use:     "backup FILE",
+		Short:   "Back a server up, while it runs",
+		Long:    withCodes(serveBackupLong, localCodes...),
+		Example: "  engram-sync serve backup --data /srv/engram /backup/engram-$(date +%F).db",
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, words []string) error {
+			return app.withServer(cmd.Context(), *data, func(srv *server.Server) error {
+				if err := srv.Backup(cmd.Context(), words[0]); err != nil {
+					return err
+				}
+				return app.printDone("backed up to " + words[0])
+			})
+		},
+	}
+}
+
+// printDone confirms what has no other result.
+func (a *app) printDone(what string) error {
+	switch {
+	case a.json:
+		a.printJSON(a.stdout, map[string]any{"schema": resultSchema, "done": what})
+	case !a.quiet:
+		_, err := fmt.Fprintln(a.stdout, what)
+		return err
+	}
+	return nil
+}
+
+func newServeRestoreCmd(app *app, data *string) *cobra.Command {
+	return &cobra.Command{
+		Use:     "restore FILE",
+		Short:   "Make a server out of a backup",
+		Long:    withCodes("Make a server out of a backup, in a data directory that has none yet.", localCodes...),
+		Example: "  engram-sync serve restore --data /srv/engram-new /backup/engram-2026-11-23.db",
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, words []string) error {
+			if err := server.Restore(cmd.Context(), words[0], serverDir(*data)); err != nil {
+				return err
+			}
+			return app.printDone("restored to " + serverDir(*data))
+		},
+	}
+}

@@ -1,0 +1,138 @@
+//go:build unix
+
+package cli
+
+import (
+	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestServe is the story of a server of one's own: it starts on a free port,
+// somebody registers, pushes and pulls, and SIGTERM ends it well. A second
+// start finds everything again.
+func TestServe(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	source := filepath.Join(t.TempDir(), ".engram")
+	makeChunks(t, source, 5, 1000)
+	u := newUser(t, "", "")
+
+	url, stop := u.serve("--data", data)
+	token, err := register(url, "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice := newUser(t, url, token)
+	out, _ := alice.run(0, "push", "--dir", source)
+	wantLine(t, out, "pushed 5 chunks")
+	stop(syscall.SIGTERM)
+	alice.run(5, "status", "--retries", "0")
+
+	url, stop = u.serve("--data", data)
+	alice = newUser(t, url, token)
+	dir := filepath.Join(t.TempDir(), ".engram")
+	out, _ = alice.run(0, "pull", "--dir", dir)
+	wantLine(t, out, "pulled 5 chunks")
+
+	// the port is taken now
+	_, errs := u.run(2, "serve", "--addr", strings.TrimPrefix(url, "http://"), "--data", t.TempDir())
+	wantLine(t, errs, "address already in use: give a free HOST:PORT with --addr")
+	stop(syscall.SIGINT)
+}
+
+// TestServeTLS has a certificate that nobody vouches for: the client says so,
+// and that it is no matter of trying again.
+func TestServeTLS(t *testing.T) {
+	t.Parallel()
+	cert, key := selfSigned(t)
+	u := newUser(t, "", "")
+	url, stop := u.serve("--data", t.TempDir(), "--tls-cert", cert, "--tls-key", key)
+	if !strings.HasPrefix(url, "https://") {
+		t.Errorf("it says %s", url)
+	}
+	stranger := newUser(t, url, "a-token")
+	_, errs := stranger.run(2, "status")
+	wantLine(t, errs, "certificate")
+	wantLine(t, errs, "this machine trusts the server's certificate")
+
+	// and http to an https port is told apart from a server that is down
+	_, errs = newUser(t, "http://"+strings.TrimPrefix(url, "https://"), "a-token").run(6, "status", "--retries", "0")
+	wantLine(t, errs, "error: ")
+	stop(syscall.SIGTERM)
+}
+
+// serve starts a server on a free port. stop sends it a signal, and wants it to
+// end well.
+func (u *user) serve(args ...string) (url string, stop func(syscall.Signal)) {
+	u.t.Helper()
+	cmd := u.command(append([]string{"serve", "--addr", "127.0.0.1:0"}, args...)...)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		u.t.Fatal(err)
+	}
+	lines := bufio.NewScanner(stderr)
+	found := ""
+	for found == "" && lines.Scan() {
+		found = regexp.MustCompile(`https?://[^ ]+$`).FindString(lines.Text())
+	}
+	if found == "" {
+		u.t.Fatal("it did not say where it listens")
+	}
+	return found, func(signal syscall.Signal) {
+		u.t.Helper()
+		if err := cmd.Process.Signal(signal); err != nil {
+			u.t.Fatal(err)
+		}
+		for lines.Scan() { // to its end, as Wait wants it
+		}
+		if err := cmd.Wait(); err != nil {
+			u.t.Errorf("after %v: %v", signal, err)
+		}
+	}
+}
+
+// selfSigned makes a certificate for 127.0.0.1 that no authority knows.
+func selfSigned(t *testing.T) (certFile, keyFile string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for path, block := range map[string]*pem.Block{
+		certFile: {Type: "CERTIFICATE", Bytes: cert}, keyFile: {Type: "PRIVATE KEY", Bytes: der},
+	} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return certFile, keyFile
+}

@@ -1,0 +1,126 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+var frame = regexp.MustCompile(`pulling \d+/\d+`)
+
+// TestBar pulls with stderr on a terminal: a bar is drawn there, not more often
+// than ten times a second, and is gone at the end. Nobody else gets to see it.
+func TestBar(t *testing.T) {
+	t.Parallel()
+	source := filepath.Join(t.TempDir(), ".engram")
+	makeChunks(t, source, 60, 100_000)
+	s := newWatchedServer(t)
+	u := newUser(t, s.url, s.token)
+	u.run(0, "push", "--dir", source, "--quiet")
+
+	started := time.Now()
+	out, screen := u.onTerminal("pull", "--dir", filepath.Join(t.TempDir(), "a"))
+	frames := len(frame.FindAllString(screen, -1))
+	if most := 2 + int(time.Since(started)/(100*time.Millisecond)); frames < 1 || frames > most {
+		t.Errorf("%d frames, want 1 to %d", frames, most)
+	}
+	if left := lastLine(screen); left != "" {
+		t.Errorf("at the end there is %q on the screen", left)
+	}
+	wantLine(t, out, "pulled 60 chunks")
+
+	for _, flag := range []string{"--quiet", "--json"} {
+		if _, screen := u.onTerminal("pull", flag, "--dir", filepath.Join(t.TempDir(), "b")); screen != "" {
+			t.Errorf("with %s the terminal shows %q", flag, screen)
+		}
+	}
+	if _, errs := u.run(0, "pull", "--dir", filepath.Join(t.TempDir(), "c")); errs != "" {
+		t.Errorf("a pipe got %q", errs)
+	}
+	// a line of text takes the bar out of its way
+	_, screen = u.onTerminal("pull", "-v", "--dir", filepath.Join(t.TempDir(), "d"))
+	for _, line := range strings.Split(screen, "\n") {
+		if shown := lastLine(line); strings.Contains(shown, "msg=request") && !strings.HasPrefix(shown, "time=") {
+			t.Errorf("a line shares the screen with the bar: %q", shown)
+		}
+	}
+}
+
+// onTerminal runs a command with its stderr on a terminal, and gives what went
+// to stdout and to the terminal.
+func (u *user) onTerminal(args ...string) (stdout, screen string) {
+	u.t.Helper()
+	master, slave := openTerminal(u.t)
+	cmd := u.command(args...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, slave
+	shown := make(chan string)
+	go func() {
+		text, _ := io.ReadAll(master) // ends with EIO when nobody has the other side open
+		shown <- string(text)
+	}()
+	err := cmd.Run()
+	_ = slave.Close()
+	screen = <-shown
+	if err != nil {
+		u.t.Fatalf("%v\n%s", err, screen)
+	}
+	return out.String(), screen
+}
+
+func openTerminal(t *testing.T) (master, slave *os.File) {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skipf("no terminal can be made: %v", err)
+	}
+	t.Cleanup(func() { _ = master.Close() })
+	conn, err := master.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	number := 0
+	controlErr := conn.Control(func(fd uintptr) {
+		if err = unix.IoctlSetPointerInt(int(fd), unix.TIOCSPTLCK, 0); err == nil {
+			number, err = unix.IoctlGetInt(int(fd), unix.TIOCGPTN)
+		}
+		if err == nil {
+			err = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 200})
+		}
+	})
+	if err != nil || controlErr != nil {
+		t.Fatal(err, controlErr)
+	}
+	slave, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return master, slave
+}
+
+// lastLine is what the last line of a screen shows after all was drawn.
+func lastLine(screen string) string {
+	var line []rune
+	column := 0
+	for _, r := range screen[strings.LastIndex(screen, "\n")+1:] {
+		if r == '\r' {
+			column = 0
+			continue
+		}
+		if column < len(line) {
+			line[column] = r
+		} else {
+			line = append(line, r)
+		}
+		column++
+	}
+	return strings.TrimSpace(string(line))
+}

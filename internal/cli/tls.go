@@ -1,0 +1,49 @@
+package cli
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+)
+
+// tlsConfig is for servers whose certificate the system does not know, and for
+// those that want to know ours. nil means Go's defaults.
+func (a *app) tlsConfig() (*tls.Config, error) {
+	if a.cfg.CACert == "" && a.cfg.ClientCert == "" {
+		return nil, nil
+	}
+	conf := &tls.Config{MinVersion: tls.VersionTLS12}
+	if a.cfg.CACert != "" {
+		pool, err := caPool(a.cfg.CACert)
+		if err != nil {
+			return nil, &usageError{err: fmt.Errorf("ca-cert: %w", err)}
+		}
+		conf.RootCAs = pool
+	}
+	if a.cfg.ClientCert != "" {
+		cert, err := tls.LoadX509KeyPair(a.cfg.ClientCert, a.cfg.ClientKey)
+		if err != nil {
+			return nil, &usageError{err: fmt.Errorf("client-cert: %w", err)}
+		}
+		conf.Certificates = []tls.Certificate{cert}
+	}
+	return conf, nil
+}
+
+// caPool is the system's authorities and those in the file.
+func caPool(path string) (*x509.CertPool, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool() // a system without authorities has only the user's
+	}
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, errors.New(path + " holds no certificate in PEM")
+	}
+	return pool, nil
+}

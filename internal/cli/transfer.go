@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/engram-sync/engram-sync/internal/chunkdir"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/transport"
+)
+
+// transfer is one run of push, pull or sync.
+type transfer struct {
+	app              *app
+	command          string
+	opts             syncer.Options // as the command and its flags want them
+	dryRun, exitCode bool
+	words            []string // chunk ids or their beginnings
+	create           bool     // make the directory if there is none
+
+	project projectOptions
+
+	dir  syncer.Local
+	path string
+}
+
+// addDryRun declares the flags of a command that can show its plan.
+func (t *transfer) addDryRun(cmd *cobra.Command) {
+	cmd.Flags().BoolVarP(&t.dryRun, "dry-run", "n", false, "show what would be done, and do nothing")
+	cmd.Flags().BoolVar(&t.exitCode, "exit-code", false, "with --dry-run: exit with 10 if there is something to do")
+}
+
+func (t *transfer) addAcceptReduced(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&t.opts.AcceptReduced, "accept-reduced", false,
+		"store chunks that an old client re-encoded under the id of their real bytes")
+}
+
+func (t *transfer) addVerify(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&t.opts.Compare, "verify", false, "download what was pushed, and compare the bytes")
+}
+
+// run looks at both sides and moves what is asked for.
+func (t *transfer) run(ctx context.Context) (err error) {
+	unlock, err := t.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	conn, err := t.app.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.close()) }()
+	survey, err := syncer.Look(ctx, t.dir, conn, t.app.lookOptions(conn, t.dir, t.project))
+	if err != nil {
+		return err
+	}
+	opts := t.opts
+	opts.Concurrency, opts.Fatal = t.app.cfg.Concurrency, fatal
+	if opts.Only, err = survey.Select(t.words, opts); err != nil {
+		return err
+	}
+	r := result{remote: conn.label, dir: t.path, dryRun: t.dryRun, exitCode: t.exitCode}
+	if opts.Push {
+		r.behind = survey.Behind
+	}
+	if opts.Pull {
+		r.serverMade = survey.ServerMade
+	}
+	if t.dryRun {
+		r.planned, r.Result = syncer.Plan(survey, opts)
+	} else {
+		var stop func()
+		opts.Report, stop = t.app.progress()
+		r.Result = syncer.Run(ctx, survey, opts)
+		stop()
+	}
+	defer t.app.noteUnexported(ctx, t.dir)
+	return t.app.printResult(r)
+}
+
+// open finds the chunk directory and locks it. A dry run changes nothing, so it
+// takes no lock, and makes no directory.
+func (t *transfer) open(ctx context.Context) (unlock func(), err error) {
+	none := func() {}
+	if t.create {
+		t.path, err = t.app.newDirectory()
+	} else {
+		t.path, err = t.app.findDirectory()
+	}
+	if err != nil {
+		return nil, err
+	}
+	open := chunkdir.Open
+	if t.create && !t.dryRun {
+		open = chunkdir.Create
+	}
+	dir, err := open(t.path, t.app.dirOptions())
+	if t.create && t.dryRun && isMissing(err) {
+		t.dir = noDirectory{}
+		return none, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	t.dir = directory{dir}
+	if t.dryRun {
+		return none, nil
+	}
+	return t.app.lock(ctx, directory{dir}, t.command)
+}
+
+// fatal says of an error that every other item would meet it too.
+func fatal(err error) bool {
+	var later *transport.RetryLaterError
+	return is(err, transport.ErrUnauthorized, transport.ErrTLS, transport.ErrCleartext, transport.ErrNoProject, syscall.ENOSPC) ||
+		refusedWith(err, transport.CodeForbidden, transport.CodePaused) || errors.As(err, &later) || transport.IsUnreachable(err)
+}

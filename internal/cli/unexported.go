@@ -1,0 +1,261 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+)
+
+// noticeBytes is how much of chunk files that were never read status and its
+// like read on the side. What is read is remembered, so usually that is little.
+const noticeBytes = 32 << 20
+
+// unexported is how much of a database no chunk of a directory holds.
+type unexported struct {
+	project project
+	syncer.Tallies
+}
+
+// unexportedDocument is the same in JSON.
+type unexportedDocument struct {
+	Project     string `json:"project"`
+	ProjectFrom string `json:"project_from"`
+	syncer.Tally
+	ByProject syncer.Tallies `json:"by_project"`
+}
+
+func (u unexported) document() unexportedDocument {
+	return unexportedDocument{Project: u.project.Name, ProjectFrom: u.project.From, Tally: u.Total(), ByProject: u.Tallies}
+}
+
+// nothing says whether the database has nothing of the project: then it may be
+// the wrong one, and nothing is safe.
+func (u unexported) nothing() bool { return u.Total() == syncer.Tally{} }
+
+// sentence says it in one line, "" if there is nothing to say. Personal
+// memories are not talked about.
+func (u unexported) sentence() string {
+	total := u.Total()
+	kinds := tallyWords(total)
+	text := ""
+	switch total.Rows() {
+	case 0:
+	case 1:
+		text = kinds + " is in no chunk: run `engram-sync export`"
+	default:
+		text = kinds + " are in no chunk: run `engram-sync export`"
+	}
+	if total.Unnamed > 0 {
+		text = strings.TrimPrefix(text+"; "+unnamedSentence(total.Unnamed), "; ")
+	}
+	return text
+}
+
+func unnamedSentence(n int) string {
+	has, it := "has", "it"
+	if n > 1 {
+		has, it = "have", "them"
+	}
+	return fmt.Sprintf("%s %s no sync_id, so nobody can tell whether a chunk holds %s: run any engram command, which mends that", count(n, "row"), has, it)
+}
+
+// tallyWords is "12 memories, 2 edits and 1 prompt".
+func tallyWords(t syncer.Tally) string {
+	var words []string
+	for _, kind := range []struct {
+		n    int
+		noun string
+	}{{t.Memories, "memory"}, {t.Edits, "edit"}, {t.Deletes, "deletion"}, {t.Prompts, "prompt"}, {t.Sessions, "session"}} {
+		if kind.n > 0 {
+			words = append(words, count(kind.n, kind.noun))
+		}
+	}
+	if last := len(words) - 1; last > 0 {
+		return strings.Join(words[:last], ", ") + " and " + words[last]
+	}
+	return strings.Join(words, "")
+}
+
+// noteUnexported says, after a transfer, if memories are in no chunk. It never
+// fails the command.
+func (a *app) noteUnexported(ctx context.Context, local syncer.Local) {
+	if a.quiet || a.json || ctx.Err() != nil {
+		return
+	}
+	found, err := a.lookUnexported(ctx, local)
+	switch {
+	case err != nil:
+		a.log.Info("cannot tell whether memories are in no chunk", "error", oneLine(err.Error()))
+	case found != nil && found.sentence() != "":
+		a.note("note: %s", found.sentence())
+	}
+}
+
+// memoriesStatus is what status says of engram's database: nil and "" where
+// there is none. It never fails the command.
+func (a *app) memoriesStatus(ctx context.Context) (*unexportedDocument, string) {
+	local, _, err := a.directoryIfAny()
+	var found *unexported
+	if err == nil {
+		found, err = a.lookUnexported(ctx, local)
+	}
+	switch {
+	case errors.Is(err, syncer.ErrTooMuch):
+		return nil, "not compared with the chunks yet: `engram-sync export --dry-run` does it, once"
+	case err != nil:
+		return nil, "unknown: " + oneLine(err.Error())
+	case found == nil:
+		return nil, ""
+	}
+	doc := found.document()
+	if found.nothing() {
+		return &doc, fmt.Sprintf("none of project %s (%s): --project names another", visible(found.project.Name), visible(found.project.From))
+	}
+	return &doc, cmp.Or(found.sentence(), "all in chunks")
+}
+
+// lookUnexported counts what engram's database holds and no chunk of the
+// directory does; nil where there is no database. The count is remembered: while
+// the database, the manifest and the names of the chunk files stay as they are,
+// none of them is looked into.
+func (a *app) lookUnexported(ctx context.Context, local syncer.Local) (*unexported, error) {
+	db, err := a.openDatabase(ctx)
+	if db == nil || err != nil {
+		return nil, err
+	}
+	defer func() { _ = db.Close() }() // only read
+	rule, err := ruleOf(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	found := &unexported{}
+	if found.project, err = a.findProject(rule); err != nil {
+		return nil, err
+	}
+	// Before anything is read: what changes meanwhile has another version.
+	question, answer, err := whatToCount(ctx, db, local, found.project)
+	if err != nil || answer.Recall(question, &found.Tallies) {
+		return found, err
+	}
+	return found, a.countUnexported(ctx, db, local, found, func() error { return answer.Remember(question, found.Tallies) })
+}
+
+// whatToCount names all that a count depends on, besides the rules of this
+// release, and the place where it is remembered.
+func whatToCount(ctx context.Context, db *engramdb.DB, local syncer.Local, p project) (string, state.Answer, error) {
+	version, err := db.Version(ctx)
+	if err != nil {
+		return "", state.Answer{}, err
+	}
+	path, chunks := "", "none"
+	if d, ok := local.(directory); ok {
+		path = d.Path()
+		if chunks, err = d.Fingerprint(); err != nil {
+			return "", state.Answer{}, err
+		}
+	}
+	question := fmt.Sprintf("2 %s %s %s", version, chunks, engram.NormalizeProject(p.Name))
+	return question, state.OpenAnswer(state.Dir(), "unexported", path+"\x00"+db.Path()), nil
+}
+
+// countUnexported counts, and remembers that if every chunk file could be read.
+func (a *app) countUnexported(ctx context.Context, db *engramdb.DB, local syncer.Local, found *unexported, remember func() error) error {
+	chunks, err := listChunks(ctx, local)
+	if err != nil {
+		return err
+	}
+	held, failed, err := a.readHeld(ctx, chunks, noticeBytes, syncer.Options{})
+	if err != nil {
+		return err
+	}
+	rows, err := findUnexported(ctx, db, held, chunks.entries(), syncer.Scope{Project: found.project.Name, CountOnly: true})
+	if err != nil {
+		return err
+	}
+	found.Tallies = rows.Tallies
+	if slices.ContainsFunc(failed, func(f syncer.Failure) bool { return !errors.Is(f.Err, syncer.ErrNoFile) }) {
+		return nil
+	}
+	if err := remember(); err != nil {
+		a.log.Info("remember what is in no chunk", "error", err)
+	}
+	return nil
+}
+
+// databaseName is the name of engram's database in its data directory.
+const databaseName = "engram.db"
+
+// openDatabase opens engram's database; nil where there is none.
+func (a *app) openDatabase(ctx context.Context) (*engramdb.DB, error) {
+	dir := a.dataDir()
+	if dir == "" {
+		return nil, nil
+	}
+	db, err := engramdb.Open(ctx, filepath.Join(dir, databaseName))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, engramdb.ErrEmpty) {
+		return nil, nil
+	}
+	return db, err
+}
+
+// ruleOf says by whose rules the user's engram names projects.
+func ruleOf(ctx context.Context, db *engramdb.DB) (projectRule, error) {
+	legacy, err := db.Legacy(ctx)
+	if legacy {
+		return legacyRule, err
+	}
+	return currentRule, err
+}
+
+// chunkList is a chunk directory and its manifest.
+type chunkList struct {
+	local    syncer.Local
+	path     string // of the directory; "" for none
+	manifest *engram.Manifest
+}
+
+func listChunks(ctx context.Context, local syncer.Local) (chunkList, error) {
+	list := chunkList{local: local}
+	if d, ok := local.(directory); ok {
+		list.path = d.Path()
+	}
+	var err error
+	list.manifest, err = local.ReadManifest(ctx)
+	return list, err
+}
+
+func (l chunkList) entries() []engram.ChunkEntry { return l.manifest.Entries() }
+
+// readHeld finds out what the chunks hold, and remembers it.
+func (a *app) readHeld(ctx context.Context, chunks chunkList, maxBytes int64, opts syncer.Options) (*syncer.Held, []syncer.Failure, error) {
+	files, _ := chunks.local.(directory) // where there is no directory, nothing is listed
+	index := state.OpenIndex(state.Dir(), chunks.path)
+	opts.Concurrency = a.cfg.Concurrency
+	held, failed, err := syncer.ReadHeld(ctx, files, chunks.entries(), index, maxBytes, opts)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := index.Save(); err != nil {
+		a.log.Info("remember what the chunks hold", "error", err)
+	}
+	return held, failed, nil
+}
+
+func findUnexported(ctx context.Context, db *engramdb.DB, held *syncer.Held, entries []engram.ChunkEntry, scope syncer.Scope) (found *syncer.Unexported, err error) {
+	err = db.Snapshot(ctx, func(s *engramdb.Snapshot) (err error) {
+		found, err = syncer.FindUnexported(ctx, s, held, entries, scope, time.Now())
+		return err
+	})
+	return found, err
+}

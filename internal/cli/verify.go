@@ -1,0 +1,232 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/engram-sync/engram-sync/internal/chunkdir"
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+)
+
+const verifyLong = `Read every chunk of the chunk directory and check it: gzip and its checksum,
+the hash against the id, the JSON, the numbers in the manifest. Then check the
+directory: files that are missing or that no entry names, rows whose session
+no chunk holds.
+
+With --remote the chunks of that remote are downloaded and checked too, and
+not kept. Without it nothing leaves this machine.
+
+With --repair what is wrong here is mended, as far as nothing is lost by it:
+a manifest with git's conflict markers, or with entries that git's union merge
+has glued together, becomes the union of both sides; chunk files without an
+entry get one; and with --remote, damaged and missing chunks are downloaded
+from there (the remote itself is not checked then). A file is only ever
+replaced by verified bytes of the same id. An entry whose chunk is nowhere is
+removed only if you say so when asked, on a terminal. Before the manifest is
+rewritten, a copy goes to the state directory; its path is printed.
+
+Arguments are chunk ids, or the first digits of some: then only those are read.`
+
+func newVerifyCmd(app *app) *cobra.Command {
+	var mend bool
+	r := &repair{app: app}
+	cmd := &cobra.Command{
+		Use:   "verify [CHUNK-ID...]",
+		Short: "Check every local chunk against its id, and repair what can be",
+		Long:  withCodes(verifyLong, append(remoteCodes[:9:9], codePartial, codeLocked)...),
+		Example: "  engram-sync verify\n  engram-sync verify --remote work\n" +
+			"  engram-sync verify --repair --dry-run\n  engram-sync verify --repair --remote work",
+		GroupID: groupSync,
+		RunE: func(cmd *cobra.Command, words []string) error {
+			r.remote = cmd.Flags().Changed("remote")
+			switch {
+			case mend:
+				return r.run(cmd.Context(), words)
+			case r.dryRun:
+				return &usageError{command: cmd.CommandPath(), err: errors.New("--dry-run is for --repair: without it nothing is changed anyway")}
+			}
+			return app.verify(cmd.Context(), words, r.remote)
+		},
+	}
+	cmd.Flags().BoolVar(&mend, "repair", false, "mend what can be mended without losing anything")
+	cmd.Flags().BoolVarP(&r.dryRun, "dry-run", "n", false, "with --repair: show what would be done, and do nothing")
+	return cmd
+}
+
+// verifyDocument is what verify prints in JSON mode.
+type verifyDocument struct {
+	Schema   int          `json:"schema"`
+	Failed   []badItem    `json:"failed"`
+	Warnings []warnedItem `json:"warnings"`
+	*repairDocument
+	Summary struct {
+		Checked  int   `json:"checked"`
+		Bytes    int64 `json:"bytes"`
+		Failed   int   `json:"failed"`
+		Warnings int   `json:"warnings"`
+	} `json:"summary"`
+}
+
+// repairDocument is what --repair adds to it.
+type repairDocument struct {
+	// Repaired is what was mended, or would be.
+	Repaired []repairedItem `json:"repaired"`
+	Backup   string         `json:"backup"` // where the manifest as it was is kept; "" if it was not changed
+	DryRun   bool           `json:"dry_run"`
+}
+
+type badItem struct {
+	failedItem
+	Where string `json:"where"` // "here" or "remote"
+}
+
+type warnedItem struct {
+	ID      string `json:"id"`
+	Message string `json:"message"`
+	Where   string `json:"where"`
+}
+
+// verify checks one side or both.
+func (a *app) verify(ctx context.Context, words []string, remote bool) error {
+	dir, err := a.openDirectory()
+	if err != nil {
+		return err
+	}
+	opts := syncer.Options{Concurrency: a.cfg.Concurrency}
+	if opts.Only, err = a.selectLocal(ctx, dir, words); err != nil {
+		return err
+	}
+	report, err := a.withProgress(opts, func(opts syncer.Options) (syncer.Report, error) {
+		return syncer.Verify(ctx, dir, opts)
+	})
+	if err != nil {
+		return err
+	}
+	if !remote {
+		return a.printReport(report)
+	}
+	there, err := a.verifyRemote(ctx, opts)
+	report.Checked += there.Checked
+	report.Bytes += there.Bytes
+	report.Findings = append(report.Findings, there.Findings...)
+	if err == nil {
+		return a.printReport(report)
+	}
+	// What was found here is worth knowing also when the remote can't be asked.
+	if bad := a.printReport(report); bad != nil {
+		a.printError(err)
+		return bad
+	}
+	return err
+}
+
+func (a *app) verifyRemote(ctx context.Context, opts syncer.Options) (report syncer.Report, err error) {
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return report, err
+	}
+	defer func() { err = errors.Join(err, conn.close()) }()
+	return a.withProgress(opts, func(opts syncer.Options) (syncer.Report, error) {
+		return syncer.VerifyRemote(ctx, conn, opts)
+	})
+}
+
+func (a *app) withProgress(opts syncer.Options, check func(syncer.Options) (syncer.Report, error)) (syncer.Report, error) {
+	report, stop := a.progress()
+	defer stop()
+	opts.Report = report
+	return check(opts)
+}
+
+// selectLocal finds the chunks that words stand for in the directory.
+func (a *app) selectLocal(ctx context.Context, dir syncer.Local, words []string) ([]engram.ChunkID, error) {
+	if len(words) == 0 {
+		return nil, nil
+	}
+	all, _, err := dir.Chunks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m, err := dir.ReadManifest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range m.Entries() {
+		all = append(all, e.ID)
+	}
+	return syncer.Select(words, all)
+}
+
+// printReport prints the findings, and gives the error that makes the exit code.
+func (a *app) printReport(r syncer.Report) error {
+	doc, failed := newVerifyDocument(r)
+	if a.json {
+		a.printJSON(a.stdout, doc)
+	} else {
+		a.printReportText(doc, failed, afterVerify)
+	}
+	return a.reportStatus(r.Checked, failed, "failed the verification")
+}
+
+// newVerifyDocument sorts the findings into failures and warnings.
+func newVerifyDocument(r syncer.Report) (doc verifyDocument, failed []syncer.Failure) {
+	doc.Schema, doc.Failed, doc.Warnings = resultSchema, []badItem{}, []warnedItem{}
+	for _, f := range r.Findings {
+		if f.Harmless {
+			doc.Warnings = append(doc.Warnings, warnedItem{ID: f.ID, Message: oneLine(f.Err.Error()), Where: f.Where})
+			continue
+		}
+		failure := syncer.Failure{ID: f.ID, Err: f.Err}
+		doc.Failed = append(doc.Failed, badItem{failedItems([]syncer.Failure{failure})[0], f.Where})
+		failed = append(failed, failure)
+	}
+	doc.Summary.Checked, doc.Summary.Bytes = r.Checked, r.Bytes
+	doc.Summary.Failed, doc.Summary.Warnings = len(failed), len(doc.Warnings)
+	return doc, failed
+}
+
+// reportStatus is the error that makes the exit code of a verification.
+func (a *app) reportStatus(good int, failed []syncer.Failure, what string) error {
+	if len(failed) == 0 {
+		return nil
+	}
+	status := &exitStatus{code: codeOfAll(good, failed)}
+	if a.json {
+		status.message = count(len(failed), "chunk") + " " + what
+	}
+	return status
+}
+
+// afterVerify is the next step after something bad was found, on one side or
+// the other.
+func afterVerify(err error, where string) string {
+	switch damaged := is(err, engram.ErrDamaged, chunkdir.ErrNotRegular); {
+	case damaged && where == "here":
+		return "restore the file from git or from another machine"
+	case damaged:
+		return "the server's copy is bad: only a machine that has the chunk can help"
+	}
+	return hint(err)
+}
+
+func (a *app) printReportText(doc verifyDocument, failed []syncer.Failure, next func(err error, where string) string) {
+	for i, f := range failed {
+		a.printFailure(f, next(f.Err, doc.Failed[i].Where))
+	}
+	for _, w := range doc.Warnings {
+		id := w.ID
+		if _, err := engram.ParseChunkID(id); err != nil {
+			id = strconv.Quote(id)
+		}
+		a.warn(id + ": " + w.Message)
+	}
+	if !a.quiet {
+		fmt.Fprintf(a.stdout, "verified %s (%s): %d damaged or missing, %s\n",
+			count(doc.Summary.Checked, "chunk"), size(doc.Summary.Bytes), len(failed), count(len(doc.Warnings), "warning"))
+	}
+}
