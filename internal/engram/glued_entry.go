@@ -6,71 +6,76 @@ import (
 	"time"
 )
 
+// pieced is an entry that was put together, and what is not certain about it.
+type pieced struct {
+	ChunkEntry
+	Doubt
+}
+
 // entries are those of all objects, each id once.
-func (g *gluer) entries(r *Recovery) ([]ChunkEntry, error) {
-	var order []ChunkID
-	found := map[ChunkID]ChunkEntry{}
-	for _, f := range g.closed {
+func (p *unionMergeParser) entries() (map[ChunkID]pieced, error) {
+	found := map[ChunkID]pieced{}
+	for _, f := range p.closed {
 		for i := range f.values["id"] {
-			e, doubt, err := g.entry(f, i)
+			e, err := p.entry(f, i)
 			if err != nil {
 				return nil, err
 			}
-			before, again := found[e.ID]
-			switch {
-			case !again:
-				order = append(order, e.ID)
-			case doubt > r.Doubts[e.ID] || before == e:
-				continue
-			case doubt == r.Doubts[e.ID]:
-				r.Others[e.ID] = e
-				continue
+			if before, again := found[e.ID]; again {
+				e = before.or(e)
 			}
 			found[e.ID] = e
-			delete(r.Doubts, e.ID)
-			if doubt > 0 {
-				r.Doubts[e.ID] = doubt
-			}
 		}
 	}
-	entries := make([]ChunkEntry, len(order))
-	for i, id := range order {
-		entries[i] = found[id]
+	return found, nil
+}
+
+// or is the more certain of two entries for one id; of two that are as certain,
+// the first counts, and the second is told.
+func (e pieced) or(next pieced) pieced {
+	switch {
+	case next.Confidence > e.Confidence || next.ChunkEntry == e.ChunkEntry:
+		return e
+	case next.Confidence == e.Confidence:
+		e.Other = next.ChunkEntry
+		return e
 	}
-	return entries, nil
+	next.Other = e.Other
+	return next
 }
 
 // entry is the one of the i-th id in an object. The lines of our side come
 // before those of theirs, so the i-th value belongs to the i-th id, and one that
 // is there only once belongs to all.
-func (g *gluer) entry(f *frame, i int) (ChunkEntry, Confidence, error) {
+func (p *unionMergeParser) entry(f *frame, i int) (pieced, error) {
 	var idText string
 	if err := json.Unmarshal([]byte(f.values["id"][i]), &idText); err != nil {
-		return ChunkEntry{}, 0, ErrBadChunkID
+		return pieced{}, ErrBadChunkID
 	}
 	id, err := ParseChunkID(idText)
 	if err != nil {
-		return ChunkEntry{}, 0, err
+		return pieced{}, err
 	}
+	e, err := ParseEntry(f.object(i))
+	whole := len(f.values["id"]) == 1 && f.fits()
+	switch {
+	case whole:
+		return pieced{ChunkEntry: e}, err
+	case err != nil || e.ID != id:
+		e = ChunkEntry{ID: id, CreatedBy: "unknown", CreatedAt: FormatTime(time.Unix(0, 0))}
+	case p.consistent:
+		return pieced{e, Doubt{Confidence: Pieced}}, nil
+	}
+	return pieced{e, Doubt{Confidence: Guessed}}, nil
+}
+
+// object has each member once: with its i-th value, or with the last.
+func (f *frame) object(i int) []byte {
 	var members []string
 	for _, name := range f.names {
 		values := f.values[name]
-		name, err := json.Marshal(name)
-		if err != nil {
-			return ChunkEntry{}, 0, err
-		}
-		members = append(members, string(name)+":"+values[min(i, len(values)-1)])
+		quoted, _ := json.Marshal(name) // a string
+		members = append(members, string(quoted)+":"+values[min(i, len(values)-1)])
 	}
-	e, err := ParseEntry([]byte("{" + strings.Join(members, ",") + "}"))
-	whole := len(f.values["id"]) == 1 && f.fits()
-	garbled := err != nil || e.ID != id
-	switch {
-	case whole:
-		return e, 0, err
-	case garbled:
-		return ChunkEntry{ID: id, CreatedBy: "unknown", CreatedAt: FormatTime(time.Unix(0, 0))}, Guessed, nil
-	case g.consistent:
-		return e, Pieced, nil
-	}
-	return e, Guessed, nil
+	return []byte("{" + strings.Join(members, ",") + "}")
 }

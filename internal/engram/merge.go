@@ -199,7 +199,7 @@ func (d *document) byID() map[ChunkID]entryText {
 }
 
 func sortedTexts(entries map[ChunkID]entryText) []entryText {
-	return slices.SortedFunc(maps.Values(entries), func(a, b entryText) int { return compareEntries(a.ChunkEntry, b.ChunkEntry) })
+	return slices.SortedFunc(maps.Values(entries), func(a, b entryText) int { return a.Compare(b.ChunkEntry) })
 }
 
 // markerSize is how long git's conflict markers are.

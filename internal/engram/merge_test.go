@@ -231,8 +231,8 @@ func TestTwoEntriesForOneChunkConflict(t *testing.T) {
 		if diff := cmp.Diff(want, string(r.Manifest.Bytes())); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
-		if r.Others[id].CreatedBy != "ben" || len(r.Doubts) > 0 {
-			t.Errorf("others %v, doubts %v", r.Others, r.Doubts)
+		if r.Doubts[id].Other.CreatedBy != "ben" || len(r.Doubts) != 1 || r.Doubts[id].Confidence != engram.Certain {
+			t.Errorf("doubts %v", r.Doubts)
 		}
 	}
 }

@@ -75,10 +75,10 @@ func TestWhatAMergeLeavesIsRecovered(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			for _, e := range r.Manifest.Entries() {
-				if r.Doubts[e.ID] != tt.doubts[e.ID.String()] {
-					t.Errorf("%s: doubt %d, want %d", e.ID, r.Doubts[e.ID], tt.doubts[e.ID.String()])
+				if r.Doubts[e.ID].Confidence != tt.doubts[e.ID.String()] {
+					t.Errorf("%s: doubt %d, want %d", e.ID, r.Doubts[e.ID].Confidence, tt.doubts[e.ID.String()])
 				}
-				if e.ID.String() == "11111111" && r.Doubts[e.ID] == 0 && e.CreatedBy != "ana" {
+				if e.ID.String() == "11111111" && r.Doubts[e.ID].Confidence == 0 && e.CreatedBy != "ana" {
 					t.Errorf("the entry is %+v", e)
 				}
 			}

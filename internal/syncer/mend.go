@@ -42,14 +42,14 @@ func (r *repairer) mend(ctx context.Context) error {
 func (r *repairer) settle(ctx context.Context, rec engram.Recovery) (settled []engram.ChunkEntry, fixes []Fix) {
 	var certain []engram.ChunkEntry
 	for _, e := range rec.Manifest.Entries() {
-		if rec.Doubts[e.ID] == 0 {
+		if rec.Doubts[e.ID].Confidence == engram.Certain {
 			certain = append(certain, e)
 		}
 	}
 	for _, e := range rec.Manifest.Entries() {
-		other, two := rec.Others[e.ID]
 		doubt := rec.Doubts[e.ID]
-		if !two && doubt == 0 || ctx.Err() != nil {
+		other, two := doubt.Other, !doubt.Other.ID.IsZero()
+		if !two && doubt.Confidence == engram.Certain || ctx.Err() != nil {
 			continue
 		}
 		contents, err := readFile(r.dir, e.ID)
@@ -59,7 +59,7 @@ func (r *repairer) settle(ctx context.Context, rec engram.Recovery) (settled []e
 			settled = append(settled, e)
 			fixes = append(fixes, Fix{ID: e.ID.String(), Action: FixChosen, Detail: chosenDetail(e, other, rec)})
 		}
-		if !good || doubt == 0 || doubt == engram.Pieced && fits(e, contents) {
+		if !good || doubt.Confidence == engram.Certain || doubt.Confidence == engram.Pieced && fits(e, contents) {
 			continue
 		}
 		derived, err := deriveEntry(r.dir, certain, e.ID)
