@@ -11,6 +11,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/auth"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/merge"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/transport"
 )
@@ -123,7 +124,7 @@ func hint(err error) string {
 		return "--reconcile compares it with the whole journal and sends what is missing, --restart sends all of it"
 	case as[*syncer.UnstoredError](err):
 		return "run the same command again later"
-	case is(err, engram.ErrTangled):
+	case is(err, merge.ErrTangled):
 		return "take one side with `git checkout --ours` or `--theirs`, then run `engram-sync verify --repair`: it adopts the chunks of the other"
 	case is(err, engram.ErrConflictMarkers, engram.ErrTwice):
 		return "run `engram-sync verify --repair`: it keeps the entries of both sides"

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/merge"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 )
 
@@ -173,7 +174,7 @@ func TestEditStaysBehindWhatItEdits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, _, err := engram.MergeManifests(base.Bytes(), ours.Bytes(), base.Bytes())
+	text, _, err := merge.Manifests(base.Bytes(), ours.Bytes(), base.Bytes())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,13 +6,14 @@ import (
 	"fmt"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/merge"
 )
 
 // Mender is a chunk directory whose manifest can be mended.
 type Mender interface {
 	Local
 	// RecoverManifest is ReadManifest for one that a merge has spoiled.
-	RecoverManifest(ctx context.Context) (engram.Recovery, error)
+	RecoverManifest(ctx context.Context) (merge.Recovery, error)
 	// ReplaceManifest puts next in the place of a manifest whose text is still was.
 	ReplaceManifest(ctx context.Context, was []byte, next *engram.Manifest) error
 }

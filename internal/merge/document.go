@@ -1,10 +1,11 @@
-package engram
+package merge
 
 import (
 	"bytes"
 	"strconv"
 	"strings"
 
+	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
@@ -38,7 +39,7 @@ type document struct {
 
 // entryText is an entry as it is written.
 type entryText struct {
-	ChunkEntry
+	engram.ChunkEntry
 	text   string
 	theirs string // what the other side of a conflict says; "" where there is none
 }
@@ -53,7 +54,7 @@ func takeApart(text []byte) (*document, error) {
 	case bytes.Contains(text, []byte("\n")):
 		eol = "\n"
 	}
-	m, err := ParseManifest(text)
+	m, err := engram.ParseManifest(text)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +83,7 @@ func takeApart(text []byte) (*document, error) {
 }
 
 // takeList takes over the entries, and looks at the white space around the first ones.
-func (d *document) takeList(list []byte, entries []ChunkEntry) error {
+func (d *document) takeList(list []byte, entries []engram.ChunkEntry) error {
 	if len(entries) == 0 {
 		return nil
 	}
@@ -175,4 +176,4 @@ func ownLine(space string) string {
 }
 
 // manifest is the document as a manifest again.
-func (d *document) manifest() (*Manifest, error) { return ParseManifest(d.bytes()) }
+func (d *document) manifest() (*engram.Manifest, error) { return engram.ParseManifest(d.bytes()) }

@@ -1,20 +1,21 @@
-package engram
+package merge
 
 import (
 	"encoding/json"
+	"github.com/engram-sync/engram-sync/internal/engram"
 	"strings"
 	"time"
 )
 
 // pieced is an entry that was put together, and what is not certain about it.
 type pieced struct {
-	ChunkEntry
+	engram.ChunkEntry
 	Doubt
 }
 
 // entries are those of all objects, each id once.
-func (p *unionMergeParser) entries() (map[ChunkID]pieced, error) {
-	found := map[ChunkID]pieced{}
+func (p *unionMergeParser) entries() (map[engram.ChunkID]pieced, error) {
+	found := map[engram.ChunkID]pieced{}
 	for _, f := range p.closed {
 		for i := range f.values["id"] {
 			e, err := p.entry(f, i)
@@ -50,19 +51,19 @@ func (e pieced) or(next pieced) pieced {
 func (p *unionMergeParser) entry(f *frame, i int) (pieced, error) {
 	var idText string
 	if err := json.Unmarshal([]byte(f.values["id"][i]), &idText); err != nil {
-		return pieced{}, ErrBadChunkID
+		return pieced{}, engram.ErrBadChunkID
 	}
-	id, err := ParseChunkID(idText)
+	id, err := engram.ParseChunkID(idText)
 	if err != nil {
 		return pieced{}, err
 	}
-	e, err := ParseEntry(f.object(i))
+	e, err := engram.ParseEntry(f.object(i))
 	whole := len(f.values["id"]) == 1 && f.fits()
 	switch {
 	case whole:
 		return pieced{ChunkEntry: e}, err
 	case err != nil || e.ID != id:
-		e = ChunkEntry{ID: id, CreatedBy: "unknown", CreatedAt: FormatTime(time.Unix(0, 0))}
+		e = engram.ChunkEntry{ID: id, CreatedBy: "unknown", CreatedAt: engram.FormatTime(time.Unix(0, 0))}
 	case p.consistent:
 		return pieced{e, Doubt{Confidence: Pieced}}, nil
 	}

@@ -1,8 +1,9 @@
-package engram
+package merge
 
 import (
 	"bytes"
 	"fmt"
+	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // conflictSides are the texts that git has written into one, with markers.
@@ -92,7 +93,7 @@ func (s *splitter) marker(line []byte) byte {
 }
 
 func (s *splitter) fail(reason string) error {
-	return &ManifestError{Line: s.line, Err: fmt.Errorf("%w: %s", ErrTangled, reason)}
+	return &engram.ManifestError{Line: s.line, Err: fmt.Errorf("%w: %s", ErrTangled, reason)}
 }
 
 // firstMarker is how long the first marker in a text is.

@@ -1,8 +1,9 @@
-package engram
+package merge
 
 import (
 	"errors"
 	"fmt"
+	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // ErrTangled is the cause in a ManifestError where git's conflict markers do
@@ -27,7 +28,7 @@ const (
 type Doubt struct {
 	Confidence Confidence
 	// Other is the other entry of an id that has two; else it has no id.
-	Other ChunkEntry
+	Other engram.ChunkEntry
 }
 
 // Recovery is what could be read out of a manifest that a merge has spoiled.
@@ -35,38 +36,38 @@ type Recovery struct {
 	// Text is what it was read from.
 	Text []byte
 	// Manifest has an entry for every id that the text names.
-	Manifest *Manifest
+	Manifest *engram.Manifest
 	// Cause says why the text is no manifest; nil if it is one.
 	Cause error
 	// Doubts are about the entries that the text does not have as a whole, or twice.
-	Doubts map[ChunkID]Doubt
+	Doubts map[engram.ChunkID]Doubt
 }
 
-func (r *Recovery) note(id ChunkID, d Doubt) {
+func (r *Recovery) note(id engram.ChunkID, d Doubt) {
 	if d != (Doubt{}) {
 		r.Doubts[id] = d
 	}
 }
 
-// RecoverManifest reads the text of a manifest, also if git's conflict markers
+// Recover reads the text of a manifest, also if git's conflict markers
 // are in it, of any style, or if git's union merge has glued entries together.
 // Whatever else is wrong is the *ManifestError of ParseManifest.
-func RecoverManifest(text []byte) (Recovery, error) { return recoverManifest(text, 0) }
+func Recover(text []byte) (Recovery, error) { return recoverManifest(text, 0) }
 
 // maxNested is how many conflicts can lie in one another. Each one more doubles
 // the work.
 const maxNested = 4
 
 func recoverManifest(text []byte, depth int) (Recovery, error) {
-	m, err := ParseManifest(text)
+	m, err := engram.ParseManifest(text)
 	if err == nil {
 		return Recovery{Text: text, Manifest: m}, nil
 	}
 	var r Recovery
 	switch {
-	case errors.Is(err, ErrManifestVersion):
+	case errors.Is(err, engram.ErrManifestVersion):
 		return r, err // it may mean something that we don't know
-	case errors.Is(err, ErrConflictMarkers):
+	case errors.Is(err, engram.ErrConflictMarkers):
 		r, err = recoverConflict(text, err, depth)
 	default:
 		r, err = recoverGlued(text, err)
@@ -77,7 +78,7 @@ func recoverManifest(text []byte, depth int) (Recovery, error) {
 
 // Settled is the recovered manifest with these entries in the place of those
 // that it has for their ids, in the order of created_at and id.
-func (r Recovery) Settled(entries ...ChunkEntry) (*Manifest, error) {
+func (r Recovery) Settled(entries ...engram.ChunkEntry) (*engram.Manifest, error) {
 	d, err := takeApart(r.Manifest.Bytes())
 	if err != nil {
 		return nil, err
@@ -100,7 +101,7 @@ func (r Recovery) Settled(entries ...ChunkEntry) (*Manifest, error) {
 // recoverConflict is the union of the two sides of a conflict.
 func recoverConflict(text []byte, cause error, depth int) (Recovery, error) {
 	if depth == maxNested {
-		return Recovery{}, &ManifestError{Err: fmt.Errorf("%w: too many lie in one another", ErrTangled)}
+		return Recovery{}, &engram.ManifestError{Err: fmt.Errorf("%w: too many lie in one another", ErrTangled)}
 	}
 	sides, err := splitConflict(text)
 	if err != nil {
@@ -132,10 +133,10 @@ func uniteRecoveries(base []byte, ours, theirs Recovery, cause error) (Recovery,
 	d := m.merge()
 	for _, c := range m.conflicts {
 		if c.ID.IsZero() {
-			return Recovery{}, &ManifestError{Err: errors.New(c.String())}
+			return Recovery{}, &engram.ManifestError{Err: errors.New(c.String())}
 		}
 	}
-	r := Recovery{Cause: cause, Doubts: map[ChunkID]Doubt{}}
+	r := Recovery{Cause: cause, Doubts: map[engram.ChunkID]Doubt{}}
 	ourTexts, theirTexts, union := a.byID(), b.byID(), d.byID()
 	for id, e := range union {
 		best, doubt := surer(e, side{ourTexts[id], ours.Doubts[id]}, side{theirTexts[id], theirs.Doubts[id]})

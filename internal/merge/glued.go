@@ -1,4 +1,4 @@
-package engram
+package merge
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
@@ -17,8 +18,8 @@ import (
 // does not look like the work of a merge, that is the error.
 func recoverGlued(text []byte, cause error) (Recovery, error) {
 	r, err := unglue(text, cause)
-	if err != nil && errors.Is(cause, ErrTwice) {
-		return r, &ManifestError{Err: errors.New("it cannot be recovered: " + cause.Error())} // which ErrTwice could
+	if err != nil && errors.Is(cause, engram.ErrTwice) {
+		return r, &engram.ManifestError{Err: errors.New("it cannot be recovered: " + cause.Error())} // which ErrTwice could
 	}
 	return r, err
 }
@@ -38,8 +39,8 @@ func unglue(text []byte, cause error) (Recovery, error) {
 	if err != nil {
 		return Recovery{}, cause
 	}
-	r := Recovery{Cause: cause, Doubts: map[ChunkID]Doubt{}}
-	var entries []ChunkEntry
+	r := Recovery{Cause: cause, Doubts: map[engram.ChunkID]Doubt{}}
+	var entries []engram.ChunkEntry
 	for id, e := range found {
 		entries = append(entries, e.ChunkEntry)
 		r.note(id, e.Doubt)
@@ -48,7 +49,7 @@ func unglue(text []byte, cause error) (Recovery, error) {
 	if err != nil || !bytes.Contains(text, []byte("\r\n")) {
 		return r, err
 	}
-	r.Manifest, err = ParseManifest(bytes.ReplaceAll(r.Manifest.Bytes(), []byte("\n"), []byte("\r\n")))
+	r.Manifest, err = engram.ParseManifest(bytes.ReplaceAll(r.Manifest.Bytes(), []byte("\n"), []byte("\r\n")))
 	return r, err
 }
 
@@ -196,7 +197,7 @@ func (p *unionMergeParser) version() (int, error) {
 		for _, v := range f.values["version"] {
 			n, err := strconv.Atoi(v)
 			if err != nil || n < 1 {
-				return 0, ErrManifestVersion
+				return 0, engram.ErrManifestVersion
 			}
 			highest = max(highest, n)
 		}
@@ -209,7 +210,7 @@ func (p *unionMergeParser) version() (int, error) {
 
 // skeleton is a manifest without entries, with the members that we don't know,
 // and with this white space behind it.
-func (p *unionMergeParser) skeleton(end string) (*Manifest, error) {
+func (p *unionMergeParser) skeleton(end string) (*engram.Manifest, error) {
 	version, err := p.version()
 	if err != nil {
 		return nil, err
@@ -219,7 +220,7 @@ func (p *unionMergeParser) skeleton(end string) (*Manifest, error) {
 		return nil, err
 	}
 	text := "{\n  \"version\": " + strconv.Itoa(version) + members + ",\n  \"chunks\": []\n}"
-	return ParseManifest([]byte(text + strings.ReplaceAll(end, "\r", "")))
+	return engram.ParseManifest([]byte(text + strings.ReplaceAll(end, "\r", "")))
 }
 
 func (p *unionMergeParser) unknownMembers() (string, error) {
@@ -236,7 +237,7 @@ func (p *unionMergeParser) unknownMembers() (string, error) {
 			for _, value := range f.values[name] {
 				before, again := seen[name]
 				if again && before != value {
-					return "", ErrTwice // which of them counts?
+					return "", engram.ErrTwice // which of them counts?
 				}
 				if !again {
 					quoted, _ := json.Marshal(name) // a string
