@@ -17,6 +17,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
 	"github.com/engram-sync/engram-sync/internal/transport"
 )
@@ -67,7 +68,7 @@ func TestProjectChunksTravel(t *testing.T) {
 // server, and back, under the id that a real server gave it.
 func TestVectorsTakeTheWholeWay(t *testing.T) {
 	_, f := projectServer(t, projectserver.Options{Projects: []string{"*"}})
-	file, err := os.Open("../../testdata/fixtures/canonical-vectors.jsonl")
+	file, err := os.Open(fixtures.CanonicalVectors())
 	if err != nil {
 		t.Fatal(err)
 	}

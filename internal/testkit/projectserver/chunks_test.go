@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/engram-sync/engram-sync/internal/canon"
+	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
 )
 
@@ -18,7 +19,7 @@ import (
 // hashes to that id again once it was encoded; only -0 can't (A8).
 func TestVectorsTravelThroughTheServer(t *testing.T) {
 	c := start(t, projectserver.Options{Projects: []string{"*"}})
-	text, err := os.ReadFile("../../../testdata/fixtures/canonical-vectors.jsonl")
+	text, err := os.ReadFile(fixtures.CanonicalVectors())
 	if err != nil {
 		t.Fatal(err)
 	}
