@@ -13,6 +13,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engramdb"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // errorDocument is an error in JSON mode, on stderr.
@@ -89,8 +90,8 @@ func (a *app) hint(err error) string {
 }
 
 // hintFor is the next step after a failed item.
-func (a *app) hintFor(f syncer.Failure) string {
-	if f.Direction == syncer.Pulled && is(f.Err, engram.ErrDamaged) {
+func (a *app) hintFor(f work.Failure) string {
+	if f.Direction == work.Pulled && is(f.Err, engram.ErrDamaged) {
 		return "nothing was written: if it stays so, the server's copy is bad, and only a machine that has the chunk can help"
 	}
 	return a.hint(f.Err)
@@ -135,7 +136,7 @@ func hint(err error) string {
 		return "run `engram-sync verify` to see all damage, and restore the file from git or from another machine"
 	case is(err, syncer.ErrNowhere):
 		return "restore it from git, or remove the entry"
-	case is(err, syncer.ErrNoFile):
+	case is(err, engram.ErrNoFile):
 		return "run `engram-sync pull` to fetch it, or restore it from git"
 	case as[*engram.ReducedError](err):
 		return "to store it under the id that fits its bytes, run pull --accept-reduced"

@@ -18,6 +18,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // The exit codes, for scripts to act on.
@@ -112,7 +113,7 @@ func codeOf(err error) int {
 		return codeUsage
 	case as[*chunkdir.LockedError](err), as[*state.BusyError](err):
 		return codeLocked
-	case is(err, engram.ErrDamaged, syncer.ErrNoFile, chunkdir.ErrNotRegular, server.ErrDamaged, state.ErrCursorDamaged),
+	case is(err, engram.ErrDamaged, engram.ErrNoFile, chunkdir.ErrNotRegular, server.ErrDamaged, state.ErrCursorDamaged),
 		as[*state.PushJobError](err):
 		return codeDamaged
 	case as[*engram.ReducedError](err), as[*syncer.LeftOutError](err):
@@ -151,7 +152,7 @@ func as[T error](err error) bool {
 // codeOfAll is the exit code of a run over several items: interruption beats
 // an unknown outcome, that beats damage; else it is partial if something moved,
 // or else what the failures have in common.
-func codeOfAll(moved int, failed []syncer.Failure) int {
+func codeOfAll(moved int, failed []work.Failure) int {
 	if len(failed) == 0 {
 		return codeOK
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // exportResult is what one export did, or would do.
@@ -16,11 +17,11 @@ type exportResult struct {
 	legacy           bool // a database of 1.9.4
 	dryRun, exitCode bool
 
-	unread  []syncer.Failure // chunks of which nobody knows what they hold
+	unread  []work.Failure // chunks of which nobody knows what they hold
 	found   *syncer.Unexported
 	drafts  []syncer.Draft
 	written []syncer.Draft
-	failed  []syncer.Failure
+	failed  []work.Failure
 }
 
 // exportDocument is what export prints in JSON mode.

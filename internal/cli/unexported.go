@@ -15,6 +15,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engramdb"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // noticeBytes is how much of chunk files that were never read status and its
@@ -175,7 +176,7 @@ func (a *app) countUnexported(ctx context.Context, db *engramdb.DB, local syncer
 	if err != nil {
 		return err
 	}
-	held, failed, err := a.readHeld(ctx, chunks, noticeBytes, syncer.Options{})
+	held, failed, err := a.readHeld(ctx, chunks, noticeBytes, nil)
 	if err != nil {
 		return err
 	}
@@ -184,7 +185,7 @@ func (a *app) countUnexported(ctx context.Context, db *engramdb.DB, local syncer
 		return err
 	}
 	found.Tallies = rows.Tallies
-	if slices.ContainsFunc(failed, func(f syncer.Failure) bool { return !errors.Is(f.Err, syncer.ErrNoFile) }) {
+	if slices.ContainsFunc(failed, func(f work.Failure) bool { return !errors.Is(f.Err, engram.ErrNoFile) }) {
 		return nil
 	}
 	if err := remember(); err != nil {
@@ -238,11 +239,10 @@ func listChunks(ctx context.Context, local syncer.Local) (chunkList, error) {
 func (l chunkList) entries() []engram.ChunkEntry { return l.manifest.Entries() }
 
 // readHeld finds out what the chunks hold, and remembers it.
-func (a *app) readHeld(ctx context.Context, chunks chunkList, maxBytes int64, opts syncer.Options) (*syncer.Held, []syncer.Failure, error) {
+func (a *app) readHeld(ctx context.Context, chunks chunkList, maxBytes int64, report work.Report) (*syncer.Held, []work.Failure, error) {
 	files, _ := chunks.local.(directory) // where there is no directory, nothing is listed
 	index := state.OpenIndex(state.Dir(), chunks.path)
-	opts.Concurrency = a.cfg.Concurrency
-	held, failed, err := syncer.ReadHeld(ctx, files, chunks.entries(), index, maxBytes, opts)
+	held, failed, err := syncer.ReadHeld(ctx, files, chunks.entries(), index, maxBytes, a.cfg.Concurrency, report)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -44,7 +44,7 @@ func (d Draft) chunk() *engram.Chunk {
 func (u *Unexported) Drafts(maxBytes int64, createdBy string, entries []engram.ChunkEntry, now time.Time) ([]Draft, error) {
 	past := slices.DeleteFunc(slices.Clone(entries), func(e engram.ChunkEntry) bool { return e.Time().After(now) })
 	at := time.Unix(0, 0)
-	if newest := newestOf(past); !newest.IsZero() {
+	if newest := engram.NewestTime(past); !newest.IsZero() {
 		at = newest.Add(time.Microsecond)
 	}
 	d := drafter{sessions: u.sessions, max: maxBytes, entry: engram.ChunkEntry{CreatedBy: createdBy, CreatedAt: engram.FormatTime(at)}}

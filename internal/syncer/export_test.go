@@ -3,24 +3,50 @@ package syncer_test
 import (
 	"context"
 	"errors"
+	"io"
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 )
 
+// shelf is a chunk directory in memory, which may refuse.
+type shelf struct {
+	entries    []engram.ChunkEntry
+	fail       func(engram.ChunkID) error
+	addEntries func() error
+}
+
+func (s *shelf) WriteChunk(_ context.Context, c *engram.Chunk) error {
+	if s.fail != nil {
+		if err := s.fail(c.ID()); err != nil {
+			return err
+		}
+	}
+	_, err := io.Copy(io.Discard, c)
+	return err
+}
+
+func (s *shelf) AddEntries(_ context.Context, _ int, entries []engram.ChunkEntry) error {
+	if s.addEntries != nil {
+		return s.addEntries()
+	}
+	s.entries = append(s.entries, entries...)
+	return nil
+}
+
 // What was stored gets its entry, whatever happens to the others.
 func TestExportKeepsWhatWasStored(t *testing.T) {
 	drafts := draft(t, manyRows(), 2000)
 	broken := errors.New("no space")
-	here := newSide()
+	here := &shelf{}
 	here.fail = func(id engram.ChunkID) error {
 		if id == drafts[1].Entry.ID {
 			return broken
 		}
 		return nil
 	}
-	written, failed := syncer.Export(t.Context(), local{here}, 1, drafts)
+	written, failed := syncer.Export(t.Context(), here, 1, drafts)
 	if len(failed) != 1 || failed[0].ID != drafts[1].Entry.ID.String() || !errors.Is(failed[0].Err, broken) {
 		t.Errorf("failed: %v", failed)
 	}
@@ -32,24 +58,24 @@ func TestExportKeepsWhatWasStored(t *testing.T) {
 func TestExportThatIsInterruptedKeepsWhatWasStored(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	drafts := draft(t, manyRows(), 2000)
-	here := newSide()
+	here := &shelf{}
 	here.fail = func(id engram.ChunkID) error {
 		if id == drafts[0].Entry.ID {
 			interrupt()
 		}
 		return nil
 	}
-	written, failed := syncer.Export(ctx, local{here}, 1, drafts)
+	written, failed := syncer.Export(ctx, here, 1, drafts)
 	if len(written) != 1 || len(here.entries) != 1 || len(failed) != len(drafts)-1 || !errors.Is(failed[0].Err, context.Canceled) {
 		t.Errorf("%d written, %d entries, failed: %v", len(written), len(here.entries), failed)
 	}
 }
 
 func TestExportWithoutAManifestFails(t *testing.T) {
-	here := newSide()
+	here := &shelf{}
 	here.addEntries = func() error { return errors.New("read-only") }
 	drafts := draft(t, manyRows(), 1<<20)
-	if written, failed := syncer.Export(t.Context(), local{here}, 1, drafts); len(written) > 0 || len(failed) != len(drafts) {
+	if written, failed := syncer.Export(t.Context(), here, 1, drafts); len(written) > 0 || len(failed) != len(drafts) {
 		t.Errorf("%d written, failed: %v", len(written), failed)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // held knows which rows have to wait because a project is paused: its own, and
@@ -101,7 +102,7 @@ func (p *mutationPusher) sendable(rows []PushRow) []PushRow {
 		if !p.park(row) {
 			free = append(free, row)
 		} else {
-			p.opts.Report(Event{Kind: EventDone})
+			p.opts.Report.Tell(work.Event{Kind: work.EventDone})
 		}
 	}
 	return free

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // MutationRemote is the journal of a server. Its methods are never called at
@@ -67,7 +68,7 @@ type PushOptions struct {
 	// Refused says of an error that looking again would not help. nil: none is.
 	Refused func(error) bool
 	// Report hears what happens. nil: nobody does.
-	Report func(Event)
+	Report work.Report
 	// Notify hears of waits that a person would notice. nil: nobody does.
 	Notify func(wait time.Duration, why string)
 }
@@ -106,7 +107,7 @@ var ErrOtherSource = errors.New("the source is another one than before")
 // again: every row arrives once.
 func PushMutations(ctx context.Context, remote MutationRemote, source PushSource, job *PushJob, jobs PushJobs, rejects Rejects, opts PushOptions) PushResult {
 	p := newMutationPusher(remote, source, job, jobs, rejects, opts)
-	p.opts.Report(Event{Kind: EventPlan, Direction: Pushed, Items: opts.Total})
+	p.opts.Report.Tell(work.Event{Kind: work.EventPlan, Direction: work.Pushed, Items: opts.Total})
 	err := p.run(ctx)
 	if p.dirty {
 		err = errors.Join(err, p.save())

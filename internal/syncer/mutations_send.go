@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // The size of a batch: as many rows as engram's own client sends, and well below every
@@ -44,9 +45,6 @@ func newMutationPusher(remote MutationRemote, source PushSource, job *PushJob, j
 	if opts.Refused == nil {
 		opts.Refused = func(error) bool { return false }
 	}
-	if opts.Report == nil {
-		opts.Report = func(Event) {}
-	}
 	p := &mutationPusher{remote: remote, source: source, job: job, jobs: jobs, rejects: rejects, opts: opts, maxBytes: batchBytes}
 	p.result.Paused, p.held = map[string]int64{}, newHeld()
 	return p
@@ -66,11 +64,11 @@ func (p *mutationPusher) add(ctx context.Context, row PushRow) error {
 		p.job.LeftOut++
 	case p.have.take(row):
 		p.result.Present++
-		p.opts.Report(Event{Kind: EventDone})
+		p.opts.Report.Tell(work.Event{Kind: work.EventDone})
 	case row.Err != nil:
 		return p.reject(row, row.Err)
 	case p.park(row):
-		p.opts.Report(Event{Kind: EventDone})
+		p.opts.Report.Tell(work.Event{Kind: work.EventDone})
 	default:
 		size := sizeOf(row)
 		if len(p.rows) == batchRows || len(p.rows) > 0 && p.size+size > p.maxBytes {
@@ -202,9 +200,9 @@ func (p *mutationPusher) stored(b batch, lastSeq int64) {
 		p.job.Parked.Remove(row.Position)
 		p.done(row)
 		bytes += sizeOf(row)
-		p.opts.Report(Event{Kind: EventDone})
+		p.opts.Report.Tell(work.Event{Kind: work.EventDone})
 	}
-	p.opts.Report(Event{Kind: EventBytes, Bytes: int64(bytes)})
+	p.opts.Report.Tell(work.Event{Kind: work.EventBytes, Bytes: int64(bytes)})
 }
 
 // reject gives up on one row. It is put down before the position moves past it.
@@ -216,7 +214,7 @@ func (p *mutationPusher) reject(row PushRow, reason error) error {
 	if len(p.result.Failed) < maxFailures {
 		p.result.Failed = append(p.result.Failed, PushFailure{Position: row.Position, Err: reason})
 	}
-	p.opts.Report(Event{Kind: EventDone, Err: reason})
+	p.opts.Report.Tell(work.Event{Kind: work.EventDone})
 	p.job.Parked.Remove(row.Position)
 	if row.Err != nil {
 		p.pass(row)

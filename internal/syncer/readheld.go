@@ -7,9 +7,8 @@ import (
 	"io/fs"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // ChunkFiles are the files of a chunk directory, as the index of what they hold
@@ -32,11 +31,11 @@ type VersionIndex interface {
 var ErrTooMuch = errors.New("too much has to be read")
 
 // ReadHeld finds out what the chunks that a manifest lists hold. Chunk files
-// that the index does not know are read and verified, several at once, if they
+// that the index does not know are read and verified, atOnce at once, if they
 // have no more than maxBytes together on disk: else the error wraps ErrTooMuch.
 //
 // What is missing, damaged or unreadable holds nothing, and is in failed.
-func ReadHeld(ctx context.Context, files ChunkFiles, entries []engram.ChunkEntry, index VersionIndex, maxBytes int64, opts Options) (held *Held, failed []Failure, err error) {
+func ReadHeld(ctx context.Context, files ChunkFiles, entries []engram.ChunkEntry, index VersionIndex, maxBytes int64, atOnce int, report work.Report) (held *Held, failed []work.Failure, err error) {
 	chunks := make([]heldChunk, len(entries))
 	var unread []*heldChunk
 	var total int64
@@ -55,7 +54,7 @@ func ReadHeld(ctx context.Context, files ChunkFiles, entries []engram.ChunkEntry
 	if total > maxBytes {
 		return nil, nil, fmt.Errorf("%w: %d bytes in %d chunk files", ErrTooMuch, total, len(unread))
 	}
-	if err := readUnread(ctx, files, unread, opts); err != nil {
+	if err := readUnread(ctx, files, unread, atOnce, report); err != nil {
 		return nil, nil, err
 	}
 	for _, c := range unread {
@@ -67,10 +66,10 @@ func ReadHeld(ctx context.Context, files ChunkFiles, entries []engram.ChunkEntry
 	for i, c := range chunks {
 		lists[i] = c.versions
 		if errors.Is(c.err, fs.ErrNotExist) {
-			c.err = ErrNoFile
+			c.err = engram.ErrNoFile
 		}
 		if c.err != nil {
-			failed = append(failed, Failure{ID: c.id.String(), Err: c.err})
+			failed = append(failed, work.Failure{ID: c.id.String(), Err: c.err})
 		}
 	}
 	return NewHeld(lists...), failed, nil
@@ -84,35 +83,25 @@ type heldChunk struct {
 	err      error
 }
 
-func readUnread(ctx context.Context, files ChunkFiles, unread []*heldChunk, opts Options) error {
-	var group errgroup.Group
-	group.SetLimit(max(1, opts.Concurrency))
-	opts.report(Event{Kind: EventPlan, Items: len(unread)})
-	for _, c := range unread {
-		group.Go(func() error {
-			if ctx.Err() == nil {
-				c.versions, c.err = readVersions(files, c.id, opts)
-			}
-			opts.report(Event{Kind: EventDone, Item: Item{Local: c.id}})
-			return nil
-		})
-	}
-	_ = group.Wait() // no worker returns an error
+func readUnread(ctx context.Context, files ChunkFiles, unread []*heldChunk, atOnce int, report work.Report) error {
+	report.Tell(work.Event{Kind: work.EventPlan, Items: len(unread)})
+	work.Each(unread, atOnce, report, func(c *heldChunk) {
+		if ctx.Err() == nil {
+			c.versions, c.err = readVersions(files, c.id, report)
+		}
+	})
 	return context.Cause(ctx)
 }
 
 // readVersions reads one chunk, sorted and each version once.
-func readVersions(files ChunkFiles, id engram.ChunkID, opts Options) (versions []engram.RowVersion, err error) {
+func readVersions(files ChunkFiles, id engram.ChunkID, report work.Report) (versions []engram.RowVersion, err error) {
 	c, err := files.OpenChunk(id)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = c.Close() }() // only read
-	opts.watch(c)
-	err = readRows(c, func() (err error) {
-		versions, err = engram.ReadVersions(c)
-		return err
-	})
+	report.Watch(c)
+	versions, err = engram.ReadRows(c, engram.ReadVersions)
 	if err != nil {
 		return nil, err
 	}

@@ -70,7 +70,7 @@ func TestReadHeldReadsEachFileOnce(t *testing.T) {
 	read := func(want ...engram.ChunkID) {
 		t.Helper()
 		files.opened = nil
-		held, failed, err := syncer.ReadHeld(t.Context(), files, entries, known, 1<<20, syncer.Options{Concurrency: 2})
+		held, failed, err := syncer.ReadHeld(t.Context(), files, entries, known, 1<<20, 2, nil)
 		if err != nil || len(failed) > 0 {
 			t.Fatal(failed, err)
 		}
@@ -100,11 +100,11 @@ func TestReadHeldOfFilesThatAreNoGood(t *testing.T) {
 	delete(files.texts, entries[1].ID)
 	odd := files.add(`{"observations":[7]}`)
 	known := index{}
-	_, failed, err := syncer.ReadHeld(t.Context(), files, append(entries, odd), known, 1<<20, syncer.Options{})
+	_, failed, err := syncer.ReadHeld(t.Context(), files, append(entries, odd), known, 1<<20, 2, nil)
 	if err != nil || len(failed) != 3 || len(known) > 0 {
 		t.Fatalf("%v, %v, remembered %v", failed, err, known)
 	}
-	for i, want := range []error{engram.ErrDamaged, syncer.ErrNoFile, engram.ErrDamaged} {
+	for i, want := range []error{engram.ErrDamaged, engram.ErrNoFile, engram.ErrDamaged} {
 		if !errors.Is(failed[i].Err, want) {
 			t.Errorf("%v, want %v", failed[i].Err, want)
 		}
@@ -114,14 +114,14 @@ func TestReadHeldOfFilesThatAreNoGood(t *testing.T) {
 func TestReadHeldReadsNotMoreThanIsAllowed(t *testing.T) {
 	files, entries := newChunkFiles()
 	known := index{}
-	if _, _, err := syncer.ReadHeld(t.Context(), files, entries, known, 60, syncer.Options{}); !errors.Is(err, syncer.ErrTooMuch) || len(files.opened) > 0 {
+	if _, _, err := syncer.ReadHeld(t.Context(), files, entries, known, 60, 2, nil); !errors.Is(err, syncer.ErrTooMuch) || len(files.opened) > 0 {
 		t.Errorf("%v, opened %v", err, files.opened)
 	}
 	// What is known already costs nothing.
-	if _, _, err := syncer.ReadHeld(t.Context(), files, entries[:1], known, 60, syncer.Options{}); err != nil {
+	if _, _, err := syncer.ReadHeld(t.Context(), files, entries[:1], known, 60, 2, nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := syncer.ReadHeld(t.Context(), files, entries, known, 60, syncer.Options{}); err != nil {
+	if _, _, err := syncer.ReadHeld(t.Context(), files, entries, known, 60, 2, nil); err != nil {
 		t.Error(err)
 	}
 }

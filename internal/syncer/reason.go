@@ -35,17 +35,7 @@ type reasons struct {
 }
 
 func newReasons(entries []engram.ChunkEntry, now time.Time) reasons {
-	return reasons{newest: newestOf(entries), now: now}
-}
-
-func newestOf(entries []engram.ChunkEntry) time.Time {
-	var newest time.Time
-	for _, e := range entries {
-		if e.Time().After(newest) {
-			newest = e.Time()
-		}
-	}
-	return newest
+	return reasons{newest: engram.NewestTime(entries), now: now}
 }
 
 func (r reasons) observation(o engram.Observation, known bool) Reason {
@@ -77,4 +67,11 @@ func (r reasons) row(made string, known bool) Reason {
 		return SameSecond
 	}
 	return Older
+}
+
+func deref(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
 }

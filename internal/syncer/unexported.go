@@ -241,10 +241,3 @@ func (r UnexportedRow) tally() Tally {
 	}
 	return Tally{Memories: 1}
 }
-
-func deref(text *string) string {
-	if text == nil {
-		return ""
-	}
-	return *text
-}
