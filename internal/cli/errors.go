@@ -11,6 +11,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/auth"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/transport"
 	"github.com/engram-sync/engram-sync/internal/work"
@@ -120,9 +121,9 @@ func hint(err error) string {
 		return "this server can never hold it, so keep it in git, or delete what makes it so large and export again"
 	case is(err, transport.ErrOutcomeUnknown, syncer.ErrUnconfirmed):
 		return "run the same command again: it looks first, and sends only what is missing"
-	case is(err, syncer.ErrOtherSource):
+	case is(err, journal.ErrOtherSource):
 		return "--reconcile compares it with the whole journal and sends what is missing, --restart sends all of it"
-	case as[*syncer.UnstoredError](err):
+	case as[*journal.UnstoredError](err):
 		return "run the same command again later"
 	case is(err, engram.ErrTangled):
 		return "take one side with `git checkout --ours` or `--theirs`, then run `engram-sync verify --repair`: it adopts the chunks of the other"

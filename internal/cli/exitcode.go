@@ -13,6 +13,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/mutationfile"
 	"github.com/engram-sync/engram-sync/internal/server"
 	"github.com/engram-sync/engram-sync/internal/state"
@@ -122,10 +123,10 @@ func codeOf(err error) int {
 		return codeAuth
 	case is(err, transport.ErrRefused, engram.ErrBadChunkID, syncer.ErrNotStored, syncer.ErrOtherBytes, chunkdir.ErrCollision):
 		return codeRefused
-	case is(err, syncer.ErrJournalChanged, syncer.ErrBadPage),
+	case is(err, journal.ErrJournalChanged, journal.ErrBadPage),
 		as[*engram.ContentError](err), as[*engram.BatchTooLargeError](err), as[*engram.PausedError](err):
 		return codeRefused
-	case is(err, transport.ErrUnavailable, engramdb.ErrBusy), as[*syncer.UnstoredError](err):
+	case is(err, transport.ErrUnavailable, engramdb.ErrBusy), as[*journal.UnstoredError](err):
 		return codeUnavailable
 	}
 	return codeFailed
@@ -134,7 +135,7 @@ func codeOf(err error) int {
 func isUsage(err error) bool {
 	return as[*usageError](err) || as[*config.Error](err) || as[*syncer.SelectError](err) ||
 		as[*chunkdir.NotFoundError](err) || as[*chunkdir.DataDirError](err) || as[*chunkdir.PathError](err) ||
-		as[*mutationfile.BadLinesError](err) || as[*engramdb.SchemaError](err) || is(err, syncer.ErrOtherSource, engramdb.ErrEmpty) ||
+		as[*mutationfile.BadLinesError](err) || as[*engramdb.SchemaError](err) || is(err, journal.ErrOtherSource, engramdb.ErrEmpty) ||
 		is(err, server.ErrNoUser, server.ErrUserExists, server.ErrBadInput, server.ErrForeign, server.ErrInUse, fs.ErrExist) ||
 		is(err, config.ErrNoRemote, transport.ErrBadURL, transport.ErrNotEngram, transport.ErrNoProject, transport.ErrOtherKind,
 			transport.ErrTLS, transport.ErrCleartext, transport.ErrNoSignIn)

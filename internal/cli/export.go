@@ -16,6 +16,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/memories"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
@@ -125,7 +126,7 @@ func (x *export) run(ctx context.Context) error {
 	}
 	if !x.dryRun {
 		var failed []work.Failure
-		r.written, failed = syncer.Export(ctx, x.dir, chunks.manifest.Version(), r.drafts)
+		r.written, failed = memories.Export(ctx, x.dir, chunks.manifest.Version(), r.drafts)
 		r.failed = append(r.failed, failed...)
 	}
 	return x.app.printExport(r)
@@ -151,7 +152,7 @@ func (x *export) draft(ctx context.Context, db *engramdb.DB, chunks chunkList, m
 		return err
 	}
 	r.unread = unread
-	r.found, err = findUnexported(ctx, db, held, chunks.entries(), syncer.Scope{Project: r.project.Name, Personal: x.personal})
+	r.found, err = findUnexported(ctx, db, held, chunks.entries(), memories.Scope{Project: r.project.Name, Personal: x.personal})
 	if err != nil {
 		return err
 	}
@@ -162,7 +163,7 @@ func (x *export) draft(ctx context.Context, db *engramdb.DB, chunks chunkList, m
 
 // readable parts the drafts from those that are too large for what we may read:
 // nobody here would see that they are there, and they would be written each time.
-func readable(drafts []syncer.Draft, most int64) (good []syncer.Draft, failed []work.Failure) {
+func readable(drafts []memories.Draft, most int64) (good []memories.Draft, failed []work.Failure) {
 	for _, d := range drafts {
 		if int64(len(d.Text)) <= most {
 			good = append(good, d)

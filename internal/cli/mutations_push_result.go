@@ -10,7 +10,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
@@ -22,7 +22,7 @@ type pushReport struct {
 	project                          string
 	foreign, personal                int64 // of a project server: rows of the source that are not for it
 	open                             bool  // of a dry run: nobody knows whether the last batch arrived
-	syncer.PushResult
+	journal.PushResult
 }
 
 // pushDocument is what mutations push prints in JSON mode.

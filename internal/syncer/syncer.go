@@ -1,7 +1,6 @@
-// Package syncer decides what has to move between a chunk directory and a
-// remote, and moves it: it compares, transfers in parallel, settles each item by
-// itself and says how each one ended. It knows neither disks nor networks; what
-// it needs of them are the small interfaces below.
+// Package syncer moves chunks between a chunk directory and a remote: it compares,
+// transfers, verifies and repairs. The commands for chunks call it, and put disks
+// and networks, which it does not know, behind its interfaces.
 package syncer
 
 import (
