@@ -175,7 +175,7 @@ func (p *mutationsPull) open(journal *state.Journal) (*state.CursorFile, error) 
 	if p.from == nil {
 		switch {
 		case p.since >= 0:
-			p.from = &engram.Cursor{Reread: p.since}
+			p.from = &engram.Cursor{LowWatermark: p.since}
 		case p.toTerminal():
 			at := cursor.Cursor()
 			p.from = &at

@@ -24,12 +24,12 @@ type Journal interface {
 // Bookmark keeps the place of a reader of a journal between runs.
 type Bookmark interface {
 	Cursor() engram.Cursor
-	// History gives the marks of the rows up to the cursor's Reread, ascending.
-	History() iter.Seq2[engram.Mark, error]
+	// History gives the marks of the rows up to the cursor's LowWatermark, ascending.
+	History() iter.Seq2[engram.JournalRef, error]
 	// Restart begins a new history, which replaces the old one with the next Save.
 	Restart() error
 	// Append adds to the history; what was added counts from the next Save on.
-	Append(marks []engram.Mark) error
+	Append(marks []engram.JournalRef) error
 	// Save makes the cursor durable, with what was appended before.
 	Save(c engram.Cursor) error
 }

@@ -116,10 +116,10 @@ func checkPage(page engram.PullMutationsResponse, since int64) error {
 // take gives out the rows of a page that are new, after all of them were
 // checked, and moves the bookmark.
 func (p *journalPull) take(page engram.PullMutationsResponse) error {
-	marks := make([]engram.Mark, len(page.Mutations))
+	marks := make([]engram.JournalRef, len(page.Mutations))
 	for i, row := range page.Mutations {
 		sum := engram.MutationSum(row.Entry())
-		marks[i] = engram.Mark{Seq: row.Seq, Sum: binary.BigEndian.Uint32(sum[:])}
+		marks[i] = engram.JournalRef{Seq: row.Seq, Sum: binary.BigEndian.Uint32(sum[:])}
 	}
 	if err := p.check(page, marks); err != nil {
 		return err
@@ -138,7 +138,7 @@ func (p *journalPull) take(page engram.PullMutationsResponse) error {
 }
 
 // check looks whether the journal is the one that was read before.
-func (p *journalPull) check(page engram.PullMutationsResponse, marks []engram.Mark) error {
+func (p *journalPull) check(page engram.PullMutationsResponse, marks []engram.JournalRef) error {
 	if len(page.Mutations) > 0 {
 		user := page.Mutations[0].UserID
 		if known := p.Cursor.Last.Seq > 0 || p.Cursor.UserID != ""; known && p.Cursor.UserID != user {
@@ -159,7 +159,7 @@ func (p *journalPull) check(page engram.PullMutationsResponse, marks []engram.Ma
 }
 
 // checkLast looks for the row at the cursor.
-func (p *journalPull) checkLast(page engram.PullMutationsResponse, marks []engram.Mark) error {
+func (p *journalPull) checkLast(page engram.PullMutationsResponse, marks []engram.JournalRef) error {
 	last := p.Cursor.Last
 	if page.CommitOrdered && page.Head < last.Seq {
 		return &JournalChangedError{Seq: last.Seq, End: page.Head}
@@ -186,13 +186,13 @@ func (p *journalPull) checkLast(page engram.PullMutationsResponse, marks []engra
 }
 
 // row passes one row, and gives it out if that was not done before.
-func (p *journalPull) row(row engram.PullMutationResult, m engram.Mark) error {
-	known, err := p.seen.pass(m, func(gone engram.Mark) { p.window.pass(gone, "") })
+func (p *journalPull) row(row engram.PullMutationResult, m engram.JournalRef) error {
+	known, err := p.seen.pass(m, func(gone engram.JournalRef) { p.window.pass(gone, "") })
 	if err != nil {
 		return err
 	}
 	// The row at the cursor comes again although everything up to it is settled.
-	if m.Seq > p.Cursor.Reread {
+	if m.Seq > p.Cursor.LowWatermark {
 		p.window.pass(m, row.OccurredAt)
 	} else {
 		known = true
@@ -251,13 +251,13 @@ func (p *journalPull) settle(ordered bool) error {
 		return nil
 	}
 	marks := p.window.take(n)
-	p.changed, p.Cursor.Reread = true, marks[n-1].Seq
+	p.changed, p.Cursor.LowWatermark = true, marks[n-1].Seq
 	return p.place.Append(marks)
 }
 
 // save saves the cursor. The marks are those that are still to be passed.
-func (p *journalPull) save(ahead []engram.Mark) error {
-	p.Cursor.Recent = append(append(make([]engram.Mark, 0, len(p.window.marks)+len(ahead)), p.window.marks...), ahead...)
+func (p *journalPull) save(ahead []engram.JournalRef) error {
+	p.Cursor.Recent = append(append(make([]engram.JournalRef, 0, len(p.window.marks)+len(ahead)), p.window.marks...), ahead...)
 	p.changed = false
 	if err := p.place.Save(p.Cursor); err != nil {
 		return err

@@ -44,13 +44,13 @@ func (c *crasher) Write(p []byte) (int, error) {
 func (c *crasher) Flush() error          { return c.do(c.Lines.Flush) }
 func (c *crasher) Cursor() engram.Cursor { return c.Bookmark.Cursor() }
 func (c *crasher) Restart() error        { return c.do(c.Bookmark.Restart) }
-func (c *crasher) Append(m []engram.Mark) error {
+func (c *crasher) Append(m []engram.JournalRef) error {
 	return c.do(func() error { return c.Bookmark.Append(m) })
 }
 func (c *crasher) Save(cursor engram.Cursor) error {
 	return c.do(func() error { return c.Bookmark.Save(cursor) })
 }
-func (c *crasher) History() iter.Seq2[engram.Mark, error] { return c.Bookmark.History() }
+func (c *crasher) History() iter.Seq2[engram.JournalRef, error] { return c.Bookmark.History() }
 
 // TestCrashes ends runs at each of their steps. Whatever was done by then, the
 // next run completes the file: each row once, in the order of an undisturbed run.

@@ -51,8 +51,8 @@ func TestLongRun(t *testing.T) {
 		j.write(1000)
 		j.now = j.now.Add(15 * time.Minute)
 		j.write(100)
-		if res := r.mustPull(slowly(j), journal.JournalOptions{}); res.Cursor.Reread != 1100 {
-			t.Errorf("to be read again from %d, want 1100", res.Cursor.Reread)
+		if res := r.mustPull(slowly(j), journal.JournalOptions{}); res.Cursor.LowWatermark != 1100 {
+			t.Errorf("to be read again from %d, want 1100", res.Cursor.LowWatermark)
 		}
 	})
 }

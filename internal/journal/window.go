@@ -35,7 +35,7 @@ const (
 // answer, not off later ones: our clock stands still while the machine sleeps. When everything that was
 // read is settled, the next page begins a new one.
 type window struct {
-	marks []engram.Mark
+	marks []engram.JournalRef
 	times []int64 // when each occurred, in Unix milliseconds; never where nobody knows
 
 	asked time.Time     // our time of the question that its first page answered
@@ -62,7 +62,7 @@ func (w *window) answer(seconds int64) { w.clock, w.since = seconds, time.Since(
 
 // pass adds a row, which is above all that were added before. occurred is as the
 // server wrote it.
-func (w *window) pass(m engram.Mark, occurred string) {
+func (w *window) pass(m engram.JournalRef, occurred string) {
 	at := int64(never)
 	if t, err := time.Parse(time.RFC3339, occurred); err == nil {
 		at = t.UnixMilli()
@@ -88,7 +88,7 @@ func (w *window) settled() int {
 }
 
 // take takes the lowest n marks out. They are good until the next pass.
-func (w *window) take(n int) []engram.Mark {
+func (w *window) take(n int) []engram.JournalRef {
 	taken := w.marks[:n]
 	w.marks, w.times = w.marks[n:], w.times[n:]
 	return taken
