@@ -9,7 +9,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/journal"
 )
 
 // projectSource is a source as a project server gets it: only the rows of one
@@ -24,16 +24,16 @@ type projectSource struct {
 	personal bool   // personal rows go too
 
 	learned bool
-	skip    syncer.Positions
+	skip    journal.Positions
 	// foreign and secret count what stays here of the whole source.
 	foreign, secret int64
 }
 
 // Rows gives the rows that go.
-func (s *projectSource) Rows(ctx context.Context, after int64) iter.Seq2[syncer.PushRow, error] {
-	return func(yield func(syncer.PushRow, error) bool) {
+func (s *projectSource) Rows(ctx context.Context, after int64) iter.Seq2[journal.PushRow, error] {
+	return func(yield func(journal.PushRow, error) bool) {
 		if err := s.learn(ctx); err != nil {
-			yield(syncer.PushRow{}, err)
+			yield(journal.PushRow{}, err)
 			return
 		}
 		for row, err := range s.mutationSource.Rows(ctx, after) {
