@@ -13,7 +13,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
-// TestCodeOf is the table of design.md 4, with the errors that stand for each line.
+// TestCodeOf goes through the exit codes (docs/cli/exit-codes.md), with the errors that stand for each.
 func TestCodeOf(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

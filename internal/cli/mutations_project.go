@@ -15,8 +15,9 @@ import (
 // projectSource is a source as a project server gets it: only the rows of one
 // project, and no personal ones. A row that names no project, as deletes of engram
 // 1.9.4 do, belongs where the earlier rows about the same thing belong, or else
-// those about its session; where there are none, it belongs to the project. Source:
-// design.md promise 11, local-state.md 2.3.
+// those about its session; where there are none, it belongs to the project. What is
+// personal is nobody else's, and everybody with the server's token would read it.
+// Source: local-state.md 2.3, project-server.md T17.
 type projectSource struct {
 	mutationSource
 	project  string // normalised

@@ -11,7 +11,7 @@ import (
 // held knows which rows have to wait because a project is paused: its own, and
 // every later row that is about the same thing or the same session. Deletes
 // name no project, and if they went ahead of what they delete, that would come
-// back to life. Source: account-server.md 4.5, 7.3 no. 7.
+// back to life. Source: account-server.md 4.5, 7.3.7.
 type held struct {
 	projects map[string]bool
 	// things are the entities and sessions of the rows that wait, as hashes,

@@ -11,7 +11,8 @@ import (
 
 const (
 	// settleFor is how long a server may still be at work on a request whose
-	// answer was lost (design.md, promise 4).
+	// answer was lost: as long as engram's own client waits for one
+	// (account-server.md 5.1).
 	settleFor = 30 * time.Second
 	// certainAfter is how old an intent has to be for its batch to be certainly
 	// absent where the journal does not have it.

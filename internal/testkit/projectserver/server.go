@@ -1,10 +1,10 @@
-// Package projecttest is a project server for tests: a real http.Handler over
+// Package projectserver is a project server for tests: a real http.Handler over
 // memory that answers as engram 1.16.1's cloud server does, mistakes included.
 // Only tests import it.
 //
 // Source: project-server.md, sections 1 to 4, 12 and 13; the letter T means one
 // of the traps of section 10, the letter A one of the corrections of section 13.
-package projecttest
+package projectserver
 
 import (
 	"maps"

@@ -1,4 +1,4 @@
-package projecttest_test
+package projectserver_test
 
 import (
 	"bytes"
@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/engram-sync/engram-sync/internal/projecttest"
+	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
 )
 
 const compressedType = "application/vnd.engram.sync+gzip; version=1"
@@ -27,7 +27,7 @@ func zip(t *testing.T, text string) string {
 
 // Source: project-server.md 12.
 func TestCompressedEnvelopes(t *testing.T) {
-	c := start(t, projecttest.Options{Compressed: true, MaxPushBytes: 5000})
+	c := start(t, projectserver.Options{Compressed: true, MaxPushBytes: 5000})
 	zipped := func(body string) answer {
 		return c.do("POST", "/sync/push", zip(t, body), "Content-Type: "+compressedType)
 	}
@@ -47,6 +47,6 @@ func TestCompressedEnvelopes(t *testing.T) {
 }
 
 func TestOlderServersTakeGzipForBadJSON(t *testing.T) {
-	c := start(t, projecttest.Options{})
+	c := start(t, projectserver.Options{})
 	c.is(c.do("POST", "/sync/push", zip(t, `{"project":"proj-a","data":{}}`), "Content-Type: "+compressedType), 400, "upgrade_repairable_payload_invalid")
 }

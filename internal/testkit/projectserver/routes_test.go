@@ -1,4 +1,4 @@
-package projecttest_test
+package projectserver_test
 
 import (
 	"net/http"
@@ -7,12 +7,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/engram-sync/engram-sync/internal/projecttest"
+	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
 )
 
 // Source: project-server.md 1 and 5.
 func TestRoutes(t *testing.T) {
-	c := start(t, projecttest.Options{Token: token})
+	c := start(t, projectserver.Options{Token: token})
 	for _, tc := range []struct {
 		method, path string
 		status       int
@@ -56,21 +56,21 @@ func TestRoutes(t *testing.T) {
 }
 
 func TestUnknownPathsNeedNoToken(t *testing.T) {
-	c := start(t, projecttest.Options{Token: token})
+	c := start(t, projectserver.Options{Token: token})
 	c.token = ""
 	c.is(c.do("GET", "/auth/login", ""), 404, "404 page not found")
 	c.is(c.do("GET", "/health", ""), 200, "engram-cloud")
 }
 
 func TestAnOldServerHasNoMutations(t *testing.T) {
-	c := start(t, projecttest.Options{NoMutations: true})
+	c := start(t, projectserver.Options{NoMutations: true})
 	c.is(c.do("GET", "/sync/mutations/pull", ""), 404, "404 page not found")
 	c.is(c.mutate(), 404, "404 page not found")
 }
 
 // Source: project-server.md 2.
 func TestAuthorization(t *testing.T) {
-	c := start(t, projecttest.Options{Token: token})
+	c := start(t, projectserver.Options{Token: token})
 	c.token = ""
 	const path = "/sync/pull?project=proj-a"
 	c.is(c.do("GET", path, ""), 401, "unauthorized: missing authorization header\n")
@@ -94,16 +94,16 @@ func TestAuthorization(t *testing.T) {
 }
 
 func TestWithoutAuthenticationTheAllowlistHolds(t *testing.T) {
-	c := start(t, projecttest.Options{})
+	c := start(t, projectserver.Options{})
 	c.is(c.do("GET", "/sync/pull?project=proj-a", "", "Authorization: Basic x"), 200, "chunks")
 	c.is(c.do("GET", "/sync/pull?project=nope", ""), 403, "policy_forbidden")
-	c = start(t, projecttest.Options{Projects: []string{"*"}})
+	c = start(t, projectserver.Options{Projects: []string{"*"}})
 	c.is(c.do("GET", "/sync/pull?project=nope", ""), 200, "chunks")
 	c.is(c.do("GET", "/sync/pull?project=", ""), 400, "upgrade_blocked_project_required")
 }
 
 func TestRequestsAreCounted(t *testing.T) {
-	c := start(t, projecttest.Options{})
+	c := start(t, projectserver.Options{})
 	c.do("GET", "/health", "")
 	c.do("GET", "/sync/pull?project=proj-a", "")
 	c.do("GET", "/sync/pull?project=proj-b", "")

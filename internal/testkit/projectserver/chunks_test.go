@@ -1,4 +1,4 @@
-package projecttest_test
+package projectserver_test
 
 import (
 	"encoding/json"
@@ -11,14 +11,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/engram-sync/engram-sync/internal/canon"
-	"github.com/engram-sync/engram-sync/internal/projecttest"
+	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
+	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
 )
 
 // Every confirmed vector gets its id from the double too, and its pulled body
 // hashes to that id again once it was encoded; only -0 can't (A8).
 func TestVectorsTravelThroughTheServer(t *testing.T) {
-	c := start(t, projecttest.Options{Projects: []string{"*"}})
-	text, err := os.ReadFile("../../testdata/fixtures/canonical-vectors.jsonl")
+	c := start(t, projectserver.Options{Projects: []string{"*"}})
+	text, err := os.ReadFile(fixtures.CanonicalVectors())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +42,7 @@ func TestVectorsTravelThroughTheServer(t *testing.T) {
 
 // Source: project-server.md 3.7.
 func TestPulledBodiesAreTheDatabases(t *testing.T) {
-	c := start(t, projecttest.Options{})
+	c := start(t, projectserver.Options{})
 	c.is(c.push(`{"bb":[1.50,1e21,1e-7,-0,true,null],"a":"\u003c\u00e9\u2028\n\u0001\"","é":{},"ab":[]}`), 200, "ok")
 	id := c.server.Chunks("proj-a")[0]
 	a := c.do("GET", "/sync/pull/"+id+"?project=proj-a", "")
@@ -53,7 +54,7 @@ func TestPulledBodiesAreTheDatabases(t *testing.T) {
 
 // Source: project-server.md 3.1, 3.4 and the order of checks in 13.
 func TestPushesThatAreRefused(t *testing.T) {
-	c := start(t, projecttest.Options{})
+	c := start(t, projectserver.Options{})
 	c.server.Pause("Proj-B", true)
 	const content = `upgrade_repairable_payload_invalid`
 	for _, tc := range []struct {
@@ -90,7 +91,7 @@ func TestPushesThatAreRefused(t *testing.T) {
 // The number is that of the raw bytes of the JSON value (1, 13). What is small
 // enough is refused later, for its project: nothing big has to be stored here.
 func TestBodiesAreLimited(t *testing.T) {
-	for limit, opts := range map[int]projecttest.Options{8 << 20: {}, 2000: {MaxPushBytes: 2000}} {
+	for limit, opts := range map[int]projectserver.Options{8 << 20: {}, 2000: {MaxPushBytes: 2000}} {
 		c := start(t, opts)
 		body := func(size int) string {
 			const head, tail = `{"project":"nope","data":{"x":"`, `"}}`
@@ -106,7 +107,7 @@ func TestBodiesAreLimited(t *testing.T) {
 }
 
 func TestSessionsAreKnownPerProjectAndForEver(t *testing.T) {
-	c := start(t, projecttest.Options{})
+	c := start(t, projectserver.Options{})
 	const needs = `{"prompts":[` + prompt + `}]}`
 	c.is(c.push(needs), 400, "references missing session_id")
 	c.is(c.mutate(mutation("session", session)), 200, "accepted_seqs")
@@ -117,7 +118,7 @@ func TestSessionsAreKnownPerProjectAndForEver(t *testing.T) {
 
 // Source: project-server.md 3.5.
 func TestRowsOfAChunkAreJournalledOnce(t *testing.T) {
-	c := start(t, projecttest.Options{})
+	c := start(t, projectserver.Options{})
 	data := `{"prompts":[` + prompt + `}],"observations":[` + observation + `,"deleted_at":"d","extra":1}],"sessions":[` + session + `],
 		"mutations":[{"entity":"observation","op":"delete","payload":"{\"sync_id\":\"gone\"}"}]}`
 	first := c.push(data)
@@ -140,7 +141,7 @@ func TestRowsOfAChunkAreJournalledOnce(t *testing.T) {
 // Source: project-server.md 3.6.
 func TestTheManifestIsInTheOrderOfArrival(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 600, time.FixedZone("", 3600))
-	c := start(t, projecttest.Options{Now: func() time.Time { return now }})
+	c := start(t, projectserver.Options{Now: func() time.Time { return now }})
 	c.do("POST", "/sync/push", `{"project":"proj-a","created_by":" alice ","client_created_at":" 2030-01-01T00:00:00.9+01:00","data":{"sessions":[`+session+`]}}`)
 	c.do("POST", "/sync/push", `{"project":"proj-a","data":{"observations":[`+observation+`}]}}`)
 	c.is(c.mutate(mutation("prompt", prompt+`}`)), 200, "")
@@ -155,7 +156,7 @@ func TestTheManifestIsInTheOrderOfArrival(t *testing.T) {
 }
 
 func TestOneIDForTwoPayloadsIsAConflict(t *testing.T) {
-	c := start(t, projecttest.Options{})
+	c := start(t, projectserver.Options{})
 	const conflict = `"error_class":"repairable","error_code":"upgrade_repairable_chunk_conflict"`
 	c.is(c.push(`{"a":-0}`), 200, "ok")
 	c.is(c.push(`{"a":-0}`), 409, conflict) // A8

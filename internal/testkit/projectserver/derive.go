@@ -1,4 +1,4 @@
-package projecttest
+package projectserver
 
 import (
 	"encoding/json"

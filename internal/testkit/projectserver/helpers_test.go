@@ -1,4 +1,4 @@
-package projecttest_test
+package projectserver_test
 
 import (
 	"encoding/json"
@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/engram-sync/engram-sync/internal/projecttest"
+	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
 )
 
 const token = "s3cret"
@@ -17,17 +17,17 @@ const token = "s3cret"
 // client talks to one server over loopback.
 type client struct {
 	t      *testing.T
-	server *projecttest.Server
+	server *projectserver.Server
 	url    string
 	token  string
 }
 
-func start(t *testing.T, opts projecttest.Options) *client {
+func start(t *testing.T, opts projectserver.Options) *client {
 	t.Helper()
 	if opts.Projects == nil {
 		opts.Projects = []string{"proj-a", "proj-b"}
 	}
-	server := projecttest.New(opts)
+	server := projectserver.New(opts)
 	listener := httptest.NewServer(server)
 	t.Cleanup(listener.Close)
 	return &client{t: t, server: server, url: listener.URL, token: opts.Token}

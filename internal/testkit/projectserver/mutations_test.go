@@ -1,4 +1,4 @@
-package projecttest_test
+package projectserver_test
 
 import (
 	"encoding/json"
@@ -9,12 +9,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/engram-sync/engram-sync/internal/projecttest"
+	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
 )
 
 // Source: project-server.md 4.1 and the order of checks in 13.
 func TestBatchesThatAreRefused(t *testing.T) {
-	c := start(t, projecttest.Options{})
+	c := start(t, projectserver.Options{})
 	c.server.Pause("proj-b", true)
 	good := mutation("session", session)
 	in := func(project string) string { return strings.Replace(good, "proj-a", project, 1) }
@@ -62,7 +62,7 @@ func TestBatchesThatAreRefused(t *testing.T) {
 }
 
 func TestABatchIsJournalledAndMadeAChunk(t *testing.T) {
-	c := start(t, projecttest.Options{})
+	c := start(t, projectserver.Options{})
 	entries := []string{
 		mutation("session", `{"id":" s1 ","directory":"/","extra":12345678901234567890}`),
 		mutation("observation", strings.Replace(observation, `"T"`, `" <T> "`, 1)+`}`),
@@ -104,7 +104,7 @@ func TestABatchIsJournalledAndMadeAChunk(t *testing.T) {
 // T1: entries are authorised by the normalised name and filed under the raw one.
 func TestTheBlackHoleOfRawNames(t *testing.T) {
 	raw := strings.Replace(mutation("session", session), "proj-a", " PROJ--A ", 1)
-	c := start(t, projecttest.Options{})
+	c := start(t, projectserver.Options{})
 	c.is(c.mutate(raw), 200, `"project":"PROJ--A"`)
 	if rows := c.pull("").Mutations; len(rows) != 0 || len(c.server.Chunks("proj-a")) != 0 {
 		t.Errorf("visible: %v %v", rows, c.server.Chunks("proj-a"))
@@ -112,7 +112,7 @@ func TestTheBlackHoleOfRawNames(t *testing.T) {
 	c.server.Pause("proj-b", true)
 	c.is(c.mutate(strings.Replace(raw, " PROJ--A ", "PROJ-B", 1)), 200, "accepted_seqs")
 
-	c = start(t, projecttest.Options{Projects: []string{"*"}})
+	c = start(t, projectserver.Options{Projects: []string{"*"}})
 	c.is(c.mutate(raw), 200, "")
 	if rows := c.pull("").Mutations; len(rows) != 1 || rows[0].Project != "PROJ--A" {
 		t.Errorf("got %v", rows)
@@ -121,7 +121,7 @@ func TestTheBlackHoleOfRawNames(t *testing.T) {
 
 // Source: project-server.md 4.2, T5.
 func TestPagesOfTheJournal(t *testing.T) {
-	c := start(t, projecttest.Options{})
+	c := start(t, projectserver.Options{})
 	for range 3 {
 		c.is(c.mutate(slices.Repeat([]string{mutation("session", session)}, 50)...), 200, "")
 	}
@@ -147,7 +147,7 @@ func TestPagesOfTheJournal(t *testing.T) {
 
 // T3: a number that was taken first can become visible last.
 func TestASlowTransactionIsVisibleLate(t *testing.T) {
-	c := start(t, projecttest.Options{})
+	c := start(t, projectserver.Options{})
 	taken, commit := c.server.HoldNextPush()
 	slow := make(chan answer)
 	go func() { slow <- c.mutate(mutation("session", session)) }()
