@@ -13,8 +13,10 @@ import (
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/git"
 	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/mutationfile"
+	"github.com/engram-sync/engram-sync/internal/repofile"
 	"github.com/engram-sync/engram-sync/internal/server"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
@@ -123,7 +125,7 @@ func codeOf(err error) int {
 		return codeAuth
 	case is(err, transport.ErrRefused, engram.ErrBadChunkID, syncer.ErrNotStored, syncer.ErrOtherBytes, chunkdir.ErrCollision):
 		return codeRefused
-	case is(err, journal.ErrJournalChanged, journal.ErrBadPage),
+	case is(err, journal.ErrChanged, journal.ErrBadPage),
 		as[*engram.ContentError](err), as[*engram.BatchTooLargeError](err), as[*engram.PausedError](err):
 		return codeRefused
 	case is(err, transport.ErrUnavailable, engramdb.ErrBusy), as[*journal.UnstoredError](err):
@@ -133,7 +135,7 @@ func codeOf(err error) int {
 }
 
 func isUsage(err error) bool {
-	return as[*usageError](err) || as[*config.Error](err) || as[*syncer.SelectError](err) ||
+	return as[*usageError](err) || as[*git.SetupError](err) || as[*repofile.UnfitError](err) || as[*config.Error](err) || as[*syncer.SelectError](err) ||
 		as[*chunkdir.NotFoundError](err) || as[*chunkdir.DataDirError](err) || as[*chunkdir.PathError](err) ||
 		as[*mutationfile.BadLinesError](err) || as[*engramdb.SchemaError](err) || is(err, journal.ErrOtherSource, engramdb.ErrEmpty) ||
 		is(err, server.ErrNoUser, server.ErrUserExists, server.ErrBadInput, server.ErrForeign, server.ErrInUse, fs.ErrExist) ||

@@ -181,7 +181,7 @@ func (r *repairer) adopt(ctx context.Context) error {
 // fetch downloads what is damaged or missing here, and with the entries of the
 // remote what no entry here names.
 func (r *repairer) fetch(ctx context.Context) error {
-	s, err := Look(ctx, r.local, r.opts.Remote, LookOptions{Aliases: r.opts.Aliases, ServerChunks: true})
+	s, err := Compare(ctx, r.local, r.opts.Remote, CompareOptions{Aliases: r.opts.Aliases, ServerChunks: true})
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func (r *repairer) fetch(ctx context.Context) error {
 		r.fetched(items, make([]outcome, len(items)))
 		return nil
 	}
-	p := puller{Survey: s, opts: r.opts.Options}
+	p := puller{Diff: s, opts: r.opts.Options}
 	outcomes := transfer(ctx, work.Pulled, items, p.opts, p.pull)
 	p.finish(ctx, outcomes)
 	r.fetched(items, outcomes)

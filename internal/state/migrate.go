@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// Adopt moves here what was remembered of the same remote while the account
+// MigrateFrom moves here what was remembered of the same remote while the account
 // had another name. What is here already stays, and its namesake there too.
 // The caller holds the lock; that of the other name is taken meanwhile, for
 // which Adopt waits like Lock.
-func (j *Journal) Adopt(ctx context.Context, wait time.Duration, dir, account string) (err error) {
-	other := &Journal{dir: journalDir(dir, j.remote, account), remote: j.remote}
+func (j *AccountState) MigrateFrom(ctx context.Context, wait time.Duration, dir, account string) (err error) {
+	other := &AccountState{dir: accountDir(dir, j.remote, account), remote: j.remote}
 	entries, err := os.ReadDir(other.dir)
 	if errors.Is(err, fs.ErrNotExist) || other.dir == j.dir {
 		return nil

@@ -1,4 +1,4 @@
-package chunkdir
+package repofile
 
 import (
 	"io/fs"
@@ -16,6 +16,3 @@ func openNoFollow(path string) (*os.File, error) {
 	}
 	return os.Open(path)
 }
-
-// renamesOverOpen says whether a file that we hold open can be replaced.
-const renamesOverOpen = false

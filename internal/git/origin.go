@@ -1,4 +1,4 @@
-package cli
+package git
 
 import (
 	"errors"
@@ -6,19 +6,25 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/repofile"
 )
 
-const maxGitConfig = 1 << 20
+// Bounds of git's own files.
+const (
+	maxConfig  = 1 << 20
+	maxPointer = 64 << 10 // one that holds a path
+)
 
-// originName is the name of the repository that git's remote origin names; ""
-// if there is no such remote. It reads the repository's own config file, and
-// runs nothing: git itself would also do what that file says.
-func originName(top string) (string, error) {
+// OriginName is the name of the repository that the remote origin of a work tree
+// leads to; "" if there is no such remote. It reads the repository's own config
+// file, and runs nothing: git itself would also do what that file says.
+func OriginName(top string) (string, error) {
 	dir, err := gitDir(top)
 	if err != nil {
 		return "", err
 	}
-	text, err := readRepoFile(filepath.Join(dir, "config"), maxGitConfig)
+	text, err := repofile.Read(filepath.Join(dir, "config"), maxConfig)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
@@ -45,7 +51,7 @@ func gitDir(top string) (string, error) {
 
 // pathIn is the path that a file of git's holds, relative to base.
 func pathIn(file, base, prefix string) (string, error) {
-	text, err := readRepoFile(file, maxProjectFile)
+	text, err := repofile.Read(file, maxPointer)
 	if err != nil {
 		return "", err
 	}

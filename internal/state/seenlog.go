@@ -13,25 +13,25 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
-// ledger is what counts of a file of marks, ascending: its first Bytes bytes.
+// seenLog is what counts of a file of marks, ascending: its first Bytes bytes.
 // What lies behind them was written by a run that came to no end, and is cut.
-type ledger struct {
+type seenLog struct {
 	Generation int   `json:"generation"`
 	Bytes      int64 `json:"bytes"`
 	Last       int64 `json:"last"` // the seq of the last mark
 }
 
-// ledgerWriter appends to a ledger's file. What was appended counts when a
-// cursor with the ledger is saved.
-type ledgerWriter struct {
-	ledger
+// seenWriter appends to a seen log's file. What was appended counts when a
+// cursor with the seen log is saved.
+type seenWriter struct {
+	seenLog
 	file *os.File
 	out  *bufio.Writer
 }
 
-// openLedger opens the file of a ledger for appending, and makes it if nothing
+// openSeen opens the file of a seen log for appending, and makes it if nothing
 // of it counts.
-func openLedger(path string, l ledger) (*ledgerWriter, error) {
+func openSeen(path string, l seenLog) (*seenWriter, error) {
 	if l.Bytes == 0 {
 		if err := atomicfile.Write(path, nil, 0o600); err != nil {
 			return nil, err
@@ -44,7 +44,7 @@ func openLedger(path string, l ledger) (*ledgerWriter, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &ledgerWriter{ledger: l, file: file, out: bufio.NewWriter(file)}
+	w := &seenWriter{seenLog: l, file: file, out: bufio.NewWriter(file)}
 	if err := w.cut(); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
@@ -52,7 +52,7 @@ func openLedger(path string, l ledger) (*ledgerWriter, error) {
 }
 
 // cut takes away what does not count.
-func (w *ledgerWriter) cut() error {
+func (w *seenWriter) cut() error {
 	info, err := w.file.Stat()
 	if err != nil {
 		return err
@@ -67,7 +67,7 @@ func (w *ledgerWriter) cut() error {
 	return err
 }
 
-func (w *ledgerWriter) append(marks []engram.JournalRef) error {
+func (w *seenWriter) append(marks []engram.JournalRef) error {
 	buf := make([]byte, 0, engram.MaxRefBytes)
 	for _, m := range marks {
 		if m.Seq <= w.Last {
@@ -84,16 +84,16 @@ func (w *ledgerWriter) append(marks []engram.JournalRef) error {
 }
 
 // sync makes what was appended durable.
-func (w *ledgerWriter) sync() error {
+func (w *seenWriter) sync() error {
 	if err := w.out.Flush(); err != nil {
 		return err
 	}
 	return w.file.Sync()
 }
 
-// readLedger gives the marks that count, from the file. The last pair is an
+// readSeen gives the marks that count, from the file. The last pair is an
 // error, if there is one.
-func readLedger(path string, l ledger) iter.Seq2[engram.JournalRef, error] {
+func readSeen(path string, l seenLog) iter.Seq2[engram.JournalRef, error] {
 	return func(yield func(engram.JournalRef, error) bool) {
 		if l.Bytes == 0 {
 			return

@@ -15,29 +15,29 @@ import (
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 )
 
-// Journal is the place for what has to be remembered about one account's
+// AccountState is the place for what has to be remembered about one account's
 // mutation journal on one remote: cursors, and what was pushed.
-type Journal struct {
+type AccountState struct {
 	dir, remote string
 }
 
-// OpenJournal gives the place for a remote's base URL and an account of it, and
+// OpenAccount gives the place for a remote's base URL and an account of it, and
 // makes it. dir is the state directory.
-func OpenJournal(dir, remote, account string) (*Journal, error) {
-	j := &Journal{dir: journalDir(dir, remote, account), remote: remote}
+func OpenAccount(dir, remote, account string) (*AccountState, error) {
+	j := &AccountState{dir: accountDir(dir, remote, account), remote: remote}
 	if err := os.MkdirAll(j.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
 	return j, nil
 }
 
-func journalDir(dir, remote, account string) string {
+func accountDir(dir, remote, account string) string {
 	sum := sha256.Sum256([]byte(remote + "\n" + account))
 	return filepath.Join(dir, "journals", hex.EncodeToString(sum[:16]))
 }
 
 // Path is the path of a file with this name in the journal's directory.
-func (j *Journal) Path(name string) string { return filepath.Join(j.dir, name) }
+func (j *AccountState) Path(name string) string { return filepath.Join(j.dir, name) }
 
 // BusyError says that another process works on the journal of the same account.
 type BusyError struct{ Remote string }
@@ -56,7 +56,7 @@ const lockPoll = 50 * time.Millisecond
 // this account. Where somebody has the lock, it waits for at most the given
 // time, 0 being not at all, and then gives a *BusyError. The kernel holds the
 // lock: the end of the process is its end. unlock is called once.
-func (j *Journal) Lock(ctx context.Context, wait time.Duration) (unlock func() error, err error) {
+func (j *AccountState) Lock(ctx context.Context, wait time.Duration) (unlock func() error, err error) {
 	lock := flock.New(j.Path(lockName), flock.SetPermissions(0o600))
 	locked, err := lock.TryLock()
 	if err == nil && !locked && wait > 0 {

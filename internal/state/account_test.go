@@ -14,8 +14,8 @@ import (
 
 func TestOneProcessAtATimeMovesTheMutationsOfAnAccount(t *testing.T) {
 	dir := t.TempDir()
-	open := func(remote, account string) *state.Journal {
-		j, err := state.OpenJournal(dir, remote, account)
+	open := func(remote, account string) *state.AccountState {
+		j, err := state.OpenAccount(dir, remote, account)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,7 +32,7 @@ func TestOneProcessAtATimeMovesTheMutationsOfAnAccount(t *testing.T) {
 			t.Errorf("the second got %v after %v", err, wait)
 		}
 	}
-	for _, other := range []*state.Journal{open("https://one.example", "ben"), open("https://two.example", "ana")} {
+	for _, other := range []*state.AccountState{open("https://one.example", "ben"), open("https://two.example", "ana")} {
 		release, err := other.Lock(t.Context(), 0)
 		if err != nil {
 			t.Errorf("another journal: %v", err)

@@ -1,6 +1,6 @@
 //go:build !windows
 
-package chunkdir
+package repofile
 
 import (
 	"errors"
@@ -21,6 +21,3 @@ func openNoFollow(path string) (*os.File, error) {
 	}
 	return f, err
 }
-
-// renamesOverOpen says whether a file that we hold open can be replaced.
-const renamesOverOpen = true

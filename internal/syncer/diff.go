@@ -9,9 +9,9 @@ import (
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
-// Survey is what there is on both sides, and what has to move so that both
+// Diff is what there is on both sides, and what has to move so that both
 // have all. Lists are in the order of the manifest that they come from.
-type Survey struct {
+type Diff struct {
 	// ToPush are chunks that only the directory has.
 	ToPush []Item
 	// ToPull are chunks that only the remote has, or whose file is missing here.
@@ -29,7 +29,7 @@ type Survey struct {
 	// mutations, and that are not wanted.
 	ServerMade []engram.ChunkEntry
 	// Behind are the chunks of which something, or all, does not go to the remote.
-	Behind []LeftBehind
+	Omitted []LeftBehind
 
 	// Here and There are the two manifests.
 	Here, There *engram.Manifest
@@ -42,9 +42,9 @@ type Survey struct {
 	variants  map[engram.ChunkID][]Variant
 }
 
-// LookOptions are what Look needs to know of the remote. Zero values mean that
+// CompareOptions are what Compare needs to know of the remote. Zero values mean that
 // there is nothing to know.
-type LookOptions struct {
+type CompareOptions struct {
 	Aliases Aliases
 	// Projector gives the Projector of a remote that needs one, or nil. It is
 	// called after the remote's manifest was read: only then is it known for
@@ -55,8 +55,8 @@ type LookOptions struct {
 	ServerChunks bool
 }
 
-// Look compares a directory with a remote. It costs one request.
-func Look(ctx context.Context, local Local, remote Remote, opts LookOptions) (*Survey, error) {
+// Compare compares a directory with a remote. It costs one request.
+func Compare(ctx context.Context, local Local, remote Remote, opts CompareOptions) (*Diff, error) {
 	here, err := local.ReadManifest(ctx)
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func Look(ctx context.Context, local Local, remote Remote, opts LookOptions) (*S
 	if err != nil {
 		return nil, err
 	}
-	s := &Survey{Here: here, There: there, Rejected: there.Rejected(), local: local, remote: remote, aliases: opts.Aliases}
+	s := &Diff{Here: here, There: there, Rejected: there.Rejected(), local: local, remote: remote, aliases: opts.Aliases}
 	if opts.Projector != nil {
 		s.projector = opts.Projector()
 	}
@@ -81,7 +81,7 @@ func Look(ctx context.Context, local Local, remote Remote, opts LookOptions) (*S
 	return s, nil
 }
 
-func (s *Survey) compare(files map[engram.ChunkID]bool, serverChunks bool) {
+func (s *Diff) compare(files map[engram.ChunkID]bool, serverChunks bool) {
 	known := map[engram.ChunkID]bool{} // ids here that the remote has, under whichever name
 	parts := s.partsHere()
 	for _, e := range s.There.Entries() {
@@ -127,7 +127,7 @@ func (s *Survey) compare(files map[engram.ChunkID]bool, serverChunks bool) {
 
 // partsHere says of everything that the chunks here become, or may have become
 // in other runs, which chunks those are.
-func (s *Survey) partsHere() map[engram.ChunkID][]engram.ChunkID {
+func (s *Diff) partsHere() map[engram.ChunkID][]engram.ChunkID {
 	of := map[engram.ChunkID][]engram.ChunkID{}
 	for _, e := range s.Here.Entries() {
 		mine := map[engram.ChunkID]bool{}
@@ -148,13 +148,13 @@ func (s *Survey) partsHere() map[engram.ChunkID][]engram.ChunkID {
 
 // serverMade says whether a project server made the chunk itself. Source:
 // project-server.md 3.6.
-func (s *Survey) serverMade(e engram.ChunkEntry) bool {
+func (s *Diff) serverMade(e engram.ChunkEntry) bool {
 	return s.projector != nil && (e.CreatedBy == "mutation-push" || e.CreatedBy == "mutation-backfill")
 }
 
 // localID is the id here of a chunk there. A reduced chunk that was accepted
 // has another; every other chunk has, or will have, the same.
-func (s *Survey) localID(remote engram.ChunkID) engram.ChunkID {
+func (s *Diff) localID(remote engram.ChunkID) engram.ChunkID {
 	if s.aliases != nil {
 		if local, ok := s.aliases.Local(remote); ok {
 			return local
@@ -164,13 +164,13 @@ func (s *Survey) localID(remote engram.ChunkID) engram.ChunkID {
 }
 
 // Clean says whether there is nothing to do in either direction, and nothing wrong.
-func (s *Survey) Clean() bool {
+func (s *Diff) Clean() bool {
 	return len(s.ToPush)+len(s.ToPull)+len(s.Missing)+len(s.Orphans)+len(s.Rejected)+len(s.unreadable()) == 0
 }
 
 // Pushes are the chunks here of which something would be pushed, each once,
 // and those that cannot be read, which a push would find out.
-func (s *Survey) Pushes() []engram.ChunkID {
+func (s *Diff) Pushes() []engram.ChunkID {
 	var ids []engram.ChunkID
 	for _, item := range s.ToPush {
 		ids = append(ids, item.ID())
@@ -182,7 +182,7 @@ func (s *Survey) Pushes() []engram.ChunkID {
 // the chunks that a run with these options is about. One that only the other
 // direction could move is not: it would end as "nothing to do". The error is a
 // *SelectError.
-func (s *Survey) Select(words []string, opts Options) ([]engram.ChunkID, error) {
+func (s *Diff) Select(words []string, opts Options) ([]engram.ChunkID, error) {
 	lists := [][]Item{s.Present}
 	var all []engram.ChunkID
 	if opts.Push {
@@ -198,7 +198,7 @@ func (s *Survey) Select(words []string, opts Options) ([]engram.ChunkID, error) 
 		}
 	}
 	if opts.Push {
-		for _, b := range s.Behind {
+		for _, b := range s.Omitted {
 			all = append(all, b.ID)
 		}
 		all = append(all, s.unreadable()...)
