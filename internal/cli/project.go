@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/git"
@@ -39,7 +38,7 @@ const (
 // serverProject is the project that a project server is asked about, as it names it.
 func (a *app) serverProject() (project, error) {
 	p, err := a.findProject(repositoryRule)
-	p.Name = canon.NormalizeProject(p.Name)
+	p.Name = engram.NormalizeProject(p.Name)
 	if err == nil && p.Name == "" {
 		err = &usageError{err: fmt.Errorf("the project that %s names is blank", p.From)}
 	}

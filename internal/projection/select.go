@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/engram-sync/engram-sync/internal/canon"
+	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // Options are what a projection depends on besides the chunks.
@@ -77,7 +78,7 @@ func (o Options) force(s *selection) {
 		return
 	}
 	for i, r := range s.rows[listSessions] {
-		if project := canon.NormalizeProject(r.project); project != "" && project != o.Project {
+		if project := engram.NormalizeProject(r.project); project != "" && project != o.Project {
 			s.rows[listSessions][i].set("project", o.Project)
 		}
 	}
@@ -120,7 +121,7 @@ func (o Options) wants(s *selection, r row, sessions map[string]Session) bool {
 // claims says whether a row is of our project and needs its session there, by
 // what it says itself.
 func (o Options) claims(r row) bool {
-	return canon.NormalizeProject(r.project) == o.Project && (o.IncludePersonal || !r.personal())
+	return engram.NormalizeProject(r.project) == o.Project && (o.IncludePersonal || !r.personal())
 }
 
 // has says whether a server has a session of our project, or gets it from a chunk

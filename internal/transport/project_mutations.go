@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 
-	"github.com/engram-sync/engram-sync/internal/canon"
+	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // maxProjectRows is the most rows that a project server takes in one push of
@@ -23,7 +23,7 @@ func (t *RemoteTransport) projectBatch(entries []MutationEntry, key string) (*ba
 // the form in which the server compares it (it would store another spelling where
 // no reader finds it: project-server.md 10, T1), and with an object for a payload.
 func (t *RemoteTransport) projectEntry(e MutationEntry) (MutationEntry, error) {
-	e.Project = canon.NormalizeProject(e.Project)
+	e.Project = engram.NormalizeProject(e.Project)
 	if e.Project == "" {
 		var err error
 		if e.Project, err = t.project(); err != nil {
