@@ -6,24 +6,24 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/mutationfile"
 	"github.com/engram-sync/engram-sync/internal/state"
-	"github.com/engram-sync/engram-sync/internal/syncer"
 )
 
 // pushJob is a job, and the file that it is kept in.
 type pushJob struct {
-	syncer.PushJob
+	journal.PushJob
 	file state.PushJob
 }
 
 // Save implements syncer.PushJobs.
-func (j *pushJob) Save(job *syncer.PushJob) error { return j.file.Write(job) }
+func (j *pushJob) Save(job *journal.PushJob) error { return j.file.Write(job) }
 
 // job finds what is remembered of a source: of the jobs that it can belong to,
 // the one that came furthest.
-func (m *mutationsPush) job(ctx context.Context, journal *state.Journal, source mutationSource) (*pushJob, error) {
-	jobs, err := readJobs(journal, source)
+func (m *mutationsPush) job(ctx context.Context, kept *state.Journal, source mutationSource) (*pushJob, error) {
+	jobs, err := readJobs(kept, source)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (m *mutationsPush) job(ctx context.Context, journal *state.Journal, source 
 		}
 	}
 	if best == nil {
-		best = newJob(journal, source)
+		best = newJob(kept, source)
 	}
 	if m.restart {
 		best.Restart(rand.Text())
@@ -52,22 +52,22 @@ func (m *mutationsPush) job(ctx context.Context, journal *state.Journal, source 
 	return best, nil
 }
 
-func newJob(journal *state.Journal, source mutationSource) *pushJob {
+func newJob(kept *state.Journal, source mutationSource) *pushJob {
 	return &pushJob{
-		PushJob: syncer.PushJob{Schema: syncer.PushJobSchema, Source: source.ID()},
-		file:    journal.NewPushJob(source.group()),
+		PushJob: journal.PushJob{Schema: journal.PushJobSchema, Source: source.ID()},
+		file:    kept.NewPushJob(source.group()),
 	}
 }
 
-func readJobs(journal *state.Journal, source mutationSource) ([]*pushJob, error) {
-	files, err := journal.PushJobs(source.group())
+func readJobs(kept *state.Journal, source mutationSource) ([]*pushJob, error) {
+	files, err := kept.PushJobs(source.group())
 	if err != nil {
 		return nil, err
 	}
 	var jobs []*pushJob
 	for _, file := range files {
 		job := &pushJob{file: file}
-		if err := file.Read(&job.PushJob, syncer.PushJobSchema); err != nil {
+		if err := file.Read(&job.PushJob, journal.PushJobSchema); err != nil {
 			return nil, err
 		}
 		if job.Source == source.ID() {

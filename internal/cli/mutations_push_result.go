@@ -10,7 +10,8 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/journal"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // pushReport is what one run of mutations push did; of a dry run, what it would do.
@@ -21,7 +22,7 @@ type pushReport struct {
 	project                          string
 	foreign, personal                int64 // of a project server: rows of the source that are not for it
 	open                             bool  // of a dry run: nobody knows whether the last batch arrived
-	syncer.PushResult
+	journal.PushResult
 }
 
 // pushDocument is what mutations push prints in JSON mode.
@@ -93,16 +94,16 @@ func (a *app) printPush(r pushReport) error {
 }
 
 // failures are the reasons that count for the exit code.
-func (r pushReport) failures() []syncer.Failure {
-	var failed []syncer.Failure
+func (r pushReport) failures() []work.Failure {
+	var failed []work.Failure
 	if r.Err != nil {
-		failed = append(failed, syncer.Failure{Err: r.Err})
+		failed = append(failed, work.Failure{Err: r.Err})
 	}
 	for _, f := range r.Failed {
-		failed = append(failed, syncer.Failure{Err: f.Err})
+		failed = append(failed, work.Failure{Err: f.Err})
 	}
 	if r.Parked > 0 {
-		failed = append(failed, syncer.Failure{Err: &engram.PausedError{}})
+		failed = append(failed, work.Failure{Err: &engram.PausedError{}})
 	}
 	return failed
 }

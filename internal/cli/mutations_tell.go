@@ -7,7 +7,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
-	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/journal"
 )
 
 // pullSummary is what mutations pull says about itself in JSON mode, on stderr:
@@ -27,7 +27,7 @@ type pullSummary struct {
 
 // tell says what a round did. One that failed, or that comes after others, has
 // something to say only if it gave out rows.
-func (p *mutationsPull) tell(r syncer.JournalResult, err error) {
+func (p *mutationsPull) tell(r journal.JournalResult, err error) {
 	a := p.app
 	if r.WindowCut {
 		a.warn("more rows were written within ten minutes than are read again: a row that becomes visible late among them is found by --rescan only")
@@ -51,7 +51,7 @@ func (p *mutationsPull) tell(r syncer.JournalResult, err error) {
 	a.printJSON(lineWriter{a}, doc)
 }
 
-func (p *mutationsPull) summary(r syncer.JournalResult) string {
+func (p *mutationsPull) summary(r journal.JournalResult) string {
 	var b strings.Builder
 	if r.Rows == 0 {
 		b.WriteString("nothing new")

@@ -86,10 +86,10 @@ func (c *CursorFile) parse(text []byte) error {
 		return err
 	}
 	c.doc = doc
-	c.cursor = engram.Cursor{UserID: c.doc.UserID, Last: engram.Mark{Seq: c.doc.Seq, Sum: c.doc.Sum}, Reread: c.doc.Reread}
+	c.cursor = engram.Cursor{UserID: c.doc.UserID, Last: engram.JournalRef{Seq: c.doc.Seq, Sum: c.doc.Sum}, LowWatermark: c.doc.Reread}
 	before := c.doc.Reread
 	for rest := c.doc.Recent; len(rest) > 0; {
-		m, n, err := engram.CutMark(rest, before)
+		m, n, err := engram.CutRef(rest, before)
 		if err != nil {
 			return err
 		}
@@ -124,9 +124,9 @@ func (c *CursorFile) Cursor() engram.Cursor { return c.cursor }
 // moving. The output file is remembered all the same.
 func (c *CursorFile) Detach(from engram.Cursor) { c.detached, c.cursor = true, from }
 
-// History gives the marks of all rows up to the cursor's Reread, ascending. The
+// History gives the marks of all rows up to the cursor's LowWatermark, ascending. The
 // last pair is an error, if there is one.
-func (c *CursorFile) History() iter.Seq2[engram.Mark, error] {
+func (c *CursorFile) History() iter.Seq2[engram.JournalRef, error] {
 	return readLedger(c.ledgerPath(c.doc.Ledger.Generation), c.doc.Ledger)
 }
 
@@ -146,7 +146,7 @@ func (c *CursorFile) Restart() (err error) {
 }
 
 // Append adds marks to the history. They count from the next Save on.
-func (c *CursorFile) Append(marks []engram.Mark) (err error) {
+func (c *CursorFile) Append(marks []engram.JournalRef) (err error) {
 	if c.detached || len(marks) == 0 {
 		return nil
 	}
@@ -186,11 +186,11 @@ func (c *CursorFile) Save(cursor engram.Cursor) error {
 }
 
 func (d *cursorDoc) set(cursor engram.Cursor) {
-	d.UserID, d.Seq, d.Sum, d.Reread = cursor.UserID, cursor.Last.Seq, cursor.Last.Sum, cursor.Reread
+	d.UserID, d.Seq, d.Sum, d.Reread = cursor.UserID, cursor.Last.Seq, cursor.Last.Sum, cursor.LowWatermark
 	d.Recent = make([]byte, 0, 6*len(cursor.Recent))
-	before := cursor.Reread
+	before := cursor.LowWatermark
 	for _, m := range cursor.Recent {
-		d.Recent = engram.AppendMark(d.Recent, before, m)
+		d.Recent = engram.AppendRef(d.Recent, before, m)
 		before = m.Seq
 	}
 }

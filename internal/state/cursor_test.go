@@ -39,9 +39,9 @@ func mustOpenCursor(t *testing.T, dir string) *state.CursorFile {
 	return c
 }
 
-func history(t *testing.T, c *state.CursorFile) []engram.Mark {
+func history(t *testing.T, c *state.CursorFile) []engram.JournalRef {
 	t.Helper()
-	var marks []engram.Mark
+	var marks []engram.JournalRef
 	for m, err := range c.History() {
 		if err != nil {
 			t.Fatal(err)
@@ -56,9 +56,9 @@ func history(t *testing.T, c *state.CursorFile) []engram.Mark {
 func TestCursor(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	marks := []engram.Mark{{Seq: 1, Sum: 7}, {Seq: 2}, {Seq: 1 << 40, Sum: 1 << 31}, {Seq: 1<<63 - 1, Sum: 9}}
-	cursor := engram.Cursor{UserID: "u-1", Last: marks[3], Reread: 2, Recent: marks[2:]}
-	save := func(c *state.CursorFile, settled []engram.Mark, cursor engram.Cursor) {
+	marks := []engram.JournalRef{{Seq: 1, Sum: 7}, {Seq: 2}, {Seq: 1 << 40, Sum: 1 << 31}, {Seq: 1<<63 - 1, Sum: 9}}
+	cursor := engram.Cursor{UserID: "u-1", Last: marks[3], LowWatermark: 2, Recent: marks[2:]}
+	save := func(c *state.CursorFile, settled []engram.JournalRef, cursor engram.Cursor) {
 		t.Helper()
 		if err := errors.Join(c.Append(settled), c.Save(cursor)); err != nil {
 			t.Fatal(err)
@@ -98,14 +98,14 @@ func TestCursor(t *testing.T) {
 func TestDetachedCursor(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	saved := engram.Cursor{Last: engram.Mark{Seq: 5}, Reread: 5}
+	saved := engram.Cursor{Last: engram.JournalRef{Seq: 5}, LowWatermark: 5}
 	if err := mustOpenCursor(t, dir).Save(saved); err != nil {
 		t.Fatal(err)
 	}
 	c := mustOpenCursor(t, dir)
-	c.Detach(engram.Cursor{Reread: 1})
-	further := engram.Cursor{Last: engram.Mark{Seq: 9}}
-	if err := errors.Join(c.Restart(), c.Append([]engram.Mark{{Seq: 9}}), c.Save(further)); err != nil {
+	c.Detach(engram.Cursor{LowWatermark: 1})
+	further := engram.Cursor{Last: engram.JournalRef{Seq: 9}}
+	if err := errors.Join(c.Restart(), c.Append([]engram.JournalRef{{Seq: 9}}), c.Save(further)); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(further, c.Cursor()); diff != "" {
@@ -145,8 +145,8 @@ func TestDamagedCursor(t *testing.T) {
 	// a history that is shorter than what counts
 	dir := t.TempDir()
 	c := mustOpenCursor(t, dir)
-	marks := []engram.Mark{{Seq: 1}, {Seq: 2}}
-	if err := errors.Join(c.Append(marks), c.Save(engram.Cursor{Reread: 2})); err != nil {
+	marks := []engram.JournalRef{{Seq: 1}, {Seq: 2}}
+	if err := errors.Join(c.Append(marks), c.Save(engram.Cursor{LowWatermark: 2})); err != nil {
 		t.Fatal(err)
 	}
 	files, _ := filepath.Glob(filepath.Join(dir, "journals", "*", "*.seen"))
@@ -154,7 +154,7 @@ func TestDamagedCursor(t *testing.T) {
 		t.Fatal(err)
 	}
 	c = mustOpenCursor(t, dir)
-	if err := c.Append([]engram.Mark{{Seq: 3}}); !errors.Is(err, state.ErrCursorDamaged) {
+	if err := c.Append([]engram.JournalRef{{Seq: 3}}); !errors.Is(err, state.ErrCursorDamaged) {
 		t.Errorf("append to a short history: %v", err)
 	}
 	var last error

@@ -67,13 +67,13 @@ func (w *ledgerWriter) cut() error {
 	return err
 }
 
-func (w *ledgerWriter) append(marks []engram.Mark) error {
-	buf := make([]byte, 0, engram.MaxMarkBytes)
+func (w *ledgerWriter) append(marks []engram.JournalRef) error {
+	buf := make([]byte, 0, engram.MaxRefBytes)
 	for _, m := range marks {
 		if m.Seq <= w.Last {
-			return fmt.Errorf("row %d comes after row %d: %w", m.Seq, w.Last, engram.ErrBadMarks)
+			return fmt.Errorf("row %d comes after row %d: %w", m.Seq, w.Last, engram.ErrBadRefs)
 		}
-		buf = engram.AppendMark(buf[:0], w.Last, m)
+		buf = engram.AppendRef(buf[:0], w.Last, m)
 		if _, err := w.out.Write(buf); err != nil {
 			return err
 		}
@@ -93,28 +93,28 @@ func (w *ledgerWriter) sync() error {
 
 // readLedger gives the marks that count, from the file. The last pair is an
 // error, if there is one.
-func readLedger(path string, l ledger) iter.Seq2[engram.Mark, error] {
-	return func(yield func(engram.Mark, error) bool) {
+func readLedger(path string, l ledger) iter.Seq2[engram.JournalRef, error] {
+	return func(yield func(engram.JournalRef, error) bool) {
 		if l.Bytes == 0 {
 			return
 		}
 		file, err := os.Open(path)
 		if err != nil {
-			yield(engram.Mark{}, fmt.Errorf("%w: %w", ErrCursorDamaged, err))
+			yield(engram.JournalRef{}, fmt.Errorf("%w: %w", ErrCursorDamaged, err))
 			return
 		}
 		defer func() { _ = file.Close() }() // it was only read
 		in := bufio.NewReader(io.LimitReader(file, l.Bytes))
 		before, left := int64(0), l.Bytes
 		for left > 0 {
-			text, err := in.Peek(engram.MaxMarkBytes)
+			text, err := in.Peek(engram.MaxRefBytes)
 			if err != nil && !errors.Is(err, io.EOF) {
-				yield(engram.Mark{}, err)
+				yield(engram.JournalRef{}, err)
 				return
 			}
-			m, n, err := engram.CutMark(text, before)
+			m, n, err := engram.CutRef(text, before)
 			if err != nil {
-				yield(engram.Mark{}, fmt.Errorf("%w: %s: %w", ErrCursorDamaged, path, err))
+				yield(engram.JournalRef{}, fmt.Errorf("%w: %s: %w", ErrCursorDamaged, path, err))
 				return
 			}
 			if !yield(m, nil) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // Plan gives the items that Run would move, in its order, and what it would
@@ -41,12 +43,12 @@ func (s *Survey) given(opts Options) Result {
 	result := Result{Present: opts.choose(s.Present)}
 	for _, e := range s.Missing {
 		if opts.wants(e.ID) {
-			result.Failed = append(result.Failed, Failure{ID: e.ID.String(), Err: ErrNowhere})
+			result.Failed = append(result.Failed, work.Failure{ID: e.ID.String(), Err: ErrNowhere})
 		}
 	}
 	if opts.Pull && len(opts.Only) == 0 {
 		for _, r := range s.Rejected {
-			result.Failed = append(result.Failed, Failure{ID: r.ID, Direction: Pulled, Err: fmt.Errorf("the remote lists it: %w", r.Err)})
+			result.Failed = append(result.Failed, work.Failure{ID: r.ID, Direction: work.Pulled, Err: fmt.Errorf("the remote lists it: %w", r.Err)})
 		}
 	}
 	return result
@@ -57,7 +59,7 @@ func (s *Survey) given(opts Options) Result {
 func (s *Survey) failUnreadable(opts Options, result *Result) {
 	for _, id := range s.unreadable() {
 		if opts.Push && opts.wants(id) {
-			result.Failed = append(result.Failed, Failure{ID: id.String(), Direction: Pushed, Err: s.projected[id].Err})
+			result.Failed = append(result.Failed, work.Failure{ID: id.String(), Direction: work.Pushed, Err: s.projected[id].Err})
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // Projector says what chunks become on a remote that keeps only the rows of one
@@ -191,7 +192,7 @@ func (s *Survey) pushParts(e engram.ChunkEntry, p Projected) {
 		entry := e
 		entry.ID = part.ID
 		entry.Sessions, entry.Memories, entry.Prompts = part.Sessions, part.Memories, part.Prompts
-		s.ToPush = append(s.ToPush, Item{Local: e.ID, Remote: part.ID, Entry: entry, Direction: Pushed, Wave: part.Wave})
+		s.ToPush = append(s.ToPush, Item{Local: e.ID, Remote: part.ID, Entry: entry, Direction: work.Pushed, Wave: part.Wave})
 	}
 }
 
@@ -204,8 +205,8 @@ func (s *Survey) reportLeftOut(opts Options, result *Result) {
 	}
 	for _, b := range s.Behind {
 		if len(b.LeftOut) > 0 && opts.wants(b.ID) && (moved[b.ID] || len(b.Parts) == 0) {
-			result.Failed = append(result.Failed, Failure{
-				ID: b.ID.String(), Direction: Pushed, Err: &LeftOutError{ID: b.ID, Rows: b.LeftOut},
+			result.Failed = append(result.Failed, work.Failure{
+				ID: b.ID.String(), Direction: work.Pushed, Err: &LeftOutError{ID: b.ID, Rows: b.LeftOut},
 			})
 		}
 	}

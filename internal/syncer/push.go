@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // push uploads the chunks that the remote lacks. Then it reads the remote's
@@ -18,7 +19,7 @@ func push(ctx context.Context, s *Survey, opts Options, result *Result) {
 		return
 	}
 	p := pusher{Survey: s, opts: opts, sums: map[engram.ChunkID][32]byte{}}
-	outcomes := transfer(ctx, Pushed, items, opts, p.push)
+	outcomes := transfer(ctx, work.Pushed, items, opts, p.push)
 	p.confirm(ctx, items, outcomes)
 	result.collect(items, outcomes)
 }
@@ -38,7 +39,7 @@ func (p *pusher) push(ctx context.Context, item Item) outcome {
 		if err != nil {
 			return nil, err
 		}
-		p.opts.watch(c)
+		p.opts.Report.Watch(c)
 		last = c
 		return c, nil
 	}

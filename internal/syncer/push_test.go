@@ -117,7 +117,7 @@ func TestMissing(t *testing.T) {
 	delete(here.content, lost)
 	for _, opts := range []syncer.Options{{Push: true}, {Pull: true}, both} {
 		result := syncer.Run(t.Context(), look(t, here, there, nil), opts)
-		if len(result.Failed) != 1 || !errors.Is(result.Failed[0].Err, syncer.ErrNoFile) {
+		if len(result.Failed) != 1 || !errors.Is(result.Failed[0].Err, engram.ErrNoFile) {
 			t.Errorf("push %t, pull %t: %v", opts.Push, opts.Pull, result.Failed)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // Survey is what there is on both sides, and what has to move so that both
@@ -101,7 +102,7 @@ func (s *Survey) compare(files map[engram.ChunkID]bool, serverChunks bool) {
 			s.Present = append(s.Present, item)
 			continue
 		}
-		item.Direction = Pulled
+		item.Direction = work.Pulled
 		s.ToPull = append(s.ToPull, item)
 	}
 	for _, e := range s.Here.Entries() {
@@ -111,7 +112,7 @@ func (s *Survey) compare(files map[engram.ChunkID]bool, serverChunks bool) {
 		case projected:
 			s.pushParts(e, p)
 		case files[e.ID]:
-			s.ToPush = append(s.ToPush, Item{Local: e.ID, Remote: e.ID, Entry: e, Direction: Pushed})
+			s.ToPush = append(s.ToPush, Item{Local: e.ID, Remote: e.ID, Entry: e, Direction: work.Pushed})
 		default:
 			s.Missing = append(s.Missing, e)
 		}
