@@ -49,7 +49,7 @@ func (s spools) create() (*spool, error) {
 // Read implements io.Reader.
 func (s *spool) Read(p []byte) (int, error) {
 	n, err := s.file.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = fmt.Errorf("%w: %w", errSpool, err)
 	}
 	return n, err
