@@ -11,7 +11,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/transport/protocol"
 )
 
-// Kind is one of the two kinds of Engram Cloud server.
+// Kind is one of the two kinds of Engram Cloud server. Source: project-server.md 11.
 type Kind string
 
 // The kinds. An unknown one is found out with the first request.

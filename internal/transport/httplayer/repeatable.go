@@ -10,7 +10,7 @@ import (
 // repeatable says whether what came of an attempt allows another one: any GET
 // after network errors, 429, 502, 503 and 504; a POST or DELETE after a failed
 // dial or 429, which cannot have been applied, and after 502, 503 and 504 only if
-// it is marked as idempotent. Source: account-server.md 5.2 (3).
+// it is marked as idempotent. Source: account-server.md 5.2.3.
 func (r *run) repeatable(resp *http.Response, err error) bool {
 	get := r.req.Method == http.MethodGet
 	if err != nil {
