@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
 // git runs git in one directory.
@@ -26,7 +28,7 @@ var gitHere = []string{
 }
 
 func (a *app) git(dir string) git {
-	env := slices.DeleteFunc(slices.Clone(a.environ), func(pair string) bool {
+	env := slices.DeleteFunc(slices.Clone(a.Environ), func(pair string) bool {
 		name, _, _ := strings.Cut(pair, "=")
 		return slices.Contains(gitHere, strings.ToUpper(name))
 	})
@@ -46,9 +48,9 @@ func (g git) run(ctx context.Context, args ...string) (string, error) {
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
 	case errors.Is(err, exec.ErrNotFound):
-		return "", &usageError{err: errors.New("git is not installed, or not on the PATH")}
+		return "", terminal.Usagef("git is not installed, or not on the PATH")
 	case errors.As(err, &exit):
-		return "", &gitError{command: args[0], code: exit.ExitCode(), message: oneLine(stderr.String())}
+		return "", &gitError{command: args[0], code: exit.ExitCode(), message: terminal.OneLine(stderr.String())}
 	case err != nil:
 		return "", fmt.Errorf("run git: %w", err)
 	}
@@ -104,7 +106,7 @@ func (g git) workTree(ctx context.Context) (top, inside string, err error) {
 	top, err = g.run(ctx, "rev-parse", "--show-toplevel")
 	var no *gitError
 	if errors.As(err, &no) {
-		return "", "", &usageError{err: fmt.Errorf("%s is in no git work tree: %w", g.dir, err)}
+		return "", "", terminal.Usagef("%s is in no git work tree: %w", g.dir, err)
 	}
 	if err != nil {
 		return "", "", err

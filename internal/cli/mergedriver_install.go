@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
 // The variables of the driver in the repository's configuration. git reads the
@@ -48,7 +49,7 @@ type driverDocument struct {
 }
 
 func (a *app) setupDriver(ctx context.Context) (*driverSetup, error) {
-	dir, err := a.openDirectory()
+	dir, err := a.OpenDirectory()
 	if err != nil {
 		return nil, err
 	}
@@ -162,11 +163,11 @@ func (s *driverSetup) write(after attributes) error {
 func (a *app) warnOtherDriver(ctx context.Context, s *driverSetup) {
 	text, err := s.git.run(ctx, "check-attr", "-z", "merge", "--", s.manifest)
 	if err != nil {
-		a.warn(err.Error())
+		a.Warn(err.Error())
 		return
 	}
 	if fields := strings.Split(text, "\x00"); len(fields) > 2 && fields[2] != "engram-sync" {
-		a.warn("git will use merge=" + fields[2] + " all the same: look for it in " + path.Dir(s.manifest) +
+		a.Warn("git will use merge=" + fields[2] + " all the same: look for it in " + path.Dir(s.manifest) +
 			"/.gitattributes and in info/attributes of the repository, and for a later line in " + s.file)
 	}
 }
@@ -240,29 +241,29 @@ func (s *driverSetup) forget(ctx context.Context) (found bool, err error) {
 }
 
 func (a *app) printDriver(doc driverDocument, s *driverSetup) {
-	doc.Schema = resultSchema
+	doc.Schema = terminal.Schema
 	if doc.Replaced == nil {
 		doc.Replaced = []string{}
 	}
 	switch {
-	case a.json:
-		a.printJSON(a.stdout, doc)
+	case a.JSON:
+		terminal.PrintJSON(a.Stdout, doc)
 		return
-	case a.quiet:
+	case a.Quiet:
 		return
 	case !doc.Changed:
-		fmt.Fprintf(a.stdout, "nothing to do: the merge driver for %s is %sed already\n", s.manifest, doc.Action)
+		fmt.Fprintf(a.Stdout, "nothing to do: the merge driver for %s is %sed already\n", s.manifest, doc.Action)
 		return
 	}
-	fmt.Fprintf(a.stdout, "%sed the merge driver for %s\n", doc.Action, s.manifest)
+	fmt.Fprintf(a.Stdout, "%sed the merge driver for %s\n", doc.Action, s.manifest)
 	for _, line := range doc.Replaced {
 		if doc.Action == "install" {
-			fmt.Fprintf(a.stdout, "in %s it takes the place of: %s\n", s.file, line)
+			fmt.Fprintf(a.Stdout, "in %s it takes the place of: %s\n", s.file, line)
 		} else {
-			fmt.Fprintf(a.stdout, "in %s there is again: %s\n", s.file, line)
+			fmt.Fprintf(a.Stdout, "in %s there is again: %s\n", s.file, line)
 		}
 	}
 	if doc.Action == "install" {
-		fmt.Fprintf(a.stdout, "commit %s, and run this command once in every other clone\n", s.file)
+		fmt.Fprintf(a.Stdout, "commit %s, and run this command once in every other clone\n", s.file)
 	}
 }

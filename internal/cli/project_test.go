@@ -5,6 +5,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // tree makes files below a new directory; a name that ends with / is a directory.
@@ -41,46 +44,46 @@ func TestProjectIsNamedAsEngramNamesIt(t *testing.T) {
 		story      string
 		files      map[string]string
 		start      string
-		rule       projectRule
+		rule       workspace.ProjectRule
 		want, from string
 	}{
 		{"the origin of the repository", map[string]string{"app/.git/config": originConfig, "app/src/": ""},
-			"app/src", currentRule, "Billing-API", "git's remote origin"},
+			"app/src", workspace.CurrentRule, "Billing-API", "git's remote origin"},
 		{"1.9.4 knows nothing of git", map[string]string{"App/.git/config": originConfig},
-			"App", legacyRule, "App", "the name of the directory ROOT/App"},
+			"App", workspace.LegacyRule, "App", "the name of the directory ROOT/App"},
 		{"a repository without a remote", map[string]string{"app/.git/config": "[core]\n", "app/src/": ""},
-			"app/src", currentRule, "app", "the name of the directory ROOT/app"},
+			"app/src", workspace.CurrentRule, "app", "the name of the directory ROOT/app"},
 		{"a repository that says who it is", map[string]string{"app/.git/config": originConfig, "app/.engram/config.json": `{"project_name":"Money"}`, "app/src/": ""},
-			"app/src", currentRule, "Money", "ROOT/app/.engram/config.json"},
+			"app/src", workspace.CurrentRule, "Money", "ROOT/app/.engram/config.json"},
 		{"which counts for 1.9.4 too", map[string]string{"app/.engram/config.json": `{"project_name":"Money"}`},
-			"app", legacyRule, "Money", "ROOT/app/.engram/config.json"},
+			"app", workspace.LegacyRule, "Money", "ROOT/app/.engram/config.json"},
 		{"one that says nothing", map[string]string{"app/.git/config": originConfig, "app/.engram/config.json": `{"project_name":" "}`},
-			"app", currentRule, "Billing-API", "git's remote origin"},
+			"app", workspace.CurrentRule, "Billing-API", "git's remote origin"},
 		{"a file outside of the repository does not count", map[string]string{".engram/config.json": `{"project_name":"x"}`, "app/.git/config": originConfig},
-			"app", currentRule, "Billing-API", "git's remote origin"},
+			"app", workspace.CurrentRule, "Billing-API", "git's remote origin"},
 		{"a file where the chunk directory should be", map[string]string{"app/.git/config": originConfig, "app/.engram": ""},
-			"app", currentRule, "Billing-API", "git's remote origin"},
+			"app", workspace.CurrentRule, "Billing-API", "git's remote origin"},
 		{"no repository", map[string]string{"app/": ""},
-			"app", currentRule, "app", "the name of the directory ROOT/app"},
+			"app", workspace.CurrentRule, "app", "the name of the directory ROOT/app"},
 		{"a directory around one repository", map[string]string{"w/Money/.git/config": originConfig, "w/notes/": "", "w/.cache/.git/": ""},
-			"w", currentRule, "Money", "the only repository in ROOT/w"},
+			"w", workspace.CurrentRule, "Money", "the only repository in ROOT/w"},
 		{"which 1.9.4 does not look for", map[string]string{"w/Money/.git/": ""},
-			"w", legacyRule, "w", "the name of the directory ROOT/w"},
+			"w", workspace.LegacyRule, "w", "the name of the directory ROOT/w"},
 		{"a directory around several", map[string]string{"w/a/.git/": "", "w/b/.git/": ""},
-			"w", currentRule, "w", "the name of the directory ROOT/w"},
+			"w", workspace.CurrentRule, "w", "the name of the directory ROOT/w"},
 		{"a repository in a repository", map[string]string{"w/.git/": "", "w/a/.git/": ""},
-			"w", currentRule, "w", "the name of the directory ROOT/w"},
+			"w", workspace.CurrentRule, "w", "the name of the directory ROOT/w"},
 		{"a linked work tree", map[string]string{"main/.git/config": originConfig, "main/.git/worktrees/w/commondir": "../..\n",
 			"w/.git": "gitdir: ../main/.git/worktrees/w\n"},
-			"w", currentRule, "Billing-API", "git's remote origin"},
+			"w", workspace.CurrentRule, "Billing-API", "git's remote origin"},
 		{"a submodule", map[string]string{"main/.git/modules/sub/config": originConfig, "main/sub/.git": "gitdir: ../.git/modules/sub\n"},
-			"main/sub", currentRule, "Billing-API", "git's remote origin"},
+			"main/sub", workspace.CurrentRule, "Billing-API", "git's remote origin"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.story, func(t *testing.T) {
 			root := tree(t, tt.files)
 			got, err := projectAt(filepath.Join(root, tt.start), tt.rule)
-			want := project{tt.want, filepath.FromSlash(strings.ReplaceAll(tt.from, "ROOT", root))}
+			want := workspace.Project{Name: tt.want, From: filepath.FromSlash(strings.ReplaceAll(tt.from, "ROOT", root))}
 			if err != nil || got != want {
 				t.Errorf("got %+v, %v, want %+v", got, err, want)
 			}
@@ -90,12 +93,12 @@ func TestProjectIsNamedAsEngramNamesIt(t *testing.T) {
 
 func TestProjectOfABadConfigFileIsNotGuessed(t *testing.T) {
 	root := tree(t, map[string]string{"app/.git/config": originConfig, "app/.engram/config.json": "{"})
-	if got, err := projectAt(filepath.Join(root, "app"), currentRule); !as[*usageError](err) {
+	if got, err := projectAt(filepath.Join(root, "app"), workspace.CurrentRule); !as[*terminal.UsageError](err) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	// nor is one read that is no file
 	root = tree(t, map[string]string{"app/.git/config": originConfig, "app/.engram/config.json/": ""})
-	if got, err := projectAt(filepath.Join(root, "app"), currentRule); !as[*usageError](err) {
+	if got, err := projectAt(filepath.Join(root, "app"), workspace.CurrentRule); !as[*terminal.UsageError](err) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
