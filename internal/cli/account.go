@@ -72,8 +72,8 @@ func (a *app) account(ctx context.Context, conn *workspace.Connection) (account,
 // journal gives the place for what is remembered of an account's journal, and
 // makes this run the only one that uses it. What was put down while only the
 // token was known moves there.
-func (a *app) journal(ctx context.Context, conn *workspace.Connection, acc account) (j *state.Journal, unlock func(), err error) {
-	if j, err = state.OpenJournal(state.Dir(), conn.Label, acc.name()); err != nil {
+func (a *app) journal(ctx context.Context, conn *workspace.Connection, acc account) (j *state.AccountState, unlock func(), err error) {
+	if j, err = state.OpenAccount(state.Dir(), conn.Label, acc.name()); err != nil {
 		return nil, nil, err
 	}
 	release, err := j.Lock(ctx, a.Config.LockWait)
@@ -86,7 +86,7 @@ func (a *app) journal(ctx context.Context, conn *workspace.Connection, acc accou
 		}
 	}
 	if acc.id != "" && acc.token != "" {
-		if err := j.Adopt(ctx, a.Config.LockWait, state.Dir(), acc.token); err != nil {
+		if err := j.MigrateFrom(ctx, a.Config.LockWait, state.Dir(), acc.token); err != nil {
 			unlock()
 			return nil, nil, err
 		}

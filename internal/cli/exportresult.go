@@ -6,8 +6,9 @@ import (
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/memories"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/work"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
@@ -18,11 +19,11 @@ type exportResult struct {
 	legacy           bool // a database of 1.9.4
 	dryRun, exitCode bool
 
-	unread  []syncer.Failure // chunks of which nobody knows what they hold
-	found   *syncer.Unexported
-	drafts  []syncer.Draft
-	written []syncer.Draft
-	failed  []syncer.Failure
+	unread  []work.Failure // chunks of which nobody knows what they hold
+	found   *memories.Unexported
+	drafts  []memories.Draft
+	written []memories.Draft
+	failed  []work.Failure
 }
 
 // exportDocument is what export prints in JSON mode.
@@ -48,12 +49,12 @@ type exportedChunk struct {
 }
 
 type exportedRow struct {
-	Kind    string         `json:"kind"` // session, memory or prompt
-	ID      string         `json:"id"`   // the sync_id, or that of a session
-	Title   string         `json:"title"`
-	Project string         `json:"project"`
-	Reason  syncer.Reason  `json:"reason"`
-	Chunk   engram.ChunkID `json:"chunk"`
+	Kind    string          `json:"kind"` // session, memory or prompt
+	ID      string          `json:"id"`   // the sync_id, or that of a session
+	Title   string          `json:"title"`
+	Project string          `json:"project"`
+	Reason  memories.Reason `json:"reason"`
+	Chunk   engram.ChunkID  `json:"chunk"`
 }
 
 // exportSummary counts chunks, and the rows that were in no chunk before; their
@@ -107,7 +108,7 @@ func (a *app) warnExport(r exportResult) {
 func (r exportResult) updates() int {
 	n := 0
 	for _, row := range r.found.Rows {
-		if row.Kind != engram.SessionRow && (row.Reason == syncer.Edited || row.Reason == syncer.Deleted) {
+		if row.Kind != engram.SessionRow && (row.Reason == memories.Edited || row.Reason == memories.Deleted) {
 			n++
 		}
 	}
@@ -139,7 +140,7 @@ func (r exportResult) document() exportDocument {
 	return doc
 }
 
-func exportedChunks(drafts []syncer.Draft) []exportedChunk {
+func exportedChunks(drafts []memories.Draft) []exportedChunk {
 	chunks := []exportedChunk{}
 	for _, d := range drafts {
 		e := d.Entry
@@ -148,7 +149,7 @@ func exportedChunks(drafts []syncer.Draft) []exportedChunk {
 	return chunks
 }
 
-func exportedRowOf(row syncer.UnexportedRow, chunk engram.ChunkID) exportedRow {
+func exportedRowOf(row memories.Row, chunk engram.ChunkID) exportedRow {
 	out := exportedRow{Project: row.Project, Reason: row.Reason, Chunk: chunk}
 	switch {
 	case row.Observation != nil:
@@ -162,14 +163,14 @@ func exportedRowOf(row syncer.UnexportedRow, chunk engram.ChunkID) exportedRow {
 }
 
 // reasonWords says a reason to people.
-var reasonWords = map[syncer.Reason]string{
-	syncer.New:         "not in any chunk yet",
-	syncer.Older:       "older than the newest entry",
-	syncer.SameSecond:  "made in the second of the newest entry",
-	syncer.FutureEntry: "the newest entry lies in the future",
-	syncer.Edited:      "edited since its chunk",
-	syncer.Deleted:     "deleted here",
-	syncer.Ended:       "ended since its chunk",
+var reasonWords = map[memories.Reason]string{
+	memories.New:         "not in any chunk yet",
+	memories.Older:       "older than the newest entry",
+	memories.SameSecond:  "made in the second of the newest entry",
+	memories.FutureEntry: "the newest entry lies in the future",
+	memories.Edited:      "edited since its chunk",
+	memories.Deleted:     "deleted here",
+	memories.Ended:       "ended since its chunk",
 }
 
 func (a *app) printExportText(r exportResult) {
@@ -201,7 +202,7 @@ func (a *app) printExportText(r exportResult) {
 }
 
 // summary is the last line of a run.
-func (r exportResult) summary(verb string, drafts []syncer.Draft) string {
+func (r exportResult) summary(verb string, drafts []memories.Draft) string {
 	where := "all projects"
 	if r.project.Name != "" {
 		where = fmt.Sprintf("project %s (%s)", terminal.Visible(r.project.Name), terminal.Visible(r.project.From))
@@ -211,7 +212,7 @@ func (r exportResult) summary(verb string, drafts []syncer.Draft) string {
 	switch {
 	case len(r.failed) > 0:
 		text = fmt.Sprintf("%s %s, %d failed; %s", verb, terminal.Count(len(drafts), "chunk"), len(r.failed), where)
-	case total == syncer.Tally{}:
+	case total == memories.Tally{}:
 		text = "nothing to export: engram.db has nothing of " + where
 	case len(drafts) == 0:
 		text = "nothing to export: the chunks hold everything of " + where

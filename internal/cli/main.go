@@ -20,9 +20,7 @@ func Run(ctx context.Context, version string) int {
 }
 
 func newApp(term *terminal.Terminal, environ []string, version string) *app {
-	ws := workspace.New(term, environ, version)
-	ws.ProjectAt = projectAt
-	return &app{term, ws}
+	return &app{term, workspace.New(term, environ, version)}
 }
 
 // run executes one command line and gives the exit code.

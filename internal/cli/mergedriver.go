@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/merge"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
@@ -56,11 +56,8 @@ func newMergeDriverCmd(app *app) *cobra.Command {
 			return app.ChangeDirectory()
 		},
 		RunE: func(cmd *cobra.Command, words []string) error {
-			switch {
-			case d.install:
-				return app.installDriver(cmd.Context())
-			case d.uninstall:
-				return app.uninstallDriver(cmd.Context())
+			if d.install || d.uninstall {
+				return d.setUp(cmd.Context())
 			}
 			return d.merge(cmd.Context(), words)
 		},
@@ -99,10 +96,10 @@ func (d *mergeDriver) merge(ctx context.Context, words []string) error {
 	if len(words) == 4 {
 		name = words[3]
 	}
-	merged, conflicts, err := engram.MergeManifests(texts[0], texts[1], texts[2])
-	var side *engram.MergeError
+	merged, conflicts, err := merge.Manifests(texts[0], texts[1], texts[2])
+	var side *merge.SideError
 	if errors.As(err, &side) {
-		merged = engram.WholeConflict(texts[1], texts[2])
+		merged = merge.WholeConflict(texts[1], texts[2])
 	} else if err != nil {
 		return err
 	}

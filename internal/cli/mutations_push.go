@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/state"
-	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
 	"github.com/engram-sync/engram-sync/internal/workspace"
@@ -144,7 +144,7 @@ func (m *mutationsPush) push(ctx context.Context, conn *workspace.Connection, ac
 	if report.rejects == "" {
 		report.rejects = job.file.RejectsPath()
 	}
-	report.PushResult = m.send(ctx, conn, source, job, report.rejects, int(total.Left+total.Parked))
+	report.PushResult = m.send(ctx, conn, source, job, report.rejects, int(total.Remaining+total.Deferred))
 	report.stays(source)
 	return m.app.printPush(report)
 }
@@ -154,7 +154,7 @@ func (m *mutationsPush) push(ctx context.Context, conn *workspace.Connection, ac
 func (m *mutationsPush) plan(ctx context.Context, conn *workspace.Connection, source mutationSource, job *pushJob, report pushReport) (err error) {
 	if m.reconcile || job.Reconciling {
 		report.before = 0
-		report.PushResult, err = syncer.PlanReconcile(ctx, conn, source)
+		report.PushResult, err = journal.PlanReconcile(ctx, conn, source)
 	} else {
 		report.open = job.Intent != nil
 		report.PushResult, err = toSend(ctx, source, job, false)
@@ -166,9 +166,9 @@ func (m *mutationsPush) plan(ctx context.Context, conn *workspace.Connection, so
 	return m.app.printPush(report)
 }
 
-func (m *mutationsPush) send(ctx context.Context, conn *workspace.Connection, source mutationSource, job *pushJob, path string, total int) syncer.PushResult {
+func (m *mutationsPush) send(ctx context.Context, conn *workspace.Connection, source mutationSource, job *pushJob, path string, total int) journal.PushResult {
 	rejects := &rejectSink{file: state.NewRejects(path), db: m.db}
-	opts := syncer.PushOptions{
+	opts := journal.PushOptions{
 		Reconcile: m.reconcile, Total: total, Retries: m.app.Config.Retries, Refused: fatal,
 		Notify: func(wait time.Duration, why string) {
 			m.app.Note("waiting %s: %s", wait.Round(time.Second), terminal.OneLine(why))
@@ -176,7 +176,7 @@ func (m *mutationsPush) send(ctx context.Context, conn *workspace.Connection, so
 	}
 	var stop func()
 	opts.Report, stop = m.app.progressOf("mutation")
-	result := syncer.PushMutations(ctx, conn, source, &job.PushJob, job, rejects, opts)
+	result := journal.Push(ctx, conn, source, &job.Job, job, rejects, opts)
 	stop()
 	if err := rejects.file.Close(); err != nil {
 		result.Err = errors.Join(result.Err, err)
@@ -185,15 +185,15 @@ func (m *mutationsPush) send(ctx context.Context, conn *workspace.Connection, so
 }
 
 // toSend counts what a run has to do, by what is remembered.
-func toSend(ctx context.Context, source mutationSource, job *pushJob, all bool) (syncer.PushResult, error) {
-	r := syncer.PushResult{LastSeq: job.LastSeq}
+func toSend(ctx context.Context, source mutationSource, job *pushJob, all bool) (journal.PushResult, error) {
+	r := journal.PushResult{LastSeq: job.LastSeq}
 	after := job.Position
 	if all || job.Reconciling {
 		after = 0
 	} else {
-		parked := append(syncer.Positions(nil), job.Parked...)
+		parked := append(journal.Positions(nil), job.Deferred...)
 		parked.Cut(after)
-		r.Parked = parked.Len()
+		r.Deferred = parked.Len()
 	}
 	for row, err := range source.Rows(ctx, after) {
 		if err != nil {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
@@ -25,13 +25,13 @@ type pullSummary struct {
 
 // tell says what a round did. One that failed, or that comes after others, has
 // something to say only if it gave out rows.
-func (p *mutationsPull) tell(r syncer.JournalResult, err error) {
+func (p *mutationsPull) tell(r journal.PullResult, err error) {
 	a := p.app
 	if r.WindowCut {
 		a.Warn("more rows were written within ten minutes than are read again: a row that becomes visible late among them is found by --rescan only")
 	}
-	if r.Forgotten > 0 {
-		a.Warn(terminal.Count(r.Forgotten, "row") + " that were read once are not in the journal any more: should they come back, they are given out again")
+	if r.Evicted > 0 {
+		a.Warn(terminal.Count(r.Evicted, "row") + " that were read once are not in the journal any more: should they come back, they are given out again")
 	}
 	if (err != nil || p.rounds > 1) && r.Rows == 0 {
 		return
@@ -44,12 +44,12 @@ func (p *mutationsPull) tell(r syncer.JournalResult, err error) {
 		return
 	}
 	doc := pullSummary{Schema: terminal.Schema}
-	doc.Summary.Remote, doc.Summary.Rows, doc.Summary.Late, doc.Summary.LeftOut = p.conn.Label, r.Rows, r.Late, r.LeftOut
+	doc.Summary.Remote, doc.Summary.Rows, doc.Summary.Late, doc.Summary.LeftOut = p.conn.Label, r.Rows, r.Late, r.Skipped
 	doc.Summary.Cursor, doc.Summary.Saved, doc.Summary.More = r.Cursor.Last.Seq, p.from == nil, r.Full
 	terminal.PrintJSON(a.Stderr(), doc)
 }
 
-func (p *mutationsPull) summary(r syncer.JournalResult) string {
+func (p *mutationsPull) summary(r journal.PullResult) string {
 	var b strings.Builder
 	if r.Rows == 0 {
 		b.WriteString("nothing new")
@@ -59,8 +59,8 @@ func (p *mutationsPull) summary(r syncer.JournalResult) string {
 	if r.Late > 0 {
 		fmt.Fprintf(&b, ", %d of them became visible late", r.Late)
 	}
-	if r.LeftOut > 0 {
-		fmt.Fprintf(&b, ", left out %d of other projects", r.LeftOut)
+	if r.Skipped > 0 {
+		fmt.Fprintf(&b, ", left out %d of other projects", r.Skipped)
 	}
 	fmt.Fprintf(&b, "; journal read to %d on %s", r.Cursor.Last.Seq, p.conn.Label)
 	if r.Full {

@@ -1,29 +1,29 @@
 package cli
 
-import "github.com/engram-sync/engram-sync/internal/syncer"
+import "github.com/engram-sync/engram-sync/internal/work"
 
 // verbs say what is being done.
-var verbs = map[syncer.Direction]string{syncer.Pulled: "pulling", syncer.Pushed: "pushing", "": "verifying"}
+var verbs = map[work.Direction]string{work.Pulled: "pulling", work.Pushed: "pushing", "": "verifying"}
 
 // progress shows what the syncer tells of its work. stop must be called before
 // the result is printed.
-func (a *app) progress() (report func(syncer.Event), stop func()) { return a.progressOf("chunk") }
+func (a *app) progress() (report func(work.Event), stop func()) { return a.progressOf("chunk") }
 
 // progressOf is progress for things of another kind.
-func (a *app) progressOf(noun string) (report func(syncer.Event), stop func()) {
+func (a *app) progressOf(noun string) (report func(work.Event), stop func()) {
 	p := a.Progress(noun)
 	if p == nil {
 		return nil, func() {}
 	}
-	return func(e syncer.Event) {
+	return func(e work.Event) {
 		switch e.Kind {
-		case syncer.EventPlan:
+		case work.EventPlan:
 			p.Begin(verbs[e.Direction], e.Items)
-		case syncer.EventSize:
+		case work.EventSize:
 			p.Expect(e.Bytes)
-		case syncer.EventBytes:
+		case work.EventBytes:
 			p.Moved(e.Bytes)
-		case syncer.EventDone:
+		case work.EventDone:
 			p.Done()
 		}
 	}, p.Stop

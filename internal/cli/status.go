@@ -30,7 +30,7 @@ func newStatusCmd(app *app) *cobra.Command {
 		GroupID: groupSync,
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.look(cmd.Context(), func(survey *syncer.Survey, conn *workspace.Connection, path string) error {
+			return app.look(cmd.Context(), func(survey *syncer.Diff, conn *workspace.Connection, path string) error {
 				return app.showStatus(cmd.Context(), survey, conn, path, exitCode)
 			})
 		},
@@ -81,13 +81,13 @@ type statusAuth struct {
 
 // look compares both sides, for commands that change nothing. path is "" where
 // there is no directory yet.
-func (a *app) look(ctx context.Context, show func(survey *syncer.Survey, conn *workspace.Connection, path string) error) error {
+func (a *app) look(ctx context.Context, show func(survey *syncer.Diff, conn *workspace.Connection, path string) error) error {
 	dir, path, err := a.OpenDirectoryIfAny()
 	if err != nil {
 		return err
 	}
 	return a.With(ctx, func(conn *workspace.Connection) error {
-		survey, err := syncer.Look(ctx, dir, conn, a.lookOptions(conn, dir, projectOptions{}))
+		survey, err := syncer.Compare(ctx, dir, conn, a.lookOptions(conn, dir, projectOptions{}))
 		if err != nil {
 			return err
 		}
@@ -96,7 +96,7 @@ func (a *app) look(ctx context.Context, show func(survey *syncer.Survey, conn *w
 }
 
 // showStatus says what a comparison of both sides saw.
-func (a *app) showStatus(ctx context.Context, survey *syncer.Survey, conn *workspace.Connection, path string, exitCode bool) error {
+func (a *app) showStatus(ctx context.Context, survey *syncer.Diff, conn *workspace.Connection, path string, exitCode bool) error {
 	doc := newStatusDocument(survey, path)
 	doc.Unexported, doc.memories = a.memoriesStatus(ctx)
 	doc.Remote = statusRemote{URL: conn.Label, Name: a.Config.Remote.Name, Kind: string(conn.Kind())}
@@ -111,7 +111,7 @@ func (a *app) showStatus(ctx context.Context, survey *syncer.Survey, conn *works
 		if err := a.printStatus(doc); err != nil {
 			return err
 		}
-		a.noteLeftBehind(survey.Behind, survey.ServerMade)
+		a.noteLeftBehind(survey.Omitted, survey.ServerMade)
 	}
 	if exitCode && !survey.Clean() {
 		return &terminal.ExitStatus{Code: codeDifferent}
@@ -119,7 +119,7 @@ func (a *app) showStatus(ctx context.Context, survey *syncer.Survey, conn *works
 	return nil
 }
 
-func newStatusDocument(s *syncer.Survey, path string) statusDocument {
+func newStatusDocument(s *syncer.Diff, path string) statusDocument {
 	doc := statusDocument{
 		Schema: terminal.Schema, Dir: path,
 		Here: len(s.Here.Entries()), There: len(s.There.Entries()), Present: len(s.Present),
@@ -131,7 +131,7 @@ func newStatusDocument(s *syncer.Survey, path string) statusDocument {
 	for _, r := range s.Rejected {
 		doc.Unsupported = append(doc.Unsupported, r.ID)
 	}
-	doc.LeftBehind, doc.ServerMade = leftBehindItems(s.Behind), entryIDs(s.ServerMade)
+	doc.LeftBehind, doc.ServerMade = leftBehindItems(s.Omitted), entryIDs(s.ServerMade)
 	return doc
 }
 

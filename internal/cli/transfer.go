@@ -39,7 +39,7 @@ func (t *transfer) addAcceptReduced(cmd *cobra.Command) {
 }
 
 func (t *transfer) addVerify(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&t.opts.Compare, "verify", false, "download what was pushed, and compare the bytes")
+	cmd.Flags().BoolVar(&t.opts.ReadBack, "verify", false, "download what was pushed, and compare the bytes")
 }
 
 // run looks at both sides and moves what is asked for.
@@ -55,7 +55,7 @@ func (t *transfer) run(ctx context.Context) (err error) {
 
 // move compares both sides, moves what is missing, and says so.
 func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
-	survey, err := syncer.Look(ctx, t.dir, conn, t.app.lookOptions(conn, t.dir, t.project))
+	survey, err := syncer.Compare(ctx, t.dir, conn, t.app.lookOptions(conn, t.dir, t.project))
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	}
 	r := result{remote: conn.Label, dir: t.path, dryRun: t.dryRun, exitCode: t.exitCode}
 	if opts.Push {
-		r.behind = survey.Behind
+		r.behind = survey.Omitted
 	}
 	if opts.Pull {
 		r.serverMade = survey.ServerMade

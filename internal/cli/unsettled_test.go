@@ -48,7 +48,7 @@ func TestUnsettled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	survey, err := syncer.Look(t.Context(), workspace.Directory{Dir: dir}, remote, syncer.LookOptions{})
+	survey, err := syncer.Compare(t.Context(), workspace.Directory{Dir: dir}, remote, syncer.CompareOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

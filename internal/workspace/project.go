@@ -1,13 +1,19 @@
 package workspace
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/git"
+	"github.com/engram-sync/engram-sync/internal/repofile"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
@@ -52,7 +58,7 @@ func (w *Workspace) FindProject(rule ProjectRule) (Project, error) {
 	if err != nil {
 		return Project{}, err
 	}
-	p, err := w.ProjectAt(start, rule)
+	p, err := projectAt(start, rule)
 	if err != nil {
 		return Project{}, fmt.Errorf("find the project: %w", err)
 	}
@@ -77,4 +83,90 @@ func (w *Workspace) projectStart() (string, error) {
 		return "", fmt.Errorf("find the project: %w", err)
 	}
 	return wd, nil
+}
+
+func projectAt(dir string, rule ProjectRule) (Project, error) {
+	start, err := existing(dir)
+	if err != nil {
+		return Project{}, err
+	}
+	top := git.Top(start)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) && (rule == LegacyRule || rule == CurrentRule && top == "") {
+		return Project{}, terminal.Usagef("%s does not exist: make it, or give --project", dir)
+	}
+	p, err := configuredProject(start, top)
+	if err != nil || p.Name != "" {
+		return p, err
+	}
+	if rule == RepositoryRule && top == "" {
+		return p, terminal.Usagef("%s is in no git work tree that could name one", start)
+	}
+	p = Project{filepath.Base(start), "the name of the directory " + start}
+	if rule != LegacyRule {
+		if p, err = projectOfGit(start, top, p); err != nil {
+			return Project{}, err
+		}
+	}
+	if name := engram.NormalizeProject(p.Name); name == "" || name == string(filepath.Separator) || name == "." {
+		return Project{}, terminal.Usagef("no project has this directory's name: give one with --project")
+	}
+	return p, nil
+}
+
+// projectOfGit is what engram 1.16.1 takes from git: the name of origin or of the
+// top of the work tree, and outside of one that of the only repository right
+// below start. otherwise is what counts if there is none of these.
+func projectOfGit(start, top string, otherwise Project) (Project, error) {
+	if top == "" {
+		if child := git.OnlyRepository(start); child != "" {
+			return Project{child, "the only repository in " + start}, nil
+		}
+		return otherwise, nil
+	}
+	name, err := git.OriginName(top)
+	if err != nil || name != "" {
+		return Project{name, "git's remote origin"}, err
+	}
+	return Project{filepath.Base(top), "the name of the directory " + top}, nil
+}
+
+// existing is the real path of the nearest directory upwards that is there:
+// pull may yet have to make the others.
+func existing(path string) (string, error) {
+	for {
+		real, err := filepath.EvalSymlinks(path)
+		parent := filepath.Dir(path)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) || parent == path {
+			return real, err
+		}
+		path = parent
+	}
+}
+
+const maxProjectFile = 64 << 10
+
+// configuredProject reads the nearest .engram/config.json, no further up than
+// the top of the work tree. One that cannot be read is an error: the next guess
+// would be another project, whose memories do not belong here.
+func configuredProject(start, top string) (Project, error) {
+	for at := start; ; at = filepath.Dir(at) {
+		path := filepath.Join(at, chunkdir.DirName, "config.json")
+		text, err := repofile.Read(path, maxProjectFile)
+		if err == nil {
+			var config struct {
+				ProjectName string `json:"project_name"`
+			}
+			if err := json.Unmarshal(text, &config); err != nil {
+				return Project{}, terminal.Usagef("%s: %w: mend it, or give --project", path, err)
+			}
+			if engram.NormalizeProject(config.ProjectName) != "" {
+				return Project{config.ProjectName, path}, nil
+			}
+		} else if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+			return Project{}, err
+		}
+		if top == "" || at == top {
+			return Project{}, nil
+		}
+	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/config"
+	"github.com/engram-sync/engram-sync/internal/git"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
@@ -23,8 +24,6 @@ type Workspace struct {
 	Config  config.Config
 	Inputs  config.Inputs // what Config comes from
 	Log     *slog.Logger
-	// ProjectAt names the project that a directory belongs to.
-	ProjectAt func(dir string, rule ProjectRule) (Project, error)
 	// TokenFrom is what gave the token in use; "" before that, or if there is none.
 	TokenFrom string
 
@@ -95,7 +94,7 @@ func repoFile() string {
 	if err != nil {
 		return ""
 	}
-	top := chunkdir.GitTop(wd)
+	top := git.Top(wd)
 	if top == "" {
 		return ""
 	}
