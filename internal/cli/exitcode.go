@@ -125,7 +125,7 @@ func codeOf(err error) int {
 		return codeAuth
 	case is(err, transport.ErrRefused, engram.ErrBadChunkID, syncer.ErrNotStored, syncer.ErrOtherBytes, chunkdir.ErrCollision):
 		return codeRefused
-	case is(err, journal.ErrJournalChanged, journal.ErrBadPage),
+	case is(err, journal.ErrChanged, journal.ErrBadPage),
 		as[*engram.ContentError](err), as[*engram.BatchTooLargeError](err), as[*engram.PausedError](err):
 		return codeRefused
 	case is(err, transport.ErrUnavailable, engramdb.ErrBusy), as[*journal.UnstoredError](err):

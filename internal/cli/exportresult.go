@@ -147,7 +147,7 @@ func exportedChunks(drafts []memories.Draft) []exportedChunk {
 	return chunks
 }
 
-func exportedRowOf(row memories.UnexportedRow, chunk engram.ChunkID) exportedRow {
+func exportedRowOf(row memories.Row, chunk engram.ChunkID) exportedRow {
 	out := exportedRow{Project: row.Project, Reason: row.Reason, Chunk: chunk}
 	switch {
 	case row.Observation != nil:

@@ -30,10 +30,10 @@ type projectSource struct {
 }
 
 // Rows gives the rows that go.
-func (s *projectSource) Rows(ctx context.Context, after int64) iter.Seq2[journal.PushRow, error] {
-	return func(yield func(journal.PushRow, error) bool) {
+func (s *projectSource) Rows(ctx context.Context, after int64) iter.Seq2[journal.Row, error] {
+	return func(yield func(journal.Row, error) bool) {
 		if err := s.learn(ctx); err != nil {
-			yield(journal.PushRow{}, err)
+			yield(journal.Row{}, err)
 			return
 		}
 		for row, err := range s.mutationSource.Rows(ctx, after) {

@@ -167,7 +167,7 @@ func (p *mutationsPull) round(ctx context.Context) (last bool, err error) {
 }
 
 // open opens the saved cursor, or one that is not to be saved.
-func (p *mutationsPull) open(journal *state.Journal) (*state.CursorFile, error) {
+func (p *mutationsPull) open(journal *state.AccountState) (*state.CursorFile, error) {
 	cursor, err := journal.OpenCursor(p.cursor)
 	if err != nil {
 		return nil, explained(err)
@@ -190,8 +190,8 @@ func (p *mutationsPull) open(journal *state.Journal) (*state.CursorFile, error) 
 	return cursor, nil
 }
 
-func (p *mutationsPull) pull(ctx context.Context, cursor *state.CursorFile, lines journal.Lines) (journal.JournalResult, error) {
-	opts := journal.JournalOptions{Rescan: p.rescan}
+func (p *mutationsPull) pull(ctx context.Context, cursor *state.CursorFile, lines journal.Lines) (journal.PullResult, error) {
+	opts := journal.PullOptions{Rescan: p.rescan}
 	if project := p.account.project; project != "" {
 		opts.Keep = func(row engram.PullMutationResult) bool { return canon.NormalizeProject(row.Project) == project }
 	}
@@ -201,7 +201,7 @@ func (p *mutationsPull) pull(ctx context.Context, cursor *state.CursorFile, line
 	report, stop := p.app.countRows(!p.toTerminal())
 	defer stop()
 	opts.Report = report
-	return journal.PullJournal(ctx, p.conn, cursor, lines, opts)
+	return journal.Pull(ctx, p.conn, cursor, lines, opts)
 }
 
 // explained says of a command line's mistakes that they are.

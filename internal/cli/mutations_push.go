@@ -142,7 +142,7 @@ func (m *mutationsPush) push(ctx context.Context, conn *connection, acc account,
 	if report.rejects == "" {
 		report.rejects = job.file.RejectsPath()
 	}
-	report.PushResult = m.send(ctx, conn, source, job, report.rejects, int(total.Left+total.Parked))
+	report.PushResult = m.send(ctx, conn, source, job, report.rejects, int(total.Remaining+total.Deferred))
 	report.stays(source)
 	return m.app.printPush(report)
 }
@@ -174,7 +174,7 @@ func (m *mutationsPush) send(ctx context.Context, conn *connection, source mutat
 	}
 	var stop func()
 	opts.Report, stop = m.app.progressOf("mutation")
-	result := journal.PushMutations(ctx, conn, source, &job.PushJob, job, rejects, opts)
+	result := journal.Push(ctx, conn, source, &job.Job, job, rejects, opts)
 	stop()
 	if err := rejects.file.Close(); err != nil {
 		result.Err = errors.Join(result.Err, err)
@@ -189,9 +189,9 @@ func toSend(ctx context.Context, source mutationSource, job *pushJob, all bool) 
 	if all || job.Reconciling {
 		after = 0
 	} else {
-		parked := append(journal.Positions(nil), job.Parked...)
+		parked := append(journal.Positions(nil), job.Deferred...)
 		parked.Cut(after)
-		r.Parked = parked.Len()
+		r.Deferred = parked.Len()
 	}
 	for row, err := range source.Rows(ctx, after) {
 		if err != nil {

@@ -13,16 +13,16 @@ import (
 
 // pushJob is a job, and the file that it is kept in.
 type pushJob struct {
-	journal.PushJob
+	journal.Job
 	file state.PushJob
 }
 
 // Save implements syncer.PushJobs.
-func (j *pushJob) Save(job *journal.PushJob) error { return j.file.Write(job) }
+func (j *pushJob) Save(job *journal.Job) error { return j.file.Write(job) }
 
 // job finds what is remembered of a source: of the jobs that it can belong to,
 // the one that came furthest.
-func (m *mutationsPush) job(ctx context.Context, kept *state.Journal, source mutationSource) (*pushJob, error) {
+func (m *mutationsPush) job(ctx context.Context, kept *state.AccountState, source mutationSource) (*pushJob, error) {
 	jobs, err := readJobs(kept, source)
 	if err != nil {
 		return nil, err
@@ -46,20 +46,20 @@ func (m *mutationsPush) job(ctx context.Context, kept *state.Journal, source mut
 	if m.restart {
 		best.Restart(rand.Text())
 	}
-	if m.all && best.LeftOut > 0 && !m.reconcile {
-		return nil, &usageError{err: fmt.Errorf("earlier runs left out %s that engram had marked as sent, and sent later ones: to send all in their order, run it with --all --restart", count(int(best.LeftOut), "mutation"))}
+	if m.all && best.Skipped > 0 && !m.reconcile {
+		return nil, &usageError{err: fmt.Errorf("earlier runs left out %s that engram had marked as sent, and sent later ones: to send all in their order, run it with --all --restart", count(int(best.Skipped), "mutation"))}
 	}
 	return best, nil
 }
 
-func newJob(kept *state.Journal, source mutationSource) *pushJob {
+func newJob(kept *state.AccountState, source mutationSource) *pushJob {
 	return &pushJob{
-		PushJob: journal.PushJob{Schema: journal.PushJobSchema, Source: source.ID()},
-		file:    kept.NewPushJob(source.group()),
+		Job:  journal.Job{Schema: journal.JobSchema, Source: source.ID()},
+		file: kept.NewPushJob(source.group()),
 	}
 }
 
-func readJobs(kept *state.Journal, source mutationSource) ([]*pushJob, error) {
+func readJobs(kept *state.AccountState, source mutationSource) ([]*pushJob, error) {
 	files, err := kept.PushJobs(source.group())
 	if err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func readJobs(kept *state.Journal, source mutationSource) ([]*pushJob, error) {
 	var jobs []*pushJob
 	for _, file := range files {
 		job := &pushJob{file: file}
-		if err := file.Read(&job.PushJob, journal.PushJobSchema); err != nil {
+		if err := file.Read(&job.Job, journal.JobSchema); err != nil {
 			return nil, err
 		}
 		if job.Source == source.ID() {

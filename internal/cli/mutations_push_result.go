@@ -102,7 +102,7 @@ func (r pushReport) failures() []work.Failure {
 	for _, f := range r.Failed {
 		failed = append(failed, work.Failure{Err: f.Err})
 	}
-	if r.Parked > 0 {
+	if r.Deferred > 0 {
 		failed = append(failed, work.Failure{Err: &engram.PausedError{}})
 	}
 	return failed
@@ -131,8 +131,8 @@ func (r pushReport) document() pushDocument {
 	}
 	doc.Summary = pushSummary{
 		Remote: r.remote, Account: r.account, Project: r.project, Source: r.source, DryRun: r.dryRun,
-		Sent: r.Sent, Present: r.Present, Before: r.before, Rejected: r.Rejected, Parked: r.Parked,
-		Left: r.Left, LeftOut: r.LeftOut, Foreign: r.foreign, Personal: r.personal, Batches: r.Batches, LastSeq: r.LastSeq,
+		Sent: r.Sent, Present: r.Present, Before: r.before, Rejected: r.Rejected, Parked: r.Deferred,
+		Left: r.Remaining, LeftOut: r.Skipped, Foreign: r.foreign, Personal: r.personal, Batches: r.Batches, LastSeq: r.LastSeq,
 	}
 	if r.Rejected > 0 {
 		doc.Summary.Rejects = r.rejects
@@ -189,7 +189,7 @@ func (r pushReport) summary() string {
 		part(r.Present, "%s there already")
 		part(r.before, "%s sent before")
 		part(r.Rejected, "%s cannot be pushed")
-		part(r.Parked, "%s of them wait for a paused project")
+		part(r.Deferred, "%s of them wait for a paused project")
 		if r.open {
 			parts = append(parts, "whether the last ones arrived is not known yet")
 		}
@@ -204,12 +204,12 @@ func (r pushReport) summary() string {
 	if !r.dryRun {
 		part(r.Present, "%s there already")
 		part(r.Rejected, "%s rejected")
-		part(r.Parked, "%s held back")
+		part(r.Deferred, "%s held back")
 		if !r.idle() {
-			parts = append(parts, humanize.Comma(r.Left)+" left")
+			parts = append(parts, humanize.Comma(r.Remaining)+" left")
 		}
 	}
-	part(r.LeftOut, "%s left out that engram has marked as sent (--all sends them)")
+	part(r.Skipped, "%s left out that engram has marked as sent (--all sends them)")
 	part(r.foreign, "%s of other projects not sent")
 	part(r.personal, "%s personal not sent")
 	text := strings.Join(parts, ", ") + "; "
@@ -220,11 +220,11 @@ func (r pushReport) summary() string {
 }
 
 // toPush is how many rows a dry run would try to send.
-func (r pushReport) toPush() int64 { return r.Left + r.Parked - r.Rejected }
+func (r pushReport) toPush() int64 { return r.Remaining + r.Deferred - r.Rejected }
 
 // idle says whether there was nothing to do.
 func (r pushReport) idle() bool {
-	return r.Sent+r.Present+r.Rejected+r.Parked+r.Left == 0 && r.Err == nil
+	return r.Sent+r.Present+r.Rejected+r.Deferred+r.Remaining == 0 && r.Err == nil
 }
 
 func changes(n int64) string { return count(int(n), "mutation") }

@@ -147,28 +147,28 @@ func (a *app) lookUnexported(ctx context.Context, local syncer.Local) (*unexport
 	}
 	// Before anything is read: what changes meanwhile has another version.
 	question, answer, err := whatToCount(ctx, db, local, found.project)
-	if err != nil || answer.Recall(question, &found.Tallies) {
+	if err != nil || answer.Get(question, &found.Tallies) {
 		return found, err
 	}
-	return found, a.countUnexported(ctx, db, local, found, func() error { return answer.Remember(question, found.Tallies) })
+	return found, a.countUnexported(ctx, db, local, found, func() error { return answer.Put(question, found.Tallies) })
 }
 
 // whatToCount names all that a count depends on, besides the rules of this
 // release, and the place where it is remembered.
-func whatToCount(ctx context.Context, db *engramdb.DB, local syncer.Local, p project) (string, state.Answer, error) {
+func whatToCount(ctx context.Context, db *engramdb.DB, local syncer.Local, p project) (string, state.Cache, error) {
 	version, err := db.Version(ctx)
 	if err != nil {
-		return "", state.Answer{}, err
+		return "", state.Cache{}, err
 	}
 	path, chunks := "", "none"
 	if d, ok := local.(directory); ok {
 		path = d.Path()
 		if chunks, err = d.Fingerprint(); err != nil {
-			return "", state.Answer{}, err
+			return "", state.Cache{}, err
 		}
 	}
 	question := fmt.Sprintf("2 %s %s %s", version, chunks, engram.NormalizeProject(p.Name))
-	return question, state.OpenAnswer(state.Dir(), "unexported", path+"\x00"+db.Path()), nil
+	return question, state.OpenCache(state.Dir(), "unexported", path+"\x00"+db.Path()), nil
 }
 
 // countUnexported counts, and remembers that if every chunk file could be read.
@@ -240,10 +240,10 @@ func listChunks(ctx context.Context, local syncer.Local) (chunkList, error) {
 func (l chunkList) entries() []engram.ChunkEntry { return l.manifest.Entries() }
 
 // readHeld finds out what the chunks hold, and remembers it.
-func (a *app) readHeld(ctx context.Context, chunks chunkList, maxBytes int64, report work.Report) (*memories.Held, []work.Failure, error) {
+func (a *app) readHeld(ctx context.Context, chunks chunkList, maxBytes int64, report work.Report) (*memories.Versions, []work.Failure, error) {
 	files, _ := chunks.local.(directory) // where there is no directory, nothing is listed
 	index := state.OpenIndex(state.Dir(), chunks.path)
-	held, failed, err := memories.ReadHeld(ctx, files, chunks.entries(), index, maxBytes, a.cfg.Concurrency, report)
+	held, failed, err := memories.ReadVersions(ctx, files, chunks.entries(), index, maxBytes, a.cfg.Concurrency, report)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -253,7 +253,7 @@ func (a *app) readHeld(ctx context.Context, chunks chunkList, maxBytes int64, re
 	return held, failed, nil
 }
 
-func findUnexported(ctx context.Context, db *engramdb.DB, held *memories.Held, entries []engram.ChunkEntry, scope memories.Scope) (found *memories.Unexported, err error) {
+func findUnexported(ctx context.Context, db *engramdb.DB, held *memories.Versions, entries []engram.ChunkEntry, scope memories.Scope) (found *memories.Unexported, err error) {
 	err = db.Snapshot(ctx, func(s *engramdb.Snapshot) (err error) {
 		found, err = memories.FindUnexported(ctx, s, held, entries, scope, time.Now())
 		return err

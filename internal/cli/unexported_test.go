@@ -60,8 +60,8 @@ func (d *desk) forge(observations int) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	answer := state.OpenAnswer(filepath.Dir(filepath.Dir(path)), "unexported", dir+"\x00"+filepath.Join(d.data, "engram.db"))
-	if err := answer.Remember(file.Question, memories.Tallies{"repo": {Memories: observations}}); err != nil {
+	answer := state.OpenCache(filepath.Dir(filepath.Dir(path)), "unexported", dir+"\x00"+filepath.Join(d.data, "engram.db"))
+	if err := answer.Put(file.Question, memories.Tallies{"repo": {Memories: observations}}); err != nil {
 		d.t.Fatal(err)
 	}
 }

@@ -14,22 +14,24 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
-// Journal is a server's mutation journal. It is never asked for two pages at
+// Reader is a server's mutation journal. It is never asked for two pages at
 // once: that can freeze a server. Source: account-server.md 4.7.
-type Journal interface {
+type Reader interface {
 	// PullMutations gives the rows after since, ascending, at most limit.
 	PullMutations(ctx context.Context, since int64, limit int) (engram.PullMutationsResponse, error)
 }
 
-// Bookmark keeps the place of a reader of a journal between runs.
-type Bookmark interface {
+// CursorStore keeps a reader's cursor between runs, and the log of the rows that
+// it is done with.
+type CursorStore interface {
 	Cursor() engram.Cursor
-	// History gives the marks of the rows up to the cursor's LowWatermark, ascending.
-	History() iter.Seq2[engram.JournalRef, error]
-	// Restart begins a new history, which replaces the old one with the next Save.
-	Restart() error
-	// Append adds to the history; what was added counts from the next Save on.
-	Append(marks []engram.JournalRef) error
+	// Seen gives the rows up to the cursor's LowWatermark that the reader is done
+	// with, ascending.
+	Seen() iter.Seq2[engram.JournalRef, error]
+	// ResetSeen begins a new log, which replaces the old one with the next Save.
+	ResetSeen() error
+	// AppendSeen adds to the log; what was added counts from the next Save on.
+	AppendSeen(marks []engram.JournalRef) error
 	// Save makes the cursor durable, with what was appended before.
 	Save(c engram.Cursor) error
 }
@@ -42,8 +44,8 @@ type Lines interface {
 	Flush() error
 }
 
-// JournalOptions are how a journal is pulled.
-type JournalOptions struct {
+// PullOptions are how a journal is pulled.
+type PullOptions struct {
 	// Limit is how many rows are given out at most; 0 is no limit.
 	Limit int
 	// Rescan reads the whole journal and gives out what never was.
@@ -55,11 +57,11 @@ type JournalOptions struct {
 	Report func(rows int)
 }
 
-// JournalResult is what became of a pull. Beside an error it is what had become
-// of it when the bookmark was moved for the last time.
-type JournalResult struct {
+// PullResult is what became of a pull. Beside an error it is what had become
+// of it when the cursor was moved for the last time.
+type PullResult struct {
 	Rows    int // given out
-	LeftOut int // not wanted
+	Skipped int // not wanted
 	// Late are the rows given out that became visible below the cursor.
 	Late int
 	// Cursor is where the reader is now.
@@ -70,23 +72,23 @@ type JournalResult struct {
 	WindowCut bool
 	// Forgotten is how many rows a rescan did not find any more, and did not
 	// have the room to remember: should they come back, they are given out again.
-	Forgotten int
+	Evicted int
 	// Full says that the limit ended the run, not the journal.
 	Full bool
 }
 
-// ErrJournalChanged means that a journal is not the one that was read before.
+// ErrChanged means that a journal is not the one that was read before.
 // Nothing of the page in question was given out, and the cursor has not moved.
-var ErrJournalChanged = errors.New("the journal is not the one that was read before")
+var ErrChanged = errors.New("the journal is not the one that was read before")
 
-// JournalChangedError says what has changed. It is an ErrJournalChanged.
-type JournalChangedError struct {
+// ChangedError says what has changed. It is an ErrChanged.
+type ChangedError struct {
 	Seq   int64 // the row that was read before
 	Other bool  // another row has its number now; else there is none
 	End   int64 // the journal's last row; -1 if it is not known
 }
 
-func (e *JournalChangedError) Error() string {
+func (e *ChangedError) Error() string {
 	const next = "pull --rescan reads all of it and writes what is new, pull --cursor OTHER begins anew"
 	if e.Other {
 		return fmt.Sprintf("row %d of the server's journal is another one than was read before: the server was restored from a backup or set up anew; %s", e.Seq, next)
@@ -98,19 +100,19 @@ func (e *JournalChangedError) Error() string {
 	return fmt.Sprintf("the server's journal no longer has row %d, which was read before%s: the server was restored from a backup, or an operator paused a project, which hides its rows; %s", e.Seq, end, next)
 }
 
-// Is makes it an ErrJournalChanged.
-func (e *JournalChangedError) Is(target error) bool { return target == ErrJournalChanged }
+// Is makes it an ErrChanged.
+func (e *ChangedError) Is(target error) bool { return target == ErrChanged }
 
 // OtherUserError says that rows belong to somebody else than those before. It
-// is an ErrJournalChanged.
+// is an ErrChanged.
 type OtherUserError struct{ Was, Now string }
 
 func (e *OtherUserError) Error() string {
 	return fmt.Sprintf("the rows belong to user %s, those before to %s: for another account use another --cursor", quoteID(e.Now), quoteID(e.Was))
 }
 
-// Is makes it an ErrJournalChanged.
-func (e *OtherUserError) Is(target error) bool { return target == ErrJournalChanged }
+// Is makes it an ErrChanged.
+func (e *OtherUserError) Is(target error) bool { return target == ErrChanged }
 
 // quoteID is a stranger's id as it may stand in a message.
 func quoteID(id string) string {

@@ -24,7 +24,7 @@ func newHeld() held { return held{projects: map[string]bool{}, things: map[[16]b
 // pause says that a project is paused, and whether that holds back any of the
 // rows. Where none seems to belong to it, because the server calls it by
 // another name or by none, one row alone must be what is meant.
-func (h held) pause(project string, rows []PushRow) bool {
+func (h held) pause(project string, rows []Row) bool {
 	if project != "" {
 		h.projects[project] = true
 	}
@@ -83,21 +83,21 @@ func thing(entity, key string) [16]byte {
 }
 
 // park says whether a row has to wait, and remembers that it does.
-func (p *mutationPusher) park(row PushRow) bool {
+func (p *mutationPusher) park(row Row) bool {
 	project, waits := p.held.waits(row.Entry)
 	if !waits {
 		return false
 	}
 	p.held.hold(row.Entry, project)
-	p.job.Parked.Add(row.Position)
+	p.job.Deferred.Add(row.Position)
 	p.result.Paused[project]++
 	p.dirty = true
 	return true
 }
 
 // sendable are the rows that need not wait. The others are parked.
-func (p *mutationPusher) sendable(rows []PushRow) []PushRow {
-	free := make([]PushRow, 0, len(rows))
+func (p *mutationPusher) sendable(rows []Row) []Row {
+	free := make([]Row, 0, len(rows))
 	for _, row := range rows {
 		if !p.park(row) {
 			free = append(free, row)

@@ -24,7 +24,7 @@ func (p *mutationPusher) intend(ctx context.Context, b batch) error {
 	if err := p.findHead(ctx); err != nil {
 		return err
 	}
-	p.job.Intent = &PushIntent{Rows: b.at, Mark: b.rows[len(b.rows)-1].Mark, Key: b.key(p.job), Head: p.job.LastSeq}
+	p.job.Intent = &Intent{Rows: b.at, Mark: b.rows[len(b.rows)-1].Mark, Key: b.key(p.job), AfterSeq: p.job.LastSeq}
 	return nil
 }
 

@@ -12,16 +12,16 @@ import (
 // journalPage is how many rows are asked for at once.
 const journalPage = 1000
 
-// PullJournal reads a journal from the place that the bookmark keeps to its end,
+// Pull reads a journal from the place that the cursor keeps to its end,
 // and gives each row out that it is not done with yet, in the order of their
 // numbers. Rows that became visible late are found among those that are read
 // again (see window). The bookmark is moved after each page, once the page has
 // arrived where it goes, so that a row that counts as read is never lost; a
 // rescan moves it at its end.
 //
-// An error is what the remote, the lines or the bookmark gave, ErrBadPage, or
-// ErrJournalChanged. A context that ends stops the run between two pages.
-func PullJournal(ctx context.Context, remote Journal, place Bookmark, out Lines, opts JournalOptions) (JournalResult, error) {
+// An error is what the remote, the lines or the cursor gave, ErrBadPage, or
+// ErrChanged. A context that ends stops the run between two pages.
+func Pull(ctx context.Context, remote Reader, place CursorStore, out Lines, opts PullOptions) (PullResult, error) {
 	p := &journalPull{remote: remote, place: place, opts: opts, lines: out, out: bufio.NewWriterSize(out, 1<<16)}
 	p.Cursor = place.Cursor()
 	p.before, p.saved.Cursor = p.Cursor.Last.Seq, p.Cursor
@@ -29,16 +29,16 @@ func PullJournal(ctx context.Context, remote Journal, place Bookmark, out Lines,
 		p.saved.WindowCut = p.WindowCut
 		return p.saved, err
 	}
-	return p.JournalResult, nil
+	return p.PullResult, nil
 }
 
 // journalPull is one run. Its cursor is the saved one, except in a rescan.
 type journalPull struct {
-	JournalResult
-	saved  JournalResult // as it was when the bookmark was moved
-	remote Journal
-	place  Bookmark
-	opts   JournalOptions
+	PullResult
+	saved  PullResult // as it was when the cursor was moved
+	remote Reader
+	place  CursorStore
+	opts   PullOptions
 	lines  Lines
 	out    *bufio.Writer
 	buf    []byte
@@ -54,9 +54,9 @@ type journalPull struct {
 func (p *journalPull) run(ctx context.Context) error {
 	since := p.Cursor.Start()
 	if p.opts.Rescan {
-		p.seen, p.checked, since = newSeen(p.place.History(), p.Cursor.Recent), true, 0
+		p.seen, p.checked, since = newSeen(p.place.Seen(), p.Cursor.Recent), true, 0
 		p.Cursor = engram.Cursor{UserID: p.Cursor.UserID}
-		if err := p.place.Restart(); err != nil {
+		if err := p.place.ResetSeen(); err != nil {
 			return err
 		}
 	} else {
@@ -114,7 +114,7 @@ func checkPage(page engram.PullMutationsResponse, since int64) error {
 }
 
 // take gives out the rows of a page that are new, after all of them were
-// checked, and moves the bookmark.
+// checked, and moves the cursor.
 func (p *journalPull) take(page engram.PullMutationsResponse) error {
 	marks := make([]engram.JournalRef, len(page.Mutations))
 	for i, row := range page.Mutations {
@@ -150,7 +150,7 @@ func (p *journalPull) check(page engram.PullMutationsResponse, marks []engram.Jo
 		return nil
 	}
 	if seq, other := p.seen.conflict(marks, p.Cursor.Last.Seq); other {
-		return &JournalChangedError{Seq: seq, Other: true, End: -1}
+		return &ChangedError{Seq: seq, Other: true, End: -1}
 	}
 	if p.checked {
 		return nil
@@ -162,7 +162,7 @@ func (p *journalPull) check(page engram.PullMutationsResponse, marks []engram.Jo
 func (p *journalPull) checkLast(page engram.PullMutationsResponse, marks []engram.JournalRef) error {
 	last := p.Cursor.Last
 	if page.CommitOrdered && page.Head < last.Seq {
-		return &JournalChangedError{Seq: last.Seq, End: page.Head}
+		return &ChangedError{Seq: last.Seq, End: page.Head}
 	}
 	for _, m := range marks {
 		switch {
@@ -170,9 +170,9 @@ func (p *journalPull) checkLast(page engram.PullMutationsResponse, marks []engra
 			p.checked = true
 			return nil
 		case m.Seq == last.Seq:
-			return &JournalChangedError{Seq: last.Seq, Other: true, End: -1}
+			return &ChangedError{Seq: last.Seq, Other: true, End: -1}
 		case m.Seq > last.Seq:
-			return &JournalChangedError{Seq: last.Seq, End: -1}
+			return &ChangedError{Seq: last.Seq, End: -1}
 		}
 	}
 	if page.HasMore {
@@ -182,7 +182,7 @@ func (p *journalPull) checkLast(page engram.PullMutationsResponse, marks []engra
 	if len(marks) > 0 {
 		end = marks[len(marks)-1].Seq
 	}
-	return &JournalChangedError{Seq: last.Seq, End: end}
+	return &ChangedError{Seq: last.Seq, End: end}
 }
 
 // row passes one row, and gives it out if that was not done before.
@@ -205,7 +205,7 @@ func (p *journalPull) row(row engram.PullMutationResult, m engram.JournalRef) er
 	}
 	p.changed = true
 	if p.opts.Keep != nil && !p.opts.Keep(row) {
-		p.LeftOut++
+		p.Skipped++
 		return nil
 	}
 	p.Rows++
@@ -217,7 +217,7 @@ func (p *journalPull) row(row engram.PullMutationResult, m engram.JournalRef) er
 	return err
 }
 
-// keep makes what was given out arrive, and then moves the bookmark.
+// keep makes what was given out arrive, and then moves the cursor.
 func (p *journalPull) keep(ordered bool) error {
 	if err := p.out.Flush(); err != nil {
 		return err
@@ -252,7 +252,7 @@ func (p *journalPull) settle(ordered bool) error {
 	}
 	marks := p.window.take(n)
 	p.changed, p.Cursor.LowWatermark = true, marks[n-1].Seq
-	return p.place.Append(marks)
+	return p.place.AppendSeen(marks)
 }
 
 // save saves the cursor. The marks are those that are still to be passed.
@@ -262,7 +262,7 @@ func (p *journalPull) save(ahead []engram.JournalRef) error {
 	if err := p.place.Save(p.Cursor); err != nil {
 		return err
 	}
-	p.saved = p.JournalResult
+	p.saved = p.PullResult
 	return nil
 }
 
@@ -276,7 +276,7 @@ func (p *journalPull) finish() error {
 	if err != nil {
 		return err
 	}
-	p.Forgotten = more
+	p.Evicted = more
 	p.seen.stop()
 	return p.save(gone)
 }

@@ -14,7 +14,7 @@ import (
 // crasher ends a run at its nth step. A step is a write, flush or save; it is
 // done not at all, in half, or whole before the end comes.
 type crasher struct {
-	journal.Bookmark
+	journal.CursorStore
 	journal.Lines
 	left int
 	done float64 // of the last step: 0, 0.5 or 1
@@ -42,15 +42,15 @@ func (c *crasher) Write(p []byte) (int, error) {
 }
 
 func (c *crasher) Flush() error          { return c.do(c.Lines.Flush) }
-func (c *crasher) Cursor() engram.Cursor { return c.Bookmark.Cursor() }
-func (c *crasher) Restart() error        { return c.do(c.Bookmark.Restart) }
-func (c *crasher) Append(m []engram.JournalRef) error {
-	return c.do(func() error { return c.Bookmark.Append(m) })
+func (c *crasher) Cursor() engram.Cursor { return c.CursorStore.Cursor() }
+func (c *crasher) ResetSeen() error      { return c.do(c.CursorStore.ResetSeen) }
+func (c *crasher) AppendSeen(m []engram.JournalRef) error {
+	return c.do(func() error { return c.CursorStore.AppendSeen(m) })
 }
 func (c *crasher) Save(cursor engram.Cursor) error {
-	return c.do(func() error { return c.Bookmark.Save(cursor) })
+	return c.do(func() error { return c.CursorStore.Save(cursor) })
 }
-func (c *crasher) History() iter.Seq2[engram.JournalRef, error] { return c.Bookmark.History() }
+func (c *crasher) Seen() iter.Seq2[engram.JournalRef, error] { return c.CursorStore.Seen() }
 
 // TestCrashes ends runs at each of their steps. Whatever was done by then, the
 // next run completes the file: each row once, in the order of an undisturbed run.
@@ -58,7 +58,7 @@ func TestCrashes(t *testing.T) {
 	t.Parallel()
 	// Three runs: a first one over several pages, one that finds late rows, and
 	// a rescan that finds hidden ones.
-	story := func(r *reader, crashIn int, crash func(journal.Bookmark, journal.Lines) (journal.Bookmark, journal.Lines)) {
+	story := func(r *reader, crashIn int, crash func(journal.CursorStore, journal.Lines) (journal.CursorStore, journal.Lines)) {
 		j := newJournalDouble()
 		j.write(1100)
 		j.hide(3)
@@ -66,7 +66,7 @@ func TestCrashes(t *testing.T) {
 		slow := j.begin()
 		slow.insert(2)
 		j.write(3)
-		for run, opts := range []journal.JournalOptions{{}, {}, {Rescan: true}} {
+		for run, opts := range []journal.PullOptions{{}, {}, {Rescan: true}} {
 			switch run {
 			case 1:
 				slow.commit()
@@ -93,8 +93,8 @@ func TestCrashes(t *testing.T) {
 			for n, more := 1, true; more; n++ {
 				r := newReader(t)
 				var c *crasher
-				story(r, run, func(b journal.Bookmark, l journal.Lines) (journal.Bookmark, journal.Lines) {
-					c = &crasher{Bookmark: b, Lines: l, left: n, done: done}
+				story(r, run, func(b journal.CursorStore, l journal.Lines) (journal.CursorStore, journal.Lines) {
+					c = &crasher{CursorStore: b, Lines: l, left: n, done: done}
 					return c, c
 				})
 				more = c.left <= 0

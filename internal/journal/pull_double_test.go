@@ -126,7 +126,7 @@ type reader struct {
 	cursor string
 	file   string
 	ctx    context.Context // nil: the test's
-	wrap   func(journal.Bookmark, journal.Lines) (journal.Bookmark, journal.Lines)
+	wrap   func(journal.CursorStore, journal.Lines) (journal.CursorStore, journal.Lines)
 }
 
 func newReader(t *testing.T) *reader {
@@ -136,21 +136,21 @@ func newReader(t *testing.T) *reader {
 // errCrash ends a process: nobody tidies up behind it.
 var errCrash = errors.New("crash")
 
-func (r *reader) pull(remote journal.Journal, opts journal.JournalOptions) (journal.JournalResult, error) {
+func (r *reader) pull(remote journal.Reader, opts journal.PullOptions) (journal.PullResult, error) {
 	r.t.Helper()
-	kept, err := state.OpenJournal(r.state, "https://engram.example.com", "user u-1")
+	kept, err := state.OpenAccount(r.state, "https://engram.example.com", "user u-1")
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	cursor, err := kept.OpenCursor(r.cursor)
 	if err != nil {
-		return journal.JournalResult{}, err
+		return journal.PullResult{}, err
 	}
 	out, err := cursor.OpenOutput(r.file)
 	if err != nil {
-		return journal.JournalResult{}, errors.Join(err, cursor.Close())
+		return journal.PullResult{}, errors.Join(err, cursor.Close())
 	}
-	place, lines := journal.Bookmark(cursor), journal.Lines(out)
+	place, lines := journal.CursorStore(cursor), journal.Lines(out)
 	if r.wrap != nil {
 		place, lines = r.wrap(place, lines)
 	}
@@ -158,7 +158,7 @@ func (r *reader) pull(remote journal.Journal, opts journal.JournalOptions) (jour
 	if ctx == nil {
 		ctx = r.t.Context()
 	}
-	res, err := journal.PullJournal(ctx, remote, place, lines, opts)
+	res, err := journal.Pull(ctx, remote, place, lines, opts)
 	if errors.Is(err, errCrash) {
 		return res, err
 	}
@@ -166,7 +166,7 @@ func (r *reader) pull(remote journal.Journal, opts journal.JournalOptions) (jour
 }
 
 // mustPull is pull for runs that have to work.
-func (r *reader) mustPull(remote journal.Journal, opts journal.JournalOptions) journal.JournalResult {
+func (r *reader) mustPull(remote journal.Reader, opts journal.PullOptions) journal.PullResult {
 	r.t.Helper()
 	res, err := r.pull(remote, opts)
 	if err != nil {

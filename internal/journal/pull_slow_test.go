@@ -33,9 +33,9 @@ func TestSlowAnswer(t *testing.T) {
 		slow := j.begin()
 		slow.insert(1)
 		j.write(1)
-		r.mustPull(slowly(j), journal.JournalOptions{})
+		r.mustPull(slowly(j), journal.PullOptions{})
 		slow.commit()
-		r.mustPull(j, journal.JournalOptions{})
+		r.mustPull(j, journal.PullOptions{})
 		if got := r.got(); !slices.Equal(got, []int64{2, 1}) {
 			t.Errorf("the file has %v", got)
 		}
@@ -51,7 +51,7 @@ func TestLongRun(t *testing.T) {
 		j.write(1000)
 		j.now = j.now.Add(15 * time.Minute)
 		j.write(100)
-		if res := r.mustPull(slowly(j), journal.JournalOptions{}); res.Cursor.LowWatermark != 1100 {
+		if res := r.mustPull(slowly(j), journal.PullOptions{}); res.Cursor.LowWatermark != 1100 {
 			t.Errorf("to be read again from %d, want 1100", res.Cursor.LowWatermark)
 		}
 	})
@@ -62,11 +62,11 @@ func TestHiddenAtCursor(t *testing.T) {
 	t.Parallel()
 	j, r := newJournalDouble(), newReader(t)
 	j.write(5)
-	r.mustPull(j, journal.JournalOptions{})
+	r.mustPull(j, journal.PullOptions{})
 	j.hide(5)
 	j.write(2000)
-	_, err := r.pull(j, journal.JournalOptions{})
-	if !errors.Is(err, journal.ErrJournalChanged) || !strings.Contains(err.Error(), "no longer has row 5") {
+	_, err := r.pull(j, journal.PullOptions{})
+	if !errors.Is(err, journal.ErrChanged) || !strings.Contains(err.Error(), "no longer has row 5") {
 		t.Errorf("a hidden row: %v", err)
 	}
 	if got := r.got(); !slices.Equal(got, upTo(5)) {
@@ -88,8 +88,8 @@ func TestAsleep(t *testing.T) {
 			j.now = j.now.Add(time.Hour)
 		}
 		return j.PullMutations(ctx, since, limit)
-	}), journal.JournalOptions{})
+	}), journal.PullOptions{})
 	slow.commit()
-	r.mustPull(j, journal.JournalOptions{})
+	r.mustPull(j, journal.PullOptions{})
 	r.wantOnce(j)
 }

@@ -21,19 +21,19 @@ func TestPullJournal(t *testing.T) {
 	t.Parallel()
 	j, r := newJournalDouble(), newReader(t)
 	j.write(2500)
-	if res := r.mustPull(j, journal.JournalOptions{}); res.Rows != 2500 || res.Cursor.Last.Seq != 2500 || j.asked != 3 {
+	if res := r.mustPull(j, journal.PullOptions{}); res.Rows != 2500 || res.Cursor.Last.Seq != 2500 || j.asked != 3 {
 		t.Errorf("the first run: %d rows to %d with %d requests", res.Rows, res.Cursor.Last.Seq, j.asked)
 	}
 	j.now = j.now.Add(time.Hour)
 	j.write(3)
-	if res := r.mustPull(j, journal.JournalOptions{}); res.Rows != 3 {
+	if res := r.mustPull(j, journal.PullOptions{}); res.Rows != 3 {
 		t.Errorf("the second run: %d rows", res.Rows)
 	}
 	j.now = j.now.Add(time.Hour)
-	r.mustPull(j, journal.JournalOptions{}) // settles the rest
+	r.mustPull(j, journal.PullOptions{}) // settles the rest
 	for range 2 {
 		j.asked = 0
-		if res := r.mustPull(j, journal.JournalOptions{}); res.Rows != 0 || j.asked != 1 {
+		if res := r.mustPull(j, journal.PullOptions{}); res.Rows != 0 || j.asked != 1 {
 			t.Errorf("an idle run: %d rows, %d requests", res.Rows, j.asked)
 		}
 	}
@@ -55,12 +55,12 @@ func TestLateRows(t *testing.T) {
 		j.write(2)
 		slow.insert(3)
 		j.write(1)
-		if r.mustPull(j, journal.JournalOptions{}); !slices.Equal(r.got(), []int64{4, 5, 9}) {
+		if r.mustPull(j, journal.PullOptions{}); !slices.Equal(r.got(), []int64{4, 5, 9}) {
 			t.Fatalf("before the commit: %v", r.got())
 		}
 		j.now = j.now.Add(4 * time.Minute)
 		slow.commit()
-		if res := r.mustPull(j, journal.JournalOptions{}); res.Late != 6 {
+		if res := r.mustPull(j, journal.PullOptions{}); res.Late != 6 {
 			t.Errorf("%d late rows, want 6", res.Late)
 		}
 		if want := []int64{4, 5, 9, 1, 2, 3, 6, 7, 8}; !slices.Equal(r.got(), want) {
@@ -101,7 +101,7 @@ func manyWriters(t *testing.T, seed uint64) {
 		case 1:
 			j.write(1 + random.IntN(3))
 		case 2:
-			r.mustPull(j, journal.JournalOptions{Limit: random.IntN(2) * random.IntN(20)})
+			r.mustPull(j, journal.PullOptions{Limit: random.IntN(2) * random.IntN(20)})
 		}
 		for _, tx := range open {
 			tx.insert(random.IntN(3))
@@ -110,15 +110,15 @@ func manyWriters(t *testing.T, seed uint64) {
 	for _, tx := range open {
 		tx.commit()
 	}
-	r.mustPull(j, journal.JournalOptions{})
+	r.mustPull(j, journal.PullOptions{})
 	r.wantOnce(j)
 	// and the history agrees
-	if res := r.mustPull(j, journal.JournalOptions{Rescan: true}); res.Rows != 0 {
+	if res := r.mustPull(j, journal.PullOptions{Rescan: true}); res.Rows != 0 {
 		t.Errorf("a rescan found %d rows", res.Rows)
 	}
 	j.now = j.now.Add(time.Hour)
 	j.write(1)
-	if res := r.mustPull(j, journal.JournalOptions{}); res.Rows != 1 {
+	if res := r.mustPull(j, journal.PullOptions{}); res.Rows != 1 {
 		t.Errorf("after the rescan there were %d rows", res.Rows)
 	}
 }
@@ -129,14 +129,14 @@ func TestCommitOrdered(t *testing.T) {
 	j, r := newJournalDouble(), newReader(t)
 	j.ordered = true
 	j.write(5000)
-	r.mustPull(j, journal.JournalOptions{})
+	r.mustPull(j, journal.PullOptions{})
 	j.asked = 0
-	if res := r.mustPull(j, journal.JournalOptions{}); res.Rows != 0 || j.asked != 1 || len(res.Cursor.Recent) != 0 {
+	if res := r.mustPull(j, journal.PullOptions{}); res.Rows != 0 || j.asked != 1 || len(res.Cursor.Recent) != 0 {
 		t.Errorf("an idle run: %d rows, %d requests, %d to read again", res.Rows, j.asked, len(res.Cursor.Recent))
 	}
 	j.restore(4000)
-	_, err := r.pull(j, journal.JournalOptions{})
-	if !errors.Is(err, journal.ErrJournalChanged) || !strings.Contains(err.Error(), "ends at 4000") {
+	_, err := r.pull(j, journal.PullOptions{})
+	if !errors.Is(err, journal.ErrChanged) || !strings.Contains(err.Error(), "ends at 4000") {
 		t.Errorf("a restored server: %v", err)
 	}
 }
@@ -146,7 +146,7 @@ func TestLimit(t *testing.T) {
 	j, r := newJournalDouble(), newReader(t)
 	j.write(12)
 	for i, want := range []int64{5, 10, 12} {
-		res := r.mustPull(j, journal.JournalOptions{Limit: 5})
+		res := r.mustPull(j, journal.PullOptions{Limit: 5})
 		if res.Cursor.Last.Seq != want || res.Full != (want < 12) {
 			t.Errorf("run %d: to %d, want %d, full %t", i, res.Cursor.Last.Seq, want, res.Full)
 		}
@@ -159,11 +159,11 @@ func TestKeep(t *testing.T) {
 	j, r := newJournalDouble(), newReader(t)
 	j.write(10)
 	even := func(row engram.PullMutationResult) bool { return row.Seq%2 == 0 }
-	if res := r.mustPull(j, journal.JournalOptions{Keep: even}); res.Rows != 5 || res.LeftOut != 5 {
-		t.Errorf("%d rows, %d left out", res.Rows, res.LeftOut)
+	if res := r.mustPull(j, journal.PullOptions{Keep: even}); res.Rows != 5 || res.Skipped != 5 {
+		t.Errorf("%d rows, %d left out", res.Rows, res.Skipped)
 	}
-	if res := r.mustPull(j, journal.JournalOptions{Keep: even}); res.Rows != 0 || res.LeftOut != 0 {
-		t.Errorf("again: %d rows, %d left out", res.Rows, res.LeftOut)
+	if res := r.mustPull(j, journal.PullOptions{Keep: even}); res.Rows != 0 || res.Skipped != 0 {
+		t.Errorf("again: %d rows, %d left out", res.Rows, res.Skipped)
 	}
 }
 
@@ -174,17 +174,17 @@ func TestRestored(t *testing.T) {
 	for _, settled := range []bool{true, false} {
 		j, r := newJournalDouble(), newReader(t)
 		j.write(20)
-		r.mustPull(j, journal.JournalOptions{})
+		r.mustPull(j, journal.PullOptions{})
 		if settled {
 			j.now = j.now.Add(time.Hour)
-			r.mustPull(j, journal.JournalOptions{})
+			r.mustPull(j, journal.PullOptions{})
 		}
 		before := r.got()
 		j.restore(15)
 		want := func(text string) {
 			t.Helper()
-			_, err := r.pull(j, journal.JournalOptions{})
-			if !errors.Is(err, journal.ErrJournalChanged) || !strings.Contains(err.Error(), text) {
+			_, err := r.pull(j, journal.PullOptions{})
+			if !errors.Is(err, journal.ErrChanged) || !strings.Contains(err.Error(), text) {
 				t.Errorf("a restored server: %v, want %q", err, text)
 			}
 			if !slices.Equal(r.got(), before) {
@@ -201,7 +201,7 @@ func TestRestored(t *testing.T) {
 		} else {
 			want("row 16 of the server's journal is another one")
 		}
-		res := r.mustPull(j, journal.JournalOptions{Rescan: true})
+		res := r.mustPull(j, journal.PullOptions{Rescan: true})
 		if got := r.got()[20:]; !slices.Equal(got, []int64{16, 17, 18}) || res.Cursor.Last.Seq != 18 {
 			t.Errorf("the rescan gave %v, and ended at %d", got, res.Cursor.Last.Seq)
 		}
@@ -209,7 +209,7 @@ func TestRestored(t *testing.T) {
 		for i := range j.rows[18:] {
 			j.rows[18+i].EntityKey = "another"
 		}
-		r.mustPull(j, journal.JournalOptions{})
+		r.mustPull(j, journal.PullOptions{})
 		if got := r.got()[23:]; !slices.Equal(got, []int64{19, 20, 21, 22}) {
 			t.Errorf("after the rescan: %v", got)
 		}
@@ -222,31 +222,31 @@ func TestPaused(t *testing.T) {
 	j, r := newJournalDouble(), newReader(t)
 	j.write(20)
 	j.hide(5, 6, 20)
-	r.mustPull(j, journal.JournalOptions{})
+	r.mustPull(j, journal.PullOptions{})
 	j.now = j.now.Add(time.Hour)
-	r.mustPull(j, journal.JournalOptions{})
+	r.mustPull(j, journal.PullOptions{})
 	j.show(5, 6, 20)
-	r.mustPull(j, journal.JournalOptions{})
+	r.mustPull(j, journal.PullOptions{})
 	if got := without(upTo(20), sorted(r.got())); !slices.Equal(got, []int64{5, 6}) {
 		t.Fatalf("missing before the rescan: %v", got)
 	}
-	r.mustPull(j, journal.JournalOptions{Rescan: true})
+	r.mustPull(j, journal.PullOptions{Rescan: true})
 	r.wantOnce(j)
 
 	// the row at the cursor is hidden too
 	j.hide(7, 19, 20)
-	if _, err := r.pull(j, journal.JournalOptions{}); !errors.Is(err, journal.ErrJournalChanged) {
+	if _, err := r.pull(j, journal.PullOptions{}); !errors.Is(err, journal.ErrChanged) {
 		t.Errorf("the row at the cursor is gone: %v", err)
 	}
-	if res := r.mustPull(j, journal.JournalOptions{Rescan: true}); res.Cursor.Last.Seq != 18 {
+	if res := r.mustPull(j, journal.PullOptions{Rescan: true}); res.Cursor.Last.Seq != 18 {
 		t.Errorf("the rescan ended at %d", res.Cursor.Last.Seq)
 	}
 	j.now = j.now.Add(time.Hour)
 	j.write(2)
-	r.mustPull(j, journal.JournalOptions{})
+	r.mustPull(j, journal.PullOptions{})
 	j.show(7, 19, 20)
-	r.mustPull(j, journal.JournalOptions{})
-	r.mustPull(j, journal.JournalOptions{Rescan: true})
+	r.mustPull(j, journal.PullOptions{})
+	r.mustPull(j, journal.PullOptions{Rescan: true})
 	r.wantOnce(j)
 }
 
@@ -256,16 +256,16 @@ func TestOtherUser(t *testing.T) {
 	t.Parallel()
 	j, r := newJournalDouble(), newReader(t)
 	j.write(3)
-	r.mustPull(j, journal.JournalOptions{})
+	r.mustPull(j, journal.PullOptions{})
 	j.user = "u-2\x1b[31m"
 	for i := range j.rows {
 		j.rows[i].UserID = j.user
 	}
 	j.write(1)
-	for _, opts := range []journal.JournalOptions{{}, {Rescan: true}} {
+	for _, opts := range []journal.PullOptions{{}, {Rescan: true}} {
 		_, err := r.pull(j, opts)
 		var other *journal.OtherUserError
-		if !errors.As(err, &other) || !errors.Is(err, journal.ErrJournalChanged) {
+		if !errors.As(err, &other) || !errors.Is(err, journal.ErrChanged) {
 			t.Fatalf("another user's rows: %v", err)
 		}
 		if strings.Contains(err.Error(), "\x1b") {
@@ -297,7 +297,7 @@ func TestBadPages(t *testing.T) {
 		"no progress":     {Mutations: []engram.PullMutationResult{row(1, "u")}, HasMore: true},
 		"two users":       {Mutations: []engram.PullMutationResult{row(1, "u"), row(2, "v")}},
 	} {
-		if _, err := newReader(t).pull(pages{page}, journal.JournalOptions{}); !errors.Is(err, journal.ErrBadPage) {
+		if _, err := newReader(t).pull(pages{page}, journal.PullOptions{}); !errors.Is(err, journal.ErrBadPage) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -314,7 +314,7 @@ func TestHostileNumbers(t *testing.T) {
 		j.show(seq)
 	}
 	for i := range 4 {
-		r.mustPull(j, journal.JournalOptions{Rescan: i == 2})
+		r.mustPull(j, journal.PullOptions{Rescan: i == 2})
 		j.now = j.now.Add(time.Hour)
 	}
 	r.wantOnce(j)
@@ -325,19 +325,19 @@ func TestWindowCut(t *testing.T) {
 	t.Parallel()
 	j, r := newJournalDouble(), newReader(t)
 	j.write(20_000)
-	if res := r.mustPull(j, journal.JournalOptions{}); res.WindowCut || len(res.Cursor.Recent) != 20_000 {
+	if res := r.mustPull(j, journal.PullOptions{}); res.WindowCut || len(res.Cursor.Recent) != 20_000 {
 		t.Errorf("%d rows to be read again, cut: %t", len(res.Cursor.Recent), res.WindowCut)
 	}
 	j.write(3_000)
-	if res := r.mustPull(j, journal.JournalOptions{}); !res.WindowCut || len(res.Cursor.Recent) != 20_000 {
+	if res := r.mustPull(j, journal.PullOptions{}); !res.WindowCut || len(res.Cursor.Recent) != 20_000 {
 		t.Errorf("%d rows to be read again, cut: %t", len(res.Cursor.Recent), res.WindowCut)
 	}
 	j.asked = 0
-	if res := r.mustPull(j, journal.JournalOptions{}); res.WindowCut || j.asked != 20 {
+	if res := r.mustPull(j, journal.PullOptions{}); res.WindowCut || j.asked != 20 {
 		t.Errorf("an idle run: %d requests, cut: %t", j.asked, res.WindowCut)
 	}
 	j.now = j.now.Add(time.Hour)
-	if res := r.mustPull(j, journal.JournalOptions{}); len(res.Cursor.Recent) != 0 {
+	if res := r.mustPull(j, journal.PullOptions{}); len(res.Cursor.Recent) != 0 {
 		t.Errorf("an hour later %d rows are read again", len(res.Cursor.Recent))
 	}
 	r.wantOnce(j)
@@ -357,11 +357,11 @@ func TestInterruptedPull(t *testing.T) {
 		return j.PullMutations(ctx, since, limit)
 	})
 	r.ctx = ctx
-	if res, err := r.pull(stopping, journal.JournalOptions{}); !errors.Is(err, interrupted) || res.Rows != 2000 {
+	if res, err := r.pull(stopping, journal.PullOptions{}); !errors.Is(err, interrupted) || res.Rows != 2000 {
 		t.Errorf("%d rows, %v", res.Rows, err)
 	}
 	r.ctx = nil
-	if res := r.mustPull(j, journal.JournalOptions{}); res.Rows != 1000 {
+	if res := r.mustPull(j, journal.PullOptions{}); res.Rows != 1000 {
 		t.Errorf("then %d rows", res.Rows)
 	}
 	r.wantOnce(j)
@@ -379,7 +379,7 @@ func TestOutputChanged(t *testing.T) {
 	t.Parallel()
 	j, r := newJournalDouble(), newReader(t)
 	j.write(3)
-	r.mustPull(j, journal.JournalOptions{})
+	r.mustPull(j, journal.PullOptions{})
 	text, err := os.ReadFile(r.file)
 	if err != nil {
 		t.Fatal(err)
@@ -389,7 +389,7 @@ func TestOutputChanged(t *testing.T) {
 		if err := os.WriteFile(r.file, []byte(changed), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.pull(j, journal.JournalOptions{}); err == nil || !strings.Contains(err.Error(), "somebody else changed it") {
+		if _, err := r.pull(j, journal.PullOptions{}); err == nil || !strings.Contains(err.Error(), "somebody else changed it") {
 			t.Errorf("%s: %v", name, err)
 		}
 		if now, err := os.ReadFile(r.file); err != nil || string(now) != changed {
@@ -403,9 +403,9 @@ func TestOutputChanged(t *testing.T) {
 		if err := rotate(); err != nil {
 			t.Fatal(err)
 		}
-		r.mustPull(j, journal.JournalOptions{})
+		r.mustPull(j, journal.PullOptions{})
 		j.write(1)
-		r.mustPull(j, journal.JournalOptions{})
+		r.mustPull(j, journal.PullOptions{})
 		if got := r.got(); !slices.Equal(got, []int64{j.last - 1, j.last}) {
 			t.Errorf("the new file has %v, want the last two rows of %d", got, j.last)
 		}

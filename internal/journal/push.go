@@ -11,9 +11,9 @@ import (
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
-// MutationRemote is the journal of a server. Its methods are never called at
+// Remote is the journal of a server. Its methods are never called at
 // the same time (account-server.md 4.7).
-type MutationRemote interface {
+type Remote interface {
 	// PushMutations appends a batch, whole or not at all. An error that wraps
 	// engram.ErrOutcomeUnknown leaves open which; after any other nothing of it
 	// was stored.
@@ -22,37 +22,37 @@ type MutationRemote interface {
 	PullMutations(ctx context.Context, since int64, limit int) (engram.PullMutationsResponse, error)
 }
 
-// PushSource is where mutations come from: numbered rows in their order.
-type PushSource interface {
+// Source is where mutations come from: numbered rows in their order.
+type Source interface {
 	// ID names the source; it stays the same while rows are added at the end.
 	ID() string
 	// Rows gives the rows after a position.
-	Rows(ctx context.Context, after int64) iter.Seq2[PushRow, error]
+	Rows(ctx context.Context, after int64) iter.Seq2[Row, error]
 }
 
-// PushRow is one mutation of a source.
-type PushRow struct {
+// Row is one mutation of a source.
+type Row struct {
 	Position int64 // the line of a file, the seq of a database
 	// Mark is a hash by which the source is recognised when it is read again up
 	// to this row.
 	Mark  [32]byte
 	Entry engram.MutationEntry
 	// LeftOut rows are not for sending.
-	LeftOut bool
+	Skip bool
 	// Err is why the row cannot be sent. It is rejected then.
 	Err error
 }
 
-// PushJobs keeps the job between runs.
-type PushJobs interface {
+// JobStore keeps the job between runs.
+type JobStore interface {
 	// Save makes the job durable before it returns.
-	Save(job *PushJob) error
+	Save(job *Job) error
 }
 
 // Rejects takes the rows that cannot be pushed.
 type Rejects interface {
 	// Add makes the row durable before it returns. Adding one again adds nothing.
-	Add(row PushRow, reason error) error
+	Add(row Row, reason error) error
 }
 
 // PushOptions are how a run goes about its work.
@@ -73,8 +73,8 @@ type PushOptions struct {
 	Notify func(wait time.Duration, why string)
 }
 
-// PushFailure is a row that did not arrive, and why.
-type PushFailure struct {
+// Failure is a row that did not arrive, and why.
+type Failure struct {
 	Position int64
 	Err      error
 }
@@ -85,15 +85,15 @@ const maxFailures = 1000
 
 // PushResult is how the rows of a run ended.
 type PushResult struct {
-	Sent, Present, Rejected, LeftOut int64
+	Sent, Present, Rejected, Skipped int64
 	// Parked are the rows that wait for paused projects, those of earlier runs too.
-	Parked int64
+	Deferred int64
 	// Left are the rows that an error kept from being tried.
-	Left    int64
-	Batches int
-	LastSeq int64            // of the newest row in the journal that is known; 0 if none is
-	Paused  map[string]int64 // the paused projects, with the rows that they hold back
-	Failed  []PushFailure    // the rejected rows, at most a thousand of them
+	Remaining int64
+	Batches   int
+	LastSeq   int64            // of the newest row in the journal that is known; 0 if none is
+	Paused    map[string]int64 // the paused projects, with the rows that they hold back
+	Failed    []Failure        // the rejected rows, at most a thousand of them
 	// Err is what ended the run early; nil if it went through the whole source.
 	Err error
 }
@@ -101,11 +101,11 @@ type PushResult struct {
 // ErrOtherSource: the source is not the one that the job was about.
 var ErrOtherSource = errors.New("the source is another one than before")
 
-// PushMutations sends what a source holds and the journal does not, in order,
+// Push sends what a source holds and the journal does not, in order,
 // one batch at a time. The job says how far earlier runs came, and is kept up
 // to date in jobs, so that a run that was stopped anywhere can be taken up
 // again: every row arrives once.
-func PushMutations(ctx context.Context, remote MutationRemote, source PushSource, job *PushJob, jobs PushJobs, rejects Rejects, opts PushOptions) PushResult {
+func Push(ctx context.Context, remote Remote, source Source, job *Job, jobs JobStore, rejects Rejects, opts PushOptions) PushResult {
 	p := newMutationPusher(remote, source, job, jobs, rejects, opts)
 	p.opts.Report.Tell(work.Event{Kind: work.EventPlan, Direction: work.Pushed, Items: opts.Total})
 	err := p.run(ctx)
@@ -114,8 +114,8 @@ func PushMutations(ctx context.Context, remote MutationRemote, source PushSource
 	}
 	p.result.Err = err
 	r := &p.result
-	r.Parked, r.LastSeq = job.Parked.Len(), job.LastSeq
-	r.Left = max(0, int64(opts.Total)-r.Sent-r.Present-r.Rejected-r.Parked)
+	r.Deferred, r.LastSeq = job.Deferred.Len(), job.LastSeq
+	r.Remaining = max(0, int64(opts.Total)-r.Sent-r.Present-r.Rejected-r.Deferred)
 	return *r
 }
 
@@ -128,7 +128,7 @@ func (p *mutationPusher) run(ctx context.Context) error {
 	if err := p.takeUp(ctx); err != nil {
 		return err
 	}
-	p.job.Parked.Cut(p.job.Position)
+	p.job.Deferred.Cut(p.job.Position)
 	if err := p.retryParked(ctx); err != nil {
 		return err
 	}
@@ -150,9 +150,9 @@ func (p *mutationPusher) run(ctx context.Context) error {
 // retryParked tries the rows again that earlier runs had to hold back, before
 // anything that comes after them.
 func (p *mutationPusher) retryParked(ctx context.Context) error {
-	parked := append(Positions(nil), p.job.Parked...)
-	if err := p.pick(ctx, parked, func(row PushRow) error {
-		row.LeftOut = false // it was for sending when it was parked
+	parked := append(Positions(nil), p.job.Deferred...)
+	if err := p.pick(ctx, parked, func(row Row) error {
+		row.Skip = false // it was for sending when it was parked
 		return p.add(ctx, row)
 	}); err != nil {
 		return err
@@ -161,7 +161,7 @@ func (p *mutationPusher) retryParked(ctx context.Context) error {
 }
 
 // pick reads the rows at these positions.
-func (p *mutationPusher) pick(ctx context.Context, at Positions, use func(PushRow) error) error {
+func (p *mutationPusher) pick(ctx context.Context, at Positions, use func(Row) error) error {
 	left := at.Len()
 	if left == 0 {
 		return nil

@@ -80,7 +80,7 @@ func TestKilledWhilePaused(t *testing.T) {
 				w.steps, w.killAt = 0, second
 				w.push(t.Context(), rows)
 				w.killAt = 0
-				if r := w.push(t.Context(), rows); r.Err != nil || r.Parked != 0 {
+				if r := w.push(t.Context(), rows); r.Err != nil || r.Deferred != 0 {
 					t.Errorf("the last run: %+v", r)
 				}
 				wantEachOnce(t, w, rows)
@@ -119,7 +119,7 @@ func TestServerDownAtAnyPush(t *testing.T) {
 			n = -1
 			delete(paused, "P")
 			start := time.Now()
-			if r := w.push(t.Context(), rows); r.Err != nil || r.Parked != 0 {
+			if r := w.push(t.Context(), rows); r.Err != nil || r.Deferred != 0 {
 				t.Errorf("the last run: %+v", r)
 			}
 			if took := time.Since(start); took != 0 {

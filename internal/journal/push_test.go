@@ -218,7 +218,7 @@ func TestPausedProject(t *testing.T) {
 	w.refuse = pause(paused)
 	rows := projectRows()
 	r := w.push(t.Context(), rows)
-	if r.Err != nil || r.Sent != 3 || r.Parked != 4 || r.Paused["P"] != 4 {
+	if r.Err != nil || r.Sent != 3 || r.Deferred != 4 || r.Paused["P"] != 4 {
 		t.Errorf("%+v", r)
 	}
 	want := []string{"s-Q", "o-Q", "o-Q"}
@@ -230,13 +230,13 @@ func TestPausedProject(t *testing.T) {
 	rows = append(rows, mutation("observation", "o-P2", `{"session_id":"s-P","project":"P"}`),
 		mutation("observation", "o-Q2", `{"session_id":"s-Q","project":"Q"}`))
 	r = w.push(t.Context(), rows)
-	if r.Err != nil || r.Sent != 1 || r.Parked != 5 {
+	if r.Err != nil || r.Sent != 1 || r.Deferred != 5 {
 		t.Errorf("still paused: %+v", r)
 	}
 
 	delete(paused, "P")
 	r = w.push(t.Context(), rows)
-	if r.Err != nil || r.Sent != 5 || r.Parked != 0 {
+	if r.Err != nil || r.Sent != 5 || r.Deferred != 0 {
 		t.Errorf("no longer paused: %+v", r)
 	}
 	want = append(want, "o-Q2", "s-P", "o-P", "o-S", "o-P", "o-P2")
@@ -255,7 +255,7 @@ func TestPausedProjectByAnotherName(t *testing.T) {
 			}
 			return nil
 		}
-		if r := w.push(t.Context(), projectRows()); r.Err != nil || r.Sent != 3 || r.Parked != 4 {
+		if r := w.push(t.Context(), projectRows()); r.Err != nil || r.Sent != 3 || r.Deferred != 4 {
 			t.Errorf("%q: %+v", name, r)
 		}
 	}
@@ -354,11 +354,11 @@ func TestBadRowBehindAnUnsentBatch(t *testing.T) {
 	rows := append(changes(2), mutation("bad", "bad", "{}"))
 	down := errors.New("the server is down")
 	w.refuse = func(engram.MutationEntry) error { return down }
-	if r := w.push(t.Context(), rows, total(3)); !errors.Is(r.Err, down) || r.Left != 2 {
+	if r := w.push(t.Context(), rows, total(3)); !errors.Is(r.Err, down) || r.Remaining != 2 {
 		t.Errorf("%+v", r)
 	}
 	w.refuse = nil
-	if r := w.push(t.Context(), rows, total(3)); r.Err != nil || r.Sent != 2 || r.Rejected != 1 || r.Left != 0 {
+	if r := w.push(t.Context(), rows, total(3)); r.Err != nil || r.Sent != 2 || r.Rejected != 1 || r.Remaining != 0 {
 		t.Errorf("%+v", r)
 	}
 	w.wantRows(changes(2))
@@ -422,7 +422,7 @@ func TestReconcileWithLeftOutRows(t *testing.T) {
 		w.append(row, "2026-11-22T08:43:00Z")
 		source := leftOut{rowsOf{row, gone, row}, 1}
 		r := w.push(t.Context(), source, func(o *journal.PushOptions) { o.Reconcile = true })
-		if r.Err != nil || r.Sent != 2 || r.LeftOut != 1 {
+		if r.Err != nil || r.Sent != 2 || r.Skipped != 1 {
 			t.Errorf("%+v", r)
 		}
 		w.wantRows(rowsOf{row, gone, row})
@@ -435,10 +435,10 @@ type leftOut struct {
 	first int64
 }
 
-func (l leftOut) Rows(ctx context.Context, after int64) iter.Seq2[journal.PushRow, error] {
-	return func(yield func(journal.PushRow, error) bool) {
+func (l leftOut) Rows(ctx context.Context, after int64) iter.Seq2[journal.Row, error] {
+	return func(yield func(journal.Row, error) bool) {
 		for row, err := range l.rowsOf.Rows(ctx, after) {
-			row.LeftOut = row.Position <= l.first
+			row.Skip = row.Position <= l.first
 			if !yield(row, err) {
 				return
 			}

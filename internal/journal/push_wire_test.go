@@ -154,7 +154,7 @@ func TestCutWays(t *testing.T) {
 					remote, rows := w.connect(), changes(250)
 					disk := newWorld(t)
 					run := func() journal.PushResult {
-						return journal.PushMutations(t.Context(), remote, rows, disk.job(rows), disk, disk, journal.PushOptions{Retries: 2})
+						return journal.Push(t.Context(), remote, rows, disk.job(rows), disk, disk, journal.PushOptions{Retries: 2})
 					}
 					r := run()
 					if r.Err != nil && !errors.Is(r.Err, engram.ErrOutcomeUnknown) {
@@ -185,7 +185,7 @@ func keysOf(rows rowsOf) []string {
 }
 
 // journalOf are the keys of a server's whole journal.
-func journalOf(t *testing.T, remote journal.MutationRemote) []string {
+func journalOf(t *testing.T, remote journal.Remote) []string {
 	t.Helper()
 	var keys []string
 	for since := int64(0); ; {

@@ -23,10 +23,10 @@ type rowsOf []engram.MutationEntry
 
 func (rowsOf) ID() string { return "rows" }
 
-func (r rowsOf) Rows(_ context.Context, after int64) iter.Seq2[journal.PushRow, error] {
-	return func(yield func(journal.PushRow, error) bool) {
+func (r rowsOf) Rows(_ context.Context, after int64) iter.Seq2[journal.Row, error] {
+	return func(yield func(journal.Row, error) bool) {
 		for i := after; i < int64(len(r)); i++ {
-			row := journal.PushRow{Position: i + 1, Mark: engram.MutationSum(r[i]), Entry: r[i]}
+			row := journal.Row{Position: i + 1, Mark: engram.MutationSum(r[i]), Entry: r[i]}
 			if row.Entry.Entity == "bad" {
 				row.Err = errors.New("a bad row")
 			}
@@ -96,7 +96,7 @@ func (w *world) step() bool {
 	return w.killAt == 0 || w.steps < w.killAt
 }
 
-func (w *world) Save(job *journal.PushJob) error {
+func (w *world) Save(job *journal.Job) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.step() {
@@ -113,7 +113,7 @@ func (w *world) Save(job *journal.PushJob) error {
 	return nil
 }
 
-func (w *world) Add(row journal.PushRow, _ error) error {
+func (w *world) Add(row journal.Row, _ error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.step() {
@@ -223,19 +223,19 @@ func (w *world) PullMutations(ctx context.Context, since int64, limit int) (engr
 }
 
 // push is one run of the process, with what is on the disk.
-func (w *world) push(ctx context.Context, source journal.PushSource, opts ...func(*journal.PushOptions)) journal.PushResult {
+func (w *world) push(ctx context.Context, source journal.Source, opts ...func(*journal.PushOptions)) journal.PushResult {
 	w.t.Helper()
 	options := journal.PushOptions{Retries: 2}
 	for _, opt := range opts {
 		opt(&options)
 	}
-	return journal.PushMutations(ctx, w, source, w.job(source), w, w, options)
+	return journal.Push(ctx, w, source, w.job(source), w, w, options)
 }
 
 // job is what is on the disk.
-func (w *world) job(source journal.PushSource) *journal.PushJob {
+func (w *world) job(source journal.Source) *journal.Job {
 	w.t.Helper()
-	job := &journal.PushJob{Schema: 1, Source: source.ID()}
+	job := &journal.Job{Schema: 1, Source: source.ID()}
 	if w.disk != nil {
 		if err := json.Unmarshal(w.disk, job); err != nil {
 			w.t.Fatal(err)

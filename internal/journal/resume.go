@@ -46,14 +46,14 @@ func (p *mutationPusher) takeUp(ctx context.Context) error {
 
 // wait is how long it takes until a batch that the journal does not have is
 // certainly absent. It is bounded, whatever clocks say.
-func (i *PushIntent) wait(now time.Time) time.Duration {
+func (i *Intent) wait(now time.Time) time.Duration {
 	return min(certainAfter, certainAfter-now.Sub(time.Unix(i.SentAt, 0)))
 }
 
 // intended reads the rows of the intent.
 func (p *mutationPusher) intended(ctx context.Context) (batch, error) {
-	var rows []PushRow
-	if err := p.pick(ctx, p.job.Intent.Rows, func(row PushRow) error {
+	var rows []Row
+	if err := p.pick(ctx, p.job.Intent.Rows, func(row Row) error {
 		rows = append(rows, row)
 		return nil
 	}); err != nil {
@@ -88,7 +88,7 @@ func (p *mutationPusher) reconcile(ctx context.Context) (err error) {
 
 // PlanReconcile says what a run with PushOptions.Reconcile would find: Present,
 // Left and LeftOut, and in Left those that are Rejected. It sends nothing.
-func PlanReconcile(ctx context.Context, remote MutationRemote, source PushSource) (r PushResult, err error) {
+func PlanReconcile(ctx context.Context, remote Remote, source Source) (r PushResult, err error) {
 	have, last, err := readHeld(ctx, remote)
 	if err != nil {
 		return r, err
@@ -98,7 +98,7 @@ func PlanReconcile(ctx context.Context, remote MutationRemote, source PushSource
 		if err != nil {
 			return r, err
 		}
-		if have.take(row) && !row.LeftOut {
+		if have.take(row) && !row.Skip {
 			r.Present++
 		} else {
 			r.Plan(row)
@@ -109,15 +109,15 @@ func PlanReconcile(ctx context.Context, remote MutationRemote, source PushSource
 
 // Plan counts a row that is still to be dealt with: in Left if it is for
 // sending, and in Rejected too if it cannot be sent.
-func (r *PushResult) Plan(row PushRow) {
+func (r *PushResult) Plan(row Row) {
 	switch {
-	case row.LeftOut:
-		r.LeftOut++
+	case row.Skip:
+		r.Skipped++
 	case row.Err != nil:
 		r.Rejected++
-		r.Left++
+		r.Remaining++
 	default:
-		r.Left++
+		r.Remaining++
 	}
 }
 
@@ -125,7 +125,7 @@ func (r *PushResult) Plan(row PushRow) {
 type heldRows map[[16]byte]int32
 
 // readHeld reads the whole journal. last is the number of its newest row.
-func readHeld(ctx context.Context, remote MutationRemote) (have heldRows, last int64, err error) {
+func readHeld(ctx context.Context, remote Remote) (have heldRows, last int64, err error) {
 	have = heldRows{}
 	for {
 		page, err := pageOf(ctx, remote, last, reconcilePage)
@@ -143,7 +143,7 @@ func readHeld(ctx context.Context, remote MutationRemote) (have heldRows, last i
 }
 
 // take says whether the journal holds a row; each of its rows counts once.
-func (h heldRows) take(row PushRow) bool {
+func (h heldRows) take(row Row) bool {
 	if len(h) == 0 {
 		return false
 	}

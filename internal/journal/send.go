@@ -20,25 +20,25 @@ const (
 
 // mutationPusher is one run.
 type mutationPusher struct {
-	remote  MutationRemote
-	source  PushSource
-	job     *PushJob
-	jobs    PushJobs
+	remote  Remote
+	source  Source
+	job     *Job
+	jobs    JobStore
 	rejects Rejects
 	opts    PushOptions
 	result  PushResult
 
-	rows     []PushRow // the batch in the making
+	rows     []Row // the batch in the making
 	size     int
-	maxBytes int      // of a batch
-	tail     *PushRow // the last row that was passed while rows wait in the batch
-	head     bool     // job.LastSeq was confirmed in this run
-	dirty    bool     // job has something that is not saved
+	maxBytes int  // of a batch
+	tail     *Row // the last row that was passed while rows wait in the batch
+	head     bool // job.LastSeq was confirmed in this run
+	dirty    bool // job has something that is not saved
 	held     held
 	have     heldRows // what the journal holds; nil unless reconciling
 }
 
-func newMutationPusher(remote MutationRemote, source PushSource, job *PushJob, jobs PushJobs, rejects Rejects, opts PushOptions) *mutationPusher {
+func newMutationPusher(remote Remote, source Source, job *Job, jobs JobStore, rejects Rejects, opts PushOptions) *mutationPusher {
 	if opts.Notify == nil {
 		opts.Notify = func(time.Duration, string) {}
 	}
@@ -56,12 +56,12 @@ func (p *mutationPusher) save() error {
 }
 
 // add takes the next row of the source. The batch is sent when it is full.
-func (p *mutationPusher) add(ctx context.Context, row PushRow) error {
+func (p *mutationPusher) add(ctx context.Context, row Row) error {
 	switch {
-	case row.LeftOut:
+	case row.Skip:
 		p.have.take(row) // it stands for one of the journal's rows, and no later one does
-		p.result.LeftOut++
-		p.job.LeftOut++
+		p.result.Skipped++
+		p.job.Skipped++
 	case p.have.take(row):
 		p.result.Present++
 		p.opts.Report.Tell(work.Event{Kind: work.EventDone})
@@ -84,14 +84,14 @@ func (p *mutationPusher) add(ctx context.Context, row PushRow) error {
 	return nil
 }
 
-func sizeOf(row PushRow) int {
+func sizeOf(row Row) int {
 	e := row.Entry
 	return rowBytes + len(e.Entity) + len(e.EntityKey) + len(e.Op) + len(e.Payload) + len(e.Project)
 }
 
 // pass is for a row that needs no sending. The position can move past it only
 // together with the rows before it.
-func (p *mutationPusher) pass(row PushRow) {
+func (p *mutationPusher) pass(row Row) {
 	if len(p.rows) > 0 && row.Position > p.job.Position {
 		p.tail = &row
 		return
@@ -100,7 +100,7 @@ func (p *mutationPusher) pass(row PushRow) {
 }
 
 // done is for a row that is dealt with for good, or parked.
-func (p *mutationPusher) done(row PushRow) {
+func (p *mutationPusher) done(row Row) {
 	p.dirty = true
 	if row.Position > p.job.Position {
 		p.job.Position, p.job.Mark = row.Position, row.Mark
@@ -125,7 +125,7 @@ func (p *mutationPusher) flush(ctx context.Context) error {
 // send sends rows in one request, or in more if the server wants it so. Rows
 // that it does not take for good are rejected, and those of paused projects
 // parked; an error ends the run.
-func (p *mutationPusher) send(ctx context.Context, rows []PushRow) error {
+func (p *mutationPusher) send(ctx context.Context, rows []Row) error {
 	rows = p.sendable(rows)
 	if len(rows) == 0 {
 		return nil
@@ -159,7 +159,7 @@ func (p *mutationPusher) send(ctx context.Context, rows []PushRow) error {
 }
 
 // middle is where to halve rows: by their number, or by their size.
-func middle(rows []PushRow, bySize bool) int {
+func middle(rows []Row, bySize bool) int {
 	if !bySize {
 		return len(rows) / 2
 	}
@@ -176,7 +176,7 @@ func middle(rows []PushRow, bySize bool) int {
 }
 
 // learn remembers the server's limit, or that the rows are above it.
-func (p *mutationPusher) learn(limit int64, rows []PushRow) {
+func (p *mutationPusher) learn(limit int64, rows []Row) {
 	if limit > 0 {
 		p.maxBytes = min(p.maxBytes, max(1, int(limit)-rowBytes))
 		return
@@ -197,7 +197,7 @@ func (p *mutationPusher) stored(b batch, lastSeq int64) {
 	p.result.Batches++
 	bytes := 0
 	for _, row := range b.rows {
-		p.job.Parked.Remove(row.Position)
+		p.job.Deferred.Remove(row.Position)
 		p.done(row)
 		bytes += sizeOf(row)
 		p.opts.Report.Tell(work.Event{Kind: work.EventDone})
@@ -206,16 +206,16 @@ func (p *mutationPusher) stored(b batch, lastSeq int64) {
 }
 
 // reject gives up on one row. It is put down before the position moves past it.
-func (p *mutationPusher) reject(row PushRow, reason error) error {
+func (p *mutationPusher) reject(row Row, reason error) error {
 	if err := p.rejects.Add(row, reason); err != nil {
 		return err
 	}
 	p.result.Rejected++
 	if len(p.result.Failed) < maxFailures {
-		p.result.Failed = append(p.result.Failed, PushFailure{Position: row.Position, Err: reason})
+		p.result.Failed = append(p.result.Failed, Failure{Position: row.Position, Err: reason})
 	}
 	p.opts.Report.Tell(work.Event{Kind: work.EventDone})
-	p.job.Parked.Remove(row.Position)
+	p.job.Deferred.Remove(row.Position)
 	if row.Err != nil {
 		p.pass(row)
 	} else {

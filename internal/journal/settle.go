@@ -99,7 +99,7 @@ type found struct {
 func (p *mutationPusher) look(ctx context.Context, b batch) (found, error) {
 	var f found
 	next := map[string]int{} // by time: how many rows of the batch were seen
-	for since := p.job.Intent.Head; ; {
+	for since := p.job.Intent.AfterSeq; ; {
 		page, err := p.page(ctx, since, lookPage)
 		if err != nil {
 			return f, err
@@ -128,7 +128,7 @@ func (p *mutationPusher) page(ctx context.Context, since int64, limit int) (engr
 }
 
 // pageOf reads a page of the journal, which must lead on.
-func pageOf(ctx context.Context, remote MutationRemote, since int64, limit int) (engram.PullMutationsResponse, error) {
+func pageOf(ctx context.Context, remote Remote, since int64, limit int) (engram.PullMutationsResponse, error) {
 	page, err := remote.PullMutations(ctx, since, limit)
 	if err != nil {
 		return page, err

@@ -12,9 +12,9 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
-// Memories is what engram's database holds at one moment. Rows come in the
+// Database is what engram's database holds at one moment. Rows come in the
 // order of their integer ids, and sessions in any order.
-type Memories interface {
+type Database interface {
 	Sessions(ctx context.Context, yield func(engram.Session) error) error
 	Observations(ctx context.Context, yield func(engram.Observation) error) error
 	Prompts(ctx context.Context, yield func(engram.Prompt) error) error
@@ -36,8 +36,8 @@ func (s Scope) has(project string) bool {
 	return s.Project == "" || engram.NormalizeProject(s.Project) == project
 }
 
-// UnexportedRow is a row of the database that no chunk holds as it is.
-type UnexportedRow struct {
+// Row is a row of the database that no chunk holds as it is.
+type Row struct {
 	Kind    engram.RowKind
 	Reason  Reason
 	Project string // normalized; a row without one has that of its session
@@ -93,7 +93,7 @@ func (t Tallies) add(project string, tally Tally) { t[project] = t[project].plus
 
 // Unexported is what a search found.
 type Unexported struct {
-	Rows []UnexportedRow
+	Rows []Row
 	Tallies
 
 	sessions map[string]engram.Session // of the database, by id
@@ -107,7 +107,7 @@ type Unexported struct {
 // A session counts if it has an end, a summary or rows: one that was just begun
 // has nothing to lose. Where a database has several rows with one sync_id, as
 // 1.9.4 makes them, each is looked at, and the newest that is in no chunk counts.
-func FindUnexported(ctx context.Context, m Memories, held *Held, entries []engram.ChunkEntry, scope Scope, now time.Time) (*Unexported, error) {
+func FindUnexported(ctx context.Context, m Database, held *Versions, entries []engram.ChunkEntry, scope Scope, now time.Time) (*Unexported, error) {
 	s := &search{
 		held: held, scope: scope, reasons: newReasons(entries, now), used: map[string]bool{},
 		found: Unexported{Tallies: Tallies{}, sessions: map[string]engram.Session{}},
@@ -134,7 +134,7 @@ func FindUnexported(ctx context.Context, m Memories, held *Held, entries []engra
 
 // search is one FindUnexported.
 type search struct {
-	held    *Held
+	held    *Versions
 	scope   Scope
 	reasons reasons
 	used    map[string]bool // sessions that have rows
@@ -160,7 +160,7 @@ func (s *search) observation(o engram.Observation) {
 		return
 	}
 	s.used[o.SessionID] = true
-	s.judge(UnexportedRow{Kind: v.Kind, Project: project, Observation: &o, version: v, Reason: s.reasons.observation(o, len(known) > 0)}, known)
+	s.judge(Row{Kind: v.Kind, Project: project, Observation: &o, version: v, Reason: s.reasons.observation(o, len(known) > 0)}, known)
 }
 
 func (s *search) prompt(p engram.Prompt) {
@@ -176,7 +176,7 @@ func (s *search) prompt(p engram.Prompt) {
 	s.used[p.SessionID] = true
 	v := p.Version(session)
 	known := s.held.of(v)
-	s.judge(UnexportedRow{Kind: v.Kind, Project: project, Prompt: &p, version: v, Reason: s.reasons.row(p.CreatedAt, len(known) > 0)}, known)
+	s.judge(Row{Kind: v.Kind, Project: project, Prompt: &p, version: v, Reason: s.reasons.row(p.CreatedAt, len(known) > 0)}, known)
 }
 
 func (s *search) session(row engram.Session) {
@@ -187,12 +187,12 @@ func (s *search) session(row engram.Session) {
 	}
 	v := row.Version()
 	known := s.held.of(v)
-	s.judge(UnexportedRow{Kind: v.Kind, Project: project, Session: &row, version: v, Reason: s.reasons.session(row, len(known) > 0)}, known)
+	s.judge(Row{Kind: v.Kind, Project: project, Session: &row, version: v, Reason: s.reasons.session(row, len(known) > 0)}, known)
 }
 
 // judge takes the row into the result unless known, the versions of it that are
 // held, make it complete.
-func (s *search) judge(row UnexportedRow, known []engram.RowVersion) {
+func (s *search) judge(row Row, known []engram.RowVersion) {
 	if complete(row.version, known) {
 		s.found.add(row.Project, Tally{InChunks: 1})
 		return
@@ -206,9 +206,9 @@ func (s *search) judge(row UnexportedRow, known []engram.RowVersion) {
 // finish leaves out what a newer row of the same name makes pointless, and counts.
 func (s *search) finish() {
 	rows := s.found.Rows
-	slices.SortStableFunc(rows, func(a, b UnexportedRow) int { return a.version.Compare(b.version) })
-	rows = slices.CompactFunc(rows, func(a, b UnexportedRow) bool { return a.version == b.version })
-	var kept []UnexportedRow
+	slices.SortStableFunc(rows, func(a, b Row) int { return a.version.Compare(b.version) })
+	rows = slices.CompactFunc(rows, func(a, b Row) bool { return a.version == b.version })
+	var kept []Row
 	for i, row := range rows {
 		if !supersededAmong(rows[i+1:], row) {
 			kept = append(kept, row)
@@ -219,7 +219,7 @@ func (s *search) finish() {
 }
 
 // supersededAmong looks at the rows behind one of them, in the order of Compare.
-func supersededAmong(later []UnexportedRow, row UnexportedRow) bool {
+func supersededAmong(later []Row, row Row) bool {
 	for _, other := range later {
 		if !other.version.SameRow(row.version) {
 			return false
@@ -231,7 +231,7 @@ func supersededAmong(later []UnexportedRow, row UnexportedRow) bool {
 	return false
 }
 
-func (r UnexportedRow) tally() Tally {
+func (r Row) tally() Tally {
 	switch {
 	case r.Kind == engram.SessionRow:
 		return Tally{Sessions: 1}

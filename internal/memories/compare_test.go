@@ -62,12 +62,12 @@ func deletedAt(o engram.Observation, clock string) engram.Observation {
 }
 
 // heldBy are the versions of observations that chunks hold, with their session.
-func heldBy(t *testing.T, rows ...engram.Observation) *memories.Held {
+func heldBy(t *testing.T, rows ...engram.Observation) *memories.Versions {
 	t.Helper()
 	return heldIn(t, engram.ChunkRows{Sessions: []engram.Session{session}, Observations: rows})
 }
 
-func heldIn(t *testing.T, chunks ...engram.ChunkRows) *memories.Held {
+func heldIn(t *testing.T, chunks ...engram.ChunkRows) *memories.Versions {
 	t.Helper()
 	var lists [][]engram.RowVersion
 	for _, rows := range chunks {
@@ -81,7 +81,7 @@ func heldIn(t *testing.T, chunks ...engram.ChunkRows) *memories.Held {
 		}
 		lists = append(lists, versions)
 	}
-	return memories.NewHeld(lists...)
+	return memories.NewVersions(lists...)
 }
 
 var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -89,7 +89,7 @@ var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 // newest are the entries of a manifest whose newest is of ten o'clock.
 var newest = []engram.ChunkEntry{{CreatedAt: "2026-11-22T10:00:00Z"}, {CreatedAt: "2026-11-22T09:00:00Z"}}
 
-func find(t *testing.T, m database, held *memories.Held, scope memories.Scope) *memories.Unexported {
+func find(t *testing.T, m database, held *memories.Versions, scope memories.Scope) *memories.Unexported {
 	t.Helper()
 	found, err := memories.FindUnexported(t.Context(), m, held, newest, scope, now)
 	if err != nil {

@@ -20,7 +20,7 @@ type Draft struct {
 	Text  []byte // the uncompressed bytes, which hash to the id
 	// Rows are those that were in no chunk. The sessions that come with them
 	// are not among them.
-	Rows []UnexportedRow
+	Rows []Row
 }
 
 // chunk is the draft as something to store.
@@ -69,13 +69,13 @@ type drafter struct {
 	drafts   []Draft
 
 	rows engram.ChunkRows
-	why  []UnexportedRow
+	why  []Row
 	has  map[string]bool // sessions in rows
 	size int64           // no less than what the rows take
 }
 
 // compare puts rows of one session together, oldest session first.
-func (d *drafter) compare(a, b UnexportedRow) int {
+func (d *drafter) compare(a, b Row) int {
 	sa, sb := d.sessionOf(a), d.sessionOf(b)
 	return cmp.Or(
 		cmp.Compare(sa.StartedAt, sb.StartedAt), cmp.Compare(sa.ID, sb.ID),
@@ -85,7 +85,7 @@ func (d *drafter) compare(a, b UnexportedRow) int {
 	)
 }
 
-func (r UnexportedRow) localID() int64 {
+func (r Row) localID() int64 {
 	switch {
 	case r.Observation != nil:
 		return r.Observation.ID
@@ -98,7 +98,7 @@ func (r UnexportedRow) localID() int64 {
 // sessionOf is the session that a row needs. 1.9.4 can store rows of sessions
 // that do not exist; it cannot import those, so they get one that says no more
 // than they do.
-func (d *drafter) sessionOf(row UnexportedRow) engram.Session {
+func (d *drafter) sessionOf(row Row) engram.Session {
 	stub := engram.Session{Project: row.Project}
 	switch {
 	case row.Session != nil:
@@ -115,7 +115,7 @@ func (d *drafter) sessionOf(row UnexportedRow) engram.Session {
 }
 
 // add puts a row into the chunk, or into the next one if there is no room.
-func (d *drafter) add(row UnexportedRow) error {
+func (d *drafter) add(row Row) error {
 	session := d.sessionOf(row)
 	alone, err := encodedSize(row.own())
 	if err != nil {
@@ -144,7 +144,7 @@ func (d *drafter) add(row UnexportedRow) error {
 	return nil
 }
 
-func (d *drafter) take(row UnexportedRow, session engram.Session) {
+func (d *drafter) take(row Row, session engram.Session) {
 	if !d.has[session.ID] {
 		d.has[session.ID] = true
 		d.rows.Sessions = append(d.rows.Sessions, session)
@@ -159,7 +159,7 @@ func (d *drafter) take(row UnexportedRow, session engram.Session) {
 }
 
 // own is what a row adds to a chunk besides its session: nil if nothing.
-func (r UnexportedRow) own() any {
+func (r Row) own() any {
 	switch {
 	case r.Observation != nil:
 		return r.Observation

@@ -30,14 +30,14 @@ type VersionIndex interface {
 // ErrTooMuch: more would have to be read than the caller allows.
 var ErrTooMuch = errors.New("too much has to be read")
 
-// ReadHeld finds out what the chunks that a manifest lists hold. Chunk files
+// ReadVersions finds out what the chunks that a manifest lists hold. Chunk files
 // that the index does not know are read and verified, atOnce at once, if they
 // have no more than maxBytes together on disk: else the error wraps ErrTooMuch.
 //
 // What is missing, damaged or unreadable holds nothing, and is in failed.
-func ReadHeld(ctx context.Context, files ChunkFiles, entries []engram.ChunkEntry, index VersionIndex, maxBytes int64, atOnce int, report work.Report) (held *Held, failed []work.Failure, err error) {
-	chunks := make([]heldChunk, len(entries))
-	var unread []*heldChunk
+func ReadVersions(ctx context.Context, files ChunkFiles, entries []engram.ChunkEntry, index VersionIndex, maxBytes int64, atOnce int, report work.Report) (held *Versions, failed []work.Failure, err error) {
+	chunks := make([]indexedChunk, len(entries))
+	var unread []*indexedChunk
 	var total int64
 	for i, e := range entries {
 		c := &chunks[i]
@@ -72,29 +72,29 @@ func ReadHeld(ctx context.Context, files ChunkFiles, entries []engram.ChunkEntry
 			failed = append(failed, work.Failure{ID: c.id.String(), Err: c.err})
 		}
 	}
-	return NewHeld(lists...), failed, nil
+	return NewVersions(lists...), failed, nil
 }
 
-// heldChunk is one chunk of a directory.
-type heldChunk struct {
+// indexedChunk is one chunk of a directory.
+type indexedChunk struct {
 	id       engram.ChunkID
 	stamp    string
 	versions []engram.RowVersion
 	err      error
 }
 
-func readUnread(ctx context.Context, files ChunkFiles, unread []*heldChunk, atOnce int, report work.Report) error {
+func readUnread(ctx context.Context, files ChunkFiles, unread []*indexedChunk, atOnce int, report work.Report) error {
 	report.Tell(work.Event{Kind: work.EventPlan, Items: len(unread)})
-	work.Each(unread, atOnce, report, func(c *heldChunk) {
+	work.Each(unread, atOnce, report, func(c *indexedChunk) {
 		if ctx.Err() == nil {
-			c.versions, c.err = readVersions(files, c.id, report)
+			c.versions, c.err = readChunk(files, c.id, report)
 		}
 	})
 	return context.Cause(ctx)
 }
 
-// readVersions reads one chunk, sorted and each version once.
-func readVersions(files ChunkFiles, id engram.ChunkID, report work.Report) (versions []engram.RowVersion, err error) {
+// readChunk reads one chunk, sorted and each version once.
+func readChunk(files ChunkFiles, id engram.ChunkID, report work.Report) (versions []engram.RowVersion, err error) {
 	c, err := files.OpenChunk(id)
 	if err != nil {
 		return nil, err

@@ -6,20 +6,20 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
-// Held are the versions of rows that a set of chunks holds.
-type Held struct {
+// Versions are the versions of rows that a set of chunks holds.
+type Versions struct {
 	versions []engram.RowVersion // sorted, each once
 }
 
-// NewHeld takes the versions of each chunk. It keeps none of the slices.
-func NewHeld(chunks ...[]engram.RowVersion) *Held {
+// NewVersions takes the versions of each chunk. It keeps none of the slices.
+func NewVersions(chunks ...[]engram.RowVersion) *Versions {
 	all := slices.Concat(chunks...)
 	slices.SortFunc(all, engram.RowVersion.Compare)
-	return &Held{slices.Compact(all)}
+	return &Versions{slices.Compact(all)}
 }
 
 // of are the versions of the same row as v, oldest first.
-func (h *Held) of(v engram.RowVersion) []engram.RowVersion {
+func (h *Versions) of(v engram.RowVersion) []engram.RowVersion {
 	first := engram.RowVersion{Kind: v.Kind, Row: v.Row, Updated: -1 << 63, Revision: -1 << 63}
 	from, _ := slices.BinarySearchFunc(h.versions, first, engram.RowVersion.Compare)
 	to := from

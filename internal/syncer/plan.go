@@ -10,7 +10,7 @@ import (
 
 // Plan gives the items that Run would move, in its order, and what it would
 // find present, or failed without a try.
-func Plan(s *Survey, opts Options) ([]Item, Result) {
+func Plan(s *Diff, opts Options) ([]Item, Result) {
 	var items []Item
 	if opts.Pull {
 		items = slices.Concat(items, opts.choose(s.ToPull))
@@ -23,9 +23,9 @@ func Plan(s *Survey, opts Options) ([]Item, Result) {
 	return items, result
 }
 
-// Run moves what the survey found missing: first the pulls, then the pushes.
+// Run moves what the comparison found missing: first the pulls, then the pushes.
 // Every chunk ends in the result, as moved, present, adopted or failed.
-func Run(ctx context.Context, s *Survey, opts Options) Result {
+func Run(ctx context.Context, s *Diff, opts Options) Result {
 	result := s.given(opts)
 	if opts.Pull {
 		pull(ctx, s, opts, &result)
@@ -39,7 +39,7 @@ func Run(ctx context.Context, s *Survey, opts Options) Result {
 }
 
 // given is the part of a result that is known without moving anything.
-func (s *Survey) given(opts Options) Result {
+func (s *Diff) given(opts Options) Result {
 	result := Result{Present: opts.choose(s.Present)}
 	for _, e := range s.Missing {
 		if opts.wants(e.ID) {
@@ -56,7 +56,7 @@ func (s *Survey) given(opts Options) Result {
 
 // failUnreadable adds the chunks that cannot be projected, so that nothing of
 // them can be pushed.
-func (s *Survey) failUnreadable(opts Options, result *Result) {
+func (s *Diff) failUnreadable(opts Options, result *Result) {
 	for _, id := range s.unreadable() {
 		if opts.Push && opts.wants(id) {
 			result.Failed = append(result.Failed, work.Failure{ID: id.String(), Direction: work.Pushed, Err: s.projected[id].Err})

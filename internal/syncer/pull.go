@@ -12,8 +12,8 @@ import (
 
 // pull downloads the chunks that are missing here, and adopts chunk files that
 // no manifest names. A chunk that cannot be had stays out of the manifest.
-func pull(ctx context.Context, s *Survey, opts Options, result *Result) {
-	p := puller{Survey: s, opts: opts}
+func pull(ctx context.Context, s *Diff, opts Options, result *Result) {
+	p := puller{Diff: s, opts: opts}
 	if items := opts.choose(s.ToPull); len(items) > 0 {
 		outcomes := transfer(ctx, work.Pulled, items, opts, p.pull)
 		p.finish(ctx, outcomes)
@@ -23,7 +23,7 @@ func pull(ctx context.Context, s *Survey, opts Options, result *Result) {
 }
 
 type puller struct {
-	*Survey
+	*Diff
 	opts Options
 
 	mu      sync.Mutex

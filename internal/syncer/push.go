@@ -13,19 +13,19 @@ import (
 
 // push uploads the chunks that the remote lacks. Then it reads the remote's
 // manifest once more: what the server accepted but does not list is a failure.
-func push(ctx context.Context, s *Survey, opts Options, result *Result) {
+func push(ctx context.Context, s *Diff, opts Options, result *Result) {
 	items := opts.choose(s.ToPush)
 	if len(items) == 0 {
 		return
 	}
-	p := pusher{Survey: s, opts: opts, sums: map[engram.ChunkID][32]byte{}}
+	p := pusher{Diff: s, opts: opts, sums: map[engram.ChunkID][32]byte{}}
 	outcomes := transfer(ctx, work.Pushed, items, opts, p.push)
 	p.confirm(ctx, items, outcomes)
 	result.collect(items, outcomes)
 }
 
 type pusher struct {
-	*Survey
+	*Diff
 	opts Options
 
 	mu   sync.Mutex
@@ -103,7 +103,7 @@ func (p *pusher) confirmOne(ctx context.Context, there *engram.Manifest, item It
 	if _, ok := there.Entry(item.Remote); !ok {
 		return ErrNotStored
 	}
-	if !p.opts.Compare {
+	if !p.opts.ReadBack {
 		return nil
 	}
 	var got [32]byte

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/merge"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
@@ -13,7 +14,7 @@ import (
 type Mender interface {
 	Local
 	// RecoverManifest is ReadManifest for one that a merge has spoiled.
-	RecoverManifest(ctx context.Context) (engram.Recovery, error)
+	RecoverManifest(ctx context.Context) (merge.Recovery, error)
 	// ReplaceManifest puts next in the place of a manifest whose text is still was.
 	ReplaceManifest(ctx context.Context, was []byte, next *engram.Manifest) error
 }
@@ -180,7 +181,7 @@ func (r *repairer) adopt(ctx context.Context) error {
 // fetch downloads what is damaged or missing here, and with the entries of the
 // remote what no entry here names.
 func (r *repairer) fetch(ctx context.Context) error {
-	s, err := Look(ctx, r.local, r.opts.Remote, LookOptions{Aliases: r.opts.Aliases, ServerChunks: true})
+	s, err := Compare(ctx, r.local, r.opts.Remote, CompareOptions{Aliases: r.opts.Aliases, ServerChunks: true})
 	if err != nil {
 		return err
 	}
@@ -204,7 +205,7 @@ func (r *repairer) fetch(ctx context.Context) error {
 		r.fetched(items, make([]outcome, len(items)))
 		return nil
 	}
-	p := puller{Survey: s, opts: r.opts.Options}
+	p := puller{Diff: s, opts: r.opts.Options}
 	outcomes := transfer(ctx, work.Pulled, items, p.opts, p.pull)
 	p.finish(ctx, outcomes)
 	r.fetched(items, outcomes)

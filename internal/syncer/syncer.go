@@ -59,8 +59,8 @@ type Item struct {
 	Local, Remote engram.ChunkID // zero where the chunk has none yet
 	Entry         engram.ChunkEntry
 	Direction     work.Direction
-	// Wave is when it may move: after every item of the lower ones.
-	Wave int
+	// Stage is when it may move: after every item of the lower ones.
+	Stage int
 }
 
 // ID is the id to call the item by: the one here, if there is one.
@@ -97,7 +97,7 @@ type Options struct {
 	// AcceptReduced stores reduced chunks under the id that fits their bytes.
 	AcceptReduced bool
 	// Compare downloads each pushed chunk again and compares the bytes.
-	Compare bool
+	ReadBack bool
 	// Fatal says of an error that no other item can fare better. nil: none is.
 	Fatal func(error) bool
 	// Report hears what happens.

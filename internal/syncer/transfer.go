@@ -25,8 +25,8 @@ func transfer(ctx context.Context, way work.Direction, items []Item, opts Option
 	opts.Report.Tell(work.Event{Kind: work.EventPlan, Direction: way, Items: len(items)})
 	outcomes := make([]outcome, len(items))
 	var stop stopper
-	for _, wave := range waves(items) { // each needs what the ones before brought
-		work.Each(wave, opts.Concurrency, opts.Report, func(i int) {
+	for _, stage := range stages(items) { // each needs what the ones before brought
+		work.Each(stage, opts.Concurrency, opts.Report, func(i int) {
 			outcomes[i].err = stop.cause(ctx)
 			if outcomes[i].err == nil {
 				outcomes[i] = protect(func() outcome { return move(ctx, items[i]) })
@@ -39,16 +39,16 @@ func transfer(ctx context.Context, way work.Direction, items []Item, opts Option
 	return outcomes
 }
 
-// waves gives the indexes of the items of each wave, in the order in which they
+// stages gives the indexes of the items of each stage, in the order in which they
 // move.
-func waves(items []Item) [][]int {
+func stages(items []Item) [][]int {
 	of := map[int][]int{}
 	for i, item := range items {
-		of[item.Wave] = append(of[item.Wave], i)
+		of[item.Stage] = append(of[item.Stage], i)
 	}
 	var all [][]int
-	for _, wave := range slices.Sorted(maps.Keys(of)) {
-		all = append(all, of[wave])
+	for _, stage := range slices.Sorted(maps.Keys(of)) {
+		all = append(all, of[stage])
 	}
 	return all
 }
