@@ -1,31 +1,33 @@
-package cli
+package workspace
 
 import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"os"
+
+	"github.com/engram-sync/engram-sync/internal/config"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
 // tlsConfig is for servers whose certificate the system does not know, and for
 // those that want to know ours. nil means Go's defaults.
-func (a *app) tlsConfig() (*tls.Config, error) {
-	if a.cfg.CACert == "" && a.cfg.ClientCert == "" {
+func tlsConfig(cfg config.Config) (*tls.Config, error) {
+	if cfg.CACert == "" && cfg.ClientCert == "" {
 		return nil, nil
 	}
 	conf := &tls.Config{MinVersion: tls.VersionTLS12}
-	if a.cfg.CACert != "" {
-		pool, err := caPool(a.cfg.CACert)
+	if cfg.CACert != "" {
+		pool, err := caPool(cfg.CACert)
 		if err != nil {
-			return nil, &usageError{err: fmt.Errorf("ca-cert: %w", err)}
+			return nil, terminal.Usagef("ca-cert: %w", err)
 		}
 		conf.RootCAs = pool
 	}
-	if a.cfg.ClientCert != "" {
-		cert, err := tls.LoadX509KeyPair(a.cfg.ClientCert, a.cfg.ClientKey)
+	if cfg.ClientCert != "" {
+		cert, err := tls.LoadX509KeyPair(cfg.ClientCert, cfg.ClientKey)
 		if err != nil {
-			return nil, &usageError{err: fmt.Errorf("client-cert: %w", err)}
+			return nil, terminal.Usagef("client-cert: %w", err)
 		}
 		conf.Certificates = []tls.Certificate{cert}
 	}

@@ -1,4 +1,4 @@
-package cli
+package terminal
 
 import (
 	"bytes"
@@ -8,21 +8,18 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // TestLines: where there is no terminal, a plain line comes every ten seconds.
 func TestLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var stderr bytes.Buffer
-		a := newApp(strings.NewReader(""), &bytes.Buffer{}, &stderr, nil)
-		report, stop := a.progress()
-		report(work.Event{Kind: work.EventPlan, Direction: work.Pulled, Items: 4})
-		report(work.Event{Kind: work.EventBytes, Bytes: 1_000_000})
-		report(work.Event{Kind: work.EventDone})
+		p := New(strings.NewReader(""), &bytes.Buffer{}, &stderr).Progress("chunk")
+		p.Begin("pulling", 4)
+		p.Moved(1_000_000)
+		p.Done()
 		<-time.After(25 * time.Second)
-		stop()
+		p.Stop()
 		want := "pulling: 1 of 4 chunks, 1.0 MB, 100 kB/s, 30s left\n" +
 			"pulling: 1 of 4 chunks, 1.0 MB, 50 kB/s, 1m0s left\n"
 		if diff := cmp.Diff(want, stderr.String()); diff != "" {
@@ -33,11 +30,11 @@ func TestLines(t *testing.T) {
 
 // TestNoProgress: nobody reads along who asked for quiet or for JSON.
 func TestNoProgress(t *testing.T) {
-	for _, a := range []*app{{quiet: true}, {json: true}} {
-		if report, stop := a.progress(); report != nil {
+	for _, term := range []*Terminal{{Quiet: true}, {JSON: true}} {
+		p := term.Progress("chunk")
+		if p != nil {
 			t.Error("there is a reporter")
-		} else {
-			stop()
 		}
+		p.Stop()
 	}
 }
