@@ -1,4 +1,4 @@
-package server
+package pushbody
 
 import (
 	"encoding/hex"
@@ -88,9 +88,9 @@ func keyName(text []byte) string {
 	return name
 }
 
-// isChunkID says whether text is 8 hex digits. Their letter case matters: the
+// IsChunkID says whether text is 8 hex digits. Their letter case matters: the
 // protocol has ids that only differ in it.
-func isChunkID(text string) bool {
+func IsChunkID(text string) bool {
 	if len(text) != 8 {
 		return false
 	}
