@@ -1,4 +1,4 @@
-package server
+package sqlite
 
 import (
 	"context"
@@ -19,39 +19,18 @@ var ErrInUse = errors.New("it is in use, or its server was killed: make a backup
 // not belong to they would destroy it.
 var journals = []string{"-wal", "-shm", "-journal"}
 
-// Restore makes the server of a backup in dir, which is created with mode 0700
-// where it is missing. Where dir has a server already, or the journals of one,
-// nothing happens and the error wraps fs.ErrExist. A file that is not from
-// Backup is ErrForeign or ErrInUse, one that fails SQLite's integrity check is
-// ErrDamaged: nothing gets the database's name before that. A signing.key in dir is kept
-// and used; without one, Open makes a new one, and everybody signs in again.
-// Backups of older releases will do. Openers of dir wait meanwhile.
-func Restore(ctx context.Context, backupFile, dir string) error {
-	if err := restore(ctx, backupFile, dir); err != nil {
-		return fmt.Errorf("restore %s: %w", backupFile, err)
-	}
-	return nil
-}
-
-func restore(ctx context.Context, backupFile, dir string) (err error) {
-	if dir, err = filepath.Abs(dir); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	unlock, err := lockDir(ctx, dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = both(err, unlock()) }()
-	path := filepath.Join(dir, databaseFile)
+// Restore makes a database at path out of a file that Backup wrote; those of older
+// releases will do. Where path, or a journal for it, exists, the error wraps
+// fs.ErrExist. A file that is not from Backup is ErrForeign or ErrInUse, one that
+// fails SQLite's integrity check is ErrDamaged: nothing gets the name path before
+// that. Nobody else may open or make path meanwhile.
+func Restore(ctx context.Context, backupFile, path string) (err error) {
 	for _, suffix := range append([]string{""}, journals...) {
 		if err := mustBeAbsent(path + suffix); err != nil {
 			return fmt.Errorf("%s: %w", path+suffix, err)
 		}
 	}
-	staged, cleanUp, err := stage(dir)
+	staged, cleanUp, err := stage(filepath.Dir(path))
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package server
+package pushbody
 
 import (
 	"bytes"
@@ -10,21 +10,23 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
 // In this package, and not outside of it: through HTTP and SQLite a fuzzer gets nowhere.
 
 // feedAll gives a body to the parser in pieces of the given size.
-func feedAll(body []byte, size int) (envelope, error) {
-	p := newEnvelopeParser()
+func feedAll(body []byte, size int) (store.NewChunk, error) {
+	p := NewEnvelopeParser()
 	for len(body) > 0 {
 		n := min(size, len(body))
-		if err := p.feed(body[:n]); err != nil {
-			return envelope{}, err
+		if err := p.Feed(body[:n]); err != nil {
+			return store.NewChunk{}, err
 		}
 		body = body[n:]
 	}
-	return p.finish()
+	return p.Finish()
 }
 
 // The types that the reference server decodes into, as far as they matter.
@@ -61,40 +63,40 @@ type oracleData struct {
 }
 
 // oracle is what the parser should say, by Go's decoder and with all in memory.
-func oracle(body []byte) (envelope, error) {
+func oracle(body []byte) (store.NewChunk, error) {
 	var req oracleRequest
 	if err := json.Unmarshal(body, &req); err != nil {
-		return envelope{}, err
+		return store.NewChunk{}, err
 	}
-	env := envelope{chunkID: req.ChunkID, createdBy: req.CreatedBy}
-	if !isChunkID(env.chunkID) || len(env.createdBy) > maxCreatedBy {
-		return envelope{}, errors.New("refused")
+	chunk := store.NewChunk{ID: req.ChunkID, CreatedBy: req.CreatedBy}
+	if !IsChunkID(chunk.ID) || len(chunk.CreatedBy) > maxCreatedBy {
+		return store.NewChunk{}, errors.New("refused")
 	}
 	if err := onlyOnce(body, envelopeMembers); err != nil {
-		return envelope{}, err
+		return store.NewChunk{}, err
 	}
 	if len(req.Data) == 0 || string(req.Data) == "null" {
-		return env, nil
+		return chunk, nil
 	}
 	var data oracleData
 	if err := json.Unmarshal(req.Data, &data); err != nil {
-		return envelope{}, err
+		return store.NewChunk{}, err
 	}
 	if err := onlyOnce(req.Data, dataMembers); err != nil {
-		return envelope{}, err
+		return store.NewChunk{}, err
 	}
 	sum := sha256.Sum256(req.Data)
-	env.dataSum = hex.EncodeToString(sum[:])
+	chunk.DataSHA256 = hex.EncodeToString(sum[:])
 	for _, s := range data.Sessions {
-		env.sessions += one(s.ID != "" && s.Project != "")
+		chunk.Sessions += one(s.ID != "" && s.Project != "")
 	}
 	for _, o := range data.Observations {
-		env.memories += one(o.SessionID != "" && o.Title != "" && o.Content != "")
+		chunk.Memories += one(o.SessionID != "" && o.Title != "" && o.Content != "")
 	}
 	for _, p := range data.Prompts {
-		env.prompts += one(p.SessionID != "" && p.Content != "")
+		chunk.Prompts += one(p.SessionID != "" && p.Content != "")
 	}
-	return env, nil
+	return chunk, nil
 }
 
 func one(yes bool) int {
@@ -153,11 +155,11 @@ func FuzzEnvelope(f *testing.F) {
 		if (err == nil) != (wantErr == nil) {
 			t.Fatalf("got error %v, want %v", err, wantErr)
 		}
-		var told *refusal
+		var told *Error
 		if err != nil && !errors.As(err, &told) {
-			t.Errorf("%v is no refusal", err)
+			t.Errorf("%v is no *Error", err)
 		}
-		if diff := cmp.Diff(want, got, cmp.AllowUnexported(envelope{}, counts{})); diff != "" {
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
 	})

@@ -1,10 +1,9 @@
-package server
+package sqlite
 
 import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,29 +11,16 @@ import (
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 )
 
-// stagingPrefix starts the names of directories in which a database is made
-// until it is whole. It is none of atomicfile's names: Open sweeps those in the
-// data directory, where a backup may be going on.
-const stagingPrefix = ".engram-sync-staging-"
+// StagingPrefix starts the names of directories in which a database is made
+// until it is whole. Killed processes leave them behind. It is none of
+// atomicfile's names, which are swept whatever their age: a backup may be going on.
+const StagingPrefix = ".engram-sync-staging-"
 
-// Backup writes all accounts, chunks and mutations to a new file at path, mode
-// 0600, as they were at one moment. Pushes go on meanwhile; until it is done, the
-// database's write-ahead log only grows. Where path exists, the error wraps
-// fs.ErrExist. The file appears whole or not at all; Restore takes it.
-//
-// The signing key is not in it, so that a backup is no master key to every
-// account: after a Restore to another directory everybody signs in again, while
-// passwords and API keys stay good. To keep tokens good as well, copy
-// signing.key from the data directory, apart and just as secret. What a backup
-// does have is everybody's memories and password hashes.
-func (s *Server) Backup(ctx context.Context, path string) error {
-	if err := s.backup(ctx, path); err != nil {
-		return fmt.Errorf("back up to %s: %w", path, err)
-	}
-	return nil
-}
-
-func (s *Server) backup(ctx context.Context, path string) (err error) {
+// Backup writes the whole database to a new file at path, mode 0600, as it was at
+// one moment. Updates go on meanwhile; until it is done, the write-ahead log
+// only grows. Where path exists, the error wraps fs.ErrExist. The file appears
+// whole or not at all; Restore takes it.
+func (s *Store) Backup(ctx context.Context, path string) (err error) {
 	// SQLite gets an absolute path: a name might look like one of its URIs.
 	if path, err = filepath.Abs(path); err != nil {
 		return err
@@ -47,7 +33,7 @@ func (s *Server) backup(ctx context.Context, path string) (err error) {
 		return err
 	}
 	defer func() { err = both(err, cleanUp()) }()
-	if err := s.db.copyTo(ctx, staged); err != nil {
+	if err := s.copyTo(ctx, staged); err != nil {
 		return understood(err)
 	}
 	if err := mustBeAbsent(path); err != nil {
@@ -59,8 +45,8 @@ func (s *Server) backup(ctx context.Context, path string) (err error) {
 // copyTo writes a compact copy into the empty file at path, as of one read
 // transaction. It has a connection of its own: the writer's is for pushes, and
 // those of readers refuse to write even elsewhere.
-func (db *database) copyTo(ctx context.Context, path string) error {
-	own, err := sql.Open("sqlite", dataSource(db.path, ownPragmas, "_txlock", "deferred"))
+func (s *Store) copyTo(ctx context.Context, path string) error {
+	own, err := sql.Open("sqlite", dataSource(s.path, ownPragmas, "_txlock", "deferred"))
 	if err != nil {
 		return err
 	}
@@ -71,12 +57,12 @@ func (db *database) copyTo(ctx context.Context, path string) error {
 // stage makes an empty file, mode 0600, in a new directory of its own in dir:
 // what SQLite puts next to it goes with it.
 func stage(dir string) (path string, cleanUp func() error, err error) {
-	own, err := os.MkdirTemp(dir, stagingPrefix) // 0700
+	own, err := os.MkdirTemp(dir, StagingPrefix) // 0700
 	if err != nil {
 		return "", nil, err
 	}
 	cleanUp = func() error { return os.RemoveAll(own) }
-	path = filepath.Join(own, databaseFile)
+	path = filepath.Join(own, "staged.db")
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err == nil {
 		err = f.Close()

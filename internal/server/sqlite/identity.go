@@ -1,31 +1,14 @@
-package server
+package sqlite
 
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
-
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // applicationID marks our SQLite files in their header, from schema 2 on:
 // "Engs" in ASCII.
 const applicationID = 0x456e6773
-
-// Why a file is not taken for a server's database.
-var (
-	// ErrForeign says that it is some other file.
-	ErrForeign = errors.New("this is not a database of engram-sync serve")
-	// ErrDamaged says that it is ours and has lost parts.
-	ErrDamaged = errors.New("the database is damaged")
-)
-
-// querier is a transaction or a whole database.
-type querier interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
 
 // identify gives the version of a database's schema, 0 if it is empty. One that
 // is not ours is ErrForeign.
@@ -86,19 +69,4 @@ func isWhole(ctx context.Context, db *sql.DB) error {
 		return fmt.Errorf("%w: %q", ErrDamaged, verdict) // quoted: it can have many lines
 	}
 	return nil
-}
-
-// understood gives SQLite's errors about the file itself their meaning.
-func understood(err error) error {
-	var failure *sqlite.Error
-	if !errors.As(err, &failure) {
-		return err
-	}
-	switch failure.Code() & 0xff {
-	case sqlite3.SQLITE_NOTADB:
-		return fmt.Errorf("%w: %w", ErrForeign, err)
-	case sqlite3.SQLITE_CORRUPT:
-		return fmt.Errorf("%w: %w", ErrDamaged, err)
-	}
-	return err
 }

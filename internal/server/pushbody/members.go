@@ -1,11 +1,10 @@
-package server
+package pushbody
 
 import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
@@ -64,17 +63,6 @@ func want(kind, got jsonscan.Kind, what string) error {
 	return errors.New(what + " must be " + names[kind])
 }
 
-// known gives the one of names that name means: Go's decoder, and so the
-// reference server, compares by Unicode case folding. "" is none.
-func known(name string, names []string) string {
-	for _, candidate := range names {
-		if strings.EqualFold(candidate, name) {
-			return candidate
-		}
-	}
-	return ""
-}
-
 // keyName decodes a member name as the scanner keeps it. A name that it had to
 // cut decodes to none of ours.
 func keyName(text []byte) string {
@@ -88,9 +76,9 @@ func keyName(text []byte) string {
 	return name
 }
 
-// isChunkID says whether text is 8 hex digits. Their letter case matters: the
+// IsChunkID says whether text is 8 hex digits. Their letter case matters: the
 // protocol has ids that only differ in it.
-func isChunkID(text string) bool {
+func IsChunkID(text string) bool {
 	if len(text) != 8 {
 		return false
 	}

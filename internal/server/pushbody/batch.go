@@ -1,4 +1,4 @@
-package server
+package pushbody
 
 import (
 	"crypto/sha256"
@@ -6,10 +6,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"hash"
-	"net/http"
 	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
+	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
 // Depths of a batch's values: {"mutations":[{"op":"..."}]}.
@@ -24,26 +24,13 @@ const (
 // ignored. Source: account-server.md 4.1.
 var mutationFields = []string{"entity", "entity_key", "op", "payload"}
 
-// mutation is one change. As on the reference server entity, key and op are any
-// text, "" too: what they mean is between the clients.
-type mutation struct {
-	entity, key, op string
-	payload         []byte // JSON text as it was sent
-}
-
-// batch is what a push of mutations holds.
-type batch struct {
-	mutations []mutation
-	sum       string // SHA-256, in hex, of what is stored of them
-}
-
-// batchParser finds the mutations in a body. Names match as for envelopeParser,
+// batchParser finds the mutations in a body. Names match as for EnvelopeParser,
 // and as there none may stand twice in its object.
 type batchParser struct {
 	body []byte
 	scan *jsonscan.Scanner
 	sum  hash.Hash
-	out  []mutation
+	out  []store.Mutation
 
 	seen   bool // mutations
 	inList bool // in mutations
@@ -52,44 +39,44 @@ type batchParser struct {
 	start  int64
 }
 
-// parseBatch takes a body apart; the payloads are parts of it. An error is a
-// refusal, which names the first bad mutation by its place.
-func parseBatch(body []byte) (batch, error) {
+// ParseBatch takes the body of a push of mutations apart; the payloads are parts
+// of it. An error is an *Error, which names the first bad mutation by its place.
+func ParseBatch(body []byte) (store.Batch, error) {
 	p := &batchParser{body: body, scan: jsonscan.New(depthMutationField), sum: sha256.New()}
 	for rest := body; len(rest) > 0; {
 		n, event, err := p.scan.Next(rest)
 		if err != nil {
-			return batch{}, invalidJSON(err)
+			return store.Batch{}, invalidJSON(err)
 		}
 		rest = rest[n:]
 		if err := tell(p, event); err != nil {
-			return batch{}, p.refusal(err)
+			return store.Batch{}, p.failure(err)
 		}
 	}
 	if err := p.scan.Close(); err != nil {
-		return batch{}, invalidJSON(err)
+		return store.Batch{}, invalidJSON(err)
 	}
-	return batch{mutations: p.out, sum: hex.EncodeToString(p.sum.Sum(nil))}, nil
+	return store.Batch{Mutations: p.out, SHA256: hex.EncodeToString(p.sum.Sum(nil))}, nil
 }
 
-func (p *batchParser) refusal(err error) error {
+func (p *batchParser) failure(err error) error {
 	if p.scan.Depth() < depthMutation {
 		return invalidJSON(err)
 	}
-	return refuse(http.StatusBadRequest, "mutations[%d]: %v", len(p.out), err)
+	return failure("mutations[%d]: %v", len(p.out), err)
 }
 
 func (p *batchParser) key() error {
 	name := keyName(p.scan.Key())
 	switch p.scan.Depth() {
 	case depthMutations:
-		p.inList = known(name, []string{"mutations"}) != ""
+		p.inList = jsonscan.Alike(name, []string{"mutations"}) != ""
 		if p.inList && p.seen {
 			return errors.New("member mutations stands twice")
 		}
 		p.seen = p.seen || p.inList
 	case depthMutationField:
-		p.field = slices.Index(mutationFields, known(name, mutationFields))
+		p.field = slices.Index(mutationFields, jsonscan.Alike(name, mutationFields))
 		if p.inList && p.field >= 0 && p.row[p.field] != nil {
 			return errors.New("member " + mutationFields[p.field] + " stands twice")
 		}
@@ -137,7 +124,7 @@ func (p *batchParser) endMutation() error {
 	if err := checkPayload(payload); err != nil {
 		return err
 	}
-	p.out = append(p.out, mutation{entity: texts[0], key: texts[1], op: texts[2], payload: payload})
+	p.out = append(p.out, store.Mutation{Entity: texts[0], EntityKey: texts[1], Op: texts[2], Payload: payload})
 	// With their lengths, so that no two batches hash the same bytes.
 	for _, text := range [...][]byte{[]byte(texts[0]), []byte(texts[1]), []byte(texts[2]), payload} {
 		var size [8]byte

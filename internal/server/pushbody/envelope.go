@@ -1,4 +1,4 @@
-package server
+package pushbody
 
 import (
 	"crypto/sha256"
@@ -6,10 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"hash"
-	"net/http"
 	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
+	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
 // maxCreatedBy bounds, in bytes, what each manifest repeats for a chunk.
@@ -19,27 +19,14 @@ const maxCreatedBy = 1024
 // byte takes six.
 const maxKept = 6*maxCreatedBy + 2
 
-// envelope is what the server knows of a push: members that others don't know
-// are only in its bytes.
-type envelope struct {
-	chunkID   string
-	createdBy string
-	counts
-	dataSum string // SHA-256 of the bytes of data in hex, "" if it is absent or null
-}
-
-// counts are how many rows hold the values that they must have.
-type counts struct {
-	sessions, memories, prompts int
-}
-
-// envelopeParser reads an envelope as it streams by, in constant memory. It
-// accepts what Go's decoder accepts for the reference server's types, known
-// names in any letter case included, except that known members of the envelope
-// and of its data may stand there only once: parsers differ in which one counts.
-type envelopeParser struct {
-	scan *jsonscan.Scanner
-	env  envelope
+// EnvelopeParser reads the body of a chunk's push as it streams by, in constant
+// memory. What of it the server does not know stays in its bytes only. It accepts what
+// Go's decoder accepts for the reference server's types, known names in any
+// letter case included, except that known members of the envelope and of its data
+// may stand there only once: parsers differ in which one counts.
+type EnvelopeParser struct {
+	scan  *jsonscan.Scanner
+	chunk store.NewChunk
 
 	seen   []string // known members of the envelope and of data so far
 	member string   // the known name at hand at each depth, "" for others
@@ -54,12 +41,13 @@ type envelopeParser struct {
 	data    hash.Hash
 }
 
-func newEnvelopeParser() *envelopeParser {
-	return &envelopeParser{scan: jsonscan.New(depthField), data: sha256.New()}
+// NewEnvelopeParser makes one for one body.
+func NewEnvelopeParser() *EnvelopeParser {
+	return &EnvelopeParser{scan: jsonscan.New(depthField), data: sha256.New()}
 }
 
-// feed takes in the next piece of the body. An error is a refusal, for good.
-func (p *envelopeParser) feed(piece []byte) error {
+// Feed takes in the next piece of the body. An error is an *Error, for good.
+func (p *EnvelopeParser) Feed(piece []byte) error {
 	for len(piece) > 0 {
 		n, event, err := p.scan.Next(piece)
 		if err != nil {
@@ -74,26 +62,23 @@ func (p *envelopeParser) feed(piece []byte) error {
 	return nil
 }
 
-// finish gives the envelope when all of the body was fed.
-func (p *envelopeParser) finish() (envelope, error) {
+// Finish says what to keep, apart from the body's size and hash, when all of the
+// body was fed. An error is an *Error.
+func (p *EnvelopeParser) Finish() (store.NewChunk, error) {
 	if err := p.scan.Close(); err != nil {
-		return envelope{}, invalidJSON(err)
+		return store.NewChunk{}, invalidJSON(err)
 	}
-	if !isChunkID(p.env.chunkID) {
-		return envelope{}, refuse(http.StatusBadRequest, "chunk_id must be 8 hex characters")
+	if !IsChunkID(p.chunk.ID) {
+		return store.NewChunk{}, failure("chunk_id must be 8 hex characters")
 	}
-	if len(p.env.createdBy) > maxCreatedBy {
-		return envelope{}, refuse(http.StatusBadRequest, "created_by must be at most %d bytes", maxCreatedBy)
+	if len(p.chunk.CreatedBy) > maxCreatedBy {
+		return store.NewChunk{}, failure("created_by must be at most %d bytes", maxCreatedBy)
 	}
-	return p.env, nil
-}
-
-func invalidJSON(err error) error {
-	return refuse(http.StatusBadRequest, "invalid json: %v", err)
+	return p.chunk, nil
 }
 
 // take looks at bytes that the scanner has taken in.
-func (p *envelopeParser) take(text []byte) {
+func (p *EnvelopeParser) take(text []byte) {
 	if p.hashing {
 		p.data.Write(text)
 	}
@@ -102,29 +87,29 @@ func (p *envelopeParser) take(text []byte) {
 	}
 }
 
-func (p *envelopeParser) key() error {
+func (p *EnvelopeParser) key() error {
 	name := keyName(p.scan.Key())
 	switch p.scan.Depth() {
 	case depthMember:
-		p.member = known(name, envelopeMembers)
+		p.member = jsonscan.Alike(name, envelopeMembers)
 		return p.once(p.member)
 	case depthList:
 		p.list = ""
 		if p.member == "data" {
-			p.list = known(name, dataMembers)
+			p.list = jsonscan.Alike(name, dataMembers)
 		}
 		return p.once(p.list)
 	case depthField:
 		if p.list != "" {
 			fields := rowFields[p.list].names
-			p.field = slices.Index(fields, known(name, fields))
+			p.field = slices.Index(fields, jsonscan.Alike(name, fields))
 		}
 	}
 	return nil
 }
 
 // once refuses a known member that stood there before.
-func (p *envelopeParser) once(name string) error {
+func (p *EnvelopeParser) once(name string) error {
 	if name == "" {
 		return nil
 	}
@@ -135,7 +120,7 @@ func (p *envelopeParser) once(name string) error {
 	return nil
 }
 
-func (p *envelopeParser) begin() error {
+func (p *EnvelopeParser) begin() error {
 	kind := p.scan.Kind()
 	switch p.scan.Depth() {
 	case depthEnvelope:
@@ -160,7 +145,7 @@ func (p *envelopeParser) begin() error {
 	return nil
 }
 
-func (p *envelopeParser) beginMember(kind jsonscan.Kind) error {
+func (p *EnvelopeParser) beginMember(kind jsonscan.Kind) error {
 	p.list = ""
 	switch p.member {
 	case "":
@@ -173,7 +158,7 @@ func (p *envelopeParser) beginMember(kind jsonscan.Kind) error {
 	return want(jsonscan.String, kind, p.member)
 }
 
-func (p *envelopeParser) end() error {
+func (p *EnvelopeParser) end() error {
 	switch p.scan.Depth() {
 	case depthMember:
 		return p.endMember()
@@ -190,10 +175,10 @@ func (p *envelopeParser) end() error {
 	return nil
 }
 
-func (p *envelopeParser) endMember() error {
+func (p *EnvelopeParser) endMember() error {
 	if p.hashing {
 		p.hashing = false
-		p.env.dataSum = hex.EncodeToString(p.data.Sum(nil))
+		p.chunk.DataSHA256 = hex.EncodeToString(p.data.Sum(nil))
 	}
 	if !p.keeping {
 		return nil
@@ -202,23 +187,23 @@ func (p *envelopeParser) endMember() error {
 	if len(p.kept) > maxKept {
 		return errors.New(p.member + " is too long")
 	}
-	target := &p.env.chunkID
+	target := &p.chunk.ID
 	if p.member == "created_by" {
-		target = &p.env.createdBy
+		target = &p.chunk.CreatedBy
 	}
 	return json.Unmarshal(p.kept, target)
 }
 
-func (p *envelopeParser) countRow() {
+func (p *EnvelopeParser) countRow() {
 	if p.list == "" || slices.Contains(p.filled[:rowFields[p.list].mandatory], false) {
 		return
 	}
 	switch p.list {
 	case "sessions":
-		p.env.sessions++
+		p.chunk.Sessions++
 	case "observations":
-		p.env.memories++
+		p.chunk.Memories++
 	case "prompts":
-		p.env.prompts++
+		p.chunk.Prompts++
 	}
 }

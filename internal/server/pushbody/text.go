@@ -1,4 +1,4 @@
-package server
+package pushbody
 
 import (
 	"bytes"
