@@ -20,8 +20,8 @@ import (
 // bothProtocols are the stories that have to be true on project servers too.
 // Where what is right differs, they say so with [account] and [project].
 var bothProtocols = []string{
-	"damage", "directory", "hostile", "json", "leftovers", "lock", "manifests", "noserver", "partial", "refused",
-	"roundtrip", "secrets", "select", "settle",
+	"damage", "directory", "hostile", "json_listing", "json_transfer", "leftovers", "lock", "manifests", "noserver",
+	"partial", "refused", "roundtrip", "secrets", "select", "settle", "toolarge", "unbelieved",
 }
 
 // TestScriptsOnProjectServers tells the same stories again, with a project server

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/merge"
 )
 
 // repairManifest replaces a manifest that a merge has spoiled by the union of its sides.
@@ -39,26 +40,26 @@ func (r *repairer) repairManifest(ctx context.Context) error {
 
 // resolve decides about the entries that the text leaves in doubt, by what the
 // chunks say. Where a chunk can't be read, the best guess stays: an id is not lost.
-func (r *repairer) resolve(ctx context.Context, rec engram.Recovery) (entries []engram.ChunkEntry, fixes []Fix) {
-	certain := slices.DeleteFunc(slices.Clone(rec.Manifest.Entries()), func(e engram.ChunkEntry) bool { return rec.Doubts[e.ID] != 0 })
+func (r *repairer) resolve(ctx context.Context, rec merge.Recovery) (entries []engram.ChunkEntry, fixes []Fix) {
+	certain := slices.DeleteFunc(slices.Clone(rec.Manifest.Entries()), func(e engram.ChunkEntry) bool { return rec.Doubts[e.ID].Confidence != merge.Certain })
 	take := func(e engram.ChunkEntry, action Action, detail string) {
 		entries = append(entries, e)
 		fixes = append(fixes, Fix{ID: e.ID.String(), Action: action, Detail: detail})
 	}
 	for _, e := range rec.Manifest.Entries() {
-		other, two := rec.Others[e.ID]
 		doubt := rec.Doubts[e.ID]
-		if !two && doubt == 0 || ctx.Err() != nil {
+		two := !doubt.Other.ID.IsZero()
+		if !two && doubt.Confidence == merge.Certain || ctx.Err() != nil {
 			continue
 		}
 		contents, _, err := readFile(r.dir, e.ID, nil)
 		good := err == nil
 		if two {
 			var detail string
-			e, detail = choose(e, other, contents, good)
+			e, detail = choose(e, doubt.Other, contents, good)
 			take(e, FixChosen, detail)
 		}
-		if good && mixed(e, doubt, contents) {
+		if good && mixed(e, doubt.Confidence, contents) {
 			// An error cannot stay for long: the chunk was good a moment ago, and the
 			// verification will say what is wrong now.
 			if rebuilt, err := deriveEntry(r.dir, certain, e.ID); err == nil {
@@ -70,8 +71,8 @@ func (r *repairer) resolve(ctx context.Context, rec engram.Recovery) (entries []
 }
 
 // mixed says whether an entry has to be made anew from its chunk.
-func mixed(e engram.ChunkEntry, doubt engram.Confidence, c engram.Contents) bool {
-	return doubt != 0 && (doubt != engram.Pieced || !fits(e, c))
+func mixed(e engram.ChunkEntry, doubt merge.Confidence, c engram.Contents) bool {
+	return doubt != merge.Certain && (doubt != merge.Pieced || !fits(e, c))
 }
 
 // choose takes one of two entries, and says which.

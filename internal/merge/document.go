@@ -1,0 +1,179 @@
+package merge
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
+)
+
+// layout is a manifest's text without what it says: how its members and
+// entries are written. Line ends are "\n" in it, whatever the file has.
+type layout struct {
+	// gaps stand before the value of each member, names in them, and behind the last.
+	gaps  []string
+	names []string
+	list  listLayout
+	eol   string // "\n" or "\r\n"; "" in a text of one line
+}
+
+// listLayout is the white space in the list of entries. A list without entries
+// shows none.
+type listLayout struct {
+	known                bool
+	open, between, close string
+}
+
+// engramList is how engram writes the list.
+var engramList = listLayout{known: true, open: "\n    ", between: "\n    ", close: "\n  "}
+
+// document is a manifest taken apart, so that it can be put together anew.
+type document struct {
+	layout
+	version int
+	values  map[string]string // of the members besides version and chunks
+	entries []entryText
+}
+
+// entryText is an entry as it is written.
+type entryText struct {
+	engram.ChunkEntry
+	text   string
+	theirs string // what the other side of a conflict says; "" where there is none
+}
+
+// takeApart parses a manifest strictly, and takes its text apart.
+func takeApart(text []byte) (*document, error) {
+	eol := ""
+	switch {
+	case bytes.Contains(text, []byte("\r\n")):
+		eol = "\r\n"
+		text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
+	case bytes.Contains(text, []byte("\n")):
+		eol = "\n"
+	}
+	m, err := engram.ParseManifest(text)
+	if err != nil {
+		return nil, err
+	}
+	members, err := jsonscan.Split(text, jsonscan.Object, 0)
+	if err != nil {
+		return nil, err
+	}
+	d := &document{version: m.Version(), values: map[string]string{}, layout: layout{eol: eol}}
+	at := 0
+	for _, member := range members {
+		d.gaps = append(d.gaps, string(text[at:member.At]))
+		d.names = append(d.names, member.Name)
+		at = member.End()
+		switch member.Name {
+		case "version":
+		case "chunks":
+			if err := d.takeList(member.Value, m.Entries()); err != nil {
+				return nil, err
+			}
+		default:
+			d.values[member.Name] = string(member.Value)
+		}
+	}
+	d.gaps = append(d.gaps, string(text[at:]))
+	return d, nil
+}
+
+// takeList takes over the entries, and looks at the white space around the first ones.
+func (d *document) takeList(list []byte, entries []engram.ChunkEntry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	texts, err := jsonscan.Split(list, jsonscan.Array, 0)
+	if err != nil {
+		return err
+	}
+	for i, e := range entries {
+		d.entries = append(d.entries, entryText{ChunkEntry: e, text: string(texts[i].Text)})
+	}
+	open := string(list[1:texts[0].At])
+	d.list = listLayout{known: true, open: open, between: open, close: string(list[texts[len(texts)-1].End() : len(list)-1])}
+	if len(texts) > 1 {
+		_, d.list.between, _ = strings.Cut(string(list[texts[0].End():texts[1].At]), ",")
+	}
+	return nil
+}
+
+// addMember makes room for a member behind the others, written as in another
+// layout.
+func (l *layout) addMember(name string, from layout) {
+	for i, n := range from.names {
+		if n == name {
+			last := len(l.gaps) - 1
+			end := l.gaps[last]
+			l.gaps[last] = ",\n  " + strings.TrimLeft(from.gaps[i], ", \t\r\n{")
+			l.gaps, l.names = append(l.gaps, end), append(l.names, name)
+		}
+	}
+}
+
+// bytes puts the document together.
+func (d *document) bytes() []byte {
+	var out strings.Builder
+	for i, name := range d.names {
+		out.WriteString(d.gaps[i])
+		switch name {
+		case "version":
+			out.WriteString(strconv.Itoa(d.version))
+		case "chunks":
+			d.writeList(&out)
+		default:
+			out.WriteString(d.values[name])
+		}
+	}
+	out.WriteString(d.gaps[len(d.names)])
+	text := out.String()
+	if d.eol == "\r\n" {
+		text = strings.ReplaceAll(text, "\n", "\r\n")
+	}
+	return []byte(text)
+}
+
+func (d *document) writeList(out *strings.Builder) {
+	if len(d.entries) == 0 {
+		out.WriteString("[]")
+		return
+	}
+	list := d.list
+	if !list.known && d.eol != "" {
+		list = engramList
+	}
+	out.WriteString("[")
+	space := list.open
+	for i, e := range d.entries {
+		comma := ","
+		if i == len(d.entries)-1 {
+			comma, list.between = "", list.close
+		}
+		if e.theirs == "" {
+			out.WriteString(space + e.text + comma)
+			space = list.between
+			continue
+		}
+		// The markers need lines of their own, and the comma belongs to both sides.
+		indent := space[strings.LastIndex(space, "\n")+1:]
+		out.WriteString(ownLine(strings.TrimSuffix(space, indent)))
+		out.WriteString(conflictText(indent+e.text+comma, indent+e.theirs+comma, markerSize))
+		space = strings.TrimPrefix(list.between, "\n")
+	}
+	out.WriteString(space + "]")
+}
+
+// ownLine is white space behind which a new line begins.
+func ownLine(space string) string {
+	if strings.HasSuffix(space, "\n") {
+		return space
+	}
+	return space + "\n"
+}
+
+// manifest is the document as a manifest again.
+func (d *document) manifest() (*engram.Manifest, error) { return engram.ParseManifest(d.bytes()) }

@@ -1,0 +1,156 @@
+package merge_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/merge"
+)
+
+func idsOf(m *engram.Manifest) []string {
+	var ids []string
+	for _, e := range m.Entries() {
+		ids = append(ids, e.ID.String())
+	}
+	return ids
+}
+
+const (
+	first  = `{"id":"11111111","created_by":"ana","created_at":"2026-11-22T09:00:00Z","sessions":1,"memories":1,"prompts":1}`
+	second = `{"id":"22222222","created_by":"ben","created_at":"2026-11-22T10:00:00Z","sessions":1,"memories":2,"prompts":1}`
+)
+
+func TestWhatAMergeLeavesIsRecovered(t *testing.T) {
+	tests := map[string]struct {
+		text   string
+		want   []string
+		doubts map[string]merge.Confidence
+	}{
+		"nothing wrong":      {text: withEntry(first), want: []string{"11111111"}},
+		"a comma is missing": {text: withEntry(first + "\n" + second), want: []string{"11111111", "22222222"}},
+		"listed twice":       {text: withEntry(second + "," + first + "," + second), want: []string{"11111111", "22222222"}},
+		"two whole texts":    {text: withEntry(first) + "\n" + withEntry(second), want: []string{"11111111", "22222222"}},
+		"glued": {
+			text: withEntry(`{"id":"22222222","id":"11111111","created_by":"ana","created_at":"2026-11-22T10:00:00Z",
+				"created_at":"2026-11-22T09:00:00Z","sessions":1,"memories":2,"memories":1,"prompts":1}`),
+			want:   []string{"11111111", "22222222"},
+			doubts: map[string]merge.Confidence{"11111111": merge.Pieced, "22222222": merge.Pieced},
+		},
+		"glued, and a part lies elsewhere": {
+			text:   withEntry(`{"id":"22222222","id":"11111111","created_at":"2026-11-22T10:00:00Z"},{"id":"33333333","created_at":"2026-11-22T09:00:00Z","created_at":"2026-11-22T11:00:00Z"}`),
+			want:   []string{"33333333", "11111111", "22222222"},
+			doubts: map[string]merge.Confidence{"11111111": merge.Guessed, "22222222": merge.Guessed, "33333333": merge.Guessed},
+		},
+		"glued, and no time is left": {
+			text:   withEntry(`{"id":"22222222","id":"11111111","sessions":1,"sessions":2}`),
+			want:   []string{"11111111", "22222222"},
+			doubts: map[string]merge.Confidence{"11111111": merge.Guessed, "22222222": merge.Guessed},
+		},
+		"a glued side of a conflict": {
+			text: "{\"version\":1,\"chunks\":[\n<<<<<<< a\n" + `{"id":"22222222","id":"11111111","created_at":"2026-11-22T10:00:00Z"}` +
+				"\n=======\n" + first + "\n>>>>>>> b\n]}",
+			want:   []string{"11111111", "22222222"},
+			doubts: map[string]merge.Confidence{"22222222": merge.Pieced},
+		},
+		"a conflict about everything, around another": {
+			text: string(merge.WholeConflict([]byte(withEntry(first)),
+				[]byte("{\"version\":1,\"chunks\":[\n<<<<<<< a\n"+first+"\n=======\n"+second+"\n>>>>>>> b\n]}\n"))),
+			want: []string{"11111111", "22222222"},
+		},
+		"markers and line ends of Windows": {
+			text: "{\"version\":1,\"chunks\":[\r\n<<<<<<< a\r\n" + first + "\r\n||||||| c\r\n=======\r\n" + second + "\r\n>>>>>>> b\r\n]}",
+			want: []string{"11111111", "22222222"},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			r, err := merge.Recover([]byte(tt.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, idsOf(r.Manifest)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			for _, e := range r.Manifest.Entries() {
+				if r.Doubts[e.ID].Confidence != tt.doubts[e.ID.String()] {
+					t.Errorf("%s: doubt %d, want %d", e.ID, r.Doubts[e.ID].Confidence, tt.doubts[e.ID.String()])
+				}
+				if e.ID.String() == "11111111" && r.Doubts[e.ID].Confidence == 0 && e.CreatedBy != "ana" {
+					t.Errorf("the entry is %+v", e)
+				}
+			}
+		})
+	}
+}
+
+func TestMembersThatWeDoNotKnowAreRecovered(t *testing.T) {
+	r, err := merge.Recover([]byte("{\"version\":1,\"x\":{\"y\":[1,2]},\"chunks\":[" +
+		`{"id":"22222222","id":"11111111","created_at":"2026-11-22T10:00:00Z","z":{"a":1}}` + "]}\r\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"x": {"y":[1,2]}`, `"z": {`, "}\r\n"} {
+		if !strings.Contains(string(r.Manifest.Bytes()), want) {
+			t.Errorf("no %q in:\n%s", want, r.Manifest.Bytes())
+		}
+	}
+}
+
+func TestWhatIsNoMergeIsLeftAlone(t *testing.T) {
+	tangled := "{\"version\":1,\"chunks\":[\n<<<<<<< a\n<<<<<<< a\n=======\n>>>>>>> b\n]}"
+	nested := withEntry(first) + "\n"
+	for range 6 {
+		nested = string(merge.WholeConflict([]byte(nested), []byte(withEntry(second))))
+	}
+	tests := map[string]struct {
+		text string
+		want error
+	}{
+		"empty":             {"", engram.ErrDamaged},
+		"cut off":           {withEntry(first)[:80], engram.ErrDamaged},
+		"text":              {"hello", engram.ErrDamaged},
+		"a later version":   {`{"version":99,"chunks":[]}`, engram.ErrManifestVersion},
+		"a path as an id":   {withEntry(`{"id":"../../x","id":"11111111","created_at":"2026-11-22T10:00:00Z"}`), engram.ErrDamaged},
+		"a bad time":        {withEntry(`{"id":"11111111","created_at":"yesterday"}`), engram.ErrDamaged},
+		"which x counts?":   {`{"version":1,"x":1,"x":2,"chunks":[]}`, engram.ErrDamaged},
+		"tangled markers":   {tangled, merge.ErrTangled},
+		"an open marker":    {"<<<<<<< a\n{}", merge.ErrTangled},
+		"nested too deep":   {nested, merge.ErrTangled},
+		"one side is text":  {"<<<<<<< a\nhello\n=======\n" + withEntry(first) + "\n>>>>>>> b\n", engram.ErrDamaged},
+		"many open objects": {strings.Repeat("{", 3<<20) + "}", engram.ErrDamaged},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := merge.Recover([]byte(tt.text))
+			if !errors.Is(err, tt.want) || errors.Is(err, engram.ErrTwice) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// FuzzRecoverManifest: whatever a repository holds, what comes out is a
+// manifest or an error.
+func FuzzRecoverManifest(f *testing.F) {
+	f.Add([]byte(withEntry(first + "\n" + second)))
+	f.Add([]byte(withEntry(`{"id":"22222222","id":"11111111","created_at":"2026-11-22T10:00:00Z"}`)))
+	f.Add([]byte("{\"version\":1,\"chunks\":[\n<<<<<<< a\n" + first + "\n||||||| c\n=======\n" + second + "\n>>>>>>> b\n]}"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		r, err := merge.Recover(text)
+		if err != nil {
+			return
+		}
+		if _, err := engram.ParseManifest(r.Manifest.Bytes()); err != nil {
+			t.Errorf("what was recovered is no manifest: %v", err)
+		}
+		if _, err := r.Settled(r.Manifest.Entries()...); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func withEntry(entries string) string { return `{"version":1,"chunks":[` + entries + `]}` }

@@ -1,0 +1,217 @@
+// Package merge makes one manifest.json out of two, or out of what a merge of
+// git's has made of them. It is pure text, for whoever merges or mends a manifest;
+// the noun itself is engram.Manifest.
+package merge
+
+import (
+	"bytes"
+	"fmt"
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Conflict is something about which two manifests say different things, and
+// both changed what their common ancestor says.
+type Conflict struct {
+	ID     engram.ChunkID // the chunk whose entries differ; zero where a member does
+	Member string         // the member of the manifest itself
+}
+
+func (c Conflict) String() string {
+	if c.ID.IsZero() {
+		return fmt.Sprintf("both sides changed %.40q", c.Member)
+	}
+	return fmt.Sprintf("chunk %s has two different entries", c.ID)
+}
+
+// SideError says which side of a merge cannot be read as a manifest.
+type SideError struct {
+	Side string // "ours" or "theirs"
+	Err  error
+}
+
+func (e *SideError) Error() string { return e.Side + ": " + e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *SideError) Unwrap() error { return e.Err }
+
+// Manifests is the union of two manifests by chunk id: no id of either
+// side is missing, also where the other side deleted it, because an entry too
+// many can be removed and one too few is a lost chunk. Entries come in the order
+// of created_at and id, and keep their bytes; the version is the higher one;
+// members that we don't know are kept. Two people who merge each other's
+// manifests get the same bytes.
+//
+// Where both sides say different things about one id or member, and one of them
+// only repeats the ancestor, the other one counts. Otherwise it is a Conflict,
+// and the text has both sides between git's markers: RecoverManifest reads it.
+//
+// base is the common ancestor. It may be empty, and one that cannot be read
+// counts as empty. A bad side is a *MergeError.
+func Manifests(base, ours, theirs []byte) ([]byte, []Conflict, error) {
+	a, err := takeApart(ours)
+	if err != nil {
+		return nil, nil, &SideError{Side: "ours", Err: err}
+	}
+	b, err := takeApart(theirs)
+	if err != nil {
+		return nil, nil, &SideError{Side: "theirs", Err: err}
+	}
+	if bytes.Equal(ours, theirs) {
+		return ours, nil, nil
+	}
+	m := merger{base: ancestor(base), ours: a, theirs: b}
+	merged := m.merge()
+	text := merged.bytes()
+	if len(m.conflicts) == 0 {
+		// The last line of defence: what cannot be read is not to be committed.
+		if _, err := engram.ParseManifest(text); err != nil {
+			return nil, nil, fmt.Errorf("merge the manifests: %w", err)
+		}
+	}
+	return text, m.conflicts, nil
+}
+
+// ancestor takes the common ancestor apart. It only tells who changed what, so
+// without one nothing is lost.
+func ancestor(base []byte) *document {
+	d, err := takeApart(base)
+	if err != nil {
+		return &document{}
+	}
+	return d
+}
+
+type merger struct {
+	base, ours, theirs *document
+	conflicts          []Conflict
+}
+
+func (m *merger) merge() *document {
+	d := &document{version: max(m.ours.version, m.theirs.version), values: map[string]string{}}
+	d.layout = m.layout()
+	d.entries = m.entries()
+	for _, name := range d.names {
+		if name != "version" && name != "chunks" {
+			d.values[name] = m.value(name)
+		}
+	}
+	return d
+}
+
+// layout chooses how the result is written, and makes room for all members.
+func (m *merger) layout() layout {
+	base, ours, theirs := m.base.layout, m.ours.layout, m.theirs.layout
+	chosen := ours
+	if gaps, _ := choose(base.key(), ours.key(), theirs.key()); gaps != ours.key() {
+		chosen = theirs
+	}
+	l := layout{gaps: slices.Clone(chosen.gaps), names: slices.Clone(chosen.names)}
+	for _, other := range []layout{ours, theirs} {
+		for _, name := range slices.Sorted(slices.Values(other.names)) {
+			if !slices.Contains(l.names, name) {
+				l.addMember(name, other)
+			}
+		}
+	}
+	l.eol, _ = choose(base.eol, ours.eol, theirs.eol)
+	l.list = ours.list
+	if list, _ := choose(base.list.key(), ours.list.key(), theirs.list.key()); list != ours.list.key() {
+		l.list = theirs.list
+	}
+	return l
+}
+
+func (l layout) key() string { return strings.Join(l.gaps, "\x00") }
+
+func (l listLayout) key() string {
+	if !l.known {
+		return ""
+	}
+	return strings.Join([]string{l.open, l.between, l.close}, "\x00")
+}
+
+// choose is the three-way choice between texts; "" is one that is not there,
+// which loses against one that is. It says whether the choice is more than a
+// rule that gives the same to both sides.
+func choose(base, ours, theirs string) (string, bool) {
+	switch {
+	case ours == theirs, theirs == "":
+		return ours, true
+	case ours == "", ours == base:
+		return theirs, true
+	case theirs == base:
+		return ours, true
+	}
+	return min(ours, theirs), false
+}
+
+func (m *merger) value(name string) string {
+	ours, theirs := m.ours.values[name], m.theirs.values[name]
+	text, ok := choose(m.base.values[name], ours, theirs)
+	if ok {
+		return text
+	}
+	m.conflicts = append(m.conflicts, Conflict{Member: name})
+	return "\n" + conflictText(ours, theirs, markerSize)
+}
+
+// entries is the union, in order.
+func (m *merger) entries() []entryText {
+	base, ours, theirs := m.base.byID(), m.ours.byID(), m.theirs.byID()
+	union := maps.Clone(theirs)
+	for id, our := range ours {
+		their, both := theirs[id]
+		if !both {
+			union[id] = our
+			continue
+		}
+		e, ok := chooseEntry(base[id], our, their)
+		if !ok {
+			m.conflicts = append(m.conflicts, Conflict{ID: id})
+			e = our
+			e.theirs = their.text
+		}
+		union[id] = e
+	}
+	slices.SortFunc(m.conflicts, func(a, b Conflict) int { return strings.Compare(a.ID.String(), b.ID.String()) })
+	return sortedTexts(union)
+}
+
+// chooseEntry is the three-way choice between the entries of one id.
+func chooseEntry(base, ours, theirs entryText) (entryText, bool) {
+	switch {
+	case ours.ChunkEntry == theirs.ChunkEntry: // but perhaps not in the same writing
+		ours.text, _ = choose(base.text, ours.text, theirs.text)
+		return ours, true
+	case ours.ChunkEntry == base.ChunkEntry:
+		return theirs, true
+	case theirs.ChunkEntry == base.ChunkEntry:
+		return ours, true
+	}
+	return ours, false
+}
+
+func (d *document) byID() map[engram.ChunkID]entryText {
+	entries := make(map[engram.ChunkID]entryText, len(d.entries))
+	for _, e := range d.entries {
+		entries[e.ID] = e
+	}
+	return entries
+}
+
+func sortedTexts(entries map[engram.ChunkID]entryText) []entryText {
+	return slices.SortedFunc(maps.Values(entries), func(a, b entryText) int { return a.Compare(b.ChunkEntry) })
+}
+
+// markerSize is how long git's conflict markers are.
+const markerSize = 7
+
+// conflictText puts two texts between markers, each on lines of its own.
+func conflictText(ours, theirs string, size int) string {
+	return strings.Repeat("<", size) + " ours\n" + ours + "\n" +
+		strings.Repeat("=", size) + "\n" + theirs + "\n" +
+		strings.Repeat(">", size) + " theirs\n"
+}
