@@ -34,7 +34,7 @@ lint: ## golangci-lint, for each operating system: the floors and rules of .gola
 	done
 
 fmt: ## format the code
-	gofmt -w cmd internal
+	gofmt -w cmd docs internal
 
 vet: ## go vet, for each operating system
 	@for os in $(SYSTEMS); do \

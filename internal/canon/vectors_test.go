@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/canon"
+	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 )
 
 // vector is a document, and the id that a live server gave it. Source: project-server.md 13.
@@ -19,7 +20,7 @@ type vector struct {
 
 func vectors(t testing.TB) []vector {
 	t.Helper()
-	text, err := os.ReadFile("../../testdata/fixtures/canonical-vectors.jsonl")
+	text, err := os.ReadFile(fixtures.CanonicalVectors())
 	if err != nil {
 		t.Fatal(err)
 	}

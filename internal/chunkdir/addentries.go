@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/repofile"
 )
 
 // addAttempts bounds how often the manifest is read and written again because
@@ -89,13 +91,16 @@ func (a *manifestAdder) attempt(ctx context.Context) (err error) {
 	return a.collect(context.WithoutCancel(ctx), next, read)
 }
 
+// renamesOverOpen says whether a file that we hold open can be replaced.
+const renamesOverOpen = runtime.GOOS != "windows"
+
 // holdManifest opens manifest.json, in order to see what is still written into
 // it after it was replaced. It is nil where there is none, and on Windows.
 func (d *Dir) holdManifest() (*os.File, error) {
 	if !renamesOverOpen {
 		return nil, nil
 	}
-	f, _, err := openRegular(d.manifestPath())
+	f, _, err := repofile.Open(d.manifestPath())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

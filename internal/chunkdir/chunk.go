@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/repofile"
 )
 
 // readBuffer is how much of a chunk file is read at a time.
@@ -54,7 +55,7 @@ func (d *Dir) openChunkFile(id engram.ChunkID) (*os.File, fs.FileInfo, error) {
 	if err := d.checkChunks(); err != nil {
 		return nil, nil, err
 	}
-	return openRegular(d.chunkPath(id))
+	return repofile.Open(d.chunkPath(id))
 }
 
 // chunkContent is the uncompressed content of a chunk file. Its Read gives

@@ -11,6 +11,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 )
 
 // fixtureChunk is the file of one chunk that engram wrote, and its id.
@@ -20,7 +21,7 @@ func fixtureChunk(t testing.TB) (engram.ChunkID, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return id, []byte(read(t, chunkFile(open(t, fixtures()[0]), id)))
+	return id, []byte(read(t, chunkFile(open(t, fixtures.ChunkDirs()[0]), id)))
 }
 
 func TestChunkFileCutAnywhereIsDamaged(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"sync"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/repofile"
 )
 
 const (
@@ -32,7 +33,7 @@ const (
 
 // ErrNotRegular is wrapped by the errors about something that has the name of a
 // chunk or the manifest, but is a symbolic link, a directory, a pipe or a device.
-var ErrNotRegular = errors.New("not a regular file")
+var ErrNotRegular = repofile.ErrNotRegular
 
 // Options are the settings of a Dir. The zero value is good for reading.
 type Options struct {
@@ -146,23 +147,6 @@ func (d *Dir) checkChunks() error {
 		return fmt.Errorf("%s is a link or a file, and must be a directory", path)
 	}
 	return nil
-}
-
-// openRegular opens a regular file for reading, and nothing else: people commit
-// .engram, so there can be a symbolic link to a private file, or a pipe that blocks.
-func openRegular(path string) (*os.File, fs.FileInfo, error) {
-	f, err := openNoFollow(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "open", Path: path, Err: ErrNotRegular}
-	}
-	if err != nil {
-		return nil, nil, both(err, f.Close())
-	}
-	return f, info, nil
 }
 
 // both is errors.Join on one line.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/engram-sync/engram-sync/internal/git"
 )
 
 // DirName is the name under which a chunk directory lies in a repository.
@@ -44,11 +46,14 @@ func (e *NotFoundError) Error() string {
 // where that is not known, or one that looks like it), the error is a
 // *DataDirError. If there is none, it is a *NotFoundError.
 func Discover(start, dataDir string) (string, error) {
-	dir, err := realPath(start)
+	dir, err := filepath.Abs(start)
+	if err == nil {
+		dir, err = filepath.EvalSymlinks(dir)
+	}
 	if err != nil {
 		return "", fmt.Errorf("cannot look for a chunk directory: %w", err)
 	}
-	top := gitTop(dir)
+	top := git.Top(dir)
 	for at := dir; ; at = filepath.Dir(at) {
 		path := filepath.Join(at, DirName)
 		if info, err := os.Stat(path); err == nil && info.IsDir() {
@@ -61,39 +66,6 @@ func Discover(start, dataDir string) (string, error) {
 			return "", &NotFoundError{Start: dir, GitTop: top}
 		}
 	}
-}
-
-// GitTop is the top of the git work tree that start lies in: the nearest
-// directory upwards with a .git, which is a directory in a clone, and a file in
-// a linked work tree or a submodule. It is "" outside of a work tree.
-func GitTop(start string) string {
-	dir, err := realPath(start)
-	if err != nil {
-		return ""
-	}
-	return gitTop(dir)
-}
-
-func gitTop(dir string) string {
-	for {
-		info, err := os.Stat(filepath.Join(dir, ".git"))
-		if err == nil && (info.IsDir() || info.Mode().IsRegular()) {
-			return dir
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return ""
-		}
-		dir = parent
-	}
-}
-
-func realPath(path string) (string, error) {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
-	}
-	return filepath.EvalSymlinks(abs)
 }
 
 // isDataDir says whether path, which need not exist, is engram's data

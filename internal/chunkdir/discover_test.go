@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 )
 
@@ -96,20 +94,6 @@ func TestDiscover(t *testing.T) {
 func TestDiscoverFromNowhere(t *testing.T) {
 	if _, err := chunkdir.Discover(filepath.Join(t.TempDir(), "gone"), ""); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("error %v", err)
-	}
-}
-
-func TestGitTop(t *testing.T) {
-	root := tree(t, "r/.git/", "r/a/", "r/wt/.git", "r/wt/b/", "out/")
-	got := map[string]string{}
-	for _, start := range []string{"r", "r/a", "r/wt/b", "out", "gone"} {
-		got[start] = chunkdir.GitTop(filepath.Join(root, start))
-	}
-	want := map[string]string{
-		"r": filepath.Join(root, "r"), "r/a": filepath.Join(root, "r"), "r/wt/b": filepath.Join(root, "r", "wt"), "out": "", "gone": "",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("GitTop (-want +got):\n%s", diff)
 	}
 }
 

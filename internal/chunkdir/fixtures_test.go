@@ -8,12 +8,13 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 )
 
 // What engram wrote is read, verified, and written elsewhere: the content of
 // each chunk and the whole manifest are the same bytes.
 func TestFixturesTravel(t *testing.T) {
-	for _, path := range fixtures() {
+	for _, path := range fixtures.ChunkDirs() {
 		t.Run(filepath.Base(filepath.Dir(path)), func(t *testing.T) {
 			from, to := open(t, path), emptyDir(t)
 			manifest, err := from.ReadManifest(t.Context())
@@ -74,7 +75,7 @@ func copyChunk(t *testing.T, from, to *chunkdir.Dir, id engram.ChunkID) {
 // All that verify looks at can be had from here: counts, sessions, orphans,
 // missing files, strays.
 func TestFixturesHoldWhatTheyClaim(t *testing.T) {
-	for _, path := range fixtures() {
+	for _, path := range fixtures.ChunkDirs() {
 		d := open(t, path)
 		manifest, err := d.ReadManifest(t.Context())
 		if err != nil {

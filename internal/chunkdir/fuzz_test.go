@@ -11,6 +11,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 )
 
 // Whatever is in a chunk file: what is verified has the hash of its name and
@@ -44,7 +45,7 @@ func FuzzOpenChunk(f *testing.F) {
 // Whatever good manifest there is: adding to it gives a good one, with all
 // entries that were there.
 func FuzzAddEntries(f *testing.F) {
-	for _, path := range fixtures() {
+	for _, path := range fixtures.ChunkDirs() {
 		f.Add([]byte(read(f, filepath.Join(path, "manifest.json"))))
 	}
 	f.Add([]byte(`{"chunks":null,"x":[1],"version":2}`))

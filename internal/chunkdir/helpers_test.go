@@ -15,15 +15,6 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
-// fixtures are chunk directories as engram left them.
-func fixtures() []string {
-	root := filepath.Join("..", "..", "testdata", "fixtures")
-	return []string{
-		filepath.Join(root, "engram-1.9.4", ".engram"),
-		filepath.Join(root, "engram-1.16.1", ".engram"),
-	}
-}
-
 func open(t testing.TB, path string) *chunkdir.Dir {
 	t.Helper()
 	d, err := chunkdir.Open(path, chunkdir.Options{})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
+	"github.com/engram-sync/engram-sync/internal/repofile"
 )
 
 // maxManifestBytes bounds manifest.json. An entry takes about 200 bytes.
@@ -92,7 +93,7 @@ func wait(ctx context.Context, d time.Duration) error {
 
 // manifestText is what manifest.json holds now, nil if there is none.
 func (d *Dir) manifestText() (text []byte, err error) {
-	f, _, err := openRegular(d.manifestPath())
+	f, _, err := repofile.Open(d.manifestPath())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

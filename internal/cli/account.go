@@ -71,8 +71,8 @@ func (a *app) account(ctx context.Context, conn *connection) (account, error) {
 // journal gives the place for what is remembered of an account's journal, and
 // makes this run the only one that uses it. What was put down while only the
 // token was known moves there.
-func (a *app) journal(ctx context.Context, conn *connection, acc account) (j *state.Journal, unlock func(), err error) {
-	if j, err = state.OpenJournal(state.Dir(), conn.label, acc.name()); err != nil {
+func (a *app) journal(ctx context.Context, conn *connection, acc account) (j *state.AccountState, unlock func(), err error) {
+	if j, err = state.OpenAccount(state.Dir(), conn.label, acc.name()); err != nil {
 		return nil, nil, err
 	}
 	release, err := j.Lock(ctx, a.cfg.LockWait)
@@ -85,7 +85,7 @@ func (a *app) journal(ctx context.Context, conn *connection, acc account) (j *st
 		}
 	}
 	if acc.id != "" && acc.token != "" {
-		if err := j.Adopt(ctx, a.cfg.LockWait, state.Dir(), acc.token); err != nil {
+		if err := j.MigrateFrom(ctx, a.cfg.LockWait, state.Dir(), acc.token); err != nil {
 			unlock()
 			return nil, nil, err
 		}

@@ -15,8 +15,8 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
-	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/config"
+	"github.com/engram-sync/engram-sync/internal/git"
 )
 
 // app is what the commands share: the streams, the environment, the flags that
@@ -137,7 +137,7 @@ func repoFile() string {
 	if err != nil {
 		return ""
 	}
-	top := chunkdir.GitTop(wd)
+	top := git.Top(wd)
 	if top == "" {
 		return ""
 	}

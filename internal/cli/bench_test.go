@@ -61,7 +61,7 @@ func BenchmarkDistance(b *testing.B) {
 
 func benchRun(b *testing.B, dir directory, remote *transport.RemoteTransport, opts syncer.Options) {
 	b.Helper()
-	survey, err := syncer.Look(b.Context(), dir, remote, syncer.LookOptions{})
+	survey, err := syncer.Compare(b.Context(), dir, remote, syncer.CompareOptions{})
 	if err != nil {
 		b.Fatal(err)
 	}

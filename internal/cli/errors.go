@@ -11,8 +11,10 @@ import (
 	"github.com/engram-sync/engram-sync/internal/auth"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // errorDocument is an error in JSON mode, on stderr.
@@ -89,8 +91,8 @@ func (a *app) hint(err error) string {
 }
 
 // hintFor is the next step after a failed item.
-func (a *app) hintFor(f syncer.Failure) string {
-	if f.Direction == syncer.Pulled && is(f.Err, engram.ErrDamaged) {
+func (a *app) hintFor(f work.Failure) string {
+	if f.Direction == work.Pulled && is(f.Err, engram.ErrDamaged) {
 		return "nothing was written: if it stays so, the server's copy is bad, and only a machine that has the chunk can help"
 	}
 	return a.hint(f.Err)
@@ -119,9 +121,9 @@ func hint(err error) string {
 		return "this server can never hold it, so keep it in git, or delete what makes it so large and export again"
 	case is(err, transport.ErrOutcomeUnknown, syncer.ErrUnconfirmed):
 		return "run the same command again: it looks first, and sends only what is missing"
-	case is(err, syncer.ErrOtherSource):
+	case is(err, journal.ErrOtherSource):
 		return "--reconcile compares it with the whole journal and sends what is missing, --restart sends all of it"
-	case as[*syncer.UnstoredError](err):
+	case as[*journal.UnstoredError](err):
 		return "run the same command again later"
 	case is(err, engram.ErrTangled):
 		return "take one side with `git checkout --ours` or `--theirs`, then run `engram-sync verify --repair`: it adopts the chunks of the other"
@@ -135,7 +137,7 @@ func hint(err error) string {
 		return "run `engram-sync verify` to see all damage, and restore the file from git or from another machine"
 	case is(err, syncer.ErrNowhere):
 		return "restore it from git, or remove the entry"
-	case is(err, syncer.ErrNoFile):
+	case is(err, engram.ErrNoFile):
 		return "run `engram-sync pull` to fetch it, or restore it from git"
 	case as[*engram.ReducedError](err):
 		return "to store it under the id that fits its bytes, run pull --accept-reduced"

@@ -13,11 +13,15 @@ import (
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/git"
+	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/mutationfile"
+	"github.com/engram-sync/engram-sync/internal/repofile"
 	"github.com/engram-sync/engram-sync/internal/server"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // The exit codes, for scripts to act on.
@@ -112,7 +116,7 @@ func codeOf(err error) int {
 		return codeUsage
 	case as[*chunkdir.LockedError](err), as[*state.BusyError](err):
 		return codeLocked
-	case is(err, engram.ErrDamaged, syncer.ErrNoFile, chunkdir.ErrNotRegular, server.ErrDamaged, state.ErrCursorDamaged),
+	case is(err, engram.ErrDamaged, engram.ErrNoFile, chunkdir.ErrNotRegular, server.ErrDamaged, state.ErrCursorDamaged),
 		as[*state.PushJobError](err):
 		return codeDamaged
 	case as[*engram.ReducedError](err), as[*syncer.LeftOutError](err):
@@ -121,19 +125,19 @@ func codeOf(err error) int {
 		return codeAuth
 	case is(err, transport.ErrRefused, engram.ErrBadChunkID, syncer.ErrNotStored, syncer.ErrOtherBytes, chunkdir.ErrCollision):
 		return codeRefused
-	case is(err, syncer.ErrJournalChanged, syncer.ErrBadPage),
+	case is(err, journal.ErrChanged, journal.ErrBadPage),
 		as[*engram.ContentError](err), as[*engram.BatchTooLargeError](err), as[*engram.PausedError](err):
 		return codeRefused
-	case is(err, transport.ErrUnavailable, engramdb.ErrBusy), as[*syncer.UnstoredError](err):
+	case is(err, transport.ErrUnavailable, engramdb.ErrBusy), as[*journal.UnstoredError](err):
 		return codeUnavailable
 	}
 	return codeFailed
 }
 
 func isUsage(err error) bool {
-	return as[*usageError](err) || as[*config.Error](err) || as[*syncer.SelectError](err) ||
+	return as[*usageError](err) || as[*git.SetupError](err) || as[*repofile.UnfitError](err) || as[*config.Error](err) || as[*syncer.SelectError](err) ||
 		as[*chunkdir.NotFoundError](err) || as[*chunkdir.DataDirError](err) || as[*chunkdir.PathError](err) ||
-		as[*mutationfile.BadLinesError](err) || as[*engramdb.SchemaError](err) || is(err, syncer.ErrOtherSource, engramdb.ErrEmpty) ||
+		as[*mutationfile.BadLinesError](err) || as[*engramdb.SchemaError](err) || is(err, journal.ErrOtherSource, engramdb.ErrEmpty) ||
 		is(err, server.ErrNoUser, server.ErrUserExists, server.ErrBadInput, server.ErrForeign, server.ErrInUse, fs.ErrExist) ||
 		is(err, config.ErrNoRemote, transport.ErrBadURL, transport.ErrNotEngram, transport.ErrNoProject, transport.ErrOtherKind,
 			transport.ErrTLS, transport.ErrCleartext, transport.ErrNoSignIn)
@@ -151,7 +155,7 @@ func as[T error](err error) bool {
 // codeOfAll is the exit code of a run over several items: interruption beats
 // an unknown outcome, that beats damage; else it is partial if something moved,
 // or else what the failures have in common.
-func codeOfAll(moved int, failed []syncer.Failure) int {
+func codeOfAll(moved int, failed []work.Failure) int {
 	if len(failed) == 0 {
 		return codeOK
 	}

@@ -10,9 +10,10 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
-// TestCodeOf is the table of design.md 4, with the errors that stand for each line.
+// TestCodeOf goes through the exit codes (docs/cli/exit-codes.md), with the errors that stand for each.
 func TestCodeOf(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -39,7 +40,7 @@ func TestCodeOf(t *testing.T) {
 		{syncer.ErrNotStored, 6},
 		{engram.ErrBadChunkID, 6},
 		{engram.ErrDamaged, 7},
-		{syncer.ErrNoFile, 7},
+		{engram.ErrNoFile, 7},
 		{transport.ErrOutcomeUnknown, 8},
 		{syncer.ErrUnconfirmed, 8},
 		{fmt.Errorf("%w: %w", syncer.ErrUnconfirmed, transport.ErrUnavailable), 8},
@@ -81,9 +82,9 @@ func TestCodeOfAll(t *testing.T) {
 		{"interruption beats all", 2, []error{damaged, unknown, interrupted}, 130},
 		{"reduced alone", 0, []error{&engram.ReducedError{}}, 3},
 	} {
-		var failed []syncer.Failure
+		var failed []work.Failure
 		for _, err := range c.failed {
-			failed = append(failed, syncer.Failure{Err: err})
+			failed = append(failed, work.Failure{Err: err})
 		}
 		if got := codeOfAll(c.moved, failed); got != c.want {
 			t.Errorf("%s: code %d, want %d", c.name, got, c.want)

@@ -16,7 +16,9 @@ import (
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/memories"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 const exportLong = `Write the memories that engram.db holds, and no chunk does, into new chunks.
@@ -123,8 +125,8 @@ func (x *export) run(ctx context.Context) error {
 		return err
 	}
 	if !x.dryRun {
-		var failed []syncer.Failure
-		r.written, failed = syncer.Export(ctx, x.dir, chunks.manifest.Version(), r.drafts)
+		var failed []work.Failure
+		r.written, failed = memories.Export(ctx, x.dir, chunks.manifest.Version(), r.drafts)
 		r.failed = append(r.failed, failed...)
 	}
 	return x.app.printExport(r)
@@ -144,13 +146,13 @@ func (x *export) database(ctx context.Context) (*engramdb.DB, error) {
 // read are no reason to stop: what only they may hold is exported once more.
 func (x *export) draft(ctx context.Context, db *engramdb.DB, chunks chunkList, made int64, r *exportResult) error {
 	report, stop := x.app.progress()
-	held, unread, err := x.app.readHeld(ctx, chunks, math.MaxInt64, syncer.Options{Report: report})
+	held, unread, err := x.app.readHeld(ctx, chunks, math.MaxInt64, report)
 	stop()
 	if err != nil {
 		return err
 	}
 	r.unread = unread
-	r.found, err = findUnexported(ctx, db, held, chunks.entries(), syncer.Scope{Project: r.project.Name, Personal: x.personal})
+	r.found, err = findUnexported(ctx, db, held, chunks.entries(), memories.Scope{Project: r.project.Name, Personal: x.personal})
 	if err != nil {
 		return err
 	}
@@ -161,14 +163,14 @@ func (x *export) draft(ctx context.Context, db *engramdb.DB, chunks chunkList, m
 
 // readable parts the drafts from those that are too large for what we may read:
 // nobody here would see that they are there, and they would be written each time.
-func readable(drafts []syncer.Draft, most int64) (good []syncer.Draft, failed []syncer.Failure) {
+func readable(drafts []memories.Draft, most int64) (good []memories.Draft, failed []work.Failure) {
 	for _, d := range drafts {
 		if int64(len(d.Text)) <= most {
 			good = append(good, d)
 			continue
 		}
 		row := exportedRowOf(d.Rows[0], d.Entry.ID) // there is but one that large
-		failed = append(failed, syncer.Failure{ID: row.Chunk.String(), Err: &usageError{err: fmt.Errorf(
+		failed = append(failed, work.Failure{ID: row.Chunk.String(), Err: &usageError{err: fmt.Errorf(
 			"the %s %s takes %s alone, and max_chunk_bytes is %s: raise it",
 			row.Kind, strconv.QuoteToGraphic(shorten(cmp.Or(row.Title, row.ID))), size(int64(len(d.Text))), size(most))}})
 	}

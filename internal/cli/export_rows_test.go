@@ -15,6 +15,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 )
 
 // The releases whose databases are told apart.
@@ -317,7 +318,7 @@ func TestExportCompletesRealDatabases(t *testing.T) {
 		if err := copyDatabase(release, d.data); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.CopyFS(d.dir(), os.DirFS(filepath.Join(fixturesDir, "engram-"+release, ".engram"))); err != nil {
+		if err := os.CopyFS(d.dir(), os.DirFS(fixtures.ChunkDir(release))); err != nil {
 			t.Fatal(err)
 		}
 		want := map[string]string{"obs-5579eedd0f7be99a": "delete"}

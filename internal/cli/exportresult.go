@@ -6,7 +6,8 @@ import (
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/memories"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // exportResult is what one export did, or would do.
@@ -16,11 +17,11 @@ type exportResult struct {
 	legacy           bool // a database of 1.9.4
 	dryRun, exitCode bool
 
-	unread  []syncer.Failure // chunks of which nobody knows what they hold
-	found   *syncer.Unexported
-	drafts  []syncer.Draft
-	written []syncer.Draft
-	failed  []syncer.Failure
+	unread  []work.Failure // chunks of which nobody knows what they hold
+	found   *memories.Unexported
+	drafts  []memories.Draft
+	written []memories.Draft
+	failed  []work.Failure
 }
 
 // exportDocument is what export prints in JSON mode.
@@ -46,12 +47,12 @@ type exportedChunk struct {
 }
 
 type exportedRow struct {
-	Kind    string         `json:"kind"` // session, memory or prompt
-	ID      string         `json:"id"`   // the sync_id, or that of a session
-	Title   string         `json:"title"`
-	Project string         `json:"project"`
-	Reason  syncer.Reason  `json:"reason"`
-	Chunk   engram.ChunkID `json:"chunk"`
+	Kind    string          `json:"kind"` // session, memory or prompt
+	ID      string          `json:"id"`   // the sync_id, or that of a session
+	Title   string          `json:"title"`
+	Project string          `json:"project"`
+	Reason  memories.Reason `json:"reason"`
+	Chunk   engram.ChunkID  `json:"chunk"`
 }
 
 // exportSummary counts chunks, and the rows that were in no chunk before; their
@@ -105,7 +106,7 @@ func (a *app) warnExport(r exportResult) {
 func (r exportResult) updates() int {
 	n := 0
 	for _, row := range r.found.Rows {
-		if row.Kind != engram.SessionRow && (row.Reason == syncer.Edited || row.Reason == syncer.Deleted) {
+		if row.Kind != engram.SessionRow && (row.Reason == memories.Edited || row.Reason == memories.Deleted) {
 			n++
 		}
 	}
@@ -137,7 +138,7 @@ func (r exportResult) document() exportDocument {
 	return doc
 }
 
-func exportedChunks(drafts []syncer.Draft) []exportedChunk {
+func exportedChunks(drafts []memories.Draft) []exportedChunk {
 	chunks := []exportedChunk{}
 	for _, d := range drafts {
 		e := d.Entry
@@ -146,7 +147,7 @@ func exportedChunks(drafts []syncer.Draft) []exportedChunk {
 	return chunks
 }
 
-func exportedRowOf(row syncer.UnexportedRow, chunk engram.ChunkID) exportedRow {
+func exportedRowOf(row memories.Row, chunk engram.ChunkID) exportedRow {
 	out := exportedRow{Project: row.Project, Reason: row.Reason, Chunk: chunk}
 	switch {
 	case row.Observation != nil:
@@ -160,14 +161,14 @@ func exportedRowOf(row syncer.UnexportedRow, chunk engram.ChunkID) exportedRow {
 }
 
 // reasonWords says a reason to people.
-var reasonWords = map[syncer.Reason]string{
-	syncer.New:         "not in any chunk yet",
-	syncer.Older:       "older than the newest entry",
-	syncer.SameSecond:  "made in the second of the newest entry",
-	syncer.FutureEntry: "the newest entry lies in the future",
-	syncer.Edited:      "edited since its chunk",
-	syncer.Deleted:     "deleted here",
-	syncer.Ended:       "ended since its chunk",
+var reasonWords = map[memories.Reason]string{
+	memories.New:         "not in any chunk yet",
+	memories.Older:       "older than the newest entry",
+	memories.SameSecond:  "made in the second of the newest entry",
+	memories.FutureEntry: "the newest entry lies in the future",
+	memories.Edited:      "edited since its chunk",
+	memories.Deleted:     "deleted here",
+	memories.Ended:       "ended since its chunk",
 }
 
 func (a *app) printExportText(r exportResult) {
@@ -199,7 +200,7 @@ func (a *app) printExportText(r exportResult) {
 }
 
 // summary is the last line of a run.
-func (r exportResult) summary(verb string, drafts []syncer.Draft) string {
+func (r exportResult) summary(verb string, drafts []memories.Draft) string {
 	where := "all projects"
 	if r.project.Name != "" {
 		where = fmt.Sprintf("project %s (%s)", visible(r.project.Name), visible(r.project.From))
@@ -209,7 +210,7 @@ func (r exportResult) summary(verb string, drafts []syncer.Draft) string {
 	switch {
 	case len(r.failed) > 0:
 		text = fmt.Sprintf("%s %s, %d failed; %s", verb, count(len(drafts), "chunk"), len(r.failed), where)
-	case total == syncer.Tally{}:
+	case total == memories.Tally{}:
 		text = "nothing to export: engram.db has nothing of " + where
 	case len(drafts) == 0:
 		text = "nothing to export: the chunks hold everything of " + where

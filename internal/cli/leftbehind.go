@@ -11,11 +11,11 @@ import (
 type leftBehindItem struct {
 	ID string `json:"id"`
 	// RemoteIDs are the ids of what does; none if nothing does.
-	RemoteIDs []string            `json:"remote_ids"`
-	Personal  int                 `json:"personal"`
-	Foreign   int                 `json:"foreign"`
-	LeftOut   []syncer.LeftOutRow `json:"left_out"`
-	Filled    []syncer.LeftOutRow `json:"filled"`
+	RemoteIDs []string         `json:"remote_ids"`
+	Personal  int              `json:"personal"`
+	Foreign   int              `json:"foreign"`
+	LeftOut   []syncer.RowNote `json:"left_out"`
+	Filled    []syncer.RowNote `json:"filled"`
 }
 
 func leftBehindItems(behind []syncer.LeftBehind) []leftBehindItem {
@@ -23,7 +23,7 @@ func leftBehindItems(behind []syncer.LeftBehind) []leftBehindItem {
 	for _, b := range behind {
 		item := leftBehindItem{
 			ID: b.ID.String(), RemoteIDs: []string{}, Personal: b.Personal, Foreign: b.Foreign,
-			LeftOut: append([]syncer.LeftOutRow{}, b.LeftOut...), Filled: append([]syncer.LeftOutRow{}, b.Filled...),
+			LeftOut: append([]syncer.RowNote{}, b.LeftOut...), Filled: append([]syncer.RowNote{}, b.Filled...),
 		}
 		for _, p := range b.Parts {
 			item.RemoteIDs = append(item.RemoteIDs, p.ID.String())

@@ -91,7 +91,7 @@ func (a *app) localManifest(ctx context.Context) error {
 	return a.printManifest(doc)
 }
 
-func (a *app) remoteManifest(survey *syncer.Survey, _ *connection, _ string) error {
+func (a *app) remoteManifest(survey *syncer.Diff, _ *connection, _ string) error {
 	here := map[engram.ChunkID]bool{}
 	for _, item := range survey.Present {
 		here[item.Remote] = true

@@ -55,11 +55,8 @@ func newMergeDriverCmd(app *app) *cobra.Command {
 			return app.changeDirectory()
 		},
 		RunE: func(cmd *cobra.Command, words []string) error {
-			switch {
-			case d.install:
-				return app.installDriver(cmd.Context())
-			case d.uninstall:
-				return app.uninstallDriver(cmd.Context())
+			if d.install || d.uninstall {
+				return d.setUp(cmd.Context())
 			}
 			return d.merge(cmd.Context(), words)
 		},

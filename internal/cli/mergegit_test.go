@@ -250,7 +250,7 @@ func TestTheDriverLosesNothing(t *testing.T) {
 	skipLong(t)
 	t.Parallel()
 	g := newGitRepo(t)
-	g.git("config", driverCommand, "engram-sync merge-driver %O %A %B %P")
+	g.git("config", "merge.engram-sync.driver", "engram-sync merge-driver %O %A %B %P")
 	all := g.newHistories(histories, manifestFile+" merge=engram-sync\n")
 	for _, h := range all {
 		g.mix(h)

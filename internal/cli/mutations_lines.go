@@ -9,14 +9,14 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/state"
-	"github.com/engram-sync/engram-sync/internal/syncer"
 )
 
 func (p *mutationsPull) toTerminal() bool { return p.output == "" && terminal(p.app.stdout.w) }
 
 // lines is where the rows go. done ends that.
-func (p *mutationsPull) lines(cursor *state.CursorFile) (lines syncer.Lines, done func() error, err error) {
+func (p *mutationsPull) lines(cursor *state.CursorFile) (lines journal.Lines, done func() error, err error) {
 	if p.output == "" {
 		return stdoutLines{w: p.app.stdout.w, terminal: p.toTerminal()}, func() error { return nil }, nil
 	}

@@ -9,30 +9,31 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/journal"
 )
 
 // projectSource is a source as a project server gets it: only the rows of one
 // project, and no personal ones. A row that names no project, as deletes of engram
 // 1.9.4 do, belongs where the earlier rows about the same thing belong, or else
-// those about its session; where there are none, it belongs to the project. Source:
-// design.md promise 11, local-state.md 2.3.
+// those about its session; where there are none, it belongs to the project. What is
+// personal is nobody else's, and everybody with the server's token would read it.
+// Source: local-state.md 2.3, project-server.md T17.
 type projectSource struct {
 	mutationSource
 	project  string // normalised
 	personal bool   // personal rows go too
 
 	learned bool
-	skip    syncer.Positions
+	skip    journal.Positions
 	// foreign and secret count what stays here of the whole source.
 	foreign, secret int64
 }
 
 // Rows gives the rows that go.
-func (s *projectSource) Rows(ctx context.Context, after int64) iter.Seq2[syncer.PushRow, error] {
-	return func(yield func(syncer.PushRow, error) bool) {
+func (s *projectSource) Rows(ctx context.Context, after int64) iter.Seq2[journal.Row, error] {
+	return func(yield func(journal.Row, error) bool) {
 		if err := s.learn(ctx); err != nil {
-			yield(syncer.PushRow{}, err)
+			yield(journal.Row{}, err)
 			return
 		}
 		for row, err := range s.mutationSource.Rows(ctx, after) {

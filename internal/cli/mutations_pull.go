@@ -13,8 +13,8 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/state"
-	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/transport"
 )
 
@@ -116,7 +116,7 @@ func (p *mutationsPull) run(ctx context.Context) error {
 			return err
 		}
 		if p.follow {
-			err = syncer.Follow(ctx, p.interval, p.round, p.bearable)
+			err = journal.Follow(ctx, p.interval, p.round, p.bearable)
 		} else {
 			_, err = p.round(ctx)
 		}
@@ -167,7 +167,7 @@ func (p *mutationsPull) round(ctx context.Context) (last bool, err error) {
 }
 
 // open opens the saved cursor, or one that is not to be saved.
-func (p *mutationsPull) open(journal *state.Journal) (*state.CursorFile, error) {
+func (p *mutationsPull) open(journal *state.AccountState) (*state.CursorFile, error) {
 	cursor, err := journal.OpenCursor(p.cursor)
 	if err != nil {
 		return nil, explained(err)
@@ -175,7 +175,7 @@ func (p *mutationsPull) open(journal *state.Journal) (*state.CursorFile, error) 
 	if p.from == nil {
 		switch {
 		case p.since >= 0:
-			p.from = &engram.Cursor{Reread: p.since}
+			p.from = &engram.Cursor{LowWatermark: p.since}
 		case p.toTerminal():
 			at := cursor.Cursor()
 			p.from = &at
@@ -190,8 +190,8 @@ func (p *mutationsPull) open(journal *state.Journal) (*state.CursorFile, error) 
 	return cursor, nil
 }
 
-func (p *mutationsPull) pull(ctx context.Context, cursor *state.CursorFile, lines syncer.Lines) (syncer.JournalResult, error) {
-	opts := syncer.JournalOptions{Rescan: p.rescan}
+func (p *mutationsPull) pull(ctx context.Context, cursor *state.CursorFile, lines journal.Lines) (journal.PullResult, error) {
+	opts := journal.PullOptions{Rescan: p.rescan}
 	if project := p.account.project; project != "" {
 		opts.Keep = func(row engram.PullMutationResult) bool { return canon.NormalizeProject(row.Project) == project }
 	}
@@ -201,7 +201,7 @@ func (p *mutationsPull) pull(ctx context.Context, cursor *state.CursorFile, line
 	report, stop := p.app.countRows(!p.toTerminal())
 	defer stop()
 	opts.Report = report
-	return syncer.PullJournal(ctx, p.conn, cursor, lines, opts)
+	return journal.Pull(ctx, p.conn, cursor, lines, opts)
 }
 
 // explained says of a command line's mistakes that they are.

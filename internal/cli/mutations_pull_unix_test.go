@@ -176,7 +176,7 @@ func TestBusyJournal(t *testing.T) {
 	_, id := ownerOf(s.token)
 	at := slices.IndexFunc(u.env, func(pair string) bool { return strings.HasPrefix(pair, "XDG_STATE_HOME=") })
 	dir := filepath.Join(strings.TrimPrefix(u.env[at], "XDG_STATE_HOME="), "engram-sync")
-	journal, err := state.OpenJournal(dir, s.url, account{id: id}.name())
+	journal, err := state.OpenAccount(dir, s.url, account{id: id}.name())
 	if err != nil {
 		t.Fatal(err)
 	}

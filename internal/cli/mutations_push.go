@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/state"
-	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/transport"
 )
 
@@ -142,7 +142,7 @@ func (m *mutationsPush) push(ctx context.Context, conn *connection, acc account,
 	if report.rejects == "" {
 		report.rejects = job.file.RejectsPath()
 	}
-	report.PushResult = m.send(ctx, conn, source, job, report.rejects, int(total.Left+total.Parked))
+	report.PushResult = m.send(ctx, conn, source, job, report.rejects, int(total.Remaining+total.Deferred))
 	report.stays(source)
 	return m.app.printPush(report)
 }
@@ -152,7 +152,7 @@ func (m *mutationsPush) push(ctx context.Context, conn *connection, acc account,
 func (m *mutationsPush) plan(ctx context.Context, conn *connection, source mutationSource, job *pushJob, report pushReport) (err error) {
 	if m.reconcile || job.Reconciling {
 		report.before = 0
-		report.PushResult, err = syncer.PlanReconcile(ctx, conn, source)
+		report.PushResult, err = journal.PlanReconcile(ctx, conn, source)
 	} else {
 		report.open = job.Intent != nil
 		report.PushResult, err = toSend(ctx, source, job, false)
@@ -164,9 +164,9 @@ func (m *mutationsPush) plan(ctx context.Context, conn *connection, source mutat
 	return m.app.printPush(report)
 }
 
-func (m *mutationsPush) send(ctx context.Context, conn *connection, source mutationSource, job *pushJob, path string, total int) syncer.PushResult {
+func (m *mutationsPush) send(ctx context.Context, conn *connection, source mutationSource, job *pushJob, path string, total int) journal.PushResult {
 	rejects := &rejectSink{file: state.NewRejects(path), db: m.db}
-	opts := syncer.PushOptions{
+	opts := journal.PushOptions{
 		Reconcile: m.reconcile, Total: total, Retries: m.app.cfg.Retries, Refused: fatal,
 		Notify: func(wait time.Duration, why string) {
 			m.app.note("waiting %s: %s", wait.Round(time.Second), oneLine(why))
@@ -174,7 +174,7 @@ func (m *mutationsPush) send(ctx context.Context, conn *connection, source mutat
 	}
 	var stop func()
 	opts.Report, stop = m.app.progressOf("mutation")
-	result := syncer.PushMutations(ctx, conn, source, &job.PushJob, job, rejects, opts)
+	result := journal.Push(ctx, conn, source, &job.Job, job, rejects, opts)
 	stop()
 	if err := rejects.file.Close(); err != nil {
 		result.Err = errors.Join(result.Err, err)
@@ -183,15 +183,15 @@ func (m *mutationsPush) send(ctx context.Context, conn *connection, source mutat
 }
 
 // toSend counts what a run has to do, by what is remembered.
-func toSend(ctx context.Context, source mutationSource, job *pushJob, all bool) (syncer.PushResult, error) {
-	r := syncer.PushResult{LastSeq: job.LastSeq}
+func toSend(ctx context.Context, source mutationSource, job *pushJob, all bool) (journal.PushResult, error) {
+	r := journal.PushResult{LastSeq: job.LastSeq}
 	after := job.Position
 	if all || job.Reconciling {
 		after = 0
 	} else {
-		parked := append(syncer.Positions(nil), job.Parked...)
+		parked := append(journal.Positions(nil), job.Deferred...)
 		parked.Cut(after)
-		r.Parked = parked.Len()
+		r.Deferred = parked.Len()
 	}
 	for row, err := range source.Rows(ctx, after) {
 		if err != nil {

@@ -6,24 +6,24 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/mutationfile"
 	"github.com/engram-sync/engram-sync/internal/state"
-	"github.com/engram-sync/engram-sync/internal/syncer"
 )
 
 // pushJob is a job, and the file that it is kept in.
 type pushJob struct {
-	syncer.PushJob
+	journal.Job
 	file state.PushJob
 }
 
 // Save implements syncer.PushJobs.
-func (j *pushJob) Save(job *syncer.PushJob) error { return j.file.Write(job) }
+func (j *pushJob) Save(job *journal.Job) error { return j.file.Write(job) }
 
 // job finds what is remembered of a source: of the jobs that it can belong to,
 // the one that came furthest.
-func (m *mutationsPush) job(ctx context.Context, journal *state.Journal, source mutationSource) (*pushJob, error) {
-	jobs, err := readJobs(journal, source)
+func (m *mutationsPush) job(ctx context.Context, kept *state.AccountState, source mutationSource) (*pushJob, error) {
+	jobs, err := readJobs(kept, source)
 	if err != nil {
 		return nil, err
 	}
@@ -41,33 +41,33 @@ func (m *mutationsPush) job(ctx context.Context, journal *state.Journal, source 
 		}
 	}
 	if best == nil {
-		best = newJob(journal, source)
+		best = newJob(kept, source)
 	}
 	if m.restart {
 		best.Restart(rand.Text())
 	}
-	if m.all && best.LeftOut > 0 && !m.reconcile {
-		return nil, &usageError{err: fmt.Errorf("earlier runs left out %s that engram had marked as sent, and sent later ones: to send all in their order, run it with --all --restart", count(int(best.LeftOut), "mutation"))}
+	if m.all && best.Skipped > 0 && !m.reconcile {
+		return nil, &usageError{err: fmt.Errorf("earlier runs left out %s that engram had marked as sent, and sent later ones: to send all in their order, run it with --all --restart", count(int(best.Skipped), "mutation"))}
 	}
 	return best, nil
 }
 
-func newJob(journal *state.Journal, source mutationSource) *pushJob {
+func newJob(kept *state.AccountState, source mutationSource) *pushJob {
 	return &pushJob{
-		PushJob: syncer.PushJob{Schema: syncer.PushJobSchema, Source: source.ID()},
-		file:    journal.NewPushJob(source.group()),
+		Job:  journal.Job{Schema: journal.JobSchema, Source: source.ID()},
+		file: kept.NewPushJob(source.group()),
 	}
 }
 
-func readJobs(journal *state.Journal, source mutationSource) ([]*pushJob, error) {
-	files, err := journal.PushJobs(source.group())
+func readJobs(kept *state.AccountState, source mutationSource) ([]*pushJob, error) {
+	files, err := kept.PushJobs(source.group())
 	if err != nil {
 		return nil, err
 	}
 	var jobs []*pushJob
 	for _, file := range files {
 		job := &pushJob{file: file}
-		if err := file.Read(&job.PushJob, syncer.PushJobSchema); err != nil {
+		if err := file.Read(&job.Job, journal.JobSchema); err != nil {
 			return nil, err
 		}
 		if job.Source == source.ID() {

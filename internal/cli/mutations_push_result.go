@@ -10,7 +10,8 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/journal"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // pushReport is what one run of mutations push did; of a dry run, what it would do.
@@ -21,7 +22,7 @@ type pushReport struct {
 	project                          string
 	foreign, personal                int64 // of a project server: rows of the source that are not for it
 	open                             bool  // of a dry run: nobody knows whether the last batch arrived
-	syncer.PushResult
+	journal.PushResult
 }
 
 // pushDocument is what mutations push prints in JSON mode.
@@ -93,16 +94,16 @@ func (a *app) printPush(r pushReport) error {
 }
 
 // failures are the reasons that count for the exit code.
-func (r pushReport) failures() []syncer.Failure {
-	var failed []syncer.Failure
+func (r pushReport) failures() []work.Failure {
+	var failed []work.Failure
 	if r.Err != nil {
-		failed = append(failed, syncer.Failure{Err: r.Err})
+		failed = append(failed, work.Failure{Err: r.Err})
 	}
 	for _, f := range r.Failed {
-		failed = append(failed, syncer.Failure{Err: f.Err})
+		failed = append(failed, work.Failure{Err: f.Err})
 	}
-	if r.Parked > 0 {
-		failed = append(failed, syncer.Failure{Err: &engram.PausedError{}})
+	if r.Deferred > 0 {
+		failed = append(failed, work.Failure{Err: &engram.PausedError{}})
 	}
 	return failed
 }
@@ -130,8 +131,8 @@ func (r pushReport) document() pushDocument {
 	}
 	doc.Summary = pushSummary{
 		Remote: r.remote, Account: r.account, Project: r.project, Source: r.source, DryRun: r.dryRun,
-		Sent: r.Sent, Present: r.Present, Before: r.before, Rejected: r.Rejected, Parked: r.Parked,
-		Left: r.Left, LeftOut: r.LeftOut, Foreign: r.foreign, Personal: r.personal, Batches: r.Batches, LastSeq: r.LastSeq,
+		Sent: r.Sent, Present: r.Present, Before: r.before, Rejected: r.Rejected, Parked: r.Deferred,
+		Left: r.Remaining, LeftOut: r.Skipped, Foreign: r.foreign, Personal: r.personal, Batches: r.Batches, LastSeq: r.LastSeq,
 	}
 	if r.Rejected > 0 {
 		doc.Summary.Rejects = r.rejects
@@ -188,7 +189,7 @@ func (r pushReport) summary() string {
 		part(r.Present, "%s there already")
 		part(r.before, "%s sent before")
 		part(r.Rejected, "%s cannot be pushed")
-		part(r.Parked, "%s of them wait for a paused project")
+		part(r.Deferred, "%s of them wait for a paused project")
 		if r.open {
 			parts = append(parts, "whether the last ones arrived is not known yet")
 		}
@@ -203,12 +204,12 @@ func (r pushReport) summary() string {
 	if !r.dryRun {
 		part(r.Present, "%s there already")
 		part(r.Rejected, "%s rejected")
-		part(r.Parked, "%s held back")
+		part(r.Deferred, "%s held back")
 		if !r.idle() {
-			parts = append(parts, humanize.Comma(r.Left)+" left")
+			parts = append(parts, humanize.Comma(r.Remaining)+" left")
 		}
 	}
-	part(r.LeftOut, "%s left out that engram has marked as sent (--all sends them)")
+	part(r.Skipped, "%s left out that engram has marked as sent (--all sends them)")
 	part(r.foreign, "%s of other projects not sent")
 	part(r.personal, "%s personal not sent")
 	text := strings.Join(parts, ", ") + "; "
@@ -219,11 +220,11 @@ func (r pushReport) summary() string {
 }
 
 // toPush is how many rows a dry run would try to send.
-func (r pushReport) toPush() int64 { return r.Left + r.Parked - r.Rejected }
+func (r pushReport) toPush() int64 { return r.Remaining + r.Deferred - r.Rejected }
 
 // idle says whether there was nothing to do.
 func (r pushReport) idle() bool {
-	return r.Sent+r.Present+r.Rejected+r.Parked+r.Left == 0 && r.Err == nil
+	return r.Sent+r.Present+r.Rejected+r.Deferred+r.Remaining == 0 && r.Err == nil
 }
 
 func changes(n int64) string { return count(int(n), "mutation") }

@@ -16,14 +16,14 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/mutationfile"
 	"github.com/engram-sync/engram-sync/internal/state"
-	"github.com/engram-sync/engram-sync/internal/syncer"
 )
 
 // mutationSource is a source of mutations, and how it is known again.
 type mutationSource interface {
-	syncer.PushSource
+	journal.Source
 	name() string
 	// group is the hash of how it begins.
 	group() [32]byte
@@ -31,7 +31,7 @@ type mutationSource interface {
 	// jobs are those that may be about it.
 	check(ctx context.Context, jobs []*pushJob) error
 	// matches says whether the source has this row at a position.
-	matches(ctx context.Context, position int64, mark syncer.Mark) (bool, error)
+	matches(ctx context.Context, position int64, mark journal.RowHash) (bool, error)
 	close() error
 }
 
@@ -126,15 +126,15 @@ func (s *fileSource) check(ctx context.Context, jobs []*pushJob) error {
 	return s.file.Check(ctx, s.force, at...)
 }
 
-func (s *fileSource) matches(_ context.Context, position int64, mark syncer.Mark) (bool, error) {
+func (s *fileSource) matches(_ context.Context, position int64, mark journal.RowHash) (bool, error) {
 	sum, ok := s.file.Sum(position)
 	return ok && sum == mark, nil
 }
 
-func (s *fileSource) Rows(ctx context.Context, after int64) iter.Seq2[syncer.PushRow, error] {
-	return func(yield func(syncer.PushRow, error) bool) {
+func (s *fileSource) Rows(ctx context.Context, after int64) iter.Seq2[journal.Row, error] {
+	return func(yield func(journal.Row, error) bool) {
 		for row, err := range s.file.Rows(ctx, after) {
-			if !yield(syncer.PushRow{Position: row.Line, Mark: row.Sum, Entry: row.Entry}, err) {
+			if !yield(journal.Row{Position: row.Line, Mark: row.Sum, Entry: row.Entry}, err) {
 				return
 			}
 		}
@@ -180,7 +180,7 @@ func (s *dbSource) close() error                            { return s.db.Close(
 func (s *dbSource) check(context.Context, []*pushJob) error { return nil }
 func (s *dbSource) ID() string                              { return "db " + hex.EncodeToString(s.first[:]) }
 
-func (s *dbSource) matches(ctx context.Context, position int64, mark syncer.Mark) (bool, error) {
+func (s *dbSource) matches(ctx context.Context, position int64, mark journal.RowHash) (bool, error) {
 	row, ok, err := s.db.JournalRow(ctx, position)
 	return ok && markOf(row) == mark, err
 }
@@ -188,12 +188,12 @@ func (s *dbSource) matches(ctx context.Context, position int64, mark syncer.Mark
 // dbPage is how many rows of the database are read at once.
 const dbPage = 500
 
-func (s *dbSource) Rows(ctx context.Context, after int64) iter.Seq2[syncer.PushRow, error] {
-	return func(yield func(syncer.PushRow, error) bool) {
+func (s *dbSource) Rows(ctx context.Context, after int64) iter.Seq2[journal.Row, error] {
+	return func(yield func(journal.Row, error) bool) {
 		for {
 			page, err := s.db.Journal(ctx, after, dbPage, true)
 			if err != nil {
-				yield(syncer.PushRow{}, err)
+				yield(journal.Row{}, err)
 				return
 			}
 			for _, row := range page {
@@ -210,8 +210,8 @@ func (s *dbSource) Rows(ctx context.Context, after int64) iter.Seq2[syncer.PushR
 }
 
 // row judges a row of the database. Nobody can edit those: bad ones are rejected.
-func (s *dbSource) row(m engramdb.Mutation) syncer.PushRow {
-	row := syncer.PushRow{Position: m.Seq, Mark: markOf(m), Entry: m.MutationEntry, LeftOut: m.Acked && !s.all}
+func (s *dbSource) row(m engramdb.Mutation) journal.Row {
+	row := journal.Row{Position: m.Seq, Mark: markOf(m), Entry: m.MutationEntry, Skip: m.Acked && !s.all}
 	err := m.Check()
 	if s.force && (len(m.Payload) == 0 || json.Valid(m.Payload)) {
 		err = nil
@@ -239,7 +239,7 @@ type rejectSink struct {
 	db   bool
 }
 
-func (r *rejectSink) Add(row syncer.PushRow, reason error) error {
+func (r *rejectSink) Add(row journal.Row, reason error) error {
 	text := errors.New(strings.TrimSpace(oneLine(reason.Error())))
 	if r.db {
 		return r.file.AddSeq(row.Position, row.Entry, text)
@@ -249,5 +249,5 @@ func (r *rejectSink) Add(row syncer.PushRow, reason error) error {
 
 // errSource says which source is not the one before, and what to do.
 func errSource(source mutationSource, why string) error {
-	return fmt.Errorf("%s: %w: %s", source.name(), syncer.ErrOtherSource, why)
+	return fmt.Errorf("%s: %w: %s", source.name(), journal.ErrOtherSource, why)
 }

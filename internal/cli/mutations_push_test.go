@@ -18,6 +18,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 )
 
 // TestDatabaseArrives pushes the journals that real releases of engram wrote,
@@ -26,7 +27,7 @@ func TestDatabaseArrives(t *testing.T) {
 	t.Parallel()
 	for _, release := range []string{"1.9.4", "1.16.1"} {
 		path := filepath.Join(t.TempDir(), "engram.db")
-		content, err := os.ReadFile(filepath.Join(fixturesDir, "engram-"+release, "engram.db"))
+		content, err := os.ReadFile(fixtures.Database(release))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
-	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/journal"
 )
 
 // pullSummary is what mutations pull says about itself in JSON mode, on stderr:
@@ -27,13 +27,13 @@ type pullSummary struct {
 
 // tell says what a round did. One that failed, or that comes after others, has
 // something to say only if it gave out rows.
-func (p *mutationsPull) tell(r syncer.JournalResult, err error) {
+func (p *mutationsPull) tell(r journal.PullResult, err error) {
 	a := p.app
 	if r.WindowCut {
 		a.warn("more rows were written within ten minutes than are read again: a row that becomes visible late among them is found by --rescan only")
 	}
-	if r.Forgotten > 0 {
-		a.warn(count(r.Forgotten, "row") + " that were read once are not in the journal any more: should they come back, they are given out again")
+	if r.Evicted > 0 {
+		a.warn(count(r.Evicted, "row") + " that were read once are not in the journal any more: should they come back, they are given out again")
 	}
 	if (err != nil || p.rounds > 1) && r.Rows == 0 {
 		return
@@ -46,12 +46,12 @@ func (p *mutationsPull) tell(r syncer.JournalResult, err error) {
 		return
 	}
 	doc := pullSummary{Schema: resultSchema}
-	doc.Summary.Remote, doc.Summary.Rows, doc.Summary.Late, doc.Summary.LeftOut = p.conn.label, r.Rows, r.Late, r.LeftOut
+	doc.Summary.Remote, doc.Summary.Rows, doc.Summary.Late, doc.Summary.LeftOut = p.conn.label, r.Rows, r.Late, r.Skipped
 	doc.Summary.Cursor, doc.Summary.Saved, doc.Summary.More = r.Cursor.Last.Seq, p.from == nil, r.Full
 	a.printJSON(lineWriter{a}, doc)
 }
 
-func (p *mutationsPull) summary(r syncer.JournalResult) string {
+func (p *mutationsPull) summary(r journal.PullResult) string {
 	var b strings.Builder
 	if r.Rows == 0 {
 		b.WriteString("nothing new")
@@ -61,8 +61,8 @@ func (p *mutationsPull) summary(r syncer.JournalResult) string {
 	if r.Late > 0 {
 		fmt.Fprintf(&b, ", %d of them became visible late", r.Late)
 	}
-	if r.LeftOut > 0 {
-		fmt.Fprintf(&b, ", left out %d of other projects", r.LeftOut)
+	if r.Skipped > 0 {
+		fmt.Fprintf(&b, ", left out %d of other projects", r.Skipped)
 	}
 	fmt.Fprintf(&b, "; journal read to %d on %s", r.Cursor.Last.Seq, p.conn.label)
 	if r.Full {

@@ -14,8 +14,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/engram-sync/engram-sync/internal/projecttest"
 	"github.com/engram-sync/engram-sync/internal/server"
+	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
 )
 
 // user is somebody with a home directory, a token and a remote, who runs
@@ -100,7 +100,7 @@ func newWatchedServer(t *testing.T) *watchedServer {
 // newWatchedProject starts a project server for the project repo.
 func newWatchedProject(t *testing.T) *watchedServer {
 	t.Helper()
-	return watched(t, projecttest.New(projecttest.Options{Token: "secret-token", Projects: []string{"repo"}}), "secret-token")
+	return watched(t, projectserver.New(projectserver.Options{Token: "secret-token", Projects: []string{"repo"}}), "secret-token")
 }
 
 func watched(t *testing.T, handler http.Handler, token string) *watchedServer {

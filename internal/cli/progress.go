@@ -9,7 +9,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/schollz/progressbar/v3"
 
-	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 const (
@@ -20,10 +20,10 @@ const (
 // progress shows how a transfer goes: a bar on a terminal, a line now and then
 // elsewhere, nothing where nobody reads it. report takes the syncer's events;
 // stop must be called before the result is printed.
-func (a *app) progress() (report func(syncer.Event), stop func()) { return a.progressOf("chunk") }
+func (a *app) progress() (report func(work.Event), stop func()) { return a.progressOf("chunk") }
 
 // progressOf is progress for things of another kind.
-func (a *app) progressOf(noun string) (report func(syncer.Event), stop func()) {
+func (a *app) progressOf(noun string) (report func(work.Event), stop func()) {
 	if a.quiet || a.json {
 		return nil, func() {}
 	}
@@ -47,7 +47,7 @@ type lines struct {
 	tally tally
 }
 
-func (l *lines) report(e syncer.Event) {
+func (l *lines) report(e work.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.tally.add(e)
@@ -84,17 +84,17 @@ type tally struct {
 }
 
 // verbs say what is being done.
-var verbs = map[syncer.Direction]string{syncer.Pulled: "pulling", syncer.Pushed: "pushing", "": "verifying"}
+var verbs = map[work.Direction]string{work.Pulled: "pulling", work.Pushed: "pushing", "": "verifying"}
 
-func (t *tally) add(e syncer.Event) {
+func (t *tally) add(e work.Event) {
 	switch e.Kind {
-	case syncer.EventPlan:
+	case work.EventPlan:
 		*t = tally{verb: verbs[e.Direction], noun: t.noun, started: time.Now(), items: e.Items}
-	case syncer.EventSize:
+	case work.EventSize:
 		t.expected += e.Bytes
-	case syncer.EventBytes:
+	case work.EventBytes:
 		t.bytes += e.Bytes
-	case syncer.EventDone:
+	case work.EventDone:
 		t.done++
 	}
 }
@@ -134,7 +134,7 @@ func (a *app) startBar() *bar {
 	return a.bar
 }
 
-func (b *bar) report(e syncer.Event) {
+func (b *bar) report(e work.Event) {
 	b.app.mu.Lock()
 	defer b.app.mu.Unlock()
 	b.tally.add(e)

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // TestLines: where there is no terminal, a plain line comes every ten seconds.
@@ -18,9 +18,9 @@ func TestLines(t *testing.T) {
 		var stderr bytes.Buffer
 		a := newApp(strings.NewReader(""), &bytes.Buffer{}, &stderr, nil)
 		report, stop := a.progress()
-		report(syncer.Event{Kind: syncer.EventPlan, Direction: syncer.Pulled, Items: 4})
-		report(syncer.Event{Kind: syncer.EventBytes, Bytes: 1_000_000})
-		report(syncer.Event{Kind: syncer.EventDone})
+		report(work.Event{Kind: work.EventPlan, Direction: work.Pulled, Items: 4})
+		report(work.Event{Kind: work.EventBytes, Bytes: 1_000_000})
+		report(work.Event{Kind: work.EventDone})
 		<-time.After(25 * time.Second)
 		stop()
 		want := "pulling: 1 of 4 chunks, 1.0 MB, 100 kB/s, 30s left\n" +

@@ -4,16 +4,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/git"
+	"github.com/engram-sync/engram-sync/internal/repofile"
 )
 
 // project is the project that a repository belongs to.
@@ -89,7 +89,7 @@ func projectAt(dir string, rule projectRule) (project, error) {
 	if err != nil {
 		return project{}, err
 	}
-	top := chunkdir.GitTop(start)
+	top := git.Top(start)
 	if _, err := os.Stat(dir); isMissing(err) && (rule == legacyRule || rule == currentRule && top == "") {
 		return project{}, &usageError{err: fmt.Errorf("%s does not exist: make it, or give --project", dir)}
 	}
@@ -117,36 +117,16 @@ func projectAt(dir string, rule projectRule) (project, error) {
 // below start. otherwise is what counts if there is none of these.
 func projectOfGit(start, top string, otherwise project) (project, error) {
 	if top == "" {
-		if child := onlyRepository(start); child != "" {
+		if child := git.OnlyRepository(start); child != "" {
 			return project{child, "the only repository in " + start}, nil
 		}
 		return otherwise, nil
 	}
-	name, err := originName(top)
+	name, err := git.OriginName(top)
 	if err != nil || name != "" {
 		return project{name, "git's remote origin"}, err
 	}
 	return project{filepath.Base(top), "the name of the directory " + top}, nil
-}
-
-// onlyRepository is the name of the one git repository right in dir; "" if there
-// is none, or more than one. Hidden directories do not count.
-func onlyRepository(dir string) string {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return ""
-	}
-	only := ""
-	for _, e := range entries {
-		if _, err := os.Stat(filepath.Join(dir, e.Name(), ".git")); err != nil || !e.IsDir() || strings.HasPrefix(e.Name(), ".") {
-			continue
-		}
-		if only != "" {
-			return ""
-		}
-		only = e.Name()
-	}
-	return only
 }
 
 // existing is the real path of the nearest directory upwards that is there:
@@ -170,7 +150,7 @@ const maxProjectFile = 64 << 10
 func configuredProject(start, top string) (project, error) {
 	for at := start; ; at = filepath.Dir(at) {
 		path := filepath.Join(at, chunkdir.DirName, "config.json")
-		text, err := readRepoFile(path, maxProjectFile)
+		text, err := repofile.Read(path, maxProjectFile)
 		if err == nil {
 			var config struct {
 				ProjectName string `json:"project_name"`
@@ -188,22 +168,4 @@ func configuredProject(start, top string) (project, error) {
 			return project{}, nil
 		}
 	}
-}
-
-// readRepoFile reads a small file of a repository, which anybody can have
-// written: nothing but a regular file, and not more than limit bytes.
-func readRepoFile(path string, limit int64) (text []byte, err error) {
-	info, err := os.Lstat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > limit {
-		return nil, &usageError{err: fmt.Errorf("%s is not a regular file of at most %d bytes", path, limit)}
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }() // only read
-	return io.ReadAll(io.LimitReader(f, limit))
 }

@@ -95,23 +95,7 @@ func TestProjectOfABadConfigFileIsNotGuessed(t *testing.T) {
 	}
 	// nor is one read that is no file
 	root = tree(t, map[string]string{"app/.git/config": originConfig, "app/.engram/config.json/": ""})
-	if got, err := projectAt(filepath.Join(root, "app"), currentRule); !as[*usageError](err) {
+	if got, err := projectAt(filepath.Join(root, "app"), currentRule); codeOf(err) != codeUsage {
 		t.Errorf("got %+v, %v", got, err)
-	}
-}
-
-func TestRepositoryName(t *testing.T) {
-	for url, want := range map[string]string{
-		"https://git.example/team/app.git":    "app",
-		"https://git.example/team/app/":       "app",
-		"git@git.example:app.git":             "app",
-		"ssh://git@git.example:2222/team/app": "app",
-		"../app.git":                          "app",
-		`C:\work\app`:                         "app",
-		"":                                    "",
-	} {
-		if got := repositoryName(url); got != want {
-			t.Errorf("%q: got %q, want %q", url, got, want)
-		}
 	}
 }

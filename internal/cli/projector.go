@@ -30,8 +30,8 @@ func (o *projectOptions) addPull(cmd *cobra.Command) {
 }
 
 // lookOptions are what a comparison with this remote needs to know.
-func (a *app) lookOptions(c *connection, dir syncer.Local, opts projectOptions) syncer.LookOptions {
-	return syncer.LookOptions{
+func (a *app) lookOptions(c *connection, dir syncer.Local, opts projectOptions) syncer.CompareOptions {
+	return syncer.CompareOptions{
 		Aliases: c.aliases, ServerChunks: opts.serverChunks,
 		Projector: func() syncer.Projector {
 			if c.Kind() != transport.KindProject {
@@ -70,7 +70,7 @@ func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map
 		}
 		for i, part := range c.Parts {
 			projected.Parts = append(projected.Parts, syncer.Part{
-				ID: part.ID, Sessions: part.Sessions, Memories: part.Memories, Prompts: part.Prompts, Wave: c.Waves[i],
+				ID: part.ID, Sessions: part.Sessions, Memories: part.Memories, Prompts: part.Prompts, Stage: c.Waves[i],
 			})
 		}
 		out[id] = projected
@@ -93,7 +93,7 @@ func (p *projector) Variants(ctx context.Context, all, ids []engram.ChunkID) (ma
 			}
 			fuller := (personal || !p.options.IncludePersonal) && (fill || !p.options.FillBlanks)
 			for id, c := range chunks {
-				v := syncer.Variant{Fuller: fuller}
+				v := syncer.Variant{Superset: fuller}
 				for _, part := range c.Parts {
 					v.Parts = append(v.Parts, part.ID)
 				}
@@ -104,10 +104,10 @@ func (p *projector) Variants(ctx context.Context, all, ids []engram.ChunkID) (ma
 	return out, nil
 }
 
-func leftOutRows(rows []projection.Row) []syncer.LeftOutRow {
-	out := make([]syncer.LeftOutRow, len(rows))
+func leftOutRows(rows []projection.Row) []syncer.RowNote {
+	out := make([]syncer.RowNote, len(rows))
 	for i, r := range rows {
-		out[i] = syncer.LeftOutRow(r)
+		out[i] = syncer.RowNote(r)
 	}
 	return out
 }

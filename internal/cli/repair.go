@@ -197,7 +197,7 @@ func (a *app) printFixes(r *repair, items []repairedItem) {
 
 // hint is the next step after something that could not be mended.
 func (r *repair) hint(err error, where string) string {
-	if !r.remote && is(err, engram.ErrDamaged, syncer.ErrNoFile) && !is(r.app.cfg.RemoteErr, config.ErrNoRemote) {
+	if !r.remote && is(err, engram.ErrDamaged, engram.ErrNoFile) && !is(r.app.cfg.RemoteErr, config.ErrNoRemote) {
 		return "a remote may have it: run `engram-sync verify --repair --remote NAME`"
 	}
 	return afterVerify(err, where)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // resultSchema is the number of the JSON shapes below. It changes when a field
@@ -30,10 +31,10 @@ type resultDocument struct {
 }
 
 type movedItem struct {
-	ID        engram.ChunkID   `json:"id"`
-	RemoteID  engram.ChunkID   `json:"remote_id"`
-	Direction syncer.Direction `json:"direction"`
-	Bytes     int64            `json:"bytes"`
+	ID        engram.ChunkID `json:"id"`
+	RemoteID  engram.ChunkID `json:"remote_id"`
+	Direction work.Direction `json:"direction"`
+	Bytes     int64          `json:"bytes"`
 }
 
 type presentItem struct {
@@ -42,17 +43,17 @@ type presentItem struct {
 }
 
 type failedItem struct {
-	ID        string           `json:"id"`
-	Direction syncer.Direction `json:"direction,omitempty"`
-	Code      int              `json:"code"`
-	Kind      string           `json:"kind"`
-	Message   string           `json:"message"`
+	ID        string         `json:"id"`
+	Direction work.Direction `json:"direction,omitempty"`
+	Code      int            `json:"code"`
+	Kind      string         `json:"kind"`
+	Message   string         `json:"message"`
 }
 
 type plannedItem struct {
 	engram.ChunkEntry
 	RemoteID  engram.ChunkID
-	Direction syncer.Direction
+	Direction work.Direction
 }
 
 // newPlannedItem has the id that the chunk has here, if it is here.
@@ -111,7 +112,7 @@ func (a *app) printResult(r result) error {
 }
 
 // failedStatus is the error of a run in which items failed.
-func (a *app) failedStatus(moved int, failed []syncer.Failure) error {
+func (a *app) failedStatus(moved int, failed []work.Failure) error {
 	code := codeOfAll(moved, failed)
 	if len(failed) == 1 && !a.json {
 		return &exitStatus{code: code} // its own line says it all
@@ -142,7 +143,7 @@ func (r result) document() resultDocument {
 	return doc
 }
 
-func failedItems(failed []syncer.Failure) []failedItem {
+func failedItems(failed []work.Failure) []failedItem {
 	items := []failedItem{}
 	for _, f := range failed {
 		code := codeOf(f.Err)
@@ -175,8 +176,8 @@ func (a *app) printResultText(r result) {
 
 // printFailures prints a line for each failed item, and one for all that were
 // not tried: thousands of those would hide why.
-func (a *app) printFailures(failed []syncer.Failure) {
-	var untried []syncer.Failure
+func (a *app) printFailures(failed []work.Failure) {
+	var untried []work.Failure
 	for _, f := range failed {
 		if is(f.Err, syncer.ErrNotTried) {
 			untried = append(untried, f)
@@ -194,7 +195,7 @@ func (a *app) printFailures(failed []syncer.Failure) {
 }
 
 // printFailure prints one failed item, and the next step, as one line.
-func (a *app) printFailure(f syncer.Failure, next string) {
+func (a *app) printFailure(f work.Failure, next string) {
 	id := f.ID
 	if _, err := engram.ParseChunkID(id); err != nil {
 		id = strconv.Quote(id) // a stranger's text must not reach the terminal
@@ -215,7 +216,7 @@ func (a *app) printFailure(f syncer.Failure, next string) {
 // summary is the last line of a run.
 func (r result) summary() string {
 	var parts []string
-	for _, d := range []syncer.Direction{syncer.Pulled, syncer.Pushed} {
+	for _, d := range []work.Direction{work.Pulled, work.Pushed} {
 		moved, bytes := 0, int64(0)
 		for _, m := range r.Moved {
 			if m.Direction == d {
@@ -241,8 +242,8 @@ func (r result) summary() string {
 	return strings.Join(parts, ", ") + fmt.Sprintf("; %s here and on %s", count(len(r.Present)+len(r.Moved), "chunk"), r.remote)
 }
 
-func past(d syncer.Direction) string {
-	if d == syncer.Pulled {
+func past(d work.Direction) string {
+	if d == work.Pulled {
 		return "pulled"
 	}
 	return "pushed"

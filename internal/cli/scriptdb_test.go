@@ -12,6 +12,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	_ "modernc.org/sqlite" // registers the driver
+
+	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 )
 
 func cmdSQL(ts *testscript.TestScript, neg bool, args []string) {
@@ -23,7 +25,7 @@ func cmdSQL(ts *testscript.TestScript, neg bool, args []string) {
 
 // copyDatabase puts the database that a release of engram wrote into a data directory.
 func copyDatabase(release, dir string) error {
-	text, err := os.ReadFile(filepath.Join(fixturesDir, "engram-"+release, "engram.db"))
+	text, err := os.ReadFile(fixtures.Database(release))
 	if err != nil {
 		return err
 	}

@@ -13,22 +13,14 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
+	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 )
-
-// fixturesDir is where the real data lies. Scripts run elsewhere.
-var fixturesDir = func() string {
-	dir, err := filepath.Abs(filepath.Join("..", "..", "testdata", "fixtures"))
-	if err != nil {
-		panic(err)
-	}
-	return dir
-}()
 
 func cmdFixture(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: fixture VERSION DIR")
 	}
-	from := filepath.Join(fixturesDir, "engram-"+args[0], ".engram")
+	from := fixtures.ChunkDir(args[0])
 	ts.Check(os.CopyFS(filepath.Join(ts.MkAbs(args[1]), ".engram"), os.DirFS(from)))
 }
 
@@ -36,7 +28,7 @@ func cmdDatabase(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: database VERSION FILE")
 	}
-	content, err := os.ReadFile(filepath.Join(fixturesDir, "engram-"+args[0], "engram.db"))
+	content, err := os.ReadFile(fixtures.Database(args[0]))
 	ts.Check(err)
 	path := ts.MkAbs(args[1])
 	ts.Check(os.MkdirAll(filepath.Dir(path), 0o700))

@@ -14,14 +14,14 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/engram-sync/engram-sync/internal/projecttest"
+	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
 )
 
 // bothProtocols are the stories that have to be true on project servers too.
 // Where what is right differs, they say so with [account] and [project].
 var bothProtocols = []string{
-	"damage", "directory", "hostile", "json", "leftovers", "lock", "manifests", "noserver", "partial", "refused",
-	"roundtrip", "secrets", "select", "settle",
+	"damage", "directory", "hostile", "json_listing", "json_transfer", "leftovers", "lock", "manifests", "noserver",
+	"partial", "refused", "roundtrip", "secrets", "select", "settle", "toolarge", "unbelieved",
 }
 
 // TestScriptsOnProjectServers tells the same stories again, with a project server
@@ -44,7 +44,7 @@ func cmdProjectServer(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 || len(args) > 2 {
 		ts.Fatalf("usage: projectserver NAME [BYTES]")
 	}
-	opts := projecttest.Options{Token: args[0] + "-secret-token", Projects: []string{"repo", "other"}}
+	opts := projectserver.Options{Token: args[0] + "-secret-token", Projects: []string{"repo", "other"}}
 	if len(args) == 2 {
 		var err error
 		opts.MaxPushBytes, err = strconv.ParseInt(args[1], 10, 64)
@@ -53,14 +53,14 @@ func cmdProjectServer(ts *testscript.TestScript, neg bool, args []string) {
 	startProjectServer(ts, args[0], opts)
 }
 
-func startProjectServer(ts *testscript.TestScript, name string, opts projecttest.Options) {
-	srv := projecttest.New(opts)
+func startProjectServer(ts *testscript.TestScript, name string, opts projectserver.Options) {
+	srv := projectserver.New(opts)
 	listenFor(ts, name, srv)
 	ts.Setenv(name+"_TOKEN", opts.Token)
 }
 
-func projectServerOf(ts *testscript.TestScript, name string) *projecttest.Server {
-	s, ok := serverOf(ts, name).handler.(*projecttest.Server)
+func projectServerOf(ts *testscript.TestScript, name string) *projectserver.Server {
+	s, ok := serverOf(ts, name).handler.(*projectserver.Server)
 	if !ok {
 		ts.Fatalf("%s is no project server", name)
 	}

@@ -16,8 +16,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/engram-sync/engram-sync/internal/projecttest"
 	"github.com/engram-sync/engram-sync/internal/server"
+	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
 )
 
 // scriptServer is a real account server behind a listener, with switches for
@@ -109,7 +109,7 @@ func cmdServer(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: server NAME")
 	}
 	if ts.Getenv("PROTOCOL") == "project" {
-		startProjectServer(ts, args[0], projecttest.Options{Token: args[0] + "-secret-token", Projects: []string{"repo"}})
+		startProjectServer(ts, args[0], projectserver.Options{Token: args[0] + "-secret-token", Projects: []string{"repo"}})
 		return
 	}
 	name := args[0]

@@ -31,7 +31,7 @@ func newStatusCmd(app *app) *cobra.Command {
 		GroupID: groupSync,
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.look(cmd.Context(), func(survey *syncer.Survey, conn *connection, path string) error {
+			return app.look(cmd.Context(), func(survey *syncer.Diff, conn *connection, path string) error {
 				return app.showStatus(cmd.Context(), survey, conn, path, exitCode)
 			})
 		},
@@ -82,13 +82,13 @@ type statusAuth struct {
 
 // look compares both sides, for commands that change nothing. path is "" where
 // there is no directory yet.
-func (a *app) look(ctx context.Context, show func(survey *syncer.Survey, conn *connection, path string) error) error {
+func (a *app) look(ctx context.Context, show func(survey *syncer.Diff, conn *connection, path string) error) error {
 	dir, path, err := a.directoryIfAny()
 	if err != nil {
 		return err
 	}
 	return a.withConnection(ctx, func(conn *connection) error {
-		survey, err := syncer.Look(ctx, dir, conn, a.lookOptions(conn, dir, projectOptions{}))
+		survey, err := syncer.Compare(ctx, dir, conn, a.lookOptions(conn, dir, projectOptions{}))
 		if err != nil {
 			return err
 		}
@@ -97,7 +97,7 @@ func (a *app) look(ctx context.Context, show func(survey *syncer.Survey, conn *c
 }
 
 // showStatus says what a comparison of both sides saw.
-func (a *app) showStatus(ctx context.Context, survey *syncer.Survey, conn *connection, path string, exitCode bool) error {
+func (a *app) showStatus(ctx context.Context, survey *syncer.Diff, conn *connection, path string, exitCode bool) error {
 	doc := newStatusDocument(survey, path)
 	doc.Unexported, doc.memories = a.memoriesStatus(ctx)
 	doc.Remote = statusRemote{URL: conn.label, Name: a.cfg.Remote.Name, Kind: string(conn.Kind())}
@@ -112,7 +112,7 @@ func (a *app) showStatus(ctx context.Context, survey *syncer.Survey, conn *conne
 		if err := a.printStatus(doc); err != nil {
 			return err
 		}
-		a.noteLeftBehind(survey.Behind, survey.ServerMade)
+		a.noteLeftBehind(survey.Omitted, survey.ServerMade)
 	}
 	if exitCode && !survey.Clean() {
 		return &exitStatus{code: codeDifferent}
@@ -142,7 +142,7 @@ func (a *app) directoryIfAny() (syncer.Local, string, error) {
 
 func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
-func newStatusDocument(s *syncer.Survey, path string) statusDocument {
+func newStatusDocument(s *syncer.Diff, path string) statusDocument {
 	doc := statusDocument{
 		Schema: resultSchema, Dir: path,
 		Here: len(s.Here.Entries()), There: len(s.There.Entries()), Present: len(s.Present),
@@ -154,7 +154,7 @@ func newStatusDocument(s *syncer.Survey, path string) statusDocument {
 	for _, r := range s.Rejected {
 		doc.Unsupported = append(doc.Unsupported, r.ID)
 	}
-	doc.LeftBehind, doc.ServerMade = leftBehindItems(s.Behind), entryIDs(s.ServerMade)
+	doc.LeftBehind, doc.ServerMade = leftBehindItems(s.Omitted), entryIDs(s.ServerMade)
 	return doc
 }
 

@@ -39,7 +39,7 @@ func (t *transfer) addAcceptReduced(cmd *cobra.Command) {
 }
 
 func (t *transfer) addVerify(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&t.opts.Compare, "verify", false, "download what was pushed, and compare the bytes")
+	cmd.Flags().BoolVar(&t.opts.ReadBack, "verify", false, "download what was pushed, and compare the bytes")
 }
 
 // run looks at both sides and moves what is asked for.
@@ -54,7 +54,7 @@ func (t *transfer) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.close()) }()
-	survey, err := syncer.Look(ctx, t.dir, conn, t.app.lookOptions(conn, t.dir, t.project))
+	survey, err := syncer.Compare(ctx, t.dir, conn, t.app.lookOptions(conn, t.dir, t.project))
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (t *transfer) run(ctx context.Context) (err error) {
 	}
 	r := result{remote: conn.label, dir: t.path, dryRun: t.dryRun, exitCode: t.exitCode}
 	if opts.Push {
-		r.behind = survey.Behind
+		r.behind = survey.Omitted
 	}
 	if opts.Pull {
 		r.serverMade = survey.ServerMade

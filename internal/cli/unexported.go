@@ -13,8 +13,10 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/memories"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // noticeBytes is how much of chunk files that were never read status and its
@@ -24,15 +26,15 @@ const noticeBytes = 32 << 20
 // unexported is how much of a database no chunk of a directory holds.
 type unexported struct {
 	project project
-	syncer.Tallies
+	memories.Tallies
 }
 
 // unexportedDocument is the same in JSON.
 type unexportedDocument struct {
 	Project     string `json:"project"`
 	ProjectFrom string `json:"project_from"`
-	syncer.Tally
-	ByProject syncer.Tallies `json:"by_project"`
+	memories.Tally
+	ByProject memories.Tallies `json:"by_project"`
 }
 
 func (u unexported) document() unexportedDocument {
@@ -41,7 +43,7 @@ func (u unexported) document() unexportedDocument {
 
 // nothing says whether the database has nothing of the project: then it may be
 // the wrong one, and nothing is safe.
-func (u unexported) nothing() bool { return u.Total() == syncer.Tally{} }
+func (u unexported) nothing() bool { return u.Total() == memories.Tally{} }
 
 // sentence says it in one line, "" if there is nothing to say. Personal
 // memories are not talked about.
@@ -71,7 +73,7 @@ func unnamedSentence(n int) string {
 }
 
 // tallyWords is "12 memories, 2 edits and 1 prompt".
-func tallyWords(t syncer.Tally) string {
+func tallyWords(t memories.Tally) string {
 	var words []string
 	for _, kind := range []struct {
 		n    int
@@ -111,7 +113,7 @@ func (a *app) memoriesStatus(ctx context.Context) (*unexportedDocument, string) 
 		found, err = a.lookUnexported(ctx, local)
 	}
 	switch {
-	case errors.Is(err, syncer.ErrTooMuch):
+	case errors.Is(err, memories.ErrTooMuch):
 		return nil, "not compared with the chunks yet: `engram-sync export --dry-run` does it, once"
 	case err != nil:
 		return nil, "unknown: " + oneLine(err.Error())
@@ -145,28 +147,28 @@ func (a *app) lookUnexported(ctx context.Context, local syncer.Local) (*unexport
 	}
 	// Before anything is read: what changes meanwhile has another version.
 	question, answer, err := whatToCount(ctx, db, local, found.project)
-	if err != nil || answer.Recall(question, &found.Tallies) {
+	if err != nil || answer.Get(question, &found.Tallies) {
 		return found, err
 	}
-	return found, a.countUnexported(ctx, db, local, found, func() error { return answer.Remember(question, found.Tallies) })
+	return found, a.countUnexported(ctx, db, local, found, func() error { return answer.Put(question, found.Tallies) })
 }
 
 // whatToCount names all that a count depends on, besides the rules of this
 // release, and the place where it is remembered.
-func whatToCount(ctx context.Context, db *engramdb.DB, local syncer.Local, p project) (string, state.Answer, error) {
+func whatToCount(ctx context.Context, db *engramdb.DB, local syncer.Local, p project) (string, state.Cache, error) {
 	version, err := db.Version(ctx)
 	if err != nil {
-		return "", state.Answer{}, err
+		return "", state.Cache{}, err
 	}
 	path, chunks := "", "none"
 	if d, ok := local.(directory); ok {
 		path = d.Path()
 		if chunks, err = d.Fingerprint(); err != nil {
-			return "", state.Answer{}, err
+			return "", state.Cache{}, err
 		}
 	}
 	question := fmt.Sprintf("2 %s %s %s", version, chunks, engram.NormalizeProject(p.Name))
-	return question, state.OpenAnswer(state.Dir(), "unexported", path+"\x00"+db.Path()), nil
+	return question, state.OpenCache(state.Dir(), "unexported", path+"\x00"+db.Path()), nil
 }
 
 // countUnexported counts, and remembers that if every chunk file could be read.
@@ -175,16 +177,16 @@ func (a *app) countUnexported(ctx context.Context, db *engramdb.DB, local syncer
 	if err != nil {
 		return err
 	}
-	held, failed, err := a.readHeld(ctx, chunks, noticeBytes, syncer.Options{})
+	held, failed, err := a.readHeld(ctx, chunks, noticeBytes, nil)
 	if err != nil {
 		return err
 	}
-	rows, err := findUnexported(ctx, db, held, chunks.entries(), syncer.Scope{Project: found.project.Name, CountOnly: true})
+	rows, err := findUnexported(ctx, db, held, chunks.entries(), memories.Scope{Project: found.project.Name, CountOnly: true})
 	if err != nil {
 		return err
 	}
 	found.Tallies = rows.Tallies
-	if slices.ContainsFunc(failed, func(f syncer.Failure) bool { return !errors.Is(f.Err, syncer.ErrNoFile) }) {
+	if slices.ContainsFunc(failed, func(f work.Failure) bool { return !errors.Is(f.Err, engram.ErrNoFile) }) {
 		return nil
 	}
 	if err := remember(); err != nil {
@@ -238,11 +240,10 @@ func listChunks(ctx context.Context, local syncer.Local) (chunkList, error) {
 func (l chunkList) entries() []engram.ChunkEntry { return l.manifest.Entries() }
 
 // readHeld finds out what the chunks hold, and remembers it.
-func (a *app) readHeld(ctx context.Context, chunks chunkList, maxBytes int64, opts syncer.Options) (*syncer.Held, []syncer.Failure, error) {
+func (a *app) readHeld(ctx context.Context, chunks chunkList, maxBytes int64, report work.Report) (*memories.Versions, []work.Failure, error) {
 	files, _ := chunks.local.(directory) // where there is no directory, nothing is listed
 	index := state.OpenIndex(state.Dir(), chunks.path)
-	opts.Concurrency = a.cfg.Concurrency
-	held, failed, err := syncer.ReadHeld(ctx, files, chunks.entries(), index, maxBytes, opts)
+	held, failed, err := memories.ReadVersions(ctx, files, chunks.entries(), index, maxBytes, a.cfg.Concurrency, report)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -252,9 +253,9 @@ func (a *app) readHeld(ctx context.Context, chunks chunkList, maxBytes int64, op
 	return held, failed, nil
 }
 
-func findUnexported(ctx context.Context, db *engramdb.DB, held *syncer.Held, entries []engram.ChunkEntry, scope syncer.Scope) (found *syncer.Unexported, err error) {
+func findUnexported(ctx context.Context, db *engramdb.DB, held *memories.Versions, entries []engram.ChunkEntry, scope memories.Scope) (found *memories.Unexported, err error) {
 	err = db.Snapshot(ctx, func(s *engramdb.Snapshot) (err error) {
-		found, err = syncer.FindUnexported(ctx, s, held, entries, scope, time.Now())
+		found, err = memories.FindUnexported(ctx, s, held, entries, scope, time.Now())
 		return err
 	})
 	return found, err

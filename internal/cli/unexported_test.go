@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/memories"
 	"github.com/engram-sync/engram-sync/internal/state"
-	"github.com/engram-sync/engram-sync/internal/syncer"
 )
 
 // unexported is what status says, as numbers.
@@ -45,7 +45,7 @@ func (d *desk) caches(kind string) []string {
 }
 
 // forge replaces the remembered answer by a wrong one, to see who believes it.
-func (d *desk) forge(memories int) {
+func (d *desk) forge(observations int) {
 	d.t.Helper()
 	path := d.caches("unexported")[0]
 	content, err := os.ReadFile(path)
@@ -60,8 +60,8 @@ func (d *desk) forge(memories int) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	answer := state.OpenAnswer(filepath.Dir(filepath.Dir(path)), "unexported", dir+"\x00"+filepath.Join(d.data, "engram.db"))
-	if err := answer.Remember(file.Question, syncer.Tallies{"repo": {Memories: memories}}); err != nil {
+	answer := state.OpenCache(filepath.Dir(filepath.Dir(path)), "unexported", dir+"\x00"+filepath.Join(d.data, "engram.db"))
+	if err := answer.Put(file.Question, memories.Tallies{"repo": {Memories: observations}}); err != nil {
 		d.t.Fatal(err)
 	}
 }

@@ -47,7 +47,7 @@ func TestUnsettled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	survey, err := syncer.Look(t.Context(), directory{dir}, remote, syncer.LookOptions{})
+	survey, err := syncer.Compare(t.Context(), directory{dir}, remote, syncer.CompareOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

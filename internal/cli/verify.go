@@ -11,6 +11,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 const verifyLong = `Read every chunk of the chunk directory and check it: gzip and its checksum,
@@ -174,15 +175,15 @@ func (a *app) printReport(r syncer.Report) error {
 }
 
 // newVerifyDocument sorts the findings into failures and warnings.
-func newVerifyDocument(r syncer.Report) (doc verifyDocument, failed []syncer.Failure) {
+func newVerifyDocument(r syncer.Report) (doc verifyDocument, failed []work.Failure) {
 	doc.Schema, doc.Failed, doc.Warnings = resultSchema, []badItem{}, []warnedItem{}
 	for _, f := range r.Findings {
 		if f.Harmless {
 			doc.Warnings = append(doc.Warnings, warnedItem{ID: f.ID, Message: oneLine(f.Err.Error()), Where: f.Where})
 			continue
 		}
-		failure := syncer.Failure{ID: f.ID, Err: f.Err}
-		doc.Failed = append(doc.Failed, badItem{failedItems([]syncer.Failure{failure})[0], f.Where})
+		failure := work.Failure{ID: f.ID, Err: f.Err}
+		doc.Failed = append(doc.Failed, badItem{failedItems([]work.Failure{failure})[0], f.Where})
 		failed = append(failed, failure)
 	}
 	doc.Summary.Checked, doc.Summary.Bytes = r.Checked, r.Bytes
@@ -191,7 +192,7 @@ func newVerifyDocument(r syncer.Report) (doc verifyDocument, failed []syncer.Fai
 }
 
 // reportStatus is the error that makes the exit code of a verification.
-func (a *app) reportStatus(good int, failed []syncer.Failure, what string) error {
+func (a *app) reportStatus(good int, failed []work.Failure, what string) error {
 	if len(failed) == 0 {
 		return nil
 	}
@@ -214,7 +215,7 @@ func afterVerify(err error, where string) string {
 	return hint(err)
 }
 
-func (a *app) printReportText(doc verifyDocument, failed []syncer.Failure, next func(err error, where string) string) {
+func (a *app) printReportText(doc verifyDocument, failed []work.Failure, next func(err error, where string) string) {
 	for i, f := range failed {
 		a.printFailure(f, next(f.Err, doc.Failed[i].Where))
 	}

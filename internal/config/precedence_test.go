@@ -193,7 +193,7 @@ func TestDefaultFileFollowsXDG(t *testing.T) {
 	}
 }
 
-// flagOf is a key's flag, as the design spells it.
+// flagOf is a key's flag, spelled here once more.
 func flagOf(key string) string {
 	return map[string]string{
 		"remote": "remote", "project": "project", "protocol": "protocol", "dir": "dir", "concurrency": "concurrency",

@@ -1,11 +1,14 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+
+	"github.com/engram-sync/engram-sync/internal/repofile"
 )
 
 // maxFileBytes bounds a config file. Real ones have a few hundred bytes.
@@ -26,23 +29,22 @@ func readUserFile(path, namedBy string) (layer, error) {
 	return parseUserFile(path, data)
 }
 
-// readRepoFile reads the file of a repository, which anybody may have
-// written: only a regular file, since opening others can block or act.
+// readRepoFile reads the file of a repository, which anybody may have written.
 func readRepoFile(path string) (layer, error) {
 	if path == "" {
 		return newLayer(), nil
 	}
-	info, err := os.Lstat(path)
+	f, _, err := repofile.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return newLayer(), nil
 	}
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is not a regular file")
+	if errors.Is(err, repofile.ErrNotRegular) {
+		err = fmt.Errorf("it is %w", repofile.ErrNotRegular)
 	}
 	if err != nil {
 		return layer{}, fileError(path, "", err)
 	}
-	data, err := readFile(path)
+	data, err := readAll(f)
 	if err != nil {
 		return layer{}, fileError(path, "", err)
 	}
@@ -63,19 +65,19 @@ func fileError(path, namedBy string, err error) error {
 	return &Error{Source: path, Reason: reason, Err: err}
 }
 
-func readFile(path string) (data []byte, err error) {
+func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if closeErr := f.Close(); err == nil {
-			err = closeErr
-		}
-	}()
-	data, err = io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	return readAll(f)
+}
+
+// readAll reads and closes a file.
+func readAll(f *os.File) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 	if err == nil && len(data) > maxFileBytes {
 		err = fmt.Errorf("it is larger than %d bytes", maxFileBytes)
 	}
-	return data, err
+	return data, cmp.Or(err, f.Close())
 }

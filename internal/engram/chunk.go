@@ -18,6 +18,9 @@ const DefaultMaxChunkBytes = 512 << 20
 // says: a wrong hash, a cut file, text that is not one JSON object.
 var ErrDamaged = errors.New("damaged")
 
+// ErrNoFile means that a manifest names a chunk whose file is nowhere.
+var ErrNoFile = errors.New("the manifest lists it, but its file is missing")
+
 // DamageError says what is wrong with the content of one chunk. errors.Is
 // finds ErrDamaged in it.
 type DamageError struct {

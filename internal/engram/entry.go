@@ -50,6 +50,17 @@ func (e ChunkEntry) Time() time.Time {
 	return t
 }
 
+// NewestTime is the latest time of the entries; the zero time if there are none.
+func NewestTime(entries []ChunkEntry) time.Time {
+	var newest time.Time
+	for _, e := range entries {
+		if t := e.Time(); t.After(newest) {
+			newest = t
+		}
+	}
+	return newest
+}
+
 // Clamped is e with a CreatedAt no later than now: engram exports nothing that
 // is older than the newest entry, so one in the future hides every later memory.
 func (e ChunkEntry) Clamped(now time.Time) ChunkEntry {

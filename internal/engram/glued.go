@@ -33,7 +33,7 @@ func unglue(text []byte, cause error) (Recovery, error) {
 	if err != nil {
 		return Recovery{}, cause
 	}
-	r := Recovery{Cause: cause, Doubts: map[ChunkID]Doubt{}, Others: map[ChunkID]ChunkEntry{}}
+	r := Recovery{Cause: cause, Doubts: map[ChunkID]Confidence{}, Others: map[ChunkID]ChunkEntry{}}
 	entries, err := g.entries(&r)
 	if err != nil {
 		return Recovery{}, cause

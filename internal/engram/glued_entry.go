@@ -43,7 +43,7 @@ func (g *gluer) entries(r *Recovery) ([]ChunkEntry, error) {
 // entry is the one of the i-th id in an object. The lines of our side come
 // before those of theirs, so the i-th value belongs to the i-th id, and one that
 // is there only once belongs to all.
-func (g *gluer) entry(f *frame, i int) (ChunkEntry, Doubt, error) {
+func (g *gluer) entry(f *frame, i int) (ChunkEntry, Confidence, error) {
 	var idText string
 	if err := json.Unmarshal([]byte(f.values["id"][i]), &idText); err != nil {
 		return ChunkEntry{}, 0, ErrBadChunkID

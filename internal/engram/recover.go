@@ -10,14 +10,14 @@ import (
 // not pair up, so that the two sides cannot be told apart.
 var ErrTangled = errors.New("conflict markers that do not pair up")
 
-// Doubt is how little is known about a recovered entry, besides its id.
-type Doubt int
+// Confidence is how little is known about a recovered entry, besides its id.
+type Confidence int
 
 // The kinds of doubt.
 const (
 	// Pieced: it was put together from the members of an object that had those
 	// of several entries. What can be checked in it should be.
-	Pieced Doubt = iota + 1
+	Pieced Confidence = iota + 1
 	// Guessed: only the id is certain.
 	Guessed
 )
@@ -31,7 +31,7 @@ type Recovery struct {
 	// Cause says why the text is no manifest; nil if it is one.
 	Cause error
 	// Doubts are about the entries that the text does not have as a whole.
-	Doubts map[ChunkID]Doubt
+	Doubts map[ChunkID]Confidence
 	// Others are the other entries of ids that have two.
 	Others map[ChunkID]ChunkEntry
 }
@@ -123,7 +123,7 @@ func uniteRecoveries(base []byte, ours, theirs Recovery, cause error) (Recovery,
 			return Recovery{}, &ManifestError{Err: errors.New(c.String())}
 		}
 	}
-	r := Recovery{Cause: cause, Doubts: map[ChunkID]Doubt{}, Others: map[ChunkID]ChunkEntry{}}
+	r := Recovery{Cause: cause, Doubts: map[ChunkID]Confidence{}, Others: map[ChunkID]ChunkEntry{}}
 	maps.Copy(r.Others, ours.Others)
 	maps.Copy(r.Others, theirs.Others)
 	ourTexts, theirTexts, union := a.byID(), b.byID(), d.byID()
@@ -138,7 +138,7 @@ func uniteRecoveries(base []byte, ours, theirs Recovery, cause error) (Recovery,
 // side is the entry that one side has, if its id is not zero.
 type side struct {
 	entryText
-	doubt Doubt
+	doubt Confidence
 }
 
 // take notes the doubts about a merged entry, and gives the one to keep.

@@ -27,7 +27,7 @@ func TestWhatAMergeLeavesIsRecovered(t *testing.T) {
 	tests := map[string]struct {
 		text   string
 		want   []string
-		doubts map[string]engram.Doubt
+		doubts map[string]engram.Confidence
 	}{
 		"nothing wrong":      {text: withEntry(first), want: []string{"11111111"}},
 		"a comma is missing": {text: withEntry(first + "\n" + second), want: []string{"11111111", "22222222"}},
@@ -37,23 +37,23 @@ func TestWhatAMergeLeavesIsRecovered(t *testing.T) {
 			text: withEntry(`{"id":"22222222","id":"11111111","created_by":"ana","created_at":"2026-11-22T10:00:00Z",
 				"created_at":"2026-11-22T09:00:00Z","sessions":1,"memories":2,"memories":1,"prompts":1}`),
 			want:   []string{"11111111", "22222222"},
-			doubts: map[string]engram.Doubt{"11111111": engram.Pieced, "22222222": engram.Pieced},
+			doubts: map[string]engram.Confidence{"11111111": engram.Pieced, "22222222": engram.Pieced},
 		},
 		"glued, and a part lies elsewhere": {
 			text:   withEntry(`{"id":"22222222","id":"11111111","created_at":"2026-11-22T10:00:00Z"},{"id":"33333333","created_at":"2026-11-22T09:00:00Z","created_at":"2026-11-22T11:00:00Z"}`),
 			want:   []string{"33333333", "11111111", "22222222"},
-			doubts: map[string]engram.Doubt{"11111111": engram.Guessed, "22222222": engram.Guessed, "33333333": engram.Guessed},
+			doubts: map[string]engram.Confidence{"11111111": engram.Guessed, "22222222": engram.Guessed, "33333333": engram.Guessed},
 		},
 		"glued, and no time is left": {
 			text:   withEntry(`{"id":"22222222","id":"11111111","sessions":1,"sessions":2}`),
 			want:   []string{"11111111", "22222222"},
-			doubts: map[string]engram.Doubt{"11111111": engram.Guessed, "22222222": engram.Guessed},
+			doubts: map[string]engram.Confidence{"11111111": engram.Guessed, "22222222": engram.Guessed},
 		},
 		"a glued side of a conflict": {
 			text: "{\"version\":1,\"chunks\":[\n<<<<<<< a\n" + `{"id":"22222222","id":"11111111","created_at":"2026-11-22T10:00:00Z"}` +
 				"\n=======\n" + first + "\n>>>>>>> b\n]}",
 			want:   []string{"11111111", "22222222"},
-			doubts: map[string]engram.Doubt{"22222222": engram.Pieced},
+			doubts: map[string]engram.Confidence{"22222222": engram.Pieced},
 		},
 		"a conflict about everything, around another": {
 			text: string(engram.WholeConflict([]byte(withEntry(first)),

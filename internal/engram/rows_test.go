@@ -5,19 +5,26 @@ import (
 	"encoding/json"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 )
 
 // Real chunks of both releases, read and written again, must be the same bytes:
 // otherwise what we export would not be what engram exports.
 func TestEncodeChunkGivesEngramsOwnBytes(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join("..", "..", "testdata", "fixtures", "*", ".engram", "chunks", "*.jsonl.gz"))
-	if err != nil || len(files) != 6 {
-		t.Fatalf("%d fixtures, %v", len(files), err)
+	var files []string
+	for _, release := range fixtures.Releases {
+		of, err := fixtures.ChunkFiles(release)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, of...)
+	}
+	if len(files) != 6 {
+		t.Fatalf("%d fixtures", len(files))
 	}
 	for _, file := range files {
 		want := gunzip(t, file)

@@ -4,16 +4,16 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 )
 
 // chunksOf reads the chunks that a release wrote beside its database.
 func chunksOf(t *testing.T, release string) (chunks []engram.ChunkRows) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join("..", "..", "testdata", "fixtures", "engram-"+release, ".engram", "chunks", "*.jsonl.gz"))
+	files, err := fixtures.ChunkFiles(release)
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d chunks, %v", len(files), err)
 	}

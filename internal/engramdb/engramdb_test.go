@@ -11,10 +11,11 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 )
 
 func TestBothReleasesMemories(t *testing.T) {
-	for _, release := range releases {
+	for _, release := range fixtures.Releases {
 		rows := read(t, open(t, fixture(t, release)))
 		if len(rows.Sessions) != 3 || len(rows.Observations) != 7 || len(rows.Prompts) != 3 {
 			t.Fatalf("%s: %d sessions, %d memories, %d prompts", release, len(rows.Sessions), len(rows.Observations), len(rows.Prompts))
@@ -40,7 +41,7 @@ func TestBothReleasesMemories(t *testing.T) {
 // engram wrote the fixtures' chunks from these rows: those that it has not changed
 // since must encode to its very bytes.
 func TestRowsAreThoseOfEngramsChunks(t *testing.T) {
-	for _, release := range releases {
+	for _, release := range fixtures.Releases {
 		inDB := encoded(t, read(t, open(t, fixture(t, release))))
 		same := 0
 		for _, chunk := range chunksOf(t, release) {
@@ -75,7 +76,7 @@ func encoded(t *testing.T, rows engram.ChunkRows) map[string]string {
 }
 
 func TestTheJournalComesByteForByte(t *testing.T) {
-	for _, release := range releases {
+	for _, release := range fixtures.Releases {
 		path := fixture(t, release)
 		got, err := open(t, path).Journal(t.Context(), 0, 100, false)
 		if err != nil || len(got) != 25 {

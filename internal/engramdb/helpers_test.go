@@ -13,17 +13,15 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 )
-
-// releases are those whose databases lie in testdata.
-var releases = []string{"1.9.4", "1.16.1"}
 
 // fixture is a copy of the database that a release made, alone in a directory
 // and in WAL mode, as engram has left it.
 func fixture(t testing.TB, release string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "engram.db")
-	copyFile(t, filepath.Join("..", "..", "testdata", "fixtures", "engram-"+release, "engram.db"), path)
+	copyFile(t, fixtures.Database(release), path)
 	w := writer(t, path) // turns WAL on
 	execSQL(t, w, "SELECT count(*) FROM sessions")
 	if err := w.Close(); err != nil {

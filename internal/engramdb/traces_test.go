@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 )
 
 // useAll calls everything that reads.
@@ -39,7 +40,7 @@ func temporary(t *testing.T) (dir string) {
 }
 
 func TestAClosedDatabaseIsLeftAsItWas(t *testing.T) {
-	for _, release := range releases {
+	for _, release := range fixtures.Releases {
 		path, copies := fixture(t, release), temporary(t)
 		before, bytes := listing(t, filepath.Dir(path)), contents(t, path)
 		if n := useAll(t, path); n != 7 {

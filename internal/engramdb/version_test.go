@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 )
 
 // longAgo gives all files of the database the same old time, so that times tell nothing.
@@ -33,7 +34,7 @@ func version(t *testing.T, db *engramdb.DB) string {
 // Every kind of change that a chunk would show, in a log whose size and time
 // stay as they are: after it has been written back it is overwritten from its start.
 func TestEveryChangeInTheLogChangesTheVersion(t *testing.T) {
-	for _, release := range releases {
+	for _, release := range fixtures.Releases {
 		path := fixture(t, release)
 		db, w := open(t, path), writer(t, path)
 		fillLog(t, w)

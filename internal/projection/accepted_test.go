@@ -14,7 +14,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/projection"
-	"github.com/engram-sync/engram-sync/internal/projecttest"
+	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
 )
 
 // maker makes chunks as they are found, and worse: rows of several projects, some
@@ -100,7 +100,7 @@ func TestWhatIsProjectedIsAccepted(t *testing.T) {
 		opts := alpha
 		opts.FillBlanks = seed%2 == 1
 		chunks, p := d.project(t, opts, t.TempDir())
-		server := projecttest.New(projecttest.Options{Projects: []string{"alpha"}})
+		server := projectserver.New(projectserver.Options{Projects: []string{"alpha"}})
 		pushAll(t, seed, d, p, chunks, server)
 		for _, row := range server.Journal() {
 			text := strings.ToLower(string(row.Payload))

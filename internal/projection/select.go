@@ -48,8 +48,9 @@ type selection struct {
 }
 
 // choose keeps the rows of the project, and the sessions that they need.
-// sessions are those of the whole directory. Source: design.md promise 11,
-// project-server.md 3.3, 3.4.
+// sessions are those of the whole directory. Personal rows stay here unless asked
+// for: whoever has the server's token reads all of it. Source: project-server.md
+// 3.3, 3.4, T17.
 func (o Options) choose(doc document, sessions map[string]Session) (selection, error) {
 	s := selection{document: document{members: doc.members, rows: map[string][]row{}}}
 	s.dropVariants()

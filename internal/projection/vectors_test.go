@@ -9,12 +9,13 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/projection"
+	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 )
 
 // TestVectorsKeepTheirIDs: a chunk of which all goes, and that a server takes,
 // has the id that a real server gave it.
 func TestVectorsKeepTheirIDs(t *testing.T) {
-	file, err := os.Open("../../testdata/fixtures/canonical-vectors.jsonl")
+	file, err := os.Open(fixtures.CanonicalVectors())
 	if err != nil {
 		t.Fatal(err)
 	}

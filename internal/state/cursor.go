@@ -18,15 +18,15 @@ import (
 // them change at once, when the cursor is saved. The caller holds the journal's
 // lock. Not safe for concurrent use.
 type CursorFile struct {
-	journal *Journal
+	journal *AccountState
 	name    string
 	cursor  engram.Cursor // as the reader knows it
 	doc     cursorDoc     // as it is on disk
 
 	detached bool
-	ledger   *ledgerWriter // nil until something is appended
-	output   *OutputFile   // nil unless one is open
-	failed   bool          // to save: what is on disk is not known
+	seen     *seenWriter // nil until something is appended
+	output   *OutputFile // nil unless one is open
+	failed   bool        // to save: what is on disk is not known
 }
 
 const cursorSchema = 1
@@ -42,7 +42,7 @@ type cursorDoc struct {
 	Sum    uint32      `json:"sum"`
 	Reread int64       `json:"reread"`
 	Recent []byte      `json:"recent"`
-	Ledger ledger      `json:"ledger"`
+	Ledger seenLog     `json:"ledger"`
 	Output *outputMark `json:"output,omitempty"`
 }
 
@@ -57,7 +57,7 @@ var ErrCursorDamaged = errors.New("the saved cursor is damaged (--cursor OTHER b
 // OpenCursor reads the cursor with this name; one that was never saved is at the
 // beginning. If a run was killed while it wrote to its output file, what that
 // run had not finished is cut off.
-func (j *Journal) OpenCursor(name string) (*CursorFile, error) {
+func (j *AccountState) OpenCursor(name string) (*CursorFile, error) {
 	if !cursorName.MatchString(name) {
 		return nil, fmt.Errorf("%q: %w", name, ErrCursorName)
 	}
@@ -76,7 +76,7 @@ func (j *Journal) OpenCursor(name string) (*CursorFile, error) {
 
 func (c *CursorFile) path() string { return c.journal.Path("pull-" + c.name + ".json") }
 
-func (c *CursorFile) ledgerPath(generation int) string {
+func (c *CursorFile) seenPath(generation int) string {
 	return c.journal.Path(fmt.Sprintf("pull-%s.%d.seen", c.name, generation))
 }
 
@@ -86,10 +86,10 @@ func (c *CursorFile) parse(text []byte) error {
 		return err
 	}
 	c.doc = doc
-	c.cursor = engram.Cursor{UserID: c.doc.UserID, Last: engram.Mark{Seq: c.doc.Seq, Sum: c.doc.Sum}, Reread: c.doc.Reread}
+	c.cursor = engram.Cursor{UserID: c.doc.UserID, Last: engram.JournalRef{Seq: c.doc.Seq, Sum: c.doc.Sum}, LowWatermark: c.doc.Reread}
 	before := c.doc.Reread
 	for rest := c.doc.Recent; len(rest) > 0; {
-		m, n, err := engram.CutMark(rest, before)
+		m, n, err := engram.CutRef(rest, before)
 		if err != nil {
 			return err
 		}
@@ -124,37 +124,37 @@ func (c *CursorFile) Cursor() engram.Cursor { return c.cursor }
 // moving. The output file is remembered all the same.
 func (c *CursorFile) Detach(from engram.Cursor) { c.detached, c.cursor = true, from }
 
-// History gives the marks of all rows up to the cursor's Reread, ascending. The
+// Seen gives the rows up to the cursor's LowWatermark that the reader is done with, ascending. The
 // last pair is an error, if there is one.
-func (c *CursorFile) History() iter.Seq2[engram.Mark, error] {
-	return readLedger(c.ledgerPath(c.doc.Ledger.Generation), c.doc.Ledger)
+func (c *CursorFile) Seen() iter.Seq2[engram.JournalRef, error] {
+	return readSeen(c.seenPath(c.doc.Ledger.Generation), c.doc.Ledger)
 }
 
-// Restart begins a new history, which replaces the old one with the next Save.
-func (c *CursorFile) Restart() (err error) {
+// ResetSeen begins a new log, which replaces the old one with the next Save.
+func (c *CursorFile) ResetSeen() (err error) {
 	if c.detached {
 		return nil
 	}
-	if err := c.closeLedger(); err != nil {
+	if err := c.closeSeen(); err != nil {
 		return err
 	}
-	next := ledger{Generation: c.doc.Ledger.Generation + 1}
-	if c.ledger, err = openLedger(c.ledgerPath(next.Generation), next); err != nil {
+	next := seenLog{Generation: c.doc.Ledger.Generation + 1}
+	if c.seen, err = openSeen(c.seenPath(next.Generation), next); err != nil {
 		return fmt.Errorf("begin a new list of the rows read: %w", err)
 	}
 	return nil
 }
 
-// Append adds marks to the history. They count from the next Save on.
-func (c *CursorFile) Append(marks []engram.Mark) (err error) {
+// AppendSeen adds rows to the log. They count from the next Save on.
+func (c *CursorFile) AppendSeen(marks []engram.JournalRef) (err error) {
 	if c.detached || len(marks) == 0 {
 		return nil
 	}
-	if c.ledger == nil {
-		c.ledger, err = openLedger(c.ledgerPath(c.doc.Ledger.Generation), c.doc.Ledger)
+	if c.seen == nil {
+		c.seen, err = openSeen(c.seenPath(c.doc.Ledger.Generation), c.doc.Ledger)
 	}
 	if err == nil {
-		err = c.ledger.append(marks)
+		err = c.seen.append(marks)
 	}
 	if err != nil {
 		return fmt.Errorf("remember the rows read: %w", err)
@@ -168,11 +168,11 @@ func (c *CursorFile) Save(cursor engram.Cursor) error {
 	next := c.doc
 	if !c.detached {
 		next.set(cursor)
-		if c.ledger != nil {
-			if err := c.ledger.sync(); err != nil {
+		if c.seen != nil {
+			if err := c.seen.sync(); err != nil {
 				return fmt.Errorf("remember the rows read: %w", err)
 			}
-			next.Ledger = c.ledger.ledger
+			next.Ledger = c.seen.seenLog
 		}
 	}
 	if c.output != nil {
@@ -186,11 +186,11 @@ func (c *CursorFile) Save(cursor engram.Cursor) error {
 }
 
 func (d *cursorDoc) set(cursor engram.Cursor) {
-	d.UserID, d.Seq, d.Sum, d.Reread = cursor.UserID, cursor.Last.Seq, cursor.Last.Sum, cursor.Reread
+	d.UserID, d.Seq, d.Sum, d.Reread = cursor.UserID, cursor.Last.Seq, cursor.Last.Sum, cursor.LowWatermark
 	d.Recent = make([]byte, 0, 6*len(cursor.Recent))
-	before := cursor.Reread
+	before := cursor.LowWatermark
 	for _, m := range cursor.Recent {
-		d.Recent = engram.AppendMark(d.Recent, before, m)
+		d.Recent = engram.AppendRef(d.Recent, before, m)
 		before = m.Seq
 	}
 }
@@ -211,19 +211,19 @@ func (c *CursorFile) write(next cursorDoc) error {
 	old := c.doc.Ledger.Generation
 	c.doc = next
 	if next.Ledger.Generation != old {
-		_ = os.Remove(c.ledgerPath(old)) // it counts no more, there or not
+		_ = os.Remove(c.seenPath(old)) // it counts no more, there or not
 	}
 	return nil
 }
 
-func (c *CursorFile) closeLedger() error {
-	if c.ledger == nil {
+func (c *CursorFile) closeSeen() error {
+	if c.seen == nil {
 		return nil
 	}
-	err := c.ledger.file.Close()
-	c.ledger = nil
+	err := c.seen.file.Close()
+	c.seen = nil
 	return err
 }
 
 // Close ends the use of the file. What was not saved is forgotten.
-func (c *CursorFile) Close() error { return c.closeLedger() }
+func (c *CursorFile) Close() error { return c.closeSeen() }

@@ -15,7 +15,7 @@ import (
 
 func openCursor(t *testing.T, dir, name string) (*state.CursorFile, error) {
 	t.Helper()
-	j, err := state.OpenJournal(dir, "https://engram.example.com", "user u-1")
+	j, err := state.OpenAccount(dir, "https://engram.example.com", "user u-1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,10 +39,10 @@ func mustOpenCursor(t *testing.T, dir string) *state.CursorFile {
 	return c
 }
 
-func history(t *testing.T, c *state.CursorFile) []engram.Mark {
+func history(t *testing.T, c *state.CursorFile) []engram.JournalRef {
 	t.Helper()
-	var marks []engram.Mark
-	for m, err := range c.History() {
+	var marks []engram.JournalRef
+	for m, err := range c.Seen() {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,18 +56,18 @@ func history(t *testing.T, c *state.CursorFile) []engram.Mark {
 func TestCursor(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	marks := []engram.Mark{{Seq: 1, Sum: 7}, {Seq: 2}, {Seq: 1 << 40, Sum: 1 << 31}, {Seq: 1<<63 - 1, Sum: 9}}
-	cursor := engram.Cursor{UserID: "u-1", Last: marks[3], Reread: 2, Recent: marks[2:]}
-	save := func(c *state.CursorFile, settled []engram.Mark, cursor engram.Cursor) {
+	marks := []engram.JournalRef{{Seq: 1, Sum: 7}, {Seq: 2}, {Seq: 1 << 40, Sum: 1 << 31}, {Seq: 1<<63 - 1, Sum: 9}}
+	cursor := engram.Cursor{UserID: "u-1", Last: marks[3], LowWatermark: 2, Recent: marks[2:]}
+	save := func(c *state.CursorFile, settled []engram.JournalRef, cursor engram.Cursor) {
 		t.Helper()
-		if err := errors.Join(c.Append(settled), c.Save(cursor)); err != nil {
+		if err := errors.Join(c.AppendSeen(settled), c.Save(cursor)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	save(mustOpenCursor(t, dir), marks[:1], cursor)
 	save(mustOpenCursor(t, dir), marks[1:2], cursor)
 	unsaved := mustOpenCursor(t, dir)
-	if err := unsaved.Append(marks[2:3]); err != nil {
+	if err := unsaved.AppendSeen(marks[2:3]); err != nil {
 		t.Fatal(err)
 	}
 
@@ -79,7 +79,7 @@ func TestCursor(t *testing.T) {
 		t.Errorf("the history is %v", got)
 	}
 	// a new history counts from its Save on, and then the old one is gone
-	if err := errors.Join(c.Restart(), c.Append(marks[2:])); err != nil {
+	if err := errors.Join(c.ResetSeen(), c.AppendSeen(marks[2:])); err != nil {
 		t.Fatal(err)
 	}
 	if got := history(t, mustOpenCursor(t, dir)); !slices.Equal(got, marks[:2]) {
@@ -98,14 +98,14 @@ func TestCursor(t *testing.T) {
 func TestDetachedCursor(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	saved := engram.Cursor{Last: engram.Mark{Seq: 5}, Reread: 5}
+	saved := engram.Cursor{Last: engram.JournalRef{Seq: 5}, LowWatermark: 5}
 	if err := mustOpenCursor(t, dir).Save(saved); err != nil {
 		t.Fatal(err)
 	}
 	c := mustOpenCursor(t, dir)
-	c.Detach(engram.Cursor{Reread: 1})
-	further := engram.Cursor{Last: engram.Mark{Seq: 9}}
-	if err := errors.Join(c.Restart(), c.Append([]engram.Mark{{Seq: 9}}), c.Save(further)); err != nil {
+	c.Detach(engram.Cursor{LowWatermark: 1})
+	further := engram.Cursor{Last: engram.JournalRef{Seq: 9}}
+	if err := errors.Join(c.ResetSeen(), c.AppendSeen([]engram.JournalRef{{Seq: 9}}), c.Save(further)); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(further, c.Cursor()); diff != "" {
@@ -145,8 +145,8 @@ func TestDamagedCursor(t *testing.T) {
 	// a history that is shorter than what counts
 	dir := t.TempDir()
 	c := mustOpenCursor(t, dir)
-	marks := []engram.Mark{{Seq: 1}, {Seq: 2}}
-	if err := errors.Join(c.Append(marks), c.Save(engram.Cursor{Reread: 2})); err != nil {
+	marks := []engram.JournalRef{{Seq: 1}, {Seq: 2}}
+	if err := errors.Join(c.AppendSeen(marks), c.Save(engram.Cursor{LowWatermark: 2})); err != nil {
 		t.Fatal(err)
 	}
 	files, _ := filepath.Glob(filepath.Join(dir, "journals", "*", "*.seen"))
@@ -154,11 +154,11 @@ func TestDamagedCursor(t *testing.T) {
 		t.Fatal(err)
 	}
 	c = mustOpenCursor(t, dir)
-	if err := c.Append([]engram.Mark{{Seq: 3}}); !errors.Is(err, state.ErrCursorDamaged) {
+	if err := c.AppendSeen([]engram.JournalRef{{Seq: 3}}); !errors.Is(err, state.ErrCursorDamaged) {
 		t.Errorf("append to a short history: %v", err)
 	}
 	var last error
-	for _, err := range c.History() {
+	for _, err := range c.Seen() {
 		last = err
 	}
 	if !errors.Is(last, state.ErrCursorDamaged) {

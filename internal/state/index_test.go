@@ -91,7 +91,7 @@ func TestCachesArePrivate(t *testing.T) {
 	}
 	dir := t.TempDir()
 	saveIndex(t, dir)
-	if err := state.OpenAnswer(dir, "answers", "x").Remember("q", 1); err != nil {
+	if err := state.OpenCache(dir, "answers", "x").Put("q", 1); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range caches(t, dir) {
@@ -114,7 +114,7 @@ func TestADamagedCacheIsAnEmptyOne(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		saveIndex(t, dir)
-		if err := state.OpenAnswer(dir, "answers", "x").Remember("q", 1); err != nil {
+		if err := state.OpenCache(dir, "answers", "x").Put("q", 1); err != nil {
 			t.Fatal(err)
 		}
 		for _, path := range caches(t, dir) {
@@ -131,7 +131,7 @@ func TestADamagedCacheIsAnEmptyOne(t *testing.T) {
 			t.Errorf("%s: the index is believed", story)
 		}
 		var answer int
-		if state.OpenAnswer(dir, "answers", "x").Recall("q", &answer) {
+		if state.OpenCache(dir, "answers", "x").Get("q", &answer) {
 			t.Errorf("%s: the answer is believed", story)
 		}
 		saveIndex(t, dir)
@@ -142,18 +142,18 @@ func TestADamagedCacheIsAnEmptyOne(t *testing.T) {
 }
 
 func TestAnswerIsForOneQuestion(t *testing.T) {
-	a := state.OpenAnswer(t.TempDir(), "answers", "x")
+	a := state.OpenCache(t.TempDir(), "answers", "x")
 	var got map[string]int
-	if a.Recall("q", &got) {
+	if a.Get("q", &got) {
 		t.Error("there is an answer before one was given")
 	}
-	if err := a.Remember("q", map[string]int{"n": 3}); err != nil {
+	if err := a.Put("q", map[string]int{"n": 3}); err != nil {
 		t.Fatal(err)
 	}
-	if !a.Recall("q", &got) || got["n"] != 3 {
+	if !a.Get("q", &got) || got["n"] != 3 {
 		t.Errorf("got %v", got)
 	}
-	if a.Recall("another q", &got) {
+	if a.Get("another q", &got) {
 		t.Error("it answers another question")
 	}
 }
@@ -161,7 +161,7 @@ func TestAnswerIsForOneQuestion(t *testing.T) {
 func TestOldCachesGo(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 80 {
-		if err := state.OpenAnswer(dir, "answers", fmt.Sprint(i)).Remember("q", i); err != nil {
+		if err := state.OpenCache(dir, "answers", fmt.Sprint(i)).Put("q", i); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -169,7 +169,7 @@ func TestOldCachesGo(t *testing.T) {
 		t.Errorf("there are %d", n)
 	}
 	var answer int
-	if !state.OpenAnswer(dir, "answers", "79").Recall("q", &answer) || answer != 79 {
+	if !state.OpenCache(dir, "answers", "79").Get("q", &answer) || answer != 79 {
 		t.Error("the last one is gone")
 	}
 }

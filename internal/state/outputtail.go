@@ -62,7 +62,7 @@ func onlyRows(text io.Reader) (bool, error) {
 // unfinished refuses an output file that a killed run of another cursor wrote
 // to: that cursor cuts off what was not finished, and with it whatever was
 // appended meanwhile.
-func (j *Journal) unfinished(path string) error {
+func (j *AccountState) unfinished(path string) error {
 	entries, err := os.ReadDir(j.dir)
 	if err != nil {
 		return fmt.Errorf("look at the other cursors: %w", err)

@@ -21,7 +21,7 @@ func kill(t *testing.T, dir, path, torn string) {
 		t.Fatal(err)
 	}
 	_, err = out.Write([]byte(finished))
-	if err := errors.Join(err, out.Flush(), c.Save(engram.Cursor{Last: engram.Mark{Seq: 1}})); err != nil {
+	if err := errors.Join(err, out.Flush(), c.Save(engram.Cursor{Last: engram.JournalRef{Seq: 1}})); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := out.Write([]byte(torn)); err != nil {

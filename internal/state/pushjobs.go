@@ -16,7 +16,7 @@ type PushJob struct{ path string }
 
 // PushJobs gives the jobs of a group, which is the hash of how a source begins:
 // there can be several, for sources that begin alike.
-func (j *Journal) PushJobs(group [32]byte) ([]PushJob, error) {
+func (j *AccountState) PushJobs(group [32]byte) ([]PushJob, error) {
 	entries, err := os.ReadDir(j.dir) // no pattern: the path is the user's, with brackets or without
 	if err != nil {
 		return nil, fmt.Errorf("look for earlier pushes: %w", err)
@@ -31,7 +31,7 @@ func (j *Journal) PushJobs(group [32]byte) ([]PushJob, error) {
 }
 
 // NewPushJob gives the place of another job. It is made by Write.
-func (j *Journal) NewPushJob(group [32]byte) PushJob {
+func (j *AccountState) NewPushJob(group [32]byte) PushJob {
 	return PushJob{j.Path(pushJobPrefix(group) + rand.Text()[:8] + ".json")}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // adopt lists the chunk files that no manifest names, if they are good: a run
@@ -19,7 +20,7 @@ func (p *puller) adopt(ctx context.Context, result *Result) {
 }
 
 // adopt adds entries for chunk files that the manifest, here, does not name.
-func adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []engram.ChunkID) (adopted []engram.ChunkID, failed []Failure) {
+func adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []engram.ChunkID) (adopted []engram.ChunkID, failed []work.Failure) {
 	var entries []engram.ChunkEntry
 	for _, id := range orphans {
 		if ctx.Err() != nil {
@@ -27,7 +28,7 @@ func adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []en
 		}
 		e, err := deriveEntry(local, here.Entries(), id)
 		if err != nil {
-			failed = append(failed, Failure{ID: id.String(), Err: fmt.Errorf("%w: %w", ErrUnlisted, err)})
+			failed = append(failed, work.Failure{ID: id.String(), Err: fmt.Errorf("%w: %w", ErrUnlisted, err)})
 			continue
 		}
 		entries = append(entries, e)
@@ -38,7 +39,7 @@ func adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []en
 	err := local.AddEntries(context.WithoutCancel(ctx), here.Version(), entries)
 	for _, e := range entries {
 		if err != nil {
-			failed = append(failed, Failure{ID: e.ID.String(), Direction: Pulled, Err: err})
+			failed = append(failed, work.Failure{ID: e.ID.String(), Direction: work.Pulled, Err: err})
 			continue
 		}
 		adopted = append(adopted, e.ID)
@@ -66,14 +67,14 @@ func readFile(local Local, id engram.ChunkID) (engram.Contents, error) {
 		return engram.Contents{}, err
 	}
 	defer func() { _ = c.Close() }() // only read
-	return readContents(c)
+	return engram.ReadRows(c, engram.ReadContents)
 }
 
 // harmlessTime is no later than the newest entry: engram exports nothing older
 // than that, so a later time would hide memories that were never exported
 // (local-state.md 1.5 and 7.4).
 func harmlessTime(here []engram.ChunkEntry, newestRow time.Time) time.Time {
-	newest := newestOf(here)
+	newest := engram.NewestTime(here)
 	if newest.IsZero() {
 		newest = time.Unix(0, 0)
 	}

@@ -201,9 +201,9 @@ func (a aliases) Add(remote, local engram.ChunkID) error {
 }
 
 // look surveys two sides.
-func look(t *testing.T, here, there *side, known syncer.Aliases) *syncer.Survey {
+func look(t *testing.T, here, there *side, known syncer.Aliases) *syncer.Diff {
 	t.Helper()
-	s, err := syncer.Look(t.Context(), local{here}, remote{there}, syncer.LookOptions{Aliases: known})
+	s, err := syncer.Compare(t.Context(), local{here}, remote{there}, syncer.CompareOptions{Aliases: known})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // Projector says what chunks become on a remote that keeps only the rows of one
@@ -31,9 +32,9 @@ type Projected struct {
 	Parts []Part
 	// LeftOut are rows of the project that the server would refuse, and rows
 	// that need those.
-	LeftOut []LeftOutRow
+	LeftOut []RowNote
 	// Filled are rows that got what the server demands of them.
-	Filled []LeftOutRow
+	Filled []RowNote
 	// Personal and Foreign are how many rows stay here because they are
 	// nobody else's, or another project's.
 	Personal, Foreign int
@@ -45,21 +46,21 @@ type Projected struct {
 type Part struct {
 	ID                          engram.ChunkID
 	Sessions, Memories, Prompts int
-	// Wave is when it can be sent: after all parts of lower waves, which bring
+	// Stage is when it can be sent: after all parts of lower stages, which bring
 	// the sessions that its rows belong to.
-	Wave int
+	Stage int
 }
 
 // Variant is what a chunk becomes under other options than those of this run.
 type Variant struct {
 	Parts []engram.ChunkID
-	// Fuller says that it holds all that the parts of this run hold, and more.
-	Fuller bool
+	// Superset says that it holds all that the parts of this run hold, and more.
+	Superset bool
 }
 
-// LeftOutRow is a row that a server would refuse, or one that was changed so
+// RowNote is a row that a server would refuse, or one that was changed so
 // that it does not, and why.
-type LeftOutRow struct {
+type RowNote struct {
 	List   string `json:"list"`  // "sessions", "observations", "prompts" or "mutations", else what a chunk calls it
 	Index  int    `json:"index"` // -1 for all of the list
 	Field  string `json:"field"`
@@ -70,7 +71,7 @@ type LeftOutRow struct {
 // have refused the whole chunk because of them.
 type LeftOutError struct {
 	ID   engram.ChunkID
-	Rows []LeftOutRow
+	Rows []RowNote
 }
 
 func (e *LeftOutError) Error() string {
@@ -83,7 +84,7 @@ func (e *LeftOutError) Error() string {
 }
 
 // String is the row as a message names it.
-func (r LeftOutRow) String() string {
+func (r RowNote) String() string {
 	list := r.List
 	if !slices.Contains([]string{"sessions", "observations", "prompts", "mutations"}, list) {
 		list = fmt.Sprintf("%.40q", list) // a stranger's word
@@ -106,7 +107,7 @@ type LeftBehind struct {
 
 // project finds out what the chunks that the remote does not list under their
 // own ids become there.
-func (s *Survey) project(ctx context.Context, files map[engram.ChunkID]bool) error {
+func (s *Diff) project(ctx context.Context, files map[engram.ChunkID]bool) error {
 	if s.projector == nil {
 		return nil
 	}
@@ -121,16 +122,16 @@ func (s *Survey) project(ctx context.Context, files map[engram.ChunkID]bool) err
 		}
 	}
 	var err error
-	if s.projected, err = s.projector.Project(ctx, all, ids); err != nil || !s.strangers() {
+	if s.projected, err = s.projector.Project(ctx, all, ids); err != nil || !s.hasUnknownChunks() {
 		return err
 	}
 	s.variants, err = s.projector.Variants(ctx, all, ids)
 	return err
 }
 
-// strangers says whether the remote has chunks that are nothing of ours as far
+// hasUnknownChunks says whether the remote has chunks that are nothing of ours as far
 // as we know.
-func (s *Survey) strangers() bool {
+func (s *Diff) hasUnknownChunks() bool {
 	parts := s.partsHere()
 	return slices.ContainsFunc(s.There.Entries(), func(e engram.ChunkEntry) bool {
 		_, listed := s.Here.Entry(s.localID(e.ID))
@@ -140,14 +141,14 @@ func (s *Survey) strangers() bool {
 
 // parts are the ids under which the remote has, or will have, a chunk. ok is
 // false where the chunk is sent as it is.
-func (s *Survey) parts(local engram.ChunkID) (p Projected, ok bool) {
+func (s *Diff) parts(local engram.ChunkID) (p Projected, ok bool) {
 	p, ok = s.projected[local]
 	return p, ok
 }
 
-// hasFuller says whether the remote has all of a variant that holds whatever this
+// hasSuperset says whether the remote has all of a variant that holds whatever this
 // run would send, and more.
-func (s *Survey) hasFuller(local engram.ChunkID, p Projected) bool {
+func (s *Diff) hasSuperset(local engram.ChunkID, p Projected) bool {
 	var own []engram.ChunkID
 	for _, part := range p.Parts {
 		own = append(own, part.ID)
@@ -157,12 +158,12 @@ func (s *Survey) hasFuller(local engram.ChunkID, p Projected) bool {
 			_, listed := s.There.Entry(id)
 			return !listed
 		})
-		return v.Fuller && !missing && !slices.Equal(v.Parts, own)
+		return v.Superset && !missing && !slices.Equal(v.Parts, own)
 	})
 }
 
 // unreadable are the chunks here that could not be projected, in order.
-func (s *Survey) unreadable() []engram.ChunkID {
+func (s *Diff) unreadable() []engram.ChunkID {
 	var ids []engram.ChunkID
 	for _, e := range s.Here.Entries() {
 		if s.projected[e.ID].Err != nil {
@@ -174,15 +175,15 @@ func (s *Survey) unreadable() []engram.ChunkID {
 
 // pushParts plans what is missing of a chunk that is projected, and remembers
 // what of it stays here.
-func (s *Survey) pushParts(e engram.ChunkEntry, p Projected) {
+func (s *Diff) pushParts(e engram.ChunkEntry, p Projected) {
 	if p.Err != nil {
 		return
 	}
-	if s.hasFuller(e.ID, p) {
+	if s.hasSuperset(e.ID, p) {
 		return
 	}
 	if len(p.Parts) == 0 || len(p.LeftOut) > 0 || len(p.Filled) > 0 || p.Personal > 0 || p.Foreign > 0 {
-		s.Behind = append(s.Behind, LeftBehind{ID: e.ID, Projected: p})
+		s.Omitted = append(s.Omitted, LeftBehind{ID: e.ID, Projected: p})
 	}
 	for _, part := range p.Parts {
 		if _, there := s.There.Entry(part.ID); there {
@@ -191,21 +192,21 @@ func (s *Survey) pushParts(e engram.ChunkEntry, p Projected) {
 		entry := e
 		entry.ID = part.ID
 		entry.Sessions, entry.Memories, entry.Prompts = part.Sessions, part.Memories, part.Prompts
-		s.ToPush = append(s.ToPush, Item{Local: e.ID, Remote: part.ID, Entry: entry, Direction: Pushed, Wave: part.Wave})
+		s.ToPush = append(s.ToPush, Item{Local: e.ID, Remote: part.ID, Entry: entry, Direction: work.Pushed, Stage: part.Stage})
 	}
 }
 
 // reportLeftOut makes a failure of each chunk whose push left rows out: of
 // those that moved in this run, and of those that have nothing else to send.
-func (s *Survey) reportLeftOut(opts Options, result *Result) {
+func (s *Diff) reportLeftOut(opts Options, result *Result) {
 	moved := map[engram.ChunkID]bool{}
 	for _, m := range result.Moved {
 		moved[m.Local] = true
 	}
-	for _, b := range s.Behind {
+	for _, b := range s.Omitted {
 		if len(b.LeftOut) > 0 && opts.wants(b.ID) && (moved[b.ID] || len(b.Parts) == 0) {
-			result.Failed = append(result.Failed, Failure{
-				ID: b.ID.String(), Direction: Pushed, Err: &LeftOutError{ID: b.ID, Rows: b.LeftOut},
+			result.Failed = append(result.Failed, work.Failure{
+				ID: b.ID.String(), Direction: work.Pushed, Err: &LeftOutError{ID: b.ID, Rows: b.LeftOut},
 			})
 		}
 	}

@@ -29,7 +29,7 @@ func (p *projector) Project(_ context.Context, _, ids []engram.ChunkID) (map[eng
 	for _, id := range ids {
 		projected := p.rest[id]
 		for _, content := range p.parts[id] {
-			projected.Parts = append(projected.Parts, syncer.Part{ID: idOf(content), Memories: 1, Wave: p.waves[content]})
+			projected.Parts = append(projected.Parts, syncer.Part{ID: idOf(content), Memories: 1, Stage: p.waves[content]})
 		}
 		out[id] = projected
 	}
@@ -49,13 +49,13 @@ func (p *projector) OpenPart(_ context.Context, local, part engram.ChunkID) (*en
 	return nil, errors.New("no such part")
 }
 
-func lookThrough(t *testing.T, here, there *side, p *projector, change ...func(*syncer.LookOptions)) *syncer.Survey {
+func lookThrough(t *testing.T, here, there *side, p *projector, change ...func(*syncer.CompareOptions)) *syncer.Diff {
 	t.Helper()
-	opts := syncer.LookOptions{Projector: func() syncer.Projector { return p }}
+	opts := syncer.CompareOptions{Projector: func() syncer.Projector { return p }}
 	for _, f := range change {
 		f(&opts)
 	}
-	s, err := syncer.Look(t.Context(), local{here}, remote{there}, opts)
+	s, err := syncer.Compare(t.Context(), local{here}, remote{there}, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestProjectedChunks(t *testing.T) {
 		},
 		rest: map[engram.ChunkID]syncer.Projected{
 			foreign: {Foreign: 7},
-			bad:     {LeftOut: []syncer.LeftOutRow{{List: "observations", Index: 3, Field: "title", Reason: "is blank"}}},
+			bad:     {LeftOut: []syncer.RowNote{{List: "observations", Index: 3, Field: "title", Reason: "is blank"}}},
 		},
 	}
 	there.content[idOf(`{"part":1}`)] = `{"part":1}` // what an earlier, killed run sent
@@ -99,8 +99,8 @@ func TestProjectedChunks(t *testing.T) {
 	if len(result.Failed) != 1 || !errors.As(result.Failed[0].Err, &leftOut) || leftOut.ID != bad {
 		t.Errorf("failed: %v", result.Failed)
 	}
-	if len(survey.Behind) != 2 || survey.Behind[0].ID != foreign || survey.Behind[0].Foreign != 7 {
-		t.Errorf("left behind: %v", survey.Behind)
+	if len(survey.Omitted) != 2 || survey.Omitted[0].ID != foreign || survey.Omitted[0].Foreign != 7 {
+		t.Errorf("left behind: %v", survey.Omitted)
 	}
 
 	again := lookThrough(t, here, there, p)
@@ -145,7 +145,7 @@ func TestServerMadeChunks(t *testing.T) {
 	if s := lookThrough(t, here, there, p); len(s.ServerMade) != 2 || len(s.ToPull) != 1 || s.ToPull[0].Entry.CreatedBy != "ana" {
 		t.Errorf("server made %v, to pull %v", s.ServerMade, s.ToPull)
 	}
-	s := lookThrough(t, here, there, p, func(o *syncer.LookOptions) { o.ServerChunks = true })
+	s := lookThrough(t, here, there, p, func(o *syncer.CompareOptions) { o.ServerChunks = true })
 	if len(s.ServerMade) != 0 || len(s.ToPull) != 3 {
 		t.Errorf("asked for: server made %v, to pull %v", s.ServerMade, s.ToPull)
 	}
@@ -178,8 +178,8 @@ func TestVariants(t *testing.T) {
 		p := &projector{
 			parts: map[engram.ChunkID][]string{local: {`{"part":1}`}, other: {`{"part":2}`}},
 			variants: map[engram.ChunkID][]syncer.Variant{
-				local: {{Parts: []engram.ChunkID{sent}, Fuller: fuller}},
-				other: {{Parts: []engram.ChunkID{half, idOf("{}")}, Fuller: true}},
+				local: {{Parts: []engram.ChunkID{sent}, Superset: fuller}},
+				other: {{Parts: []engram.ChunkID{half, idOf("{}")}, Superset: true}},
 			},
 		}
 		s := lookThrough(t, here, there, p)

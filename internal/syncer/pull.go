@@ -7,14 +7,15 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // pull downloads the chunks that are missing here, and adopts chunk files that
 // no manifest names. A chunk that cannot be had stays out of the manifest.
-func pull(ctx context.Context, s *Survey, opts Options, result *Result) {
-	p := puller{Survey: s, opts: opts}
+func pull(ctx context.Context, s *Diff, opts Options, result *Result) {
+	p := puller{Diff: s, opts: opts}
 	if items := opts.choose(s.ToPull); len(items) > 0 {
-		outcomes := transfer(ctx, Pulled, items, opts, p.pull)
+		outcomes := transfer(ctx, work.Pulled, items, opts, p.pull)
 		p.finish(ctx, outcomes)
 		result.collect(items, outcomes)
 	}
@@ -22,7 +23,7 @@ func pull(ctx context.Context, s *Survey, opts Options, result *Result) {
 }
 
 type puller struct {
-	*Survey
+	*Diff
 	opts Options
 
 	mu      sync.Mutex
@@ -42,7 +43,7 @@ func (p *puller) pull(ctx context.Context, item Item) outcome {
 	var chunk *engram.Chunk
 	store := func(c *engram.Chunk) error {
 		chunk = c
-		p.opts.watch(c)
+		p.opts.Report.Watch(c)
 		return p.local.WriteChunk(ctx, c)
 	}
 	sent, err := p.remote.ReadChunk(ctx, item.Remote, store)

@@ -8,23 +8,24 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // push uploads the chunks that the remote lacks. Then it reads the remote's
 // manifest once more: what the server accepted but does not list is a failure.
-func push(ctx context.Context, s *Survey, opts Options, result *Result) {
+func push(ctx context.Context, s *Diff, opts Options, result *Result) {
 	items := opts.choose(s.ToPush)
 	if len(items) == 0 {
 		return
 	}
-	p := pusher{Survey: s, opts: opts, sums: map[engram.ChunkID][32]byte{}}
-	outcomes := transfer(ctx, Pushed, items, opts, p.push)
+	p := pusher{Diff: s, opts: opts, sums: map[engram.ChunkID][32]byte{}}
+	outcomes := transfer(ctx, work.Pushed, items, opts, p.push)
 	p.confirm(ctx, items, outcomes)
 	result.collect(items, outcomes)
 }
 
 type pusher struct {
-	*Survey
+	*Diff
 	opts Options
 
 	mu   sync.Mutex
@@ -38,7 +39,7 @@ func (p *pusher) push(ctx context.Context, item Item) outcome {
 		if err != nil {
 			return nil, err
 		}
-		p.opts.watch(c)
+		p.opts.Report.Watch(c)
 		last = c
 		return c, nil
 	}
@@ -102,7 +103,7 @@ func (p *pusher) confirmOne(ctx context.Context, there *engram.Manifest, item It
 	if _, ok := there.Entry(item.Remote); !ok {
 		return ErrNotStored
 	}
-	if !p.opts.Compare {
+	if !p.opts.ReadBack {
 		return nil
 	}
 	var got [32]byte

@@ -49,7 +49,7 @@ func TestConfirm(t *testing.T) {
 				here.add(numbered(n))
 			}
 			c.there(there)
-			opts := syncer.Options{Push: true, Concurrency: 2, Compare: c.compare}
+			opts := syncer.Options{Push: true, Concurrency: 2, ReadBack: c.compare}
 			result := syncer.Run(t.Context(), look(t, here, there, nil), opts)
 			if len(result.Failed) != len(c.want) || len(result.Moved) != 3-len(c.want) {
 				t.Fatalf("%d moved, failed %v", len(result.Moved), result.Failed)
@@ -71,11 +71,11 @@ func TestCompare(t *testing.T) {
 	// chunk that checks itself would not let the test's forgery through, so the
 	// comparison is seen failing on that.
 	swapped := swappingRemote{remote{there}, numbered(2)}
-	survey, err := syncer.Look(t.Context(), local{here}, swapped, syncer.LookOptions{})
+	survey, err := syncer.Compare(t.Context(), local{here}, swapped, syncer.CompareOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	result := syncer.Run(t.Context(), survey, syncer.Options{Push: true, Concurrency: 1, Compare: true})
+	result := syncer.Run(t.Context(), survey, syncer.Options{Push: true, Concurrency: 1, ReadBack: true})
 	if diff := cmp.Diff([]string{id.String()}, failedIDs(result)); diff != "" {
 		t.Fatalf("failed (-want +got):\n%s", diff)
 	}
@@ -117,7 +117,7 @@ func TestMissing(t *testing.T) {
 	delete(here.content, lost)
 	for _, opts := range []syncer.Options{{Push: true}, {Pull: true}, both} {
 		result := syncer.Run(t.Context(), look(t, here, there, nil), opts)
-		if len(result.Failed) != 1 || !errors.Is(result.Failed[0].Err, syncer.ErrNoFile) {
+		if len(result.Failed) != 1 || !errors.Is(result.Failed[0].Err, engram.ErrNoFile) {
 			t.Errorf("push %t, pull %t: %v", opts.Push, opts.Pull, result.Failed)
 		}
 	}

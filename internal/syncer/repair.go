@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // Mender is a chunk directory whose manifest can be mended.
@@ -82,7 +83,7 @@ func Repair(ctx context.Context, dir Mender, opts RepairOptions) (Repaired, erro
 	}
 	for _, f := range r.done.Findings {
 		id, err := engram.ParseChunkID(f.ID)
-		if err == nil && errors.Is(f.Err, ErrNoFile) {
+		if err == nil && errors.Is(f.Err, engram.ErrNoFile) {
 			r.done.Missing = append(r.done.Missing, id)
 		}
 	}
@@ -104,7 +105,7 @@ func Forget(ctx context.Context, dir Mender, r *Repaired) error {
 		return err
 	}
 	for _, id := range r.Missing {
-		r.fixed(id, FixRemoved, ErrNoFile.Error())
+		r.fixed(id, FixRemoved, engram.ErrNoFile.Error())
 	}
 	r.Missing = nil
 	return nil
@@ -164,7 +165,7 @@ func (r *repairer) adopt(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		var failed []Failure
+		var failed []work.Failure
 		adopted, failed = adopt(ctx, r.local, here, orphans)
 		for _, f := range failed {
 			r.done.Findings = append(r.done.Findings, Finding{ID: f.ID, Where: "here", Err: f.Err})
@@ -179,13 +180,13 @@ func (r *repairer) adopt(ctx context.Context) error {
 // fetch downloads what is damaged or missing here, and with the entries of the
 // remote what no entry here names.
 func (r *repairer) fetch(ctx context.Context) error {
-	s, err := Look(ctx, r.local, r.opts.Remote, LookOptions{Aliases: r.opts.Aliases, ServerChunks: true})
+	s, err := Compare(ctx, r.local, r.opts.Remote, CompareOptions{Aliases: r.opts.Aliases, ServerChunks: true})
 	if err != nil {
 		return err
 	}
 	var items []Item
 	for _, e := range s.There.Entries() {
-		item := Item{Remote: e.ID, Local: s.localID(e.ID), Entry: e, Direction: Pulled}
+		item := Item{Remote: e.ID, Local: s.localID(e.ID), Entry: e, Direction: work.Pulled}
 		if r.finding(item.Local) != nil {
 			items = append(items, item)
 		}
@@ -195,7 +196,7 @@ func (r *repairer) fetch(ctx context.Context) error {
 		there[item.Local] = true
 	}
 	for i, f := range r.done.Findings {
-		if id, err := engram.ParseChunkID(f.ID); err == nil && !there[id] && errors.Is(f.Err, ErrNoFile) {
+		if id, err := engram.ParseChunkID(f.ID); err == nil && !there[id] && errors.Is(f.Err, engram.ErrNoFile) {
 			r.done.Findings[i].Err = ErrNowhere
 		}
 	}
@@ -203,8 +204,8 @@ func (r *repairer) fetch(ctx context.Context) error {
 		r.fetched(items, make([]outcome, len(items)))
 		return nil
 	}
-	p := puller{Survey: s, opts: r.opts.Options}
-	outcomes := transfer(ctx, Pulled, items, p.opts, p.pull)
+	p := puller{Diff: s, opts: r.opts.Options}
+	outcomes := transfer(ctx, work.Pulled, items, p.opts, p.pull)
 	p.finish(ctx, outcomes)
 	r.fetched(items, outcomes)
 	return nil

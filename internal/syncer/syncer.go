@@ -1,7 +1,6 @@
-// Package syncer decides what has to move between a chunk directory and a
-// remote, and moves it: it compares, transfers in parallel, settles each item by
-// itself and says how each one ended. It knows neither disks nor networks; what
-// it needs of them are the small interfaces below.
+// Package syncer moves chunks between a chunk directory and a remote: it compares,
+// transfers, verifies and repairs. The commands for chunks call it, and put disks
+// and networks, which it does not know, behind its interfaces.
 package syncer
 
 import (
@@ -10,6 +9,7 @@ import (
 	"fmt"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // Local is a chunk directory. Its methods are called concurrently.
@@ -53,23 +53,14 @@ type Aliases interface {
 	Add(remote, local engram.ChunkID) error
 }
 
-// Direction is which way an item goes.
-type Direction string
-
-// The directions.
-const (
-	Pushed Direction = "push"
-	Pulled Direction = "pull"
-)
-
 // Item is one chunk in a plan. Its id here and its id there are two things,
 // though they are the same on account servers, save for reduced chunks.
 type Item struct {
 	Local, Remote engram.ChunkID // zero where the chunk has none yet
 	Entry         engram.ChunkEntry
-	Direction     Direction
-	// Wave is when it may move: after every item of the lower ones.
-	Wave int
+	Direction     work.Direction
+	// Stage is when it may move: after every item of the lower ones.
+	Stage int
 }
 
 // ID is the id to call the item by: the one here, if there is one.
@@ -78,13 +69,6 @@ func (i Item) ID() engram.ChunkID {
 		return i.Remote
 	}
 	return i.Local
-}
-
-// Failure is an item that did not move, and why.
-type Failure struct {
-	ID        string // as a server or disk has it, so not always a chunk id
-	Direction Direction
-	Err       error
 }
 
 // Moved is an item that did, with the size of its content in bytes.
@@ -97,7 +81,7 @@ type Moved struct {
 type Result struct {
 	Moved   []Moved
 	Present []Item
-	Failed  []Failure
+	Failed  []work.Failure
 	// Adopted are chunk files that were in no manifest, and now are.
 	Adopted []engram.ChunkID
 }
@@ -113,39 +97,12 @@ type Options struct {
 	// AcceptReduced stores reduced chunks under the id that fits their bytes.
 	AcceptReduced bool
 	// Compare downloads each pushed chunk again and compares the bytes.
-	Compare bool
+	ReadBack bool
 	// Fatal says of an error that no other item can fare better. nil: none is.
 	Fatal func(error) bool
-	// Report hears what happens, from several goroutines at once. nil: nobody does.
-	Report func(Event)
+	// Report hears what happens.
+	Report work.Report
 }
-
-func (o Options) report(e Event) {
-	if o.Report != nil {
-		o.Report(e)
-	}
-}
-
-// Event is something that happened in a run. Each kind has its own fields.
-type Event struct {
-	Kind      EventKind
-	Direction Direction // EventPlan; "" in a verification
-	Items     int       // EventPlan: how many items there are
-	Item      Item      // EventDone
-	Bytes     int64     // EventSize: expected, EventBytes: moved
-	Err       error     // EventDone: nil if it moved
-}
-
-// EventKind tells events apart.
-type EventKind int
-
-// The kinds of event.
-const (
-	EventPlan  EventKind = iota // a list of items is about to move
-	EventSize                   // the size of an item became known
-	EventBytes                  // a piece of an item went through
-	EventDone                   // an item ended
-)
 
 // Why an item did not move although no request failed.
 var (
@@ -155,10 +112,8 @@ var (
 	ErrUnconfirmed = errors.New("the server accepted it, but could not be asked to confirm that")
 	// ErrOtherBytes: the server lists the chunk, and gives other bytes.
 	ErrOtherBytes = errors.New("the server holds other bytes under this id")
-	// ErrNoFile: the manifest names a chunk that is nowhere.
-	ErrNoFile = errors.New("the manifest lists it, but its file is missing")
-	// ErrNowhere is ErrNoFile where the remote cannot help.
-	ErrNowhere = fmt.Errorf("%w, and the remote does not have it", ErrNoFile)
+	// ErrNowhere is engram.ErrNoFile where the remote cannot help.
+	ErrNowhere = fmt.Errorf("%w, and the remote does not have it", engram.ErrNoFile)
 	// ErrUnlisted: a chunk file that no manifest names is no good either.
 	ErrUnlisted = errors.New("no manifest names its file, and it cannot be adopted")
 	// ErrNotTried: an earlier error made it pointless.

@@ -1,15 +1,14 @@
 package syncer
 
 import (
-	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // outcome is how one item ended.
@@ -22,44 +21,36 @@ type outcome struct {
 // transfer moves items, several at once, and gives their outcomes in the order
 // of the items. One that fails does not stop the others, unless its error is
 // fatal or the context ends: then those that have not begun are not tried.
-func transfer(ctx context.Context, way Direction, items []Item, opts Options, move func(context.Context, Item) outcome) []outcome {
-	opts.report(Event{Kind: EventPlan, Direction: way, Items: len(items)})
+func transfer(ctx context.Context, way work.Direction, items []Item, opts Options, move func(context.Context, Item) outcome) []outcome {
+	opts.Report.Tell(work.Event{Kind: work.EventPlan, Direction: way, Items: len(items)})
 	outcomes := make([]outcome, len(items))
 	var stop stopper
-	wave := 0
-	var group errgroup.Group
-	group.SetLimit(max(1, opts.Concurrency))
-	for _, i := range byWave(items) {
-		item := items[i]
-		if item.Wave > wave {
-			_ = group.Wait() // for what this one needs
-			wave = item.Wave
-		}
-		group.Go(func() error {
-			out := outcome{err: stop.cause(ctx)}
-			if out.err == nil {
-				out = protect(func() outcome { return move(ctx, item) })
+	for _, stage := range stages(items) { // each needs what the ones before brought
+		work.Each(stage, opts.Concurrency, opts.Report, func(i int) {
+			outcomes[i].err = stop.cause(ctx)
+			if outcomes[i].err == nil {
+				outcomes[i] = protect(func() outcome { return move(ctx, items[i]) })
 			}
-			outcomes[i] = out
-			if out.err != nil && opts.Fatal != nil && opts.Fatal(out.err) {
-				stop.set(out.err)
+			if err := outcomes[i].err; err != nil && opts.Fatal != nil && opts.Fatal(err) {
+				stop.set(err)
 			}
-			opts.report(Event{Kind: EventDone, Item: item, Err: out.err})
-			return nil
 		})
 	}
-	_ = group.Wait() // no worker returns an error: each item has its own
 	return outcomes
 }
 
-// byWave gives the indexes of the items in the order in which they move.
-func byWave(items []Item) []int {
-	order := make([]int, len(items))
-	for i := range items {
-		order[i] = i
+// stages gives the indexes of the items of each stage, in the order in which they
+// move.
+func stages(items []Item) [][]int {
+	of := map[int][]int{}
+	for i, item := range items {
+		of[item.Stage] = append(of[item.Stage], i)
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(items[a].Wave, items[b].Wave) })
-	return order
+	var all [][]int
+	for _, stage := range slices.Sorted(maps.Keys(of)) {
+		all = append(all, of[stage])
+	}
+	return all
 }
 
 // protect turns a panic of one worker into the failure of its item: it would
@@ -99,14 +90,6 @@ func (s *stopper) cause(ctx context.Context) error {
 	return nil
 }
 
-// watch lets the reporter hear how a chunk goes through.
-func (o Options) watch(c *engram.Chunk) {
-	if c.SizeHint > 0 {
-		o.report(Event{Kind: EventSize, Bytes: c.SizeHint})
-	}
-	c.Progress = func(n int) { o.report(Event{Kind: EventBytes, Bytes: int64(n)}) }
-}
-
 // collect turns outcomes into a result.
 func (r *Result) collect(items []Item, outcomes []outcome) {
 	for i, item := range items {
@@ -120,5 +103,5 @@ func (r *Result) collect(items []Item, outcomes []outcome) {
 }
 
 func (r *Result) fail(item Item, err error) {
-	r.Failed = append(r.Failed, Failure{ID: item.ID().String(), Direction: item.Direction, Err: err})
+	r.Failed = append(r.Failed, work.Failure{ID: item.ID().String(), Direction: item.Direction, Err: err})
 }

@@ -10,9 +10,8 @@ import (
 	"slices"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // Finding is something that a verification noticed about one chunk or file.
@@ -99,19 +98,12 @@ type verifier struct {
 
 func (v *verifier) each(ctx context.Context, ids []engram.ChunkID, check func(engram.ChunkID)) {
 	ids = slices.DeleteFunc(slices.Clone(ids), func(id engram.ChunkID) bool { return !v.opts.wants(id) })
-	v.opts.report(Event{Kind: EventPlan, Items: len(ids)})
-	var group errgroup.Group
-	group.SetLimit(max(1, v.opts.Concurrency))
-	for _, id := range ids {
-		group.Go(func() error {
-			if ctx.Err() == nil {
-				check(id)
-			}
-			v.opts.report(Event{Kind: EventDone, Item: Item{Local: id}})
-			return nil
-		})
-	}
-	_ = group.Wait() // no worker returns an error
+	v.opts.Report.Tell(work.Event{Kind: work.EventPlan, Items: len(ids)})
+	work.Each(ids, v.opts.Concurrency, v.opts.Report, func(id engram.ChunkID) {
+		if ctx.Err() == nil {
+			check(id)
+		}
+	})
 }
 
 // local checks one chunk of the directory.
@@ -120,7 +112,7 @@ func (v *verifier) local(local Local, m *engram.Manifest, id engram.ChunkID) {
 	contents, size, err := v.read(local, id)
 	switch {
 	case listed && errors.Is(err, fs.ErrNotExist):
-		err = ErrNoFile
+		err = engram.ErrNoFile
 	case err == nil && !listed:
 		v.note(Finding{ID: id.String(), Where: "here", Err: ErrOrphan, Harmless: true})
 	case err == nil && !fits(e, contents):
@@ -150,8 +142,8 @@ func (v *verifier) read(local Local, id engram.ChunkID) (engram.Contents, int64,
 		return engram.Contents{}, 0, err
 	}
 	defer func() { _ = c.Close() }() // only read
-	v.opts.watch(c)
-	contents, err := readContents(c)
+	v.opts.Report.Watch(c)
+	contents, err := engram.ReadRows(c, engram.ReadContents)
 	return contents, c.Size(), err
 }
 
@@ -176,7 +168,7 @@ func (v *verifier) judgeSessions() {
 func (v *verifier) remote(ctx context.Context, remote Remote, id engram.ChunkID) {
 	var size int64
 	_, err := remote.ReadChunk(ctx, id, func(c *engram.Chunk) error {
-		v.opts.watch(c)
+		v.opts.Report.Watch(c)
 		_, err := io.Copy(io.Discard, c)
 		size = c.Size()
 		return err

@@ -25,7 +25,7 @@ var kinds = []struct {
 	name string
 	err  error
 }{
-	{"damaged", engram.ErrDamaged}, {"no file", syncer.ErrNoFile}, {"orphan", syncer.ErrOrphan},
+	{"damaged", engram.ErrDamaged}, {"no file", engram.ErrNoFile}, {"orphan", syncer.ErrOrphan},
 	{"stray", syncer.ErrStray}, {"counts", syncer.ErrCounts}, {"no session", syncer.ErrNoSession},
 	{"bad id", engram.ErrBadChunkID},
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/projecttest"
+	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
 	"github.com/engram-sync/engram-sync/internal/transport"
 )
 
@@ -18,7 +18,7 @@ import (
 func bothKinds(t *testing.T) map[transport.Kind][2]*transport.RemoteTransport {
 	t.Helper()
 	account, access := accountServer(t)
-	_, project := projectServer(t, projecttest.Options{})
+	_, project := projectServer(t, projectserver.Options{})
 	never := transport.Options{Retries: -1}
 	return map[transport.Kind][2]*transport.RemoteTransport{
 		transport.KindAccount: {dialAs(t, account.url, access, never), dialAs(t, account.url, token("bad-token"), never)},

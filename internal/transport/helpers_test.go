@@ -141,12 +141,6 @@ func (n *notes) all() []transport.Wait {
 	return append([]transport.Wait{}, n.waits...)
 }
 
-// fixtures are real chunk directories, written by two releases of engram.
-func fixtures() []string {
-	root := filepath.Join("..", "..", "testdata", "fixtures")
-	return []string{filepath.Join(root, "engram-1.9.4", ".engram"), filepath.Join(root, "engram-1.16.1", ".engram")}
-}
-
 // readFixture gives the manifest of a fixture and the content of its chunks.
 func readFixture(t testing.TB, dir string) (*engram.Manifest, map[engram.ChunkID]testChunk) {
 	t.Helper()

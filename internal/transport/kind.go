@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// Kind is one of the two kinds of Engram Cloud server. Source: design.md 2.
+// Kind is one of the two kinds of Engram Cloud server. Source: project-server.md 11.
 type Kind string
 
 // The kinds. An unknown one is found out with the first request.

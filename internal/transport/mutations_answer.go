@@ -118,7 +118,7 @@ const (
 	// account and to nothing else. Source: account-server.md 2.2.
 	unknownAccount = "SQLSTATE 23503"
 	// cutShort: something on the way lost the end of the request, and nothing
-	// was stored. Source: account-server.md 10, addition 3.
+	// was stored. Source: account-server.md 10.3.
 	cutShort = "failed to read body"
 )
 

@@ -45,7 +45,8 @@ type pageParser struct {
 // parsePage reads the text of a page strictly. Of a text that was cut at
 // maxPageBytes it takes the rows that are whole, and says that there are more.
 // The error wraps ErrNotEngram if this is no page of a journal, and ErrRefused if
-// the journal is broken. Source: account-server.md 4.3, design.md promise 8.
+// the journal is broken: a hostile server must not move a cursor. Source:
+// account-server.md 4.3.
 func parsePage(text []byte, since int64) (engram.PullMutationsResponse, error) {
 	p := &pageParser{text: text, scan: jsonscan.New(3), member: -1, field: -1}
 	p.last.Seq = since

@@ -10,8 +10,8 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/projecttest"
 	"github.com/engram-sync/engram-sync/internal/server"
+	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
 	"github.com/engram-sync/engram-sync/internal/transport"
 )
 
@@ -80,13 +80,13 @@ func listen(t testing.TB, handler http.Handler) *front {
 }
 
 // projectServer is a project server with the token "secret-token".
-func projectServer(t testing.TB, opts projecttest.Options) (*projecttest.Server, *front) {
+func projectServer(t testing.TB, opts projectserver.Options) (*projectserver.Server, *front) {
 	t.Helper()
 	opts.Token = "secret-token"
 	if opts.Projects == nil {
 		opts.Projects = []string{"repo"}
 	}
-	s := projecttest.New(opts)
+	s := projectserver.New(opts)
 	return s, listen(t, s)
 }
 

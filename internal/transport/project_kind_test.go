@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/projecttest"
+	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
 	"github.com/engram-sync/engram-sync/internal/transport"
 )
 
@@ -21,8 +21,8 @@ const manifestOf = "GET /sync/pull?project=repo"
 // The kind of a real server is found out with requests that change nothing, and
 // a known one costs no question. Source: project-server.md 5.
 func TestTheKindIsFoundOut(t *testing.T) {
-	_, project := projectServer(t, projecttest.Options{})
-	open := listen(t, projecttest.New(projecttest.Options{Projects: []string{"repo"}}))
+	_, project := projectServer(t, projectserver.Options{})
+	open := listen(t, projectserver.New(projectserver.Options{Projects: []string{"repo"}}))
 	account, access := accountServer(t)
 	for name, tc := range map[string]struct {
 		front  *front
@@ -67,7 +67,7 @@ func TestTheKindIsFoundOut(t *testing.T) {
 
 // FindKind needs no project, and asks once.
 func TestFindKind(t *testing.T) {
-	_, project := projectServer(t, projecttest.Options{})
+	_, project := projectServer(t, projectserver.Options{})
 	account, access := accountServer(t)
 	for kind, f := range map[transport.Kind]*front{transport.KindProject: project, transport.KindAccount: account} {
 		source := token("secret-token")
@@ -91,7 +91,7 @@ func TestFindKind(t *testing.T) {
 
 // Who insists on a kind hears what is wrong with that, and nothing is sent.
 func TestAnInsistedKindIsNotTakenBack(t *testing.T) {
-	_, project := projectServer(t, projecttest.Options{})
+	_, project := projectServer(t, projectserver.Options{})
 	account, access := accountServer(t)
 	for insisted, tc := range map[transport.Kind]struct {
 		front  *front
@@ -113,7 +113,7 @@ func TestAnInsistedKindIsNotTakenBack(t *testing.T) {
 // A proxy that sorts the members of a manifest makes no account server of a
 // project server.
 func TestASortedManifestIsDoubtedOnce(t *testing.T) {
-	_, f := projectServer(t, projecttest.Options{})
+	_, f := projectServer(t, projectserver.Options{})
 	f.instead(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Query().Get("project") == "" {
 			return false
@@ -241,7 +241,7 @@ func TestAServerThatWantsAnotherProject(t *testing.T) {
 // No project is an error of its own, which says why there is none. A kind that
 // is only remembered is asked for before that.
 func TestNoProject(t *testing.T) {
-	_, f := projectServer(t, projecttest.Options{})
+	_, f := projectServer(t, projectserver.Options{})
 	account, access := accountServer(t)
 	why := fmt.Errorf("nobody named one")
 	for _, kind := range []transport.Kind{"", "project"} {
@@ -282,7 +282,7 @@ func TestNoProject(t *testing.T) {
 
 // A manifest lists the chunks of one project, in the order of their arrival.
 func TestTheManifestOfAProject(t *testing.T) {
-	_, f := projectServer(t, projecttest.Options{Projects: []string{"repo", "other <&> ä"}})
+	_, f := projectServer(t, projectserver.Options{Projects: []string{"repo", "other <&> ä"}})
 	repo := dialProject(t, f.url, transport.Options{})
 	other := dialProject(t, f.url, transport.Options{Project: "other <&> ä"})
 	b, a := part(t, rows("b")), part(t, rows("a"))
@@ -314,7 +314,7 @@ func TestTheManifestOfAProject(t *testing.T) {
 // Manifests of version 2, with members that nobody here knows, are read, and
 // written back as they are. Source: project-server.md 12.
 func TestAManifestOfVersion2(t *testing.T) {
-	_, f := projectServer(t, projecttest.Options{})
+	_, f := projectServer(t, projectserver.Options{})
 	f.instead(func(w http.ResponseWriter, _ *http.Request) bool {
 		_, _ = io.WriteString(w, `{"version":2,"chunks":[{"id":"0123abcd","created_by":"a","created_at":"2026-01-02T03:04:05Z","sessions":1,"memories":1,"prompts":1,"ownership_mode":"shared"}],"more":1}`)
 		return true

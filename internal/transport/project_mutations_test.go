@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/projecttest"
+	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
 	"github.com/engram-sync/engram-sync/internal/transport"
 )
 
@@ -29,7 +29,7 @@ func good(id, project string) transport.MutationEntry {
 // Mutations go up in the form that a project server wants, and come down with
 // their projects.
 func TestProjectMutationsTravel(t *testing.T) {
-	s, f := projectServer(t, projecttest.Options{Projects: []string{"repo", "other"}})
+	s, f := projectServer(t, projectserver.Options{Projects: []string{"repo", "other"}})
 	remote := dialProject(t, f.url, transport.Options{})
 	texted := good("texted", "")
 	texted.Payload = json.RawMessage(` "{\"id\":\"texted\",\"directory\":\"<é>\"}"`)
@@ -65,7 +65,7 @@ func TestProjectMutationsTravel(t *testing.T) {
 
 // A journal of more rows than a page comes page by page.
 func TestProjectPages(t *testing.T) {
-	_, f := projectServer(t, projecttest.Options{})
+	_, f := projectServer(t, projectserver.Options{})
 	remote := dialProject(t, f.url, transport.Options{})
 	for batch := range 3 {
 		var entries []transport.MutationEntry
@@ -123,7 +123,7 @@ func TestProjectServersRefuseBatches(t *testing.T) {
 		"more rows than go at once":     {hundred, "101 rows over 0", "101 mutations are too many", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, f := projectServer(t, projecttest.Options{Projects: []string{"repo", "paused"}})
+			s, f := projectServer(t, projectserver.Options{Projects: []string{"repo", "paused"}})
 			s.Pause("paused", true)
 			remote := dialProject(t, f.url, transport.Options{Retries: -1})
 			_, err := remote.PushMutations(t.Context(), tc.entries, "")
@@ -148,7 +148,7 @@ func TestProjectServersRefuseBatches(t *testing.T) {
 // The limit of the bytes is learnt from the server, by batches and chunks alike.
 func TestTheLimitOfAProjectBatch(t *testing.T) {
 	const limit = 2000
-	_, f := projectServer(t, projecttest.Options{MaxPushBytes: limit})
+	_, f := projectServer(t, projectserver.Options{MaxPushBytes: limit})
 	remote := dialProject(t, f.url, transport.Options{})
 	large := good("large", "")
 	large.Payload = json.RawMessage(`{"id":"large","directory":"` + strings.Repeat("m", limit) + `"}`)
@@ -183,7 +183,7 @@ func TestABatchForTheOtherKind(t *testing.T) {
 	}
 	// The other way round it is certain that nothing was stored.
 	for _, kind := range []transport.Kind{"", "account"} {
-		s, f := projectServer(t, projecttest.Options{})
+		s, f := projectServer(t, projectserver.Options{})
 		remote := dialAs(t, f.url, token("secret-token"), transport.Options{Kind: kind})
 		result, err := remote.PushMutations(t.Context(), []transport.MutationEntry{good("a", "")}, "key")
 		if err != nil || result.Accepted != 1 || remote.Kind() != transport.KindProject || len(s.Journal()) != 1 {
@@ -213,7 +213,7 @@ func TestAnswersToAProjectBatch(t *testing.T) {
 		`<html>`:                      false,
 		`{"accepted_seqs":[` + strings.Repeat("7,", 40_000) + `8]}`: false,
 	} {
-		_, f := projectServer(t, projecttest.Options{})
+		_, f := projectServer(t, projectserver.Options{})
 		f.instead(func(w http.ResponseWriter, _ *http.Request) bool {
 			_, _ = io.WriteString(w, body)
 			return true
@@ -235,7 +235,7 @@ func TestAnswersToAProjectBatch(t *testing.T) {
 
 // A lost answer is uncertain: the batch is not sent again.
 func TestALostAnswerToAProjectBatch(t *testing.T) {
-	s, f := projectServer(t, projecttest.Options{})
+	s, f := projectServer(t, projectserver.Options{})
 	f.instead(func(_ http.ResponseWriter, r *http.Request) bool {
 		f.handler.ServeHTTP(httptest.NewRecorder(), r)
 		panic(http.ErrAbortHandler)
@@ -250,7 +250,7 @@ func TestALostAnswerToAProjectBatch(t *testing.T) {
 
 // An old server has no journal, and says so in a way that can be told.
 func TestAProjectServerWithoutAJournal(t *testing.T) {
-	_, f := projectServer(t, projecttest.Options{NoMutations: true})
+	_, f := projectServer(t, projectserver.Options{NoMutations: true})
 	remote := dialProject(t, f.url, transport.Options{})
 	_, pushErr := remote.PushMutations(t.Context(), []transport.MutationEntry{good("a", "")}, "")
 	_, pullErr := remote.PullMutations(t.Context(), 0, 0)

@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/projecttest"
+	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
 	"github.com/engram-sync/engram-sync/internal/transport"
 )
 
@@ -69,7 +69,7 @@ func TestPulledPartsAreChecked(t *testing.T) {
 
 // A chunk of the server's that is missing is told from a path that is.
 func TestAMissingPart(t *testing.T) {
-	_, f := projectServer(t, projecttest.Options{})
+	_, f := projectServer(t, projectserver.Options{})
 	_, err := pullPart(t, dialProject(t, f.url, transport.Options{}), sample().id())
 	oneClass(t, err, transport.ErrRefused)
 	if err == nil || !strings.Contains(err.Error(), "404 read chunk: cloudstore: chunk not found") {
@@ -130,7 +130,7 @@ func TestManyLargePullsWaitForMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it moves much data, in few goroutines")
 	}
-	s, f := projectServer(t, projecttest.Options{})
+	s, f := projectServer(t, projectserver.Options{})
 	remote := dialProject(t, f.url, transport.Options{})
 	text := strings.Repeat("m", 5<<20)
 	done := make(chan error)

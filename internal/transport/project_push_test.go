@@ -17,7 +17,8 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/projecttest"
+	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
+	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
 	"github.com/engram-sync/engram-sync/internal/transport"
 )
 
@@ -26,7 +27,7 @@ const compressedEnvelope = "application/vnd.engram.sync+gzip; version=1"
 // A chunk goes up under the id that the server gives it too, with few escapes,
 // and comes down as the same text.
 func TestProjectChunksTravel(t *testing.T) {
-	s, f := projectServer(t, projecttest.Options{})
+	s, f := projectServer(t, projectserver.Options{})
 	remote := dialProject(t, f.url, transport.Options{})
 	content := `\u003cb\u003e \u0026 \\u003c \\\u2028 \u2029 é \n \" \\` // as a JSON text
 	chunk := part(t, rows(content))
@@ -66,8 +67,8 @@ func TestProjectChunksTravel(t *testing.T) {
 // Each confirmed vector takes the whole way: from its data to the wire, to the
 // server, and back, under the id that a real server gave it.
 func TestVectorsTakeTheWholeWay(t *testing.T) {
-	_, f := projectServer(t, projecttest.Options{Projects: []string{"*"}})
-	file, err := os.Open("../../testdata/fixtures/canonical-vectors.jsonl")
+	_, f := projectServer(t, projectserver.Options{Projects: []string{"*"}})
+	file, err := os.Open(fixtures.CanonicalVectors())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,24 +111,24 @@ func vectorTravels(t *testing.T, url, project, data, id string) {
 func TestProjectServersRefuse(t *testing.T) {
 	chunk := part(t, rows("C"))
 	for name, tc := range map[string]struct {
-		options projecttest.Options
+		options projectserver.Options
 		project string
 		chunk   testChunk
-		before  func(s *projecttest.Server)
+		before  func(s *projectserver.Server)
 		class   error
 		code    string
 		says    string
 	}{
 		"a project that it does not know": {project: "nope", class: transport.ErrRefused, code: transport.CodeForbidden, says: `(project "nope")`},
-		"a paused project": {before: func(s *projecttest.Server) { s.Pause("repo", true) },
+		"a paused project": {before: func(s *projectserver.Server) { s.Pause("repo", true) },
 			class: transport.ErrRefused, code: transport.CodePaused, says: `409 sync is paused for project "repo"`},
-		"an id that other content has": {before: func(s *projecttest.Server) { s.Plant("repo", chunk.id().String(), []byte(`{"x": 1}`)) },
+		"an id that other content has": {before: func(s *projectserver.Server) { s.Plant("repo", chunk.id().String(), []byte(`{"x": 1}`)) },
 			class: transport.ErrRefused, code: transport.CodeChunkConflict, says: "409"},
 		"a bad row": {chunk: part(t, `{"sessions":[{"id":"s"}]}`), class: transport.ErrRefused, says: "sessions[0].directory is required"},
 		"a session that nobody has": {chunk: part(t, strings.Replace(rows("C"), `"id":"s"`, `"id":"other"`, 1)),
 			class: transport.ErrRefused, says: `references missing session_id "s"`},
 		"what its database can't hold": {chunk: part(t, rows(`\u0000`)), class: transport.ErrRefused, says: "SQLSTATE 22P05"},
-		"too large":                    {options: projecttest.Options{MaxPushBytes: 100}, class: transport.ErrRefused, says: "at most 100 bytes"},
+		"too large":                    {options: projectserver.Options{MaxPushBytes: 100}, class: transport.ErrRefused, says: "at most 100 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, f := projectServer(t, tc.options)
@@ -157,7 +158,7 @@ func TestProjectServersRefuse(t *testing.T) {
 // The limit of a server is learnt from its refusal, and then nothing larger is sent.
 func TestTheLimitOfAProjectServerIsLearnt(t *testing.T) {
 	const limit = 2000
-	_, f := projectServer(t, projecttest.Options{MaxPushBytes: limit})
+	_, f := projectServer(t, projectserver.Options{MaxPushBytes: limit})
 	remote := dialProject(t, f.url, transport.Options{})
 	envelope := func(n int) testChunk { return part(t, rows(strings.Repeat("<", n))) }
 	var large *transport.TooLargeError
@@ -181,7 +182,7 @@ func TestTheLimitOfAProjectServerIsLearnt(t *testing.T) {
 // A chunk that is larger than we hold in memory is refused before a byte is sent,
 // and one that is not what its id says too.
 func TestChunksThatAreNotSent(t *testing.T) {
-	_, f := projectServer(t, projecttest.Options{})
+	_, f := projectServer(t, projectserver.Options{})
 	remote := dialProject(t, f.url, transport.Options{})
 	chunk := part(t, rows("C"))
 	err := remote.WriteChunk(t.Context(), chunk.entry, func() (*engram.Chunk, error) {
@@ -205,7 +206,7 @@ func TestChunksThatAreNotSent(t *testing.T) {
 
 // A time that the server would refuse is left out.
 func TestOddTimesOfEntries(t *testing.T) {
-	s, f := projectServer(t, projecttest.Options{})
+	s, f := projectServer(t, projectserver.Options{})
 	remote := dialProject(t, f.url, transport.Options{})
 	for i, at := range []string{"", "no time", "9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+01:00", "2026-01-02 03:04:05", "2026-01-02T03:04:05+02:00"} {
 		chunk := part(t, rows(fmt.Sprint(i)))
@@ -237,7 +238,7 @@ func losing(f *front, after bool) {
 // A lost answer is looked for: what arrived is not sent again.
 func TestALostAnswerOfAProjectServer(t *testing.T) {
 	for _, after := range []bool{true, false} {
-		s, f := projectServer(t, projecttest.Options{})
+		s, f := projectServer(t, projectserver.Options{})
 		losing(f, after)
 		remote := dialProject(t, f.url, transport.Options{SettleFor: 1})
 		chunk := part(t, rows("C"))
@@ -269,7 +270,7 @@ func TestAnswersOfAPushThatAreNotBelieved(t *testing.T) {
 		"nothing":             ``,
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, f := projectServer(t, projecttest.Options{})
+			_, f := projectServer(t, projectserver.Options{})
 			stored := true
 			f.instead(func(w http.ResponseWriter, r *http.Request) bool {
 				if r.Method != http.MethodPost {
@@ -304,7 +305,7 @@ func TestAnswersOfAPushThatAreNotBelieved(t *testing.T) {
 // Compressed pushes go only to servers that have shown that they know them.
 func TestPushesAreCompressed(t *testing.T) {
 	for _, knows := range []bool{true, false} {
-		s, f := projectServer(t, projecttest.Options{Compressed: knows})
+		s, f := projectServer(t, projectserver.Options{Compressed: knows})
 		remote := dialProject(t, f.url, transport.Options{})
 		first, second := part(t, rows("first")), part(t, rows(strings.Repeat("second ", 1000)))
 		if err := remote.WriteChunk(t.Context(), first.entry, first.open); err != nil {
@@ -335,7 +336,7 @@ func TestPushesAreCompressed(t *testing.T) {
 // A server that gives compressed chunks and takes none gets them as they are,
 // and is asked only once.
 func TestCompressedPushesThatAreRefused(t *testing.T) {
-	s, f := projectServer(t, projecttest.Options{})
+	s, f := projectServer(t, projectserver.Options{})
 	gives(t, f)
 	remote := dialProject(t, f.url, transport.Options{})
 	chunks := []testChunk{part(t, rows("0")), part(t, rows("1")), part(t, rows("2"))}
@@ -377,7 +378,7 @@ func gives(t *testing.T, f *front) {
 
 // The limit counts what a compressed push holds, not what it weighs.
 func TestTheLimitCountsWhatIsCompressed(t *testing.T) {
-	_, f := projectServer(t, projecttest.Options{Compressed: true, MaxPushBytes: 10_000})
+	_, f := projectServer(t, projectserver.Options{Compressed: true, MaxPushBytes: 10_000})
 	remote := dialProject(t, f.url, transport.Options{})
 	large, small := part(t, rows(strings.Repeat("m", 20_000))), part(t, rows("m"))
 	var tooLarge *transport.TooLargeError
@@ -408,7 +409,7 @@ func TestAPathThatIsNotThere(t *testing.T) {
 
 // Pushes of large chunks at the same time wait for memory, and all get there.
 func TestManyLargePushesWaitForMemory(t *testing.T) {
-	s, f := projectServer(t, projecttest.Options{})
+	s, f := projectServer(t, projectserver.Options{})
 	remote := dialProject(t, f.url, transport.Options{})
 	done := make(chan error)
 	const n = 10

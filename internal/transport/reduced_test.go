@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 	"github.com/engram-sync/engram-sync/internal/transport"
 )
 
@@ -63,7 +64,7 @@ func reduce(t *testing.T, c testChunk) (body, data string) {
 // Real chunks, as the reference client pushes them: told apart from damage, and
 // readable under the id of their real bytes.
 func TestReducedChunksAreRecognised(t *testing.T) {
-	for _, dir := range fixtures() {
+	for _, dir := range fixtures.ChunkDirs() {
 		_, chunks := readFixture(t, dir)
 		for id, chunk := range chunks {
 			t.Run(filepath.Base(filepath.Dir(dir))+" "+id.String(), func(t *testing.T) {
@@ -159,7 +160,7 @@ func TestNearlyReducedIsDamage(t *testing.T) {
 
 // A chunk of ours that is damaged is not taken for a reduced one.
 func TestDamageInAWholeChunkIsNotReduced(t *testing.T) {
-	for _, dir := range fixtures() {
+	for _, dir := range fixtures.ChunkDirs() {
 		_, chunks := readFixture(t, dir)
 		for id, chunk := range chunks {
 			body := strings.Replace(chunk.envelope(t), "summary", "Summary", 1)

@@ -54,7 +54,7 @@ func callFrom(ctx context.Context) *call {
 
 // retryTransport repeats what may be repeated: a GET after network errors, 429,
 // 502, 503 and 504; a POST only if it can't have been applied, which is after a
-// failed dial or 429. Source: account-server.md 5.2 (3), style.md section 4.
+// failed dial or 429. Source: account-server.md 5.2.3.
 type retryTransport struct {
 	next    http.RoundTripper
 	retries int

@@ -12,6 +12,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/server"
+	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 	"github.com/engram-sync/engram-sync/internal/transport"
 )
 
@@ -62,7 +63,7 @@ func reach(t testing.TB) map[string]*transport.RemoteTransport {
 // the same entries.
 func TestFixturesTravel(t *testing.T) {
 	for name, remote := range reach(t) {
-		for _, dir := range fixtures() {
+		for _, dir := range fixtures.ChunkDirs() {
 			t.Run(name+" "+filepath.Base(filepath.Dir(dir)), func(t *testing.T) {
 				manifest, chunks := readFixture(t, dir)
 				for _, entry := range manifest.Entries() {

@@ -19,7 +19,7 @@ var errOtherContent = fmt.Errorf("%w: the server holds other content", ErrRefuse
 // means that the push is certainly absent, and may be sent again. A server that
 // answered in its own format is done with the request, so one look is enough;
 // otherwise it may still be at work, and is given SettleFor.
-// Source: design.md promise 4, account-server.md 8.
+// Source: account-server.md 8.
 func (t *RemoteTransport) settle(ctx context.Context, op string, p *push, cause error) (stored bool, err error) {
 	var status *StatusError
 	answered := errors.As(cause, &status) && status.Final

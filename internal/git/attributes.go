@@ -1,0 +1,157 @@
+package git
+
+import (
+	"slices"
+	"strings"
+)
+
+// attributes is the text of a .gitattributes file.
+type attributes string
+
+// attributePattern is a path, from the directory of the file, as a pattern
+// that means just this path (gitattributes(5)).
+func attributePattern(path string) string {
+	if !strings.Contains(path, "/") {
+		path = "/" + path // else it would mean files of this name in all directories
+	}
+	var b strings.Builder
+	quote := false
+	for i, c := range []byte(path) {
+		switch {
+		case strings.IndexByte(`*?[\`, c) >= 0, i == 0 && (c == '#' || c == '!'):
+			b.WriteByte('\\')
+		case c <= ' ' || c == '"' || c == 0x7f:
+			quote = true
+		}
+		b.WriteByte(c)
+	}
+	if !quote {
+		return b.String()
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\t", `\t`, "\n", `\n`).Replace(b.String()) + `"`
+}
+
+// attributeLine is a line of the file, taken apart.
+type attributeLine struct {
+	pattern string // as it is written
+	words   []string
+	end     string // "\n", "\r\n", or "" at the end of the file
+}
+
+func parseAttributeLine(line string) attributeLine {
+	body := strings.TrimRight(line, "\r\n")
+	l := attributeLine{end: line[len(body):]}
+	body = strings.TrimLeft(body, " \t")
+	if strings.HasPrefix(body, "#") {
+		return l
+	}
+	end := strings.IndexAny(body, " \t")
+	if strings.HasPrefix(body, `"`) {
+		end = quotedLength(body)
+	}
+	if end < 0 {
+		end = len(body)
+	}
+	l.pattern, l.words = body[:end], strings.Fields(body[end:])
+	return l
+}
+
+// quotedLength is the length of the quoted word that text begins with, -1 if it
+// does not end.
+func quotedLength(text string) int {
+	for i := 1; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return -1
+}
+
+// isAbout says whether the line is about just this pattern.
+func (l attributeLine) isAbout(pattern string) bool {
+	return l.pattern == pattern || l.pattern == "/"+pattern
+}
+
+// merge is the place of the word that chooses the merge driver, or -1.
+func (l attributeLine) merge() int {
+	return slices.IndexFunc(l.words, func(word string) bool {
+		return word == "merge" || word == "-merge" || word == "!merge" || strings.HasPrefix(word, "merge=")
+	})
+}
+
+// useOurDriver is the word that chooses our driver.
+const useOurDriver = "merge=engram-sync"
+
+// install makes our driver the one for the pattern: a line that chooses another
+// is changed, else one is added. replaced are the lines that were changed.
+func (a attributes) install(pattern string) (out attributes, replaced []string) {
+	var b strings.Builder
+	found := false
+	for line := range strings.Lines(string(a)) {
+		l := parseAttributeLine(line)
+		if at := l.merge(); at >= 0 && l.isAbout(pattern) {
+			found = true
+			if l.words[at] != useOurDriver {
+				replaced = append(replaced, strings.TrimSuffix(line, l.end))
+				line = ours(line)
+			}
+		}
+		b.WriteString(line)
+	}
+	if !found {
+		end := "\n"
+		if strings.Contains(string(a), "\r\n") {
+			end = "\r\n"
+		}
+		if a.unfinished() {
+			b.WriteString(end)
+		}
+		b.WriteString(pattern + " " + useOurDriver + end)
+	}
+	return attributes(b.String()), replaced
+}
+
+// unfinished says whether the last line has no end.
+func (a attributes) unfinished() bool { return a != "" && !strings.HasSuffix(string(a), "\n") }
+
+// ours is a line with our driver in the place of the one that it chooses.
+func ours(line string) string {
+	l := parseAttributeLine(line)
+	l.words[l.merge()] = useOurDriver
+	return l.pattern + " " + strings.Join(l.words, " ") + l.end
+}
+
+// uninstall takes our driver out. replaced are lines that install has changed.
+func (a attributes) uninstall(pattern string, replaced []string) attributes {
+	var b strings.Builder
+	for line := range strings.Lines(string(a)) {
+		l := parseAttributeLine(line)
+		at := l.merge()
+		if at < 0 || l.words[at] != useOurDriver || !l.isAbout(pattern) {
+			b.WriteString(line)
+			continue
+		}
+		body := strings.TrimSuffix(line, l.end)
+		was := slices.IndexFunc(replaced, func(before string) bool { return ours(before) == body })
+		switch {
+		case was >= 0:
+			b.WriteString(replaced[was] + l.end)
+		case len(l.words) > 1:
+			b.WriteString(l.pattern + " " + strings.Join(slices.Delete(l.words, at, at+1), " ") + l.end)
+		}
+	}
+	return attributes(b.String())
+}
+
+// usesOurDriver says whether any line chooses it.
+func (a attributes) usesOurDriver() bool {
+	for line := range strings.Lines(string(a)) {
+		if l := parseAttributeLine(line); slices.Contains(l.words, useOurDriver) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,218 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/atomicfile"
+	"github.com/engram-sync/engram-sync/internal/repofile"
+)
+
+// The variables of the driver in the repository's configuration. git reads the
+// first two; the others are for Uninstall.
+const (
+	driverName     = "merge.engram-sync.name"
+	driverCommand  = "merge.engram-sync.driver"
+	driverCreated  = "merge.engram-sync.created"  // the .gitattributes file was made
+	driverLineEnd  = "merge.engram-sync.lineend"  // its last line had no end
+	driverReplaced = "merge.engram-sync.replaced" // lines that were changed
+)
+
+// driverVariables are all of them.
+var driverVariables = []string{driverCommand, driverName, driverCreated, driverLineEnd, driverReplaced}
+
+// maxAttributes bounds .gitattributes, as git does.
+const maxAttributes = 100 << 20
+
+// Driver is our merge driver for one file, in the repository of that file.
+type Driver struct {
+	Path       string // of the file, as git sees it
+	Attributes string // the .gitattributes file at the top of the work tree
+	Line       string // the one in there that chooses the driver
+
+	repository repository
+	pattern    string
+	mode       fs.FileMode
+	before     attributes
+	exists     bool
+}
+
+// DriverChange is what Install or Uninstall did.
+type DriverChange struct {
+	Changed  bool
+	Replaced []string // lines that chose another driver; with Uninstall: that do so again
+}
+
+// FindDriver gives the driver for a file of a directory. environ is for git; the
+// repository is the one around the directory, whatever environ says.
+func FindDriver(ctx context.Context, environ []string, dir, file string) (*Driver, error) {
+	top, inside, err := newRepository(dir, environ).workTree(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := &Driver{repository: newRepository(top, environ), Attributes: filepath.Join(top, ".gitattributes"), mode: 0o644}
+	d.Path = path.Join(inside, file)
+	d.pattern = attributePattern(d.Path)
+	d.Line = d.pattern + " " + useOurDriver
+	// git follows no link here either.
+	text, err := repofile.Read(d.Attributes, maxAttributes)
+	if errors.Is(err, fs.ErrNotExist) {
+		return d, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the attributes: %w", err)
+	}
+	info, err := os.Lstat(d.Attributes)
+	if err != nil {
+		return nil, fmt.Errorf("read the attributes: %w", err)
+	}
+	d.before, d.exists, d.mode = attributes(text), true, info.Mode().Perm()
+	return d, nil
+}
+
+// DriverCommand is the command line by which git can run a command of this
+// program: our name where that finds it, else its path, quoted for the shell and
+// for git.
+func DriverCommand(arguments string) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("find the path of this program: %w", err)
+	}
+	program := "engram-sync"
+	if found, err := exec.LookPath(program); err != nil || !sameFile(found, self) {
+		quoted := strings.ReplaceAll(filepath.ToSlash(self), "'", `'\''`)
+		program = "'" + strings.ReplaceAll(quoted, "%", "%%") + "'"
+	}
+	return program + " " + arguments, nil
+}
+
+func sameFile(a, b string) bool {
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
+}
+
+// Install lets git use the driver, with this command. A second time it changes
+// nothing.
+func (d *Driver) Install(ctx context.Context, command string) (DriverChange, error) {
+	after, replaced := d.before.install(d.pattern)
+	changed, err := d.remember(ctx, command, after, replaced)
+	if err == nil {
+		err = d.write(after)
+	}
+	return DriverChange{changed || after != d.before, replaced}, err
+}
+
+// remember writes the repository's configuration, with what Uninstall needs to
+// know, before the attributes change.
+func (d *Driver) remember(ctx context.Context, command string, after attributes, replaced []string) (changed bool, err error) {
+	if !d.exists {
+		if _, err := d.repository.setConfig(ctx, driverCreated, "true"); err != nil {
+			return false, err
+		}
+	}
+	if d.before.unfinished() && after != d.before && len(replaced) == 0 {
+		if _, err := d.repository.setConfig(ctx, driverLineEnd, "added"); err != nil {
+			return false, err
+		}
+	}
+	for _, line := range replaced {
+		if _, err := d.repository.run(ctx, "config", "--local", "--add", driverReplaced, line); err != nil {
+			return false, err
+		}
+	}
+	named, err := d.repository.setConfig(ctx, driverName, "union of the entries of engram's manifest")
+	if err != nil {
+		return false, err
+	}
+	set, err := d.repository.setConfig(ctx, driverCommand, command)
+	return named || set, err
+}
+
+// write writes the attributes, if they changed.
+func (d *Driver) write(after attributes) error {
+	if after == d.before {
+		return nil
+	}
+	if err := atomicfile.Write(d.Attributes, []byte(after), d.mode); err != nil {
+		return fmt.Errorf("write the attributes: %w", err)
+	}
+	return nil
+}
+
+// Overruled says what driver git will use for the file all the same, "" if it is
+// ours: another file of attributes can overrule the one at the top, and a later
+// line ours.
+func (d *Driver) Overruled(ctx context.Context) (driver string, err error) {
+	text, err := d.repository.run(ctx, "check-attr", "-z", "merge", "--", d.Path)
+	if err != nil {
+		return "", err
+	}
+	if fields := strings.Split(text, "\x00"); len(fields) > 2 && fields[2] != "engram-sync" {
+		return fields[2], nil
+	}
+	return "", nil
+}
+
+// Uninstall takes out what Install put in. The configuration stays as long as
+// another file of the work tree uses the driver.
+func (d *Driver) Uninstall(ctx context.Context) (DriverChange, error) {
+	memory, err := d.recall(ctx)
+	if err != nil {
+		return DriverChange{}, err
+	}
+	after := d.before.uninstall(d.pattern, memory[driverReplaced])
+	if after != d.before && len(memory[driverLineEnd]) > 0 && strings.HasPrefix(string(d.before), string(after)) {
+		after = attributes(strings.TrimSuffix(strings.TrimSuffix(string(after), "\n"), "\r"))
+	}
+	change := DriverChange{Changed: after != d.before}
+	for line := range strings.Lines(string(after)) {
+		if line = strings.TrimRight(line, "\r\n"); slices.Contains(memory[driverReplaced], line) {
+			change.Replaced = append(change.Replaced, line)
+		}
+	}
+	if after == "" && len(memory[driverCreated]) > 0 && d.exists {
+		err = os.Remove(d.Attributes)
+	} else {
+		err = d.write(after)
+	}
+	if err == nil && !after.usesOurDriver() {
+		var gone bool
+		gone, err = d.forget(ctx)
+		change.Changed = change.Changed || gone
+	}
+	return change, err
+}
+
+// recall reads the driver's variables.
+func (d *Driver) recall(ctx context.Context) (map[string][]string, error) {
+	memory := map[string][]string{}
+	for _, name := range driverVariables {
+		values, err := d.repository.config(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		memory[name] = values
+	}
+	return memory, nil
+}
+
+// forget removes them, and says whether there were any.
+func (d *Driver) forget(ctx context.Context) (found bool, err error) {
+	for _, name := range driverVariables {
+		gone, err := d.repository.unsetConfig(ctx, name)
+		if err != nil {
+			return found, err
+		}
+		found = found || gone
+	}
+	return found, nil
+}

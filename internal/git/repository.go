@@ -1,0 +1,111 @@
+// Package git is what git knows of a directory: the work tree around it, its
+// origin, its attributes, its merge driver. It stands below all that work in a
+// repository, and knows nothing of chunks.
+package git
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+)
+
+// SetupError says what is wrong with git here, or with a file that it reads, for
+// its user to mend.
+type SetupError struct{ Err error }
+
+func (e *SetupError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *SetupError) Unwrap() error { return e.Err }
+
+// repository runs git in one directory.
+type repository struct {
+	dir string
+	env []string
+}
+
+// whichRepository are the variables by which git tells its hooks and aliases
+// which repository they run in. We say that with the directory alone.
+var whichRepository = []string{
+	"GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_PREFIX",
+	"GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE",
+	"GIT_REPLACE_REF_BASE", "GIT_NO_REPLACE_OBJECTS", "GIT_CONFIG", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT",
+}
+
+func newRepository(dir string, environ []string) repository {
+	env := slices.DeleteFunc(slices.Clone(environ), func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		return slices.Contains(whichRepository, strings.ToUpper(name))
+	})
+	return repository{dir: dir, env: env}
+}
+
+// run gives what git prints, without the newline at its end. The error of a git
+// that said no is a *commandError.
+func (r repository) run(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd.Dir, cmd.Env = r.dir, r.env
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return "", context.Cause(ctx)
+	case errors.Is(err, exec.ErrNotFound):
+		return "", &SetupError{errors.New("git is not installed, or not on the PATH")}
+	case errors.As(err, &exit):
+		return "", &commandError{command: args[0], code: exit.ExitCode(), message: strings.TrimSpace(stderr.String())}
+	case err != nil:
+		return "", fmt.Errorf("run git: %w", err)
+	}
+	return strings.TrimSuffix(stdout.String(), "\n"), nil
+}
+
+// commandError is a git that said no.
+type commandError struct {
+	command string
+	code    int
+	message string
+}
+
+func (e *commandError) Error() string { return fmt.Sprintf("git %s: %s", e.command, e.message) }
+
+// config reads a variable of the repository's own configuration, with all its
+// values.
+func (r repository) config(ctx context.Context, name string) ([]string, error) {
+	text, err := r.run(ctx, "config", "--local", "--null", "--get-all", name)
+	var no *commandError
+	if errors.As(err, &no) && no.code == 1 {
+		return nil, nil // there is none
+	}
+	if err != nil {
+		return nil, err
+	}
+	return strings.Split(strings.TrimSuffix(text, "\x00"), "\x00"), nil
+}
+
+// setConfig gives a variable one value in place of all that it has, and says
+// whether that changed anything.
+func (r repository) setConfig(ctx context.Context, name, value string) (bool, error) {
+	before, err := r.config(ctx, name)
+	if err != nil || slices.Equal(before, []string{value}) {
+		return false, err
+	}
+	_, err = r.run(ctx, "config", "--local", "--replace-all", name, value)
+	return true, err
+}
+
+// unsetConfig removes a variable, and says whether it was there.
+func (r repository) unsetConfig(ctx context.Context, name string) (bool, error) {
+	before, err := r.config(ctx, name)
+	if err != nil || len(before) == 0 {
+		return false, err
+	}
+	_, err = r.run(ctx, "config", "--local", "--unset-all", name)
+	return true, err
+}

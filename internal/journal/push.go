@@ -1,0 +1,184 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/work"
+)
+
+// Remote is the journal of a server. Its methods are never called at
+// the same time (account-server.md 4.7).
+type Remote interface {
+	// PushMutations appends a batch, whole or not at all. An error that wraps
+	// engram.ErrOutcomeUnknown leaves open which; after any other nothing of it
+	// was stored.
+	PushMutations(ctx context.Context, entries []engram.MutationEntry, key string) (engram.PushMutationsResult, error)
+	// PullMutations gives the rows after since, at most limit.
+	PullMutations(ctx context.Context, since int64, limit int) (engram.PullMutationsResponse, error)
+}
+
+// Source is where mutations come from: numbered rows in their order.
+type Source interface {
+	// ID names the source; it stays the same while rows are added at the end.
+	ID() string
+	// Rows gives the rows after a position.
+	Rows(ctx context.Context, after int64) iter.Seq2[Row, error]
+}
+
+// Row is one mutation of a source.
+type Row struct {
+	Position int64 // the line of a file, the seq of a database
+	// Mark is a hash by which the source is recognised when it is read again up
+	// to this row.
+	Mark  [32]byte
+	Entry engram.MutationEntry
+	// LeftOut rows are not for sending.
+	Skip bool
+	// Err is why the row cannot be sent. It is rejected then.
+	Err error
+}
+
+// JobStore keeps the job between runs.
+type JobStore interface {
+	// Save makes the job durable before it returns.
+	Save(job *Job) error
+}
+
+// Rejects takes the rows that cannot be pushed.
+type Rejects interface {
+	// Add makes the row durable before it returns. Adding one again adds nothing.
+	Add(row Row, reason error) error
+}
+
+// PushOptions are how a run goes about its work.
+type PushOptions struct {
+	// Reconcile compares the source with the whole journal, and sends only what
+	// is not in it.
+	Reconcile bool
+	// Total is how many rows there are to send, those that are parked too.
+	Total int
+	// Retries is how often a batch that was certainly not stored is sent again
+	// after an answer that left that open.
+	Retries int
+	// Refused says of an error that looking again would not help. nil: none is.
+	Refused func(error) bool
+	// Report hears what happens. nil: nobody does.
+	Report work.Report
+	// Notify hears of waits that a person would notice. nil: nobody does.
+	Notify func(wait time.Duration, why string)
+}
+
+// Failure is a row that did not arrive, and why.
+type Failure struct {
+	Position int64
+	Err      error
+}
+
+// maxFailures bounds the failures that a result lists. All are counted, and the
+// sink of rejects has them all.
+const maxFailures = 1000
+
+// PushResult is how the rows of a run ended.
+type PushResult struct {
+	Sent, Present, Rejected, Skipped int64
+	// Parked are the rows that wait for paused projects, those of earlier runs too.
+	Deferred int64
+	// Left are the rows that an error kept from being tried.
+	Remaining int64
+	Batches   int
+	LastSeq   int64            // of the newest row in the journal that is known; 0 if none is
+	Paused    map[string]int64 // the paused projects, with the rows that they hold back
+	Failed    []Failure        // the rejected rows, at most a thousand of them
+	// Err is what ended the run early; nil if it went through the whole source.
+	Err error
+}
+
+// ErrOtherSource: the source is not the one that the job was about.
+var ErrOtherSource = errors.New("the source is another one than before")
+
+// Push sends what a source holds and the journal does not, in order,
+// one batch at a time. The job says how far earlier runs came, and is kept up
+// to date in jobs, so that a run that was stopped anywhere can be taken up
+// again: every row arrives once.
+func Push(ctx context.Context, remote Remote, source Source, job *Job, jobs JobStore, rejects Rejects, opts PushOptions) PushResult {
+	p := newMutationPusher(remote, source, job, jobs, rejects, opts)
+	p.opts.Report.Tell(work.Event{Kind: work.EventPlan, Direction: work.Pushed, Items: opts.Total})
+	err := p.run(ctx)
+	if p.dirty {
+		err = errors.Join(err, p.save())
+	}
+	p.result.Err = err
+	r := &p.result
+	r.Deferred, r.LastSeq = job.Deferred.Len(), job.LastSeq
+	r.Remaining = max(0, int64(opts.Total)-r.Sent-r.Present-r.Rejected-r.Deferred)
+	return *r
+}
+
+func (p *mutationPusher) run(ctx context.Context) error {
+	if p.opts.Reconcile || p.job.Reconciling {
+		if err := p.reconcile(ctx); err != nil {
+			return err
+		}
+	}
+	if err := p.takeUp(ctx); err != nil {
+		return err
+	}
+	p.job.Deferred.Cut(p.job.Position)
+	if err := p.retryParked(ctx); err != nil {
+		return err
+	}
+	for row, err := range p.source.Rows(ctx, p.job.Position) {
+		if err == nil {
+			err = p.add(ctx, row)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := p.flush(ctx); err != nil {
+		return err
+	}
+	p.job.Reconciling, p.dirty = false, p.dirty || p.job.Reconciling
+	return nil
+}
+
+// retryParked tries the rows again that earlier runs had to hold back, before
+// anything that comes after them.
+func (p *mutationPusher) retryParked(ctx context.Context) error {
+	parked := append(Positions(nil), p.job.Deferred...)
+	if err := p.pick(ctx, parked, func(row Row) error {
+		row.Skip = false // it was for sending when it was parked
+		return p.add(ctx, row)
+	}); err != nil {
+		return err
+	}
+	return p.flush(ctx)
+}
+
+// pick reads the rows at these positions.
+func (p *mutationPusher) pick(ctx context.Context, at Positions, use func(Row) error) error {
+	left := at.Len()
+	if left == 0 {
+		return nil
+	}
+	for row, err := range p.source.Rows(ctx, at[0][0]-1) {
+		if err != nil {
+			return err
+		}
+		if !at.Has(row.Position) {
+			continue
+		}
+		if err := use(row); err != nil {
+			return err
+		}
+		if left--; left == 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: rows that are still to be sent are gone", ErrOtherSource)
+}

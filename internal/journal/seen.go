@@ -1,0 +1,120 @@
+package journal
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// seen gives the marks of the rows that earlier runs are done with, ascending,
+// and is read along with the journal.
+type seen struct {
+	next   func() (engram.JournalRef, error, bool) // the history; nil if it need not be read
+	stop   func()
+	head   *engram.JournalRef // read from the history, and not passed yet
+	recent []engram.JournalRef
+}
+
+// newSeen reads the history too if it is given.
+func newSeen(history iter.Seq2[engram.JournalRef, error], recent []engram.JournalRef) *seen {
+	s := &seen{recent: slices.Clone(recent), stop: func() {}}
+	if history != nil {
+		s.next, s.stop = iter.Pull2(history)
+	}
+	return s
+}
+
+// pass gives the marks below m to each, and says whether m is one of those
+// seen. Calls go upwards.
+func (s *seen) pass(m engram.JournalRef, each func(engram.JournalRef)) (bool, error) {
+	for {
+		low, ok, err := s.peek()
+		if err != nil || !ok || low.Seq > m.Seq {
+			return false, err
+		}
+		s.drop()
+		if low.Seq == m.Seq {
+			return low.Sum == m.Sum, nil
+		}
+		each(low)
+	}
+}
+
+// rest gives the marks that were not passed, the lowest of them at most, and
+// says how many more there are.
+func (s *seen) rest(most int) (marks []engram.JournalRef, more int, err error) {
+	for s.next != nil {
+		low, ok, err := s.peek()
+		if err != nil {
+			return nil, 0, err
+		}
+		if !ok || s.head == nil {
+			break
+		}
+		s.drop()
+		if len(marks) < most {
+			marks = append(marks, low)
+		} else {
+			more++
+		}
+	}
+	n := min(most-len(marks), len(s.recent))
+	return append(marks, s.recent[:n]...), more + len(s.recent) - n, nil
+}
+
+// conflict finds a row that is not what it was when it was seen, up to last.
+// It looks at recent marks only, and passes nothing.
+func (s *seen) conflict(rows []engram.JournalRef, last int64) (int64, bool) {
+	recent := s.recent
+	for _, m := range rows {
+		i, found := slices.BinarySearchFunc(recent, m.Seq, func(r engram.JournalRef, seq int64) int { return cmp.Compare(r.Seq, seq) })
+		if found && m.Seq <= last && recent[i].Sum != m.Sum {
+			return m.Seq, true
+		}
+		recent = recent[i:]
+	}
+	return 0, false
+}
+
+// below is how many of the recent marks that were not passed are not above seq.
+func (s *seen) below(seq int64) int {
+	n, _ := slices.BinarySearchFunc(s.recent, seq, func(r engram.JournalRef, seq int64) int {
+		if r.Seq <= seq {
+			return -1
+		}
+		return 1
+	})
+	return n
+}
+
+// peek gives the lowest mark that was not passed.
+func (s *seen) peek() (low engram.JournalRef, ok bool, err error) {
+	if s.head == nil && s.next != nil {
+		m, err, ok := s.next()
+		switch {
+		case err != nil:
+			return engram.JournalRef{}, false, err
+		case ok:
+			s.head = &m
+		default:
+			s.next = nil
+		}
+	}
+	if s.head != nil {
+		return *s.head, true, nil
+	}
+	if len(s.recent) > 0 {
+		return s.recent[0], true, nil
+	}
+	return engram.JournalRef{}, false, nil
+}
+
+func (s *seen) drop() {
+	if s.head != nil {
+		s.head = nil
+		return
+	}
+	s.recent = s.recent[1:]
+}

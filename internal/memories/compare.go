@@ -1,0 +1,246 @@
+// Package memories finds what engram's database holds and no chunk does, and
+// drafts chunks of it. The commands that export or warn call it, and put a database
+// and a chunk directory behind its interfaces.
+package memories
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// Database is what engram's database holds at one moment. Rows come in the
+// order of their integer ids, and sessions in any order.
+type Database interface {
+	Sessions(ctx context.Context, yield func(engram.Session) error) error
+	Observations(ctx context.Context, yield func(engram.Observation) error) error
+	Prompts(ctx context.Context, yield func(engram.Prompt) error) error
+}
+
+// Scope says which rows of a database a search is about.
+type Scope struct {
+	// Project is the name in any spelling; "" means all projects, and the rows
+	// that have none.
+	Project string
+	// Personal includes observations of scope "personal". Otherwise they are
+	// only counted.
+	Personal bool
+	// CountOnly leaves the contents of the rows out of the result.
+	CountOnly bool
+}
+
+func (s Scope) has(project string) bool {
+	return s.Project == "" || engram.NormalizeProject(s.Project) == project
+}
+
+// Row is a row of the database that no chunk holds as it is.
+type Row struct {
+	Kind    engram.RowKind
+	Reason  Reason
+	Project string // normalized; a row without one has that of its session
+	// The row itself; nil for other kinds, and if only counting was asked for.
+	Session     *engram.Session
+	Observation *engram.Observation
+	Prompt      *engram.Prompt
+
+	version engram.RowVersion
+}
+
+// Tally counts what is in no chunk, and how much is in chunks.
+type Tally struct {
+	Memories int `json:"memories"` // observations that no chunk knows
+	Edits    int `json:"edits"`    // observations that chunks know otherwise
+	Deletes  int `json:"deletes"`  // soft-deleted observations
+	Prompts  int `json:"prompts"`
+	Sessions int `json:"sessions"`
+	// Personal observations are not counted above, unless they were asked for.
+	Personal int `json:"personal"`
+	// Unnamed rows have no sync_id, so nobody can tell whether a chunk holds
+	// them. engram gives them one whenever it opens its database.
+	Unnamed int `json:"unnamed"`
+	// InChunks are the rows that chunks hold, personal ones only if they were asked for.
+	InChunks int `json:"in_chunks"`
+}
+
+// Rows is how many rows an export would write.
+func (t Tally) Rows() int { return t.Memories + t.Edits + t.Deletes + t.Prompts + t.Sessions }
+
+func (t Tally) plus(other Tally) Tally {
+	return Tally{
+		Memories: t.Memories + other.Memories, Edits: t.Edits + other.Edits, Deletes: t.Deletes + other.Deletes,
+		Prompts: t.Prompts + other.Prompts, Sessions: t.Sessions + other.Sessions,
+		Personal: t.Personal + other.Personal, Unnamed: t.Unnamed + other.Unnamed,
+		InChunks: t.InChunks + other.InChunks,
+	}
+}
+
+// Tallies are tallies by normalized project.
+type Tallies map[string]Tally
+
+// Total is the sum.
+func (t Tallies) Total() Tally {
+	var total Tally
+	for _, tally := range t {
+		total = total.plus(tally)
+	}
+	return total
+}
+
+func (t Tallies) add(project string, tally Tally) { t[project] = t[project].plus(tally) }
+
+// Unexported is what a search found.
+type Unexported struct {
+	Rows []Row
+	Tallies
+
+	sessions map[string]engram.Session // of the database, by id
+}
+
+// FindUnexported compares a database with what a set of chunks holds, by
+// identity and content, never by time: engram's own export goes by time, and
+// passes over rows for ever (local-state.md 1.5). Entries are those of the
+// manifest, and serve only to tell the reasons; now likewise.
+//
+// A session counts if it has an end, a summary or rows: one that was just begun
+// has nothing to lose. Where a database has several rows with one sync_id, as
+// 1.9.4 makes them, each is looked at, and the newest that is in no chunk counts.
+func FindUnexported(ctx context.Context, m Database, held *Versions, entries []engram.ChunkEntry, scope Scope, now time.Time) (*Unexported, error) {
+	s := &search{
+		held: held, scope: scope, reasons: newReasons(entries, now), used: map[string]bool{},
+		found: Unexported{Tallies: Tallies{}, sessions: map[string]engram.Session{}},
+	}
+	err := m.Sessions(ctx, func(row engram.Session) error {
+		s.found.sessions[row.ID] = row
+		return nil
+	})
+	if err == nil {
+		err = m.Observations(ctx, func(row engram.Observation) error { s.observation(row); return nil })
+	}
+	if err == nil {
+		err = m.Prompts(ctx, func(row engram.Prompt) error { s.prompt(row); return nil })
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.found.sessions)) {
+		s.session(s.found.sessions[id])
+	}
+	s.finish()
+	return &s.found, nil
+}
+
+// search is one FindUnexported.
+type search struct {
+	held    *Versions
+	scope   Scope
+	reasons reasons
+	used    map[string]bool // sessions that have rows
+	found   Unexported
+}
+
+func (s *search) observation(o engram.Observation) {
+	session := s.found.sessions[o.SessionID].Project
+	project := engram.ProjectOf(deref(o.Project), session)
+	if !s.scope.has(project) {
+		return
+	}
+	v := o.Version(session)
+	known := s.held.of(v)
+	switch {
+	case o.Scope == "personal" && !s.scope.Personal:
+		if o.SyncID == "" || !complete(v, known) {
+			s.found.add(project, Tally{Personal: 1})
+		}
+		return
+	case o.SyncID == "":
+		s.found.add(project, Tally{Unnamed: 1})
+		return
+	}
+	s.used[o.SessionID] = true
+	s.judge(Row{Kind: v.Kind, Project: project, Observation: &o, version: v, Reason: s.reasons.observation(o, len(known) > 0)}, known)
+}
+
+func (s *search) prompt(p engram.Prompt) {
+	session := s.found.sessions[p.SessionID].Project
+	project := engram.ProjectOf(p.Project, session)
+	if !s.scope.has(project) {
+		return
+	}
+	if p.SyncID == "" {
+		s.found.add(project, Tally{Unnamed: 1})
+		return
+	}
+	s.used[p.SessionID] = true
+	v := p.Version(session)
+	known := s.held.of(v)
+	s.judge(Row{Kind: v.Kind, Project: project, Prompt: &p, version: v, Reason: s.reasons.row(p.CreatedAt, len(known) > 0)}, known)
+}
+
+func (s *search) session(row engram.Session) {
+	project := engram.NormalizeProject(row.Project)
+	empty := !s.used[row.ID] && deref(row.EndedAt) == "" && deref(row.Summary) == ""
+	if row.ID == "" || empty || !s.scope.has(project) {
+		return
+	}
+	v := row.Version()
+	known := s.held.of(v)
+	s.judge(Row{Kind: v.Kind, Project: project, Session: &row, version: v, Reason: s.reasons.session(row, len(known) > 0)}, known)
+}
+
+// judge takes the row into the result unless known, the versions of it that are
+// held, make it complete.
+func (s *search) judge(row Row, known []engram.RowVersion) {
+	if complete(row.version, known) {
+		s.found.add(row.Project, Tally{InChunks: 1})
+		return
+	}
+	if s.scope.CountOnly {
+		row.Session, row.Observation, row.Prompt = nil, nil, nil
+	}
+	s.found.Rows = append(s.found.Rows, row)
+}
+
+// finish leaves out what a newer row of the same name makes pointless, and counts.
+func (s *search) finish() {
+	rows := s.found.Rows
+	slices.SortStableFunc(rows, func(a, b Row) int { return a.version.Compare(b.version) })
+	rows = slices.CompactFunc(rows, func(a, b Row) bool { return a.version == b.version })
+	var kept []Row
+	for i, row := range rows {
+		if !supersededAmong(rows[i+1:], row) {
+			kept = append(kept, row)
+			s.found.add(row.Project, row.tally())
+		}
+	}
+	s.found.Rows = kept
+}
+
+// supersededAmong looks at the rows behind one of them, in the order of Compare.
+func supersededAmong(later []Row, row Row) bool {
+	for _, other := range later {
+		if !other.version.SameRow(row.version) {
+			return false
+		}
+		if other.version.Supersedes(row.version) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r Row) tally() Tally {
+	switch {
+	case r.Kind == engram.SessionRow:
+		return Tally{Sessions: 1}
+	case r.Kind == engram.PromptRow:
+		return Tally{Prompts: 1}
+	case r.Reason == Deleted:
+		return Tally{Deletes: 1}
+	case r.Reason == Edited:
+		return Tally{Edits: 1}
+	}
+	return Tally{Memories: 1}
+}

@@ -1,0 +1,49 @@
+package memories
+
+import (
+	"context"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/work"
+)
+
+// Directory is a chunk directory, as a place for new chunks.
+type Directory interface {
+	// WriteChunk reads a chunk to its end, and stores it if it is good.
+	WriteChunk(ctx context.Context, c *engram.Chunk) error
+	// AddEntries adds to the manifest the entries whose ids it lacks.
+	AddEntries(ctx context.Context, version int, entries []engram.ChunkEntry) error
+}
+
+// Export stores drafts in a directory, and then adds their entries to its
+// manifest. What was stored before an error gets its entry all the same; the
+// drafts that were not come back as failures. A run that is killed in between
+// leaves files that the next one makes again, byte for byte, or that the next
+// pull adopts.
+func Export(ctx context.Context, dir Directory, version int, drafts []Draft) (written []Draft, failed []work.Failure) {
+	for _, d := range drafts {
+		err := context.Cause(ctx)
+		if err == nil {
+			err = dir.WriteChunk(ctx, d.chunk())
+		}
+		if err != nil {
+			failed = append(failed, work.Failure{ID: d.Entry.ID.String(), Err: err})
+			continue
+		}
+		written = append(written, d)
+	}
+	if len(written) == 0 {
+		return nil, failed
+	}
+	entries := make([]engram.ChunkEntry, len(written))
+	for i, d := range written {
+		entries[i] = d.Entry
+	}
+	if err := dir.AddEntries(context.WithoutCancel(ctx), version, entries); err != nil {
+		for _, d := range written {
+			failed = append(failed, work.Failure{ID: d.Entry.ID.String(), Err: err})
+		}
+		return nil, failed
+	}
+	return written, failed
+}

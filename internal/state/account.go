@@ -1,0 +1,78 @@
+package state
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/engram-sync/engram-sync/internal/atomicfile"
+)
+
+// AccountState is the place for what has to be remembered about one account's
+// mutation journal on one remote: cursors, and what was pushed.
+type AccountState struct {
+	dir, remote string
+}
+
+// OpenAccount gives the place for a remote's base URL and an account of it, and
+// makes it. dir is the state directory.
+func OpenAccount(dir, remote, account string) (*AccountState, error) {
+	j := &AccountState{dir: accountDir(dir, remote, account), remote: remote}
+	if err := os.MkdirAll(j.dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the state directory: %w", err)
+	}
+	return j, nil
+}
+
+func accountDir(dir, remote, account string) string {
+	sum := sha256.Sum256([]byte(remote + "\n" + account))
+	return filepath.Join(dir, "journals", hex.EncodeToString(sum[:16]))
+}
+
+// Path is the path of a file with this name in the journal's directory.
+func (j *AccountState) Path(name string) string { return filepath.Join(j.dir, name) }
+
+// BusyError says that another process works on the journal of the same account.
+type BusyError struct{ Remote string }
+
+func (e *BusyError) Error() string {
+	return fmt.Sprintf("another engram-sync is at work on the journal of %s: try again later, or wait for it with --lock-wait", e.Remote)
+}
+
+// lockName is the file that the lock is on.
+const lockName = "lock"
+
+// lockPoll is how often a lock that somebody holds is tried again.
+const lockPoll = 50 * time.Millisecond
+
+// Lock makes the caller the only one on this machine that moves mutations of
+// this account. Where somebody has the lock, it waits for at most the given
+// time, 0 being not at all, and then gives a *BusyError. The kernel holds the
+// lock: the end of the process is its end. unlock is called once.
+func (j *AccountState) Lock(ctx context.Context, wait time.Duration) (unlock func() error, err error) {
+	lock := flock.New(j.Path(lockName), flock.SetPermissions(0o600))
+	locked, err := lock.TryLock()
+	if err == nil && !locked && wait > 0 {
+		waiting, cancel := context.WithTimeout(ctx, wait)
+		defer cancel()
+		locked, err = lock.TryLockContext(waiting, lockPoll)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = context.Cause(ctx)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock the journal of %s: %w", j.remote, err)
+	}
+	if !locked {
+		return nil, &BusyError{Remote: j.remote}
+	}
+	_ = atomicfile.Sweep(j.dir) // what killed runs left there takes room, and does no other harm
+	return lock.Unlock, nil
+}

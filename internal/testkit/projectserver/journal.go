@@ -1,0 +1,104 @@
+package projectserver
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// takeSeq gives the next number of the journal. Like a BIGSERIAL it never takes
+// one back; s.mu is held.
+func (s *Server) takeSeq() int64 {
+	s.lastSeq++
+	return s.lastSeq
+}
+
+// commit makes rows visible, at the places of their numbers; s.mu is held.
+func (s *Server) commit(rows []engram.PullMutationResult) {
+	s.journal = append(s.journal, rows...)
+	slices.SortFunc(s.journal, func(a, b engram.PullMutationResult) int { return int(a.Seq - b.Seq) })
+}
+
+// journalRows files one upsert for each row of a pushed chunk. Its mutations are
+// not filed: deletes and relations never reach who pulls the journal (3.5). s.mu is held.
+func (s *Server) journalRows(project string, rows typedChunk) {
+	for _, row := range rows.Sessions {
+		s.journalRow(project, "session", row.ID, row)
+	}
+	for _, row := range rows.Observations {
+		s.journalRow(project, "observation", row.SyncID, row)
+	}
+	for _, row := range rows.Prompts {
+		s.journalRow(project, "prompt", row.SyncID, row)
+	}
+}
+
+func (s *Server) journalRow(project, entity, key string, row any) {
+	text, err := json.Marshal(row)
+	if err == nil {
+		text, err = jsonb(text)
+	}
+	if err != nil {
+		panic("a row of a stored chunk is not storable: " + err.Error()) // the chunk was stored before
+	}
+	s.commit([]engram.PullMutationResult{{
+		Seq: s.takeSeq(), Project: project, Entity: entity, EntityKey: strings.TrimSpace(key),
+		Op: "upsert", Payload: text, OccurredAt: s.now(),
+	}})
+}
+
+const maxPage = 100
+
+// pullMutations gives a page of the journal of all allowed projects. The
+// stored spelling of a project is compared, not the normalised one (T1).
+func (s *Server) pullMutations(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	since, err := strconv.ParseInt(query.Get("since_seq"), 10, 64)
+	if err != nil {
+		since = 0 // T5
+	}
+	limit, err := strconv.Atoi(query.Get("limit"))
+	if err != nil || limit <= 0 || limit > maxPage {
+		limit = maxPage
+	}
+	page := page{Mutations: []engram.PullMutationResult{}, Project: s.firstProject(), ProjectSource: "request_body"}
+	s.mu.Lock()
+	for _, row := range s.journal {
+		if row.Seq <= since || s.allowed != nil && !s.allowed[row.Project] {
+			continue
+		}
+		if len(page.Mutations) == limit {
+			page.HasMore = true
+			break
+		}
+		page.Mutations = append(page.Mutations, row)
+		page.LatestSeq = row.Seq
+	}
+	s.mu.Unlock()
+	writeJSON(w, http.StatusOK, page)
+}
+
+// page is an answer of the journal. LatestSeq is that of the page, and 0 if it is empty (T5).
+type page struct {
+	HasMore       bool                        `json:"has_more"`
+	LatestSeq     int64                       `json:"latest_seq"`
+	Mutations     []engram.PullMutationResult `json:"mutations"`
+	Project       string                      `json:"project"`
+	ProjectPath   string                      `json:"project_path"`
+	ProjectSource string                      `json:"project_source"`
+}
+
+// firstProject is the first allowed project in the alphabet: it means nothing (4.2).
+func (s *Server) firstProject() string {
+	first := ""
+	for project := range s.allowed {
+		if first == "" || project < first {
+			first = project
+		}
+	}
+	return first
+}

@@ -1,0 +1,169 @@
+package projectserver
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/canon"
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+const maxEntries = 100
+
+// pushMutations takes a batch whole or not at all. It checks in the server's
+// order: body, size of the batch, projects, allowlist, pause, relations, the rest (13).
+func (s *Server) pushMutations(w http.ResponseWriter, r *http.Request) {
+	var req struct {
+		Entries []engram.MutationEntry `json:"entries"`
+	}
+	if bad := s.readBody(w, r, &req); bad != nil {
+		if bad.status == http.StatusBadRequest {
+			writeText(w, bad.status, bad.text)
+			return
+		}
+		bad.write(w)
+		return
+	}
+	if !s.entriesMayCome(w, req.Entries) {
+		return
+	}
+	seqs, err := s.storeBatch(r, req.Entries)
+	if err != nil {
+		writeText(w, http.StatusInternalServerError, "insert mutations: cloudstore: "+err.Error())
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]any{
+		"accepted_seqs": seqs, "project": strings.TrimSpace(req.Entries[0].Project),
+		"project_path": "", "project_source": "request_body",
+	})
+}
+
+// entriesMayCome answers a batch that is refused before it gets to the store.
+func (s *Server) entriesMayCome(w http.ResponseWriter, entries []engram.MutationEntry) bool {
+	if len(entries) == 0 {
+		emptyBatch.write(w)
+		return false
+	}
+	if len(entries) > maxEntries {
+		writeText(w, http.StatusBadRequest, fmt.Sprintf("batch too large: max %d entries per request", maxEntries))
+		return false
+	}
+	for _, e := range entries {
+		if strings.TrimSpace(e.Project) == "" {
+			emptyProject.write(w)
+			return false
+		}
+	}
+	for _, e := range entries {
+		if !s.allows(canon.NormalizeProject(e.Project)) {
+			forbidden.write(w)
+			return false
+		}
+	}
+	if paused := s.firstPaused(entries); paused != "" {
+		pausedBy(paused, strings.TrimSpace(entries[0].Project)).write(w)
+		return false
+	}
+	if bad := badRelations(entries); len(bad) > 0 {
+		writeJSON(w, http.StatusBadRequest, map[string]any{
+			"error": "invalid relation payload", "reason_code": "validation_error", "invalid": bad,
+		})
+		return false
+	}
+	return true
+}
+
+// firstPaused is the first paused project of a batch. It is looked for in the
+// spelling of the entry: PROJ-B gets past a pause of proj-b (T1).
+func (s *Server) firstPaused(entries []engram.MutationEntry) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range entries {
+		if project := strings.TrimSpace(e.Project); s.paused[project] {
+			return project
+		}
+	}
+	return ""
+}
+
+type badRelation struct {
+	Entity string `json:"entity"`
+	Field  string `json:"field"`
+	Index  int    `json:"index"`
+}
+
+// badRelations are all entries that are relations, and the first bad field of
+// each. The op doesn't matter, and a padded name is not looked at (13).
+func badRelations(entries []engram.MutationEntry) []badRelation {
+	var bad []badRelation
+	for i, e := range entries {
+		if e.Entity != "relation" {
+			continue
+		}
+		var fields map[string]any
+		_ = json.Unmarshal(e.Payload, &fields) // what is no object has no fields
+		for _, name := range []string{"sync_id", "source_id", "target_id", "relation", "judgment_status", "marked_by_actor", "marked_by_kind"} {
+			if text, _ := fields[name].(string); strings.TrimSpace(text) == "" {
+				bad = append(bad, badRelation{Entity: e.Entity, Field: name, Index: i})
+				break
+			}
+		}
+	}
+	return bad
+}
+
+// storeBatch files a batch in the journal, and its chunks in their projects. It
+// may be kept waiting before it commits (see HoldNextPush).
+func (s *Server) storeBatch(r *http.Request, entries []engram.MutationEntry) ([]int64, error) {
+	rows, err := journalled(entries)
+	if err != nil {
+		return nil, err
+	}
+	derived, err := deriveChunks(rows)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seqs := make([]int64, len(rows))
+	for i := range rows {
+		rows[i].Seq, rows[i].OccurredAt = s.takeSeq(), s.now()
+		seqs[i] = rows[i].Seq
+	}
+	if err := s.waitIfHeld(r.Context()); err != nil {
+		return nil, err // rolled back; the numbers are gone for good
+	}
+	s.commit(rows)
+	for _, d := range derived {
+		st := s.store(d.project)
+		if st.find(d.id) != nil {
+			continue
+		}
+		if _, err := st.add(entry{ID: d.id, CreatedBy: "mutation-push", CreatedAt: s.now()}, d.canonical); err != nil {
+			return nil, err
+		}
+	}
+	return seqs, nil
+}
+
+// journalled gives the rows of the journal for a batch, as far as they are known
+// before they have numbers. The project keeps its spelling, but for the ends (T1).
+func journalled(entries []engram.MutationEntry) ([]engram.PullMutationResult, error) {
+	rows := make([]engram.PullMutationResult, len(entries))
+	for i, e := range entries {
+		if e.Payload == nil {
+			e.Payload = json.RawMessage("null")
+		}
+		payload, err := jsonb(e.Payload)
+		if err != nil {
+			return nil, err
+		}
+		rows[i] = engram.PullMutationResult{
+			Project: strings.TrimSpace(e.Project), Entity: strings.TrimSpace(e.Entity),
+			EntityKey: strings.TrimSpace(e.EntityKey), Op: strings.TrimSpace(e.Op), Payload: payload,
+		}
+	}
+	return rows, nil
+}

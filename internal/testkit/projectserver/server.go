@@ -1,0 +1,182 @@
+// Package projectserver is a project server for tests: a real http.Handler over
+// memory that answers as engram 1.16.1's cloud server does, mistakes included.
+// Only tests import it.
+//
+// Source: project-server.md, sections 1 to 4, 12 and 13; the letter T means one
+// of the traps of section 10, the letter A one of the corrections of section 13.
+package projectserver
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/engram-sync/engram-sync/internal/canon"
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+const defaultMaxPushBytes = 8 << 20
+
+// Options say what a server is like. The zero value allows no project.
+type Options struct {
+	// Token is the bearer token; "" is the mode without authentication.
+	Token string
+	// Projects is the allowlist; a "*" in it allows every project.
+	Projects []string
+	// MaxPushBytes limits the bodies of both pushes; 0 means 8 MiB.
+	MaxPushBytes int64
+	// NoMutations makes it an old server, which has no routes for mutations.
+	NoMutations bool
+	// Compressed makes it a newer server, which speaks the envelope of section
+	// 12; others take the compressed bytes for bad JSON (400).
+	Compressed bool
+	// Now is the server's clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Server is one server with its own store. It is safe for concurrent use.
+type Server struct {
+	opts    Options
+	allowed map[string]bool // normalised; nil allows everything
+	mux     *http.ServeMux
+
+	mu       sync.Mutex
+	requests map[string]int
+	paused   map[string]bool
+	stores   map[string]*store // by project
+	journal  []engram.PullMutationResult
+	lastSeq  int64
+	hold     *hold // for the next push of mutations
+}
+
+// store is what the server knows of one project.
+type store struct {
+	chunks   []*chunk        // in the order of their arrival
+	sessions map[string]bool // the ids it has ever seen, trimmed
+}
+
+// New makes an empty server.
+func New(opts Options) *Server {
+	if opts.MaxPushBytes == 0 {
+		opts.MaxPushBytes = defaultMaxPushBytes
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	s := &Server{
+		opts: opts, allowed: map[string]bool{}, mux: http.NewServeMux(),
+		requests: map[string]int{}, paused: map[string]bool{}, stores: map[string]*store{},
+	}
+	for _, project := range opts.Projects {
+		s.allowed[canon.NormalizeProject(project)] = true
+	}
+	if s.allowed["*"] {
+		s.allowed = nil
+	}
+	s.route()
+	return s
+}
+
+func (s *Server) route() {
+	s.mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]any{"service": "engram-cloud", "status": "ok"})
+	})
+	s.mux.HandleFunc("GET /sync/pull", s.authenticated(s.pullManifest))
+	s.mux.HandleFunc("GET /sync/pull/{chunkID}", s.authenticated(s.pullChunk))
+	s.mux.HandleFunc("POST /sync/push", s.authenticated(s.pushChunk))
+	if !s.opts.NoMutations {
+		s.mux.HandleFunc("POST /sync/mutations/push", s.authenticated(s.pushMutations))
+		s.mux.HandleFunc("GET /sync/mutations/pull", s.authenticated(s.pullMutations))
+	}
+}
+
+// ServeHTTP counts the request and answers it.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	s.requests[r.Method+" "+r.URL.Path]++
+	s.mu.Unlock()
+	s.mux.ServeHTTP(w, r)
+}
+
+// Requests is how many requests have come, by "METHOD PATH".
+func (s *Server) Requests() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.requests)
+}
+
+// Pause makes both pushes to a project answer 409, as an administrator can; false ends it.
+func (s *Server) Pause(project string, paused bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.paused[canon.NormalizeProject(project)] = paused
+}
+
+// Chunks are the ids of a project's chunks, in the order of the manifest.
+func (s *Server) Chunks(project string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var ids []string
+	for _, c := range s.store(canon.NormalizeProject(project)).chunks {
+		ids = append(ids, c.entry.ID)
+	}
+	return ids
+}
+
+// Journal is what has been committed to the journal of all projects, by seq.
+func (s *Server) Journal() []engram.PullMutationResult {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.journal)
+}
+
+// Plant stores a body under an id of the test's choice, damaged or not; its
+// counts are 0 and none of its sessions are known.
+func (s *Server) Plant(project, id string, body []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.store(canon.NormalizeProject(project))
+	st.chunks = append(st.chunks, &chunk{entry: entry{ID: id, CreatedAt: s.now()}, body: body})
+}
+
+// store gives the project's own; s.mu is held.
+func (s *Server) store(project string) *store {
+	if s.stores[project] == nil {
+		s.stores[project] = &store{sessions: map[string]bool{}}
+	}
+	return s.stores[project]
+}
+
+// now is the server's time in its usual form.
+func (s *Server) now() string { return s.opts.Now().UTC().Format(time.RFC3339) }
+
+// allows says whether the allowlist has a project, in the server's spelling.
+func (s *Server) allows(normalized string) bool {
+	return normalized != "" && (s.allowed == nil || s.allowed[normalized])
+}
+
+// authenticated lets a request through if it carries the token. Unknown paths
+// never get here: they are 404 for everybody.
+func (s *Server) authenticated(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if s.opts.Token == "" {
+			next(w, r)
+			return
+		}
+		header := r.Header.Get("Authorization")
+		words := strings.Fields(header)
+		switch {
+		case header == "":
+			writeText(w, http.StatusUnauthorized, "unauthorized: missing authorization header")
+		case len(words) != 2 || !strings.EqualFold(words[0], "bearer"):
+			writeText(w, http.StatusUnauthorized, "unauthorized: authorization must use Bearer token")
+		case words[1] != s.opts.Token:
+			writeText(w, http.StatusUnauthorized, "unauthorized: invalid bearer token")
+		default:
+			next(w, r)
+		}
+	}
+}

@@ -1,0 +1,78 @@
+// Package work is how a run goes through many items: several at once, each ending
+// by itself, while somebody hears how far it has come. It is for the loops (syncer,
+// journal, memories) and for whoever shows their progress and their failures.
+package work
+
+import (
+	"golang.org/x/sync/errgroup"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// Direction is which way an item goes.
+type Direction string
+
+// The directions.
+const (
+	Pushed Direction = "push"
+	Pulled Direction = "pull"
+)
+
+// Failure is an item that did not move, and why.
+type Failure struct {
+	ID        string // as a server or disk has it, so not always a chunk id
+	Direction Direction
+	Err       error
+}
+
+// Event is something that happened in a run. Each kind has its own fields.
+type Event struct {
+	Kind      EventKind
+	Direction Direction // EventPlan; "" where nothing moves
+	Items     int       // EventPlan: how many items there are
+	Bytes     int64     // EventSize: expected, EventBytes: moved
+}
+
+// EventKind tells events apart.
+type EventKind int
+
+// The kinds of event.
+const (
+	EventPlan  EventKind = iota // a list of items is about to be worked on
+	EventSize                   // the size of an item became known
+	EventBytes                  // a piece of an item went through
+	EventDone                   // an item ended, well or not
+)
+
+// Report hears what happens, from several goroutines at once. nil: nobody does.
+type Report func(Event)
+
+// Tell reports an event, if somebody listens.
+func (r Report) Tell(e Event) {
+	if r != nil {
+		r(e)
+	}
+}
+
+// Watch reports how a chunk goes through.
+func (r Report) Watch(c *engram.Chunk) {
+	if c.SizeHint > 0 {
+		r.Tell(Event{Kind: EventSize, Bytes: c.SizeHint})
+	}
+	c.Progress = func(n int) { r.Tell(Event{Kind: EventBytes, Bytes: int64(n)}) }
+}
+
+// Each does every item, at most so many at once, reports the end of each, and
+// returns when all have ended.
+func Each[T any](items []T, atOnce int, report Report, do func(T)) {
+	var group errgroup.Group
+	group.SetLimit(max(1, atOnce))
+	for _, item := range items {
+		group.Go(func() error {
+			do(item)
+			report.Tell(Event{Kind: EventDone})
+			return nil
+		})
+	}
+	_ = group.Wait() // no worker returns an error
+}
