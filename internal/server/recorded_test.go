@@ -19,7 +19,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/engram-sync/engram-sync/internal/server"
-	"github.com/engram-sync/engram-sync/internal/testing/recorded"
+	"github.com/engram-sync/engram-sync/internal/testkit/recorded"
 )
 
 // TestRecorded asks this server what engram 1.9.4's was asked, in the same
@@ -35,7 +35,22 @@ func TestRecorded(t *testing.T) {
 		r.prepare(e)
 		r.check(e)
 	}
-	r.report()
+	r.table.Report()
+	r.isTold()
+}
+
+// isTold looks for each class of differences in the table of the page.
+func (r *replay) isTold() {
+	r.t.Helper()
+	page, err := os.ReadFile("../../docs/self-hosting.md")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, class := range r.table.Classes() {
+		if !strings.Contains(string(page), "\n| "+class+" | ") {
+			r.t.Errorf("docs/self-hosting.md does not tell of %q", class)
+		}
+	}
 }
 
 // replay is one server that the recorded requests are put to.
@@ -46,13 +61,9 @@ type replay struct {
 	addr   string
 	values recorded.Values
 
-	table   map[string]difference // by name of the exchange
-	seqs    map[int64]int64       // this server's number of a mutation by the recorded one
-	oneSide map[string]bool       // chunks that only one of the servers has accepted
-
-	equal   int
-	differs map[class]int
-	skipped map[string]int // by reason
+	table   *recorded.Table
+	seqs    map[int64]int64 // this server's number of a mutation by the recorded one
+	oneSide map[string]bool // chunks that only one of the servers has accepted
 }
 
 func newReplay(t *testing.T) *replay {
@@ -62,17 +73,9 @@ func newReplay(t *testing.T) *replay {
 	t.Cleanup(listener.Close)
 	r := &replay{
 		t: t, server: s, dir: dir, addr: listener.Listener.Addr().String(), values: recorded.Values{},
-		table: map[string]difference{}, seqs: map[int64]int64{}, oneSide: map[string]bool{},
-		differs: map[class]int{}, skipped: map[string]int{},
+		table: recorded.NewTable(t, differences), seqs: map[int64]int64{}, oneSide: map[string]bool{},
 	}
-	for _, d := range differences {
-		for _, name := range strings.Fields(d.names) {
-			if _, twice := r.table[name]; twice {
-				t.Errorf("%s stands twice in the table", name)
-			}
-			r.table[name] = d
-		}
-	}
+	r.table.Alike = r.alike
 	return r
 }
 
@@ -91,8 +94,7 @@ func (r *replay) skip(e recorded.Exchange) bool {
 	default:
 		return false
 	}
-	r.skipped[why]++
-	delete(r.table, e.Name)
+	r.table.Skip(e, why)
 	return true
 }
 
@@ -140,50 +142,13 @@ func (r *replay) forge() {
 	sign("TOKEN_NOT_UUID", "TOKEN_A", jwt.SigningMethodHS256, key, jwt.MapClaims{"user_id": "not-a-uuid", "sub": "not-a-uuid"})
 }
 
-// check puts one request to the server and looks whether the answer is as
-// recorded, or as the table says.
+// check puts one request to the server and judges the answer.
 func (r *replay) check(e recorded.Exchange) {
 	r.t.Helper()
 	e.Request.Path = r.sinceHere(e.Request.Path)
 	got := e.Request.Send(r.t, r.addr, r.values)
-	plain := recorded.Compare{}.Difference(e, got, r.values)
 	r.remember(e, got)
-	d, listed := r.table[e.Name]
-	delete(r.table, e.Name)
-	switch {
-	case plain == "" && listed:
-		r.t.Errorf("%s is in the table of differences and does not differ", e.Name)
-	case plain == "":
-		r.equal++
-	case !listed:
-		r.t.Errorf("%s (%s): %s", e.Name, e.About, plain)
-	case d.status == 0:
-		r.differs[d.class]++
-		if left := (recorded.Compare{Body: r.alike}).Difference(e, got, r.values); left != "" {
-			r.t.Errorf("%s: more differs than %q: %s", e.Name, d.class, left)
-		}
-	default:
-		r.differs[d.class]++
-		if got.Status != d.status || !strings.Contains(string(got.Body), d.text) {
-			r.t.Errorf("%s: %d %.300q, want %d with %q", e.Name, got.Status, got.Body, d.status, d.text)
-		}
-	}
-}
-
-func (r *replay) report() {
-	r.t.Helper()
-	for name := range r.table {
-		r.t.Errorf("%s is in the table of differences and was not recorded", name)
-	}
-	total := 0
-	for _, class := range slices.Sorted(maps.Keys(r.differs)) {
-		r.t.Logf("%3d  differ on purpose: %s", r.differs[class], class)
-		total += r.differs[class]
-	}
-	for _, why := range slices.Sorted(maps.Keys(r.skipped)) {
-		r.t.Logf("%3d  skipped: %s", r.skipped[why], why)
-	}
-	r.t.Logf("%d exchanges equal, %d different on purpose", r.equal, total)
+	r.table.Check(e, got, r.values)
 }
 
 var sinceSeq = regexp.MustCompile(`(since_seq=(?:%2B)?)(\d{1,4})\b`)

@@ -7,10 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 )
 
 // The recordings. Each is one server's life from an empty database on, so their order matters.
@@ -80,7 +81,7 @@ type Summary struct {
 // Load reads a recording.
 func Load(t testing.TB, name string) []Exchange {
 	t.Helper()
-	file, err := os.Open(filepath.Join(root(t), "testdata", "recorded", name+".jsonl"))
+	file, err := os.Open(fixtures.Recording(name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,24 +100,6 @@ func Load(t testing.TB, name string) []Exchange {
 		t.Fatal(err)
 	}
 	return exchanges
-}
-
-// root is the top of the module.
-func root(t testing.TB) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
 }
 
 // UnmarshalJSON implements json.Unmarshaler.

@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"testing"
 
-	"github.com/engram-sync/engram-sync/internal/testing/recorded"
+	"github.com/engram-sync/engram-sync/internal/testkit/recorded"
 )
 
 // TestRecordings reads all of them, makes the bodies that are kept as recipes,
