@@ -10,20 +10,21 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/merge"
 )
 
 // RecoverManifest is ReadManifest for a file that a merge may have spoiled:
-// see engram.RecoverManifest. Nothing is written.
-func (d *Dir) RecoverManifest(ctx context.Context) (engram.Recovery, error) {
+// see merge.Recover. Nothing is written.
+func (d *Dir) RecoverManifest(ctx context.Context) (merge.Recovery, error) {
 	m, err := readManifest(ctx, d.manifestText)
 	if err == nil {
-		return engram.Recovery{Text: m.Bytes(), Manifest: m}, nil
+		return merge.Recovery{Text: m.Bytes(), Manifest: m}, nil
 	}
-	var r engram.Recovery
+	var r merge.Recovery
 	if errors.Is(err, engram.ErrDamaged) {
 		var text []byte
 		if text, err = d.manifestText(); err == nil {
-			r, err = engram.RecoverManifest(text)
+			r, err = merge.Recover(text)
 		}
 	}
 	if err != nil {

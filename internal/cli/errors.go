@@ -12,6 +12,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
 	"github.com/engram-sync/engram-sync/internal/journal"
+	"github.com/engram-sync/engram-sync/internal/merge"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/transport"
 	"github.com/engram-sync/engram-sync/internal/work"
@@ -125,7 +126,7 @@ func hint(err error) string {
 		return "--reconcile compares it with the whole journal and sends what is missing, --restart sends all of it"
 	case as[*journal.UnstoredError](err):
 		return "run the same command again later"
-	case is(err, engram.ErrTangled):
+	case is(err, merge.ErrTangled):
 		return "take one side with `git checkout --ours` or `--theirs`, then run `engram-sync verify --repair`: it adopts the chunks of the other"
 	case is(err, engram.ErrConflictMarkers, engram.ErrTwice):
 		return "run `engram-sync verify --repair`: it keeps the entries of both sides"

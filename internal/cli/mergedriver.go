@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/merge"
 )
 
 const mergeDriverLong = `Merge two versions of manifest.json for git: the union of their entries by
@@ -95,10 +95,10 @@ func (d *mergeDriver) merge(ctx context.Context, words []string) error {
 	if len(words) == 4 {
 		name = words[3]
 	}
-	merged, conflicts, err := engram.MergeManifests(texts[0], texts[1], texts[2])
-	var side *engram.MergeError
+	merged, conflicts, err := merge.Manifests(texts[0], texts[1], texts[2])
+	var side *merge.SideError
 	if errors.As(err, &side) {
-		merged = engram.WholeConflict(texts[1], texts[2])
+		merged = merge.WholeConflict(texts[1], texts[2])
 	} else if err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
@@ -87,14 +86,23 @@ func (e ChunkEntry) MarshalJSON() ([]byte, error) {
 	return append(append(known[:len(known)-1], ','), e.extra+"}"...), nil
 }
 
-// sortEntries puts entries into the order in which new ones are appended:
-// oldest first, by id within one moment.
-func sortEntries(entries []ChunkEntry) {
-	slices.SortStableFunc(entries, compareEntries)
+// Compare gives the order in which new entries are appended: oldest first, by
+// id within one moment.
+func (e ChunkEntry) Compare(other ChunkEntry) int {
+	return cmp.Or(e.Time().Compare(other.Time()), strings.Compare(e.ID.String(), other.ID.String()))
 }
 
-func compareEntries(a, b ChunkEntry) int {
-	return cmp.Or(a.Time().Compare(b.Time()), strings.Compare(a.ID.String(), b.ID.String()))
+// Indented is the entry as engram writes it into a manifest.
+func (e ChunkEntry) Indented() (string, error) {
+	compact, err := json.Marshal(e)
+	if err != nil {
+		return "", fmt.Errorf("encode the entry of %s: %w", e.ID, err)
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, compact, "    ", "  "); err != nil {
+		return "", fmt.Errorf("encode the entry of %s: %w", e.ID, err)
+	}
+	return out.String(), nil
 }
 
 // ParseEntry reads one entry strictly: a good id, an RFC 3339 created_at,
@@ -108,15 +116,15 @@ func ParseEntry(text []byte) (ChunkEntry, error) {
 	}
 	var extra []string
 	for i, m := range members {
-		if slices.ContainsFunc(members[:i], func(before member) bool { return before.name == m.name }) {
-			return e, fmt.Errorf("%q %w", m.name, ErrTwice)
+		if slices.ContainsFunc(members[:i], func(before jsonscan.Member) bool { return before.Name == m.Name }) {
+			return e, fmt.Errorf("%q %w", m.Name, ErrTwice)
 		}
 		known, err := e.set(m)
 		if err != nil {
 			return e, err
 		}
 		if !known {
-			extra = append(extra, string(m.text))
+			extra = append(extra, string(m.Text))
 		}
 	}
 	if e.ID.IsZero() {
@@ -133,32 +141,32 @@ func ParseEntry(text []byte) (ChunkEntry, error) {
 var entryMembers = []string{"id", "created_by", "created_at", "sessions", "memories", "prompts"}
 
 // set takes over one member, and says whether it is one that we know.
-func (e *ChunkEntry) set(m member) (known bool, err error) {
-	switch m.name {
+func (e *ChunkEntry) set(m jsonscan.Member) (known bool, err error) {
+	switch m.Name {
 	case "id":
 		var text string
-		if text, err = m.str(); err == nil {
+		if text, err = stringOf(m.Value); err == nil {
 			e.ID, err = ParseChunkID(text)
 		}
 	case "created_by":
-		e.CreatedBy, err = m.str()
+		e.CreatedBy, err = stringOf(m.Value)
 	case "created_at":
-		if e.CreatedAt, err = m.str(); err == nil {
+		if e.CreatedAt, err = stringOf(m.Value); err == nil {
 			if _, timeErr := time.Parse(time.RFC3339, e.CreatedAt); timeErr != nil {
 				err = fmt.Errorf("%.40q is not an RFC 3339 time", e.CreatedAt)
 			}
 		}
 	case "sessions":
-		e.Sessions, err = m.count()
+		e.Sessions, err = countOf(m.Value)
 	case "memories":
-		e.Memories, err = m.count()
+		e.Memories, err = countOf(m.Value)
 	case "prompts":
-		e.Prompts, err = m.count()
+		e.Prompts, err = countOf(m.Value)
 	default:
-		return false, refuseVariant(m.name, entryMembers)
+		return false, refuseVariant(m.Name, entryMembers)
 	}
 	if err != nil {
-		return true, fmt.Errorf("%q: %w", m.name, err)
+		return true, fmt.Errorf("%q: %w", m.Name, err)
 	}
 	return true, nil
 }
@@ -166,83 +174,30 @@ func (e *ChunkEntry) set(m member) (known bool, err error) {
 // refuseVariant refuses a name that differs from a known one only in letter
 // case: engram reads both as the same member.
 func refuseVariant(name string, known []string) error {
-	for _, k := range known {
-		if strings.EqualFold(name, k) {
-			return fmt.Errorf("%q is another spelling of %q", name, k)
-		}
+	if k := jsonscan.Alike(name, known); k != "" {
+		return fmt.Errorf("%q is another spelling of %q", name, k)
 	}
 	return nil
-}
-
-// member is one member of a JSON object: its decoded name, the text of its
-// value, and the text of both.
-type member struct {
-	name        string
-	value, text []byte
-}
-
-func (m member) str() (string, error) {
-	if len(m.value) == 0 || m.value[0] != '"' {
-		return "", errors.New("not a string")
-	}
-	return unescape(m.value[1 : len(m.value)-1])
-}
-
-func (m member) count() (int, error) {
-	n, err := strconv.ParseInt(string(m.value), 10, 32)
-	if err != nil || n < 0 {
-		return 0, fmt.Errorf("%.40s is not a count", m.value)
-	}
-	return int(n), nil
-}
-
-// unescape decodes what stands between the quotes of a JSON string. Most
-// strings have no escapes and need no decoder.
-func unescape(inner []byte) (string, error) {
-	if !utf8.Valid(inner) {
-		return "", errors.New("not valid UTF-8")
-	}
-	if bytes.IndexByte(inner, '\\') < 0 {
-		return string(inner), nil
-	}
-	var s string
-	err := json.Unmarshal(slices.Concat([]byte{'"'}, inner, []byte{'"'}), &s)
-	return s, err
 }
 
 // maxEntryMembers bounds one entry: members are compared with each other.
 const maxEntryMembers = 64
 
-// splitObject cuts the text of a JSON object into its members.
-func splitObject(text []byte) ([]member, error) {
-	members := make([]member, 0, 8)
-	var name string
-	var start, value int
-	scan := jsonscan.New(1)
-	for at := 0; at < len(text); {
-		n, event, err := scan.Next(text[at:])
-		at += n
-		switch {
-		case err != nil:
-			return nil, err
-		case event == jsonscan.Begin && scan.Depth() == 0 && scan.Kind() != jsonscan.Object:
-			return nil, errors.New("not an object")
-		case event == jsonscan.Key:
-			if len(scan.Key()) > jsonscan.MaxKey {
-				return nil, fmt.Errorf("a member name is longer than %d bytes", jsonscan.MaxKey)
-			}
-			if name, err = unescape(scan.Key()); err != nil {
-				return nil, fmt.Errorf("a member name: %w", err)
-			}
-			if len(members) == maxEntryMembers {
-				return nil, fmt.Errorf("more than %d members", maxEntryMembers)
-			}
-			start = at - len(scan.Key()) - 2
-		case event == jsonscan.Begin:
-			value = at
-		case event == jsonscan.End && scan.Depth() == 1:
-			members = append(members, member{name: name, value: text[value:at], text: text[start:at]})
-		}
+func splitObject(text []byte) ([]jsonscan.Member, error) {
+	return jsonscan.Split(text, jsonscan.Object, maxEntryMembers)
+}
+
+func stringOf(value []byte) (string, error) {
+	if len(value) == 0 || value[0] != '"' {
+		return "", errors.New("not a string")
 	}
-	return members, scan.Close()
+	return jsonscan.Unquote(value[1 : len(value)-1])
+}
+
+func countOf(value []byte) (int, error) {
+	n, err := strconv.ParseInt(string(value), 10, 32)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("%.40s is not a count", value)
+	}
+	return int(n), nil
 }

@@ -2,11 +2,12 @@ package engram
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
 // The versions of manifest.json that engram's releases write. 2 only adds
@@ -30,14 +31,6 @@ type Manifest struct {
 	versionSpan span
 	chunksSpan  span // of the array, or of the null in its place
 	lastEntry   int  // where the last entry ends, 0 if there is none
-	entrySpans  []span
-	members     []topMember
-}
-
-// topMember is a member of the manifest itself, and where its value stands.
-type topMember struct {
-	name  string
-	value span
 }
 
 // span is a range of bytes in a manifest's text.
@@ -93,7 +86,7 @@ func (m *Manifest) With(version int, add ...ChunkEntry) (*Manifest, error) {
 	text := m.text
 	var err error
 	if len(fresh) > 0 {
-		sortEntries(fresh)
+		slices.SortStableFunc(fresh, ChunkEntry.Compare)
 		if text, err = m.splice(fresh); err != nil {
 			return nil, err
 		}
@@ -122,7 +115,7 @@ func (m *Manifest) splice(entries []ChunkEntry) ([]byte, error) {
 		separator = "["
 	}
 	for _, e := range entries {
-		text, err := indented(e)
+		text, err := e.Indented()
 		if err != nil {
 			return nil, err
 		}
@@ -140,28 +133,35 @@ func (m *Manifest) splice(entries []ChunkEntry) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// indented is an entry as engram writes it into a manifest.
-func indented(e ChunkEntry) (string, error) {
-	compact, err := json.Marshal(e)
-	if err != nil {
-		return "", fmt.Errorf("encode the entry of %s: %w", e.ID, err)
-	}
-	var out bytes.Buffer
-	if err := json.Indent(&out, compact, "    ", "  "); err != nil {
-		return "", fmt.Errorf("encode the entry of %s: %w", e.ID, err)
-	}
-	return out.String(), nil
-}
-
 // Without is m without the entries of these ids. Every other byte stays, save
 // for white space between entries.
 func (m *Manifest) Without(ids ...ChunkID) (*Manifest, error) {
-	d, err := takeApart(m.text)
+	if len(m.entries) == 0 {
+		return m, nil
+	}
+	list := m.text[m.chunksSpan.from:m.chunksSpan.to]
+	entries, err := jsonscan.Split(list, jsonscan.Array, 0)
 	if err != nil {
 		return nil, err
 	}
-	d.entries = slices.DeleteFunc(d.entries, func(e entryText) bool { return slices.Contains(ids, e.ID) })
-	return d.manifest()
+	var kept []byte
+	space := list[1:entries[0].At] // before the first that is kept; then what stands between it and the one before
+	for i, e := range entries {
+		if i > 0 && len(kept) > 0 {
+			_, space, _ = bytes.Cut(list[entries[i-1].End():e.At], []byte(","))
+		}
+		if slices.Contains(ids, m.entries[i].ID) {
+			continue
+		}
+		if len(kept) > 0 {
+			kept = append(kept, ',')
+		}
+		kept = append(append(kept, space...), e.Text...)
+	}
+	if len(kept) > 0 {
+		kept = append(kept, list[entries[len(entries)-1].End():len(list)-1]...)
+	}
+	return ParseManifest(slices.Concat(m.text[:m.chunksSpan.from+1], kept, m.text[m.chunksSpan.to-1:]))
 }
 
 // ManifestError says what is wrong with a manifest, and where. errors.Is finds

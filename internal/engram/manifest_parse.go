@@ -52,7 +52,6 @@ type manifestParser struct {
 	at   int
 	name string         // of the member at hand
 	from int            // where the value at hand begins
-	top  int            // where the value of the member at hand begins
 	seen map[string]int // member name to the byte behind it
 }
 
@@ -66,7 +65,6 @@ func (p *manifestParser) parse() (*Manifest, error) {
 	p.scan, p.seen = jsonscan.New(2), map[string]int{}
 	room := min(bytes.Count(p.text, []byte(`"id"`)), len(p.text)/minEntryBytes)
 	p.m.entries, p.m.index = make([]ChunkEntry, 0, room), make(map[ChunkID]int, room)
-	p.m.entrySpans = make([]span, 0, room)
 	for p.at < len(p.text) {
 		n, event, err := p.scan.Next(p.text[p.at:])
 		p.at += n
@@ -105,9 +103,6 @@ func (p *manifestParser) event(event jsonscan.Event) error {
 
 func (p *manifestParser) begin(depth int) error {
 	p.from = p.at
-	if depth == 1 {
-		p.top = p.at
-	}
 	kind := p.scan.Kind()
 	switch {
 	case depth == 0 && kind != jsonscan.Object:
@@ -122,7 +117,7 @@ func (p *manifestParser) begin(depth int) error {
 }
 
 func (p *manifestParser) key() error {
-	name, err := unescape(p.scan.Key())
+	name, err := jsonscan.Unquote(p.scan.Key())
 	if err != nil {
 		return p.fail(p.at, err)
 	}
@@ -154,7 +149,6 @@ func (p *manifestParser) member() error {
 	case "chunks":
 		p.m.chunksSpan.to = p.at
 	}
-	p.m.members = append(p.m.members, topMember{p.name, span{p.top, p.at}})
 	p.name = ""
 	return nil
 }
@@ -175,7 +169,6 @@ func (p *manifestParser) entry() error {
 	case err == nil:
 		m.index[e.ID] = len(m.entries)
 		m.entries = append(m.entries, e)
-		m.entrySpans = append(m.entrySpans, span{p.from, p.at})
 		return nil
 	case p.lenient:
 		m.rejected = append(m.rejected, RejectedEntry{ID: claimedID(text), Err: err})
@@ -195,8 +188,8 @@ func claimedID(text []byte) string {
 		return ""
 	}
 	for _, m := range members {
-		if m.name == "id" {
-			if id, err := m.str(); err == nil {
+		if m.Name == "id" {
+			if id, err := stringOf(m.Value); err == nil {
 				return id[:min(len(id), 64)]
 			}
 		}

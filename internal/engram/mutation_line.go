@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
 // The members of a line. The later ones are what servers and engram's own
@@ -29,12 +31,12 @@ func ParseMutation(line []byte) (MutationEntry, error) {
 	if err != nil {
 		return MutationEntry{}, err
 	}
-	byName := make(map[string]member, len(members))
+	byName := make(map[string]jsonscan.Member, len(members))
 	for _, m := range members {
-		if err := checkMember(m.name, byName); err != nil {
+		if err := checkMember(m.Name, byName); err != nil {
 			return MutationEntry{}, err
 		}
-		byName[m.name] = m
+		byName[m.Name] = m
 	}
 	for _, name := range lineMembers[:4] {
 		if _, there := byName[name]; !there {
@@ -45,16 +47,16 @@ func ParseMutation(line []byte) (MutationEntry, error) {
 	for i, to := range []*string{&e.Entity, &e.EntityKey, &e.Op, &e.Project} {
 		name := textMembers[i]
 		if m, there := byName[name]; there {
-			if *to, err = m.str(); err != nil {
+			if *to, err = stringOf(m.Value); err != nil {
 				return MutationEntry{}, fmt.Errorf("%s: %w", name, err)
 			}
 		}
 	}
-	e.Payload = bytes.Clone(byName["payload"].value)
+	e.Payload = bytes.Clone(byName["payload"].Value)
 	return e, nil
 }
 
-func checkMember(name string, seen map[string]member) error {
+func checkMember(name string, seen map[string]jsonscan.Member) error {
 	if _, twice := seen[name]; twice {
 		return fmt.Errorf("member %s is there twice", short(name))
 	}

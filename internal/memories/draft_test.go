@@ -11,6 +11,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/memories"
+	"github.com/engram-sync/engram-sync/internal/merge"
 )
 
 // contents are the rows of drafts, each of which must be engram's own encoding.
@@ -173,7 +174,7 @@ func TestEditStaysBehindWhatItEdits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, _, err := engram.MergeManifests(base.Bytes(), ours.Bytes(), base.Bytes())
+	text, _, err := merge.Manifests(base.Bytes(), ours.Bytes(), base.Bytes())
 	if err != nil {
 		t.Fatal(err)
 	}

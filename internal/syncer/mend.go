@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/merge"
 )
 
 // mend replaces a manifest that a merge has spoiled by the union of its sides.
@@ -39,17 +40,17 @@ func (r *repairer) mend(ctx context.Context) error {
 
 // settle decides about the entries that the text leaves in doubt, by what the
 // chunks say. Where a chunk can't be read, the best guess stays: an id is not lost.
-func (r *repairer) settle(ctx context.Context, rec engram.Recovery) (settled []engram.ChunkEntry, fixes []Fix) {
+func (r *repairer) settle(ctx context.Context, rec merge.Recovery) (settled []engram.ChunkEntry, fixes []Fix) {
 	var certain []engram.ChunkEntry
 	for _, e := range rec.Manifest.Entries() {
-		if rec.Doubts[e.ID] == 0 {
+		if rec.Doubts[e.ID].Confidence == merge.Certain {
 			certain = append(certain, e)
 		}
 	}
 	for _, e := range rec.Manifest.Entries() {
-		other, two := rec.Others[e.ID]
 		doubt := rec.Doubts[e.ID]
-		if !two && doubt == 0 || ctx.Err() != nil {
+		other, two := doubt.Other, !doubt.Other.ID.IsZero()
+		if !two && doubt.Confidence == merge.Certain || ctx.Err() != nil {
 			continue
 		}
 		contents, err := readFile(r.dir, e.ID)
@@ -59,7 +60,7 @@ func (r *repairer) settle(ctx context.Context, rec engram.Recovery) (settled []e
 			settled = append(settled, e)
 			fixes = append(fixes, Fix{ID: e.ID.String(), Action: FixChosen, Detail: chosenDetail(e, other, rec)})
 		}
-		if !good || doubt == 0 || doubt == engram.Pieced && fits(e, contents) {
+		if !good || doubt.Confidence == merge.Certain || doubt.Confidence == merge.Pieced && fits(e, contents) {
 			continue
 		}
 		derived, err := deriveEntry(r.dir, certain, e.ID)
@@ -73,7 +74,7 @@ func (r *repairer) settle(ctx context.Context, rec engram.Recovery) (settled []e
 }
 
 // chosenDetail says which of two entries it is.
-func chosenDetail(e, other engram.ChunkEntry, rec engram.Recovery) string {
+func chosenDetail(e, other engram.ChunkEntry, rec merge.Recovery) string {
 	left := other
 	if left == e {
 		left, _ = rec.Manifest.Entry(e.ID)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/merge"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
@@ -13,7 +14,7 @@ import (
 type Mender interface {
 	Local
 	// RecoverManifest is ReadManifest for one that a merge has spoiled.
-	RecoverManifest(ctx context.Context) (engram.Recovery, error)
+	RecoverManifest(ctx context.Context) (merge.Recovery, error)
 	// ReplaceManifest puts next in the place of a manifest whose text is still was.
 	ReplaceManifest(ctx context.Context, was []byte, next *engram.Manifest) error
 }

@@ -1,8 +1,12 @@
-package engram
+// Package merge makes one manifest.json out of two, or out of what a merge of
+// git's has made of them. It is pure text, for whoever merges or mends a manifest;
+// the noun itself is engram.Manifest.
+package merge
 
 import (
 	"bytes"
 	"fmt"
+	"github.com/engram-sync/engram-sync/internal/engram"
 	"maps"
 	"slices"
 	"strings"
@@ -11,8 +15,8 @@ import (
 // Conflict is something about which two manifests say different things, and
 // both changed what their common ancestor says.
 type Conflict struct {
-	ID     ChunkID // the chunk whose entries differ; zero where a member does
-	Member string  // the member of the manifest itself
+	ID     engram.ChunkID // the chunk whose entries differ; zero where a member does
+	Member string         // the member of the manifest itself
 }
 
 func (c Conflict) String() string {
@@ -22,18 +26,18 @@ func (c Conflict) String() string {
 	return fmt.Sprintf("chunk %s has two different entries", c.ID)
 }
 
-// MergeError says which side of a merge cannot be read as a manifest.
-type MergeError struct {
+// SideError says which side of a merge cannot be read as a manifest.
+type SideError struct {
 	Side string // "ours" or "theirs"
 	Err  error
 }
 
-func (e *MergeError) Error() string { return e.Side + ": " + e.Err.Error() }
+func (e *SideError) Error() string { return e.Side + ": " + e.Err.Error() }
 
 // Unwrap gives the cause.
-func (e *MergeError) Unwrap() error { return e.Err }
+func (e *SideError) Unwrap() error { return e.Err }
 
-// MergeManifests is the union of two manifests by chunk id: no id of either
+// Manifests is the union of two manifests by chunk id: no id of either
 // side is missing, also where the other side deleted it, because an entry too
 // many can be removed and one too few is a lost chunk. Entries come in the order
 // of created_at and id, and keep their bytes; the version is the higher one;
@@ -46,14 +50,14 @@ func (e *MergeError) Unwrap() error { return e.Err }
 //
 // base is the common ancestor. It may be empty, and one that cannot be read
 // counts as empty. A bad side is a *MergeError.
-func MergeManifests(base, ours, theirs []byte) ([]byte, []Conflict, error) {
+func Manifests(base, ours, theirs []byte) ([]byte, []Conflict, error) {
 	a, err := takeApart(ours)
 	if err != nil {
-		return nil, nil, &MergeError{Side: "ours", Err: err}
+		return nil, nil, &SideError{Side: "ours", Err: err}
 	}
 	b, err := takeApart(theirs)
 	if err != nil {
-		return nil, nil, &MergeError{Side: "theirs", Err: err}
+		return nil, nil, &SideError{Side: "theirs", Err: err}
 	}
 	if bytes.Equal(ours, theirs) {
 		return ours, nil, nil
@@ -63,7 +67,7 @@ func MergeManifests(base, ours, theirs []byte) ([]byte, []Conflict, error) {
 	text := merged.bytes()
 	if len(m.conflicts) == 0 {
 		// The last line of defence: what cannot be read is not to be committed.
-		if _, err := ParseManifest(text); err != nil {
+		if _, err := engram.ParseManifest(text); err != nil {
 			return nil, nil, fmt.Errorf("merge the manifests: %w", err)
 		}
 	}
@@ -190,16 +194,16 @@ func chooseEntry(base, ours, theirs entryText) (entryText, bool) {
 	return ours, false
 }
 
-func (d *document) byID() map[ChunkID]entryText {
-	entries := make(map[ChunkID]entryText, len(d.entries))
+func (d *document) byID() map[engram.ChunkID]entryText {
+	entries := make(map[engram.ChunkID]entryText, len(d.entries))
 	for _, e := range d.entries {
 		entries[e.ID] = e
 	}
 	return entries
 }
 
-func sortedTexts(entries map[ChunkID]entryText) []entryText {
-	return slices.SortedFunc(maps.Values(entries), func(a, b entryText) int { return compareEntries(a.ChunkEntry, b.ChunkEntry) })
+func sortedTexts(entries map[engram.ChunkID]entryText) []entryText {
+	return slices.SortedFunc(maps.Values(entries), func(a, b entryText) int { return a.Compare(b.ChunkEntry) })
 }
 
 // markerSize is how long git's conflict markers are.

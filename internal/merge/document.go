@@ -1,9 +1,12 @@
-package engram
+package merge
 
 import (
 	"bytes"
 	"strconv"
 	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
 // layout is a manifest's text without what it says: how its members and
@@ -36,7 +39,7 @@ type document struct {
 
 // entryText is an entry as it is written.
 type entryText struct {
-	ChunkEntry
+	engram.ChunkEntry
 	text   string
 	theirs string // what the other side of a conflict says; "" where there is none
 }
@@ -51,43 +54,52 @@ func takeApart(text []byte) (*document, error) {
 	case bytes.Contains(text, []byte("\n")):
 		eol = "\n"
 	}
-	m, err := ParseManifest(text)
+	m, err := engram.ParseManifest(text)
 	if err != nil {
 		return nil, err
 	}
-	d := &document{version: m.version, values: map[string]string{}, layout: layout{eol: eol, list: m.listLayout()}}
+	members, err := jsonscan.Split(text, jsonscan.Object, 0)
+	if err != nil {
+		return nil, err
+	}
+	d := &document{version: m.Version(), values: map[string]string{}, layout: layout{eol: eol}}
 	at := 0
-	for _, member := range m.members {
-		d.gaps = append(d.gaps, string(text[at:member.value.from]))
-		d.names = append(d.names, member.name)
-		if member.name != "version" && member.name != "chunks" {
-			d.values[member.name] = string(text[member.value.from:member.value.to])
+	for _, member := range members {
+		d.gaps = append(d.gaps, string(text[at:member.At]))
+		d.names = append(d.names, member.Name)
+		at = member.End()
+		switch member.Name {
+		case "version":
+		case "chunks":
+			if err := d.takeList(member.Value, m.Entries()); err != nil {
+				return nil, err
+			}
+		default:
+			d.values[member.Name] = string(member.Value)
 		}
-		at = member.value.to
 	}
 	d.gaps = append(d.gaps, string(text[at:]))
-	for i, e := range m.entries {
-		d.entries = append(d.entries, entryText{ChunkEntry: e, text: string(text[m.entrySpans[i].from:m.entrySpans[i].to])})
-	}
 	return d, nil
 }
 
-// listLayout looks at the white space around the first entries.
-func (m *Manifest) listLayout() listLayout {
-	if len(m.entries) == 0 {
-		return listLayout{}
+// takeList takes over the entries, and looks at the white space around the first ones.
+func (d *document) takeList(list []byte, entries []engram.ChunkEntry) error {
+	if len(entries) == 0 {
+		return nil
 	}
-	first := m.entrySpans[0]
-	l := listLayout{
-		known: true,
-		open:  string(m.text[m.chunksSpan.from+1 : first.from]),
-		close: string(m.text[m.lastEntry : m.chunksSpan.to-1]),
+	texts, err := jsonscan.Split(list, jsonscan.Array, 0)
+	if err != nil {
+		return err
 	}
-	l.between = l.open
-	if len(m.entries) > 1 {
-		_, l.between, _ = strings.Cut(string(m.text[first.to:m.entrySpans[1].from]), ",")
+	for i, e := range entries {
+		d.entries = append(d.entries, entryText{ChunkEntry: e, text: string(texts[i].Text)})
 	}
-	return l
+	open := string(list[1:texts[0].At])
+	d.list = listLayout{known: true, open: open, between: open, close: string(list[texts[len(texts)-1].End() : len(list)-1])}
+	if len(texts) > 1 {
+		_, d.list.between, _ = strings.Cut(string(list[texts[0].End():texts[1].At]), ",")
+	}
+	return nil
 }
 
 // addMember makes room for a member behind the others, written as in another
@@ -164,4 +176,4 @@ func ownLine(space string) string {
 }
 
 // manifest is the document as a manifest again.
-func (d *document) manifest() (*Manifest, error) { return ParseManifest(d.bytes()) }
+func (d *document) manifest() (*engram.Manifest, error) { return engram.ParseManifest(d.bytes()) }

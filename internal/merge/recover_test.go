@@ -1,4 +1,4 @@
-package engram_test
+package merge_test
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/merge"
 )
 
 func idsOf(m *engram.Manifest) []string {
@@ -27,7 +28,7 @@ func TestWhatAMergeLeavesIsRecovered(t *testing.T) {
 	tests := map[string]struct {
 		text   string
 		want   []string
-		doubts map[string]engram.Confidence
+		doubts map[string]merge.Confidence
 	}{
 		"nothing wrong":      {text: withEntry(first), want: []string{"11111111"}},
 		"a comma is missing": {text: withEntry(first + "\n" + second), want: []string{"11111111", "22222222"}},
@@ -37,26 +38,26 @@ func TestWhatAMergeLeavesIsRecovered(t *testing.T) {
 			text: withEntry(`{"id":"22222222","id":"11111111","created_by":"ana","created_at":"2026-11-22T10:00:00Z",
 				"created_at":"2026-11-22T09:00:00Z","sessions":1,"memories":2,"memories":1,"prompts":1}`),
 			want:   []string{"11111111", "22222222"},
-			doubts: map[string]engram.Confidence{"11111111": engram.Pieced, "22222222": engram.Pieced},
+			doubts: map[string]merge.Confidence{"11111111": merge.Pieced, "22222222": merge.Pieced},
 		},
 		"glued, and a part lies elsewhere": {
 			text:   withEntry(`{"id":"22222222","id":"11111111","created_at":"2026-11-22T10:00:00Z"},{"id":"33333333","created_at":"2026-11-22T09:00:00Z","created_at":"2026-11-22T11:00:00Z"}`),
 			want:   []string{"33333333", "11111111", "22222222"},
-			doubts: map[string]engram.Confidence{"11111111": engram.Guessed, "22222222": engram.Guessed, "33333333": engram.Guessed},
+			doubts: map[string]merge.Confidence{"11111111": merge.Guessed, "22222222": merge.Guessed, "33333333": merge.Guessed},
 		},
 		"glued, and no time is left": {
 			text:   withEntry(`{"id":"22222222","id":"11111111","sessions":1,"sessions":2}`),
 			want:   []string{"11111111", "22222222"},
-			doubts: map[string]engram.Confidence{"11111111": engram.Guessed, "22222222": engram.Guessed},
+			doubts: map[string]merge.Confidence{"11111111": merge.Guessed, "22222222": merge.Guessed},
 		},
 		"a glued side of a conflict": {
 			text: "{\"version\":1,\"chunks\":[\n<<<<<<< a\n" + `{"id":"22222222","id":"11111111","created_at":"2026-11-22T10:00:00Z"}` +
 				"\n=======\n" + first + "\n>>>>>>> b\n]}",
 			want:   []string{"11111111", "22222222"},
-			doubts: map[string]engram.Confidence{"22222222": engram.Pieced},
+			doubts: map[string]merge.Confidence{"22222222": merge.Pieced},
 		},
 		"a conflict about everything, around another": {
-			text: string(engram.WholeConflict([]byte(withEntry(first)),
+			text: string(merge.WholeConflict([]byte(withEntry(first)),
 				[]byte("{\"version\":1,\"chunks\":[\n<<<<<<< a\n"+first+"\n=======\n"+second+"\n>>>>>>> b\n]}\n"))),
 			want: []string{"11111111", "22222222"},
 		},
@@ -67,7 +68,7 @@ func TestWhatAMergeLeavesIsRecovered(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			r, err := engram.RecoverManifest([]byte(tt.text))
+			r, err := merge.Recover([]byte(tt.text))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -75,10 +76,10 @@ func TestWhatAMergeLeavesIsRecovered(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			for _, e := range r.Manifest.Entries() {
-				if r.Doubts[e.ID] != tt.doubts[e.ID.String()] {
-					t.Errorf("%s: doubt %d, want %d", e.ID, r.Doubts[e.ID], tt.doubts[e.ID.String()])
+				if r.Doubts[e.ID].Confidence != tt.doubts[e.ID.String()] {
+					t.Errorf("%s: doubt %d, want %d", e.ID, r.Doubts[e.ID].Confidence, tt.doubts[e.ID.String()])
 				}
-				if e.ID.String() == "11111111" && r.Doubts[e.ID] == 0 && e.CreatedBy != "ana" {
+				if e.ID.String() == "11111111" && r.Doubts[e.ID].Confidence == 0 && e.CreatedBy != "ana" {
 					t.Errorf("the entry is %+v", e)
 				}
 			}
@@ -87,7 +88,7 @@ func TestWhatAMergeLeavesIsRecovered(t *testing.T) {
 }
 
 func TestMembersThatWeDoNotKnowAreRecovered(t *testing.T) {
-	r, err := engram.RecoverManifest([]byte("{\"version\":1,\"x\":{\"y\":[1,2]},\"chunks\":[" +
+	r, err := merge.Recover([]byte("{\"version\":1,\"x\":{\"y\":[1,2]},\"chunks\":[" +
 		`{"id":"22222222","id":"11111111","created_at":"2026-11-22T10:00:00Z","z":{"a":1}}` + "]}\r\n"))
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +104,7 @@ func TestWhatIsNoMergeIsLeftAlone(t *testing.T) {
 	tangled := "{\"version\":1,\"chunks\":[\n<<<<<<< a\n<<<<<<< a\n=======\n>>>>>>> b\n]}"
 	nested := withEntry(first) + "\n"
 	for range 6 {
-		nested = string(engram.WholeConflict([]byte(nested), []byte(withEntry(second))))
+		nested = string(merge.WholeConflict([]byte(nested), []byte(withEntry(second))))
 	}
 	tests := map[string]struct {
 		text string
@@ -116,15 +117,15 @@ func TestWhatIsNoMergeIsLeftAlone(t *testing.T) {
 		"a path as an id":   {withEntry(`{"id":"../../x","id":"11111111","created_at":"2026-11-22T10:00:00Z"}`), engram.ErrDamaged},
 		"a bad time":        {withEntry(`{"id":"11111111","created_at":"yesterday"}`), engram.ErrDamaged},
 		"which x counts?":   {`{"version":1,"x":1,"x":2,"chunks":[]}`, engram.ErrDamaged},
-		"tangled markers":   {tangled, engram.ErrTangled},
-		"an open marker":    {"<<<<<<< a\n{}", engram.ErrTangled},
-		"nested too deep":   {nested, engram.ErrTangled},
+		"tangled markers":   {tangled, merge.ErrTangled},
+		"an open marker":    {"<<<<<<< a\n{}", merge.ErrTangled},
+		"nested too deep":   {nested, merge.ErrTangled},
 		"one side is text":  {"<<<<<<< a\nhello\n=======\n" + withEntry(first) + "\n>>>>>>> b\n", engram.ErrDamaged},
 		"many open objects": {strings.Repeat("{", 3<<20) + "}", engram.ErrDamaged},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := engram.RecoverManifest([]byte(tt.text))
+			_, err := merge.Recover([]byte(tt.text))
 			if !errors.Is(err, tt.want) || errors.Is(err, engram.ErrTwice) {
 				t.Errorf("got %v", err)
 			}
@@ -139,7 +140,7 @@ func FuzzRecoverManifest(f *testing.F) {
 	f.Add([]byte(withEntry(`{"id":"22222222","id":"11111111","created_at":"2026-11-22T10:00:00Z"}`)))
 	f.Add([]byte("{\"version\":1,\"chunks\":[\n<<<<<<< a\n" + first + "\n||||||| c\n=======\n" + second + "\n>>>>>>> b\n]}"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		r, err := engram.RecoverManifest(text)
+		r, err := merge.Recover(text)
 		if err != nil {
 			return
 		}

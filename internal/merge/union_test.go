@@ -1,4 +1,4 @@
-package engram_test
+package merge_test
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/merge"
 )
 
 // dice makes random manifests out of a pool of entries.
@@ -64,16 +65,25 @@ func (d dice) manifest() []byte {
 
 func mustMerge(t *testing.T, base, ours, theirs []byte) []byte {
 	t.Helper()
-	text, conflicts, err := engram.MergeManifests(base, ours, theirs)
+	text, conflicts, err := merge.Manifests(base, ours, theirs)
 	if err != nil || len(conflicts) > 0 {
 		t.Fatalf("%v, %v\nbase %s\nours %s\ntheirs %s", err, conflicts, base, ours, theirs)
 	}
 	return text
 }
 
+func mustBeManifest(t *testing.T, text []byte) *engram.Manifest {
+	t.Helper()
+	m, err := engram.ParseManifest(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 func entriesOf(t *testing.T, text []byte) []engram.ChunkEntry {
 	t.Helper()
-	return mustParse(t, string(text)).Entries()
+	return mustBeManifest(t, text).Entries()
 }
 
 // TestMergingIsAUnion holds what everybody relies on who merges: no id is lost,
@@ -112,7 +122,7 @@ var entryCompare = cmp.Comparer(func(a, b engram.ChunkEntry) bool { return a == 
 // for line ends, and no others, in order.
 func wantUnion(t *testing.T, merged []byte, sides ...[]byte) {
 	t.Helper()
-	m := mustParse(t, string(merged))
+	m := mustBeManifest(t, merged)
 	want := map[engram.ChunkID]bool{}
 	for _, side := range sides {
 		for _, e := range entriesOf(t, side) {
@@ -121,7 +131,7 @@ func wantUnion(t *testing.T, merged []byte, sides ...[]byte) {
 				t.Fatalf("%s is %+v, want %+v", e.ID, got, e)
 			}
 		}
-		s := mustParse(t, string(side))
+		s := mustBeManifest(t, side)
 		if m.Version() < s.Version() {
 			t.Fatalf("version %d, want at least %d", m.Version(), s.Version())
 		}
@@ -212,18 +222,18 @@ func TestTwoEntriesForOneChunkConflict(t *testing.T) {
 	ours := manifestText(entryText(0), strings.Replace(entryText(1), "user1", "anna", 1), entryText(2))
 	theirs := manifestText(strings.Replace(entryText(1), "user1", "ben", 1), entryText(3))
 	for _, base := range []string{"", manifestText(entryText(1))} {
-		text, conflicts, err := engram.MergeManifests([]byte(base), []byte(ours), []byte(theirs))
+		text, conflicts, err := merge.Manifests([]byte(base), []byte(ours), []byte(theirs))
 		if err != nil {
 			t.Fatal(err)
 		}
 		id := entriesOf(t, []byte(manifestText(entryText(1))))[0].ID
-		if diff := cmp.Diff([]engram.Conflict{{ID: id}}, conflicts, cmp.AllowUnexported(engram.ChunkID{})); diff != "" {
+		if diff := cmp.Diff([]merge.Conflict{{ID: id}}, conflicts, cmp.AllowUnexported(engram.ChunkID{})); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		if _, err := engram.ParseManifest(text); !errors.Is(err, engram.ErrConflictMarkers) {
 			t.Errorf("parsing gives %v", err)
 		}
-		r, err := engram.RecoverManifest(text)
+		r, err := merge.Recover(text)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, text)
 		}
@@ -231,14 +241,14 @@ func TestTwoEntriesForOneChunkConflict(t *testing.T) {
 		if diff := cmp.Diff(want, string(r.Manifest.Bytes())); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
-		if r.Others[id].CreatedBy != "ben" || len(r.Doubts) > 0 {
-			t.Errorf("others %v, doubts %v", r.Others, r.Doubts)
+		if r.Doubts[id].Other.CreatedBy != "ben" || len(r.Doubts) != 1 || r.Doubts[id].Confidence != merge.Certain {
+			t.Errorf("doubts %v", r.Doubts)
 		}
 	}
 }
 
 func TestAMemberThatBothSidesChangedConflicts(t *testing.T) {
-	text, conflicts, err := engram.MergeManifests([]byte(`{"version":1,"x":1,"chunks":[]}`),
+	text, conflicts, err := merge.Manifests([]byte(`{"version":1,"x":1,"chunks":[]}`),
 		[]byte(`{"version":1,"x":2,"chunks":[]}`), []byte(`{"version":1,"x":3,"chunks":[]}`))
 	if err != nil || len(conflicts) != 1 || conflicts[0].Member != "x" {
 		t.Fatalf("%v, %v", conflicts, err)
@@ -251,11 +261,11 @@ func TestAMemberThatBothSidesChangedConflicts(t *testing.T) {
 func TestASideThatIsNoManifestIsNamed(t *testing.T) {
 	good := []byte(manifestText(entryText(0)))
 	for _, bad := range []string{"", "{", "hello", string(good[:len(good)-9])} {
-		var merge *engram.MergeError
-		if _, _, err := engram.MergeManifests(nil, []byte(bad), good); !errors.As(err, &merge) || merge.Side != "ours" {
+		var side *merge.SideError
+		if _, _, err := merge.Manifests(nil, []byte(bad), good); !errors.As(err, &side) || side.Side != "ours" {
 			t.Errorf("%q as ours: %v", bad, err)
 		}
-		if _, _, err := engram.MergeManifests(nil, good, []byte(bad)); !errors.As(err, &merge) || merge.Side != "theirs" {
+		if _, _, err := merge.Manifests(nil, good, []byte(bad)); !errors.As(err, &side) || side.Side != "theirs" {
 			t.Errorf("%q as theirs: %v", bad, err)
 		}
 		if got := mustMerge(t, []byte(bad), good, good); !bytes.Equal(got, good) {

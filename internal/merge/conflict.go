@@ -1,8 +1,9 @@
-package engram
+package merge
 
 import (
 	"bytes"
 	"fmt"
+	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // conflictSides are the texts that git has written into one, with markers.
@@ -15,7 +16,7 @@ type conflictSides struct{ ours, base, theirs []byte }
 // The first marker says how long markers are: longer ones than git's usual are
 // around text that has such markers itself.
 func splitConflict(text []byte) (conflictSides, error) {
-	s := splitter{size: markerLength(text[max(0, conflictMarker(text)):])}
+	s := splitter{size: firstMarker(text)}
 	for line := range bytes.Lines(text) {
 		s.line++
 		if err := s.take(line); err != nil {
@@ -92,7 +93,17 @@ func (s *splitter) marker(line []byte) byte {
 }
 
 func (s *splitter) fail(reason string) error {
-	return &ManifestError{Line: s.line, Err: fmt.Errorf("%w: %s", ErrTangled, reason)}
+	return &engram.ManifestError{Line: s.line, Err: fmt.Errorf("%w: %s", ErrTangled, reason)}
+}
+
+// firstMarker is how long the first marker in a text is.
+func firstMarker(text []byte) int {
+	for line := range bytes.Lines(text) {
+		if n := markerLength(line); n >= markerSize {
+			return n
+		}
+	}
+	return 0
 }
 
 // markerLength is of how many signs the marker consists that a text begins with.

@@ -1,60 +1,73 @@
-package engram
+package merge
 
 import (
 	"errors"
 	"fmt"
-	"maps"
+	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // ErrTangled is the cause in a ManifestError where git's conflict markers do
 // not pair up, so that the two sides cannot be told apart.
 var ErrTangled = errors.New("conflict markers that do not pair up")
 
-// Confidence is how little is known about a recovered entry, besides its id.
+// Confidence is how far a recovered entry can be trusted, besides its id.
 type Confidence int
 
-// The kinds of doubt.
+// The kinds of confidence, each less than the one before.
 const (
+	// Certain: the text has it so.
+	Certain Confidence = iota
 	// Pieced: it was put together from the members of an object that had those
 	// of several entries. What can be checked in it should be.
-	Pieced Confidence = iota + 1
+	Pieced
 	// Guessed: only the id is certain.
 	Guessed
 )
+
+// Doubt is what the text leaves open about an entry.
+type Doubt struct {
+	Confidence Confidence
+	// Other is the other entry of an id that has two; else it has no id.
+	Other engram.ChunkEntry
+}
 
 // Recovery is what could be read out of a manifest that a merge has spoiled.
 type Recovery struct {
 	// Text is what it was read from.
 	Text []byte
 	// Manifest has an entry for every id that the text names.
-	Manifest *Manifest
+	Manifest *engram.Manifest
 	// Cause says why the text is no manifest; nil if it is one.
 	Cause error
-	// Doubts are about the entries that the text does not have as a whole.
-	Doubts map[ChunkID]Confidence
-	// Others are the other entries of ids that have two.
-	Others map[ChunkID]ChunkEntry
+	// Doubts are about the entries that the text does not have as a whole, or twice.
+	Doubts map[engram.ChunkID]Doubt
 }
 
-// RecoverManifest reads the text of a manifest, also if git's conflict markers
+func (r *Recovery) note(id engram.ChunkID, d Doubt) {
+	if d != (Doubt{}) {
+		r.Doubts[id] = d
+	}
+}
+
+// Recover reads the text of a manifest, also if git's conflict markers
 // are in it, of any style, or if git's union merge has glued entries together.
 // Whatever else is wrong is the *ManifestError of ParseManifest.
-func RecoverManifest(text []byte) (Recovery, error) { return recoverManifest(text, 0) }
+func Recover(text []byte) (Recovery, error) { return recoverManifest(text, 0) }
 
 // maxNested is how many conflicts can lie in one another. Each one more doubles
 // the work.
 const maxNested = 4
 
 func recoverManifest(text []byte, depth int) (Recovery, error) {
-	m, err := ParseManifest(text)
+	m, err := engram.ParseManifest(text)
 	if err == nil {
 		return Recovery{Text: text, Manifest: m}, nil
 	}
 	var r Recovery
 	switch {
-	case errors.Is(err, ErrManifestVersion):
+	case errors.Is(err, engram.ErrManifestVersion):
 		return r, err // it may mean something that we don't know
-	case errors.Is(err, ErrConflictMarkers):
+	case errors.Is(err, engram.ErrConflictMarkers):
 		r, err = recoverConflict(text, err, depth)
 	default:
 		r, err = recoverGlued(text, err)
@@ -65,7 +78,7 @@ func recoverManifest(text []byte, depth int) (Recovery, error) {
 
 // Settled is the recovered manifest with these entries in the place of those
 // that it has for their ids, in the order of created_at and id.
-func (r Recovery) Settled(entries ...ChunkEntry) (*Manifest, error) {
+func (r Recovery) Settled(entries ...engram.ChunkEntry) (*engram.Manifest, error) {
 	d, err := takeApart(r.Manifest.Bytes())
 	if err != nil {
 		return nil, err
@@ -75,7 +88,7 @@ func (r Recovery) Settled(entries ...ChunkEntry) (*Manifest, error) {
 		if all[e.ID].ChunkEntry == e {
 			continue
 		}
-		text, err := indented(e)
+		text, err := e.Indented()
 		if err != nil {
 			return nil, err
 		}
@@ -88,7 +101,7 @@ func (r Recovery) Settled(entries ...ChunkEntry) (*Manifest, error) {
 // recoverConflict is the union of the two sides of a conflict.
 func recoverConflict(text []byte, cause error, depth int) (Recovery, error) {
 	if depth == maxNested {
-		return Recovery{}, &ManifestError{Err: fmt.Errorf("%w: too many lie in one another", ErrTangled)}
+		return Recovery{}, &engram.ManifestError{Err: fmt.Errorf("%w: too many lie in one another", ErrTangled)}
 	}
 	sides, err := splitConflict(text)
 	if err != nil {
@@ -120,15 +133,15 @@ func uniteRecoveries(base []byte, ours, theirs Recovery, cause error) (Recovery,
 	d := m.merge()
 	for _, c := range m.conflicts {
 		if c.ID.IsZero() {
-			return Recovery{}, &ManifestError{Err: errors.New(c.String())}
+			return Recovery{}, &engram.ManifestError{Err: errors.New(c.String())}
 		}
 	}
-	r := Recovery{Cause: cause, Doubts: map[ChunkID]Confidence{}, Others: map[ChunkID]ChunkEntry{}}
-	maps.Copy(r.Others, ours.Others)
-	maps.Copy(r.Others, theirs.Others)
+	r := Recovery{Cause: cause, Doubts: map[engram.ChunkID]Doubt{}}
 	ourTexts, theirTexts, union := a.byID(), b.byID(), d.byID()
 	for id, e := range union {
-		union[id] = r.take(e, side{ourTexts[id], ours.Doubts[id]}, side{theirTexts[id], theirs.Doubts[id]})
+		best, doubt := surer(e, side{ourTexts[id], ours.Doubts[id]}, side{theirTexts[id], theirs.Doubts[id]})
+		union[id] = best
+		r.note(id, doubt)
 	}
 	d.entries = sortedTexts(union)
 	r.Manifest, err = d.manifest()
@@ -138,24 +151,25 @@ func uniteRecoveries(base []byte, ours, theirs Recovery, cause error) (Recovery,
 // side is the entry that one side has, if its id is not zero.
 type side struct {
 	entryText
-	doubt Confidence
+	doubt Doubt
 }
 
-// take notes the doubts about a merged entry, and gives the one to keep.
-func (r *Recovery) take(e entryText, ours, theirs side) entryText {
+// surer is the entry to keep for an id that was merged to e, and what is in doubt.
+func surer(e entryText, ours, theirs side) (entryText, Doubt) {
 	better := ours
-	if ours.ID.IsZero() || !theirs.ID.IsZero() && theirs.doubt < ours.doubt {
+	if ours.ID.IsZero() || !theirs.ID.IsZero() && theirs.doubt.Confidence < ours.doubt.Confidence {
 		better = theirs
 	}
-	if better.doubt > 0 {
-		r.Doubts[e.ID] = better.doubt
+	doubt := Doubt{Confidence: better.doubt.Confidence, Other: ours.doubt.Other}
+	if !theirs.doubt.Other.ID.IsZero() {
+		doubt.Other = theirs.doubt.Other
 	}
-	if ours.doubt != theirs.doubt {
-		return better.entryText
+	if ours.doubt.Confidence != theirs.doubt.Confidence {
+		return better.entryText, doubt
 	}
 	if e.theirs != "" {
-		r.Others[e.ID] = theirs.ChunkEntry
+		doubt.Other = theirs.ChunkEntry
 		e.theirs = ""
 	}
-	return e
+	return e, doubt
 }

@@ -1,12 +1,14 @@
-package engram
+package merge
 
 import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
 // recoverGlued reads what git's union merge makes of two manifests: the lines
@@ -16,8 +18,8 @@ import (
 // does not look like the work of a merge, that is the error.
 func recoverGlued(text []byte, cause error) (Recovery, error) {
 	r, err := unglue(text, cause)
-	if err != nil && errors.Is(cause, ErrTwice) {
-		return r, &ManifestError{Err: errors.New("it cannot be recovered: " + cause.Error())} // which ErrTwice could
+	if err != nil && errors.Is(cause, engram.ErrTwice) {
+		return r, &engram.ManifestError{Err: errors.New("it cannot be recovered: " + cause.Error())} // which ErrTwice could
 	}
 	return r, err
 }
@@ -27,26 +29,27 @@ func unglue(text []byte, cause error) (Recovery, error) {
 	if !ok || len(tokens) == 0 || tokens[len(tokens)-1].kind != '}' {
 		return Recovery{}, cause // it is cut off, or something else
 	}
-	g := gluer{tokens: tokens, consistent: true}
-	g.read()
-	version, err := g.version()
+	p := unionMergeParser{tokens: tokens, consistent: true}
+	p.read()
+	found, err := p.entries()
 	if err != nil {
 		return Recovery{}, cause
 	}
-	r := Recovery{Cause: cause, Doubts: map[ChunkID]Confidence{}, Others: map[ChunkID]ChunkEntry{}}
-	entries, err := g.entries(&r)
+	skeleton, err := p.skeleton(string(text[len(bytes.TrimRight(text, "\r\n")):]))
 	if err != nil {
 		return Recovery{}, cause
 	}
-	skeleton, err := g.skeleton(version, string(text[len(bytes.TrimRight(text, "\r\n")):]))
-	if err != nil {
-		return Recovery{}, cause
+	r := Recovery{Cause: cause, Doubts: map[engram.ChunkID]Doubt{}}
+	var entries []engram.ChunkEntry
+	for id, e := range found {
+		entries = append(entries, e.ChunkEntry)
+		r.note(id, e.Doubt)
 	}
 	r.Manifest, err = skeleton.With(0, entries...)
 	if err != nil || !bytes.Contains(text, []byte("\r\n")) {
 		return r, err
 	}
-	r.Manifest, err = ParseManifest(bytes.ReplaceAll(r.Manifest.Bytes(), []byte("\n"), []byte("\r\n")))
+	r.Manifest, err = engram.ParseManifest(bytes.ReplaceAll(r.Manifest.Bytes(), []byte("\n"), []byte("\r\n")))
 	return r, err
 }
 
@@ -70,8 +73,8 @@ func (f *frame) add(name, value string) {
 func (f *frame) isEntry() bool    { return len(f.values["id"]) > 0 }
 func (f *frame) isManifest() bool { return len(f.values["version"])+len(f.values["chunks"]) > 0 }
 
-// gluer reads the tokens of a glued text.
-type gluer struct {
+// unionMergeParser reads the tokens of a glued text.
+type unionMergeParser struct {
 	tokens []token
 	at     int
 	open   []*frame
@@ -80,53 +83,53 @@ type gluer struct {
 	consistent bool
 }
 
-func (g *gluer) read() {
-	for g.at < len(g.tokens) {
-		t := g.tokens[g.at]
-		g.at++
+func (p *unionMergeParser) read() {
+	for p.at < len(p.tokens) {
+		t := p.tokens[p.at]
+		p.at++
 		switch {
 		case t.kind == '{':
-			g.begin()
+			p.begin()
 		case t.kind == '}':
-			g.end()
-		case t.kind == '"' && g.peek() == ':':
-			g.at++
-			g.member(t)
+			p.end()
+		case t.kind == '"' && p.peek() == ':':
+			p.at++
+			p.member(t)
 		}
 	}
-	for len(g.open) > 0 {
-		g.end()
+	for len(p.open) > 0 {
+		p.end()
 	}
 }
 
-func (g *gluer) peek() byte {
-	if g.at < len(g.tokens) {
-		return g.tokens[g.at].kind
+func (p *unionMergeParser) peek() byte {
+	if p.at < len(p.tokens) {
+		return p.tokens[p.at].kind
 	}
 	return 0
 }
 
 // begin opens an object. An entry holds none that we come upon here, so its
 // end has been lost.
-func (g *gluer) begin() {
-	if n := len(g.open); n > 0 && g.open[n-1].isEntry() {
-		g.end()
+func (p *unionMergeParser) begin() {
+	if n := len(p.open); n > 0 && p.open[n-1].isEntry() {
+		p.end()
 	}
-	g.open = append(g.open, &frame{})
+	p.open = append(p.open, &frame{})
 }
 
-func (g *gluer) end() {
-	n := len(g.open)
+func (p *unionMergeParser) end() {
+	n := len(p.open)
 	if n == 0 {
 		return
 	}
-	f := g.open[n-1]
-	g.open = g.open[:n-1]
-	g.closed = append(g.closed, f)
+	f := p.open[n-1]
+	p.open = p.open[:n-1]
+	p.closed = append(p.closed, f)
 	if f.isManifest() != f.isEntry() && (f.isManifest() || f.fits()) {
 		return
 	}
-	g.consistent = false
+	p.consistent = false
 }
 
 // fits says whether each member is there once, or once for each id.
@@ -141,33 +144,33 @@ func (f *frame) fits() bool {
 
 // member reads the value behind a name and a colon. The entries in "chunks"
 // are objects of their own.
-func (g *gluer) member(key token) {
-	name, err := unescape(key.text[1 : len(key.text)-1])
-	if err != nil || len(g.open) == 0 {
-		g.consistent = false
+func (p *unionMergeParser) member(key token) {
+	name, err := jsonscan.Unquote(key.text[1 : len(key.text)-1])
+	if err != nil || len(p.open) == 0 {
+		p.consistent = false
 		return
 	}
 	value := ""
-	switch kind := g.peek(); {
+	switch kind := p.peek(); {
 	case kind == '[' && name == "chunks":
 		value = "[]"
 	case kind == '{' || kind == '[':
-		value = g.skip()
+		value = p.skip()
 	case kind == '"' || kind == '0':
-		value = string(g.tokens[g.at].text)
-		g.at++
+		value = string(p.tokens[p.at].text)
+		p.at++
 	default:
-		g.consistent = false
+		p.consistent = false
 		return
 	}
-	g.open[len(g.open)-1].add(name, value)
+	p.open[len(p.open)-1].add(name, value)
 }
 
 // skip takes in a value with all that is in it.
-func (g *gluer) skip() string {
+func (p *unionMergeParser) skip() string {
 	var out strings.Builder
-	for depth := 0; g.at < len(g.tokens); g.at++ {
-		t := g.tokens[g.at]
+	for depth := 0; p.at < len(p.tokens); p.at++ {
+		t := p.tokens[p.at]
 		out.Write(t.text)
 		switch t.kind {
 		case '{', '[':
@@ -176,7 +179,7 @@ func (g *gluer) skip() string {
 			depth--
 		}
 		if depth == 0 {
-			g.at++
+			p.at++
 			break
 		}
 	}
@@ -184,17 +187,17 @@ func (g *gluer) skip() string {
 }
 
 // version is the highest that the text names.
-func (g *gluer) version() (int, error) {
+func (p *unionMergeParser) version() (int, error) {
 	highest, chunks := 0, false
-	for _, f := range g.closed {
+	for _, f := range p.closed {
 		if f.isEntry() {
 			continue
 		}
 		chunks = chunks || len(f.values["chunks"]) > 0
 		for _, v := range f.values["version"] {
 			n, err := strconv.Atoi(v)
-			if err != nil || n < minManifestVersion || n > maxManifestVersion {
-				return 0, ErrManifestVersion
+			if err != nil || n < 1 {
+				return 0, engram.ErrManifestVersion
 			}
 			highest = max(highest, n)
 		}
@@ -207,30 +210,42 @@ func (g *gluer) version() (int, error) {
 
 // skeleton is a manifest without entries, with the members that we don't know,
 // and with this white space behind it.
-func (g *gluer) skeleton(version int, end string) (*Manifest, error) {
-	text := "{\n  \"version\": " + strconv.Itoa(version)
-	known := map[string]string{}
-	for _, f := range g.closed {
+func (p *unionMergeParser) skeleton(end string) (*engram.Manifest, error) {
+	version, err := p.version()
+	if err != nil {
+		return nil, err
+	}
+	members, err := p.unknownMembers()
+	if err != nil {
+		return nil, err
+	}
+	text := "{\n  \"version\": " + strconv.Itoa(version) + members + ",\n  \"chunks\": []\n}"
+	return engram.ParseManifest([]byte(text + strings.ReplaceAll(end, "\r", "")))
+}
+
+func (p *unionMergeParser) unknownMembers() (string, error) {
+	var out strings.Builder
+	seen := map[string]string{}
+	for _, f := range p.closed {
 		if !f.isManifest() || f.isEntry() {
 			continue
 		}
 		for _, name := range f.names {
-			if slices.Contains(manifestMembers, name) {
+			if name == "version" || name == "chunks" {
 				continue
 			}
 			for _, value := range f.values[name] {
-				if before, ok := known[name]; ok && before != value {
-					return nil, ErrTwice // which of them counts?
-				} else if !ok {
-					quoted, err := json.Marshal(name)
-					if err != nil {
-						return nil, err
-					}
-					text += ",\n  " + string(quoted) + ": " + value
+				before, again := seen[name]
+				if again && before != value {
+					return "", engram.ErrTwice // which of them counts?
 				}
-				known[name] = value
+				if !again {
+					quoted, _ := json.Marshal(name) // a string
+					out.WriteString(",\n  " + string(quoted) + ": " + value)
+				}
+				seen[name] = value
 			}
 		}
 	}
-	return ParseManifest([]byte(text + ",\n  \"chunks\": []\n}" + strings.ReplaceAll(end, "\r", "")))
+	return out.String(), nil
 }

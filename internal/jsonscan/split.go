@@ -1,0 +1,81 @@
+package jsonscan
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"unicode/utf8"
+)
+
+// Member is a member of an object, or an element of an array, which has no name.
+type Member struct {
+	Name  string // decoded
+	Value []byte // the text of the value
+	Text  []byte // the text of name and value
+	At    int    // where the value begins
+}
+
+// End is where the value ends.
+func (m Member) End() int { return m.At + len(m.Value) }
+
+// Split cuts a text, which has to be one Object or one Array as kind says, into
+// what it holds. limit bounds the members of an object, 0 not at all.
+func Split(text []byte, kind Kind, limit int) ([]Member, error) {
+	members := make([]Member, 0, 8)
+	var m Member
+	var from int
+	scan := New(1)
+	for at := 0; at < len(text); {
+		n, event, err := scan.Next(text[at:])
+		at += n
+		switch {
+		case err != nil:
+			return nil, err
+		case event == Begin && scan.Depth() == 0 && scan.Kind() != kind:
+			return nil, fmt.Errorf("not %s", map[Kind]string{Object: "an object", Array: "an array"}[kind])
+		case event == Key:
+			if m.Name, err = memberName(scan.Key()); err != nil {
+				return nil, err
+			}
+			if limit > 0 && len(members) == limit {
+				return nil, fmt.Errorf("more than %d members", limit)
+			}
+			from = at - len(scan.Key()) - 2
+		case event == Begin:
+			if m.At = at; kind == Array {
+				from = at
+			}
+		case event == End && scan.Depth() == 1:
+			m.Value, m.Text = text[m.At:at], text[from:at]
+			members = append(members, m)
+		}
+	}
+	return members, scan.Close()
+}
+
+func memberName(key []byte) (string, error) {
+	if len(key) > MaxKey {
+		return "", fmt.Errorf("a member name is longer than %d bytes", MaxKey)
+	}
+	name, err := Unquote(key)
+	if err != nil {
+		return "", fmt.Errorf("a member name: %w", err)
+	}
+	return name, nil
+}
+
+// Unquote decodes what stands between the quotes of a JSON string. Most strings
+// have no escapes and need no decoder.
+func Unquote(inner []byte) (string, error) {
+	if !utf8.Valid(inner) {
+		return "", errors.New("not valid UTF-8")
+	}
+	if bytes.IndexByte(inner, '\\') < 0 {
+		return string(inner), nil
+	}
+	var s string
+	err := json.Unmarshal(slices.Concat([]byte{'"'}, inner, []byte{'"'}), &s)
+	return s, err
+}
