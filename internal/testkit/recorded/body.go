@@ -3,6 +3,7 @@ package recorded
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -67,4 +68,16 @@ func (b Body) String() string {
 		}
 	}
 	return text.String()
+}
+
+// Small is the same body with everything that is repeated standing there once.
+func (b Body) Small() Body {
+	small := Body{parts: slices.Clone(b.parts)}
+	once := 1
+	for i := range small.parts {
+		if small.parts[i].Times != nil {
+			small.parts[i].Times = &once
+		}
+	}
+	return small
 }
