@@ -4,6 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
+	"github.com/engram-sync/engram-sync/internal/transport/protocol"
 )
 
 // Kind is one of the two kinds of Engram Cloud server. Source: project-server.md 11.
@@ -16,42 +21,92 @@ const (
 	KindProject Kind = "project"
 )
 
-// Kind is what is known of the server so far.
-func (t *RemoteTransport) Kind() Kind {
-	t.kindMu.Lock()
-	defer t.kindMu.Unlock()
-	return t.kind
+// dialect is what differs between the kinds of server. Each of its calls is one
+// attempt: whether to make another one, in the same dialect or in the other, is for
+// RemoteTransport to say. A call that meets a server of the other kind, and by that
+// has done nothing, is a protocol.ErrOtherKind.
+type dialect interface {
+	// Name is that of the kind.
+	Name() string
+	// ReadManifest asks for the manifest.
+	ReadManifest(ctx context.Context, op string) (*engram.Manifest, error)
+	// Refuses says whether this kind of server refuses a token in this way.
+	Refuses(*httplayer.StatusError) bool
+	// ReadChunk hands the content of a chunk to store. The entry is nil unless one
+	// comes along.
+	ReadChunk(ctx context.Context, id engram.ChunkID, store StoreFunc) (*engram.ChunkEntry, error)
+	// Push sends a chunk.
+	Push(ctx context.Context, call *httplayer.Call, entry engram.ChunkEntry, open OpenFunc) (httplayer.Outcome, error)
+	// PushMutations sends a batch. It is never httplayer.Uncertain, but may be an
+	// engram.UncertainError.
+	PushMutations(
+		ctx context.Context, call *httplayer.Call, entries []MutationEntry, key string,
+	) (PushMutationsResult, httplayer.Outcome, error)
 }
 
-// learn remembers what kind of server this is, and tells who wants to know. A
-// kind that the user insists on stays, and another is an ErrOtherKind.
-func (t *RemoteTransport) learn(kind Kind) error {
-	if t.opts.Forced && kind != t.opts.Kind {
-		return fmt.Errorf("%w: %s speaks the %s protocol, and the protocol is set to %s", ErrOtherKind, t.base, kind, t.opts.Kind)
-	}
-	t.kindMu.Lock()
-	changed := t.kind != kind
-	t.kind, t.kindSeen = kind, kind != KindUnknown
-	t.kindMu.Unlock()
-	if changed {
-		t.opts.OnKind(kind)
+// dialectOf is the one place that asks for a kind; nil is that of an unknown one.
+func (t *RemoteTransport) dialectOf(kind Kind) dialect {
+	switch kind {
+	case KindAccount:
+		return t.account
+	case KindProject:
+		return t.project
 	}
 	return nil
 }
 
-// forget takes back what a cache said of the server: a reply had the shape of
+// known is the dialect of the server, nil if that is unknown. sure says that the
+// server itself has shown it to this process.
+func (t *RemoteTransport) known() (d dialect, sure bool) {
+	t.kindMu.Lock()
+	defer t.kindMu.Unlock()
+	return t.speaks, t.sure
+}
+
+// dialect is how to talk to the server. Where nobody has asked yet, that is as to an
+// account server: a project server refuses what is meant for one, and stores nothing.
+func (t *RemoteTransport) dialect() dialect {
+	if d, _ := t.known(); d != nil {
+		return d
+	}
+	return t.account
+}
+
+// Kind is what is known of the server so far.
+func (t *RemoteTransport) Kind() Kind {
+	d, _ := t.known()
+	return kindOf(d)
+}
+
+func kindOf(d dialect) Kind {
+	if d == nil {
+		return KindUnknown
+	}
+	return Kind(d.Name())
+}
+
+// learn remembers what the server speaks, and tells who wants to know. A kind that
+// the user insists on stays, and another is an ErrOtherKind.
+func (t *RemoteTransport) learn(d dialect) error {
+	if t.opts.Forced && d != t.dialectOf(t.opts.Kind) {
+		return fmt.Errorf("%w: %s speaks the %s protocol, and the protocol is set to %s", ErrOtherKind, t.URL(), kindOf(d), t.opts.Kind)
+	}
+	t.kindMu.Lock()
+	changed := t.speaks != d
+	t.speaks, t.sure = d, d != nil
+	t.kindMu.Unlock()
+	if changed {
+		t.opts.OnKind(kindOf(d))
+	}
+	return nil
+}
+
+// forget takes back what a cache said of the server: an answer had the shape of
 // the other kind. A kind that the user insists on stays.
 func (t *RemoteTransport) forget() {
 	if !t.opts.Forced {
-		_ = t.learn(KindUnknown) // that is always allowed where nothing is forced
+		_ = t.learn(nil) // that is always allowed where nothing is forced
 	}
-}
-
-// seen says whether the server itself has shown its kind to this process.
-func (t *RemoteTransport) seen() bool {
-	t.kindMu.Lock()
-	defer t.kindMu.Unlock()
-	return t.kindSeen
 }
 
 // FindKind asks the server what kind it is, unless that is known: by GET
@@ -59,10 +114,10 @@ func (t *RemoteTransport) seen() bool {
 // answer as they do. Never by a mutation push: account servers say yes to a project
 // server's body, and store nothing. Source: project-server.md 5.
 func (t *RemoteTransport) FindKind(ctx context.Context) (Kind, error) {
-	if kind := t.Kind(); kind != KindUnknown {
-		return kind, nil
+	if d, _ := t.known(); d != nil {
+		return kindOf(d), nil
 	}
-	err := t.learnKind(ctx, "find out what kind of server this is")
+	err := t.askKind(ctx, "find out what kind of server this is")
 	return t.Kind(), err
 }
 
@@ -70,31 +125,48 @@ func (t *RemoteTransport) FindKind(ctx context.Context) (Kind, error) {
 // /sync/pull without one. A project server that misses it has let the token pass.
 // Source: project-server.md 10 (T14).
 func (t *RemoteTransport) CheckToken(ctx context.Context) error {
-	return t.learnKind(ctx, "check the token")
+	return t.askKind(ctx, "check the token")
 }
 
-func (t *RemoteTransport) learnKind(ctx context.Context, op string) error {
-	_, err := t.readManifest(ctx, op, "")
+func (t *RemoteTransport) askKind(ctx context.Context, op string) error {
+	_, err := t.account.ReadManifest(ctx, op)
 	switch {
 	case err == nil:
-		return t.learn(KindAccount)
-	case errors.Is(err, errWantsProject):
-		return t.learn(KindProject)
+		return t.learn(t.account)
+	case errors.Is(err, protocol.ErrOtherKind):
+		return t.learn(t.project)
+	}
+	return t.recognise(ctx, err)
+}
+
+// recognise turns an answer that says no into the reason why, where it tells
+// of another kind of server. Source: project-server.md 5.
+func (t *RemoteTransport) recognise(ctx context.Context, err error) error {
+	var status *StatusError
+	if !errors.As(err, &status) {
+		return err
+	}
+	switch status.Status {
+	case http.StatusUnauthorized:
+		t.recognise401(status)
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		return fmt.Errorf("%w: %s %s", ErrNotEngram, t.URL(), t.whatElse(ctx, status))
 	}
 	return err
 }
 
-// errWantsProject is wrapped by the answer of a project server to a request
-// that names no project.
-var errWantsProject = errors.New("the server wants a project")
-
-// project is the project that requests to a project server are about.
-func (t *RemoteTransport) project() (string, error) {
-	switch {
-	case t.opts.Project != "":
-		return t.opts.Project, nil
-	case t.opts.NoProject != nil:
-		return "", fmt.Errorf("%w (%s): %w", ErrNoProject, t.base, t.opts.NoProject)
+// recognise401 learns from how a token is refused.
+func (t *RemoteTransport) recognise401(status *StatusError) {
+	var refuser dialect
+	for _, d := range []dialect{t.account, t.project} {
+		if d.Refuses(status) {
+			refuser = d
+		}
 	}
-	return "", fmt.Errorf("%w: %s", ErrNoProject, t.base)
+	switch d, _ := t.known(); {
+	case d == nil:
+		_ = t.learn(refuser) // nothing is forced, or it would be known
+	case d != refuser:
+		t.forget()
+	}
 }

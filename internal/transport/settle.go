@@ -9,10 +9,17 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
 )
 
 // errOtherContent: the id is taken by other bytes, for good.
 var errOtherContent = fmt.Errorf("%w: the server holds other content", ErrRefused)
+
+// sentChunk is a chunk that a server may have been given.
+type sentChunk struct {
+	id  engram.ChunkID
+	sum [32]byte
+}
 
 // settle finds out what became of a push whose answer was lost or said 5xx.
 // stored is true if the server has the bytes; an error is the last word; neither
@@ -20,12 +27,12 @@ var errOtherContent = fmt.Errorf("%w: the server holds other content", ErrRefuse
 // answered in its own format is done with the request, so one look is enough;
 // otherwise it may still be at work, and is given SettleFor.
 // Source: account-server.md 8.
-func (t *RemoteTransport) settle(ctx context.Context, op string, p *push, cause error) (stored bool, err error) {
+func (t *RemoteTransport) settle(ctx context.Context, op string, sent sentChunk, cause error) (stored bool, err error) {
 	var status *StatusError
 	answered := errors.As(cause, &status) && status.Final
 	deadline := time.Now().Add(t.opts.SettleFor)
 	for pause := time.Second; ; pause *= 2 {
-		held, err := t.holds(ctx, p)
+		held, err := t.holds(ctx, sent)
 		rest := time.Until(deadline)
 		switch {
 		case held || errors.Is(err, errOtherContent):
@@ -40,9 +47,9 @@ func (t *RemoteTransport) settle(ctx context.Context, op string, p *push, cause 
 			return false, unknownOutcome(op, cause, err)
 		}
 		if pause == time.Second {
-			t.opts.Notify(Wait{For: t.opts.SettleFor, Cause: "no answer: looking whether the server stored chunk " + p.entry.ID.String()})
+			t.opts.Notify(Wait{For: t.opts.SettleFor, Cause: "no answer: looking whether the server stored chunk " + sent.id.String()})
 		}
-		if err := sleep(ctx, min(pause, rest)); err != nil { // the last look is at the deadline
+		if err := httplayer.Sleep(ctx, min(pause, rest)); err != nil { // the last look is at the deadline
 			return false, fmt.Errorf("%s: %w: interrupted (%w)", op, ErrOutcomeUnknown, err)
 		}
 	}
@@ -55,28 +62,14 @@ func unknownOutcome(op string, cause, lookErr error) error {
 	if lookErr != nil {
 		found = "looking for it failed (" + lookErr.Error() + ")"
 	}
-	return fmt.Errorf("%s: %w: it was sent, no good answer came (%s), and %s", op, ErrOutcomeUnknown, reason(cause), found)
-}
-
-// reason is what went wrong, without the operation, which stands before it already.
-func reason(err error) string {
-	var network *NetworkError
-	var status *StatusError
-	switch {
-	case errors.As(err, &network):
-		return printable(network.Err.Error())
-	case errors.As(err, &status):
-		return fmt.Sprintf("%d %s", status.Status, status.Message)
-	}
-	return err.Error()
+	return fmt.Errorf("%s: %w: it was sent, no good answer came (%s), and %s", op, ErrOutcomeUnknown, httplayer.Reason(cause), found)
 }
 
 // holds asks for the pushed chunk and compares its bytes. An error wraps
 // errOtherContent if the server holds others under the same id.
-func (t *RemoteTransport) holds(ctx context.Context, p *push) (bool, error) {
-	want := p.last.contentSum()
+func (t *RemoteTransport) holds(ctx context.Context, sent sentChunk) (bool, error) {
 	var got [32]byte
-	_, err := t.ReadChunk(ctx, p.entry.ID, func(chunk *engram.Chunk) error {
+	_, err := t.ReadChunk(ctx, sent.id, func(chunk *engram.Chunk) error {
 		_, err := io.Copy(io.Discard, chunk)
 		got = chunk.Sum()
 		return err
@@ -84,14 +77,14 @@ func (t *RemoteTransport) holds(ctx context.Context, p *push) (bool, error) {
 	var status *StatusError
 	var mismatch *engram.MismatchError // any other damage may be a proxy's doing
 	switch {
-	case err == nil && got == want:
+	case err == nil && got == sent.sum:
 		return true, nil
 	case err == nil, errors.As(err, &mismatch), isReduced(err):
-		return false, fmt.Errorf("push chunk %s: %w under this id", p.entry.ID, errOtherContent)
+		return false, fmt.Errorf("push chunk %s: %w under this id", sent.id, errOtherContent)
 	case errors.As(err, &status) && status.Status == http.StatusNotFound:
 		// Any odd failure of the reference server's database looks the same
 		// (account-server.md 10, 1.1), so the manifest has to agree.
-		return t.lists(ctx, p.entry.ID)
+		return t.lists(ctx, sent.id)
 	}
 	return false, err
 }

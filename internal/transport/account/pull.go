@@ -1,0 +1,58 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
+	"github.com/engram-sync/engram-sync/internal/transport/protocol"
+)
+
+// ReadChunk asks for a chunk, GET /sync/pull/{id}, and hands its content to
+// store as it arrives. Only content that hashes to the id ends with io.EOF. A
+// broken connection is resumed. The entry is the one that the pusher sent along,
+// nil if there is none. A chunk that an old client re-encoded is a
+// *engram.ReducedError.
+func (d *Dialect) ReadChunk(ctx context.Context, id engram.ChunkID, store protocol.StoreFunc) (*engram.ChunkEntry, error) {
+	return d.readChunk(ctx, id, func(src *envelope) *engram.Chunk {
+		return engram.NewChunk(id, src, d.MaxChunkBytes)
+	}, store)
+}
+
+// ReadReduced is ReadChunk for a chunk that ReadChunk called reduced: its
+// content gets the id that its bytes hash to. Any other content is an error.
+func (d *Dialect) ReadReduced(ctx context.Context, id engram.ChunkID, store protocol.StoreFunc) error {
+	_, err := d.readChunk(ctx, id, func(src *envelope) *engram.Chunk {
+		src.mustBeReduced = true
+		return engram.AddressChunk(src, d.MaxChunkBytes)
+	}, store)
+	return err
+}
+
+func (d *Dialect) readChunk(
+	ctx context.Context, id engram.ChunkID, open func(*envelope) *engram.Chunk, store protocol.StoreFunc,
+) (*engram.ChunkEntry, error) {
+	call := &httplayer.Call{Op: "pull chunk " + id.String(), Mode: httplayer.BodyResume}
+	resp, err := d.Client.Get(ctx, call, "/sync/pull/"+id.String())
+	if err != nil {
+		return nil, err
+	}
+	src := newEnvelope(id, resp.Body)
+	chunk := open(src)
+	err = store(chunk)
+	_ = chunk.Close() // it was read to its end, or is given up
+	var mismatch *engram.MismatchError
+	switch {
+	case errors.As(err, &mismatch) && src.reduced():
+		return nil, &engram.ReducedError{ID: id, Actual: mismatch.Actual}
+	case src.netErr != nil:
+		return nil, call.NoAnswer(ctx, src.netErr)
+	case err != nil:
+		return nil, err
+	case !chunk.Verified():
+		return nil, fmt.Errorf("%s: it was not read to its end", call.Op)
+	}
+	return src.entry(d.Logger), nil
+}

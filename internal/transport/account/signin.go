@@ -1,0 +1,180 @@
+package account
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
+)
+
+// ErrNoSignIn: the server has no accounts to sign in to.
+var ErrNoSignIn = errors.New("the server has no sign-in")
+
+// SignIn registers, logs in and makes API keys: what only account servers have.
+type SignIn struct{ client *httplayer.Client }
+
+// NewSignIn makes the sign-in of a server.
+func NewSignIn(client *httplayer.Client) *SignIn { return &SignIn{client} }
+
+// AuthResult is what a server gives for a password. Source: account-server.md 1.2.
+type AuthResult struct {
+	UserID   string
+	Username string
+	httplayer.Tokens
+}
+
+// authAnswer is the JSON of every sign-in answer.
+type authAnswer struct {
+	UserID       string `json:"user_id"`
+	Username     string `json:"username"`
+	AccessToken  string `json:"access_token"`
+	RefreshToken string `json:"refresh_token"`
+}
+
+// check refuses tokens that could not be used, before anything is done with them.
+func (a *authAnswer) check(op string) error {
+	switch {
+	case a.AccessToken == "":
+		return fmt.Errorf("%s: %w: the answer holds no token", op, httplayer.ErrNotEngram)
+	case !httplayer.FitsHeader(a.AccessToken):
+		return fmt.Errorf("%s: %w: the answer holds a token with a character that no token has", op, httplayer.ErrNotEngram)
+	}
+	return nil
+}
+
+// Register makes an account: POST /auth/register.
+func (s *SignIn) Register(ctx context.Context, username, email, password string) (AuthResult, error) {
+	return s.signIn(ctx, "register", "/auth/register", http.StatusCreated, password,
+		map[string]string{"username": username, "email": email, "password": password})
+}
+
+// Login exchanges a password for tokens: POST /auth/login. The identifier is a
+// user name or an email address. A server that limits attempts gives a
+// *httplayer.RetryLaterError at once.
+func (s *SignIn) Login(ctx context.Context, identifier, password string) (AuthResult, error) {
+	return s.signIn(ctx, "log in", "/auth/login", http.StatusOK, password,
+		map[string]string{"identifier": identifier, "password": password})
+}
+
+// Exchange gets a new access token for a refresh token: POST /auth/refresh.
+// Refresh is "" in the result unless the server rotates refresh tokens too.
+func (s *SignIn) Exchange(ctx context.Context, refreshToken string) (httplayer.Tokens, error) {
+	var answer authAnswer
+	err := s.ask(ctx, apiRequest{
+		op: "refresh the token", method: http.MethodPost, path: "/auth/refresh", want: http.StatusOK,
+		anonymous: true, idempotent: true, in: map[string]string{"refresh_token": refreshToken}, secret: refreshToken,
+	}, &answer)
+	if err == nil {
+		err = answer.check("refresh the token")
+	}
+	if err != nil {
+		return httplayer.Tokens{}, err
+	}
+	return httplayer.Tokens{Access: answer.AccessToken, Refresh: answer.RefreshToken}, nil
+}
+
+// CreateAPIKey makes an API key, and ends the one that the account had before:
+// POST /auth/api-key.
+func (s *SignIn) CreateAPIKey(ctx context.Context) (string, error) {
+	var answer struct {
+		APIKey string `json:"api_key"`
+	}
+	const op = "create an API key"
+	err := s.ask(ctx, apiRequest{op: op, method: http.MethodPost, path: "/auth/api-key", want: http.StatusCreated}, &answer)
+	if err != nil {
+		return "", err
+	}
+	if answer.APIKey == "" || !httplayer.FitsHeader(answer.APIKey) {
+		return "", fmt.Errorf("%s: %w: the answer holds no key", op, httplayer.ErrNotEngram)
+	}
+	return answer.APIKey, nil
+}
+
+// RevokeAPIKey ends the account's API key, if it has one: DELETE /auth/api-key.
+func (s *SignIn) RevokeAPIKey(ctx context.Context) error {
+	var answer struct{}
+	return s.ask(ctx, apiRequest{
+		op: "revoke the API key", method: http.MethodDelete, path: "/auth/api-key", want: http.StatusOK, idempotent: true,
+	}, &answer)
+}
+
+func (s *SignIn) signIn(ctx context.Context, op, path string, want int, password string, in any) (AuthResult, error) {
+	var answer authAnswer
+	err := s.ask(ctx, apiRequest{
+		op: op, method: http.MethodPost, path: path, want: want, anonymous: true, in: in, secret: password,
+	}, &answer)
+	if err == nil {
+		err = answer.check(op)
+	}
+	if err == nil && (answer.UserID == "" || answer.Username == "") {
+		err = fmt.Errorf("%s: %w: the answer does not say whose token it is", op, httplayer.ErrNotEngram)
+	}
+	if err != nil {
+		return AuthResult{}, err
+	}
+	return AuthResult{
+		UserID: answer.UserID, Username: answer.Username,
+		Tokens: httplayer.Tokens{Access: answer.AccessToken, Refresh: answer.RefreshToken},
+	}, nil
+}
+
+// apiRequest is a small request with a JSON answer. What it holds is secret, or what
+// comes for it.
+type apiRequest struct {
+	op, method, path string
+	want             int    // status of the answer
+	anonymous        bool   // no token goes along
+	idempotent       bool   // it does no harm twice
+	in               any    // what to send; nil for nothing
+	secret           string // in what is sent, for errors not to repeat
+}
+
+// ask sends a request and decodes its answer.
+func (s *SignIn) ask(ctx context.Context, q apiRequest, out any) error {
+	call := &httplayer.Call{
+		Op: q.op, Confidential: true, Anonymous: q.anonymous, Idempotent: q.idempotent, NoWait: q.anonymous && !q.idempotent,
+	}
+	m := httplayer.Message{Method: q.method, Path: q.path}
+	if q.in != nil {
+		body, err := json.Marshal(q.in)
+		if err != nil {
+			return fmt.Errorf("%s: %w", q.op, err)
+		}
+		m.NewBody = func() (httplayer.Body, error) { return httplayer.TextBody(body), nil }
+	}
+	resp, _, err := s.client.Post(ctx, call, m)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != q.want {
+		return s.refusal(call, q, resp)
+	}
+	text, err := httplayer.Text(resp)
+	if err != nil {
+		return call.NoAnswer(ctx, err)
+	}
+	if json.Unmarshal(text, out) != nil {
+		// The decoder's own text could quote a token.
+		return fmt.Errorf("%s: %w: the answer is not the JSON that it should be", q.op, httplayer.ErrNotEngram)
+	}
+	return nil
+}
+
+// refusal makes the error for an answer that says no. It recognises a server
+// without accounts: project servers have no such routes (project-server.md 1).
+func (s *SignIn) refusal(call *httplayer.Call, q apiRequest, resp *http.Response) error {
+	pause, asked := httplayer.RetryAfter(resp)
+	status := call.Refused(resp)
+	status.Conceal(q.secret)
+	switch {
+	case status.Status == http.StatusTooManyRequests && asked:
+		return &httplayer.RetryLaterError{Op: q.op, Status: status.Status, Wait: pause, At: time.Now().Add(pause)}
+	case status.Status == http.StatusNotFound || status.Status == http.StatusMethodNotAllowed:
+		return fmt.Errorf("%w: %s (%w)", ErrNoSignIn, s.client.URL(), status)
+	}
+	return status
+}

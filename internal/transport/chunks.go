@@ -1,0 +1,61 @@
+package transport
+
+import (
+	"context"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
+	"github.com/engram-sync/engram-sync/internal/transport/protocol"
+)
+
+type (
+	// OpenFunc opens the content of a chunk from its beginning. It is called once
+	// for each attempt to send it.
+	OpenFunc = protocol.OpenFunc
+	// StoreFunc takes the content of a chunk, reading it to its end.
+	StoreFunc = protocol.StoreFunc
+)
+
+// ReadChunk asks for a chunk, GET /sync/pull/{id}, and hands its content to
+// store as it arrives. Only content that hashes to the id ends with io.EOF. A
+// broken connection is resumed. The entry is the one that the pusher sent along,
+// nil if there is none: then the server's manifest is all that is known. A chunk
+// that an old client re-encoded is a *engram.ReducedError. A project server gives no
+// entry, and its chunks are read whole before they are handed on.
+func (t *RemoteTransport) ReadChunk(ctx context.Context, id engram.ChunkID, store StoreFunc) (*engram.ChunkEntry, error) {
+	return t.dialect().ReadChunk(ctx, id, store)
+}
+
+// ReadReduced is ReadChunk for a chunk that ReadChunk called reduced: its
+// content gets the id that its bytes hash to. Any other content is an error. Only
+// account servers have such chunks.
+func (t *RemoteTransport) ReadReduced(ctx context.Context, id engram.ChunkID, store StoreFunc) error {
+	return t.account.ReadReduced(ctx, id, store)
+}
+
+// WriteChunk stores a chunk: POST /sync/push. The content goes out as it is read, and
+// is checked on the way: the last byte of the request is held back until the
+// whole of it was found good, so that damage on this side aborts the request.
+// A request whose outcome is uncertain is looked for before anything else is done:
+// nil means that the server has these bytes, ErrOutcomeUnknown that nobody
+// knows, ErrRefused that it won't take them.
+func (t *RemoteTransport) WriteChunk(ctx context.Context, entry engram.ChunkEntry, open OpenFunc) error {
+	call := &httplayer.Call{Op: "push chunk " + entry.ID.String()}
+	var latest *engram.Chunk // whose sum is good once the whole of it was sent
+	keep := func() (*engram.Chunk, error) {
+		chunk, err := open()
+		latest = chunk
+		return chunk, err
+	}
+	return t.client.Attempts(ctx, call, func() (httplayer.Outcome, error) {
+		outcome, err := t.dialect().Push(ctx, call, entry, keep)
+		if outcome != httplayer.Uncertain {
+			return outcome, err
+		}
+		stored, settleErr := t.settle(ctx, call.Op, sentChunk{entry.ID, latest.Sum()}, err)
+		if stored || settleErr != nil {
+			return httplayer.Final, settleErr
+		}
+		return httplayer.Unapplied, err
+	})
+}

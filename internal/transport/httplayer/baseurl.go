@@ -1,0 +1,112 @@
+package httplayer
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// ParseBaseURL brings a server's URL into its one form: http or https, lower-case
+// host, no default port, a path without a slash at its end, and nothing else.
+// Userinfo would be a secret in a config file, and a query or fragment would
+// end up in the middle of every request. The error wraps ErrBadURL.
+func ParseBaseURL(text string) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimSpace(text))
+	if err != nil {
+		// The text of url.Parse repeats the URL, which may hold a password.
+		return nil, fmt.Errorf("%w: it cannot be parsed", ErrBadURL)
+	}
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, fmt.Errorf("%w: it must begin with http:// or https://", ErrBadURL)
+	case u.User != nil:
+		return nil, fmt.Errorf("%w: it must not hold a user or password", ErrBadURL)
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(text, "#"):
+		return nil, fmt.Errorf("%w: it must not hold a query or a fragment", ErrBadURL)
+	case u.Hostname() == "":
+		return nil, fmt.Errorf("%w: it names no host", ErrBadURL)
+	}
+	host, err := normalHost(u)
+	if err != nil {
+		return nil, err
+	}
+	return &url.URL{Scheme: u.Scheme, Host: host, Path: strings.TrimRight(u.Path, "/"), RawPath: strings.TrimRight(u.RawPath, "/")}, nil
+}
+
+// NormalizeURL gives the one form of a base URL, which credentials and saved
+// state are keyed by. The error wraps ErrBadURL.
+func NormalizeURL(text string) (string, error) {
+	u, err := ParseBaseURL(text)
+	if err != nil {
+		return "", err
+	}
+	return u.String(), nil
+}
+
+func normalHost(u *url.URL) (string, error) {
+	host, port := strings.ToLower(u.Hostname()), u.Port()
+	if addr, err := netip.ParseAddr(u.Hostname()); err == nil {
+		host = addr.String() // one spelling, and a zone keeps its letter case
+	}
+	if strings.ContainsFunc(host, oddInHost) {
+		return "", fmt.Errorf("%w: its host holds a character that no host has", ErrBadURL)
+	}
+	if strings.HasSuffix(u.Host, ":") {
+		return "", fmt.Errorf("%w: the port is missing", ErrBadURL)
+	}
+	if port != "" {
+		n, err := strconv.Atoi(port)
+		if err != nil || n < 1 || n > 65535 {
+			return "", fmt.Errorf("%w: %q is not a port", ErrBadURL, port)
+		}
+		port = strconv.Itoa(n)
+	}
+	if port == "80" && u.Scheme == "http" || port == "443" && u.Scheme == "https" {
+		port = ""
+	}
+	switch {
+	case port != "":
+		return net.JoinHostPort(host, port), nil
+	case strings.Contains(host, ":"):
+		return "[" + host + "]", nil
+	}
+	return host, nil
+}
+
+// oddInHost finds what stands in no name and no address; net/url lets it pass.
+// Names may be international, and addresses have colons and zones.
+func oddInHost(r rune) bool {
+	return !unicode.In(r, unicode.Letter, unicode.Mark, unicode.Digit) && !strings.ContainsRune(".-_:%", r)
+}
+
+// sameOrigin says whether two normalised URLs have scheme, host and port in common.
+func sameOrigin(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && strings.EqualFold(withPort(a), withPort(b))
+}
+
+func withPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}
+
+// isPrivate says whether what goes to the server can't be overheard: over TLS, or
+// within this machine.
+func isPrivate(u *url.URL) bool { return u.Scheme == "https" || isLoopback(u) }
+
+// isLoopback says whether cleartext to the host stays on this machine. Only
+// the name localhost itself counts, not names under or around it.
+func isLoopback(u *url.URL) bool {
+	host := strings.ToLower(u.Hostname())
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}

@@ -1,0 +1,70 @@
+package httplayer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// Outcome is what is known of a POST after its answer, or the lack of one.
+type Outcome int
+
+// The outcomes.
+const (
+	Final     Outcome = iota // applied, or refused for good
+	Unapplied                // certainly not applied, or not worth asking: it may be sent again
+	Reworded                 // not applied, and in another form it may be: it is sent again at once
+	Uncertain
+)
+
+// Judge tells the outcome of a POST by its error, and by whether the server may
+// have the whole of it.
+func Judge(ctx context.Context, err error, sent bool) Outcome {
+	var status *StatusError
+	var network *NetworkError
+	switch {
+	case err == nil:
+		return Final
+	case errors.As(err, &status):
+		return judgeAnswer(status, sent)
+	case sent && (ctx.Err() != nil || errors.As(err, &network)):
+		return Uncertain
+	case errors.As(err, &network) && isTransient(network.Err) && errors.Is(network.Class, ErrUnavailable) && !isDial(network.Err):
+		return Unapplied // cut off before the end; Retry has tried dials often enough
+	}
+	return Final
+}
+
+// judgeAnswer judges a POST by an answer other than 200.
+func judgeAnswer(status *StatusError, sent bool) Outcome {
+	switch {
+	case status.Status < 300 && sent: // some other way to say yes
+		return Uncertain
+	case !errors.Is(status.Class, ErrUnavailable), status.Status == http.StatusTooManyRequests: // Retry has tried that often enough
+		return Final
+	case sent:
+		return Uncertain
+	case status.Status == http.StatusInternalServerError:
+		return Final
+	}
+	return Unapplied
+}
+
+// Attempts tries to send a message until the outcome is final, as often as Retry
+// would. What is uncertain is for try to settle: it ends the attempts.
+func (c *Client) Attempts(ctx context.Context, call *Call, try func() (Outcome, error)) error {
+	pauses := newPauses()
+	for {
+		outcome, err := try()
+		switch {
+		case outcome == Reworded:
+			continue
+		case outcome != Unapplied || call.attempts > c.retry.Retries:
+			return err
+		}
+		if err := c.retry.rest(ctx, pauses.NextBackOff(), Reason(err)); err != nil {
+			return fmt.Errorf("%s: %w", call.Op, err)
+		}
+	}
+}

@@ -1,0 +1,167 @@
+package httplayer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// Tokens are an access token, and the refresh token that renews it, if there is one.
+type Tokens struct{ Access, Refresh string }
+
+// String keeps the secrets out of logs and errors.
+func (Tokens) String() string { return "tokens" }
+
+// GoString is String for %#v.
+func (t Tokens) GoString() string { return t.String() }
+
+// StoredTokens gives the tokens as they are stored now, and keeps other
+// processes from renewing them until release is called.
+type StoredTokens = func(ctx context.Context) (tokens Tokens, release func() error, err error)
+
+// Renewer keeps one access token fresh. Of all that need a new one at the same
+// time, one exchanges the refresh token, and the others get what it got: the
+// token, or the error. Whoever takes several locks takes this one first, then
+// that on the login (stored), then those of its files (persist), which can't be
+// cancelled: a token that was exchanged has to be kept.
+type Renewer struct {
+	stored  StoredTokens
+	ask     func(ctx context.Context, refreshToken string) (Tokens, error) // the server
+	persist func(context.Context, Tokens) error
+	log     *slog.Logger
+
+	flight  *flight   // what follows is used only by who is in it
+	access  string    // the newest token; "" until one was looked at
+	due     time.Time // when to renew it; zero for never
+	refused string    // a refresh token that the server does not take
+	refusal error
+}
+
+// NewRenewer makes a renewer: stored gives the refresh token, ask exchanges it at
+// the server, and persist stores what came of it, before it is used.
+func NewRenewer(
+	stored StoredTokens, ask func(context.Context, string) (Tokens, error), persist func(context.Context, Tokens) error, log *slog.Logger,
+) *Renewer {
+	return &Renewer{stored: stored, ask: ask, persist: persist, log: log, flight: newFlight()}
+}
+
+// Renew renews the access token now, whatever its age, and gives it.
+func (t *Bearer) Renew(ctx context.Context) (string, error) {
+	if t.Renewer == nil {
+		return "", errNotRenewable()
+	}
+	token, err := t.first(ctx)
+	if err != nil {
+		return "", err
+	}
+	return t.Renewer.renew(ctx, token, time.Now())
+}
+
+func errNotRenewable() error {
+	return fmt.Errorf("%w: this token cannot be refreshed", ErrUnauthorized)
+}
+
+// fresh gives the newest token that is known, renewed if it is about to end.
+// first is the token to begin with; "" if only the refresh token is there.
+func (r *Renewer) fresh(ctx context.Context, first string) (string, error) {
+	began := time.Now()
+	var token string
+	var due time.Time
+	if err := r.flight.alone(ctx, func() {
+		if r.access == "" && first != "" {
+			r.use(first, dueAt(first))
+		}
+		token, due = r.access, r.due
+	}); err != nil {
+		return "", err
+	}
+	if token != "" && (due.IsZero() || time.Now().Before(due)) {
+		return token, nil
+	}
+	renewed, err := r.renew(ctx, token, began)
+	if errors.Is(err, ErrUnavailable) && time.Now().Before(TokenEnd(token)) {
+		return token, nil // it is still good, and the server answers the rest
+	}
+	return renewed, err
+}
+
+// renew gives a token in place of one that is no good, or soon won't be. One
+// that another process has stored in the meantime is as good as a new one.
+// began is since when the caller waits for it.
+func (r *Renewer) renew(ctx context.Context, stale string, began time.Time) (string, error) {
+	return r.flight.join(ctx, began,
+		func() (string, bool) { return r.access, r.access != "" && r.access != stale },
+		func() (string, error) {
+			token, err := r.renewStored(ctx, stale)
+			if err != nil && ctx.Err() == nil {
+				r.due = TokenEnd(stale) // until then no request has to wait for a server that can't do it
+			}
+			return token, err
+		})
+}
+
+func (r *Renewer) renewStored(ctx context.Context, stale string) (string, error) {
+	stored, release, err := r.stored(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		if err := release(); err != nil {
+			r.log.Warn("the lock on the login could not be released", "reason", err.Error())
+		}
+	}()
+	due := dueAt(stored.Access)
+	if stored.Access != "" && stored.Access != stale && (due.IsZero() || time.Now().Before(due)) {
+		return r.use(stored.Access, due), nil
+	}
+	return r.exchange(ctx, stored)
+}
+
+// exchange asks the server. The caller holds the slot and the lock on the store.
+func (r *Renewer) exchange(ctx context.Context, stored Tokens) (string, error) {
+	if stored.Refresh == "" {
+		return "", errNotRenewable()
+	}
+	if r.refused == stored.Refresh {
+		return "", r.refusal // for good: a run over many chunks must not ask for each
+	}
+	renewed, err := r.ask(ctx, stored.Refresh)
+	var status *StatusError
+	if errors.As(err, &status) && (status.Status == http.StatusUnauthorized || status.Status == http.StatusBadRequest) {
+		r.refused = stored.Refresh
+		r.refusal = fmt.Errorf("%w: %w (%s)", ErrUnauthorized, ErrLoginExpired, status.Message)
+		return "", r.refusal
+	}
+	if err != nil {
+		return "", renewError(err)
+	}
+	if renewed.Refresh == "" {
+		renewed.Refresh = stored.Refresh
+	}
+	// Not to be cut short: the server may have ended the old refresh token.
+	if err := r.persist(context.WithoutCancel(ctx), renewed); err != nil {
+		r.log.Warn("the refreshed token could not be stored, so the next run has to refresh it again", "reason", err.Error())
+	}
+	return r.use(renewed.Access, dueFrom(renewed.Access, time.Now())), nil
+}
+
+func (r *Renewer) use(token string, due time.Time) string {
+	r.access, r.due = token, due
+	return token
+}
+
+// renewError keeps the class and the text of an error, and hides its type: to
+// whoever sent the request that needed the token, a status or a broken
+// connection must not look like one of that request.
+func renewError(err error) error {
+	for _, class := range []error{ErrUnavailable, ErrRefused, ErrNotEngram, ErrTLS} {
+		var later *RetryLaterError
+		if errors.Is(err, class) && !errors.As(err, &later) {
+			return &classError{text: err.Error(), class: class}
+		}
+	}
+	return err
+}

@@ -1,0 +1,67 @@
+package httplayer
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"time"
+)
+
+// resumingBody is the body of a chunk, which never changes: when the connection
+// breaks, the chunk is asked for again and what was read already is passed over.
+// Whether the two halves fit is for the hash to say.
+type resumingBody struct {
+	run  *run
+	body io.ReadCloser
+	read int64
+}
+
+func (b *resumingBody) Read(p []byte) (int, error) {
+	n, err := b.body.Read(p)
+	b.read += int64(n)
+	if err == nil || err == io.EOF {
+		return n, err
+	}
+	if n > 0 {
+		return n, nil // the next Read meets the error again
+	}
+	last := b.resume(err)
+	switch {
+	case last == nil:
+		return b.Read(p)
+	case errors.Is(last, io.EOF): // a server that hung up: to a reader it would be a good end
+		return 0, io.ErrUnexpectedEOF
+	}
+	return 0, last
+}
+
+// resume replaces the broken body by one that stands at the same place.
+func (b *resumingBody) resume(cause error) error {
+	r := b.run
+	if r.tries > r.Retries || r.req.Context().Err() != nil || !isTransient(cause) {
+		return cause
+	}
+	_ = b.body.Close() // it is broken already
+	b.body = http.NoBody
+	if err := r.rest(r.req.Context(), r.pauses.NextBackOff(), describe(nil, cause)); err != nil {
+		return err
+	}
+	r.started = time.Now() // a long download is not a long wait
+	resp, err := r.next()
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return r.call.Refused(resp)
+	}
+	b.body = resp.Body
+	if _, err := io.CopyN(io.Discard, b.body, b.read); err != nil {
+		if errors.Is(err, io.EOF) { // shorter than before
+			return err
+		}
+		return b.resume(err)
+	}
+	return nil
+}
+
+func (b *resumingBody) Close() error { return b.body.Close() }

@@ -1,0 +1,156 @@
+package httplayer
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+// Retry repeats what may be repeated, and holds all requests back while the server
+// asks for quiet.
+type Retry struct {
+	Next    http.RoundTripper
+	Retries int
+	Budget  time.Duration // from the first attempt to the start of the last
+	Notify  func(Wait)    // hears of long pauses, from several goroutines
+
+	gate gate
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
+	run := &run{Retry: t, req: req, call: callFrom(req.Context()), budget: t.Budget, started: time.Now(), pauses: newPauses()}
+	if run.call.NoWait {
+		run.budget = 0
+	}
+	resp, err := run.next()
+	if err == nil && resp.StatusCode == http.StatusOK && run.call.Mode == BodyResume {
+		resp.Body = &resumingBody{run: run, body: resp.Body}
+	}
+	return resp, err
+}
+
+// newPauses gives full jitter: a pause is anything from 0 to a bound that
+// doubles from half a second to ten seconds. The intervals are half of that, since
+// a RandomizationFactor of 1 draws from 0 to twice the interval.
+func newPauses() *backoff.ExponentialBackOff {
+	return &backoff.ExponentialBackOff{
+		InitialInterval: 250 * time.Millisecond, Multiplier: 2, RandomizationFactor: 1, MaxInterval: 5 * time.Second,
+	}
+}
+
+// run is one request on its way through its attempts.
+type run struct {
+	*Retry
+	req     *http.Request
+	call    *Call
+	budget  time.Duration
+	started time.Time
+	tries   int
+	pauses  *backoff.ExponentialBackOff
+}
+
+// next makes attempts until one is final.
+func (r *run) next() (*http.Response, error) {
+	for {
+		resp, err := r.attempt()
+		pause, again := r.again(resp, err)
+		if !again {
+			return resp, err
+		}
+		discard(resp)
+		if err := r.rest(r.req.Context(), pause, describe(resp, err)); err != nil {
+			return nil, &idleError{err} // a POST would not be sent again if it might have been applied
+		}
+	}
+}
+
+// rest waits before the next attempt, and says so if that takes long.
+func (t *Retry) rest(ctx context.Context, pause time.Duration, cause string) error {
+	if pause > noticeable {
+		t.tell(Wait{For: pause, Cause: cause})
+	}
+	return Sleep(ctx, pause)
+}
+
+func (t *Retry) tell(w Wait) {
+	if t.Notify != nil {
+		t.Notify(w)
+	}
+}
+
+func (r *run) attempt() (*http.Response, error) {
+	if err := r.gate.wait(r.req.Context(), r.budget-time.Since(r.started), r.tell); err != nil {
+		closeBody(r.req)
+		return nil, &idleError{err}
+	}
+	req := r.req
+	if r.tries++; r.tries > 1 && req.GetBody != nil {
+		body, err := req.GetBody()
+		if err != nil {
+			return nil, &idleError{&localError{err}}
+		}
+		req = req.Clone(req.Context())
+		req.Body = body
+	}
+	r.call.attempts++
+	resp, err := r.Next.RoundTrip(req)
+	if err == nil && resp.StatusCode == http.StatusOK && r.call.Mode == BodyWhole {
+		err = readWhole(resp, r.call.Limit, r.call.Cut)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.gate.close(resp)
+	return resp, nil
+}
+
+// again says whether the outcome of an attempt may be tried again, and after
+// which pause.
+func (r *run) again(resp *http.Response, err error) (pause time.Duration, again bool) {
+	if r.tries > r.Retries || r.req.Context().Err() != nil || !r.repeatable(resp, err) {
+		return 0, false
+	}
+	if resp != nil {
+		if _, asked := RetryAfter(resp); asked {
+			return 0, true // the gate waits, for all
+		}
+	}
+	pause = r.pauses.NextBackOff()
+	return pause, time.Since(r.started)+pause <= r.budget
+}
+
+// discard makes the connection free again if that costs little.
+func discard(resp *http.Response) {
+	if resp != nil {
+		_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer)
+		_ = resp.Body.Close()
+	}
+}
+
+func describe(resp *http.Response, err error) string {
+	if err != nil {
+		return Printable(plain(err).Error())
+	}
+	return statusText(resp.StatusCode)
+}
+
+func statusText(status int) string {
+	return strconv.Itoa(status) + " " + strings.ToLower(http.StatusText(status))
+}
+
+func Sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,86 @@
+// Package project is how project servers are spoken to: chunks in canonical form,
+// filed under one project. Only package transport, which picks a dialect, may use
+// it; package account is its counterpart, file for file.
+package project
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
+)
+
+// Codes with which project servers refuse. Source: project-server.md 1.
+const (
+	// CodeForbidden: the server does not know the project, or the token has no
+	// grant for it (project-server.md 12).
+	CodeForbidden = "policy_forbidden"
+	// CodePaused: an operator has paused the project.
+	CodePaused = "sync-paused"
+	// CodeChunkConflict: the id is taken by other content.
+	CodeChunkConflict = "upgrade_repairable_chunk_conflict"
+)
+
+// ErrNoProject: a project server, and nobody said which project.
+var ErrNoProject = errors.New("this is a project server, and no project is known")
+
+// Options are what a dialect needs to know.
+type Options struct {
+	Client        *httplayer.Client
+	MaxChunkBytes int64
+	// Project is the project that requests are about, normalised. Where it is "",
+	// NoProject may say why.
+	Project   string
+	NoProject error
+	// Stranger hears that a server answered as one of the other kind does.
+	Stranger func()
+	// Sure says whether the server has shown already that it is of this kind.
+	Sure func() bool
+}
+
+// Dialect speaks to a project server. Source: project-server.md.
+type Dialect struct {
+	Options
+	caps   capabilities
+	memory *semaphore.Weighted // for chunks that are held whole, in bytes
+}
+
+// New makes a dialect.
+func New(opts Options) *Dialect {
+	return &Dialect{Options: opts, memory: semaphore.NewWeighted(maxWholeBytes)}
+}
+
+// Name is what this kind of server is called.
+func (*Dialect) Name() string { return "project" }
+
+// project is the project that requests are about.
+func (d *Dialect) project() (string, error) {
+	switch {
+	case d.Project != "":
+		return d.Project, nil
+	case d.NoProject != nil:
+		return "", fmt.Errorf("%w (%s): %w", ErrNoProject, d.Client.URL(), d.NoProject)
+	}
+	return "", fmt.Errorf("%w: %s", ErrNoProject, d.Client.URL())
+}
+
+// noRoute is how a server says that it has no such path. A chunk that is missing
+// is 404 too, in other words. Source: project-server.md 1 and 3.7.
+const noRoute = "404 page not found"
+
+// explain completes a refusal, which does not name the project, and tells a wrong
+// URL from a missing chunk.
+func (d *Dialect) explain(err error) error {
+	var status *httplayer.StatusError
+	switch {
+	case !errors.As(err, &status):
+	case status.Code == CodeForbidden:
+		status.Message += fmt.Sprintf(" (project %q)", d.Project)
+	case status.Status == http.StatusNotFound && status.Message == noRoute:
+		status.Class = httplayer.ErrNotEngram
+	}
+	return err
+}

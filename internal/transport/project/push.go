@@ -1,0 +1,164 @@
+package project
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
+	"github.com/engram-sync/engram-sync/internal/transport/protocol"
+)
+
+// gzipEnvelope is the type of compressed envelopes, which newer project servers
+// take and give. Source: project-server.md 12.
+const gzipEnvelope = "application/vnd.engram.sync+gzip"
+
+// Push sends a chunk once, whole from memory: what is sent is the canonical text
+// with fewer escapes, which the server undoes.
+func (d *Dialect) Push(ctx context.Context, call *httplayer.Call, entry engram.ChunkEntry, open protocol.OpenFunc) (httplayer.Outcome, error) {
+	name, err := d.project()
+	if err != nil {
+		return httplayer.Final, fmt.Errorf("%s: %w", call.Op, err)
+	}
+	free := func() {}
+	defer func() { free() }()
+	p := protocol.Push{ID: entry.ID, Yes: "ok", OtherYes: "accepted", Stranger: d.Stranger}
+	compressed := d.caps.takesGzip()
+	if compressed {
+		p.ContentType = gzipEnvelope + "; version=1"
+	}
+	p.NewBody = func() (httplayer.Body, error) {
+		free() // of a body that is made anew
+		free = func() {}
+		text, release, err := d.envelope(ctx, name, entry, open)
+		if err != nil {
+			return nil, err
+		}
+		free = release
+		if compressed {
+			text, err = compress(text)
+		}
+		return httplayer.TextBody(text), err
+	}
+	sent, err := p.Send(ctx, d.Client, call)
+	if compressed && refusesGzip(err) {
+		d.caps.refuseGzip()
+		return httplayer.Reworded, err
+	}
+	err = d.refusal(entry.ID, err)
+	return httplayer.Judge(ctx, err, sent), err
+}
+
+// refusal explains why a chunk is refused, and learns the server's limit, which
+// can't be known before. Source: project-server.md 1.
+func (d *Dialect) refusal(id engram.ChunkID, err error) error {
+	var status *httplayer.StatusError
+	if !errors.As(err, &status) || status.Status != http.StatusRequestEntityTooLarge {
+		return d.explain(err)
+	}
+	limit := protocol.NamedLimit([]byte(status.Message))
+	d.caps.learnLimit(limit)
+	return &protocol.TooLargeError{ID: id, Limit: limit}
+}
+
+// envelope reads the chunk to its end, once there is memory for it, and puts the
+// envelope around it. release gives the memory back. Source: project-server.md 3.1, 12.
+func (d *Dialect) envelope(
+	ctx context.Context, project string, entry engram.ChunkEntry, open protocol.OpenFunc,
+) (text []byte, release func(), err error) {
+	chunk, err := open()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = chunk.Close() }() // only read
+	if chunk.SizeHint > maxProjectChunk {
+		return nil, nil, errChunkTooLarge
+	}
+	if release, err = d.reserve(ctx, chunk.SizeHint); err != nil {
+		return nil, nil, err
+	}
+	if text, err = d.wrap(project, entry, chunk); err != nil {
+		release()
+		return nil, nil, err
+	}
+	return text, release, nil
+}
+
+func (d *Dialect) wrap(project string, entry engram.ChunkEntry, chunk *engram.Chunk) ([]byte, error) {
+	content, err := io.ReadAll(chunk)
+	switch {
+	case err != nil:
+		return nil, err
+	case chunk.ID() != entry.ID:
+		return nil, &engram.MismatchError{ID: entry.ID, Actual: chunk.ID()}
+	}
+	text, err := encodeEnvelope(entry, project, content)
+	if err != nil {
+		return nil, err
+	}
+	if limit := d.caps.pushLimit(); limit > 0 && int64(len(text)) > limit { // which counts what was compressed, too
+		return nil, &protocol.TooLargeError{ID: entry.ID, Limit: limit}
+	}
+	return text, nil
+}
+
+func encodeEnvelope(entry engram.ChunkEntry, project string, content []byte) ([]byte, error) {
+	head := struct {
+		ChunkID         engram.ChunkID `json:"chunk_id"`
+		ClientCreatedAt string         `json:"client_created_at,omitempty"`
+		CreatedBy       string         `json:"created_by"`
+		Project         string         `json:"project"`
+	}{entry.ID, "", entry.CreatedBy, project}
+	if at := entry.Time().UTC(); !at.IsZero() && at.Year() >= 1 && at.Year() <= 9999 {
+		head.ClientCreatedAt = at.Format(time.RFC3339)
+	}
+	text, err := json.Marshal(head)
+	if err != nil {
+		return nil, fmt.Errorf("encode a push: %w", err)
+	}
+	out := make([]byte, 0, len(text)+len(content)+16)
+	out = append(append(out, text[:len(text)-1]...), `,"data":`...)
+	return append(appendRaw(out, content), '}'), nil
+}
+
+// appendRaw appends JSON text with the escapes undone that canonical text has
+// and that cost six bytes each: the server's limit counts them, its id does not.
+// Source: project-server.md 1 (size limit), 9 (3).
+func appendRaw(dst, text []byte) []byte {
+	for {
+		at := bytes.IndexByte(text, '\\')
+		if at < 0 || at+1 >= len(text) {
+			return append(dst, text...)
+		}
+		dst, text = append(dst, text[:at]...), text[at:]
+		if raw, ok := costlyEscapes[string(text[:min(6, len(text))])]; ok {
+			dst, text = append(dst, raw...), text[6:]
+			continue
+		}
+		dst, text = append(dst, text[:2]...), text[2:] // an escaped backslash is not the start of an escape
+	}
+}
+
+var costlyEscapes = map[string]string{
+	`\u003c`: "<", `\u003e`: ">", `\u0026`: "&", `\u2028`: "\u2028", `\u2029`: "\u2029",
+}
+
+func compress(text []byte) ([]byte, error) {
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	_, err := z.Write(text)
+	if err == nil {
+		err = z.Close()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("compress a push: %w", err)
+	}
+	return out.Bytes(), nil
+}

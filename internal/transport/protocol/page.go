@@ -1,0 +1,202 @@
+package protocol
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
+	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
+)
+
+// pageMembers are the members of a page that count. Others are passed over.
+var pageMembers = []string{"mutations", "has_more"}
+
+// Places in pageMembers.
+const (
+	pageRows = iota
+	pageHasMore
+)
+
+// minRowBytes is less than a row with its members takes, so that no text gets
+// more memory set aside than it could fill.
+const minRowBytes = 64
+
+// pageParser reads a page in one pass. Payloads stay where they are in the text,
+// and texts that a row has in common with the one before are kept once: a
+// million rows come by.
+type pageParser struct {
+	text   []byte
+	scan   *jsonscan.Scanner
+	at     int
+	from   int // where the value at hand begins
+	rowAt  int // where the row at hand begins
+	kind   jsonscan.Kind
+	member int // at hand, of the page; -1 is one that does not count
+	field  int // at hand, of the row
+	met    uint
+	metRow uint
+
+	row, last engram.PullMutationResult
+	page      engram.PullMutationsResponse
+}
+
+// parsePage reads the text of a page strictly. Of a text that was cut at
+// maxPageBytes it takes the rows that are whole, and says that there are more.
+// The error wraps ErrNotEngram if this is no page of a journal, and ErrRefused if
+// the journal is broken: a hostile server must not move a cursor. Source:
+// account-server.md 4.3.
+func parsePage(text []byte, since int64) (engram.PullMutationsResponse, error) {
+	p := &pageParser{text: text, scan: jsonscan.New(3), member: -1, field: -1}
+	p.last.Seq = since
+	p.page.Mutations = make([]engram.PullMutationResult, 0, min(maxPageRows, len(text)/minRowBytes))
+	if err := p.parse(); err != nil {
+		return engram.PullMutationsResponse{}, err
+	}
+	return p.page, nil
+}
+
+func (p *pageParser) parse() error {
+	for p.at < len(p.text) {
+		n, event, err := p.scan.Next(p.text[p.at:])
+		p.at += n
+		if err != nil {
+			return noPage(err)
+		}
+		if err := p.event(event); err != nil {
+			return err
+		}
+	}
+	if len(p.text) > maxPageBytes {
+		return p.finishCut()
+	}
+	if err := p.scan.Close(); err != nil {
+		return noPage(err)
+	}
+	for i, name := range pageMembers {
+		if p.met&(1<<i) == 0 {
+			return noPage(fmt.Errorf("%q is missing", name))
+		}
+	}
+	if p.page.HasMore && len(p.page.Mutations) == 0 {
+		return brokenPage(errors.New("it says that there is more, and gives no row"))
+	}
+	return nil
+}
+
+// finishCut makes a page of the rows that came before the cut.
+func (p *pageParser) finishCut() error {
+	if len(p.page.Mutations) == 0 {
+		return brokenPage(fmt.Errorf("%d bytes hold no row", maxPageBytes))
+	}
+	p.page.HasMore = true
+	return nil
+}
+
+func (p *pageParser) event(event jsonscan.Event) error {
+	depth := p.scan.Depth()
+	if depth > 1 && p.member != pageRows {
+		return nil
+	}
+	switch event {
+	case jsonscan.Begin:
+		p.from, p.kind = p.at, p.scan.Kind()
+		return p.begin(depth)
+	case jsonscan.Key:
+		return p.key(depth)
+	case jsonscan.End:
+		return p.end(depth)
+	}
+	return nil
+}
+
+func (p *pageParser) begin(depth int) error {
+	switch {
+	case depth == 0 && p.kind != jsonscan.Object:
+		return noPage(errors.New("not a JSON object"))
+	case depth == 1 && p.member == pageRows && p.kind != jsonscan.Array && p.kind != jsonscan.Null:
+		return noPage(errors.New(`"mutations" is not a list`))
+	case depth == 2 && p.kind != jsonscan.Object:
+		return p.brokenRow(errors.New("not a JSON object"))
+	case depth == 2:
+		p.rowAt, p.row, p.metRow = p.at, engram.PullMutationResult{}, 0
+	}
+	return nil
+}
+
+func (p *pageParser) key(depth int) (err error) {
+	if depth == 1 {
+		if p.member, err = meet(pageMembers, p.scan.Key(), &p.met); err != nil {
+			return brokenPage(err)
+		}
+		return nil
+	}
+	if p.field, err = meet(rowMembers, p.scan.Key(), &p.metRow); err != nil {
+		return p.brokenRow(err)
+	}
+	return nil
+}
+
+// meet finds a member's name among those that count, -1 if it is not one of
+// them. One that stands twice, or in another spelling, could be read in two ways.
+func meet(names []string, key []byte, met *uint) (int, error) {
+	place := -1
+	for i, name := range names {
+		if string(key) == name {
+			place = i
+		}
+	}
+	if place < 0 {
+		if len(key) > jsonscan.MaxKey { // no spelling of ours is so long
+			return -1, nil
+		}
+		var name string
+		if err := json.Unmarshal([]byte(`"`+string(key)+`"`), &name); err != nil {
+			return -1, errors.New("a member name can't be read")
+		}
+		for _, known := range names {
+			if strings.EqualFold(name, known) {
+				return -1, fmt.Errorf("%q is another spelling of %q", key, known)
+			}
+		}
+		return -1, nil
+	}
+	if *met&(1<<place) != 0 {
+		return -1, fmt.Errorf("%q stands twice", names[place])
+	}
+	*met |= 1 << place
+	return place, nil
+}
+
+func (p *pageParser) end(depth int) error {
+	switch depth {
+	case 1:
+		if p.member == pageHasMore {
+			if p.kind != jsonscan.True && p.kind != jsonscan.False {
+				return noPage(errors.New(`"has_more" is neither true nor false`))
+			}
+			p.page.HasMore = p.kind == jsonscan.True
+		}
+		p.member = -1
+	case 2:
+		return p.endRow()
+	case 3:
+		if p.field < 0 {
+			return nil
+		}
+		if err := p.value(p.text[p.from:p.at:p.at]); err != nil {
+			return p.brokenRow(fmt.Errorf("%q: %w", rowMembers[p.field], err))
+		}
+	}
+	return nil
+}
+
+func brokenPage(err error) error {
+	return httplayer.Refusal("the server's mutation journal is broken: %s", httplayer.Printable(err.Error()))
+}
+
+func noPage(err error) error {
+	return fmt.Errorf("%w: the answer is not a page of a mutation journal (%s)", httplayer.ErrNotEngram, httplayer.Printable(err.Error()))
+}

@@ -1,0 +1,118 @@
+package protocol
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"regexp"
+	"strconv"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
+)
+
+// refusal reads an answer other than 200 to a batch.
+func (b *Batch) refusal(client *httplayer.Client, call *httplayer.Call, resp *http.Response) error {
+	status := call.Refused(resp)
+	body := status.Body()
+	switch project, paused := pausedProject(status, body); {
+	case status.Status == http.StatusRequestEntityTooLarge:
+		return &engram.BatchTooLargeError{Limit: NamedLimit(body), Rows: b.rows, Err: status}
+	case paused && !httplayer.EchoesToken(resp, project):
+		return &engram.PausedError{Project: project, Err: status}
+	case bytes.Contains(body, []byte(unknownAccount)):
+		status.Class = httplayer.ErrRefused
+	case status.Status == http.StatusBadRequest && bytes.Contains(body, []byte(cutShort)):
+		status.Class = httplayer.ErrUnavailable
+	case aboutARow(status, body):
+		status.Class = httplayer.ErrRefused
+		return &engram.ContentError{Err: status}
+	}
+	return explainMissing(client, status)
+}
+
+// explainMissing explains the answer of a router that knows no path of the journal.
+// Source: account-server.md 1.1; old servers have chunks only.
+func explainMissing(client *httplayer.Client, err error) error {
+	var status *httplayer.StatusError
+	if !errors.As(err, &status) || status.Final || status.Status != http.StatusNotFound && status.Status != http.StatusMethodNotAllowed {
+		return err
+	}
+	return fmt.Errorf("%w (%s has no mutation journal: it is too old for one, or the URL is wrong)", status, client.URL())
+}
+
+const (
+	// unknownAccount is a broken foreign key. A row of the journal refers to its
+	// account and to nothing else. Source: account-server.md 2.2.
+	unknownAccount = "SQLSTATE 23503"
+	// cutShort: something on the way lost the end of the request, and nothing
+	// was stored. Source: account-server.md 10.3.
+	cutShort = "failed to read body"
+)
+
+// refusedRow finds the words for a row that no server will ever take: the
+// PostgreSQL classes 22 (data), 23 (constraints) and 54 (limits), and what the
+// servers themselves say of payloads. Source: account-server.md 4.1 and 10,
+// project-server.md 4.1.
+var refusedRow = regexp.MustCompile(
+	`SQLSTATE (22|23|54)|decode project|canonicalize|materialize|cannot unmarshal|unsupported mutation`)
+
+// aboutARow says whether a batch is refused for what a row in it says. A 400
+// counts only in the server's own format, and without a code, which is how
+// project servers refuse whole requests.
+func aboutARow(status *httplayer.StatusError, body []byte) bool {
+	switch status.Status {
+	case http.StatusBadRequest:
+		return status.Final && status.Code == ""
+	case http.StatusInternalServerError:
+		return refusedRow.Match(body)
+	}
+	return false
+}
+
+var pausedWords = regexp.MustCompile(`(?s)project sync paused: (.+)$|sync is paused for project "(.+)"`)
+
+// pausedProject is the name of the project that is paused, as the server writes
+// it: callers compare it with their own. On project servers only the text names it:
+// the member project is that of the batch's first row. Source: account-server.md 4.5,
+// project-server.md 4.3.
+func pausedProject(status *httplayer.StatusError, body []byte) (name string, paused bool) {
+	var answer struct {
+		Error string `json:"error"`
+	}
+	if status.Status != http.StatusConflict || !status.Final || json.Unmarshal(body, &answer) != nil {
+		return "", false
+	}
+	if m := pausedWords.FindStringSubmatch(answer.Error); m != nil {
+		return m[1] + m[2], true
+	}
+	return "", false
+}
+
+var limitWords = regexp.MustCompile(`(?i)\bmax(?:imum)?:? (\d{1,12}) ?(?:bytes|([KMG])i?B)\b`)
+
+// NamedLimit is the limit that a refusal names, in bytes; 0 if it names none.
+// Source: account-server.md 1.3, project-server.md 1.
+func NamedLimit(body []byte) int64 {
+	m := limitWords.FindSubmatch(body)
+	if m == nil {
+		return 0
+	}
+	n, err := strconv.ParseInt(string(m[1]), 10, 64)
+	shift := 0
+	switch string(bytes.ToUpper(m[2])) {
+	case "K":
+		shift = 10
+	case "M":
+		shift = 20
+	case "G":
+		shift = 30
+	}
+	if err != nil || n > math.MaxInt64>>shift {
+		return 0
+	}
+	return n << shift
+}
