@@ -96,7 +96,7 @@ var differences = []recorded.Row{
 	answers(goneAccounts, 401, "invalid or expired refresh token", "deleted-refresh"),
 
 	answers(noSearch, 404, noPage, "no-bearer-search bad-bearer-search expired-bearer-search search-after-nul search-good "+
-		"search-none search-no-q search-nul search-bad-utf8 db-up-search deleted-search"),
+		"search-none search-no-q search-nul search-bad-utf8 db-up-search db-just-started-search deleted-search"),
 	answers(noSearch, 404, noPage, "no-bearer-context bad-bearer-context expired-bearer-context context-good "+
-		"context-none db-up-context deleted-context"),
+		"context-none db-up-context db-just-started-context deleted-context"),
 }

@@ -84,7 +84,7 @@ func (r *replay) skip(e recorded.Exchange) bool {
 	big := e.Request.Body.Size > 4<<20 || e.Response.Summary != nil && e.Response.Summary.Size > 4<<20
 	why := ""
 	switch {
-	case e.Database != "" && e.Database != "up":
+	case e.Database != "" && e.Database != "up" && e.Database != "just started":
 		why = "a state of PostgreSQL"
 	case strings.Contains(string(e.Response.Body), "project sync paused") || e.Name == "mpull-b-paused":
 		why = "a paused project"

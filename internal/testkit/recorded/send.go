@@ -47,7 +47,7 @@ func (r Request) Send(t testing.TB, addr string, values Values) Answer {
 	}
 	// Who answers early hangs up on the rest of a body: that is no failure.
 	_ = conn.Close()
-	<-wrote
+	_ = <-wrote
 	return Answer{Status: resp.StatusCode, Header: resp.Header, Closes: resp.Close, Body: body}
 }
 
