@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/canon"
+	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // entry is a line of the manifest.
@@ -47,9 +48,9 @@ func (s *Server) pushChunk(w http.ResponseWriter, r *http.Request, from caller) 
 		invalid("data is required").write(w)
 		return
 	}
-	project := normalize(req.Project)
+	project := engram.NormalizeProject(req.Project)
 	if project == "" {
-		project = normalize(r.URL.Query().Get("project"))
+		project = engram.NormalizeProject(r.URL.Query().Get("project"))
 	}
 	if bad := from.mayUse(project); bad != nil {
 		bad.write(w)
@@ -92,7 +93,7 @@ func (s *Server) storePushed(project string, req pushRequest) (id string, bad *r
 	if bad != nil {
 		return "", bad
 	}
-	id = canon.ID(canonical)
+	id = idOf(canonical)
 	if stored := st.find(id); stored != nil {
 		// What the database gives back has no -0: pushed twice, such a chunk differs (A8).
 		if again, err := canon.Encode(stored.body); err != nil || !bytes.Equal(again, canonical) {
@@ -154,7 +155,7 @@ func (st *store) add(e entry, canonical []byte) (typedChunk, error) {
 }
 
 func (s *Server) pullManifest(w http.ResponseWriter, r *http.Request, from caller) {
-	project := normalize(r.URL.Query().Get("project"))
+	project := engram.NormalizeProject(r.URL.Query().Get("project"))
 	if bad := from.mayUse(project); bad != nil {
 		bad.write(w)
 		return
@@ -177,7 +178,7 @@ func (s *Server) pullChunk(w http.ResponseWriter, r *http.Request, from caller) 
 		writeText(w, http.StatusBadRequest, "chunkID is required")
 		return
 	}
-	project := normalize(r.URL.Query().Get("project"))
+	project := engram.NormalizeProject(r.URL.Query().Get("project"))
 	if bad := from.mayUse(project); bad != nil {
 		bad.write(w)
 		return

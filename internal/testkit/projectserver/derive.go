@@ -1,6 +1,7 @@
 package projectserver
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,5 +65,8 @@ func derive(project string, c *typedChunk) (derivedChunk, error) {
 	if errors.As(err, &row) {
 		return derivedChunk{}, fmt.Errorf("canonicalize materialized mutation batch chunk: %s", refusalText(*row, data))
 	}
-	return derivedChunk{project: project, id: canon.ID(canonical), canonical: canonical, sessions: c.sessionIDs()}, err
+	return derivedChunk{project: project, id: idOf(canonical), canonical: canonical, sessions: c.sessionIDs()}, err
 }
+
+// idOf is the id of a chunk with this canonical text.
+func idOf(canonical []byte) string { return engram.IDOf(sha256.Sum256(canonical)).String() }

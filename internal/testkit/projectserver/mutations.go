@@ -56,7 +56,7 @@ func (s *Server) entriesMayCome(w http.ResponseWriter, from caller, entries []en
 		}
 	}
 	for _, e := range entries {
-		if bad := from.mayUse(normalize(e.Project)); bad != nil {
+		if bad := from.mayUse(engram.NormalizeProject(e.Project)); bad != nil {
 			bad.write(w)
 			return false
 		}

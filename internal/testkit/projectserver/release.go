@@ -1,6 +1,10 @@
 package projectserver
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
 
 // Release is a release of engram whose cloud server a Server answers like.
 type Release string
@@ -67,7 +71,7 @@ func (s *Server) Member(token string) *Member {
 
 // Grant allows a project, or takes it back.
 func (m *Member) Grant(project string, granted bool) {
-	m.set(func() { m.grants[normalize(project)] = granted })
+	m.set(func() { m.grants[engram.NormalizeProject(project)] = granted })
 }
 
 // Disable shuts the user out, or lets them in again.

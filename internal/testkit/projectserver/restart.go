@@ -15,7 +15,7 @@ func (s *Server) Restart(opts Options) error {
 	defer s.mu.Unlock()
 	s.start(opts)
 	for _, project := range opts.Projects {
-		derived, err := deriveChunks(s.missing(normalize(project)))
+		derived, err := deriveChunks(s.missing(engram.NormalizeProject(project)))
 		if err != nil {
 			return err
 		}

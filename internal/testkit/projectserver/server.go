@@ -13,7 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
@@ -86,15 +85,13 @@ func (s *Server) start(opts Options) {
 	}
 	s.opts, s.traits, s.allowed = opts, releases[opts.Release], map[string]bool{}
 	for _, project := range opts.Projects {
-		s.allowed[normalize(project)] = true
+		s.allowed[engram.NormalizeProject(project)] = true
 	}
 	if s.allowed["*"] {
 		s.allowed = nil
 	}
 	s.route()
 }
-
-func normalize(project string) string { return canon.NormalizeProject(project) }
 
 func (s *Server) route() {
 	s.mux = http.NewServeMux()
@@ -130,7 +127,7 @@ func (s *Server) Requests() map[string]int {
 func (s *Server) Pause(project string, paused bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.paused[normalize(project)] = paused
+	s.paused[engram.NormalizeProject(project)] = paused
 }
 
 // Chunks are the ids of a project's chunks, in the order of the manifest.
@@ -138,7 +135,7 @@ func (s *Server) Chunks(project string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ids []string
-	for _, c := range s.store(normalize(project)).chunks {
+	for _, c := range s.store(engram.NormalizeProject(project)).chunks {
 		ids = append(ids, c.entry.ID)
 	}
 	return ids
@@ -156,7 +153,7 @@ func (s *Server) Journal() []engram.PullMutationResult {
 func (s *Server) Plant(project, id string, body []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := s.store(normalize(project))
+	st := s.store(engram.NormalizeProject(project))
 	st.chunks = append(st.chunks, &chunk{entry: entry{ID: id, CreatedAt: s.now()}, body: body})
 }
 
