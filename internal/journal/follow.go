@@ -3,6 +3,8 @@ package journal
 import (
 	"context"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 )
 
 // Follow does rounds until one says that it was the last, fails, or the context
@@ -15,12 +17,8 @@ func Follow(ctx context.Context, every time.Duration, round func(context.Context
 		if last || err != nil && (first || ctx.Err() != nil || !bearable(err)) {
 			return err
 		}
-		timer := time.NewTimer(every)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return context.Cause(ctx)
+		if err := cancellable.Sleep(ctx, every); err != nil {
+			return err
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
@@ -56,7 +57,7 @@ func (p *mutationPusher) post(ctx context.Context, b batch) (lastSeq int64, err 
 			return 0, p.refused(&UnstoredError{Err: err}, open)
 		}
 		p.opts.Notify(pause, "the server did not store the mutations: "+err.Error())
-		if err := sleep(ctx, pause); err != nil {
+		if err := cancellable.Sleep(ctx, pause); err != nil {
 			return 0, p.refused(err, open)
 		}
 	}
@@ -101,16 +102,5 @@ func (p *mutationPusher) attempt(ctx context.Context, b batch) (engram.PushMutat
 			p.job.Intent.SentAt = time.Now().Unix()
 			p.dirty = p.save() != nil // the next one will say why
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
@@ -38,7 +39,7 @@ func (p *mutationPusher) takeUp(ctx context.Context) error {
 		if pause == firstPause {
 			p.opts.Notify(rest, "an earlier run did not see whether the server stored its last mutations: looking for them")
 		}
-		if err := sleep(ctx, min(pause, rest)); err != nil {
+		if err := cancellable.Sleep(ctx, min(pause, rest)); err != nil {
 			return err
 		}
 	}
@@ -72,7 +73,7 @@ func (p *mutationPusher) reconcile(ctx context.Context) (err error) {
 	if p.job.Intent != nil {
 		if rest := p.job.Intent.wait(time.Now()); rest > 0 {
 			p.opts.Notify(rest, "an earlier run did not see whether the server stored its last mutations: waiting until that is certain")
-			if err := sleep(ctx, rest); err != nil {
+			if err := cancellable.Sleep(ctx, rest); err != nil {
 				return err
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
@@ -63,7 +64,7 @@ func (p *mutationPusher) settle(ctx context.Context, b batch, cause error) (seq 
 		if pause == firstPause {
 			p.opts.Notify(settleFor, "no answer: looking whether the server stored the mutations")
 		}
-		if sleep(ctx, min(pause, rest)) != nil {
+		if cancellable.Sleep(ctx, min(pause, rest)) != nil {
 			return p.settleOnce(ctx, b, cause)
 		}
 	}
