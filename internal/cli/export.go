@@ -103,7 +103,6 @@ func (x *export) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = db.Close() }() // only read
 	rule, err := ruleOf(ctx, db)
 	if err != nil {
 		return err

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/state"
@@ -195,7 +194,7 @@ func (p *mutationsPull) open(journal *state.AccountState) (*state.CursorFile, er
 func (p *mutationsPull) pull(ctx context.Context, cursor *state.CursorFile, lines journal.Lines) (journal.PullResult, error) {
 	opts := journal.PullOptions{Rescan: p.rescan}
 	if project := p.account.project; project != "" {
-		opts.Keep = func(row engram.PullMutationResult) bool { return canon.NormalizeProject(row.Project) == project }
+		opts.Keep = func(row engram.PullMutationResult) bool { return engram.NormalizeProject(row.Project) == project }
 	}
 	if p.limit > 0 {
 		opts.Limit = p.limit - p.rows

@@ -160,7 +160,7 @@ func (m *mutationsPush) openDatabase(ctx context.Context) (mutationSource, error
 	s := &dbSource{db: db, all: m.all, force: m.force}
 	first, ok, err := db.JournalStart(ctx)
 	if err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, err
 	}
 	if ok {
 		s.first = markOf(first)
@@ -177,7 +177,7 @@ type dbSource struct {
 
 func (s *dbSource) name() string                            { return s.db.Path() }
 func (s *dbSource) group() [32]byte                         { return s.first }
-func (s *dbSource) close() error                            { return s.db.Close() }
+func (s *dbSource) close() error                            { return nil }
 func (s *dbSource) check(context.Context, []*pushJob) error { return nil }
 func (s *dbSource) ID() string                              { return "db " + hex.EncodeToString(s.first[:]) }
 

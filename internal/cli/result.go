@@ -86,7 +86,7 @@ type result struct {
 	dryRun      bool
 	exitCode    bool // differences are an exit code of their own
 	planned     []syncer.Item
-	behind      []syncer.LeftBehind
+	behind      []syncer.Projection
 	serverMade  []engram.ChunkEntry
 	syncer.Result
 }

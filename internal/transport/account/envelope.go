@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
@@ -162,10 +161,9 @@ func (e *envelope) member() error {
 	if err := json.Unmarshal([]byte(`"`+string(e.scan.Key())+`"`), &name); err != nil {
 		return e.damage("the server's answer has a member name that can't be read", err)
 	}
-	for _, known := range append(e.names, memberChunkID, memberCreatedBy, memberEntry, memberData) {
-		if name != known && strings.EqualFold(name, known) {
-			return e.damage(fmt.Sprintf("%q in the server's answer is another spelling of %q", httplayer.Printable(name), httplayer.Printable(known)), nil)
-		}
+	known := jsonscan.Alike(name, append(e.names, memberChunkID, memberCreatedBy, memberEntry, memberData))
+	if known != "" && known != name {
+		return e.damage(fmt.Sprintf("%q in the server's answer is another spelling of %q", httplayer.Printable(name), httplayer.Printable(known)), nil)
 	}
 	for _, before := range e.names {
 		if name == before {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
@@ -156,10 +155,8 @@ func meet(names []string, key []byte, met *uint) (int, error) {
 		if err := json.Unmarshal([]byte(`"`+string(key)+`"`), &name); err != nil {
 			return -1, errors.New("a member name can't be read")
 		}
-		for _, known := range names {
-			if strings.EqualFold(name, known) {
-				return -1, fmt.Errorf("%q is another spelling of %q", key, known)
-			}
+		if known := jsonscan.Alike(name, names); known != "" {
+			return -1, fmt.Errorf("%q is another spelling of %q", key, known)
 		}
 		return -1, nil
 	}
