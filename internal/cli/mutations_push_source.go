@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
 	"github.com/engram-sync/engram-sync/internal/journal"
@@ -42,7 +43,7 @@ func (m *mutationsPush) open(ctx context.Context) (mutationSource, error) {
 		return m.openDatabase(ctx)
 	}
 	file, err := m.openFile(ctx)
-	if is(err, fs.ErrNotExist, fs.ErrPermission, mutationfile.ErrDirectory) {
+	if problem.Is(err, fs.ErrNotExist, fs.ErrPermission, mutationfile.ErrDirectory) {
 		return nil, &terminal.UsageError{Err: err}
 	}
 	if err != nil {
