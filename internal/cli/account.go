@@ -33,18 +33,18 @@ func (acc account) name() string {
 // known says whether nothing more can be found out.
 func (acc account) known() bool { return acc.id != "" || acc.project != "" }
 
-// account finds out who a connection acts as: by the login, or the user_id in
+// findAccount finds out who a connection acts as: by the login, or the user_id in
 // an access token, or, as an API key says nothing, by whose rows the journal
 // has (account-server.md 4.3), which costs one request. On a project server it is
 // the project. Which kind the server is has to be known before anything is
 // pushed: see transport.FindKind.
-func (a *app) account(ctx context.Context, conn *workspace.Connection) (account, error) {
+func findAccount(ctx context.Context, ws *workspace.Workspace, conn *workspace.Connection) (account, error) {
 	kind, err := conn.FindKind(ctx)
 	if err != nil {
 		return account{}, err
 	}
 	if kind == transport.KindProject {
-		project, err := a.ServerProject()
+		project, err := ws.ServerProject()
 		return account{project: project.Name}, err
 	}
 	if login := conn.Source.Login(); login != nil && login.UserID != "" {
@@ -69,24 +69,24 @@ func (a *app) account(ctx context.Context, conn *workspace.Connection) (account,
 	return acc, err
 }
 
-// journal gives the place for what is remembered of an account's journal, and
+// openJournal gives the place for what is remembered of an account's journal, and
 // makes this run the only one that uses it. What was put down while only the
 // token was known moves there.
-func (a *app) journal(ctx context.Context, conn *workspace.Connection, acc account) (j *state.AccountState, unlock func(), err error) {
+func openJournal(ctx context.Context, ws *workspace.Workspace, conn *workspace.Connection, acc account) (j *state.AccountState, unlock func(), err error) {
 	if j, err = state.OpenAccount(state.Dir(), conn.Label, acc.name()); err != nil {
 		return nil, nil, err
 	}
-	release, err := j.Lock(ctx, a.Config.LockWait)
+	release, err := j.Lock(ctx, ws.Config.LockWait)
 	if err != nil {
 		return nil, nil, err
 	}
 	unlock = func() {
 		if err := release(); err != nil {
-			a.Log.Warn("unlock the journal", "error", err)
+			ws.Log.Warn("unlock the journal", "error", err)
 		}
 	}
 	if acc.id != "" && acc.token != "" {
-		if err := j.MigrateFrom(ctx, a.Config.LockWait, state.Dir(), acc.token); err != nil {
+		if err := j.MigrateFrom(ctx, ws.Config.LockWait, state.Dir(), acc.token); err != nil {
 			unlock()
 			return nil, nil, err
 		}
@@ -96,15 +96,15 @@ func (a *app) journal(ctx context.Context, conn *workspace.Connection, acc accou
 
 // claim moves what was put down under the token alone to the account, as soon
 // as its first row says who that is. What it cannot do, the next run does.
-func (a *app) claim(ctx context.Context, conn *workspace.Connection) {
-	acc, err := a.account(ctx, conn)
+func claim(ctx context.Context, ws *workspace.Workspace, conn *workspace.Connection) {
+	acc, err := findAccount(ctx, ws, conn)
 	if err == nil && acc.id != "" {
 		var unlock func()
-		if _, unlock, err = a.journal(ctx, conn, acc); err == nil {
+		if _, unlock, err = openJournal(ctx, ws, conn, acc); err == nil {
 			unlock()
 		}
 	}
 	if err != nil {
-		a.Log.Debug("find out whose journal it is", "error", err)
+		ws.Log.Debug("find out whose journal it is", "error", err)
 	}
 }

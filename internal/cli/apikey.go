@@ -12,7 +12,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-func newAPIKeyCmd(app *app) *cobra.Command {
+func newAPIKeyCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "api-key",
 		Short: "Create or revoke the account's API key",
@@ -20,25 +20,25 @@ func newAPIKeyCmd(app *app) *cobra.Command {
 		Args:  refuseUnknownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newAPIKeyCreateCmd(app), newAPIKeyRevokeCmd(app))
+	cmd.AddCommand(newAPIKeyCreateCmd(term, ws), newAPIKeyRevokeCmd(term, ws))
 	return cmd
 }
 
-func newAPIKeyCreateCmd(app *app) *cobra.Command {
+func newAPIKeyCreateCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	var store bool
 	cmd := &cobra.Command{
 		Use:   "create",
 		Short: "Create an API key, which ends the old one",
 		Long:  problem.Help("Create an API key and print it; the server shows it only this once. The key that the\naccount had before ends at once.\n\nWith --store it is kept as this machine's login, and not printed.", problem.SignIn),
 		Args:  exactly(0),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return app.createAPIKey(cmd.Context(), store) },
+		RunE:  func(cmd *cobra.Command, _ []string) error { return createAPIKey(cmd.Context(), term, ws, store) },
 	}
 	cmd.Flags().BoolVar(&store, "store", false, "keep the key as the login of this machine, and don't print it")
 	return cmd
 }
 
-func (a *app) createAPIKey(ctx context.Context, store bool) error {
-	return a.With(ctx, func(conn *workspace.Connection) error {
+func createAPIKey(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, store bool) error {
+	return ws.With(ctx, func(conn *workspace.Connection) error {
 		if conn.Source.From() == "" {
 			return fmt.Errorf("%w to %s", auth.ErrNotFound, conn.Label)
 		}
@@ -46,27 +46,27 @@ func (a *app) createAPIKey(ctx context.Context, store bool) error {
 		if store && login == nil {
 			return terminal.Usagef("--store needs a login to keep the key in: run `engram-sync login` first")
 		}
-		a.Warn("if the account had an API key, it ends now, wherever it is in use")
+		term.Warn("if the account had an API key, it ends now, wherever it is in use")
 		key, err := conn.CreateAPIKey(ctx)
 		if err != nil {
 			return err
 		}
 		if store {
-			if err := a.Logins().Add(ctx, login.Account, auth.Credentials{Access: key}); err != nil {
+			if err := ws.Logins().Add(ctx, login.Account, auth.Credentials{Access: key}); err != nil {
 				return err
 			}
-			return a.printLogin(conn, login.Account)
+			return printLogin(term, ws, conn, login.Account)
 		}
-		if a.JSON {
-			terminal.PrintJSON(a.Stdout, map[string]any{"schema": terminal.Schema, "api_key": key})
+		if term.JSON {
+			terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "api_key": key})
 			return nil
 		}
-		_, err = fmt.Fprintln(a.Stdout, key)
+		_, err = fmt.Fprintln(term.Stdout, key)
 		return err
 	})
 }
 
-func newAPIKeyRevokeCmd(app *app) *cobra.Command {
+func newAPIKeyRevokeCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
 		Use:   "revoke",
 		Short: "End the account's API key",
@@ -74,14 +74,14 @@ func newAPIKeyRevokeCmd(app *app) *cobra.Command {
 		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return app.With(ctx, func(conn *workspace.Connection) error {
+			return ws.With(ctx, func(conn *workspace.Connection) error {
 				if err := conn.RevokeAPIKey(ctx); err != nil {
 					return err
 				}
-				if app.JSON {
-					terminal.PrintJSON(app.Stdout, map[string]any{"schema": terminal.Schema, "revoked": true})
-				} else if !app.Quiet {
-					fmt.Fprintln(app.Stdout, "the account has no API key any more")
+				if term.JSON {
+					terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "revoked": true})
+				} else if !term.Quiet {
+					fmt.Fprintln(term.Stdout, "the account has no API key any more")
 				}
 				return nil
 			})

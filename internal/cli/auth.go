@@ -21,7 +21,7 @@ Where a token comes from, in this order: ENGRAM_SYNC_TOKEN, the remote's
 token_command, the login that is kept in the OS keyring (or in a file, if
 credential_store says so). The first that is there counts; they are never mixed.`
 
-func newAuthCmd(app *app) *cobra.Command {
+func newAuthCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "auth",
 		Short:   "Sign in, sign out, and look after tokens",
@@ -31,24 +31,24 @@ func newAuthCmd(app *app) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		newRegisterCmd(app),
-		newLoginCmd(app),
-		newLogoutCmd(app),
-		newAuthStatusCmd(app),
-		newTokenCmd(app),
-		newRefreshCmd(app),
-		newAPIKeyCmd(app),
+		newRegisterCmd(term, ws),
+		newLoginCmd(term, ws),
+		newLogoutCmd(term, ws),
+		newAuthStatusCmd(term, ws),
+		newTokenCmd(term, ws),
+		newRefreshCmd(term, ws),
+		newAPIKeyCmd(term, ws),
 	)
 	return cmd
 }
 
-func newAuthStatusCmd(app *app) *cobra.Command {
+func newAuthStatusCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "Show who is logged in, where the token comes from, and when it ends",
 		Long:  problem.Help("Show who is logged in to the remote, where the token comes from and when it ends,\nand ask the server whether it takes it. The token itself is never shown.", problem.SignIn),
 		Args:  exactly(0),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return app.authStatus(cmd.Context()) },
+		RunE:  func(cmd *cobra.Command, _ []string) error { return authStatus(cmd.Context(), term, ws) },
 	}
 }
 
@@ -66,8 +66,8 @@ type authDocument struct {
 
 // authStatus says what it knows of the token before it asks the server, so that
 // an unusable one is explained too.
-func (a *app) authStatus(ctx context.Context) error {
-	return a.With(ctx, func(conn *workspace.Connection) error {
+func authStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace) error {
+	return ws.With(ctx, func(conn *workspace.Connection) error {
 		doc := authDocument{Schema: terminal.Schema, Remote: conn.Label, Source: conn.Source.From()}
 		token, err := conn.AccessToken(ctx)
 		if err == nil && token == "" {
@@ -83,20 +83,20 @@ func (a *app) authStatus(ctx context.Context) error {
 			err = conn.CheckToken(ctx)
 		}
 		doc.OK = err == nil
-		a.printAuth(doc)
+		printAuth(term, doc)
 		return err
 	})
 }
 
-func (a *app) printAuth(doc authDocument) {
-	if a.JSON {
-		terminal.PrintJSON(a.Stdout, doc)
+func printAuth(term *terminal.Terminal, doc authDocument) {
+	if term.JSON {
+		terminal.PrintJSON(term.Stdout, doc)
 		return
 	}
-	if a.Quiet || doc.Source == "" {
+	if term.Quiet || doc.Source == "" {
 		return
 	}
-	row := func(name, value string) { fmt.Fprintf(a.Stdout, "%-8s %s\n", name, value) }
+	row := func(name, value string) { fmt.Fprintf(term.Stdout, "%-8s %s\n", name, value) }
 	row("remote", doc.Remote)
 	if doc.Account != "" {
 		row("account", terminal.Visible(doc.Account))
@@ -114,7 +114,7 @@ func (a *app) printAuth(doc authDocument) {
 	}
 }
 
-func newTokenCmd(app *app) *cobra.Command {
+func newTokenCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
 		Use:     "token",
 		Short:   "Print the access token, refreshed if needed",
@@ -123,7 +123,7 @@ func newTokenCmd(app *app) *cobra.Command {
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return app.With(ctx, func(conn *workspace.Connection) error {
+			return ws.With(ctx, func(conn *workspace.Connection) error {
 				token, err := conn.AccessToken(ctx)
 				if err == nil && token == "" {
 					err = fmt.Errorf("%w to %s", auth.ErrNotFound, conn.Label)
@@ -131,18 +131,18 @@ func newTokenCmd(app *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if app.JSON {
-					terminal.PrintJSON(app.Stdout, map[string]any{"schema": terminal.Schema, "access_token": token})
+				if term.JSON {
+					terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "access_token": token})
 					return nil
 				}
-				_, err = fmt.Fprintln(app.Stdout, token)
+				_, err = fmt.Fprintln(term.Stdout, token)
 				return err
 			})
 		},
 	}
 }
 
-func newRefreshCmd(app *app) *cobra.Command {
+func newRefreshCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
 		Use:   "refresh",
 		Short: "Refresh the access token now",
@@ -150,16 +150,16 @@ func newRefreshCmd(app *app) *cobra.Command {
 		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return app.With(ctx, func(conn *workspace.Connection) error {
+			return ws.With(ctx, func(conn *workspace.Connection) error {
 				token, err := conn.RefreshToken(ctx)
 				if err != nil {
 					return err
 				}
 				end := transport.TokenEnd(token)
-				if app.JSON {
-					terminal.PrintJSON(app.Stdout, map[string]any{"schema": terminal.Schema, "expires_at": end.UTC().Format(time.RFC3339)})
-				} else if !app.Quiet {
-					fmt.Fprintf(app.Stdout, "refreshed; good until %s\n", end.Local().Format(time.DateTime))
+				if term.JSON {
+					terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "expires_at": end.UTC().Format(time.RFC3339)})
+				} else if !term.Quiet {
+					fmt.Fprintf(term.Stdout, "refreshed; good until %s\n", end.Local().Format(time.DateTime))
 				}
 				return nil
 			})

@@ -9,6 +9,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 const configLong = `Show and change the settings.
@@ -18,7 +19,7 @@ What counts, from strongest to weakest: flags, ENGRAM_SYNC_* variables, the
 your config file, the variables of engram itself, defaults. No token is ever
 kept there.`
 
-func newConfigCmd(app *app) *cobra.Command {
+func newConfigCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "config",
 		Short:   "Show and change the settings",
@@ -28,12 +29,12 @@ func newConfigCmd(app *app) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		newConfigListCmd(app),
-		newConfigGetCmd(app),
-		newConfigSetCmd(app),
-		newConfigUnsetCmd(app),
-		newConfigPathCmd(app),
-		newImportEngramCmd(app),
+		newConfigListCmd(term, ws),
+		newConfigGetCmd(term, ws),
+		newConfigSetCmd(term, ws),
+		newConfigUnsetCmd(term, ws),
+		newConfigPathCmd(term, ws),
+		newImportEngramCmd(term, ws),
 	)
 	return cmd
 }
@@ -45,23 +46,23 @@ type settingRow struct {
 	Source string `json:"source"`
 }
 
-func newConfigListCmd(app *app) *cobra.Command {
+func newConfigListCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List every setting, its value, and where that comes from",
 		Long:  problem.Help("List every setting, its value, and where that comes from.", problem.Local),
 		Args:  exactly(0),
 		RunE: func(*cobra.Command, []string) error {
-			settings := config.List(app.Config)
-			if app.JSON {
+			settings := config.List(ws.Config)
+			if term.JSON {
 				rows := []settingRow{}
 				for _, s := range settings {
 					rows = append(rows, settingRow(s))
 				}
-				terminal.PrintJSON(app.Stdout, map[string]any{"schema": terminal.Schema, "settings": rows})
+				terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "settings": rows})
 				return nil
 			}
-			w := tabwriter.NewWriter(app.Stdout, 0, 0, 2, ' ', 0)
+			w := tabwriter.NewWriter(term.Stdout, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(w, "KEY\tVALUE\tSOURCE")
 			for _, s := range settings {
 				fmt.Fprintf(w, "%s\t%s\t%s\n", s.Key, terminal.Visible(s.Value), s.Source)
@@ -71,28 +72,28 @@ func newConfigListCmd(app *app) *cobra.Command {
 	}
 }
 
-func newConfigGetCmd(app *app) *cobra.Command {
+func newConfigGetCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
 		Use:   "get KEY",
 		Short: "Print the value of one setting",
 		Long:  problem.Help("Print the value of one setting.", problem.Local),
 		Args:  exactly(1),
 		RunE: func(_ *cobra.Command, words []string) error {
-			s, err := config.Get(app.Config, words[0])
+			s, err := config.Get(ws.Config, words[0])
 			if err != nil {
 				return err
 			}
-			if app.JSON {
-				terminal.PrintJSON(app.Stdout, map[string]any{"schema": terminal.Schema, "key": s.Key, "value": s.Value, "source": s.Source})
+			if term.JSON {
+				terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "key": s.Key, "value": s.Value, "source": s.Source})
 				return nil
 			}
-			_, err = fmt.Fprintln(app.Stdout, s.Value)
+			_, err = fmt.Fprintln(term.Stdout, s.Value)
 			return err
 		},
 	}
 }
 
-func newConfigSetCmd(app *app) *cobra.Command {
+func newConfigSetCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
 		Use:     "set KEY VALUE",
 		Short:   "Write one setting into your config file",
@@ -100,52 +101,52 @@ func newConfigSetCmd(app *app) *cobra.Command {
 		Example: "  engram-sync config set remotes.work.url https://engram.example.com\n  engram-sync config set remote work",
 		Args:    exactly(2),
 		// The file that --config names need not exist yet, or may stop every other command.
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return app.Locate(cmd.Flags()) },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return ws.Locate(cmd.Flags()) },
 		RunE: func(_ *cobra.Command, words []string) error {
-			path, _ := app.Inputs.File()
-			return app.configWritten(path, words[0], config.Set(path, words[0], words[1]))
+			path, _ := ws.Inputs.File()
+			return configWritten(term, path, words[0], config.Set(path, words[0], words[1]))
 		},
 	}
 }
 
-func newConfigUnsetCmd(app *app) *cobra.Command {
+func newConfigUnsetCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
 		Use:   "unset KEY",
 		Short: "Remove one setting from your config file",
 		Long:  problem.Help("Remove one setting from your config file. Comments in it stay.", problem.Local),
 		Args:  exactly(1),
 		// A bad key can only be removed if it does not stop this command.
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return app.Locate(cmd.Flags()) },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return ws.Locate(cmd.Flags()) },
 		RunE: func(_ *cobra.Command, words []string) error {
-			path, _ := app.Inputs.File()
-			return app.configWritten(path, words[0], config.Unset(path, words[0]))
+			path, _ := ws.Inputs.File()
+			return configWritten(term, path, words[0], config.Unset(path, words[0]))
 		},
 	}
 }
 
 // configWritten says what was written where, to those who want a document for
 // everything.
-func (a *app) configWritten(path, key string, err error) error {
-	if err == nil && a.JSON {
-		terminal.PrintJSON(a.Stdout, map[string]any{"schema": terminal.Schema, "key": key, "path": path})
+func configWritten(term *terminal.Terminal, path, key string, err error) error {
+	if err == nil && term.JSON {
+		terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "key": key, "path": path})
 	}
 	return err
 }
 
-func newConfigPathCmd(app *app) *cobra.Command {
+func newConfigPathCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
 		Use:               "path",
 		Short:             "Print where your config file is",
 		Long:              problem.Help("Print where your config file is. It need not exist.", problem.Local),
 		Args:              exactly(0),
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return app.Locate(cmd.Flags()) },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return ws.Locate(cmd.Flags()) },
 		RunE: func(*cobra.Command, []string) error {
-			path, _ := app.Inputs.File()
-			if app.JSON {
-				terminal.PrintJSON(app.Stdout, map[string]any{"schema": terminal.Schema, "path": path})
+			path, _ := ws.Inputs.File()
+			if term.JSON {
+				terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "path": path})
 				return nil
 			}
-			_, err := fmt.Fprintln(app.Stdout, path)
+			_, err := fmt.Fprintln(term.Stdout, path)
 			return err
 		},
 	}

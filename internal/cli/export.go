@@ -49,7 +49,8 @@ const exportChunkBytes = 4 << 20
 
 // export is one run of the command.
 type export struct {
-	app              *app
+	term             *terminal.Terminal
+	ws               *workspace.Workspace
 	dryRun, exitCode bool
 	all, personal    bool
 	sizeChosen       bool
@@ -58,8 +59,8 @@ type export struct {
 	path string
 }
 
-func newExportCmd(app *app) *cobra.Command {
-	x := &export{app: app}
+func newExportCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	x := &export{term: term, ws: ws}
 	cmd := &cobra.Command{
 		Use:     "export",
 		Short:   "Write what engram.db holds and no chunk does into new chunks",
@@ -89,17 +90,17 @@ const maxChunkFlag = "max-chunk-bytes"
 // from the configuration is about reading, and what is made must be readable.
 func (x *export) sizes() (made, read int64) {
 	if x.sizeChosen {
-		return x.app.Config.MaxChunkBytes, engram.DefaultMaxChunkBytes
+		return x.ws.Config.MaxChunkBytes, engram.DefaultMaxChunkBytes
 	}
-	return min(exportChunkBytes, x.app.Config.MaxChunkBytes), x.app.Config.MaxChunkBytes
+	return min(exportChunkBytes, x.ws.Config.MaxChunkBytes), x.ws.Config.MaxChunkBytes
 }
 
 func (x *export) run(ctx context.Context) error {
-	if x.all && x.app.Inputs.Flags.Changed("project") {
+	if x.all && x.ws.Inputs.Flags.Changed("project") {
 		return &terminal.UsageError{Command: "engram-sync export", Err: errors.New("--all-projects and --project exclude each other")}
 	}
 	var made int64
-	made, x.app.Config.MaxChunkBytes = x.sizes()
+	made, x.ws.Config.MaxChunkBytes = x.sizes()
 	db, err := x.database(ctx)
 	if err != nil {
 		return err
@@ -113,7 +114,7 @@ func (x *export) run(ctx context.Context) error {
 		return err
 	}
 	var unlock func()
-	x.dir, x.path, unlock, err = x.app.Claim(ctx, workspace.Claim{Command: "export", Create: true, DryRun: x.dryRun})
+	x.dir, x.path, unlock, err = x.ws.Claim(ctx, workspace.Claim{Command: "export", Create: true, DryRun: x.dryRun})
 	if err != nil {
 		return err
 	}
@@ -131,14 +132,14 @@ func (x *export) run(ctx context.Context) error {
 		r.written, failed = memories.Export(ctx, x.dir, chunks.manifest.Version(), r.drafts)
 		r.failed = append(r.failed, failed...)
 	}
-	return x.app.printExport(r)
+	return printExport(x.term, x.ws, r)
 }
 
 // database opens engram's, which must be there.
 func (x *export) database(ctx context.Context) (*engramdb.DB, error) {
-	db, err := x.app.openDatabase(ctx)
+	db, err := openDatabase(ctx, x.ws)
 	if db == nil && err == nil {
-		path := filepath.Join(x.app.DataDir(), databaseName)
+		path := filepath.Join(x.ws.DataDir(), databaseName)
 		err = terminal.Usagef("engram has no database at %s: set ENGRAM_DATA_DIR if it is elsewhere", path)
 	}
 	return db, err
@@ -147,8 +148,8 @@ func (x *export) database(ctx context.Context) (*engramdb.DB, error) {
 // draft finds what is in no chunk and makes chunks of it. Chunks that cannot be
 // read are no reason to stop: what only they may hold is exported once more.
 func (x *export) draft(ctx context.Context, db *engramdb.DB, chunks chunkList, made int64, r *exportResult) error {
-	report, stop := x.app.progress()
-	held, unread, err := x.app.readHeld(ctx, chunks, math.MaxInt64, report)
+	report, stop := progress(x.term)
+	held, unread, err := readHeld(ctx, x.ws, chunks, math.MaxInt64, report)
 	stop()
 	if err != nil {
 		return err
@@ -158,8 +159,8 @@ func (x *export) draft(ctx context.Context, db *engramdb.DB, chunks chunkList, m
 	if err != nil {
 		return err
 	}
-	drafts, err := r.found.Drafts(made, x.app.createdBy(), chunks.entries(), time.Now())
-	r.drafts, r.failed = readable(drafts, x.app.Config.MaxChunkBytes)
+	drafts, err := r.found.Drafts(made, createdBy(x.ws), chunks.entries(), time.Now())
+	r.drafts, r.failed = readable(drafts, x.ws.Config.MaxChunkBytes)
 	return err
 }
 
@@ -183,11 +184,11 @@ func (x *export) project(rule workspace.ProjectRule) (workspace.Project, error) 
 	if x.all {
 		return workspace.Project{From: "--all-projects"}, nil
 	}
-	return x.app.FindProject(rule)
+	return x.ws.FindProject(rule)
 }
 
 // createdBy is who made a chunk, as engram has it. Source: local-state.md 1.2.
-func (a *app) createdBy() string {
+func createdBy(ws *workspace.Workspace) string {
 	host, _ := os.Hostname() // "" if it is not known
-	return cmp.Or(a.Getenv("USER"), a.Getenv("USERNAME"), host, "unknown")
+	return cmp.Or(ws.Getenv("USER"), ws.Getenv("USERNAME"), host, "unknown")
 }

@@ -72,16 +72,16 @@ type exportSummary struct {
 
 // printExport prints how an export ended, and gives the error that makes its
 // exit code.
-func (a *app) printExport(r exportResult) error {
-	a.warnExport(r)
-	if a.JSON {
-		terminal.PrintJSON(a.Stdout, r.document())
+func printExport(term *terminal.Terminal, ws *workspace.Workspace, r exportResult) error {
+	warnExport(term, r)
+	if term.JSON {
+		terminal.PrintJSON(term.Stdout, r.document())
 	} else {
-		a.printExportText(r)
+		printExportText(term, ws, r)
 	}
 	switch {
 	case len(r.failed) > 0:
-		return a.failedStatus(len(r.written), r.failed)
+		return failedStatus(term, len(r.written), r.failed)
 	case r.dryRun && r.exitCode && len(r.drafts) > 0:
 		return &terminal.ExitStatus{Code: problem.Different}
 	}
@@ -89,19 +89,19 @@ func (a *app) printExport(r exportResult) error {
 }
 
 // warnExport says what can go wrong with the result.
-func (a *app) warnExport(r exportResult) {
+func warnExport(term *terminal.Terminal, r exportResult) {
 	for _, f := range r.unread {
-		a.Warn(fmt.Sprintf("chunk %s: what it holds is not known, so it counts as nothing: %s", f.ID, terminal.OneLine(f.Err.Error())))
+		term.Warn(fmt.Sprintf("chunk %s: what it holds is not known, so it counts as nothing: %s", f.ID, terminal.OneLine(f.Err.Error())))
 	}
 	if n := r.found.Total().Unnamed; n > 0 {
-		a.Warn(unnamedSentence(n))
+		term.Warn(unnamedSentence(n))
 	}
 	if updates := r.updates(); r.legacy && len(r.drafts) > 0 {
 		text := "engram 1.9.4 adds rows a second time: do not import this chunk into the database that it came from"
 		if updates > 0 {
 			text += fmt.Sprintf(", and expect a second row for each of %s wherever 1.9.4 imports it; 1.16.1 updates rows in place", terminal.Count(updates, "changed row"))
 		}
-		a.Warn(text)
+		term.Warn(text)
 	}
 }
 
@@ -174,11 +174,11 @@ var reasonWords = map[memories.Reason]string{
 	memories.Ended:       "ended since its chunk",
 }
 
-func (a *app) printExportText(r exportResult) {
+func printExportText(term *terminal.Terminal, ws *workspace.Workspace, r exportResult) {
 	for _, f := range r.failed {
-		a.printFailure(f, problem.NextStep(f.Err, a.TokenFrom))
+		printFailure(term, f, problem.NextStep(f.Err, ws.TokenFrom))
 	}
-	if a.Quiet {
+	if term.Quiet {
 		return
 	}
 	verb, drafts := "wrote", r.written
@@ -186,20 +186,20 @@ func (a *app) printExportText(r exportResult) {
 		verb, drafts = "would write", r.drafts
 	}
 	for _, d := range drafts {
-		if !r.dryRun && !a.Verbose {
+		if !r.dryRun && !term.Verbose {
 			break
 		}
-		fmt.Fprintf(a.Stdout, "%s %s  %s, %s\n", verb, d.Entry.ID, describe(d.Entry), terminal.Size(int64(len(d.Text))))
+		fmt.Fprintf(term.Stdout, "%s %s  %s, %s\n", verb, d.Entry.ID, describe(d.Entry), terminal.Size(int64(len(d.Text))))
 		for _, row := range d.Rows {
 			shown := exportedRowOf(row, d.Entry.ID)
 			title := ""
 			if shown.Title != "" {
 				title = strconv.QuoteToGraphic(shorten(shown.Title)) + ", "
 			}
-			fmt.Fprintf(a.Stdout, "  %s %s: %s%s\n", shown.Kind, terminal.Visible(shown.ID), title, reasonWords[shown.Reason])
+			fmt.Fprintf(term.Stdout, "  %s %s: %s%s\n", shown.Kind, terminal.Visible(shown.ID), title, reasonWords[shown.Reason])
 		}
 	}
-	fmt.Fprintln(a.Stdout, r.summary(verb, drafts))
+	fmt.Fprintln(term.Stdout, r.summary(verb, drafts))
 }
 
 // summary is the last line of a run.

@@ -17,6 +17,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 const importEngramLong = `Take over the server and the login of engram's own cloud.json: the server becomes
@@ -31,7 +32,7 @@ type importOptions struct {
 	removePlaintext bool
 }
 
-func newImportEngramCmd(app *app) *cobra.Command {
+func newImportEngramCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	var opts importOptions
 	cmd := &cobra.Command{
 		Use:     "import-engram",
@@ -39,7 +40,7 @@ func newImportEngramCmd(app *app) *cobra.Command {
 		Long:    problem.Help(importEngramLong, problem.Local, problem.Auth),
 		Example: "  engram-sync config import-engram --name work",
 		Args:    exactly(0),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return app.importEngram(cmd.Context(), opts) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return importEngram(cmd.Context(), term, ws, opts) },
 	}
 	cmd.Flags().StringVar(&opts.name, "name", "engram", "`NAME` of the new remote")
 	cmd.Flags().BoolVar(&opts.removePlaintext, "remove-plaintext", false, "remove the tokens from cloud.json")
@@ -67,8 +68,8 @@ type importedDocument struct {
 	PlaintextRemoved bool   `json:"plaintext_removed"`
 }
 
-func (a *app) importEngram(ctx context.Context, opts importOptions) error {
-	path := filepath.Join(a.DataDir(), "cloud.json")
+func importEngram(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, opts importOptions) error {
+	path := filepath.Join(ws.DataDir(), "cloud.json")
 	cloud, err := readCloudFile(path)
 	if err != nil {
 		return err
@@ -77,25 +78,25 @@ func (a *app) importEngram(ctx context.Context, opts importOptions) error {
 	if err != nil {
 		return fmt.Errorf("%s: server_url: %w", path, err)
 	}
-	if current, err := a.Logins().Current(ctx, base); cloud.Token != "" && err == nil {
+	if current, err := ws.Logins().Current(ctx, base); cloud.Token != "" && err == nil {
 		return terminal.Usagef("%s is logged in to %s already: log out first to take engram's login over", current.Name, base)
 	}
 	doc := importedDocument{Schema: terminal.Schema, File: path, Remote: opts.name, URL: base}
-	if err := a.importRemote(opts.name, base); err != nil {
+	if err := importRemote(ws, opts.name, base); err != nil {
 		return err
 	}
 	if cloud.Token != "" {
-		if err := a.importLogin(ctx, base, cloud, &doc); err != nil {
+		if err := importLogin(ctx, ws, base, cloud, &doc); err != nil {
 			return err
 		}
 	}
-	if cloud.Token != "" && a.mayRemove(ctx, path, opts) {
+	if cloud.Token != "" && mayRemove(ctx, term, path, opts) {
 		if err := removePlaintext(path); err != nil {
 			return err
 		}
 		doc.PlaintextRemoved = true
 	}
-	return a.printImported(doc)
+	return printImported(term, doc)
 }
 
 func readCloudFile(path string) (cloudFile, error) {
@@ -116,36 +117,36 @@ func readCloudFile(path string) (cloudFile, error) {
 
 // importLogin keeps the tokens. The name of the account stands in the file, or
 // else in the token.
-func (a *app) importLogin(ctx context.Context, base string, cloud cloudFile, doc *importedDocument) error {
+func importLogin(ctx context.Context, ws *workspace.Workspace, base string, cloud cloudFile, doc *importedDocument) error {
 	name, userID := ownerOf(cloud.Token)
 	if cloud.Username != "" {
 		name, userID = cloud.Username, cloud.UserID
 	}
-	account := auth.Account{BaseURL: base, Name: name, UserID: userID, Store: a.Config.CredentialStore}
+	account := auth.Account{BaseURL: base, Name: name, UserID: userID, Store: ws.Config.CredentialStore}
 	doc.Account, doc.Store = name, account.Store
-	return a.Logins().Add(ctx, account, auth.Credentials{Access: cloud.Token, Refresh: cloud.RefreshToken})
+	return ws.Logins().Add(ctx, account, auth.Credentials{Access: cloud.Token, Refresh: cloud.RefreshToken})
 }
 
 // importRemote names the server, and makes it the default if there is none.
-func (a *app) importRemote(name, url string) error {
-	path, _ := a.Inputs.File()
+func importRemote(ws *workspace.Workspace, name, url string) error {
+	path, _ := ws.Inputs.File()
 	if err := config.Set(path, "remotes."+name+".url", url); err != nil {
 		return err
 	}
-	if errors.Is(a.Config.RemoteErr, config.ErrNoRemote) || a.Config.Remote.FromEngramEnv {
+	if errors.Is(ws.Config.RemoteErr, config.ErrNoRemote) || ws.Config.Remote.FromEngramEnv {
 		return config.Set(path, "remote", name)
 	}
 	return nil
 }
 
 // mayRemove asks whether the plain text may go, unless that was said already.
-func (a *app) mayRemove(ctx context.Context, path string, opts importOptions) bool {
+func mayRemove(ctx context.Context, term *terminal.Terminal, path string, opts importOptions) bool {
 	if opts.removePlaintext {
 		return true
 	}
-	answer, err := a.Ask(ctx, "Remove the tokens from "+path+"? engram's own client is logged out then [y/N]", "--remove-plaintext")
+	answer, err := term.Ask(ctx, "Remove the tokens from "+path+"? engram's own client is logged out then [y/N]", "--remove-plaintext")
 	if err != nil {
-		a.Warn("the tokens are still in plain text in " + path + ": run this again with --remove-plaintext to remove them")
+		term.Warn("the tokens are still in plain text in " + path + ": run this again with --remove-plaintext to remove them")
 		return false
 	}
 	return answer == "y" || answer == "Y" || answer == "yes"
@@ -176,12 +177,12 @@ func removePlaintext(path string) error {
 	return nil
 }
 
-func (a *app) printImported(doc importedDocument) error {
-	if a.JSON {
-		terminal.PrintJSON(a.Stdout, doc)
+func printImported(term *terminal.Terminal, doc importedDocument) error {
+	if term.JSON {
+		terminal.PrintJSON(term.Stdout, doc)
 		return nil
 	}
-	if a.Quiet {
+	if term.Quiet {
 		return nil
 	}
 	text := fmt.Sprintf("remote %s is %s", doc.Remote, doc.URL)
@@ -193,6 +194,6 @@ func (a *app) printImported(doc importedDocument) error {
 	if doc.PlaintextRemoved {
 		text += "; the plain text is gone from " + doc.File
 	}
-	_, err := fmt.Fprintln(a.Stdout, text)
+	_, err := fmt.Fprintln(term.Stdout, text)
 	return err
 }

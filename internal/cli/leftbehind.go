@@ -44,7 +44,7 @@ func entryIDs(entries []engram.ChunkEntry) []string {
 
 // noteLeftBehind says what does not go to a project server, and what is not
 // taken from it: in one line each, and with -v for each chunk.
-func (a *app) noteLeftBehind(behind []syncer.Projection, serverMade []engram.ChunkEntry) {
+func noteLeftBehind(term *terminal.Terminal, behind []syncer.Projection, serverMade []engram.ChunkEntry) {
 	var foreign, personal, leftOut, filled, nothing int
 	for _, b := range behind {
 		foreign, personal = foreign+b.Foreign, personal+b.Personal
@@ -52,8 +52,8 @@ func (a *app) noteLeftBehind(behind []syncer.Projection, serverMade []engram.Chu
 		if len(b.Parts) == 0 {
 			nothing++
 		}
-		if a.Verbose {
-			a.noteChunk(b)
+		if term.Verbose {
+			noteChunk(term, b)
 		}
 	}
 	for _, line := range []struct {
@@ -69,19 +69,19 @@ func (a *app) noteLeftBehind(behind []syncer.Projection, serverMade []engram.Chu
 		{len(serverMade), "chunk", "made by the server of mutations not taken (--include-server-chunks takes them)"},
 	} {
 		if line.n > 0 {
-			a.Note("%s %s", terminal.Count(line.n, line.noun), line.text)
+			term.Note("%s %s", terminal.Count(line.n, line.noun), line.text)
 		}
 	}
 }
 
-func (a *app) noteChunk(b syncer.Projection) {
+func noteChunk(term *terminal.Terminal, b syncer.Projection) {
 	if len(b.Parts) == 0 {
-		a.Note("chunk %s: nothing for this project", b.ID)
+		term.Note("chunk %s: nothing for this project", b.ID)
 	}
 	for _, r := range b.LeftOut {
-		a.Note("chunk %s: left out: %s", b.ID, r)
+		term.Note("chunk %s: left out: %s", b.ID, r)
 	}
 	for _, r := range b.Filled {
-		a.Note("chunk %s: %s", b.ID, fmt.Sprint(r))
+		term.Note("chunk %s: %s", b.ID, fmt.Sprint(r))
 	}
 }

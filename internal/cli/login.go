@@ -29,7 +29,7 @@ type loginOptions struct {
 }
 
 // newLoginCmd is made twice: it stands under auth and at the top.
-func newLoginCmd(app *app) *cobra.Command {
+func newLoginCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	var opts loginOptions
 	cmd := &cobra.Command{
 		Use:   "login",
@@ -38,7 +38,7 @@ func newLoginCmd(app *app) *cobra.Command {
 		Example: "  engram-sync login\n  engram-sync login --identifier ana --password-stdin < password-file\n" +
 			"  pass show engram-key | engram-sync login --token-stdin",
 		Args: exactly(0),
-		RunE: func(cmd *cobra.Command, _ []string) error { return app.login(cmd.Context(), opts) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return login(cmd.Context(), term, ws, opts) },
 	}
 	cmd.Flags().StringVar(&opts.identifier, "identifier", "", "`NAME` of the account, or its email address")
 	cmd.Flags().BoolVar(&opts.passwordStdin, "password-stdin", false, "read the password from stdin")
@@ -46,21 +46,21 @@ func newLoginCmd(app *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) login(ctx context.Context, opts loginOptions) error {
+func login(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, opts loginOptions) error {
 	if opts.passwordStdin && opts.tokenStdin { // what cobra says to it is no usage error
 		return terminal.Usagef("--password-stdin and --token-stdin exclude each other: stdin holds one secret")
 	}
-	return a.WithAnonymous(ctx, func(conn *workspace.Connection) error {
+	return ws.WithAnonymous(ctx, func(conn *workspace.Connection) error {
 		if opts.tokenStdin {
-			return a.loginToken(ctx, conn, opts)
+			return loginToken(ctx, term, ws, conn, opts)
 		}
 		var err error
 		if opts.identifier == "" {
-			if opts.identifier, err = a.Ask(ctx, "User name or email for "+conn.Label, "--identifier and --password-stdin, or --token-stdin"); err != nil {
+			if opts.identifier, err = term.Ask(ctx, "User name or email for "+conn.Label, "--identifier and --password-stdin, or --token-stdin"); err != nil {
 				return err
 			}
 		}
-		password, err := a.Password(ctx, opts.passwordStdin)
+		password, err := term.Password(ctx, opts.passwordStdin)
 		if err != nil {
 			return err
 		}
@@ -71,43 +71,43 @@ func (a *app) login(ctx context.Context, opts loginOptions) error {
 		if err != nil {
 			return err
 		}
-		return a.keep(ctx, conn, result)
+		return keep(ctx, term, ws, conn, result)
 	})
 }
 
 // keep stores what the server gave for a password.
-func (a *app) keep(ctx context.Context, conn *workspace.Connection, result transport.AuthResult) error {
-	account := auth.Account{BaseURL: conn.URL(), Name: result.Username, UserID: result.UserID, Store: a.Config.CredentialStore}
+func keep(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, conn *workspace.Connection, result transport.AuthResult) error {
+	account := auth.Account{BaseURL: conn.URL(), Name: result.Username, UserID: result.UserID, Store: ws.Config.CredentialStore}
 	tokens := auth.Credentials{Access: result.Access, Refresh: result.Refresh}
-	if err := a.Logins().Add(ctx, account, tokens); err != nil {
+	if err := ws.Logins().Add(ctx, account, tokens); err != nil {
 		return err
 	}
-	return a.printLogin(conn, account)
+	return printLogin(term, ws, conn, account)
 }
 
 // loginToken keeps a token that the user has, after the server took it.
-func (a *app) loginToken(ctx context.Context, conn *workspace.Connection, opts loginOptions) error {
-	token, err := a.ReadSecret("token")
+func loginToken(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, conn *workspace.Connection, opts loginOptions) error {
+	token, err := term.ReadSecret("token")
 	if err != nil {
 		return err
 	}
-	probe, err := a.Dial(conn.URL(), auth.Fixed(token, "stdin"))
+	probe, err := ws.Dial(conn.URL(), auth.Fixed(token, "stdin"))
 	if err != nil {
 		return err
 	}
 	if err := probe.CheckToken(ctx); err != nil {
 		return err
 	}
-	account := auth.Account{BaseURL: conn.URL(), Name: opts.identifier, Store: a.Config.CredentialStore}
+	account := auth.Account{BaseURL: conn.URL(), Name: opts.identifier, Store: ws.Config.CredentialStore}
 	name, userID := ownerOf(token)
 	account.UserID = userID
 	if account.Name == "" {
 		account.Name = name
 	}
-	if err := a.Logins().Add(ctx, account, auth.Credentials{Access: token}); err != nil {
+	if err := ws.Logins().Add(ctx, account, auth.Credentials{Access: token}); err != nil {
 		return err
 	}
-	return a.printLogin(conn, account)
+	return printLogin(term, ws, conn, account)
 }
 
 // ownerOf is who a token says that it belongs to. API keys say nothing.
@@ -123,23 +123,23 @@ func ownerOf(token string) (name, userID string) {
 	return claims.Username, claims.UserID
 }
 
-func (a *app) printLogin(conn *workspace.Connection, account auth.Account) error {
-	if stronger := a.Finder(conn.URL()).Stronger(); stronger != "" {
-		a.Warn("this login does not count as long as there is " + stronger)
+func printLogin(term *terminal.Terminal, ws *workspace.Workspace, conn *workspace.Connection, account auth.Account) error {
+	if stronger := ws.Finder(conn.URL()).Stronger(); stronger != "" {
+		term.Warn("this login does not count as long as there is " + stronger)
 	}
 	if account.Store == auth.StoreFile {
-		a.Warn("the tokens are kept in plain text, in a file that only you can read: " + a.CredentialFile().Path())
+		term.Warn("the tokens are kept in plain text, in a file that only you can read: " + ws.CredentialFile().Path())
 	}
-	if a.JSON {
-		terminal.PrintJSON(a.Stdout, map[string]any{
+	if term.JSON {
+		terminal.PrintJSON(term.Stdout, map[string]any{
 			"schema": terminal.Schema, "remote": conn.Label, "account": account.Name, "user_id": account.UserID, "store": account.Store,
 		})
 		return nil
 	}
-	if a.Quiet {
+	if term.Quiet {
 		return nil
 	}
-	_, err := fmt.Fprintf(a.Stdout, "logged in to %s as %s; the tokens are in the %s\n", conn.Label, terminal.Visible(account.Name), account.Store)
+	_, err := fmt.Fprintf(term.Stdout, "logged in to %s as %s; the tokens are in the %s\n", conn.Label, terminal.Visible(account.Name), account.Store)
 	return err
 }
 
@@ -147,7 +147,7 @@ const registerLong = `Make an account at the remote, and sign in to it.
 
 The password is asked for without echo, or read from stdin.`
 
-func newRegisterCmd(app *app) *cobra.Command {
+func newRegisterCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	var username, email string
 	var passwordStdin bool
 	cmd := &cobra.Command{
@@ -157,7 +157,7 @@ func newRegisterCmd(app *app) *cobra.Command {
 		Example: "  engram-sync auth register --username ana --email ana@example.com",
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.register(cmd.Context(), username, email, passwordStdin)
+			return register(cmd.Context(), term, ws, username, email, passwordStdin)
 		},
 	}
 	cmd.Flags().StringVar(&username, "username", "", "`NAME` of the account")
@@ -166,20 +166,20 @@ func newRegisterCmd(app *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) register(ctx context.Context, username, email string, passwordStdin bool) error {
-	return a.WithAnonymous(ctx, func(conn *workspace.Connection) error {
+func register(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, username, email string, passwordStdin bool) error {
+	return ws.WithAnonymous(ctx, func(conn *workspace.Connection) error {
 		var err error
 		if username == "" {
-			if username, err = a.Ask(ctx, "User name", "--username"); err != nil {
+			if username, err = term.Ask(ctx, "User name", "--username"); err != nil {
 				return err
 			}
 		}
 		if email == "" {
-			if email, err = a.Ask(ctx, "Email", "--email"); err != nil {
+			if email, err = term.Ask(ctx, "Email", "--email"); err != nil {
 				return err
 			}
 		}
-		password, err := a.NewPassword(ctx, passwordStdin)
+		password, err := term.NewPassword(ctx, passwordStdin)
 		if err != nil {
 			return err
 		}
@@ -187,7 +187,7 @@ func (a *app) register(ctx context.Context, username, email string, passwordStdi
 		if err != nil {
 			return err
 		}
-		return a.keep(ctx, conn, result)
+		return keep(ctx, term, ws, conn, result)
 	})
 }
 
@@ -197,34 +197,34 @@ This is local: the tokens themselves stay good at the server until they end. An
 API key ends with ` + "`engram-sync auth api-key revoke`" + `.`
 
 // newLogoutCmd is made twice: it stands under auth and at the top.
-func newLogoutCmd(app *app) *cobra.Command {
+func newLogoutCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
 		Use:   "logout",
 		Short: "Forget the login on this machine",
 		Long:  problem.Help(logoutLong, problem.Local),
 		Args:  exactly(0),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return app.logout(cmd.Context()) },
+		RunE:  func(cmd *cobra.Command, _ []string) error { return logout(cmd.Context(), term, ws) },
 	}
 }
 
-func (a *app) logout(ctx context.Context) error {
-	base, err := a.BaseURL()
+func logout(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace) error {
+	base, err := ws.BaseURL()
 	if err != nil {
 		return err
 	}
-	account, err := a.Logins().Remove(ctx, base)
+	account, err := ws.Logins().Remove(ctx, base)
 	loggedOut := err == nil
 	if err != nil && !errors.Is(err, auth.ErrNotFound) {
 		return err
 	}
 	switch {
-	case a.JSON:
-		terminal.PrintJSON(a.Stdout, map[string]any{"schema": terminal.Schema, "remote": base, "account": account.Name, "logged_out": loggedOut})
-	case a.Quiet:
+	case term.JSON:
+		terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "remote": base, "account": account.Name, "logged_out": loggedOut})
+	case term.Quiet:
 	case loggedOut:
-		fmt.Fprintf(a.Stdout, "logged %s out of %s on this machine; the tokens stay good at the server until they end\n", terminal.Visible(account.Name), base)
+		fmt.Fprintf(term.Stdout, "logged %s out of %s on this machine; the tokens stay good at the server until they end\n", terminal.Visible(account.Name), base)
 	default:
-		fmt.Fprintf(a.Stdout, "nobody is logged in to %s\n", base)
+		fmt.Fprintf(term.Stdout, "nobody is logged in to %s\n", base)
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ const manifestLong = `List the chunks of the remote, and say which of them are h
 
 With --local: the chunks of the chunk directory, without asking the remote.`
 
-func newManifestCmd(app *app) *cobra.Command {
+func newManifestCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	var local bool
 	cmd := &cobra.Command{
 		Use:     "manifest",
@@ -31,9 +31,11 @@ func newManifestCmd(app *app) *cobra.Command {
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if local {
-				return app.localManifest(cmd.Context())
+				return localManifest(cmd.Context(), term, ws)
 			}
-			return app.look(cmd.Context(), app.remoteManifest)
+			return look(cmd.Context(), ws, func(diff *syncer.Diff, _ *workspace.Connection, _ string) error {
+				return remoteManifest(term, diff)
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&local, "local", false, "list the chunk directory's chunks")
@@ -68,8 +70,8 @@ type manifestDocument struct {
 	Unsupported []string      `json:"unsupported"`
 }
 
-func (a *app) localManifest(ctx context.Context) error {
-	dir, err := a.OpenDirectory()
+func localManifest(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace) error {
+	dir, err := ws.OpenDirectory()
 	if err != nil {
 		return err
 	}
@@ -89,10 +91,10 @@ func (a *app) localManifest(ctx context.Context) error {
 	for _, e := range m.Entries() {
 		doc.Chunks = append(doc.Chunks, manifestRow{ChunkEntry: e, Here: have[e.ID]})
 	}
-	return a.printManifest(doc)
+	return printManifest(term, doc)
 }
 
-func (a *app) remoteManifest(survey *syncer.Diff, _ *workspace.Connection, _ string) error {
+func remoteManifest(term *terminal.Terminal, survey *syncer.Diff) error {
 	here := map[engram.ChunkID]bool{}
 	for _, item := range survey.Present {
 		here[item.Remote] = true
@@ -105,19 +107,19 @@ func (a *app) remoteManifest(survey *syncer.Diff, _ *workspace.Connection, _ str
 	for _, r := range survey.Rejected {
 		doc.Unsupported = append(doc.Unsupported, r.ID)
 	}
-	return a.printManifest(doc)
+	return printManifest(term, doc)
 }
 
-func (a *app) printManifest(doc manifestDocument) error {
-	if a.JSON {
-		terminal.PrintJSON(a.Stdout, doc)
+func printManifest(term *terminal.Terminal, doc manifestDocument) error {
+	if term.JSON {
+		terminal.PrintJSON(term.Stdout, doc)
 		return nil
 	}
 	if len(doc.Chunks) == 0 && len(doc.Unsupported) == 0 {
-		a.Note("no chunks")
+		term.Note("no chunks")
 		return nil
 	}
-	w := tabwriter.NewWriter(a.Stdout, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(term.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tCREATED\tBY\tSESSIONS\tMEMORIES\tPROMPTS\tWHERE")
 	for _, r := range doc.Chunks {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%s\n", r.ID, r.CreatedAt, terminal.Visible(r.CreatedBy), r.Sessions, r.Memories, r.Prompts, r.where())

@@ -13,6 +13,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/merge"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 const mergeDriverLong = `Merge two versions of manifest.json for git: the union of their entries by
@@ -35,12 +36,13 @@ missing, git merges as it always does. --uninstall takes both out again.`
 
 // mergeDriver is one merge-driver command line.
 type mergeDriver struct {
-	app                *app
+	term               *terminal.Terminal
+	ws                 *workspace.Workspace
 	install, uninstall bool
 }
 
-func newMergeDriverCmd(app *app) *cobra.Command {
-	d := &mergeDriver{app: app}
+func newMergeDriverCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	d := &mergeDriver{term: term, ws: ws}
 	cmd := &cobra.Command{
 		Use:     "merge-driver ANCESTOR OURS THEIRS [PATH]",
 		Short:   "Merge manifest.json without conflicts, for git",
@@ -52,9 +54,9 @@ func newMergeDriverCmd(app *app) *cobra.Command {
 		// a mistake in a settings file must not be in the way.
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if d.install || d.uninstall {
-				return app.Load(cmd.Flags())
+				return ws.Load(cmd.Flags())
 			}
-			return app.ChangeDirectory()
+			return ws.ChangeDirectory()
 		},
 		RunE: func(cmd *cobra.Command, words []string) error {
 			if d.install || d.uninstall {

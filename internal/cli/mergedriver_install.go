@@ -22,11 +22,11 @@ type driverDocument struct {
 
 // setUp runs --install or --uninstall.
 func (d *mergeDriver) setUp(ctx context.Context) error {
-	dir, err := d.app.OpenDirectory()
+	dir, err := d.ws.OpenDirectory()
 	if err != nil {
 		return err
 	}
-	driver, err := git.FindDriver(ctx, d.app.Environ, dir.Path(), "manifest.json")
+	driver, err := git.FindDriver(ctx, d.ws.Environ, dir.Path(), "manifest.json")
 	if err != nil {
 		return err
 	}
@@ -45,45 +45,45 @@ func (d *mergeDriver) setUp(ctx context.Context) error {
 		return err
 	}
 	if d.install {
-		d.app.warnOverruled(ctx, driver)
+		warnOverruled(ctx, d.term, driver)
 	}
 	doc.Changed, doc.Replaced = change.Changed, append(doc.Replaced, change.Replaced...)
-	d.app.printDriver(doc, driver.Path)
+	printDriver(d.term, doc, driver.Path)
 	return nil
 }
 
 // warnOverruled says if git will not use the driver all the same.
-func (a *app) warnOverruled(ctx context.Context, d *git.Driver) {
+func warnOverruled(ctx context.Context, term *terminal.Terminal, d *git.Driver) {
 	other, err := d.Overruled(ctx)
 	switch {
 	case err != nil:
-		a.Warn(terminal.OneLine(err.Error()))
+		term.Warn(terminal.OneLine(err.Error()))
 	case other != "":
-		a.Warn("git will use merge=" + other + " all the same: look for it in " + path.Dir(d.Path) +
+		term.Warn("git will use merge=" + other + " all the same: look for it in " + path.Dir(d.Path) +
 			"/.gitattributes and in info/attributes of the repository, and for a later line in " + d.Attributes)
 	}
 }
 
-func (a *app) printDriver(doc driverDocument, manifest string) {
+func printDriver(term *terminal.Terminal, doc driverDocument, manifest string) {
 	switch {
-	case a.JSON:
-		terminal.PrintJSON(a.Stdout, doc)
+	case term.JSON:
+		terminal.PrintJSON(term.Stdout, doc)
 		return
-	case a.Quiet:
+	case term.Quiet:
 		return
 	case !doc.Changed:
-		fmt.Fprintf(a.Stdout, "nothing to do: the merge driver for %s is %sed already\n", manifest, doc.Action)
+		fmt.Fprintf(term.Stdout, "nothing to do: the merge driver for %s is %sed already\n", manifest, doc.Action)
 		return
 	}
-	fmt.Fprintf(a.Stdout, "%sed the merge driver for %s\n", doc.Action, manifest)
+	fmt.Fprintf(term.Stdout, "%sed the merge driver for %s\n", doc.Action, manifest)
 	for _, line := range doc.Replaced {
 		if doc.Action == "install" {
-			fmt.Fprintf(a.Stdout, "in %s it takes the place of: %s\n", doc.Attributes, line)
+			fmt.Fprintf(term.Stdout, "in %s it takes the place of: %s\n", doc.Attributes, line)
 		} else {
-			fmt.Fprintf(a.Stdout, "in %s there is again: %s\n", doc.Attributes, line)
+			fmt.Fprintf(term.Stdout, "in %s there is again: %s\n", doc.Attributes, line)
 		}
 	}
 	if doc.Action == "install" {
-		fmt.Fprintf(a.Stdout, "commit %s, and run this command once in every other clone\n", doc.Attributes)
+		fmt.Fprintf(term.Stdout, "commit %s, and run this command once in every other clone\n", doc.Attributes)
 	}
 }

@@ -1,6 +1,11 @@
 package cli
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
+)
 
 const mutationsLong = `Move single changes, as the server's journal has them.
 
@@ -9,7 +14,7 @@ numbers those of an account in one list, its journal, that only ever grows.
 Mutations and chunks are two separate things to it: pushing one never makes
 the other.`
 
-func newMutationsCmd(app *app) *cobra.Command {
+func newMutationsCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "mutations",
 		Short:   "Send changes to the server's journal, and fetch them from it",
@@ -18,6 +23,6 @@ func newMutationsCmd(app *app) *cobra.Command {
 		Args:    refuseUnknownCommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newMutationsPushCmd(app), newMutationsPullCmd(app))
+	cmd.AddCommand(newMutationsPushCmd(term, ws), newMutationsPullCmd(term, ws))
 	return cmd
 }

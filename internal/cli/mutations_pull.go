@@ -39,7 +39,8 @@ while a project was paused, or that a restored server has anew.`
 
 // mutationsPull is one run of mutations pull.
 type mutationsPull struct {
-	app *app
+	term *terminal.Terminal
+	ws   *workspace.Workspace
 
 	cursor, output string
 	since          int64 // -1: from the cursor
@@ -54,8 +55,8 @@ type mutationsPull struct {
 	rounds  int
 }
 
-func newMutationsPullCmd(app *app) *cobra.Command {
-	p := &mutationsPull{app: app}
+func newMutationsPullCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	p := &mutationsPull{term: term, ws: ws}
 	cmd := &cobra.Command{
 		Use:   "pull",
 		Short: "Fetch mutations as JSON Lines, from a cursor",
@@ -112,9 +113,9 @@ func (p *mutationsPull) check(cmd *cobra.Command) error {
 func (p *mutationsPull) run(ctx context.Context) error {
 	// Go kills a program whose stdout is closed, unless somebody listens.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	return p.app.With(ctx, func(conn *workspace.Connection) (err error) {
+	return p.ws.With(ctx, func(conn *workspace.Connection) (err error) {
 		p.conn = conn
-		if p.account, err = p.app.account(ctx, conn); err != nil {
+		if p.account, err = findAccount(ctx, p.ws, conn); err != nil {
 			return err
 		}
 		if p.follow {
@@ -132,7 +133,7 @@ func (p *mutationsPull) run(ctx context.Context) error {
 // bearable says of an error whether --follow goes on after it.
 func (p *mutationsPull) bearable(err error) bool {
 	if problem.Is(err, transport.ErrUnavailable) || problem.As[*state.BusyError](err) {
-		p.app.Warn(terminal.OneLine(err.Error()))
+		p.term.Warn(terminal.OneLine(err.Error()))
 		return true
 	}
 	return false
@@ -140,7 +141,7 @@ func (p *mutationsPull) bearable(err error) bool {
 
 // round reads the journal to its end, once. The lock is held only meanwhile.
 func (p *mutationsPull) round(ctx context.Context) (last bool, err error) {
-	journal, unlock, err := p.app.journal(ctx, p.conn, p.account)
+	journal, unlock, err := openJournal(ctx, p.ws, p.conn, p.account)
 	if err != nil {
 		return false, err
 	}
@@ -181,8 +182,8 @@ func (p *mutationsPull) open(journal *state.AccountState) (*state.CursorFile, er
 		case p.toTerminal():
 			at := cursor.Cursor()
 			p.from = &at
-			if p.app.Verbose {
-				p.app.Note("the output goes to a terminal, so the saved cursor does not move")
+			if p.term.Verbose {
+				p.term.Note("the output goes to a terminal, so the saved cursor does not move")
 			}
 		}
 	}

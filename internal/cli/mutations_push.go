@@ -38,7 +38,8 @@ refuses for what it says is put into a file of rejects, and the rest goes on.`
 
 // mutationsPush is one run of mutations push.
 type mutationsPush struct {
-	app  *app
+	term *terminal.Terminal
+	ws   *workspace.Workspace
 	file string // "" for stdin, or engram's own database
 	db   bool
 
@@ -46,8 +47,8 @@ type mutationsPush struct {
 	rejects                                                    string
 }
 
-func newMutationsPushCmd(app *app) *cobra.Command {
-	m := &mutationsPush{app: app}
+func newMutationsPushCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	m := &mutationsPush{term: term, ws: ws}
 	cmd := &cobra.Command{
 		Use:     "push [FILE|-]",
 		Short:   "Send mutations from a file, stdin or engram's database",
@@ -87,7 +88,7 @@ func (m *mutationsPush) run(ctx context.Context, named bool) (err error) {
 		return terminal.Usagef("--all goes with --db")
 	case m.reconcile && m.restart:
 		return terminal.Usagef("--reconcile sends what is missing, --restart sends everything: choose one")
-	case !m.db && !named && m.app.Interactive():
+	case !m.db && !named && m.term.Interactive():
 		return &terminal.UsageError{Command: "engram-sync mutations push", Err: errors.New("nothing to read: name a file, or pipe mutations in")}
 	}
 	source, err := m.open(ctx)
@@ -98,13 +99,13 @@ func (m *mutationsPush) run(ctx context.Context, named bool) (err error) {
 	if err := m.checkRejects(source); err != nil {
 		return err
 	}
-	return m.app.With(ctx, func(conn *workspace.Connection) error {
+	return m.ws.With(ctx, func(conn *workspace.Connection) error {
 		if conn.Kind() == transport.KindUnknown { // a server is not asked for the sake of a bad file
 			if err := source.check(ctx, nil); err != nil {
 				return m.badLines(err)
 			}
 		}
-		acc, err := m.app.account(ctx, conn)
+		acc, err := findAccount(ctx, m.ws, conn)
 		if err != nil {
 			return err
 		}
@@ -113,7 +114,7 @@ func (m *mutationsPush) run(ctx context.Context, named bool) (err error) {
 		}
 		err = m.push(ctx, conn, acc, source)
 		if !acc.known() && !m.dryRun {
-			m.app.claim(ctx, conn)
+			claim(ctx, m.ws, conn)
 		}
 		return err
 	})
@@ -121,7 +122,7 @@ func (m *mutationsPush) run(ctx context.Context, named bool) (err error) {
 
 // push sends what is to be sent, and prints how that went.
 func (m *mutationsPush) push(ctx context.Context, conn *workspace.Connection, acc account, source mutationSource) error {
-	journal, unlock, err := m.app.journal(ctx, conn, acc)
+	journal, unlock, err := openJournal(ctx, m.ws, conn, acc)
 	if err != nil {
 		return err
 	}
@@ -147,7 +148,7 @@ func (m *mutationsPush) push(ctx context.Context, conn *workspace.Connection, ac
 	}
 	report.PushResult = m.send(ctx, conn, source, job, report.rejects, int(total.Remaining+total.Deferred))
 	report.stays(source)
-	return m.app.printPush(report)
+	return printPush(m.term, m.ws, report)
 }
 
 // plan prints what push would do. What is remembered does not count if the
@@ -164,19 +165,19 @@ func (m *mutationsPush) plan(ctx context.Context, conn *workspace.Connection, so
 		return err
 	}
 	report.stays(source)
-	return m.app.printPush(report)
+	return printPush(m.term, m.ws, report)
 }
 
 func (m *mutationsPush) send(ctx context.Context, conn *workspace.Connection, source mutationSource, job *pushJob, path string, total int) journal.PushResult {
 	rejects := &rejectSink{file: state.NewRejects(path), db: m.db}
 	opts := journal.PushOptions{
-		Reconcile: m.reconcile, Total: total, Retries: m.app.Config.Retries, Refused: problem.Common,
+		Reconcile: m.reconcile, Total: total, Retries: m.ws.Config.Retries, Refused: problem.Common,
 		Notify: func(wait time.Duration, why string) {
-			m.app.Note("waiting %s: %s", wait.Round(time.Second), terminal.OneLine(why))
+			m.term.Note("waiting %s: %s", wait.Round(time.Second), terminal.OneLine(why))
 		},
 	}
 	var stop func()
-	opts.Report, stop = m.app.progressOf("mutation")
+	opts.Report, stop = progressOf(m.term, "mutation")
 	result := journal.Push(ctx, conn, source, &job.Job, job, rejects, opts)
 	stop()
 	if err := rejects.file.Close(); err != nil {

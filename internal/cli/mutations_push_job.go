@@ -102,11 +102,11 @@ func (m *mutationsPush) fits(ctx context.Context, source mutationSource, job *pu
 // badLines prints the bad lines one below the other, where a person reads them.
 func (m *mutationsPush) badLines(err error) error {
 	var bad *mutationfile.BadLinesError
-	if !errors.As(err, &bad) || m.app.JSON {
+	if !errors.As(err, &bad) || m.term.JSON {
 		return err
 	}
 	for _, line := range bad.Lines {
-		fmt.Fprintf(m.app.Stderr(), "error: %s\n", terminal.OneLine(line))
+		fmt.Fprintf(m.term.Stderr(), "error: %s\n", terminal.OneLine(line))
 	}
 	return terminal.Usagef("%s in %s: nothing was sent", terminal.Count(bad.Count, "bad line"), bad.Name)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/work"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // pushReport is what one run of mutations push did; of a dry run, what it would do.
@@ -77,11 +78,11 @@ func (r *pushReport) stays(source mutationSource) {
 }
 
 // printPush prints how a run ended, and gives the error that makes its exit code.
-func (a *app) printPush(r pushReport) error {
-	if a.JSON {
-		terminal.PrintJSON(a.Stdout, r.document())
+func printPush(term *terminal.Terminal, ws *workspace.Workspace, r pushReport) error {
+	if term.JSON {
+		terminal.PrintJSON(term.Stdout, r.document())
 	} else {
-		a.printPushText(r)
+		printPushText(term, ws, r)
 	}
 	switch {
 	case r.dryRun && r.exitCode && r.toPush() > 0:
@@ -145,8 +146,8 @@ func (r pushReport) document() pushDocument {
 // named is how many rejected mutations are named one by one.
 const named = 10
 
-func (a *app) printPushText(r pushReport) {
-	w := a.Stderr()
+func printPushText(term *terminal.Terminal, ws *workspace.Workspace, r pushReport) {
+	w := term.Stderr()
 	for i, f := range r.Failed {
 		if i == named {
 			fmt.Fprintf(w, "error: and %s more\n", humanize.Comma(r.Rejected-named))
@@ -162,10 +163,10 @@ func (a *app) printPushText(r pushReport) {
 			strconv.QuoteToGraphic(project), changes(r.Paused[project]))
 	}
 	if r.Err != nil {
-		a.Fail(problem.Failure(r.Err, a.TokenFrom))
+		term.Fail(problem.Failure(r.Err, ws.TokenFrom))
 	}
-	if !a.Quiet {
-		fmt.Fprintln(a.Stdout, r.summary())
+	if !term.Quiet {
+		fmt.Fprintln(term.Stdout, r.summary())
 	}
 }
 

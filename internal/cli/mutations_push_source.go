@@ -67,7 +67,7 @@ func (m *mutationsPush) openFile(ctx context.Context) (*mutationfile.File, error
 	go func() {
 		var o opened
 		if m.file == "" {
-			o.file, o.err = mutationfile.Spool("stdin", m.app.Stdin)
+			o.file, o.err = mutationfile.Spool("stdin", m.term.Stdin)
 		} else {
 			o.file, o.err = mutationfile.Open(m.file)
 		}
@@ -92,7 +92,7 @@ func (m *mutationsPush) checkRejects(source mutationSource) error {
 		return terminal.Usagef("--rejects: %w", err)
 	}
 	pushed, err := os.Stat(source.name())
-	if stdin, ok := m.app.Stdin.(*os.File); ok && !m.db && m.file == "" {
+	if stdin, ok := m.term.Stdin.(*os.File); ok && !m.db && m.file == "" {
 		pushed, err = stdin.Stat()
 	}
 	switch {
@@ -147,7 +147,7 @@ func (s *fileSource) Rows(ctx context.Context, after int64) iter.Seq2[journal.Ro
 func (m *mutationsPush) openDatabase(ctx context.Context) (mutationSource, error) {
 	path := m.file
 	if path == "" {
-		path = filepath.Join(m.app.DataDir(), "engram.db")
+		path = filepath.Join(m.ws.DataDir(), "engram.db")
 	}
 	db, err := engramdb.Open(ctx, path)
 	switch {

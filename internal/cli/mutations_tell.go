@@ -26,27 +26,26 @@ type pullSummary struct {
 // tell says what a round did. One that failed, or that comes after others, has
 // something to say only if it gave out rows.
 func (p *mutationsPull) tell(r journal.PullResult, err error) {
-	a := p.app
 	if r.WindowCut {
-		a.Warn("more rows were written within ten minutes than are read again: a row that becomes visible late among them is found by --rescan only")
+		p.term.Warn("more rows were written within ten minutes than are read again: a row that becomes visible late among them is found by --rescan only")
 	}
 	if r.Evicted > 0 {
-		a.Warn(terminal.Count(r.Evicted, "row") + " that were read once are not in the journal any more: should they come back, they are given out again")
+		p.term.Warn(terminal.Count(r.Evicted, "row") + " that were read once are not in the journal any more: should they come back, they are given out again")
 	}
 	if (err != nil || p.rounds > 1) && r.Rows == 0 {
 		return
 	}
-	if !a.JSON {
-		a.Note("%s", p.summary(r))
+	if !p.term.JSON {
+		p.term.Note("%s", p.summary(r))
 		return
 	}
-	if a.Quiet {
+	if p.term.Quiet {
 		return
 	}
 	doc := pullSummary{Schema: terminal.Schema}
 	doc.Summary.Remote, doc.Summary.Rows, doc.Summary.Late, doc.Summary.LeftOut = p.conn.Label, r.Rows, r.Late, r.Skipped
 	doc.Summary.Cursor, doc.Summary.Saved, doc.Summary.More = r.Cursor.Last.Seq, p.from == nil, r.Full
-	terminal.PrintJSON(a.Stderr(), doc)
+	terminal.PrintJSON(p.term.Stderr(), doc)
 }
 
 func (p *mutationsPull) summary(r journal.PullResult) string {
@@ -74,5 +73,5 @@ func (p *mutationsPull) countRows() (report func(rows int), stop func()) {
 	if p.toTerminal() {
 		return nil, func() {}
 	}
-	return p.app.Counter("pulling", "mutation")
+	return p.term.Counter("pulling", "mutation")
 }

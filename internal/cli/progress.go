@@ -1,17 +1,22 @@
 package cli
 
-import "github.com/engram-sync/engram-sync/internal/work"
+import (
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/work"
+)
 
 // verbs say what is being done.
 var verbs = map[work.Direction]string{work.Pulled: "pulling", work.Pushed: "pushing", "": "verifying"}
 
 // progress shows what the syncer tells of its work. stop must be called before
 // the result is printed.
-func (a *app) progress() (report func(work.Event), stop func()) { return a.progressOf("chunk") }
+func progress(term *terminal.Terminal) (report func(work.Event), stop func()) {
+	return progressOf(term, "chunk")
+}
 
 // progressOf is progress for things of another kind.
-func (a *app) progressOf(noun string) (report func(work.Event), stop func()) {
-	p := a.Progress(noun)
+func progressOf(term *terminal.Terminal, noun string) (report func(work.Event), stop func()) {
+	p := term.Progress(noun)
 	if p == nil {
 		return nil, func() {}
 	}

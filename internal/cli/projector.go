@@ -31,7 +31,7 @@ func (o *projectOptions) addPull(cmd *cobra.Command) {
 }
 
 // lookOptions are what a comparison with this remote needs to know.
-func (a *app) lookOptions(c *workspace.Connection, dir syncer.Local, opts projectOptions) syncer.CompareOptions {
+func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Local, opts projectOptions) syncer.CompareOptions {
 	return syncer.CompareOptions{
 		Aliases: c.Aliases, ServerChunks: opts.serverChunks,
 		Projector: func() syncer.Projector {
@@ -40,7 +40,7 @@ func (a *app) lookOptions(c *workspace.Connection, dir syncer.Local, opts projec
 			}
 			return &projector{
 				options: projection.Options{Project: c.Project.Name, IncludePersonal: opts.includePersonal, FillBlanks: opts.fillBlanks},
-				open:    dir.OpenChunk, cache: filepath.Join(state.Dir(), "projections"), limit: a.Config.Concurrency,
+				open:    dir.OpenChunk, cache: filepath.Join(state.Dir(), "projections"), limit: ws.Config.Concurrency,
 			}
 		},
 	}

@@ -5,6 +5,8 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 const pullLong = `Download the chunks of the remote that are missing here.
@@ -21,8 +23,8 @@ stored under the id that fits their bytes.
 Without arguments all missing chunks are pulled. Arguments are chunk ids, or
 the first digits of some.`
 
-func newPullCmd(app *app) *cobra.Command {
-	t := &transfer{app: app, command: "pull", opts: syncer.Options{Pull: true}, create: true}
+func newPullCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	t := &transfer{term: term, ws: ws, command: "pull", opts: syncer.Options{Pull: true}, create: true}
 	cmd := &cobra.Command{
 		Use:     "pull [CHUNK-ID...]",
 		Short:   "Download remote chunks that are missing here",

@@ -5,6 +5,8 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 const pushLong = `Upload the chunks of the chunk directory that the remote lacks.
@@ -17,8 +19,8 @@ once more: what the server accepted, but does not list, counts as failed.
 Without arguments all missing chunks are pushed. Arguments are chunk ids, or
 the first digits of some.`
 
-func newPushCmd(app *app) *cobra.Command {
-	t := &transfer{app: app, command: "push", opts: syncer.Options{Push: true}}
+func newPushCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	t := &transfer{term: term, ws: ws, command: "push", opts: syncer.Options{Push: true}}
 	cmd := &cobra.Command{
 		Use:     "push [CHUNK-ID...]",
 		Short:   "Upload local chunks that the remote lacks",

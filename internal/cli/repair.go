@@ -60,7 +60,8 @@ func (k *keeper) keep(text []byte) (err error) {
 
 // repair is one run of verify --repair.
 type repair struct {
-	app    *app
+	term   *terminal.Terminal
+	ws     *workspace.Workspace
 	dryRun bool
 	remote bool // --remote was given
 	dir    *keeper
@@ -69,20 +70,20 @@ type repair struct {
 
 // run mends what it can, and says what is left.
 func (r *repair) run(ctx context.Context, words []string) error {
-	dir, err := r.app.OpenDirectory()
+	dir, err := r.ws.OpenDirectory()
 	if err != nil {
 		return err
 	}
 	r.dir = &keeper{Directory: dir}
 	if !r.dryRun {
-		unlock, err := r.app.Lock(ctx, dir, "verify --repair")
+		unlock, err := r.ws.Lock(ctx, dir, "verify --repair")
 		if err != nil {
 			return err
 		}
 		defer unlock()
 	}
 	r.opts = syncer.RepairOptions{DryRun: r.dryRun}
-	r.opts.Concurrency, r.opts.Fatal = r.app.Config.Concurrency, problem.Common
+	r.opts.Concurrency, r.opts.Fatal = r.ws.Config.Concurrency, problem.Common
 	if r.opts.Only, err = r.choose(ctx, words); err != nil {
 		return err
 	}
@@ -93,9 +94,9 @@ func (r *repair) run(ctx context.Context, words []string) error {
 	if ctx.Err() != nil || err != nil && len(done.Fixes)+len(done.Findings)+done.Checked == 0 {
 		return err
 	}
-	bad := r.app.printRepair(r, done)
+	bad := printRepair(r.term, r, done)
 	if bad != nil && err != nil {
-		r.app.Fail(problem.Failure(err, r.app.TokenFrom))
+		r.term.Fail(problem.Failure(err, r.ws.TokenFrom))
 		return bad
 	}
 	return cmp.Or(err, bad)
@@ -110,14 +111,14 @@ func (r *repair) choose(ctx context.Context, words []string) ([]engram.ChunkID, 
 	if err != nil {
 		return nil, err
 	}
-	return r.app.selectLocal(ctx, syncer.WithManifest(r.dir, rec.Manifest), words)
+	return selectLocal(ctx, syncer.WithManifest(r.dir, rec.Manifest), words)
 }
 
 // work repairs, with the remote if one was named.
 func (r *repair) work(ctx context.Context) (done syncer.Repaired, err error) {
 	mend := func() error {
 		var stop func()
-		r.opts.Report, stop = r.app.progress()
+		r.opts.Report, stop = progress(r.term)
 		defer stop()
 		done, err = syncer.Repair(ctx, r.dir, r.opts)
 		return err
@@ -125,7 +126,7 @@ func (r *repair) work(ctx context.Context) (done syncer.Repaired, err error) {
 	if !r.remote {
 		return done, mend()
 	}
-	err = r.app.With(ctx, func(conn *workspace.Connection) error {
+	err = r.ws.With(ctx, func(conn *workspace.Connection) error {
 		r.opts.Remote, r.opts.Aliases = conn, conn.Aliases
 		return mend()
 	})
@@ -135,16 +136,16 @@ func (r *repair) work(ctx context.Context) (done syncer.Repaired, err error) {
 // askToForget asks whether the entries of chunks that are nowhere shall go,
 // where somebody can be asked, and where no remote is left to try.
 func (r *repair) askToForget(ctx context.Context, done *syncer.Repaired) error {
-	if len(done.Missing) == 0 || r.dryRun || r.app.JSON || r.app.Quiet || !r.app.Interactive() {
+	if len(done.Missing) == 0 || r.dryRun || r.term.JSON || r.term.Quiet || !r.term.Interactive() {
 		return nil
 	}
-	if !r.remote && !problem.Is(r.app.Config.RemoteErr, config.ErrNoRemote) {
+	if !r.remote && !problem.Is(r.ws.Config.RemoteErr, config.ErrNoRemote) {
 		return nil // it may have them
 	}
 	for _, id := range done.Missing {
-		r.app.Note("chunk %s: its file is nowhere", id)
+		r.term.Note("chunk %s: its file is nowhere", id)
 	}
-	answer, err := r.app.Ask(ctx, "Remove "+terminal.Count(len(done.Missing), "entry")+" from the manifest? [y/N]", "nothing")
+	answer, err := r.term.Ask(ctx, "Remove "+terminal.Count(len(done.Missing), "entry")+" from the manifest? [y/N]", "nothing")
 	if problem.As[*terminal.UsageError](err) || problem.Is(err, io.EOF) {
 		return nil // no answer is a no
 	}
@@ -163,24 +164,24 @@ type repairedItem struct {
 
 // printRepair prints what was mended and what was not, and gives the error
 // that makes the exit code.
-func (a *app) printRepair(r *repair, done syncer.Repaired) error {
+func printRepair(term *terminal.Terminal, r *repair, done syncer.Repaired) error {
 	doc, failed := newVerifyDocument(done.Report)
 	items := []repairedItem{}
 	for _, f := range done.Fixes {
 		items = append(items, repairedItem{ID: f.ID, Action: f.Action, Message: terminal.OneLine(f.Detail)})
 	}
 	doc.repairDocument = &repairDocument{Repaired: items, Backup: r.dir.copied, DryRun: r.dryRun}
-	if a.JSON {
-		terminal.PrintJSON(a.Stdout, doc)
+	if term.JSON {
+		terminal.PrintJSON(term.Stdout, doc)
 	} else {
-		a.printFixes(r, items)
-		a.printReportText(doc, failed, r.hint)
+		printFixes(term, r, items)
+		printReportText(term, doc, failed, r.hint)
 	}
-	return a.reportStatus(done.Checked+len(items), failed, "could not be repaired")
+	return reportStatus(term, done.Checked+len(items), failed, "could not be repaired")
 }
 
-func (a *app) printFixes(r *repair, items []repairedItem) {
-	if a.Quiet {
+func printFixes(term *terminal.Terminal, r *repair, items []repairedItem) {
+	if term.Quiet {
 		return
 	}
 	for _, item := range items {
@@ -191,16 +192,16 @@ func (a *app) printFixes(r *repair, items []repairedItem) {
 		if r.dryRun {
 			would = "would be "
 		}
-		fmt.Fprintf(a.Stdout, "%s: %s%s (%s)\n", id, would, item.Action, item.Message)
+		fmt.Fprintf(term.Stdout, "%s: %s%s (%s)\n", id, would, item.Action, item.Message)
 	}
 	if r.dir.copied != "" {
-		fmt.Fprintf(a.Stdout, "the manifest as it was: %s\n", r.dir.copied)
+		fmt.Fprintf(term.Stdout, "the manifest as it was: %s\n", r.dir.copied)
 	}
 }
 
 // hint is the next step after something that could not be mended.
 func (r *repair) hint(err error, where string) string {
-	if !r.remote && problem.Is(err, engram.ErrDamaged, engram.ErrNoFile) && !problem.Is(r.app.Config.RemoteErr, config.ErrNoRemote) {
+	if !r.remote && problem.Is(err, engram.ErrDamaged, engram.ErrNoFile) && !problem.Is(r.ws.Config.RemoteErr, config.ErrNoRemote) {
 		return "a remote may have it: run `engram-sync verify --repair --remote NAME`"
 	}
 	return afterVerify(err, where)

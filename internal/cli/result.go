@@ -11,6 +11,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/work"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // resultDocument is what push, pull and sync print in JSON mode.
@@ -94,15 +95,15 @@ type result struct {
 
 // printResult prints how a run ended, and gives the error that makes its exit
 // code. A partial run still says what it moved.
-func (a *app) printResult(r result) error {
-	if a.JSON {
-		terminal.PrintJSON(a.Stdout, r.document())
+func printResult(term *terminal.Terminal, ws *workspace.Workspace, r result) error {
+	if term.JSON {
+		terminal.PrintJSON(term.Stdout, r.document())
 	} else {
-		a.printResultText(r)
+		printResultText(term, ws, r)
 	}
 	switch {
 	case len(r.Failed) > 0:
-		return a.failedStatus(len(r.Moved)+len(r.Adopted), r.Failed)
+		return failedStatus(term, len(r.Moved)+len(r.Adopted), r.Failed)
 	case r.dryRun && r.exitCode && len(r.planned) > 0:
 		return &terminal.ExitStatus{Code: problem.Different}
 	}
@@ -110,9 +111,9 @@ func (a *app) printResult(r result) error {
 }
 
 // failedStatus is the error of a run in which items failed.
-func (a *app) failedStatus(moved int, failed []work.Failure) error {
+func failedStatus(term *terminal.Terminal, moved int, failed []work.Failure) error {
 	code := problem.CodeOfAll(moved, failed)
-	if len(failed) == 1 && !a.JSON {
+	if len(failed) == 1 && !term.JSON {
 		return &terminal.ExitStatus{Code: code} // its own line says it all
 	}
 	return &terminal.ExitStatus{Code: code, Message: fmt.Sprintf("%s of %d failed", terminal.Count(len(failed), "chunk"), len(failed)+moved)}
@@ -152,56 +153,56 @@ func failedItems(failed []work.Failure) []failedItem {
 	return items
 }
 
-func (a *app) printResultText(r result) {
-	a.printFailures(r.Failed)
-	if a.Quiet {
+func printResultText(term *terminal.Terminal, ws *workspace.Workspace, r result) {
+	printFailures(term, ws, r.Failed)
+	if term.Quiet {
 		return
 	}
 	for _, p := range r.planned {
-		fmt.Fprintf(a.Stdout, "would %s %s  %s\n", p.Direction, p.ID(), describe(p.Entry))
+		fmt.Fprintf(term.Stdout, "would %s %s  %s\n", p.Direction, p.ID(), describe(p.Entry))
 	}
-	if a.Verbose {
+	if term.Verbose {
 		for _, m := range r.Moved {
-			fmt.Fprintf(a.Stdout, "%s %s  %s, %s\n", past(m.Direction), m.ID(), describe(m.Entry), terminal.Size(m.Bytes))
+			fmt.Fprintf(term.Stdout, "%s %s  %s, %s\n", past(m.Direction), m.ID(), describe(m.Entry), terminal.Size(m.Bytes))
 		}
 		for _, id := range r.Adopted {
-			fmt.Fprintf(a.Stdout, "adopted %s\n", id)
+			fmt.Fprintf(term.Stdout, "adopted %s\n", id)
 		}
 	}
-	fmt.Fprintln(a.Stdout, r.summary())
-	a.noteLeftBehind(r.behind, r.serverMade)
+	fmt.Fprintln(term.Stdout, r.summary())
+	noteLeftBehind(term, r.behind, r.serverMade)
 }
 
 // printFailures prints a line for each failed item, and one for all that were
 // not tried: thousands of those would hide why.
-func (a *app) printFailures(failed []work.Failure) {
+func printFailures(term *terminal.Terminal, ws *workspace.Workspace, failed []work.Failure) {
 	var untried []work.Failure
 	for _, f := range failed {
 		if problem.Is(f.Err, syncer.ErrNotTried) {
 			untried = append(untried, f)
 			continue
 		}
-		a.printFailure(f, a.nextStepFor(f))
+		printFailure(term, f, nextStepFor(ws, f))
 	}
 	switch len(untried) {
 	case 0:
 	case 1:
-		a.printFailure(untried[0], "")
+		printFailure(term, untried[0], "")
 	default:
-		fmt.Fprintf(a.Stderr(), "error: %s: %s\n", terminal.Count(len(untried), "chunk"), terminal.OneLine(untried[0].Err.Error()))
+		fmt.Fprintf(term.Stderr(), "error: %s: %s\n", terminal.Count(len(untried), "chunk"), terminal.OneLine(untried[0].Err.Error()))
 	}
 }
 
 // nextStepFor is the next step after a failed item.
-func (a *app) nextStepFor(f work.Failure) string {
+func nextStepFor(ws *workspace.Workspace, f work.Failure) string {
 	if f.Direction == work.Pulled && problem.Is(f.Err, engram.ErrDamaged) {
 		return "nothing was written: if it stays so, the server's copy is bad, and only a machine that has the chunk can help"
 	}
-	return problem.NextStep(f.Err, a.TokenFrom)
+	return problem.NextStep(f.Err, ws.TokenFrom)
 }
 
 // printFailure prints one failed item, and the next step, as one line.
-func (a *app) printFailure(f work.Failure, next string) {
+func printFailure(term *terminal.Terminal, f work.Failure, next string) {
 	id := f.ID
 	if _, err := engram.ParseChunkID(id); err != nil {
 		id = strconv.Quote(id) // a stranger's text must not reach the terminal
@@ -216,7 +217,7 @@ func (a *app) printFailure(f work.Failure, next string) {
 	if next != "" {
 		message += "; " + next
 	}
-	fmt.Fprintf(a.Stderr(), "error: %s\n", message)
+	fmt.Fprintf(term.Stderr(), "error: %s\n", message)
 }
 
 // summary is the last line of a run.

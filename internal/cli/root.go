@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 const rootLong = `engram-sync moves the memories of coding agents between a chunk directory
@@ -19,48 +20,48 @@ To try it without any server, in a repository that has an .engram/ directory:
   engram-sync push --remote embedded`
 
 // newRootCmd is the product on one screen.
-func newRootCmd(app *app) *cobra.Command {
+func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:           "engram-sync",
 		Short:         "Sync the memories of coding agents with an Engram Cloud server",
 		Long:          rootLong,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Version:       app.Version,
+		Version:       ws.Version,
 		Args:          refuseUnknownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			return app.Load(cmd.Flags())
+			return ws.Load(cmd.Flags())
 		},
 	}
-	cmd.SetIn(app.Stdin)
-	cmd.SetOut(app.Stdout)
-	cmd.SetErr(app.Stderr())
+	cmd.SetIn(term.Stdin)
+	cmd.SetOut(term.Stdout)
+	cmd.SetErr(term.Stderr())
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &terminal.UsageError{Command: cmd.CommandPath(), Err: err}
 	})
-	app.addGlobalFlags(cmd.PersistentFlags())
+	addGlobalFlags(term, ws, cmd.PersistentFlags())
 	cmd.AddGroup(&cobra.Group{ID: groupSync, Title: "Chunks:"}, &cobra.Group{ID: groupJournal, Title: "Journal:"}, &cobra.Group{ID: groupOther, Title: "Setup:"})
 	cmd.SetHelpCommandGroupID(groupOther)
 	cmd.SetCompletionCommandGroupID(groupOther)
 	cmd.AddCommand(
-		newPushCmd(app),
-		newPullCmd(app),
-		newSyncCmd(app),
-		newStatusCmd(app),
-		newManifestCmd(app),
-		newExportCmd(app),
-		newVerifyCmd(app),
-		newMutationsCmd(app),
-		newMergeDriverCmd(app),
-		newAuthCmd(app),
-		atTop(newLoginCmd(app)),
-		atTop(newLogoutCmd(app)),
-		newConfigCmd(app),
-		newServeCmd(app),
-		newVersionCmd(app),
+		newPushCmd(term, ws),
+		newPullCmd(term, ws),
+		newSyncCmd(term, ws),
+		newStatusCmd(term, ws),
+		newManifestCmd(term, ws),
+		newExportCmd(term, ws),
+		newVerifyCmd(term, ws),
+		newMutationsCmd(term, ws),
+		newMergeDriverCmd(term, ws),
+		newAuthCmd(term, ws),
+		atTop(newLoginCmd(term, ws)),
+		atTop(newLogoutCmd(term, ws)),
+		newConfigCmd(term, ws),
+		newServeCmd(term, ws),
+		newVersionCmd(term, ws),
 	)
-	cmd.SetVersionTemplate(versionLine(app.Version) + "\n")
+	cmd.SetVersionTemplate(versionLine(ws.Version) + "\n")
 	refuseUnknownTopics(cmd)
 	return cmd
 }
@@ -102,16 +103,16 @@ const (
 
 // addGlobalFlags declares the flags that every command has. Those that are
 // settings are read by internal/config.
-func (a *app) addGlobalFlags(flags *pflag.FlagSet) {
+func addGlobalFlags(term *terminal.Terminal, ws *workspace.Workspace, flags *pflag.FlagSet) {
 	flags.String("remote", "", "the server: `NAME|URL`, or embedded[:DIR] for one in this process")
 	flags.String("project", "", "the project's `NAME` (account servers have no projects)")
 	flags.String("protocol", "auto", "what kind of server it is: `auto|account|project`")
 	flags.String("dir", "", "the chunk directory `DIR` itself (default: the nearest .engram in this git work tree)")
-	flags.StringVarP(&a.Chdir, "directory", "C", "", "run as if started in `DIR`")
+	flags.StringVarP(&ws.Chdir, "directory", "C", "", "run as if started in `DIR`")
 	flags.IntP("concurrency", "j", 8, "run `N` transfers at once")
-	flags.BoolVar(&a.JSON, "json", false, "print one JSON document, and errors as JSON")
-	flags.BoolVarP(&a.Quiet, "quiet", "q", false, "print only errors")
-	flags.BoolVarP(&a.Verbose, "verbose", "v", false, "say more: each item, and each request")
+	flags.BoolVar(&term.JSON, "json", false, "print one JSON document, and errors as JSON")
+	flags.BoolVarP(&term.Quiet, "quiet", "q", false, "print only errors")
+	flags.BoolVarP(&term.Verbose, "verbose", "v", false, "say more: each item, and each request")
 	flags.String("log-format", "text", "log to stderr as `text|json`")
 	flags.Duration("timeout", 0, "give up on a request that stands still for `DURATION` (default 30s)")
 	flags.Int("retries", 4, "repeat a failed request up to `N` times")

@@ -13,6 +13,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/server"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 const serveLong = `Run an account server on this machine, on one SQLite file.
@@ -30,7 +31,7 @@ type serveOptions struct {
 	noRegister      bool
 }
 
-func newServeCmd(app *app) *cobra.Command {
+func newServeCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	var opts serveOptions
 	cmd := &cobra.Command{
 		Use:     "serve",
@@ -39,7 +40,7 @@ func newServeCmd(app *app) *cobra.Command {
 		Example: "  engram-sync serve --addr 127.0.0.1:8765 --data /srv/engram",
 		GroupID: groupOther,
 		Args:    refuseUnknownCommand,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return app.serve(cmd.Context(), opts) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), term, ws, opts) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&opts.addr, "addr", "127.0.0.1:8765", "`HOST:PORT` to listen on")
@@ -48,7 +49,7 @@ func newServeCmd(app *app) *cobra.Command {
 	flags.StringVar(&opts.tlsCert, "tls-cert", "", "`FILE` with the certificate chain, in PEM")
 	flags.StringVar(&opts.tlsKey, "tls-key", "", "`FILE` with the private key, in PEM")
 	flags.BoolVar(&opts.trustForwarded, "trust-forwarded-for", false, "take the client's address from X-Forwarded-For (only behind a proxy that sets it)")
-	cmd.AddCommand(newServeUserCmd(app, &opts.data), newServeBackupCmd(app, &opts.data), newServeRestoreCmd(app, &opts.data))
+	cmd.AddCommand(newServeUserCmd(term, ws, &opts.data), newServeBackupCmd(term, ws, &opts.data), newServeRestoreCmd(term, &opts.data))
 	return cmd
 }
 
@@ -61,7 +62,7 @@ func serverDir(data string) string {
 }
 
 // serve listens, and answers until the context ends.
-func (a *app) serve(ctx context.Context, opts serveOptions) (err error) {
+func serve(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, opts serveOptions) (err error) {
 	opts.data = serverDir(opts.data)
 	ln, err := listen(ctx, opts)
 	if err != nil {
@@ -69,7 +70,7 @@ func (a *app) serve(ctx context.Context, opts serveOptions) (err error) {
 	}
 	defer func() { _ = ln.Close() }() // Serve has closed it already, if it began
 	srv, err := server.Open(ctx, server.Options{
-		Dir: opts.data, Logger: a.Log, TrustForwardedFor: opts.trustForwarded, NoRegister: opts.noRegister,
+		Dir: opts.data, Logger: ws.Log, TrustForwardedFor: opts.trustForwarded, NoRegister: opts.noRegister,
 	})
 	if err != nil {
 		return err
@@ -79,7 +80,7 @@ func (a *app) serve(ctx context.Context, opts serveOptions) (err error) {
 	if opts.tlsCert != "" {
 		scheme = "https"
 	}
-	a.Note("serving %s on %s://%s", opts.data, scheme, ln.Addr())
+	term.Note("serving %s on %s://%s", opts.data, scheme, ln.Addr())
 	return srv.Serve(ctx, ln)
 }
 

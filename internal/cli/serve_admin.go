@@ -14,16 +14,17 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/server"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // withServer opens the data directory of a server, which may be running. A
 // directory without one is most likely mistyped: it is not made into one.
-func (a *app) withServer(ctx context.Context, data string, f func(*server.Server) error) (err error) {
+func withServer(ctx context.Context, ws *workspace.Workspace, data string, f func(*server.Server) error) (err error) {
 	dir := serverDir(data)
 	if _, err := os.Stat(filepath.Join(dir, "server.db")); err != nil {
 		return terminal.Usagef("no server keeps its data in %s: name its directory with --data, or start `engram-sync serve` there once (%w)", dir, err)
 	}
-	srv, err := server.Open(ctx, server.Options{Dir: dir, Logger: a.Log})
+	srv, err := server.Open(ctx, server.Options{Dir: dir, Logger: ws.Log})
 	if err != nil {
 		return err
 	}
@@ -33,9 +34,9 @@ func (a *app) withServer(ctx context.Context, data string, f func(*server.Server
 
 // withNewPassword is withServer for what needs a password. The server is opened
 // first: nobody should type one for a server that isn't there.
-func (a *app) withNewPassword(ctx context.Context, data string, stdin bool, f func(*server.Server, string) error) error {
-	return a.withServer(ctx, data, func(srv *server.Server) error {
-		password, err := a.NewPassword(ctx, stdin)
+func withNewPassword(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, data string, stdin bool, f func(*server.Server, string) error) error {
+	return withServer(ctx, ws, data, func(srv *server.Server) error {
+		password, err := term.NewPassword(ctx, stdin)
 		if err != nil {
 			return err
 		}
@@ -46,7 +47,7 @@ func (a *app) withNewPassword(ctx context.Context, data string, stdin bool, f fu
 const serveUserLong = `Look after the accounts of a server, on the machine where its data is. The
 server may be running: it sees a change with its next request.`
 
-func newServeUserCmd(app *app, data *string) *cobra.Command {
+func newServeUserCmd(term *terminal.Terminal, ws *workspace.Workspace, data *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "user",
 		Short: "Add, list and disable accounts, and set passwords",
@@ -55,16 +56,16 @@ func newServeUserCmd(app *app, data *string) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		newUserAddCmd(app, data),
-		newUserListCmd(app, data),
-		newUserDisableCmd(app, data, true),
-		newUserDisableCmd(app, data, false),
-		newUserPasswdCmd(app, data),
+		newUserAddCmd(term, ws, data),
+		newUserListCmd(term, ws, data),
+		newUserDisableCmd(term, ws, data, true),
+		newUserDisableCmd(term, ws, data, false),
+		newUserPasswdCmd(term, ws, data),
 	)
 	return cmd
 }
 
-func newUserAddCmd(app *app, data *string) *cobra.Command {
+func newUserAddCmd(term *terminal.Terminal, ws *workspace.Workspace, data *string) *cobra.Command {
 	var passwordStdin bool
 	cmd := &cobra.Command{
 		Use:     "add NAME EMAIL",
@@ -74,12 +75,12 @@ func newUserAddCmd(app *app, data *string) *cobra.Command {
 		Args:    exactly(2),
 		RunE: func(cmd *cobra.Command, words []string) error {
 			ctx := cmd.Context()
-			return app.withNewPassword(ctx, *data, passwordStdin, func(srv *server.Server, password string) error {
+			return withNewPassword(ctx, term, ws, *data, passwordStdin, func(srv *server.Server, password string) error {
 				user, err := srv.AddUser(ctx, words[0], words[1], password)
 				if err != nil {
 					return err
 				}
-				return app.printUser("added", user)
+				return printUser(term, "added", user)
 			})
 		},
 	}
@@ -91,41 +92,41 @@ func addPasswordStdin(cmd *cobra.Command, value *bool) {
 	cmd.Flags().BoolVar(value, "password-stdin", false, "read the password from stdin")
 }
 
-func (a *app) printUser(what string, user server.User) error {
+func printUser(term *terminal.Terminal, what string, user server.User) error {
 	switch {
-	case a.JSON:
-		terminal.PrintJSON(a.Stdout, map[string]any{"schema": terminal.Schema, "user": user})
-	case !a.Quiet:
-		_, err := fmt.Fprintf(a.Stdout, "%s %s\n", what, terminal.Visible(user.Username))
+	case term.JSON:
+		terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "user": user})
+	case !term.Quiet:
+		_, err := fmt.Fprintf(term.Stdout, "%s %s\n", what, terminal.Visible(user.Username))
 		return err
 	}
 	return nil
 }
 
-func newUserListCmd(app *app, data *string) *cobra.Command {
+func newUserListCmd(term *terminal.Terminal, ws *workspace.Workspace, data *string) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List the accounts",
 		Long:  problem.Help("List the accounts, and how much each of them keeps.", problem.Local),
 		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.withServer(cmd.Context(), *data, func(srv *server.Server) error {
+			return withServer(cmd.Context(), ws, *data, func(srv *server.Server) error {
 				users, err := srv.Users(cmd.Context())
 				if err != nil {
 					return err
 				}
-				return app.printUsers(users)
+				return printUsers(term, users)
 			})
 		},
 	}
 }
 
-func (a *app) printUsers(users []server.User) error {
-	if a.JSON {
-		terminal.PrintJSON(a.Stdout, map[string]any{"schema": terminal.Schema, "users": append([]server.User{}, users...)})
+func printUsers(term *terminal.Terminal, users []server.User) error {
+	if term.JSON {
+		terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "users": append([]server.User{}, users...)})
 		return nil
 	}
-	w := tabwriter.NewWriter(a.Stdout, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(term.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NAME\tEMAIL\tCREATED\tCHUNKS\tSIZE\tSTATE")
 	for _, u := range users {
 		state := "active"
@@ -142,7 +143,7 @@ func (a *app) printUsers(users []server.User) error {
 }
 
 // newUserDisableCmd makes disable, and enable, which undoes it.
-func newUserDisableCmd(app *app, data *string, disable bool) *cobra.Command {
+func newUserDisableCmd(term *terminal.Terminal, ws *workspace.Workspace, data *string, disable bool) *cobra.Command {
 	use, short, done := "disable NAME", "Shut an account out", "disabled"
 	long := "Shut an account out: its password, tokens and API key are refused. Nothing of it is\nlost; enable lets it in again."
 	if !disable {
@@ -155,17 +156,17 @@ func newUserDisableCmd(app *app, data *string, disable bool) *cobra.Command {
 		Long:  problem.Help(long, problem.Local),
 		Args:  exactly(1),
 		RunE: func(cmd *cobra.Command, words []string) error {
-			return app.withServer(cmd.Context(), *data, func(srv *server.Server) error {
+			return withServer(cmd.Context(), ws, *data, func(srv *server.Server) error {
 				if err := srv.SetDisabled(cmd.Context(), words[0], disable); err != nil {
 					return err
 				}
-				return app.printUser(done, server.User{Username: words[0], Disabled: disable})
+				return printUser(term, done, server.User{Username: words[0], Disabled: disable})
 			})
 		},
 	}
 }
 
-func newUserPasswdCmd(app *app, data *string) *cobra.Command {
+func newUserPasswdCmd(term *terminal.Terminal, ws *workspace.Workspace, data *string) *cobra.Command {
 	var passwordStdin bool
 	cmd := &cobra.Command{
 		Use:   "passwd NAME",
@@ -174,11 +175,11 @@ func newUserPasswdCmd(app *app, data *string) *cobra.Command {
 		Args:  exactly(1),
 		RunE: func(cmd *cobra.Command, words []string) error {
 			ctx := cmd.Context()
-			return app.withNewPassword(ctx, *data, passwordStdin, func(srv *server.Server, password string) error {
+			return withNewPassword(ctx, term, ws, *data, passwordStdin, func(srv *server.Server, password string) error {
 				if err := srv.SetPassword(ctx, words[0], password); err != nil {
 					return err
 				}
-				return app.printUser("set the password of", server.User{Username: words[0]})
+				return printUser(term, "set the password of", server.User{Username: words[0]})
 			})
 		},
 	}
@@ -192,7 +193,7 @@ moment. The server may be running.
 The signing key is not in it: after a restore into another directory everybody
 signs in again, while passwords and API keys stay good.`
 
-func newServeBackupCmd(app *app, data *string) *cobra.Command {
+func newServeBackupCmd(term *terminal.Terminal, ws *workspace.Workspace, data *string) *cobra.Command {
 	return &cobra.Command{
 		Use:     "backup FILE",
 		Short:   "Back a server up, while it runs",
@@ -200,29 +201,29 @@ func newServeBackupCmd(app *app, data *string) *cobra.Command {
 		Example: "  engram-sync serve backup --data /srv/engram /backup/engram-$(date +%F).db",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, words []string) error {
-			return app.withServer(cmd.Context(), *data, func(srv *server.Server) error {
+			return withServer(cmd.Context(), ws, *data, func(srv *server.Server) error {
 				if err := srv.Backup(cmd.Context(), words[0]); err != nil {
 					return err
 				}
-				return app.printDone("backed up to " + words[0])
+				return printDone(term, "backed up to "+words[0])
 			})
 		},
 	}
 }
 
 // printDone confirms what has no other result.
-func (a *app) printDone(what string) error {
+func printDone(term *terminal.Terminal, what string) error {
 	switch {
-	case a.JSON:
-		terminal.PrintJSON(a.Stdout, map[string]any{"schema": terminal.Schema, "done": what})
-	case !a.Quiet:
-		_, err := fmt.Fprintln(a.Stdout, what)
+	case term.JSON:
+		terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "done": what})
+	case !term.Quiet:
+		_, err := fmt.Fprintln(term.Stdout, what)
 		return err
 	}
 	return nil
 }
 
-func newServeRestoreCmd(app *app, data *string) *cobra.Command {
+func newServeRestoreCmd(term *terminal.Terminal, data *string) *cobra.Command {
 	return &cobra.Command{
 		Use:     "restore FILE",
 		Short:   "Make a server out of a backup",
@@ -233,7 +234,7 @@ func newServeRestoreCmd(app *app, data *string) *cobra.Command {
 			if err := server.Restore(cmd.Context(), words[0], serverDir(*data)); err != nil {
 				return err
 			}
-			return app.printDone("restored to " + serverDir(*data))
+			return printDone(term, "restored to "+serverDir(*data))
 		},
 	}
 }

@@ -21,7 +21,7 @@ engram.db holds and no chunk does (export writes that).
 
 Nothing is changed, and one request is made.`
 
-func newStatusCmd(app *app) *cobra.Command {
+func newStatusCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	var exitCode bool
 	cmd := &cobra.Command{
 		Use:     "status",
@@ -31,8 +31,8 @@ func newStatusCmd(app *app) *cobra.Command {
 		GroupID: groupSync,
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.look(cmd.Context(), func(survey *syncer.Diff, conn *workspace.Connection, path string) error {
-				return app.showStatus(cmd.Context(), survey, conn, path, exitCode)
+			return look(cmd.Context(), ws, func(survey *syncer.Diff, conn *workspace.Connection, path string) error {
+				return showStatus(cmd.Context(), term, ws, survey, conn, path, exitCode)
 			})
 		},
 	}
@@ -82,13 +82,13 @@ type statusAuth struct {
 
 // look compares both sides, for commands that change nothing. path is "" where
 // there is no directory yet.
-func (a *app) look(ctx context.Context, show func(survey *syncer.Diff, conn *workspace.Connection, path string) error) error {
-	dir, path, err := a.OpenDirectoryIfAny()
+func look(ctx context.Context, ws *workspace.Workspace, show func(survey *syncer.Diff, conn *workspace.Connection, path string) error) error {
+	dir, path, err := ws.OpenDirectoryIfAny()
 	if err != nil {
 		return err
 	}
-	return a.With(ctx, func(conn *workspace.Connection) error {
-		survey, err := syncer.Compare(ctx, dir, conn, a.lookOptions(conn, dir, projectOptions{}))
+	return ws.With(ctx, func(conn *workspace.Connection) error {
+		survey, err := syncer.Compare(ctx, dir, conn, lookOptions(ws, conn, dir, projectOptions{}))
 		if err != nil {
 			return err
 		}
@@ -97,22 +97,22 @@ func (a *app) look(ctx context.Context, show func(survey *syncer.Diff, conn *wor
 }
 
 // showStatus says what a comparison of both sides saw.
-func (a *app) showStatus(ctx context.Context, survey *syncer.Diff, conn *workspace.Connection, path string, exitCode bool) error {
+func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, survey *syncer.Diff, conn *workspace.Connection, path string, exitCode bool) error {
 	doc := newStatusDocument(survey, path)
-	doc.Unexported, doc.memories = a.memoriesStatus(ctx)
-	doc.Remote = statusRemote{URL: conn.Label, Name: a.Config.Remote.Name, Kind: string(conn.Kind())}
+	doc.Unexported, doc.memories = memoriesStatus(ctx, ws)
+	doc.Remote = statusRemote{URL: conn.Label, Name: ws.Config.Remote.Name, Kind: string(conn.Kind())}
 	if conn.Kind() == transport.KindProject {
 		doc.Remote.Project, doc.projectFrom = conn.Project.Name, conn.Project.From
 	}
 	doc.Auth = statusAuth{Source: conn.Source.From(), OK: true}
 	switch {
-	case a.JSON:
-		terminal.PrintJSON(a.Stdout, doc)
-	case !a.Quiet:
-		if err := a.printStatus(doc); err != nil {
+	case term.JSON:
+		terminal.PrintJSON(term.Stdout, doc)
+	case !term.Quiet:
+		if err := printStatus(term, doc); err != nil {
 			return err
 		}
-		a.noteLeftBehind(survey.Omitted, survey.ServerMade)
+		noteLeftBehind(term, survey.Omitted, survey.ServerMade)
 	}
 	if exitCode && !survey.Clean() {
 		return &terminal.ExitStatus{Code: problem.Different}
@@ -153,8 +153,8 @@ func ids(list []engram.ChunkID) []string {
 }
 
 // printStatus is for people: what is in order gets few words.
-func (a *app) printStatus(doc statusDocument) error {
-	w := tabwriter.NewWriter(a.Stdout, 0, 0, 2, ' ', 0)
+func printStatus(term *terminal.Terminal, doc statusDocument) error {
+	w := tabwriter.NewWriter(term.Stdout, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) { fmt.Fprintf(w, name+"\t"+format+"\n", args...) }
 	row("remote", "%s (%s server): %s", doc.Remote.URL, doc.Remote.Kind, terminal.Count(doc.There, "chunk"))
 	if doc.Remote.Project != "" {

@@ -5,14 +5,16 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 const syncLong = `Pull, then push: afterwards both sides have all chunks.
 
 What pull and push say about themselves is true here too.`
 
-func newSyncCmd(app *app) *cobra.Command {
-	t := &transfer{app: app, command: "sync", opts: syncer.Options{Pull: true, Push: true}, create: true}
+func newSyncCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	t := &transfer{term: term, ws: ws, command: "sync", opts: syncer.Options{Pull: true, Push: true}, create: true}
 	cmd := &cobra.Command{
 		Use:     "sync",
 		Short:   "Pull, then push",

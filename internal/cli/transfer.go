@@ -7,12 +7,14 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // transfer is one run of push, pull or sync.
 type transfer struct {
-	app              *app
+	term             *terminal.Terminal
+	ws               *workspace.Workspace
 	command          string
 	opts             syncer.Options // as the command and its flags want them
 	dryRun, exitCode bool
@@ -43,22 +45,22 @@ func (t *transfer) addVerify(cmd *cobra.Command) {
 // run looks at both sides and moves what is asked for.
 func (t *transfer) run(ctx context.Context) (err error) {
 	var unlock func()
-	t.dir, t.path, unlock, err = t.app.Claim(ctx, workspace.Claim{Command: t.command, Create: t.create, DryRun: t.dryRun})
+	t.dir, t.path, unlock, err = t.ws.Claim(ctx, workspace.Claim{Command: t.command, Create: t.create, DryRun: t.dryRun})
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	return t.app.With(ctx, func(conn *workspace.Connection) error { return t.move(ctx, conn) })
+	return t.ws.With(ctx, func(conn *workspace.Connection) error { return t.move(ctx, conn) })
 }
 
 // move compares both sides, moves what is missing, and says so.
 func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
-	survey, err := syncer.Compare(ctx, t.dir, conn, t.app.lookOptions(conn, t.dir, t.project))
+	survey, err := syncer.Compare(ctx, t.dir, conn, lookOptions(t.ws, conn, t.dir, t.project))
 	if err != nil {
 		return err
 	}
 	opts := t.opts
-	opts.Concurrency, opts.Fatal = t.app.Config.Concurrency, problem.Common
+	opts.Concurrency, opts.Fatal = t.ws.Config.Concurrency, problem.Common
 	if opts.Only, err = survey.Select(t.words, opts); err != nil {
 		return err
 	}
@@ -73,10 +75,10 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		r.planned, r.Result = syncer.Plan(survey, opts)
 	} else {
 		var stop func()
-		opts.Report, stop = t.app.progress()
+		opts.Report, stop = progress(t.term)
 		r.Result = syncer.Run(ctx, survey, opts)
 		stop()
 	}
-	defer t.app.noteUnexported(ctx, t.dir)
-	return t.app.printResult(r)
+	defer noteUnexported(ctx, t.term, t.ws, t.dir)
+	return printResult(t.term, t.ws, r)
 }

@@ -93,26 +93,26 @@ func tallyWords(t memories.Tally) string {
 
 // noteUnexported says, after a transfer, if memories are in no chunk. It never
 // fails the command.
-func (a *app) noteUnexported(ctx context.Context, local syncer.Local) {
-	if a.Quiet || a.JSON || ctx.Err() != nil {
+func noteUnexported(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, local syncer.Local) {
+	if term.Quiet || term.JSON || ctx.Err() != nil {
 		return
 	}
-	found, err := a.lookUnexported(ctx, local)
+	found, err := lookUnexported(ctx, ws, local)
 	switch {
 	case err != nil:
-		a.Log.Info("cannot tell whether memories are in no chunk", "error", terminal.OneLine(err.Error()))
+		ws.Log.Info("cannot tell whether memories are in no chunk", "error", terminal.OneLine(err.Error()))
 	case found != nil && found.sentence() != "":
-		a.Note("note: %s", found.sentence())
+		term.Note("note: %s", found.sentence())
 	}
 }
 
 // memoriesStatus is what status says of engram's database: nil and "" where
 // there is none. It never fails the command.
-func (a *app) memoriesStatus(ctx context.Context) (*unexportedDocument, string) {
-	local, _, err := a.OpenDirectoryIfAny()
+func memoriesStatus(ctx context.Context, ws *workspace.Workspace) (*unexportedDocument, string) {
+	local, _, err := ws.OpenDirectoryIfAny()
 	var found *unexported
 	if err == nil {
-		found, err = a.lookUnexported(ctx, local)
+		found, err = lookUnexported(ctx, ws, local)
 	}
 	switch {
 	case errors.Is(err, memories.ErrTooMuch):
@@ -133,8 +133,8 @@ func (a *app) memoriesStatus(ctx context.Context) (*unexportedDocument, string) 
 // directory does; nil where there is no database. The count is remembered: while
 // the database, the manifest and the names of the chunk files stay as they are,
 // none of them is looked into.
-func (a *app) lookUnexported(ctx context.Context, local syncer.Local) (*unexported, error) {
-	db, err := a.openDatabase(ctx)
+func lookUnexported(ctx context.Context, ws *workspace.Workspace, local syncer.Local) (*unexported, error) {
+	db, err := openDatabase(ctx, ws)
 	if db == nil || err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func (a *app) lookUnexported(ctx context.Context, local syncer.Local) (*unexport
 		return nil, err
 	}
 	found := &unexported{}
-	if found.project, err = a.FindProject(rule); err != nil {
+	if found.project, err = ws.FindProject(rule); err != nil {
 		return nil, err
 	}
 	// Before anything is read: what changes meanwhile has another version.
@@ -151,7 +151,7 @@ func (a *app) lookUnexported(ctx context.Context, local syncer.Local) (*unexport
 	if err != nil || answer.Get(question, &found.Tallies) {
 		return found, err
 	}
-	return found, a.countUnexported(ctx, db, local, found, func() error { return answer.Put(question, found.Tallies) })
+	return found, countUnexported(ctx, ws, db, local, found, func() error { return answer.Put(question, found.Tallies) })
 }
 
 // whatToCount names all that a count depends on, besides the rules of this
@@ -173,12 +173,12 @@ func whatToCount(ctx context.Context, db *engramdb.DB, local syncer.Local, p wor
 }
 
 // countUnexported counts, and remembers that if every chunk file could be read.
-func (a *app) countUnexported(ctx context.Context, db *engramdb.DB, local syncer.Local, found *unexported, remember func() error) error {
+func countUnexported(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, local syncer.Local, found *unexported, remember func() error) error {
 	chunks, err := listChunks(ctx, local)
 	if err != nil {
 		return err
 	}
-	held, failed, err := a.readHeld(ctx, chunks, noticeBytes, nil)
+	held, failed, err := readHeld(ctx, ws, chunks, noticeBytes, nil)
 	if err != nil {
 		return err
 	}
@@ -191,7 +191,7 @@ func (a *app) countUnexported(ctx context.Context, db *engramdb.DB, local syncer
 		return nil
 	}
 	if err := remember(); err != nil {
-		a.Log.Info("remember what is in no chunk", "error", err)
+		ws.Log.Info("remember what is in no chunk", "error", err)
 	}
 	return nil
 }
@@ -200,8 +200,8 @@ func (a *app) countUnexported(ctx context.Context, db *engramdb.DB, local syncer
 const databaseName = "engram.db"
 
 // openDatabase opens engram's database; nil where there is none.
-func (a *app) openDatabase(ctx context.Context) (*engramdb.DB, error) {
-	dir := a.DataDir()
+func openDatabase(ctx context.Context, ws *workspace.Workspace) (*engramdb.DB, error) {
+	dir := ws.DataDir()
 	if dir == "" {
 		return nil, nil
 	}
@@ -241,15 +241,15 @@ func listChunks(ctx context.Context, local syncer.Local) (chunkList, error) {
 func (l chunkList) entries() []engram.ChunkEntry { return l.manifest.Entries() }
 
 // readHeld finds out what the chunks hold, and remembers it.
-func (a *app) readHeld(ctx context.Context, chunks chunkList, maxBytes int64, report work.Report) (*memories.Versions, []work.Failure, error) {
+func readHeld(ctx context.Context, ws *workspace.Workspace, chunks chunkList, maxBytes int64, report work.Report) (*memories.Versions, []work.Failure, error) {
 	files, _ := chunks.local.(workspace.Directory) // where there is no directory, nothing is listed
 	index := state.OpenIndex(state.Dir(), chunks.path)
-	held, failed, err := memories.ReadVersions(ctx, files, chunks.entries(), index, maxBytes, a.Config.Concurrency, report)
+	held, failed, err := memories.ReadVersions(ctx, files, chunks.entries(), index, maxBytes, ws.Config.Concurrency, report)
 	if err != nil {
 		return nil, nil, err
 	}
 	if err := index.Save(); err != nil {
-		a.Log.Info("remember what the chunks hold", "error", err)
+		ws.Log.Info("remember what the chunks hold", "error", err)
 	}
 	return held, failed, nil
 }

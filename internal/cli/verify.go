@@ -36,9 +36,9 @@ rewritten, a copy goes to the state directory; its path is printed.
 
 Arguments are chunk ids, or the first digits of some: then only those are read.`
 
-func newVerifyCmd(app *app) *cobra.Command {
+func newVerifyCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	var mend bool
-	r := &repair{app: app}
+	r := &repair{term: term, ws: ws}
 	cmd := &cobra.Command{
 		Use:   "verify [CHUNK-ID...]",
 		Short: "Check every local chunk against its id, and repair what can be",
@@ -54,7 +54,7 @@ func newVerifyCmd(app *app) *cobra.Command {
 			case r.dryRun:
 				return &terminal.UsageError{Command: cmd.CommandPath(), Err: errors.New("--dry-run is for --repair: without it nothing is changed anyway")}
 			}
-			return app.verify(cmd.Context(), words, r.remote)
+			return verify(cmd.Context(), term, ws, words, r.remote)
 		},
 	}
 	cmd.Flags().BoolVar(&mend, "repair", false, "mend what can be mended without losing anything")
@@ -96,42 +96,42 @@ type warnedItem struct {
 }
 
 // verify checks one side or both.
-func (a *app) verify(ctx context.Context, words []string, remote bool) error {
-	dir, err := a.OpenDirectory()
+func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, words []string, remote bool) error {
+	dir, err := ws.OpenDirectory()
 	if err != nil {
 		return err
 	}
-	opts := syncer.Options{Concurrency: a.Config.Concurrency}
-	if opts.Only, err = a.selectLocal(ctx, dir, words); err != nil {
+	opts := syncer.Options{Concurrency: ws.Config.Concurrency}
+	if opts.Only, err = selectLocal(ctx, dir, words); err != nil {
 		return err
 	}
-	report, err := a.withProgress(opts, func(opts syncer.Options) (syncer.Report, error) {
+	report, err := withProgress(term, opts, func(opts syncer.Options) (syncer.Report, error) {
 		return syncer.Verify(ctx, dir, opts)
 	})
 	if err != nil {
 		return err
 	}
 	if !remote {
-		return a.printReport(report)
+		return printReport(term, report)
 	}
-	there, err := a.verifyRemote(ctx, opts)
+	there, err := verifyRemote(ctx, term, ws, opts)
 	report.Checked += there.Checked
 	report.Bytes += there.Bytes
 	report.Findings = append(report.Findings, there.Findings...)
 	if err == nil {
-		return a.printReport(report)
+		return printReport(term, report)
 	}
 	// What was found here is worth knowing also when the remote can't be asked.
-	if bad := a.printReport(report); bad != nil {
-		a.Fail(problem.Failure(err, a.TokenFrom))
+	if bad := printReport(term, report); bad != nil {
+		term.Fail(problem.Failure(err, ws.TokenFrom))
 		return bad
 	}
 	return err
 }
 
-func (a *app) verifyRemote(ctx context.Context, opts syncer.Options) (report syncer.Report, err error) {
-	err = a.With(ctx, func(conn *workspace.Connection) error {
-		report, err = a.withProgress(opts, func(opts syncer.Options) (syncer.Report, error) {
+func verifyRemote(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, opts syncer.Options) (report syncer.Report, err error) {
+	err = ws.With(ctx, func(conn *workspace.Connection) error {
+		report, err = withProgress(term, opts, func(opts syncer.Options) (syncer.Report, error) {
 			return syncer.VerifyRemote(ctx, conn, opts)
 		})
 		return err
@@ -139,15 +139,15 @@ func (a *app) verifyRemote(ctx context.Context, opts syncer.Options) (report syn
 	return report, err
 }
 
-func (a *app) withProgress(opts syncer.Options, check func(syncer.Options) (syncer.Report, error)) (syncer.Report, error) {
-	report, stop := a.progress()
+func withProgress(term *terminal.Terminal, opts syncer.Options, check func(syncer.Options) (syncer.Report, error)) (syncer.Report, error) {
+	report, stop := progress(term)
 	defer stop()
 	opts.Report = report
 	return check(opts)
 }
 
 // selectLocal finds the chunks that words stand for in the directory.
-func (a *app) selectLocal(ctx context.Context, dir syncer.Local, words []string) ([]engram.ChunkID, error) {
+func selectLocal(ctx context.Context, dir syncer.Local, words []string) ([]engram.ChunkID, error) {
 	if len(words) == 0 {
 		return nil, nil
 	}
@@ -166,14 +166,14 @@ func (a *app) selectLocal(ctx context.Context, dir syncer.Local, words []string)
 }
 
 // printReport prints the findings, and gives the error that makes the exit code.
-func (a *app) printReport(r syncer.Report) error {
+func printReport(term *terminal.Terminal, r syncer.Report) error {
 	doc, failed := newVerifyDocument(r)
-	if a.JSON {
-		terminal.PrintJSON(a.Stdout, doc)
+	if term.JSON {
+		terminal.PrintJSON(term.Stdout, doc)
 	} else {
-		a.printReportText(doc, failed, afterVerify)
+		printReportText(term, doc, failed, afterVerify)
 	}
-	return a.reportStatus(r.Checked, failed, "failed the verification")
+	return reportStatus(term, r.Checked, failed, "failed the verification")
 }
 
 // newVerifyDocument sorts the findings into failures and warnings.
@@ -194,12 +194,12 @@ func newVerifyDocument(r syncer.Report) (doc verifyDocument, failed []work.Failu
 }
 
 // reportStatus is the error that makes the exit code of a verification.
-func (a *app) reportStatus(good int, failed []work.Failure, what string) error {
+func reportStatus(term *terminal.Terminal, good int, failed []work.Failure, what string) error {
 	if len(failed) == 0 {
 		return nil
 	}
 	status := &terminal.ExitStatus{Code: problem.CodeOfAll(good, failed)}
-	if a.JSON {
+	if term.JSON {
 		status.Message = terminal.Count(len(failed), "chunk") + " " + what
 	}
 	return status
@@ -217,19 +217,19 @@ func afterVerify(err error, where string) string {
 	return problem.NextStep(err, "")
 }
 
-func (a *app) printReportText(doc verifyDocument, failed []work.Failure, next func(err error, where string) string) {
+func printReportText(term *terminal.Terminal, doc verifyDocument, failed []work.Failure, next func(err error, where string) string) {
 	for i, f := range failed {
-		a.printFailure(f, next(f.Err, doc.Failed[i].Where))
+		printFailure(term, f, next(f.Err, doc.Failed[i].Where))
 	}
 	for _, w := range doc.Warnings {
 		id := w.ID
 		if _, err := engram.ParseChunkID(id); err != nil {
 			id = strconv.Quote(id)
 		}
-		a.Warn(id + ": " + w.Message)
+		term.Warn(id + ": " + w.Message)
 	}
-	if !a.Quiet {
-		fmt.Fprintf(a.Stdout, "verified %s (%s): %d damaged or missing, %s\n",
+	if !term.Quiet {
+		fmt.Fprintf(term.Stdout, "verified %s (%s): %d damaged or missing, %s\n",
 			terminal.Count(doc.Summary.Checked, "chunk"), terminal.Size(doc.Summary.Bytes), len(failed), terminal.Count(len(doc.Warnings), "warning"))
 	}
 }

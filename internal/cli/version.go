@@ -8,9 +8,10 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-func newVersionCmd(app *app) *cobra.Command {
+func newVersionCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version",
@@ -20,13 +21,13 @@ func newVersionCmd(app *app) *cobra.Command {
 		// It must work whatever is wrong with the configuration.
 		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
 		RunE: func(*cobra.Command, []string) error {
-			if app.JSON {
-				terminal.PrintJSON(app.Stdout, map[string]any{
-					"schema": terminal.Schema, "version": app.Version, "go": runtime.Version(), "platform": platform(),
+			if term.JSON {
+				terminal.PrintJSON(term.Stdout, map[string]any{
+					"schema": terminal.Schema, "version": ws.Version, "go": runtime.Version(), "platform": platform(),
 				})
 				return nil
 			}
-			_, err := fmt.Fprintln(app.Stdout, versionLine(app.Version))
+			_, err := fmt.Fprintln(term.Stdout, versionLine(ws.Version))
 			return err
 		},
 	}
