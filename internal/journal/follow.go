@@ -3,6 +3,8 @@ package journal
 import (
 	"context"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 )
 
 // Follow does rounds until one says that it was the last, fails, or the context
@@ -15,7 +17,7 @@ func Follow(ctx context.Context, every time.Duration, round func(context.Context
 		if last || err != nil && (first || ctx.Err() != nil || !retryable(err)) {
 			return err
 		}
-		if err := sleep(ctx, every); err != nil {
+		if err := cancellable.Sleep(ctx, every); err != nil {
 			return err
 		}
 	}

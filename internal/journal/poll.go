@@ -3,6 +3,8 @@ package journal
 import (
 	"context"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 )
 
 // The pauses of a poll.
@@ -24,20 +26,9 @@ func poll(ctx context.Context, limit time.Duration, waiting func(rest time.Durat
 		if pause == firstPause {
 			waiting(rest)
 		}
-		if err := sleep(ctx, min(pause, rest)); err != nil {
+		if err := cancellable.Sleep(ctx, min(pause, rest)); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

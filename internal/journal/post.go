@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
@@ -42,7 +43,7 @@ func (p *pusher) post(ctx context.Context, b batch) (lastSeq int64, err error) {
 			return 0, p.conclude(&UnstoredError{Err: err}, open)
 		}
 		p.opts.Notify(pause, "the server did not store the mutations: "+err.Error())
-		if err := sleep(ctx, pause); err != nil {
+		if err := cancellable.Sleep(ctx, pause); err != nil {
 			return 0, p.conclude(err, open)
 		}
 	}

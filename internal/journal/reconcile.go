@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
@@ -17,7 +18,7 @@ func (p *pusher) reconcile(ctx context.Context) (err error) {
 	if p.job.Intent != nil {
 		if rest := p.job.Intent.wait(time.Now()); rest > 0 {
 			p.opts.Notify(rest, "an earlier run did not see whether the server stored its last mutations: waiting until that is certain")
-			if err := sleep(ctx, rest); err != nil {
+			if err := cancellable.Sleep(ctx, rest); err != nil {
 				return err
 			}
 		}
