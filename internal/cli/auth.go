@@ -23,12 +23,11 @@ credential_store says so). The first that is there counts; they are never mixed.
 
 func newAuthCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "auth",
-		Short:   "Sign in, sign out, and look after tokens",
-		Long:    problem.Help(authLong, problem.SignIn),
-		GroupID: groupOther,
-		Args:    refuseUnknownCommand,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:   "auth",
+		Short: "Sign in, sign out, and look after tokens",
+		Long:  problem.Help(authLong, problem.SignIn),
+		Args:  refuseUnknownCommand,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
 		newRegisterCmd(term, ws),

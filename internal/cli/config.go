@@ -21,12 +21,11 @@ kept there.`
 
 func newConfigCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "config",
-		Short:   "Show and change the settings",
-		Long:    problem.Help(configLong, problem.Local),
-		GroupID: groupOther,
-		Args:    refuseUnknownCommand,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:   "config",
+		Short: "Show and change the settings",
+		Long:  problem.Help(configLong, problem.Local),
+		Args:  refuseUnknownCommand,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
 		newConfigListCmd(term, ws),

@@ -66,7 +66,6 @@ func newExportCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Comma
 		Short:   "Write what engram.db holds and no chunk does into new chunks",
 		Long:    problem.Help(exportLong, problem.Local, problem.Partial, problem.Unavailable, problem.Refused, problem.Damaged, problem.Different, problem.Locked, problem.Interrupted, problem.Terminated),
 		Example: exportExample,
-		GroupID: groupSync,
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			x.sizeChosen = cmd.Flags().Changed(maxChunkFlag)

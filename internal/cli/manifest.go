@@ -27,7 +27,6 @@ func newManifestCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Com
 		Short:   "List the remote's chunks",
 		Long:    problem.Help(manifestLong, problem.Remote),
 		Example: "  engram-sync manifest\n  engram-sync manifest --local --json",
-		GroupID: groupSync,
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if local {

@@ -48,7 +48,6 @@ func newMergeDriverCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.
 		Short:   "Merge manifest.json without conflicts, for git",
 		Long:    problem.Help(mergeDriverLong, problem.Local),
 		Example: "  engram-sync merge-driver --install\n  engram-sync merge-driver --uninstall",
-		GroupID: groupSync,
 		Args:    d.checkArgs,
 		// In place of the root's: git calls this in the middle of a merge, where
 		// a mistake in a settings file must not be in the way.

@@ -16,12 +16,11 @@ the other.`
 
 func newMutationsCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "mutations",
-		Short:   "Send changes to the server's journal, and fetch them from it",
-		Long:    mutationsLong,
-		GroupID: groupJournal,
-		Args:    refuseUnknownCommand,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:   "mutations",
+		Short: "Send changes to the server's journal, and fetch them from it",
+		Long:  mutationsLong,
+		Args:  refuseUnknownCommand,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newMutationsPushCmd(term, ws), newMutationsPullCmd(term, ws))
 	return cmd

@@ -30,7 +30,6 @@ func newPullCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		Short:   "Download remote chunks that are missing here",
 		Long:    problem.Help(pullLong, problem.Transfer),
 		Example: "  engram-sync pull\n  engram-sync pull --dir /backup/engram --quiet",
-		GroupID: groupSync,
 		RunE: func(cmd *cobra.Command, words []string) error {
 			t.words = words
 			return t.run(cmd.Context())

@@ -26,7 +26,6 @@ func newPushCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		Short:   "Upload local chunks that the remote lacks",
 		Long:    problem.Help(pushLong, problem.Transfer),
 		Example: "  engram-sync push\n  engram-sync push --dry-run --exit-code\n  engram-sync push 85b7 --verify",
-		GroupID: groupSync,
 		RunE: func(cmd *cobra.Command, words []string) error {
 			t.words = words
 			return t.run(cmd.Context())

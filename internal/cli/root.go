@@ -1,9 +1,6 @@
 package cli
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -41,10 +38,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		return &terminal.UsageError{Command: cmd.CommandPath(), Err: err}
 	})
 	addGlobalFlags(term, ws, cmd.PersistentFlags())
-	cmd.AddGroup(&cobra.Group{ID: groupSync, Title: "Chunks:"}, &cobra.Group{ID: groupJournal, Title: "Journal:"}, &cobra.Group{ID: groupOther, Title: "Setup:"})
-	cmd.SetHelpCommandGroupID(groupOther)
-	cmd.SetCompletionCommandGroupID(groupOther)
-	cmd.AddCommand(
+	addGroup(cmd, "sync", "Chunks:",
 		newPushCmd(term, ws),
 		newPullCmd(term, ws),
 		newSyncCmd(term, ws),
@@ -52,15 +46,19 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		newManifestCmd(term, ws),
 		newExportCmd(term, ws),
 		newVerifyCmd(term, ws),
-		newMutationsCmd(term, ws),
 		newMergeDriverCmd(term, ws),
+	)
+	addGroup(cmd, "journal", "Journal:", newMutationsCmd(term, ws))
+	addGroup(cmd, "other", "Setup:",
 		newAuthCmd(term, ws),
-		atTop(newLoginCmd(term, ws)),
-		atTop(newLogoutCmd(term, ws)),
+		newLoginCmd(term, ws), // as under auth
+		newLogoutCmd(term, ws),
 		newConfigCmd(term, ws),
 		newServeCmd(term, ws),
 		newVersionCmd(term, ws),
 	)
+	cmd.SetHelpCommandGroupID("other")
+	cmd.SetCompletionCommandGroupID("other")
 	cmd.SetVersionTemplate(versionLine(ws.Version) + "\n")
 	refuseUnknownTopics(cmd)
 	return cmd
@@ -88,18 +86,14 @@ func refuseUnknownTopics(root *cobra.Command) {
 	}
 }
 
-// atTop puts a command of a group at the top level too.
-func atTop(cmd *cobra.Command) *cobra.Command {
-	cmd.GroupID = groupOther
-	return cmd
+// addGroup adds commands under a title of the help.
+func addGroup(root *cobra.Command, id, title string, cmds ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: id, Title: title})
+	for _, cmd := range cmds {
+		cmd.GroupID = id
+		root.AddCommand(cmd)
+	}
 }
-
-// The groups of commands in the help.
-const (
-	groupSync    = "sync"
-	groupJournal = "journal"
-	groupOther   = "other"
-)
 
 // addGlobalFlags declares the flags that every command has. Those that are
 // settings are read by internal/config.
@@ -123,30 +117,4 @@ func addGlobalFlags(term *terminal.Terminal, ws *workspace.Workspace, flags *pfl
 	flags.String("client-cert", "", "show the certificate in `FILE` to the server (PEM)")
 	flags.String("client-key", "", "the private key of that certificate is in `FILE` (PEM)")
 	flags.String("config", "", "read the settings from `FILE`")
-}
-
-func refuseUnknownCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	err := fmt.Errorf("unknown command %q", args[0])
-	cmd.SuggestionsMinimumDistance = 2 // which is cobra's own where it checks by itself
-	if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
-		err = fmt.Errorf("%w: did you mean %s", err, strings.Join(similar, " or "))
-	}
-	return &terminal.UsageError{Command: cmd.CommandPath(), Err: err}
-}
-
-// exactly wants this many arguments.
-func exactly(n int) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) == n {
-			return nil
-		}
-		wants := "no arguments"
-		if n > 0 {
-			wants = "just this: " + cmd.Use
-		}
-		return &terminal.UsageError{Command: cmd.CommandPath(), Err: fmt.Errorf("%s takes %s", cmd.CommandPath(), wants)}
-	}
 }

@@ -38,7 +38,6 @@ func newServeCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Comman
 		Short:   "Run an account server on this machine",
 		Long:    problem.Help(serveLong, problem.Local),
 		Example: "  engram-sync serve --addr 127.0.0.1:8765 --data /srv/engram",
-		GroupID: groupOther,
 		Args:    refuseUnknownCommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), term, ws, opts) },
 	}

@@ -28,7 +28,6 @@ func newStatusCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Comma
 		Short:   "Show what push and pull would do",
 		Long:    problem.Help(statusLong, problem.Remote, problem.Different),
 		Example: "  engram-sync status\n  engram-sync status --exit-code --quiet || engram-sync sync",
-		GroupID: groupSync,
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return look(cmd.Context(), ws, func(survey *syncer.Diff, conn *workspace.Connection, path string) error {

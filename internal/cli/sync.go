@@ -20,7 +20,6 @@ func newSyncCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		Short:   "Pull, then push",
 		Long:    problem.Help(syncLong, problem.Transfer),
 		Example: "  engram-sync sync\n  engram-sync sync --json",
-		GroupID: groupSync,
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return t.run(cmd.Context())

@@ -45,7 +45,6 @@ func newVerifyCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Comma
 		Long:  problem.Help(verifyLong, problem.Remote, problem.Partial, problem.Locked),
 		Example: "  engram-sync verify\n  engram-sync verify --remote work\n" +
 			"  engram-sync verify --repair --dry-run\n  engram-sync verify --repair --remote work",
-		GroupID: groupSync,
 		RunE: func(cmd *cobra.Command, words []string) error {
 			r.remote = cmd.Flags().Changed("remote")
 			switch {

@@ -13,11 +13,10 @@ import (
 
 func newVersionCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
-		Use:     "version",
-		Short:   "Print the version",
-		Long:    problem.Help("Print the version of engram-sync, of Go, and the platform.", nil, problem.OK),
-		GroupID: groupOther,
-		Args:    exactly(0),
+		Use:   "version",
+		Short: "Print the version",
+		Long:  problem.Help("Print the version of engram-sync, of Go, and the platform.", nil, problem.OK),
+		Args:  exactly(0),
 		// It must work whatever is wrong with the configuration.
 		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
 		RunE: func(*cobra.Command, []string) error {
