@@ -4,6 +4,13 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/engram-sync/engram-sync/internal/cli/chunks"
+	"github.com/engram-sync/engram-sync/internal/cli/command"
+	"github.com/engram-sync/engram-sync/internal/cli/login"
+	"github.com/engram-sync/engram-sync/internal/cli/mergedriver"
+	"github.com/engram-sync/engram-sync/internal/cli/mutations"
+	"github.com/engram-sync/engram-sync/internal/cli/serve"
+	"github.com/engram-sync/engram-sync/internal/cli/settings"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
@@ -25,7 +32,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       ws.Version,
-		Args:          refuseUnknownCommand,
+		Args:          command.RefuseUnknown,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			return ws.Load(cmd.Flags())
@@ -39,22 +46,22 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 	})
 	addGlobalFlags(term, ws, cmd.PersistentFlags())
 	addGroup(cmd, "sync", "Chunks:",
-		newPushCmd(term, ws),
-		newPullCmd(term, ws),
-		newSyncCmd(term, ws),
-		newStatusCmd(term, ws),
-		newManifestCmd(term, ws),
-		newExportCmd(term, ws),
-		newVerifyCmd(term, ws),
-		newMergeDriverCmd(term, ws),
+		chunks.NewPush(term, ws),
+		chunks.NewPull(term, ws),
+		chunks.NewSync(term, ws),
+		chunks.NewStatus(term, ws),
+		chunks.NewManifest(term, ws),
+		chunks.NewExport(term, ws),
+		chunks.NewVerify(term, ws),
+		mergedriver.New(term, ws),
 	)
-	addGroup(cmd, "journal", "Journal:", newMutationsCmd(term, ws))
+	addGroup(cmd, "journal", "Journal:", mutations.New(term, ws))
 	addGroup(cmd, "other", "Setup:",
-		newAuthCmd(term, ws),
-		newLoginCmd(term, ws), // as under auth
-		newLogoutCmd(term, ws),
-		newConfigCmd(term, ws),
-		newServeCmd(term, ws),
+		login.NewAuth(term, ws),
+		login.NewLogin(term, ws), // as under auth
+		login.NewLogout(term, ws),
+		settings.New(term, ws),
+		serve.New(term, ws),
 		newVersionCmd(term, ws),
 	)
 	cmd.SetHelpCommandGroupID("other")
@@ -72,13 +79,13 @@ func refuseUnknownTopics(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
 		switch cmd.Name() {
 		case "completion":
-			cmd.Args = refuseUnknownCommand
+			cmd.Args = command.RefuseUnknown
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 		case "help":
 			cmd.Args = func(_ *cobra.Command, words []string) error {
 				topic, rest, err := root.Find(words)
 				if err != nil || topic == root && len(rest) > 0 {
-					return refuseUnknownCommand(root, words)
+					return command.RefuseUnknown(root, words)
 				}
 				return nil
 			}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
@@ -16,7 +17,7 @@ func newVersionCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Comm
 		Use:   "version",
 		Short: "Print the version",
 		Long:  problem.Help("Print the version of engram-sync, of Go, and the platform.", nil, problem.OK),
-		Args:  exactly(0),
+		Args:  command.Exactly(0),
 		// It must work whatever is wrong with the configuration.
 		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
 		RunE: func(*cobra.Command, []string) error {
