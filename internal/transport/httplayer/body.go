@@ -2,10 +2,37 @@ package httplayer
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
 )
+
+// bodyMode is how far the retries of a GET reach into its body.
+type bodyMode int
+
+const (
+	bodyAsIs   bodyMode = iota
+	bodyWhole           // read inside the attempt, so that a cut body is a failed attempt
+	bodyResume          // a cut body is asked for again, and goes on where it was cut
+)
+
+// readWhole takes the body of an answer into memory.
+func (c *Call) readWhole(resp *http.Response) (err error) {
+	c.text, err = io.ReadAll(io.LimitReader(resp.Body, c.Limit+1))
+	closeErr := resp.Body.Close()
+	resp.Body = http.NoBody
+	long := int64(len(c.text)) > c.Limit
+	switch {
+	case err != nil:
+		return err
+	case long && !c.Cut:
+		return &localError{fmt.Errorf("%w: the answer is larger than %d bytes", ErrRefused, c.Limit)}
+	case long:
+		return nil
+	}
+	return closeErr
+}
 
 // resumingBody is the body of a chunk, which never changes: when the connection
 // breaks, the chunk is asked for again and what was read already is passed over.
