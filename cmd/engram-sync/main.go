@@ -3,12 +3,19 @@
 package main
 
 import (
+	"context"
 	"os"
 
 	"github.com/engram-sync/engram-sync/internal/cli"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
 // version is set by the linker: see the Makefile and .goreleaser.yaml.
 var version = "dev"
 
-func main() { os.Exit(cli.Main(version)) }
+func main() {
+	ctx, stop := terminal.WithSignals(context.Background())
+	code := cli.Run(ctx, version)
+	stop()
+	os.Exit(code)
+}

@@ -40,7 +40,7 @@ func Write(path string, data []byte, perm os.FileMode) (err error) {
 		return err
 	}
 	// Does nothing after Commit; after a failed Write that error is the news.
-	defer func() { err = both(err, f.Discard()) }()
+	defer func() { err = errors.Join(err, f.Discard()) }()
 	if _, err := f.Write(data); err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package atomicfile
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -54,7 +53,7 @@ func (f *File) CommitAs(path string) error {
 		return fmt.Errorf("cannot commit %s: %w", path, os.ErrClosed)
 	}
 	if err := f.publish(path); err != nil {
-		return both(fmt.Errorf("cannot write %s: %w", path, err), f.Discard())
+		return errors.Join(fmt.Errorf("cannot write %s: %w", path, err), f.Discard())
 	}
 	f.done = true
 	if err := syncDir(filepath.Dir(path)); err != nil {
@@ -92,13 +91,5 @@ func (f *File) Discard() error {
 		// A commit failed between close and rename.
 		closeErr = nil
 	}
-	return both(closeErr, os.Remove(f.temp.Name()))
-}
-
-// both is errors.Join on one line.
-func both(first, second error) error {
-	if first == nil || second == nil {
-		return cmp.Or(first, second)
-	}
-	return fmt.Errorf("%w; then: %w", first, second)
+	return errors.Join(closeErr, os.Remove(f.temp.Name()))
 }

@@ -1,6 +1,7 @@
 package atomicfile
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 )
@@ -13,7 +14,7 @@ func Publish(staged, path string) error {
 	if err != nil {
 		return err
 	}
-	if err := both(f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	if err := os.Rename(staged, path); err != nil {

@@ -28,7 +28,7 @@ func Sweep(dir string) error {
 		}
 		err := os.Remove(filepath.Join(dir, entry.Name()))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			failure = both(failure, fmt.Errorf("cannot remove a leftover: %w", err))
+			failure = errors.Join(failure, fmt.Errorf("cannot remove a leftover: %w", err))
 		}
 	}
 	return failure

@@ -19,5 +19,5 @@ func syncDir(dir string) error {
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
 		err = nil
 	}
-	return both(err, d.Close())
+	return errors.Join(err, d.Close())
 }

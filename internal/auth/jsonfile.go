@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,9 +9,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/gofrs/flock"
-
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
+	"github.com/engram-sync/engram-sync/internal/filelock"
 )
 
 // jsonFile is a small file of our own, which one process at a time changes. It
@@ -41,11 +41,11 @@ func (f jsonFile[T]) change(edit func(*T)) (err error) {
 	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
 		return fmt.Errorf("write %s: %w", f.what, err)
 	}
-	lock := flock.New(f.path + ".lock")
-	if err := lock.Lock(); err != nil {
+	unlock, err := filelock.Lock(context.Background(), f.path+".lock") // nobody holds it for long
+	if err != nil {
 		return fmt.Errorf("write %s: %w", f.what, err)
 	}
-	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	defer func() { err = errors.Join(err, unlock()) }()
 	content, err := f.read()
 	if err != nil {
 		return err

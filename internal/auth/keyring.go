@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/zalando/go-keyring"
+
+	"github.com/engram-sync/engram-sync/internal/safetext"
 )
 
 // keyringService is the name under which all our items stand.
@@ -163,7 +163,7 @@ func classify(err error) error {
 	if err == nil {
 		return nil
 	}
-	text := oneLine(err.Error())
+	text := safetext.Line(err.Error(), maxWords)
 	switch {
 	case errors.Is(err, keyring.ErrNotFound):
 		return ErrNotFound
@@ -179,21 +179,6 @@ func classify(err error) error {
 // dismissed prompts, and three statuses of macOS: interaction is not allowed
 // (36), the password was wrong (51), the user said no (128).
 var lockedText = regexp.MustCompile(`(?i)\b(unlock|locked|IsLocked|dismissed)\b|interaction is not allowed|^exit status (36|51|128)$`)
-
-// oneLine makes the words of a backend safe to print, and short.
-func oneLine(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, strings.ToValidUTF8(s, "?"))
-	s = strings.Join(strings.Fields(s), " ")
-	if len(s) > maxWords {
-		s = strings.ToValidUTF8(s[:maxWords], "") + "…"
-	}
-	return s
-}
 
 // maxWords is how much of a stranger's words an error repeats, in bytes.
 const maxWords = 300

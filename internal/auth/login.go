@@ -8,9 +8,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
-	"github.com/gofrs/flock"
+	"github.com/engram-sync/engram-sync/internal/filelock"
 )
 
 // Logins are the accounts that are logged in on this machine: the list of them,
@@ -153,9 +152,6 @@ type Login struct {
 // Tokens are those that were read when the login was found.
 func (l *Login) Tokens() Credentials { return l.tokens }
 
-// lockPoll is how often a lock that another process holds is tried.
-const lockPoll = 50 * time.Millisecond
-
 // lock keeps others, in this process and in all, from changing the secrets of
 // one account: a refresh must not overwrite a login that was made meanwhile.
 func (l Logins) lock(ctx context.Context, key Key) (release func() error, err error) {
@@ -164,11 +160,11 @@ func (l Logins) lock(ctx context.Context, key Key) (release func() error, err er
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("lock the login: %w", err)
 	}
-	lock := flock.New(filepath.Join(dir, "login-"+hex.EncodeToString(sum[:8])+".lock"))
-	if _, err := lock.TryLockContext(ctx, lockPoll); err != nil {
+	release, err = filelock.Lock(ctx, filepath.Join(dir, "login-"+hex.EncodeToString(sum[:8])+".lock"))
+	if err != nil {
 		return nil, fmt.Errorf("lock the login: %w", err)
 	}
-	return lock.Unlock, nil
+	return release, nil
 }
 
 // Exclusive reads the tokens again, and keeps other processes from refreshing

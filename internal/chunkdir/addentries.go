@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/repofile"
 )
@@ -73,7 +74,7 @@ func (a *manifestAdder) attempt(ctx context.Context) (err error) {
 		return err
 	}
 	if old != nil {
-		defer func() { err = both(err, old.Close()) }()
+		defer func() { err = errors.Join(err, old.Close()) }()
 		read = func() ([]byte, error) { return readText(old) }
 	}
 	was, err := readManifest(ctx, read)
@@ -134,7 +135,7 @@ func (a *manifestAdder) collect(ctx context.Context, next *engram.Manifest, read
 	a.late = a.late[:0]
 	for look := range 2 {
 		if look > 0 {
-			if err := wait(ctx, tornWait); err != nil {
+			if err := cancellable.Sleep(ctx, tornWait); err != nil {
 				return err
 			}
 		}

@@ -31,7 +31,7 @@ func (d *Dir) OpenChunk(id engram.ChunkID) (*engram.Chunk, error) {
 	}
 	content := &chunkContent{id: id, file: f}
 	if err := content.readHeader(); err != nil {
-		return nil, both(err, f.Close())
+		return nil, errors.Join(err, f.Close())
 	}
 	c := engram.NewChunk(id, content, d.opts.MaxChunkBytes)
 	c.SizeHint = claimedSize(f, info)

@@ -8,7 +8,6 @@
 package chunkdir
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -147,12 +146,4 @@ func (d *Dir) checkChunks() error {
 		return fmt.Errorf("%s is a link or a file, and must be a directory", path)
 	}
 	return nil
-}
-
-// both is errors.Join on one line.
-func both(first, second error) error {
-	if first == nil || second == nil {
-		return cmp.Or(first, second)
-	}
-	return fmt.Errorf("%w; then: %w", first, second)
 }

@@ -56,7 +56,7 @@ func (d *Dir) list(ctx context.Context) (listing Listing, err error) {
 	if err != nil {
 		return Listing{}, err
 	}
-	defer func() { err = both(err, f.Close()) }()
+	defer func() { err = errors.Join(err, f.Close()) }()
 	for {
 		// In parts, so that a huge directory can be interrupted.
 		entries, err := f.ReadDir(1024)

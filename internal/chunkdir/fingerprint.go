@@ -47,6 +47,6 @@ func (d *Dir) names() (names []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = both(err, f.Close()) }()
+	defer func() { err = errors.Join(err, f.Close()) }()
 	return f.Readdirnames(-1)
 }

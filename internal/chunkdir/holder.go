@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -85,6 +86,6 @@ func (d *Dir) readNote() (note []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = both(err, f.Close()) }()
+	defer func() { err = errors.Join(err, f.Close()) }()
 	return io.ReadAll(io.LimitReader(f, maxNoteBytes))
 }

@@ -8,10 +8,8 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
+	"github.com/engram-sync/engram-sync/internal/filelock"
 )
-
-// lockPoll is how often a lock that somebody holds is tried again.
-const lockPoll = 50 * time.Millisecond
 
 // LockedError says that another process, or another Lock of this one, works on
 // the directory. What is known of the holder is a hint: zero where nothing is.
@@ -40,30 +38,18 @@ func (e *LockedError) Error() string {
 // a read-only one can be locked, nothing is left in it, and the end of the
 // process is the end of the lock. unlock is called once.
 func (d *Dir) Lock(ctx context.Context, wait time.Duration, command string) (unlock func() error, err error) {
-	lock, err := d.newLock()
-	if err != nil {
-		return nil, fmt.Errorf("cannot lock %s: %w", d.path, err)
-	}
-	locked, err := lock.TryLock()
-	if err == nil && !locked && wait > 0 {
-		waiting, cancel := context.WithTimeout(ctx, wait)
-		defer cancel()
-		locked, err = lock.TryLockContext(waiting, lockPoll)
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = context.Cause(ctx)
-		}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot lock %s: %w", d.path, err)
-	}
-	if !locked {
+	release, err := d.tryLock(ctx, wait)
+	if errors.Is(err, filelock.ErrHeld) {
 		return nil, d.lockedError()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot lock %s: %w", d.path, err)
 	}
 	d.noteHolder(command)
 	d.sweep()
 	return func() error {
 		d.forgetHolder() // first: the next holder has a note of its own
-		if err := lock.Unlock(); err != nil {
+		if err := release(); err != nil {
 			return fmt.Errorf("cannot unlock %s: %w", d.path, err)
 		}
 		return nil

@@ -3,13 +3,13 @@
 package chunkdir
 
 import (
-	"os"
+	"context"
+	"time"
 
-	"github.com/gofrs/flock"
+	"github.com/engram-sync/engram-sync/internal/filelock"
 )
 
-// newLock is a lock on the directory itself, which needs no file of ours and
-// no permission to write.
-func (d *Dir) newLock() (*flock.Flock, error) {
-	return flock.New(d.path, flock.SetFlag(os.O_RDONLY)), nil
+// tryLock locks the directory itself, which needs no file of ours.
+func (d *Dir) tryLock(ctx context.Context, wait time.Duration) (unlock func() error, err error) {
+	return filelock.TryLockDir(ctx, d.path, wait)
 }

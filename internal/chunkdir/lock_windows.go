@@ -1,16 +1,18 @@
 package chunkdir
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
-	"github.com/gofrs/flock"
+	"github.com/engram-sync/engram-sync/internal/filelock"
 )
 
-// newLock is a lock on a file in StateDir: Windows locks no directories.
-func (d *Dir) newLock() (*flock.Flock, error) {
+// tryLock locks a file in StateDir: Windows locks no directories.
+func (d *Dir) tryLock(ctx context.Context, wait time.Duration) (unlock func() error, err error) {
 	path, err := d.statePath(".lock")
 	if err != nil {
 		return nil, err
@@ -21,5 +23,5 @@ func (d *Dir) newLock() (*flock.Flock, error) {
 	if err := os.MkdirAll(filepath.Dir(path), statePerm); err != nil {
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
-	return flock.New(path), nil
+	return filelock.TryLock(ctx, path, wait)
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
 	"github.com/engram-sync/engram-sync/internal/repofile"
@@ -62,7 +63,7 @@ func readManifest(ctx context.Context, read func() ([]byte, error)) (*engram.Man
 			return nil, err
 		}
 		last = text
-		if err := wait(ctx, tornWait<<(attempt-1)); err != nil {
+		if err := cancellable.Sleep(ctx, tornWait<<(attempt-1)); err != nil {
 			return nil, err
 		}
 	}
@@ -80,17 +81,6 @@ func mayPass(err error, text, last []byte) bool {
 	return errors.Is(err, engram.ErrDamaged) && (torn || !bytes.Equal(text, last))
 }
 
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
-}
-
 // manifestText is what manifest.json holds now, nil if there is none.
 func (d *Dir) manifestText() (text []byte, err error) {
 	f, _, err := repofile.Open(d.manifestPath())
@@ -100,7 +90,7 @@ func (d *Dir) manifestText() (text []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = both(err, f.Close()) }()
+	defer func() { err = errors.Join(err, f.Close()) }()
 	return readText(f)
 }
 

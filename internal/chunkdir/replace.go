@@ -61,7 +61,7 @@ func (d *Dir) replaceManifest(was, next []byte) (err error) {
 		return err
 	}
 	// Does nothing after Commit.
-	defer func() { err = both(err, f.Discard()) }()
+	defer func() { err = errors.Join(err, f.Discard()) }()
 	if _, err := f.Write(next); err != nil {
 		return err
 	}

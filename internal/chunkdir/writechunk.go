@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
@@ -35,7 +36,7 @@ func (d *Dir) WriteChunk(ctx context.Context, c *engram.Chunk) (err error) {
 		return err
 	}
 	// Does nothing after CommitAs.
-	defer func() { err = both(err, f.Discard()) }()
+	defer func() { err = errors.Join(err, f.Discard()) }()
 	if err := d.compress(ctx, f, c); err != nil {
 		return err
 	}
@@ -65,7 +66,7 @@ func (d *Dir) compress(ctx context.Context, w io.Writer, c *engram.Chunk) error 
 	}
 	defer d.writers.Put(zip)
 	zip.Reset(w)
-	n, err := io.Copy(zip, contextReader{ctx, c})
+	n, err := io.Copy(zip, cancellable.Reader(ctx, c))
 	if err != nil {
 		return err
 	}
@@ -86,8 +87,8 @@ func (d *Dir) holds(ctx context.Context, c *engram.Chunk) (_ bool, err error) {
 		return false, err
 	}
 	// Before a rename: Windows replaces no open file.
-	defer func() { err = both(err, old.Close()) }()
-	_, err = io.Copy(io.Discard, contextReader{ctx, old})
+	defer func() { err = errors.Join(err, old.Close()) }()
+	_, err = io.Copy(io.Discard, cancellable.Reader(ctx, old))
 	if replaceable(err) {
 		return false, nil
 	}
@@ -101,17 +102,4 @@ func (d *Dir) holds(ctx context.Context, c *engram.Chunk) (_ bool, err error) {
 // may be replaced by a good one, and not about the disk.
 func replaceable(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNotRegular) || errors.Is(err, engram.ErrDamaged)
-}
-
-// contextReader stops reading when its context ends.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r contextReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, context.Cause(r.ctx)
-	}
-	return r.r.Read(p)
 }

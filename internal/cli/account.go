@@ -7,6 +7,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // account is who a connection acts as, for what is remembered between runs.
@@ -37,19 +38,19 @@ func (acc account) known() bool { return acc.id != "" || acc.project != "" }
 // has (account-server.md 4.3), which costs one request. On a project server it is
 // the project. Which kind the server is has to be known before anything is
 // pushed: see transport.FindKind.
-func (a *app) account(ctx context.Context, conn *connection) (account, error) {
+func (a *app) account(ctx context.Context, conn *workspace.Connection) (account, error) {
 	kind, err := conn.FindKind(ctx)
 	if err != nil {
 		return account{}, err
 	}
 	if kind == transport.KindProject {
-		project, err := a.serverProject()
+		project, err := a.ServerProject()
 		return account{project: project.Name}, err
 	}
-	if login := conn.source.Login(); login != nil && login.UserID != "" {
+	if login := conn.Source.Login(); login != nil && login.UserID != "" {
 		return account{id: login.UserID}, nil
 	}
-	token, err := conn.source.Token(ctx)
+	token, err := conn.Source.Token(ctx)
 	if err != nil {
 		return account{}, err
 	}
@@ -71,21 +72,21 @@ func (a *app) account(ctx context.Context, conn *connection) (account, error) {
 // journal gives the place for what is remembered of an account's journal, and
 // makes this run the only one that uses it. What was put down while only the
 // token was known moves there.
-func (a *app) journal(ctx context.Context, conn *connection, acc account) (j *state.AccountState, unlock func(), err error) {
-	if j, err = state.OpenAccount(state.Dir(), conn.label, acc.name()); err != nil {
+func (a *app) journal(ctx context.Context, conn *workspace.Connection, acc account) (j *state.AccountState, unlock func(), err error) {
+	if j, err = state.OpenAccount(state.Dir(), conn.Label, acc.name()); err != nil {
 		return nil, nil, err
 	}
-	release, err := j.Lock(ctx, a.cfg.LockWait)
+	release, err := j.Lock(ctx, a.Config.LockWait)
 	if err != nil {
 		return nil, nil, err
 	}
 	unlock = func() {
 		if err := release(); err != nil {
-			a.log.Warn("unlock the journal", "error", err)
+			a.Log.Warn("unlock the journal", "error", err)
 		}
 	}
 	if acc.id != "" && acc.token != "" {
-		if err := j.MigrateFrom(ctx, a.cfg.LockWait, state.Dir(), acc.token); err != nil {
+		if err := j.MigrateFrom(ctx, a.Config.LockWait, state.Dir(), acc.token); err != nil {
 			unlock()
 			return nil, nil, err
 		}
@@ -95,7 +96,7 @@ func (a *app) journal(ctx context.Context, conn *connection, acc account) (j *st
 
 // claim moves what was put down under the token alone to the account, as soon
 // as its first row says who that is. What it cannot do, the next run does.
-func (a *app) claim(ctx context.Context, conn *connection) {
+func (a *app) claim(ctx context.Context, conn *workspace.Connection) {
 	acc, err := a.account(ctx, conn)
 	if err == nil && acc.id != "" {
 		var unlock func()
@@ -104,6 +105,6 @@ func (a *app) claim(ctx context.Context, conn *connection) {
 		}
 	}
 	if err != nil {
-		a.log.Debug("find out whose journal it is", "error", err)
+		a.Log.Debug("find out whose journal it is", "error", err)
 	}
 }

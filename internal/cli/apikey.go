@@ -2,12 +2,13 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/auth"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 func newAPIKeyCmd(app *app) *cobra.Command {
@@ -36,30 +37,30 @@ func newAPIKeyCreateCmd(app *app) *cobra.Command {
 }
 
 func (a *app) createAPIKey(ctx context.Context, store bool) error {
-	return a.withConnection(ctx, func(conn *connection) error {
-		if conn.source.From() == "" {
-			return fmt.Errorf("%w to %s", auth.ErrNotFound, conn.label)
+	return a.With(ctx, func(conn *workspace.Connection) error {
+		if conn.Source.From() == "" {
+			return fmt.Errorf("%w to %s", auth.ErrNotFound, conn.Label)
 		}
-		login := conn.source.Login()
+		login := conn.Source.Login()
 		if store && login == nil {
-			return &usageError{err: errors.New("--store needs a login to keep the key in: run `engram-sync login` first")}
+			return terminal.Usagef("--store needs a login to keep the key in: run `engram-sync login` first")
 		}
-		a.warn("if the account had an API key, it ends now, wherever it is in use")
+		a.Warn("if the account had an API key, it ends now, wherever it is in use")
 		key, err := conn.CreateAPIKey(ctx)
 		if err != nil {
 			return err
 		}
 		if store {
-			if err := a.logins().Add(ctx, login.Account, auth.Credentials{Access: key}); err != nil {
+			if err := a.Logins().Add(ctx, login.Account, auth.Credentials{Access: key}); err != nil {
 				return err
 			}
 			return a.printLogin(conn, login.Account)
 		}
-		if a.json {
-			a.printJSON(a.stdout, map[string]any{"schema": resultSchema, "api_key": key})
+		if a.JSON {
+			terminal.PrintJSON(a.Stdout, map[string]any{"schema": terminal.Schema, "api_key": key})
 			return nil
 		}
-		_, err = fmt.Fprintln(a.stdout, key)
+		_, err = fmt.Fprintln(a.Stdout, key)
 		return err
 	})
 }
@@ -72,14 +73,14 @@ func newAPIKeyRevokeCmd(app *app) *cobra.Command {
 		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return app.withConnection(ctx, func(conn *connection) error {
+			return app.With(ctx, func(conn *workspace.Connection) error {
 				if err := conn.RevokeAPIKey(ctx); err != nil {
 					return err
 				}
-				if app.json {
-					app.printJSON(app.stdout, map[string]any{"schema": resultSchema, "revoked": true})
-				} else if !app.quiet {
-					fmt.Fprintln(app.stdout, "the account has no API key any more")
+				if app.JSON {
+					terminal.PrintJSON(app.Stdout, map[string]any{"schema": terminal.Schema, "revoked": true})
+				} else if !app.Quiet {
+					fmt.Fprintln(app.Stdout, "the account has no API key any more")
 				}
 				return nil
 			})

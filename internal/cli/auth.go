@@ -9,7 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/auth"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 const authLong = `Sign in to a remote, and look after its tokens.
@@ -67,16 +69,16 @@ type authDocument struct {
 // authStatus says what it knows of the token before it asks the server, so that
 // an unusable one is explained too.
 func (a *app) authStatus(ctx context.Context) error {
-	return a.withConnection(ctx, func(conn *connection) error {
-		doc := authDocument{Schema: resultSchema, Remote: conn.label, Source: conn.source.From()}
+	return a.With(ctx, func(conn *workspace.Connection) error {
+		doc := authDocument{Schema: terminal.Schema, Remote: conn.Label, Source: conn.Source.From()}
 		token, err := conn.AccessToken(ctx)
 		if err == nil && token == "" {
-			err = fmt.Errorf("%w to %s", auth.ErrNotFound, conn.label)
+			err = fmt.Errorf("%w to %s", auth.ErrNotFound, conn.Label)
 		}
 		if end := transport.TokenEnd(token); !end.IsZero() {
 			doc.ExpiresAt = end.UTC().Format(time.RFC3339)
 		}
-		if login := conn.source.Login(); login != nil {
+		if login := conn.Source.Login(); login != nil {
 			doc.Account, doc.UserID, doc.Refreshable = login.Name, login.UserID, login.Tokens().Refresh != ""
 		}
 		if err == nil {
@@ -89,17 +91,17 @@ func (a *app) authStatus(ctx context.Context) error {
 }
 
 func (a *app) printAuth(doc authDocument) {
-	if a.json {
-		a.printJSON(a.stdout, doc)
+	if a.JSON {
+		terminal.PrintJSON(a.Stdout, doc)
 		return
 	}
-	if a.quiet || doc.Source == "" {
+	if a.Quiet || doc.Source == "" {
 		return
 	}
-	row := func(name, value string) { fmt.Fprintf(a.stdout, "%-8s %s\n", name, value) }
+	row := func(name, value string) { fmt.Fprintf(a.Stdout, "%-8s %s\n", name, value) }
 	row("remote", doc.Remote)
 	if doc.Account != "" {
-		row("account", visible(doc.Account))
+		row("account", terminal.Visible(doc.Account))
 	}
 	row("source", doc.Source)
 	if end, err := time.Parse(time.RFC3339, doc.ExpiresAt); err == nil {
@@ -123,19 +125,19 @@ func newTokenCmd(app *app) *cobra.Command {
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return app.withConnection(ctx, func(conn *connection) error {
+			return app.With(ctx, func(conn *workspace.Connection) error {
 				token, err := conn.AccessToken(ctx)
 				if err == nil && token == "" {
-					err = fmt.Errorf("%w to %s", auth.ErrNotFound, conn.label)
+					err = fmt.Errorf("%w to %s", auth.ErrNotFound, conn.Label)
 				}
 				if err != nil {
 					return err
 				}
-				if app.json {
-					app.printJSON(app.stdout, map[string]any{"schema": resultSchema, "access_token": token})
+				if app.JSON {
+					terminal.PrintJSON(app.Stdout, map[string]any{"schema": terminal.Schema, "access_token": token})
 					return nil
 				}
-				_, err = fmt.Fprintln(app.stdout, token)
+				_, err = fmt.Fprintln(app.Stdout, token)
 				return err
 			})
 		},
@@ -150,16 +152,16 @@ func newRefreshCmd(app *app) *cobra.Command {
 		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return app.withConnection(ctx, func(conn *connection) error {
+			return app.With(ctx, func(conn *workspace.Connection) error {
 				token, err := conn.RefreshToken(ctx)
 				if err != nil {
 					return err
 				}
 				end := transport.TokenEnd(token)
-				if app.json {
-					app.printJSON(app.stdout, map[string]any{"schema": resultSchema, "expires_at": end.UTC().Format(time.RFC3339)})
-				} else if !app.quiet {
-					fmt.Fprintf(app.stdout, "refreshed; good until %s\n", end.Local().Format(time.DateTime))
+				if app.JSON {
+					terminal.PrintJSON(app.Stdout, map[string]any{"schema": terminal.Schema, "expires_at": end.UTC().Format(time.RFC3339)})
+				} else if !app.Quiet {
+					fmt.Fprintf(app.Stdout, "refreshed; good until %s\n", end.Local().Format(time.DateTime))
 				}
 				return nil
 			})

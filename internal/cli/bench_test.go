@@ -17,6 +17,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/server"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // far makes every request take a round trip more, as over a distance.
@@ -59,7 +60,7 @@ func BenchmarkDistance(b *testing.B) {
 	}
 }
 
-func benchRun(b *testing.B, dir directory, remote *transport.RemoteTransport, opts syncer.Options) {
+func benchRun(b *testing.B, dir workspace.Directory, remote *transport.RemoteTransport, opts syncer.Options) {
 	b.Helper()
 	survey, err := syncer.Compare(b.Context(), dir, remote, syncer.CompareOptions{})
 	if err != nil {
@@ -70,17 +71,17 @@ func benchRun(b *testing.B, dir directory, remote *transport.RemoteTransport, op
 	}
 }
 
-func openBench(b *testing.B) directory {
+func openBench(b *testing.B) workspace.Directory {
 	b.Helper()
 	dir, err := chunkdir.Create(filepath.Join(b.TempDir(), ".engram"), chunkdir.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	return directory{dir}
+	return workspace.Directory{Dir: dir}
 }
 
 // benchDirectory holds chunks that compress as little as real ones do.
-func benchDirectory(b *testing.B) directory {
+func benchDirectory(b *testing.B) workspace.Directory {
 	b.Helper()
 	dir := openBench(b)
 	entries := make([]engram.ChunkEntry, benchChunks)

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/config"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
 const configLong = `Show and change the settings.
@@ -50,19 +51,19 @@ func newConfigListCmd(app *app) *cobra.Command {
 		Long:  withCodes("List every setting, its value, and where that comes from.", localCodes...),
 		Args:  exactly(0),
 		RunE: func(*cobra.Command, []string) error {
-			settings := config.List(app.cfg)
-			if app.json {
+			settings := config.List(app.Config)
+			if app.JSON {
 				rows := []settingRow{}
 				for _, s := range settings {
 					rows = append(rows, settingRow(s))
 				}
-				app.printJSON(app.stdout, map[string]any{"schema": resultSchema, "settings": rows})
+				terminal.PrintJSON(app.Stdout, map[string]any{"schema": terminal.Schema, "settings": rows})
 				return nil
 			}
-			w := tabwriter.NewWriter(app.stdout, 0, 0, 2, ' ', 0)
+			w := tabwriter.NewWriter(app.Stdout, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(w, "KEY\tVALUE\tSOURCE")
 			for _, s := range settings {
-				fmt.Fprintf(w, "%s\t%s\t%s\n", s.Key, visible(s.Value), s.Source)
+				fmt.Fprintf(w, "%s\t%s\t%s\n", s.Key, terminal.Visible(s.Value), s.Source)
 			}
 			return w.Flush()
 		},
@@ -76,15 +77,15 @@ func newConfigGetCmd(app *app) *cobra.Command {
 		Long:  withCodes("Print the value of one setting.", localCodes...),
 		Args:  exactly(1),
 		RunE: func(_ *cobra.Command, words []string) error {
-			s, err := config.Get(app.cfg, words[0])
+			s, err := config.Get(app.Config, words[0])
 			if err != nil {
 				return err
 			}
-			if app.json {
-				app.printJSON(app.stdout, map[string]any{"schema": resultSchema, "key": s.Key, "value": s.Value, "source": s.Source})
+			if app.JSON {
+				terminal.PrintJSON(app.Stdout, map[string]any{"schema": terminal.Schema, "key": s.Key, "value": s.Value, "source": s.Source})
 				return nil
 			}
-			_, err = fmt.Fprintln(app.stdout, s.Value)
+			_, err = fmt.Fprintln(app.Stdout, s.Value)
 			return err
 		},
 	}
@@ -98,9 +99,9 @@ func newConfigSetCmd(app *app) *cobra.Command {
 		Example: "  engram-sync config set remotes.work.url https://engram.example.com\n  engram-sync config set remote work",
 		Args:    exactly(2),
 		// The file that --config names need not exist yet, or may stop every other command.
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return app.locateConfig(cmd.Flags()) },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return app.Locate(cmd.Flags()) },
 		RunE: func(_ *cobra.Command, words []string) error {
-			path, _ := app.inputs.File()
+			path, _ := app.Inputs.File()
 			return app.configWritten(path, words[0], config.Set(path, words[0], words[1]))
 		},
 	}
@@ -113,9 +114,9 @@ func newConfigUnsetCmd(app *app) *cobra.Command {
 		Long:  withCodes("Remove one setting from your config file. Comments in it stay.", localCodes...),
 		Args:  exactly(1),
 		// A bad key can only be removed if it does not stop this command.
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return app.locateConfig(cmd.Flags()) },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return app.Locate(cmd.Flags()) },
 		RunE: func(_ *cobra.Command, words []string) error {
-			path, _ := app.inputs.File()
+			path, _ := app.Inputs.File()
 			return app.configWritten(path, words[0], config.Unset(path, words[0]))
 		},
 	}
@@ -124,8 +125,8 @@ func newConfigUnsetCmd(app *app) *cobra.Command {
 // configWritten says what was written where, to those who want a document for
 // everything.
 func (a *app) configWritten(path, key string, err error) error {
-	if err == nil && a.json {
-		a.printJSON(a.stdout, map[string]any{"schema": resultSchema, "key": key, "path": path})
+	if err == nil && a.JSON {
+		terminal.PrintJSON(a.Stdout, map[string]any{"schema": terminal.Schema, "key": key, "path": path})
 	}
 	return err
 }
@@ -136,14 +137,14 @@ func newConfigPathCmd(app *app) *cobra.Command {
 		Short:             "Print where your config file is",
 		Long:              withCodes("Print where your config file is. It need not exist.", localCodes...),
 		Args:              exactly(0),
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return app.locateConfig(cmd.Flags()) },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return app.Locate(cmd.Flags()) },
 		RunE: func(*cobra.Command, []string) error {
-			path, _ := app.inputs.File()
-			if app.json {
-				app.printJSON(app.stdout, map[string]any{"schema": resultSchema, "path": path})
+			path, _ := app.Inputs.File()
+			if app.JSON {
+				terminal.PrintJSON(app.Stdout, map[string]any{"schema": terminal.Schema, "path": path})
 				return nil
 			}
-			_, err := fmt.Fprintln(app.stdout, path)
+			_, err := fmt.Fprintln(app.Stdout, path)
 			return err
 		},
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+
+	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
 var update = flag.Bool("update", false, "write the generated docs")
@@ -20,7 +22,7 @@ var update = flag.Bool("update", false, "write the generated docs")
 // TestDocs compares docs/cli with what the commands say about themselves.
 // `make docs` writes it anew.
 func TestDocs(t *testing.T) {
-	root := newRootCmd(newApp(strings.NewReader(""), io.Discard, io.Discard, nil))
+	root := newRootCmd(newApp(terminal.New(strings.NewReader(""), io.Discard, io.Discard), nil, "dev"))
 	root.InitDefaultCompletionCmd()
 	pages := map[string]string{"exit-codes.md": exitCodesPage()}
 	addPages(t, root, pages)

@@ -1,11 +1,8 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"syscall"
 
 	"github.com/engram-sync/engram-sync/internal/auth"
@@ -14,74 +11,24 @@ import (
 	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/merge"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
-// errorDocument is an error in JSON mode, on stderr.
-type errorDocument struct {
-	Error struct {
-		Code    int    `json:"code"`
-		Kind    string `json:"kind"`
-		Message string `json:"message"`
-		Hint    string `json:"hint"`
-	} `json:"error"`
-}
-
 // printError says what failed, why, and what to do, on one line.
 func (a *app) printError(err error) {
-	message, next := oneLine(err.Error()), a.hint(err)
-	if a.json {
-		var doc errorDocument
-		doc.Error.Code, doc.Error.Message, doc.Error.Hint = codeOf(err), message, next
-		doc.Error.Kind = kindOf(doc.Error.Code)
-		a.printJSON(lineWriter{a}, doc)
-		return
-	}
-	if next != "" {
-		message += "; " + next
-	}
-	fmt.Fprintf(lineWriter{a}, "error: %s\n", message)
-}
-
-// warn tells the user something that is no failure.
-func (a *app) warn(message string) {
-	switch {
-	case a.json:
-		a.printJSON(lineWriter{a}, map[string]any{"warning": map[string]string{"message": message}})
-	case !a.quiet:
-		fmt.Fprintf(lineWriter{a}, "warning: %s\n", message)
-	}
-}
-
-// note tells the user what is going on, where somebody reads along.
-func (a *app) note(format string, args ...any) {
-	if !a.json && !a.quiet {
-		fmt.Fprintf(lineWriter{a}, format+"\n", args...)
-	}
-}
-
-// printJSON writes one document on one line.
-func (a *app) printJSON(w interface{ Write([]byte) (int, error) }, doc any) {
-	text, err := json.Marshal(doc)
-	if err != nil {
-		text = fmt.Appendf(nil, `{"error":{"code":%d,"kind":"failed","message":"encode the output","hint":""}}`, codeFailed)
-	}
-	_, _ = w.Write(append(text, '\n')) // there is nowhere to report it
-}
-
-func oneLine(s string) string {
-	s = strings.ReplaceAll(strings.TrimSpace(s), "\n", "; ") // between joined errors
-	return strings.Join(strings.Fields(s), " ")
+	code := codeOf(err)
+	a.Fail(terminal.Failure{Code: code, Kind: kindOf(code), Message: terminal.OneLine(err.Error()), Hint: a.hint(err)})
 }
 
 // hint is the next step after an error. A refused token is mended where it
 // comes from: a login would not count beside a variable or a command.
 func (a *app) hint(err error) string {
 	if is(err, transport.ErrUnauthorized) && !is(err, errBadLogin) {
-		switch a.tokenFrom {
+		switch a.TokenFrom {
 		case auth.TokenVariable, auth.EngramCloudVariable, auth.EngramLegacyVariable:
-			return a.tokenFrom + " holds a token that is not good here: replace it, or unset it to use a login"
+			return a.TokenFrom + " holds a token that is not good here: replace it, or unset it to use a login"
 		case auth.FromCommand:
 			return "the token_command of the remote gives a token that is not good here"
 		case "stdin":
@@ -107,11 +54,11 @@ func refusedWith(err error, codes ...string) bool {
 
 // hint is the next step after an error; "" where its text names it already.
 func hint(err error) string {
-	var usage *usageError
+	var usage *terminal.UsageError
 	var big *transport.TooLargeError
 	switch {
-	case errors.As(err, &usage) && usage.command != "":
-		return "see `" + usage.command + " --help`"
+	case errors.As(err, &usage) && usage.Command != "":
+		return "see `" + usage.Command + " --help`"
 	case as[*engramdb.DamagedError](err), as[*engramdb.SchemaError](err):
 		return "see whether engram itself opens it, and whether ENGRAM_DATA_DIR names the right directory"
 	case is(err, engramdb.ErrBusy):

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/engram-sync/engram-sync/internal/auth"
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
@@ -20,6 +21,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/server"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
@@ -90,26 +92,21 @@ func withCodes(long string, codes ...int) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// exitStatus is the error of a command whose output has been printed already.
-type exitStatus struct {
-	code    int
-	message string // of the summary; "" if there is nothing to add
-}
-
-func (e *exitStatus) Error() string { return e.message }
-
 // codeOf is the one place that turns an error into an exit code. What is more
 // certain, or worse, is asked first.
 func codeOf(err error) int {
-	var status *exitStatus
-	var signal *signalError
+	var status *terminal.ExitStatus
+	var signal *terminal.Interrupted
 	switch {
 	case err == nil:
 		return codeOK
 	case errors.As(err, &status):
-		return status.code
+		return status.Code
 	case errors.As(err, &signal):
-		return signal.code()
+		if signal.Signal == syscall.SIGTERM {
+			return codeTerminated
+		}
+		return codeInterrupted
 	case is(err, transport.ErrOutcomeUnknown, syncer.ErrUnconfirmed):
 		return codeUnknown
 	case isUsage(err):
@@ -135,7 +132,7 @@ func codeOf(err error) int {
 }
 
 func isUsage(err error) bool {
-	return as[*usageError](err) || as[*git.SetupError](err) || as[*repofile.UnfitError](err) || as[*config.Error](err) || as[*syncer.SelectError](err) ||
+	return as[*terminal.UsageError](err) || as[*git.SetupError](err) || as[*repofile.UnfitError](err) || as[*config.Error](err) || as[*syncer.SelectError](err) ||
 		as[*chunkdir.NotFoundError](err) || as[*chunkdir.DataDirError](err) || as[*chunkdir.PathError](err) ||
 		as[*mutationfile.BadLinesError](err) || as[*engramdb.SchemaError](err) || is(err, journal.ErrOtherSource, engramdb.ErrEmpty) ||
 		is(err, server.ErrNoUser, server.ErrUserExists, server.ErrBadInput, server.ErrForeign, server.ErrInUse, fs.ErrExist) ||

@@ -9,6 +9,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
@@ -23,7 +24,7 @@ func TestCodeOf(t *testing.T) {
 		{nil, 0},
 		{errors.New("anything"), 1},
 		{syscall.ENOSPC, 1},
-		{&usageError{err: errors.New("bad flag")}, 2},
+		{terminal.Usagef("bad flag"), 2},
 		{transport.ErrBadURL, 2},
 		{transport.ErrNotEngram, 2},
 		{transport.ErrTLS, 2},
@@ -45,9 +46,9 @@ func TestCodeOf(t *testing.T) {
 		{syncer.ErrUnconfirmed, 8},
 		{fmt.Errorf("%w: %w", syncer.ErrUnconfirmed, transport.ErrUnavailable), 8},
 		{&chunkdir.LockedError{}, 11},
-		{&signalError{syscall.SIGINT}, 130},
-		{&signalError{syscall.SIGTERM}, 143},
-		{fmt.Errorf("%w: %w", transport.ErrOutcomeUnknown, &signalError{syscall.SIGINT}), 130},
+		{&terminal.Interrupted{Signal: syscall.SIGINT}, 130},
+		{&terminal.Interrupted{Signal: syscall.SIGTERM}, 143},
+		{fmt.Errorf("%w: %w", transport.ErrOutcomeUnknown, &terminal.Interrupted{Signal: syscall.SIGINT}), 130},
 	} {
 		if got := codeOf(c.err); got != c.want {
 			t.Errorf("%v: code %d, want %d", c.err, got, c.want)
@@ -65,7 +66,7 @@ func TestCodeOf(t *testing.T) {
 func TestCodeOfAll(t *testing.T) {
 	t.Parallel()
 	refused, damaged, unknown := error(transport.ErrRefused), error(engram.ErrDamaged), error(transport.ErrOutcomeUnknown)
-	interrupted := error(&signalError{syscall.SIGINT})
+	interrupted := error(&terminal.Interrupted{Signal: syscall.SIGINT})
 	for _, c := range []struct {
 		name   string
 		moved  int

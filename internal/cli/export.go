@@ -13,12 +13,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
 	"github.com/engram-sync/engram-sync/internal/memories"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/work"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 const exportLong = `Write the memories that engram.db holds, and no chunk does, into new chunks.
@@ -87,17 +88,17 @@ const maxChunkFlag = "max-chunk-bytes"
 // from the configuration is about reading, and what is made must be readable.
 func (x *export) sizes() (made, read int64) {
 	if x.sizeChosen {
-		return x.app.cfg.MaxChunkBytes, engram.DefaultMaxChunkBytes
+		return x.app.Config.MaxChunkBytes, engram.DefaultMaxChunkBytes
 	}
-	return min(exportChunkBytes, x.app.cfg.MaxChunkBytes), x.app.cfg.MaxChunkBytes
+	return min(exportChunkBytes, x.app.Config.MaxChunkBytes), x.app.Config.MaxChunkBytes
 }
 
 func (x *export) run(ctx context.Context) error {
-	if x.all && x.app.inputs.Flags.Changed("project") {
-		return &usageError{command: "engram-sync export", err: errors.New("--all-projects and --project exclude each other")}
+	if x.all && x.app.Inputs.Flags.Changed("project") {
+		return &terminal.UsageError{Command: "engram-sync export", Err: errors.New("--all-projects and --project exclude each other")}
 	}
 	var made int64
-	made, x.app.cfg.MaxChunkBytes = x.sizes()
+	made, x.app.Config.MaxChunkBytes = x.sizes()
 	db, err := x.database(ctx)
 	if err != nil {
 		return err
@@ -107,11 +108,12 @@ func (x *export) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r := exportResult{database: db.Path(), dryRun: x.dryRun, exitCode: x.exitCode, legacy: rule == legacyRule}
+	r := exportResult{database: db.Path(), dryRun: x.dryRun, exitCode: x.exitCode, legacy: rule == workspace.LegacyRule}
 	if r.project, err = x.project(rule); err != nil {
 		return err
 	}
-	unlock, err := x.open(ctx)
+	var unlock func()
+	x.dir, x.path, unlock, err = x.app.Claim(ctx, workspace.Claim{Command: "export", Create: true, DryRun: x.dryRun})
 	if err != nil {
 		return err
 	}
@@ -136,8 +138,8 @@ func (x *export) run(ctx context.Context) error {
 func (x *export) database(ctx context.Context) (*engramdb.DB, error) {
 	db, err := x.app.openDatabase(ctx)
 	if db == nil && err == nil {
-		path := filepath.Join(x.app.dataDir(), databaseName)
-		err = &usageError{err: fmt.Errorf("engram has no database at %s: set ENGRAM_DATA_DIR if it is elsewhere", path)}
+		path := filepath.Join(x.app.DataDir(), databaseName)
+		err = terminal.Usagef("engram has no database at %s: set ENGRAM_DATA_DIR if it is elsewhere", path)
 	}
 	return db, err
 }
@@ -157,7 +159,7 @@ func (x *export) draft(ctx context.Context, db *engramdb.DB, chunks chunkList, m
 		return err
 	}
 	drafts, err := r.found.Drafts(made, x.app.createdBy(), chunks.entries(), time.Now())
-	r.drafts, r.failed = readable(drafts, x.app.cfg.MaxChunkBytes)
+	r.drafts, r.failed = readable(drafts, x.app.Config.MaxChunkBytes)
 	return err
 }
 
@@ -170,48 +172,22 @@ func readable(drafts []memories.Draft, most int64) (good []memories.Draft, faile
 			continue
 		}
 		row := exportedRowOf(d.Rows[0], d.Entry.ID) // there is but one that large
-		failed = append(failed, work.Failure{ID: row.Chunk.String(), Err: &usageError{err: fmt.Errorf(
+		failed = append(failed, work.Failure{ID: row.Chunk.String(), Err: &terminal.UsageError{Err: fmt.Errorf(
 			"the %s %s takes %s alone, and max_chunk_bytes is %s: raise it",
-			row.Kind, strconv.QuoteToGraphic(shorten(cmp.Or(row.Title, row.ID))), size(int64(len(d.Text))), size(most))}})
+			row.Kind, strconv.QuoteToGraphic(shorten(cmp.Or(row.Title, row.ID))), terminal.Size(int64(len(d.Text))), terminal.Size(most))}})
 	}
 	return good, failed
 }
 
-func (x *export) project(rule projectRule) (project, error) {
+func (x *export) project(rule workspace.ProjectRule) (workspace.Project, error) {
 	if x.all {
-		return project{From: "--all-projects"}, nil
+		return workspace.Project{From: "--all-projects"}, nil
 	}
-	return x.app.findProject(rule)
-}
-
-// open finds the chunk directory and locks it, or makes one as pull does. A dry
-// run changes nothing.
-func (x *export) open(ctx context.Context) (unlock func(), err error) {
-	none := func() {}
-	if x.path, err = x.app.newDirectory(); err != nil {
-		return none, err
-	}
-	open := chunkdir.Create
-	if x.dryRun {
-		open = chunkdir.Open
-	}
-	dir, err := open(x.path, x.app.dirOptions())
-	if x.dryRun && isMissing(err) {
-		x.dir = noDirectory{}
-		return none, nil
-	}
-	if err != nil {
-		return none, err
-	}
-	x.dir = directory{dir}
-	if x.dryRun {
-		return none, nil
-	}
-	return x.app.lock(ctx, directory{dir}, "export")
+	return x.app.FindProject(rule)
 }
 
 // createdBy is who made a chunk, as engram has it. Source: local-state.md 1.2.
 func (a *app) createdBy() string {
 	host, _ := os.Hostname() // "" if it is not known
-	return cmp.Or(a.getenv("USER"), a.getenv("USERNAME"), host, "unknown")
+	return cmp.Or(a.Getenv("USER"), a.Getenv("USERNAME"), host, "unknown")
 }

@@ -7,13 +7,15 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/memories"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/work"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // exportResult is what one export did, or would do.
 type exportResult struct {
 	dir, database    string
-	project          project
+	project          workspace.Project
 	legacy           bool // a database of 1.9.4
 	dryRun, exitCode bool
 
@@ -71,8 +73,8 @@ type exportSummary struct {
 // exit code.
 func (a *app) printExport(r exportResult) error {
 	a.warnExport(r)
-	if a.json {
-		a.printJSON(a.stdout, r.document())
+	if a.JSON {
+		terminal.PrintJSON(a.Stdout, r.document())
 	} else {
 		a.printExportText(r)
 	}
@@ -80,7 +82,7 @@ func (a *app) printExport(r exportResult) error {
 	case len(r.failed) > 0:
 		return a.failedStatus(len(r.written), r.failed)
 	case r.dryRun && r.exitCode && len(r.drafts) > 0:
-		return &exitStatus{code: codeDifferent}
+		return &terminal.ExitStatus{Code: codeDifferent}
 	}
 	return nil
 }
@@ -88,17 +90,17 @@ func (a *app) printExport(r exportResult) error {
 // warnExport says what can go wrong with the result.
 func (a *app) warnExport(r exportResult) {
 	for _, f := range r.unread {
-		a.warn(fmt.Sprintf("chunk %s: what it holds is not known, so it counts as nothing: %s", f.ID, oneLine(f.Err.Error())))
+		a.Warn(fmt.Sprintf("chunk %s: what it holds is not known, so it counts as nothing: %s", f.ID, terminal.OneLine(f.Err.Error())))
 	}
 	if n := r.found.Total().Unnamed; n > 0 {
-		a.warn(unnamedSentence(n))
+		a.Warn(unnamedSentence(n))
 	}
 	if updates := r.updates(); r.legacy && len(r.drafts) > 0 {
 		text := "engram 1.9.4 adds rows a second time: do not import this chunk into the database that it came from"
 		if updates > 0 {
-			text += fmt.Sprintf(", and expect a second row for each of %s wherever 1.9.4 imports it; 1.16.1 updates rows in place", count(updates, "changed row"))
+			text += fmt.Sprintf(", and expect a second row for each of %s wherever 1.9.4 imports it; 1.16.1 updates rows in place", terminal.Count(updates, "changed row"))
 		}
-		a.warn(text)
+		a.Warn(text)
 	}
 }
 
@@ -115,7 +117,7 @@ func (r exportResult) updates() int {
 
 func (r exportResult) document() exportDocument {
 	doc := exportDocument{
-		Schema: resultSchema, Moved: exportedChunks(r.written), Present: []string{},
+		Schema: terminal.Schema, Moved: exportedChunks(r.written), Present: []string{},
 		Failed: failedItems(r.failed), Unread: failedItems(r.unread),
 	}
 	chunks := doc.Moved
@@ -175,7 +177,7 @@ func (a *app) printExportText(r exportResult) {
 	for _, f := range r.failed {
 		a.printFailure(f, a.hint(f.Err))
 	}
-	if a.quiet {
+	if a.Quiet {
 		return
 	}
 	verb, drafts := "wrote", r.written
@@ -183,42 +185,42 @@ func (a *app) printExportText(r exportResult) {
 		verb, drafts = "would write", r.drafts
 	}
 	for _, d := range drafts {
-		if !r.dryRun && !a.verbose {
+		if !r.dryRun && !a.Verbose {
 			break
 		}
-		fmt.Fprintf(a.stdout, "%s %s  %s, %s\n", verb, d.Entry.ID, describe(d.Entry), size(int64(len(d.Text))))
+		fmt.Fprintf(a.Stdout, "%s %s  %s, %s\n", verb, d.Entry.ID, describe(d.Entry), terminal.Size(int64(len(d.Text))))
 		for _, row := range d.Rows {
 			shown := exportedRowOf(row, d.Entry.ID)
 			title := ""
 			if shown.Title != "" {
 				title = strconv.QuoteToGraphic(shorten(shown.Title)) + ", "
 			}
-			fmt.Fprintf(a.stdout, "  %s %s: %s%s\n", shown.Kind, visible(shown.ID), title, reasonWords[shown.Reason])
+			fmt.Fprintf(a.Stdout, "  %s %s: %s%s\n", shown.Kind, terminal.Visible(shown.ID), title, reasonWords[shown.Reason])
 		}
 	}
-	fmt.Fprintln(a.stdout, r.summary(verb, drafts))
+	fmt.Fprintln(a.Stdout, r.summary(verb, drafts))
 }
 
 // summary is the last line of a run.
 func (r exportResult) summary(verb string, drafts []memories.Draft) string {
 	where := "all projects"
 	if r.project.Name != "" {
-		where = fmt.Sprintf("project %s (%s)", visible(r.project.Name), visible(r.project.From))
+		where = fmt.Sprintf("project %s (%s)", terminal.Visible(r.project.Name), terminal.Visible(r.project.From))
 	}
 	total := r.found.Total()
 	var text string
 	switch {
 	case len(r.failed) > 0:
-		text = fmt.Sprintf("%s %s, %d failed; %s", verb, count(len(drafts), "chunk"), len(r.failed), where)
+		text = fmt.Sprintf("%s %s, %d failed; %s", verb, terminal.Count(len(drafts), "chunk"), len(r.failed), where)
 	case total == memories.Tally{}:
 		text = "nothing to export: engram.db has nothing of " + where
 	case len(drafts) == 0:
 		text = "nothing to export: the chunks hold everything of " + where
 	default:
-		text = fmt.Sprintf("%s %s with %s of %s", verb, count(len(drafts), "chunk"), tallyWords(total), where)
+		text = fmt.Sprintf("%s %s with %s of %s", verb, terminal.Count(len(drafts), "chunk"), tallyWords(total), where)
 	}
 	if total.Personal > 0 {
-		text += fmt.Sprintf("; %s left out (--include-personal)", count(total.Personal, "personal memory"))
+		text += fmt.Sprintf("; %s left out (--include-personal)", terminal.Count(total.Personal, "personal memory"))
 	}
 	return text
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/auth"
 	"github.com/engram-sync/engram-sync/internal/config"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
 )
 
@@ -66,7 +67,7 @@ type importedDocument struct {
 }
 
 func (a *app) importEngram(ctx context.Context, opts importOptions) error {
-	path := filepath.Join(a.dataDir(), "cloud.json")
+	path := filepath.Join(a.DataDir(), "cloud.json")
 	cloud, err := readCloudFile(path)
 	if err != nil {
 		return err
@@ -75,10 +76,10 @@ func (a *app) importEngram(ctx context.Context, opts importOptions) error {
 	if err != nil {
 		return fmt.Errorf("%s: server_url: %w", path, err)
 	}
-	if current, err := a.logins().Current(ctx, base); cloud.Token != "" && err == nil {
-		return &usageError{err: fmt.Errorf("%s is logged in to %s already: log out first to take engram's login over", current.Name, base)}
+	if current, err := a.Logins().Current(ctx, base); cloud.Token != "" && err == nil {
+		return terminal.Usagef("%s is logged in to %s already: log out first to take engram's login over", current.Name, base)
 	}
-	doc := importedDocument{Schema: resultSchema, File: path, Remote: opts.name, URL: base}
+	doc := importedDocument{Schema: terminal.Schema, File: path, Remote: opts.name, URL: base}
 	if err := a.importRemote(opts.name, base); err != nil {
 		return err
 	}
@@ -100,14 +101,14 @@ func readCloudFile(path string) (cloudFile, error) {
 	var cloud cloudFile
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return cloud, &usageError{err: fmt.Errorf("engram has no %s: there is nothing to import", path)}
+		return cloud, terminal.Usagef("engram has no %s: there is nothing to import", path)
 	}
 	if err != nil {
 		return cloud, fmt.Errorf("read engram's login: %w", err)
 	}
 	// The decoder's own text could quote a token.
 	if json.Unmarshal(text, &cloud) != nil || cloud.ServerURL == "" {
-		return cloud, &usageError{err: fmt.Errorf("%s is not a cloud.json with a server_url", path)}
+		return cloud, terminal.Usagef("%s is not a cloud.json with a server_url", path)
 	}
 	return cloud, nil
 }
@@ -119,18 +120,18 @@ func (a *app) importLogin(ctx context.Context, base string, cloud cloudFile, doc
 	if cloud.Username != "" {
 		name, userID = cloud.Username, cloud.UserID
 	}
-	account := auth.Account{BaseURL: base, Name: name, UserID: userID, Store: a.cfg.CredentialStore}
+	account := auth.Account{BaseURL: base, Name: name, UserID: userID, Store: a.Config.CredentialStore}
 	doc.Account, doc.Store = name, account.Store
-	return a.logins().Add(ctx, account, auth.Credentials{Access: cloud.Token, Refresh: cloud.RefreshToken})
+	return a.Logins().Add(ctx, account, auth.Credentials{Access: cloud.Token, Refresh: cloud.RefreshToken})
 }
 
 // importRemote names the server, and makes it the default if there is none.
 func (a *app) importRemote(name, url string) error {
-	path, _ := a.inputs.File()
+	path, _ := a.Inputs.File()
 	if err := config.Set(path, "remotes."+name+".url", url); err != nil {
 		return err
 	}
-	if errors.Is(a.cfg.RemoteErr, config.ErrNoRemote) || a.cfg.Remote.FromEngramEnv {
+	if errors.Is(a.Config.RemoteErr, config.ErrNoRemote) || a.Config.Remote.FromEngramEnv {
 		return config.Set(path, "remote", name)
 	}
 	return nil
@@ -141,9 +142,9 @@ func (a *app) mayRemove(ctx context.Context, path string, opts importOptions) bo
 	if opts.removePlaintext {
 		return true
 	}
-	answer, err := a.ask(ctx, "Remove the tokens from "+path+"? engram's own client is logged out then [y/N]", "--remove-plaintext")
+	answer, err := a.Ask(ctx, "Remove the tokens from "+path+"? engram's own client is logged out then [y/N]", "--remove-plaintext")
 	if err != nil {
-		a.warn("the tokens are still in plain text in " + path + ": run this again with --remove-plaintext to remove them")
+		a.Warn("the tokens are still in plain text in " + path + ": run this again with --remove-plaintext to remove them")
 		return false
 	}
 	return answer == "y" || answer == "Y" || answer == "yes"
@@ -175,22 +176,22 @@ func removePlaintext(path string) error {
 }
 
 func (a *app) printImported(doc importedDocument) error {
-	if a.json {
-		a.printJSON(a.stdout, doc)
+	if a.JSON {
+		terminal.PrintJSON(a.Stdout, doc)
 		return nil
 	}
-	if a.quiet {
+	if a.Quiet {
 		return nil
 	}
 	text := fmt.Sprintf("remote %s is %s", doc.Remote, doc.URL)
 	if doc.Account != "" {
-		text += fmt.Sprintf("; logged in as %s, with the tokens in the %s", visible(doc.Account), doc.Store)
+		text += fmt.Sprintf("; logged in as %s, with the tokens in the %s", terminal.Visible(doc.Account), doc.Store)
 	} else {
 		text += "; the file held no token, so run `engram-sync login`"
 	}
 	if doc.PlaintextRemoved {
 		text += "; the plain text is gone from " + doc.File
 	}
-	_, err := fmt.Fprintln(a.stdout, text)
+	_, err := fmt.Fprintln(a.Stdout, text)
 	return err
 }

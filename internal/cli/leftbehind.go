@@ -5,6 +5,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
 // leftBehindItem is what of one chunk does not go to a project server.
@@ -51,7 +52,7 @@ func (a *app) noteLeftBehind(behind []syncer.LeftBehind, serverMade []engram.Chu
 		if len(b.Parts) == 0 {
 			nothing++
 		}
-		if a.verbose {
+		if a.Verbose {
 			a.noteChunk(b)
 		}
 	}
@@ -68,19 +69,19 @@ func (a *app) noteLeftBehind(behind []syncer.LeftBehind, serverMade []engram.Chu
 		{len(serverMade), "chunk", "made by the server of mutations not taken (--include-server-chunks takes them)"},
 	} {
 		if line.n > 0 {
-			a.note("%s %s", count(line.n, line.noun), line.text)
+			a.Note("%s %s", terminal.Count(line.n, line.noun), line.text)
 		}
 	}
 }
 
 func (a *app) noteChunk(b syncer.LeftBehind) {
 	if len(b.Parts) == 0 {
-		a.note("chunk %s: nothing for this project", b.ID)
+		a.Note("chunk %s: nothing for this project", b.ID)
 	}
 	for _, r := range b.LeftOut {
-		a.note("chunk %s: left out: %s", b.ID, r)
+		a.Note("chunk %s: left out: %s", b.ID, r)
 	}
 	for _, r := range b.Filled {
-		a.note("chunk %s: %s", b.ID, fmt.Sprint(r))
+		a.Note("chunk %s: %s", b.ID, fmt.Sprint(r))
 	}
 }

@@ -9,7 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/auth"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 const loginLong = `Sign in to the remote, and keep the tokens in the OS keyring.
@@ -48,19 +50,19 @@ func newLoginCmd(app *app) *cobra.Command {
 
 func (a *app) login(ctx context.Context, opts loginOptions) error {
 	if opts.passwordStdin && opts.tokenStdin { // what cobra says to it is no usage error
-		return &usageError{err: errors.New("--password-stdin and --token-stdin exclude each other: stdin holds one secret")}
+		return terminal.Usagef("--password-stdin and --token-stdin exclude each other: stdin holds one secret")
 	}
-	return a.withStranger(ctx, func(conn *connection) error {
+	return a.WithAnonymous(ctx, func(conn *workspace.Connection) error {
 		if opts.tokenStdin {
 			return a.loginToken(ctx, conn, opts)
 		}
 		var err error
 		if opts.identifier == "" {
-			if opts.identifier, err = a.ask(ctx, "User name or email for "+conn.label, "--identifier and --password-stdin, or --token-stdin"); err != nil {
+			if opts.identifier, err = a.Ask(ctx, "User name or email for "+conn.Label, "--identifier and --password-stdin, or --token-stdin"); err != nil {
 				return err
 			}
 		}
-		password, err := a.password(ctx, "Password", opts.passwordStdin)
+		password, err := a.Password(ctx, opts.passwordStdin)
 		if err != nil {
 			return err
 		}
@@ -75,44 +77,36 @@ func (a *app) login(ctx context.Context, opts loginOptions) error {
 	})
 }
 
-// password reads a password from stdin or from the terminal.
-func (a *app) password(ctx context.Context, question string, stdin bool) (string, error) {
-	if stdin {
-		return a.readSecret("password")
-	}
-	return a.askSecret(ctx, question, "--password-stdin")
-}
-
 // keep stores what the server gave for a password.
-func (a *app) keep(ctx context.Context, conn *connection, result transport.AuthResult) error {
-	account := auth.Account{BaseURL: conn.URL(), Name: result.Username, UserID: result.UserID, Store: a.cfg.CredentialStore}
+func (a *app) keep(ctx context.Context, conn *workspace.Connection, result transport.AuthResult) error {
+	account := auth.Account{BaseURL: conn.URL(), Name: result.Username, UserID: result.UserID, Store: a.Config.CredentialStore}
 	tokens := auth.Credentials{Access: result.Access, Refresh: result.Refresh}
-	if err := a.logins().Add(ctx, account, tokens); err != nil {
+	if err := a.Logins().Add(ctx, account, tokens); err != nil {
 		return err
 	}
 	return a.printLogin(conn, account)
 }
 
 // loginToken keeps a token that the user has, after the server took it.
-func (a *app) loginToken(ctx context.Context, conn *connection, opts loginOptions) error {
-	token, err := a.readSecret("token")
+func (a *app) loginToken(ctx context.Context, conn *workspace.Connection, opts loginOptions) error {
+	token, err := a.ReadSecret("token")
 	if err != nil {
 		return err
 	}
-	probe := &connection{source: auth.Fixed(token, "stdin")}
-	if err := a.finish(probe, conn.URL()); err != nil {
+	probe, err := a.Dial(conn.URL(), auth.Fixed(token, "stdin"))
+	if err != nil {
 		return err
 	}
 	if err := probe.CheckToken(ctx); err != nil {
 		return err
 	}
-	account := auth.Account{BaseURL: conn.URL(), Name: opts.identifier, Store: a.cfg.CredentialStore}
+	account := auth.Account{BaseURL: conn.URL(), Name: opts.identifier, Store: a.Config.CredentialStore}
 	name, userID := ownerOf(token)
 	account.UserID = userID
 	if account.Name == "" {
 		account.Name = name
 	}
-	if err := a.logins().Add(ctx, account, auth.Credentials{Access: token}); err != nil {
+	if err := a.Logins().Add(ctx, account, auth.Credentials{Access: token}); err != nil {
 		return err
 	}
 	return a.printLogin(conn, account)
@@ -131,23 +125,23 @@ func ownerOf(token string) (name, userID string) {
 	return claims.Username, claims.UserID
 }
 
-func (a *app) printLogin(conn *connection, account auth.Account) error {
-	if stronger := a.finder(conn.URL()).Stronger(); stronger != "" {
-		a.warn("this login does not count as long as there is " + stronger)
+func (a *app) printLogin(conn *workspace.Connection, account auth.Account) error {
+	if stronger := a.Finder(conn.URL()).Stronger(); stronger != "" {
+		a.Warn("this login does not count as long as there is " + stronger)
 	}
 	if account.Store == auth.StoreFile {
-		a.warn("the tokens are kept in plain text, in a file that only you can read: " + a.credentialFile().Path())
+		a.Warn("the tokens are kept in plain text, in a file that only you can read: " + a.CredentialFile().Path())
 	}
-	if a.json {
-		a.printJSON(a.stdout, map[string]any{
-			"schema": resultSchema, "remote": conn.label, "account": account.Name, "user_id": account.UserID, "store": account.Store,
+	if a.JSON {
+		terminal.PrintJSON(a.Stdout, map[string]any{
+			"schema": terminal.Schema, "remote": conn.Label, "account": account.Name, "user_id": account.UserID, "store": account.Store,
 		})
 		return nil
 	}
-	if a.quiet {
+	if a.Quiet {
 		return nil
 	}
-	_, err := fmt.Fprintf(a.stdout, "logged in to %s as %s; the tokens are in the %s\n", conn.label, visible(account.Name), account.Store)
+	_, err := fmt.Fprintf(a.Stdout, "logged in to %s as %s; the tokens are in the %s\n", conn.Label, terminal.Visible(account.Name), account.Store)
 	return err
 }
 
@@ -175,19 +169,19 @@ func newRegisterCmd(app *app) *cobra.Command {
 }
 
 func (a *app) register(ctx context.Context, username, email string, passwordStdin bool) error {
-	return a.withStranger(ctx, func(conn *connection) error {
+	return a.WithAnonymous(ctx, func(conn *workspace.Connection) error {
 		var err error
 		if username == "" {
-			if username, err = a.ask(ctx, "User name", "--username"); err != nil {
+			if username, err = a.Ask(ctx, "User name", "--username"); err != nil {
 				return err
 			}
 		}
 		if email == "" {
-			if email, err = a.ask(ctx, "Email", "--email"); err != nil {
+			if email, err = a.Ask(ctx, "Email", "--email"); err != nil {
 				return err
 			}
 		}
-		password, err := a.newPassword(ctx, passwordStdin)
+		password, err := a.NewPassword(ctx, passwordStdin)
 		if err != nil {
 			return err
 		}
@@ -197,19 +191,6 @@ func (a *app) register(ctx context.Context, username, email string, passwordStdi
 		}
 		return a.keep(ctx, conn, result)
 	})
-}
-
-// newPassword asks twice where nobody sees what is typed.
-func (a *app) newPassword(ctx context.Context, stdin bool) (string, error) {
-	password, err := a.password(ctx, "Password", stdin)
-	if err != nil || stdin {
-		return password, err
-	}
-	again, err := a.askSecret(ctx, "Password again", "--password-stdin")
-	if err == nil && again != password {
-		err = &usageError{err: errors.New("the two passwords differ")}
-	}
-	return password, err
 }
 
 const logoutLong = `Forget the login for the remote on this machine.
@@ -229,26 +210,23 @@ func newLogoutCmd(app *app) *cobra.Command {
 }
 
 func (a *app) logout(ctx context.Context) error {
-	if a.cfg.RemoteErr != nil {
-		return a.cfg.RemoteErr
-	}
-	base, err := transport.NormalizeURL(a.cfg.Remote.URL)
+	base, err := a.BaseURL()
 	if err != nil {
 		return err
 	}
-	account, err := a.logins().Remove(ctx, base)
+	account, err := a.Logins().Remove(ctx, base)
 	loggedOut := err == nil
 	if err != nil && !errors.Is(err, auth.ErrNotFound) {
 		return err
 	}
 	switch {
-	case a.json:
-		a.printJSON(a.stdout, map[string]any{"schema": resultSchema, "remote": base, "account": account.Name, "logged_out": loggedOut})
-	case a.quiet:
+	case a.JSON:
+		terminal.PrintJSON(a.Stdout, map[string]any{"schema": terminal.Schema, "remote": base, "account": account.Name, "logged_out": loggedOut})
+	case a.Quiet:
 	case loggedOut:
-		fmt.Fprintf(a.stdout, "logged %s out of %s on this machine; the tokens stay good at the server until they end\n", visible(account.Name), base)
+		fmt.Fprintf(a.Stdout, "logged %s out of %s on this machine; the tokens stay good at the server until they end\n", terminal.Visible(account.Name), base)
 	default:
-		fmt.Fprintf(a.stdout, "nobody is logged in to %s\n", base)
+		fmt.Fprintf(a.Stdout, "nobody is logged in to %s\n", base)
 	}
 	return nil
 }

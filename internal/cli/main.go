@@ -1,15 +1,60 @@
-// Package cli is the commands of engram-sync: flags, output, exit codes, progress.
+// Package cli is the command line of engram-sync: the root of the commands, whose groups have packages of their own.
+// Only main runs it.
 package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
+	"slices"
+
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-// Main runs the command line of this process, and gives its exit code.
-func Main(programVersion string) int {
-	version = programVersion
-	ctx, stop := withSignals(context.Background())
-	defer stop()
-	return run(ctx, newApp(os.Stdin, os.Stdout, os.Stderr, os.Environ()), os.Args[1:])
+// Run runs the command line of this process, and gives its exit code.
+func Run(ctx context.Context, version string) int {
+	term := terminal.New(os.Stdin, os.Stdout, os.Stderr)
+	return run(ctx, newApp(term, os.Environ(), version), os.Args[1:])
+}
+
+func newApp(term *terminal.Terminal, environ []string, version string) *app {
+	return &app{term, workspace.New(term, environ, version)}
+}
+
+// run executes one command line and gives the exit code.
+func run(ctx context.Context, a *app, args []string) int {
+	cmd := newRootCmd(a)
+	cmd.SetArgs(args)
+	err := protect(func() error { return cmd.ExecuteContext(ctx) })
+	if err == nil {
+		err = a.Stdout.Err()
+	}
+	if err == nil {
+		return codeOK
+	}
+	var done *terminal.ExitStatus
+	if errors.As(err, &done) && done.Message == "" {
+		return done.Code
+	}
+	var signal *terminal.Interrupted
+	if cause := context.Cause(ctx); errors.As(cause, &signal) && !errors.As(err, &done) {
+		err = cause
+	}
+	// A bad flag ends the parsing before --json is seen, and its error must be
+	// JSON all the same.
+	a.JSON = a.JSON || as[*terminal.UsageError](err) && slices.Contains(args, "--json")
+	a.printError(err)
+	return codeOf(err)
+}
+
+// protect turns a panic into an error: a stack trace tells a user nothing.
+func protect(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("internal error: %v", r)
+		}
+	}()
+	return f()
 }

@@ -5,14 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"strings"
 	"text/tabwriter"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 const manifestLong = `List the chunks of the remote, and say which of them are here.
@@ -68,7 +68,7 @@ type manifestDocument struct {
 }
 
 func (a *app) localManifest(ctx context.Context) error {
-	dir, err := a.openDirectory()
+	dir, err := a.OpenDirectory()
 	if err != nil {
 		return err
 	}
@@ -84,20 +84,20 @@ func (a *app) localManifest(ctx context.Context) error {
 	for _, id := range files {
 		have[id] = true
 	}
-	doc := manifestDocument{Schema: resultSchema, Version: m.Version(), Chunks: []manifestRow{}, Unsupported: []string{}}
+	doc := manifestDocument{Schema: terminal.Schema, Version: m.Version(), Chunks: []manifestRow{}, Unsupported: []string{}}
 	for _, e := range m.Entries() {
 		doc.Chunks = append(doc.Chunks, manifestRow{ChunkEntry: e, Here: have[e.ID]})
 	}
 	return a.printManifest(doc)
 }
 
-func (a *app) remoteManifest(survey *syncer.Diff, _ *connection, _ string) error {
+func (a *app) remoteManifest(survey *syncer.Diff, _ *workspace.Connection, _ string) error {
 	here := map[engram.ChunkID]bool{}
 	for _, item := range survey.Present {
 		here[item.Remote] = true
 	}
 	yes := true
-	doc := manifestDocument{Schema: resultSchema, Version: survey.There.Version(), Chunks: []manifestRow{}, Unsupported: []string{}}
+	doc := manifestDocument{Schema: terminal.Schema, Version: survey.There.Version(), Chunks: []manifestRow{}, Unsupported: []string{}}
 	for _, e := range survey.There.Entries() {
 		doc.Chunks = append(doc.Chunks, manifestRow{ChunkEntry: e, Here: here[e.ID], There: &yes})
 	}
@@ -108,18 +108,18 @@ func (a *app) remoteManifest(survey *syncer.Diff, _ *connection, _ string) error
 }
 
 func (a *app) printManifest(doc manifestDocument) error {
-	if a.json {
-		a.printJSON(a.stdout, doc)
+	if a.JSON {
+		terminal.PrintJSON(a.Stdout, doc)
 		return nil
 	}
 	if len(doc.Chunks) == 0 && len(doc.Unsupported) == 0 {
-		a.note("no chunks")
+		a.Note("no chunks")
 		return nil
 	}
-	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(a.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tCREATED\tBY\tSESSIONS\tMEMORIES\tPROMPTS\tWHERE")
 	for _, r := range doc.Chunks {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%s\n", r.ID, r.CreatedAt, visible(r.CreatedBy), r.Sessions, r.Memories, r.Prompts, r.where())
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%s\n", r.ID, r.CreatedAt, terminal.Visible(r.CreatedBy), r.Sessions, r.Memories, r.Prompts, r.where())
 	}
 	for _, id := range doc.Unsupported {
 		fmt.Fprintf(w, "%s\t\t\t\t\t\tthere (unsupported id)\n", strconv.Quote(id))
@@ -137,13 +137,4 @@ func (r manifestRow) where() string {
 		return "here, there"
 	}
 	return "there"
-}
-
-// visible is a stranger's text as it may stand in a table: as it is if it is
-// plain, quoted if it holds anything that a terminal would obey.
-func visible(s string) string {
-	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsGraphic(r) }) {
-		return strconv.QuoteToGraphic(s)
-	}
-	return s
 }

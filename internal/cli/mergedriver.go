@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/merge"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
 const mergeDriverLong = `Merge two versions of manifest.json for git: the union of their entries by
@@ -50,9 +51,9 @@ func newMergeDriverCmd(app *app) *cobra.Command {
 		// a mistake in a settings file must not be in the way.
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if d.install || d.uninstall {
-				return app.prepare(cmd.Flags())
+				return app.Load(cmd.Flags())
 			}
-			return app.changeDirectory()
+			return app.ChangeDirectory()
 		},
 		RunE: func(cmd *cobra.Command, words []string) error {
 			if d.install || d.uninstall {
@@ -78,7 +79,7 @@ func (d *mergeDriver) checkArgs(cmd *cobra.Command, words []string) error {
 	default:
 		return nil
 	}
-	return &usageError{command: cmd.CommandPath(), err: errors.New(cmd.CommandPath() + " " + wrong)}
+	return &terminal.UsageError{Command: cmd.CommandPath(), Err: errors.New(cmd.CommandPath() + " " + wrong)}
 }
 
 // merge writes the union of three files into the second.
@@ -118,7 +119,7 @@ func (d *mergeDriver) merge(ctx context.Context, words []string) error {
 	if len(what) == 0 {
 		return nil
 	}
-	return &exitStatus{code: codeFailed, message: fmt.Sprintf("conflict in %s: %s; run `engram-sync verify --repair`, then git add it",
+	return &terminal.ExitStatus{Code: codeFailed, Message: fmt.Sprintf("conflict in %s: %s; run `engram-sync verify --repair`, then git add it",
 		name, strings.Join(what, ", "))}
 }
 

@@ -6,6 +6,7 @@ import (
 	"path"
 
 	"github.com/engram-sync/engram-sync/internal/git"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
 // driverDocument is what --install and --uninstall print in JSON mode.
@@ -21,15 +22,15 @@ type driverDocument struct {
 
 // setUp runs --install or --uninstall.
 func (d *mergeDriver) setUp(ctx context.Context) error {
-	dir, err := d.app.openDirectory()
+	dir, err := d.app.OpenDirectory()
 	if err != nil {
 		return err
 	}
-	driver, err := git.FindDriver(ctx, d.app.environ, dir.Path(), "manifest.json")
+	driver, err := git.FindDriver(ctx, d.app.Environ, dir.Path(), "manifest.json")
 	if err != nil {
 		return err
 	}
-	doc := driverDocument{Schema: resultSchema, Action: "uninstall", Attributes: driver.Attributes, Line: driver.Line, Replaced: []string{}}
+	doc := driverDocument{Schema: terminal.Schema, Action: "uninstall", Attributes: driver.Attributes, Line: driver.Line, Replaced: []string{}}
 	var change git.DriverChange
 	if d.install {
 		doc.Action = "install"
@@ -56,33 +57,33 @@ func (a *app) warnOverruled(ctx context.Context, d *git.Driver) {
 	other, err := d.Overruled(ctx)
 	switch {
 	case err != nil:
-		a.warn(oneLine(err.Error()))
+		a.Warn(terminal.OneLine(err.Error()))
 	case other != "":
-		a.warn("git will use merge=" + other + " all the same: look for it in " + path.Dir(d.Path) +
+		a.Warn("git will use merge=" + other + " all the same: look for it in " + path.Dir(d.Path) +
 			"/.gitattributes and in info/attributes of the repository, and for a later line in " + d.Attributes)
 	}
 }
 
 func (a *app) printDriver(doc driverDocument, manifest string) {
 	switch {
-	case a.json:
-		a.printJSON(a.stdout, doc)
+	case a.JSON:
+		terminal.PrintJSON(a.Stdout, doc)
 		return
-	case a.quiet:
+	case a.Quiet:
 		return
 	case !doc.Changed:
-		fmt.Fprintf(a.stdout, "nothing to do: the merge driver for %s is %sed already\n", manifest, doc.Action)
+		fmt.Fprintf(a.Stdout, "nothing to do: the merge driver for %s is %sed already\n", manifest, doc.Action)
 		return
 	}
-	fmt.Fprintf(a.stdout, "%sed the merge driver for %s\n", doc.Action, manifest)
+	fmt.Fprintf(a.Stdout, "%sed the merge driver for %s\n", doc.Action, manifest)
 	for _, line := range doc.Replaced {
 		if doc.Action == "install" {
-			fmt.Fprintf(a.stdout, "in %s it takes the place of: %s\n", doc.Attributes, line)
+			fmt.Fprintf(a.Stdout, "in %s it takes the place of: %s\n", doc.Attributes, line)
 		} else {
-			fmt.Fprintf(a.stdout, "in %s there is again: %s\n", doc.Attributes, line)
+			fmt.Fprintf(a.Stdout, "in %s there is again: %s\n", doc.Attributes, line)
 		}
 	}
 	if doc.Action == "install" {
-		fmt.Fprintf(a.stdout, "commit %s, and run this command once in every other clone\n", doc.Attributes)
+		fmt.Fprintf(a.Stdout, "commit %s, and run this command once in every other clone\n", doc.Attributes)
 	}
 }

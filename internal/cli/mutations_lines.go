@@ -13,19 +13,19 @@ import (
 	"github.com/engram-sync/engram-sync/internal/state"
 )
 
-func (p *mutationsPull) toTerminal() bool { return p.output == "" && terminal(p.app.stdout.w) }
+func (p *mutationsPull) toTerminal() bool { return p.output == "" && p.app.Stdout.IsTerminal() }
 
 // lines is where the rows go. done ends that.
 func (p *mutationsPull) lines(cursor *state.CursorFile) (lines journal.Lines, done func() error, err error) {
 	if p.output == "" {
-		return stdoutLines{w: p.app.stdout.w, terminal: p.toTerminal()}, func() error { return nil }, nil
+		return stdoutLines{w: p.app.Stdout.Direct(), terminal: p.toTerminal()}, func() error { return nil }, nil
 	}
 	file, err := cursor.OpenOutput(p.output)
 	if err != nil {
 		return nil, nil, explained(err)
 	}
 	if file.Begun {
-		p.app.note("%s is gone or empty: it begins anew, at the cursor", p.output)
+		p.app.Note("%s is gone or empty: it begins anew, at the cursor", p.output)
 	}
 	return file, file.Close, nil
 }

@@ -15,7 +15,9 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 const mutationsPullLong = `Fetch the mutations of the remote's journal as JSON Lines: one object a line,
@@ -45,7 +47,7 @@ type mutationsPull struct {
 	rescan, follow bool
 	interval       time.Duration
 
-	conn    *connection
+	conn    *workspace.Connection
 	account account
 	from    *engram.Cursor // where a run that moves no saved cursor is; nil before its first round
 	rows    int            // in all rounds
@@ -64,7 +66,7 @@ func newMutationsPullCmd(app *app) *cobra.Command {
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := p.check(cmd); err != nil {
-				return &usageError{command: cmd.CommandPath(), err: err}
+				return &terminal.UsageError{Command: cmd.CommandPath(), Err: err}
 			}
 			return p.run(cmd.Context())
 		},
@@ -110,7 +112,7 @@ func (p *mutationsPull) check(cmd *cobra.Command) error {
 func (p *mutationsPull) run(ctx context.Context) error {
 	// Go kills a program whose stdout is closed, unless somebody listens.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	return p.app.withConnection(ctx, func(conn *connection) (err error) {
+	return p.app.With(ctx, func(conn *workspace.Connection) (err error) {
 		p.conn = conn
 		if p.account, err = p.app.account(ctx, conn); err != nil {
 			return err
@@ -130,7 +132,7 @@ func (p *mutationsPull) run(ctx context.Context) error {
 // bearable says of an error whether --follow goes on after it.
 func (p *mutationsPull) bearable(err error) bool {
 	if is(err, transport.ErrUnavailable) || as[*state.BusyError](err) {
-		p.app.warn(oneLine(err.Error()))
+		p.app.Warn(terminal.OneLine(err.Error()))
 		return true
 	}
 	return false
@@ -179,8 +181,8 @@ func (p *mutationsPull) open(journal *state.AccountState) (*state.CursorFile, er
 		case p.toTerminal():
 			at := cursor.Cursor()
 			p.from = &at
-			if p.app.verbose {
-				p.app.note("the output goes to a terminal, so the saved cursor does not move")
+			if p.app.Verbose {
+				p.app.Note("the output goes to a terminal, so the saved cursor does not move")
 			}
 		}
 	}
@@ -198,7 +200,7 @@ func (p *mutationsPull) pull(ctx context.Context, cursor *state.CursorFile, line
 	if p.limit > 0 {
 		opts.Limit = p.limit - p.rows
 	}
-	report, stop := p.app.countRows(!p.toTerminal())
+	report, stop := p.countRows()
 	defer stop()
 	opts.Report = report
 	return journal.Pull(ctx, p.conn, cursor, lines, opts)
@@ -207,7 +209,7 @@ func (p *mutationsPull) pull(ctx context.Context, cursor *state.CursorFile, line
 // explained says of a command line's mistakes that they are.
 func explained(err error) error {
 	if as[*state.OutputError](err) || is(err, state.ErrCursorName) {
-		return &usageError{err: err}
+		return &terminal.UsageError{Err: err}
 	}
 	return err
 }

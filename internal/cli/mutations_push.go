@@ -10,7 +10,9 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 const mutationsPushLong = `Send mutations to the server's journal, in their order, each once.
@@ -75,17 +77,17 @@ func atMostOneFile(cmd *cobra.Command, args []string) error {
 	if len(args) <= 1 {
 		return nil
 	}
-	return &usageError{command: cmd.CommandPath(), err: fmt.Errorf("%s takes at most one file", cmd.CommandPath())}
+	return &terminal.UsageError{Command: cmd.CommandPath(), Err: fmt.Errorf("%s takes at most one file", cmd.CommandPath())}
 }
 
 func (m *mutationsPush) run(ctx context.Context, named bool) (err error) {
 	switch {
 	case m.all && !m.db:
-		return &usageError{err: errors.New("--all goes with --db")}
+		return terminal.Usagef("--all goes with --db")
 	case m.reconcile && m.restart:
-		return &usageError{err: errors.New("--reconcile sends what is missing, --restart sends everything: choose one")}
-	case !m.db && !named && terminal(m.app.stdin):
-		return &usageError{command: "engram-sync mutations push", err: errors.New("nothing to read: name a file, or pipe mutations in")}
+		return terminal.Usagef("--reconcile sends what is missing, --restart sends everything: choose one")
+	case !m.db && !named && m.app.Interactive():
+		return &terminal.UsageError{Command: "engram-sync mutations push", Err: errors.New("nothing to read: name a file, or pipe mutations in")}
 	}
 	source, err := m.open(ctx)
 	if err != nil {
@@ -95,7 +97,7 @@ func (m *mutationsPush) run(ctx context.Context, named bool) (err error) {
 	if err := m.checkRejects(source); err != nil {
 		return err
 	}
-	return m.app.withConnection(ctx, func(conn *connection) error {
+	return m.app.With(ctx, func(conn *workspace.Connection) error {
 		if conn.Kind() == transport.KindUnknown { // a server is not asked for the sake of a bad file
 			if err := source.check(ctx, nil); err != nil {
 				return m.badLines(err)
@@ -117,7 +119,7 @@ func (m *mutationsPush) run(ctx context.Context, named bool) (err error) {
 }
 
 // push sends what is to be sent, and prints how that went.
-func (m *mutationsPush) push(ctx context.Context, conn *connection, acc account, source mutationSource) error {
+func (m *mutationsPush) push(ctx context.Context, conn *workspace.Connection, acc account, source mutationSource) error {
 	journal, unlock, err := m.app.journal(ctx, conn, acc)
 	if err != nil {
 		return err
@@ -128,7 +130,7 @@ func (m *mutationsPush) push(ctx context.Context, conn *connection, acc account,
 		return err
 	}
 	report := pushReport{
-		remote: conn.label, account: acc.id, project: acc.project, source: source.name(), db: m.db,
+		remote: conn.Label, account: acc.id, project: acc.project, source: source.name(), db: m.db,
 		dryRun: m.dryRun, exitCode: m.exitCode, before: job.Sent,
 	}
 	if m.dryRun {
@@ -149,7 +151,7 @@ func (m *mutationsPush) push(ctx context.Context, conn *connection, acc account,
 
 // plan prints what push would do. What is remembered does not count if the
 // journal is asked instead.
-func (m *mutationsPush) plan(ctx context.Context, conn *connection, source mutationSource, job *pushJob, report pushReport) (err error) {
+func (m *mutationsPush) plan(ctx context.Context, conn *workspace.Connection, source mutationSource, job *pushJob, report pushReport) (err error) {
 	if m.reconcile || job.Reconciling {
 		report.before = 0
 		report.PushResult, err = journal.PlanReconcile(ctx, conn, source)
@@ -164,12 +166,12 @@ func (m *mutationsPush) plan(ctx context.Context, conn *connection, source mutat
 	return m.app.printPush(report)
 }
 
-func (m *mutationsPush) send(ctx context.Context, conn *connection, source mutationSource, job *pushJob, path string, total int) journal.PushResult {
+func (m *mutationsPush) send(ctx context.Context, conn *workspace.Connection, source mutationSource, job *pushJob, path string, total int) journal.PushResult {
 	rejects := &rejectSink{file: state.NewRejects(path), db: m.db}
 	opts := journal.PushOptions{
-		Reconcile: m.reconcile, Total: total, Retries: m.app.cfg.Retries, Refused: fatal,
+		Reconcile: m.reconcile, Total: total, Retries: m.app.Config.Retries, Refused: fatal,
 		Notify: func(wait time.Duration, why string) {
-			m.app.note("waiting %s: %s", wait.Round(time.Second), oneLine(why))
+			m.app.Note("waiting %s: %s", wait.Round(time.Second), terminal.OneLine(why))
 		},
 	}
 	var stop func()

@@ -9,6 +9,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/mutationfile"
 	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
 // pushJob is a job, and the file that it is kept in.
@@ -47,7 +48,7 @@ func (m *mutationsPush) job(ctx context.Context, kept *state.AccountState, sourc
 		best.Restart(rand.Text())
 	}
 	if m.all && best.Skipped > 0 && !m.reconcile {
-		return nil, &usageError{err: fmt.Errorf("earlier runs left out %s that engram had marked as sent, and sent later ones: to send all in their order, run it with --all --restart", count(int(best.Skipped), "mutation"))}
+		return nil, terminal.Usagef("earlier runs left out %s that engram had marked as sent, and sent later ones: to send all in their order, run it with --all --restart", terminal.Count(int(best.Skipped), "mutation"))
 	}
 	return best, nil
 }
@@ -101,11 +102,11 @@ func (m *mutationsPush) fits(ctx context.Context, source mutationSource, job *pu
 // badLines prints the bad lines one below the other, where a person reads them.
 func (m *mutationsPush) badLines(err error) error {
 	var bad *mutationfile.BadLinesError
-	if !errors.As(err, &bad) || m.app.json {
+	if !errors.As(err, &bad) || m.app.JSON {
 		return err
 	}
 	for _, line := range bad.Lines {
-		fmt.Fprintf(lineWriter{m.app}, "error: %s\n", oneLine(line))
+		fmt.Fprintf(m.app.Stderr(), "error: %s\n", terminal.OneLine(line))
 	}
-	return &usageError{err: fmt.Errorf("%s in %s: nothing was sent", count(bad.Count, "bad line"), bad.Name)}
+	return terminal.Usagef("%s in %s: nothing was sent", terminal.Count(bad.Count, "bad line"), bad.Name)
 }

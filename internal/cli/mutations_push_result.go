@@ -11,6 +11,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/journal"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
@@ -76,19 +77,19 @@ func (r *pushReport) stays(source mutationSource) {
 
 // printPush prints how a run ended, and gives the error that makes its exit code.
 func (a *app) printPush(r pushReport) error {
-	if a.json {
-		a.printJSON(a.stdout, r.document())
+	if a.JSON {
+		terminal.PrintJSON(a.Stdout, r.document())
 	} else {
 		a.printPushText(r)
 	}
 	switch {
 	case r.dryRun && r.exitCode && r.toPush() > 0:
-		return &exitStatus{code: codeDifferent}
+		return &terminal.ExitStatus{Code: codeDifferent}
 	case r.dryRun:
 		return nil
 	}
 	if failed := r.failures(); len(failed) > 0 {
-		return &exitStatus{code: codeOfAll(int(r.Sent), failed)}
+		return &terminal.ExitStatus{Code: codeOfAll(int(r.Sent), failed)}
 	}
 	return nil
 }
@@ -109,9 +110,9 @@ func (r pushReport) failures() []work.Failure {
 }
 
 func (r pushReport) document() pushDocument {
-	doc := pushDocument{Schema: resultSchema, Failed: []failedChange{}, Paused: []pausedItem{}}
+	doc := pushDocument{Schema: terminal.Schema, Failed: []failedChange{}, Paused: []pausedItem{}}
 	add := func(position int64, err error) {
-		item := failedChange{Code: codeOf(err), Message: oneLine(err.Error())}
+		item := failedChange{Code: codeOf(err), Message: terminal.OneLine(err.Error())}
 		item.Kind = kindOf(item.Code)
 		if r.db {
 			item.Seq = position
@@ -144,13 +145,13 @@ func (r pushReport) document() pushDocument {
 const named = 10
 
 func (a *app) printPushText(r pushReport) {
-	w := lineWriter{a}
+	w := a.Stderr()
 	for i, f := range r.Failed {
 		if i == named {
 			fmt.Fprintf(w, "error: and %s more\n", humanize.Comma(r.Rejected-named))
 			break
 		}
-		fmt.Fprintf(w, "error: %s: %s\n", r.place(f.Position), oneLine(f.Err.Error()))
+		fmt.Fprintf(w, "error: %s: %s\n", r.place(f.Position), terminal.OneLine(f.Err.Error()))
 	}
 	if r.Rejected > 0 && !r.dryRun {
 		fmt.Fprintf(w, "error: %s could not be pushed: see %s\n", changes(r.Rejected), r.rejects)
@@ -162,8 +163,8 @@ func (a *app) printPushText(r pushReport) {
 	if r.Err != nil {
 		a.printError(r.Err)
 	}
-	if !a.quiet {
-		fmt.Fprintln(a.stdout, r.summary())
+	if !a.Quiet {
+		fmt.Fprintln(a.Stdout, r.summary())
 	}
 }
 
@@ -227,4 +228,4 @@ func (r pushReport) idle() bool {
 	return r.Sent+r.Present+r.Rejected+r.Deferred+r.Remaining == 0 && r.Err == nil
 }
 
-func changes(n int64) string { return count(int(n), "mutation") }
+func changes(n int64) string { return terminal.Count(int(n), "mutation") }

@@ -19,6 +19,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/mutationfile"
 	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
 // mutationSource is a source of mutations, and how it is known again.
@@ -42,7 +43,7 @@ func (m *mutationsPush) open(ctx context.Context) (mutationSource, error) {
 	}
 	file, err := m.openFile(ctx)
 	if is(err, fs.ErrNotExist, fs.ErrPermission, mutationfile.ErrDirectory) {
-		return nil, &usageError{err: err}
+		return nil, &terminal.UsageError{Err: err}
 	}
 	if err != nil {
 		return nil, err
@@ -65,7 +66,7 @@ func (m *mutationsPush) openFile(ctx context.Context) (*mutationfile.File, error
 	go func() {
 		var o opened
 		if m.file == "" {
-			o.file, o.err = mutationfile.Spool("stdin", m.app.stdin)
+			o.file, o.err = mutationfile.Spool("stdin", m.app.Stdin)
 		} else {
 			o.file, o.err = mutationfile.Open(m.file)
 		}
@@ -87,17 +88,17 @@ func (m *mutationsPush) checkRejects(source mutationSource) error {
 		return nil
 	}
 	if err != nil {
-		return &usageError{err: fmt.Errorf("--rejects: %w", err)}
+		return terminal.Usagef("--rejects: %w", err)
 	}
 	pushed, err := os.Stat(source.name())
-	if stdin, ok := m.app.stdin.(*os.File); ok && !m.db && m.file == "" {
+	if stdin, ok := m.app.Stdin.(*os.File); ok && !m.db && m.file == "" {
 		pushed, err = stdin.Stat()
 	}
 	switch {
 	case !info.Mode().IsRegular():
-		return &usageError{err: fmt.Errorf("--rejects: %s is no regular file", m.rejects)}
+		return terminal.Usagef("--rejects: %s is no regular file", m.rejects)
 	case err == nil && os.SameFile(info, pushed):
-		return &usageError{err: fmt.Errorf("--rejects: %s is what is pushed: name another file", m.rejects)}
+		return terminal.Usagef("--rejects: %s is what is pushed: name another file", m.rejects)
 	}
 	return nil
 }
@@ -145,14 +146,14 @@ func (s *fileSource) Rows(ctx context.Context, after int64) iter.Seq2[journal.Ro
 func (m *mutationsPush) openDatabase(ctx context.Context) (mutationSource, error) {
 	path := m.file
 	if path == "" {
-		path = filepath.Join(m.app.dataDir(), "engram.db")
+		path = filepath.Join(m.app.DataDir(), "engram.db")
 	}
 	db, err := engramdb.Open(ctx, path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, &usageError{err: fmt.Errorf("there is no database %s: name engram's engram.db, or set ENGRAM_DATA_DIR to its directory", path)}
+		return nil, terminal.Usagef("there is no database %s: name engram's engram.db, or set ENGRAM_DATA_DIR to its directory", path)
 	case errors.Is(err, fs.ErrPermission):
-		return nil, &usageError{err: err}
+		return nil, &terminal.UsageError{Err: err}
 	case err != nil:
 		return nil, err
 	}
@@ -240,7 +241,7 @@ type rejectSink struct {
 }
 
 func (r *rejectSink) Add(row journal.Row, reason error) error {
-	text := errors.New(strings.TrimSpace(oneLine(reason.Error())))
+	text := errors.New(strings.TrimSpace(terminal.OneLine(reason.Error())))
 	if r.db {
 		return r.file.AddSeq(row.Position, row.Entry, text)
 	}

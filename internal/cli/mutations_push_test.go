@@ -18,6 +18,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 )
 
@@ -159,10 +160,10 @@ func TestInterruptedWhileWaitingForStdin(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	code := make(chan int, 1)
 	go func() {
-		code <- run(ctx, newApp(stdin, io.Discard, io.Discard, nil), []string{"mutations", "push", "--remote", "http://127.0.0.1:1"})
+		code <- run(ctx, newApp(terminal.New(stdin, io.Discard, io.Discard), nil, "dev"), []string{"mutations", "push", "--remote", "http://127.0.0.1:1"})
 	}()
 	<-stdin.asked
-	cancel(&signalError{syscall.SIGTERM})
+	cancel(&terminal.Interrupted{Signal: syscall.SIGTERM})
 	if got := <-code; got != 143 {
 		t.Errorf("exit code %d", got)
 	}

@@ -3,11 +3,9 @@ package cli
 import (
 	"fmt"
 	"strings"
-	"time"
-
-	"github.com/schollz/progressbar/v3"
 
 	"github.com/engram-sync/engram-sync/internal/journal"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
 // pullSummary is what mutations pull says about itself in JSON mode, on stderr:
@@ -30,25 +28,25 @@ type pullSummary struct {
 func (p *mutationsPull) tell(r journal.PullResult, err error) {
 	a := p.app
 	if r.WindowCut {
-		a.warn("more rows were written within ten minutes than are read again: a row that becomes visible late among them is found by --rescan only")
+		a.Warn("more rows were written within ten minutes than are read again: a row that becomes visible late among them is found by --rescan only")
 	}
 	if r.Evicted > 0 {
-		a.warn(count(r.Evicted, "row") + " that were read once are not in the journal any more: should they come back, they are given out again")
+		a.Warn(terminal.Count(r.Evicted, "row") + " that were read once are not in the journal any more: should they come back, they are given out again")
 	}
 	if (err != nil || p.rounds > 1) && r.Rows == 0 {
 		return
 	}
-	if !a.json {
-		a.note("%s", p.summary(r))
+	if !a.JSON {
+		a.Note("%s", p.summary(r))
 		return
 	}
-	if a.quiet {
+	if a.Quiet {
 		return
 	}
-	doc := pullSummary{Schema: resultSchema}
-	doc.Summary.Remote, doc.Summary.Rows, doc.Summary.Late, doc.Summary.LeftOut = p.conn.label, r.Rows, r.Late, r.Skipped
+	doc := pullSummary{Schema: terminal.Schema}
+	doc.Summary.Remote, doc.Summary.Rows, doc.Summary.Late, doc.Summary.LeftOut = p.conn.Label, r.Rows, r.Late, r.Skipped
 	doc.Summary.Cursor, doc.Summary.Saved, doc.Summary.More = r.Cursor.Last.Seq, p.from == nil, r.Full
-	a.printJSON(lineWriter{a}, doc)
+	terminal.PrintJSON(a.Stderr(), doc)
 }
 
 func (p *mutationsPull) summary(r journal.PullResult) string {
@@ -56,7 +54,7 @@ func (p *mutationsPull) summary(r journal.PullResult) string {
 	if r.Rows == 0 {
 		b.WriteString("nothing new")
 	} else {
-		b.WriteString("pulled " + count(r.Rows, "mutation"))
+		b.WriteString("pulled " + terminal.Count(r.Rows, "mutation"))
 	}
 	if r.Late > 0 {
 		fmt.Fprintf(&b, ", %d of them became visible late", r.Late)
@@ -64,42 +62,17 @@ func (p *mutationsPull) summary(r journal.PullResult) string {
 	if r.Skipped > 0 {
 		fmt.Fprintf(&b, ", left out %d of other projects", r.Skipped)
 	}
-	fmt.Fprintf(&b, "; journal read to %d on %s", r.Cursor.Last.Seq, p.conn.label)
+	fmt.Fprintf(&b, "; journal read to %d on %s", r.Cursor.Last.Seq, p.conn.Label)
 	if r.Full {
 		b.WriteString(", where it goes on")
 	}
 	return b.String()
 }
 
-// countRows shows how many rows have come, beside an output that is not a
-// terminal: on a terminal as a moving line, elsewhere every ten seconds.
-func (a *app) countRows(wanted bool) (report func(rows int), stop func()) {
-	if !wanted || a.quiet || a.json {
+// countRows shows how many rows have come, beside an output that is not a terminal.
+func (p *mutationsPull) countRows() (report func(rows int), stop func()) {
+	if p.toTerminal() {
 		return nil, func() {}
 	}
-	if !terminal(a.stderr) {
-		next := time.Now().Add(lineEvery)
-		return func(rows int) {
-			if now := time.Now(); now.After(next) {
-				next = now.Add(lineEvery)
-				a.note("pulling: %s so far", count(rows, "mutation"))
-			}
-		}, func() {}
-	}
-	b := a.startBar()
-	b.bar = progressbar.NewOptions64(-1,
-		progressbar.OptionSetWriter(a.stderr),
-		progressbar.OptionClearOnFinish(),
-		progressbar.OptionThrottle(frameEvery),
-		progressbar.OptionUseANSICodes(false),
-		progressbar.OptionSetDescription("pulling mutations"),
-		progressbar.OptionShowCount(),
-		progressbar.OptionSetElapsedTime(false),
-		progressbar.OptionSetSpinnerChangeInterval(0), // else it would draw by itself, around the app's lock
-	)
-	return func(rows int) {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		_ = b.bar.Set(rows) // it only draws
-	}, b.stop
+	return p.app.Counter("pulling", "mutation")
 }

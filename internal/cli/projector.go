@@ -11,6 +11,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // projectOptions are the flags that only matter on project servers.
@@ -30,16 +31,16 @@ func (o *projectOptions) addPull(cmd *cobra.Command) {
 }
 
 // lookOptions are what a comparison with this remote needs to know.
-func (a *app) lookOptions(c *connection, dir syncer.Local, opts projectOptions) syncer.CompareOptions {
+func (a *app) lookOptions(c *workspace.Connection, dir syncer.Local, opts projectOptions) syncer.CompareOptions {
 	return syncer.CompareOptions{
-		Aliases: c.aliases, ServerChunks: opts.serverChunks,
+		Aliases: c.Aliases, ServerChunks: opts.serverChunks,
 		Projector: func() syncer.Projector {
 			if c.Kind() != transport.KindProject {
 				return nil
 			}
 			return &projector{
-				options: projection.Options{Project: c.project.Name, IncludePersonal: opts.includePersonal, FillBlanks: opts.fillBlanks},
-				open:    dir.OpenChunk, cache: filepath.Join(state.Dir(), "projections"), limit: a.cfg.Concurrency,
+				options: projection.Options{Project: c.Project.Name, IncludePersonal: opts.includePersonal, FillBlanks: opts.fillBlanks},
+				open:    dir.OpenChunk, cache: filepath.Join(state.Dir(), "projections"), limit: a.Config.Concurrency,
 			}
 		},
 	}

@@ -13,11 +13,13 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // keeper is a directory of whose manifest a copy is kept before it changes.
 type keeper struct {
-	directory
+	workspace.Directory
 	copied string // the path of the copy; "" as long as there is none
 }
 
@@ -26,7 +28,7 @@ func (k *keeper) ReplaceManifest(ctx context.Context, was []byte, next *engram.M
 	if err := k.keep(was); err != nil {
 		return err
 	}
-	return k.directory.ReplaceManifest(ctx, was, next)
+	return k.Directory.ReplaceManifest(ctx, was, next)
 }
 
 // AddEntries keeps a copy first, if there is something to add.
@@ -44,7 +46,7 @@ func (k *keeper) AddEntries(ctx context.Context, version int, entries []engram.C
 			return err
 		}
 	}
-	return k.directory.AddEntries(ctx, version, entries)
+	return k.Directory.AddEntries(ctx, version, entries)
 }
 
 // keep keeps the first manifest of the run, unless there was none.
@@ -66,20 +68,20 @@ type repair struct {
 
 // run mends what it can, and says what is left.
 func (r *repair) run(ctx context.Context, words []string) error {
-	dir, err := r.app.openDirectory()
+	dir, err := r.app.OpenDirectory()
 	if err != nil {
 		return err
 	}
-	r.dir = &keeper{directory: dir}
+	r.dir = &keeper{Directory: dir}
 	if !r.dryRun {
-		unlock, err := r.app.lock(ctx, dir, "verify --repair")
+		unlock, err := r.app.Lock(ctx, dir, "verify --repair")
 		if err != nil {
 			return err
 		}
 		defer unlock()
 	}
 	r.opts = syncer.RepairOptions{DryRun: r.dryRun}
-	r.opts.Concurrency, r.opts.Fatal = r.app.cfg.Concurrency, fatal
+	r.opts.Concurrency, r.opts.Fatal = r.app.Config.Concurrency, fatal
 	if r.opts.Only, err = r.choose(ctx, words); err != nil {
 		return err
 	}
@@ -122,8 +124,8 @@ func (r *repair) work(ctx context.Context) (done syncer.Repaired, err error) {
 	if !r.remote {
 		return done, mend()
 	}
-	err = r.app.withConnection(ctx, func(conn *connection) error {
-		r.opts.Remote, r.opts.Aliases = conn, conn.aliases
+	err = r.app.With(ctx, func(conn *workspace.Connection) error {
+		r.opts.Remote, r.opts.Aliases = conn, conn.Aliases
 		return mend()
 	})
 	return done, err
@@ -132,17 +134,17 @@ func (r *repair) work(ctx context.Context) (done syncer.Repaired, err error) {
 // askToForget asks whether the entries of chunks that are nowhere shall go,
 // where somebody can be asked, and where no remote is left to try.
 func (r *repair) askToForget(ctx context.Context, done *syncer.Repaired) error {
-	if len(done.Missing) == 0 || r.dryRun || r.app.json || r.app.quiet || !terminal(r.app.stdin) {
+	if len(done.Missing) == 0 || r.dryRun || r.app.JSON || r.app.Quiet || !r.app.Interactive() {
 		return nil
 	}
-	if !r.remote && !is(r.app.cfg.RemoteErr, config.ErrNoRemote) {
+	if !r.remote && !is(r.app.Config.RemoteErr, config.ErrNoRemote) {
 		return nil // it may have them
 	}
 	for _, id := range done.Missing {
-		r.app.note("chunk %s: its file is nowhere", id)
+		r.app.Note("chunk %s: its file is nowhere", id)
 	}
-	answer, err := r.app.ask(ctx, "Remove "+count(len(done.Missing), "entry")+" from the manifest? [y/N]", "nothing")
-	if as[*usageError](err) || is(err, io.EOF) {
+	answer, err := r.app.Ask(ctx, "Remove "+terminal.Count(len(done.Missing), "entry")+" from the manifest? [y/N]", "nothing")
+	if as[*terminal.UsageError](err) || is(err, io.EOF) {
 		return nil // no answer is a no
 	}
 	if err != nil || !strings.EqualFold(answer, "y") && !strings.EqualFold(answer, "yes") {
@@ -164,11 +166,11 @@ func (a *app) printRepair(r *repair, done syncer.Repaired) error {
 	doc, failed := newVerifyDocument(done.Report)
 	items := []repairedItem{}
 	for _, f := range done.Fixes {
-		items = append(items, repairedItem{ID: f.ID, Action: f.Action, Message: oneLine(f.Detail)})
+		items = append(items, repairedItem{ID: f.ID, Action: f.Action, Message: terminal.OneLine(f.Detail)})
 	}
 	doc.repairDocument = &repairDocument{Repaired: items, Backup: r.dir.copied, DryRun: r.dryRun}
-	if a.json {
-		a.printJSON(a.stdout, doc)
+	if a.JSON {
+		terminal.PrintJSON(a.Stdout, doc)
 	} else {
 		a.printFixes(r, items)
 		a.printReportText(doc, failed, r.hint)
@@ -177,7 +179,7 @@ func (a *app) printRepair(r *repair, done syncer.Repaired) error {
 }
 
 func (a *app) printFixes(r *repair, items []repairedItem) {
-	if a.quiet {
+	if a.Quiet {
 		return
 	}
 	for _, item := range items {
@@ -188,16 +190,16 @@ func (a *app) printFixes(r *repair, items []repairedItem) {
 		if r.dryRun {
 			would = "would be "
 		}
-		fmt.Fprintf(a.stdout, "%s: %s%s (%s)\n", id, would, item.Action, item.Message)
+		fmt.Fprintf(a.Stdout, "%s: %s%s (%s)\n", id, would, item.Action, item.Message)
 	}
 	if r.dir.copied != "" {
-		fmt.Fprintf(a.stdout, "the manifest as it was: %s\n", r.dir.copied)
+		fmt.Fprintf(a.Stdout, "the manifest as it was: %s\n", r.dir.copied)
 	}
 }
 
 // hint is the next step after something that could not be mended.
 func (r *repair) hint(err error, where string) string {
-	if !r.remote && is(err, engram.ErrDamaged, engram.ErrNoFile) && !is(r.app.cfg.RemoteErr, config.ErrNoRemote) {
+	if !r.remote && is(err, engram.ErrDamaged, engram.ErrNoFile) && !is(r.app.Config.RemoteErr, config.ErrNoRemote) {
 		return "a remote may have it: run `engram-sync verify --repair --remote NAME`"
 	}
 	return afterVerify(err, where)

@@ -8,12 +8,9 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
-
-// resultSchema is the number of the JSON shapes below. It changes when a field
-// goes or changes its meaning.
-const resultSchema = 1
 
 // resultDocument is what push, pull and sync print in JSON mode.
 type resultDocument struct {
@@ -97,8 +94,8 @@ type result struct {
 // printResult prints how a run ended, and gives the error that makes its exit
 // code. A partial run still says what it moved.
 func (a *app) printResult(r result) error {
-	if a.json {
-		a.printJSON(a.stdout, r.document())
+	if a.JSON {
+		terminal.PrintJSON(a.Stdout, r.document())
 	} else {
 		a.printResultText(r)
 	}
@@ -106,7 +103,7 @@ func (a *app) printResult(r result) error {
 	case len(r.Failed) > 0:
 		return a.failedStatus(len(r.Moved)+len(r.Adopted), r.Failed)
 	case r.dryRun && r.exitCode && len(r.planned) > 0:
-		return &exitStatus{code: codeDifferent}
+		return &terminal.ExitStatus{Code: codeDifferent}
 	}
 	return nil
 }
@@ -114,14 +111,14 @@ func (a *app) printResult(r result) error {
 // failedStatus is the error of a run in which items failed.
 func (a *app) failedStatus(moved int, failed []work.Failure) error {
 	code := codeOfAll(moved, failed)
-	if len(failed) == 1 && !a.json {
-		return &exitStatus{code: code} // its own line says it all
+	if len(failed) == 1 && !a.JSON {
+		return &terminal.ExitStatus{Code: code} // its own line says it all
 	}
-	return &exitStatus{code: code, message: fmt.Sprintf("%s of %d failed", count(len(failed), "chunk"), len(failed)+moved)}
+	return &terminal.ExitStatus{Code: code, Message: fmt.Sprintf("%s of %d failed", terminal.Count(len(failed), "chunk"), len(failed)+moved)}
 }
 
 func (r result) document() resultDocument {
-	doc := resultDocument{Schema: resultSchema, Moved: []movedItem{}, Present: []presentItem{}, Failed: failedItems(r.Failed)}
+	doc := resultDocument{Schema: terminal.Schema, Moved: []movedItem{}, Present: []presentItem{}, Failed: failedItems(r.Failed)}
 	doc.Summary = resultSummary{
 		Remote: r.remote, Dir: r.dir, DryRun: r.dryRun,
 		Moved: len(r.Moved), Present: len(r.Present), Failed: len(r.Failed), Adopted: len(r.Adopted),
@@ -148,7 +145,7 @@ func failedItems(failed []work.Failure) []failedItem {
 	for _, f := range failed {
 		code := codeOf(f.Err)
 		items = append(items, failedItem{
-			ID: f.ID, Direction: f.Direction, Code: code, Kind: kindOf(code), Message: oneLine(f.Err.Error()),
+			ID: f.ID, Direction: f.Direction, Code: code, Kind: kindOf(code), Message: terminal.OneLine(f.Err.Error()),
 		})
 	}
 	return items
@@ -156,21 +153,21 @@ func failedItems(failed []work.Failure) []failedItem {
 
 func (a *app) printResultText(r result) {
 	a.printFailures(r.Failed)
-	if a.quiet {
+	if a.Quiet {
 		return
 	}
 	for _, p := range r.planned {
-		fmt.Fprintf(a.stdout, "would %s %s  %s\n", p.Direction, p.ID(), describe(p.Entry))
+		fmt.Fprintf(a.Stdout, "would %s %s  %s\n", p.Direction, p.ID(), describe(p.Entry))
 	}
-	if a.verbose {
+	if a.Verbose {
 		for _, m := range r.Moved {
-			fmt.Fprintf(a.stdout, "%s %s  %s, %s\n", past(m.Direction), m.ID(), describe(m.Entry), size(m.Bytes))
+			fmt.Fprintf(a.Stdout, "%s %s  %s, %s\n", past(m.Direction), m.ID(), describe(m.Entry), terminal.Size(m.Bytes))
 		}
 		for _, id := range r.Adopted {
-			fmt.Fprintf(a.stdout, "adopted %s\n", id)
+			fmt.Fprintf(a.Stdout, "adopted %s\n", id)
 		}
 	}
-	fmt.Fprintln(a.stdout, r.summary())
+	fmt.Fprintln(a.Stdout, r.summary())
 	a.noteLeftBehind(r.behind, r.serverMade)
 }
 
@@ -190,7 +187,7 @@ func (a *app) printFailures(failed []work.Failure) {
 	case 1:
 		a.printFailure(untried[0], "")
 	default:
-		fmt.Fprintf(lineWriter{a}, "error: %s: %s\n", count(len(untried), "chunk"), oneLine(untried[0].Err.Error()))
+		fmt.Fprintf(a.Stderr(), "error: %s: %s\n", terminal.Count(len(untried), "chunk"), terminal.OneLine(untried[0].Err.Error()))
 	}
 }
 
@@ -200,7 +197,7 @@ func (a *app) printFailure(f work.Failure, next string) {
 	if _, err := engram.ParseChunkID(id); err != nil {
 		id = strconv.Quote(id) // a stranger's text must not reach the terminal
 	}
-	message := oneLine(f.Err.Error())
+	message := terminal.OneLine(f.Err.Error())
 	if !strings.Contains(message, id) {
 		message = "chunk " + id + ": " + message
 	}
@@ -210,7 +207,7 @@ func (a *app) printFailure(f work.Failure, next string) {
 	if next != "" {
 		message += "; " + next
 	}
-	fmt.Fprintf(lineWriter{a}, "error: %s\n", message)
+	fmt.Fprintf(a.Stderr(), "error: %s\n", message)
 }
 
 // summary is the last line of a run.
@@ -224,22 +221,22 @@ func (r result) summary() string {
 			}
 		}
 		if moved > 0 {
-			parts = append(parts, fmt.Sprintf("%s %s (%s)", past(d), count(moved, "chunk"), size(bytes)))
+			parts = append(parts, fmt.Sprintf("%s %s (%s)", past(d), terminal.Count(moved, "chunk"), terminal.Size(bytes)))
 		}
 	}
 	if len(r.Adopted) > 0 {
-		parts = append(parts, "adopted "+count(len(r.Adopted), "chunk file"))
+		parts = append(parts, "adopted "+terminal.Count(len(r.Adopted), "chunk file"))
 	}
 	if r.dryRun {
-		parts = append(parts, "would move "+count(len(r.planned), "chunk"))
+		parts = append(parts, "would move "+terminal.Count(len(r.planned), "chunk"))
 	}
 	if len(parts) == 0 && len(r.Failed) == 0 {
 		parts = append(parts, "nothing to do")
 	}
 	if len(r.Failed) > 0 {
-		parts = append(parts, count(len(r.Failed), "chunk")+" failed")
+		parts = append(parts, terminal.Count(len(r.Failed), "chunk")+" failed")
 	}
-	return strings.Join(parts, ", ") + fmt.Sprintf("; %s here and on %s", count(len(r.Present)+len(r.Moved), "chunk"), r.remote)
+	return strings.Join(parts, ", ") + fmt.Sprintf("; %s here and on %s", terminal.Count(len(r.Present)+len(r.Moved), "chunk"), r.remote)
 }
 
 func past(d work.Direction) string {
@@ -252,5 +249,5 @@ func past(d work.Direction) string {
 // describe says in a few words what a chunk is.
 func describe(e engram.ChunkEntry) string {
 	return fmt.Sprintf("%s by %s: %s, %s, %s", e.CreatedAt, strconv.QuoteToGraphic(e.CreatedBy),
-		count(e.Sessions, "session"), count(e.Memories, "memory"), count(e.Prompts, "prompt"))
+		terminal.Count(e.Sessions, "session"), terminal.Count(e.Memories, "memory"), terminal.Count(e.Prompts, "prompt"))
 }

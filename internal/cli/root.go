@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
 const rootLong = `engram-sync moves the memories of coding agents between a chunk directory
@@ -24,18 +26,18 @@ func newRootCmd(app *app) *cobra.Command {
 		Long:          rootLong,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Version:       version,
+		Version:       app.Version,
 		Args:          refuseUnknownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			return app.prepare(cmd.Flags())
+			return app.Load(cmd.Flags())
 		},
 	}
-	cmd.SetIn(app.stdin)
-	cmd.SetOut(app.stdout)
-	cmd.SetErr(app.stderr)
+	cmd.SetIn(app.Stdin)
+	cmd.SetOut(app.Stdout)
+	cmd.SetErr(app.Stderr())
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &usageError{command: cmd.CommandPath(), err: err}
+		return &terminal.UsageError{Command: cmd.CommandPath(), Err: err}
 	})
 	app.addGlobalFlags(cmd.PersistentFlags())
 	cmd.AddGroup(&cobra.Group{ID: groupSync, Title: "Chunks:"}, &cobra.Group{ID: groupJournal, Title: "Journal:"}, &cobra.Group{ID: groupOther, Title: "Setup:"})
@@ -58,7 +60,7 @@ func newRootCmd(app *app) *cobra.Command {
 		newServeCmd(app),
 		newVersionCmd(app),
 	)
-	cmd.SetVersionTemplate(versionLine() + "\n")
+	cmd.SetVersionTemplate(versionLine(app.Version) + "\n")
 	refuseUnknownTopics(cmd)
 	return cmd
 }
@@ -105,11 +107,11 @@ func (a *app) addGlobalFlags(flags *pflag.FlagSet) {
 	flags.String("project", "", "the project's `NAME` (account servers have no projects)")
 	flags.String("protocol", "auto", "what kind of server it is: `auto|account|project`")
 	flags.String("dir", "", "the chunk directory `DIR` itself (default: the nearest .engram in this git work tree)")
-	flags.StringVarP(&a.chdir, "directory", "C", "", "run as if started in `DIR`")
+	flags.StringVarP(&a.Chdir, "directory", "C", "", "run as if started in `DIR`")
 	flags.IntP("concurrency", "j", 8, "run `N` transfers at once")
-	flags.BoolVar(&a.json, "json", false, "print one JSON document, and errors as JSON")
-	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print only errors")
-	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more: each item, and each request")
+	flags.BoolVar(&a.JSON, "json", false, "print one JSON document, and errors as JSON")
+	flags.BoolVarP(&a.Quiet, "quiet", "q", false, "print only errors")
+	flags.BoolVarP(&a.Verbose, "verbose", "v", false, "say more: each item, and each request")
 	flags.String("log-format", "text", "log to stderr as `text|json`")
 	flags.Duration("timeout", 0, "give up on a request that stands still for `DURATION` (default 30s)")
 	flags.Int("retries", 4, "repeat a failed request up to `N` times")
@@ -122,15 +124,6 @@ func (a *app) addGlobalFlags(flags *pflag.FlagSet) {
 	flags.String("config", "", "read the settings from `FILE`")
 }
 
-// usageError is a command line that can't be understood.
-type usageError struct {
-	command string
-	err     error
-}
-
-func (e *usageError) Error() string { return e.err.Error() }
-func (e *usageError) Unwrap() error { return e.err }
-
 func refuseUnknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -140,7 +133,7 @@ func refuseUnknownCommand(cmd *cobra.Command, args []string) error {
 	if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
 		err = fmt.Errorf("%w: did you mean %s", err, strings.Join(similar, " or "))
 	}
-	return &usageError{command: cmd.CommandPath(), err: err}
+	return &terminal.UsageError{Command: cmd.CommandPath(), Err: err}
 }
 
 // exactly wants this many arguments.
@@ -153,6 +146,6 @@ func exactly(n int) cobra.PositionalArgs {
 		if n > 0 {
 			wants = "just this: " + cmd.Use
 		}
-		return &usageError{command: cmd.CommandPath(), err: fmt.Errorf("%s takes %s", cmd.CommandPath(), wants)}
+		return &terminal.UsageError{Command: cmd.CommandPath(), Err: fmt.Errorf("%s takes %s", cmd.CommandPath(), wants)}
 	}
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,10 +11,19 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"engram-sync": func() { os.Exit(Main("dev")) }, "hammer": hammerMain})
+	testscript.Main(m, map[string]func(){"engram-sync": func() { os.Exit(runForTests()) }, "hammer": hammerMain})
+}
+
+// runForTests is what main does.
+func runForTests() int {
+	ctx, stop := terminal.WithSignals(context.Background())
+	defer stop()
+	return Run(ctx, "dev")
 }
 
 // TestScripts runs the stories in testdata/script, each in a directory of its

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"path/filepath"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/server"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
 const serveLong = `Run an account server on this machine, on one SQLite file.
@@ -68,7 +68,7 @@ func (a *app) serve(ctx context.Context, opts serveOptions) (err error) {
 	}
 	defer func() { _ = ln.Close() }() // Serve has closed it already, if it began
 	srv, err := server.Open(ctx, server.Options{
-		Dir: opts.data, Logger: a.log, TrustForwardedFor: opts.trustForwarded, NoRegister: opts.noRegister,
+		Dir: opts.data, Logger: a.Log, TrustForwardedFor: opts.trustForwarded, NoRegister: opts.noRegister,
 	})
 	if err != nil {
 		return err
@@ -78,27 +78,27 @@ func (a *app) serve(ctx context.Context, opts serveOptions) (err error) {
 	if opts.tlsCert != "" {
 		scheme = "https"
 	}
-	a.note("serving %s on %s://%s", opts.data, scheme, ln.Addr())
+	a.Note("serving %s on %s://%s", opts.data, scheme, ln.Addr())
 	return srv.Serve(ctx, ln)
 }
 
 // listen opens the address, with TLS if there is a certificate.
 func listen(ctx context.Context, opts serveOptions) (net.Listener, error) {
 	if (opts.tlsCert == "") != (opts.tlsKey == "") {
-		return nil, &usageError{err: errors.New("--tls-cert and --tls-key need each other: give both, or none")}
+		return nil, terminal.Usagef("--tls-cert and --tls-key need each other: give both, or none")
 	}
 	var conf *tls.Config
 	if opts.tlsCert != "" {
 		cert, err := tls.LoadX509KeyPair(opts.tlsCert, opts.tlsKey)
 		if err != nil {
-			return nil, &usageError{err: fmt.Errorf("load the certificate: %w", err)}
+			return nil, terminal.Usagef("load the certificate: %w", err)
 		}
 		conf = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
 	}
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", opts.addr)
 	if err != nil {
-		return nil, &usageError{err: fmt.Errorf("%w: give a free HOST:PORT with --addr", err)}
+		return nil, terminal.Usagef("%w: give a free HOST:PORT with --addr", err)
 	}
 	if conf != nil {
 		ln = tls.NewListener(ln, conf)

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/server"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
 // withServer opens the data directory of a server, which may be running. A
@@ -19,9 +20,9 @@ import (
 func (a *app) withServer(ctx context.Context, data string, f func(*server.Server) error) (err error) {
 	dir := serverDir(data)
 	if _, err := os.Stat(filepath.Join(dir, "server.db")); err != nil {
-		return &usageError{err: fmt.Errorf("no server keeps its data in %s: name its directory with --data, or start `engram-sync serve` there once (%w)", dir, err)}
+		return terminal.Usagef("no server keeps its data in %s: name its directory with --data, or start `engram-sync serve` there once (%w)", dir, err)
 	}
-	srv, err := server.Open(ctx, server.Options{Dir: dir, Logger: a.log})
+	srv, err := server.Open(ctx, server.Options{Dir: dir, Logger: a.Log})
 	if err != nil {
 		return err
 	}
@@ -33,7 +34,7 @@ func (a *app) withServer(ctx context.Context, data string, f func(*server.Server
 // first: nobody should type one for a server that isn't there.
 func (a *app) withNewPassword(ctx context.Context, data string, stdin bool, f func(*server.Server, string) error) error {
 	return a.withServer(ctx, data, func(srv *server.Server) error {
-		password, err := a.newPassword(ctx, stdin)
+		password, err := a.NewPassword(ctx, stdin)
 		if err != nil {
 			return err
 		}
@@ -91,10 +92,10 @@ func addPasswordStdin(cmd *cobra.Command, value *bool) {
 
 func (a *app) printUser(what string, user server.User) error {
 	switch {
-	case a.json:
-		a.printJSON(a.stdout, map[string]any{"schema": resultSchema, "user": user})
-	case !a.quiet:
-		_, err := fmt.Fprintf(a.stdout, "%s %s\n", what, visible(user.Username))
+	case a.JSON:
+		terminal.PrintJSON(a.Stdout, map[string]any{"schema": terminal.Schema, "user": user})
+	case !a.Quiet:
+		_, err := fmt.Fprintf(a.Stdout, "%s %s\n", what, terminal.Visible(user.Username))
 		return err
 	}
 	return nil
@@ -119,11 +120,11 @@ func newUserListCmd(app *app, data *string) *cobra.Command {
 }
 
 func (a *app) printUsers(users []server.User) error {
-	if a.json {
-		a.printJSON(a.stdout, map[string]any{"schema": resultSchema, "users": append([]server.User{}, users...)})
+	if a.JSON {
+		terminal.PrintJSON(a.Stdout, map[string]any{"schema": terminal.Schema, "users": append([]server.User{}, users...)})
 		return nil
 	}
-	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(a.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NAME\tEMAIL\tCREATED\tCHUNKS\tSIZE\tSTATE")
 	for _, u := range users {
 		state := "active"
@@ -133,8 +134,8 @@ func (a *app) printUsers(users []server.User) error {
 		case u.Disabled:
 			state = "disabled"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", visible(u.Username), visible(u.Email),
-			u.CreatedAt.UTC().Format(time.RFC3339), u.Chunks, size(u.Bytes), state)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", terminal.Visible(u.Username), terminal.Visible(u.Email),
+			u.CreatedAt.UTC().Format(time.RFC3339), u.Chunks, terminal.Size(u.Bytes), state)
 	}
 	return w.Flush()
 }
@@ -211,10 +212,10 @@ func newServeBackupCmd(app *app, data *string) *cobra.Command {
 // printDone confirms what has no other result.
 func (a *app) printDone(what string) error {
 	switch {
-	case a.json:
-		a.printJSON(a.stdout, map[string]any{"schema": resultSchema, "done": what})
-	case !a.quiet:
-		_, err := fmt.Fprintln(a.stdout, what)
+	case a.JSON:
+		terminal.PrintJSON(a.Stdout, map[string]any{"schema": terminal.Schema, "done": what})
+	case !a.Quiet:
+		_, err := fmt.Fprintln(a.Stdout, what)
 		return err
 	}
 	return nil

@@ -2,18 +2,17 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"strconv"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 const statusLong = `Show what push and pull would do, whether the remote lets you in, and what
@@ -31,7 +30,7 @@ func newStatusCmd(app *app) *cobra.Command {
 		GroupID: groupSync,
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.look(cmd.Context(), func(survey *syncer.Diff, conn *connection, path string) error {
+			return app.look(cmd.Context(), func(survey *syncer.Diff, conn *workspace.Connection, path string) error {
 				return app.showStatus(cmd.Context(), survey, conn, path, exitCode)
 			})
 		},
@@ -82,12 +81,12 @@ type statusAuth struct {
 
 // look compares both sides, for commands that change nothing. path is "" where
 // there is no directory yet.
-func (a *app) look(ctx context.Context, show func(survey *syncer.Diff, conn *connection, path string) error) error {
-	dir, path, err := a.directoryIfAny()
+func (a *app) look(ctx context.Context, show func(survey *syncer.Diff, conn *workspace.Connection, path string) error) error {
+	dir, path, err := a.OpenDirectoryIfAny()
 	if err != nil {
 		return err
 	}
-	return a.withConnection(ctx, func(conn *connection) error {
+	return a.With(ctx, func(conn *workspace.Connection) error {
 		survey, err := syncer.Compare(ctx, dir, conn, a.lookOptions(conn, dir, projectOptions{}))
 		if err != nil {
 			return err
@@ -97,54 +96,32 @@ func (a *app) look(ctx context.Context, show func(survey *syncer.Diff, conn *con
 }
 
 // showStatus says what a comparison of both sides saw.
-func (a *app) showStatus(ctx context.Context, survey *syncer.Diff, conn *connection, path string, exitCode bool) error {
+func (a *app) showStatus(ctx context.Context, survey *syncer.Diff, conn *workspace.Connection, path string, exitCode bool) error {
 	doc := newStatusDocument(survey, path)
 	doc.Unexported, doc.memories = a.memoriesStatus(ctx)
-	doc.Remote = statusRemote{URL: conn.label, Name: a.cfg.Remote.Name, Kind: string(conn.Kind())}
+	doc.Remote = statusRemote{URL: conn.Label, Name: a.Config.Remote.Name, Kind: string(conn.Kind())}
 	if conn.Kind() == transport.KindProject {
-		doc.Remote.Project, doc.projectFrom = conn.project.Name, conn.project.From
+		doc.Remote.Project, doc.projectFrom = conn.Project.Name, conn.Project.From
 	}
-	doc.Auth = statusAuth{Source: conn.source.From(), OK: true}
+	doc.Auth = statusAuth{Source: conn.Source.From(), OK: true}
 	switch {
-	case a.json:
-		a.printJSON(a.stdout, doc)
-	case !a.quiet:
+	case a.JSON:
+		terminal.PrintJSON(a.Stdout, doc)
+	case !a.Quiet:
 		if err := a.printStatus(doc); err != nil {
 			return err
 		}
 		a.noteLeftBehind(survey.Omitted, survey.ServerMade)
 	}
 	if exitCode && !survey.Clean() {
-		return &exitStatus{code: codeDifferent}
+		return &terminal.ExitStatus{Code: codeDifferent}
 	}
 	return nil
 }
 
-// directoryIfAny opens the chunk directory; where there is none, it gives an
-// empty stand-in and no path.
-func (a *app) directoryIfAny() (syncer.Local, string, error) {
-	path, err := a.findDirectory()
-	if as[*chunkdir.NotFoundError](err) {
-		return noDirectory{}, "", nil
-	}
-	if err != nil {
-		return nil, "", err
-	}
-	dir, err := chunkdir.Open(path, a.dirOptions())
-	if isMissing(err) {
-		return noDirectory{}, "", nil
-	}
-	if err != nil {
-		return nil, "", err
-	}
-	return directory{dir}, dir.Path(), nil
-}
-
-func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
-
 func newStatusDocument(s *syncer.Diff, path string) statusDocument {
 	doc := statusDocument{
-		Schema: resultSchema, Dir: path,
+		Schema: terminal.Schema, Dir: path,
 		Here: len(s.Here.Entries()), There: len(s.There.Entries()), Present: len(s.Present),
 		Push: ids(s.Pushes()), Pull: itemIDs(s.ToPull), Missing: []string{}, Orphans: ids(s.Orphans), Unsupported: []string{},
 	}
@@ -176,11 +153,11 @@ func ids(list []engram.ChunkID) []string {
 
 // printStatus is for people: what is in order gets few words.
 func (a *app) printStatus(doc statusDocument) error {
-	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(a.Stdout, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) { fmt.Fprintf(w, name+"\t"+format+"\n", args...) }
-	row("remote", "%s (%s server): %s", doc.Remote.URL, doc.Remote.Kind, count(doc.There, "chunk"))
+	row("remote", "%s (%s server): %s", doc.Remote.URL, doc.Remote.Kind, terminal.Count(doc.There, "chunk"))
 	if doc.Remote.Project != "" {
-		row("project", "%s, from %s", visible(doc.Remote.Project), visible(doc.projectFrom))
+		row("project", "%s, from %s", terminal.Visible(doc.Remote.Project), terminal.Visible(doc.projectFrom))
 	}
 	if doc.Auth.Source == "" {
 		row("token", "none, and none is needed")
@@ -190,7 +167,7 @@ func (a *app) printStatus(doc statusDocument) error {
 	if doc.Dir == "" {
 		row("directory", "none here: pull makes one in a git work tree, or where --dir says")
 	} else {
-		row("directory", "%s: %s", doc.Dir, count(doc.Here, "chunk"))
+		row("directory", "%s: %s", doc.Dir, terminal.Count(doc.Here, "chunk"))
 	}
 	if doc.memories != "" {
 		row("memories", "%s", doc.memories)

@@ -7,9 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // transfer is one run of push, pull or sync.
@@ -44,26 +44,27 @@ func (t *transfer) addVerify(cmd *cobra.Command) {
 
 // run looks at both sides and moves what is asked for.
 func (t *transfer) run(ctx context.Context) (err error) {
-	unlock, err := t.open(ctx)
+	var unlock func()
+	t.dir, t.path, unlock, err = t.app.Claim(ctx, workspace.Claim{Command: t.command, Create: t.create, DryRun: t.dryRun})
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	conn, err := t.app.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, conn.close()) }()
+	return t.app.With(ctx, func(conn *workspace.Connection) error { return t.move(ctx, conn) })
+}
+
+// move compares both sides, moves what is missing, and says so.
+func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	survey, err := syncer.Compare(ctx, t.dir, conn, t.app.lookOptions(conn, t.dir, t.project))
 	if err != nil {
 		return err
 	}
 	opts := t.opts
-	opts.Concurrency, opts.Fatal = t.app.cfg.Concurrency, fatal
+	opts.Concurrency, opts.Fatal = t.app.Config.Concurrency, fatal
 	if opts.Only, err = survey.Select(t.words, opts); err != nil {
 		return err
 	}
-	r := result{remote: conn.label, dir: t.path, dryRun: t.dryRun, exitCode: t.exitCode}
+	r := result{remote: conn.Label, dir: t.path, dryRun: t.dryRun, exitCode: t.exitCode}
 	if opts.Push {
 		r.behind = survey.Omitted
 	}
@@ -80,37 +81,6 @@ func (t *transfer) run(ctx context.Context) (err error) {
 	}
 	defer t.app.noteUnexported(ctx, t.dir)
 	return t.app.printResult(r)
-}
-
-// open finds the chunk directory and locks it. A dry run changes nothing, so it
-// takes no lock, and makes no directory.
-func (t *transfer) open(ctx context.Context) (unlock func(), err error) {
-	none := func() {}
-	if t.create {
-		t.path, err = t.app.newDirectory()
-	} else {
-		t.path, err = t.app.findDirectory()
-	}
-	if err != nil {
-		return nil, err
-	}
-	open := chunkdir.Open
-	if t.create && !t.dryRun {
-		open = chunkdir.Create
-	}
-	dir, err := open(t.path, t.app.dirOptions())
-	if t.create && t.dryRun && isMissing(err) {
-		t.dir = noDirectory{}
-		return none, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	t.dir = directory{dir}
-	if t.dryRun {
-		return none, nil
-	}
-	return t.app.lock(ctx, directory{dir}, t.command)
 }
 
 // fatal says of an error that every other item would meet it too.

@@ -16,7 +16,9 @@ import (
 	"github.com/engram-sync/engram-sync/internal/memories"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/work"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // noticeBytes is how much of chunk files that were never read status and its
@@ -25,7 +27,7 @@ const noticeBytes = 32 << 20
 
 // unexported is how much of a database no chunk of a directory holds.
 type unexported struct {
-	project project
+	project workspace.Project
 	memories.Tallies
 }
 
@@ -69,7 +71,7 @@ func unnamedSentence(n int) string {
 	if n > 1 {
 		has, it = "have", "them"
 	}
-	return fmt.Sprintf("%s %s no sync_id, so nobody can tell whether a chunk holds %s: run any engram command, which mends that", count(n, "row"), has, it)
+	return fmt.Sprintf("%s %s no sync_id, so nobody can tell whether a chunk holds %s: run any engram command, which mends that", terminal.Count(n, "row"), has, it)
 }
 
 // tallyWords is "12 memories, 2 edits and 1 prompt".
@@ -80,7 +82,7 @@ func tallyWords(t memories.Tally) string {
 		noun string
 	}{{t.Memories, "memory"}, {t.Edits, "edit"}, {t.Deletes, "deletion"}, {t.Prompts, "prompt"}, {t.Sessions, "session"}} {
 		if kind.n > 0 {
-			words = append(words, count(kind.n, kind.noun))
+			words = append(words, terminal.Count(kind.n, kind.noun))
 		}
 	}
 	if last := len(words) - 1; last > 0 {
@@ -92,22 +94,22 @@ func tallyWords(t memories.Tally) string {
 // noteUnexported says, after a transfer, if memories are in no chunk. It never
 // fails the command.
 func (a *app) noteUnexported(ctx context.Context, local syncer.Local) {
-	if a.quiet || a.json || ctx.Err() != nil {
+	if a.Quiet || a.JSON || ctx.Err() != nil {
 		return
 	}
 	found, err := a.lookUnexported(ctx, local)
 	switch {
 	case err != nil:
-		a.log.Info("cannot tell whether memories are in no chunk", "error", oneLine(err.Error()))
+		a.Log.Info("cannot tell whether memories are in no chunk", "error", terminal.OneLine(err.Error()))
 	case found != nil && found.sentence() != "":
-		a.note("note: %s", found.sentence())
+		a.Note("note: %s", found.sentence())
 	}
 }
 
 // memoriesStatus is what status says of engram's database: nil and "" where
 // there is none. It never fails the command.
 func (a *app) memoriesStatus(ctx context.Context) (*unexportedDocument, string) {
-	local, _, err := a.directoryIfAny()
+	local, _, err := a.OpenDirectoryIfAny()
 	var found *unexported
 	if err == nil {
 		found, err = a.lookUnexported(ctx, local)
@@ -116,13 +118,13 @@ func (a *app) memoriesStatus(ctx context.Context) (*unexportedDocument, string) 
 	case errors.Is(err, memories.ErrTooMuch):
 		return nil, "not compared with the chunks yet: `engram-sync export --dry-run` does it, once"
 	case err != nil:
-		return nil, "unknown: " + oneLine(err.Error())
+		return nil, "unknown: " + terminal.OneLine(err.Error())
 	case found == nil:
 		return nil, ""
 	}
 	doc := found.document()
 	if found.nothing() {
-		return &doc, fmt.Sprintf("none of project %s (%s): --project names another", visible(found.project.Name), visible(found.project.From))
+		return &doc, fmt.Sprintf("none of project %s (%s): --project names another", terminal.Visible(found.project.Name), terminal.Visible(found.project.From))
 	}
 	return &doc, cmp.Or(found.sentence(), "all in chunks")
 }
@@ -142,7 +144,7 @@ func (a *app) lookUnexported(ctx context.Context, local syncer.Local) (*unexport
 		return nil, err
 	}
 	found := &unexported{}
-	if found.project, err = a.findProject(rule); err != nil {
+	if found.project, err = a.FindProject(rule); err != nil {
 		return nil, err
 	}
 	// Before anything is read: what changes meanwhile has another version.
@@ -155,13 +157,13 @@ func (a *app) lookUnexported(ctx context.Context, local syncer.Local) (*unexport
 
 // whatToCount names all that a count depends on, besides the rules of this
 // release, and the place where it is remembered.
-func whatToCount(ctx context.Context, db *engramdb.DB, local syncer.Local, p project) (string, state.Cache, error) {
+func whatToCount(ctx context.Context, db *engramdb.DB, local syncer.Local, p workspace.Project) (string, state.Cache, error) {
 	version, err := db.Version(ctx)
 	if err != nil {
 		return "", state.Cache{}, err
 	}
 	path, chunks := "", "none"
-	if d, ok := local.(directory); ok {
+	if d, ok := local.(workspace.Directory); ok {
 		path = d.Path()
 		if chunks, err = d.Fingerprint(); err != nil {
 			return "", state.Cache{}, err
@@ -190,7 +192,7 @@ func (a *app) countUnexported(ctx context.Context, db *engramdb.DB, local syncer
 		return nil
 	}
 	if err := remember(); err != nil {
-		a.log.Info("remember what is in no chunk", "error", err)
+		a.Log.Info("remember what is in no chunk", "error", err)
 	}
 	return nil
 }
@@ -200,7 +202,7 @@ const databaseName = "engram.db"
 
 // openDatabase opens engram's database; nil where there is none.
 func (a *app) openDatabase(ctx context.Context) (*engramdb.DB, error) {
-	dir := a.dataDir()
+	dir := a.DataDir()
 	if dir == "" {
 		return nil, nil
 	}
@@ -212,12 +214,12 @@ func (a *app) openDatabase(ctx context.Context) (*engramdb.DB, error) {
 }
 
 // ruleOf says by whose rules the user's engram names projects.
-func ruleOf(ctx context.Context, db *engramdb.DB) (projectRule, error) {
+func ruleOf(ctx context.Context, db *engramdb.DB) (workspace.ProjectRule, error) {
 	legacy, err := db.Legacy(ctx)
 	if legacy {
-		return legacyRule, err
+		return workspace.LegacyRule, err
 	}
-	return currentRule, err
+	return workspace.CurrentRule, err
 }
 
 // chunkList is a chunk directory and its manifest.
@@ -229,7 +231,7 @@ type chunkList struct {
 
 func listChunks(ctx context.Context, local syncer.Local) (chunkList, error) {
 	list := chunkList{local: local}
-	if d, ok := local.(directory); ok {
+	if d, ok := local.(workspace.Directory); ok {
 		list.path = d.Path()
 	}
 	var err error
@@ -241,14 +243,14 @@ func (l chunkList) entries() []engram.ChunkEntry { return l.manifest.Entries() }
 
 // readHeld finds out what the chunks hold, and remembers it.
 func (a *app) readHeld(ctx context.Context, chunks chunkList, maxBytes int64, report work.Report) (*memories.Versions, []work.Failure, error) {
-	files, _ := chunks.local.(directory) // where there is no directory, nothing is listed
+	files, _ := chunks.local.(workspace.Directory) // where there is no directory, nothing is listed
 	index := state.OpenIndex(state.Dir(), chunks.path)
-	held, failed, err := memories.ReadVersions(ctx, files, chunks.entries(), index, maxBytes, a.cfg.Concurrency, report)
+	held, failed, err := memories.ReadVersions(ctx, files, chunks.entries(), index, maxBytes, a.Config.Concurrency, report)
 	if err != nil {
 		return nil, nil, err
 	}
 	if err := index.Save(); err != nil {
-		a.log.Info("remember what the chunks hold", "error", err)
+		a.Log.Info("remember what the chunks hold", "error", err)
 	}
 	return held, failed, nil
 }

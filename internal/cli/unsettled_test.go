@@ -11,6 +11,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/server"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 type fixedToken string
@@ -47,7 +48,7 @@ func TestUnsettled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	survey, err := syncer.Compare(t.Context(), directory{dir}, remote, syncer.CompareOptions{})
+	survey, err := syncer.Compare(t.Context(), workspace.Directory{Dir: dir}, remote, syncer.CompareOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

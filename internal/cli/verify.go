@@ -11,7 +11,9 @@ import (
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/work"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 const verifyLong = `Read every chunk of the chunk directory and check it: gzip and its checksum,
@@ -49,7 +51,7 @@ func newVerifyCmd(app *app) *cobra.Command {
 			case mend:
 				return r.run(cmd.Context(), words)
 			case r.dryRun:
-				return &usageError{command: cmd.CommandPath(), err: errors.New("--dry-run is for --repair: without it nothing is changed anyway")}
+				return &terminal.UsageError{Command: cmd.CommandPath(), Err: errors.New("--dry-run is for --repair: without it nothing is changed anyway")}
 			}
 			return app.verify(cmd.Context(), words, r.remote)
 		},
@@ -94,11 +96,11 @@ type warnedItem struct {
 
 // verify checks one side or both.
 func (a *app) verify(ctx context.Context, words []string, remote bool) error {
-	dir, err := a.openDirectory()
+	dir, err := a.OpenDirectory()
 	if err != nil {
 		return err
 	}
-	opts := syncer.Options{Concurrency: a.cfg.Concurrency}
+	opts := syncer.Options{Concurrency: a.Config.Concurrency}
 	if opts.Only, err = a.selectLocal(ctx, dir, words); err != nil {
 		return err
 	}
@@ -127,14 +129,13 @@ func (a *app) verify(ctx context.Context, words []string, remote bool) error {
 }
 
 func (a *app) verifyRemote(ctx context.Context, opts syncer.Options) (report syncer.Report, err error) {
-	conn, err := a.connect(ctx)
-	if err != nil {
-		return report, err
-	}
-	defer func() { err = errors.Join(err, conn.close()) }()
-	return a.withProgress(opts, func(opts syncer.Options) (syncer.Report, error) {
-		return syncer.VerifyRemote(ctx, conn, opts)
+	err = a.With(ctx, func(conn *workspace.Connection) error {
+		report, err = a.withProgress(opts, func(opts syncer.Options) (syncer.Report, error) {
+			return syncer.VerifyRemote(ctx, conn, opts)
+		})
+		return err
 	})
+	return report, err
 }
 
 func (a *app) withProgress(opts syncer.Options, check func(syncer.Options) (syncer.Report, error)) (syncer.Report, error) {
@@ -166,8 +167,8 @@ func (a *app) selectLocal(ctx context.Context, dir syncer.Local, words []string)
 // printReport prints the findings, and gives the error that makes the exit code.
 func (a *app) printReport(r syncer.Report) error {
 	doc, failed := newVerifyDocument(r)
-	if a.json {
-		a.printJSON(a.stdout, doc)
+	if a.JSON {
+		terminal.PrintJSON(a.Stdout, doc)
 	} else {
 		a.printReportText(doc, failed, afterVerify)
 	}
@@ -176,10 +177,10 @@ func (a *app) printReport(r syncer.Report) error {
 
 // newVerifyDocument sorts the findings into failures and warnings.
 func newVerifyDocument(r syncer.Report) (doc verifyDocument, failed []work.Failure) {
-	doc.Schema, doc.Failed, doc.Warnings = resultSchema, []badItem{}, []warnedItem{}
+	doc.Schema, doc.Failed, doc.Warnings = terminal.Schema, []badItem{}, []warnedItem{}
 	for _, f := range r.Findings {
 		if f.Harmless {
-			doc.Warnings = append(doc.Warnings, warnedItem{ID: f.ID, Message: oneLine(f.Err.Error()), Where: f.Where})
+			doc.Warnings = append(doc.Warnings, warnedItem{ID: f.ID, Message: terminal.OneLine(f.Err.Error()), Where: f.Where})
 			continue
 		}
 		failure := work.Failure{ID: f.ID, Err: f.Err}
@@ -196,9 +197,9 @@ func (a *app) reportStatus(good int, failed []work.Failure, what string) error {
 	if len(failed) == 0 {
 		return nil
 	}
-	status := &exitStatus{code: codeOfAll(good, failed)}
-	if a.json {
-		status.message = count(len(failed), "chunk") + " " + what
+	status := &terminal.ExitStatus{Code: codeOfAll(good, failed)}
+	if a.JSON {
+		status.Message = terminal.Count(len(failed), "chunk") + " " + what
 	}
 	return status
 }
@@ -224,10 +225,10 @@ func (a *app) printReportText(doc verifyDocument, failed []work.Failure, next fu
 		if _, err := engram.ParseChunkID(id); err != nil {
 			id = strconv.Quote(id)
 		}
-		a.warn(id + ": " + w.Message)
+		a.Warn(id + ": " + w.Message)
 	}
-	if !a.quiet {
-		fmt.Fprintf(a.stdout, "verified %s (%s): %d damaged or missing, %s\n",
-			count(doc.Summary.Checked, "chunk"), size(doc.Summary.Bytes), len(failed), count(len(doc.Warnings), "warning"))
+	if !a.Quiet {
+		fmt.Fprintf(a.Stdout, "verified %s (%s): %d damaged or missing, %s\n",
+			terminal.Count(doc.Summary.Checked, "chunk"), terminal.Size(doc.Summary.Bytes), len(failed), terminal.Count(len(doc.Warnings), "warning"))
 	}
 }

@@ -5,10 +5,9 @@ import (
 	"runtime"
 
 	"github.com/spf13/cobra"
-)
 
-// version is what main was built as.
-var version = "dev"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+)
 
 func newVersionCmd(app *app) *cobra.Command {
 	return &cobra.Command{
@@ -20,20 +19,20 @@ func newVersionCmd(app *app) *cobra.Command {
 		// It must work whatever is wrong with the configuration.
 		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
 		RunE: func(*cobra.Command, []string) error {
-			if app.json {
-				app.printJSON(app.stdout, map[string]any{
-					"schema": resultSchema, "version": version, "go": runtime.Version(), "platform": platform(),
+			if app.JSON {
+				terminal.PrintJSON(app.Stdout, map[string]any{
+					"schema": terminal.Schema, "version": app.Version, "go": runtime.Version(), "platform": platform(),
 				})
 				return nil
 			}
-			_, err := fmt.Fprintln(app.stdout, versionLine())
+			_, err := fmt.Fprintln(app.Stdout, versionLine(app.Version))
 			return err
 		},
 	}
 }
 
 // versionLine is what version and --version print.
-func versionLine() string {
+func versionLine(version string) string {
 	return fmt.Sprintf("engram-sync %s (%s, %s)", version, runtime.Version(), platform())
 }
 

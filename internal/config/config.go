@@ -20,49 +20,51 @@ import (
 type Config struct {
 	// Remote is the chosen remote. While RemoteErr is set it cannot be used,
 	// and its URL is "".
-	Remote Remote
+	Remote Remote `mapstructure:"-"`
 	// RemoteErr says why there is no remote to talk to: ErrNoRemote, or an
 	// *Error about a repository that asks for a remote the user does not
 	// have, or about a config file that has half of a client certificate.
 	// Local commands do not care.
-	RemoteErr error
+	RemoteErr error `mapstructure:"-"`
 	// Remotes are the named ones, by name, with their own fields only.
-	Remotes map[string]Remote
+	Remotes map[string]Remote `mapstructure:"remotes"`
 	// Project is the project that counts, "" for none; Remote has the same.
 	// As it was written: the transport normalises it.
-	Project string
+	Project string `mapstructure:"project"`
 	// Protocol is what kind of server the remote is: "account", "project", or
 	// "auto" to find out.
-	Protocol string
+	Protocol string `mapstructure:"protocol"`
 	// Dir is the chunk directory itself, "" to look for it.
-	Dir string
+	Dir string `mapstructure:"dir"`
 	// Concurrency is how many transfers run at once, 1 to 64.
-	Concurrency int
+	Concurrency int `mapstructure:"concurrency"`
 	// Timeout is how long a request may make no progress, 1 ms to 24 h.
-	Timeout time.Duration
+	Timeout time.Duration `mapstructure:"timeout"`
 	// Retries is how often a failed request is repeated, 0 to 20.
-	Retries int
+	Retries int `mapstructure:"retries"`
 	// LockWait is how long to wait for another run's lock, 0 to 24 h.
-	LockWait time.Duration
+	LockWait time.Duration `mapstructure:"lock_wait"`
 	// MaxChunkBytes bounds one uncompressed chunk, 1 byte to 1 TiB.
-	MaxChunkBytes int64
+	MaxChunkBytes int64 `mapstructure:"max_chunk_bytes"`
 	// LogFormat is "text" or "json".
-	LogFormat string
+	LogFormat string `mapstructure:"log_format"`
 	// InsecureHTTP lets credentials travel over cleartext HTTP to other hosts.
-	InsecureHTTP bool
+	InsecureHTTP bool `mapstructure:"insecure_http"`
 	// CredentialStore is where tokens are kept: "keyring", or "file" if the
 	// user chose that.
-	CredentialStore string
+	CredentialStore string `mapstructure:"credential_store"`
 	// CACert is a PEM file of authorities to trust, ClientCert and ClientKey
 	// those of the certificate to show, as they count for the chosen remote;
 	// "" for none. Remote has the same. They need not exist. Unless RemoteErr
 	// is set, the latter two are both there or both "".
-	CACert, ClientCert, ClientKey string
+	CACert     string `mapstructure:"ca_cert"`
+	ClientCert string `mapstructure:"client_cert"`
+	ClientKey  string `mapstructure:"client_key"`
 	// Warnings are for the user, one line each.
-	Warnings []string
+	Warnings []string `mapstructure:"-"`
 	// Sources says where each key's value came from: "flag --retries",
 	// "ENGRAM_SYNC_RETRIES", the path of a file, "ENGRAM_PROJECT", "default".
-	Sources map[string]string
+	Sources map[string]string `mapstructure:"-"`
 }
 
 // Remote is a server, or a vault on this machine.

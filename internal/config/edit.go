@@ -74,29 +74,25 @@ func Unset(path, key string) error {
 
 // newValue checks a value and makes the YAML for it.
 func newValue(path, key, value string) (*yaml.Node, error) {
-	var parse func(string) (any, error)
-	tags := []string{"!!str"}
-	if name, field, ok := splitRemoteKey(key); ok {
+	s, ok := findSetting(key)
+	k := s.kind
+	if name, field, inRemote := splitRemoteKey(key); inRemote {
 		if err := checkName(name); err != nil {
 			return nil, &Error{Source: path, Key: key, Reason: err.Error()}
 		}
-		parse = field.parse
-	} else {
-		s, ok := findSetting(key)
-		if !ok {
-			return nil, unknownKey(path, key)
-		}
-		parse, tags = s.parse, s.tags
+		k = field.kind
+	} else if !ok {
+		return nil, unknownKey(path, key)
 	}
-	parsed, err := parse(value)
+	parsed, err := k.parse(value)
 	if err != nil {
 		return nil, &Error{Source: path, Key: key, Reason: err.Error()}
 	}
 	if list, ok := parsed.([]string); ok {
 		return listNode(list), nil
 	}
-	tag := tags[0]
-	if _, err := strconv.Atoi(value); err == nil && slices.Contains(tags, "!!int") {
+	tag := k.tags[0]
+	if _, err := strconv.Atoi(value); err == nil && slices.Contains(k.tags, "!!int") {
 		// Plain bytes, or a wait of 0, need no quotes.
 		tag = "!!int"
 	}

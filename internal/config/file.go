@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"slices"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -46,17 +45,11 @@ func (l layer) putNode(key string, node *yaml.Node, from origin) error {
 	if !ok {
 		return unknownKey(from.name, key)
 	}
-	if err := checkType(s.tags, s.parse, node); err != nil {
-		return from.wrap(key, err)
-	}
-	if err := l.put(s, node.Value, from); err != nil || !slices.Contains(fileKeys(), key) {
-		return err
-	}
-	path, err := besideFile(from.name, node.Value)
+	value, err := s.kind.read(node, from.name)
 	if err != nil {
 		return from.wrap(key, err)
 	}
-	l.values[key] = path
+	l.put(key, value, from)
 	return nil
 }
 
@@ -90,35 +83,11 @@ func (l layer) putRemoteField(fields map[string]any, name, key string, node *yam
 	if !ok {
 		return unknownKey(from.name, flat)
 	}
-	value, err := field.read(node, from.name)
+	value, err := field.kind.read(node, from.name)
 	if err != nil {
 		return from.wrap(flat, err)
 	}
 	fields[key] = value
 	l.origins[flat] = from
 	return nil
-}
-
-// checkType refuses a value of the wrong YAML type, where parse would take
-// its text.
-func checkType(tags []string, parse func(string) (any, error), node *yaml.Node) error {
-	tag := node.ShortTag()
-	switch {
-	case node.Kind != yaml.ScalarNode:
-		return errors.New("must be a single value")
-	case tag == "!!null":
-		return errors.New("has no value; give it one, or remove the line")
-	case slices.Contains(tags, tag):
-		return nil
-	}
-	if _, err := parse(node.Value); err != nil {
-		return err
-	}
-	switch {
-	case tag == "!!str":
-		return errors.New("must be written without quotes")
-	case slices.Contains(tags, "!!str"):
-		return errors.New("must be text; put it in quotes")
-	}
-	return errors.New("has the wrong type")
 }

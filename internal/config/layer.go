@@ -1,12 +1,6 @@
 package config
 
 import (
-	"fmt"
-	"maps"
-	"runtime"
-	"slices"
-	"strings"
-
 	"github.com/spf13/pflag"
 )
 
@@ -56,14 +50,19 @@ func newLayer() layer {
 	return layer{values: map[string]any{}, origins: map[string]origin{}}
 }
 
-// put reads one value of this source.
-func (l layer) put(s setting, text string, from origin) error {
-	value, err := s.parse(text)
+// put adds one value of this source.
+func (l layer) put(key string, value any, from origin) {
+	l.values[key] = value
+	l.origins[key] = from
+}
+
+// parse adds the value that a text holds.
+func (l layer) parse(s setting, text string, from origin) error {
+	value, err := s.kind.parse(text)
 	if err != nil {
 		return from.wrap(s.key, err)
 	}
-	l.values[s.key] = value
-	l.origins[s.key] = from
+	l.put(s.key, value, from)
 	return nil
 }
 
@@ -78,76 +77,9 @@ func flagLayer(flags *pflag.FlagSet) (layer, error) {
 		if flag == nil || !flag.Changed {
 			continue
 		}
-		if err := l.put(s, flag.Value.String(), origin{"flag --" + s.flag(), fromFlag}); err != nil {
+		if err := l.parse(s, flag.Value.String(), origin{"flag --" + s.flag(), fromFlag}); err != nil {
 			return layer{}, err
 		}
 	}
 	return l, nil
-}
-
-// environment is os.Environ as a map. As everywhere, an empty variable counts
-// as unset: CI systems set what they have no value for to "".
-type environment map[string]string
-
-func newEnvironment(list []string) environment {
-	env := environment{}
-	for _, pair := range list {
-		name, value, _ := strings.Cut(pair, "=")
-		if runtime.GOOS == "windows" {
-			name = strings.ToUpper(name)
-		}
-		// The first mention counts, as for os.Getenv.
-		if _, ok := env[name]; !ok {
-			env[name] = value
-		}
-	}
-	return env
-}
-
-// layer takes the ENGRAM_SYNC_ variables.
-func (env environment) layer() (layer, error) {
-	l := newLayer()
-	for _, s := range settings() {
-		text := env[s.env()]
-		if text == "" {
-			continue
-		}
-		if err := l.put(s, text, origin{s.env(), fromEnv}); err != nil {
-			return layer{}, err
-		}
-	}
-	return l, nil
-}
-
-// engramValue is what engram's own variables say about a key, "" for nothing.
-func (env environment) engramValue(key string) (text string, from origin) {
-	var names []string
-	switch key {
-	case remoteKey:
-		names = []string{"ENGRAM_CLOUD_SERVER", "ENGRAM_REMOTE_URL"}
-	case projectKey:
-		names = []string{"ENGRAM_PROJECT"}
-	}
-	for _, name := range names {
-		if env[name] != "" {
-			return env[name], origin{name, fromEngramEnv}
-		}
-	}
-	return "", origin{}
-}
-
-// warnings names the variables that look like ours and are not. Their values
-// are nobody's business: a misspelled name may carry a token.
-func (env environment) warnings() []string {
-	known := map[string]bool{tokenVariable: true, fileVariable: true}
-	for _, s := range settings() {
-		known[s.env()] = true
-	}
-	var warnings []string
-	for _, name := range slices.Sorted(maps.Keys(env)) {
-		if strings.HasPrefix(name, envPrefix) && !known[name] && env[name] != "" {
-			warnings = append(warnings, fmt.Sprintf("%q is set but is no setting of engram-sync", name))
-		}
-	}
-	return warnings
 }

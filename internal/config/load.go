@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"time"
 
 	"github.com/go-viper/mapstructure/v2"
 	"github.com/spf13/pflag"
@@ -79,22 +78,8 @@ func Load(in Inputs) (Config, error) {
 
 // merged is Viper's result: one value for each key, before a remote is chosen.
 type merged struct {
-	Remote        string            `mapstructure:"remote"`
-	Remotes       map[string]Remote `mapstructure:"remotes"`
-	Project       string            `mapstructure:"project"`
-	Protocol      string            `mapstructure:"protocol"`
-	Dir           string            `mapstructure:"dir"`
-	Concurrency   int               `mapstructure:"concurrency"`
-	Timeout       time.Duration     `mapstructure:"timeout"`
-	Retries       int               `mapstructure:"retries"`
-	LockWait      time.Duration     `mapstructure:"lock_wait"`
-	MaxChunkBytes int64             `mapstructure:"max_chunk_bytes"`
-	LogFormat     string            `mapstructure:"log_format"`
-	InsecureHTTP  bool              `mapstructure:"insecure_http"`
-	Store         string            `mapstructure:"credential_store"`
-	CACert        string            `mapstructure:"ca_cert"`
-	ClientCert    string            `mapstructure:"client_cert"`
-	ClientKey     string            `mapstructure:"client_key"`
+	Config `mapstructure:",squash"`
+	Asked  string `mapstructure:"remote"` // the remote's name or URL
 
 	origins map[string]origin
 }
@@ -118,7 +103,7 @@ func merge(env environment, layers ...layer) (merged, error) {
 		// Looked at only now: what other programs' variables hold is no
 		// error as long as it is not used.
 		if text, from := env.engramValue(s.key); text != "" {
-			value, err := s.parse(text)
+			value, err := s.kind.parse(text)
 			if err != nil {
 				return merged{}, from.wrap(s.key, err)
 			}
@@ -140,12 +125,7 @@ func (m merged) config() (Config, error) {
 		remote.Name = name
 		m.Remotes[name] = remote
 	}
-	cfg := Config{
-		Remotes: m.Remotes, Project: m.Project, Protocol: m.Protocol, Dir: m.Dir,
-		Concurrency: m.Concurrency, Timeout: m.Timeout, Retries: m.Retries, LockWait: m.LockWait,
-		MaxChunkBytes: m.MaxChunkBytes, LogFormat: m.LogFormat, InsecureHTTP: m.InsecureHTTP,
-		CredentialStore: m.Store, CACert: m.CACert, ClientCert: m.ClientCert, ClientKey: m.ClientKey,
-	}
+	cfg := m.Config
 	if err := m.chooseRemote(&cfg); err != nil {
 		return Config{}, err
 	}
@@ -159,8 +139,8 @@ func (m merged) config() (Config, error) {
 func (m merged) chooseRemote(cfg *Config) error {
 	cfg.RemoteErr = ErrNoRemote
 	from := m.origins[remoteKey]
-	if m.Remote != "" {
-		cfg.Remote, cfg.RemoteErr = choose(m.Remotes, m.Remote, from)
+	if m.Asked != "" {
+		cfg.Remote, cfg.RemoteErr = choose(m.Remotes, m.Asked, from)
 	}
 	var wrong *Error
 	if errors.As(cfg.RemoteErr, &wrong) && from.rank != fromRepoFile {

@@ -3,8 +3,6 @@ package config
 import (
 	"slices"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 )
 
 const (
@@ -14,9 +12,8 @@ const (
 
 // remoteField is one key of a named remote.
 type remoteField struct {
-	key string
-	// parse takes the text that Set gets. Its errors are reasons.
-	parse func(text string) (any, error)
+	key  string
+	kind kind
 	// show is the value as parse would take it, "" for none.
 	show func(Remote) string
 }
@@ -24,12 +21,12 @@ type remoteField struct {
 // remoteFields are all of them, in the order of `config list`.
 func remoteFields() []remoteField {
 	return []remoteField{
-		{urlKey, parseRemoteURL, func(r Remote) string { return r.URL }},
-		{projectKey, parseText, func(r Remote) string { return r.Project }},
-		{caCertKey, parsePath, func(r Remote) string { return r.CACert }},
-		{clientCertKey, parsePath, func(r Remote) string { return r.ClientCert }},
-		{clientKeyKey, parsePath, func(r Remote) string { return r.ClientKey }},
-		{tokenCommandKey, parseCommand, func(r Remote) string { return showCommand(r.TokenCommand) }},
+		{urlKey, remoteURL, func(r Remote) string { return r.URL }},
+		{projectKey, plainText, func(r Remote) string { return r.Project }},
+		{caCertKey, filePath, func(r Remote) string { return r.CACert }},
+		{clientCertKey, filePath, func(r Remote) string { return r.ClientCert }},
+		{clientKeyKey, filePath, func(r Remote) string { return r.ClientKey }},
+		{tokenCommandKey, command, func(r Remote) string { return showCommand(r.TokenCommand) }},
 	}
 }
 
@@ -40,21 +37,6 @@ func findRemoteField(key string) (remoteField, bool) {
 		return remoteField{}, false
 	}
 	return all[i], true
-}
-
-// read takes the field's value in the config file called source.
-func (f remoteField) read(node *yaml.Node, source string) (any, error) {
-	if f.key == tokenCommandKey {
-		return readCommand(node, source)
-	}
-	if err := checkType([]string{"!!str"}, f.parse, node); err != nil {
-		return nil, err
-	}
-	value, err := f.parse(node.Value)
-	if err != nil || !slices.Contains(fileKeys(), f.key) {
-		return value, err
-	}
-	return besideFile(source, node.Value)
 }
 
 // remoteKeyOf is the flat key of a named remote's field.

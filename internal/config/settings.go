@@ -16,11 +16,8 @@ const (
 type setting struct {
 	key      string
 	fallback any
-	// tags are the YAML types that a value in a file may have.
-	tags []string
-	// parse gives a value of the type of fallback. Its errors are reasons.
-	parse func(text string) (any, error)
-	// show is the effective value as parse would take it.
+	kind     kind
+	// show is the effective value as kind.parse would take it.
 	show func(Config) string
 	// inRepo: a file inside a repository may set it.
 	inRepo bool
@@ -31,30 +28,22 @@ func (s setting) env() string  { return envPrefix + strings.ToUpper(s.key) }
 
 // settings are all keys except the named remotes, in the order of `config list`.
 func settings() []setting {
-	text, number := []string{"!!str"}, []string{"!!int"}
-	// A plain 0 is a duration, and plain bytes are a size. What else has no
-	// unit, parse refuses.
-	measure := []string{"!!str", "!!int"}
 	return []setting{
-		{"remote", "", text, parseText, func(c Config) string { return c.Remote.ref() }, true},
-		{"project", "", text, parseText, func(c Config) string { return c.Project }, true},
-		{"protocol", "auto", text, oneOf("auto", "account", "project"), func(c Config) string { return c.Protocol }, false},
-		{"dir", "", text, parseText, func(c Config) string { return c.Dir }, false},
-		{"concurrency", 8, number, whole(1, 64), func(c Config) string { return strconv.Itoa(c.Concurrency) }, false},
-		{"timeout", 30 * time.Second, measure, duration(time.Millisecond),
-			func(c Config) string { return c.Timeout.String() }, false},
-		{"retries", 4, number, whole(0, 20), func(c Config) string { return strconv.Itoa(c.Retries) }, false},
-		{"lock_wait", time.Duration(0), measure, duration(0),
-			func(c Config) string { return c.LockWait.String() }, false},
-		{"max_chunk_bytes", int64(512 << 20), measure, parseSize,
-			func(c Config) string { return formatSize(c.MaxChunkBytes) }, false},
-		{"log_format", "text", text, oneOf("text", "json"), func(c Config) string { return c.LogFormat }, false},
-		{"insecure_http", false, []string{"!!bool"}, parseBool,
-			func(c Config) string { return strconv.FormatBool(c.InsecureHTTP) }, false},
-		{"credential_store", "keyring", text, parseStore, func(c Config) string { return c.CredentialStore }, false},
-		{caCertKey, "", text, parsePath, func(c Config) string { return c.CACert }, false},
-		{clientCertKey, "", text, parsePath, func(c Config) string { return c.ClientCert }, false},
-		{clientKeyKey, "", text, parsePath, func(c Config) string { return c.ClientKey }, false},
+		{remoteKey, "", plainText, func(c Config) string { return c.Remote.ref() }, true},
+		{projectKey, "", plainText, func(c Config) string { return c.Project }, true},
+		{"protocol", "auto", choice("auto", "account", "project"), func(c Config) string { return c.Protocol }, false},
+		{"dir", "", plainText, func(c Config) string { return c.Dir }, false},
+		{"concurrency", 8, number(1, 64), func(c Config) string { return strconv.Itoa(c.Concurrency) }, false},
+		{"timeout", 30 * time.Second, duration(time.Millisecond), func(c Config) string { return c.Timeout.String() }, false},
+		{"retries", 4, number(0, 20), func(c Config) string { return strconv.Itoa(c.Retries) }, false},
+		{"lock_wait", time.Duration(0), duration(0), func(c Config) string { return c.LockWait.String() }, false},
+		{"max_chunk_bytes", int64(512 << 20), size, func(c Config) string { return formatSize(c.MaxChunkBytes) }, false},
+		{"log_format", "text", choice("text", "json"), func(c Config) string { return c.LogFormat }, false},
+		{"insecure_http", false, boolean, func(c Config) string { return strconv.FormatBool(c.InsecureHTTP) }, false},
+		{"credential_store", "keyring", store, func(c Config) string { return c.CredentialStore }, false},
+		{caCertKey, "", filePath, func(c Config) string { return c.CACert }, false},
+		{clientCertKey, "", filePath, func(c Config) string { return c.ClientCert }, false},
+		{clientKeyKey, "", filePath, func(c Config) string { return c.ClientKey }, false},
 	}
 }
 

@@ -12,9 +12,6 @@ const (
 	clientKeyKey  = "client_key"
 )
 
-// fileKeys are the settings that hold the path of a file.
-func fileKeys() []string { return []string{caCertKey, clientCertKey, clientKeyKey} }
-
 // parsePath takes a path of this machine. Only a shell knows ~, and none reads
 // a config file, a variable or what stands after the = of a flag.
 func parsePath(text string) (any, error) {

@@ -42,8 +42,9 @@ func parseStore(text string) (any, error) {
 	return text, nil
 }
 
-func whole(low, high int) func(string) (any, error) {
-	return func(text string) (any, error) {
+// number is a whole one.
+func number(low, high int) kind {
+	return kind{tags: []string{"!!int"}, parse: func(text string) (any, error) {
 		n, err := strconv.Atoi(text)
 		if err != nil {
 			return nil, fmt.Errorf("%.40q is not a whole number", text)
@@ -52,11 +53,12 @@ func whole(low, high int) func(string) (any, error) {
 			return nil, fmt.Errorf("%d is not between %d and %d", n, low, high)
 		}
 		return n, nil
-	}
+	}}
 }
 
-func duration(low time.Duration) func(string) (any, error) {
-	return func(text string) (any, error) {
+// duration has a unit, except for 0.
+func duration(low time.Duration) kind {
+	return kind{tags: []string{"!!str", "!!int"}, parse: func(text string) (any, error) {
 		if n, err := strconv.Atoi(text); err == nil && n != 0 {
 			return nil, fmt.Errorf("%.40q has no unit; write 30s or 5m, for example", text)
 		}
@@ -68,7 +70,7 @@ func duration(low time.Duration) func(string) (any, error) {
 			return nil, fmt.Errorf("%.40q is not between %v and %v", text, low, maxDuration)
 		}
 		return d, nil
-	}
+	}}
 }
 
 // parseSize takes bytes, or 1GB (powers of 1000), or 512MiB (powers of 1024).
@@ -101,11 +103,12 @@ func parseBool(text string) (any, error) {
 	return b, nil
 }
 
-func oneOf(allowed ...string) func(string) (any, error) {
-	return func(text string) (any, error) {
+// choice is one of a few words.
+func choice(allowed ...string) kind {
+	return kind{tags: []string{"!!str"}, parse: func(text string) (any, error) {
 		if !slices.Contains(allowed, text) {
 			return nil, fmt.Errorf("%.40q is none of %s", text, strings.Join(allowed, ", "))
 		}
 		return text, nil
-	}
+	}}
 }

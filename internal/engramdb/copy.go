@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 )
 
 // openCopy opens a private copy of the database, as it was at one moment.
@@ -20,7 +22,7 @@ func (db *DB) openCopy(ctx context.Context) (*view, error) {
 	file := filepath.Join(dir, "engram.db")
 	withWAL, err := db.copyConsistently(ctx, file)
 	if err != nil {
-		return nil, both(fmt.Errorf("copy engram's database: %w", err), remove())
+		return nil, errors.Join(fmt.Errorf("copy engram's database: %w", err), remove())
 	}
 	option := "immutable"
 	if withWAL {
@@ -33,7 +35,7 @@ func (db *DB) openCopy(ctx context.Context) (*view, error) {
 	if unlinksOpen {
 		// Everything that will be read is open now, and no crash can leave it behind.
 		if err := remove(); err != nil {
-			return nil, both(err, v.close())
+			return nil, errors.Join(err, v.close())
 		}
 	}
 	return v, nil
@@ -61,7 +63,7 @@ func (db *DB) copyConsistently(ctx context.Context, file string) (withWAL bool, 
 		if copied && belongTogether(before, after) {
 			return before.header != walHeader{}, nil
 		}
-		if err := wait(ctx); err != nil {
+		if err := cancellable.Sleep(ctx, pause); err != nil {
 			return false, err
 		}
 	}
@@ -109,12 +111,12 @@ func copyFile(from, to string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = both(err, in.Close()) }()
+	defer func() { err = errors.Join(err, in.Close()) }()
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	defer func() { err = both(err, out.Close()) }()
+	defer func() { err = errors.Join(err, out.Close()) }()
 	_, err = io.Copy(out, in)
 	return err
 }

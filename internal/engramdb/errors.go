@@ -75,14 +75,3 @@ func code(err error) int {
 	}
 	return failure.Code() & 0xff
 }
-
-// both is errors.Join on one line.
-func both(first, second error) error {
-	switch {
-	case first == nil:
-		return second
-	case second == nil:
-		return first
-	}
-	return fmt.Errorf("%w; then: %w", first, second)
-}

@@ -68,7 +68,7 @@ func lookAtWAL(path string) (s stamp, header walHeader, err error) {
 	if err != nil {
 		return s, header, err
 	}
-	defer func() { err = both(err, wal.Close()) }()
+	defer func() { err = errors.Join(err, wal.Close()) }()
 	info, err := wal.Stat()
 	if err != nil {
 		return s, header, err

@@ -24,7 +24,7 @@ func sumUpLog(path string, sum hash.Hash) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = both(err, wal.Close()) }()
+	defer func() { err = errors.Join(err, wal.Close()) }()
 	header, err := readWALHeader(wal)
 	if err != nil || header == (walHeader{}) {
 		return err

@@ -1,6 +1,7 @@
 package engramdb
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -92,7 +93,7 @@ func (v *view) query(ctx context.Context, row func(scan func(...any) error) erro
 	if err != nil {
 		return v.db.judge(err)
 	}
-	defer func() { err = both(err, v.db.judge(rows.Close())) }()
+	defer func() { err = cmp.Or(err, v.db.judge(rows.Close())) }()
 	for rows.Next() {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

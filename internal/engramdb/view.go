@@ -1,18 +1,18 @@
 package engramdb
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"net/url"
-	"path/filepath"
-	"runtime"
-	"strings"
 	"sync"
 	"time"
 
 	_ "modernc.org/sqlite" // registers the driver
+
+	"github.com/engram-sync/engram-sync/internal/cancellable"
+	"github.com/engram-sync/engram-sync/internal/sqliteuri"
 )
 
 // tries is how often a database that moves is looked at before ErrBusy.
@@ -47,12 +47,12 @@ func (db *DB) read(ctx context.Context, f func(context.Context, *view) error) er
 		}
 		err = db.readStill(ctx, f)
 		if ctx.Err() != nil {
-			return both(context.Cause(ctx), err)
+			return errors.Join(context.Cause(ctx), err)
 		}
 		if now, lookErr := db.look(); lookErr == nil && now == seen {
 			return err
 		}
-		if err := wait(ctx); err != nil {
+		if err := cancellable.Sleep(ctx, pause); err != nil {
 			return err
 		}
 	}
@@ -96,25 +96,24 @@ func (db *DB) readFirmly(ctx context.Context, f func(context.Context, *view) err
 func (db *DB) open(ctx context.Context, file, option string, free func() error) (*view, error) {
 	pool, err := sql.Open("sqlite", source(file, option))
 	if err != nil {
-		return nil, both(err, free())
+		return nil, errors.Join(err, free())
 	}
 	pool.SetMaxOpenConns(1)
 	v := &view{db: db, pool: pool, free: free}
 	if v.tx, err = pool.BeginTx(ctx, nil); err != nil {
-		return nil, both(db.judge(err), v.close())
+		return nil, errors.Join(db.judge(err), v.close())
 	}
 	// BEGIN alone reads nothing: the first query is what fixes the view.
 	var tables int
 	if err := v.tx.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&tables); err != nil {
-		return nil, both(db.judge(err), v.close())
+		return nil, errors.Join(db.judge(err), v.close())
 	}
 	return v, nil
 }
 
-// run calls f and closes the view.
+// run calls f and closes the view. What f said comes back as it is.
 func (v *view) run(ctx context.Context, f func(context.Context, *view) error) error {
-	err := f(ctx, v)
-	return both(err, v.close())
+	return cmp.Or(f(ctx, v), v.close())
 }
 
 func (v *view) close() error {
@@ -125,17 +124,13 @@ func (v *view) close() error {
 			err = nil
 		}
 	}
-	return both(both(err, v.pool.Close()), v.free())
+	return errors.Join(err, v.pool.Close(), v.free())
 }
 
 // source is the URI of an absolute path. The busy timeout (ms) is for the short
 // locks that other readers hold while they recover a log. Names in the schema
 // are data of a file that we did not make: trusted_schema.
 func source(path, option string) string {
-	path = filepath.ToSlash(path)
-	if runtime.GOOS == "windows" && !strings.HasPrefix(path, "/") {
-		path = "/" + path // file:///C:/...
-	}
 	query := url.Values{
 		"mode":        {"ro"},
 		"_query_only": {"1"},
@@ -144,17 +139,5 @@ func source(path, option string) string {
 	if option != "" {
 		query.Set(option, "1")
 	}
-	return (&url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}).String()
-}
-
-// wait pauses before the next try.
-func wait(ctx context.Context) error {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("wait for engram's database: %w", context.Cause(ctx))
-	}
+	return sqliteuri.Of(path, query)
 }

@@ -2,34 +2,22 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
-	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
-// What is wrong with a request for or about an account. Errors that wrap
-// ErrUserExists or ErrBadInput say in their text which part is meant; none of
-// them repeats a password.
-var (
-	ErrNoUser     = errors.New("no such user")
-	ErrUserExists = errors.New("user exists")
-	ErrBadInput   = errors.New("bad input")
-)
-
-// accountError is one of the errors above with a text of its own, which clients
-// of the reference server know.
-type accountError struct {
-	kind error
-	text string
-}
-
-func (e *accountError) Error() string { return e.text }
-func (e *accountError) Unwrap() error { return e.kind }
+// ErrBadInput says that no account can have what was given for it. The text of
+// an error that wraps it says which part is meant, and never repeats a password.
+var ErrBadInput = errors.New("bad input")
 
 func badInput(format string, args ...any) error {
-	return &accountError{ErrBadInput, fmt.Sprintf(format, args...)}
+	return store.WithKind(ErrBadInput, fmt.Errorf(format, args...))
 }
 
 // User is an account as its administrator sees it. The JSON form is stable.
@@ -51,24 +39,39 @@ type User struct {
 // AddUser and the methods below may be used while other processes serve the
 // same directory: those see the change with their next request.
 func (s *Server) AddUser(ctx context.Context, username, email, password string) (User, error) {
-	at := s.now()
-	u, err := s.signUp(ctx, username, email, password, at)
+	u, err := s.signUp(ctx, username, email, password)
 	if err != nil {
 		return User{}, err
 	}
-	created := at.UTC().Truncate(time.Microsecond) // as it is stored
-	return User{ID: u.id, Username: username, Email: email, CreatedAt: created}, nil
+	return shown(store.UserUsage{User: u}), nil
 }
 
 // Users lists all accounts by name. Names and emails are what somebody typed
 // in, of any script; since control characters are refused, they are safe to
 // show, except for accounts of releases before that rule.
 func (s *Server) Users(ctx context.Context) ([]User, error) {
-	users, err := s.users.list(ctx)
+	list, err := s.store.ListUsers(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the users: %w", err)
 	}
+	users := make([]User, len(list)) // an empty list must not become null
+	for i, u := range list {
+		users[i] = shown(u)
+	}
 	return users, nil
+}
+
+func shown(u store.UserUsage) User {
+	return User{
+		ID:        u.ID,
+		Username:  u.Name,
+		Email:     u.Email,
+		CreatedAt: u.CreatedAt,
+		Disabled:  u.Disabled,
+		BuiltIn:   u.BuiltIn,
+		Chunks:    u.Chunks,
+		Bytes:     u.Bytes,
+	}
 }
 
 // SetDisabled shuts an account out, or lets it in again. While it is disabled,
@@ -76,10 +79,10 @@ func (s *Server) Users(ctx context.Context) ([]User, error) {
 // chunks stay. The error wraps ErrNoUser where nobody has this name, and
 // ErrBadInput for the built-in account.
 func (s *Server) SetDisabled(ctx context.Context, username string, disabled bool) error {
-	if username == localName {
-		return badInput("the built-in user %s cannot be disabled or enabled", localName)
+	if username == store.LocalName {
+		return badInput("the built-in user %s cannot be disabled or enabled", store.LocalName)
 	}
-	return s.users.setDisabled(ctx, username, disabled)
+	return s.store.SetDisabled(ctx, username, disabled)
 }
 
 // SetPassword gives an account a new password. Tokens issued before are refused
@@ -87,8 +90,8 @@ func (s *Server) SetDisabled(ctx context.Context, username string, disabled bool
 // Errors are as for SetDisabled; a password that is too short or too long wraps
 // ErrBadInput.
 func (s *Server) SetPassword(ctx context.Context, username, password string) error {
-	if username == localName {
-		return badInput("the built-in user %s cannot have a password", localName)
+	if username == store.LocalName {
+		return badInput("the built-in user %s cannot have a password", store.LocalName)
 	}
 	if err := checkPassword(password); err != nil {
 		return err
@@ -97,65 +100,65 @@ func (s *Server) SetPassword(ctx context.Context, username, password string) err
 	if err != nil {
 		return err
 	}
-	return s.users.setPassword(ctx, username, hash)
+	return s.store.SetPassword(ctx, username, hash)
 }
 
-// list reads all accounts with the number and size of their chunks.
-func (s *userStore) list(ctx context.Context) (users []User, err error) {
-	rows, err := s.db.read.QueryContext(ctx, `SELECT u.id, u.username, coalesce(u.email, ''), u.created_at, u.disabled,
-			u.builtin, count(c.seq), coalesce(sum(c.size), 0)
-		FROM users u LEFT JOIN chunks c ON c.user_id = u.id GROUP BY u.id ORDER BY u.username`)
+// Sizes in bytes of what people sign up with.
+const (
+	maxNameBytes     = 255
+	minPasswordBytes = 8
+	maxPasswordBytes = 1024
+)
+
+// signUp makes an account if its parts are fit for one.
+func (s *Server) signUp(ctx context.Context, username, email, password string) (store.User, error) {
+	if username == "" || email == "" || password == "" {
+		return store.User{}, badInput("username, email, and password are required")
+	}
+	if err := checkPassword(password); err != nil {
+		return store.User{}, err
+	}
+	if err := checkName("username", username); err != nil {
+		return store.User{}, err
+	}
+	if err := checkName("email", email); err != nil {
+		return store.User{}, err
+	}
+	hash, err := s.passwords.hash(ctx, password)
 	if err != nil {
-		return nil, err
+		return store.User{}, err
 	}
-	defer func() { err = both(err, rows.Close()) }()
-	users = []User{} // an empty list must not become null
-	for rows.Next() {
-		var u User
-		var created string
-		if err := rows.Scan(&u.ID, &u.Username, &u.Email, &created, &u.Disabled, &u.BuiltIn, &u.Chunks, &u.Bytes); err != nil {
-			return nil, err
-		}
-		if u.CreatedAt, err = time.Parse(timestampLayout, created); err != nil {
-			return nil, err
-		}
-		users = append(users, u)
-	}
-	return users, rows.Err()
+	return s.store.CreateUser(ctx, username, email, hash)
 }
 
-func (s *userStore) setDisabled(ctx context.Context, name string, disabled bool) error {
-	return s.db.update(ctx, func(tx *sql.Tx) error {
-		return changeUser(ctx, tx, name, "UPDATE users SET disabled = ? WHERE username = ?", disabled, name)
-	})
-}
-
-// setPassword changes the hash and voids all that was issued under the old one.
-func (s *userStore) setPassword(ctx context.Context, name, hash string) error {
-	return s.db.update(ctx, func(tx *sql.Tx) error {
-		err := changeUser(ctx, tx, name, "UPDATE users SET password_hash = ?, token_tag = ? WHERE username = ?",
-			hash, rand.Text(), name)
-		if err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, "DELETE FROM api_keys WHERE user_id = (SELECT id FROM users WHERE username = ?)", name)
+// checkName refuses what neither a user name nor an email may be: one with
+// control characters could forge lines on an administrator's terminal.
+func checkName(what, text string) error {
+	if err := checkText(what, text, maxNameBytes); err != nil {
 		return err
-	})
+	}
+	if strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }) {
+		return badInput("%s must not contain control characters", what)
+	}
+	return nil
 }
 
-// changeUser runs a statement that changes the one user of this name, or gives ErrNoUser.
-func changeUser(ctx context.Context, tx *sql.Tx, name, statement string, args ...any) error {
-	changed, err := countChanges(tx.ExecContext(ctx, statement, args...))
-	if err == nil && changed == 0 {
-		return fmt.Errorf("%w: %q", ErrNoUser, name)
+func checkPassword(password string) error {
+	if len(password) < minPasswordBytes {
+		return badInput("password must be at least %d characters", minPasswordBytes)
 	}
-	return err
+	return checkText("password", password, maxPasswordBytes)
 }
 
-// countChanges takes what an Exec gives.
-func countChanges(result sql.Result, err error) (int64, error) {
-	if err != nil {
-		return 0, err
+// checkText refuses what no account can have. It does not repeat the text.
+func checkText(what, text string, limit int) error {
+	switch {
+	case len(text) > limit:
+		return badInput("%s must be at most %d bytes", what, limit)
+	case strings.ContainsRune(text, 0):
+		return badInput("%s must not contain a NUL character", what)
+	case !utf8.ValidString(text):
+		return badInput("%s is not valid UTF-8", what)
 	}
-	return result.RowsAffected()
+	return nil
 }

@@ -19,17 +19,17 @@ func TestAKeyDoesNotOutliveThePasswordItWasAskedForWith(t *testing.T) {
 	if _, err := s.AddUser(t.Context(), "alice", "a@x", "12345678"); err != nil {
 		t.Fatal(err)
 	}
-	letIn, err := s.users.byIdentifier(t.Context(), "alice")
+	letIn, err := s.store.UserByLogin(t.Context(), "alice")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := s.SetPassword(t.Context(), "alice", "87654321"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.users.setKey(t.Context(), letIn, "hash", s.now()); !errors.Is(err, ErrNoUser) {
+	if err := s.store.SetKey(t.Context(), letIn, "hash"); !errors.Is(err, ErrNoUser) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := s.users.byKeyHash(t.Context(), "hash"); !errors.Is(err, ErrNoUser) {
+	if _, err := s.store.UserByKey(t.Context(), "hash"); !errors.Is(err, ErrNoUser) {
 		t.Errorf("the key is there: %v", err)
 	}
 }

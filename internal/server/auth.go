@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
 type authReply struct {
@@ -25,7 +27,7 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	if err := readAuth(w, r, &req); err != nil {
 		return err
 	}
-	u, err := s.signUp(r.Context(), req.Username, req.Email, req.Password, s.now())
+	u, err := s.signUp(r.Context(), req.Username, req.Email, req.Password)
 	if err != nil {
 		return err
 	}
@@ -52,22 +54,22 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	u, err := s.users.byIdentifier(r.Context(), identifier)
-	if err != nil && !errors.Is(err, ErrNoUser) {
+	u, err := s.store.UserByLogin(r.Context(), identifier)
+	if err != nil && !errors.Is(err, store.ErrNoUser) {
 		return err
 	}
-	fits, err := s.passwords.fits(r.Context(), req.Password, u.hash)
+	fits, err := s.passwords.fits(r.Context(), req.Password, u.PasswordHash)
 	if err != nil {
 		return err
 	}
-	if !fits || u.disabled {
+	if !fits || u.Disabled {
 		return refuse(http.StatusUnauthorized, "invalid credentials")
 	}
 	return s.welcome(w, http.StatusOK, u)
 }
 
 // welcome answers with a pair of new tokens.
-func (s *Server) welcome(w http.ResponseWriter, status int, u user) error {
+func (s *Server) welcome(w http.ResponseWriter, status int, u store.User) error {
 	access, err := s.tokens.issue(u, accessToken)
 	if err != nil {
 		return err
@@ -76,7 +78,7 @@ func (s *Server) welcome(w http.ResponseWriter, status int, u user) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, status, authReply{u.id, u.name, access, refresh, int(accessLifetime.Seconds())})
+	return writeJSON(w, status, authReply{u.ID, u.Name, access, refresh, int(accessLifetime.Seconds())})
 }
 
 // refresh serves POST /auth/refresh. As on the reference server the refresh
@@ -106,10 +108,10 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 }
 
 // mintKey serves POST /auth/api-key. The key before stops working.
-func (s *Server) mintKey(w http.ResponseWriter, r *http.Request, u user) error {
+func (s *Server) mintKey(w http.ResponseWriter, r *http.Request, u store.User) error {
 	key := newAPIKey()
-	err := s.users.setKey(r.Context(), u, keyHash(key), s.now())
-	if errors.Is(err, ErrNoUser) {
+	err := s.store.SetKey(r.Context(), u, keyHash(key))
+	if errors.Is(err, store.ErrNoUser) {
 		return refuse(http.StatusUnauthorized, "invalid credentials")
 	}
 	if err != nil {
@@ -122,8 +124,8 @@ func (s *Server) mintKey(w http.ResponseWriter, r *http.Request, u user) error {
 }
 
 // revokeKey serves DELETE /auth/api-key.
-func (s *Server) revokeKey(w http.ResponseWriter, r *http.Request, u user) error {
-	if err := s.users.dropKey(r.Context(), u.id); err != nil {
+func (s *Server) revokeKey(w http.ResponseWriter, r *http.Request, u store.User) error {
+	if err := s.store.RemoveKey(r.Context(), u.ID); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, struct {

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
 // keyPrefix tells API keys from JWTs. Case matters.
@@ -16,7 +18,7 @@ const keyPrefix = "eng_"
 const apiKeyBytes = 32
 
 // userHandler answers a request of a user who has proved who they are.
-type userHandler func(w http.ResponseWriter, r *http.Request, u user) error
+type userHandler func(w http.ResponseWriter, r *http.Request, u store.User) error
 
 // signedIn lets only requests with a good token or API key through. It decides
 // before the body is read.
@@ -30,13 +32,13 @@ func (s *Server) signedIn(next userHandler) handler {
 	}
 }
 
-func (s *Server) authenticate(r *http.Request) (user, error) {
+func (s *Server) authenticate(r *http.Request) (store.User, error) {
 	token, ok := bearerToken(r)
 	if !ok {
-		return user{}, refuse(http.StatusUnauthorized, "missing authorization header")
+		return store.User{}, refuse(http.StatusUnauthorized, "missing authorization header")
 	}
 	if strings.HasPrefix(token, keyPrefix) {
-		u, err := s.users.byKeyHash(r.Context(), keyHash(token))
+		u, err := s.store.UserByKey(r.Context(), keyHash(token))
 		return active(u, err, "invalid credentials")
 	}
 	return s.byToken(r, token, accessToken, "invalid or expired token")
@@ -45,23 +47,23 @@ func (s *Server) authenticate(r *http.Request) (user, error) {
 // byToken finds the user of a JWT, or refuses with the given text. Users who
 // are unknown or disabled are refused too, other than at the reference server,
 // and so are tokens from before the password was changed.
-func (s *Server) byToken(r *http.Request, token string, kind tokenKind, text string) (user, error) {
+func (s *Server) byToken(r *http.Request, token string, kind tokenKind, text string) (store.User, error) {
 	c, err := s.tokens.verify(token, kind)
 	if err != nil {
-		return user{}, refuse(http.StatusUnauthorized, "%s", text)
+		return store.User{}, refuse(http.StatusUnauthorized, "%s", text)
 	}
-	u, err := s.users.byID(r.Context(), c.UserID)
-	if err == nil && c.Tag != u.tag {
-		return user{}, refuse(http.StatusUnauthorized, "%s", text)
+	u, err := s.store.UserByID(r.Context(), c.UserID)
+	if err == nil && c.Tag != u.TokenTag {
+		return store.User{}, refuse(http.StatusUnauthorized, "%s", text)
 	}
 	return active(u, err, text)
 }
 
 // active passes on what a look-up of a user gave, but refuses a user who is
 // missing or disabled.
-func active(u user, err error, text string) (user, error) {
-	if errors.Is(err, ErrNoUser) || err == nil && u.disabled {
-		return user{}, refuse(http.StatusUnauthorized, "%s", text)
+func active(u store.User, err error, text string) (store.User, error) {
+	if errors.Is(err, store.ErrNoUser) || err == nil && u.Disabled {
+		return store.User{}, refuse(http.StatusUnauthorized, "%s", text)
 	}
 	return u, err
 }

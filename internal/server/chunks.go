@@ -1,102 +1,77 @@
 package server
 
 import (
-	"context"
-	"crypto/rand"
-	"database/sql"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
+	"net/http"
+	"strings"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/server/pushbody"
+	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
-// pieceSize is how much of a body is in one row, and so in memory at a time.
-const pieceSize = 256 << 10
-
-var (
-	errNoChunk          = errors.New("chunk not found")
-	errDifferentContent = errors.New("a chunk with this id and different content exists")
-)
-
-// chunkStore keeps the chunks of each account.
-type chunkStore struct {
-	db *database
+type pushReply struct {
+	ChunkID            string `json:"chunk_id"`
+	ObservationsStored int    `json:"observations_stored"`
+	PromptsStored      int    `json:"prompts_stored"`
+	SessionsStored     int    `json:"sessions_stored"`
+	Status             string `json:"status"`
 }
 
-// put stores a chunk, once: if the account has one with this id and the same
-// data, nothing changes. Other data is errDifferentContent, with one exception:
-// old clients send reduced documents, whose data cannot hash to the id. Data
-// that does hash to it replaces such a one.
-func (s *chunkStore) put(ctx context.Context, userID string, in incoming, at time.Time) error {
-	return s.db.update(ctx, func(tx *sql.Tx) error {
-		var seq int64
-		var dataSum string
-		err := tx.QueryRowContext(ctx, "SELECT seq, coalesce(data_sha256, '') FROM chunks WHERE user_id = ? AND chunk_id = ?",
-			userID, in.chunkID).Scan(&seq, &dataSum)
-		switch {
-		case errors.Is(err, sql.ErrNoRows):
-			return insertChunk(ctx, tx, userID, in, at)
-		case err != nil:
-			return err
-		case dataSum == in.dataSum:
-			return nil
-		case fits(in.chunkID, dataSum) || !fits(in.chunkID, in.dataSum):
-			return errDifferentContent
-		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM chunks WHERE seq = ?", seq); err != nil {
-			return err
-		}
-		return insertChunk(ctx, tx, userID, in, at)
+// push serves POST /sync/push. What it accepts is on disk.
+func (s *Server) push(w http.ResponseWriter, r *http.Request, u store.User) error {
+	body, file, err := s.startSpool(w, r, maxPushBytes)
+	if err != nil {
+		return err
+	}
+	defer s.discard(r.Context(), file)
+	chunk, err := receive(body, file)
+	if err != nil {
+		return err
+	}
+	err = s.store.PutChunk(r.Context(), u.ID, chunk, file)
+	if errors.Is(err, store.ErrOtherData) {
+		return refuse(http.StatusConflict, "chunk %s already exists with different content", chunk.ID)
+	}
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, pushReply{
+		ChunkID:            chunk.ID,
+		ObservationsStored: chunk.Memories,
+		PromptsStored:      chunk.Prompts,
+		SessionsStored:     chunk.Sessions,
+		Status:             "accepted",
 	})
 }
 
-// fits says whether an id belongs to data: it starts the data's SHA-256.
-func fits(chunkID, dataSum string) bool {
-	return len(dataSum) >= len(chunkID) && dataSum[:len(chunkID)] == chunkID
+// receive copies the body of a push to a file and checks it on the way.
+func receive(body io.Reader, file *spool) (store.NewChunk, error) {
+	parser := pushbody.NewEnvelopeParser()
+	sum := sha256.New()
+	var size int64
+	err := file.fill(body, func(piece []byte) error {
+		sum.Write(piece)
+		size += int64(len(piece))
+		return parser.Feed(piece)
+	})
+	if err != nil {
+		return store.NewChunk{}, err
+	}
+	chunk, err := parser.Finish()
+	chunk.BodySHA256, chunk.Size = hex.EncodeToString(sum.Sum(nil)), size
+	return chunk, err
 }
 
-func insertChunk(ctx context.Context, tx *sql.Tx, userID string, in incoming, at time.Time) error {
-	result, err := tx.ExecContext(ctx, `INSERT INTO chunks
-		(user_id, chunk_id, created_by, created_at, sessions, memories, prompts, size, body_sha256, data_sha256)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''))`,
-		userID, in.chunkID, in.createdBy, timestamp(at), in.sessions, in.memories, in.prompts, in.size, in.bodySum, in.dataSum)
-	if err != nil {
-		return err
-	}
-	seq, err := result.LastInsertId()
-	if err != nil {
-		return err
-	}
-	if err := insertPieces(ctx, tx, seq, in.body); err != nil {
-		return err
-	}
-	_, err = tx.ExecContext(ctx, "UPDATE users SET manifest_tag = ? WHERE id = ?", rand.Text(), userID)
-	return err
+type manifestReply struct {
+	Chunks  []manifestEntry `json:"chunks"`
+	Version int             `json:"version"`
 }
 
-func insertPieces(ctx context.Context, tx *sql.Tx, seq int64, body io.Reader) error {
-	insert, err := tx.PrepareContext(ctx, "INSERT INTO pieces (chunk, start, bytes) VALUES (?, ?, ?)")
-	if err != nil {
-		return err
-	}
-	piece := make([]byte, pieceSize)
-	for start := int64(0); ; {
-		n, err := io.ReadFull(body, piece)
-		if err == io.EOF {
-			break
-		}
-		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-			return both(fmt.Errorf("%w: %w", errSpool, err), insert.Close())
-		}
-		if _, err := insert.ExecContext(ctx, seq, start, piece[:n]); err != nil {
-			return both(err, insert.Close())
-		}
-		start += int64(n)
-	}
-	return insert.Close()
-}
-
-// manifestEntry is one chunk in the manifest of its account.
+// manifestEntry is one chunk in a manifest. Source: account-server.md 3.3.
 type manifestEntry struct {
 	ID        string `json:"id"`
 	CreatedBy string `json:"created_by"`
@@ -106,35 +81,79 @@ type manifestEntry struct {
 	Prompts   int    `json:"prompts"`
 }
 
-// manifest lists an account's chunks in the order in which they were stored,
-// and gives the tag of just this list. If enough says so of the tag, the list
-// is not read.
-func (s *chunkStore) manifest(ctx context.Context, userID string, enough func(tag string) bool) (tag string, entries []manifestEntry, err error) {
-	err = s.db.view(ctx, func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, "SELECT manifest_tag FROM users WHERE id = ?", userID).Scan(&tag)
-		if err != nil || enough(tag) {
+// pullManifest serves GET /sync/pull. It costs little to ask again with
+// If-None-Match.
+func (s *Server) pullManifest(w http.ResponseWriter, r *http.Request, u store.User) error {
+	if known := r.Header.Values("If-None-Match"); len(known) > 0 {
+		tag, err := s.store.ManifestTag(r.Context(), u.ID)
+		if err != nil {
 			return err
 		}
-		entries, err = listChunks(ctx, tx, userID)
+		if hasTag(known, quoteTag(tag)) {
+			w.Header().Set("ETag", quoteTag(tag))
+			w.WriteHeader(http.StatusNotModified)
+			return nil
+		}
+	}
+	tag, entries, err := s.store.Manifest(r.Context(), u.ID)
+	if err != nil {
 		return err
-	})
-	return tag, entries, err
+	}
+	reply := manifestReply{Chunks: make([]manifestEntry, len(entries)), Version: 1} // an empty list must not become null
+	for i, e := range entries {
+		reply.Chunks[i] = manifestEntry{e.ID, e.CreatedBy, timestamp(e.CreatedAt), e.Sessions, e.Memories, e.Prompts}
+	}
+	w.Header().Set("ETag", quoteTag(tag))
+	return writeJSON(w, http.StatusOK, reply)
 }
 
-func listChunks(ctx context.Context, tx *sql.Tx, userID string) (entries []manifestEntry, err error) {
-	rows, err := tx.QueryContext(ctx, `SELECT chunk_id, created_by, created_at, sessions, memories, prompts
-		FROM chunks WHERE user_id = ? ORDER BY seq`, userID)
+// pullChunk serves GET /sync/pull/{chunk_id}: the body of the push, byte for
+// byte, in whole or in ranges.
+func (s *Server) pullChunk(w http.ResponseWriter, r *http.Request, u store.User) error {
+	id := r.PathValue("chunk_id")
+	if !pushbody.IsChunkID(id) {
+		return store.ErrNoChunk
+	}
+	body, err := s.store.OpenChunk(r.Context(), u.ID, id)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	defer func() { err = both(err, rows.Close()) }()
-	entries = []manifestEntry{} // an empty list must not become null
-	for rows.Next() {
-		var e manifestEntry
-		if err := rows.Scan(&e.ID, &e.CreatedBy, &e.CreatedAt, &e.Sessions, &e.Memories, &e.Prompts); err != nil {
-			return nil, err
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", quoteTag(body.SHA256))
+	watched := &watchedBody{ReadSeeker: body}
+	http.ServeContent(w, r, "", time.Time{}, watched)
+	if watched.err != nil && r.Context().Err() == nil {
+		// The client sees it too: the http.Server cuts the connection, since
+		// less came than Content-Length says.
+		s.log.ErrorContext(r.Context(), "a chunk could not be sent whole", "chunk", id, "error", watched.err.Error())
+	}
+	return nil
+}
+
+// watchedBody keeps the error that http.ServeContent does not tell.
+type watchedBody struct {
+	io.ReadSeeker
+	err error
+}
+
+// Read implements io.Reader.
+func (b *watchedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadSeeker.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.err = err
+	}
+	return n, err
+}
+
+func quoteTag(tag string) string { return `"` + tag + `"` }
+
+// hasTag says whether If-None-Match headers name tag. Ours have no commas.
+func hasTag(headers []string, tag string) bool {
+	for candidate := range strings.SplitSeq(strings.Join(headers, ","), ",") {
+		candidate = strings.TrimSpace(candidate)
+		if candidate == "*" || strings.TrimPrefix(candidate, "W/") == tag {
+			return true
 		}
-		entries = append(entries, e)
 	}
-	return entries, rows.Err()
+	return false
 }

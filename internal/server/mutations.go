@@ -1,19 +1,30 @@
 package server
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/server/pushbody"
+	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
 // Sizes of pages in rows (account-server.md 4.3).
 const (
 	defaultPage = 100
 	maxPage     = 1000
+)
+
+// How many batches may be in memory while they are taken apart and stored, which
+// a database does one after the other anyway; and how many pages while they are
+// sent. A client that stops taking its page is cut off after progressTimeout.
+const (
+	batchesAtOnce = 4
+	pagesAtOnce   = 32
 )
 
 // maxKeyBytes bounds an idempotency key.
@@ -33,7 +44,7 @@ type mutationsReply struct {
 // Idempotency-Key of another adds nothing: it gets that one's reply and the
 // header Idempotent-Replayed, or 409 if it holds other mutations.
 // Source: account-server.md 4.1; the key is ours.
-func (s *Server) pushMutations(w http.ResponseWriter, r *http.Request, u user) error {
+func (s *Server) pushMutations(w http.ResponseWriter, r *http.Request, u store.User) error {
 	key, err := idempotencyKey(r)
 	if err != nil {
 		return err
@@ -46,34 +57,35 @@ func (s *Server) pushMutations(w http.ResponseWriter, r *http.Request, u user) e
 	if err := file.fill(body, func([]byte) error { return nil }); err != nil {
 		return err
 	}
-	rc, err := s.store(r, u, key, file)
-	if errors.Is(err, errOtherContent) {
-		return refuse(http.StatusConflict, "%s", errOtherContent)
-	}
+	receipt, err := s.append(r.Context(), u.ID, key, file)
 	if err != nil {
 		return err
 	}
-	if rc.replayed {
+	if receipt.Replayed {
 		w.Header().Set("Idempotent-Replayed", "true")
 	}
-	return writeJSON(w, http.StatusOK, mutationsReply{rc.accepted, rc.lastSeq})
+	return writeJSON(w, http.StatusOK, mutationsReply{receipt.Accepted, receipt.LastSeq})
 }
 
-// store appends the batch that was spooled to file.
-func (s *Server) store(r *http.Request, u user, key string, file *spool) (receipt, error) {
-	if err := s.journal.batches.take(r.Context()); err != nil {
-		return receipt{}, err
+// append stores the batch that was spooled to file. It waits for a slot first and
+// for the database then: who holds a connection never waits for a slot.
+func (s *Server) append(ctx context.Context, userID, key string, file *spool) (store.Receipt, error) {
+	if err := s.batches.take(ctx); err != nil {
+		return store.Receipt{}, err
 	}
-	defer s.journal.batches.give()
-	text, err := io.ReadAll(file.file)
+	defer s.batches.give()
+	text, err := io.ReadAll(file)
 	if err != nil {
-		return receipt{}, fmt.Errorf("%w: %w", errSpool, err)
+		return store.Receipt{}, err
 	}
-	b, err := parseBatch(text)
+	batch, err := pushbody.ParseBatch(text)
 	if err != nil {
-		return receipt{}, err
+		return store.Receipt{}, err
 	}
-	return s.journal.append(r.Context(), u.id, key, b)
+	if key == "" && len(batch.Mutations) == 0 {
+		return store.Receipt{}, nil
+	}
+	return s.store.AppendMutations(ctx, userID, key, batch)
 }
 
 // idempotencyKey reads the request's key, "" if it has none.
@@ -100,7 +112,7 @@ func idempotencyKey(r *http.Request) (string, error) {
 // nothing: the header Engram-Sync-Journal says so. Engram-Sync-Head is the
 // number of the newest row at the moment of the page, 0 in an empty journal.
 // Source: account-server.md 4.3; the headers are ours.
-func (s *Server) pullMutations(w http.ResponseWriter, r *http.Request, u user) error {
+func (s *Server) pullMutations(w http.ResponseWriter, r *http.Request, u store.User) error {
 	query := r.URL.Query()
 	var since int64
 	if text := query.Get("since_seq"); text != "" {
@@ -109,20 +121,22 @@ func (s *Server) pullMutations(w http.ResponseWriter, r *http.Request, u user) e
 			return refuse(http.StatusBadRequest, "invalid since_seq parameter")
 		}
 	}
-	if err := s.journal.pages.take(r.Context()); err != nil {
+	if err := s.pages.take(r.Context()); err != nil {
 		return err
 	}
-	defer s.journal.pages.give()
-	p, err := s.journal.page(r.Context(), u.id, since, pageLimit(query.Get("limit")))
-	if err != nil {
+	defer s.pages.give()
+	p := page{userID: u.ID, limit: pageLimit(query.Get("limit"))}
+	// One more than the limit tells whether there are more.
+	head, err := s.store.ReadMutations(r.Context(), u.ID, since, p.limit+1, p.add)
+	if err = both(err, p.err); err != nil {
 		return err
 	}
-	head, tail := []byte(`{"mutations":[`), fmt.Appendf(nil, `],"has_more":%t}`+"\n", p.hasMore)
+	before, after := []byte(`{"mutations":[`), fmt.Appendf(nil, `],"has_more":%t}`+"\n", p.hasMore)
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(head)+len(p.mutations)+len(tail)))
+	w.Header().Set("Content-Length", strconv.Itoa(len(before)+p.rows.Len()+len(after)))
 	w.Header().Set("Engram-Sync-Journal", "commit-ordered")
-	w.Header().Set("Engram-Sync-Head", strconv.FormatInt(p.head, 10))
-	return send(w, head, p.mutations, tail)
+	w.Header().Set("Engram-Sync-Head", strconv.FormatInt(head, 10))
+	return send(w, before, p.rows.Bytes(), after)
 }
 
 // pageLimit reads the limit of a page: what is no good number is the default.

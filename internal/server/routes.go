@@ -1,10 +1,14 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/engram-sync/engram-sync/internal/server/pushbody"
+	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
 // routes are those of the reference server. What no route matches, the mux
@@ -79,14 +83,18 @@ func (s *Server) answerError(w http.ResponseWriter, r *http.Request, err error) 
 // refusalOf is what the client gets to know of an error.
 func refusalOf(err error) *refusal {
 	var told *refusal
+	var bad *pushbody.Error
 	switch {
 	case errors.As(err, &told):
 		return told
-	case errors.Is(err, ErrBadInput):
+	case errors.As(err, &bad), errors.Is(err, ErrBadInput):
 		return &refusal{status: http.StatusBadRequest, text: err.Error()}
-	case errors.Is(err, ErrUserExists):
+	case errors.Is(err, store.ErrConflict):
 		return &refusal{status: http.StatusConflict, text: err.Error()}
-	case isUnavailable(err):
+	case errors.Is(err, store.ErrNotFound):
+		return &refusal{status: http.StatusNotFound, text: err.Error()}
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrFull), errors.Is(err, errSpool),
+		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return &refusal{status: http.StatusServiceUnavailable, text: "database unavailable"}
 	}
 	return &refusal{status: http.StatusInternalServerError, text: "internal error"}
@@ -122,10 +130,21 @@ type healthReply struct {
 func (s *Server) health(w http.ResponseWriter, r *http.Request) error {
 	reply := healthReply{Service: "engram-cloud", Status: "ok", Version: "0.1.0"}
 	status := http.StatusOK
-	if err := s.db.ping(r.Context()); err != nil {
+	if err := s.store.Ping(r.Context()); err != nil {
 		s.log.ErrorContext(r.Context(), "the database does not answer", "error", err.Error())
 		reply.Status, reply.Database = "degraded", "unavailable"
 		status = http.StatusServiceUnavailable
 	}
 	return writeJSON(w, status, reply)
+}
+
+// both is errors.Join on one line.
+func both(first, second error) error {
+	switch {
+	case first == nil:
+		return second
+	case second == nil:
+		return first
+	}
+	return fmt.Errorf("%w; then: %w", first, second)
 }

@@ -1,7 +1,10 @@
-// Package server is an account server: it keeps the chunks and mutations of
-// several accounts in one SQLite file and speaks the protocol of the reference server, so that
-// existing clients work against it. Where the reference server loses,
-// duplicates or guesses, this one is transactional, idempotent and strict.
+// Package server is an account server: it speaks the protocol of the reference
+// server over HTTP, so that existing clients work against it, and keeps what
+// they send in a store.Store. Commands open one, to serve it on a listener or to
+// use it inside the process.
+//
+// Where the reference server loses, duplicates or guesses, this one is
+// transactional, idempotent and strict.
 package server
 
 import (
@@ -9,19 +12,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
-	"path/filepath"
 	"time"
 
-	"github.com/engram-sync/engram-sync/internal/atomicfile"
-)
-
-// Names inside of the data directory.
-const (
-	databaseFile = "server.db"
-	keyFile      = "signing.key"
-	lockFile     = "open.lock"
-	spoolDir     = "spool"
+	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
 // Options says where a Server keeps its data and how it behaves.
@@ -49,84 +42,36 @@ type Server struct {
 	trustForwarded bool
 	noSignUp       bool
 
-	db        *database
-	users     *userStore
-	chunks    *chunkStore
-	journal   *journal
+	store     store.Store
+	batches   slots
+	pages     slots
 	spools    spools
 	tokens    *tokens
 	passwords *passwords
 	limits    *rateLimits
 	handler   http.Handler
+	backup    func(ctx context.Context, path string) error // of the database
 	local     *inProcess
 }
 
-// Open makes a Server on opts.Dir, and first the directory, database and
-// signing key where they are missing. It waits while another process does the
-// same; ctx bounds that. The caller must Close the Server.
-func Open(ctx context.Context, opts Options) (*Server, error) {
-	// SQLite gets an absolute path: it must not depend on a later chdir.
-	dir, err := filepath.Abs(opts.Dir)
-	if err != nil {
-		return nil, fmt.Errorf("find the data directory: %w", err)
-	}
-	if err := os.MkdirAll(filepath.Join(dir, spoolDir), 0o700); err != nil {
-		return nil, fmt.Errorf("create the data directory: %w", err)
-	}
-	unlock, err := lockDir(ctx, dir)
-	if err != nil {
-		return nil, err
-	}
-	s, err := open(ctx, dir, opts)
-	err = both(err, unlock())
-	if err != nil && s != nil {
-		return nil, both(err, s.Close())
-	}
-	return s, err
-}
-
-// open does the part of Open that two processes must not do at once.
-func open(ctx context.Context, dir string, opts Options) (*Server, error) {
-	if err := atomicfile.Sweep(dir); err != nil {
-		return nil, err
-	}
-	if err := sweepOld(filepath.Join(dir, spoolDir), spoolPrefix); err != nil {
-		return nil, err
-	}
-	if err := sweepOld(dir, stagingPrefix); err != nil {
-		return nil, err
-	}
-	key, err := signingKey(filepath.Join(dir, keyFile))
-	if err != nil {
-		return nil, err
-	}
-	db, err := openDatabase(ctx, filepath.Join(dir, databaseFile))
-	if err != nil {
-		return nil, err
-	}
+// newServer puts a Server together on what Open has found in the data directory.
+func newServer(st store.Store, key []byte, spoolDir string, opts Options) *Server {
 	s := &Server{
 		log:            opts.Logger,
 		now:            opts.Now,
 		trustForwarded: opts.TrustForwardedFor,
 		noSignUp:       opts.NoRegister,
-		db:             db,
-		users:          &userStore{db: db},
-		chunks:         &chunkStore{db: db},
-		spools:         spools{dir: filepath.Join(dir, spoolDir)},
+		store:          st,
+		batches:        make(slots, batchesAtOnce),
+		pages:          make(slots, pagesAtOnce),
+		spools:         spools{dir: spoolDir},
+		tokens:         &tokens{key: key, now: opts.Now},
 		passwords:      newPasswords(),
+		limits:         newRateLimits(opts.Now),
 	}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
-	if s.now == nil {
-		s.now = time.Now
-	}
-	s.journal = newJournal(db, s.now)
-	s.tokens = &tokens{key: key, now: s.now}
-	s.limits = newRateLimits(s.now)
 	s.handler = s.observe(s.routes())
 	s.local = newInProcess(s.newHTTPServer())
-	return s, nil
+	return s
 }
 
 // Handler serves every route of the server.
@@ -136,7 +81,7 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // "local". The account is made on first use. It has no password, so nobody
 // signs in to it over the network.
 func (s *Server) LocalToken(ctx context.Context) (string, error) {
-	u, err := s.users.local(ctx, s.now())
+	u, err := s.store.LocalUser(ctx)
 	if err != nil {
 		return "", fmt.Errorf("get the local account: %w", err)
 	}
@@ -155,5 +100,5 @@ func (s *Server) InProcess() *http.Transport { return s.local.transport() }
 // Close ends in-process serving, after the requests under way or a bounded
 // time, and closes the database. Serve must have returned before.
 func (s *Server) Close() error {
-	return both(s.local.close(), s.db.close())
+	return both(s.local.close(), s.store.Close())
 }

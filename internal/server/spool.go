@@ -1,12 +1,12 @@
 package server
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,6 +46,15 @@ func (s spools) create() (*spool, error) {
 	return &spool{file: f}, nil
 }
 
+// Read implements io.Reader.
+func (s *spool) Read(p []byte) (int, error) {
+	n, err := s.file.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = fmt.Errorf("%w: %w", errSpool, err)
+	}
+	return n, err
+}
+
 func (s *spool) remove() error {
 	if err := both(s.file.Close(), os.Remove(s.file.Name())); err != nil {
 		return fmt.Errorf("%w: %w", errSpool, err)
@@ -73,34 +82,6 @@ func sweepOld(dir, prefix string) error {
 		}
 	}
 	return nil
-}
-
-// incoming is a push that was received whole and found good.
-type incoming struct {
-	envelope
-	size    int64
-	bodySum string // SHA-256 of the body in hex
-	body    io.Reader
-}
-
-// receive copies the body of a push to the spool and checks it on the way.
-func (s *spool) receive(body io.Reader) (incoming, error) {
-	parser := newEnvelopeParser()
-	sum := sha256.New()
-	var size int64
-	err := s.fill(body, func(piece []byte) error {
-		sum.Write(piece)
-		size += int64(len(piece))
-		return parser.feed(piece)
-	})
-	if err != nil {
-		return incoming{}, err
-	}
-	env, err := parser.finish()
-	if err != nil {
-		return incoming{}, err
-	}
-	return incoming{envelope: env, size: size, bodySum: hex.EncodeToString(sum.Sum(nil)), body: s.file}, nil
 }
 
 // fill copies a body to the spool, to be read from its start, and shows each
@@ -132,4 +113,22 @@ func (s *spool) fill(body io.Reader, check func(piece []byte) error) error {
 		return fmt.Errorf("%w: %w", errSpool, err)
 	}
 	return nil
+}
+
+// startSpool gives the body of a request, which fails behind limit bytes, and a
+// file to spool it to. The caller discards that.
+func (s *Server) startSpool(w http.ResponseWriter, r *http.Request, limit int64) (io.Reader, *spool, error) {
+	body, err := limitBody(w, r, limit)
+	if err != nil {
+		return nil, nil, err
+	}
+	file, err := s.spools.create()
+	return body, file, err
+}
+
+// discard removes a spool file. That it stays harms no request.
+func (s *Server) discard(ctx context.Context, file *spool) {
+	if err := file.remove(); err != nil {
+		s.log.ErrorContext(ctx, "a spool file stays", "error", err.Error())
+	}
 }

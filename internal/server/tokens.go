@@ -1,11 +1,17 @@
 package server
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/engram-sync/engram-sync/internal/atomicfile"
+	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
 // tokenKind is the type claim: one kind is never taken for the other.
@@ -42,19 +48,19 @@ type claims struct {
 	jwt.RegisteredClaims
 }
 
-func (t *tokens) issue(u user, kind tokenKind) (string, error) {
+func (t *tokens) issue(u store.User, kind tokenKind) (string, error) {
 	lifetime := accessLifetime
 	if kind == refreshToken {
 		lifetime = refreshLifetime
 	}
 	now := t.now()
 	token := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
-		UserID:   u.id,
-		Username: u.name,
+		UserID:   u.ID,
+		Username: u.Name,
 		Type:     kind,
-		Tag:      u.tag,
+		Tag:      u.TokenTag,
 		RegisteredClaims: jwt.RegisteredClaims{
-			Subject:   u.id,
+			Subject:   u.ID,
 			IssuedAt:  jwt.NewNumericDate(now),
 			ExpiresAt: jwt.NewNumericDate(now.Add(lifetime)),
 		},
@@ -78,4 +84,27 @@ func (t *tokens) verify(text string, kind tokenKind) (claims, error) {
 		return claims{}, errBadToken
 	}
 	return c, nil
+}
+
+// keyBytes is the size of a signing key: that of the hash which it keys.
+const keyBytes = 32
+
+// signingKey reads the key that tokens are signed with, and makes it first
+// where there is none. The caller holds the lock on the directory: a key that
+// replaced another one would void the tokens issued under that.
+func signingKey(path string) ([]byte, error) {
+	key, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		key = make([]byte, keyBytes)
+		rand.Read(key) // never fails
+		err = atomicfile.Write(path, key, 0o600)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get the signing key: %w", err)
+	}
+	if len(key) != keyBytes {
+		return nil, fmt.Errorf("the signing key %s is damaged (%d bytes, not %d): restore it, or remove it to sign everybody out",
+			path, len(key), keyBytes)
+	}
+	return key, nil
 }

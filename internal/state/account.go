@@ -10,9 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
+	"github.com/engram-sync/engram-sync/internal/filelock"
 )
 
 // AccountState is the place for what has to be remembered about one account's
@@ -49,30 +48,18 @@ func (e *BusyError) Error() string {
 // lockName is the file that the lock is on.
 const lockName = "lock"
 
-// lockPoll is how often a lock that somebody holds is tried again.
-const lockPoll = 50 * time.Millisecond
-
 // Lock makes the caller the only one on this machine that moves mutations of
 // this account. Where somebody has the lock, it waits for at most the given
 // time, 0 being not at all, and then gives a *BusyError. The kernel holds the
 // lock: the end of the process is its end. unlock is called once.
 func (j *AccountState) Lock(ctx context.Context, wait time.Duration) (unlock func() error, err error) {
-	lock := flock.New(j.Path(lockName), flock.SetPermissions(0o600))
-	locked, err := lock.TryLock()
-	if err == nil && !locked && wait > 0 {
-		waiting, cancel := context.WithTimeout(ctx, wait)
-		defer cancel()
-		locked, err = lock.TryLockContext(waiting, lockPoll)
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = context.Cause(ctx)
-		}
+	unlock, err = filelock.TryLock(ctx, j.Path(lockName), wait)
+	if errors.Is(err, filelock.ErrHeld) {
+		return nil, &BusyError{Remote: j.remote}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("lock the journal of %s: %w", j.remote, err)
 	}
-	if !locked {
-		return nil, &BusyError{Remote: j.remote}
-	}
 	_ = atomicfile.Sweep(j.dir) // what killed runs left there takes room, and does no other harm
-	return lock.Unlock, nil
+	return unlock, nil
 }

@@ -1,0 +1,150 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/engram-sync/engram-sync/internal/atomicfile"
+	"github.com/engram-sync/engram-sync/internal/server/sqlite"
+	"github.com/engram-sync/engram-sync/internal/server/store"
+)
+
+// Names inside of the data directory.
+const (
+	databaseFile = "server.db"
+	keyFile      = "signing.key"
+	lockFile     = "open.lock"
+	spoolDir     = "spool"
+)
+
+// What commands tell apart of the errors of the floors below.
+var (
+	ErrNoUser     = store.ErrNoUser
+	ErrUserExists = store.ErrUserExists
+	ErrForeign    = sqlite.ErrForeign
+	ErrDamaged    = sqlite.ErrDamaged
+	ErrInUse      = sqlite.ErrInUse
+)
+
+// lockRetry is how often lockDir looks whether another process is done.
+const lockRetry = 10 * time.Millisecond
+
+// Open makes a Server on opts.Dir, and first the directory, database and
+// signing key where they are missing. It waits while another process does the
+// same; ctx bounds that. The caller must Close the Server.
+func Open(ctx context.Context, opts Options) (*Server, error) {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	// SQLite gets an absolute path: it must not depend on a later chdir.
+	dir, err := filepath.Abs(opts.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("find the data directory: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, spoolDir), 0o700); err != nil {
+		return nil, fmt.Errorf("create the data directory: %w", err)
+	}
+	unlock, err := lockDir(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	s, err := open(ctx, dir, opts)
+	err = both(err, unlock())
+	if err != nil && s != nil {
+		return nil, both(err, s.Close())
+	}
+	return s, err
+}
+
+// open does the part of Open that two processes must not do at once.
+func open(ctx context.Context, dir string, opts Options) (*Server, error) {
+	spool := filepath.Join(dir, spoolDir)
+	if err := atomicfile.Sweep(dir); err != nil {
+		return nil, err
+	}
+	if err := sweepOld(spool, spoolPrefix); err != nil {
+		return nil, err
+	}
+	if err := sweepOld(dir, sqlite.StagingPrefix); err != nil {
+		return nil, err
+	}
+	key, err := signingKey(filepath.Join(dir, keyFile))
+	if err != nil {
+		return nil, err
+	}
+	db, err := sqlite.Open(ctx, filepath.Join(dir, databaseFile), opts.Now)
+	if err != nil {
+		return nil, err
+	}
+	s := newServer(db, key, spool, opts)
+	s.backup = db.Backup
+	return s, nil
+}
+
+// Restore makes the server of a backup in dir, which is created with mode 0700
+// where it is missing. Where dir has a server already, or the journals of one,
+// nothing happens and the error wraps fs.ErrExist. A file that is not from
+// Backup is ErrForeign or ErrInUse, a damaged one ErrDamaged. A signing.key in
+// dir is kept and used; without one, Open makes a new one, and everybody signs
+// in again. Openers of dir wait meanwhile.
+func Restore(ctx context.Context, backupFile, dir string) error {
+	if err := restore(ctx, backupFile, dir); err != nil {
+		return fmt.Errorf("restore %s: %w", backupFile, err)
+	}
+	return nil
+}
+
+func restore(ctx context.Context, backupFile, dir string) (err error) {
+	if dir, err = filepath.Abs(dir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	unlock, err := lockDir(ctx, dir)
+	if err != nil {
+		return err
+	}
+	return both(sqlite.Restore(ctx, backupFile, filepath.Join(dir, databaseFile)), unlock())
+}
+
+// Backup writes all accounts, chunks and mutations to a new file at path, mode
+// 0600, as they were at one moment. Pushes go on meanwhile. Where path exists,
+// the error wraps fs.ErrExist. The file appears whole or not at all; Restore
+// takes it. Only SQLite has this: other databases bring tools of their own.
+//
+// The signing key is not in it, so that a backup is no master key to every
+// account: after a Restore to another directory everybody signs in again, while
+// passwords and API keys stay good. To keep tokens good as well, copy
+// signing.key from the data directory, apart and just as secret. What a backup
+// does have is everybody's memories and password hashes.
+func (s *Server) Backup(ctx context.Context, path string) error {
+	if err := s.backup(ctx, path); err != nil {
+		return fmt.Errorf("back up to %s: %w", path, err)
+	}
+	return nil
+}
+
+// lockDir keeps other processes from opening or restoring into dir until unlock
+// is called. Those that have opened it before are not kept from anything.
+func lockDir(ctx context.Context, dir string) (unlock func() error, err error) {
+	lock := flock.New(filepath.Join(dir, lockFile), flock.SetPermissions(0o600))
+	if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {
+		return nil, fmt.Errorf("lock the data directory %s: %w", dir, err)
+	}
+	return func() error {
+		if err := lock.Unlock(); err != nil {
+			return fmt.Errorf("unlock the data directory: %w", err)
+		}
+		return nil
+	}, nil
+}

@@ -1,0 +1,136 @@
+package pushbody
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"slices"
+
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
+	"github.com/engram-sync/engram-sync/internal/server/store"
+)
+
+// Depths of a batch's values: {"mutations":[{"op":"..."}]}.
+const (
+	depthBatch = iota
+	depthMutations
+	depthMutation
+	depthMutationField
+)
+
+// mutationFields are the members of a mutation that are stored. Others are
+// ignored. Source: account-server.md 4.1.
+var mutationFields = []string{"entity", "entity_key", "op", "payload"}
+
+// batchParser finds the mutations in a body. Names match as for EnvelopeParser,
+// and as there none may stand twice in its object.
+type batchParser struct {
+	body []byte
+	scan *jsonscan.Scanner
+	sum  hash.Hash
+	out  []store.Mutation
+
+	seen   bool // mutations
+	inList bool // in mutations
+	row    [4][]byte
+	field  int // of row, -1 for others
+	start  int64
+}
+
+// ParseBatch takes the body of a push of mutations apart; the payloads are parts
+// of it. An error is an *Error, which names the first bad mutation by its place.
+func ParseBatch(body []byte) (store.Batch, error) {
+	p := &batchParser{body: body, scan: jsonscan.New(depthMutationField), sum: sha256.New()}
+	for rest := body; len(rest) > 0; {
+		n, event, err := p.scan.Next(rest)
+		if err != nil {
+			return store.Batch{}, invalidJSON(err)
+		}
+		rest = rest[n:]
+		if err := tell(p, event); err != nil {
+			return store.Batch{}, p.failure(err)
+		}
+	}
+	if err := p.scan.Close(); err != nil {
+		return store.Batch{}, invalidJSON(err)
+	}
+	return store.Batch{Mutations: p.out, SHA256: hex.EncodeToString(p.sum.Sum(nil))}, nil
+}
+
+func (p *batchParser) failure(err error) error {
+	if p.scan.Depth() < depthMutation {
+		return invalidJSON(err)
+	}
+	return failure("mutations[%d]: %v", len(p.out), err)
+}
+
+func (p *batchParser) key() error {
+	name := keyName(p.scan.Key())
+	switch p.scan.Depth() {
+	case depthMutations:
+		p.inList = known(name, []string{"mutations"}) != ""
+		if p.inList && p.seen {
+			return errors.New("member mutations stands twice")
+		}
+		p.seen = p.seen || p.inList
+	case depthMutationField:
+		p.field = slices.Index(mutationFields, known(name, mutationFields))
+		if p.inList && p.field >= 0 && p.row[p.field] != nil {
+			return errors.New("member " + mutationFields[p.field] + " stands twice")
+		}
+	}
+	return nil
+}
+
+func (p *batchParser) begin() error {
+	kind := p.scan.Kind()
+	switch depth := p.scan.Depth(); {
+	case depth == depthBatch:
+		return want(jsonscan.Object, kind, "the request")
+	case !p.inList:
+	case depth == depthMutations:
+		return want(jsonscan.Array, kind, "mutations")
+	case depth == depthMutation:
+		p.row = [4][]byte{}
+		return want(jsonscan.Object, kind, "it")
+	case depth == depthMutationField:
+		p.start = p.scan.Offset()
+	}
+	return nil
+}
+
+func (p *batchParser) end() error {
+	switch depth := p.scan.Depth(); {
+	case !p.inList:
+	case depth == depthMutationField && p.field >= 0:
+		p.row[p.field] = p.body[p.start:p.scan.Offset()]
+	case depth == depthMutation:
+		return p.endMutation()
+	}
+	return nil
+}
+
+func (p *batchParser) endMutation() error {
+	var texts [3]string
+	for i := range texts {
+		var err error
+		if texts[i], err = decodeText(mutationFields[i], p.row[i]); err != nil {
+			return err
+		}
+	}
+	payload := p.row[3]
+	if err := checkPayload(payload); err != nil {
+		return err
+	}
+	p.out = append(p.out, store.Mutation{Entity: texts[0], EntityKey: texts[1], Op: texts[2], Payload: payload})
+	// With their lengths, so that no two batches hash the same bytes.
+	for _, text := range [...][]byte{[]byte(texts[0]), []byte(texts[1]), []byte(texts[2]), payload} {
+		var size [8]byte
+		binary.BigEndian.PutUint64(size[:], uint64(len(text)))
+		p.sum.Write(size[:])
+		p.sum.Write(text)
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+package pushbody
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
+)
+
+// Depths of an envelope's values: {"data":{"sessions":[{"id":"..."}]}}.
+const (
+	depthEnvelope = iota
+	depthMember
+	depthList
+	depthRow
+	depthField
+)
+
+var (
+	envelopeMembers = []string{"chunk_id", "created_by", "data"}
+	dataMembers     = []string{"sessions", "observations", "prompts"}
+)
+
+// rowFields are the members of rows that have to be strings. The first few must
+// be there and not empty for the row to count (account-server.md 3.2).
+var rowFields = map[string]struct {
+	names     []string
+	mandatory int
+}{
+	"sessions": {[]string{"id", "project", "directory", "started_at", "ended_at", "summary"}, 2},
+	"observations": {[]string{"session_id", "title", "content", "type", "tool_name", "project", "scope",
+		"topic_key"}, 3},
+	"prompts": {[]string{"session_id", "content", "project"}, 2},
+}
+
+// listener is told what a scanner found. Errors are about what the client sent.
+type listener interface {
+	key() error
+	begin() error
+	end() error
+}
+
+func tell(l listener, event jsonscan.Event) error {
+	switch event {
+	case jsonscan.Key:
+		return l.key()
+	case jsonscan.Begin:
+		return l.begin()
+	case jsonscan.End:
+		return l.end()
+	}
+	return nil
+}
+
+// want refuses a value of the wrong type. null is right everywhere.
+func want(kind, got jsonscan.Kind, what string) error {
+	if got == kind || got == jsonscan.Null {
+		return nil
+	}
+	names := map[jsonscan.Kind]string{jsonscan.Object: "an object", jsonscan.Array: "an array", jsonscan.String: "a string"}
+	return errors.New(what + " must be " + names[kind])
+}
+
+// known gives the one of names that name means: Go's decoder, and so the
+// reference server, compares by Unicode case folding. "" is none.
+func known(name string, names []string) string {
+	for _, candidate := range names {
+		if strings.EqualFold(candidate, name) {
+			return candidate
+		}
+	}
+	return ""
+}
+
+// keyName decodes a member name as the scanner keeps it. A name that it had to
+// cut decodes to none of ours.
+func keyName(text []byte) string {
+	if !slices.Contains(text, '\\') {
+		return string(text)
+	}
+	var name string
+	if err := json.Unmarshal(slices.Concat([]byte{'"'}, text, []byte{'"'}), &name); err != nil {
+		return ""
+	}
+	return name
+}
+
+// IsChunkID says whether text is 8 hex digits. Their letter case matters: the
+// protocol has ids that only differ in it.
+func IsChunkID(text string) bool {
+	if len(text) != 8 {
+		return false
+	}
+	_, err := hex.DecodeString(text)
+	return err == nil
+}

@@ -1,0 +1,86 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/engram-sync/engram-sync/internal/atomicfile"
+)
+
+// StagingPrefix starts the names of directories in which a database is made
+// until it is whole. Killed processes leave them behind. It is none of
+// atomicfile's names, which are swept whatever their age: a backup may be going on.
+const StagingPrefix = ".engram-sync-staging-"
+
+// Backup writes the whole database to a new file at path, mode 0600, as it was at
+// one moment. Updates go on meanwhile; until it is done, the write-ahead log
+// only grows. Where path exists, the error wraps fs.ErrExist. The file appears
+// whole or not at all; Restore takes it.
+func (s *Store) Backup(ctx context.Context, path string) (err error) {
+	// SQLite gets an absolute path: a name might look like one of its URIs.
+	if path, err = filepath.Abs(path); err != nil {
+		return err
+	}
+	if err := mustBeAbsent(path); err != nil {
+		return err
+	}
+	staged, cleanUp, err := stage(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer func() { err = both(err, cleanUp()) }()
+	if err := s.copyTo(ctx, staged); err != nil {
+		return understood(err)
+	}
+	if err := mustBeAbsent(path); err != nil {
+		return err
+	}
+	return atomicfile.Publish(staged, path)
+}
+
+// copyTo writes a compact copy into the empty file at path, as of one read
+// transaction. It has a connection of its own: the writer's is for pushes, and
+// those of readers refuse to write even elsewhere.
+func (s *Store) copyTo(ctx context.Context, path string) error {
+	own, err := sql.Open("sqlite", dataSource(s.path, ownPragmas, "_txlock", "deferred"))
+	if err != nil {
+		return err
+	}
+	_, err = own.ExecContext(ctx, "VACUUM INTO ?", path)
+	return both(err, own.Close())
+}
+
+// stage makes an empty file, mode 0600, in a new directory of its own in dir:
+// what SQLite puts next to it goes with it.
+func stage(dir string) (path string, cleanUp func() error, err error) {
+	own, err := os.MkdirTemp(dir, StagingPrefix) // 0700
+	if err != nil {
+		return "", nil, err
+	}
+	cleanUp = func() error { return os.RemoveAll(own) }
+	path = filepath.Join(own, "staged.db")
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return "", nil, both(err, cleanUp())
+	}
+	return path, cleanUp, nil
+}
+
+// mustBeAbsent gives an error that wraps fs.ErrExist if something is at path.
+func mustBeAbsent(path string) error {
+	_, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	}
+	return fs.ErrExist
+}

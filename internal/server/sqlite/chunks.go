@@ -1,0 +1,112 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/engram-sync/engram-sync/internal/server/store"
+)
+
+// pieceSize is how much of a body is in one row, and so in memory at a time.
+const pieceSize = 256 << 10
+
+// PutChunk implements store.Chunks.
+func (s *Store) PutChunk(ctx context.Context, userID string, c store.NewChunk, body io.Reader) error {
+	return s.update(ctx, func(tx *sql.Tx) error {
+		var seq int64
+		var dataSum string
+		err := tx.QueryRowContext(ctx, "SELECT seq, coalesce(data_sha256, '') FROM chunks WHERE user_id = ? AND chunk_id = ?",
+			userID, c.ID).Scan(&seq, &dataSum)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			return s.insertChunk(ctx, tx, userID, c, body)
+		case err != nil:
+			return err
+		}
+		if replaces, err := c.Replaces(dataSum); err != nil || !replaces {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM chunks WHERE seq = ?", seq); err != nil {
+			return err
+		}
+		return s.insertChunk(ctx, tx, userID, c, body)
+	})
+}
+
+func (s *Store) insertChunk(ctx context.Context, tx *sql.Tx, userID string, c store.NewChunk, body io.Reader) error {
+	result, err := tx.ExecContext(ctx, `INSERT INTO chunks
+		(user_id, chunk_id, created_by, created_at, sessions, memories, prompts, size, body_sha256, data_sha256)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''))`,
+		userID, c.ID, c.CreatedBy, s.timestamp(), c.Sessions, c.Memories, c.Prompts, c.Size, c.BodySHA256, c.DataSHA256)
+	if err != nil {
+		return err
+	}
+	seq, err := result.LastInsertId()
+	if err != nil {
+		return err
+	}
+	if err := insertPieces(ctx, tx, seq, c.Size, body); err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "UPDATE users SET manifest_tag = ? WHERE id = ?", rand.Text(), userID)
+	return err
+}
+
+func insertPieces(ctx context.Context, tx *sql.Tx, seq, size int64, body io.Reader) (err error) {
+	insert, err := tx.PrepareContext(ctx, "INSERT INTO pieces (chunk, start, bytes) VALUES (?, ?, ?)")
+	if err != nil {
+		return err
+	}
+	defer func() { err = both(err, insert.Close()) }()
+	piece := make([]byte, min(size, pieceSize))
+	for start := int64(0); start < size; {
+		n, err := io.ReadFull(body, piece[:min(size-start, pieceSize)])
+		if err != nil {
+			return fmt.Errorf("read a body at %d of %d: %w", start, size, err)
+		}
+		if _, err := insert.ExecContext(ctx, seq, start, piece[:n]); err != nil {
+			return err
+		}
+		start += int64(n)
+	}
+	return nil
+}
+
+// Manifest implements store.Chunks.
+func (s *Store) Manifest(ctx context.Context, userID string) (tag string, entries []store.ChunkEntry, err error) {
+	err = s.view(ctx, func(tx *sql.Tx) error {
+		if tag, err = manifestTag(ctx, tx, userID); err != nil {
+			return err
+		}
+		rows, err := tx.QueryContext(ctx, `SELECT chunk_id, created_by, created_at, sessions, memories, prompts
+			FROM chunks WHERE user_id = ? ORDER BY seq`, userID)
+		if err != nil {
+			return err
+		}
+		return eachRow(rows, func() (more bool, err error) {
+			var e store.ChunkEntry
+			var created string
+			if err = rows.Scan(&e.ID, &e.CreatedBy, &created, &e.Sessions, &e.Memories, &e.Prompts); err == nil {
+				e.CreatedAt, err = parseTime(created)
+			}
+			entries = append(entries, e)
+			return true, err
+		})
+	})
+	return tag, entries, err
+}
+
+// ManifestTag implements store.Chunks.
+func (s *Store) ManifestTag(ctx context.Context, userID string) (string, error) {
+	tag, err := manifestTag(ctx, s.read, userID)
+	return tag, withKind(err)
+}
+
+func manifestTag(ctx context.Context, q querier, userID string) (tag string, err error) {
+	err = q.QueryRowContext(ctx, "SELECT manifest_tag FROM users WHERE id = ?", userID).Scan(&tag)
+	return tag, err
+}

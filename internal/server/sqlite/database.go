@@ -1,0 +1,156 @@
+// Package sqlite keeps what an account server has in one SQLite file: it
+// implements store.Store, and makes and restores backups of the file. Only
+// internal/server opens one, and uses it as a store.Store.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver
+
+	"github.com/engram-sync/engram-sync/internal/server/store"
+)
+
+// readers is how many connections answer reads at once. Writes have one: SQLite
+// takes one writer at a time, and Go's pool queues more fairly than its locks.
+const readers = 8
+
+// Pragmas of connections. FULL syncs each commit before it is acked. The busy
+// timeout (ms) covers another process that is storing a large chunk. Whoever
+// only looks at a file must not choose its journal mode.
+var (
+	ownPragmas = []string{
+		"busy_timeout(30000)",
+		"foreign_keys(1)",
+		"journal_mode(WAL)",
+		"journal_size_limit(8388608)",
+		"synchronous(FULL)",
+	}
+	guestPragmas = []string{"busy_timeout(30000)"}
+)
+
+// Store is a SQLite file that several processes may use at once.
+type Store struct {
+	path        string // absolute
+	now         func() time.Time
+	read, write *sql.DB
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens the file at an absolute path, made with mode 0600 where it is missing,
+// and brings its schema up to date. Two processes must not do that at once. now
+// is the clock for what is stored. What is not ours is ErrForeign.
+func Open(ctx context.Context, path string, now func() time.Time) (*Store, error) {
+	// SQLite would make it with a mode that others can read. The files next to
+	// it get the mode of this one.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	if err := examine(ctx, path, isOurs); err != nil {
+		return nil, fmt.Errorf("open the database %s: %w", path, err)
+	}
+	s := &Store{path: path, now: now}
+	if s.write, err = sql.Open("sqlite", dataSource(path, ownPragmas, "_txlock", "immediate")); err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	s.write.SetMaxOpenConns(1)
+	if s.read, err = sql.Open("sqlite", dataSource(path, ownPragmas, "_query_only", "1")); err != nil {
+		return nil, both(fmt.Errorf("open the database: %w", err), s.write.Close())
+	}
+	s.read.SetMaxOpenConns(readers)
+	s.read.SetMaxIdleConns(readers)
+	if err := migrate(ctx, s.write); err != nil {
+		return nil, both(fmt.Errorf("open the database %s: %w", path, err), s.Close())
+	}
+	return s, nil
+}
+
+// dataSource is the URI for an absolute path with pragmas and one more option.
+func dataSource(path string, pragmas []string, option, value string) string {
+	path = filepath.ToSlash(path)
+	if runtime.GOOS == "windows" && !strings.HasPrefix(path, "/") {
+		path = "/" + path // file:///C:/...
+	}
+	u := url.URL{Scheme: "file", Path: path}
+	u.RawQuery = url.Values{"_pragma": pragmas, option: {value}}.Encode()
+	return u.String()
+}
+
+// update runs change in a write transaction, which is kept only if change
+// gives nil. When update returns nil, the change is on disk.
+func (s *Store) update(ctx context.Context, change func(tx *sql.Tx) error) error {
+	return inTx(ctx, s.write, change)
+}
+
+// view runs look in a read transaction: all its queries see the same state.
+func (s *Store) view(ctx context.Context, look func(tx *sql.Tx) error) error {
+	return inTx(ctx, s.read, look)
+}
+
+func inTx(ctx context.Context, pool *sql.DB, do func(tx *sql.Tx) error) error {
+	tx, err := pool.BeginTx(ctx, nil)
+	if err != nil {
+		return withKind(err)
+	}
+	if err := do(tx); err != nil {
+		// A canceled context has rolled back already.
+		if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
+			err = both(err, undo)
+		}
+		return withKind(err)
+	}
+	return withKind(tx.Commit())
+}
+
+// Ping implements store.Store.
+func (s *Store) Ping(ctx context.Context) error {
+	var version int
+	return withKind(s.read.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version))
+}
+
+// Close implements store.Store.
+func (s *Store) Close() error { return both(s.read.Close(), s.write.Close()) }
+
+// timestampLayout has the same number of digits always, in UTC: texts sort as
+// times do.
+const timestampLayout = "2006-01-02T15:04:05.000000Z"
+
+// timestamp is the time to store with what is stored now.
+func (s *Store) timestamp() string { return s.now().UTC().Format(timestampLayout) }
+
+func parseTime(text string) (time.Time, error) { return time.Parse(timestampLayout, text) }
+
+// both is errors.Join on one line.
+func both(first, second error) error {
+	switch {
+	case first == nil:
+		return second
+	case second == nil:
+		return first
+	}
+	return fmt.Errorf("%w; then: %w", first, second)
+}
+
+// eachRow hands take one row after the other, until it wants no more.
+func eachRow(rows *sql.Rows, take func() (more bool, err error)) error {
+	for rows.Next() {
+		if more, err := take(); err != nil || !more {
+			return both(err, rows.Close())
+		}
+	}
+	return both(rows.Err(), rows.Close())
+}

@@ -1,0 +1,108 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// migrations lead from one version of the schema to the next: the first one
+// makes version 1. They are never edited, only added to.
+var migrations = []string{schema1, schema2, schema3}
+
+// A body lies in pieces, so that neither writing nor reading holds one whole; start
+// is the offset of a piece in it.
+// seq is the order in which chunks were stored; it is never used again, so a
+// reader of a chunk that gets replaced finds nothing instead of a mixture.
+// data_sha256 is of the bytes of the envelope's data member, NULL without one.
+// manifest_tag changes with every change of the account's chunks.
+const schema1 = `
+CREATE TABLE users (
+	id            TEXT PRIMARY KEY,
+	username      TEXT NOT NULL UNIQUE,
+	email         TEXT UNIQUE,
+	password_hash TEXT,
+	builtin       INTEGER NOT NULL DEFAULT 0,
+	disabled      INTEGER NOT NULL DEFAULT 0,
+	manifest_tag  TEXT NOT NULL,
+	created_at    TEXT NOT NULL
+) STRICT;
+CREATE TABLE api_keys (
+	user_id    TEXT PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+	key_sha256 TEXT NOT NULL UNIQUE,
+	created_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE chunks (
+	seq         INTEGER PRIMARY KEY AUTOINCREMENT,
+	user_id     TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+	chunk_id    TEXT NOT NULL,
+	created_by  TEXT NOT NULL,
+	created_at  TEXT NOT NULL,
+	sessions    INTEGER NOT NULL,
+	memories    INTEGER NOT NULL,
+	prompts     INTEGER NOT NULL,
+	size        INTEGER NOT NULL,
+	body_sha256 TEXT NOT NULL,
+	data_sha256 TEXT,
+	UNIQUE (user_id, chunk_id)
+) STRICT;
+CREATE TABLE pieces (
+	chunk INTEGER NOT NULL REFERENCES chunks (seq) ON DELETE CASCADE,
+	start INTEGER NOT NULL,
+	bytes BLOB NOT NULL,
+	PRIMARY KEY (chunk, start)
+) STRICT;
+`
+
+// token_tag changes with the password; tokens carry the one they were issued
+// under. It is empty in tokens from before this column. The application id is
+// that of identity.go.
+const schema2 = `
+ALTER TABLE users ADD COLUMN token_tag TEXT NOT NULL DEFAULT '';
+PRAGMA application_id = 0x456e6773;
+`
+
+// seq is one list of numbers for all accounts. SQLite has one writer at a time,
+// and takes a number back with its transaction: rows become visible in the order
+// of their numbers. AUTOINCREMENT, so that no number is ever used again.
+// payload is the JSON text as it was sent. A row of mutation_pushes remembers
+// what was answered to a push that had an idempotency key; sha256 is that of its
+// mutations.
+const schema3 = `
+CREATE TABLE mutations (
+	seq         INTEGER PRIMARY KEY AUTOINCREMENT,
+	user_id     TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+	entity      TEXT NOT NULL,
+	entity_key  TEXT NOT NULL,
+	op          TEXT NOT NULL,
+	payload     TEXT NOT NULL,
+	occurred_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX mutations_of_user ON mutations (user_id, seq);
+CREATE TABLE mutation_pushes (
+	user_id         TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+	idempotency_key TEXT NOT NULL,
+	sha256          TEXT NOT NULL,
+	accepted        INTEGER NOT NULL,
+	last_seq        INTEGER NOT NULL,
+	PRIMARY KEY (user_id, idempotency_key)
+) STRICT, WITHOUT ROWID;
+`
+
+// migrate brings the schema up to date, and refuses a file that is not ours or
+// newer than we are.
+func migrate(ctx context.Context, db *sql.DB) error {
+	return inTx(ctx, db, func(tx *sql.Tx) error {
+		version, err := identify(ctx, tx)
+		if err != nil || version == len(migrations) {
+			return err
+		}
+		for _, step := range migrations[version:] {
+			if _, err := tx.ExecContext(ctx, step); err != nil {
+				return fmt.Errorf("migrate the schema: %w", err)
+			}
+		}
+		_, err = tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(migrations)))
+		return err
+	})
+}

@@ -1,0 +1,187 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/engram-sync/engram-sync/internal/server/store"
+)
+
+// userColumns are those that scanUser takes, of users as u.
+const userColumns = `u.id, u.username, coalesce(u.email, ''), coalesce(u.password_hash, ''), u.token_tag, u.created_at,
+	u.disabled, u.builtin`
+
+// scanUser scans userColumns, and what stands behind them into more.
+func scanUser(scan func(...any) error, u *store.User, more ...any) error {
+	var created string
+	fields := []any{&u.ID, &u.Name, &u.Email, &u.PasswordHash, &u.TokenTag, &created, &u.Disabled, &u.BuiltIn}
+	err := scan(append(fields, more...)...)
+	if err == nil {
+		u.CreatedAt, err = parseTime(created)
+	}
+	return err
+}
+
+// querier is a transaction or a whole database.
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// findUser gives the one user for whom what follows FROM is true, else ErrNoUser.
+func findUser(ctx context.Context, q querier, from string, args ...any) (store.User, error) {
+	var u store.User
+	err := scanUser(q.QueryRowContext(ctx, "SELECT "+userColumns+" FROM users u "+from, args...).Scan, &u)
+	if errors.Is(err, sql.ErrNoRows) {
+		return store.User{}, store.ErrNoUser
+	}
+	return u, withKind(err)
+}
+
+// UserByID implements store.Users.
+func (s *Store) UserByID(ctx context.Context, id string) (store.User, error) {
+	return findUser(ctx, s.read, "WHERE u.id = ?", id)
+}
+
+// UserByLogin implements store.Users.
+func (s *Store) UserByLogin(ctx context.Context, login string) (store.User, error) {
+	return findUser(ctx, s.read, "WHERE u.username = ?1 OR u.email = ?1 ORDER BY u.username = ?1 DESC LIMIT 1", login)
+}
+
+// UserByKey implements store.Users.
+func (s *Store) UserByKey(ctx context.Context, keyHash string) (store.User, error) {
+	return findUser(ctx, s.read, "JOIN api_keys k ON k.user_id = u.id WHERE k.key_sha256 = ?", keyHash)
+}
+
+// ListUsers implements store.Users.
+func (s *Store) ListUsers(ctx context.Context) (users []store.UserUsage, err error) {
+	err = s.view(ctx, func(tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, "SELECT "+userColumns+`, count(c.seq), coalesce(sum(c.size), 0)
+			FROM users u LEFT JOIN chunks c ON c.user_id = u.id GROUP BY u.id ORDER BY u.username`)
+		if err != nil {
+			return err
+		}
+		return eachRow(rows, func() (more bool, err error) {
+			var u store.UserUsage
+			err = scanUser(rows.Scan, &u.User, &u.Chunks, &u.Bytes)
+			users = append(users, u)
+			return true, err
+		})
+	})
+	return users, err
+}
+
+// CreateUser implements store.Users.
+func (s *Store) CreateUser(ctx context.Context, name, email, passwordHash string) (u store.User, err error) {
+	err = s.update(ctx, func(tx *sql.Tx) (err error) {
+		for _, claim := range []struct {
+			text  string
+			taken error
+		}{{name, store.ErrUsernameTaken}, {email, store.ErrEmailTaken}} {
+			var n int
+			err := tx.QueryRowContext(ctx, "SELECT count(*) FROM users WHERE username = ?1 OR email = ?1", claim.text).Scan(&n)
+			if err != nil {
+				return err
+			}
+			if n > 0 || claim.text == store.LocalName {
+				return claim.taken
+			}
+		}
+		u, err = s.insertUser(ctx, tx, store.User{Name: name, Email: email, PasswordHash: passwordHash})
+		return err
+	})
+	return u, err
+}
+
+// LocalUser implements store.Users.
+func (s *Store) LocalUser(ctx context.Context) (store.User, error) {
+	const builtIn = "WHERE u.builtin = 1"
+	u, err := findUser(ctx, s.read, builtIn)
+	if !errors.Is(err, store.ErrNoUser) {
+		return u, err
+	}
+	err = s.update(ctx, func(tx *sql.Tx) error {
+		// Another process may have been faster.
+		if u, err = findUser(ctx, tx, builtIn); errors.Is(err, store.ErrNoUser) {
+			u, err = s.insertUser(ctx, tx, store.User{Name: store.LocalName, BuiltIn: true})
+		}
+		return err
+	})
+	return u, err
+}
+
+// insertUser adds u under a new id, and gives it as it is from now on.
+func (s *Store) insertUser(ctx context.Context, tx *sql.Tx, u store.User) (store.User, error) {
+	id, err := uuid.NewRandom()
+	if err != nil {
+		return store.User{}, fmt.Errorf("make a user id: %w", err)
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO users (id, username, email, password_hash, builtin, manifest_tag, created_at)
+		VALUES (?, ?, nullif(?, ''), nullif(?, ''), ?, ?, ?)`,
+		id.String(), u.Name, u.Email, u.PasswordHash, u.BuiltIn, rand.Text(), s.timestamp())
+	if err != nil {
+		return store.User{}, err
+	}
+	return findUser(ctx, tx, "WHERE u.id = ?", id.String())
+}
+
+// SetDisabled implements store.Users.
+func (s *Store) SetDisabled(ctx context.Context, name string, disabled bool) error {
+	return s.update(ctx, func(tx *sql.Tx) error {
+		return changeUser(ctx, tx, name, "UPDATE users SET disabled = ? WHERE username = ?", disabled, name)
+	})
+}
+
+// SetPassword implements store.Users.
+func (s *Store) SetPassword(ctx context.Context, name, passwordHash string) error {
+	return s.update(ctx, func(tx *sql.Tx) error {
+		err := changeUser(ctx, tx, name, "UPDATE users SET password_hash = ?, token_tag = ? WHERE username = ?",
+			passwordHash, rand.Text(), name)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "DELETE FROM api_keys WHERE user_id = (SELECT id FROM users WHERE username = ?)", name)
+		return err
+	})
+}
+
+// changeUser runs a statement that changes the one user of this name, or gives ErrNoUser.
+func changeUser(ctx context.Context, tx *sql.Tx, name, statement string, args ...any) error {
+	changed, err := countChanges(tx.ExecContext(ctx, statement, args...))
+	if err == nil && changed == 0 {
+		return fmt.Errorf("%w: %q", store.ErrNoUser, name)
+	}
+	return err
+}
+
+// countChanges takes what an Exec gives.
+func countChanges(result sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// SetKey implements store.Users.
+func (s *Store) SetKey(ctx context.Context, u store.User, keyHash string) error {
+	return s.update(ctx, func(tx *sql.Tx) error {
+		added, err := countChanges(tx.ExecContext(ctx, `INSERT OR REPLACE INTO api_keys (user_id, key_sha256, created_at)
+			SELECT id, ?, ? FROM users WHERE id = ? AND token_tag = ?`, keyHash, s.timestamp(), u.ID, u.TokenTag))
+		if err == nil && added == 0 {
+			return store.ErrNoUser
+		}
+		return err
+	})
+}
+
+// RemoveKey implements store.Users.
+func (s *Store) RemoveKey(ctx context.Context, userID string) error {
+	return s.update(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "DELETE FROM api_keys WHERE user_id = ?", userID)
+		return err
+	})
+}

@@ -1,0 +1,36 @@
+// Package store is the contract between the account server and the database
+// behind it: what is kept for users, their chunks and their journals, and with
+// which promises. internal/server calls it, the packages of databases beside it
+// implement it, and storetest holds each of them to every promise made here.
+package store
+
+import "context"
+
+// Store is one open database. Several Stores, also of several processes, may be
+// open on the same one, and each is safe for concurrent use.
+//
+// Every method is one transaction; no request needs one that spans several. When
+// a method returns nil, what it changed is durable, and every Store on the
+// database sees it. When it fails, nothing was changed; only where an error is
+// ErrUnavailable may the answer to a commit have been lost, and the caller find
+// the change made.
+//
+// Every method may fail with ErrUnavailable, and does once its context has ended
+// or the Store was closed. Those that write may fail with ErrFull. ErrNotFound
+// and ErrConflict come only from methods that name them or one of their kind. Any
+// other error is a fault of the database or of this program.
+//
+// The times that are kept are those of the clock that the Store was opened with,
+// read when it is the turn of the transaction: UTC, cut to the microsecond. Texts
+// come back as they were given, whatever their script, compare by their bytes,
+// and sort by them.
+type Store interface {
+	Users
+	Chunks
+	Journals
+
+	// Ping asks for a sign of life.
+	Ping(ctx context.Context) error
+	// Close frees everything. Methods under way fail. A second Close is fine.
+	Close() error
+}

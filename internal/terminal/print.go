@@ -1,0 +1,109 @@
+package terminal
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"text/tabwriter"
+)
+
+// Schema is the number of the JSON shapes of the results. It changes when a
+// field goes or changes its meaning.
+const Schema = 1
+
+// Fields is a small result in JSON mode; the schema is added.
+type Fields map[string]any
+
+// MarshalJSON adds the schema.
+func (f Fields) MarshalJSON() ([]byte, error) {
+	all := maps.Clone(map[string]any(f))
+	all["schema"] = Schema
+	return json.Marshal(all)
+}
+
+// Result prints a result: in JSON mode the document, else what text prints.
+func (t *Terminal) Result(doc any, text func(w io.Writer) error) error {
+	if t.JSON {
+		PrintJSON(t.Stdout, doc)
+		return nil
+	}
+	return text(t.Stdout)
+}
+
+// Value prints a result that was asked for in so many words: a line that quiet
+// does not silence.
+func (t *Terminal) Value(doc any, line string) error {
+	return t.Result(doc, func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, line)
+		return err
+	})
+}
+
+// Confirm says in a line what was done, unless quiet.
+func (t *Terminal) Confirm(doc any, line string) error {
+	if t.Quiet && !t.JSON {
+		return nil
+	}
+	return t.Value(doc, line)
+}
+
+// Table prints rows in columns; header may be "". fill gets a function that
+// adds a row of cells.
+func (t *Terminal) Table(header string, fill func(row func(format string, cells ...any))) error {
+	w := tabwriter.NewWriter(t.Stdout, 0, 0, 2, ' ', 0)
+	if header != "" {
+		fmt.Fprintln(w, header)
+	}
+	fill(func(format string, cells ...any) { fmt.Fprintf(w, format+"\n", cells...) })
+	return w.Flush()
+}
+
+// PrintJSON writes one document on one line.
+func PrintJSON(w io.Writer, doc any) {
+	text, err := json.Marshal(doc)
+	if err != nil {
+		text = []byte(`{"error":{"code":1,"kind":"failed","message":"encode the output","hint":""}}`)
+	}
+	_, _ = w.Write(append(text, '\n')) // there is nowhere to report it
+}
+
+// Failure is an error as it is shown.
+type Failure struct {
+	Code    int    `json:"code"`
+	Kind    string `json:"kind"`
+	Message string `json:"message"`
+	Hint    string `json:"hint"` // the next step; "" where the message names it
+}
+
+// Fail says what failed, why, and what to do, on one line.
+func (t *Terminal) Fail(f Failure) {
+	if t.JSON {
+		PrintJSON(t.Stderr(), map[string]Failure{"error": f})
+		return
+	}
+	if f.Hint != "" {
+		f.Message += "; " + f.Hint
+	}
+	t.ErrorLine(f.Message)
+}
+
+// ErrorLine prints the line of an error, for people.
+func (t *Terminal) ErrorLine(message string) { fmt.Fprintf(t.Stderr(), "error: %s\n", message) }
+
+// Warn tells the user something that is no failure.
+func (t *Terminal) Warn(message string) {
+	switch {
+	case t.JSON:
+		PrintJSON(t.Stderr(), map[string]any{"warning": map[string]string{"message": message}})
+	case !t.Quiet:
+		fmt.Fprintf(t.Stderr(), "warning: %s\n", message)
+	}
+}
+
+// Note tells the user what is going on, where somebody reads along.
+func (t *Terminal) Note(format string, args ...any) {
+	if !t.JSON && !t.Quiet {
+		fmt.Fprintf(t.Stderr(), format+"\n", args...)
+	}
+}

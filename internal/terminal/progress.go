@@ -1,0 +1,124 @@
+package terminal
+
+import (
+	"sync"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+)
+
+const (
+	frameEvery = 100 * time.Millisecond // on a terminal
+	lineEvery  = 10 * time.Second       // elsewhere
+)
+
+// Progress shows how work on many items goes: a bar on a terminal, a line now
+// and then elsewhere. Several goroutines may tell it what happens. Nobody reads
+// a nil one.
+type Progress struct {
+	term  *Terminal
+	tally tally // guarded by the terminal's lock
+	bar   *bar  // nil where there is no terminal
+	done  chan struct{}
+	group sync.WaitGroup
+}
+
+// Progress begins to show progress, or gives nil where nobody wants it. It must
+// be stopped before the result is printed.
+func (t *Terminal) Progress(noun string) *Progress {
+	if t.Quiet || t.JSON {
+		return nil
+	}
+	p := &Progress{term: t, tally: tally{noun: noun}, done: make(chan struct{})}
+	if isTerminal(t.stderr) {
+		p.bar = t.startBar()
+	} else {
+		p.group.Go(p.lines)
+	}
+	return p
+}
+
+// Begin is the start of work on this many items.
+func (p *Progress) Begin(verb string, items int) {
+	p.add(func(t *tally) { *t = tally{verb: verb, noun: t.noun, started: time.Now(), items: items} })
+}
+
+// Expect tells the size of an item that has begun.
+func (p *Progress) Expect(bytes int64) { p.add(func(t *tally) { t.expected += bytes }) }
+
+// Moved counts bytes.
+func (p *Progress) Moved(bytes int64) { p.add(func(t *tally) { t.bytes += bytes }) }
+
+// Done counts an item that is over.
+func (p *Progress) Done() { p.add(func(t *tally) { t.done++ }) }
+
+func (p *Progress) add(change func(*tally)) {
+	p.term.mu.Lock()
+	defer p.term.mu.Unlock()
+	change(&p.tally)
+	if p.bar != nil {
+		p.bar.frame(&p.tally)
+	}
+}
+
+// lines prints the tally every ten seconds.
+func (p *Progress) lines() {
+	ticker := time.NewTicker(lineEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-p.done:
+			return
+		case <-ticker.C:
+			p.term.mu.Lock()
+			text := p.tally.line(time.Now())
+			p.term.mu.Unlock()
+			p.term.Note("%s", text)
+		}
+	}
+}
+
+// Stop ends it; what is on the screen goes.
+func (p *Progress) Stop() {
+	if p == nil {
+		return
+	}
+	close(p.done)
+	p.group.Wait()
+	if p.bar != nil {
+		p.bar.stop()
+	}
+}
+
+// Counter shows how many things have come, of nobody knows how many: on a
+// terminal as a moving line, elsewhere every ten seconds.
+func (t *Terminal) Counter(verb, noun string) (report func(n int), stop func()) {
+	if t.Quiet || t.JSON {
+		return nil, func() {}
+	}
+	if !isTerminal(t.stderr) {
+		next := time.Now().Add(lineEvery)
+		return func(n int) {
+			if now := time.Now(); now.After(next) {
+				next = now.Add(lineEvery)
+				t.Note("%s: %s so far", verb, Count(n, noun))
+			}
+		}, func() {}
+	}
+	b := t.startBar()
+	b.bar = progressbar.NewOptions64(-1,
+		progressbar.OptionSetWriter(t.stderr),
+		progressbar.OptionClearOnFinish(),
+		progressbar.OptionThrottle(frameEvery),
+		progressbar.OptionUseANSICodes(false),
+		progressbar.OptionSetDescription(verb+" "+noun+"s"),
+		progressbar.OptionShowCount(),
+		progressbar.OptionSetElapsedTime(false),
+		progressbar.OptionSetSpinnerChangeInterval(0), // else it would draw by itself, around the terminal's lock
+	)
+	return func(n int) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		_ = b.bar.Set(n) // it only draws
+	}, b.stop
+}

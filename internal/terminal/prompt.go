@@ -1,0 +1,106 @@
+package terminal
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+)
+
+// maxSecret bounds what is read as a password or token, in bytes.
+const maxSecret = 64 << 10
+
+// ReadSecret reads a password or token from stdin to its end. One newline at
+// the end, which echo and editors leave there, does not count.
+func (t *Terminal) ReadSecret(what string) (string, error) {
+	text, err := io.ReadAll(io.LimitReader(t.Stdin, maxSecret+1))
+	if err != nil {
+		return "", fmt.Errorf("read the %s from stdin: %w", what, err)
+	}
+	secret := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+	switch {
+	case secret == "":
+		return "", Usagef("stdin holds no %s", what)
+	case len(secret) > maxSecret || strings.ContainsAny(secret, "\n\r\x00"):
+		return "", Usagef("stdin holds more than one line, so it is no %s", what)
+	}
+	return secret, nil
+}
+
+// Ask asks the user for a line of text. Where stdin is no terminal it is an
+// error that names the flag to use instead.
+func (t *Terminal) Ask(ctx context.Context, question, instead string) (string, error) {
+	return t.prompt(ctx, question, instead, func(f *os.File) (string, error) {
+		line, err := bufio.NewReader(f).ReadString('\n')
+		return strings.TrimSpace(line), err
+	})
+}
+
+// AskSecret is Ask without showing what is typed.
+func (t *Terminal) AskSecret(ctx context.Context, question, instead string) (string, error) {
+	return t.prompt(ctx, question, instead, func(f *os.File) (string, error) {
+		defer t.Note("")
+		secret, err := term.ReadPassword(int(f.Fd()))
+		return string(secret), err
+	})
+}
+
+func (t *Terminal) prompt(ctx context.Context, question, instead string, read func(*os.File) (string, error)) (string, error) {
+	f, ok := t.Stdin.(*os.File)
+	if !ok || !isTerminal(f) {
+		return "", Usagef("stdin is not a terminal, so nobody can be asked: pass %s", instead)
+	}
+	state, err := term.GetState(int(f.Fd()))
+	if err != nil {
+		return "", fmt.Errorf("prepare the terminal: %w", err)
+	}
+	fmt.Fprintf(t.Stderr(), "%s: ", question)
+	type answer struct {
+		text string
+		err  error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		text, err := read(f)
+		answered <- answer{text, err}
+	}()
+	select {
+	case got := <-answered:
+		if got.err != nil {
+			return "", fmt.Errorf("read the answer: %w", got.err)
+		}
+		if got.text == "" {
+			return "", Usagef("nothing was entered")
+		}
+		return got.text, nil
+	case <-ctx.Done():
+		// The read goes on until the process ends; the terminal must be left as it was.
+		return "", errors.Join(context.Cause(ctx), term.Restore(int(f.Fd()), state))
+	}
+}
+
+// Password reads a password from stdin or from the terminal.
+func (t *Terminal) Password(ctx context.Context, stdin bool) (string, error) {
+	if stdin {
+		return t.ReadSecret("password")
+	}
+	return t.AskSecret(ctx, "Password", "--password-stdin")
+}
+
+// NewPassword asks twice where nobody sees what is typed.
+func (t *Terminal) NewPassword(ctx context.Context, stdin bool) (string, error) {
+	password, err := t.Password(ctx, stdin)
+	if err != nil || stdin {
+		return password, err
+	}
+	again, err := t.AskSecret(ctx, "Password again", "--password-stdin")
+	if err == nil && again != password {
+		err = Usagef("the two passwords differ")
+	}
+	return password, err
+}

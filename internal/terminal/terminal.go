@@ -1,0 +1,67 @@
+// Package terminal is the user's end of a command: what is typed, results as text or JSON, tables, progress, prompts.
+// It knows nothing of engram; the commands and the workspace call it.
+package terminal
+
+import (
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+
+	"golang.org/x/term"
+)
+
+// Terminal is the three streams, and what the user wants on them.
+type Terminal struct {
+	Stdin                io.Reader
+	Stdout               *Output
+	JSON, Quiet, Verbose bool
+
+	stderr io.Writer
+	mu     sync.Mutex // guards stderr and the bar on it
+	bar    *bar
+}
+
+// New gives a terminal on these streams.
+func New(stdin io.Reader, stdout, stderr io.Writer) *Terminal {
+	return &Terminal{Stdin: stdin, Stdout: &Output{w: stdout}, stderr: stderr}
+}
+
+// Stderr takes whole lines, and takes the progress bar out of their way.
+func (t *Terminal) Stderr() io.Writer { return lineWriter{t} }
+
+type lineWriter struct{ term *Terminal }
+
+func (w lineWriter) Write(p []byte) (int, error) {
+	w.term.mu.Lock()
+	defer w.term.mu.Unlock()
+	if w.term.bar != nil {
+		w.term.bar.clear()
+	}
+	return w.term.stderr.Write(p)
+}
+
+// Interactive says whether somebody can be asked.
+func (t *Terminal) Interactive() bool { return isTerminal(t.Stdin) }
+
+// isTerminal says whether a stream is one, so that a bar or a prompt makes sense.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// Logger logs to stderr, around the progress bar. In JSON mode every line
+// is JSON, whatever was asked for.
+func (t *Terminal) Logger(format string) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: slog.LevelWarn}
+	switch {
+	case t.Verbose:
+		opts.Level = slog.LevelDebug
+	case t.Quiet:
+		opts.Level = slog.LevelError
+	}
+	if t.JSON || format == "json" {
+		return slog.New(slog.NewJSONHandler(t.Stderr(), opts))
+	}
+	return slog.New(slog.NewTextHandler(t.Stderr(), opts))
+}

@@ -1,0 +1,153 @@
+package workspace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/engram-sync/engram-sync/internal/chunkdir"
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+)
+
+// Directory is a chunk directory as the syncer wants it.
+type Directory struct{ *chunkdir.Dir }
+
+// Chunks lists the chunk files.
+func (d Directory) Chunks(ctx context.Context) ([]engram.ChunkID, []syncer.Stray, error) {
+	listing, err := d.Files(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	strays := make([]syncer.Stray, len(listing.Strays))
+	for i, s := range listing.Strays {
+		strays[i] = syncer.Stray{Name: s.Name, Reason: s.Reason}
+	}
+	return listing.Chunks, strays, nil
+}
+
+// noDirectory stands in for a chunk directory that does not exist yet. It is
+// empty, and nothing is written to it.
+type noDirectory struct{ syncer.Local }
+
+func (noDirectory) ReadManifest(context.Context) (*engram.Manifest, error) {
+	return engram.NewManifest(), nil
+}
+
+func (noDirectory) Chunks(context.Context) ([]engram.ChunkID, []syncer.Stray, error) {
+	return nil, nil, nil
+}
+
+// FindDirectory gives the path of the chunk directory: --dir, or the nearest
+// one around the working directory.
+func (w *Workspace) FindDirectory() (string, error) {
+	if w.Config.Dir != "" {
+		return w.Config.Dir, nil
+	}
+	wd, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find the chunk directory: %w", err)
+	}
+	return chunkdir.Discover(wd, w.DataDir())
+}
+
+func (w *Workspace) dirOptions() chunkdir.Options {
+	return chunkdir.Options{MaxChunkBytes: w.Config.MaxChunkBytes, StateDir: state.Dir(), DataDir: w.DataDir()}
+}
+
+// OpenDirectory opens the chunk directory, which must exist.
+func (w *Workspace) OpenDirectory() (Directory, error) {
+	path, err := w.FindDirectory()
+	if err != nil {
+		return Directory{}, err
+	}
+	dir, err := chunkdir.Open(path, w.dirOptions())
+	return Directory{dir}, err
+}
+
+// NewDirectory is where pull makes a chunk directory if there is none: at
+// --dir, or at the top of the git work tree.
+func (w *Workspace) NewDirectory() (string, error) {
+	path, err := w.FindDirectory()
+	var missing *chunkdir.NotFoundError
+	if errors.As(err, &missing) && missing.GitTop != "" {
+		return filepath.Join(missing.GitTop, chunkdir.DirName), nil
+	}
+	return path, err
+}
+
+// Lock makes this run the only one that changes the directory.
+func (w *Workspace) Lock(ctx context.Context, dir Directory, command string) (func(), error) {
+	unlock, err := dir.Lock(ctx, w.Config.LockWait, command)
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		if err := unlock(); err != nil {
+			w.Log.Warn("unlock the chunk directory", "error", err)
+		}
+	}, nil
+}
+
+// OpenDirectoryIfAny opens the chunk directory; where there is none, it gives an
+// empty stand-in and no path.
+func (w *Workspace) OpenDirectoryIfAny() (syncer.Local, string, error) {
+	path, err := w.FindDirectory()
+	if missing := new(*chunkdir.NotFoundError); errors.As(err, missing) {
+		return noDirectory{}, "", nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	dir, err := chunkdir.Open(path, w.dirOptions())
+	if errors.Is(err, fs.ErrNotExist) {
+		return noDirectory{}, "", nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return Directory{dir}, dir.Path(), nil
+}
+
+// Claim is how a command takes the chunk directory that it will change.
+type Claim struct {
+	Command string // to tell others who holds the lock
+	Create  bool   // make the directory if there is none
+	DryRun  bool   // change nothing: take no lock, and make no directory
+}
+
+// Claim finds the chunk directory and locks it. unlock is never nil.
+func (w *Workspace) Claim(ctx context.Context, c Claim) (dir syncer.Local, path string, unlock func(), err error) {
+	unlock = func() {}
+	if c.Create {
+		path, err = w.NewDirectory()
+	} else {
+		path, err = w.FindDirectory()
+	}
+	if err != nil {
+		return nil, "", unlock, err
+	}
+	open := chunkdir.Open
+	if c.Create && !c.DryRun {
+		open = chunkdir.Create
+	}
+	opened, err := open(path, w.dirOptions())
+	if c.Create && c.DryRun && errors.Is(err, fs.ErrNotExist) {
+		return noDirectory{}, path, unlock, nil
+	}
+	if err != nil {
+		return nil, "", unlock, err
+	}
+	if !c.DryRun {
+		release, err := w.Lock(ctx, Directory{opened}, c.Command)
+		if err != nil {
+			return nil, "", unlock, err
+		}
+		unlock = release
+	}
+	return Directory{opened}, path, unlock, nil
+}

@@ -1,0 +1,172 @@
+package workspace
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/engram-sync/engram-sync/internal/canon"
+	"github.com/engram-sync/engram-sync/internal/chunkdir"
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/git"
+	"github.com/engram-sync/engram-sync/internal/repofile"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+)
+
+// Project is the project that a repository belongs to.
+type Project struct {
+	Name string // in the spelling of its source; never "" without an error
+	From string // what named it
+}
+
+// ProjectRule says whose rules count where nothing names the project.
+type ProjectRule int
+
+const (
+	// CurrentRule is that of engram 1.16.1: the name of git's origin, or of the
+	// top of the work tree.
+	CurrentRule ProjectRule = iota
+	// LegacyRule is that of engram 1.9.4: the name of the working directory.
+	LegacyRule
+	// RepositoryRule is CurrentRule within a git work tree only: elsewhere any
+	// directory's name would do, and a server that allows every project would take it.
+	RepositoryRule
+)
+
+// ServerProject is the project that a project server is asked about, as it names it.
+func (w *Workspace) ServerProject() (Project, error) {
+	p, err := w.FindProject(RepositoryRule)
+	p.Name = canon.NormalizeProject(p.Name)
+	if err == nil && p.Name == "" {
+		err = terminal.Usagef("the project that %s names is blank", p.From)
+	}
+	return p, err
+}
+
+// FindProject resolves the project as engram does: what the configuration says
+// (--project first), the nearest .engram/config.json of the repository, and then
+// the rule. Source: local-state.md 1.1.
+func (w *Workspace) FindProject(rule ProjectRule) (Project, error) {
+	if w.Config.Project != "" {
+		return Project{w.Config.Project, w.Config.Sources["project"]}, nil
+	}
+	start, err := w.projectStart()
+	if err != nil {
+		return Project{}, err
+	}
+	p, err := projectAt(start, rule)
+	if err != nil {
+		return Project{}, fmt.Errorf("find the project: %w", err)
+	}
+	return p, nil
+}
+
+// projectStart is where engram would have run: beside the chunk directory, there
+// or to be made, or here if that has another name than engram gives it.
+func (w *Workspace) projectStart() (string, error) {
+	path, err := w.NewDirectory()
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	if err == nil && filepath.Base(path) == chunkdir.DirName {
+		return filepath.Dir(path), nil
+	}
+	if missing := new(*chunkdir.NotFoundError); err != nil && !errors.As(err, missing) {
+		return "", err
+	}
+	wd, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find the project: %w", err)
+	}
+	return wd, nil
+}
+
+func projectAt(dir string, rule ProjectRule) (Project, error) {
+	start, err := existing(dir)
+	if err != nil {
+		return Project{}, err
+	}
+	top := git.Top(start)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) && (rule == LegacyRule || rule == CurrentRule && top == "") {
+		return Project{}, terminal.Usagef("%s does not exist: make it, or give --project", dir)
+	}
+	p, err := configuredProject(start, top)
+	if err != nil || p.Name != "" {
+		return p, err
+	}
+	if rule == RepositoryRule && top == "" {
+		return p, terminal.Usagef("%s is in no git work tree that could name one", start)
+	}
+	p = Project{filepath.Base(start), "the name of the directory " + start}
+	if rule != LegacyRule {
+		if p, err = projectOfGit(start, top, p); err != nil {
+			return Project{}, err
+		}
+	}
+	if name := engram.NormalizeProject(p.Name); name == "" || name == string(filepath.Separator) || name == "." {
+		return Project{}, terminal.Usagef("no project has this directory's name: give one with --project")
+	}
+	return p, nil
+}
+
+// projectOfGit is what engram 1.16.1 takes from git: the name of origin or of the
+// top of the work tree, and outside of one that of the only repository right
+// below start. otherwise is what counts if there is none of these.
+func projectOfGit(start, top string, otherwise Project) (Project, error) {
+	if top == "" {
+		if child := git.OnlyRepository(start); child != "" {
+			return Project{child, "the only repository in " + start}, nil
+		}
+		return otherwise, nil
+	}
+	name, err := git.OriginName(top)
+	if err != nil || name != "" {
+		return Project{name, "git's remote origin"}, err
+	}
+	return Project{filepath.Base(top), "the name of the directory " + top}, nil
+}
+
+// existing is the real path of the nearest directory upwards that is there:
+// pull may yet have to make the others.
+func existing(path string) (string, error) {
+	for {
+		real, err := filepath.EvalSymlinks(path)
+		parent := filepath.Dir(path)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) || parent == path {
+			return real, err
+		}
+		path = parent
+	}
+}
+
+const maxProjectFile = 64 << 10
+
+// configuredProject reads the nearest .engram/config.json, no further up than
+// the top of the work tree. One that cannot be read is an error: the next guess
+// would be another project, whose memories do not belong here.
+func configuredProject(start, top string) (Project, error) {
+	for at := start; ; at = filepath.Dir(at) {
+		path := filepath.Join(at, chunkdir.DirName, "config.json")
+		text, err := repofile.Read(path, maxProjectFile)
+		if err == nil {
+			var config struct {
+				ProjectName string `json:"project_name"`
+			}
+			if err := json.Unmarshal(text, &config); err != nil {
+				return Project{}, terminal.Usagef("%s: %w: mend it, or give --project", path, err)
+			}
+			if engram.NormalizeProject(config.ProjectName) != "" {
+				return Project{config.ProjectName, path}, nil
+			}
+		} else if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+			return Project{}, err
+		}
+		if top == "" || at == top {
+			return Project{}, nil
+		}
+	}
+}

@@ -1,0 +1,114 @@
+// Package workspace is what a command works on: configuration, chunk directory, project and remote, opened when asked for.
+// Only the commands call it.
+package workspace
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/engram-sync/engram-sync/internal/chunkdir"
+	"github.com/engram-sync/engram-sync/internal/config"
+	"github.com/engram-sync/engram-sync/internal/git"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+)
+
+// Workspace is the place that a command line speaks of. Before Load only its
+// settings file is known.
+type Workspace struct {
+	Chdir   string // -C
+	Environ []string
+	Config  config.Config
+	Inputs  config.Inputs // what Config comes from
+	Log     *slog.Logger
+	// TokenFrom is what gave the token in use; "" before that, or if there is none.
+	TokenFrom string
+
+	Version string // of this program, as servers are told
+
+	term *terminal.Terminal
+	env  map[string]string
+}
+
+// New gives the workspace of a process with this environment.
+func New(term *terminal.Terminal, environ []string, version string) *Workspace {
+	w := &Workspace{term: term, Environ: environ, env: map[string]string{}, Version: version}
+	for _, pair := range environ {
+		name, value, _ := strings.Cut(pair, "=")
+		w.env[name] = value
+	}
+	return w
+}
+
+// Getenv reads the environment that the workspace was given.
+func (w *Workspace) Getenv(name string) string { return w.env[name] }
+
+// Load does what every command needs first: it goes where -C says, loads the
+// configuration and sets up the log.
+func (w *Workspace) Load(flags *pflag.FlagSet) error {
+	if err := w.Locate(flags); err != nil {
+		return err
+	}
+	cfg, err := config.Load(w.Inputs)
+	if err != nil {
+		return err
+	}
+	w.Config = cfg
+	w.Log = w.term.Logger(cfg.LogFormat)
+	for _, warning := range cfg.Warnings {
+		w.term.Warn(warning)
+	}
+	return nil
+}
+
+// Locate goes where -C says, and finds out where the settings are.
+func (w *Workspace) Locate(flags *pflag.FlagSet) error {
+	if err := findHome(w.Getenv("HOME")); err != nil {
+		return err
+	}
+	if err := w.ChangeDirectory(); err != nil {
+		return err
+	}
+	w.Inputs = config.Inputs{Flags: flags, Env: w.Environ, DefaultFile: config.DefaultFile(), RepoFile: repoFile()}
+	return nil
+}
+
+// ChangeDirectory goes where -C says.
+func (w *Workspace) ChangeDirectory() error {
+	if w.Chdir == "" {
+		return nil
+	}
+	if err := os.Chdir(w.Chdir); err != nil {
+		return terminal.Usagef("-C: %w", err)
+	}
+	return nil
+}
+
+// repoFile is the settings file that the repository around the working
+// directory may have; "" outside of one.
+func repoFile() string {
+	wd, err := os.Getwd()
+	if err != nil {
+		return ""
+	}
+	top := git.Top(wd)
+	if top == "" {
+		return ""
+	}
+	return filepath.Join(top, ".engram-sync.yaml")
+}
+
+// DataDir is engram's own data directory.
+func (w *Workspace) DataDir() string {
+	if dir := w.Getenv("ENGRAM_DATA_DIR"); dir != "" {
+		return dir
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(home, chunkdir.DirName)
+}
