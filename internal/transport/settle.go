@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
 )
@@ -51,7 +52,7 @@ func (t *RemoteTransport) settle(ctx context.Context, op string, sent sentChunk,
 		if pause == time.Second {
 			t.opts.Notify(Wait{For: t.opts.SettleFor, Cause: "no answer: looking whether the server stored chunk " + sent.id.String()})
 		}
-		if err := httplayer.Sleep(ctx, min(pause, rest)); err != nil { // the last look is at the deadline
+		if err := cancellable.Sleep(ctx, min(pause, rest)); err != nil { // the last look is at the deadline
 			return false, fmt.Errorf("%s: %w: interrupted (%w)", op, ErrOutcomeUnknown, err)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 )
 
 // Wait is a pause before something is tried again.
@@ -63,7 +65,7 @@ func (g *gate) wait(ctx context.Context, budget time.Duration, tell func(Wait)) 
 		if first {
 			tell(Wait{For: pause, Cause: statusText(status)})
 		}
-		if err := Sleep(ctx, pause); err != nil {
+		if err := cancellable.Sleep(ctx, pause); err != nil {
 			return err
 		}
 	}

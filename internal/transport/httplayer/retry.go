@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 )
 
 // Retry repeats what may be repeated, and holds all requests back while the server
@@ -75,7 +77,7 @@ func (t *Retry) rest(ctx context.Context, pause time.Duration, cause string) err
 	if pause > noticeable {
 		t.tell(Wait{For: pause, Cause: cause})
 	}
-	return Sleep(ctx, pause)
+	return cancellable.Sleep(ctx, pause)
 }
 
 func (t *Retry) tell(w Wait) {
@@ -168,15 +170,4 @@ func describe(resp *http.Response, err error) string {
 
 func statusText(status int) string {
 	return strconv.Itoa(status) + " " + strings.ToLower(http.StatusText(status))
-}
-
-func Sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }
