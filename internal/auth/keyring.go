@@ -19,9 +19,9 @@ const keyringService = "engram-sync"
 // a prompt which nobody sees would take for ever.
 const KeyringWait = 3 * time.Second
 
-// Backend is the part of the OS keyring that is used. The real one is in
+// backend is the part of the OS keyring that is used. The real one is in
 // go-keyring; it has no contexts, and can block.
-type Backend interface {
+type backend interface {
 	Get(service, user string) (string, error)
 	Set(service, user, secret string) error
 	Delete(service, user string) error
@@ -30,7 +30,7 @@ type Backend interface {
 // Keyring keeps credentials in the OS keyring, the access and the refresh token
 // as two items: Windows takes at most 2,560 bytes in one.
 type Keyring struct {
-	backend Backend
+	backend backend
 	reach   func() error
 	wait    time.Duration
 }
@@ -39,11 +39,6 @@ type Keyring struct {
 // every answer.
 func NewKeyring(getenv func(string) string, wait time.Duration) *Keyring {
 	return &Keyring{backend: osKeyring{}, reach: func() error { return reachable(getenv) }, wait: wait}
-}
-
-// NewKeyringOn is NewKeyring with another backend, which is always reachable.
-func NewKeyringOn(backend Backend, wait time.Duration) *Keyring {
-	return &Keyring{backend: backend, reach: func() error { return nil }, wait: wait}
 }
 
 type osKeyring struct{}

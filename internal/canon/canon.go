@@ -7,21 +7,9 @@
 // Source: project-server.md 3.1 to 3.5, as corrected by its section 13 (A1 to A17).
 package canon
 
-import (
-	"crypto/sha256"
-	"encoding/hex"
-)
-
 // Version belongs to every id that is remembered: it changes when these
 // functions give another form, and what was remembered under an older one is void.
 const Version = 1
-
-// ID is the id of a chunk whose canonical bytes these are: the first 8 hex
-// digits, in lower case, of their SHA-256.
-func ID(canonical []byte) string {
-	sum := sha256.Sum256(canonical)
-	return hex.EncodeToString(sum[:4])
-}
 
 // Canonical gives the bytes by whose hash a server names the chunk with this
 // data in this project (which it normalises, as the server does). The error is

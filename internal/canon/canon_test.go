@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/canon"
+	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 func canonical(t *testing.T, data, project string) string {
@@ -23,14 +24,14 @@ func TestProjectsAreNormalisedLikeTheServersOwn(t *testing.T) {
 		" My--Proj__X ": "my-proj_x", "A-_-_B": "a-_-_b", "a - b": "a - b", "ΑΣ": "ας"[:2] + "σ",
 		"İx": "ix", "---": "-", "": "", "\t\u00a0": "", "a\xffb": "a\ufffdb",
 	} {
-		if got := canon.NormalizeProject(name); got != want {
+		if got := engram.NormalizeProject(name); got != want {
 			t.Errorf("NormalizeProject(%q) = %q, want %q", name, got, want)
 		}
 	}
 }
 
 func TestNullIsADocument(t *testing.T) {
-	if id := canon.ID([]byte(canonical(t, " null ", "p"))); id != "74234e98" { // 3.1
+	if id := idOf([]byte(canonical(t, " null ", "p"))); id != "74234e98" { // 3.1
 		t.Errorf("id %s, want 74234e98", id)
 	}
 }

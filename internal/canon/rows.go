@@ -1,75 +1,29 @@
 package canon
 
-// The rows of the three lists, with the types that the server demands of their
-// members: null passes for any of them. Source: project-server.md 3.4 and A17.
+import (
+	"encoding/json"
 
-type row interface {
-	// required are the fields that must not be blank.
-	required() []field
-	// sessionID is the session that the row belongs to, or "".
-	sessionID() string
-}
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
 
-func newRow(list string) row {
+// readRow reads a row of sessions, observations or prompts with the types that
+// the server demands of its members: null passes for any of them. It gives the
+// fields that must not be blank, and the session that the row belongs to, or "".
+// Source: project-server.md 3.4 and A17.
+func readRow(list string, text []byte) (required []field, session string, err error) {
 	switch list {
 	case "sessions":
-		return &sessionRow{}
+		var r engram.Session
+		err = json.Unmarshal(text, &r)
+		return []field{{"id", r.ID}, {"directory", r.Directory}}, "", err
 	case "observations":
-		return &observationRow{}
+		var r engram.Observation
+		err = json.Unmarshal(text, &r)
+		return []field{{"sync_id", r.SyncID}, {"session_id", r.SessionID}, {"type", r.Type},
+			{"title", r.Title}, {"content", r.Content}, {"scope", r.Scope}}, r.SessionID, err
 	default:
-		return &promptRow{}
+		var r engram.Prompt
+		err = json.Unmarshal(text, &r)
+		return []field{{"sync_id", r.SyncID}, {"session_id", r.SessionID}, {"content", r.Content}}, r.SessionID, err
 	}
-}
-
-type sessionRow struct {
-	ID        string  `json:"id"`
-	Project   string  `json:"project"`
-	Directory string  `json:"directory"`
-	StartedAt string  `json:"started_at"`
-	EndedAt   *string `json:"ended_at"`
-	Summary   *string `json:"summary"`
-}
-
-func (r *sessionRow) sessionID() string { return "" }
-func (r *sessionRow) required() []field {
-	return []field{{"id", r.ID}, {"directory", r.Directory}}
-}
-
-type observationRow struct {
-	ID             int64   `json:"id"`
-	SyncID         string  `json:"sync_id"`
-	SessionID      string  `json:"session_id"`
-	Type           string  `json:"type"`
-	Title          string  `json:"title"`
-	Content        string  `json:"content"`
-	ToolName       *string `json:"tool_name"`
-	Project        *string `json:"project"`
-	Scope          string  `json:"scope"`
-	TopicKey       *string `json:"topic_key"`
-	RevisionCount  int64   `json:"revision_count"`
-	DuplicateCount int64   `json:"duplicate_count"`
-	LastSeenAt     *string `json:"last_seen_at"`
-	CreatedAt      string  `json:"created_at"`
-	UpdatedAt      string  `json:"updated_at"`
-	DeletedAt      *string `json:"deleted_at"`
-}
-
-func (r *observationRow) sessionID() string { return r.SessionID }
-func (r *observationRow) required() []field {
-	return []field{{"sync_id", r.SyncID}, {"session_id", r.SessionID}, {"type", r.Type},
-		{"title", r.Title}, {"content", r.Content}, {"scope", r.Scope}}
-}
-
-type promptRow struct {
-	ID        int64  `json:"id"`
-	SyncID    string `json:"sync_id"`
-	SessionID string `json:"session_id"`
-	Content   string `json:"content"`
-	Project   string `json:"project"`
-	CreatedAt string `json:"created_at"`
-}
-
-func (r *promptRow) sessionID() string { return r.SessionID }
-func (r *promptRow) required() []field {
-	return []field{{"sync_id", r.SyncID}, {"session_id", r.SessionID}, {"content", r.Content}}
 }

@@ -1,9 +1,10 @@
 package canon
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
 // Validate says which rows of a chunk a project server would refuse: at least one
@@ -12,7 +13,7 @@ import (
 // whether the server has a session of this (trimmed) id in this project.
 //
 // A session that is refused counts as unknown. So a chunk without the rows that
-// are named here (see Without) is accepted. The error is about a text that is
+// are named here is accepted. The error is about a text that is
 // no JSON object.
 func Validate(data []byte, project string, known func(sessionID string) bool) ([]RowError, error) {
 	members, err := parse(data)
@@ -72,7 +73,7 @@ func (w *writer) check(key string, index int, v any, text []byte, refused bool) 
 		w.refuse(key, index, "", Nul)
 		refused = true
 	}
-	if list := listNamed(key); list != "" && list != "mutations" {
+	if list := jsonscan.Alike(key, listNames); list != "" && list != "mutations" {
 		w.checkRow(key, index, text, refused)
 	}
 	w.enc.out = w.enc.out[:0]
@@ -80,8 +81,9 @@ func (w *writer) check(key string, index int, v any, text []byte, refused bool) 
 
 // checkRow reads a row as the server does; its names in any case count (A11).
 func (w *writer) checkRow(key string, index int, text []byte, refused bool) {
-	r := newRow(listNamed(key))
-	if err := json.Unmarshal(text, r); err != nil {
+	list := jsonscan.Alike(key, listNames)
+	required, session, err := readRow(list, text)
+	if err != nil {
 		problem := wrongType(err)
 		if problem.Field == "" {
 			problem.Reason = NotObject
@@ -89,24 +91,23 @@ func (w *writer) checkRow(key string, index int, text []byte, refused bool) {
 		w.refuse(key, index, problem.Field, problem.Reason)
 		refused = true
 	}
-	fields := r.required()
-	for _, f := range fields {
+	for _, f := range required {
 		if strings.TrimSpace(f.value) == "" {
 			w.refuse(key, index, f.name, Blank)
 			refused = true
 		}
 	}
-	if id := strings.TrimSpace(r.sessionID()); id != "" {
+	if id := strings.TrimSpace(session); id != "" {
 		w.checks.refer(key, index, id)
 	}
-	if s, ok := r.(*sessionRow); ok && !refused {
-		w.checks.given[strings.TrimSpace(s.ID)] = true
+	if list == "sessions" && !refused {
+		w.checks.given[strings.TrimSpace(required[0].value)] = true // its id
 	}
 }
 
 // checkSingle judges a member that is not an array. Null passes for a list.
 func (w *writer) checkSingle(key string, v any) {
-	if listNamed(key) != "" && v != nil {
+	if jsonscan.Alike(key, listNames) != "" && v != nil {
 		w.refuse(key, -1, "", NotRows)
 	}
 	if hasNul(v) {

@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // parse splits a document into the texts of its members; of two with one name,
@@ -37,7 +39,7 @@ type writer struct {
 }
 
 func newWriter(project string) *writer {
-	return &writer{project: NormalizeProject(project), named: map[string]bool{}}
+	return &writer{project: engram.NormalizeProject(project), named: map[string]bool{}}
 }
 
 func (w *writer) refuse(list string, index int, field string, reason Reason) {
@@ -166,16 +168,6 @@ func (w *writer) single(key string, text []byte) {
 	}
 }
 
-// listNames are the members that the server reads rows from.
+// listNames are the members that the server reads rows from. It doesn't look at
+// case when it does, though only the exact name is forced (A11).
 var listNames = []string{"sessions", "observations", "prompts", "mutations"}
-
-// listNamed is the list that the server takes a member for: it doesn't look at
-// case when it reads rows, though only the exact name is forced (A11). "" is none.
-func listNamed(key string) string {
-	for _, name := range listNames {
-		if strings.EqualFold(key, name) {
-			return name
-		}
-	}
-	return ""
-}

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/auth"
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
@@ -15,7 +16,7 @@ func newAPIKeyCmd(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "api-key",
 		Short: "Create or revoke the account's API key",
-		Long:  withCodes("An API key never ends by itself, which suits CI and cron. An account has one: a new\nkey ends the old one at once, wherever that is in use.", authCodes...),
+		Long:  problem.Help("An API key never ends by itself, which suits CI and cron. An account has one: a new\nkey ends the old one at once, wherever that is in use.", problem.SignIn),
 		Args:  refuseUnknownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -28,7 +29,7 @@ func newAPIKeyCreateCmd(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create",
 		Short: "Create an API key, which ends the old one",
-		Long:  withCodes("Create an API key and print it; the server shows it only this once. The key that the\naccount had before ends at once.\n\nWith --store it is kept as this machine's login, and not printed.", authCodes...),
+		Long:  problem.Help("Create an API key and print it; the server shows it only this once. The key that the\naccount had before ends at once.\n\nWith --store it is kept as this machine's login, and not printed.", problem.SignIn),
 		Args:  exactly(0),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return app.createAPIKey(cmd.Context(), store) },
 	}
@@ -69,7 +70,7 @@ func newAPIKeyRevokeCmd(app *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "revoke",
 		Short: "End the account's API key",
-		Long:  withCodes("End the account's API key at the server. Having none is fine.", authCodes...),
+		Long:  problem.Help("End the account's API key at the server. Having none is fine.", problem.SignIn),
 		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()

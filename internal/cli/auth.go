@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/auth"
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
 	"github.com/engram-sync/engram-sync/internal/workspace"
@@ -20,14 +21,11 @@ Where a token comes from, in this order: ENGRAM_SYNC_TOKEN, the remote's
 token_command, the login that is kept in the OS keyring (or in a file, if
 credential_store says so). The first that is there counts; they are never mixed.`
 
-// authCodes are the exit codes of commands that ask a server about tokens.
-var authCodes = []int{codeOK, codeFailed, codeUsage, codeAuth, codeUnavailable, codeRefused, codeInterrupted, codeTerminated}
-
 func newAuthCmd(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "auth",
 		Short:   "Sign in, sign out, and look after tokens",
-		Long:    withCodes(authLong, authCodes...),
+		Long:    problem.Help(authLong, problem.SignIn),
 		GroupID: groupOther,
 		Args:    refuseUnknownCommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -48,7 +46,7 @@ func newAuthStatusCmd(app *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "Show who is logged in, where the token comes from, and when it ends",
-		Long:  withCodes("Show who is logged in to the remote, where the token comes from and when it ends,\nand ask the server whether it takes it. The token itself is never shown.", authCodes...),
+		Long:  problem.Help("Show who is logged in to the remote, where the token comes from and when it ends,\nand ask the server whether it takes it. The token itself is never shown.", problem.SignIn),
 		Args:  exactly(0),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return app.authStatus(cmd.Context()) },
 	}
@@ -120,7 +118,7 @@ func newTokenCmd(app *app) *cobra.Command {
 	return &cobra.Command{
 		Use:     "token",
 		Short:   "Print the access token, refreshed if needed",
-		Long:    withCodes("Print the access token of the remote, refreshed if it is about to end, for use in\nanother program. Mind where it goes.", authCodes...),
+		Long:    problem.Help("Print the access token of the remote, refreshed if it is about to end, for use in\nanother program. Mind where it goes.", problem.SignIn),
 		Example: "  curl -H \"Authorization: Bearer $(engram-sync auth token)\" …",
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -148,7 +146,7 @@ func newRefreshCmd(app *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "refresh",
 		Short: "Refresh the access token now",
-		Long:  withCodes("Exchange the refresh token for a new access token now. Other commands do this by\nthemselves when it is time.", authCodes...),
+		Long:  problem.Help("Exchange the refresh token for a new access token now. Other commands do this by\nthemselves when it is time.", problem.SignIn),
 		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()

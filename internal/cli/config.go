@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 )
@@ -21,7 +22,7 @@ func newConfigCmd(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "config",
 		Short:   "Show and change the settings",
-		Long:    withCodes(configLong, localCodes...),
+		Long:    problem.Help(configLong, problem.Local),
 		GroupID: groupOther,
 		Args:    refuseUnknownCommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -48,7 +49,7 @@ func newConfigListCmd(app *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List every setting, its value, and where that comes from",
-		Long:  withCodes("List every setting, its value, and where that comes from.", localCodes...),
+		Long:  problem.Help("List every setting, its value, and where that comes from.", problem.Local),
 		Args:  exactly(0),
 		RunE: func(*cobra.Command, []string) error {
 			settings := config.List(app.Config)
@@ -74,7 +75,7 @@ func newConfigGetCmd(app *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "get KEY",
 		Short: "Print the value of one setting",
-		Long:  withCodes("Print the value of one setting.", localCodes...),
+		Long:  problem.Help("Print the value of one setting.", problem.Local),
 		Args:  exactly(1),
 		RunE: func(_ *cobra.Command, words []string) error {
 			s, err := config.Get(app.Config, words[0])
@@ -95,7 +96,7 @@ func newConfigSetCmd(app *app) *cobra.Command {
 	return &cobra.Command{
 		Use:     "set KEY VALUE",
 		Short:   "Write one setting into your config file",
-		Long:    withCodes("Write one setting into your config file. Comments in it stay.", localCodes...),
+		Long:    problem.Help("Write one setting into your config file. Comments in it stay.", problem.Local),
 		Example: "  engram-sync config set remotes.work.url https://engram.example.com\n  engram-sync config set remote work",
 		Args:    exactly(2),
 		// The file that --config names need not exist yet, or may stop every other command.
@@ -111,7 +112,7 @@ func newConfigUnsetCmd(app *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "unset KEY",
 		Short: "Remove one setting from your config file",
-		Long:  withCodes("Remove one setting from your config file. Comments in it stay.", localCodes...),
+		Long:  problem.Help("Remove one setting from your config file. Comments in it stay.", problem.Local),
 		Args:  exactly(1),
 		// A bad key can only be removed if it does not stop this command.
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return app.Locate(cmd.Flags()) },
@@ -135,7 +136,7 @@ func newConfigPathCmd(app *app) *cobra.Command {
 	return &cobra.Command{
 		Use:               "path",
 		Short:             "Print where your config file is",
-		Long:              withCodes("Print where your config file is. It need not exist.", localCodes...),
+		Long:              problem.Help("Print where your config file is. It need not exist.", problem.Local),
 		Args:              exactly(0),
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return app.Locate(cmd.Flags()) },
 		RunE: func(*cobra.Command, []string) error {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
@@ -69,8 +70,8 @@ func addPages(t *testing.T, cmd *cobra.Command, pages map[string]string) {
 func exitCodesPage() string {
 	var b strings.Builder
 	b.WriteString("# Exit codes\n\n| code | kind | meaning |\n|---|---|---|\n")
-	for _, c := range exitCodes {
-		fmt.Fprintf(&b, "| %d | `%s` | %s |\n", c.code, c.kind, c.meaning)
+	for _, c := range problem.Codes {
+		fmt.Fprintf(&b, "| %d | `%s` | %s |\n", c.Code, c.Kind, c.Meaning)
 	}
 	b.WriteString("\nWith several chunks, interruption (130, 143) beats an unknown outcome (8), that beats damage (7); else it is 3\n" +
 		"if something moved and something failed, or else what all failures have in common.\n")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
 	"github.com/engram-sync/engram-sync/internal/memories"
@@ -62,7 +63,7 @@ func newExportCmd(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "export",
 		Short:   "Write what engram.db holds and no chunk does into new chunks",
-		Long:    withCodes(exportLong, append(localCodes[:3:3], codePartial, codeUnavailable, codeRefused, codeDamaged, codeDifferent, codeLocked, codeInterrupted, codeTerminated)...),
+		Long:    problem.Help(exportLong, problem.Local, problem.Partial, problem.Unavailable, problem.Refused, problem.Damaged, problem.Different, problem.Locked, problem.Interrupted, problem.Terminated),
 		Example: exportExample,
 		GroupID: groupSync,
 		Args:    exactly(0),
@@ -103,7 +104,6 @@ func (x *export) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = db.Close() }() // only read
 	rule, err := ruleOf(ctx, db)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/memories"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -82,7 +83,7 @@ func (a *app) printExport(r exportResult) error {
 	case len(r.failed) > 0:
 		return a.failedStatus(len(r.written), r.failed)
 	case r.dryRun && r.exitCode && len(r.drafts) > 0:
-		return &terminal.ExitStatus{Code: codeDifferent}
+		return &terminal.ExitStatus{Code: problem.Different}
 	}
 	return nil
 }
@@ -175,7 +176,7 @@ var reasonWords = map[memories.Reason]string{
 
 func (a *app) printExportText(r exportResult) {
 	for _, f := range r.failed {
-		a.printFailure(f, a.hint(f.Err))
+		a.printFailure(f, problem.NextStep(f.Err, a.TokenFrom))
 	}
 	if a.Quiet {
 		return

@@ -13,6 +13,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/auth"
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
@@ -35,7 +36,7 @@ func newImportEngramCmd(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "import-engram",
 		Short:   "Take over the server and login of engram's own cloud.json",
-		Long:    withCodes(importEngramLong, append(localCodes[:3:3], codeAuth)...),
+		Long:    problem.Help(importEngramLong, problem.Local, problem.Auth),
 		Example: "  engram-sync config import-engram --name work",
 		Args:    exactly(0),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return app.importEngram(cmd.Context(), opts) },

@@ -19,7 +19,7 @@ type leftBehindItem struct {
 	Filled    []syncer.RowNote `json:"filled"`
 }
 
-func leftBehindItems(behind []syncer.LeftBehind) []leftBehindItem {
+func leftBehindItems(behind []syncer.Projection) []leftBehindItem {
 	var items []leftBehindItem
 	for _, b := range behind {
 		item := leftBehindItem{
@@ -44,7 +44,7 @@ func entryIDs(entries []engram.ChunkEntry) []string {
 
 // noteLeftBehind says what does not go to a project server, and what is not
 // taken from it: in one line each, and with -v for each chunk.
-func (a *app) noteLeftBehind(behind []syncer.LeftBehind, serverMade []engram.ChunkEntry) {
+func (a *app) noteLeftBehind(behind []syncer.Projection, serverMade []engram.ChunkEntry) {
 	var foreign, personal, leftOut, filled, nothing int
 	for _, b := range behind {
 		foreign, personal = foreign+b.Foreign, personal+b.Personal
@@ -74,7 +74,7 @@ func (a *app) noteLeftBehind(behind []syncer.LeftBehind, serverMade []engram.Chu
 	}
 }
 
-func (a *app) noteChunk(b syncer.LeftBehind) {
+func (a *app) noteChunk(b syncer.Projection) {
 	if len(b.Parts) == 0 {
 		a.Note("chunk %s: nothing for this project", b.ID)
 	}

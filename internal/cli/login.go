@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/auth"
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
 	"github.com/engram-sync/engram-sync/internal/workspace"
@@ -20,9 +21,6 @@ With a password, which is asked for without echo or read from stdin
 (--password-stdin), the server gives an access token and a refresh token.
 With --token-stdin a ready token or an API key is read from stdin and kept as
 it is. Secrets are never taken from the command line.`
-
-// errBadLogin: the server knows no such name with such a password.
-var errBadLogin = errors.New("the server does not let you in")
 
 type loginOptions struct {
 	identifier    string
@@ -36,7 +34,7 @@ func newLoginCmd(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "login",
 		Short: "Sign in, and keep the tokens in the OS keyring",
-		Long:  withCodes(loginLong, authCodes...),
+		Long:  problem.Help(loginLong, problem.SignIn),
 		Example: "  engram-sync login\n  engram-sync login --identifier ana --password-stdin < password-file\n" +
 			"  pass show engram-key | engram-sync login --token-stdin",
 		Args: exactly(0),
@@ -68,7 +66,7 @@ func (a *app) login(ctx context.Context, opts loginOptions) error {
 		}
 		result, err := conn.Login(ctx, opts.identifier, password)
 		if errors.Is(err, transport.ErrUnauthorized) {
-			return fmt.Errorf("%w: %w", errBadLogin, err)
+			return fmt.Errorf("%w: %w", problem.ErrBadLogin, err)
 		}
 		if err != nil {
 			return err
@@ -155,7 +153,7 @@ func newRegisterCmd(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "register",
 		Short:   "Make an account, and sign in to it",
-		Long:    withCodes(registerLong, authCodes...),
+		Long:    problem.Help(registerLong, problem.SignIn),
 		Example: "  engram-sync auth register --username ana --email ana@example.com",
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -203,7 +201,7 @@ func newLogoutCmd(app *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "logout",
 		Short: "Forget the login on this machine",
-		Long:  withCodes(logoutLong, localCodes...),
+		Long:  problem.Help(logoutLong, problem.Local),
 		Args:  exactly(0),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return app.logout(cmd.Context()) },
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
@@ -32,7 +33,7 @@ func run(ctx context.Context, a *app, args []string) int {
 		err = a.Stdout.Err()
 	}
 	if err == nil {
-		return codeOK
+		return problem.OK
 	}
 	var done *terminal.ExitStatus
 	if errors.As(err, &done) && done.Message == "" {
@@ -44,9 +45,9 @@ func run(ctx context.Context, a *app, args []string) int {
 	}
 	// A bad flag ends the parsing before --json is seen, and its error must be
 	// JSON all the same.
-	a.JSON = a.JSON || as[*terminal.UsageError](err) && slices.Contains(args, "--json")
-	a.printError(err)
-	return codeOf(err)
+	a.JSON = a.JSON || problem.As[*terminal.UsageError](err) && slices.Contains(args, "--json")
+	a.Fail(problem.Failure(err, a.TokenFrom))
+	return problem.Code(err)
 }
 
 // protect turns a panic into an error: a stack trace tells a user nothing.

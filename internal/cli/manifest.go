@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -24,7 +25,7 @@ func newManifestCmd(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "manifest",
 		Short:   "List the remote's chunks",
-		Long:    withCodes(manifestLong, remoteCodes...),
+		Long:    problem.Help(manifestLong, problem.Remote),
 		Example: "  engram-sync manifest\n  engram-sync manifest --local --json",
 		GroupID: groupSync,
 		Args:    exactly(0),

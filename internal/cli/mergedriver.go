@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/merge"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 )
@@ -43,7 +44,7 @@ func newMergeDriverCmd(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "merge-driver ANCESTOR OURS THEIRS [PATH]",
 		Short:   "Merge manifest.json without conflicts, for git",
-		Long:    withCodes(mergeDriverLong, localCodes...),
+		Long:    problem.Help(mergeDriverLong, problem.Local),
 		Example: "  engram-sync merge-driver --install\n  engram-sync merge-driver --uninstall",
 		GroupID: groupSync,
 		Args:    d.checkArgs,
@@ -119,7 +120,7 @@ func (d *mergeDriver) merge(ctx context.Context, words []string) error {
 	if len(what) == 0 {
 		return nil
 	}
-	return &terminal.ExitStatus{Code: codeFailed, Message: fmt.Sprintf("conflict in %s: %s; run `engram-sync verify --repair`, then git add it",
+	return &terminal.ExitStatus{Code: problem.Failed, Message: fmt.Sprintf("conflict in %s: %s; run `engram-sync verify --repair`, then git add it",
 		name, strings.Join(what, ", "))}
 }
 

@@ -7,7 +7,6 @@ import (
 	"iter"
 	"strings"
 
-	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/journal"
 )
@@ -82,7 +81,7 @@ type belongings struct {
 // remembers that for later rows about the same thing.
 func (b belongings) judge(e engram.MutationEntry, project string) (foreign, secret bool) {
 	scope := e.Scope()
-	own, thing, session := canon.NormalizeProject(scope.Project), b.hash(e.Entity, e.EntityKey), b.hash("session", scope.Session)
+	own, thing, session := engram.NormalizeProject(scope.Project), b.hash(e.Entity, e.EntityKey), b.hash("session", scope.Session)
 	switch {
 	case own != "":
 		foreign = own != project

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/engram-sync/engram-sync/internal/canon"
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/state"
@@ -59,7 +59,7 @@ func newMutationsPullCmd(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pull",
 		Short: "Fetch mutations as JSON Lines, from a cursor",
-		Long:  withCodes(mutationsPullLong, append(remoteCodes[:9:9], codeLocked)...),
+		Long:  problem.Help(mutationsPullLong, problem.Remote, problem.Locked),
 		Example: "  engram-sync mutations pull --output journal.jsonl\n" +
 			"  engram-sync mutations pull --since 0 --limit 10\n" +
 			"  engram-sync mutations pull --follow | jq .entity_key",
@@ -131,7 +131,7 @@ func (p *mutationsPull) run(ctx context.Context) error {
 
 // bearable says of an error whether --follow goes on after it.
 func (p *mutationsPull) bearable(err error) bool {
-	if is(err, transport.ErrUnavailable) || as[*state.BusyError](err) {
+	if problem.Is(err, transport.ErrUnavailable) || problem.As[*state.BusyError](err) {
 		p.app.Warn(terminal.OneLine(err.Error()))
 		return true
 	}
@@ -195,7 +195,7 @@ func (p *mutationsPull) open(journal *state.AccountState) (*state.CursorFile, er
 func (p *mutationsPull) pull(ctx context.Context, cursor *state.CursorFile, lines journal.Lines) (journal.PullResult, error) {
 	opts := journal.PullOptions{Rescan: p.rescan}
 	if project := p.account.project; project != "" {
-		opts.Keep = func(row engram.PullMutationResult) bool { return canon.NormalizeProject(row.Project) == project }
+		opts.Keep = func(row engram.PullMutationResult) bool { return engram.NormalizeProject(row.Project) == project }
 	}
 	if p.limit > 0 {
 		opts.Limit = p.limit - p.rows
@@ -208,7 +208,7 @@ func (p *mutationsPull) pull(ctx context.Context, cursor *state.CursorFile, line
 
 // explained says of a command line's mistakes that they are.
 func explained(err error) error {
-	if as[*state.OutputError](err) || is(err, state.ErrCursorName) {
+	if problem.As[*state.OutputError](err) || problem.Is(err, state.ErrCursorName) {
 		return &terminal.UsageError{Err: err}
 	}
 	return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -50,7 +51,7 @@ func newMutationsPushCmd(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "push [FILE|-]",
 		Short:   "Send mutations from a file, stdin or engram's database",
-		Long:    withCodes(mutationsPushLong, append(remoteCodes[:len(remoteCodes):len(remoteCodes)], codePartial, codeUnknown, codeDifferent, codeLocked)...),
+		Long:    problem.Help(mutationsPushLong, problem.Remote, problem.Partial, problem.Unknown, problem.Different, problem.Locked),
 		Example: "  engram-sync mutations push changes.jsonl\n  engram-sync mutations push --db\n  engram-sync mutations push --db backup/engram.db --dry-run\n  engram-sync mutations push changes.jsonl --dry-run --exit-code",
 		Args:    atMostOneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -169,7 +170,7 @@ func (m *mutationsPush) plan(ctx context.Context, conn *workspace.Connection, so
 func (m *mutationsPush) send(ctx context.Context, conn *workspace.Connection, source mutationSource, job *pushJob, path string, total int) journal.PushResult {
 	rejects := &rejectSink{file: state.NewRejects(path), db: m.db}
 	opts := journal.PushOptions{
-		Reconcile: m.reconcile, Total: total, Retries: m.app.Config.Retries, Refused: fatal,
+		Reconcile: m.reconcile, Total: total, Retries: m.app.Config.Retries, Refused: problem.Common,
 		Notify: func(wait time.Duration, why string) {
 			m.app.Note("waiting %s: %s", wait.Round(time.Second), terminal.OneLine(why))
 		},

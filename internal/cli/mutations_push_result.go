@@ -9,6 +9,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -84,12 +85,12 @@ func (a *app) printPush(r pushReport) error {
 	}
 	switch {
 	case r.dryRun && r.exitCode && r.toPush() > 0:
-		return &terminal.ExitStatus{Code: codeDifferent}
+		return &terminal.ExitStatus{Code: problem.Different}
 	case r.dryRun:
 		return nil
 	}
 	if failed := r.failures(); len(failed) > 0 {
-		return &terminal.ExitStatus{Code: codeOfAll(int(r.Sent), failed)}
+		return &terminal.ExitStatus{Code: problem.CodeOfAll(int(r.Sent), failed)}
 	}
 	return nil
 }
@@ -112,8 +113,8 @@ func (r pushReport) failures() []work.Failure {
 func (r pushReport) document() pushDocument {
 	doc := pushDocument{Schema: terminal.Schema, Failed: []failedChange{}, Paused: []pausedItem{}}
 	add := func(position int64, err error) {
-		item := failedChange{Code: codeOf(err), Message: terminal.OneLine(err.Error())}
-		item.Kind = kindOf(item.Code)
+		item := failedChange{Code: problem.Code(err), Message: terminal.OneLine(err.Error())}
+		item.Kind = problem.Kind(item.Code)
 		if r.db {
 			item.Seq = position
 		} else {
@@ -161,7 +162,7 @@ func (a *app) printPushText(r pushReport) {
 			strconv.QuoteToGraphic(project), changes(r.Paused[project]))
 	}
 	if r.Err != nil {
-		a.printError(r.Err)
+		a.Fail(problem.Failure(r.Err, a.TokenFrom))
 	}
 	if !a.Quiet {
 		fmt.Fprintln(a.Stdout, r.summary())

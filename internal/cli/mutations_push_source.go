@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
 	"github.com/engram-sync/engram-sync/internal/journal"
@@ -42,7 +43,7 @@ func (m *mutationsPush) open(ctx context.Context) (mutationSource, error) {
 		return m.openDatabase(ctx)
 	}
 	file, err := m.openFile(ctx)
-	if is(err, fs.ErrNotExist, fs.ErrPermission, mutationfile.ErrDirectory) {
+	if problem.Is(err, fs.ErrNotExist, fs.ErrPermission, mutationfile.ErrDirectory) {
 		return nil, &terminal.UsageError{Err: err}
 	}
 	if err != nil {
@@ -160,7 +161,7 @@ func (m *mutationsPush) openDatabase(ctx context.Context) (mutationSource, error
 	s := &dbSource{db: db, all: m.all, force: m.force}
 	first, ok, err := db.JournalStart(ctx)
 	if err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, err
 	}
 	if ok {
 		s.first = markOf(first)
@@ -177,7 +178,7 @@ type dbSource struct {
 
 func (s *dbSource) name() string                            { return s.db.Path() }
 func (s *dbSource) group() [32]byte                         { return s.first }
-func (s *dbSource) close() error                            { return s.db.Close() }
+func (s *dbSource) close() error                            { return nil }
 func (s *dbSource) check(context.Context, []*pushJob) error { return nil }
 func (s *dbSource) ID() string                              { return "db " + hex.EncodeToString(s.first[:]) }
 

@@ -57,15 +57,15 @@ type projector struct {
 }
 
 // Project gives what the chunks become.
-func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]syncer.Projected, error) {
+func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]syncer.Projection, error) {
 	p.Directory = projection.NewDirectory(p.options, p.open, p.cache, p.limit)
 	chunks, err := p.Chunks(ctx, all, ids)
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[engram.ChunkID]syncer.Projected, len(chunks))
+	out := make(map[engram.ChunkID]syncer.Projection, len(chunks))
 	for id, c := range chunks {
-		projected := syncer.Projected{
+		projected := syncer.Projection{
 			LeftOut: leftOutRows(c.LeftOut), Filled: leftOutRows(c.Filled),
 			Personal: c.Personal, Foreign: c.Foreign, Err: c.Err,
 		}

@@ -3,6 +3,7 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 )
 
@@ -25,7 +26,7 @@ func newPullCmd(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "pull [CHUNK-ID...]",
 		Short:   "Download remote chunks that are missing here",
-		Long:    withCodes(pullLong, transferCodes...),
+		Long:    problem.Help(pullLong, problem.Transfer),
 		Example: "  engram-sync pull\n  engram-sync pull --dir /backup/engram --quiet",
 		GroupID: groupSync,
 		RunE: func(cmd *cobra.Command, words []string) error {

@@ -3,6 +3,7 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 )
 
@@ -21,7 +22,7 @@ func newPushCmd(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "push [CHUNK-ID...]",
 		Short:   "Upload local chunks that the remote lacks",
-		Long:    withCodes(pushLong, transferCodes...),
+		Long:    problem.Help(pushLong, problem.Transfer),
 		Example: "  engram-sync push\n  engram-sync push --dry-run --exit-code\n  engram-sync push 85b7 --verify",
 		GroupID: groupSync,
 		RunE: func(cmd *cobra.Command, words []string) error {

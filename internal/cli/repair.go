@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/state"
@@ -81,7 +82,7 @@ func (r *repair) run(ctx context.Context, words []string) error {
 		defer unlock()
 	}
 	r.opts = syncer.RepairOptions{DryRun: r.dryRun}
-	r.opts.Concurrency, r.opts.Fatal = r.app.Config.Concurrency, fatal
+	r.opts.Concurrency, r.opts.Fatal = r.app.Config.Concurrency, problem.Common
 	if r.opts.Only, err = r.choose(ctx, words); err != nil {
 		return err
 	}
@@ -94,7 +95,7 @@ func (r *repair) run(ctx context.Context, words []string) error {
 	}
 	bad := r.app.printRepair(r, done)
 	if bad != nil && err != nil {
-		r.app.printError(err)
+		r.app.Fail(problem.Failure(err, r.app.TokenFrom))
 		return bad
 	}
 	return cmp.Or(err, bad)
@@ -137,14 +138,14 @@ func (r *repair) askToForget(ctx context.Context, done *syncer.Repaired) error {
 	if len(done.Missing) == 0 || r.dryRun || r.app.JSON || r.app.Quiet || !r.app.Interactive() {
 		return nil
 	}
-	if !r.remote && !is(r.app.Config.RemoteErr, config.ErrNoRemote) {
+	if !r.remote && !problem.Is(r.app.Config.RemoteErr, config.ErrNoRemote) {
 		return nil // it may have them
 	}
 	for _, id := range done.Missing {
 		r.app.Note("chunk %s: its file is nowhere", id)
 	}
 	answer, err := r.app.Ask(ctx, "Remove "+terminal.Count(len(done.Missing), "entry")+" from the manifest? [y/N]", "nothing")
-	if as[*terminal.UsageError](err) || is(err, io.EOF) {
+	if problem.As[*terminal.UsageError](err) || problem.Is(err, io.EOF) {
 		return nil // no answer is a no
 	}
 	if err != nil || !strings.EqualFold(answer, "y") && !strings.EqualFold(answer, "yes") {
@@ -199,7 +200,7 @@ func (a *app) printFixes(r *repair, items []repairedItem) {
 
 // hint is the next step after something that could not be mended.
 func (r *repair) hint(err error, where string) string {
-	if !r.remote && is(err, engram.ErrDamaged, engram.ErrNoFile) && !is(r.app.Config.RemoteErr, config.ErrNoRemote) {
+	if !r.remote && problem.Is(err, engram.ErrDamaged, engram.ErrNoFile) && !problem.Is(r.app.Config.RemoteErr, config.ErrNoRemote) {
 		return "a remote may have it: run `engram-sync verify --repair --remote NAME`"
 	}
 	return afterVerify(err, where)

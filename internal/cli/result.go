@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -86,7 +87,7 @@ type result struct {
 	dryRun      bool
 	exitCode    bool // differences are an exit code of their own
 	planned     []syncer.Item
-	behind      []syncer.LeftBehind
+	behind      []syncer.Projection
 	serverMade  []engram.ChunkEntry
 	syncer.Result
 }
@@ -103,14 +104,14 @@ func (a *app) printResult(r result) error {
 	case len(r.Failed) > 0:
 		return a.failedStatus(len(r.Moved)+len(r.Adopted), r.Failed)
 	case r.dryRun && r.exitCode && len(r.planned) > 0:
-		return &terminal.ExitStatus{Code: codeDifferent}
+		return &terminal.ExitStatus{Code: problem.Different}
 	}
 	return nil
 }
 
 // failedStatus is the error of a run in which items failed.
 func (a *app) failedStatus(moved int, failed []work.Failure) error {
-	code := codeOfAll(moved, failed)
+	code := problem.CodeOfAll(moved, failed)
 	if len(failed) == 1 && !a.JSON {
 		return &terminal.ExitStatus{Code: code} // its own line says it all
 	}
@@ -143,9 +144,9 @@ func (r result) document() resultDocument {
 func failedItems(failed []work.Failure) []failedItem {
 	items := []failedItem{}
 	for _, f := range failed {
-		code := codeOf(f.Err)
+		code := problem.Code(f.Err)
 		items = append(items, failedItem{
-			ID: f.ID, Direction: f.Direction, Code: code, Kind: kindOf(code), Message: terminal.OneLine(f.Err.Error()),
+			ID: f.ID, Direction: f.Direction, Code: code, Kind: problem.Kind(code), Message: terminal.OneLine(f.Err.Error()),
 		})
 	}
 	return items
@@ -176,11 +177,11 @@ func (a *app) printResultText(r result) {
 func (a *app) printFailures(failed []work.Failure) {
 	var untried []work.Failure
 	for _, f := range failed {
-		if is(f.Err, syncer.ErrNotTried) {
+		if problem.Is(f.Err, syncer.ErrNotTried) {
 			untried = append(untried, f)
 			continue
 		}
-		a.printFailure(f, a.hintFor(f))
+		a.printFailure(f, a.nextStepFor(f))
 	}
 	switch len(untried) {
 	case 0:
@@ -189,6 +190,14 @@ func (a *app) printFailures(failed []work.Failure) {
 	default:
 		fmt.Fprintf(a.Stderr(), "error: %s: %s\n", terminal.Count(len(untried), "chunk"), terminal.OneLine(untried[0].Err.Error()))
 	}
+}
+
+// nextStepFor is the next step after a failed item.
+func (a *app) nextStepFor(f work.Failure) string {
+	if f.Direction == work.Pulled && problem.Is(f.Err, engram.ErrDamaged) {
+		return "nothing was written: if it stays so, the server's copy is bad, and only a machine that has the chunk can help"
+	}
+	return problem.NextStep(f.Err, a.TokenFrom)
 }
 
 // printFailure prints one failed item, and the next step, as one line.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
@@ -162,6 +163,6 @@ func cmdExit(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%v", err)
 	}
 	if got != want {
-		ts.Fatalf("it ended with exit code %d (%s), want %d", got, kindOf(got), want)
+		ts.Fatalf("it ended with exit code %d (%s), want %d", got, problem.Kind(got), want)
 	}
 }

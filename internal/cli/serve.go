@@ -10,6 +10,7 @@ import (
 	"github.com/adrg/xdg"
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/server"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 )
@@ -34,7 +35,7 @@ func newServeCmd(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "serve",
 		Short:   "Run an account server on this machine",
-		Long:    withCodes(serveLong, localCodes...),
+		Long:    problem.Help(serveLong, problem.Local),
 		Example: "  engram-sync serve --addr 127.0.0.1:8765 --data /srv/engram",
 		GroupID: groupOther,
 		Args:    refuseUnknownCommand,

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/server"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 )
@@ -49,7 +50,7 @@ func newServeUserCmd(app *app, data *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "user",
 		Short: "Add, list and disable accounts, and set passwords",
-		Long:  withCodes(serveUserLong, localCodes...),
+		Long:  problem.Help(serveUserLong, problem.Local),
 		Args:  refuseUnknownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -68,7 +69,7 @@ func newUserAddCmd(app *app, data *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "add NAME EMAIL",
 		Short:   "Add an account",
-		Long:    withCodes("Add an account. The password is asked for without echo, or read from stdin.", localCodes...),
+		Long:    problem.Help("Add an account. The password is asked for without echo, or read from stdin.", problem.Local),
 		Example: "  engram-sync serve user add ana ana@example.com --data /srv/engram",
 		Args:    exactly(2),
 		RunE: func(cmd *cobra.Command, words []string) error {
@@ -105,7 +106,7 @@ func newUserListCmd(app *app, data *string) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List the accounts",
-		Long:  withCodes("List the accounts, and how much each of them keeps.", localCodes...),
+		Long:  problem.Help("List the accounts, and how much each of them keeps.", problem.Local),
 		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return app.withServer(cmd.Context(), *data, func(srv *server.Server) error {
@@ -151,7 +152,7 @@ func newUserDisableCmd(app *app, data *string, disable bool) *cobra.Command {
 	return &cobra.Command{
 		Use:   use,
 		Short: short,
-		Long:  withCodes(long, localCodes...),
+		Long:  problem.Help(long, problem.Local),
 		Args:  exactly(1),
 		RunE: func(cmd *cobra.Command, words []string) error {
 			return app.withServer(cmd.Context(), *data, func(srv *server.Server) error {
@@ -169,7 +170,7 @@ func newUserPasswdCmd(app *app, data *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "passwd NAME",
 		Short: "Set the password of an account",
-		Long:  withCodes("Set the password of an account. Its tokens are refused from then on, and its API key\nis gone.", localCodes...),
+		Long:  problem.Help("Set the password of an account. Its tokens are refused from then on, and its API key\nis gone.", problem.Local),
 		Args:  exactly(1),
 		RunE: func(cmd *cobra.Command, words []string) error {
 			ctx := cmd.Context()
@@ -195,7 +196,7 @@ func newServeBackupCmd(app *app, data *string) *cobra.Command {
 	return &cobra.Command{
 		Use:     "backup FILE",
 		Short:   "Back a server up, while it runs",
-		Long:    withCodes(serveBackupLong, localCodes...),
+		Long:    problem.Help(serveBackupLong, problem.Local),
 		Example: "  engram-sync serve backup --data /srv/engram /backup/engram-$(date +%F).db",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, words []string) error {
@@ -225,7 +226,7 @@ func newServeRestoreCmd(app *app, data *string) *cobra.Command {
 	return &cobra.Command{
 		Use:     "restore FILE",
 		Short:   "Make a server out of a backup",
-		Long:    withCodes("Make a server out of a backup, in a data directory that has none yet.", localCodes...),
+		Long:    problem.Help("Make a server out of a backup, in a data directory that has none yet.", problem.Local),
 		Example: "  engram-sync serve restore --data /srv/engram-new /backup/engram-2026-11-23.db",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, words []string) error {

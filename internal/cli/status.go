@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -25,7 +26,7 @@ func newStatusCmd(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "status",
 		Short:   "Show what push and pull would do",
-		Long:    withCodes(statusLong, append(remoteCodes[:9:9], codeDifferent)...),
+		Long:    problem.Help(statusLong, problem.Remote, problem.Different),
 		Example: "  engram-sync status\n  engram-sync status --exit-code --quiet || engram-sync sync",
 		GroupID: groupSync,
 		Args:    exactly(0),
@@ -114,7 +115,7 @@ func (a *app) showStatus(ctx context.Context, survey *syncer.Diff, conn *workspa
 		a.noteLeftBehind(survey.Omitted, survey.ServerMade)
 	}
 	if exitCode && !survey.Clean() {
-		return &terminal.ExitStatus{Code: codeDifferent}
+		return &terminal.ExitStatus{Code: problem.Different}
 	}
 	return nil
 }

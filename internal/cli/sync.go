@@ -3,6 +3,7 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 )
 
@@ -15,7 +16,7 @@ func newSyncCmd(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "sync",
 		Short:   "Pull, then push",
-		Long:    withCodes(syncLong, transferCodes...),
+		Long:    problem.Help(syncLong, problem.Transfer),
 		Example: "  engram-sync sync\n  engram-sync sync --json",
 		GroupID: groupSync,
 		Args:    exactly(0),

@@ -2,13 +2,11 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/syncer"
-	"github.com/engram-sync/engram-sync/internal/transport"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
@@ -60,7 +58,7 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		return err
 	}
 	opts := t.opts
-	opts.Concurrency, opts.Fatal = t.app.Config.Concurrency, fatal
+	opts.Concurrency, opts.Fatal = t.app.Config.Concurrency, problem.Common
 	if opts.Only, err = survey.Select(t.words, opts); err != nil {
 		return err
 	}
@@ -81,11 +79,4 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	}
 	defer t.app.noteUnexported(ctx, t.dir)
 	return t.app.printResult(r)
-}
-
-// fatal says of an error that every other item would meet it too.
-func fatal(err error) bool {
-	var later *transport.RetryLaterError
-	return is(err, transport.ErrUnauthorized, transport.ErrTLS, transport.ErrCleartext, transport.ErrNoProject, syscall.ENOSPC) ||
-		refusedWith(err, transport.CodeForbidden, transport.CodePaused) || errors.As(err, &later) || transport.IsUnreachable(err)
 }

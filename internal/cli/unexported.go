@@ -138,7 +138,6 @@ func (a *app) lookUnexported(ctx context.Context, local syncer.Local) (*unexport
 	if db == nil || err != nil {
 		return nil, err
 	}
-	defer func() { _ = db.Close() }() // only read
 	rule, err := ruleOf(ctx, db)
 	if err != nil {
 		return nil, err

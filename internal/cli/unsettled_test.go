@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/server"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/transport"
@@ -53,8 +54,8 @@ func TestUnsettled(t *testing.T) {
 		t.Fatal(err)
 	}
 	result := syncer.Run(t.Context(), survey, syncer.Options{Push: true, Concurrency: 1})
-	if got := codeOfAll(len(result.Moved), result.Failed); got != codeUnknown {
-		t.Errorf("code %d, want %d: %v", got, codeUnknown, result.Failed)
+	if got := problem.CodeOfAll(len(result.Moved), result.Failed); got != problem.Unknown {
+		t.Errorf("code %d, want %d: %v", got, problem.Unknown, result.Failed)
 	}
 	if len(result.Moved) != 2 || len(result.Failed) != 1 || s.counts["POST /sync/push"] != 3 {
 		t.Errorf("%d moved, %d failed, %d pushes sent", len(result.Moved), len(result.Failed), s.counts["POST /sync/push"])

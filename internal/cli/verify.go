@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -41,7 +42,7 @@ func newVerifyCmd(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify [CHUNK-ID...]",
 		Short: "Check every local chunk against its id, and repair what can be",
-		Long:  withCodes(verifyLong, append(remoteCodes[:9:9], codePartial, codeLocked)...),
+		Long:  problem.Help(verifyLong, problem.Remote, problem.Partial, problem.Locked),
 		Example: "  engram-sync verify\n  engram-sync verify --remote work\n" +
 			"  engram-sync verify --repair --dry-run\n  engram-sync verify --repair --remote work",
 		GroupID: groupSync,
@@ -122,7 +123,7 @@ func (a *app) verify(ctx context.Context, words []string, remote bool) error {
 	}
 	// What was found here is worth knowing also when the remote can't be asked.
 	if bad := a.printReport(report); bad != nil {
-		a.printError(err)
+		a.Fail(problem.Failure(err, a.TokenFrom))
 		return bad
 	}
 	return err
@@ -197,7 +198,7 @@ func (a *app) reportStatus(good int, failed []work.Failure, what string) error {
 	if len(failed) == 0 {
 		return nil
 	}
-	status := &terminal.ExitStatus{Code: codeOfAll(good, failed)}
+	status := &terminal.ExitStatus{Code: problem.CodeOfAll(good, failed)}
 	if a.JSON {
 		status.Message = terminal.Count(len(failed), "chunk") + " " + what
 	}
@@ -207,13 +208,13 @@ func (a *app) reportStatus(good int, failed []work.Failure, what string) error {
 // afterVerify is the next step after something bad was found, on one side or
 // the other.
 func afterVerify(err error, where string) string {
-	switch damaged := is(err, engram.ErrDamaged, chunkdir.ErrNotRegular); {
+	switch damaged := problem.Is(err, engram.ErrDamaged, chunkdir.ErrNotRegular); {
 	case damaged && where == "here":
 		return "restore the file from git or from another machine"
 	case damaged:
 		return "the server's copy is bad: only a machine that has the chunk can help"
 	}
-	return hint(err)
+	return problem.NextStep(err, "")
 }
 
 func (a *app) printReportText(doc verifyDocument, failed []work.Failure, next func(err error, where string) string) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
@@ -13,7 +14,7 @@ func newVersionCmd(app *app) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version",
-		Long:    withCodes("Print the version of engram-sync, of Go, and the platform.", codeOK),
+		Long:    problem.Help("Print the version of engram-sync, of Go, and the platform.", nil, problem.OK),
 		GroupID: groupOther,
 		Args:    exactly(0),
 		// It must work whatever is wrong with the configuration.

@@ -70,6 +70,9 @@ func (m *Manifest) Entry(id ChunkID) (ChunkEntry, bool) {
 	return m.entries[i], true
 }
 
+// Has says whether there is an entry of a chunk.
+func (m *Manifest) Has(id ChunkID) bool { _, ok := m.index[id]; return ok }
+
 // Bytes is the text of the manifest. Don't modify it.
 func (m *Manifest) Bytes() []byte { return m.text }
 

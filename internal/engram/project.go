@@ -2,14 +2,26 @@ package engram
 
 import (
 	"cmp"
-
-	"github.com/engram-sync/engram-sync/internal/canon"
+	"strings"
 )
 
-// NormalizeProject is how engram 1.16.1 and project servers write the name of a
-// project: lower case, trimmed, each run of - or _ as one. 1.9.4 keeps names as
-// they are, so compare normalized names. Source: local-state.md 1.1.
-func NormalizeProject(name string) string { return canon.NormalizeProject(name) }
+// NormalizeProject is a project's name as engram 1.16.1 and project servers know
+// it: in lower case, code point by code point, trimmed, with one "-" for a run of
+// them and one "_" for a run of those. White space inside stays. 1.9.4 keeps names
+// as they are, so compare normalized names. Source: local-state.md 1.1,
+// project-server.md 0 and A9.
+func NormalizeProject(name string) string {
+	name = strings.TrimSpace(strings.ToLower(strings.ToValidUTF8(name, "\uFFFD")))
+	var b strings.Builder
+	var last rune
+	for _, r := range name {
+		if r != last || r != '-' && r != '_' {
+			b.WriteRune(r)
+		}
+		last = r
+	}
+	return b.String()
+}
 
 // ProjectOf is the normalized project of a row: its own, or else its session's.
 func ProjectOf(own, session string) string {

@@ -73,6 +73,3 @@ func Open(ctx context.Context, path string) (*DB, error) {
 
 // Path is the database's absolute path.
 func (db *DB) Path() string { return db.path }
-
-// Close ends the use of db. Nothing is open between calls, so it frees nothing today.
-func (db *DB) Close() error { return nil }

@@ -82,7 +82,6 @@ func open(t testing.TB, path string) *engramdb.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = db.Close() })
 	return db
 }
 

@@ -23,11 +23,7 @@ func useAll(t *testing.T, path string) (memories int) {
 	if _, err := db.Version(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	memories = len(read(t, db).Observations)
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return memories
+	return len(read(t, db).Observations)
 }
 
 // temporary makes a directory the place for private copies.

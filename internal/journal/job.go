@@ -2,12 +2,9 @@ package journal
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-
-	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // Job is what is remembered of pushing one source to one account.
@@ -80,44 +77,4 @@ func (m *RowHash) UnmarshalJSON(text []byte) error {
 // makes sure that a server that knows the batches takes them for new ones.
 func (j *Job) Restart(nonce string) {
 	*j = Job{Schema: j.Schema, Source: j.Source, Nonce: nonce, LastSeq: j.LastSeq}
-}
-
-// batch is rows that go in one request.
-type batch struct {
-	rows    []Row
-	entries []engram.MutationEntry
-	sums    [][sha256.Size]byte
-	at      Positions
-}
-
-func newBatch(rows []Row) batch {
-	b := batch{rows: rows}
-	for _, row := range rows {
-		b.sums = append(b.sums, engram.MutationSum(row.Entry))
-		b.entries = append(b.entries, row.Entry)
-		b.at.Add(row.Position)
-	}
-	return b
-}
-
-// key names the batch to a server that stores each key once, and refuses it for
-// other content. It depends on nothing but the source and the very bytes, so
-// that it is the same after all state was lost.
-func (b batch) key(job *Job) string {
-	h := sha256.New()
-	part := func(text []byte) {
-		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(text))))
-		h.Write(text)
-	}
-	part([]byte(job.Source))
-	part([]byte(job.Nonce))
-	for _, row := range b.rows {
-		h.Write(binary.BigEndian.AppendUint64(nil, uint64(row.Position)))
-		e := row.Entry
-		for _, text := range []string{e.Entity, e.EntityKey, e.Op, e.Project} {
-			part([]byte(text))
-		}
-		part(e.Payload)
-	}
-	return hex.EncodeToString(h.Sum(nil))
 }

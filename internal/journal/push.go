@@ -3,7 +3,6 @@ package journal
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"time"
 
@@ -11,15 +10,16 @@ import (
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
-// Remote is the journal of a server. Its methods are never called at
-// the same time (account-server.md 4.7).
+// Remote is a journal that can be written to. Its methods are never called at the
+// same time (account-server.md 4.7). It does not find out what became of a batch
+// whose answer was lost: no server tells that for sure without what was put on
+// disk before, which is the job.
 type Remote interface {
+	Reader
 	// PushMutations appends a batch, whole or not at all. An error that wraps
 	// engram.ErrOutcomeUnknown leaves open which; after any other nothing of it
 	// was stored.
 	PushMutations(ctx context.Context, entries []engram.MutationEntry, key string) (engram.PushMutationsResult, error)
-	// PullMutations gives the rows after since, at most limit.
-	PullMutations(ctx context.Context, since int64, limit int) (engram.PullMutationsResponse, error)
 }
 
 // Source is where mutations come from: numbered rows in their order.
@@ -106,79 +106,24 @@ var ErrOtherSource = errors.New("the source is another one than before")
 // to date in jobs, so that a run that was stopped anywhere can be taken up
 // again: every row arrives once.
 func Push(ctx context.Context, remote Remote, source Source, job *Job, jobs JobStore, rejects Rejects, opts PushOptions) PushResult {
-	p := newMutationPusher(remote, source, job, jobs, rejects, opts)
-	p.opts.Report.Tell(work.Event{Kind: work.EventPlan, Direction: work.Pushed, Items: opts.Total})
+	if opts.Notify == nil {
+		opts.Notify = func(time.Duration, string) {}
+	}
+	if opts.Refused == nil {
+		opts.Refused = func(error) bool { return false }
+	}
+	p := &pusher{
+		remote: remote, source: source, job: job, jobs: jobs, rejects: rejects, opts: opts,
+		maxBytes: batchBytes, paused: newPausedRows(),
+	}
+	p.result.Paused = map[string]int64{}
+	opts.Report.Tell(work.Event{Kind: work.EventPlan, Direction: work.Pushed, Items: opts.Total})
 	err := p.run(ctx)
 	if p.dirty {
 		err = errors.Join(err, p.save())
 	}
-	p.result.Err = err
 	r := &p.result
-	r.Deferred, r.LastSeq = job.Deferred.Len(), job.LastSeq
+	r.Err, r.Deferred, r.LastSeq = err, job.Deferred.Len(), job.LastSeq
 	r.Remaining = max(0, int64(opts.Total)-r.Sent-r.Present-r.Rejected-r.Deferred)
 	return *r
-}
-
-func (p *mutationPusher) run(ctx context.Context) error {
-	if p.opts.Reconcile || p.job.Reconciling {
-		if err := p.reconcile(ctx); err != nil {
-			return err
-		}
-	}
-	if err := p.takeUp(ctx); err != nil {
-		return err
-	}
-	p.job.Deferred.Cut(p.job.Position)
-	if err := p.retryParked(ctx); err != nil {
-		return err
-	}
-	for row, err := range p.source.Rows(ctx, p.job.Position) {
-		if err == nil {
-			err = p.add(ctx, row)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if err := p.flush(ctx); err != nil {
-		return err
-	}
-	p.job.Reconciling, p.dirty = false, p.dirty || p.job.Reconciling
-	return nil
-}
-
-// retryParked tries the rows again that earlier runs had to hold back, before
-// anything that comes after them.
-func (p *mutationPusher) retryParked(ctx context.Context) error {
-	parked := append(Positions(nil), p.job.Deferred...)
-	if err := p.pick(ctx, parked, func(row Row) error {
-		row.Skip = false // it was for sending when it was parked
-		return p.add(ctx, row)
-	}); err != nil {
-		return err
-	}
-	return p.flush(ctx)
-}
-
-// pick reads the rows at these positions.
-func (p *mutationPusher) pick(ctx context.Context, at Positions, use func(Row) error) error {
-	left := at.Len()
-	if left == 0 {
-		return nil
-	}
-	for row, err := range p.source.Rows(ctx, at[0][0]-1) {
-		if err != nil {
-			return err
-		}
-		if !at.Has(row.Position) {
-			continue
-		}
-		if err := use(row); err != nil {
-			return err
-		}
-		if left--; left == 0 {
-			return nil
-		}
-	}
-	return fmt.Errorf("%w: rows that are still to be sent are gone", ErrOtherSource)
 }

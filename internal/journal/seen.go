@@ -8,7 +8,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
-// seen gives the marks of the rows that earlier runs are done with, ascending,
+// seen gives the refs of the rows that earlier runs are done with, ascending,
 // and is read along with the journal.
 type seen struct {
 	next   func() (engram.JournalRef, error, bool) // the history; nil if it need not be read
@@ -26,7 +26,7 @@ func newSeen(history iter.Seq2[engram.JournalRef, error], recent []engram.Journa
 	return s
 }
 
-// pass gives the marks below m to each, and says whether m is one of those
+// pass gives the refs below m to each, and says whether m is one of those
 // seen. Calls go upwards.
 func (s *seen) pass(m engram.JournalRef, each func(engram.JournalRef)) (bool, error) {
 	for {
@@ -42,9 +42,9 @@ func (s *seen) pass(m engram.JournalRef, each func(engram.JournalRef)) (bool, er
 	}
 }
 
-// rest gives the marks that were not passed, the lowest of them at most, and
+// rest gives the refs that were not passed, the lowest of them at most, and
 // says how many more there are.
-func (s *seen) rest(most int) (marks []engram.JournalRef, more int, err error) {
+func (s *seen) rest(most int) (refs []engram.JournalRef, more int, err error) {
 	for s.next != nil {
 		low, ok, err := s.peek()
 		if err != nil {
@@ -54,18 +54,18 @@ func (s *seen) rest(most int) (marks []engram.JournalRef, more int, err error) {
 			break
 		}
 		s.drop()
-		if len(marks) < most {
-			marks = append(marks, low)
+		if len(refs) < most {
+			refs = append(refs, low)
 		} else {
 			more++
 		}
 	}
-	n := min(most-len(marks), len(s.recent))
-	return append(marks, s.recent[:n]...), more + len(s.recent) - n, nil
+	n := min(most-len(refs), len(s.recent))
+	return append(refs, s.recent[:n]...), more + len(s.recent) - n, nil
 }
 
 // conflict finds a row that is not what it was when it was seen, up to last.
-// It looks at recent marks only, and passes nothing.
+// It looks at recent refs only, and passes nothing.
 func (s *seen) conflict(rows []engram.JournalRef, last int64) (int64, bool) {
 	recent := s.recent
 	for _, m := range rows {
@@ -78,7 +78,7 @@ func (s *seen) conflict(rows []engram.JournalRef, last int64) (int64, bool) {
 	return 0, false
 }
 
-// below is how many of the recent marks that were not passed are not above seq.
+// below is how many of the recent refs that were not passed are not above seq.
 func (s *seen) below(seq int64) int {
 	n, _ := slices.BinarySearchFunc(s.recent, seq, func(r engram.JournalRef, seq int64) int {
 		if r.Seq <= seq {

@@ -15,68 +15,68 @@ const (
 	// (account-server.md 5.1).
 	settleFor = 30 * time.Second
 	// certainAfter is how old an intent has to be for its batch to be certainly
-	// absent where the journal does not have it.
+	// absent where the journal does not have it: the intent says when the batch was
+	// sent last, give or take a heartbeat, the request may have been on its way as
+	// long as the server may then take for it, and clocks are not that exact.
 	certainAfter = 2 * settleFor
 	// lastLook bounds the one look that an interrupted run still takes.
 	lastLook = 3 * time.Second
-
-	firstPause = time.Second
-	maxPause   = 8 * time.Second
 
 	// lookPage is how many rows are read at once while looking for a batch.
 	lookPage = 200
 )
 
-// verdict is what became of a batch whose outcome was open.
-type verdict int
+// outcome is what became of a batch that was sent.
+type outcome int
 
 const (
-	arrived  verdict = iota
-	absent           // for good: it can be sent again
-	harmless         // it may be under way, but the server stores a key only once
+	arrived    outcome = iota // the journal has it
+	refused                   // the server said no, so nothing of it was stored
+	absent                    // for good, although the answer left it open: it can be sent again
+	idempotent                // it may be under way, but can be sent again: the server stores a key only once
+	unknown                   // it could not be found out
 )
 
 // settle finds out what became of a batch that was sent without a good answer.
-// An error means that it could not be found out, and the intent has to stay.
-func (p *mutationPusher) settle(ctx context.Context, b batch, cause error) (seq int64, v verdict, err error) {
+func (p *pusher) settle(ctx context.Context, b batch, cause error) (seq int64, became outcome, err error) {
 	if ctx.Err() != nil {
 		return p.settleOnce(ctx, b, cause)
 	}
 	var uncertain *engram.UncertainError
-	done := errors.As(cause, &uncertain) && uncertain.Done
-	deadline := time.Now().Add(settleFor)
-	for pause := firstPause; ; pause = min(pause*2, maxPause) {
-		found, err := p.look(ctx, b)
-		rest := time.Until(deadline)
-		switch {
-		case ctx.Err() != nil:
-			return p.settleOnce(ctx, b, cause)
-		case found.seq > 0:
-			return found.seq, arrived, nil
-		case err == nil && done:
-			return 0, absent, nil
-		case err == nil && found.ordered:
-			return 0, harmless, nil
-		case rest <= 0, err != nil && p.opts.Refused(err):
-			return 0, 0, unsettled(cause, err)
-		}
-		if pause == firstPause {
-			p.opts.Notify(settleFor, "no answer: looking whether the server stored the mutations")
-		}
-		if sleep(ctx, min(pause, rest)) != nil {
-			return p.settleOnce(ctx, b, cause)
-		}
+	done := errors.As(cause, &uncertain) && uncertain.Done // nothing is under way any more
+	var seen found
+	var lookErr error
+	waiting := func(time.Duration) {
+		p.opts.Notify(settleFor, "no answer: looking whether the server stored the mutations")
 	}
+	_ = poll(ctx, settleFor, waiting, func() bool { // an error is ctx's, which is asked below
+		seen, lookErr = p.look(ctx, b)
+		if lookErr != nil {
+			return ctx.Err() != nil || p.opts.Refused(lookErr)
+		}
+		return seen.seq > 0 || done || seen.ordered
+	})
+	switch {
+	case ctx.Err() != nil:
+		return p.settleOnce(ctx, b, cause)
+	case seen.seq > 0:
+		return seen.seq, arrived, nil
+	case lookErr == nil && done:
+		return 0, absent, cause
+	case lookErr == nil && seen.ordered:
+		return 0, idempotent, cause
+	}
+	return 0, unknown, unsettled(cause, lookErr)
 }
 
 // settleOnce looks once more after the run was interrupted.
-func (p *mutationPusher) settleOnce(ctx context.Context, b batch, cause error) (int64, verdict, error) {
+func (p *pusher) settleOnce(ctx context.Context, b batch, cause error) (int64, outcome, error) {
 	looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastLook)
 	defer cancel()
-	if found, err := p.look(looking, b); err == nil && found.seq > 0 {
-		return found.seq, arrived, nil
+	if seen, err := p.look(looking, b); err == nil && seen.seq > 0 {
+		return seen.seq, arrived, nil
 	}
-	return 0, 0, fmt.Errorf("%w (%w)", unsettled(cause, nil), context.Cause(ctx))
+	return 0, unknown, fmt.Errorf("%w (%w)", unsettled(cause, nil), context.Cause(ctx))
 }
 
 // unsettled says what is known.
@@ -94,13 +94,14 @@ type found struct {
 }
 
 // look reads the journal from where the batch can be, and looks for it: its
-// rows in their order, all with one time, as one transaction writes them; rows
-// of others may lie between. Source: account-server.md 4.1, 4.3.
-func (p *mutationPusher) look(ctx context.Context, b batch) (found, error) {
+// rows in their order, all with one time; rows of others may lie between. A push
+// is one transaction, and the time of a row is when its transaction began, so
+// rows of another time belong to another push. Source: account-server.md 4.1, 4.3.
+func (p *pusher) look(ctx context.Context, b batch) (found, error) {
 	var f found
 	next := map[string]int{} // by time: how many rows of the batch were seen
 	for since := p.job.Intent.AfterSeq; ; {
-		page, err := p.page(ctx, since, lookPage)
+		page, err := readPage(ctx, p.remote, since, lookPage)
 		if err != nil {
 			return f, err
 		}
@@ -121,27 +122,4 @@ func (p *mutationPusher) look(ctx context.Context, b batch) (found, error) {
 			return f, nil
 		}
 	}
-}
-
-func (p *mutationPusher) page(ctx context.Context, since int64, limit int) (engram.PullMutationsResponse, error) {
-	return pageOf(ctx, p.remote, since, limit)
-}
-
-// pageOf reads a page of the journal, which must lead on.
-func pageOf(ctx context.Context, remote Remote, since int64, limit int) (engram.PullMutationsResponse, error) {
-	page, err := remote.PullMutations(ctx, since, limit)
-	if err != nil {
-		return page, err
-	}
-	last := since
-	for _, row := range page.Mutations {
-		if row.Seq <= last {
-			return page, fmt.Errorf("%w: row %d comes after %d", ErrBadPage, row.Seq, last)
-		}
-		last = row.Seq
-	}
-	if page.HasMore && last == since {
-		return page, fmt.Errorf("%w: it has more rows after %d, and gives none", ErrBadPage, since)
-	}
-	return page, nil
 }

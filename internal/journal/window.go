@@ -8,14 +8,14 @@ import (
 )
 
 const (
-	// journalWindow is for how long after a row was written others may still
+	// visibleWithin is for how long after a row was written others may still
 	// become visible below it.
-	journalWindow = 10 * time.Minute
+	visibleWithin = 10 * time.Minute
 	// maxWindow is how many rows are read again at most.
-	maxWindow = 20 * journalPage
+	maxWindow = 20 * pullPage
 )
 
-// window holds the marks of the rows that a run has passed and that are not
+// window holds the refs of the rows that a run has passed and that are not
 // settled: it can't be said yet that no row will become visible below them.
 //
 // A server numbers a row when it is inserted, and shows it when its transaction
@@ -32,11 +32,11 @@ const (
 // answer, so the time of the question counts, which is the time in the answer
 // less what has passed since. Many pages make up a window, and for all of them
 // the time of the first is used, which is the earliest. That is read off its own
-// answer, not off later ones: our clock stands still while the machine sleeps. When everything that was
-// read is settled, the next page begins a new one.
+// answer, not off later ones: our clock stands still while the machine sleeps.
+// When everything that was read is settled, the next page begins a new one.
 type window struct {
-	marks []engram.JournalRef
-	times []int64 // when each occurred, in Unix milliseconds; never where nobody knows
+	refs  []engram.JournalRef
+	times []int64 // when each occurred, in Unix milliseconds; unknownTime where nobody knows
 
 	asked time.Time     // our time of the question that its first page answered
 	clock int64         // the server's in the last answer, in Unix seconds; 0 if it said none
@@ -46,14 +46,14 @@ type window struct {
 }
 
 const (
-	never     = math.MaxInt64     // a time that is always inside the window
-	longSince = math.MinInt64 / 2 // a time that nothing is before
+	unknownTime = math.MaxInt64     // a time that is always inside the window
+	unset       = math.MinInt64 / 2 // a time that nothing is before
 )
 
 // ask notes that a page is about to be asked for.
 func (w *window) ask() {
-	if len(w.marks) == 0 {
-		w.asked, w.began = time.Now(), longSince
+	if len(w.refs) == 0 {
+		w.asked, w.began = time.Now(), unset
 	}
 }
 
@@ -63,33 +63,33 @@ func (w *window) answer(seconds int64) { w.clock, w.since = seconds, time.Since(
 // pass adds a row, which is above all that were added before. occurred is as the
 // server wrote it.
 func (w *window) pass(m engram.JournalRef, occurred string) {
-	at := int64(never)
+	at := int64(unknownTime)
 	if t, err := time.Parse(time.RFC3339, occurred); err == nil {
 		at = t.UnixMilli()
 		w.now = max(w.now, at)
 	}
-	w.marks, w.times = append(w.marks, m), append(w.times, at)
+	w.refs, w.times = append(w.refs, m), append(w.times, at)
 }
 
-// settled is how many of the marks, counted from the lowest, are settled.
+// settled is how many of the refs, counted from the lowest, are settled.
 func (w *window) settled() int {
 	switch {
-	case w.clock > 0 && w.began == longSince:
+	case w.clock > 0 && w.began == unset:
 		w.began = time.Unix(w.clock, 0).UnixMilli() - w.since.Milliseconds()
 	case w.clock == 0 && w.now > 0:
 		w.began = max(w.began, w.now-w.since.Milliseconds())
 	}
-	for i := len(w.marks); i > 0; i-- {
-		if w.times[i-1] <= w.began-journalWindow.Milliseconds() {
+	for i := len(w.refs); i > 0; i-- {
+		if w.times[i-1] <= w.began-visibleWithin.Milliseconds() {
 			return i
 		}
 	}
 	return 0
 }
 
-// take takes the lowest n marks out. They are good until the next pass.
-func (w *window) take(n int) []engram.JournalRef {
-	taken := w.marks[:n]
-	w.marks, w.times = w.marks[n:], w.times[n:]
+// remove takes the lowest n refs out. They are good until the next pass.
+func (w *window) remove(n int) []engram.JournalRef {
+	taken := w.refs[:n]
+	w.refs, w.times = w.refs[n:], w.times[n:]
 	return taken
 }

@@ -14,7 +14,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/engram-sync/engram-sync/internal/canon"
+	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
@@ -172,5 +172,5 @@ func (r row) personal() bool { return strings.EqualFold(strings.TrimSpace(r.scop
 
 // belongsTo is the project of a row: its own, or that of its session.
 func (r row) belongsTo(sessions map[string]Session) string {
-	return cmp.Or(canon.NormalizeProject(r.project), sessions[key(cmp.Or(r.session, r.id))].Project)
+	return cmp.Or(engram.NormalizeProject(r.project), sessions[key(cmp.Or(r.session, r.id))].Project)
 }

@@ -60,7 +60,7 @@ func (o Options) sessionsOf(doc document) map[string]Session {
 	sessions := map[string]Session{}
 	for _, list := range []string{listSessions, listMutations} {
 		for i, r := range s.rows[list] {
-			said := Session{Project: canon.NormalizeProject(r.project), Good: err == nil && !refused[list][i]}
+			said := Session{Project: engram.NormalizeProject(r.project), Good: err == nil && !refused[list][i]}
 			sessions[r.gives] = sessions[r.gives].merge(said)
 		}
 	}

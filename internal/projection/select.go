@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/engram-sync/engram-sync/internal/canon"
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
 // Options are what a projection depends on besides the chunks.
@@ -53,7 +55,7 @@ type selection struct {
 // 3.3, 3.4, T17.
 func (o Options) choose(doc document, sessions map[string]Session) (selection, error) {
 	s := selection{document: document{members: doc.members, rows: map[string][]row{}}}
-	s.dropVariants()
+	s.dropMiscasedLists()
 	for list, rows := range doc.rows {
 		s.rows[list] = make([]row, 0, len(rows))
 		for _, r := range rows {
@@ -65,33 +67,32 @@ func (o Options) choose(doc document, sessions map[string]Session) (selection, e
 	if o.FillBlanks {
 		s.fill()
 	}
-	o.force(&s)
+	o.reassignSessions(&s)
 	return s, o.prune(&s, sessions)
 }
 
-// force puts sessions of other projects, which rows of ours need, into ours. The
+// reassignSessions puts sessions of other projects, which rows of ours need, into ours. The
 // server does so by itself, but not where the chunk has mutations and the rows
 // are in another one. Source: project-server.md 3.3, 13 (A6).
-func (o Options) force(s *selection) {
+func (o Options) reassignSessions(s *selection) {
 	if _, ok := s.rows[listMutations]; !ok {
 		return
 	}
 	for i, r := range s.rows[listSessions] {
-		if project := canon.NormalizeProject(r.project); project != "" && project != o.Project {
+		if project := engram.NormalizeProject(r.project); project != "" && project != o.Project {
 			s.rows[listSessions][i].set("project", o.Project)
 		}
 	}
 }
 
-// dropVariants leaves out lists under a name that differs in case only: servers
+// dropMiscasedLists leaves out lists under a name that differs in case only: servers
 // take such rows for rows too, but never force them into the project.
 // Source: project-server.md 13 (A11).
-func (s *selection) dropVariants() {
+func (s *selection) dropMiscasedLists() {
 	for _, name := range slices.Sorted(maps.Keys(s.members)) {
-		at := slices.IndexFunc(lists, func(list string) bool { return strings.EqualFold(list, name) })
-		if at >= 0 {
+		if list := jsonscan.Alike(name, lists); list != "" {
 			s.drop(name)
-			s.leftOut = append(s.leftOut, Row{List: name, Index: -1, Reason: "is an odd spelling of " + lists[at]})
+			s.leftOut = append(s.leftOut, Row{List: name, Index: -1, Reason: "is an odd spelling of " + list})
 		}
 	}
 }
@@ -120,7 +121,7 @@ func (o Options) wants(s *selection, r row, sessions map[string]Session) bool {
 // claims says whether a row is of our project and needs its session there, by
 // what it says itself.
 func (o Options) claims(r row) bool {
-	return canon.NormalizeProject(r.project) == o.Project && (o.IncludePersonal || !r.personal())
+	return engram.NormalizeProject(r.project) == o.Project && (o.IncludePersonal || !r.personal())
 }
 
 // has says whether a server has a session of our project, or gets it from a chunk

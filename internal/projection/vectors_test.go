@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/canon"
+	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/projection"
 	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 )
@@ -29,7 +30,7 @@ func TestVectorsKeepTheirIDs(t *testing.T) {
 			t.Fatal(err)
 		}
 		d := newDirectory(v.Data)
-		chunks, _ := d.project(t, projection.Options{Project: canon.NormalizeProject(v.Project), IncludePersonal: true}, t.TempDir())
+		chunks, _ := d.project(t, projection.Options{Project: engram.NormalizeProject(v.Project), IncludePersonal: true}, t.TempDir())
 		c := chunks[0]
 		if c.Err != nil || len(c.LeftOut)+c.Foreign+c.Personal > 0 || len(c.Parts) != 1 || strings.Contains(v.Data, "-0") {
 			continue

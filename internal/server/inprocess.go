@@ -70,11 +70,11 @@ func (p *inProcess) close() error {
 	// Where nothing was started, nothing may start any more.
 	p.start.Do(func() { p.served <- http.ErrServerClosed })
 	p.hangUp()
-	err := both(shutdown(p.srv), p.ln.Close())
+	err := errors.Join(shutdown(p.srv), p.ln.Close())
 	served := <-p.served
 	p.served <- served // for another close
 	if !errors.Is(served, http.ErrServerClosed) {
-		err = both(err, fmt.Errorf("serve in the process: %w", served))
+		err = errors.Join(err, fmt.Errorf("serve in the process: %w", served))
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -128,7 +129,7 @@ func (s *Server) pullMutations(w http.ResponseWriter, r *http.Request, u store.U
 	p := page{userID: u.ID, limit: pageLimit(query.Get("limit"))}
 	// One more than the limit tells whether there are more.
 	head, err := s.store.ReadMutations(r.Context(), u.ID, since, p.limit+1, p.add)
-	if err = both(err, p.err); err != nil {
+	if err = errors.Join(err, p.err); err != nil {
 		return err
 	}
 	before, after := []byte(`{"mutations":[`), fmt.Appendf(nil, `],"has_more":%t}`+"\n", p.hasMore)

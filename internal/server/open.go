@@ -2,15 +2,15 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
+	"github.com/engram-sync/engram-sync/internal/filelock"
 	"github.com/engram-sync/engram-sync/internal/server/sqlite"
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
@@ -31,9 +31,6 @@ var (
 	ErrDamaged    = sqlite.ErrDamaged
 	ErrInUse      = sqlite.ErrInUse
 )
-
-// lockRetry is how often lockDir looks whether another process is done.
-const lockRetry = 10 * time.Millisecond
 
 // Open makes a Server on opts.Dir, and first the directory, database and
 // signing key where they are missing. It waits while another process does the
@@ -58,9 +55,9 @@ func Open(ctx context.Context, opts Options) (*Server, error) {
 		return nil, err
 	}
 	s, err := open(ctx, dir, opts)
-	err = both(err, unlock())
+	err = errors.Join(err, unlock())
 	if err != nil && s != nil {
-		return nil, both(err, s.Close())
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, err
 }
@@ -114,7 +111,7 @@ func restore(ctx context.Context, backupFile, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	return both(sqlite.Restore(ctx, backupFile, filepath.Join(dir, databaseFile)), unlock())
+	return errors.Join(sqlite.Restore(ctx, backupFile, filepath.Join(dir, databaseFile)), unlock())
 }
 
 // Backup writes all accounts, chunks and mutations to a new file at path, mode
@@ -137,14 +134,9 @@ func (s *Server) Backup(ctx context.Context, path string) error {
 // lockDir keeps other processes from opening or restoring into dir until unlock
 // is called. Those that have opened it before are not kept from anything.
 func lockDir(ctx context.Context, dir string) (unlock func() error, err error) {
-	lock := flock.New(filepath.Join(dir, lockFile), flock.SetPermissions(0o600))
-	if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {
+	unlock, err = filelock.Lock(ctx, filepath.Join(dir, lockFile))
+	if err != nil {
 		return nil, fmt.Errorf("lock the data directory %s: %w", dir, err)
 	}
-	return func() error {
-		if err := lock.Unlock(); err != nil {
-			return fmt.Errorf("unlock the data directory: %w", err)
-		}
-		return nil
-	}, nil
+	return unlock, nil
 }

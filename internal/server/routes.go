@@ -77,7 +77,7 @@ func (s *Server) answerError(w http.ResponseWriter, r *http.Request, err error) 
 		w.Header().Set("Connection", "close")
 	}
 	// Without any answer the http.Server would send an empty 200.
-	return both(drain(r, told.drain), writeJSON(w, told.status, errorReply{told.text}))
+	return errors.Join(drain(r, told.drain), writeJSON(w, told.status, errorReply{told.text}))
 }
 
 // refusalOf is what the client gets to know of an error.
@@ -136,15 +136,4 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) error {
 		status = http.StatusServiceUnavailable
 	}
 	return writeJSON(w, status, reply)
-}
-
-// both is errors.Join on one line.
-func both(first, second error) error {
-	switch {
-	case first == nil:
-		return second
-	case second == nil:
-		return first
-	}
-	return fmt.Errorf("%w; then: %w", first, second)
 }

@@ -39,12 +39,12 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	go func() { failed <- srv.Serve(ln) }()
 	select {
 	case err := <-failed:
-		return both(fmt.Errorf("serve: %w", err), srv.Close())
+		return errors.Join(fmt.Errorf("serve: %w", err), srv.Close())
 	case <-ctx.Done():
 	}
 	err := shutdown(srv)
 	if served := <-failed; !errors.Is(served, http.ErrServerClosed) {
-		err = both(err, fmt.Errorf("serve: %w", served))
+		err = errors.Join(err, fmt.Errorf("serve: %w", served))
 	}
 	return err
 }
@@ -54,7 +54,7 @@ func shutdown(srv *http.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
 	if err := srv.Shutdown(ctx); err != nil {
-		return both(fmt.Errorf("shut down: requests were cut off: %w", err), srv.Close())
+		return errors.Join(fmt.Errorf("shut down: requests were cut off: %w", err), srv.Close())
 	}
 	return nil
 }

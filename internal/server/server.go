@@ -9,6 +9,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -100,5 +101,5 @@ func (s *Server) InProcess() *http.Transport { return s.local.transport() }
 // Close ends in-process serving, after the requests under way or a bounded
 // time, and closes the database. Serve must have returned before.
 func (s *Server) Close() error {
-	return both(s.local.close(), s.store.Close())
+	return errors.Join(s.local.close(), s.store.Close())
 }

@@ -56,7 +56,7 @@ func (s *spool) Read(p []byte) (int, error) {
 }
 
 func (s *spool) remove() error {
-	if err := both(s.file.Close(), os.Remove(s.file.Name())); err != nil {
+	if err := errors.Join(s.file.Close(), os.Remove(s.file.Name())); err != nil {
 		return fmt.Errorf("%w: %w", errSpool, err)
 	}
 	return nil

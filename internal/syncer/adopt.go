@@ -50,7 +50,7 @@ func adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []en
 // deriveEntry reads a chunk file, and makes the entry that can be made of it:
 // who wrote it, and when, is not in there. here are the entries that are known.
 func deriveEntry(local Local, here []engram.ChunkEntry, id engram.ChunkID) (engram.ChunkEntry, error) {
-	contents, err := readFile(local, id)
+	contents, _, err := readFile(local, id, nil)
 	if err != nil {
 		return engram.ChunkEntry{}, err
 	}
@@ -60,14 +60,16 @@ func deriveEntry(local Local, here []engram.ChunkEntry, id engram.ChunkID) (engr
 	}, nil
 }
 
-// readFile reads the rows of a chunk of the directory.
-func readFile(local Local, id engram.ChunkID) (engram.Contents, error) {
+// readFile reads the rows of a chunk of the directory, and how large it is.
+func readFile(local Local, id engram.ChunkID, report work.Report) (engram.Contents, int64, error) {
 	c, err := local.OpenChunk(id)
 	if err != nil {
-		return engram.Contents{}, err
+		return engram.Contents{}, 0, err
 	}
 	defer func() { _ = c.Close() }() // only read
-	return engram.ReadRows(c, engram.ReadContents)
+	report.Watch(c)
+	contents, err := engram.ReadRows(c, engram.ReadContents)
+	return contents, c.Size(), err
 }
 
 // harmlessTime is no later than the newest entry: engram exports nothing older

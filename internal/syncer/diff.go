@@ -2,7 +2,6 @@ package syncer
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -29,17 +28,18 @@ type Diff struct {
 	// mutations, and that are not wanted.
 	ServerMade []engram.ChunkEntry
 	// Behind are the chunks of which something, or all, does not go to the remote.
-	Omitted []LeftBehind
+	Omitted []Projection
 
 	// Here and There are the two manifests.
 	Here, There *engram.Manifest
 
-	local     Local
-	remote    Remote
-	aliases   Aliases
-	projector Projector
-	projected map[engram.ChunkID]Projected
-	variants  map[engram.ChunkID][]Variant
+	local        Local
+	remote       Remote
+	aliases      Aliases
+	serverChunks bool
+	projector    Projector
+	projected    map[engram.ChunkID]Projection
+	variants     map[engram.ChunkID][]Variant
 }
 
 // CompareOptions are what Compare needs to know of the remote. Zero values mean that
@@ -69,7 +69,10 @@ func Compare(ctx context.Context, local Local, remote Remote, opts CompareOption
 	if err != nil {
 		return nil, err
 	}
-	s := &Diff{Here: here, There: there, Rejected: there.Rejected(), local: local, remote: remote, aliases: opts.Aliases}
+	s := &Diff{
+		Here: here, There: there, Rejected: there.Rejected(),
+		local: local, remote: remote, aliases: opts.Aliases, serverChunks: opts.ServerChunks,
+	}
 	if opts.Projector != nil {
 		s.projector = opts.Projector()
 	}
@@ -77,38 +80,36 @@ func Compare(ctx context.Context, local Local, remote Remote, opts CompareOption
 	if err := s.project(ctx, set); err != nil {
 		return nil, err
 	}
-	s.compare(set, opts.ServerChunks)
+	s.compare(set)
 	return s, nil
 }
 
-func (s *Diff) compare(files map[engram.ChunkID]bool, serverChunks bool) {
-	known := map[engram.ChunkID]bool{} // ids here that the remote has, under whichever name
-	parts := s.partsHere()
+// compare puts every chunk of both sides into its list.
+func (s *Diff) compare(files map[engram.ChunkID]bool) {
+	origins := s.origins()
+	whole := map[engram.ChunkID]bool{} // by the id here: what the remote has, and not as parts
 	for _, e := range s.There.Entries() {
 		item := Item{Remote: e.ID, Local: s.localID(e.ID), Entry: e}
-		_, listed := s.Here.Entry(item.Local)
-		if of := parts[e.ID]; !listed && len(of) > 0 {
-			for _, local := range of {
-				s.Present = append(s.Present, Item{Local: local, Remote: e.ID, Entry: e})
-			}
-			continue
-		}
-		known[item.Local] = true
-		if !listed && !serverChunks && s.serverMade(e) {
-			s.ServerMade = append(s.ServerMade, e)
-			continue
-		}
-		if listed && files[item.Local] {
+		kind := s.classify(e, files, origins)
+		whole[item.Local] = whole[item.Local] || kind != inParts
+		switch kind {
+		case present:
 			s.Present = append(s.Present, item)
-			continue
+		case inParts:
+			for _, item.Local = range origins[e.ID] {
+				s.Present = append(s.Present, item)
+			}
+		case unwanted:
+			s.ServerMade = append(s.ServerMade, e)
+		case absent:
+			item.Direction = work.Pulled
+			s.ToPull = append(s.ToPull, item)
 		}
-		item.Direction = work.Pulled
-		s.ToPull = append(s.ToPull, item)
 	}
 	for _, e := range s.Here.Entries() {
-		p, projected := s.parts(e.ID)
+		p, projected := s.projected[e.ID]
 		switch {
-		case known[e.ID]:
+		case whole[e.ID]:
 		case projected:
 			s.pushParts(e, p)
 		case files[e.ID]:
@@ -118,32 +119,40 @@ func (s *Diff) compare(files map[engram.ChunkID]bool, serverChunks bool) {
 		}
 	}
 	for id := range files {
-		if _, listed := s.Here.Entry(id); !listed && !known[id] {
+		if !s.Here.Has(id) && !whole[id] {
 			s.Orphans = append(s.Orphans, id)
 		}
 	}
 	sortIDs(s.Orphans)
 }
 
-// partsHere says of everything that the chunks here become, or may have become
-// in other runs, which chunks those are.
-func (s *Diff) partsHere() map[engram.ChunkID][]engram.ChunkID {
-	of := map[engram.ChunkID][]engram.ChunkID{}
-	for _, e := range s.Here.Entries() {
-		mine := map[engram.ChunkID]bool{}
-		for _, part := range s.projected[e.ID].Parts {
-			mine[part.ID] = true
-		}
-		for _, v := range s.variants[e.ID] {
-			for _, id := range v.Parts {
-				mine[id] = true
-			}
-		}
-		for id := range mine {
-			of[id] = append(of[id], e.ID)
-		}
+// presence is how a chunk of the remote is here.
+type presence int
+
+const (
+	absent   presence = iota
+	present           // under the same id, or the one that it was accepted under
+	inParts           // chunks here become it, or became it in runs with other options
+	unwanted          // absent, and the server made it itself
+)
+
+// classify finds out how a chunk of the remote is here. An entry of our own
+// counts first: a chunk that both list is that chunk, and comes again if its file
+// is gone, whatever else becomes the same. Parts of ours are never pulled, whoever
+// the entry says made them.
+func (s *Diff) classify(e engram.ChunkEntry, files map[engram.ChunkID]bool, origins map[engram.ChunkID][]engram.ChunkID) presence {
+	local := s.localID(e.ID)
+	switch {
+	case s.Here.Has(local) && files[local]:
+		return present
+	case s.Here.Has(local):
+		return absent
+	case len(origins[e.ID]) > 0:
+		return inParts
+	case s.serverMade(e) && !s.serverChunks:
+		return unwanted
 	}
-	return of
+	return absent
 }
 
 // serverMade says whether a project server made the chunk itself. Source:
@@ -176,48 +185,4 @@ func (s *Diff) Pushes() []engram.ChunkID {
 		ids = append(ids, item.ID())
 	}
 	return slices.Compact(append(ids, s.unreadable()...)) // the parts of a chunk follow each other
-}
-
-// Select finds the chunks that words stand for: ids or beginnings of ids, among
-// the chunks that a run with these options is about. One that only the other
-// direction could move is not: it would end as "nothing to do". The error is a
-// *SelectError.
-func (s *Diff) Select(words []string, opts Options) ([]engram.ChunkID, error) {
-	lists := [][]Item{s.Present}
-	var all []engram.ChunkID
-	if opts.Push {
-		lists = append(lists, s.ToPush)
-	}
-	if opts.Pull {
-		lists = append(lists, s.ToPull)
-		all = append(all, s.Orphans...)
-	}
-	for _, list := range lists {
-		for _, item := range list {
-			all = append(all, item.ID())
-		}
-	}
-	if opts.Push {
-		for _, b := range s.Omitted {
-			all = append(all, b.ID)
-		}
-		all = append(all, s.unreadable()...)
-	}
-	for _, e := range s.Missing {
-		all = append(all, e.ID)
-	}
-	return Select(words, all)
-}
-
-// SelectError says that a word stands for no chunk, or for several.
-type SelectError struct {
-	Word    string
-	Matches int
-}
-
-func (e *SelectError) Error() string {
-	if e.Matches == 0 {
-		return fmt.Sprintf("no chunk has an id that begins with %.40q", e.Word)
-	}
-	return fmt.Sprintf("%q is the beginning of %d chunk ids: give more digits", e.Word, e.Matches)
 }

@@ -17,7 +17,7 @@ type Projector interface {
 	// Project gives what each of the chunks ids becomes. all are the chunks of
 	// the directory, ids among them: where a session belongs may stand in any.
 	// What is wrong with a single chunk stands in its own result.
-	Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]Projected, error)
+	Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]Projection, error)
 	// Variants gives what else the chunks may have become there, by runs with other
 	// options. It is asked only if the remote has chunks that nobody knows here.
 	Variants(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID][]Variant, error)
@@ -25,8 +25,10 @@ type Projector interface {
 	OpenPart(ctx context.Context, local, part engram.ChunkID) (*engram.Chunk, error)
 }
 
-// Projected is what one chunk becomes.
-type Projected struct {
+// Projection is what one chunk becomes, and what of it stays here.
+type Projection struct {
+	// ID is that of the chunk here, once it was compared.
+	ID engram.ChunkID
 	// Parts are what is sent, in order. There are none where the chunk has
 	// nothing for the project.
 	Parts []Part
@@ -99,12 +101,6 @@ func (r RowNote) String() string {
 	return text + " " + r.Reason
 }
 
-// LeftBehind is what of one chunk does not go to the remote.
-type LeftBehind struct {
-	ID engram.ChunkID
-	Projected
-}
-
 // project finds out what the chunks that the remote does not list under their
 // own ids become there.
 func (s *Diff) project(ctx context.Context, files map[engram.ChunkID]bool) error {
@@ -117,7 +113,7 @@ func (s *Diff) project(ctx context.Context, files map[engram.ChunkID]bool) error
 			continue
 		}
 		all = append(all, e.ID)
-		if _, listed := s.There.Entry(e.ID); !listed {
+		if !s.There.Has(e.ID) {
 			ids = append(ids, e.ID)
 		}
 	}
@@ -129,35 +125,51 @@ func (s *Diff) project(ctx context.Context, files map[engram.ChunkID]bool) error
 	return err
 }
 
-// hasUnknownChunks says whether the remote has chunks that are nothing of ours as far
-// as we know.
+// origins says of everything that the chunks here become, or may have become in
+// other runs, which chunks those are.
+func (s *Diff) origins() map[engram.ChunkID][]engram.ChunkID {
+	of := map[engram.ChunkID][]engram.ChunkID{}
+	for _, e := range s.Here.Entries() {
+		become := s.projected[e.ID].partIDs()
+		for _, v := range s.variants[e.ID] {
+			become = append(become, v.Parts...)
+		}
+		for id := range setOf(become) {
+			of[id] = append(of[id], e.ID)
+		}
+	}
+	return of
+}
+
+// hasUnknownChunks says whether the remote has chunks that are nothing of ours as
+// far as we know.
 func (s *Diff) hasUnknownChunks() bool {
-	parts := s.partsHere()
+	origins := s.origins()
 	return slices.ContainsFunc(s.There.Entries(), func(e engram.ChunkEntry) bool {
-		_, listed := s.Here.Entry(s.localID(e.ID))
-		return !listed && len(parts[e.ID]) == 0 && !s.serverMade(e)
+		return !s.Here.Has(s.localID(e.ID)) && len(origins[e.ID]) == 0 && !s.serverMade(e)
 	})
 }
 
-// parts are the ids under which the remote has, or will have, a chunk. ok is
-// false where the chunk is sent as it is.
-func (s *Diff) parts(local engram.ChunkID) (p Projected, ok bool) {
-	p, ok = s.projected[local]
-	return p, ok
+// partIDs are the ids under which the remote has, or will have, the chunk.
+func (p Projection) partIDs() []engram.ChunkID {
+	var ids []engram.ChunkID
+	for _, part := range p.Parts {
+		ids = append(ids, part.ID)
+	}
+	return ids
+}
+
+// omits says whether anything of the chunk does not go as it is.
+func (p Projection) omits() bool {
+	return len(p.Parts) == 0 || len(p.LeftOut)+len(p.Filled)+p.Personal+p.Foreign > 0
 }
 
 // hasSuperset says whether the remote has all of a variant that holds whatever this
 // run would send, and more.
-func (s *Diff) hasSuperset(local engram.ChunkID, p Projected) bool {
-	var own []engram.ChunkID
-	for _, part := range p.Parts {
-		own = append(own, part.ID)
-	}
-	return len(own) > 0 && slices.ContainsFunc(s.variants[local], func(v Variant) bool {
-		missing := slices.ContainsFunc(v.Parts, func(id engram.ChunkID) bool {
-			_, listed := s.There.Entry(id)
-			return !listed
-		})
+func (s *Diff) hasSuperset(p Projection) bool {
+	own := p.partIDs()
+	return len(own) > 0 && slices.ContainsFunc(s.variants[p.ID], func(v Variant) bool {
+		missing := slices.ContainsFunc(v.Parts, func(id engram.ChunkID) bool { return !s.There.Has(id) })
 		return v.Superset && !missing && !slices.Equal(v.Parts, own)
 	})
 }
@@ -175,18 +187,16 @@ func (s *Diff) unreadable() []engram.ChunkID {
 
 // pushParts plans what is missing of a chunk that is projected, and remembers
 // what of it stays here.
-func (s *Diff) pushParts(e engram.ChunkEntry, p Projected) {
-	if p.Err != nil {
+func (s *Diff) pushParts(e engram.ChunkEntry, p Projection) {
+	p.ID = e.ID
+	if p.Err != nil || s.hasSuperset(p) {
 		return
 	}
-	if s.hasSuperset(e.ID, p) {
-		return
-	}
-	if len(p.Parts) == 0 || len(p.LeftOut) > 0 || len(p.Filled) > 0 || p.Personal > 0 || p.Foreign > 0 {
-		s.Omitted = append(s.Omitted, LeftBehind{ID: e.ID, Projected: p})
+	if p.omits() {
+		s.Omitted = append(s.Omitted, p)
 	}
 	for _, part := range p.Parts {
-		if _, there := s.There.Entry(part.ID); there {
+		if s.There.Has(part.ID) {
 			continue // present
 		}
 		entry := e

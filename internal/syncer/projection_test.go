@@ -17,15 +17,15 @@ import (
 type projector struct {
 	parts map[engram.ChunkID][]string
 	waves map[string]int
-	rest  map[engram.ChunkID]syncer.Projected
+	rest  map[engram.ChunkID]syncer.Projection
 	asked []engram.ChunkID
 
 	variants map[engram.ChunkID][]syncer.Variant
 }
 
-func (p *projector) Project(_ context.Context, _, ids []engram.ChunkID) (map[engram.ChunkID]syncer.Projected, error) {
+func (p *projector) Project(_ context.Context, _, ids []engram.ChunkID) (map[engram.ChunkID]syncer.Projection, error) {
 	p.asked = append(p.asked, ids...)
-	out := map[engram.ChunkID]syncer.Projected{}
+	out := map[engram.ChunkID]syncer.Projection{}
 	for _, id := range ids {
 		projected := p.rest[id]
 		for _, content := range p.parts[id] {
@@ -72,7 +72,7 @@ func TestProjectedChunks(t *testing.T) {
 		parts: map[engram.ChunkID][]string{
 			split: {`{"part":1}`, `{"part":2}`}, whole: {numbered(2)}, bad: {`{"rest":4}`},
 		},
-		rest: map[engram.ChunkID]syncer.Projected{
+		rest: map[engram.ChunkID]syncer.Projection{
 			foreign: {Foreign: 7},
 			bad:     {LeftOut: []syncer.RowNote{{List: "observations", Index: 3, Field: "title", Reason: "is blank"}}},
 		},
@@ -208,7 +208,7 @@ func TestChunksThatCannotBeProjected(t *testing.T) {
 	unreadable := errors.New("unreadable")
 	p := &projector{
 		parts: map[engram.ChunkID][]string{good: {`{"part":3}`}},
-		rest:  map[engram.ChunkID]syncer.Projected{bad: {Err: unreadable}, foreign: {Foreign: 1}},
+		rest:  map[engram.ChunkID]syncer.Projection{bad: {Err: unreadable}, foreign: {Foreign: 1}},
 	}
 	s := lookThrough(t, here, there, p)
 	if got := s.Pushes(); !slices.Equal(got, []engram.ChunkID{good, bad}) || s.Clean() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -54,7 +55,7 @@ func (p *pusher) push(ctx context.Context, item Item) outcome {
 
 // open opens what is sent of a chunk: all of it, or what it becomes on the remote.
 func (p *pusher) open(ctx context.Context, item Item) (*engram.Chunk, error) {
-	if _, projected := p.parts(item.Local); projected {
+	if _, projected := p.projected[item.Local]; projected {
 		return p.projector.OpenPart(ctx, item.Local, item.Remote)
 	}
 	return p.local.OpenChunk(item.Local)
@@ -62,37 +63,32 @@ func (p *pusher) open(ctx context.Context, item Item) (*engram.Chunk, error) {
 
 // confirm believes no acknowledgement before the manifest agrees.
 func (p *pusher) confirm(ctx context.Context, items []Item, outcomes []outcome) {
-	accepted := 0
-	for _, out := range outcomes {
-		if out.err == nil {
-			accepted++
-		}
-	}
-	if accepted == 0 {
+	if !slices.ContainsFunc(outcomes, func(out outcome) bool { return out.err == nil }) {
 		return
 	}
-	there, err := p.lastLook(ctx)
+	there, err := p.readAgain(ctx)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrUnconfirmed, err)
+	}
 	for i, item := range items {
-		out := &outcomes[i]
-		switch {
-		case out.err != nil:
-		case err != nil:
-			out.err = fmt.Errorf("%w: %w", ErrUnconfirmed, err)
-		default:
-			out.err = p.confirmOne(ctx, there, item)
+		if outcomes[i].err != nil {
+			continue
+		}
+		if outcomes[i].err = err; err == nil {
+			outcomes[i].err = p.confirmOne(ctx, there, item)
 		}
 	}
 }
 
-// afterwards is how long an interrupted push may still take to find out what
-// the server has stored.
-const afterwards = 3 * time.Second
+// lastLook is how long an interrupted push may still take to find out what the
+// server has stored.
+const lastLook = 3 * time.Second
 
-// lastLook reads the manifest. That happens after an interruption too: what was
+// readAgain reads the manifest. That happens after an interruption too: what was
 // sent has moved, and should not be reported as failed.
-func (p *pusher) lastLook(ctx context.Context) (*engram.Manifest, error) {
+func (p *pusher) readAgain(ctx context.Context) (*engram.Manifest, error) {
 	if ctx.Err() != nil {
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastLook)
 		defer cancel()
 		ctx = bounded
 	}
@@ -100,7 +96,7 @@ func (p *pusher) lastLook(ctx context.Context) (*engram.Manifest, error) {
 }
 
 func (p *pusher) confirmOne(ctx context.Context, there *engram.Manifest, item Item) error {
-	if _, ok := there.Entry(item.Remote); !ok {
+	if !there.Has(item.Remote) {
 		return ErrNotStored
 	}
 	if !p.opts.ReadBack {

@@ -10,8 +10,8 @@ import (
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
-// Mender is a chunk directory whose manifest can be mended.
-type Mender interface {
+// Repairable is a chunk directory whose manifest can be mended.
+type Repairable interface {
 	Local
 	// RecoverManifest is ReadManifest for one that a merge has spoiled.
 	RecoverManifest(ctx context.Context) (merge.Recovery, error)
@@ -65,9 +65,9 @@ type RepairOptions struct {
 // goes, and a file is only replaced by a good one of the same id. What was done
 // is right also where there is an error, which is of a side that cannot be read.
 // Orphans wait for a remote that cannot be.
-func Repair(ctx context.Context, dir Mender, opts RepairOptions) (Repaired, error) {
+func Repair(ctx context.Context, dir Repairable, opts RepairOptions) (Repaired, error) {
 	r := repairer{dir: dir, local: dir, opts: opts}
-	if err := r.mend(ctx); err != nil {
+	if err := r.repairManifest(ctx); err != nil {
 		return r.done, err
 	}
 	report, err := Verify(ctx, r.local, opts.Options)
@@ -93,7 +93,7 @@ func Repair(ctx context.Context, dir Mender, opts RepairOptions) (Repaired, erro
 
 // Forget removes the entries of chunks whose files are nowhere from the
 // manifest. Whoever calls it has asked the user.
-func Forget(ctx context.Context, dir Mender, r *Repaired) error {
+func Forget(ctx context.Context, dir Repairable, r *Repaired) error {
 	m, err := dir.ReadManifest(ctx)
 	if err != nil {
 		return err
@@ -126,21 +126,21 @@ func (r *Repaired) fixed(id engram.ChunkID, action Action, detail string) {
 
 // repairer is one Repair on its way.
 type repairer struct {
-	dir   Mender
+	dir   Repairable
 	local Local // dir; in a dry run, with the manifest that it would have
 	opts  RepairOptions
 	done  Repaired
 }
 
 // WithManifest is a directory whose manifest reads as m, for what only looks.
-func WithManifest(dir Local, m *engram.Manifest) Local { return mended{dir, m} }
+func WithManifest(dir Local, m *engram.Manifest) Local { return overlaid{dir, m} }
 
-type mended struct {
+type overlaid struct {
 	Local
 	m *engram.Manifest
 }
 
-func (m mended) ReadManifest(context.Context) (*engram.Manifest, error) { return m.m, nil }
+func (m overlaid) ReadManifest(context.Context) (*engram.Manifest, error) { return m.m, nil }
 
 // finding is the one about a chunk that makes a repair necessary, if any.
 func (r *repairer) finding(id engram.ChunkID) *Finding {

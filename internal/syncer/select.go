@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -28,6 +29,50 @@ func Select(words []string, all []engram.ChunkID) ([]engram.ChunkID, error) {
 		}
 	}
 	return found, nil
+}
+
+// Select finds the chunks that words stand for: ids or beginnings of ids, among
+// the chunks that a run with these options is about. One that only the other
+// direction could move is not: it would end as "nothing to do". The error is a
+// *SelectError.
+func (s *Diff) Select(words []string, opts Options) ([]engram.ChunkID, error) {
+	lists := [][]Item{s.Present}
+	var all []engram.ChunkID
+	if opts.Push {
+		lists = append(lists, s.ToPush)
+	}
+	if opts.Pull {
+		lists = append(lists, s.ToPull)
+		all = append(all, s.Orphans...)
+	}
+	for _, list := range lists {
+		for _, item := range list {
+			all = append(all, item.ID())
+		}
+	}
+	if opts.Push {
+		for _, b := range s.Omitted {
+			all = append(all, b.ID)
+		}
+		all = append(all, s.unreadable()...)
+	}
+	for _, e := range s.Missing {
+		all = append(all, e.ID)
+	}
+	return Select(words, all)
+}
+
+// SelectError says that a word stands for no chunk, or for several.
+type SelectError struct {
+	Word    string
+	Matches int
+}
+
+func (e *SelectError) Error() string {
+	if e.Matches == 0 {
+		return fmt.Sprintf("no chunk has an id that begins with %.40q", e.Word)
+	}
+	return fmt.Sprintf("%q is the beginning of %d chunk ids: give more digits", e.Word, e.Matches)
 }
 
 // choose keeps the items that a run is limited to.

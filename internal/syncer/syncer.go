@@ -27,7 +27,10 @@ type Local interface {
 }
 
 // Remote is a server. Its methods are called concurrently. Lost connections and
-// lost answers are its own business: what it returns is the last word.
+// lost answers are its own business: a chunk's id is enough to ask the server
+// whether it has it. (A batch of mutations has no id that every server knows, so
+// package journal settles those itself, by what it put on disk before.) A push
+// still believes an acknowledgement only when the manifest lists the chunk.
 type Remote interface {
 	ReadManifest(ctx context.Context) (*engram.Manifest, error)
 	// ReadChunk hands the content of a chunk to store. The entry is the one

@@ -94,14 +94,10 @@ func (s *stopper) cause(ctx context.Context) error {
 func (r *Result) collect(items []Item, outcomes []outcome) {
 	for i, item := range items {
 		if err := outcomes[i].err; err != nil {
-			r.fail(item, err)
+			r.Failed = append(r.Failed, work.Failure{ID: item.ID().String(), Direction: item.Direction, Err: err})
 			continue
 		}
 		item.Local = outcomes[i].local
 		r.Moved = append(r.Moved, Moved{Item: item, Bytes: outcomes[i].bytes})
 	}
-}
-
-func (r *Result) fail(item Item, err error) {
-	r.Failed = append(r.Failed, work.Failure{ID: item.ID().String(), Direction: item.Direction, Err: err})
 }

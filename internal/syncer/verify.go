@@ -109,7 +109,7 @@ func (v *verifier) each(ctx context.Context, ids []engram.ChunkID, check func(en
 // local checks one chunk of the directory.
 func (v *verifier) local(local Local, m *engram.Manifest, id engram.ChunkID) {
 	e, listed := m.Entry(id)
-	contents, size, err := v.read(local, id)
+	contents, size, err := readFile(local, id, v.opts.Report)
 	switch {
 	case listed && errors.Is(err, fs.ErrNotExist):
 		err = engram.ErrNoFile
@@ -134,17 +134,6 @@ func (v *verifier) local(local Local, m *engram.Manifest, id engram.ChunkID) {
 	for session := range contents.References {
 		v.references[session] = min(cmp.Or(v.references[session], id.String()), id.String())
 	}
-}
-
-func (v *verifier) read(local Local, id engram.ChunkID) (engram.Contents, int64, error) {
-	c, err := local.OpenChunk(id)
-	if err != nil {
-		return engram.Contents{}, 0, err
-	}
-	defer func() { _ = c.Close() }() // only read
-	v.opts.Report.Watch(c)
-	contents, err := engram.ReadRows(c, engram.ReadContents)
-	return contents, c.Size(), err
 }
 
 // judgeSessions runs after all chunks were read: a session may lie in another

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/git"
@@ -40,7 +39,7 @@ const (
 // ServerProject is the project that a project server is asked about, as it names it.
 func (w *Workspace) ServerProject() (Project, error) {
 	p, err := w.FindProject(RepositoryRule)
-	p.Name = canon.NormalizeProject(p.Name)
+	p.Name = engram.NormalizeProject(p.Name)
 	if err == nil && p.Name == "" {
 		err = terminal.Usagef("the project that %s names is blank", p.From)
 	}

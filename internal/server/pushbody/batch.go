@@ -70,13 +70,13 @@ func (p *batchParser) key() error {
 	name := keyName(p.scan.Key())
 	switch p.scan.Depth() {
 	case depthMutations:
-		p.inList = known(name, []string{"mutations"}) != ""
+		p.inList = jsonscan.Alike(name, []string{"mutations"}) != ""
 		if p.inList && p.seen {
 			return errors.New("member mutations stands twice")
 		}
 		p.seen = p.seen || p.inList
 	case depthMutationField:
-		p.field = slices.Index(mutationFields, known(name, mutationFields))
+		p.field = slices.Index(mutationFields, jsonscan.Alike(name, mutationFields))
 		if p.inList && p.field >= 0 && p.row[p.field] != nil {
 			return errors.New("member " + mutationFields[p.field] + " stands twice")
 		}

@@ -91,18 +91,18 @@ func (p *EnvelopeParser) key() error {
 	name := keyName(p.scan.Key())
 	switch p.scan.Depth() {
 	case depthMember:
-		p.member = known(name, envelopeMembers)
+		p.member = jsonscan.Alike(name, envelopeMembers)
 		return p.once(p.member)
 	case depthList:
 		p.list = ""
 		if p.member == "data" {
-			p.list = known(name, dataMembers)
+			p.list = jsonscan.Alike(name, dataMembers)
 		}
 		return p.once(p.list)
 	case depthField:
 		if p.list != "" {
 			fields := rowFields[p.list].names
-			p.field = slices.Index(fields, known(name, fields))
+			p.field = slices.Index(fields, jsonscan.Alike(name, fields))
 		}
 	}
 	return nil

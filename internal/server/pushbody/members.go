@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
@@ -62,17 +61,6 @@ func want(kind, got jsonscan.Kind, what string) error {
 	}
 	names := map[jsonscan.Kind]string{jsonscan.Object: "an object", jsonscan.Array: "an array", jsonscan.String: "a string"}
 	return errors.New(what + " must be " + names[kind])
-}
-
-// known gives the one of names that name means: Go's decoder, and so the
-// reference server, compares by Unicode case folding. "" is none.
-func known(name string, names []string) string {
-	for _, candidate := range names {
-		if strings.EqualFold(candidate, name) {
-			return candidate
-		}
-	}
-	return ""
 }
 
 // keyName decodes a member name as the scanner keeps it. A name that it had to

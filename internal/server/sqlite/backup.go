@@ -5,10 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
+	"github.com/engram-sync/engram-sync/internal/sqliteuri"
 )
 
 // StagingPrefix starts the names of directories in which a database is made
@@ -32,7 +34,7 @@ func (s *Store) Backup(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = both(err, cleanUp()) }()
+	defer func() { err = errors.Join(err, cleanUp()) }()
 	if err := s.copyTo(ctx, staged); err != nil {
 		return understood(err)
 	}
@@ -46,12 +48,12 @@ func (s *Store) Backup(ctx context.Context, path string) (err error) {
 // transaction. It has a connection of its own: the writer's is for pushes, and
 // those of readers refuse to write even elsewhere.
 func (s *Store) copyTo(ctx context.Context, path string) error {
-	own, err := sql.Open("sqlite", dataSource(s.path, ownPragmas, "_txlock", "deferred"))
+	own, err := sql.Open("sqlite", sqliteuri.Of(s.path, url.Values{"_pragma": ownPragmas, "_txlock": {"deferred"}}))
 	if err != nil {
 		return err
 	}
 	_, err = own.ExecContext(ctx, "VACUUM INTO ?", path)
-	return both(err, own.Close())
+	return errors.Join(err, own.Close())
 }
 
 // stage makes an empty file, mode 0600, in a new directory of its own in dir:
@@ -68,7 +70,7 @@ func stage(dir string) (path string, cleanUp func() error, err error) {
 		err = f.Close()
 	}
 	if err != nil {
-		return "", nil, both(err, cleanUp())
+		return "", nil, errors.Join(err, cleanUp())
 	}
 	return path, cleanUp, nil
 }

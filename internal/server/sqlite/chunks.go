@@ -61,7 +61,7 @@ func insertPieces(ctx context.Context, tx *sql.Tx, seq, size int64, body io.Read
 	if err != nil {
 		return err
 	}
-	defer func() { err = both(err, insert.Close()) }()
+	defer func() { err = errors.Join(err, insert.Close()) }()
 	piece := make([]byte, min(size, pieceSize))
 	for start := int64(0); start < size; {
 		n, err := io.ReadFull(body, piece[:min(size-start, pieceSize)])

@@ -10,14 +10,12 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
-	"runtime"
-	"strings"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver
 
 	"github.com/engram-sync/engram-sync/internal/server/store"
+	"github.com/engram-sync/engram-sync/internal/sqliteuri"
 )
 
 // readers is how many connections answer reads at once. Writes have one: SQLite
@@ -64,30 +62,19 @@ func Open(ctx context.Context, path string, now func() time.Time) (*Store, error
 		return nil, fmt.Errorf("open the database %s: %w", path, err)
 	}
 	s := &Store{path: path, now: now}
-	if s.write, err = sql.Open("sqlite", dataSource(path, ownPragmas, "_txlock", "immediate")); err != nil {
+	if s.write, err = sql.Open("sqlite", sqliteuri.Of(path, url.Values{"_pragma": ownPragmas, "_txlock": {"immediate"}})); err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	s.write.SetMaxOpenConns(1)
-	if s.read, err = sql.Open("sqlite", dataSource(path, ownPragmas, "_query_only", "1")); err != nil {
-		return nil, both(fmt.Errorf("open the database: %w", err), s.write.Close())
+	if s.read, err = sql.Open("sqlite", sqliteuri.Of(path, url.Values{"_pragma": ownPragmas, "_query_only": {"1"}})); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the database: %w", err), s.write.Close())
 	}
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
 	if err := migrate(ctx, s.write); err != nil {
-		return nil, both(fmt.Errorf("open the database %s: %w", path, err), s.Close())
+		return nil, errors.Join(fmt.Errorf("open the database %s: %w", path, err), s.Close())
 	}
 	return s, nil
-}
-
-// dataSource is the URI for an absolute path with pragmas and one more option.
-func dataSource(path string, pragmas []string, option, value string) string {
-	path = filepath.ToSlash(path)
-	if runtime.GOOS == "windows" && !strings.HasPrefix(path, "/") {
-		path = "/" + path // file:///C:/...
-	}
-	u := url.URL{Scheme: "file", Path: path}
-	u.RawQuery = url.Values{"_pragma": pragmas, option: {value}}.Encode()
-	return u.String()
 }
 
 // update runs change in a write transaction, which is kept only if change
@@ -109,7 +96,7 @@ func inTx(ctx context.Context, pool *sql.DB, do func(tx *sql.Tx) error) error {
 	if err := do(tx); err != nil {
 		// A canceled context has rolled back already.
 		if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
-			err = both(err, undo)
+			err = errors.Join(err, undo)
 		}
 		return withKind(err)
 	}
@@ -123,7 +110,7 @@ func (s *Store) Ping(ctx context.Context) error {
 }
 
 // Close implements store.Store.
-func (s *Store) Close() error { return both(s.read.Close(), s.write.Close()) }
+func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }
 
 // timestampLayout has the same number of digits always, in UTC: texts sort as
 // times do.
@@ -134,23 +121,12 @@ func (s *Store) timestamp() string { return s.now().UTC().Format(timestampLayout
 
 func parseTime(text string) (time.Time, error) { return time.Parse(timestampLayout, text) }
 
-// both is errors.Join on one line.
-func both(first, second error) error {
-	switch {
-	case first == nil:
-		return second
-	case second == nil:
-		return first
-	}
-	return fmt.Errorf("%w; then: %w", first, second)
-}
-
 // eachRow hands take one row after the other, until it wants no more.
 func eachRow(rows *sql.Rows, take func() (more bool, err error)) error {
 	for rows.Next() {
 		if more, err := take(); err != nil || !more {
-			return both(err, rows.Close())
+			return errors.Join(err, rows.Close())
 		}
 	}
-	return both(rows.Err(), rows.Close())
+	return errors.Join(rows.Err(), rows.Close())
 }

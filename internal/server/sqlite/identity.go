@@ -3,7 +3,11 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"net/url"
+
+	"github.com/engram-sync/engram-sync/internal/sqliteuri"
 )
 
 // applicationID marks our SQLite files in their header, from schema 2 on:
@@ -38,11 +42,11 @@ func identify(ctx context.Context, q querier) (version int, err error) {
 
 // examine lets look see the database at path without changing anything about it.
 func examine(ctx context.Context, path string, look func(ctx context.Context, db *sql.DB) error) error {
-	db, err := sql.Open("sqlite", dataSource(path, guestPragmas, "_query_only", "1"))
+	db, err := sql.Open("sqlite", sqliteuri.Of(path, url.Values{"_pragma": guestPragmas, "_query_only": {"1"}}))
 	if err != nil {
 		return err
 	}
-	return both(look(ctx, db), db.Close())
+	return errors.Join(look(ctx, db), db.Close())
 }
 
 // isOurs refuses what identify refuses. A database that is still empty is fine.

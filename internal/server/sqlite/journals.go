@@ -55,7 +55,7 @@ func (s *Store) insertMutations(ctx context.Context, tx *sql.Tx, userID string, 
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = both(err, insert.Close()) }()
+	defer func() { err = errors.Join(err, insert.Close()) }()
 	at := s.timestamp()
 	for _, m := range mutations {
 		result, err := insert.ExecContext(ctx, userID, m.Entity, m.EntityKey, m.Op, string(m.Payload), at)

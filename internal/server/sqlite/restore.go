@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 )
 
 // ErrInUse says that what should be restored is no backup but the database of a
@@ -34,7 +35,7 @@ func Restore(ctx context.Context, backupFile, path string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = both(err, cleanUp()) }()
+	defer func() { err = errors.Join(err, cleanUp()) }()
 	if err := copyFile(ctx, backupFile, staged); err != nil {
 		return err
 	}
@@ -64,25 +65,11 @@ func copyFile(ctx context.Context, from, to string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = both(err, in.Close()) }()
+	defer func() { err = errors.Join(err, in.Close()) }()
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_TRUNC, 0)
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, contextReader{ctx, in})
-	return both(err, out.Close())
-}
-
-// contextReader fails once its context has ended.
-type contextReader struct {
-	ctx context.Context
-	io.Reader
-}
-
-// Read implements io.Reader.
-func (r contextReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.Reader.Read(p)
+	_, err = io.Copy(out, cancellable.Reader(ctx, in))
+	return errors.Join(err, out.Close())
 }

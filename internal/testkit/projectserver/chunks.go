@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/canon"
+	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // entry is a line of the manifest.
@@ -46,9 +47,9 @@ func (s *Server) pushChunk(w http.ResponseWriter, r *http.Request) {
 		invalid("data is required").write(w)
 		return
 	}
-	project := canon.NormalizeProject(req.Project)
+	project := engram.NormalizeProject(req.Project)
 	if project == "" {
-		project = canon.NormalizeProject(r.URL.Query().Get("project"))
+		project = engram.NormalizeProject(r.URL.Query().Get("project"))
 	}
 	if bad := s.mayUse(project); bad != nil {
 		bad.write(w)
@@ -89,7 +90,7 @@ func (s *Server) storePushed(project string, req pushRequest) (id string, bad *r
 	if bad != nil {
 		return "", bad
 	}
-	id = canon.ID(canonical)
+	id = idOf(canonical)
 	if stored := st.find(id); stored != nil {
 		// What the database gives back has no -0: pushed twice, such a chunk differs (A8).
 		if again, err := canon.Encode(stored.body); err != nil || !bytes.Equal(again, canonical) {
@@ -145,7 +146,7 @@ func (st *store) add(e entry, canonical []byte) (typedChunk, error) {
 }
 
 func (s *Server) pullManifest(w http.ResponseWriter, r *http.Request) {
-	project := canon.NormalizeProject(r.URL.Query().Get("project"))
+	project := engram.NormalizeProject(r.URL.Query().Get("project"))
 	if bad := s.mayUse(project); bad != nil {
 		bad.write(w)
 		return
@@ -168,7 +169,7 @@ func (s *Server) pullChunk(w http.ResponseWriter, r *http.Request) {
 		writeText(w, http.StatusBadRequest, "chunkID is required")
 		return
 	}
-	project := canon.NormalizeProject(r.URL.Query().Get("project"))
+	project := engram.NormalizeProject(r.URL.Query().Get("project"))
 	if bad := s.mayUse(project); bad != nil {
 		bad.write(w)
 		return

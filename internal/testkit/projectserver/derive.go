@@ -1,6 +1,7 @@
 package projectserver
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -63,5 +64,8 @@ func derive(project string, c *typedChunk) (derivedChunk, error) {
 	if errors.As(err, &row) {
 		return derivedChunk{}, fmt.Errorf("canonicalize materialized mutation batch chunk: %s", refusalText(*row, data))
 	}
-	return derivedChunk{project: project, id: canon.ID(canonical), canonical: canonical}, err
+	return derivedChunk{project: project, id: idOf(canonical), canonical: canonical}, err
 }
+
+// idOf is the id of a chunk with this canonical text.
+func idOf(canonical []byte) string { return engram.IDOf(sha256.Sum256(canonical)).String() }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
@@ -57,7 +56,7 @@ func (s *Server) entriesMayCome(w http.ResponseWriter, entries []engram.Mutation
 		}
 	}
 	for _, e := range entries {
-		if !s.allows(canon.NormalizeProject(e.Project)) {
+		if !s.allows(engram.NormalizeProject(e.Project)) {
 			forbidden.write(w)
 			return false
 		}

@@ -14,7 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
@@ -71,7 +70,7 @@ func New(opts Options) *Server {
 		requests: map[string]int{}, paused: map[string]bool{}, stores: map[string]*store{},
 	}
 	for _, project := range opts.Projects {
-		s.allowed[canon.NormalizeProject(project)] = true
+		s.allowed[engram.NormalizeProject(project)] = true
 	}
 	if s.allowed["*"] {
 		s.allowed = nil
@@ -112,7 +111,7 @@ func (s *Server) Requests() map[string]int {
 func (s *Server) Pause(project string, paused bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.paused[canon.NormalizeProject(project)] = paused
+	s.paused[engram.NormalizeProject(project)] = paused
 }
 
 // Chunks are the ids of a project's chunks, in the order of the manifest.
@@ -120,7 +119,7 @@ func (s *Server) Chunks(project string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ids []string
-	for _, c := range s.store(canon.NormalizeProject(project)).chunks {
+	for _, c := range s.store(engram.NormalizeProject(project)).chunks {
 		ids = append(ids, c.entry.ID)
 	}
 	return ids
@@ -138,7 +137,7 @@ func (s *Server) Journal() []engram.PullMutationResult {
 func (s *Server) Plant(project, id string, body []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := s.store(canon.NormalizeProject(project))
+	st := s.store(engram.NormalizeProject(project))
 	st.chunks = append(st.chunks, &chunk{entry: entry{ID: id, CreatedAt: s.now()}, body: body})
 }
 

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
 	"github.com/engram-sync/engram-sync/internal/transport/protocol"
@@ -51,7 +50,7 @@ func (d *Dialect) PushMutations(
 // which the server compares it (it would store another spelling where no reader
 // finds it: project-server.md 10, T1), and with an object for a payload.
 func (d *Dialect) row(e engram.MutationEntry) (engram.MutationEntry, error) {
-	e.Project = canon.NormalizeProject(e.Project)
+	e.Project = engram.NormalizeProject(e.Project)
 	if e.Project == "" {
 		var err error
 		if e.Project, err = d.project(); err != nil {

@@ -99,7 +99,7 @@ func vectorTravels(t *testing.T, url, project, data, id string) {
 	if string(canonical) == "null" {
 		return // no chunk: the server takes it by mistake (3.1)
 	}
-	remote := wiretest.DialProject(t, url, transport.Options{Project: canon.NormalizeProject(project)})
+	remote := wiretest.DialProject(t, url, transport.Options{Project: engram.NormalizeProject(project)})
 	if err := remote.WriteChunk(t.Context(), chunk.Entry, chunk.Open); err != nil {
 		t.Errorf("push %s: %v", data, err)
 		return

@@ -192,7 +192,7 @@ func (p *pageParser) key(depth int) (err error) {
 // meet finds a member's name among those that count, -1 if it is not one of
 // them. One that stands twice, or in another spelling, could be read in two ways.
 func meet(names []string, key []byte, met *uint) (int, error) {
-	switch place := slices.Index(names, string(key)); {
+	switch place := slices.IndexFunc(names, func(name string) bool { return string(key) == name }); {
 	case place >= 0 && *met&(1<<place) != 0:
 		return -1, fmt.Errorf("%q stands twice", names[place])
 	case place >= 0:

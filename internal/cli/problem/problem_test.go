@@ -1,8 +1,9 @@
-package cli
+package problem
 
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"syscall"
 	"testing"
 
@@ -14,7 +15,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
-// TestCodeOf goes through the exit codes (docs/cli/exit-codes.md), with the errors that stand for each.
+// TestCode goes through the exit codes (docs/cli/exit-codes.md), with the errors that stand for each.
 func TestCodeOf(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -50,13 +51,13 @@ func TestCodeOf(t *testing.T) {
 		{&terminal.Interrupted{Signal: syscall.SIGTERM}, 143},
 		{fmt.Errorf("%w: %w", transport.ErrOutcomeUnknown, &terminal.Interrupted{Signal: syscall.SIGINT}), 130},
 	} {
-		if got := codeOf(c.err); got != c.want {
+		if got := Code(c.err); got != c.want {
 			t.Errorf("%v: code %d, want %d", c.err, got, c.want)
 		}
 		if c.err == nil {
 			continue
 		}
-		if got := codeOf(fmt.Errorf("somewhere: %w", c.err)); got != c.want {
+		if got := Code(fmt.Errorf("somewhere: %w", c.err)); got != c.want {
 			t.Errorf("%v, wrapped: code %d, want %d", c.err, got, c.want)
 		}
 	}
@@ -87,8 +88,27 @@ func TestCodeOfAll(t *testing.T) {
 		for _, err := range c.failed {
 			failed = append(failed, work.Failure{Err: err})
 		}
-		if got := codeOfAll(c.moved, failed); got != c.want {
+		if got := CodeOfAll(c.moved, failed); got != c.want {
 			t.Errorf("%s: code %d, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+// TestClasses: each class has an id of its own, a code that exists, and says in
+// two sentences what it means.
+func TestClasses(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, c := range Classes {
+		if seen[c.ID] || !regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`).MatchString(c.ID) {
+			t.Errorf("%q is no id, or stands twice", c.ID)
+		}
+		seen[c.ID] = true
+		if c.Code != asItsCause && (Kind(c.Code) == "failed") != (c.Code == Failed) {
+			t.Errorf("%s: there is no code %d", c.ID, c.Code)
+		}
+		if !regexp.MustCompile(`^[^\n]+[a-z)]\. [^\n]+\.$`).MatchString(c.Meaning) {
+			t.Errorf("%s: not two sentences: %q", c.ID, c.Meaning)
 		}
 	}
 }

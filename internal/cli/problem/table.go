@@ -1,0 +1,245 @@
+package problem
+
+import (
+	"errors"
+	"io/fs"
+	"syscall"
+
+	"github.com/engram-sync/engram-sync/internal/auth"
+	"github.com/engram-sync/engram-sync/internal/chunkdir"
+	"github.com/engram-sync/engram-sync/internal/config"
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/git"
+	"github.com/engram-sync/engram-sync/internal/journal"
+	"github.com/engram-sync/engram-sync/internal/merge"
+	"github.com/engram-sync/engram-sync/internal/mutationfile"
+	"github.com/engram-sync/engram-sync/internal/repofile"
+	"github.com/engram-sync/engram-sync/internal/server"
+	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/transport"
+)
+
+// ErrBadLogin: the server knows no such name with such a password.
+var ErrBadLogin = errors.New("the server does not let you in")
+
+// asItsCause is the code of a class whose errors wrap one of another, which decides.
+const asItsCause = 0
+
+// Classes is the one table of errors. An error is of the first class that
+// recognises it, so what is special stands above what is general.
+var Classes = []Class{
+	// Tokens that were refused.
+	{"token-variable", Auth, refusedToken(auth.TokenVariable, auth.EngramCloudVariable, auth.EngramLegacyVariable),
+		"VARIABLE holds a token that is not good here: replace it, or unset it to use a login",
+		"The server refused the token that an environment variable gave. A variable counts before any login, so replace or unset it."},
+	{"token-command", Auth, refusedToken(auth.FromCommand),
+		"the token_command of the remote gives a token that is not good here",
+		"The server refused the token that the remote's token_command printed. Run the command by hand and mend it."},
+	{"token-stdin", Auth, refusedToken("stdin"),
+		"read a valid access token or API key of this server from stdin",
+		"The server refused the token that was read from stdin. Give an access token or an API key of this very server."},
+
+	// The command line and engram's database.
+	{"usage", Usage, func(err error, _ string) bool {
+		var usage *terminal.UsageError
+		return errors.As(err, &usage) && usage.Command != ""
+	}, "see `COMMAND --help`",
+		"The command line cannot be understood. The help of the command lists what it takes."},
+	{"database-damaged", Damaged, as[*engramdb.DamagedError],
+		"see whether engram itself opens it, and whether ENGRAM_DATA_DIR names the right directory",
+		"engram.db is damaged, or another file lies in its place. See whether engram opens it, and restore it from a backup if not."},
+	{"database-foreign", Usage, as[*engramdb.SchemaError],
+		"see whether engram itself opens it, and whether ENGRAM_DATA_DIR names the right directory",
+		"The database lacks tables that engram's has, so it is another program's or of an unknown release. Point ENGRAM_DATA_DIR at engram's own directory."},
+	{"database-busy", Unavailable, is(engramdb.ErrBusy),
+		"run the same command again",
+		"engram was writing to its database all the time. Run the same command again."},
+	{"database-empty", Usage, is(engramdb.ErrEmpty), "",
+		"The file is a database with nothing in it. Let engram fill it, or name another one."},
+
+	// Chunks and what happens to them on the way.
+	{"file-unlisted", asItsCause, is(syncer.ErrUnlisted),
+		"delete the file, or put a good one in its place",
+		"A chunk file has no manifest entry, and is too bad to get one. Delete it, or replace it by a good copy."},
+	{"too-large", Refused, as[*transport.TooLargeError],
+		"this server can never hold it, so keep it in git, or delete what makes it so large and export again",
+		"The chunk is larger than the server takes in one request. Keep it in git, or export smaller chunks."},
+	{"outcome-unknown", Unknown, is(transport.ErrOutcomeUnknown, syncer.ErrUnconfirmed),
+		"run the same command again: it looks first, and sends only what is missing",
+		"The answer to a request was lost, and the server did not say afterwards whether it was applied. The next run looks before it sends anything."},
+
+	// Journals.
+	{"source-changed", Usage, is(journal.ErrOtherSource),
+		"--reconcile compares it with the whole journal and sends what is missing, --restart sends all of it",
+		"The source of mutations is not the one that earlier runs sent. Let the whole journal decide, or begin anew."},
+	{"mutations-unstored", Unavailable, as[*journal.UnstoredError],
+		"run the same command again later",
+		"The server accepted mutations, and does not have them. Run the same command again later."},
+
+	// The manifest.
+	{"manifest-tangled", Damaged, is(merge.ErrTangled),
+		"take one side with `git checkout --ours` or `--theirs`, then run `engram-sync verify --repair`: it adopts the chunks of the other",
+		"git's conflict markers in the manifest do not pair up. Take one side, and let the repair adopt the chunks of the other."},
+	{"manifest-conflict", Damaged, is(engram.ErrConflictMarkers, engram.ErrTwice),
+		"run `engram-sync verify --repair`: it keeps the entries of both sides",
+		"A merge left both sides in the manifest. The repair makes the union of them."},
+	{"manifest-newer", Damaged, is(engram.ErrManifestVersion),
+		"it was written by a newer engram: look for a newer engram-sync",
+		"The manifest has a version that this release does not know. A newer release will."},
+	{"manifest-damaged", Damaged, as[*engram.ManifestError],
+		"restore it from git, or mend it by hand; without the file `engram-sync verify --repair` makes new entries from the chunks",
+		"The manifest is not what engram writes. Restore it from git, or remove it and let the repair make a new one."},
+	{"damaged", Damaged, is(engram.ErrDamaged),
+		"run `engram-sync verify` to see all damage, and restore the file from git or from another machine",
+		"The content of a chunk does not fit its id, its checksum or its format. Restore the file from git or from a machine that has it."},
+	{"chunk-nowhere", Damaged, is(syncer.ErrNowhere),
+		"restore it from git, or remove the entry",
+		"The manifest names a chunk whose file is neither here nor on the remote. Restore it from git, or remove the entry."},
+	{"file-missing", Damaged, is(engram.ErrNoFile),
+		"run `engram-sync pull` to fetch it, or restore it from git",
+		"The manifest names a chunk whose file is missing. A pull fetches it if the remote has it."},
+	{"reduced", Partial, as[*engram.ReducedError],
+		"to store it under the id that fits its bytes, run pull --accept-reduced",
+		"An old client re-encoded the chunk while pushing, so that its bytes cannot fit its id. It can be stored under the id that fits."},
+
+	// The keyring and logins.
+	{"keyring-locked", Auth, is(auth.ErrLocked),
+		"unlock the keyring, or set ENGRAM_SYNC_TOKEN, or run `engram-sync config set credential_store file` and log in (plain text, for you alone)",
+		"The keyring is locked and nobody unlocked it. Unlock it, or let the token come from elsewhere."},
+	{"keyring-unusable", Auth, is(auth.ErrNoKeyring, auth.ErrTooBig),
+		"set ENGRAM_SYNC_TOKEN, or a token_command for the remote, or run `engram-sync config set credential_store file` and log in (plain text, for you alone)",
+		"This machine has no keyring, or the token does not fit into it. Let the token come from elsewhere."},
+	{"token-command-failed", Auth, is(auth.ErrCommand),
+		"run it by hand to see what is wrong with it",
+		"The remote's token_command failed, or printed no token. Run it by hand to see why."},
+	{"no-sign-in", Usage, is(transport.ErrNoSignIn),
+		"project servers take a token of their operator: run `engram-sync login --token-stdin`",
+		"Project servers have no accounts to sign in to. Ask the operator for a token, and keep that."},
+	{"login-expired", Auth, is(transport.ErrLoginExpired),
+		"log in again: run `engram-sync login`",
+		"Access token and refresh token have both ended. Log in again."},
+	{"bad-login", Auth, is(ErrBadLogin),
+		"check the name and the password",
+		"The server knows no such account with this password. Check both."},
+	{"unauthorized", Auth, is(transport.ErrUnauthorized, auth.ErrNotFound),
+		"run `engram-sync login`, or set ENGRAM_SYNC_TOKEN to a valid access token or API key of this server",
+		"There is no token for this server, or it refused the one there is. Log in, or set ENGRAM_SYNC_TOKEN."},
+
+	// The remote: its address, its kind, its project.
+	{"cleartext", Usage, is(transport.ErrCleartext),
+		"use an https:// URL, or pass --insecure-http if the network is safe",
+		"A token would have gone over the network in clear text. Use https, or say that the network is safe."},
+	{"tls", Usage, is(transport.ErrTLS),
+		"check the URL, and that this machine trusts the server's certificate",
+		"No trusted TLS connection came about. Check the URL, and the certificate authorities of this machine or ca-cert."},
+	{"bad-url", Usage, is(transport.ErrBadURL),
+		"give it as https://HOST[:PORT][/PATH]",
+		"The remote's URL is none that can be used. Give scheme, host and at most a path."},
+	{"not-engram", Usage, is(transport.ErrNotEngram),
+		"check the remote's URL (engram-sync config list)",
+		"What answers at the URL is not an Engram Cloud server. Check host, port and path."},
+	{"no-project", Usage, is(transport.ErrNoProject),
+		"name it with --project, or in .engram-sync.yaml at the top of the repository",
+		"A project server has to be asked about a project, and nothing names one here. Name it."},
+	{"other-kind", Usage, is(transport.ErrOtherKind),
+		"leave --protocol and the setting protocol out: the kind is found out by itself",
+		"The server is not of the kind that --protocol says. Leave it out: the kind is found out."},
+
+	// What servers refuse.
+	{"rows-left-out", Partial, as[*syncer.LeftOutError],
+		"-v lists them all, and --fill-blanks mends what is only blank",
+		"Rows of the chunk would be refused by a project server, so they stayed here. List them with -v, and mend what is only blank."},
+	{"project-forbidden", Refused, refusedWith(transport.CodeForbidden),
+		"ask the operator of the server to allow the project (ENGRAM_CLOUD_ALLOWED_PROJECTS), or name another with --project",
+		"The server does not allow this project. Ask its operator, or name another project."},
+	{"project-paused", Refused, refusedWith(transport.CodePaused),
+		"the operator of the server has paused this project: run the same command again when that is over",
+		"The operator of the server has paused the project. Run the same command when that is over."},
+	{"chunk-conflict", Refused, refusedWith(transport.CodeChunkConflict),
+		"another chunk has this id there, so this one can only be kept in git",
+		"Two different chunks have the same id, and the server has the other one. Keep this one in git."},
+	{"retry-later", Unavailable, as[*transport.RetryLaterError],
+		"run the same command again then",
+		"The server asked to come back at a later time than we wait for. Run the same command again then."},
+	{"unavailable", Unavailable, is(transport.ErrUnavailable),
+		"check that the server runs and the URL is right, then run the same command again",
+		"The server could not be reached, or is overloaded. Check that it runs, and try again."},
+	{"no-such-chunk", Usage, as[*syncer.SelectError],
+		"`engram-sync manifest` lists the ids of the remote, manifest --local those of the directory",
+		"No chunk, or more than one, has an id that begins so. List the ids, and give more digits."},
+	{"not-stored", Refused, is(syncer.ErrNotStored, syncer.ErrOtherBytes),
+		"ask whoever runs the server: sending it again would change nothing",
+		"The server accepted a chunk and does not have it, or has other bytes. Ask whoever runs it."},
+	{"bad-chunk-id", Refused, is(engram.ErrBadChunkID),
+		"such a chunk can only be removed or renamed on the server",
+		"The remote lists a chunk under an id that no directory can hold. It can only be removed or renamed there."},
+	{"disk-full", Failed, is(syscall.ENOSPC),
+		"free some space, then run the same command again",
+		"There is no space left on the disk. Free some, and run the same command again."},
+	{"refused", Refused, is(transport.ErrRefused),
+		"ask whoever runs the server: trying again will not help",
+		"The server refused the request for good. Ask whoever runs it."},
+
+	// What names its next step itself.
+	{"interrupted", Interrupted, signalled(false), "",
+		"Ctrl-C ended the run. What was finished is kept, and the same command goes on from there."},
+	{"terminated", Terminated, signalled(true), "",
+		"SIGTERM ended the run. What was finished is kept, and the same command goes on from there."},
+	{"bad-usage", Usage, as[*terminal.UsageError], "",
+		"What was asked for cannot be done as it stands. The message names the flag or setting to change."},
+	{"no-remote", Usage, is(config.ErrNoRemote), "",
+		"Nothing says which server to talk to. Pass --remote, or set one in the configuration."},
+	{"configuration", Usage, as[*config.Error], "",
+		"A setting cannot be understood. The message names the key, and the file, flag or variable that it comes from."},
+	{"git", Usage, as[*git.SetupError], "",
+		"git is missing, or this is no git work tree. Install git, or run the command in a repository."},
+	{"file-unfit", Usage, as[*repofile.UnfitError], "",
+		"A file that the repository brings is a link, too large, or no file at all. Replace it by a regular file."},
+	{"no-directory", Usage, as[*chunkdir.NotFoundError], "",
+		"There is no chunk directory around the working directory. Run the command in the repository, or name one with --dir."},
+	{"data-directory", Usage, as[*chunkdir.DataDirError], "",
+		"The directory that was found is engram's own data directory. Run the command in the repository, or name one with --dir."},
+	{"directory-unfit", Usage, as[*chunkdir.PathError], "",
+		"The path of the chunk directory is none that can be used. Give another --dir."},
+	{"bad-lines", Usage, as[*mutationfile.BadLinesError], "",
+		"The file of mutations has lines that are none. Mend them: nothing was sent."},
+	{"no-such-user", Usage, is(server.ErrNoUser), "",
+		"The server has no account of this name. `engram-sync serve user list` lists them."},
+	{"user-exists", Usage, is(server.ErrUserExists), "",
+		"The server has an account of this name or address already. Choose another."},
+	{"bad-account", Usage, is(server.ErrBadInput), "",
+		"The name, address or password is none that the server takes. The message says why."},
+	{"server-foreign", Usage, is(server.ErrForeign), "",
+		"The database is not one of engram-sync serve. Name another directory with --data."},
+	{"server-in-use", Usage, is(server.ErrInUse), "",
+		"The file is the database of a running or killed server. Make a backup of it, and restore that."},
+	{"exists", Usage, is(fs.ErrExist), "",
+		"A file that was to be made exists already. Name another one."},
+	{"directory-locked", Locked, as[*chunkdir.LockedError], "",
+		"Another engram-sync works on the same chunk directory. Try again later, or wait for it with --lock-wait."},
+	{"journal-locked", Locked, as[*state.BusyError], "",
+		"Another engram-sync works on the same journal. Try again later, or wait for it with --lock-wait."},
+	{"not-regular", Damaged, is(chunkdir.ErrNotRegular), "",
+		"A link, directory or pipe lies where a chunk file should. Restore the file from git."},
+	{"server-damaged", Damaged, is(server.ErrDamaged), "",
+		"The database of the server is damaged. Restore it from a backup."},
+	{"cursor-damaged", Damaged, is(state.ErrCursorDamaged), "",
+		"The saved cursor of a journal is damaged. --cursor OTHER begins anew."},
+	{"push-job-damaged", Damaged, as[*state.PushJobError], "",
+		"What earlier runs pushed is not known any more. Move the file away, and push with --reconcile."},
+	{"collision", Refused, is(chunkdir.ErrCollision), "",
+		"Another chunk has the same id here. One directory cannot hold both."},
+	{"journal-changed", Refused, is(journal.ErrChanged), "",
+		"The journal is not the one that was read before, as after a restore of the server. Read it anew with --rescan or another --cursor."},
+	{"bad-page", Refused, is(journal.ErrBadPage), "",
+		"The server sent a page of its journal that makes no sense. Ask whoever runs it."},
+	{"mutation-refused", Refused, as[*engram.ContentError], "",
+		"The server refuses a mutation for what it says. It is in the file of rejects, and the rest went on."},
+	{"batch-too-large", Refused, as[*engram.BatchTooLargeError], "",
+		"A single mutation is larger than the server takes. It can only be left out."},
+	{"mutations-paused", Refused, as[*engram.PausedError], "",
+		"The operator of the server has paused a project, so its mutations are held back. Run the same command when that is over."},
+}

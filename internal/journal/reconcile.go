@@ -1,0 +1,109 @@
+package journal
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/engram-sync/engram-sync/internal/cancellable"
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// reconcilePage is how many rows are read at once from the whole journal.
+const reconcilePage = 500
+
+// reconcile starts anew, with what the journal holds instead of what was
+// remembered: that is read as a whole, once nothing is under way any more.
+func (p *pusher) reconcile(ctx context.Context) (err error) {
+	if p.job.Intent != nil {
+		if rest := p.job.Intent.wait(time.Now()); rest > 0 {
+			p.opts.Notify(rest, "an earlier run did not see whether the server stored its last mutations: waiting until that is certain")
+			if err := cancellable.Sleep(ctx, rest); err != nil {
+				return err
+			}
+		}
+	}
+	p.job.Restart(p.job.Nonce)
+	p.job.Reconciling, p.dirty = true, true
+	if p.have, p.job.LastSeq, err = readJournal(ctx, p.remote); err != nil {
+		return err
+	}
+	p.headConfirmed = true
+	return nil
+}
+
+// PlanReconcile says what a run with PushOptions.Reconcile would find: Present,
+// Left and LeftOut, and in Left those that are Rejected. It sends nothing.
+func PlanReconcile(ctx context.Context, remote Remote, source Source) (r PushResult, err error) {
+	have, last, err := readJournal(ctx, remote)
+	if err != nil {
+		return r, err
+	}
+	r.LastSeq = last
+	for row, err := range source.Rows(ctx, 0) {
+		if err != nil {
+			return r, err
+		}
+		if have.take(row) && !row.Skip {
+			r.Present++
+		} else {
+			r.Plan(row)
+		}
+	}
+	return r, nil
+}
+
+// Plan counts a row that is still to be dealt with: in Left if it is for
+// sending, and in Rejected too if it cannot be sent.
+func (r *PushResult) Plan(row Row) {
+	switch {
+	case row.Skip:
+		r.Skipped++
+	case row.Err != nil:
+		r.Rejected++
+		r.Remaining++
+	default:
+		r.Remaining++
+	}
+}
+
+// journalCounts are the rows that a journal holds: how many of each.
+type journalCounts map[[16]byte]int32
+
+// readJournal reads the whole journal. last is the number of its newest row.
+func readJournal(ctx context.Context, remote Remote) (have journalCounts, last int64, err error) {
+	have = journalCounts{}
+	for {
+		page, err := readPage(ctx, remote, last, reconcilePage)
+		if err != nil {
+			return nil, 0, fmt.Errorf("read the journal: %w", err)
+		}
+		for _, row := range page.Mutations {
+			last = row.Seq
+			have[shortSum(row.Entry())]++
+		}
+		if !page.HasMore {
+			return have, last, nil
+		}
+	}
+}
+
+// take says whether the journal holds a row; each of its rows counts once.
+func (c journalCounts) take(row Row) bool {
+	if len(c) == 0 {
+		return false
+	}
+	sum := shortSum(row.Entry)
+	if c[sum] == 0 {
+		return false
+	}
+	if c[sum]--; c[sum] == 0 {
+		delete(c, sum)
+	}
+	return true
+}
+
+func shortSum(e engram.MutationEntry) [16]byte {
+	sum := engram.MutationSum(e)
+	return [16]byte(sum[:16])
+}
