@@ -23,7 +23,7 @@ func (j *pushJob) Save(job *journal.Job) error { return j.file.Write(job) }
 
 // job finds what is remembered of a source: of the jobs that it can belong to,
 // the one that came furthest.
-func (m *mutationsPush) job(ctx context.Context, kept *state.AccountState, source mutationSource) (*pushJob, error) {
+func (m *push) job(ctx context.Context, kept *state.AccountState, source input) (*pushJob, error) {
 	jobs, err := readJobs(kept, source)
 	if err != nil {
 		return nil, err
@@ -53,14 +53,14 @@ func (m *mutationsPush) job(ctx context.Context, kept *state.AccountState, sourc
 	return best, nil
 }
 
-func newJob(kept *state.AccountState, source mutationSource) *pushJob {
+func newJob(kept *state.AccountState, source input) *pushJob {
 	return &pushJob{
 		Job:  journal.Job{Schema: journal.JobSchema, Source: source.ID()},
 		file: kept.NewPushJob(source.group()),
 	}
 }
 
-func readJobs(kept *state.AccountState, source mutationSource) ([]*pushJob, error) {
+func readJobs(kept *state.AccountState, source input) ([]*pushJob, error) {
 	files, err := kept.PushJobs(source.group())
 	if err != nil {
 		return nil, err
@@ -81,7 +81,7 @@ func readJobs(kept *state.AccountState, source mutationSource) ([]*pushJob, erro
 // fits says whether the source goes on where the job came to. A database has
 // one journal, so another row there is an error; unless nothing of what is
 // remembered counts.
-func (m *mutationsPush) fits(ctx context.Context, source mutationSource, job *pushJob) (bool, error) {
+func (m *push) fits(ctx context.Context, source input, job *pushJob) (bool, error) {
 	at, mark := job.Position, job.Mark
 	if at == 0 && job.Intent != nil {
 		at, mark = job.Intent.Last(), job.Intent.Mark
@@ -100,7 +100,7 @@ func (m *mutationsPush) fits(ctx context.Context, source mutationSource, job *pu
 }
 
 // badLines prints the bad lines one below the other, where a person reads them.
-func (m *mutationsPush) badLines(err error) error {
+func (m *push) badLines(err error) error {
 	var bad *mutationfile.BadLinesError
 	if !errors.As(err, &bad) || m.term.JSON {
 		return err

@@ -18,14 +18,14 @@ import (
 // personal is nobody else's, and everybody with the server's token would read it.
 // Source: local-state.md 2.3, project-server.md T17.
 type projectSource struct {
-	mutationSource
-	project  string // normalised
-	personal bool   // personal rows go too
+	input
+	project      string // normalised
+	sendPersonal bool   // personal rows go too
 
 	learned bool
 	skip    journal.Positions
-	// foreign and secret count what stays here of the whole source.
-	foreign, secret int64
+	// foreignRows and personalRows count what stays here of the whole source.
+	foreignRows, personalRows int64
 }
 
 // Rows gives the rows that go.
@@ -35,7 +35,7 @@ func (s *projectSource) Rows(ctx context.Context, after int64) iter.Seq2[journal
 			yield(journal.Row{}, err)
 			return
 		}
-		for row, err := range s.mutationSource.Rows(ctx, after) {
+		for row, err := range s.input.Rows(ctx, after) {
 			if err == nil && s.skip.Has(row.Position) {
 				continue
 			}
@@ -53,33 +53,33 @@ func (s *projectSource) learn(ctx context.Context) error {
 	if s.learned {
 		return nil
 	}
-	b := belongings{seed: maphash.MakeSeed(), foreign: map[uint64]bool{}, secret: map[uint64]bool{}}
-	for row, err := range s.mutationSource.Rows(ctx, 0) {
+	b := excluded{seed: maphash.MakeSeed(), foreign: map[uint64]bool{}, personal: map[uint64]bool{}}
+	for row, err := range s.input.Rows(ctx, 0) {
 		if err != nil {
 			return err
 		}
-		switch foreign, secret := b.judge(row.Entry, s.project); {
+		switch foreign, personal := b.judge(row.Entry, s.project); {
 		case foreign:
 			s.skip.Add(row.Position)
-			s.foreign++
-		case secret && !s.personal:
+			s.foreignRows++
+		case personal && !s.sendPersonal:
 			s.skip.Add(row.Position)
-			s.secret++
+			s.personalRows++
 		}
 	}
 	s.learned = true
 	return nil
 }
 
-// belongings are the things that do not go to the project, as hashes.
-type belongings struct {
-	seed            maphash.Seed
-	foreign, secret map[uint64]bool
+// excluded are the things that do not go to the project, as hashes.
+type excluded struct {
+	seed              maphash.Seed
+	foreign, personal map[uint64]bool
 }
 
 // judge says of a row whether it is another project's, or personal, and
 // remembers that for later rows about the same thing.
-func (b belongings) judge(e engram.MutationEntry, project string) (foreign, secret bool) {
+func (b excluded) judge(e engram.MutationEntry, project string) (foreign, personal bool) {
 	scope := e.Scope()
 	own, thing, session := engram.NormalizeProject(scope.Project), b.hash(e.Entity, e.EntityKey), b.hash("session", scope.Session)
 	switch {
@@ -90,11 +90,11 @@ func (b belongings) judge(e engram.MutationEntry, project string) (foreign, secr
 	default:
 		foreign = scope.Session != "" && b.foreign[session]
 	}
-	said, personal := personalScope(e.Payload)
-	secret = personal || !said && b.secret[thing]
+	said, yes := scopeOf(e.Payload)
+	personal = yes || !said && b.personal[thing]
 	set(b.foreign, thing, foreign)
-	set(b.secret, thing, secret)
-	return foreign, secret
+	set(b.personal, thing, personal)
+	return foreign, personal
 }
 
 // set keeps the map as small as what is in it.
@@ -106,12 +106,12 @@ func set(m map[uint64]bool, key uint64, value bool) {
 	}
 }
 
-func (b belongings) hash(entity, key string) uint64 {
+func (b excluded) hash(entity, key string) uint64 {
 	return maphash.String(b.seed, entity+"\x00"+key)
 }
 
-// personalScope says whether a payload names a scope, and whether that is personal.
-func personalScope(payload json.RawMessage) (said, personal bool) {
+// scopeOf says whether a payload names a scope, and whether that is personal.
+func scopeOf(payload json.RawMessage) (said, personal bool) {
 	var fields struct {
 		Scope string `json:"scope"`
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-// pushReport is what one run of mutations push did; of a dry run, what it would do.
-type pushReport struct {
+// pushed is what one run of mutations push did; of a dry run, what it would do.
+type pushed struct {
 	remote, account, source, rejects string
 	db, dryRun, exitCode             bool
 	before                           int64 // sent by earlier runs
@@ -33,7 +33,7 @@ type pushDocument struct {
 	Schema  int            `json:"schema"`
 	Failed  []failedChange `json:"failed"`
 	Paused  []pausedItem   `json:"paused"`
-	Summary pushSummary    `json:"summary"`
+	Summary pushTotals     `json:"summary"`
 }
 
 type failedChange struct {
@@ -49,7 +49,7 @@ type pausedItem struct {
 	Rows    int64  `json:"rows"`
 }
 
-type pushSummary struct {
+type pushTotals struct {
 	Remote   string `json:"remote"`
 	Account  string `json:"account"`
 	Project  string `json:"project"`
@@ -71,14 +71,14 @@ type pushSummary struct {
 
 // stays counts what of a source, which was gone through, is not for the project
 // of a project server.
-func (r *pushReport) stays(source mutationSource) {
+func (r *pushed) stays(source input) {
 	if p, ok := source.(*projectSource); ok {
-		r.foreign, r.personal = p.foreign, p.secret
+		r.foreign, r.personal = p.foreignRows, p.personalRows
 	}
 }
 
 // printPush prints how a run ended, and gives the error that makes its exit code.
-func printPush(term *terminal.Terminal, ws *workspace.Workspace, r pushReport) error {
+func printPush(term *terminal.Terminal, ws *workspace.Workspace, r pushed) error {
 	if term.JSON {
 		terminal.PrintJSON(term.Stdout, r.document())
 	} else {
@@ -97,7 +97,7 @@ func printPush(term *terminal.Terminal, ws *workspace.Workspace, r pushReport) e
 }
 
 // failures are the reasons that count for the exit code.
-func (r pushReport) failures() []work.Failure {
+func (r pushed) failures() []work.Failure {
 	var failed []work.Failure
 	if r.Err != nil {
 		failed = append(failed, work.Failure{Err: r.Err})
@@ -111,7 +111,7 @@ func (r pushReport) failures() []work.Failure {
 	return failed
 }
 
-func (r pushReport) document() pushDocument {
+func (r pushed) document() pushDocument {
 	doc := pushDocument{Schema: terminal.Schema, Failed: []failedChange{}, Paused: []pausedItem{}}
 	add := func(position int64, err error) {
 		item := failedChange{Code: problem.Code(err), Message: terminal.OneLine(err.Error())}
@@ -132,7 +132,7 @@ func (r pushReport) document() pushDocument {
 	for _, project := range slices.Sorted(maps.Keys(r.Paused)) {
 		doc.Paused = append(doc.Paused, pausedItem{project, r.Paused[project]})
 	}
-	doc.Summary = pushSummary{
+	doc.Summary = pushTotals{
 		Remote: r.remote, Account: r.account, Project: r.project, Source: r.source, DryRun: r.dryRun,
 		Sent: r.Sent, Present: r.Present, Before: r.before, Rejected: r.Rejected, Parked: r.Deferred,
 		Left: r.Remaining, LeftOut: r.Skipped, Foreign: r.foreign, Personal: r.personal, Batches: r.Batches, LastSeq: r.LastSeq,
@@ -146,7 +146,7 @@ func (r pushReport) document() pushDocument {
 // named is how many rejected mutations are named one by one.
 const named = 10
 
-func printPushText(term *terminal.Terminal, ws *workspace.Workspace, r pushReport) {
+func printPushText(term *terminal.Terminal, ws *workspace.Workspace, r pushed) {
 	w := term.Stderr()
 	for i, f := range r.Failed {
 		if i == named {
@@ -171,7 +171,7 @@ func printPushText(term *terminal.Terminal, ws *workspace.Workspace, r pushRepor
 }
 
 // place is where a mutation stands.
-func (r pushReport) place(position int64) string {
+func (r pushed) place(position int64) string {
 	if r.db {
 		return fmt.Sprintf("mutation %d of %s", position, r.source)
 	}
@@ -179,7 +179,7 @@ func (r pushReport) place(position int64) string {
 }
 
 // summary is the last line of a run.
-func (r pushReport) summary() string {
+func (r pushed) summary() string {
 	var parts []string
 	part := func(n int64, format string) {
 		if n > 0 {
@@ -223,10 +223,10 @@ func (r pushReport) summary() string {
 }
 
 // toPush is how many rows a dry run would try to send.
-func (r pushReport) toPush() int64 { return r.Remaining + r.Deferred - r.Rejected }
+func (r pushed) toPush() int64 { return r.Remaining + r.Deferred - r.Rejected }
 
 // idle says whether there was nothing to do.
-func (r pushReport) idle() bool {
+func (r pushed) idle() bool {
 	return r.Sent+r.Present+r.Rejected+r.Deferred+r.Remaining == 0 && r.Err == nil
 }
 

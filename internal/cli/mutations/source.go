@@ -23,8 +23,8 @@ import (
 	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
-// mutationSource is a source of mutations, and how it is known again.
-type mutationSource interface {
+// input is a source of mutations, and how it is known again.
+type input interface {
 	journal.Source
 	name() string
 	// group is the hash of how it begins.
@@ -38,7 +38,7 @@ type mutationSource interface {
 }
 
 // open opens what the command line names.
-func (m *mutationsPush) open(ctx context.Context) (mutationSource, error) {
+func (m *push) open(ctx context.Context) (input, error) {
 	if m.db {
 		return m.openDatabase(ctx)
 	}
@@ -58,7 +58,7 @@ func (m *mutationsPush) open(ctx context.Context) (mutationSource, error) {
 
 // openFile opens a file or stdin. Whoever writes to a pipe may take for ever:
 // when ctx ends, nothing waits for it.
-func (m *mutationsPush) openFile(ctx context.Context) (*mutationfile.File, error) {
+func (m *push) openFile(ctx context.Context) (*mutationfile.File, error) {
 	type opened struct {
 		file *mutationfile.File
 		err  error
@@ -83,7 +83,7 @@ func (m *mutationsPush) openFile(ctx context.Context) (*mutationfile.File, error
 
 // checkRejects refuses a file for rejects that cannot be one: above all the one
 // that is being pushed.
-func (m *mutationsPush) checkRejects(source mutationSource) error {
+func (m *push) checkRejects(source input) error {
 	info, err := os.Stat(m.rejects)
 	if m.rejects == "" || errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -144,7 +144,7 @@ func (s *fileSource) Rows(ctx context.Context, after int64) iter.Seq2[journal.Ro
 }
 
 // openDatabase opens engram's database.
-func (m *mutationsPush) openDatabase(ctx context.Context) (mutationSource, error) {
+func (m *push) openDatabase(ctx context.Context) (input, error) {
 	path := m.file
 	if path == "" {
 		path = filepath.Join(m.ws.DataDir(), "engram.db")
@@ -250,6 +250,6 @@ func (r *rejectSink) Add(row journal.Row, reason error) error {
 }
 
 // errSource says which source is not the one before, and what to do.
-func errSource(source mutationSource, why string) error {
+func errSource(source input, why string) error {
 	return fmt.Errorf("%s: %w: %s", source.name(), journal.ErrOtherSource, why)
 }
