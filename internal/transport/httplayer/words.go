@@ -3,10 +3,11 @@ package httplayer
 import (
 	"net/http"
 	"strings"
-	"unicode"
+
+	"github.com/engram-sync/engram-sync/internal/safetext"
 )
 
-// maxMessage is how much of a server's words a user gets to see, in runes.
+// maxMessage is how much of a server's words a user gets to see, in characters.
 const maxMessage = 300
 
 // secretWords stands in for a server's words that hold what we sent it in secret.
@@ -39,20 +40,4 @@ func repeats(text, secret string) bool {
 
 // Printable makes a stranger's words safe for a terminal and a log: one line,
 // no control characters, not too long.
-func Printable(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return ' '
-		case !unicode.IsPrint(r):
-			return -1
-		}
-		return r
-	}, s)
-	s = strings.TrimSpace(s)
-	if runes := []rune(s); len(runes) > maxMessage {
-		s = string(runes[:maxMessage]) + "…"
-	}
-	return s
-}
+func Printable(s string) string { return safetext.Line(s, maxMessage) }
