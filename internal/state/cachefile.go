@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -12,8 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-
-	"github.com/engram-sync/engram-sync/internal/atomicfile"
 )
 
 const (
@@ -29,8 +26,7 @@ type cacheFile struct{ path string }
 
 // newCacheFile is the file about something with a name, such as a path.
 func newCacheFile(stateDir, kind, name string) cacheFile {
-	sum := sha256.Sum256([]byte(name))
-	return cacheFile{filepath.Join(stateDir, kind, hex.EncodeToString(sum[:8])+".cache")}
+	return cacheFile{filepath.Join(stateDir, kind, fileName(name)+".cache")}
 }
 
 // read gives the text, nil where there is none that is whole.
@@ -59,11 +55,8 @@ func (c cacheFile) write(text []byte) error {
 		}
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(c.path), 0o700); err != nil {
-		return fmt.Errorf("write a cache: %w", err)
-	}
 	sum := sha256.Sum256(text)
-	if err := atomicfile.Write(c.path, slices.Concat(sum[:], text), 0o600); err != nil {
+	if err := write(c.path, slices.Concat(sum[:], text)); err != nil {
 		return fmt.Errorf("write a cache: %w", err)
 	}
 	return c.prune()

@@ -102,16 +102,14 @@ func (c *CursorFile) parse(text []byte) error {
 // parseCursor reads what a cursor's file holds. Everything in it was written by
 // a Save: what was not is damage, and not the beginning of the journal.
 func parseCursor(text []byte) (doc cursorDoc, err error) {
+	if err := checkSchema(text, cursorSchema); err != nil {
+		return doc, err
+	}
 	if err := json.Unmarshal(text, &doc); err != nil {
 		return doc, err
 	}
-	switch {
-	case doc.Schema > cursorSchema:
-		return doc, fmt.Errorf("its schema is %d: a newer engram-sync wrote it", doc.Schema)
-	case doc.Schema != cursorSchema:
-		return doc, fmt.Errorf("its schema is %d", doc.Schema)
-	case doc.Seq < 0, doc.Reread < 0, doc.Ledger.Generation < 0, doc.Ledger.Bytes < 0, doc.Ledger.Last < 0,
-		doc.Output != nil && doc.Output.Offset < 0:
+	if doc.Seq < 0 || doc.Reread < 0 || doc.Ledger.Generation < 0 || doc.Ledger.Bytes < 0 || doc.Ledger.Last < 0 ||
+		doc.Output != nil && doc.Output.Offset < 0 {
 		return doc, errors.New("a number in it is negative")
 	}
 	return doc, nil

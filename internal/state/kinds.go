@@ -1,13 +1,9 @@
 package state
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"os"
 	"path/filepath"
 	"strings"
-
-	"github.com/engram-sync/engram-sync/internal/atomicfile"
 )
 
 // ReadKind gives what a remote with this base URL was found to be in an earlier
@@ -29,14 +25,11 @@ func WriteKind(dir, remote, kind string) {
 		_ = os.Remove(path)
 		return
 	}
-	if os.MkdirAll(filepath.Dir(path), 0o700) == nil {
-		_ = atomicfile.Write(path, []byte(kind+"\n"), 0o600)
-	}
+	_ = write(path, []byte(kind+"\n"))
 }
 
 const maxKind = 32 // bytes
 
 func kindPath(dir, remote string) string {
-	sum := sha256.Sum256([]byte(remote))
-	return filepath.Join(dir, "kinds", hex.EncodeToString(sum[:8]))
+	return filepath.Join(dir, "kinds", fileName(remote))
 }

@@ -89,7 +89,9 @@ func (c *CursorFile) OpenOutput(path string) (*OutputFile, error) {
 	return o, nil
 }
 
-// prepare looks whether the file may be appended to, and makes it if need be.
+// prepare looks whether the file may be appended to, and makes it if need be. One
+// that may is in one of four states: it is not there, it is as the cursor's last
+// run left it, it was emptied since, or the cursor never wrote to it.
 func (o *OutputFile) prepare() error {
 	last := o.cursor.doc.Output
 	if last != nil && last.Path != o.path {
@@ -100,35 +102,50 @@ func (o *OutputFile) prepare() error {
 			return err
 		}
 	}
-	info, err := os.Stat(o.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		o.Begun = last != nil
-		err := atomicfile.Write(o.path, nil, 0o600)
-		if errors.Is(err, fs.ErrNotExist) {
-			return &OutputError{o.path, "cannot be made: its directory, or what the link there points to, does not exist"}
-		}
-		if err != nil {
-			return fmt.Errorf("make the output file: %w", err)
-		}
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("open the output file: %w", err)
-	}
-	o.size = info.Size()
+	there, err := o.stat()
 	switch {
-	case info.IsDir():
-		return &OutputError{o.path, "is a directory: name a file"}
-	case !info.Mode().IsRegular():
-		return &OutputError{o.path, "is not a regular file: leave --output out, and send stdout there"}
-	case last == nil:
+	case err != nil:
+		return err
+	case !there:
+		o.Begun = last != nil
+		return o.create()
+	case last == nil: // of others
 		return o.wantWholeLines()
-	case o.size == 0 && last.Offset > 0: // rotated
+	case o.size == last.Offset: // as it was left
+		return nil
+	case o.size == 0: // emptied, as when logs are rotated
 		o.Begun = true
+		return nil
 	case o.size > last.Offset:
 		return &OutputError{o.path, fmt.Sprintf("has %d bytes more than were written to it: somebody else changed it, and nothing is cut off that may be theirs; move it away, or write to another file", o.size-last.Offset)}
-	case o.size < last.Offset:
-		return &OutputError{o.path, fmt.Sprintf("has %d bytes less than were written to it: somebody else changed it; move it away, or write to another file", last.Offset-o.size)}
+	}
+	return &OutputError{o.path, fmt.Sprintf("has %d bytes less than were written to it: somebody else changed it; move it away, or write to another file", last.Offset-o.size)}
+}
+
+// stat looks whether there is a file, and how large it is.
+func (o *OutputFile) stat() (there bool, err error) {
+	info, err := os.Stat(o.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("open the output file: %w", err)
+	case info.IsDir():
+		return false, &OutputError{o.path, "is a directory: name a file"}
+	case !info.Mode().IsRegular():
+		return false, &OutputError{o.path, "is not a regular file: leave --output out, and send stdout there"}
+	}
+	o.size = info.Size()
+	return true, nil
+}
+
+func (o *OutputFile) create() error {
+	err := atomicfile.Write(o.path, nil, 0o600)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &OutputError{o.path, "cannot be made: its directory, or what the link there points to, does not exist"}
+	}
+	if err != nil {
+		return fmt.Errorf("make the output file: %w", err)
 	}
 	return nil
 }

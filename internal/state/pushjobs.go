@@ -61,16 +61,7 @@ func (p PushJob) Read(job any, schema int) error {
 	if err != nil {
 		return fmt.Errorf("read what was pushed before: %w", err)
 	}
-	var head struct {
-		Schema int `json:"schema"`
-	}
-	err = json.Unmarshal(text, &head)
-	switch {
-	case err == nil && head.Schema > schema:
-		err = fmt.Errorf("its schema is %d: a newer engram-sync wrote it", head.Schema)
-	case err == nil && head.Schema != schema:
-		err = fmt.Errorf("its schema is %d", head.Schema)
-	case err == nil:
+	if err = checkSchema(text, schema); err == nil {
 		err = json.Unmarshal(text, job)
 	}
 	if err != nil {

@@ -1,98 +1,52 @@
-// Package state keeps what engram-sync has to remember between runs, in its
-// own directory: nothing of it ever goes into engram's.
+// Package state keeps what engram-sync has to remember between runs, in a
+// directory of its own: nothing of it ever goes into engram's. The commands open
+// what they need of it, and give it to the loops behind their interfaces.
 package state
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"sync"
 
 	"github.com/adrg/xdg"
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
-	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // Dir is where state is kept: $XDG_STATE_HOME/engram-sync, or below the OS's
 // own place for such files. It need not exist yet.
 func Dir() string { return filepath.Join(xdg.StateHome, "engram-sync") }
 
-// Aliases are the reduced chunks of one remote that were accepted: the id that
-// the remote gives them, and the id here, which fits their bytes. It is safe
-// for concurrent use in one process; the lock on the chunk directory keeps
-// others away.
-type Aliases struct {
-	path   string
-	remote string
-
-	mu    sync.Mutex
-	pairs map[engram.ChunkID]engram.ChunkID
+// fileName is the part of a file's name that stands for something with a name of
+// its own, such as a URL or a path.
+func fileName(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return hex.EncodeToString(sum[:8])
 }
 
-// aliasFile is the content of the file.
-type aliasFile struct {
-	Schema  int                               `json:"schema"`
-	Remote  string                            `json:"remote"`
-	Reduced map[engram.ChunkID]engram.ChunkID `json:"reduced"`
+// write puts a file in place, and makes its directory if need be.
+func write(path string, text []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return atomicfile.Write(path, text, 0o600)
 }
 
-// OpenAliases reads what is known of the remote with the given base URL. dir is
-// the state directory.
-func OpenAliases(dir, remote string) (*Aliases, error) {
-	sum := sha256.Sum256([]byte(remote))
-	a := &Aliases{
-		path:   filepath.Join(dir, "reduced", hex.EncodeToString(sum[:8])+".json"),
-		remote: remote,
-		pairs:  map[engram.ChunkID]engram.ChunkID{},
+// checkSchema says whether a JSON document that we wrote has this schema.
+func checkSchema(text []byte, want int) error {
+	var doc struct {
+		Schema int `json:"schema"`
 	}
-	text, err := os.ReadFile(a.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return a, nil
+	switch err := json.Unmarshal(text, &doc); {
+	case err != nil:
+		return err
+	case doc.Schema > want:
+		return fmt.Errorf("its schema is %d: a newer engram-sync wrote it", doc.Schema)
+	case doc.Schema != want:
+		return fmt.Errorf("its schema is %d", doc.Schema)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read the accepted reduced chunks: %w", err)
-	}
-	file := aliasFile{Reduced: a.pairs}
-	if err := json.Unmarshal(text, &file); err != nil {
-		return nil, fmt.Errorf("read the accepted reduced chunks: %s: %w (it can be deleted: pull --accept-reduced makes it anew)", a.path, err)
-	}
-	if file.Reduced != nil {
-		a.pairs = file.Reduced
-	}
-	return a, nil
-}
-
-// Local gives the id here for an id there.
-func (a *Aliases) Local(remote engram.ChunkID) (engram.ChunkID, bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	local, ok := a.pairs[remote]
-	return local, ok
-}
-
-// Add remembers a pair. It is on disk when Add returns.
-func (a *Aliases) Add(remote, local engram.ChunkID) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	pairs := maps.Clone(a.pairs)
-	pairs[remote] = local
-	text, err := json.MarshalIndent(aliasFile{Schema: 1, Remote: a.remote, Reduced: pairs}, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode the accepted reduced chunks: %w", err)
-	}
-	if err := os.MkdirAll(filepath.Dir(a.path), 0o700); err != nil {
-		return fmt.Errorf("remember reduced chunk %s: %w", remote, err)
-	}
-	if err := atomicfile.Write(a.path, text, 0o600); err != nil {
-		return fmt.Errorf("remember reduced chunk %s: %w", remote, err)
-	}
-	a.pairs = pairs
 	return nil
 }
