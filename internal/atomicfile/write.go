@@ -1,7 +1,9 @@
-// Package atomicfile makes files that are whole or absent: whoever opens the
-// path sees the old content or all of the new, also after a crash or a power
-// failure. Content goes to a temporary file in the same directory, is synced,
-// and then renamed over the path.
+// Package atomicfile makes files that are whole or absent: whoever opens the path
+// sees the old content or all of the new, also after a crash or a power failure.
+// It stands at the bottom, for whoever writes a file that somebody else may read.
+//
+// Content goes to a temporary file in the same directory, is synced, and then
+// renamed over the path.
 package atomicfile
 
 import (

@@ -1,5 +1,6 @@
 // Package engramdb is a view of engram's database, engram.db: its memories and
-// the journal of its changes. It only ever reads, briefly, and leaves nothing behind.
+// the journal of its changes. Commands open it, beside a running engram too: it
+// only ever reads, briefly, and leaves nothing behind.
 //
 // # What a reader may do
 //

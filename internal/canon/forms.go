@@ -1,10 +1,10 @@
-// Package canon gives a chunk the form in which project servers store it, and
-// by whose hash they name it. Such a server doesn't keep a chunk's bytes: it
-// forces the rows into one project and encodes the document anew. Who wants to
-// know whether it has a chunk, or whether a pulled one is whole, has to do the
-// same. Everything here is pure: no state, no clock, nothing but its arguments.
+// Package canon gives a chunk the form in which project servers store it, and by
+// whose hash they name it. Whoever speaks of chunks with such a server may use
+// it: it is pure, without state, clock or anything but its arguments.
 //
-// Source: project-server.md 3.1 to 3.5, as corrected by its section 13 (A1 to A17).
+// Such a server doesn't keep a chunk's bytes: it forces the rows into one project
+// and encodes the document anew. Source: project-server.md 3.1 to 3.5, as
+// corrected by its section 13 (A1 to A17).
 package canon
 
 // Version belongs to every id that is remembered: it changes when these

@@ -1,9 +1,11 @@
 // Package projection works out what the chunks of a directory become on a
-// project server: only the rows of one project and the sessions that they need,
-// without rows that the server would refuse, in parts of bounded size, each in
-// the canonical form whose hash is its id there. The result depends on the
-// chunks, the project and the options alone, so that every run, on every
-// machine, makes the same parts.
+// project server. Commands put it between the loops and such a remote; the result
+// depends on the chunks, the project and the options alone, so that every run, on
+// every machine, makes the same parts.
+//
+// These are only the rows of one project and the sessions that they need, without
+// rows that the server would refuse, in parts of bounded size, each in the
+// canonical form whose hash is its id there.
 package projection
 
 import (
