@@ -1,12 +1,13 @@
-// Package engram holds the nouns of the program: the manifest, its entries,
-// chunks and their ids. It knows their shapes and rules, and nothing of disks
-// or networks.
+// Package engram holds the nouns of Engram's formats, with the rules that belong
+// to each: chunk, manifest, row, mutation. Every other package may use them; they
+// know nothing of disks, networks or clocks.
 package engram
 
 import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // ErrBadChunkID is wrapped by every error about text that is not a chunk id.
@@ -47,6 +48,9 @@ func (id ChunkID) String() string { return id.hex }
 
 // IsZero says whether id is the zero value, which names nothing.
 func (id ChunkID) IsZero() bool { return id.hex == "" }
+
+// Compare orders ids by their digits.
+func (id ChunkID) Compare(other ChunkID) int { return strings.Compare(id.hex, other.hex) }
 
 // MarshalText writes the id as its 8 digits.
 func (id ChunkID) MarshalText() ([]byte, error) { return []byte(id.hex), nil }
