@@ -70,10 +70,8 @@ func (s *SignIn) CreateAPIKey(ctx context.Context) (string, error) {
 
 // RevokeAPIKey ends the account's API key, if it has one: DELETE /auth/api-key.
 func (s *SignIn) RevokeAPIKey(ctx context.Context) error {
-	var answer struct{}
-	return s.ask(ctx, apiRequest{
-		op: "revoke the API key", method: http.MethodDelete, path: "/auth/api-key", want: http.StatusOK, idempotent: true,
-	}, &answer)
+	q := apiRequest{op: "revoke the API key", method: http.MethodDelete, path: "/auth/api-key", want: http.StatusOK, idempotent: true}
+	return s.ask(ctx, q, &struct{}{})
 }
 
 func (s *SignIn) signIn(ctx context.Context, op, path string, want int, password string, in any) (AuthResult, error) {
