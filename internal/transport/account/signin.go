@@ -129,6 +129,7 @@ func (s *SignIn) ask(ctx context.Context, q apiRequest, out any) error {
 	if err != nil {
 		return err
 	}
+	defer func() { _ = resp.Body.Close() }() // its content has been judged
 	if resp.StatusCode != q.want {
 		return s.refusal(call, q, resp)
 	}

@@ -10,7 +10,7 @@ import (
 	"unicode"
 )
 
-// Refused reads an answer that says no, and closes it.
+// Refused reads an answer that says no.
 func (c *Call) Refused(resp *http.Response) *StatusError {
 	body, _ := ReadText(resp) // what arrived is good enough
 	e := &StatusError{Op: c.Op, Status: resp.StatusCode, Attempts: c.attempts, body: body}
