@@ -15,7 +15,7 @@ import (
 // pushJob is a job, and the file that it is kept in.
 type pushJob struct {
 	journal.Job
-	file state.PushJob
+	file state.JobFile
 }
 
 // Save implements syncer.PushJobs.
@@ -56,12 +56,12 @@ func (m *mutationsPush) job(ctx context.Context, kept *state.AccountState, sourc
 func newJob(kept *state.AccountState, source mutationSource) *pushJob {
 	return &pushJob{
 		Job:  journal.Job{Schema: journal.JobSchema, Source: source.ID()},
-		file: kept.NewPushJob(source.group()),
+		file: kept.NewJobFile(source.group()),
 	}
 }
 
 func readJobs(kept *state.AccountState, source mutationSource) ([]*pushJob, error) {
-	files, err := kept.PushJobs(source.group())
+	files, err := kept.JobFiles(source.group())
 	if err != nil {
 		return nil, err
 	}
@@ -82,9 +82,9 @@ func readJobs(kept *state.AccountState, source mutationSource) ([]*pushJob, erro
 // one journal, so another row there is an error; unless nothing of what is
 // remembered counts.
 func (m *mutationsPush) fits(ctx context.Context, source mutationSource, job *pushJob) (bool, error) {
-	at, mark := job.Position, job.Mark
+	at, mark := job.Position, job.Hash
 	if at == 0 && job.Intent != nil {
-		at, mark = job.Intent.Last(), job.Intent.Mark
+		at, mark = job.Intent.Last(), job.Intent.Hash
 	}
 	if at == 0 {
 		return true, nil

@@ -136,7 +136,7 @@ func (s *fileSource) matches(_ context.Context, position int64, mark journal.Row
 func (s *fileSource) Rows(ctx context.Context, after int64) iter.Seq2[journal.Row, error] {
 	return func(yield func(journal.Row, error) bool) {
 		for row, err := range s.file.Rows(ctx, after) {
-			if !yield(journal.Row{Position: row.Line, Mark: row.Sum, Entry: row.Entry}, err) {
+			if !yield(journal.Row{Position: row.Line, Hash: row.Sum, Entry: row.Entry}, err) {
 				return
 			}
 		}
@@ -213,7 +213,7 @@ func (s *dbSource) Rows(ctx context.Context, after int64) iter.Seq2[journal.Row,
 
 // row judges a row of the database. Nobody can edit those: bad ones are rejected.
 func (s *dbSource) row(m engramdb.Mutation) journal.Row {
-	row := journal.Row{Position: m.Seq, Mark: markOf(m), Entry: m.MutationEntry, Skip: m.Acked && !s.all}
+	row := journal.Row{Position: m.Seq, Hash: markOf(m), Entry: m.MutationEntry, Skip: m.Acked && !s.all}
 	err := m.Check()
 	if s.force && (len(m.Payload) == 0 || json.Valid(m.Payload)) {
 		err = nil

@@ -16,7 +16,7 @@ type Job struct {
 	// Position and Mark are those of the last row that is dealt with, as are all
 	// before it, save for the parked ones.
 	Position int64   `json:"position"`
-	Mark     RowHash `json:"mark"`
+	Hash     RowHash `json:"mark"`
 	// Sent counts the rows that arrived, in all runs.
 	Sent int64 `json:"sent"`
 	// LeftOut counts the rows that were passed over because they were not for sending.
@@ -34,7 +34,7 @@ type Job struct {
 // Intent is a batch that may have been sent: it is saved before.
 type Intent struct {
 	Rows Positions `json:"rows"`
-	Mark RowHash   `json:"mark"` // of the last row
+	Hash RowHash   `json:"mark"` // of the last row
 	Key  string    `json:"key"`  // what the server knows the batch by; no other has it
 	// Head is below all numbers that the rows can have got.
 	AfterSeq int64 `json:"head"`

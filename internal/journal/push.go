@@ -35,7 +35,7 @@ type Row struct {
 	Position int64 // the line of a file, the seq of a database
 	// Mark is a hash by which the source is recognised when it is read again up
 	// to this row.
-	Mark  [32]byte
+	Hash  [32]byte
 	Entry engram.MutationEntry
 	// LeftOut rows are not for sending.
 	Skip bool

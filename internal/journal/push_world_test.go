@@ -26,7 +26,7 @@ func (rowsOf) ID() string { return "rows" }
 func (r rowsOf) Rows(_ context.Context, after int64) iter.Seq2[journal.Row, error] {
 	return func(yield func(journal.Row, error) bool) {
 		for i := after; i < int64(len(r)); i++ {
-			row := journal.Row{Position: i + 1, Mark: engram.MutationSum(r[i]), Entry: r[i]}
+			row := journal.Row{Position: i + 1, Hash: engram.MutationSum(r[i]), Entry: r[i]}
 			if row.Entry.Entity == "bad" {
 				row.Err = errors.New("a bad row")
 			}

@@ -134,7 +134,7 @@ func (p *pusher) skip(row Row) {
 func (p *pusher) advance(row Row) {
 	p.dirty = true
 	if row.Position > p.job.Position {
-		p.job.Position, p.job.Mark = row.Position, row.Mark
+		p.job.Position, p.job.Hash = row.Position, row.Hash
 	}
 }
 

@@ -228,7 +228,7 @@ var Classes = []Class{
 		"The database of the server is damaged. Restore it from a backup."},
 	{"cursor-damaged", Damaged, is(state.ErrCursorDamaged), "",
 		"The saved cursor of a journal is damaged. --cursor OTHER begins anew."},
-	{"push-job-damaged", Damaged, as[*state.PushJobError], "",
+	{"push-job-damaged", Damaged, as[*state.JobError], "",
 		"What earlier runs pushed is not known any more. Move the file away, and push with --reconcile."},
 	{"collision", Refused, is(chunkdir.ErrCollision), "",
 		"Another chunk has the same id here. One directory cannot hold both."},
