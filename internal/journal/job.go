@@ -9,6 +9,9 @@ import (
 
 // Job is what is remembered of pushing one source to one account.
 type Job struct {
+	// Store is where the job is kept.
+	Store JobStore `json:"-"`
+
 	Schema int    `json:"schema"`
 	Source string `json:"source"` // Source.ID
 	// Nonce tells the batches of a restarted job from those before.
@@ -76,5 +79,5 @@ func (m *RowHash) UnmarshalJSON(text []byte) error {
 // Restart forgets how far the job came: everything is sent again. The nonce
 // makes sure that a server that knows the batches takes them for new ones.
 func (j *Job) Restart(nonce string) {
-	*j = Job{Schema: j.Schema, Source: j.Source, Nonce: nonce, LastSeq: j.LastSeq}
+	*j = Job{Store: j.Store, Schema: j.Schema, Source: j.Source, Nonce: nonce, LastSeq: j.LastSeq}
 }
