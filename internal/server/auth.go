@@ -23,7 +23,11 @@ type authReply struct {
 
 // register serves POST /auth/register.
 func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
-	var req struct{ Username, Email, Password string }
+	var req struct {
+		Username string `json:"username"`
+		Email    string `json:"email"`
+		Password string `json:"password"`
+	}
 	if err := readAuth(w, r, &req); err != nil {
 		return err
 	}
@@ -42,7 +46,11 @@ func (s *Server) noRegister(http.ResponseWriter, *http.Request) error {
 // login serves POST /auth/login. What is wrong, name or password, nobody can
 // tell from the answer nor from its time.
 func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
-	var req struct{ Identifier, Username, Password string }
+	var req struct {
+		Identifier string `json:"identifier"`
+		Username   string `json:"username"`
+		Password   string `json:"password"`
+	}
 	if err := readAuth(w, r, &req); err != nil {
 		return err
 	}

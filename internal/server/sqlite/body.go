@@ -53,14 +53,22 @@ func (b *body) Read(p []byte) (int, error) {
 
 // load gets the piece that the next byte lies in.
 func (b *body) load() error {
-	err := b.db.QueryRowContext(b.ctx,
-		"SELECT start, bytes FROM pieces WHERE chunk = ? AND start <= ? ORDER BY start DESC LIMIT 1", b.seq, b.at).
-		Scan(&b.start, &b.piece)
+	b.piece = b.piece[:0]
+	rows, err := b.db.QueryContext(b.ctx,
+		"SELECT start, bytes FROM pieces WHERE chunk = ? AND start <= ? ORDER BY start DESC LIMIT 1", b.seq, b.at)
+	if err == nil {
+		err = eachRow(rows, func() (more bool, err error) {
+			var piece sql.RawBytes // copied once, into the memory of the piece before
+			err = rows.Scan(&b.start, &piece)
+			b.piece = append(b.piece, piece...)
+			return true, err
+		})
+	}
 	if err == nil && b.at >= b.start+int64(len(b.piece)) {
 		err = errors.New("there is a gap")
 	}
 	if err != nil {
-		b.piece = nil
+		b.piece = b.piece[:0]
 		return fmt.Errorf("read a stored body at %d of %d: %w", b.at, b.size, withKind(err))
 	}
 	return nil

@@ -17,8 +17,9 @@ type refusal struct {
 var (
 	projectRequired = &refusal{http.StatusBadRequest, "blocked", "upgrade_blocked_project_required", "project is required", ""}
 	forbidden       = &refusal{http.StatusForbidden, "policy", "policy_forbidden", "forbidden: project is not allowed", ""}
-	emptyBatch      = &refusal{http.StatusBadRequest, "repairable", "empty_batch", "entries must not be empty", ""}
-	emptyProject    = &refusal{http.StatusBadRequest, "invalid_request", "empty_project", "every entry needs a project", ""}
+	noPrincipal     = &refusal{http.StatusForbidden, "policy", "policy_forbidden", "forbidden: principal is required", ""}
+	emptyBatch      = &refusal{http.StatusBadRequest, "repairable", "empty_batch", "mutation batch must contain at least one entry", ""}
+	emptyProject    = &refusal{http.StatusBadRequest, "invalid_request", "empty_project", "mutation entries must specify a project", ""}
 )
 
 func invalid(text string) *refusal {
@@ -36,7 +37,7 @@ func tooLarge(limit int64) *refusal {
 
 func conflict(id string) *refusal {
 	return &refusal{http.StatusConflict, "repairable", "upgrade_repairable_chunk_conflict",
-		fmt.Sprintf("chunk %q exists with another payload", id), ""}
+		fmt.Sprintf("write chunk: cloudstore: chunk id conflict: existing chunk %q has different payload", id), ""}
 }
 
 // pausedBy is the answer to a push to a paused project. named is the project that

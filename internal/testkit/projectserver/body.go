@@ -16,12 +16,12 @@ const compressedType = "application/vnd.engram.sync+gzip"
 
 // readBody decodes the first JSON value of a push. What follows it does not
 // count against the limit (A, "Body limit").
-func (s *Server) readBody(w http.ResponseWriter, r *http.Request, v any) *refusal {
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request, v any, prefix string) *refusal {
 	var body io.Reader = http.MaxBytesReader(w, r.Body, s.opts.MaxPushBytes)
 	if s.opts.Compressed && isCompressed(r.Header.Get("Content-Type")) {
 		unzipped, err := gzip.NewReader(body)
 		if err != nil {
-			return invalid("invalid push payload: " + err.Error())
+			return invalid(prefix + err.Error())
 		}
 		body = http.MaxBytesReader(w, io.NopCloser(unzipped), s.opts.MaxPushBytes)
 	}
@@ -31,7 +31,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, v any) *refusa
 	case errors.As(err, &large):
 		return tooLarge(s.opts.MaxPushBytes)
 	case err != nil:
-		return invalid("invalid push payload: " + err.Error())
+		return invalid(prefix + err.Error())
 	}
 	return nil
 }

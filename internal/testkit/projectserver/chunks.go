@@ -28,7 +28,8 @@ type chunk struct {
 	body  []byte
 }
 
-type pushRequest struct {
+// pushRequest has no name of its own, since errors of the decoder tell the name.
+type pushRequest = struct {
 	ChunkID         string          `json:"chunk_id"`
 	CreatedBy       string          `json:"created_by"`
 	ClientCreatedAt string          `json:"client_created_at"`
@@ -37,9 +38,9 @@ type pushRequest struct {
 }
 
 // pushChunk checks in the server's order: body, data, project, allowlist, pause, content (13).
-func (s *Server) pushChunk(w http.ResponseWriter, r *http.Request) {
+func (s *Server) pushChunk(w http.ResponseWriter, r *http.Request, from caller) {
 	var req pushRequest
-	if bad := s.readBody(w, r, &req); bad != nil {
+	if bad := s.readBody(w, r, &req, "invalid push payload: "); bad != nil {
 		bad.write(w)
 		return
 	}
@@ -51,7 +52,7 @@ func (s *Server) pushChunk(w http.ResponseWriter, r *http.Request) {
 	if project == "" {
 		project = engram.NormalizeProject(r.URL.Query().Get("project"))
 	}
-	if bad := s.mayUse(project); bad != nil {
+	if bad := from.mayUse(project); bad != nil {
 		bad.write(w)
 		return
 	}
@@ -64,11 +65,13 @@ func (s *Server) pushChunk(w http.ResponseWriter, r *http.Request) {
 }
 
 // mayUse is the answer to a project that is missing or not allowed, or nil.
-func (s *Server) mayUse(project string) *refusal {
+func (c caller) mayUse(project string) *refusal {
 	switch {
 	case project == "":
 		return projectRequired
-	case !s.allows(project):
+	case c.nobody:
+		return noPrincipal
+	case !c.allows(project):
 		return forbidden
 	}
 	return nil
@@ -98,9 +101,12 @@ func (s *Server) storePushed(project string, req pushRequest) (id string, bad *r
 		}
 		return id, nil
 	}
+	if err := textual(req.CreatedBy); err != nil {
+		return "", internal("write chunk: cloudstore: write chunk: " + err.Error())
+	}
 	rows, err := st.add(entry{ID: id, CreatedBy: strings.TrimSpace(req.CreatedBy), CreatedAt: createdAt}, canonical)
 	if err != nil {
-		return "", internal("write chunk: " + err.Error())
+		return "", internal("write chunk: cloudstore: " + err.Error())
 	}
 	s.journalRows(project, rows)
 	return id, nil
@@ -132,9 +138,12 @@ func (st *store) add(e entry, canonical []byte) (typedChunk, error) {
 	var rows typedChunk
 	body, err := jsonb(canonical)
 	if err != nil {
-		return rows, err
+		return rows, fmt.Errorf("write chunk: %w", err)
 	}
 	if err := json.Unmarshal(canonical, &rows); err != nil {
+		return rows, err
+	}
+	if err := indexable(rows.sessionIDs()); err != nil {
 		return rows, err
 	}
 	e.Sessions, e.Memories, e.Prompts = len(rows.Sessions), len(rows.Observations), len(rows.Prompts)
@@ -145,9 +154,9 @@ func (st *store) add(e entry, canonical []byte) (typedChunk, error) {
 	return rows, nil
 }
 
-func (s *Server) pullManifest(w http.ResponseWriter, r *http.Request) {
+func (s *Server) pullManifest(w http.ResponseWriter, r *http.Request, from caller) {
 	project := engram.NormalizeProject(r.URL.Query().Get("project"))
-	if bad := s.mayUse(project); bad != nil {
+	if bad := from.mayUse(project); bad != nil {
 		bad.write(w)
 		return
 	}
@@ -163,15 +172,19 @@ func (s *Server) pullManifest(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, manifest)
 }
 
-func (s *Server) pullChunk(w http.ResponseWriter, r *http.Request) {
+func (s *Server) pullChunk(w http.ResponseWriter, r *http.Request, from caller) {
 	id := strings.TrimSpace(r.PathValue("chunkID"))
 	if id == "" {
 		writeText(w, http.StatusBadRequest, "chunkID is required")
 		return
 	}
 	project := engram.NormalizeProject(r.URL.Query().Get("project"))
-	if bad := s.mayUse(project); bad != nil {
+	if bad := from.mayUse(project); bad != nil {
 		bad.write(w)
+		return
+	}
+	if err := textual(id); err != nil {
+		writeText(w, http.StatusInternalServerError, "read chunk: cloudstore: read chunk: "+err.Error())
 		return
 	}
 	s.mu.Lock()

@@ -15,6 +15,7 @@ type derivedChunk struct {
 	project   string
 	id        string
 	canonical []byte
+	sessions  []string // whose ids the server puts into an index
 }
 
 // deriveChunks makes the chunks of a batch, in the order of the projects' first
@@ -64,7 +65,7 @@ func derive(project string, c *typedChunk) (derivedChunk, error) {
 	if errors.As(err, &row) {
 		return derivedChunk{}, fmt.Errorf("canonicalize materialized mutation batch chunk: %s", refusalText(*row, data))
 	}
-	return derivedChunk{project: project, id: idOf(canonical), canonical: canonical}, err
+	return derivedChunk{project: project, id: idOf(canonical), canonical: canonical, sessions: c.sessionIDs()}, err
 }
 
 // idOf is the id of a chunk with this canonical text.

@@ -55,9 +55,13 @@ const maxPage = 100
 
 // pullMutations gives a page of the journal of all allowed projects. The
 // stored spelling of a project is compared, not the normalised one (T1).
-func (s *Server) pullMutations(w http.ResponseWriter, r *http.Request) {
+func (s *Server) pullMutations(w http.ResponseWriter, r *http.Request, from caller) {
+	if from.nobody {
+		noPrincipal.write(w)
+		return
+	}
 	query := r.URL.Query()
-	since, err := strconv.ParseInt(query.Get("since_seq"), 10, 64)
+	since, err := strconv.ParseInt(strings.TrimSpace(query.Get("since_seq")), 10, 64) // a literal + decodes to a blank
 	if err != nil {
 		since = 0 // T5
 	}
@@ -65,10 +69,10 @@ func (s *Server) pullMutations(w http.ResponseWriter, r *http.Request) {
 	if err != nil || limit <= 0 || limit > maxPage {
 		limit = maxPage
 	}
-	page := page{Mutations: []engram.PullMutationResult{}, Project: s.firstProject(), ProjectSource: "request_body"}
+	page := page{Mutations: []engram.PullMutationResult{}, Project: from.firstProject(), ProjectSource: "request_body"}
 	s.mu.Lock()
 	for _, row := range s.journal {
-		if row.Seq <= since || s.allowed != nil && !s.allowed[row.Project] {
+		if row.Seq <= since || !from.allows(row.Project) {
 			continue
 		}
 		if len(page.Mutations) == limit {
@@ -90,15 +94,4 @@ type page struct {
 	Project       string                      `json:"project"`
 	ProjectPath   string                      `json:"project_path"`
 	ProjectSource string                      `json:"project_source"`
-}
-
-// firstProject is the first allowed project in the alphabet: it means nothing (4.2).
-func (s *Server) firstProject() string {
-	first := ""
-	for project := range s.allowed {
-		if first == "" || project < first {
-			first = project
-		}
-	}
-	return first
 }

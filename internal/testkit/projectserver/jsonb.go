@@ -3,8 +3,10 @@ package projectserver
 import (
 	"bytes"
 	"cmp"
+	"compress/flate"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"math/big"
 	"slices"
@@ -18,9 +20,47 @@ import (
 var (
 	errNul       = errors.New("ERROR: unsupported Unicode escape sequence (SQLSTATE 22P05)")
 	errSurrogate = errors.New("ERROR: invalid input syntax for type json (SQLSTATE 22P02)")
-	errNotUTF8   = errors.New("ERROR: invalid byte sequence for encoding \"UTF8\" (SQLSTATE 22021)")
 	errNumber    = errors.New("ERROR: value overflows numeric format (SQLSTATE 22003)")
 )
+
+// notText is PostgreSQL's error about a byte that no text may have.
+func notText(b byte) error {
+	return fmt.Errorf("ERROR: invalid byte sequence for encoding \"UTF8\": 0x%02x (SQLSTATE 22021)", b)
+}
+
+// textual looks for what a column of texts can't hold: NUL and invalid UTF-8.
+func textual(s string) error {
+	for i, r := range s {
+		if _, size := utf8.DecodeRuneInString(s[i:]); r == 0 || r == utf8.RuneError && size == 1 {
+			return notText(s[i])
+		}
+	}
+	return nil
+}
+
+// maxIndexed is what PostgreSQL takes into one row of an index, after compression.
+const maxIndexed = 8191
+
+// indexable looks for session ids that are too large for their index. Only one of
+// 9,000 characters that do not compress was seen; DEFLATE stands in for PostgreSQL's method.
+func indexable(sessions []string) error {
+	for _, id := range sessions {
+		var packed bytes.Buffer
+		w, err := flate.NewWriter(&packed, flate.BestSpeed)
+		if err != nil {
+			return err
+		}
+		_, _ = w.Write([]byte(id)) // to memory
+		_ = w.Close()
+		if size := len(id) + indexRow; len(id) > maxIndexed && packed.Len() > len(id)/2 {
+			return fmt.Errorf("index session %q: ERROR: index row requires %d bytes, maximum size is %d (SQLSTATE 54000)", id, size, maxIndexed)
+		}
+	}
+	return nil
+}
+
+// indexRow is what an index needs for a row besides the session id.
+const indexRow = 24
 
 // jsonb gives a JSON text as PostgreSQL gives it back: the shorter names first,
 // those of one length by their bytes; a space behind commas and colons; escapes
@@ -40,8 +80,8 @@ func jsonb(text []byte) ([]byte, error) {
 
 // storable looks for what a decoder would silently replace.
 func storable(text []byte) error {
-	if !utf8.Valid(text) {
-		return errNotUTF8
+	if err := textual(string(text)); err != nil {
+		return err
 	}
 	var high bool // the last escape was the first half of a pair
 	for i := 0; i < len(text); i++ {

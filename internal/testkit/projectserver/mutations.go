@@ -13,11 +13,11 @@ const maxEntries = 100
 
 // pushMutations takes a batch whole or not at all. It checks in the server's
 // order: body, size of the batch, projects, allowlist, pause, relations, the rest (13).
-func (s *Server) pushMutations(w http.ResponseWriter, r *http.Request) {
+func (s *Server) pushMutations(w http.ResponseWriter, r *http.Request, from caller) {
 	var req struct {
 		Entries []engram.MutationEntry `json:"entries"`
 	}
-	if bad := s.readBody(w, r, &req); bad != nil {
+	if bad := s.readBody(w, r, &req, "invalid request body: "); bad != nil {
 		if bad.status == http.StatusBadRequest {
 			writeText(w, bad.status, bad.text)
 			return
@@ -25,7 +25,7 @@ func (s *Server) pushMutations(w http.ResponseWriter, r *http.Request) {
 		bad.write(w)
 		return
 	}
-	if !s.entriesMayCome(w, req.Entries) {
+	if !s.entriesMayCome(w, from, req.Entries) {
 		return
 	}
 	seqs, err := s.storeBatch(r, req.Entries)
@@ -40,7 +40,7 @@ func (s *Server) pushMutations(w http.ResponseWriter, r *http.Request) {
 }
 
 // entriesMayCome answers a batch that is refused before it gets to the store.
-func (s *Server) entriesMayCome(w http.ResponseWriter, entries []engram.MutationEntry) bool {
+func (s *Server) entriesMayCome(w http.ResponseWriter, from caller, entries []engram.MutationEntry) bool {
 	if len(entries) == 0 {
 		emptyBatch.write(w)
 		return false
@@ -56,8 +56,8 @@ func (s *Server) entriesMayCome(w http.ResponseWriter, entries []engram.Mutation
 		}
 	}
 	for _, e := range entries {
-		if !s.allows(engram.NormalizeProject(e.Project)) {
-			forbidden.write(w)
+		if bad := from.mayUse(engram.NormalizeProject(e.Project)); bad != nil {
+			bad.write(w)
 			return false
 		}
 	}
@@ -116,10 +116,7 @@ func badRelations(entries []engram.MutationEntry) []badRelation {
 // storeBatch files a batch in the journal, and its chunks in their projects. It
 // may be kept waiting before it commits (see HoldNextPush).
 func (s *Server) storeBatch(r *http.Request, entries []engram.MutationEntry) ([]int64, error) {
-	rows, err := journalled(entries)
-	if err != nil {
-		return nil, err
-	}
+	rows := journalled(entries)
 	derived, err := deriveChunks(rows)
 	if err != nil {
 		return nil, err
@@ -128,41 +125,63 @@ func (s *Server) storeBatch(r *http.Request, entries []engram.MutationEntry) ([]
 	defer s.mu.Unlock()
 	seqs := make([]int64, len(rows))
 	for i := range rows {
+		if err := insertable(&rows[i]); err != nil {
+			return nil, fmt.Errorf("insert mutation: %w", err) // rolled back; the numbers of those before are gone
+		}
 		rows[i].Seq, rows[i].OccurredAt = s.takeSeq(), s.now()
 		seqs[i] = rows[i].Seq
 	}
 	if err := s.waitIfHeld(r.Context()); err != nil {
-		return nil, err // rolled back; the numbers are gone for good
+		return nil, err // rolled back as well
+	}
+	for _, d := range derived {
+		if err := indexable(d.sessions); err != nil {
+			return nil, err
+		}
 	}
 	s.commit(rows)
+	return seqs, s.addDerived(derived, "mutation-push")
+}
+
+// addDerived stores chunks that the server makes itself; s.mu is held.
+func (s *Server) addDerived(derived []derivedChunk, createdBy string) error {
 	for _, d := range derived {
 		st := s.store(d.project)
 		if st.find(d.id) != nil {
 			continue
 		}
-		if _, err := st.add(entry{ID: d.id, CreatedBy: "mutation-push", CreatedAt: s.now()}, d.canonical); err != nil {
-			return nil, err
+		if _, err := st.add(entry{ID: d.id, CreatedBy: createdBy, CreatedAt: s.now()}, d.canonical); err != nil {
+			return err
 		}
 	}
-	return seqs, nil
+	return nil
 }
 
 // journalled gives the rows of the journal for a batch, as far as they are known
 // before they have numbers. The project keeps its spelling, but for the ends (T1).
-func journalled(entries []engram.MutationEntry) ([]engram.PullMutationResult, error) {
+func journalled(entries []engram.MutationEntry) []engram.PullMutationResult {
 	rows := make([]engram.PullMutationResult, len(entries))
 	for i, e := range entries {
 		if e.Payload == nil {
 			e.Payload = json.RawMessage("null")
 		}
-		payload, err := jsonb(e.Payload)
-		if err != nil {
-			return nil, err
-		}
 		rows[i] = engram.PullMutationResult{
 			Project: strings.TrimSpace(e.Project), Entity: strings.TrimSpace(e.Entity),
-			EntityKey: strings.TrimSpace(e.EntityKey), Op: strings.TrimSpace(e.Op), Payload: payload,
+			EntityKey: strings.TrimSpace(e.EntityKey), Op: strings.TrimSpace(e.Op), Payload: e.Payload,
 		}
 	}
-	return rows, nil
+	return rows
+}
+
+// insertable makes of a row's payload what the database gives back, or gives the
+// database's error.
+func insertable(row *engram.PullMutationResult) error {
+	for _, text := range []string{row.Entity, row.EntityKey, row.Op} {
+		if err := textual(text); err != nil {
+			return err
+		}
+	}
+	payload, err := jsonb(row.Payload)
+	row.Payload = payload
+	return err
 }

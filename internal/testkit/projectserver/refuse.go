@@ -12,6 +12,10 @@ import (
 
 // accept gives the canonical form of a chunk that the project takes; s.mu is held.
 func (st *store) accept(project string, data []byte) ([]byte, *refusal) {
+	var doc map[string]any
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return nil, invalid("invalid push payload: decode chunk data: " + err.Error())
+	}
 	canonical, err := canon.Canonical(data, project)
 	var row *canon.RowError
 	if errors.As(err, &row) {
@@ -29,7 +33,10 @@ func (st *store) accept(project string, data []byte) ([]byte, *refusal) {
 	}
 	first := slices.MinFunc(problems, func(a, b canon.RowError) int { return stage(a) - stage(b) })
 	if first.Reason == canon.Nul {
-		return nil, internal("write chunk: cloudstore: ERROR: unsupported Unicode escape sequence (SQLSTATE 22P05)")
+		return nil, internal("write chunk: cloudstore: write chunk: " + errNul.Error())
+	}
+	if first.Reason == canon.WrongType && first.List != "mutations" {
+		return nil, invalid("invalid push payload: chunk schema: " + json.Unmarshal(canonical, &typedChunk{}).Error())
 	}
 	return nil, invalid("invalid push payload: " + refusalText(first, data))
 }
@@ -54,10 +61,8 @@ func refusalText(p canon.RowError, data []byte) string {
 		return fmt.Sprintf("%s references missing session_id %q", place, strings.TrimSpace(row.sessionID()))
 	case p.List == "mutations":
 		return place + ": " + mutationText(p, row)
-	case p.Reason == canon.Blank:
-		return fmt.Sprintf("%s.%s is required", place, p.Field)
 	}
-	return fmt.Sprintf("chunk schema: json: cannot unmarshal a value into %s.%s", p.List, p.Field)
+	return fmt.Sprintf("%s.%s is required", place, p.Field)
 }
 
 // mutationText is the server's text about a mutation of a chunk.

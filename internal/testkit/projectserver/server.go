@@ -1,8 +1,8 @@
 // Package projectserver is a project server for tests: a real http.Handler over
-// memory that answers as engram 1.16.1's cloud server does, mistakes included.
-// Only tests import it.
+// memory that answers as engram's cloud server does, mistakes included. Only tests
+// import it, and its own hold it against what releases 1.16.1 and 1.20 answered.
 //
-// Source: project-server.md, sections 1 to 4, 12 and 13; the letter T means one
+// Source: project-server.md, sections 1 to 4 and 12 to 14; the letter T means one
 // of the traps of section 10, the letter A one of the corrections of section 13.
 package projectserver
 
@@ -10,7 +10,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -21,8 +20,14 @@ const defaultMaxPushBytes = 8 << 20
 
 // Options say what a server is like. The zero value allows no project.
 type Options struct {
+	// Release is the release that it answers like; "" means Release1161.
+	Release Release
 	// Token is the bearer token; "" is the mode without authentication.
 	Token string
+	// AdminToken is the administrator's, which only newer releases take for syncing.
+	AdminToken string
+	// Managed lets those in that Member makes, in releases that have them.
+	Managed bool
 	// Projects is the allowlist; a "*" in it allows every project.
 	Projects []string
 	// MaxPushBytes limits the bodies of both pushes; 0 means 8 MiB.
@@ -38,11 +43,12 @@ type Options struct {
 
 // Server is one server with its own store. It is safe for concurrent use.
 type Server struct {
-	opts    Options
-	allowed map[string]bool // normalised; nil allows everything
-	mux     *http.ServeMux
-
 	mu       sync.Mutex
+	opts     Options
+	traits   traits
+	allowed  map[string]bool // normalised; nil allows everything
+	mux      *http.ServeMux
+	members  map[string]*Member // by token
 	requests map[string]int
 	paused   map[string]bool
 	stores   map[string]*store // by project
@@ -59,16 +65,25 @@ type store struct {
 
 // New makes an empty server.
 func New(opts Options) *Server {
+	s := &Server{
+		members: map[string]*Member{}, requests: map[string]int{}, paused: map[string]bool{}, stores: map[string]*store{},
+	}
+	s.start(opts)
+	return s
+}
+
+// start takes options; s.mu is held, or nobody else has s yet.
+func (s *Server) start(opts Options) {
 	if opts.MaxPushBytes == 0 {
 		opts.MaxPushBytes = defaultMaxPushBytes
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	s := &Server{
-		opts: opts, allowed: map[string]bool{}, mux: http.NewServeMux(),
-		requests: map[string]int{}, paused: map[string]bool{}, stores: map[string]*store{},
+	if opts.Release == "" {
+		opts.Release = Release1161
 	}
+	s.opts, s.traits, s.allowed = opts, releases[opts.Release], map[string]bool{}
 	for _, project := range opts.Projects {
 		s.allowed[engram.NormalizeProject(project)] = true
 	}
@@ -76,10 +91,10 @@ func New(opts Options) *Server {
 		s.allowed = nil
 	}
 	s.route()
-	return s
 }
 
 func (s *Server) route() {
+	s.mux = http.NewServeMux()
 	s.mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]any{"service": "engram-cloud", "status": "ok"})
 	})
@@ -96,8 +111,9 @@ func (s *Server) route() {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.requests[r.Method+" "+r.URL.Path]++
+	mux := s.mux
 	s.mu.Unlock()
-	s.mux.ServeHTTP(w, r)
+	mux.ServeHTTP(w, r)
 }
 
 // Requests is how many requests have come, by "METHOD PATH".
@@ -152,30 +168,18 @@ func (s *Server) store(project string) *store {
 // now is the server's time in its usual form.
 func (s *Server) now() string { return s.opts.Now().UTC().Format(time.RFC3339) }
 
-// allows says whether the allowlist has a project, in the server's spelling.
-func (s *Server) allows(normalized string) bool {
-	return normalized != "" && (s.allowed == nil || s.allowed[normalized])
-}
+// handler answers a request of a caller who has been let in.
+type handler func(w http.ResponseWriter, r *http.Request, from caller)
 
-// authenticated lets a request through if it carries the token. Unknown paths
+// authenticated lets a request through if it carries a good token. Unknown paths
 // never get here: they are 404 for everybody.
-func (s *Server) authenticated(next http.HandlerFunc) http.HandlerFunc {
+func (s *Server) authenticated(next handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if s.opts.Token == "" {
-			next(w, r)
+		from, bad := s.whose(r.Header.Get("Authorization"))
+		if bad != "" {
+			writeText(w, http.StatusUnauthorized, "unauthorized: "+bad)
 			return
 		}
-		header := r.Header.Get("Authorization")
-		words := strings.Fields(header)
-		switch {
-		case header == "":
-			writeText(w, http.StatusUnauthorized, "unauthorized: missing authorization header")
-		case len(words) != 2 || !strings.EqualFold(words[0], "bearer"):
-			writeText(w, http.StatusUnauthorized, "unauthorized: authorization must use Bearer token")
-		case words[1] != s.opts.Token:
-			writeText(w, http.StatusUnauthorized, "unauthorized: invalid bearer token")
-		default:
-			next(w, r)
-		}
+		next(w, r, from)
 	}
 }

@@ -1,0 +1,150 @@
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/engram-sync/engram-sync/internal/server/store"
+)
+
+// calls are what all methods promise.
+var calls = map[string]func(*testing.T, Database){
+	"every store sees a change at once, and after a restart": func(t *testing.T, db Database) {
+		a, b := one(db), one(db)
+		u := user(t, a, "alice")
+		done(t, put(t.Context(), a, u, "00000001", "", []byte("body")))
+		must(a.AppendMutations(t.Context(), u.ID, "key", batch("1", "a", "b")))(t)
+		before := everything(t, a, u)
+		if diff := cmp.Diff(before, everything(t, b, u)); diff != "" {
+			t.Errorf("another store (-first +other):\n%s", diff)
+		}
+		done(t, errors.Join(a.Close(), b.Close()))
+		if diff := cmp.Diff(before, everything(t, one(db), u)); diff != "" {
+			t.Errorf("after a restart (-before +after):\n%s", diff)
+		}
+	},
+
+	"a call whose context has ended is unavailable": func(t *testing.T, db Database) {
+		st := one(db)
+		u := user(t, st, "alice")
+		done(t, put(t.Context(), st, u, "00000001", "", []byte("body")))
+		before := everything(t, st, u)
+		ended, end := context.WithCancel(t.Context())
+		end()
+		for name, call := range each(u) {
+			fails(t, name, call(ended, st), store.ErrUnavailable, context.Canceled)
+		}
+		if diff := cmp.Diff(before, everything(t, st, u)); diff != "" {
+			t.Errorf("they changed something (-before +after):\n%s", diff)
+		}
+	},
+
+	"a call after Close is unavailable": func(t *testing.T, db Database) {
+		st := one(db)
+		u := user(t, st, "alice")
+		const size = 4 << 20
+		done(t, put(t.Context(), st, u, "00000001", "", make([]byte, size)))
+		body := must(st.OpenChunk(t.Context(), u.ID, "00000001"))(t)
+		must(io.ReadFull(body, make([]byte, 10)))(t)
+		for range 2 { // the second one is fine
+			done(t, st.Close())
+		}
+		for name, call := range each(u) {
+			fails(t, name, call(t.Context(), st), store.ErrUnavailable)
+		}
+		_, err := io.Copy(io.Discard, body)
+		fails(t, "reading on", err, store.ErrUnavailable)
+	},
+
+	"a full database is told, and nothing is lost in it": func(t *testing.T, db Database) {
+		st := one(db)
+		u := user(t, st, "alice")
+		reduced, body := []byte("reduced"), make([]byte, 8<<20)
+		done(t, put(t.Context(), st, u, "0cdb38de", "", reduced))
+		must(st.AppendMutations(t.Context(), u.ID, "", batch("1", "a")))(t)
+		before := everything(t, st, u)
+		large := batch("2", "a", string(bytes.Repeat([]byte("b"), 8<<20)))
+
+		empty := db.Fill(st)
+		fails(t, "PutChunk", put(t.Context(), st, u, "0cdb38de", "0cdb38deff", body), store.ErrFull)
+		_, err := st.AppendMutations(t.Context(), u.ID, "key", large)
+		fails(t, "AppendMutations", err, store.ErrFull)
+		if diff := cmp.Diff(before, everything(t, st, u)); diff != "" {
+			t.Errorf("(-before +after):\n%s", diff)
+		}
+		empty()
+		done(t, put(t.Context(), st, u, "0cdb38de", "0cdb38deff", body))
+		if r := must(st.AppendMutations(t.Context(), u.ID, "key", large))(t); r.Replayed || r.Accepted != 2 {
+			t.Errorf("the key was used up: %+v", r)
+		}
+	},
+
+	"Ping answers": func(t *testing.T, db Database) {
+		done(t, one(db).Ping(t.Context()))
+	},
+}
+
+// each is a call of every method that can fail, for a user who has a chunk 00000001.
+func each(u store.User) map[string]func(context.Context, store.Store) error {
+	return map[string]func(context.Context, store.Store) error{
+		"CreateUser": func(ctx context.Context, st store.Store) error {
+			_, err := st.CreateUser(ctx, "bob", "b@x", "")
+			return err
+		},
+		"LocalUser":   func(ctx context.Context, st store.Store) error { _, err := st.LocalUser(ctx); return err },
+		"UserByID":    func(ctx context.Context, st store.Store) error { _, err := st.UserByID(ctx, u.ID); return err },
+		"UserByLogin": func(ctx context.Context, st store.Store) error { _, err := st.UserByLogin(ctx, u.Name); return err },
+		"UserByKey":   func(ctx context.Context, st store.Store) error { _, err := st.UserByKey(ctx, "sum"); return err },
+		"ListUsers":   func(ctx context.Context, st store.Store) error { _, err := st.ListUsers(ctx); return err },
+		"SetDisabled": func(ctx context.Context, st store.Store) error { return st.SetDisabled(ctx, u.Name, true) },
+		"SetPassword": func(ctx context.Context, st store.Store) error { return st.SetPassword(ctx, u.Name, "other") },
+		"SetKey":      func(ctx context.Context, st store.Store) error { return st.SetKey(ctx, u, "sum") },
+		"RemoveKey":   func(ctx context.Context, st store.Store) error { return st.RemoveKey(ctx, u.ID) },
+		"PutChunk": func(ctx context.Context, st store.Store) error {
+			return put(ctx, st, u, "00000002", "", []byte("body"))
+		},
+		"OpenChunk": func(ctx context.Context, st store.Store) error {
+			_, err := st.OpenChunk(ctx, u.ID, "00000001")
+			return err
+		},
+		"Manifest":    func(ctx context.Context, st store.Store) error { _, _, err := st.Manifest(ctx, u.ID); return err },
+		"ManifestTag": func(ctx context.Context, st store.Store) error { _, err := st.ManifestTag(ctx, u.ID); return err },
+		"AppendMutations": func(ctx context.Context, st store.Store) error {
+			_, err := st.AppendMutations(ctx, u.ID, "", batch("1", "a"))
+			return err
+		},
+		"ReadMutations": func(ctx context.Context, st store.Store) error {
+			_, err := st.ReadMutations(ctx, u.ID, 0, 1, func(store.JournalRow) bool { return true })
+			return err
+		},
+		"Ping": func(ctx context.Context, st store.Store) error { return st.Ping(ctx) },
+	}
+}
+
+// state is all that the contract shows of one user.
+type state struct {
+	Users   []store.UserUsage
+	Tag     string
+	Entries []store.ChunkEntry
+	Bodies  []string
+	Rows    []store.JournalRow
+	Head    int64
+}
+
+func everything(t *testing.T, st store.Store, u store.User) state {
+	t.Helper()
+	s := state{Users: must(st.ListUsers(t.Context()))(t)}
+	var err error
+	s.Tag, s.Entries, err = st.Manifest(t.Context(), u.ID)
+	done(t, err)
+	for _, e := range s.Entries {
+		s.Bodies = append(s.Bodies, text(t, st, u, e.ID))
+	}
+	s.Rows, s.Head = rows(t, st, u, 0, 1<<20)
+	return s
+}
