@@ -19,31 +19,31 @@ type Account struct {
 // Key names the secrets of the account.
 func (a Account) Key() Key { return Key{BaseURL: a.BaseURL, Account: a.Name} }
 
-// Accounts is the list of logins on this machine, in a file without secrets. A
+// accounts is the list of logins on this machine, in a file without secrets. A
 // keyring can't be listed, so this says what to look for.
-type Accounts struct{ file jsonFile[accountList] }
+type accounts struct{ file jsonFile[accountList] }
 
 type accountList struct {
 	Accounts []Account `json:"accounts"`
 }
 
-// NewAccounts keeps the list in accounts.json in dir, the state directory.
-func NewAccounts(dir string) *Accounts {
-	return &Accounts{jsonFile[accountList]{path: filepath.Join(dir, "accounts.json"), what: "the list of logins"}}
+// newAccounts keeps the list in accounts.json in dir, the state directory.
+func newAccounts(dir string) *accounts {
+	return &accounts{jsonFile[accountList]{path: filepath.Join(dir, "accounts.json"), what: "the list of logins"}}
 }
 
 // Current gives the login that is used for a server. The error is ErrNotFound
 // if there is none.
-func (l *Accounts) Current(baseURL string) (Account, error) {
+func (l *accounts) Current(baseURL string) (Account, error) {
 	return l.first(func(a Account) bool { return a.BaseURL == baseURL && a.Current })
 }
 
 // find gives a login by its name, current or not.
-func (l *Accounts) find(key Key) (Account, error) {
+func (l *accounts) find(key Key) (Account, error) {
 	return l.first(func(a Account) bool { return a.Key() == key })
 }
 
-func (l *Accounts) first(wanted func(Account) bool) (Account, error) {
+func (l *accounts) first(wanted func(Account) bool) (Account, error) {
 	list, err := l.file.read()
 	if err != nil {
 		return Account{}, err
@@ -56,7 +56,7 @@ func (l *Accounts) first(wanted func(Account) bool) (Account, error) {
 }
 
 // Put adds a login, or replaces the one of that name, and makes it current.
-func (l *Accounts) Put(account Account) error {
+func (l *accounts) Put(account Account) error {
 	account.Current = true
 	return l.file.change(func(list *accountList) {
 		for i := range list.Accounts {
@@ -71,7 +71,7 @@ func (l *Accounts) Put(account Account) error {
 
 // Remove forgets a login. If it was the current one, another of the same server
 // does not take its place: which one is for the user to say.
-func (l *Accounts) Remove(key Key) error {
+func (l *accounts) Remove(key Key) error {
 	return l.file.change(func(list *accountList) { list.remove(key) })
 }
 

@@ -16,14 +16,14 @@ import (
 // and the stores that their secrets are in. It is safe for concurrent use.
 type Logins struct {
 	dir      string
-	accounts *Accounts
+	accounts *accounts
 	stores   map[string]Store
 }
 
 // NewLogins keeps logins in dir, the state directory, and their secrets in the
 // given stores.
 func NewLogins(dir string, stores ...Store) Logins {
-	l := Logins{dir: dir, accounts: NewAccounts(dir), stores: map[string]Store{}}
+	l := Logins{dir: dir, accounts: newAccounts(dir), stores: map[string]Store{}}
 	for _, s := range stores {
 		l.stores[s.Name()] = s
 	}

@@ -1,6 +1,6 @@
 // Package auth finds and keeps the credentials for a remote: in the environment,
-// from a command, in the OS keyring, or in a file if the user chose that. It
-// never talks to a server; what is exchanged there is the transport's business.
+// from a command, in the OS keyring, or in a file if the user chose that. Commands
+// use it to log in and to connect; it never talks to a server.
 package auth
 
 import (

@@ -26,7 +26,7 @@ func (w *writer) mutation(index int, row map[string]any) map[string]any {
 	m, problem := readMutation(row)
 	if problem == nil {
 		var p payload
-		if p, problem = m.settle(w.project); problem == nil {
+		if p, problem = m.normalize(w.project); problem == nil {
 			if w.checks != nil {
 				w.checks.mutation(index, m, p)
 			}
@@ -55,15 +55,15 @@ func readMutation(row map[string]any) (mutationRow, *RowError) {
 	return m, nil
 }
 
-// settle puts the payload into its form, and entity, op and key in order (A1, A2).
-func (m *mutationRow) settle(project string) (payload, *RowError) {
+// normalize puts the payload into its form, and entity, op and key in order (A1, A2).
+func (m *mutationRow) normalize(project string) (payload, *RowError) {
 	m.Project = project
 	m.Entity, m.Op = strings.TrimSpace(m.Entity), strings.TrimSpace(m.Op)
 	p, problem := readPayload(m.Entity, m.Op, m.Payload)
 	if problem != nil {
 		return nil, problem
 	}
-	if field := p.settle(m.Op == opUpsert, project); field != "" {
+	if field := p.normalize(m.Op == opUpsert, project); field != "" {
 		return nil, &RowError{Field: field, Reason: Blank}
 	}
 	if m.EntityKey = strings.TrimSpace(m.EntityKey); m.EntityKey == "" {

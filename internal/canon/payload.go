@@ -20,9 +20,9 @@ const (
 // which the server writes them; a pointer means that an empty text stays, and
 // only an absent one or null goes (project-server.md 3.3, A13).
 type payload interface {
-	// settle trims, files the payload under the project and names the first
+	// normalize trims, files the payload under the project and names the first
 	// required field that is blank, or "".
-	settle(upsert bool, project string) (blank string)
+	normalize(upsert bool, project string) (blank string)
 	// key is the value that must equal the mutation's entity_key.
 	key() string
 	// session is the session that the payload belongs to, or "".
@@ -92,7 +92,7 @@ type sessionPayload struct {
 func (p *sessionPayload) key() string     { return p.ID }
 func (p *sessionPayload) session() string { return "" }
 
-func (p *sessionPayload) settle(upsert bool, project string) string {
+func (p *sessionPayload) normalize(upsert bool, project string) string {
 	p.Project = project
 	trim(&p.ID)
 	if !upsert {
@@ -129,7 +129,7 @@ type observationPayload struct {
 func (p *observationPayload) key() string     { return p.SyncID }
 func (p *observationPayload) session() string { return p.SessionID }
 
-func (p *observationPayload) settle(upsert bool, project string) string {
+func (p *observationPayload) normalize(upsert bool, project string) string {
 	p.Project = project
 	trim(&p.SyncID, &p.SessionID)
 	if !upsert {
@@ -154,7 +154,7 @@ type promptPayload struct {
 func (p *promptPayload) key() string     { return p.SyncID }
 func (p *promptPayload) session() string { return p.SessionID }
 
-func (p *promptPayload) settle(upsert bool, project string) string {
+func (p *promptPayload) normalize(upsert bool, project string) string {
 	p.Project = project
 	trim(&p.SyncID, &p.SessionID)
 	if !upsert {
@@ -187,7 +187,7 @@ func (p *relationPayload) key() string { return p.SyncID }
 // A relation's session_id is no reference (A6).
 func (p *relationPayload) session() string { return "" }
 
-func (p *relationPayload) settle(_ bool, project string) string {
+func (p *relationPayload) normalize(_ bool, project string) string {
 	p.Project = project
 	trim(&p.SyncID, &p.SourceID, &p.TargetID, &p.Relation, &p.JudgmentStatus, p.MarkedByActor, p.MarkedByKind)
 	return firstBlank(field{"sync_id", p.SyncID}, field{"source_id", p.SourceID}, field{"target_id", p.TargetID},

@@ -12,7 +12,6 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/cancellable"
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/repofile"
 )
 
 // addAttempts bounds how often the manifest is read and written again because
@@ -101,11 +100,7 @@ func (d *Dir) holdManifest() (*os.File, error) {
 	if !renamesOverOpen {
 		return nil, nil
 	}
-	f, _, err := repofile.Open(d.manifestPath())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return f, err
+	return d.openManifest()
 }
 
 // union is m with the entries that it lacks.

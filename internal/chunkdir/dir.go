@@ -1,10 +1,12 @@
 // Package chunkdir is the on-disk format of a chunk directory, `.engram/`:
-// manifest.json and chunks/<id>.jsonl.gz. It reads what engram writes, strictly
-// and within limits, and writes so that each file is whole or absent.
+// manifest.json and chunks/<id>.jsonl.gz. Commands open one and hand it to the
+// loops, which see it through interfaces of their own.
 //
-// The directory comes out of a repository, so its content is hostile until
-// checked: only regular files are read, a symbolic link inside of it is never
-// followed (the directory itself may be one), and names are chunk ids or nothing.
+// It reads what engram writes, strictly and within limits, and writes so that
+// each file is whole or absent. The directory comes out of a repository, so its
+// content is hostile until checked: only regular files are read, a symbolic link
+// inside of it is never followed (the directory itself may be one), and names are
+// chunk ids or nothing.
 package chunkdir
 
 import (

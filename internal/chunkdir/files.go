@@ -45,15 +45,21 @@ func (d *Dir) Files(ctx context.Context) (Listing, error) {
 	return listing, nil
 }
 
-func (d *Dir) list(ctx context.Context) (listing Listing, err error) {
-	if err := d.checkChunks(); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return Listing{}, nil
-		}
-		return Listing{}, err
+// openChunks opens chunks/; nil where there is none.
+func (d *Dir) openChunks() (*os.File, error) {
+	err := d.checkChunks()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
 	}
-	f, err := os.Open(filepath.Join(d.path, chunksName))
 	if err != nil {
+		return nil, err
+	}
+	return os.Open(filepath.Join(d.path, chunksName))
+}
+
+func (d *Dir) list(ctx context.Context) (listing Listing, err error) {
+	f, err := d.openChunks()
+	if f == nil {
 		return Listing{}, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()

@@ -5,9 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 )
 
@@ -36,15 +33,8 @@ func (d *Dir) Fingerprint() (string, error) {
 
 // names are those of all that is in chunks/.
 func (d *Dir) names() (names []string, err error) {
-	err = d.checkChunks()
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	f, err := os.Open(filepath.Join(d.path, chunksName))
-	if err != nil {
+	f, err := d.openChunks()
+	if f == nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()

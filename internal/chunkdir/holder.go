@@ -4,8 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -17,8 +15,6 @@ const (
 	// statePerm is the mode of our state directory: what we do is nobody else's business.
 	statePerm = 0o700
 	notePerm  = 0o600
-	// maxNoteBytes bounds the note about the holder of a lock.
-	maxNoteBytes = 4 << 10
 )
 
 // holder is the note that tells others who has the lock.
@@ -66,26 +62,13 @@ func (d *Dir) forgetHolder() {
 // lockedError tells what the note says, if there is a good one.
 func (d *Dir) lockedError() error {
 	locked := &LockedError{Path: d.path}
-	note, err := d.readNote()
+	path, err := d.statePath(".json")
 	if err != nil {
 		return locked
 	}
 	var h holder
-	if json.Unmarshal(note, &h) == nil {
+	if note, err := os.ReadFile(path); err == nil && json.Unmarshal(note, &h) == nil {
 		locked.PID, locked.Since, locked.Command = h.PID, h.Since, h.Command
 	}
 	return locked
-}
-
-func (d *Dir) readNote() (note []byte, err error) {
-	path, err := d.statePath(".json")
-	if err != nil {
-		return nil, err
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	return io.ReadAll(io.LimitReader(f, maxNoteBytes))
 }

@@ -83,15 +83,21 @@ func mayPass(err error, text, last []byte) bool {
 
 // manifestText is what manifest.json holds now, nil if there is none.
 func (d *Dir) manifestText() (text []byte, err error) {
-	f, _, err := repofile.Open(d.manifestPath())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
+	f, err := d.openManifest()
+	if f == nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	return readText(f)
+}
+
+// openManifest opens manifest.json; nil where there is none.
+func (d *Dir) openManifest() (*os.File, error) {
+	f, _, err := repofile.Open(d.manifestPath())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return f, err
 }
 
 // readText reads a manifest from its start. It is never nil without an error.

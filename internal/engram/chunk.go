@@ -2,7 +2,6 @@ package engram
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -13,53 +12,6 @@ import (
 // DefaultMaxChunkBytes bounds the uncompressed size of a chunk where nobody
 // chose another bound: a gzip file of a few kilobytes can hold gigabytes.
 const DefaultMaxChunkBytes = 512 << 20
-
-// ErrDamaged is wrapped by every error about content that is not what its name
-// says: a wrong hash, a cut file, text that is not one JSON object.
-var ErrDamaged = errors.New("damaged")
-
-// ErrNoFile means that a manifest names a chunk whose file is nowhere.
-var ErrNoFile = errors.New("the manifest lists it, but its file is missing")
-
-// DamageError says what is wrong with the content of one chunk. errors.Is
-// finds ErrDamaged in it.
-type DamageError struct {
-	ID     ChunkID // zero where the content has no name yet
-	Reason string
-	Err    error // the cause, where there is one
-}
-
-func (e *DamageError) Error() string {
-	text := e.Reason
-	if e.Err != nil {
-		text += ": " + e.Err.Error()
-	}
-	if e.ID.IsZero() {
-		return "chunk content is damaged: " + text
-	}
-	return fmt.Sprintf("chunk %s is damaged: %s", e.ID, text)
-}
-
-// Unwrap gives ErrDamaged and the cause.
-func (e *DamageError) Unwrap() []error {
-	if e.Err == nil {
-		return []error{ErrDamaged}
-	}
-	return []error{ErrDamaged, e.Err}
-}
-
-// MismatchError is the damage of content that is one whole JSON object, but
-// hashes to another id than its name.
-type MismatchError struct {
-	ID, Actual ChunkID
-}
-
-func (e *MismatchError) Error() string {
-	return fmt.Sprintf("chunk %s is damaged: its bytes hash to %s", e.ID, e.Actual)
-}
-
-// Unwrap gives ErrDamaged.
-func (e *MismatchError) Unwrap() error { return ErrDamaged }
 
 // Chunk is the content of one chunk as a stream that checks itself: Read gives
 // io.EOF only when the bytes were exactly one JSON object, within the size

@@ -1,6 +1,6 @@
-// Package engram holds the nouns of the program: the manifest, its entries,
-// chunks and their ids. It knows their shapes and rules, and nothing of disks
-// or networks.
+// Package engram holds the nouns of Engram's formats, with the rules that belong
+// to each: chunk, manifest, row, mutation. Every other package may use them; they
+// know nothing of disks, networks or clocks.
 package engram
 
 import (

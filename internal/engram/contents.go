@@ -5,9 +5,6 @@ import (
 	"time"
 )
 
-// rowTimeLayout is how engram writes the times of rows: UTC, without a zone.
-const rowTimeLayout = "2006-01-02 15:04:05"
-
 // Contents is what a chunk holds, as far as checks across chunks need it.
 type Contents struct {
 	Sessions, Memories, Prompts int

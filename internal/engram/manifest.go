@@ -2,10 +2,8 @@ package engram
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
@@ -166,28 +164,3 @@ func (m *Manifest) Without(ids ...ChunkID) (*Manifest, error) {
 	}
 	return ParseManifest(slices.Concat(m.text[:m.chunksSpan.from+1], kept, m.text[m.chunksSpan.to-1:]))
 }
-
-// ManifestError says what is wrong with a manifest, and where. errors.Is finds
-// ErrDamaged in it.
-type ManifestError struct {
-	Line  int // from 1; 0 where it is about the whole
-	Entry int // from 1; 0 where it is not about an entry
-	Err   error
-}
-
-func (e *ManifestError) Error() string {
-	var where []string
-	if e.Line > 0 {
-		where = append(where, fmt.Sprintf("line %d", e.Line))
-	}
-	if e.Entry > 0 {
-		where = append(where, fmt.Sprintf("entry %d", e.Entry))
-	}
-	if len(where) == 0 {
-		return e.Err.Error()
-	}
-	return strings.Join(where, ", ") + ": " + e.Err.Error()
-}
-
-// Unwrap gives ErrDamaged and the cause.
-func (e *ManifestError) Unwrap() []error { return []error{ErrDamaged, e.Err} }

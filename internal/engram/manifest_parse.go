@@ -10,18 +10,6 @@ import (
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
-// ErrConflictMarkers is the cause in a ManifestError where git left both sides
-// of a merge in the file.
-var ErrConflictMarkers = errors.New("git conflict markers")
-
-// ErrTwice is the cause in a ManifestError where a member stands twice, or an
-// entry is listed twice: git's union merge leaves such a text.
-var ErrTwice = errors.New("stands twice")
-
-// ErrManifestVersion is the cause in a ManifestError where the file was written
-// by a later engram than we know.
-var ErrManifestVersion = errors.New("manifest version not supported")
-
 // ParseManifest reads the text of manifest.json strictly: anything that engram
 // and we could understand differently is a *ManifestError that names the place.
 func ParseManifest(text []byte) (*Manifest, error) {

@@ -2,27 +2,8 @@ package engram
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
+	"strings"
 )
-
-// ErrOutcomeUnknown means that a request may or may not have been applied: it
-// was sent, and no answer came that can be believed.
-var ErrOutcomeUnknown = errors.New("outcome unknown")
-
-// UncertainError is an ErrOutcomeUnknown, and nothing else that callers decide
-// on: whatever led to it is no reason to send again.
-type UncertainError struct {
-	// Done says that the server itself answered, so that nothing is under way
-	// any more and one look is enough. Otherwise it may still be at work.
-	Done bool
-	Err  error // the reason, for the text only
-}
-
-func (e *UncertainError) Error() string { return e.Err.Error() }
-
-// Unwrap gives ErrOutcomeUnknown alone.
-func (e *UncertainError) Unwrap() error { return ErrOutcomeUnknown }
 
 // MutationEntry is one change on its way to a server. Payload is JSON text that
 // is passed on as it is, byte for byte: an object, or a string that holds one.
@@ -78,42 +59,42 @@ type PullMutationsResponse struct {
 	Head int64 `json:"-"`
 }
 
-// ContentError means that a server refuses a batch for what a row in it says:
-// nothing of it was stored, and sending it again will not help. The row is to be
-// found by halving the batch. Source: account-server.md 4.1, project-server.md 4.1.
-type ContentError struct{ Err error }
-
-func (e *ContentError) Error() string { return e.Err.Error() }
-
-// Unwrap gives the transport's error.
-func (e *ContentError) Unwrap() error { return e.Err }
-
-// PausedError means that an operator has paused a project: nothing of the
-// batch was stored. Source: account-server.md 4.5, project-server.md 4.3.
-type PausedError struct {
-	Project string // as the server names it
-	Err     error
+// payloadFields are the members of a payload that say where a mutation belongs.
+type payloadFields struct {
+	Project   *string `json:"project"`
+	SessionID *string `json:"session_id"`
 }
 
-func (e *PausedError) Error() string { return e.Err.Error() }
-
-// Unwrap gives the transport's error.
-func (e *PausedError) Unwrap() error { return e.Err }
-
-// BatchTooLargeError means that a batch is over the server's limit: nothing of
-// it was stored.
-type BatchTooLargeError struct {
-	Limit int64 // of the request's body in bytes; 0 where the server does not say
-	Rows  int
-	Err   error
+// MutationScope is where a mutation belongs, as far as it says so: deletes of
+// engram 1.9.4 name neither project nor session. Source: account-server.md 4.2.
+type MutationScope struct {
+	Project string
+	Session string // of a session: its own id
 }
 
-func (e *BatchTooLargeError) Error() string {
-	if e.Err != nil {
-		return e.Err.Error()
+// Scope looks into the payload. The project is the payload's, trimmed as
+// servers do when they look whether it is paused, or else the entry's own.
+func (e MutationEntry) Scope() MutationScope {
+	payload := e.Payload
+	if len(payload) > 0 && payload[0] == '"' {
+		var text string
+		_ = json.Unmarshal(payload, &text)
+		payload = json.RawMessage(text)
 	}
-	return fmt.Sprintf("%d mutations are too large: the server takes at most %d bytes in one push", e.Rows, e.Limit)
+	var fields payloadFields
+	_ = json.Unmarshal(payload, &fields) // what it cannot read stays empty
+	var scope MutationScope
+	if fields.Project != nil {
+		scope.Project = strings.TrimSpace(*fields.Project)
+	}
+	if scope.Project == "" {
+		scope.Project = strings.TrimSpace(e.Project)
+	}
+	if fields.SessionID != nil {
+		scope.Session = *fields.SessionID
+	}
+	if e.Entity == "session" {
+		scope.Session = e.EntityKey
+	}
+	return scope
 }
-
-// Unwrap gives the transport's error.
-func (e *BatchTooLargeError) Unwrap() error { return e.Err }

@@ -1,6 +1,9 @@
 package engram
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Session is a row of a chunk's "sessions". ID is the caller's own and global;
 // times are "YYYY-MM-DD HH:MM:SS", UTC. The members stand in engram's order, so
@@ -66,4 +69,18 @@ func EncodeChunk(rows ChunkRows) ([]byte, error) {
 		rows.Prompts = nil
 	}
 	return json.Marshal(rows)
+}
+
+// rowTimeLayout is how engram writes the times of rows: UTC, without a zone.
+const rowTimeLayout = "2006-01-02 15:04:05"
+
+// RowTime reads a time as engram writes it, or as servers do; the zero time if
+// it is neither.
+func RowTime(t string) time.Time {
+	for _, layout := range []string{rowTimeLayout, time.RFC3339} {
+		if parsed, err := time.Parse(layout, t); err == nil {
+			return parsed
+		}
+	}
+	return time.Time{}
 }

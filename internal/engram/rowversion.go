@@ -7,7 +7,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 )
 
@@ -150,15 +149,4 @@ func unix(t string) int64 {
 		return parsed.Unix()
 	}
 	return 0
-}
-
-// RowTime reads a time as engram writes it, or as servers do; the zero time if
-// it is neither.
-func RowTime(t string) time.Time {
-	for _, layout := range []string{rowTimeLayout, time.RFC3339} {
-		if parsed, err := time.Parse(layout, t); err == nil {
-			return parsed
-		}
-	}
-	return time.Time{}
 }

@@ -1,7 +1,6 @@
-// Package jsonscan checks JSON text (RFC 8259) as it streams by, in constant
-// memory, and says where members and values near the top begin and end. It
-// exists because the bytes of a chunk must pass through unchanged and unbuffered:
-// a decoder would keep them, and re-encoding them would change their hash.
+// Package jsonscan takes JSON text (RFC 8259) apart without changing a byte of
+// it. It stands at the bottom, for whoever must check, cut or pass on bytes whose
+// hash counts: a decoder would keep them, and re-encoding would change them.
 package jsonscan
 
 import "fmt"

@@ -1,13 +1,11 @@
 package projection
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 
@@ -173,50 +171,6 @@ func (d *Directory) allFacts(ctx context.Context, all []engram.ChunkID) (map[eng
 	return known, bad, nil
 }
 
-// withDocument reads a chunk, once there is memory for it. What f keeps of it
-// does not count any more after that.
-func (d *Directory) withDocument(ctx context.Context, id engram.ChunkID, f func(document) error) error {
-	c, err := d.open(id)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = c.Close() }() // only read
-	weight := min(c.SizeHint, maxWhole)
-	if weight <= 0 {
-		weight = maxWhole // it may be of any size
-	}
-	if d.whole.Acquire(ctx, weight) != nil {
-		return context.Cause(ctx)
-	}
-	defer d.whole.Release(weight)
-	data, err := readHinted(c)
-	if err != nil {
-		return err
-	}
-	doc, err := parseDocument(data)
-	if err == nil {
-		err = f(doc)
-	}
-	if err != nil {
-		return &engram.DamageError{ID: id, Reason: "its rows cannot be read", Err: err}
-	}
-	return nil
-}
-
-// readHinted reads a chunk that is not larger than it claims.
-func readHinted(c *engram.Chunk) ([]byte, error) {
-	if c.SizeHint <= 0 {
-		return io.ReadAll(c)
-	}
-	var data bytes.Buffer
-	data.Grow(int(min(c.SizeHint, maxWhole)) + bytes.MinRead)
-	n, err := data.ReadFrom(io.LimitReader(c, c.SizeHint+1))
-	if err == nil && n > c.SizeHint {
-		err = &engram.DamageError{ID: c.ID(), Reason: fmt.Sprintf("its source claims %d bytes, and holds more", c.SizeHint)}
-	}
-	return data.Bytes(), err
-}
-
 // context is what a chunk's projection depends on outside of the chunk: what
 // is known of the sessions that it refers to.
 func (d *Directory) context(f facts) string {
@@ -227,54 +181,4 @@ func (d *Directory) context(f facts) string {
 		fmt.Fprintf(h, "%q %s\n", name, text)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
-}
-
-// make projects one chunk.
-func (d *Directory) make(ctx context.Context, id engram.ChunkID) (c Chunk, err error) {
-	err = d.withDocument(ctx, id, func(doc document) error {
-		s, err := d.opts.choose(doc, d.sessions)
-		if err != nil {
-			return err
-		}
-		c = Chunk{LeftOut: s.leftOut, Filled: s.filled, Personal: s.personal, Foreign: s.foreign}
-		c.Parts, err = d.opts.split(s)
-		return err
-	})
-	return c, err
-}
-
-// OpenPart gives the content of a part, which is made anew if it is not at hand.
-// Chunks was called before.
-func (d *Directory) OpenPart(ctx context.Context, local, part engram.ChunkID) (*engram.Chunk, error) {
-	text, ok := d.kept.take(local, part)
-	if !ok {
-		parts, err := d.remake(ctx, local)
-		if err != nil {
-			return nil, err
-		}
-		at := slices.IndexFunc(parts, func(p Part) bool { return p.ID == part })
-		if at < 0 {
-			return nil, fmt.Errorf("chunk %s: it has changed while it was read: run the command again", local)
-		}
-		text = parts[at].text
-		d.kept.take(local, part)
-	}
-	chunk := engram.NewChunk(part, io.NopCloser(bytes.NewReader(text)), int64(len(text)))
-	chunk.SizeHint = int64(len(text))
-	return chunk, nil
-}
-
-// remake makes the parts of a chunk once for all who want some at the same time.
-func (d *Directory) remake(ctx context.Context, local engram.ChunkID) ([]Part, error) {
-	parts, err, _ := d.making.Do(local.String(), func() (any, error) {
-		c, err := d.make(ctx, local)
-		if err == nil {
-			d.kept.put(local, c.Parts)
-		}
-		return c.Parts, err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return parts.([]Part), nil
 }

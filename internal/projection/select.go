@@ -6,41 +6,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
-
-// Options are what a projection depends on besides the chunks.
-type Options struct {
-	// Project is normalised.
-	Project string
-	// IncludePersonal sends rows of scope personal too.
-	IncludePersonal bool
-	// FillBlanks fills what a server demands and a row lacks, where that can
-	// be done without inventing content or identities.
-	FillBlanks bool
-}
-
-// Session is what the chunks of the directory say about a session.
-type Session struct {
-	Project string `json:"project"` // normalised
-	// Good says that a server takes a row of it.
-	Good bool `json:"good"`
-	// Needed says that rows of our project belong to it, whosever it is.
-	Needed bool `json:"needed,omitempty"`
-}
-
-// Row says something about one row of a chunk.
-type Row struct {
-	List   string `json:"list"`
-	Index  int    `json:"index"`
-	Field  string `json:"field"`
-	Reason string `json:"reason"`
-}
 
 // selection is what is sent of a chunk, before it is split.
 type selection struct {
@@ -175,69 +145,6 @@ func (s *selection) leaveOut(bad map[string]map[int]bool, p canon.RowError) {
 		index = rows[index].index
 	}
 	s.leftOut = append(s.leftOut, Row{List: p.List, Index: index, Field: p.Field, Reason: string(p.Reason)})
-}
-
-// fill gives rows what a server demands and they lack.
-func (s *selection) fill() {
-	for i := range s.rows[listSessions] {
-		s.fillField(listSessions, i, "directory", "unknown")
-	}
-	for i := range s.rows[listObservations] {
-		s.fillField(listObservations, i, "type", "manual")
-		s.fillField(listObservations, i, "scope", "project")
-		s.fillField(listObservations, i, "title", firstLine(textOf(s.rows[listObservations][i].text, "content")))
-	}
-}
-
-func textOf(row json.RawMessage, field string) string {
-	var members map[string]json.RawMessage
-	var text string
-	if json.Unmarshal(row, &members) != nil || json.Unmarshal(members[field], &text) != nil {
-		return ""
-	}
-	return text
-}
-
-// fillField sets a member that is missing, null or blank.
-func (s *selection) fillField(list string, i int, field, value string) {
-	r := &s.rows[list][i]
-	var members map[string]json.RawMessage
-	if value == "" || json.Unmarshal(r.text, &members) != nil {
-		return
-	}
-	var old *string
-	if text, ok := members[field]; ok && json.Unmarshal(text, &old) != nil {
-		return // of a wrong type: that is no blank
-	}
-	if old != nil && strings.TrimSpace(*old) != "" {
-		return
-	}
-	r.set(field, value)
-	s.filled = append(s.filled, Row{List: list, Index: r.index, Field: field, Reason: fmt.Sprintf("filled with %q", value)})
-}
-
-// set gives a member of the row another value. A row that is no object stays as it is.
-func (r *row) set(field, value string) {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(r.text, &members) != nil || members == nil {
-		return
-	}
-	members[field], _ = json.Marshal(value) // a string
-	if text, err := json.Marshal(members); err == nil {
-		r.text = text
-	}
-}
-
-// maxTitle is how long a title that is taken from the content gets, in runes.
-const maxTitle = 80
-
-func firstLine(content string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(content), "\n")
-	line = strings.TrimSpace(line)
-	if utf8.RuneCountInString(line) > maxTitle {
-		line = string([]rune(line)[:maxTitle-1]) + "…"
-	}
-	return line
 }
 
 // assemble writes rows and the other members as one JSON object.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/engram-sync/engram-sync/internal/testkit/wiretest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -17,12 +19,12 @@ import (
 // which it is, and one whose token is bad.
 func bothKinds(t *testing.T) map[transport.Kind][2]*transport.RemoteTransport {
 	t.Helper()
-	account, access := accountServer(t)
-	_, project := projectServer(t, projectserver.Options{})
+	account, access := wiretest.AccountServer(t)
+	_, project := wiretest.ProjectServer(t, projectserver.Options{})
 	never := transport.Options{Retries: -1}
 	return map[transport.Kind][2]*transport.RemoteTransport{
-		transport.KindAccount: {dialAs(t, account.url, access, never), dialAs(t, account.url, token("bad-token"), never)},
-		transport.KindProject: {dialAs(t, project.url, token("secret-token"), never), dialAs(t, project.url, token("bad-token"), never)},
+		transport.KindAccount: {wiretest.DialAs(t, account.URL, access, never), wiretest.DialAs(t, account.URL, wiretest.Token("bad-token"), never)},
+		transport.KindProject: {wiretest.DialAs(t, project.URL, wiretest.Token("secret-token"), never), wiretest.DialAs(t, project.URL, wiretest.Token("bad-token"), never)},
 	}
 }
 
@@ -48,14 +50,14 @@ func conformChunk(t *testing.T, remote *transport.RemoteTransport, kind transpor
 	if err != nil || len(empty.Entries()) != 0 || remote.Kind() != kind {
 		t.Fatalf("at first %v, %v, of kind %q", empty, err, remote.Kind())
 	}
-	c := newTestChunk(canonicalChunk)
+	c := wiretest.NewChunk(canonicalChunk)
 	for range 2 { // the second time changes nothing
-		if err := remote.WriteChunk(t.Context(), c.entry, c.open); err != nil {
+		if err := remote.WriteChunk(t.Context(), c.Entry, c.Open); err != nil {
 			t.Fatal(err)
 		}
 	}
 	m, err := remote.ReadManifest(t.Context())
-	if err != nil || len(m.Entries()) != 1 || m.Entries()[0].ID != c.entry.ID {
+	if err != nil || len(m.Entries()) != 1 || m.Entries()[0].ID != c.Entry.ID {
 		t.Fatalf("listed %v, %v", m.Entries(), err)
 	}
 	e := m.Entries()[0]
@@ -63,19 +65,19 @@ func conformChunk(t *testing.T, remote *transport.RemoteTransport, kind transpor
 		t.Errorf("the entry is %+v", e)
 	}
 	var got string
-	if _, err := remote.ReadChunk(t.Context(), c.id(), into(&got)); err != nil || got != c.text {
+	if _, err := remote.ReadChunk(t.Context(), c.ID(), wiretest.Into(&got)); err != nil || got != c.Text {
 		t.Errorf("read %q, %v", got, err)
 	}
 }
 
 func conformMissing(t *testing.T, remote *transport.RemoteTransport) {
-	_, err := remote.ReadChunk(t.Context(), newTestChunk(`{"never":"sent"}`).id(), discard)
-	oneClass(t, err, transport.ErrRefused)
+	_, err := remote.ReadChunk(t.Context(), wiretest.NewChunk(`{"never":"sent"}`).ID(), wiretest.Discard)
+	wiretest.OneClass(t, err, transport.ErrRefused)
 }
 
 func conformDamage(t *testing.T, remote *transport.RemoteTransport) {
-	entry := newTestChunk(`{"sessions":[],"n":1}`).entry
-	err := remote.WriteChunk(t.Context(), entry, testChunk{text: `{"sessions":[],"n":2}`, entry: entry}.open)
+	entry := wiretest.NewChunk(`{"sessions":[],"n":1}`).Entry
+	err := remote.WriteChunk(t.Context(), entry, wiretest.Chunk{Text: `{"sessions":[],"n":2}`, Entry: entry}.Open)
 	if !errors.Is(err, engram.ErrDamaged) {
 		t.Errorf("got %v", err)
 	}
@@ -129,9 +131,9 @@ func conformMutations(t *testing.T, remote *transport.RemoteTransport) {
 
 func conformStranger(t *testing.T, stranger *transport.RemoteTransport) {
 	_, err := stranger.ReadManifest(t.Context())
-	oneClass(t, err, transport.ErrUnauthorized)
+	wiretest.OneClass(t, err, transport.ErrUnauthorized)
 	_, err = stranger.PullMutations(t.Context(), 0, 1)
-	oneClass(t, err, transport.ErrUnauthorized)
-	_, err = stranger.PushMutations(t.Context(), []transport.MutationEntry{session("s")}, "")
-	oneClass(t, err, transport.ErrUnauthorized)
+	wiretest.OneClass(t, err, transport.ErrUnauthorized)
+	_, err = stranger.PushMutations(t.Context(), []transport.MutationEntry{wiretest.Session("s")}, "")
+	wiretest.OneClass(t, err, transport.ErrUnauthorized)
 }

@@ -10,50 +10,35 @@ import (
 	"github.com/engram-sync/engram-sync/internal/transport/protocol"
 )
 
-// The classes of failure that a caller decides on, whichever package below finds
-// them. Every error of this package wraps exactly one of them, or
+// The classes of failure that a caller decides on, as the packages below find and
+// describe them. Every error of this package wraps exactly one of them, or
 // engram.ErrDamaged, or is the context's or that of the caller's own reader.
 var (
-	// ErrUnauthorized: the server wants a token, or a better one.
-	ErrUnauthorized = httplayer.ErrUnauthorized
-	// ErrUnavailable: unreachable or overloaded; the same call may work later.
-	ErrUnavailable = httplayer.ErrUnavailable
-	// ErrRefused: the server understood and refused; repeating will not help.
-	ErrRefused = httplayer.ErrRefused
-	// ErrOutcomeUnknown: the request may or may not have been applied.
+	ErrUnauthorized   = httplayer.ErrUnauthorized
+	ErrUnavailable    = httplayer.ErrUnavailable
+	ErrRefused        = httplayer.ErrRefused
 	ErrOutcomeUnknown = engram.ErrOutcomeUnknown
-	// ErrNotEngram: something answers there, but it is no Engram Cloud server.
-	ErrNotEngram = httplayer.ErrNotEngram
-	// ErrNoProject: a project server, and nobody said which project.
-	ErrNoProject = project.ErrNoProject
+	ErrNotEngram      = httplayer.ErrNotEngram
+	ErrNoProject      = project.ErrNoProject
+	ErrBadURL         = httplayer.ErrBadURL
+	ErrCleartext      = httplayer.ErrCleartext
+	ErrTLS            = httplayer.ErrTLS
 	// ErrOtherKind: the server is not of the kind that the user insists on.
 	ErrOtherKind = errors.New("the server is of another kind")
-	// ErrBadURL: the base URL can't be used.
-	ErrBadURL = httplayer.ErrBadURL
-	// ErrCleartext: a token would have gone over an unencrypted connection.
-	ErrCleartext = httplayer.ErrCleartext
-	// ErrTLS: the server's certificate is not trusted.
-	ErrTLS = httplayer.ErrTLS
 )
 
-// Errors that come together with one of the classes, and tell more.
+// What tells more than the class.
 var (
-	// ErrLoginExpired: the refresh token is refused; ErrUnauthorized.
 	ErrLoginExpired = httplayer.ErrLoginExpired
-	// ErrNoSignIn: the server has no accounts to sign in to.
-	ErrNoSignIn = account.ErrNoSignIn
+	ErrNoSignIn     = account.ErrNoSignIn
 )
 
-// Errors that callers look into.
+// What tells more, and can be looked into.
 type (
-	// StatusError is an answer that says no.
-	StatusError = httplayer.StatusError
-	// NetworkError is a request without an answer.
-	NetworkError = httplayer.NetworkError
-	// RetryLaterError means that the server named a time that lies beyond what we wait.
+	StatusError     = httplayer.StatusError
+	NetworkError    = httplayer.NetworkError
 	RetryLaterError = httplayer.RetryLaterError
-	// TooLargeError is a chunk that the server's limit keeps out for good.
-	TooLargeError = protocol.TooLargeError
+	TooLargeError   = protocol.TooLargeError
 )
 
 // Codes with which project servers refuse.

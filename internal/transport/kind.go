@@ -2,9 +2,11 @@ package transport
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
@@ -30,8 +32,6 @@ type dialect interface {
 	Name() string
 	// ReadManifest asks for the manifest.
 	ReadManifest(ctx context.Context, op string) (*engram.Manifest, error)
-	// Refuses says whether this kind of server refuses a token in this way.
-	Refuses(*httplayer.StatusError) bool
 	// ReadChunk hands the content of a chunk to store. The entry is nil unless one
 	// comes along.
 	ReadChunk(ctx context.Context, id engram.ChunkID, store StoreFunc) (*engram.ChunkEntry, error)
@@ -142,8 +142,8 @@ func (t *RemoteTransport) askKind(ctx context.Context, op string) error {
 // recognise turns an answer that says no into the reason why, where it tells
 // of another kind of server. Source: project-server.md 5.
 func (t *RemoteTransport) recognise(ctx context.Context, err error) error {
-	var status *StatusError
-	if !errors.As(err, &status) {
+	status, ok := errors.AsType[*StatusError](err)
+	if !ok {
 		return err
 	}
 	switch status.Status {
@@ -155,13 +155,15 @@ func (t *RemoteTransport) recognise(ctx context.Context, err error) error {
 	return err
 }
 
-// recognise401 learns from how a token is refused.
+// recognise401 learns from how a token is refused: account servers do it in JSON,
+// project servers in plain text.
 func (t *RemoteTransport) recognise401(status *StatusError) {
 	var refuser dialect
-	for _, d := range []dialect{t.account, t.project} {
-		if d.Refuses(status) {
-			refuser = d
-		}
+	switch {
+	case status.Final:
+		refuser = t.account
+	case strings.HasPrefix(status.Message, "unauthorized:"):
+		refuser = t.project
 	}
 	switch d, _ := t.known(); {
 	case d == nil:
@@ -169,4 +171,42 @@ func (t *RemoteTransport) recognise401(status *StatusError) {
 	case d != refuser:
 		t.forget()
 	}
+}
+
+// maxProbe bounds the answer of a stranger.
+const maxProbe = 64 << 10
+
+// whatElse says what stands at the base URL, if it can be told.
+func (t *RemoteTransport) whatElse(ctx context.Context, status *StatusError) string {
+	if t.isLocalDaemon(ctx) {
+		return "is engram's local daemon, not a cloud server"
+	}
+	text := fmt.Sprintf("answers /sync/pull with %d %s", status.Status, status.Message)
+	if t.answersRefresh(ctx) {
+		text += ", although it has the sign-in of an account server"
+	}
+	return text
+}
+
+// isLocalDaemon recognises engram's daemon by its health. Source: project-server.md 5.
+func (t *RemoteTransport) isLocalDaemon(ctx context.Context) bool {
+	var health struct {
+		Service string `json:"service"`
+	}
+	text, err := t.probe(ctx, "/health")
+	return err == nil && json.Unmarshal(text, &health) == nil && health.Service == "engram"
+}
+
+// answersRefresh says whether the server has a route that only account servers
+// have: it tells the two kinds apart where everything else is 404.
+func (t *RemoteTransport) answersRefresh(ctx context.Context) bool {
+	_, err := t.probe(ctx, "/auth/refresh")
+	status, ok := errors.AsType[*StatusError](err)
+	return ok && status.Status == http.StatusMethodNotAllowed
+}
+
+// probe asks a stranger for something small, without a token.
+func (t *RemoteTransport) probe(ctx context.Context, path string) ([]byte, error) {
+	text, _, err := t.client.GetText(ctx, &httplayer.Call{Op: "ask who is there", Limit: maxProbe, Anonymous: true}, path)
+	return text, err
 }

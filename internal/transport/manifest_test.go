@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/engram-sync/engram-sync/internal/testkit/wiretest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -16,17 +18,17 @@ import (
 // readFrom reads the manifest from a server that answers every path as given.
 func readFrom(t *testing.T, answers func(req *http.Request) *http.Response) (*engram.Manifest, error) {
 	t.Helper()
-	return dial(t, somewhere, transport.Options{Base: base(func(req *http.Request) (*http.Response, error) {
+	return wiretest.Dial(t, wiretest.Somewhere, transport.Options{Base: wiretest.Base(func(req *http.Request) (*http.Response, error) {
 		return answers(req), nil
 	})}).ReadManifest(t.Context())
 }
 
 func TestTheManifestOfAServer(t *testing.T) {
 	m, err := readFrom(t, func(req *http.Request) *http.Response {
-		if req.Method != http.MethodGet || req.URL.String() != somewhere+"/sync/pull" {
+		if req.Method != http.MethodGet || req.URL.String() != wiretest.Somewhere+"/sync/pull" {
 			t.Errorf("%s %s", req.Method, req.URL)
 		}
-		return answer(req, http.StatusOK, `{"chunks":[`+
+		return wiretest.Answer(req, http.StatusOK, `{"chunks":[`+
 			`{"id":"0cdb38de","created_by":"a","created_at":"2026-11-22T08:42:23.96661Z","sessions":1,"memories":2,"prompts":3},`+
 			`{"id":"ABCDEF12","created_by":"b","created_at":"2026-11-22T08:42:23Z","sessions":0,"memories":0,"prompts":0},`+
 			`{"id":"../../../etc","created_by":"c","created_at":"2026-11-22T08:42:23Z","sessions":0,"memories":0,"prompts":0},`+
@@ -51,9 +53,9 @@ func TestTheManifestOfAServer(t *testing.T) {
 
 // Writing it is the server's business.
 func TestWritingTheManifestAsksNobody(t *testing.T) {
-	seen := &recorder{}
-	if err := dial(t, somewhere, transport.Options{Base: seen}).WriteManifest(t.Context(), engram.NewManifest()); err != nil || len(seen.seen) != 0 {
-		t.Errorf("%v, %d requests", err, len(seen.seen))
+	seen := &wiretest.Recorder{}
+	if err := wiretest.Dial(t, wiretest.Somewhere, transport.Options{Base: seen}).WriteManifest(t.Context(), engram.NewManifest()); err != nil || len(seen.Seen) != 0 {
+		t.Errorf("%v, %d requests", err, len(seen.Seen))
 	}
 }
 
@@ -72,17 +74,17 @@ func TestAnswersThatAreNoManifest(t *testing.T) {
 		"members twice":    {`{"version":1,"chunks":[],"chunks":[]}`, transport.ErrNotEngram, "twice"},
 		"another spelling": {`{"version":1,"Chunks":[],"chunks":[]}`, transport.ErrNotEngram, "spelling"},
 		"an HTML page":     {"<!DOCTYPE html>\n<title>\x1b[31mWelcome</title>", transport.ErrNotEngram, "not a manifest"},
-		"compressed":       {zipped(emptyManifest), transport.ErrNotEngram, "not a manifest"},
+		"compressed":       {wiretest.Zipped(wiretest.EmptyManifest), transport.ErrNotEngram, "not a manifest"},
 		"a later version":  {`{"version":99,"chunks":[]}`, engram.ErrDamaged, "version 99"},
 		"too large":        {`{"version":1,"chunks":[]}` + strings.Repeat(" ", 64<<20), transport.ErrRefused, "67108864 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, err := readFrom(t, func(req *http.Request) *http.Response { return answer(req, http.StatusOK, tc.body) })
+			m, err := readFrom(t, func(req *http.Request) *http.Response { return wiretest.Answer(req, http.StatusOK, tc.body) })
 			if m != nil || err == nil || !strings.Contains(err.Error(), tc.says) {
 				t.Errorf("got %v, want an error that says %q", err, tc.says)
 			}
-			oneClass(t, err, tc.class)
-			oneLine(t, err)
+			wiretest.OneClass(t, err, tc.class)
+			wiretest.OneLine(t, err)
 		})
 	}
 }
@@ -90,14 +92,14 @@ func TestAnswersThatAreNoManifest(t *testing.T) {
 // An endless manifest costs no more than its limit.
 func TestAnEndlessManifestIsGivenUp(t *testing.T) {
 	m, err := readFrom(t, func(req *http.Request) *http.Response {
-		resp := answer(req, http.StatusOK, "")
-		resp.Body = io.NopCloser(&endless{})
+		resp := wiretest.Answer(req, http.StatusOK, "")
+		resp.Body = io.NopCloser(&wiretest.Endless{})
 		return resp
 	})
 	if m != nil {
 		t.Error("got a manifest")
 	}
-	oneClass(t, err, transport.ErrRefused)
+	wiretest.OneClass(t, err, transport.ErrRefused)
 }
 
 // The probe tells what kind of server stands there. Source: project-server.md 5.
@@ -110,34 +112,34 @@ func TestOtherServersAreRecognised(t *testing.T) {
 		class  error
 		says   string
 	}{
-		"project server": {func(req *http.Request) *http.Response { return answer(req, 400, blocked) }, "", transport.ErrNoProject, "no project is known"},
+		"project server": {func(req *http.Request) *http.Response { return wiretest.Answer(req, 400, blocked) }, "", transport.ErrNoProject, "no project is known"},
 		"project server, bad token": {func(req *http.Request) *http.Response {
-			return answer(req, 401, "unauthorized: invalid token\n", text)
+			return wiretest.Answer(req, 401, "unauthorized: invalid token\n", text)
 		}, "", transport.ErrUnauthorized, "unauthorized: invalid token"},
 		"account server, bad token": {func(req *http.Request) *http.Response {
-			return answer(req, 401, failure("invalid or expired token"))
+			return wiretest.Answer(req, 401, wiretest.Failure("invalid or expired token"))
 		}, "", transport.ErrUnauthorized, "401 invalid or expired token"},
 		"a 401 that only looks so": {func(req *http.Request) *http.Response {
-			return answer(req, 401, failure("unauthorized: invalid token"))
+			return wiretest.Answer(req, 401, wiretest.Failure("unauthorized: invalid token"))
 		}, "", transport.ErrUnauthorized, "401"},
-		"other 400":    {func(req *http.Request) *http.Response { return answer(req, 400, failure("bad")) }, "", transport.ErrRefused, "400 bad"},
-		"local daemon": {func(req *http.Request) *http.Response { return answer(req, 404, "404 page not found\n", text) }, `{"service":"engram","status":"ok"}`, transport.ErrNotEngram, "local daemon"},
-		"other server": {func(req *http.Request) *http.Response { return answer(req, 404, "404 page not found\n", text) }, `{"service":"x"}`, transport.ErrNotEngram, "answers /sync/pull with 404 404 page not found"},
-		"wrong method": {func(req *http.Request) *http.Response { return answer(req, 405, "", text) }, "no JSON", transport.ErrNotEngram, "405 method not allowed"},
+		"other 400":    {func(req *http.Request) *http.Response { return wiretest.Answer(req, 400, wiretest.Failure("bad")) }, "", transport.ErrRefused, "400 bad"},
+		"local daemon": {func(req *http.Request) *http.Response { return wiretest.Answer(req, 404, "404 page not found\n", text) }, `{"service":"engram","status":"ok"}`, transport.ErrNotEngram, "local daemon"},
+		"other server": {func(req *http.Request) *http.Response { return wiretest.Answer(req, 404, "404 page not found\n", text) }, `{"service":"x"}`, transport.ErrNotEngram, "answers /sync/pull with 404 404 page not found"},
+		"wrong method": {func(req *http.Request) *http.Response { return wiretest.Answer(req, 405, "", text) }, "no JSON", transport.ErrNotEngram, "405 method not allowed"},
 		"HTML":         {func(req *http.Request) *http.Response { return proxyPage(req, 404) }, "", transport.ErrNotEngram, `an HTML page "Bad Gateway": is there a proxy`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := readFrom(t, func(req *http.Request) *http.Response {
 				if req.URL.Path == "/health" {
-					return answer(req, http.StatusOK, tc.health)
+					return wiretest.Answer(req, http.StatusOK, tc.health)
 				}
 				return tc.answer(req)
 			})
 			if err == nil || !strings.Contains(err.Error(), tc.says) {
 				t.Errorf("got %v, want an error that says %q", err, tc.says)
 			}
-			oneClass(t, err, tc.class)
-			oneLine(t, err)
+			wiretest.OneClass(t, err, tc.class)
+			wiretest.OneLine(t, err)
 		})
 	}
 }
@@ -162,23 +164,23 @@ func TestWordsOfAServerAreMadeSafe(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := readFrom(t, func(req *http.Request) *http.Response {
-				return answer(req, http.StatusForbidden, tc.body, "Content-Type: "+tc.kind)
+				return wiretest.Answer(req, http.StatusForbidden, tc.body, "Content-Type: "+tc.kind)
 			})
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %q, want %q", err, tc.want)
 			}
-			oneClass(t, err, transport.ErrRefused)
-			oneLine(t, err)
+			wiretest.OneClass(t, err, transport.ErrRefused)
+			wiretest.OneLine(t, err)
 		})
 	}
 }
 
 // So do those that net/http repeats in its errors.
 func TestWordsOfTheNetworkAreMadeSafe(t *testing.T) {
-	remote := dial(t, somewhere, transport.Options{Retries: -1, Base: base(func(*http.Request) (*http.Response, error) {
+	remote := wiretest.Dial(t, wiretest.Somewhere, transport.Options{Retries: -1, Base: wiretest.Base(func(*http.Request) (*http.Response, error) {
 		return nil, errors.New("x509: certificate is valid for \x1b[31mevil\n" + strings.Repeat("name, ", 10_000))
 	})})
 	_, err := remote.ReadManifest(t.Context())
-	oneLine(t, err)
-	oneClass(t, err, transport.ErrUnavailable)
+	wiretest.OneLine(t, err)
+	wiretest.OneClass(t, err, transport.ErrUnavailable)
 }

@@ -22,15 +22,17 @@ type sentChunk struct {
 	sum [32]byte
 }
 
-// settle finds out what became of a push whose answer was lost or said 5xx.
+// settle finds out what became of a push whose answer was lost or said 5xx. It can
+// be done here, since the id of a chunk names its bytes: whoever finds them there
+// needs to know nothing of the request.
 // stored is true if the server has the bytes; an error is the last word; neither
 // means that the push is certainly absent, and may be sent again. A server that
 // answered in its own format is done with the request, so one look is enough;
 // otherwise it may still be at work, and is given SettleFor.
 // Source: account-server.md 8.
 func (t *RemoteTransport) settle(ctx context.Context, op string, sent sentChunk, cause error) (stored bool, err error) {
-	var status *StatusError
-	answered := errors.As(cause, &status) && status.Final
+	status, answered := errors.AsType[*StatusError](cause)
+	answered = answered && status.Final
 	deadline := time.Now().Add(t.opts.SettleFor)
 	for pause := time.Second; ; pause *= 2 {
 		held, err := t.holds(ctx, sent)
@@ -75,14 +77,15 @@ func (t *RemoteTransport) holds(ctx context.Context, sent sentChunk) (bool, erro
 		got = chunk.Sum()
 		return err
 	})
-	var status *StatusError
-	var mismatch *engram.MismatchError // any other damage may be a proxy's doing
+	status, _ := errors.AsType[*StatusError](err)
+	_, mismatch := errors.AsType[*engram.MismatchError](err) // any other damage may be a proxy's doing
+	_, reduced := errors.AsType[*engram.ReducedError](err)
 	switch {
 	case err == nil && got == sent.sum:
 		return true, nil
-	case err == nil, errors.As(err, &mismatch), isReduced(err):
+	case err == nil, mismatch, reduced:
 		return false, fmt.Errorf("push chunk %s: %w under this id", sent.id, errOtherContent)
-	case errors.As(err, &status) && status.Status == http.StatusNotFound:
+	case status != nil && status.Status == http.StatusNotFound:
 		// Any odd failure of the reference server's database looks the same
 		// (account-server.md 10, 1.1), so the manifest has to agree.
 		return t.lists(ctx, sent.id)
@@ -100,9 +103,4 @@ func (t *RemoteTransport) lists(ctx context.Context, id engram.ChunkID) (bool, e
 		return false, fmt.Errorf("%w: the server lists the chunk, but does not give it", ErrUnavailable)
 	}
 	return false, nil
-}
-
-func isReduced(err error) bool {
-	var reduced *engram.ReducedError
-	return errors.As(err, &reduced)
 }

@@ -10,12 +10,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/testkit/wiretest"
+
 	"github.com/engram-sync/engram-sync/internal/transport"
 )
 
 // Where the id is taken by other bytes, the push was in vain, and for good.
 func TestOtherContentUnderTheIDIsRefused(t *testing.T) {
-	id := sample().id().String()
+	id := wiretest.Sample().ID().String()
 	for name, tc := range map[string]struct {
 		body  string
 		class error
@@ -30,8 +32,8 @@ func TestOtherContentUnderTheIDIsRefused(t *testing.T) {
 				lost(v)
 				v.held[id], v.order = tc.body, []string{id}
 			})
-			oneClass(t, got.err, tc.class)
-			oneLine(t, got.err)
+			wiretest.OneClass(t, got.err, tc.class)
+			wiretest.OneLine(t, got.err)
 			if got.pushes != 1 {
 				t.Errorf("%d pushes", got.pushes)
 			}
@@ -44,7 +46,7 @@ func TestOtherContentUnderTheIDIsRefused(t *testing.T) {
 func TestALookThatFailsLeavesTheOutcomeUnknown(t *testing.T) {
 	for name, look := range map[string]func(*http.Request) (*http.Response, error){
 		"401": func(req *http.Request) (*http.Response, error) {
-			return answer(req, http.StatusUnauthorized, failure("invalid or expired token")), nil
+			return wiretest.Answer(req, http.StatusUnauthorized, wiretest.Failure("invalid or expired token")), nil
 		},
 		"403": func(req *http.Request) (*http.Response, error) { return proxyPage(req, http.StatusForbidden), nil },
 		"500": func(req *http.Request) (*http.Response, error) {
@@ -53,7 +55,7 @@ func TestALookThatFailsLeavesTheOutcomeUnknown(t *testing.T) {
 		"down": func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF },
 		"404 but listed": func(req *http.Request) (*http.Response, error) {
 			if strings.HasPrefix(req.URL.Path, "/sync/pull/") {
-				return answer(req, http.StatusNotFound, failure("chunk not found")), nil
+				return wiretest.Answer(req, http.StatusNotFound, wiretest.Failure("chunk not found")), nil
 			}
 			return nil, nil
 		},
@@ -67,8 +69,8 @@ func TestALookThatFailsLeavesTheOutcomeUnknown(t *testing.T) {
 					return nil, io.ErrUnexpectedEOF
 				}
 			})
-			oneClass(t, got.err, transport.ErrOutcomeUnknown)
-			oneLine(t, got.err)
+			wiretest.OneClass(t, got.err, transport.ErrOutcomeUnknown)
+			wiretest.OneLine(t, got.err)
 			if got.pushes != 1 {
 				t.Errorf("%d pushes", got.pushes)
 			}
@@ -82,16 +84,16 @@ func TestAListedChunkIsNotSentAgain(t *testing.T) {
 	got := pushTo(t, transport.Options{}, func(v *vault) {
 		v.push = func(_ int, req *http.Request) (*http.Response, error) {
 			v.store(v.read(req))
-			return answer(req, http.StatusServiceUnavailable, failure("database unavailable")), nil
+			return wiretest.Answer(req, http.StatusServiceUnavailable, wiretest.Failure("database unavailable")), nil
 		}
 		v.look = func(req *http.Request) (*http.Response, error) {
 			if strings.HasPrefix(req.URL.Path, "/sync/pull/") {
-				return answer(req, http.StatusNotFound, failure("chunk not found")), nil
+				return wiretest.Answer(req, http.StatusNotFound, wiretest.Failure("chunk not found")), nil
 			}
 			return nil, nil
 		}
 	})
-	oneClass(t, got.err, transport.ErrOutcomeUnknown)
+	wiretest.OneClass(t, got.err, transport.ErrOutcomeUnknown)
 	if got.pushes != 1 {
 		t.Errorf("%d pushes", got.pushes)
 	}
@@ -103,7 +105,7 @@ func TestALookWaitsAsAsked(t *testing.T) {
 		v.push = func(n int, req *http.Request) (*http.Response, error) {
 			if n == 1 {
 				v.read(req)
-				return answer(req, http.StatusServiceUnavailable, failure("database unavailable"), "Retry-After: 9"), nil
+				return wiretest.Answer(req, http.StatusServiceUnavailable, wiretest.Failure("database unavailable"), "Retry-After: 9"), nil
 			}
 			return v.accept(req), nil
 		}
@@ -129,8 +131,8 @@ func TestAnInterruptedLookSaysSo(t *testing.T) {
 			}
 			time.AfterFunc(2*time.Second, func() { cancel(stop) })
 			started := time.Now()
-			err := dial(t, somewhere, transport.Options{Base: v}).WriteChunk(ctx, sample().entry, sample().open)
-			oneClass(t, err, transport.ErrOutcomeUnknown)
+			err := wiretest.Dial(t, wiretest.Somewhere, transport.Options{Base: v}).WriteChunk(ctx, wiretest.Sample().Entry, wiretest.Sample().Open)
+			wiretest.OneClass(t, err, transport.ErrOutcomeUnknown)
 			if !errors.Is(err, stop) || time.Since(started) != after || v.pushes != 1 {
 				t.Errorf("%s: %v after %s, %d pushes", name, err, time.Since(started), v.pushes)
 			}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/testkit/wiretest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/engram-sync/engram-sync/internal/transport"
@@ -15,7 +17,7 @@ import (
 
 // proxyPage is what stands in the place of an answer that got lost behind a proxy.
 func proxyPage(req *http.Request, status int) *http.Response {
-	return answer(req, status, "<html><title>Bad\nGateway</title></html>", "Content-Type: text/html")
+	return wiretest.Answer(req, status, "<html><title>Bad\nGateway</title></html>", "Content-Type: text/html")
 }
 
 // A push whose answer was lost is looked for before anything else. It is sent a
@@ -52,25 +54,25 @@ func TestAnUncertainPushIsSettled(t *testing.T) {
 		{"503 of the server, then well", func(v *vault, n int, req *http.Request) (*http.Response, error) {
 			if n == 1 {
 				v.read(req)
-				return answer(req, http.StatusServiceUnavailable, failure("database unavailable")), nil
+				return wiretest.Answer(req, http.StatusServiceUnavailable, wiretest.Failure("database unavailable")), nil
 			}
 			return v.accept(req), nil
 		}, 2, nil},
 		{"503 of the server, for ever", func(v *vault, _ int, req *http.Request) (*http.Response, error) {
 			v.read(req)
-			return answer(req, http.StatusServiceUnavailable, failure("database unavailable")), nil
+			return wiretest.Answer(req, http.StatusServiceUnavailable, wiretest.Failure("database unavailable")), nil
 		}, 5, transport.ErrUnavailable},
 		{"503 of the server, but stored", func(v *vault, _ int, req *http.Request) (*http.Response, error) {
 			v.store(v.read(req))
-			return answer(req, http.StatusServiceUnavailable, failure("database unavailable")), nil
+			return wiretest.Answer(req, http.StatusServiceUnavailable, wiretest.Failure("database unavailable")), nil
 		}, 1, nil},
 		{"500 of the server, not stored", func(v *vault, _ int, req *http.Request) (*http.Response, error) {
 			v.read(req)
-			return answer(req, http.StatusInternalServerError, failure("internal error")), nil
+			return wiretest.Answer(req, http.StatusInternalServerError, wiretest.Failure("internal error")), nil
 		}, 1, transport.ErrUnavailable},
 		{"500 of the server, but stored", func(v *vault, _ int, req *http.Request) (*http.Response, error) {
 			v.store(v.read(req))
-			return answer(req, http.StatusInternalServerError, failure("internal error")), nil
+			return wiretest.Answer(req, http.StatusInternalServerError, wiretest.Failure("internal error")), nil
 		}, 1, nil},
 		{"502 page of a proxy, stored", func(v *vault, _ int, req *http.Request) (*http.Response, error) {
 			v.store(v.read(req))
@@ -86,7 +88,7 @@ func TestAnUncertainPushIsSettled(t *testing.T) {
 		}, 1, transport.ErrOutcomeUnknown},
 		{"504 JSON of a gateway, not stored", func(v *vault, _ int, req *http.Request) (*http.Response, error) {
 			v.read(req)
-			return answer(req, http.StatusGatewayTimeout, failure("upstream timed out")), nil
+			return wiretest.Answer(req, http.StatusGatewayTimeout, wiretest.Failure("upstream timed out")), nil
 		}, 1, transport.ErrOutcomeUnknown},
 		{"201, stored", func(v *vault, _ int, req *http.Request) (*http.Response, error) {
 			resp := v.accept(req)
@@ -95,18 +97,18 @@ func TestAnUncertainPushIsSettled(t *testing.T) {
 		}, 1, nil},
 		{"204, not stored", func(v *vault, _ int, req *http.Request) (*http.Response, error) {
 			v.read(req)
-			return answer(req, http.StatusNoContent, ""), nil
+			return wiretest.Answer(req, http.StatusNoContent, ""), nil
 		}, 1, transport.ErrOutcomeUnknown},
 		{"200 that is not believed, stored", func(v *vault, _ int, req *http.Request) (*http.Response, error) {
 			v.store(v.read(req))
-			return answer(req, http.StatusOK, "{}"), nil
+			return wiretest.Answer(req, http.StatusOK, "{}"), nil
 		}, 1, nil},
 		{"200 about another chunk, not stored", func(v *vault, _ int, req *http.Request) (*http.Response, error) {
 			v.read(req)
-			return answer(req, http.StatusOK, `{"status":"accepted","chunk_id":"ffffffff"}`), nil
+			return wiretest.Answer(req, http.StatusOK, `{"status":"accepted","chunk_id":"ffffffff"}`), nil
 		}, 1, transport.ErrOutcomeUnknown},
 		{"200 before all was sent", func(_ *vault, _ int, req *http.Request) (*http.Response, error) {
-			return accepted(req, sample()), nil
+			return wiretest.Accepted(req, wiretest.Sample()), nil
 		}, 1, transport.ErrOutcomeUnknown},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -117,13 +119,13 @@ func TestAnUncertainPushIsSettled(t *testing.T) {
 				t.Errorf("%d pushes, want %d", got.pushes, tc.pushes)
 			}
 			if tc.class == nil {
-				if got.err != nil || got.held[sample().id().String()] != sample().envelope(t) {
+				if got.err != nil || got.held[wiretest.Sample().ID().String()] != wiretest.Sample().Envelope(t) {
 					t.Errorf("got %v", got.err)
 				}
 				return
 			}
-			oneLine(t, got.err)
-			oneClass(t, got.err, tc.class)
+			wiretest.OneLine(t, got.err)
+			wiretest.OneClass(t, got.err, tc.class)
 		})
 	}
 }
@@ -139,8 +141,8 @@ func lost(v *vault) {
 // A server may still be at work: it gets all of its time, to the last second.
 func TestAServerThatStoresLateIsSeen(t *testing.T) {
 	for _, late := range []time.Duration{2 * time.Second, 16 * time.Second, 29 * time.Second} {
-		heard := &notes{}
-		got := pushTo(t, transport.Options{Notify: heard.add}, func(v *vault) {
+		heard := &wiretest.Notes{}
+		got := pushTo(t, transport.Options{Notify: heard.Add}, func(v *vault) {
 			v.push = func(_ int, req *http.Request) (*http.Response, error) {
 				body := v.read(req)
 				time.AfterFunc(late, func() { v.store(body) })
@@ -150,7 +152,7 @@ func TestAServerThatStoresLateIsSeen(t *testing.T) {
 		if got.err != nil || got.pushes != 1 {
 			t.Errorf("stored after %s: %v, %d pushes", late, got.err, got.pushes)
 		}
-		if waits := heard.all(); len(waits) != 1 || !strings.Contains(waits[0].Cause, sample().id().String()) {
+		if waits := heard.All(); len(waits) != 1 || !strings.Contains(waits[0].Cause, wiretest.Sample().ID().String()) {
 			t.Errorf("stored after %s: the user heard %v", late, waits)
 		}
 	}

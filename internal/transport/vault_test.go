@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/testkit/wiretest"
+
 	"github.com/engram-sync/engram-sync/internal/transport"
 )
 
@@ -74,7 +76,7 @@ func (v *vault) store(body string) string {
 
 // accept is what a server does when all is well.
 func (v *vault) accept(req *http.Request) *http.Response {
-	return answer(req, http.StatusOK, fmt.Sprintf(`{"chunk_id":%q,"status":"accepted"}`, v.store(v.read(req))))
+	return wiretest.Answer(req, http.StatusOK, fmt.Sprintf(`{"chunk_id":%q,"status":"accepted"}`, v.store(v.read(req))))
 }
 
 func (v *vault) get(req *http.Request) *http.Response {
@@ -86,13 +88,13 @@ func (v *vault) get(req *http.Request) *http.Response {
 		for _, id := range v.order {
 			entries = append(entries, fmt.Sprintf(`{"id":%q,"created_by":"x","created_at":"2026-11-22T09:14:58Z","sessions":0,"memories":0,"prompts":0}`, id))
 		}
-		return answer(req, http.StatusOK, `{"chunks":[`+strings.Join(entries, ",")+`],"version":1}`)
+		return wiretest.Answer(req, http.StatusOK, `{"chunks":[`+strings.Join(entries, ",")+`],"version":1}`)
 	}
 	v.looks = append(v.looks, time.Now())
 	if body, ok := v.held[id]; ok {
-		return answer(req, http.StatusOK, body)
+		return wiretest.Answer(req, http.StatusOK, body)
 	}
-	return answer(req, http.StatusNotFound, failure("chunk not found"))
+	return wiretest.Answer(req, http.StatusNotFound, wiretest.Failure("chunk not found"))
 }
 
 // pushed is how a push to a vault went.
@@ -111,15 +113,15 @@ func pushTo(t *testing.T, opts transport.Options, prepare func(*vault)) pushed {
 		v := &vault{t: t, held: map[string]string{}}
 		prepare(v)
 		opts.Base = v
-		opened := &openings{chunk: sample()}
+		opened := &wiretest.Openings{Chunk: wiretest.Sample()}
 		started := time.Now()
-		err := dial(t, somewhere, opts).WriteChunk(t.Context(), opened.chunk.entry, opened.open)
+		err := wiretest.Dial(t, wiretest.Somewhere, opts).WriteChunk(t.Context(), opened.Chunk.Entry, opened.Open)
 		got = pushed{vault: v, err: err, took: time.Since(started)}
 		for _, at := range v.looks {
 			got.looked = append(got.looked, at.Sub(started))
 		}
-		if opened.left() != 0 {
-			t.Errorf("%d of %d chunks left open", opened.left(), opened.count())
+		if opened.Left() != 0 {
+			t.Errorf("%d of %d chunks left open", opened.Left(), opened.Count())
 		}
 	})
 	return got

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
@@ -161,14 +162,12 @@ func (e *envelope) member() error {
 	if err := json.Unmarshal([]byte(`"`+string(e.scan.Key())+`"`), &name); err != nil {
 		return e.damage("the server's answer has a member name that can't be read", err)
 	}
-	known := jsonscan.Alike(name, append(e.names, memberChunkID, memberCreatedBy, memberEntry, memberData))
-	if known != "" && known != name {
-		return e.damage(fmt.Sprintf("%q in the server's answer is another spelling of %q", httplayer.Printable(name), httplayer.Printable(known)), nil)
+	like := jsonscan.Alike(name, append(e.names, memberChunkID, memberCreatedBy, memberEntry, memberData))
+	if like != "" && like != name {
+		return e.damage(fmt.Sprintf("%q in the server's answer is another spelling of %q", httplayer.Printable(name), httplayer.Printable(like)), nil)
 	}
-	for _, before := range e.names {
-		if name == before {
-			return e.damage(fmt.Sprintf("%q stands twice in the server's answer", httplayer.Printable(name)), nil)
-		}
+	if slices.Contains(e.names, name) {
+		return e.damage(fmt.Sprintf("%q stands twice in the server's answer", httplayer.Printable(name)), nil)
 	}
 	if e.names = append(e.names, name); len(e.names) > maxMembers {
 		return e.damage(fmt.Sprintf("the server's answer has more than %d members", maxMembers), nil)

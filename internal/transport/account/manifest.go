@@ -18,18 +18,14 @@ const codeProjectRequired = "upgrade_blocked_project_required"
 // server's clock. A project server, which wants a project, is an ErrOtherKind.
 // Source: project-server.md 5.
 func (d *Dialect) ReadManifest(ctx context.Context, op string) (*engram.Manifest, error) {
-	m, err := protocol.ReadManifest(ctx, d.Client, op, nil)
-	if refusedWith(err, codeProjectRequired) {
-		err = fmt.Errorf("%w (%w)", protocol.ErrOtherKind, err)
-	}
-	return m, err
+	m, err := protocol.ReadManifest(ctx, d.Client, op, "")
+	return m, otherKind(err, codeProjectRequired)
 }
 
-// Refuses says whether an account server refuses a token in this way: in JSON.
-func (*Dialect) Refuses(status *httplayer.StatusError) bool { return status.Final }
-
-// refusedWith says whether an answer is the 400 with a code.
-func refusedWith(err error, code string) bool {
-	var status *httplayer.StatusError
-	return errors.As(err, &status) && status.Status == http.StatusBadRequest && status.Code == code
+// otherKind makes an ErrOtherKind of a 400 with a code that only the other kind has.
+func otherKind(err error, code string) error {
+	if status, ok := errors.AsType[*httplayer.StatusError](err); ok && status.Status == http.StatusBadRequest && status.Code == code {
+		return fmt.Errorf("%w (%w)", protocol.ErrOtherKind, err)
+	}
+	return err
 }

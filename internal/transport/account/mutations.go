@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
@@ -18,15 +17,9 @@ const codeEmptyBatch = "empty_batch"
 func (d *Dialect) PushMutations(
 	ctx context.Context, call *httplayer.Call, entries []engram.MutationEntry, key string,
 ) (engram.PushMutationsResult, httplayer.Outcome, error) {
-	batch, err := protocol.NewBatch(protocol.Form{Member: "mutations", MaxBytes: protocol.MaxBatchBytes, Read: readAccepted}, entries, key)
-	if err != nil {
-		return engram.PushMutationsResult{}, httplayer.Final, fmt.Errorf("%s: %w", call.Op, err)
-	}
-	result, outcome, err := batch.Send(ctx, d.Client, call)
-	if refusedWith(err, codeEmptyBatch) {
-		err = fmt.Errorf("%w (%w)", protocol.ErrOtherKind, err)
-	}
-	return result, outcome, err
+	form := protocol.Form{Member: "mutations", MaxBytes: protocol.MaxBatchBytes, Read: readAccepted}
+	result, outcome, err := protocol.PushMutations(ctx, d.Client, call, form, entries, key)
+	return result, outcome, otherKind(err, codeEmptyBatch)
 }
 
 func readAccepted(answer []byte) (accepted protocol.Accepted, err error) {

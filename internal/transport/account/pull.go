@@ -34,8 +34,8 @@ func (d *Dialect) ReadReduced(ctx context.Context, id engram.ChunkID, store prot
 func (d *Dialect) readChunk(
 	ctx context.Context, id engram.ChunkID, open func(*envelope) *engram.Chunk, store protocol.StoreFunc,
 ) (*engram.ChunkEntry, error) {
-	call := &httplayer.Call{Op: "pull chunk " + id.String(), Mode: httplayer.BodyResume}
-	resp, err := d.Client.Get(ctx, call, "/sync/pull/"+id.String())
+	call := &httplayer.Call{Op: "pull chunk " + id.String()}
+	resp, err := d.Client.Get(ctx, call, "/sync/pull/"+id.String(), "")
 	if err != nil {
 		return nil, err
 	}
@@ -43,9 +43,9 @@ func (d *Dialect) readChunk(
 	chunk := open(src)
 	err = store(chunk)
 	_ = chunk.Close() // it was read to its end, or is given up
-	var mismatch *engram.MismatchError
+	mismatch, isOther := errors.AsType[*engram.MismatchError](err)
 	switch {
-	case errors.As(err, &mismatch) && src.reduced():
+	case isOther && src.reduced():
 		return nil, &engram.ReducedError{ID: id, Actual: mismatch.Actual}
 	case src.netErr != nil:
 		return nil, call.NoAnswer(ctx, src.netErr)

@@ -22,28 +22,9 @@ func NewSignIn(client *httplayer.Client) *SignIn { return &SignIn{client} }
 
 // AuthResult is what a server gives for a password. Source: account-server.md 1.2.
 type AuthResult struct {
-	UserID   string
-	Username string
+	UserID   string `json:"user_id"`
+	Username string `json:"username"`
 	httplayer.Tokens
-}
-
-// authAnswer is the JSON of every sign-in answer.
-type authAnswer struct {
-	UserID       string `json:"user_id"`
-	Username     string `json:"username"`
-	AccessToken  string `json:"access_token"`
-	RefreshToken string `json:"refresh_token"`
-}
-
-// check refuses tokens that could not be used, before anything is done with them.
-func (a *authAnswer) check(op string) error {
-	switch {
-	case a.AccessToken == "":
-		return fmt.Errorf("%s: %w: the answer holds no token", op, httplayer.ErrNotEngram)
-	case !httplayer.FitsHeader(a.AccessToken):
-		return fmt.Errorf("%s: %w: the answer holds a token with a character that no token has", op, httplayer.ErrNotEngram)
-	}
-	return nil
 }
 
 // Register makes an account: POST /auth/register.
@@ -63,18 +44,11 @@ func (s *SignIn) Login(ctx context.Context, identifier, password string) (AuthRe
 // Exchange gets a new access token for a refresh token: POST /auth/refresh.
 // Refresh is "" in the result unless the server rotates refresh tokens too.
 func (s *SignIn) Exchange(ctx context.Context, refreshToken string) (httplayer.Tokens, error) {
-	var answer authAnswer
-	err := s.ask(ctx, apiRequest{
+	answer, err := s.askTokens(ctx, apiRequest{
 		op: "refresh the token", method: http.MethodPost, path: "/auth/refresh", want: http.StatusOK,
 		anonymous: true, idempotent: true, in: map[string]string{"refresh_token": refreshToken}, secret: refreshToken,
-	}, &answer)
-	if err == nil {
-		err = answer.check("refresh the token")
-	}
-	if err != nil {
-		return httplayer.Tokens{}, err
-	}
-	return httplayer.Tokens{Access: answer.AccessToken, Refresh: answer.RefreshToken}, nil
+	})
+	return answer.Tokens, err
 }
 
 // CreateAPIKey makes an API key, and ends the one that the account had before:
@@ -103,23 +77,30 @@ func (s *SignIn) RevokeAPIKey(ctx context.Context) error {
 }
 
 func (s *SignIn) signIn(ctx context.Context, op, path string, want int, password string, in any) (AuthResult, error) {
-	var answer authAnswer
-	err := s.ask(ctx, apiRequest{
+	answer, err := s.askTokens(ctx, apiRequest{
 		op: op, method: http.MethodPost, path: path, want: want, anonymous: true, in: in, secret: password,
-	}, &answer)
-	if err == nil {
-		err = answer.check(op)
-	}
+	})
 	if err == nil && (answer.UserID == "" || answer.Username == "") {
-		err = fmt.Errorf("%s: %w: the answer does not say whose token it is", op, httplayer.ErrNotEngram)
+		return AuthResult{}, fmt.Errorf("%s: %w: the answer does not say whose token it is", op, httplayer.ErrNotEngram)
+	}
+	return answer, err
+}
+
+// askTokens asks for tokens, and refuses those that could not be used, before
+// anything is done with them.
+func (s *SignIn) askTokens(ctx context.Context, q apiRequest) (answer AuthResult, err error) {
+	err = s.ask(ctx, q, &answer)
+	switch {
+	case err != nil:
+	case answer.Access == "":
+		err = fmt.Errorf("%s: %w: the answer holds no token", q.op, httplayer.ErrNotEngram)
+	case !httplayer.FitsHeader(answer.Access):
+		err = fmt.Errorf("%s: %w: the answer holds a token with a character that no token has", q.op, httplayer.ErrNotEngram)
 	}
 	if err != nil {
 		return AuthResult{}, err
 	}
-	return AuthResult{
-		UserID: answer.UserID, Username: answer.Username,
-		Tokens: httplayer.Tokens{Access: answer.AccessToken, Refresh: answer.RefreshToken},
-	}, nil
+	return answer, nil
 }
 
 // apiRequest is a small request with a JSON answer. What it holds is secret, or what
@@ -153,7 +134,7 @@ func (s *SignIn) ask(ctx context.Context, q apiRequest, out any) error {
 	if resp.StatusCode != q.want {
 		return s.refusal(call, q, resp)
 	}
-	text, err := httplayer.Text(resp)
+	text, err := httplayer.ReadText(resp)
 	if err != nil {
 		return call.NoAnswer(ctx, err)
 	}

@@ -1,26 +1,25 @@
 package httplayer
 
-import "context"
-
-// BodyMode is how far the retries of a GET reach into its body.
-type BodyMode int
-
-// The modes.
-const (
-	BodyAsIs   BodyMode = iota
-	BodyWhole           // read inside the attempt, so that a cut body is a failed attempt
-	BodyResume          // a cut body is asked for again, and goes on where it was cut
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
 )
 
 // Call is one request of ours over all its attempts and redirects. Its maker says
 // what the layers may do for it; Client puts it into the context of the request,
 // which is the only way for it through http.Client, and there the layers read it.
-// Retry alone writes to it: it counts the attempts, for the texts of errors.
+// Retry alone writes to it: the number of attempts, which the texts of errors
+// tell, and the text of a body that it has read whole.
 type Call struct {
 	Op    string // what it is, for errors, such as "push chunk 0cdb38de"
-	Mode  BodyMode
-	Limit int64 // of a body that is read whole
-	Cut   bool  // a longer body is no error: it is cut after Limit+1 bytes
+	Limit int64  // of the text that GetText gives
+	Cut   bool   // a longer one is no error: it is cut after Limit+1 bytes
 
 	Anonymous      bool // no token goes along
 	Confidential   bool // with or without a token, it goes nowhere that a token would not go
@@ -28,6 +27,8 @@ type Call struct {
 	NoWait         bool // somebody waits at a prompt: better an error than a pause
 	NoRetryOnStall bool // a server that does not answer is not asked again: it may hang
 
+	mode     bodyMode
+	text     []byte
 	attempts int
 }
 
@@ -43,4 +44,69 @@ func callFrom(ctx context.Context) *Call {
 		return c
 	}
 	return &Call{}
+}
+
+// NoAnswer makes the error for a call that got no answer, or not the whole of one.
+func (c *Call) NoAnswer(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", c.Op, context.Cause(ctx))
+	}
+	err = plain(err)
+	if local, ok := errors.AsType[*localError](err); ok {
+		return fmt.Errorf("%s: %w", c.Op, local.error)
+	}
+	if status, ok := errors.AsType[*StatusError](err); ok { // to the request that was to resume this one
+		return status
+	}
+	if later, ok := errors.AsType[*RetryLaterError](err); ok {
+		return &RetryLaterError{Op: c.Op, Status: later.Status, At: later.At, Wait: later.Wait}
+	}
+	class := ErrUnavailable
+	switch {
+	case isTrust(err):
+		class = ErrTLS
+	case isNotHTTP(err):
+		class = ErrNotEngram
+	}
+	return &NetworkError{Op: c.Op, Attempts: c.attempts, Err: err, Class: class}
+}
+
+// plain takes off what net/http wraps around an error: the URL is known, and
+// its text is long.
+func plain(err error) error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		return wrapped.Err
+	}
+	return err
+}
+
+// isDial says whether no connection came about, so that nothing was sent. A
+// name that doesn't exist won't exist a second later.
+func isDial(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial" && !isUnknownHost(err)
+}
+
+func isUnknownHost(err error) bool {
+	dns, ok := errors.AsType[*net.DNSError](err)
+	return ok && dns.IsNotFound
+}
+
+// isNotHTTP says whether something else than HTTP was spoken. net/http has no type for it.
+func isNotHTTP(err error) bool { return strings.Contains(err.Error(), "malformed HTTP") }
+
+// isTrust says whether TLS failed in a way that a retry won't mend.
+func isTrust(err error) bool {
+	if peer, ok := errors.AsType[*net.OpError](err); ok && peer.Op == "remote error" { // crypto/tls has no type for an alert
+		return true
+	}
+	return is[*tls.CertificateVerificationError](err) || is[x509.UnknownAuthorityError](err) || is[x509.HostnameError](err) ||
+		is[x509.CertificateInvalidError](err) || is[tls.RecordHeaderError](err) ||
+		strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
+}
+
+// is says whether an error of the type is in the chain.
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
 }

@@ -6,18 +6,18 @@ package httplayer
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // maxAnswer is how much is read of an answer that is small by its nature, and of
 // one that says no.
 const maxAnswer = 64 << 10
-
-// maxRedirects is more than any server needs to clean a path up.
-const maxRedirects = 5
 
 // Client sends calls to one server, through the layers that stand below it. It is
 // safe for concurrent use.
@@ -32,11 +32,34 @@ func NewClient(base *url.URL, retry *Retry) *Client {
 	return &Client{base: base, retry: retry, http: &http.Client{Transport: retry, CheckRedirect: checkRedirect}}
 }
 
+// NewBase is Go's own transport, set up so that as many connections stay open as
+// there are workers. Compression is off: it would hide what was really sent.
+func NewBase(authorities *tls.Config, workers int, timeout time.Duration) *http.Transport {
+	dialer := &net.Dialer{Timeout: min(timeout, 15*time.Second), KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           dialer.DialContext,
+		TLSClientConfig:       authorities,
+		ForceAttemptHTTP2:     true,
+		DisableCompression:    true,
+		MaxIdleConns:          workers + 2,
+		MaxIdleConnsPerHost:   workers + 2,
+		IdleConnTimeout:       90 * time.Second,
+		TLSHandshakeTimeout:   min(timeout, 15*time.Second),
+		ExpectContinueTimeout: time.Second,
+		WriteBufferSize:       64 << 10,
+		ReadBufferSize:        64 << 10,
+	}
+}
+
 // URL is the normalised base URL.
 func (c *Client) URL() string { return c.base.String() }
 
 // Private says whether what goes to the server can't be overheard.
 func (c *Client) Private() bool { return isPrivate(c.base) }
+
+// maxRedirects is more than any server needs to clean a path up.
+const maxRedirects = 5
 
 // checkRedirect follows a GET within the origin only. Whatever else is asked
 // for is handed back as the answer, for the StatusError to explain: a redirected
@@ -50,15 +73,32 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 }
 
 // Get asks for a path below the base URL, perhaps with a query, and gives the answer
-// if it is a 200. The segments of the path are ids or constants, so they need no
-// escaping. Headers are names and values in turn.
-func (c *Client) Get(ctx context.Context, call *Call, path string, headers ...string) (*http.Response, error) {
+// if it is a 200. Its body goes on where it was cut, so it has to be one that never
+// changes. accept is what the answer may be; "" does not say so.
+func (c *Client) Get(ctx context.Context, call *Call, path, accept string) (*http.Response, error) {
+	call.mode = bodyResume
+	return c.get(ctx, call, path, accept)
+}
+
+// GetText is Get for an answer that fits into memory: one that is cut is asked for
+// again from its beginning.
+func (c *Client) GetText(ctx context.Context, call *Call, path string) (text []byte, header http.Header, err error) {
+	call.mode = bodyWhole
+	resp, err := c.get(ctx, call, path, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	_ = resp.Body.Close() // it is in memory
+	return call.text, resp.Header, nil
+}
+
+func (c *Client) get(ctx context.Context, call *Call, path, accept string) (*http.Response, error) {
 	req, err := c.newRequest(ctx, call, http.MethodGet, path)
 	if err != nil {
 		return nil, err
 	}
-	for i := 0; i+1 < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
+	if accept != "" {
+		req.Header.Set("Accept", accept)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
@@ -70,6 +110,8 @@ func (c *Client) Get(ctx context.Context, call *Call, path string, headers ...st
 	return resp, nil
 }
 
+// newRequest makes a request. The segments of a path are ids or constants, so they
+// need no escaping.
 func (c *Client) newRequest(ctx context.Context, call *Call, method, path string) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(withCall(ctx, call), method, c.base.String()+path, nil)
 	if err != nil {
@@ -78,8 +120,8 @@ func (c *Client) newRequest(ctx context.Context, call *Call, method, path string
 	return req, nil
 }
 
-// Text reads a small answer, and closes it.
-func Text(resp *http.Response) ([]byte, error) {
+// ReadText reads a small answer, and closes it.
+func ReadText(resp *http.Response) ([]byte, error) {
 	defer func() { _ = resp.Body.Close() }() // its content has been read
 	return io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 }

@@ -125,8 +125,7 @@ func (e *localError) Unwrap() error { return e.error }
 // local makes a localError, unless the error is already one that tells its class
 // itself, such as that of a refresh that found no server.
 func local(err error) error {
-	var later *RetryLaterError
-	if errors.As(err, &later) {
+	if later, ok := errors.AsType[*RetryLaterError](err); ok {
 		return later
 	}
 	return &localError{err}
@@ -148,18 +147,16 @@ func attempts(n int) string {
 // IsUnreachable says whether err is that no connection to the server came
 // about, so that every other request would fail as well.
 func IsUnreachable(err error) bool {
-	var network *NetworkError
-	return errors.As(err, &network) && isDial(network.Err)
+	network, ok := errors.AsType[*NetworkError](err)
+	return ok && isDial(network.Err)
 }
 
 // Reason is what went wrong, without the operation, which stands before it already.
 func Reason(err error) string {
-	var network *NetworkError
-	var status *StatusError
-	switch {
-	case errors.As(err, &network):
+	if network, ok := errors.AsType[*NetworkError](err); ok {
 		return Printable(network.Err.Error())
-	case errors.As(err, &status):
+	}
+	if status, ok := errors.AsType[*StatusError](err); ok {
 		return fmt.Sprintf("%d %s", status.Status, status.Message)
 	}
 	return err.Error()

@@ -21,16 +21,17 @@ const (
 // Judge tells the outcome of a POST by its error, and by whether the server may
 // have the whole of it.
 func Judge(ctx context.Context, err error, sent bool) Outcome {
-	var status *StatusError
-	var network *NetworkError
-	switch {
-	case err == nil:
+	if err == nil {
 		return Final
-	case errors.As(err, &status):
+	}
+	if status, ok := errors.AsType[*StatusError](err); ok {
 		return judgeAnswer(status, sent)
-	case sent && (ctx.Err() != nil || errors.As(err, &network)):
+	}
+	network, ok := errors.AsType[*NetworkError](err)
+	switch {
+	case sent && (ok || ctx.Err() != nil):
 		return Uncertain
-	case errors.As(err, &network) && isTransient(network.Err) && errors.Is(network.Class, ErrUnavailable) && !isDial(network.Err):
+	case ok && isTransient(network.Err) && errors.Is(network.Class, ErrUnavailable) && !isDial(network.Err):
 		return Unapplied // cut off before the end; Retry has tried dials often enough
 	}
 	return Final

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 )
 
 // idempotencyKey is written in small letters on purpose: where net/http sees the
@@ -80,20 +81,59 @@ func (c *Client) Post(ctx context.Context, call *Call, m Message) (*http.Respons
 	resp, err := c.retry.RoundTrip(req)
 	if d.body != nil {
 		if own := d.body.Failure(); own != nil {
-			closeAnswer(resp) // to half a request
+			if err == nil {
+				_ = resp.Body.Close() // an answer to half a request
+			}
 			return nil, d, fmt.Errorf("%s: %w", call.Op, own)
 		}
 	}
 	if err != nil {
-		var idle *idleError
-		d.Idle = errors.As(err, &idle)
+		d.Idle = is[*idleError](err)
 		return nil, d, call.NoAnswer(ctx, err)
 	}
 	return resp, d, nil
 }
 
-func closeAnswer(resp *http.Response) {
-	if resp != nil {
-		_ = resp.Body.Close()
-	}
+// textBody is a body that is in memory as a whole. net/http may read it while
+// the answer is judged already: hence the lock.
+type textBody struct {
+	size int64
+
+	mu      sync.Mutex
+	rest    []byte
+	stopped bool
 }
+
+// TextBody makes a body of a text.
+func TextBody(text []byte) Body { return &textBody{size: int64(len(text)), rest: text} }
+
+func (b *textBody) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.stopped:
+		return 0, errors.New("read after close")
+	case len(b.rest) == 0:
+		return 0, io.EOF
+	}
+	n := copy(p, b.rest)
+	b.rest = b.rest[n:]
+	return n, nil
+}
+
+func (b *textBody) Close() error {
+	b.Sent()
+	return nil
+}
+
+// Sent gives out no more, so that its word stays true.
+func (b *textBody) Sent() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stopped = true
+	return len(b.rest) == 0
+}
+
+func (b *textBody) Failure() error { return nil }
+
+func (b *textBody) Length() int64 { return b.size }

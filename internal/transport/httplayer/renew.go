@@ -10,7 +10,10 @@ import (
 )
 
 // Tokens are an access token, and the refresh token that renews it, if there is one.
-type Tokens struct{ Access, Refresh string }
+type Tokens struct {
+	Access  string `json:"access_token"`
+	Refresh string `json:"refresh_token"`
+}
 
 // String keeps the secrets out of logs and errors.
 func (Tokens) String() string { return "tokens" }
@@ -33,7 +36,7 @@ type Renewer struct {
 	persist func(context.Context, Tokens) error
 	log     *slog.Logger
 
-	flight  *flight   // what follows is used only by who is in it
+	flight  flight    // what follows is used only by who is in it
 	access  string    // the newest token; "" until one was looked at
 	due     time.Time // when to renew it; zero for never
 	refused string    // a refresh token that the server does not take
@@ -45,7 +48,7 @@ type Renewer struct {
 func NewRenewer(
 	stored StoredTokens, ask func(context.Context, string) (Tokens, error), persist func(context.Context, Tokens) error, log *slog.Logger,
 ) *Renewer {
-	return &Renewer{stored: stored, ask: ask, persist: persist, log: log, flight: newFlight()}
+	return &Renewer{stored: stored, ask: ask, persist: persist, log: log, flight: flight{slot: make(chan struct{}, 1)}}
 }
 
 // Renew renews the access token now, whatever its age, and gives it.
@@ -129,8 +132,7 @@ func (r *Renewer) exchange(ctx context.Context, stored Tokens) (string, error) {
 		return "", r.refusal // for good: a run over many chunks must not ask for each
 	}
 	renewed, err := r.ask(ctx, stored.Refresh)
-	var status *StatusError
-	if errors.As(err, &status) && (status.Status == http.StatusUnauthorized || status.Status == http.StatusBadRequest) {
+	if status, ok := errors.AsType[*StatusError](err); ok && (status.Status == http.StatusUnauthorized || status.Status == http.StatusBadRequest) {
 		r.refused = stored.Refresh
 		r.refusal = fmt.Errorf("%w: %w (%s)", ErrUnauthorized, ErrLoginExpired, status.Message)
 		return "", r.refusal
@@ -158,10 +160,52 @@ func (r *Renewer) use(token string, due time.Time) string {
 // connection must not look like one of that request.
 func renewError(err error) error {
 	for _, class := range []error{ErrUnavailable, ErrRefused, ErrNotEngram, ErrTLS} {
-		var later *RetryLaterError
-		if errors.Is(err, class) && !errors.As(err, &later) {
+		if errors.Is(err, class) && !is[*RetryLaterError](err) {
 			return &classError{text: err.Error(), class: class}
 		}
 	}
 	return err
+}
+
+// flight lets many ask for the same piece of work, and one at a time do it. Those
+// who waited for it get what came of it, the failure as well: they would not fare
+// better. Who waits can be cancelled, which is why it is not a mutex.
+type flight struct {
+	slot     chan struct{} // of one
+	failed   error         // of the last work that failed
+	failedAt time.Time
+}
+
+// alone runs do while nobody else is in the flight.
+func (f *flight) alone(ctx context.Context, do func()) error {
+	select {
+	case f.slot <- struct{}{}:
+		defer func() { <-f.slot }()
+		do()
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// join gives what have has, or else what work makes. began is since when the
+// caller has waited for it: a failure after that is its failure too.
+func (f *flight) join(ctx context.Context, began time.Time, have func() (string, bool), work func() (string, error)) (got string, err error) {
+	waited := f.alone(ctx, func() {
+		var ok bool
+		if got, ok = have(); ok {
+			return
+		}
+		if f.failed != nil && !began.After(f.failedAt) {
+			err = f.failed
+			return
+		}
+		if got, err = work(); err != nil && ctx.Err() == nil {
+			f.failed, f.failedAt = err, time.Now()
+		}
+	})
+	if waited != nil {
+		return "", waited
+	}
+	return got, err
 }

@@ -31,7 +31,7 @@ func (t *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
 		run.budget = 0
 	}
 	resp, err := run.next()
-	if err == nil && resp.StatusCode == http.StatusOK && run.call.Mode == BodyResume {
+	if err == nil && resp.StatusCode == http.StatusOK && run.call.mode == bodyResume {
 		resp.Body = &resumingBody{run: run, body: resp.Body}
 	}
 	return resp, err
@@ -102,8 +102,8 @@ func (r *run) attempt() (*http.Response, error) {
 	}
 	r.call.attempts++
 	resp, err := r.Next.RoundTrip(req)
-	if err == nil && resp.StatusCode == http.StatusOK && r.call.Mode == BodyWhole {
-		err = readWhole(resp, r.call.Limit, r.call.Cut)
+	if err == nil && resp.StatusCode == http.StatusOK && r.call.mode == bodyWhole {
+		err = r.call.readWhole(resp)
 	}
 	if err != nil {
 		return nil, err
@@ -125,6 +125,32 @@ func (r *run) again(resp *http.Response, err error) (pause time.Duration, again 
 	}
 	pause = r.pauses.NextBackOff()
 	return pause, time.Since(r.started)+pause <= r.budget
+}
+
+// repeatable says whether what came of an attempt allows another one: any GET
+// after network errors, 429, 502, 503 and 504; a POST or DELETE after a failed
+// dial or 429, which cannot have been applied, and after 502, 503 and 504 only if
+// it is marked as idempotent. Source: account-server.md 5.2.3.
+func (r *run) repeatable(resp *http.Response, err error) bool {
+	get := r.req.Method == http.MethodGet
+	if err != nil {
+		if r.call.NoRetryOnStall && is[*stalledError](err) {
+			return false
+		}
+		return isDial(err) || get && isTransient(err)
+	}
+	switch resp.StatusCode {
+	case http.StatusTooManyRequests:
+		return get || r.req.Body == nil || r.req.GetBody != nil
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return get || r.call.Idempotent
+	}
+	return false
+}
+
+// isTransient says whether a GET that failed so may work the next time.
+func isTransient(err error) bool {
+	return !is[*localError](err) && !is[*RetryLaterError](err) && !isTrust(err) && !isUnknownHost(err) && !isNotHTTP(err)
 }
 
 // discard makes the connection free again if that costs little.

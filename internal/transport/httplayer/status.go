@@ -1,78 +1,18 @@
 package httplayer
 
 import (
-	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"mime"
-	"net"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
+	"unicode"
 )
-
-// NoAnswer makes the error for a call that got no answer, or not the whole of one.
-func (c *Call) NoAnswer(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("%s: %w", c.Op, context.Cause(ctx))
-	}
-	err = plain(err)
-	var local *localError
-	var later *RetryLaterError
-	var status *StatusError
-	switch {
-	case errors.As(err, &local):
-		return fmt.Errorf("%s: %w", c.Op, local.error)
-	case errors.As(err, &status): // to the request that was to resume this one
-		return status
-	case errors.As(err, &later):
-		return &RetryLaterError{Op: c.Op, Status: later.Status, At: later.At, Wait: later.Wait}
-	}
-	class := ErrUnavailable
-	switch {
-	case isTrust(err):
-		class = ErrTLS
-	case strings.Contains(err.Error(), "malformed HTTP"): // net/http has no type for it
-		class = ErrNotEngram
-	}
-	return &NetworkError{Op: c.Op, Attempts: c.attempts, Err: err, Class: class}
-}
-
-// plain takes off what net/http wraps around an error: the URL is known, and
-// its text is long.
-func plain(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		return wrapped.Err
-	}
-	return err
-}
-
-// isTrust says whether TLS failed in a way that a retry won't mend.
-func isTrust(err error) bool {
-	var (
-		verification *tls.CertificateVerificationError
-		authority    x509.UnknownAuthorityError
-		hostname     x509.HostnameError
-		invalid      x509.CertificateInvalidError
-		notTLS       tls.RecordHeaderError
-		peer         *net.OpError
-	)
-	if errors.As(err, &peer) && peer.Op == "remote error" { // crypto/tls has no type for an alert
-		return true
-	}
-	return errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &hostname) ||
-		errors.As(err, &invalid) || errors.As(err, &notTLS) ||
-		strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
-}
 
 // Refused reads an answer that says no, and closes it.
 func (c *Call) Refused(resp *http.Response) *StatusError {
-	body, _ := Text(resp) // what arrived is good enough
+	body, _ := ReadText(resp) // what arrived is good enough
 	e := &StatusError{Op: c.Op, Status: resp.StatusCode, Attempts: c.attempts, body: body}
 	e.Message, e.Code, e.Final = explainBody(resp, body)
 	if e.Status == http.StatusBadGateway || e.Status == http.StatusGatewayTimeout {
@@ -150,4 +90,55 @@ func redirectMessage(resp *http.Response) string {
 	}
 	target.User, target.RawQuery, target.Fragment = nil, "", ""
 	return "redirects to " + Printable(target.String()) + ", which is not followed: if that is the right server, set the remote's URL to it"
+}
+
+// secretWords stands in for a server's words that hold what we sent it in secret.
+const secretWords = "(its words repeat what was secret)"
+
+// Conceal takes a secret out of what the error says.
+func (e *StatusError) Conceal(secret string) {
+	if repeats(e.Message, secret) {
+		e.Message = secretWords
+	}
+}
+
+// EchoesToken says whether a text holds the token that went along with the
+// request of an answer.
+func EchoesToken(resp *http.Response, text string) bool { return repeats(text, sentToken(resp)) }
+
+func sentToken(resp *http.Response) string {
+	if resp.Request == nil {
+		return ""
+	}
+	return strings.TrimPrefix(resp.Request.Header.Get("Authorization"), "Bearer ")
+}
+
+// repeats says whether a text holds a secret, or, since texts are cut, the
+// beginning of a long one.
+func repeats(text, secret string) bool {
+	const telling = 24 // bytes; what all JWTs begin with is as long
+	return secret != "" && strings.Contains(text, secret[:min(len(secret), telling)])
+}
+
+// maxMessage is how much of a server's words a user gets to see, in runes.
+const maxMessage = 300
+
+// Printable makes a stranger's words safe for a terminal and a log: one line,
+// no control characters, not too long.
+func Printable(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return ' '
+		case !unicode.IsPrint(r):
+			return -1
+		}
+		return r
+	}, s)
+	s = strings.TrimSpace(s)
+	if runes := []rune(s); len(runes) > maxMessage {
+		s = string(runes[:maxMessage]) + "…"
+	}
+	return s
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
 
@@ -44,9 +45,17 @@ type Options struct {
 // Dialect speaks to a project server. Source: project-server.md.
 type Dialect struct {
 	Options
-	caps   capabilities
 	memory *semaphore.Weighted // for chunks that are held whole, in bytes
+	limit  atomic.Int64        // of a push in bytes, compressed or not; 0 until the server told
+	gzip   atomic.Int32        // whether pushes go out compressed
 }
+
+// Whether pushes go out compressed.
+const (
+	gzipUnknown int32 = iota
+	gzipShown         // the server gave a compressed chunk
+	gzipRefused       // it refused one, which counts from then on
+)
 
 // New makes a dialect.
 func New(opts Options) *Dialect {
@@ -74,9 +83,9 @@ const noRoute = "404 page not found"
 // explain completes a refusal, which does not name the project, and tells a wrong
 // URL from a missing chunk.
 func (d *Dialect) explain(err error) error {
-	var status *httplayer.StatusError
+	status, ok := errors.AsType[*httplayer.StatusError](err)
 	switch {
-	case !errors.As(err, &status):
+	case !ok:
 	case status.Code == CodeForbidden:
 		status.Message += fmt.Sprintf(" (project %q)", d.Project)
 	case status.Status == http.StatusNotFound && status.Message == noRoute:

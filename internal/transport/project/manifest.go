@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"context"
 	"net/url"
-	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
 	"github.com/engram-sync/engram-sync/internal/transport/protocol"
 )
 
@@ -20,7 +18,7 @@ func (d *Dialect) ReadManifest(ctx context.Context, op string) (*engram.Manifest
 	if err != nil {
 		return nil, err
 	}
-	m, err := protocol.ReadManifest(ctx, d.Client, op, url.Values{"project": {project}})
+	m, err := protocol.ReadManifest(ctx, d.Client, op, "?"+url.Values{"project": {project}}.Encode())
 	switch {
 	case err != nil:
 		return nil, d.explain(err)
@@ -35,9 +33,4 @@ func (d *Dialect) ReadManifest(ctx context.Context, op string) (*engram.Manifest
 func chunksFirst(text []byte) bool {
 	inner, found := bytes.CutPrefix(bytes.TrimSpace(text), []byte("{"))
 	return found && bytes.HasPrefix(bytes.TrimSpace(inner), []byte(`"chunks"`))
-}
-
-// Refuses says whether a project server refuses a token in this way: in plain text.
-func (*Dialect) Refuses(status *httplayer.StatusError) bool {
-	return !status.Final && strings.HasPrefix(status.Message, "unauthorized:")
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -23,8 +24,8 @@ func (d *Dialect) PushMutations(
 	ctx context.Context, call *httplayer.Call, entries []engram.MutationEntry, key string,
 ) (engram.PushMutationsResult, httplayer.Outcome, error) {
 	var named []string // the projects in the batch, each once
-	batch, err := protocol.NewBatch(protocol.Form{
-		Member: "entries", MaxRows: maxBatchRows, MaxBytes: cmp.Or(d.caps.pushLimit(), protocol.MaxBatchBytes), Read: d.readAccepted,
+	form := protocol.Form{
+		Member: "entries", MaxRows: maxBatchRows, MaxBytes: cmp.Or(d.limit.Load(), protocol.MaxBatchBytes), Read: d.readAccepted,
 		Row: func(e engram.MutationEntry) (engram.MutationEntry, error) {
 			e, err := d.row(e)
 			if err == nil && !slices.Contains(named, e.Project) {
@@ -32,18 +33,15 @@ func (d *Dialect) PushMutations(
 			}
 			return e, err
 		},
-	}, entries, key)
-	if err != nil {
-		return engram.PushMutationsResult{}, httplayer.Final, fmt.Errorf("%s: %w", call.Op, err)
 	}
-	result, outcome, err := batch.Send(ctx, d.Client, call)
-	var large *engram.BatchTooLargeError
-	var status *httplayer.StatusError
-	switch {
-	case errors.As(err, &large):
-		d.caps.learnLimit(large.Limit)
-	case errors.As(err, &status) && status.Code == CodeForbidden:
-		status.Message += fmt.Sprintf(" (in the batch: %.100q)", named)
+	result, outcome, err := protocol.PushMutations(ctx, d.Client, call, form, entries, key)
+	if status, ok := errors.AsType[*httplayer.StatusError](err); ok {
+		switch {
+		case status.Status == http.StatusRequestEntityTooLarge:
+			d.learnLimit(protocol.NamedLimit(status.Body()))
+		case status.Code == CodeForbidden:
+			status.Message += fmt.Sprintf(" (in the batch: %.100q)", named)
+		}
 	}
 	return result, outcome, err
 }

@@ -45,9 +45,9 @@ func (d *Dialect) readText(ctx context.Context, op string, id engram.ChunkID) (t
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", op, err)
 	}
-	call := &httplayer.Call{Op: op, Mode: httplayer.BodyResume}
+	call := &httplayer.Call{Op: op}
 	resp, err := d.Client.Get(ctx, call, "/sync/pull/"+id.String()+"?"+url.Values{"project": {project}}.Encode(),
-		"Accept", gzipEnvelope+"; version=1, application/json")
+		gzipEnvelope+"; version=1, application/json")
 	if err != nil {
 		return nil, nil, d.explain(err)
 	}
@@ -68,7 +68,7 @@ func (d *Dialect) readBody(ctx context.Context, resp *http.Response) (body []byt
 	if !strings.HasPrefix(resp.Header.Get("Content-Type"), gzipEnvelope) {
 		return d.readReserved(ctx, resp.Body, resp.ContentLength)
 	}
-	d.caps.showsGzip()
+	d.gzip.CompareAndSwap(gzipUnknown, gzipShown)
 	source := &failingReader{r: resp.Body}
 	z, err := gzip.NewReader(source)
 	if err == nil {

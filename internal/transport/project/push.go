@@ -30,83 +30,87 @@ func (d *Dialect) Push(ctx context.Context, call *httplayer.Call, entry engram.C
 	free := func() {}
 	defer func() { free() }()
 	p := protocol.Push{ID: entry.ID, Yes: "ok", OtherYes: "accepted", Stranger: d.Stranger}
-	compressed := d.caps.takesGzip()
+	compressed := d.gzip.Load() == gzipShown
 	if compressed {
 		p.ContentType = gzipEnvelope + "; version=1"
 	}
 	p.NewBody = func() (httplayer.Body, error) {
 		free() // of a body that is made anew
-		free = func() {}
 		text, release, err := d.envelope(ctx, name, entry, open)
-		if err != nil {
-			return nil, err
-		}
-		free = release
-		if compressed {
+		if free = release; err == nil && compressed {
 			text, err = compress(text)
 		}
 		return httplayer.TextBody(text), err
 	}
 	sent, err := p.Send(ctx, d.Client, call)
 	if compressed && refusesGzip(err) {
-		d.caps.refuseGzip()
+		d.gzip.Store(gzipRefused)
 		return httplayer.Reworded, err
 	}
 	err = d.refusal(entry.ID, err)
 	return httplayer.Judge(ctx, err, sent), err
 }
 
+// refusesGzip says whether an answer is that of a server that does not know
+// compressed envelopes.
+func refusesGzip(err error) bool {
+	status, ok := errors.AsType[*httplayer.StatusError](err)
+	return ok && (status.Status == http.StatusBadRequest || status.Status == http.StatusUnsupportedMediaType)
+}
+
+// learnLimit remembers the limit that the server named, if it did.
+func (d *Dialect) learnLimit(limit int64) {
+	if limit > 0 {
+		d.limit.Store(limit)
+	}
+}
+
 // refusal explains why a chunk is refused, and learns the server's limit, which
 // can't be known before. Source: project-server.md 1.
 func (d *Dialect) refusal(id engram.ChunkID, err error) error {
-	var status *httplayer.StatusError
-	if !errors.As(err, &status) || status.Status != http.StatusRequestEntityTooLarge {
+	status, ok := errors.AsType[*httplayer.StatusError](err)
+	if !ok || status.Status != http.StatusRequestEntityTooLarge {
 		return d.explain(err)
 	}
 	limit := protocol.NamedLimit([]byte(status.Message))
-	d.caps.learnLimit(limit)
+	d.learnLimit(limit)
 	return &protocol.TooLargeError{ID: id, Limit: limit}
 }
 
-// envelope reads the chunk to its end, once there is memory for it, and puts the
-// envelope around it. release gives the memory back. Source: project-server.md 3.1, 12.
+// envelope reads a chunk to its end, once there is memory for it, and puts the
+// envelope around it. release gives the memory back, whatever the error. Source:
+// project-server.md 3.1, 12.
 func (d *Dialect) envelope(
 	ctx context.Context, project string, entry engram.ChunkEntry, open protocol.OpenFunc,
 ) (text []byte, release func(), err error) {
+	release = func() {}
 	chunk, err := open()
 	if err != nil {
-		return nil, nil, err
+		return nil, release, err
 	}
 	defer func() { _ = chunk.Close() }() // only read
 	if chunk.SizeHint > maxProjectChunk {
-		return nil, nil, errChunkTooLarge
+		return nil, release, errChunkTooLarge
 	}
-	if release, err = d.reserve(ctx, chunk.SizeHint); err != nil {
-		return nil, nil, err
+	free, err := d.reserve(ctx, chunk.SizeHint)
+	if err != nil {
+		return nil, release, err
 	}
-	if text, err = d.wrap(project, entry, chunk); err != nil {
-		release()
-		return nil, nil, err
-	}
-	return text, release, nil
-}
-
-func (d *Dialect) wrap(project string, entry engram.ChunkEntry, chunk *engram.Chunk) ([]byte, error) {
+	release = free
 	content, err := io.ReadAll(chunk)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, release, err
 	case chunk.ID() != entry.ID:
-		return nil, &engram.MismatchError{ID: entry.ID, Actual: chunk.ID()}
+		return nil, release, &engram.MismatchError{ID: entry.ID, Actual: chunk.ID()}
 	}
-	text, err := encodeEnvelope(entry, project, content)
-	if err != nil {
-		return nil, err
+	if text, err = encodeEnvelope(entry, project, content); err != nil {
+		return nil, release, err
 	}
-	if limit := d.caps.pushLimit(); limit > 0 && int64(len(text)) > limit { // which counts what was compressed, too
-		return nil, &protocol.TooLargeError{ID: entry.ID, Limit: limit}
+	if limit := d.limit.Load(); limit > 0 && int64(len(text)) > limit { // which counts what was compressed, too
+		return nil, release, &protocol.TooLargeError{ID: entry.ID, Limit: limit}
 	}
-	return text, nil
+	return text, release, nil
 }
 
 func encodeEnvelope(entry engram.ChunkEntry, project string, content []byte) ([]byte, error) {

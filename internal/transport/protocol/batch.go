@@ -1,9 +1,12 @@
 package protocol
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -36,23 +39,49 @@ type Accepted struct {
 	LastSeq *int64 `json:"last_seq"`
 }
 
-// Batch is a push of mutations: POST /sync/mutations/push. It is small enough to be
-// made in memory.
-type Batch struct {
+// batch is a push of mutations. It is small enough to be made in memory.
+type batch struct {
 	form Form
 	rows int
 	text []byte
-	key  string
 }
 
-// NewBatch makes a batch. Rows that could not arrive as they are are refused with a
-// ContentError, as a server would do. key names the batch to servers that know
-// Idempotency-Key; "" names it to none.
-func NewBatch(form Form, entries []engram.MutationEntry, key string) (*Batch, error) {
+// PushMutations sends a batch once: POST /sync/mutations/push. Rows that could not
+// arrive as they are are refused with a ContentError, as a server would do. key names
+// the batch to servers that know Idempotency-Key; "" names it to none. What is
+// uncertain comes back as an UncertainError, which is final: only who knows the
+// journal can settle it.
+func PushMutations(
+	ctx context.Context, client *httplayer.Client, call *httplayer.Call, form Form, entries []engram.MutationEntry, key string,
+) (result engram.PushMutationsResult, outcome httplayer.Outcome, err error) {
+	b, err := newBatch(form, entries, key)
+	if err != nil {
+		return result, httplayer.Final, fmt.Errorf("%s: %w", call.Op, err)
+	}
+	resp, delivery, err := client.Post(ctx, call, httplayer.Message{
+		Path: "/sync/mutations/push", Key: key,
+		NewBody: func() (httplayer.Body, error) { return httplayer.TextBody(b.text), nil },
+	})
+	switch {
+	case err != nil:
+	case resp.StatusCode == http.StatusOK:
+		result, err = b.judge(call.Op, resp, delivery)
+		return result, httplayer.Final, err
+	default:
+		err = b.refusal(client, call, resp)
+	}
+	sent := delivery.Sent() && !delivery.Idle
+	if outcome = httplayer.Judge(ctx, err, sent); outcome == httplayer.Uncertain {
+		return result, httplayer.Final, uncertain(call.Op, err)
+	}
+	return result, outcome, err
+}
+
+func newBatch(form Form, entries []engram.MutationEntry, key string) (*batch, error) {
 	if key != "" && (len(key) > maxKeyBytes || !httplayer.FitsHeader(key)) {
 		return nil, httplayer.Refusal("an idempotency key is 1 to %d visible ASCII characters", maxKeyBytes)
 	}
-	b := &Batch{form: form, rows: len(entries), key: key}
+	b := &batch{form: form, rows: len(entries)}
 	if form.MaxRows > 0 && b.rows > form.MaxRows {
 		return nil, &engram.BatchTooLargeError{Rows: b.rows, Err: httplayer.Refusal(
 			"%d mutations are too many: the server takes at most %d in one push", b.rows, form.MaxRows)}
@@ -72,7 +101,7 @@ func NewBatch(form Form, entries []engram.MutationEntry, key string) (*Batch, er
 }
 
 // add puts one row into the batch.
-func (b *Batch) add(i int, e engram.MutationEntry) (err error) {
+func (b *batch) add(i int, e engram.MutationEntry) (err error) {
 	if i > 0 {
 		b.text = append(b.text, ',')
 	}
@@ -120,4 +149,41 @@ func appendEntry(text []byte, e engram.MutationEntry) ([]byte, error) {
 		text = append(append(text, `,"payload":`...), e.Payload...)
 	}
 	return append(text, '}'), nil
+}
+
+// judge believes only the answer of a server that stored the whole batch. Others
+// tell of another server than we think, or of one that read the batch as an empty
+// one (project-server.md 5), and the journal has to be asked. Source:
+// account-server.md 4.1.
+func (b *batch) judge(op string, resp *http.Response, delivery *httplayer.Delivery) (engram.PushMutationsResult, error) {
+	var got Accepted
+	body, err := httplayer.ReadText(resp)
+	if err == nil {
+		got, err = b.form.Read(body)
+	}
+	complete := err == nil && got.Rows != nil && got.LastSeq != nil
+	switch {
+	case err != nil:
+		// The cause stands in the text.
+	case !complete:
+		err = errors.New("it does not say what was accepted")
+	case *got.Rows != b.rows || *got.LastSeq <= 0:
+		err = fmt.Errorf("accepted %d of %d, last_seq %d", *got.Rows, b.rows, *got.LastSeq)
+	case !delivery.Sent():
+		err = errors.New("it came before all was sent")
+	default:
+		return engram.PushMutationsResult{Accepted: *got.Rows, LastSeq: *got.LastSeq}, nil
+	}
+	return engram.PushMutationsResult{}, &engram.UncertainError{Done: complete, Err: fmt.Errorf(
+		"%s: %w: it was sent, and the answer cannot be believed (%s)", op, engram.ErrOutcomeUnknown, httplayer.Printable(err.Error()))}
+}
+
+// uncertain is the error for a batch that was sent whole and got no good answer.
+// A server that answered in its own format is done with it: even its 503 can
+// follow a commit whose connection was lost. Source: account-server.md 10, 1.1.
+func uncertain(op string, cause error) error {
+	status, done := errors.AsType[*httplayer.StatusError](cause)
+	why := strings.TrimPrefix(httplayer.Reason(cause), op+": ")
+	return &engram.UncertainError{Done: done && status.Final, Err: fmt.Errorf(
+		"%s: %w: it was sent, and no good answer came (%s)", op, engram.ErrOutcomeUnknown, why)}
 }

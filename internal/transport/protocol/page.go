@@ -1,14 +1,65 @@
 package protocol
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
 )
+
+const (
+	// maxPageRows is the most rows that a server gives at once, and
+	// defaultPageRows what it gives where nobody says. Source: account-server.md 4.3.
+	maxPageRows     = 1000
+	defaultPageRows = 100
+
+	// maxPageBytes is how much of a page is read. The largest row that a server
+	// can hold fits: 10 MiB, in which each byte may have become the six of an
+	// escape such as \u003c. A page may have hundreds of such rows: what does not
+	// fit is left for the next one.
+	maxPageBytes = 64 << 20
+)
+
+// ReadPage asks for the rows of the journal behind since: GET
+// /sync/mutations/pull. A server that does not answer is not asked again: the
+// pull that it may be at work on keeps a connection to its database.
+func ReadPage(ctx context.Context, client *httplayer.Client, op string, since int64, limit int) (engram.PullMutationsResponse, error) {
+	var none engram.PullMutationsResponse
+	if limit <= 0 {
+		limit = defaultPageRows
+	}
+	call := &httplayer.Call{Op: op, Limit: maxPageBytes, Cut: true, NoRetryOnStall: true}
+	text, header, err := client.GetText(ctx, call, fmt.Sprintf("/sync/mutations/pull?since_seq=%d&limit=%d", since, min(limit, maxPageRows)))
+	if err != nil {
+		return none, explainMissing(client, err)
+	}
+	page, err := parsePage(text, since)
+	if err != nil {
+		return none, fmt.Errorf("%s: %w", op, err)
+	}
+	readPageHeader(&page, header)
+	return page, nil
+}
+
+// readPageHeader takes over what a server says beside the page. The promise of
+// an order counts only with the head of the journal that belongs to it: without
+// one, Head would read as that of an empty journal.
+func readPageHeader(page *engram.PullMutationsResponse, header http.Header) {
+	if at, err := http.ParseTime(header.Get("Date")); err == nil {
+		page.Now = at.Unix()
+	}
+	head, err := strconv.ParseUint(header.Get("Engram-Sync-Head"), 10, 63)
+	if err == nil && header.Get("Engram-Sync-Journal") == "commit-ordered" {
+		page.CommitOrdered, page.Head = true, int64(head)
+	}
+}
 
 // pageMembers are the members of a page that count. Others are passed over.
 var pageMembers = []string{"mutations", "has_more"}
@@ -141,30 +192,23 @@ func (p *pageParser) key(depth int) (err error) {
 // meet finds a member's name among those that count, -1 if it is not one of
 // them. One that stands twice, or in another spelling, could be read in two ways.
 func meet(names []string, key []byte, met *uint) (int, error) {
-	place := -1
-	for i, name := range names {
-		if string(key) == name {
-			place = i
-		}
-	}
-	if place < 0 {
-		if len(key) > jsonscan.MaxKey { // no spelling of ours is so long
-			return -1, nil
-		}
-		var name string
-		if err := json.Unmarshal([]byte(`"`+string(key)+`"`), &name); err != nil {
-			return -1, errors.New("a member name can't be read")
-		}
-		if known := jsonscan.Alike(name, names); known != "" {
-			return -1, fmt.Errorf("%q is another spelling of %q", key, known)
-		}
+	switch place := slices.IndexFunc(names, func(name string) bool { return string(key) == name }); {
+	case place >= 0 && *met&(1<<place) != 0:
+		return -1, fmt.Errorf("%q stands twice", names[place])
+	case place >= 0:
+		*met |= 1 << place
+		return place, nil
+	case len(key) > jsonscan.MaxKey: // no spelling of ours is so long
 		return -1, nil
 	}
-	if *met&(1<<place) != 0 {
-		return -1, fmt.Errorf("%q stands twice", names[place])
+	var name string
+	if json.Unmarshal([]byte(`"`+string(key)+`"`), &name) != nil {
+		return -1, errors.New("a member name can't be read")
 	}
-	*met |= 1 << place
-	return place, nil
+	if known := jsonscan.Alike(name, names); known != "" {
+		return -1, fmt.Errorf("%q is another spelling of %q", key, known)
+	}
+	return -1, nil
 }
 
 func (p *pageParser) end(depth int) error {

@@ -15,7 +15,7 @@ import (
 )
 
 // refusal reads an answer other than 200 to a batch.
-func (b *Batch) refusal(client *httplayer.Client, call *httplayer.Call, resp *http.Response) error {
+func (b *batch) refusal(client *httplayer.Client, call *httplayer.Call, resp *http.Response) error {
 	status := call.Refused(resp)
 	body := status.Body()
 	switch project, paused := pausedProject(status, body); {
@@ -37,8 +37,8 @@ func (b *Batch) refusal(client *httplayer.Client, call *httplayer.Call, resp *ht
 // explainMissing explains the answer of a router that knows no path of the journal.
 // Source: account-server.md 1.1; old servers have chunks only.
 func explainMissing(client *httplayer.Client, err error) error {
-	var status *httplayer.StatusError
-	if !errors.As(err, &status) || status.Final || status.Status != http.StatusNotFound && status.Status != http.StatusMethodNotAllowed {
+	status, ok := errors.AsType[*httplayer.StatusError](err)
+	if !ok || status.Final || status.Status != http.StatusNotFound && status.Status != http.StatusMethodNotAllowed {
 		return err
 	}
 	return fmt.Errorf("%w (%s has no mutation journal: it is too old for one, or the URL is wrong)", status, client.URL())
@@ -102,15 +102,7 @@ func NamedLimit(body []byte) int64 {
 		return 0
 	}
 	n, err := strconv.ParseInt(string(m[1]), 10, 64)
-	shift := 0
-	switch string(bytes.ToUpper(m[2])) {
-	case "K":
-		shift = 10
-	case "M":
-		shift = 20
-	case "G":
-		shift = 30
-	}
+	shift := map[string]int{"": 0, "K": 10, "M": 20, "G": 30}[string(bytes.ToUpper(m[2]))]
 	if err != nil || n > math.MaxInt64>>shift {
 		return 0
 	}

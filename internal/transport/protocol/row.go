@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
@@ -33,35 +34,37 @@ const mandatory = 1<<rowSeq | 1<<rowEntity | 1<<rowEntityKey | 1<<rowOp
 
 // value takes over a member of the row at hand.
 func (p *pageParser) value(text []byte) (err error) {
-	row, last := &p.row, &p.last
 	switch p.field {
 	case rowSeq:
-		if row.Seq, err = strconv.ParseInt(string(text), 10, 64); err != nil {
-			err = errors.New("not a whole number")
+		if p.row.Seq, err = strconv.ParseInt(string(text), 10, 64); err != nil {
+			return errors.New("not a whole number")
 		}
-	case rowUserID:
-		row.UserID, err = p.str(text, last.UserID)
-	case rowProject:
-		row.Project, err = p.str(text, last.Project)
-	case rowEntity:
-		row.Entity, err = p.str(text, last.Entity)
-	case rowEntityKey:
-		row.EntityKey, err = p.str(text, last.EntityKey)
-	case rowOp:
-		row.Op, err = p.str(text, last.Op)
+		return nil
 	case rowPayload:
 		if p.kind != jsonscan.Object && p.kind != jsonscan.String && p.kind != jsonscan.Null {
 			return errors.New("neither an object nor a string")
 		}
-		row.Payload = text
-	case rowOccurredAt:
-		if row.OccurredAt, err = p.str(text, last.OccurredAt); err == nil && row.OccurredAt != last.OccurredAt && row.OccurredAt != "" {
-			if _, timeErr := time.Parse(time.RFC3339, row.OccurredAt); timeErr != nil {
-				err = errors.New("not an RFC 3339 time")
-			}
+		p.row.Payload = text
+		return nil
+	}
+	to, last := textOf(&p.row, p.field), *textOf(&p.last, p.field)
+	if *to, err = p.str(text, last); err != nil {
+		return err
+	}
+	if p.field == rowOccurredAt && *to != last && *to != "" {
+		if _, err := time.Parse(time.RFC3339, *to); err != nil {
+			return errors.New("not an RFC 3339 time")
 		}
 	}
-	return err
+	return nil
+}
+
+// textOf is where a row keeps a member that is a string.
+func textOf(row *engram.PullMutationResult, field int) *string {
+	return [...]*string{
+		rowUserID: &row.UserID, rowProject: &row.Project, rowEntity: &row.Entity, rowEntityKey: &row.EntityKey,
+		rowOp: &row.Op, rowOccurredAt: &row.OccurredAt,
+	}[field]
 }
 
 // str is the string that a text is; null is "" where the member may be absent.

@@ -1,0 +1,76 @@
+// Package engramdb is a view of engram's database, engram.db: its memories and
+// the journal of its changes. Commands open it, beside a running engram too: it
+// only ever reads, briefly, and leaves nothing behind.
+//
+// # What a reader may do
+//
+// engram has its database in WAL mode and fails a save at once when another
+// process holds the write lock; readers do it no harm (local-state.md 2.1, 2.6).
+// Content may stand in engram.db-wal alone. So each call here opens the file,
+// reads in one transaction and closes it again, in one of three ways:
+//
+//   - In place (mode=ro), where -wal and -shm both exist: somebody has the file
+//     open, or was killed. SQLite's own locks keep the view consistent, and no
+//     file is made. Were every other process to close the database between our
+//     look and our opening it, SQLite would make an empty -wal and -shm anew,
+//     owned by us; that is why this way is for the owner of engram.db alone.
+//     Should engram close its database while we look, its -wal and -shm stay, as
+//     with any reader, until the next command of engram's has closed it.
+//   - Still (immutable=1), where there is neither -wal nor -journal: opening it
+//     in place would leave both files behind. It is without locks, so afterwards
+//     the files are looked at again; if anything moved, what was read is thrown
+//     away and read anew. Only for calls that can be repeated unseen.
+//   - A private copy (0600 in a 0700 directory, unlinked at once where the system
+//     can), for everything else: the file of another user, a -wal without -shm, a
+//     directory that SQLite cannot work in, and a Snapshot of a still file.
+//
+// # Locks
+//
+// POSIX locks belong to a process and a file: closing any descriptor of
+// engram.db or its -shm drops all locks that SQLite holds there for this
+// process. engram, closing the database meanwhile, could then delete a -wal that
+// is not fully written back, and lose memories. So nothing else in this process
+// may open engram.db or its -shm; the copying here waits until no view in place is open.
+package engramdb
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+)
+
+// DB is engram's database at one path. It holds no open file between calls, and
+// may be used by several goroutines at once.
+type DB struct {
+	path string // as the caller knows it
+	file string // with symbolic links resolved, as SQLite does before it adds -wal
+}
+
+// Open checks that path is a readable database of engram's. Errors: fs.ErrNotExist
+// (no such file), ErrEmpty, *DamagedError, *SchemaError.
+func Open(ctx context.Context, path string) (*DB, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open engram's database: %w", err)
+	}
+	file, err := filepath.EvalSymlinks(abs)
+	if err != nil {
+		return nil, fmt.Errorf("open engram's database: %w", err)
+	}
+	db := &DB{path: abs, file: file}
+	err = db.read(ctx, func(ctx context.Context, v *view) error {
+		for _, table := range []table{sessions, observations, prompts} {
+			if _, err := v.columns(ctx, table); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open engram's database: %w", err)
+	}
+	return db, nil
+}
+
+// Path is the database's absolute path.
+func (db *DB) Path() string { return db.path }

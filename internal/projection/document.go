@@ -1,0 +1,178 @@
+// Package projection works out what the chunks of a directory become on a
+// project server. Commands put it between the loops and such a remote; the result
+// depends on the chunks, the project and the options alone, so that every run, on
+// every machine, makes the same parts.
+//
+// These are only the rows of one project and the sessions that they need, without
+// rows that the server would refuse, in parts of bounded size, each in the
+// canonical form whose hash is its id there.
+package projection
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
+)
+
+// The lists of a chunk.
+const (
+	listSessions     = "sessions"
+	listObservations = "observations"
+	listPrompts      = "prompts"
+	listMutations    = "mutations"
+)
+
+var lists = []string{listSessions, listObservations, listPrompts, listMutations}
+
+// document is a chunk taken apart into rows. Members beside the lists are kept.
+type document struct {
+	members map[string]json.RawMessage // all that are no list of rows
+	rows    map[string][]row
+}
+
+// row is one row, and what of it the projection looks at. Members that are not
+// of the type that they should be are left to the validation.
+type row struct {
+	list  string
+	index int // in its list, as the chunk has it
+	text  json.RawMessage
+
+	id, session, project, scope string
+
+	gives string // the session that the row brings to a server
+}
+
+// key names a session as the server compares it. Source: project-server.md 13 (A6).
+func key(id string) string { return strings.TrimSpace(id) }
+
+// parseDocument takes a chunk apart in one pass, and leaves the rows where they
+// are in data. Of members with the same name the last one counts, as it does for
+// servers (project-server.md 3.2).
+func parseDocument(data []byte) (document, error) {
+	p := parser{data: data, scan: jsonscan.New(2), doc: document{members: map[string]json.RawMessage{}, rows: map[string][]row{}}}
+	for p.at < len(data) {
+		n, event, err := p.scan.Next(data[p.at:])
+		if err != nil {
+			return p.doc, fmt.Errorf("read the rows of a chunk: %w", err)
+		}
+		from := p.at
+		p.at += n
+		if err := p.event(event, from); err != nil {
+			return p.doc, err
+		}
+	}
+	return p.doc, p.scan.Close()
+}
+
+type parser struct {
+	data []byte
+	scan *jsonscan.Scanner
+	at   int
+	doc  document
+
+	from [3]int        // where the values at hand begin, by depth
+	kind jsonscan.Kind // of the member at hand
+	name string        // and its name
+	rows []row         // and its elements
+}
+
+// event deals with what the scanner stopped at; from is where it started.
+func (p *parser) event(event jsonscan.Event, from int) error {
+	depth := p.scan.Depth()
+	switch {
+	case event == jsonscan.Begin:
+		p.from[depth] = p.at
+		if depth == 1 {
+			p.kind, p.rows = p.scan.Kind(), nil
+		}
+	case event == jsonscan.Key && depth == 1:
+		quoted := p.data[from:p.at]
+		if err := json.Unmarshal(quoted[bytes.IndexByte(quoted, '"'):], &p.name); err != nil {
+			return fmt.Errorf("read the name of a member: %w", err)
+		}
+	case event == jsonscan.End && depth == 2 && p.isList() && p.kind == jsonscan.Array:
+		p.rows = append(p.rows, newRow(p.name, len(p.rows), p.data[p.from[2]:p.at]))
+	case event == jsonscan.End && depth == 1:
+		return p.member()
+	}
+	return nil
+}
+
+func (p *parser) isList() bool { return slices.Contains(lists, p.name) }
+
+// member ends a member of the chunk.
+func (p *parser) member() error {
+	switch {
+	case !p.isList():
+		p.doc.members[p.name] = p.data[p.from[1]:p.at]
+	case p.kind == jsonscan.Array, p.kind == jsonscan.Null:
+		p.doc.rows[p.name] = p.rows
+	default:
+		return fmt.Errorf("read the %s of a chunk: it is not a list", p.name)
+	}
+	return nil
+}
+
+// rowMembers are read as the servers and engram read them: their names match in
+// any case (project-server.md 13, A11), so that no spelling hides what a row is.
+type rowMembers struct {
+	ID      string `json:"id"`
+	Session string `json:"session_id"`
+	Project string `json:"project"`
+	Scope   string `json:"scope"`
+}
+
+func newRow(list string, index int, text json.RawMessage) row {
+	r := row{list: list, index: index, text: text}
+	if list == listMutations {
+		r.readMutation()
+		return r
+	}
+	var m rowMembers
+	_ = json.Unmarshal(text, &m) // what fits is taken
+	r.id, r.session, r.project, r.scope = m.ID, m.Session, m.Project, m.Scope
+	if list == listSessions {
+		r.gives = key(r.id)
+	}
+	return r
+}
+
+// readMutation looks into the payload, which is text that holds JSON, or text
+// that holds such a text. Source: project-server.md 3.3.
+func (r *row) readMutation() {
+	var m struct {
+		Entity  string `json:"entity"`
+		Op      string `json:"op"`
+		Project string `json:"project"`
+		Payload string `json:"payload"`
+	}
+	var inside rowMembers
+	_ = json.Unmarshal(r.text, &m) // what fits is taken
+	payload := strings.TrimSpace(m.Payload)
+	if inner := ""; json.Unmarshal([]byte(payload), &inner) == nil {
+		payload = inner
+	}
+	_ = json.Unmarshal([]byte(payload), &inside)
+	r.id, r.session, r.scope = "", inside.Session, inside.Scope
+	r.project = cmp.Or(m.Project, inside.Project)
+	if strings.TrimSpace(m.Entity) == "session" {
+		r.id = inside.ID
+		if strings.TrimSpace(m.Op) == "upsert" {
+			r.gives = key(r.id)
+		}
+	}
+}
+
+// personal says whether a row is nobody else's business.
+func (r row) personal() bool { return strings.EqualFold(strings.TrimSpace(r.scope), "personal") }
+
+// belongsTo is the project of a row: its own, or that of its session.
+func (r row) belongsTo(sessions map[string]Session) string {
+	return cmp.Or(engram.NormalizeProject(r.project), sessions[key(cmp.Or(r.session, r.id))].Project)
+}

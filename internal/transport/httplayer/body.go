@@ -1,0 +1,94 @@
+package httplayer
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+// bodyMode is how far the retries of a GET reach into its body.
+type bodyMode int
+
+const (
+	bodyAsIs   bodyMode = iota
+	bodyWhole           // read inside the attempt, so that a cut body is a failed attempt
+	bodyResume          // a cut body is asked for again, and goes on where it was cut
+)
+
+// readWhole takes the body of an answer into memory.
+func (c *Call) readWhole(resp *http.Response) (err error) {
+	c.text, err = io.ReadAll(io.LimitReader(resp.Body, c.Limit+1))
+	closeErr := resp.Body.Close()
+	resp.Body = http.NoBody
+	long := int64(len(c.text)) > c.Limit
+	switch {
+	case err != nil:
+		return err
+	case long && !c.Cut:
+		return &localError{fmt.Errorf("%w: the answer is larger than %d bytes", ErrRefused, c.Limit)}
+	case long:
+		return nil
+	}
+	return closeErr
+}
+
+// resumingBody is the body of a chunk, which never changes: when the connection
+// breaks, the chunk is asked for again and what was read already is passed over.
+// Whether the two halves fit is for the hash to say.
+type resumingBody struct {
+	run  *run
+	body io.ReadCloser
+	read int64
+}
+
+func (b *resumingBody) Read(p []byte) (int, error) {
+	n, err := b.body.Read(p)
+	b.read += int64(n)
+	if err == nil || err == io.EOF {
+		return n, err
+	}
+	if n > 0 {
+		return n, nil // the next Read meets the error again
+	}
+	last := b.resume(err)
+	switch {
+	case last == nil:
+		return b.Read(p)
+	case errors.Is(last, io.EOF): // a server that hung up: to a reader it would be a good end
+		return 0, io.ErrUnexpectedEOF
+	}
+	return 0, last
+}
+
+// resume replaces the broken body by one that stands at the same place.
+func (b *resumingBody) resume(cause error) error {
+	r := b.run
+	if r.tries > r.Retries || r.req.Context().Err() != nil || !isTransient(cause) {
+		return cause
+	}
+	_ = b.body.Close() // it is broken already
+	b.body = http.NoBody
+	if err := r.rest(r.req.Context(), r.pauses.NextBackOff(), describe(nil, cause)); err != nil {
+		return err
+	}
+	r.started = time.Now() // a long download is not a long wait
+	resp, err := r.next()
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return r.call.Refused(resp)
+	}
+	b.body = resp.Body
+	if _, err := io.CopyN(io.Discard, b.body, b.read); err != nil {
+		if errors.Is(err, io.EOF) { // shorter than before
+			return err
+		}
+		return b.resume(err)
+	}
+	return nil
+}
+
+func (b *resumingBody) Close() error { return b.body.Close() }

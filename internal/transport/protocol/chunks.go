@@ -1,0 +1,122 @@
+// Package protocol is what both kinds of server have in common on the wire: the
+// forms of pushes, batches and pages, and which answers to them are believed. Only
+// package transport and its two dialects, account and project, may use it.
+package protocol
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
+)
+
+// ErrOtherKind means that a server answered as one of the other kind does, and has
+// applied nothing.
+var ErrOtherKind = errors.New("the answer is that of another kind of server")
+
+// TooLargeError is a chunk that the server's limit keeps out for good.
+type TooLargeError struct {
+	ID    engram.ChunkID
+	Limit int64 // of the whole push, in bytes
+}
+
+func (e *TooLargeError) Error() string {
+	if e.Limit == 0 {
+		return fmt.Sprintf("chunk %s is too large for the server", e.ID)
+	}
+	return fmt.Sprintf("chunk %s is too large: the server takes at most %s in one push", e.ID, bytesAndMiB(e.Limit))
+}
+
+// Unwrap gives ErrRefused.
+func (e *TooLargeError) Unwrap() error { return httplayer.ErrRefused }
+
+// bytesAndMiB is a size to compare with others and with settings.
+func bytesAndMiB(n int64) string {
+	if n == 0 || n%(1<<20) != 0 {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	return fmt.Sprintf("%d bytes (%d MiB)", n, n>>20)
+}
+
+// maxManifestBytes bounds a manifest: room for half a million entries.
+const maxManifestBytes = 64 << 20
+
+// ReadManifest asks for the manifest: GET /sync/pull. It is complete every time
+// (account-server.md 3.3), and entries that can't be taken stand in its Rejected.
+// query is "" or the whole of one.
+func ReadManifest(ctx context.Context, client *httplayer.Client, op, query string) (*engram.Manifest, error) {
+	text, _, err := client.GetText(ctx, &httplayer.Call{Op: op, Limit: maxManifestBytes}, "/sync/pull"+query)
+	if err != nil {
+		return nil, err
+	}
+	m, err := engram.ParseServerManifest(text)
+	switch {
+	case errors.Is(err, engram.ErrManifestVersion):
+		return nil, fmt.Errorf("%s: %w", op, err)
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w: %s answers with something that is not a manifest (%s)",
+			op, httplayer.ErrNotEngram, client.URL(), httplayer.Printable(err.Error()))
+	}
+	return m, nil
+}
+
+// OpenFunc opens the content of a chunk from its beginning. It is called once
+// for each attempt to send it.
+type OpenFunc = func() (*engram.Chunk, error)
+
+// StoreFunc takes the content of a chunk, reading it to its end.
+type StoreFunc = func(*engram.Chunk) error
+
+// Push is a chunk on its way to a server: POST /sync/push.
+type Push struct {
+	ID          engram.ChunkID
+	ContentType string
+	NewBody     func() (httplayer.Body, error)
+	// Yes is how the server says that it has stored the chunk, OtherYes how one of
+	// the other kind says it, which Stranger hears of.
+	Yes, OtherYes string
+	Stranger      func()
+}
+
+// Send sends a push once, and says whether the server may have the whole of it. It
+// believes only the answer that the kind of server gives: its yes, and the id.
+// Source: account-server.md 3.1, project-server.md 3.1.
+func (p Push) Send(ctx context.Context, client *httplayer.Client, call *httplayer.Call) (sent bool, err error) {
+	resp, delivery, err := client.Post(ctx, call, httplayer.Message{Path: "/sync/push", ContentType: p.ContentType, NewBody: p.NewBody})
+	switch {
+	case err != nil:
+	case resp.StatusCode != http.StatusOK:
+		err = call.Refused(resp)
+	case !delivery.Sent():
+		_ = resp.Body.Close() // an answer to half a request
+		return false, httplayer.Unbelieved(call.Op, errors.New("it came before all was sent"))
+	default:
+		err = p.judge(call, resp)
+	}
+	return delivery.Sent(), err
+}
+
+func (p Push) judge(call *httplayer.Call, resp *http.Response) error {
+	var answer struct {
+		Status  string `json:"status"`
+		ChunkID string `json:"chunk_id"`
+	}
+	body, err := httplayer.ReadText(resp)
+	if err == nil {
+		err = json.Unmarshal(body, &answer)
+	}
+	if answer.Status == p.OtherYes {
+		p.Stranger()
+	}
+	if err == nil && (answer.Status != p.Yes || answer.ChunkID != p.ID.String()) {
+		err = fmt.Errorf("status %q for chunk %q", httplayer.Printable(answer.Status), httplayer.Printable(answer.ChunkID))
+	}
+	if err != nil {
+		return httplayer.Unbelieved(call.Op, err)
+	}
+	return nil
+}
