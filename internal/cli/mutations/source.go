@@ -1,0 +1,121 @@
+package mutations
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/journal"
+	"github.com/engram-sync/engram-sync/internal/journal/source"
+	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+)
+
+// open opens what the command line names.
+func (m *mutationsPush) open(ctx context.Context) (source.Source, error) {
+	if m.db {
+		return m.openDatabase(ctx)
+	}
+	file, err := m.openFile(ctx)
+	if problem.Is(err, fs.ErrNotExist, fs.ErrPermission, source.ErrDirectory) {
+		return nil, &terminal.UsageError{Err: err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := file.Begin(ctx); err != nil {
+		return nil, errors.Join(m.badLines(err), file.Close())
+	}
+	file.Force = m.force
+	return file, nil
+}
+
+// openFile opens a file or stdin. Whoever writes to a pipe may take for ever:
+// when ctx ends, nothing waits for it.
+func (m *mutationsPush) openFile(ctx context.Context) (*source.File, error) {
+	type opened struct {
+		file *source.File
+		err  error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		var o opened
+		if m.file == "" {
+			o.file, o.err = source.Spool("stdin", m.term.Stdin)
+		} else {
+			o.file, o.err = source.OpenFile(m.file)
+		}
+		done <- o
+	}()
+	select {
+	case o := <-done:
+		return o.file, o.err
+	case <-ctx.Done(): // what was copied so far goes with the process
+		return nil, context.Cause(ctx)
+	}
+}
+
+// checkRejects refuses a file for rejects that cannot be one: above all the one
+// that is being pushed.
+func (m *mutationsPush) checkRejects(src source.Source) error {
+	info, err := os.Stat(m.rejects)
+	if m.rejects == "" || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return terminal.Usagef("--rejects: %w", err)
+	}
+	pushed, err := os.Stat(src.Name())
+	if stdin, ok := m.term.Stdin.(*os.File); ok && !m.db && m.file == "" {
+		pushed, err = stdin.Stat()
+	}
+	switch {
+	case !info.Mode().IsRegular():
+		return terminal.Usagef("--rejects: %s is no regular file", m.rejects)
+	case err == nil && os.SameFile(info, pushed):
+		return terminal.Usagef("--rejects: %s is what is pushed: name another file", m.rejects)
+	}
+	return nil
+}
+
+// openDatabase opens engram's database.
+func (m *mutationsPush) openDatabase(ctx context.Context) (source.Source, error) {
+	path := m.file
+	if path == "" {
+		path = filepath.Join(m.ws.DataDir(), "engram.db")
+	}
+	db, err := engramdb.Open(ctx, path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, terminal.Usagef("there is no database %s: name engram's engram.db, or set ENGRAM_DATA_DIR to its directory", path)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, &terminal.UsageError{Err: err}
+	case err != nil:
+		return nil, err
+	}
+	s, err := source.OpenDatabase(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	s.All, s.Force = m.all, m.force
+	return s, nil
+}
+
+// rejectSink puts rejected rows into a file.
+type rejectSink struct {
+	file *state.Rejects
+	db   bool
+}
+
+func (r *rejectSink) Add(row journal.Row, reason error) error {
+	text := errors.New(strings.TrimSpace(terminal.OneLine(reason.Error())))
+	if r.db {
+		return r.file.AddSeq(row.Position, row.Entry, text)
+	}
+	return r.file.AddLine(row.Position, row.Entry, text)
+}

@@ -1,0 +1,130 @@
+package source
+
+import (
+	"context"
+	"encoding/json"
+	"hash/maphash"
+	"iter"
+	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/journal"
+)
+
+// Project is a source as a project server gets it: only the rows of one
+// project, and no personal ones. A row that names no project, as deletes of engram
+// 1.9.4 do, belongs where the earlier rows about the same thing belong, or else
+// those about its session; where there are none, it belongs to the project. What is
+// personal is nobody else's, and everybody with the server's token would read it.
+// Source: local-state.md 2.3, project-server.md T17.
+type Project struct {
+	Source
+	project string // normalised
+	all     bool   // personal rows go too
+	learned bool
+	skip    journal.Positions
+	// Foreign and Personal count what stays here of the whole source.
+	Foreign, Personal int64
+}
+
+// ForProject gives the rows of a project, with those that are personal or without.
+func ForProject(s Source, project string, personal bool) *Project {
+	return &Project{Source: s, project: project, all: personal}
+}
+
+// Rows gives the rows that go.
+func (s *Project) Rows(ctx context.Context, after int64) iter.Seq2[journal.Row, error] {
+	return func(yield func(journal.Row, error) bool) {
+		if err := s.learn(ctx); err != nil {
+			yield(journal.Row{}, err)
+			return
+		}
+		for row, err := range s.Source.Rows(ctx, after) {
+			if err == nil && s.skip.Has(row.Position) {
+				continue
+			}
+			row.Entry.Project = s.project
+			if !yield(row, err) {
+				return
+			}
+		}
+	}
+}
+
+// learn goes through the whole source once and decides about every row: what
+// an earlier one says counts for later ones.
+func (s *Project) learn(ctx context.Context) error {
+	if s.learned {
+		return nil
+	}
+	x := excluded{seed: maphash.MakeSeed(), foreign: map[uint64]bool{}, personal: map[uint64]bool{}}
+	for row, err := range s.Source.Rows(ctx, 0) {
+		if err != nil {
+			return err
+		}
+		switch foreign, personal := x.judge(row.Entry, s.project); {
+		case foreign:
+			s.skip.Add(row.Position)
+			s.Foreign++
+		case personal && !s.all:
+			s.skip.Add(row.Position)
+			s.Personal++
+		}
+	}
+	s.learned = true
+	return nil
+}
+
+// excluded are the entitys that do not go to the project, as hashes.
+type excluded struct {
+	seed              maphash.Seed
+	foreign, personal map[uint64]bool
+}
+
+// judge says of a row whether it is another project's, or personal, and
+// remembers that for later rows about the same entity.
+func (x excluded) judge(e engram.MutationEntry, project string) (foreign, personal bool) {
+	scope := e.Scope()
+	own, entity, session := engram.NormalizeProject(scope.Project), x.hash(e.Entity, e.EntityKey), x.hash("session", scope.Session)
+	switch {
+	case own != "":
+		foreign = own != project
+	case x.foreign[entity]:
+		foreign = true
+	default:
+		foreign = scope.Session != "" && x.foreign[session]
+	}
+	said, personal := personalScope(e.Payload)
+	personal = personal || !said && x.personal[entity]
+	set(x.foreign, entity, foreign)
+	set(x.personal, entity, personal)
+	return foreign, personal
+}
+
+// set keeps the map as small as what is in it.
+func set(m map[uint64]bool, key uint64, value bool) {
+	if value {
+		m[key] = true
+	} else {
+		delete(m, key)
+	}
+}
+
+func (x excluded) hash(entity, key string) uint64 {
+	return maphash.String(x.seed, entity+"\x00"+key)
+}
+
+// personalScope says whether a payload names a scope, and whether that is personal.
+func personalScope(payload json.RawMessage) (said, personal bool) {
+	var fields struct {
+		Scope string `json:"scope"`
+	}
+	if len(payload) > 0 && payload[0] == '"' {
+		var text string
+		_ = json.Unmarshal(payload, &text) // what it cannot read names no scope
+		payload = json.RawMessage(text)
+	}
+	_ = json.Unmarshal(payload, &fields)
+	scope := strings.TrimSpace(fields.Scope)
+	return scope != "", strings.EqualFold(scope, "personal")
+}
