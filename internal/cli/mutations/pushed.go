@@ -12,6 +12,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/journal"
+	"github.com/engram-sync/engram-sync/internal/journal/source"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/work"
 	"github.com/engram-sync/engram-sync/internal/workspace"
@@ -33,7 +34,7 @@ type pushDocument struct {
 	Schema  int            `json:"schema"`
 	Failed  []failedChange `json:"failed"`
 	Paused  []pausedItem   `json:"paused"`
-	Summary pushTotals     `json:"summary"`
+	Summary pushTotals    `json:"summary"`
 }
 
 type failedChange struct {
@@ -71,9 +72,9 @@ type pushTotals struct {
 
 // stays counts what of a source, which was gone through, is not for the project
 // of a project server.
-func (r *pushed) stays(source input) {
-	if p, ok := source.(*projectSource); ok {
-		r.foreign, r.personal = p.foreignRows, p.personalRows
+func (r *pushed) stays(src source.Source) {
+	if p, ok := src.(*source.Project); ok {
+		r.foreign, r.personal = p.Foreign, p.Personal
 	}
 }
 
