@@ -71,7 +71,7 @@ func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map
 		}
 		for i, part := range c.Parts {
 			projected.Parts = append(projected.Parts, syncer.Part{
-				ID: part.ID, Sessions: part.Sessions, Memories: part.Memories, Prompts: part.Prompts, Stage: c.Waves[i],
+				ID: part.ID, Sessions: part.Sessions, Memories: part.Memories, Prompts: part.Prompts, Stage: c.Stages[i],
 			})
 		}
 		out[id] = projected
