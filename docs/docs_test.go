@@ -27,6 +27,7 @@ var (
 	citation = regexp.MustCompile(`([\w./-]*\w\.md)((?:,? (?:section )?` + ref + `(?:(?:, |/| and | to | \()` + ref + `)*)?)`)
 	refs     = regexp.MustCompile(ref)
 	link     = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	inCode   = regexp.MustCompile("`((?:cmd|docs|internal|testdata)/[\\w./-]*)`")
 	code     = regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
 )
 
@@ -76,6 +77,20 @@ func TestLinks(t *testing.T) {
 				t.Errorf("%s links to %s, which is not there", path, l[1])
 			} else if anchor != "" && !pages[full].anchors[anchor] {
 				t.Errorf("%s links to %s: no such heading", path, l[1])
+			}
+		}
+	}
+}
+
+// TestPaths looks up the files and directories that pages name. Those of protocol/ name engram's own.
+func TestPaths(t *testing.T) {
+	for path := range readPages(t) {
+		if strings.Contains(filepath.ToSlash(path), "docs/protocol/") {
+			continue
+		}
+		for _, named := range inCode.FindAllStringSubmatch(read(t, path), -1) {
+			if _, err := os.Stat(filepath.Join("..", named[1])); err != nil {
+				t.Errorf("%s names %s, which is not there", path, named[1])
 			}
 		}
 	}

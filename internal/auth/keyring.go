@@ -175,5 +175,5 @@ func classify(err error) error {
 // (36), the password was wrong (51), the user said no (128).
 var lockedText = regexp.MustCompile(`(?i)\b(unlock|locked|IsLocked|dismissed)\b|interaction is not allowed|^exit status (36|51|128)$`)
 
-// maxWords is how much of a stranger's words an error repeats, in bytes.
-const maxWords = 300
+// maxWords is how much of a stranger's words an error repeats, in characters.
+const maxWords = 225

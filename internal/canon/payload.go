@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 const (
@@ -97,7 +99,7 @@ func (p *sessionPayload) normalize(upsert bool, project string) string {
 	trim(&p.ID)
 	if !upsert {
 		p.Directory, p.StartedAt, p.EndedAt, p.Summary = "", "", nil, nil
-		if trim(p.DeletedAt); deref(p.DeletedAt) == "" {
+		if trim(p.DeletedAt); engram.Text(p.DeletedAt) == "" {
 			p.DeletedAt = nil
 		}
 		return firstBlank(field{"id", p.ID})
@@ -192,7 +194,7 @@ func (p *relationPayload) normalize(_ bool, project string) string {
 	trim(&p.SyncID, &p.SourceID, &p.TargetID, &p.Relation, &p.JudgmentStatus, p.MarkedByActor, p.MarkedByKind)
 	return firstBlank(field{"sync_id", p.SyncID}, field{"source_id", p.SourceID}, field{"target_id", p.TargetID},
 		field{"relation", p.Relation}, field{"judgment_status", p.JudgmentStatus},
-		field{"marked_by_actor", deref(p.MarkedByActor)}, field{"marked_by_kind", deref(p.MarkedByKind)})
+		field{"marked_by_actor", engram.Text(p.MarkedByActor)}, field{"marked_by_kind", engram.Text(p.MarkedByKind)})
 }
 
 // trim trims the texts that there are.
@@ -202,13 +204,6 @@ func trim(texts ...*string) {
 			*text = strings.TrimSpace(*text)
 		}
 	}
-}
-
-func deref(text *string) string {
-	if text == nil {
-		return ""
-	}
-	return *text
 }
 
 // field is a member that must not be blank.

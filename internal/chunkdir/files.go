@@ -38,9 +38,7 @@ func (d *Dir) Files(ctx context.Context) (Listing, error) {
 	if err != nil {
 		return Listing{}, fmt.Errorf("cannot list the chunk files: %w", err)
 	}
-	slices.SortFunc(listing.Chunks, func(a, b engram.ChunkID) int {
-		return strings.Compare(a.String(), b.String())
-	})
+	slices.SortFunc(listing.Chunks, engram.ChunkID.Compare)
 	slices.SortFunc(listing.Strays, func(a, b Stray) int { return strings.Compare(a.Name, b.Name) })
 	return listing, nil
 }

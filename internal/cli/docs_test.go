@@ -16,6 +16,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 var update = flag.Bool("update", false, "write the generated docs")
@@ -23,7 +24,8 @@ var update = flag.Bool("update", false, "write the generated docs")
 // TestDocs compares docs/cli with what the commands say about themselves.
 // `make docs` writes it anew.
 func TestDocs(t *testing.T) {
-	root := newRootCmd(newApp(terminal.New(strings.NewReader(""), io.Discard, io.Discard), nil, "dev"))
+	term := terminal.New(strings.NewReader(""), io.Discard, io.Discard)
+	root := newRootCmd(term, workspace.New(term, nil, "dev"))
 	root.InitDefaultCompletionCmd()
 	pages := map[string]string{"exit-codes.md": exitCodesPage()}
 	addPages(t, root, pages)

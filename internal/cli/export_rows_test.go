@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/engram-sync/engram-sync/internal/cli/chunks"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
 	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
@@ -137,7 +138,7 @@ func (d *desk) addChunk(rows engram.ChunkRows, createdAt string) {
 // rows are those of the database.
 func (d *desk) rows() (rows engram.ChunkRows) {
 	d.t.Helper()
-	db, err := engramdb.Open(d.t.Context(), filepath.Join(d.data, databaseName))
+	db, err := engramdb.Open(d.t.Context(), filepath.Join(d.data, chunks.DatabaseName))
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -266,7 +267,7 @@ func TestExportFindsWhatEngramLeavesBehind(t *testing.T) {
 func (d *desk) exportAndCompare(release string, want map[string]string, revived []string) {
 	d.t.Helper()
 	stdout, _ := d.run(0, "export", "--dry-run", "--json")
-	var planned exportDocument
+	var planned chunks.ExportDocument
 	if err := json.Unmarshal([]byte(stdout), &planned); err != nil {
 		d.t.Fatal(err)
 	}

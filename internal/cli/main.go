@@ -17,20 +17,16 @@ import (
 // Run runs the command line of this process, and gives its exit code.
 func Run(ctx context.Context, version string) int {
 	term := terminal.New(os.Stdin, os.Stdout, os.Stderr)
-	return run(ctx, newApp(term, os.Environ(), version), os.Args[1:])
-}
-
-func newApp(term *terminal.Terminal, environ []string, version string) *app {
-	return &app{term, workspace.New(term, environ, version)}
+	return run(ctx, term, workspace.New(term, os.Environ(), version), os.Args[1:])
 }
 
 // run executes one command line and gives the exit code.
-func run(ctx context.Context, a *app, args []string) int {
-	cmd := newRootCmd(a)
+func run(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, args []string) int {
+	cmd := newRootCmd(term, ws)
 	cmd.SetArgs(args)
 	err := protect(func() error { return cmd.ExecuteContext(ctx) })
 	if err == nil {
-		err = a.Stdout.Err()
+		err = term.Stdout.Err()
 	}
 	if err == nil {
 		return problem.OK
@@ -45,8 +41,8 @@ func run(ctx context.Context, a *app, args []string) int {
 	}
 	// A bad flag ends the parsing before --json is seen, and its error must be
 	// JSON all the same.
-	a.JSON = a.JSON || problem.As[*terminal.UsageError](err) && slices.Contains(args, "--json")
-	a.Fail(problem.Failure(err, a.TokenFrom))
+	term.JSON = term.JSON || problem.As[*terminal.UsageError](err) && slices.Contains(args, "--json")
+	term.Fail(problem.Failure(err, ws.TokenFrom))
 	return problem.Code(err)
 }
 

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/auth"
+	"github.com/engram-sync/engram-sync/internal/cli/mutations"
 	"github.com/engram-sync/engram-sync/internal/state"
 )
 
@@ -173,10 +175,10 @@ func TestFollowedJournal(t *testing.T) {
 func TestBusyJournal(t *testing.T) {
 	t.Parallel()
 	s, u := journalServer(t, 2)
-	_, id := ownerOf(s.token)
+	_, id := auth.OwnerOf(s.token)
 	at := slices.IndexFunc(u.env, func(pair string) bool { return strings.HasPrefix(pair, "XDG_STATE_HOME=") })
 	dir := filepath.Join(strings.TrimPrefix(u.env[at], "XDG_STATE_HOME="), "engram-sync")
-	journal, err := state.OpenAccount(dir, s.url, account{id: id}.name())
+	journal, err := state.OpenAccount(dir, s.url, mutations.Account{Id: id}.Name())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engramdb"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // TestDatabaseArrives pushes the journals that real releases of engram wrote,
@@ -159,8 +160,9 @@ func TestInterruptedWhileWaitingForStdin(t *testing.T) {
 	defer close(stdin.over)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	code := make(chan int, 1)
+	term := terminal.New(stdin, io.Discard, io.Discard)
 	go func() {
-		code <- run(ctx, newApp(terminal.New(stdin, io.Discard, io.Discard), nil, "dev"), []string{"mutations", "push", "--remote", "http://127.0.0.1:1"})
+		code <- run(ctx, term, workspace.New(term, nil, "dev"), []string{"mutations", "push", "--remote", "http://127.0.0.1:1"})
 	}()
 	<-stdin.asked
 	cancel(&terminal.Interrupted{Signal: syscall.SIGTERM})

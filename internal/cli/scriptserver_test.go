@@ -121,7 +121,7 @@ func cmdServer(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Logf("close %s: %v", name, err)
 		}
 	})
-	token, err := register(ts.Getenv(name+"_URL"), name)
+	token, err := registerUser(ts.Getenv(name+"_URL"), name)
 	ts.Check(err)
 	ts.Setenv(name+"_TOKEN", token)
 	s.forgetCounts()
@@ -144,8 +144,8 @@ func (s *scriptServer) forgetCounts() {
 	clear(s.counts)
 }
 
-// register makes an account, as any client of the protocol would.
-func register(url, name string) (token string, err error) {
+// registerUser makes an account, as any client of the protocol would.
+func registerUser(url, name string) (token string, err error) {
 	body := fmt.Sprintf(`{"username":%q,"email":"%s@example.com","password":"correct horse"}`, name, name)
 	resp, err := http.Post(url+"/auth/register", "application/json", strings.NewReader(body)) //nolint:noctx // a test
 	if err != nil {

@@ -31,7 +31,7 @@ func TestServe(t *testing.T) {
 	u := newUser(t, "", "")
 
 	url, stop := u.serve("--data", data)
-	token, err := register(url, "alice")
+	token, err := registerUser(url, "alice")
 	if err != nil {
 		t.Fatal(err)
 	}

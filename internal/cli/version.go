@@ -6,27 +6,28 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-func newVersionCmd(app *app) *cobra.Command {
+func newVersionCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
-		Use:     "version",
-		Short:   "Print the version",
-		Long:    problem.Help("Print the version of engram-sync, of Go, and the platform.", nil, problem.OK),
-		GroupID: groupOther,
-		Args:    exactly(0),
+		Use:   "version",
+		Short: "Print the version",
+		Long:  problem.Help("Print the version of engram-sync, of Go, and the platform.", nil, problem.OK),
+		Args:  command.Exactly(0),
 		// It must work whatever is wrong with the configuration.
 		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
 		RunE: func(*cobra.Command, []string) error {
-			if app.JSON {
-				terminal.PrintJSON(app.Stdout, map[string]any{
-					"schema": terminal.Schema, "version": app.Version, "go": runtime.Version(), "platform": platform(),
+			if term.JSON {
+				terminal.PrintJSON(term.Stdout, map[string]any{
+					"schema": terminal.Schema, "version": ws.Version, "go": runtime.Version(), "platform": platform(),
 				})
 				return nil
 			}
-			_, err := fmt.Fprintln(app.Stdout, versionLine(app.Version))
+			_, err := fmt.Fprintln(term.Stdout, versionLine(ws.Version))
 			return err
 		},
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // ErrBadChunkID is wrapped by every error about text that is not a chunk id.
@@ -47,6 +48,9 @@ func (id ChunkID) String() string { return id.hex }
 
 // IsZero says whether id is the zero value, which names nothing.
 func (id ChunkID) IsZero() bool { return id.hex == "" }
+
+// Compare orders ids by their digits.
+func (id ChunkID) Compare(other ChunkID) int { return strings.Compare(id.hex, other.hex) }
 
 // MarshalText writes the id as its 8 digits.
 func (id ChunkID) MarshalText() ([]byte, error) { return []byte(id.hex), nil }

@@ -88,7 +88,7 @@ func (e ChunkEntry) MarshalJSON() ([]byte, error) {
 // Compare gives the order in which new entries are appended: oldest first, by
 // id within one moment.
 func (e ChunkEntry) Compare(other ChunkEntry) int {
-	return cmp.Or(e.Time().Compare(other.Time()), strings.Compare(e.ID.String(), other.ID.String()))
+	return cmp.Or(e.Time().Compare(other.Time()), e.ID.Compare(other.ID))
 }
 
 // Indented is the entry as engram writes it into a manifest.

@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
 var (
@@ -66,48 +67,13 @@ func checkPayload(payload []byte) error {
 	case err != nil:
 		return errors.New("project or session_id in the payload is not a string")
 	}
-	if err := checkEscapes(payload); err != nil {
+	switch err := jsonscan.CheckEscapes(payload); {
+	case errors.Is(err, jsonscan.ErrNul):
+		return errors.New(`payload holds a NUL character (\u0000)`)
+	case err != nil:
 		return fmt.Errorf("payload holds %w", err)
 	}
 	return nil
 }
 
 var errNoObject = errors.New("payload is neither an object nor a string that holds one")
-
-// checkEscapes looks through valid JSON for the escapes of what is no character.
-func checkEscapes(text []byte) error {
-	for i := bytes.IndexByte(text, '\\'); i >= 0 && i+1 < len(text); {
-		size, unit := 2, unitAt(text[i:])
-		switch {
-		case unit < 0: // a short escape
-		case unit == 0:
-			return errors.New(`a NUL character (\u0000)`)
-		case unit >= 0xd800 && unit < 0xdc00:
-			if low := unitAt(text[i+6:]); low < 0xdc00 || low > 0xdfff {
-				return errors.New("half a surrogate pair")
-			}
-			size = 12
-		case unit >= 0xdc00 && unit <= 0xdfff:
-			return errors.New("half a surrogate pair")
-		}
-		next := bytes.IndexByte(text[i+size:], '\\')
-		if next < 0 {
-			return nil
-		}
-		i += size + next
-	}
-	return nil
-}
-
-// unitAt is the UTF-16 unit of the \u escape that text begins with; -1 if it
-// begins with something else.
-func unitAt(text []byte) int {
-	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
-		return -1
-	}
-	unit, err := strconv.ParseUint(string(text[2:6]), 16, 16)
-	if err != nil {
-		return -1
-	}
-	return int(unit)
-}

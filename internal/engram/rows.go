@@ -48,6 +48,14 @@ type Prompt struct {
 	CreatedAt string `json:"created_at"`
 }
 
+// Text is that of a member which may be absent; "" then.
+func Text(t *string) string {
+	if t == nil {
+		return ""
+	}
+	return *t
+}
+
 // ChunkRows are the rows of one chunk.
 type ChunkRows struct {
 	Sessions     []Session     `json:"sessions"`

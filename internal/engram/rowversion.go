@@ -70,7 +70,7 @@ func (v RowVersion) Supersedes(other RowVersion) bool {
 
 // Version is the version of a session.
 func (s Session) Version() RowVersion {
-	ended, summary := text(s.EndedAt), text(s.Summary)
+	ended, summary := Text(s.EndedAt), Text(s.Summary)
 	v := RowVersion{Kind: SessionRow, Row: hashOf(s.ID), Updated: unix(ended)}
 	v.Content = hashOf(NormalizeProject(s.Project), ended, summary)
 	return v
@@ -85,17 +85,17 @@ func (s Session) Begun() Session {
 // Version is the version of an observation. project is that of its session,
 // which counts where it has none itself.
 func (o Observation) Version(project string) RowVersion {
-	return o.version().in(text(o.Project), project)
+	return o.version().in(Text(o.Project), project)
 }
 
 func (o Observation) version() RowVersion {
 	deleted := ""
-	if text(o.DeletedAt) != "" {
+	if Text(o.DeletedAt) != "" {
 		deleted = "deleted"
 	}
 	return RowVersion{
 		Kind: ObservationRow, Row: hashOf(o.SyncID), Revision: o.RevisionCount, Updated: unix(o.UpdatedAt),
-		Content: hashOf(o.SessionID, o.Type, o.Title, o.Content, text(o.ToolName), cmp.Or(o.Scope, "project"), text(o.TopicKey), deleted),
+		Content: hashOf(o.SessionID, o.Type, o.Title, o.Content, Text(o.ToolName), cmp.Or(o.Scope, "project"), Text(o.TopicKey), deleted),
 	}
 }
 
@@ -135,13 +135,6 @@ func inJSON(t string) string {
 		return t
 	}
 	return strings.Map(func(r rune) rune { return r }, t)
-}
-
-func text(t *string) string {
-	if t == nil {
-		return ""
-	}
-	return *t
 }
 
 func unix(t string) int64 {

@@ -10,7 +10,7 @@ func ReadVersions(r io.Reader) ([]RowVersion, error) {
 	reader := versionReader{projects: map[string]string{}}
 	err := readMembers(r, map[string]memberReader{
 		"sessions":     rows(reader.session),
-		"observations": rows(func(o Observation) { reader.row(o.SyncID, o.version(), text(o.Project), o.SessionID) }),
+		"observations": rows(func(o Observation) { reader.row(o.SyncID, o.version(), Text(o.Project), o.SessionID) }),
 		"prompts":      rows(func(p Prompt) { reader.row(p.SyncID, p.version(), p.Project, p.SessionID) }),
 	})
 	return reader.finish(), err

@@ -143,7 +143,7 @@ type search struct {
 
 func (s *search) observation(o engram.Observation) {
 	session := s.found.sessions[o.SessionID].Project
-	project := engram.ProjectOf(deref(o.Project), session)
+	project := engram.ProjectOf(engram.Text(o.Project), session)
 	if !s.scope.has(project) {
 		return
 	}
@@ -181,7 +181,7 @@ func (s *search) prompt(p engram.Prompt) {
 
 func (s *search) session(row engram.Session) {
 	project := engram.NormalizeProject(row.Project)
-	empty := !s.used[row.ID] && deref(row.EndedAt) == "" && deref(row.Summary) == ""
+	empty := !s.used[row.ID] && engram.Text(row.EndedAt) == "" && engram.Text(row.Summary) == ""
 	if row.ID == "" || empty || !s.scope.has(project) {
 		return
 	}

@@ -74,8 +74,8 @@ func TestReadHeldReadsEachFileOnce(t *testing.T) {
 		if err != nil || len(failed) > 0 {
 			t.Fatal(failed, err)
 		}
-		slices.SortFunc(files.opened, func(a, b engram.ChunkID) int { return strings.Compare(a.String(), b.String()) })
-		slices.SortFunc(want, func(a, b engram.ChunkID) int { return strings.Compare(a.String(), b.String()) })
+		slices.SortFunc(files.opened, engram.ChunkID.Compare)
+		slices.SortFunc(want, engram.ChunkID.Compare)
 		if !slices.Equal(files.opened, want) {
 			t.Errorf("opened %v, want %v", files.opened, want)
 		}

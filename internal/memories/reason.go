@@ -39,7 +39,7 @@ func newReasons(entries []engram.ChunkEntry, now time.Time) reasons {
 }
 
 func (r reasons) observation(o engram.Observation, known bool) Reason {
-	if deref(o.DeletedAt) != "" {
+	if engram.Text(o.DeletedAt) != "" {
 		return Deleted
 	}
 	return r.row(o.CreatedAt, known)
@@ -67,11 +67,4 @@ func (r reasons) row(made string, known bool) Reason {
 		return SameSecond
 	}
 	return Older
-}
-
-func deref(text *string) string {
-	if text == nil {
-		return ""
-	}
-	return *text
 }

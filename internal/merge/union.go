@@ -6,10 +6,11 @@ package merge
 import (
 	"bytes"
 	"fmt"
-	"github.com/engram-sync/engram-sync/internal/engram"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // Conflict is something about which two manifests say different things, and
@@ -176,7 +177,7 @@ func (m *merger) entries() []entryText {
 		}
 		union[id] = e
 	}
-	slices.SortFunc(m.conflicts, func(a, b Conflict) int { return strings.Compare(a.ID.String(), b.ID.String()) })
+	slices.SortFunc(m.conflicts, func(a, b Conflict) int { return a.ID.Compare(b.ID) })
 	return sortedTexts(union)
 }
 

@@ -133,7 +133,7 @@ func pushAll(t *testing.T, seed uint64, d *directory, p *projection.Directory, c
 			t.Fatalf("seed %d: %v", seed, c.Err)
 		}
 		for j, part := range c.Parts {
-			all = append(all, sent{d.ids[i], part, c.Waves[j]})
+			all = append(all, sent{d.ids[i], part, c.Stages[j]})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b sent) int { return cmp.Compare(a.wave, b.wave) })

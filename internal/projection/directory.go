@@ -27,8 +27,8 @@ type Chunk struct {
 	Personal int `json:"personal,omitempty"`
 	Foreign  int `json:"foreign,omitempty"`
 
-	Err   error `json:"-"` // the chunk cannot be read
-	Waves []int `json:"-"` // when each part can be sent: after those of lower waves
+	Err    error `json:"-"` // the chunk cannot be read
+	Stages []int `json:"-"` // when each part can be sent: after those of lower stages
 }
 
 // OpenFunc opens a chunk of the directory. Its content is checked while it is read.

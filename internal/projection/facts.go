@@ -3,7 +3,6 @@ package projection
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -84,7 +83,7 @@ func (s Session) merge(other Session) Session {
 // on every machine.
 func mergeSessions(known map[engram.ChunkID]facts) map[string]Session {
 	sessions := map[string]Session{}
-	ids := slices.SortedFunc(maps.Keys(known), func(a, b engram.ChunkID) int { return strings.Compare(a.String(), b.String()) })
+	ids := slices.SortedFunc(maps.Keys(known), engram.ChunkID.Compare)
 	for _, id := range ids {
 		f := known[id]
 		for name, s := range f.Sessions {

@@ -8,17 +8,20 @@ import (
 )
 
 // Line is a text on one line, without what a terminal would obey, and of at most
-// so many bytes: a longer one is cut.
+// so many characters: a longer one is cut.
 func Line(text string, most int) string {
 	text = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
+		switch {
+		case r == '\n' || r == '\t':
+			return ' '
+		case !unicode.IsPrint(r):
+			return -1
 		}
-		return ' '
+		return r
 	}, strings.ToValidUTF8(text, "\uFFFD"))
 	text = strings.Join(strings.Fields(text), " ")
-	if len(text) > most {
-		return strings.ToValidUTF8(text[:most], "") + "…"
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "…"
 	}
 	return text
 }

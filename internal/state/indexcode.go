@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
@@ -18,7 +17,7 @@ const indexHeader = "engram-sync index 1\n"
 // length of its stamp, the stamp, the number of versions, the versions.
 func encodeIndex(chunks map[engram.ChunkID]indexedChunk) ([]byte, error) {
 	out := []byte(indexHeader)
-	ids := slices.SortedFunc(maps.Keys(chunks), func(a, b engram.ChunkID) int { return strings.Compare(a.String(), b.String()) })
+	ids := slices.SortedFunc(maps.Keys(chunks), engram.ChunkID.Compare)
 	for _, id := range ids {
 		chunk := chunks[id]
 		stamp := chunk.stamp[:min(len(chunk.stamp), 255)]

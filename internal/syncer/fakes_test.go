@@ -76,7 +76,7 @@ func (s *side) Chunks(context.Context) ([]engram.ChunkID, []syncer.Stray, error)
 	for id := range s.content {
 		ids = append(ids, id)
 	}
-	slices.SortFunc(ids, func(a, b engram.ChunkID) int { return strings.Compare(a.String(), b.String()) })
+	slices.SortFunc(ids, engram.ChunkID.Compare)
 	return ids, s.strays, nil
 }
 

@@ -98,5 +98,5 @@ func setOf(ids []engram.ChunkID) map[engram.ChunkID]bool {
 }
 
 func sortIDs(ids []engram.ChunkID) {
-	slices.SortFunc(ids, func(a, b engram.ChunkID) int { return strings.Compare(a.String(), b.String()) })
+	slices.SortFunc(ids, engram.ChunkID.Compare)
 }

@@ -67,7 +67,7 @@ func (p *batchParser) failure(err error) error {
 }
 
 func (p *batchParser) key() error {
-	name := keyName(p.scan.Key())
+	name, _ := jsonscan.Unquote(p.scan.Key()) // what cannot be read is none of ours
 	switch p.scan.Depth() {
 	case depthMutations:
 		p.inList = jsonscan.Alike(name, []string{"mutations"}) != ""

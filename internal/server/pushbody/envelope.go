@@ -88,7 +88,7 @@ func (p *EnvelopeParser) take(text []byte) {
 }
 
 func (p *EnvelopeParser) key() error {
-	name := keyName(p.scan.Key())
+	name, _ := jsonscan.Unquote(p.scan.Key()) // what cannot be read is none of ours
 	switch p.scan.Depth() {
 	case depthMember:
 		p.member = jsonscan.Alike(name, envelopeMembers)

@@ -2,9 +2,7 @@ package pushbody
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
@@ -61,19 +59,6 @@ func want(kind, got jsonscan.Kind, what string) error {
 	}
 	names := map[jsonscan.Kind]string{jsonscan.Object: "an object", jsonscan.Array: "an array", jsonscan.String: "a string"}
 	return errors.New(what + " must be " + names[kind])
-}
-
-// keyName decodes a member name as the scanner keeps it. A name that it had to
-// cut decodes to none of ours.
-func keyName(text []byte) string {
-	if !slices.Contains(text, '\\') {
-		return string(text)
-	}
-	var name string
-	if err := json.Unmarshal(slices.Concat([]byte{'"'}, text, []byte{'"'}), &name); err != nil {
-		return ""
-	}
-	return name
 }
 
 // IsChunkID says whether text is 8 hex digits. Their letter case matters: the

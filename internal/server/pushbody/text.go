@@ -4,10 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"strconv"
-	"unicode"
-	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
 // checkPayload refuses what the reference server has no good answer for, and
@@ -57,44 +56,17 @@ func decodeText(name string, raw []byte) (string, error) {
 	return text, err
 }
 
-// checkEncoded says what is wrong with the strings in a JSON value: Go's decoder
-// would put replacement characters in, and two different texts be the same.
+// checkEncoded says what is wrong with the strings in a JSON value.
 func checkEncoded(raw []byte) error {
 	if !utf8.Valid(raw) {
 		return errors.New("is not valid UTF-8")
 	}
-	for {
-		at := bytes.IndexByte(raw, '\\')
-		if at < 0 {
-			return nil
-		}
-		raw = raw[at:]
-		unit := codeUnit(raw)
-		if unit < 0 {
-			raw = raw[len(`\n`):]
-			continue
-		}
-		raw = raw[len(`\u0000`):]
-		switch {
-		case unit == 0:
-			return errors.New("contains a NUL character")
-		case !utf16.IsSurrogate(unit):
-		case utf16.DecodeRune(unit, codeUnit(raw)) == unicode.ReplacementChar:
-			return errors.New("contains a lone surrogate")
-		default:
-			raw = raw[len(`\u0000`):]
-		}
+	err := jsonscan.CheckEscapes(raw)
+	switch {
+	case errors.Is(err, jsonscan.ErrNul):
+		return errors.New("contains a NUL character")
+	case err != nil:
+		return errors.New("contains a lone surrogate")
 	}
-}
-
-// codeUnit is the number in the \u escape that raw starts with, -1 without one.
-func codeUnit(raw []byte) rune {
-	if len(raw) < len(`\u0000`) || raw[0] != '\\' || raw[1] != 'u' {
-		return -1
-	}
-	unit, err := strconv.ParseUint(string(raw[2:6]), 16, 16)
-	if err != nil {
-		return -1
-	}
-	return rune(unit)
+	return nil
 }

@@ -7,7 +7,8 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
-	"unicode"
+
+	"github.com/engram-sync/engram-sync/internal/safetext"
 )
 
 // Refused reads an answer that says no, and closes it.
@@ -120,25 +121,9 @@ func repeats(text, secret string) bool {
 	return secret != "" && strings.Contains(text, secret[:min(len(secret), telling)])
 }
 
-// maxMessage is how much of a server's words a user gets to see, in runes.
+// maxMessage is how much of a server's words a user gets to see, in characters.
 const maxMessage = 300
 
 // Printable makes a stranger's words safe for a terminal and a log: one line,
 // no control characters, not too long.
-func Printable(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return ' '
-		case !unicode.IsPrint(r):
-			return -1
-		}
-		return r
-	}, s)
-	s = strings.TrimSpace(s)
-	if runes := []rune(s); len(runes) > maxMessage {
-		s = string(runes[:maxMessage]) + "…"
-	}
-	return s
-}
+func Printable(s string) string { return safetext.Line(s, maxMessage) }

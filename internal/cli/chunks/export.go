@@ -1,0 +1,194 @@
+package chunks
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/engram-sync/engram-sync/internal/cli/command"
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/memories"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/work"
+	"github.com/engram-sync/engram-sync/internal/workspace"
+)
+
+const exportLong = `Write the memories that engram.db holds, and no chunk does, into new chunks.
+
+engram's own export takes what is newer than the newest manifest entry, and
+passes over the rest for ever: what was saved before a teammate's chunk arrived
+or in the second of an export, edits and deletions (engram 1.9.4), ends of
+sessions. This command goes by identity and content, not by time. --dry-run
+says of each row why it was left behind.
+
+The chunks are as engram writes them, and each has the sessions that its rows
+belong to. Their manifest entries get a time in the second of the newest entry
+there is, or 1970, so that they hide nothing from engram's own export. engram.db
+is only read.
+
+The project is the one that engram would choose here; --project names another.
+Personal memories stay here unless --include-personal says otherwise. Rows that
+were deleted for good leave no trace in engram.db, so no chunk can tell of them.`
+
+const exportExample = `  engram sync; engram-sync export
+  engram-sync export --dry-run
+  engram-sync export --all-projects --dir /backup/engram`
+
+// exportChunkBytes is how large a chunk becomes unless somebody chose.
+const exportChunkBytes = 4 << 20
+
+// export is one run of the command.
+type export struct {
+	term             *terminal.Terminal
+	ws               *workspace.Workspace
+	dryRun, exitCode bool
+	all, personal    bool
+	sizeChosen       bool
+
+	dir  syncer.Local
+	path string
+}
+
+func NewExport(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	x := &export{term: term, ws: ws}
+	cmd := &cobra.Command{
+		Use:     "export",
+		Short:   "Write what engram.db holds and no chunk does into new chunks",
+		Long:    problem.Help(exportLong, problem.Local, problem.Partial, problem.Unavailable, problem.Refused, problem.Damaged, problem.Different, problem.Locked, problem.Interrupted, problem.Terminated),
+		Example: exportExample,
+		Args:    command.Exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			x.sizeChosen = cmd.Flags().Changed(maxChunkFlag)
+			return x.run(cmd.Context())
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVarP(&x.dryRun, "dry-run", "n", false, "list what would be written, and why each row was left behind")
+	flags.BoolVar(&x.exitCode, "exit-code", false, "with --dry-run: exit with 10 if there is something to write")
+	flags.BoolVar(&x.all, "all-projects", false, "export the memories of all projects")
+	flags.BoolVar(&x.personal, "include-personal", false, "export personal memories too")
+	// In the place of the global flag: here it is about chunks that are made.
+	flags.String(maxChunkFlag, "4MiB", "make no chunks of more than `SIZE`, uncompressed; a larger row gets its own")
+	return cmd
+}
+
+// maxChunkFlag is also the global flag that bounds what is read.
+const maxChunkFlag = "max-chunk-bytes"
+
+// sizes are how large chunks may be that are made, and that are read. A bound
+// from the configuration is about reading, and what is made must be readable.
+func (x *export) sizes() (made, read int64) {
+	if x.sizeChosen {
+		return x.ws.Config.MaxChunkBytes, engram.DefaultMaxChunkBytes
+	}
+	return min(exportChunkBytes, x.ws.Config.MaxChunkBytes), x.ws.Config.MaxChunkBytes
+}
+
+func (x *export) run(ctx context.Context) error {
+	if x.all && x.ws.Inputs.Flags.Changed("project") {
+		return &terminal.UsageError{Command: "engram-sync export", Err: errors.New("--all-projects and --project exclude each other")}
+	}
+	var made int64
+	made, x.ws.Config.MaxChunkBytes = x.sizes()
+	db, err := x.database(ctx)
+	if err != nil {
+		return err
+	}
+	rule, err := ruleOf(ctx, db)
+	if err != nil {
+		return err
+	}
+	r := exportResult{database: db.Path(), dryRun: x.dryRun, exitCode: x.exitCode, legacy: rule == workspace.LegacyRule}
+	if r.project, err = x.project(rule); err != nil {
+		return err
+	}
+	var unlock func()
+	x.dir, x.path, unlock, err = x.ws.Claim(ctx, workspace.Claim{Command: "export", Create: true, DryRun: x.dryRun})
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	r.dir = x.path
+	chunks, err := listChunks(ctx, x.dir)
+	if err != nil {
+		return err
+	}
+	if err := x.draft(ctx, db, chunks, made, &r); err != nil {
+		return err
+	}
+	if !x.dryRun {
+		var failed []work.Failure
+		r.written, failed = memories.Export(ctx, x.dir, chunks.manifest.Version(), r.drafts)
+		r.failed = append(r.failed, failed...)
+	}
+	return printExport(x.term, x.ws, r)
+}
+
+// database opens engram's, which must be there.
+func (x *export) database(ctx context.Context) (*engramdb.DB, error) {
+	db, err := openDatabase(ctx, x.ws)
+	if db == nil && err == nil {
+		path := filepath.Join(x.ws.DataDir(), DatabaseName)
+		err = terminal.Usagef("engram has no database at %s: set ENGRAM_DATA_DIR if it is elsewhere", path)
+	}
+	return db, err
+}
+
+// draft finds what is in no chunk and makes chunks of it. Chunks that cannot be
+// read are no reason to stop: what only they may hold is exported once more.
+func (x *export) draft(ctx context.Context, db *engramdb.DB, chunks chunkList, made int64, r *exportResult) error {
+	report, stop := command.Progress(x.term)
+	held, unread, err := readHeld(ctx, x.ws, chunks, math.MaxInt64, report)
+	stop()
+	if err != nil {
+		return err
+	}
+	r.unread = unread
+	r.found, err = findUnexported(ctx, db, held, chunks.entries(), memories.Scope{Project: r.project.Name, Personal: x.personal})
+	if err != nil {
+		return err
+	}
+	drafts, err := r.found.Drafts(made, createdBy(x.ws), chunks.entries(), time.Now())
+	r.drafts, r.failed = readable(drafts, x.ws.Config.MaxChunkBytes)
+	return err
+}
+
+// readable parts the drafts from those that are too large for what we may read:
+// nobody here would see that they are there, and they would be written each time.
+func readable(drafts []memories.Draft, most int64) (good []memories.Draft, failed []work.Failure) {
+	for _, d := range drafts {
+		if int64(len(d.Text)) <= most {
+			good = append(good, d)
+			continue
+		}
+		row := exportedRowOf(d.Rows[0], d.Entry.ID) // there is but one that large
+		failed = append(failed, work.Failure{ID: row.Chunk.String(), Err: &terminal.UsageError{Err: fmt.Errorf(
+			"the %s %s takes %s alone, and max_chunk_bytes is %s: raise it",
+			row.Kind, strconv.QuoteToGraphic(shorten(cmp.Or(row.Title, row.ID))), terminal.Size(int64(len(d.Text))), terminal.Size(most))}})
+	}
+	return good, failed
+}
+
+func (x *export) project(rule workspace.ProjectRule) (workspace.Project, error) {
+	if x.all {
+		return workspace.Project{From: "--all-projects"}, nil
+	}
+	return x.ws.FindProject(rule)
+}
+
+// createdBy is who made a chunk, as engram has it. Source: local-state.md 1.2.
+func createdBy(ws *workspace.Workspace) string {
+	host, _ := os.Hostname() // "" if it is not known
+	return cmp.Or(ws.Getenv("USER"), ws.Getenv("USERNAME"), host, "unknown")
+}

@@ -1,0 +1,114 @@
+package chunks
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/projection"
+	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/workspace"
+)
+
+// projectOptions are the flags that only matter on project servers.
+type projectOptions struct {
+	includePersonal, fillBlanks, serverChunks bool
+}
+
+func (o *projectOptions) addPush(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&o.includePersonal, "include-personal", false, "project servers: send rows of scope personal too")
+	cmd.Flags().BoolVar(&o.fillBlanks, "fill-blanks", false,
+		"project servers: fill blank directories, types, titles and scopes that the server would refuse")
+}
+
+func (o *projectOptions) addPull(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&o.serverChunks, "include-server-chunks", false,
+		"project servers: take the chunks that the server made of mutations too")
+}
+
+// lookOptions are what a comparison with this remote needs to know.
+func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Local, opts projectOptions) syncer.CompareOptions {
+	return syncer.CompareOptions{
+		Aliases: c.Aliases, ServerChunks: opts.serverChunks,
+		Projector: func() syncer.Projector {
+			if c.Kind() != transport.KindProject {
+				return nil
+			}
+			return &projector{
+				options: projection.Options{Project: c.Project.Name, IncludePersonal: opts.includePersonal, FillBlanks: opts.fillBlanks},
+				open:    dir.OpenChunk, cache: filepath.Join(state.Dir(), "projections"), limit: ws.Config.Concurrency,
+			}
+		},
+	}
+}
+
+// projector is a projection as the syncer wants it.
+type projector struct {
+	options projection.Options // of this run
+	open    projection.OpenFunc
+	cache   string
+	limit   int
+
+	*projection.Directory // of these options; set by Project
+}
+
+// Project gives what the chunks become.
+func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]syncer.Projection, error) {
+	p.Directory = projection.NewDirectory(p.options, p.open, p.cache, p.limit)
+	chunks, err := p.Chunks(ctx, all, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[engram.ChunkID]syncer.Projection, len(chunks))
+	for id, c := range chunks {
+		projected := syncer.Projection{
+			LeftOut: leftOutRows(c.LeftOut), Filled: leftOutRows(c.Filled),
+			Personal: c.Personal, Foreign: c.Foreign, Err: c.Err,
+		}
+		for i, part := range c.Parts {
+			projected.Parts = append(projected.Parts, syncer.Part{
+				ID: part.ID, Sessions: part.Sessions, Memories: part.Memories, Prompts: part.Prompts, Stage: c.Stages[i],
+			})
+		}
+		out[id] = projected
+	}
+	return out, nil
+}
+
+// Variants gives what the chunks become with more or less of the flags.
+func (p *projector) Variants(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID][]syncer.Variant, error) {
+	out := map[engram.ChunkID][]syncer.Variant{}
+	for _, personal := range []bool{false, true} {
+		for _, fill := range []bool{false, true} {
+			options := projection.Options{Project: p.options.Project, IncludePersonal: personal, FillBlanks: fill}
+			if options == p.options {
+				continue
+			}
+			chunks, err := projection.NewDirectory(options, p.open, p.cache, p.limit).Chunks(ctx, all, ids)
+			if err != nil {
+				return nil, err
+			}
+			fuller := (personal || !p.options.IncludePersonal) && (fill || !p.options.FillBlanks)
+			for id, c := range chunks {
+				v := syncer.Variant{Superset: fuller}
+				for _, part := range c.Parts {
+					v.Parts = append(v.Parts, part.ID)
+				}
+				out[id] = append(out[id], v)
+			}
+		}
+	}
+	return out, nil
+}
+
+func leftOutRows(rows []projection.Row) []syncer.RowNote {
+	out := make([]syncer.RowNote, len(rows))
+	for i, r := range rows {
+		out[i] = syncer.RowNote(r)
+	}
+	return out
+}

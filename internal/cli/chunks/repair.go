@@ -1,0 +1,209 @@
+package chunks
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/engram-sync/engram-sync/internal/cli/command"
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/config"
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
+)
+
+// keeper is a directory of whose manifest a copy is kept before it changes.
+type keeper struct {
+	workspace.Directory
+	copied string // the path of the copy; "" as long as there is none
+}
+
+// ReplaceManifest keeps a copy first.
+func (k *keeper) ReplaceManifest(ctx context.Context, was []byte, next *engram.Manifest) error {
+	if err := k.keep(was); err != nil {
+		return err
+	}
+	return k.Directory.ReplaceManifest(ctx, was, next)
+}
+
+// AddEntries keeps a copy first, if there is something to add.
+func (k *keeper) AddEntries(ctx context.Context, version int, entries []engram.ChunkEntry) error {
+	was, err := k.ReadManifest(ctx)
+	if err != nil {
+		return err
+	}
+	next, err := was.With(version, entries...)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(was.Bytes(), next.Bytes()) {
+		if err := k.keep(was.Bytes()); err != nil {
+			return err
+		}
+	}
+	return k.Directory.AddEntries(ctx, version, entries)
+}
+
+// keep keeps the first manifest of the run, unless there was none.
+func (k *keeper) keep(text []byte) (err error) {
+	if k.copied == "" && !bytes.Equal(text, engram.NewManifest().Bytes()) {
+		k.copied, err = state.KeepManifest(state.Dir(), k.Path(), text, time.Now())
+	}
+	return err
+}
+
+// repair is one run of verify --repair.
+type repair struct {
+	term   *terminal.Terminal
+	ws     *workspace.Workspace
+	dryRun bool
+	remote bool // --remote was given
+	dir    *keeper
+	opts   syncer.RepairOptions
+}
+
+// run mends what it can, and says what is left.
+func (r *repair) run(ctx context.Context, words []string) error {
+	dir, err := r.ws.OpenDirectory()
+	if err != nil {
+		return err
+	}
+	r.dir = &keeper{Directory: dir}
+	if !r.dryRun {
+		unlock, err := r.ws.Lock(ctx, dir, "verify --repair")
+		if err != nil {
+			return err
+		}
+		defer unlock()
+	}
+	r.opts = syncer.RepairOptions{DryRun: r.dryRun}
+	r.opts.Concurrency, r.opts.Fatal = r.ws.Config.Concurrency, problem.Common
+	if r.opts.Only, err = r.choose(ctx, words); err != nil {
+		return err
+	}
+	done, err := r.work(ctx)
+	if err == nil {
+		err = r.askToForget(ctx, &done)
+	}
+	if ctx.Err() != nil || err != nil && len(done.Fixes)+len(done.Findings)+done.Checked == 0 {
+		return err
+	}
+	bad := printRepair(r.term, r, done)
+	if bad != nil && err != nil {
+		r.term.Fail(problem.Failure(err, r.ws.TokenFrom))
+		return bad
+	}
+	return cmp.Or(err, bad)
+}
+
+// choose finds the chunks that words stand for.
+func (r *repair) choose(ctx context.Context, words []string) ([]engram.ChunkID, error) {
+	if len(words) == 0 {
+		return nil, nil
+	}
+	rec, err := r.dir.RecoverManifest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return selectLocal(ctx, syncer.WithManifest(r.dir, rec.Manifest), words)
+}
+
+// work repairs, with the remote if one was named.
+func (r *repair) work(ctx context.Context) (done syncer.Repaired, err error) {
+	mend := func() error {
+		var stop func()
+		r.opts.Report, stop = command.Progress(r.term)
+		defer stop()
+		done, err = syncer.Repair(ctx, r.dir, r.opts)
+		return err
+	}
+	if !r.remote {
+		return done, mend()
+	}
+	err = r.ws.With(ctx, func(conn *workspace.Connection) error {
+		r.opts.Remote, r.opts.Aliases = conn, conn.Aliases
+		return mend()
+	})
+	return done, err
+}
+
+// askToForget asks whether the entries of chunks that are nowhere shall go,
+// where somebody can be asked, and where no remote is left to try.
+func (r *repair) askToForget(ctx context.Context, done *syncer.Repaired) error {
+	if len(done.Missing) == 0 || r.dryRun || r.term.JSON || r.term.Quiet || !r.term.Interactive() {
+		return nil
+	}
+	if !r.remote && !problem.Is(r.ws.Config.RemoteErr, config.ErrNoRemote) {
+		return nil // it may have them
+	}
+	for _, id := range done.Missing {
+		r.term.Note("chunk %s: its file is nowhere", id)
+	}
+	answer, err := r.term.Ask(ctx, "Remove "+terminal.Count(len(done.Missing), "entry")+" from the manifest? [y/N]", "nothing")
+	if problem.As[*terminal.UsageError](err) || problem.Is(err, io.EOF) {
+		return nil // no answer is a no
+	}
+	if err != nil || !strings.EqualFold(answer, "y") && !strings.EqualFold(answer, "yes") {
+		return err
+	}
+	return syncer.Forget(ctx, r.dir, done)
+}
+
+// repairedItem is one thing that was mended, in JSON mode.
+type repairedItem struct {
+	ID      string        `json:"id"` // "" for the manifest itself
+	Action  syncer.Action `json:"action"`
+	Message string        `json:"message"`
+}
+
+// printRepair prints what was mended and what was not, and gives the error
+// that makes the exit code.
+func printRepair(term *terminal.Terminal, r *repair, done syncer.Repaired) error {
+	doc, failed := newVerifyDocument(done.Report)
+	items := []repairedItem{}
+	for _, f := range done.Fixes {
+		items = append(items, repairedItem{ID: f.ID, Action: f.Action, Message: terminal.OneLine(f.Detail)})
+	}
+	doc.repairDocument = &repairDocument{Repaired: items, Backup: r.dir.copied, DryRun: r.dryRun}
+	if term.JSON {
+		terminal.PrintJSON(term.Stdout, doc)
+	} else {
+		printFixes(term, r, items)
+		printReportText(term, doc, failed, r.hint)
+	}
+	return reportStatus(term, done.Checked+len(items), failed, "could not be repaired")
+}
+
+func printFixes(term *terminal.Terminal, r *repair, items []repairedItem) {
+	if term.Quiet {
+		return
+	}
+	for _, item := range items {
+		id, would := item.ID, ""
+		if id == "" {
+			id = "the manifest"
+		}
+		if r.dryRun {
+			would = "would be "
+		}
+		fmt.Fprintf(term.Stdout, "%s: %s%s (%s)\n", id, would, item.Action, item.Message)
+	}
+	if r.dir.copied != "" {
+		fmt.Fprintf(term.Stdout, "the manifest as it was: %s\n", r.dir.copied)
+	}
+}
+
+// hint is the next step after something that could not be mended.
+func (r *repair) hint(err error, where string) string {
+	if !r.remote && problem.Is(err, engram.ErrDamaged, engram.ErrNoFile) && !problem.Is(r.ws.Config.RemoteErr, config.ErrNoRemote) {
+		return "a remote may have it: run `engram-sync verify --repair --remote NAME`"
+	}
+	return afterVerify(err, where)
+}

@@ -1,0 +1,263 @@
+package chunks
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/work"
+	"github.com/engram-sync/engram-sync/internal/workspace"
+)
+
+// resultDocument is what push, pull and sync print in JSON mode.
+type resultDocument struct {
+	Schema  int           `json:"schema"`
+	Moved   []movedItem   `json:"moved"`
+	Present []presentItem `json:"present"`
+	Failed  []failedItem  `json:"failed"`
+	Planned []plannedItem `json:"planned,omitempty"` // only with --dry-run
+	Adopted []string      `json:"adopted,omitempty"`
+	// Of project servers only: what of the chunks does not go there, and chunks
+	// there that the server made itself.
+	LeftBehind []leftBehindItem `json:"left_behind,omitempty"`
+	ServerMade []string         `json:"server_made,omitempty"`
+	Summary    resultSummary    `json:"summary"`
+}
+
+type movedItem struct {
+	ID        engram.ChunkID `json:"id"`
+	RemoteID  engram.ChunkID `json:"remote_id"`
+	Direction work.Direction `json:"direction"`
+	Bytes     int64          `json:"bytes"`
+}
+
+type presentItem struct {
+	ID       engram.ChunkID `json:"id"`
+	RemoteID engram.ChunkID `json:"remote_id"`
+}
+
+type failedItem struct {
+	ID        string         `json:"id"`
+	Direction work.Direction `json:"direction,omitempty"`
+	Code      int            `json:"code"`
+	Kind      string         `json:"kind"`
+	Message   string         `json:"message"`
+}
+
+type plannedItem struct {
+	engram.ChunkEntry
+	RemoteID  engram.ChunkID
+	Direction work.Direction
+}
+
+// newPlannedItem has the id that the chunk has here, if it is here.
+func newPlannedItem(item syncer.Item) plannedItem {
+	p := plannedItem{ChunkEntry: item.Entry, RemoteID: item.Remote, Direction: item.Direction}
+	p.ID = item.ID()
+	return p
+}
+
+// MarshalJSON adds what is planned to the members of the entry.
+func (p plannedItem) MarshalJSON() ([]byte, error) {
+	text, err := json.Marshal(p.ChunkEntry)
+	if err != nil {
+		return nil, err
+	}
+	return fmt.Appendf(text[:len(text)-1], `,"remote_id":%q,"direction":%q}`, p.RemoteID, p.Direction), nil
+}
+
+type resultSummary struct {
+	Remote  string `json:"remote"`
+	Dir     string `json:"dir"`
+	DryRun  bool   `json:"dry_run"`
+	Moved   int    `json:"moved"`
+	Present int    `json:"present"`
+	Failed  int    `json:"failed"`
+	Adopted int    `json:"adopted"`
+	Bytes   int64  `json:"bytes"`
+}
+
+// result is what one command did, in one direction or both.
+type result struct {
+	remote, dir string
+	dryRun      bool
+	exitCode    bool // differences are an exit code of their own
+	planned     []syncer.Item
+	behind      []syncer.Projection
+	serverMade  []engram.ChunkEntry
+	syncer.Result
+}
+
+// printResult prints how a run ended, and gives the error that makes its exit
+// code. A partial run still says what it moved.
+func printResult(term *terminal.Terminal, ws *workspace.Workspace, r result) error {
+	if term.JSON {
+		terminal.PrintJSON(term.Stdout, r.document())
+	} else {
+		printResultText(term, ws, r)
+	}
+	switch {
+	case len(r.Failed) > 0:
+		return failedStatus(term, len(r.Moved)+len(r.Adopted), r.Failed)
+	case r.dryRun && r.exitCode && len(r.planned) > 0:
+		return &terminal.ExitStatus{Code: problem.Different}
+	}
+	return nil
+}
+
+// failedStatus is the error of a run in which items failed.
+func failedStatus(term *terminal.Terminal, moved int, failed []work.Failure) error {
+	code := problem.CodeOfAll(moved, failed)
+	if len(failed) == 1 && !term.JSON {
+		return &terminal.ExitStatus{Code: code} // its own line says it all
+	}
+	return &terminal.ExitStatus{Code: code, Message: fmt.Sprintf("%s of %d failed", terminal.Count(len(failed), "chunk"), len(failed)+moved)}
+}
+
+func (r result) document() resultDocument {
+	doc := resultDocument{Schema: terminal.Schema, Moved: []movedItem{}, Present: []presentItem{}, Failed: failedItems(r.Failed)}
+	doc.Summary = resultSummary{
+		Remote: r.remote, Dir: r.dir, DryRun: r.dryRun,
+		Moved: len(r.Moved), Present: len(r.Present), Failed: len(r.Failed), Adopted: len(r.Adopted),
+	}
+	for _, m := range r.Moved {
+		doc.Moved = append(doc.Moved, movedItem{ID: m.Local, RemoteID: m.Remote, Direction: m.Direction, Bytes: m.Bytes})
+		doc.Summary.Bytes += m.Bytes
+	}
+	for _, p := range r.Present {
+		doc.Present = append(doc.Present, presentItem{ID: p.Local, RemoteID: p.Remote})
+	}
+	for _, p := range r.planned {
+		doc.Planned = append(doc.Planned, newPlannedItem(p))
+	}
+	for _, id := range r.Adopted {
+		doc.Adopted = append(doc.Adopted, id.String())
+	}
+	doc.LeftBehind, doc.ServerMade = leftBehindItems(r.behind), entryIDs(r.serverMade)
+	return doc
+}
+
+func failedItems(failed []work.Failure) []failedItem {
+	items := []failedItem{}
+	for _, f := range failed {
+		code := problem.Code(f.Err)
+		items = append(items, failedItem{
+			ID: f.ID, Direction: f.Direction, Code: code, Kind: problem.Kind(code), Message: terminal.OneLine(f.Err.Error()),
+		})
+	}
+	return items
+}
+
+func printResultText(term *terminal.Terminal, ws *workspace.Workspace, r result) {
+	printFailures(term, ws, r.Failed)
+	if term.Quiet {
+		return
+	}
+	for _, p := range r.planned {
+		fmt.Fprintf(term.Stdout, "would %s %s  %s\n", p.Direction, p.ID(), describe(p.Entry))
+	}
+	if term.Verbose {
+		for _, m := range r.Moved {
+			fmt.Fprintf(term.Stdout, "%s %s  %s, %s\n", past(m.Direction), m.ID(), describe(m.Entry), terminal.Size(m.Bytes))
+		}
+		for _, id := range r.Adopted {
+			fmt.Fprintf(term.Stdout, "adopted %s\n", id)
+		}
+	}
+	fmt.Fprintln(term.Stdout, r.summary())
+	noteLeftBehind(term, r.behind, r.serverMade)
+}
+
+// printFailures prints a line for each failed item, and one for all that were
+// not tried: thousands of those would hide why.
+func printFailures(term *terminal.Terminal, ws *workspace.Workspace, failed []work.Failure) {
+	var untried []work.Failure
+	for _, f := range failed {
+		if problem.Is(f.Err, syncer.ErrNotTried) {
+			untried = append(untried, f)
+			continue
+		}
+		printFailure(term, f, nextStepFor(ws, f))
+	}
+	switch len(untried) {
+	case 0:
+	case 1:
+		printFailure(term, untried[0], "")
+	default:
+		fmt.Fprintf(term.Stderr(), "error: %s: %s\n", terminal.Count(len(untried), "chunk"), terminal.OneLine(untried[0].Err.Error()))
+	}
+}
+
+// nextStepFor is the next step after a failed item.
+func nextStepFor(ws *workspace.Workspace, f work.Failure) string {
+	if f.Direction == work.Pulled && problem.Is(f.Err, engram.ErrDamaged) {
+		return "nothing was written: if it stays so, the server's copy is bad, and only a machine that has the chunk can help"
+	}
+	return problem.NextStep(f.Err, ws.TokenFrom)
+}
+
+// printFailure prints one failed item, and the next step, as one line.
+func printFailure(term *terminal.Terminal, f work.Failure, next string) {
+	id := f.ID
+	if _, err := engram.ParseChunkID(id); err != nil {
+		id = strconv.Quote(id) // a stranger's text must not reach the terminal
+	}
+	message := terminal.OneLine(f.Err.Error())
+	if !strings.Contains(message, id) {
+		message = "chunk " + id + ": " + message
+	}
+	if f.Direction != "" && !strings.HasPrefix(message, string(f.Direction)) {
+		message = string(f.Direction) + ": " + message
+	}
+	if next != "" {
+		message += "; " + next
+	}
+	fmt.Fprintf(term.Stderr(), "error: %s\n", message)
+}
+
+// summary is the last line of a run.
+func (r result) summary() string {
+	var parts []string
+	for _, d := range []work.Direction{work.Pulled, work.Pushed} {
+		moved, bytes := 0, int64(0)
+		for _, m := range r.Moved {
+			if m.Direction == d {
+				moved, bytes = moved+1, bytes+m.Bytes
+			}
+		}
+		if moved > 0 {
+			parts = append(parts, fmt.Sprintf("%s %s (%s)", past(d), terminal.Count(moved, "chunk"), terminal.Size(bytes)))
+		}
+	}
+	if len(r.Adopted) > 0 {
+		parts = append(parts, "adopted "+terminal.Count(len(r.Adopted), "chunk file"))
+	}
+	if r.dryRun {
+		parts = append(parts, "would move "+terminal.Count(len(r.planned), "chunk"))
+	}
+	if len(parts) == 0 && len(r.Failed) == 0 {
+		parts = append(parts, "nothing to do")
+	}
+	if len(r.Failed) > 0 {
+		parts = append(parts, terminal.Count(len(r.Failed), "chunk")+" failed")
+	}
+	return strings.Join(parts, ", ") + fmt.Sprintf("; %s here and on %s", terminal.Count(len(r.Present)+len(r.Moved), "chunk"), r.remote)
+}
+
+func past(d work.Direction) string {
+	if d == work.Pulled {
+		return "pulled"
+	}
+	return "pushed"
+}
+
+// describe says in a few words what a chunk is.
+func describe(e engram.ChunkEntry) string {
+	return fmt.Sprintf("%s by %s: %s, %s, %s", e.CreatedAt, strconv.QuoteToGraphic(e.CreatedBy),
+		terminal.Count(e.Sessions, "session"), terminal.Count(e.Memories, "memory"), terminal.Count(e.Prompts, "prompt"))
+}

@@ -1,0 +1,263 @@
+package chunks
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/memories"
+	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/work"
+	"github.com/engram-sync/engram-sync/internal/workspace"
+)
+
+// noticeBytes is how much of chunk files that were never read status and its
+// like read on the side. What is read is remembered, so usually that is little.
+const noticeBytes = 32 << 20
+
+// unexported is how much of a database no chunk of a directory holds.
+type unexported struct {
+	project workspace.Project
+	memories.Tallies
+}
+
+// UnexportedDocument is the same in JSON.
+type UnexportedDocument struct {
+	Project     string `json:"project"`
+	ProjectFrom string `json:"project_from"`
+	memories.Tally
+	ByProject memories.Tallies `json:"by_project"`
+}
+
+func (u unexported) document() UnexportedDocument {
+	return UnexportedDocument{Project: u.project.Name, ProjectFrom: u.project.From, Tally: u.Total(), ByProject: u.Tallies}
+}
+
+// nothing says whether the database has nothing of the project: then it may be
+// the wrong one, and nothing is safe.
+func (u unexported) nothing() bool { return u.Total() == memories.Tally{} }
+
+// sentence says it in one line, "" if there is nothing to say. Personal
+// memories are not talked about.
+func (u unexported) sentence() string {
+	total := u.Total()
+	kinds := tallyWords(total)
+	text := ""
+	switch total.Rows() {
+	case 0:
+	case 1:
+		text = kinds + " is in no chunk: run `engram-sync export`"
+	default:
+		text = kinds + " are in no chunk: run `engram-sync export`"
+	}
+	if total.Unnamed > 0 {
+		text = strings.TrimPrefix(text+"; "+unnamedSentence(total.Unnamed), "; ")
+	}
+	return text
+}
+
+func unnamedSentence(n int) string {
+	has, it := "has", "it"
+	if n > 1 {
+		has, it = "have", "them"
+	}
+	return fmt.Sprintf("%s %s no sync_id, so nobody can tell whether a chunk holds %s: run any engram command, which mends that", terminal.Count(n, "row"), has, it)
+}
+
+// tallyWords is "12 memories, 2 edits and 1 prompt".
+func tallyWords(t memories.Tally) string {
+	var words []string
+	for _, kind := range []struct {
+		n    int
+		noun string
+	}{{t.Memories, "memory"}, {t.Edits, "edit"}, {t.Deletes, "deletion"}, {t.Prompts, "prompt"}, {t.Sessions, "session"}} {
+		if kind.n > 0 {
+			words = append(words, terminal.Count(kind.n, kind.noun))
+		}
+	}
+	if last := len(words) - 1; last > 0 {
+		return strings.Join(words[:last], ", ") + " and " + words[last]
+	}
+	return strings.Join(words, "")
+}
+
+// noteUnexported says, after a transfer, if memories are in no chunk. It never
+// fails the command.
+func noteUnexported(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, local syncer.Local) {
+	if term.Quiet || term.JSON || ctx.Err() != nil {
+		return
+	}
+	found, err := lookUnexported(ctx, ws, local)
+	switch {
+	case err != nil:
+		ws.Log.Info("cannot tell whether memories are in no chunk", "error", terminal.OneLine(err.Error()))
+	case found != nil && found.sentence() != "":
+		term.Note("note: %s", found.sentence())
+	}
+}
+
+// memoriesStatus is what status says of engram's database: nil and "" where
+// there is none. It never fails the command.
+func memoriesStatus(ctx context.Context, ws *workspace.Workspace) (*UnexportedDocument, string) {
+	local, _, err := ws.OpenDirectoryIfAny()
+	var found *unexported
+	if err == nil {
+		found, err = lookUnexported(ctx, ws, local)
+	}
+	switch {
+	case errors.Is(err, memories.ErrTooMuch):
+		return nil, "not compared with the chunks yet: `engram-sync export --dry-run` does it, once"
+	case err != nil:
+		return nil, "unknown: " + terminal.OneLine(err.Error())
+	case found == nil:
+		return nil, ""
+	}
+	doc := found.document()
+	if found.nothing() {
+		return &doc, fmt.Sprintf("none of project %s (%s): --project names another", terminal.Visible(found.project.Name), terminal.Visible(found.project.From))
+	}
+	return &doc, cmp.Or(found.sentence(), "all in chunks")
+}
+
+// lookUnexported counts what engram's database holds and no chunk of the
+// directory does; nil where there is no database. The count is remembered: while
+// the database, the manifest and the names of the chunk files stay as they are,
+// none of them is looked into.
+func lookUnexported(ctx context.Context, ws *workspace.Workspace, local syncer.Local) (*unexported, error) {
+	db, err := openDatabase(ctx, ws)
+	if db == nil || err != nil {
+		return nil, err
+	}
+	rule, err := ruleOf(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	found := &unexported{}
+	if found.project, err = ws.FindProject(rule); err != nil {
+		return nil, err
+	}
+	// Before anything is read: what changes meanwhile has another version.
+	question, answer, err := whatToCount(ctx, db, local, found.project)
+	if err != nil || answer.Get(question, &found.Tallies) {
+		return found, err
+	}
+	return found, countUnexported(ctx, ws, db, local, found, func() error { return answer.Put(question, found.Tallies) })
+}
+
+// whatToCount names all that a count depends on, besides the rules of this
+// release, and the place where it is remembered.
+func whatToCount(ctx context.Context, db *engramdb.DB, local syncer.Local, p workspace.Project) (string, state.Cache, error) {
+	version, err := db.Version(ctx)
+	if err != nil {
+		return "", state.Cache{}, err
+	}
+	path, chunks := "", "none"
+	if d, ok := local.(workspace.Directory); ok {
+		path = d.Path()
+		if chunks, err = d.Fingerprint(); err != nil {
+			return "", state.Cache{}, err
+		}
+	}
+	question := fmt.Sprintf("2 %s %s %s", version, chunks, engram.NormalizeProject(p.Name))
+	return question, state.OpenCache(state.Dir(), "unexported", path+"\x00"+db.Path()), nil
+}
+
+// countUnexported counts, and remembers that if every chunk file could be read.
+func countUnexported(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, local syncer.Local, found *unexported, remember func() error) error {
+	chunks, err := listChunks(ctx, local)
+	if err != nil {
+		return err
+	}
+	held, failed, err := readHeld(ctx, ws, chunks, noticeBytes, nil)
+	if err != nil {
+		return err
+	}
+	rows, err := findUnexported(ctx, db, held, chunks.entries(), memories.Scope{Project: found.project.Name, CountOnly: true})
+	if err != nil {
+		return err
+	}
+	found.Tallies = rows.Tallies
+	if slices.ContainsFunc(failed, func(f work.Failure) bool { return !errors.Is(f.Err, engram.ErrNoFile) }) {
+		return nil
+	}
+	if err := remember(); err != nil {
+		ws.Log.Info("remember what is in no chunk", "error", err)
+	}
+	return nil
+}
+
+// DatabaseName is the name of engram's database in its data directory.
+const DatabaseName = "engram.db"
+
+// openDatabase opens engram's database; nil where there is none.
+func openDatabase(ctx context.Context, ws *workspace.Workspace) (*engramdb.DB, error) {
+	dir := ws.DataDir()
+	if dir == "" {
+		return nil, nil
+	}
+	db, err := engramdb.Open(ctx, filepath.Join(dir, DatabaseName))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, engramdb.ErrEmpty) {
+		return nil, nil
+	}
+	return db, err
+}
+
+// ruleOf says by whose rules the user's engram names projects.
+func ruleOf(ctx context.Context, db *engramdb.DB) (workspace.ProjectRule, error) {
+	legacy, err := db.Legacy(ctx)
+	if legacy {
+		return workspace.LegacyRule, err
+	}
+	return workspace.CurrentRule, err
+}
+
+// chunkList is a chunk directory and its manifest.
+type chunkList struct {
+	local    syncer.Local
+	path     string // of the directory; "" for none
+	manifest *engram.Manifest
+}
+
+func listChunks(ctx context.Context, local syncer.Local) (chunkList, error) {
+	list := chunkList{local: local}
+	if d, ok := local.(workspace.Directory); ok {
+		list.path = d.Path()
+	}
+	var err error
+	list.manifest, err = local.ReadManifest(ctx)
+	return list, err
+}
+
+func (l chunkList) entries() []engram.ChunkEntry { return l.manifest.Entries() }
+
+// readHeld finds out what the chunks hold, and remembers it.
+func readHeld(ctx context.Context, ws *workspace.Workspace, chunks chunkList, maxBytes int64, report work.Report) (*memories.Versions, []work.Failure, error) {
+	files, _ := chunks.local.(workspace.Directory) // where there is no directory, nothing is listed
+	index := state.OpenIndex(state.Dir(), chunks.path)
+	held, failed, err := memories.ReadVersions(ctx, files, chunks.entries(), index, maxBytes, ws.Config.Concurrency, report)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := index.Save(); err != nil {
+		ws.Log.Info("remember what the chunks hold", "error", err)
+	}
+	return held, failed, nil
+}
+
+func findUnexported(ctx context.Context, db *engramdb.DB, held *memories.Versions, entries []engram.ChunkEntry, scope memories.Scope) (found *memories.Unexported, err error) {
+	err = db.Snapshot(ctx, func(s *engramdb.Snapshot) (err error) {
+		found, err = memories.FindUnexported(ctx, s, held, entries, scope, time.Now())
+		return err
+	})
+	return found, err
+}

@@ -1,0 +1,217 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/engram-sync/engram-sync/internal/auth"
+	"github.com/engram-sync/engram-sync/internal/cli/command"
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/workspace"
+)
+
+const loginLong = `Sign in to the remote, and keep the tokens in the OS keyring.
+
+With a password, which is asked for without echo or read from stdin
+(--password-stdin), the server gives an access token and a refresh token.
+With --token-stdin a ready token or an API key is read from stdin and kept as
+it is. Secrets are never taken from the command line.`
+
+type loginOptions struct {
+	identifier    string
+	passwordStdin bool
+	tokenStdin    bool
+}
+
+// NewLogin is made twice: it stands under auth and at the top.
+func NewLogin(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	var opts loginOptions
+	cmd := &cobra.Command{
+		Use:   "login",
+		Short: "Sign in, and keep the tokens in the OS keyring",
+		Long:  problem.Help(loginLong, problem.SignIn),
+		Example: "  engram-sync login\n  engram-sync login --identifier ana --password-stdin < password-file\n" +
+			"  pass show engram-key | engram-sync login --token-stdin",
+		Args: command.Exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return login(cmd.Context(), term, ws, opts) },
+	}
+	cmd.Flags().StringVar(&opts.identifier, "identifier", "", "`NAME` of the account, or its email address")
+	cmd.Flags().BoolVar(&opts.passwordStdin, "password-stdin", false, "read the password from stdin")
+	cmd.Flags().BoolVar(&opts.tokenStdin, "token-stdin", false, "read a ready token or an API key from stdin")
+	return cmd
+}
+
+func login(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, opts loginOptions) error {
+	if opts.passwordStdin && opts.tokenStdin { // what cobra says to it is no usage error
+		return terminal.Usagef("--password-stdin and --token-stdin exclude each other: stdin holds one secret")
+	}
+	return ws.WithAnonymous(ctx, func(conn *workspace.Connection) error {
+		if opts.tokenStdin {
+			return loginToken(ctx, term, ws, conn, opts)
+		}
+		var err error
+		if opts.identifier == "" {
+			if opts.identifier, err = term.Ask(ctx, "User name or email for "+conn.Label, "--identifier and --password-stdin, or --token-stdin"); err != nil {
+				return err
+			}
+		}
+		password, err := term.Password(ctx, opts.passwordStdin)
+		if err != nil {
+			return err
+		}
+		result, err := conn.Login(ctx, opts.identifier, password)
+		if errors.Is(err, transport.ErrUnauthorized) {
+			return fmt.Errorf("%w: %w", problem.ErrBadLogin, err)
+		}
+		if err != nil {
+			return err
+		}
+		return keep(ctx, term, ws, conn, result)
+	})
+}
+
+// keep stores what the server gave for a password.
+func keep(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, conn *workspace.Connection, result transport.AuthResult) error {
+	account := auth.Account{BaseURL: conn.URL(), Name: result.Username, UserID: result.UserID, Store: ws.Config.CredentialStore}
+	tokens := auth.Credentials{Access: result.Access, Refresh: result.Refresh}
+	if err := ws.Logins().Add(ctx, account, tokens); err != nil {
+		return err
+	}
+	return printLogin(term, ws, conn, account)
+}
+
+// loginToken keeps a token that the user has, after the server took it.
+func loginToken(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, conn *workspace.Connection, opts loginOptions) error {
+	token, err := term.ReadSecret("token")
+	if err != nil {
+		return err
+	}
+	probe, err := ws.Dial(conn.URL(), auth.Fixed(token, "stdin"))
+	if err != nil {
+		return err
+	}
+	if err := probe.CheckToken(ctx); err != nil {
+		return err
+	}
+	account := auth.Account{BaseURL: conn.URL(), Name: opts.identifier, Store: ws.Config.CredentialStore}
+	name, userID := auth.OwnerOf(token)
+	account.UserID = userID
+	if account.Name == "" {
+		account.Name = name
+	}
+	if err := ws.Logins().Add(ctx, account, auth.Credentials{Access: token}); err != nil {
+		return err
+	}
+	return printLogin(term, ws, conn, account)
+}
+
+func printLogin(term *terminal.Terminal, ws *workspace.Workspace, conn *workspace.Connection, account auth.Account) error {
+	if stronger := ws.Finder(conn.URL()).Stronger(); stronger != "" {
+		term.Warn("this login does not count as long as there is " + stronger)
+	}
+	if account.Store == auth.StoreFile {
+		term.Warn("the tokens are kept in plain text, in a file that only you can read: " + ws.CredentialFile().Path())
+	}
+	if term.JSON {
+		terminal.PrintJSON(term.Stdout, map[string]any{
+			"schema": terminal.Schema, "remote": conn.Label, "account": account.Name, "user_id": account.UserID, "store": account.Store,
+		})
+		return nil
+	}
+	if term.Quiet {
+		return nil
+	}
+	_, err := fmt.Fprintf(term.Stdout, "logged in to %s as %s; the tokens are in the %s\n", conn.Label, terminal.Visible(account.Name), account.Store)
+	return err
+}
+
+const registerLong = `Make an account at the remote, and sign in to it.
+
+The password is asked for without echo, or read from stdin.`
+
+func newRegister(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	var username, email string
+	var passwordStdin bool
+	cmd := &cobra.Command{
+		Use:     "register",
+		Short:   "Make an account, and sign in to it",
+		Long:    problem.Help(registerLong, problem.SignIn),
+		Example: "  engram-sync auth register --username ana --email ana@example.com",
+		Args:    command.Exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return register(cmd.Context(), term, ws, username, email, passwordStdin)
+		},
+	}
+	cmd.Flags().StringVar(&username, "username", "", "`NAME` of the account")
+	cmd.Flags().StringVar(&email, "email", "", "email `ADDRESS` of the account")
+	cmd.Flags().BoolVar(&passwordStdin, "password-stdin", false, "read the password from stdin")
+	return cmd
+}
+
+func register(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, username, email string, passwordStdin bool) error {
+	return ws.WithAnonymous(ctx, func(conn *workspace.Connection) error {
+		var err error
+		if username == "" {
+			if username, err = term.Ask(ctx, "User name", "--username"); err != nil {
+				return err
+			}
+		}
+		if email == "" {
+			if email, err = term.Ask(ctx, "Email", "--email"); err != nil {
+				return err
+			}
+		}
+		password, err := term.NewPassword(ctx, passwordStdin)
+		if err != nil {
+			return err
+		}
+		result, err := conn.Register(ctx, username, email, password)
+		if err != nil {
+			return err
+		}
+		return keep(ctx, term, ws, conn, result)
+	})
+}
+
+const logoutLong = `Forget the login for the remote on this machine.
+
+This is local: the tokens themselves stay good at the server until they end. An
+API key ends with ` + "`engram-sync auth api-key revoke`" + `.`
+
+// NewLogout is made twice: it stands under auth and at the top.
+func NewLogout(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	return &cobra.Command{
+		Use:   "logout",
+		Short: "Forget the login on this machine",
+		Long:  problem.Help(logoutLong, problem.Local),
+		Args:  command.Exactly(0),
+		RunE:  func(cmd *cobra.Command, _ []string) error { return logout(cmd.Context(), term, ws) },
+	}
+}
+
+func logout(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace) error {
+	base, err := ws.BaseURL()
+	if err != nil {
+		return err
+	}
+	account, err := ws.Logins().Remove(ctx, base)
+	loggedOut := err == nil
+	if err != nil && !errors.Is(err, auth.ErrNotFound) {
+		return err
+	}
+	switch {
+	case term.JSON:
+		terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "remote": base, "account": account.Name, "logged_out": loggedOut})
+	case term.Quiet:
+	case loggedOut:
+		fmt.Fprintf(term.Stdout, "logged %s out of %s on this machine; the tokens stay good at the server until they end\n", terminal.Visible(account.Name), base)
+	default:
+		fmt.Fprintf(term.Stdout, "nobody is logged in to %s\n", base)
+	}
+	return nil
+}

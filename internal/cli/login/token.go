@@ -1,0 +1,166 @@
+// Package login is the commands about who one is to a server: login, logout and all of auth.
+// Only the root of the commands calls it.
+package login
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/engram-sync/engram-sync/internal/auth"
+	"github.com/engram-sync/engram-sync/internal/cli/command"
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/workspace"
+)
+
+const authLong = `Sign in to a remote, and look after its tokens.
+
+Where a token comes from, in this order: ENGRAM_SYNC_TOKEN, the remote's
+token_command, the login that is kept in the OS keyring (or in a file, if
+credential_store says so). The first that is there counts; they are never mixed.`
+
+func NewAuth(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	return command.Parent(&cobra.Command{
+		Use:   "auth",
+		Short: "Sign in, sign out, and look after tokens",
+		Long:  problem.Help(authLong, problem.SignIn),
+	},
+		newRegister(term, ws),
+		NewLogin(term, ws),
+		NewLogout(term, ws),
+		newStatus(term, ws),
+		newToken(term, ws),
+		newRefresh(term, ws),
+		newAPIKey(term, ws),
+	)
+}
+
+func newStatus(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Show who is logged in, where the token comes from, and when it ends",
+		Long:  problem.Help("Show who is logged in to the remote, where the token comes from and when it ends,\nand ask the server whether it takes it. The token itself is never shown.", problem.SignIn),
+		Args:  command.Exactly(0),
+		RunE:  func(cmd *cobra.Command, _ []string) error { return authStatus(cmd.Context(), term, ws) },
+	}
+}
+
+// authDocument is what auth status prints in JSON mode.
+type authDocument struct {
+	Schema      int    `json:"schema"`
+	Remote      string `json:"remote"`
+	Account     string `json:"account"` // "" if the token does not tell
+	UserID      string `json:"user_id"`
+	Source      string `json:"source"`
+	ExpiresAt   string `json:"expires_at"` // RFC 3339; "" if the token does not tell
+	Refreshable bool   `json:"refreshable"`
+	OK          bool   `json:"ok"`
+}
+
+// authStatus says what it knows of the token before it asks the server, so that
+// an unusable one is explained too.
+func authStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace) error {
+	return ws.With(ctx, func(conn *workspace.Connection) error {
+		doc := authDocument{Schema: terminal.Schema, Remote: conn.Label, Source: conn.Source.From()}
+		token, err := conn.AccessToken(ctx)
+		if err == nil && token == "" {
+			err = fmt.Errorf("%w to %s", auth.ErrNotFound, conn.Label)
+		}
+		if end := transport.TokenEnd(token); !end.IsZero() {
+			doc.ExpiresAt = end.UTC().Format(time.RFC3339)
+		}
+		if login := conn.Source.Login(); login != nil {
+			doc.Account, doc.UserID, doc.Refreshable = login.Name, login.UserID, login.Tokens().Refresh != ""
+		}
+		if err == nil {
+			err = conn.CheckToken(ctx)
+		}
+		doc.OK = err == nil
+		printAuth(term, doc)
+		return err
+	})
+}
+
+func printAuth(term *terminal.Terminal, doc authDocument) {
+	if term.JSON {
+		terminal.PrintJSON(term.Stdout, doc)
+		return
+	}
+	if term.Quiet || doc.Source == "" {
+		return
+	}
+	row := func(name, value string) { fmt.Fprintf(term.Stdout, "%-8s %s\n", name, value) }
+	row("remote", doc.Remote)
+	if doc.Account != "" {
+		row("account", terminal.Visible(doc.Account))
+	}
+	row("source", doc.Source)
+	if end, err := time.Parse(time.RFC3339, doc.ExpiresAt); err == nil {
+		text := fmt.Sprintf("%s (%s)", end.Local().Format(time.DateTime), humanize.Time(end))
+		if doc.Refreshable {
+			text += ", and is refreshed by itself"
+		}
+		row("expires", text)
+	}
+	if doc.OK {
+		row("server", "accepts it")
+	}
+}
+
+func newToken(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	return &cobra.Command{
+		Use:     "token",
+		Short:   "Print the access token, refreshed if needed",
+		Long:    problem.Help("Print the access token of the remote, refreshed if it is about to end, for use in\nanother program. Mind where it goes.", problem.SignIn),
+		Example: "  curl -H \"Authorization: Bearer $(engram-sync auth token)\" …",
+		Args:    command.Exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			return ws.With(ctx, func(conn *workspace.Connection) error {
+				token, err := conn.AccessToken(ctx)
+				if err == nil && token == "" {
+					err = fmt.Errorf("%w to %s", auth.ErrNotFound, conn.Label)
+				}
+				if err != nil {
+					return err
+				}
+				if term.JSON {
+					terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "access_token": token})
+					return nil
+				}
+				_, err = fmt.Fprintln(term.Stdout, token)
+				return err
+			})
+		},
+	}
+}
+
+func newRefresh(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	return &cobra.Command{
+		Use:   "refresh",
+		Short: "Refresh the access token now",
+		Long:  problem.Help("Exchange the refresh token for a new access token now. Other commands do this by\nthemselves when it is time.", problem.SignIn),
+		Args:  command.Exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			return ws.With(ctx, func(conn *workspace.Connection) error {
+				token, err := conn.RefreshToken(ctx)
+				if err != nil {
+					return err
+				}
+				end := transport.TokenEnd(token)
+				if term.JSON {
+					terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "expires_at": end.UTC().Format(time.RFC3339)})
+				} else if !term.Quiet {
+					fmt.Fprintf(term.Stdout, "refreshed; good until %s\n", end.Local().Format(time.DateTime))
+				}
+				return nil
+			})
+		},
+	}
+}

@@ -1,0 +1,217 @@
+package mutations
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/engram-sync/engram-sync/internal/cli/command"
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/journal"
+	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/workspace"
+)
+
+const mutationsPullLong = `Fetch the mutations of the remote's journal as JSON Lines: one object a line,
+with seq, user_id or project, entity, entity_key, op, payload and occurred_at.
+
+Each run goes on where the last one of the same account ended. That place, the
+cursor, is saved; --cursor gives it a name, for several readers. Rows that
+became visible late, below the cursor, are found and given out too. The cursor
+moves after the rows have arrived:
+
+    --output FILE   each row is in the file exactly once, whatever happens
+    a pipe          at least once: the reader that stops early, or a crash, can
+                    see a page again; rows that are in the pipe count as read
+    a terminal      to have a look: the cursor does not move
+
+--since N gives all rows after N, and leaves the cursor where it is. --rescan
+reads the whole journal and gives out what never was: rows that were hidden
+while a project was paused, or that a restored server has anew.`
+
+// mutationsPull is one run of mutations pull.
+type mutationsPull struct {
+	term *terminal.Terminal
+	ws   *workspace.Workspace
+
+	cursor, output string
+	since          int64 // -1: from the cursor
+	limit          int   // 0: all
+	rescan, follow bool
+	interval       time.Duration
+
+	conn    *workspace.Connection
+	account Account
+	from    *engram.Cursor // where a run that moves no saved cursor is; nil before its first round
+	rows    int            // in all rounds
+	rounds  int
+}
+
+func newPull(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	p := &mutationsPull{term: term, ws: ws}
+	cmd := &cobra.Command{
+		Use:   "pull",
+		Short: "Fetch mutations as JSON Lines, from a cursor",
+		Long:  problem.Help(mutationsPullLong, problem.Remote, problem.Locked),
+		Example: "  engram-sync mutations pull --output journal.jsonl\n" +
+			"  engram-sync mutations pull --since 0 --limit 10\n" +
+			"  engram-sync mutations pull --follow | jq .entity_key",
+		Args: command.Exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := p.check(cmd); err != nil {
+				return &terminal.UsageError{Command: cmd.CommandPath(), Err: err}
+			}
+			return p.run(cmd.Context())
+		},
+	}
+	p.addFlags(cmd.Flags())
+	return cmd
+}
+
+func (p *mutationsPull) addFlags(flags *pflag.FlagSet) {
+	flags.StringVarP(&p.output, "output", "o", "", "append the rows to `FILE`, each exactly once")
+	flags.StringVar(&p.cursor, "cursor", "default", "the `NAME` of the saved cursor")
+	flags.Int64Var(&p.since, "since", -1, "give the rows after row `N`, and move no saved cursor")
+	flags.IntVar(&p.limit, "limit", 0, "give at most `N` rows")
+	flags.BoolVar(&p.rescan, "rescan", false, "read the whole journal, and give what was never given")
+	flags.BoolVarP(&p.follow, "follow", "f", false, "at the end of the journal, wait for more")
+	flags.DurationVar(&p.interval, "interval", 30*time.Second, "with --follow: look again after `DURATION`")
+	flags.Lookup("since").DefValue = "0" // which the help does not show
+}
+
+// check looks whether the flags make sense.
+func (p *mutationsPull) check(cmd *cobra.Command) error {
+	given := cmd.Flags().Changed
+	if p.output == "-" {
+		p.output = ""
+	}
+	switch {
+	case given("since") && p.since < 0:
+		return errors.New("--since: a row's number is not negative")
+	case given("limit") && p.limit < 1:
+		return errors.New("--limit: give at least 1")
+	case given("interval") && !p.follow:
+		return errors.New("--interval goes with --follow")
+	case p.interval < time.Second:
+		return errors.New("--interval: give at least 1s")
+	case p.rescan && given("since"):
+		return errors.New("--rescan begins at the beginning, so it does not go with --since")
+	case p.rescan && given("limit"):
+		return errors.New("--rescan is done only when all is read, so it does not go with --limit")
+	}
+	return nil
+}
+
+func (p *mutationsPull) run(ctx context.Context) error {
+	// Go kills a program whose stdout is closed, unless somebody listens.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	return p.ws.With(ctx, func(conn *workspace.Connection) (err error) {
+		p.conn = conn
+		if p.account, err = findAccount(ctx, p.ws, conn); err != nil {
+			return err
+		}
+		if p.follow {
+			err = journal.Follow(ctx, p.interval, p.round, p.bearable)
+		} else {
+			_, err = p.round(ctx)
+		}
+		if isClosedPipe(err) {
+			return nil // the reader has seen enough
+		}
+		return err
+	})
+}
+
+// bearable says of an error whether --follow goes on after it.
+func (p *mutationsPull) bearable(err error) bool {
+	if problem.Is(err, transport.ErrUnavailable) || problem.As[*state.BusyError](err) {
+		p.term.Warn(terminal.OneLine(err.Error()))
+		return true
+	}
+	return false
+}
+
+// round reads the journal to its end, once. The lock is held only meanwhile.
+func (p *mutationsPull) round(ctx context.Context) (last bool, err error) {
+	journal, unlock, err := openJournal(ctx, p.ws, p.conn, p.account)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	cursor, err := p.open(journal)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, cursor.Close()) }()
+	lines, done, err := p.lines(cursor)
+	if err != nil {
+		return false, err
+	}
+	result, err := p.pull(ctx, cursor, lines)
+	err = errors.Join(err, done())
+	p.rows, p.rounds = p.rows+result.Rows, p.rounds+1
+	p.rescan = p.rescan && err != nil
+	if p.from != nil {
+		at := cursor.Cursor()
+		p.from = &at
+	}
+	if !isClosedPipe(err) {
+		p.tell(result, err)
+	}
+	return p.limit > 0 && p.rows >= p.limit, explained(err)
+}
+
+// open opens the saved cursor, or one that is not to be saved.
+func (p *mutationsPull) open(journal *state.AccountState) (*state.CursorFile, error) {
+	cursor, err := journal.OpenCursor(p.cursor)
+	if err != nil {
+		return nil, explained(err)
+	}
+	if p.from == nil {
+		switch {
+		case p.since >= 0:
+			p.from = &engram.Cursor{LowWatermark: p.since}
+		case p.toTerminal():
+			at := cursor.Cursor()
+			p.from = &at
+			if p.term.Verbose {
+				p.term.Note("the output goes to a terminal, so the saved cursor does not move")
+			}
+		}
+	}
+	if p.from != nil {
+		cursor.Detach(*p.from)
+	}
+	return cursor, nil
+}
+
+func (p *mutationsPull) pull(ctx context.Context, cursor *state.CursorFile, lines journal.Lines) (journal.PullResult, error) {
+	opts := journal.PullOptions{Rescan: p.rescan}
+	if project := p.account.project; project != "" {
+		opts.Keep = func(row engram.PullMutationResult) bool { return engram.NormalizeProject(row.Project) == project }
+	}
+	if p.limit > 0 {
+		opts.Limit = p.limit - p.rows
+	}
+	report, stop := p.countRows()
+	defer stop()
+	opts.Report = report
+	return journal.Pull(ctx, p.conn, cursor, lines, opts)
+}
+
+// explained says of a command line's mistakes that they are.
+func explained(err error) error {
+	if problem.As[*state.OutputError](err) || problem.Is(err, state.ErrCursorName) {
+		return &terminal.UsageError{Err: err}
+	}
+	return err
+}

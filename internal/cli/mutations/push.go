@@ -1,0 +1,208 @@
+package mutations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/engram-sync/engram-sync/internal/cli/command"
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/journal"
+	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/workspace"
+)
+
+const mutationsPushLong = `Send mutations to the server's journal, in their order, each once.
+
+FILE is JSON Lines: one object a line, with entity, entity_key, op and payload;
+what "mutations pull" writes will do. "-" is stdin, and so is no FILE where
+stdin is not a terminal. All lines are checked before anything is sent.
+
+With --db the mutations come from engram's own journal in its database, FILE or
+the one in $ENGRAM_DATA_DIR or ~/.engram, which is only read. Those that engram
+has marked as sent are left out, unless --all says otherwise: engram 1.9.4 marks
+what it does not send, too.
+
+What was sent is remembered for each remote and account, so that the same
+command sends only what was added since, also after it was killed. A file is
+known by its content, whatever its name. --reconcile reads the whole journal
+instead and sends what is not in it: for machines that forget.
+
+Mutations of a project that is paused on the server are held back, with later
+ones about the same things; the next run tries them again. One that the server
+refuses for what it says is put into a file of rejects, and the rest goes on.`
+
+// mutationsPush is one run of mutations push.
+type mutationsPush struct {
+	term *terminal.Terminal
+	ws   *workspace.Workspace
+	file string // "" for stdin, or engram's own database
+	db   bool
+
+	all, dryRun, exitCode, force, reconcile, restart, personal bool
+	rejects                                                    string
+}
+
+func newPush(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	m := &mutationsPush{term: term, ws: ws}
+	cmd := &cobra.Command{
+		Use:     "push [FILE|-]",
+		Short:   "Send mutations from a file, stdin or engram's database",
+		Long:    problem.Help(mutationsPushLong, problem.Remote, problem.Partial, problem.Unknown, problem.Different, problem.Locked),
+		Example: "  engram-sync mutations push changes.jsonl\n  engram-sync mutations push --db\n  engram-sync mutations push --db backup/engram.db --dry-run\n  engram-sync mutations push changes.jsonl --dry-run --exit-code",
+		Args:    atMostOneFile,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 && (m.db || args[0] != "-") {
+				m.file = args[0]
+			}
+			return m.run(cmd.Context(), len(args) > 0)
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&m.db, "db", false, "read engram's journal: FILE is an engram.db (default: engram's own)")
+	flags.BoolVar(&m.all, "all", false, "with --db: send also what engram has marked as sent")
+	flags.BoolVarP(&m.dryRun, "dry-run", "n", false, "check everything, say what would be sent, and send nothing")
+	flags.BoolVar(&m.exitCode, "exit-code", false, "with --dry-run: exit with 10 if there is something to send")
+	flags.BoolVar(&m.force, "force", false, "send also what servers or readers are known to choke on")
+	flags.StringVar(&m.rejects, "rejects", "", "put refused mutations into `FILE` (default: a file in the state directory)")
+	flags.BoolVar(&m.reconcile, "reconcile", false, "read the whole journal, and send what is not in it")
+	flags.BoolVar(&m.restart, "restart", false, "forget what was sent of this before, and send all of it again")
+	flags.BoolVar(&m.personal, "include-personal", false, "project servers: send mutations of scope personal too")
+	return cmd
+}
+
+func atMostOneFile(cmd *cobra.Command, args []string) error {
+	if len(args) <= 1 {
+		return nil
+	}
+	return &terminal.UsageError{Command: cmd.CommandPath(), Err: fmt.Errorf("%s takes at most one file", cmd.CommandPath())}
+}
+
+func (m *mutationsPush) run(ctx context.Context, named bool) (err error) {
+	switch {
+	case m.all && !m.db:
+		return terminal.Usagef("--all goes with --db")
+	case m.reconcile && m.restart:
+		return terminal.Usagef("--reconcile sends what is missing, --restart sends everything: choose one")
+	case !m.db && !named && m.term.Interactive():
+		return &terminal.UsageError{Command: "engram-sync mutations push", Err: errors.New("nothing to read: name a file, or pipe mutations in")}
+	}
+	source, err := m.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, source.close()) }()
+	if err := m.checkRejects(source); err != nil {
+		return err
+	}
+	return m.ws.With(ctx, func(conn *workspace.Connection) error {
+		if conn.Kind() == transport.KindUnknown { // a server is not asked for the sake of a bad file
+			if err := source.check(ctx, nil); err != nil {
+				return m.badLines(err)
+			}
+		}
+		acc, err := findAccount(ctx, m.ws, conn)
+		if err != nil {
+			return err
+		}
+		if acc.project != "" {
+			source = &projectSource{mutationSource: source, project: acc.project, personal: m.personal}
+		}
+		err = m.push(ctx, conn, acc, source)
+		if !acc.known() && !m.dryRun {
+			claim(ctx, m.ws, conn)
+		}
+		return err
+	})
+}
+
+// push sends what is to be sent, and prints how that went.
+func (m *mutationsPush) push(ctx context.Context, conn *workspace.Connection, acc Account, source mutationSource) error {
+	journal, unlock, err := openJournal(ctx, m.ws, conn, acc)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	job, err := m.job(ctx, journal, source)
+	if err != nil {
+		return err
+	}
+	report := pushReport{
+		remote: conn.Label, account: acc.Id, project: acc.project, source: source.name(), db: m.db,
+		dryRun: m.dryRun, exitCode: m.exitCode, before: job.Sent,
+	}
+	if m.dryRun {
+		return m.plan(ctx, conn, source, job, report)
+	}
+	total, err := toSend(ctx, source, job, m.reconcile)
+	if err != nil {
+		return err
+	}
+	report.rejects = m.rejects
+	if report.rejects == "" {
+		report.rejects = job.file.RejectsPath()
+	}
+	report.PushResult = m.send(ctx, conn, source, job, report.rejects, int(total.Remaining+total.Deferred))
+	report.stays(source)
+	return printPush(m.term, m.ws, report)
+}
+
+// plan prints what push would do. What is remembered does not count if the
+// journal is asked instead.
+func (m *mutationsPush) plan(ctx context.Context, conn *workspace.Connection, source mutationSource, job *pushJob, report pushReport) (err error) {
+	if m.reconcile || job.Reconciling {
+		report.before = 0
+		report.PushResult, err = journal.PlanReconcile(ctx, conn, source)
+	} else {
+		report.open = job.Intent != nil
+		report.PushResult, err = toSend(ctx, source, job, false)
+	}
+	if err != nil {
+		return err
+	}
+	report.stays(source)
+	return printPush(m.term, m.ws, report)
+}
+
+func (m *mutationsPush) send(ctx context.Context, conn *workspace.Connection, source mutationSource, job *pushJob, path string, total int) journal.PushResult {
+	rejects := &rejectSink{file: state.NewRejects(path), db: m.db}
+	opts := journal.PushOptions{
+		Reconcile: m.reconcile, Total: total, Retries: m.ws.Config.Retries, Refused: problem.Common,
+		Notify: func(wait time.Duration, why string) {
+			m.term.Note("waiting %s: %s", wait.Round(time.Second), terminal.OneLine(why))
+		},
+	}
+	var stop func()
+	opts.Report, stop = command.ProgressOf(m.term, "mutation")
+	result := journal.Push(ctx, conn, source, &job.Job, job, rejects, opts)
+	stop()
+	if err := rejects.file.Close(); err != nil {
+		result.Err = errors.Join(result.Err, err)
+	}
+	return result
+}
+
+// toSend counts what a run has to do, by what is remembered.
+func toSend(ctx context.Context, source mutationSource, job *pushJob, all bool) (journal.PushResult, error) {
+	r := journal.PushResult{LastSeq: job.LastSeq}
+	after := job.Position
+	if all || job.Reconciling {
+		after = 0
+	} else {
+		parked := append(journal.Positions(nil), job.Deferred...)
+		parked.Cut(after)
+		r.Deferred = parked.Len()
+	}
+	for row, err := range source.Rows(ctx, after) {
+		if err != nil {
+			return r, err
+		}
+		r.Plan(row)
+	}
+	return r, nil
+}

@@ -1,0 +1,111 @@
+// Package serve is the commands about an account server on this machine: serve, and what looks after its accounts.
+// Only the root of the commands calls it.
+package serve
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"path/filepath"
+
+	"github.com/adrg/xdg"
+	"github.com/spf13/cobra"
+
+	"github.com/engram-sync/engram-sync/internal/cli/command"
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/server"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
+)
+
+const serveLong = `Run an account server on this machine, on one SQLite file.
+
+It speaks the protocol of Engram Cloud account servers, so engram's own client
+works with it too. Anybody who reaches the address can register an account,
+unless --no-register is given: keep it on loopback, or behind TLS and a firewall.
+
+It stops on SIGINT and SIGTERM, after the requests under way.`
+
+type serveOptions struct {
+	addr, data      string
+	tlsCert, tlsKey string
+	trustForwarded  bool
+	noRegister      bool
+}
+
+func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	var opts serveOptions
+	cmd := &cobra.Command{
+		Use:     "serve",
+		Short:   "Run an account server on this machine",
+		Long:    problem.Help(serveLong, problem.Local),
+		Example: "  engram-sync serve --addr 127.0.0.1:8765 --data /srv/engram",
+		Args:    command.RefuseUnknown,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), term, ws, opts) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&opts.addr, "addr", "127.0.0.1:8765", "`HOST:PORT` to listen on")
+	cmd.PersistentFlags().StringVar(&opts.data, "data", "", "`DIR` to keep the data in (default: engram-sync/server in your data directory)")
+	flags.BoolVar(&opts.noRegister, "no-register", false, "let nobody register: accounts are made with serve user add")
+	flags.StringVar(&opts.tlsCert, "tls-cert", "", "`FILE` with the certificate chain, in PEM")
+	flags.StringVar(&opts.tlsKey, "tls-key", "", "`FILE` with the private key, in PEM")
+	flags.BoolVar(&opts.trustForwarded, "trust-forwarded-for", false, "take the client's address from X-Forwarded-For (only behind a proxy that sets it)")
+	cmd.AddCommand(newUser(term, ws, &opts.data), newBackup(term, ws, &opts.data), newRestore(term, &opts.data))
+	return cmd
+}
+
+// serverDir is where a server keeps its data.
+func serverDir(data string) string {
+	if data == "" {
+		return filepath.Join(xdg.DataHome, "engram-sync", "server")
+	}
+	return data
+}
+
+// serve listens, and answers until the context ends.
+func serve(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, opts serveOptions) (err error) {
+	opts.data = serverDir(opts.data)
+	ln, err := listen(ctx, opts)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = ln.Close() }() // Serve has closed it already, if it began
+	srv, err := server.Open(ctx, server.Options{
+		Dir: opts.data, Logger: ws.Log, TrustForwardedFor: opts.trustForwarded, NoRegister: opts.noRegister,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, srv.Close()) }()
+	scheme := "http"
+	if opts.tlsCert != "" {
+		scheme = "https"
+	}
+	term.Note("serving %s on %s://%s", opts.data, scheme, ln.Addr())
+	return srv.Serve(ctx, ln)
+}
+
+// listen opens the address, with TLS if there is a certificate.
+func listen(ctx context.Context, opts serveOptions) (net.Listener, error) {
+	if (opts.tlsCert == "") != (opts.tlsKey == "") {
+		return nil, terminal.Usagef("--tls-cert and --tls-key need each other: give both, or none")
+	}
+	var conf *tls.Config
+	if opts.tlsCert != "" {
+		cert, err := tls.LoadX509KeyPair(opts.tlsCert, opts.tlsKey)
+		if err != nil {
+			return nil, terminal.Usagef("load the certificate: %w", err)
+		}
+		conf = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	}
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", opts.addr)
+	if err != nil {
+		return nil, terminal.Usagef("%w: give a free HOST:PORT with --addr", err)
+	}
+	if conf != nil {
+		ln = tls.NewListener(ln, conf)
+	}
+	return ln, nil
+}

@@ -1,0 +1,151 @@
+// Package settings is the commands about the configuration: all of config.
+// Only the root of the commands calls it.
+package settings
+
+import (
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/engram-sync/engram-sync/internal/cli/command"
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/config"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
+)
+
+const configLong = `Show and change the settings.
+
+What counts, from strongest to weakest: flags, ENGRAM_SYNC_* variables, the
+.engram-sync.yaml at the top of the repository (remote name and project only),
+your config file, the variables of engram itself, defaults. No token is ever
+kept there.`
+
+func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	return command.Parent(&cobra.Command{
+		Use:   "config",
+		Short: "Show and change the settings",
+		Long:  problem.Help(configLong, problem.Local),
+	},
+		newList(term, ws),
+		newGet(term, ws),
+		newSet(term, ws),
+		newUnset(term, ws),
+		newPath(term, ws),
+		newImport(term, ws),
+	)
+}
+
+// settingRow is a setting in JSON mode.
+type settingRow struct {
+	Key    string `json:"key"`
+	Value  string `json:"value"`
+	Source string `json:"source"`
+}
+
+func newList(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List every setting, its value, and where that comes from",
+		Long:  problem.Help("List every setting, its value, and where that comes from.", problem.Local),
+		Args:  command.Exactly(0),
+		RunE: func(*cobra.Command, []string) error {
+			settings := config.List(ws.Config)
+			if term.JSON {
+				rows := []settingRow{}
+				for _, s := range settings {
+					rows = append(rows, settingRow(s))
+				}
+				terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "settings": rows})
+				return nil
+			}
+			w := tabwriter.NewWriter(term.Stdout, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(w, "KEY\tVALUE\tSOURCE")
+			for _, s := range settings {
+				fmt.Fprintf(w, "%s\t%s\t%s\n", s.Key, terminal.Visible(s.Value), s.Source)
+			}
+			return w.Flush()
+		},
+	}
+}
+
+func newGet(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	return &cobra.Command{
+		Use:   "get KEY",
+		Short: "Print the value of one setting",
+		Long:  problem.Help("Print the value of one setting.", problem.Local),
+		Args:  command.Exactly(1),
+		RunE: func(_ *cobra.Command, words []string) error {
+			s, err := config.Get(ws.Config, words[0])
+			if err != nil {
+				return err
+			}
+			if term.JSON {
+				terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "key": s.Key, "value": s.Value, "source": s.Source})
+				return nil
+			}
+			_, err = fmt.Fprintln(term.Stdout, s.Value)
+			return err
+		},
+	}
+}
+
+func newSet(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	return &cobra.Command{
+		Use:     "set KEY VALUE",
+		Short:   "Write one setting into your config file",
+		Long:    problem.Help("Write one setting into your config file. Comments in it stay.", problem.Local),
+		Example: "  engram-sync config set remotes.work.url https://engram.example.com\n  engram-sync config set remote work",
+		Args:    command.Exactly(2),
+		// The file that --config names need not exist yet, or may stop every other command.
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return ws.Locate(cmd.Flags()) },
+		RunE: func(_ *cobra.Command, words []string) error {
+			path, _ := ws.Inputs.File()
+			return configWritten(term, path, words[0], config.Set(path, words[0], words[1]))
+		},
+	}
+}
+
+func newUnset(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	return &cobra.Command{
+		Use:   "unset KEY",
+		Short: "Remove one setting from your config file",
+		Long:  problem.Help("Remove one setting from your config file. Comments in it stay.", problem.Local),
+		Args:  command.Exactly(1),
+		// A bad key can only be removed if it does not stop this command.
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return ws.Locate(cmd.Flags()) },
+		RunE: func(_ *cobra.Command, words []string) error {
+			path, _ := ws.Inputs.File()
+			return configWritten(term, path, words[0], config.Unset(path, words[0]))
+		},
+	}
+}
+
+// configWritten says what was written where, to those who want a document for
+// everything.
+func configWritten(term *terminal.Terminal, path, key string, err error) error {
+	if err == nil && term.JSON {
+		terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "key": key, "path": path})
+	}
+	return err
+}
+
+func newPath(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	return &cobra.Command{
+		Use:               "path",
+		Short:             "Print where your config file is",
+		Long:              problem.Help("Print where your config file is. It need not exist.", problem.Local),
+		Args:              command.Exactly(0),
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return ws.Locate(cmd.Flags()) },
+		RunE: func(*cobra.Command, []string) error {
+			path, _ := ws.Inputs.File()
+			if term.JSON {
+				terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "path": path})
+				return nil
+			}
+			_, err := fmt.Fprintln(term.Stdout, path)
+			return err
+		},
+	}
+}

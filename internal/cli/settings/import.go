@@ -1,0 +1,200 @@
+package settings
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/engram-sync/engram-sync/internal/atomicfile"
+	"github.com/engram-sync/engram-sync/internal/auth"
+	"github.com/engram-sync/engram-sync/internal/cli/command"
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/config"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/workspace"
+)
+
+const importEngramLong = `Take over the server and the login of engram's own cloud.json: the server becomes
+a named remote, and the tokens go into the OS keyring.
+
+engram keeps its tokens in that file in plain text. They are removed from it
+only if you say so, at a prompt or with --remove-plaintext; engram's own client is then
+logged out.`
+
+type importOptions struct {
+	name            string
+	removePlaintext bool
+}
+
+func newImport(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	var opts importOptions
+	cmd := &cobra.Command{
+		Use:     "import-engram",
+		Short:   "Take over the server and login of engram's own cloud.json",
+		Long:    problem.Help(importEngramLong, problem.Local, problem.Auth),
+		Example: "  engram-sync config import-engram --name work",
+		Args:    command.Exactly(0),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return importEngram(cmd.Context(), term, ws, opts) },
+	}
+	cmd.Flags().StringVar(&opts.name, "name", "engram", "`NAME` of the new remote")
+	cmd.Flags().BoolVar(&opts.removePlaintext, "remove-plaintext", false, "remove the tokens from cloud.json")
+	return cmd
+}
+
+// cloudFile is engram's cloud.json, in both layouts: 1.16.1 has only the first
+// two members. Source: local-state.md 4.
+type cloudFile struct {
+	ServerURL    string `json:"server_url"`
+	Token        string `json:"token"`
+	RefreshToken string `json:"refresh_token"`
+	UserID       string `json:"user_id"`
+	Username     string `json:"username"`
+}
+
+// importedDocument is what import-engram prints in JSON mode.
+type importedDocument struct {
+	Schema           int    `json:"schema"`
+	File             string `json:"file"`
+	Remote           string `json:"remote"`
+	URL              string `json:"url"`
+	Account          string `json:"account"` // "" if the file held no token
+	Store            string `json:"store"`
+	PlaintextRemoved bool   `json:"plaintext_removed"`
+}
+
+func importEngram(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, opts importOptions) error {
+	path := filepath.Join(ws.DataDir(), "cloud.json")
+	cloud, err := readCloudFile(path)
+	if err != nil {
+		return err
+	}
+	base, err := transport.NormalizeURL(cloud.ServerURL)
+	if err != nil {
+		return fmt.Errorf("%s: server_url: %w", path, err)
+	}
+	if current, err := ws.Logins().Current(ctx, base); cloud.Token != "" && err == nil {
+		return terminal.Usagef("%s is logged in to %s already: log out first to take engram's login over", current.Name, base)
+	}
+	doc := importedDocument{Schema: terminal.Schema, File: path, Remote: opts.name, URL: base}
+	if err := importRemote(ws, opts.name, base); err != nil {
+		return err
+	}
+	if cloud.Token != "" {
+		if err := importLogin(ctx, ws, base, cloud, &doc); err != nil {
+			return err
+		}
+	}
+	if cloud.Token != "" && mayRemove(ctx, term, path, opts) {
+		if err := removePlaintext(path); err != nil {
+			return err
+		}
+		doc.PlaintextRemoved = true
+	}
+	return printImported(term, doc)
+}
+
+func readCloudFile(path string) (cloudFile, error) {
+	var cloud cloudFile
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return cloud, terminal.Usagef("engram has no %s: there is nothing to import", path)
+	}
+	if err != nil {
+		return cloud, fmt.Errorf("read engram's login: %w", err)
+	}
+	// The decoder's own text could quote a token.
+	if json.Unmarshal(text, &cloud) != nil || cloud.ServerURL == "" {
+		return cloud, terminal.Usagef("%s is not a cloud.json with a server_url", path)
+	}
+	return cloud, nil
+}
+
+// importLogin keeps the tokens. The name of the account stands in the file, or
+// else in the token.
+func importLogin(ctx context.Context, ws *workspace.Workspace, base string, cloud cloudFile, doc *importedDocument) error {
+	name, userID := auth.OwnerOf(cloud.Token)
+	if cloud.Username != "" {
+		name, userID = cloud.Username, cloud.UserID
+	}
+	account := auth.Account{BaseURL: base, Name: name, UserID: userID, Store: ws.Config.CredentialStore}
+	doc.Account, doc.Store = name, account.Store
+	return ws.Logins().Add(ctx, account, auth.Credentials{Access: cloud.Token, Refresh: cloud.RefreshToken})
+}
+
+// importRemote names the server, and makes it the default if there is none.
+func importRemote(ws *workspace.Workspace, name, url string) error {
+	path, _ := ws.Inputs.File()
+	if err := config.Set(path, "remotes."+name+".url", url); err != nil {
+		return err
+	}
+	if errors.Is(ws.Config.RemoteErr, config.ErrNoRemote) || ws.Config.Remote.FromEngramEnv {
+		return config.Set(path, "remote", name)
+	}
+	return nil
+}
+
+// mayRemove asks whether the plain text may go, unless that was said already.
+func mayRemove(ctx context.Context, term *terminal.Terminal, path string, opts importOptions) bool {
+	if opts.removePlaintext {
+		return true
+	}
+	answer, err := term.Ask(ctx, "Remove the tokens from "+path+"? engram's own client is logged out then [y/N]", "--remove-plaintext")
+	if err != nil {
+		term.Warn("the tokens are still in plain text in " + path + ": run this again with --remove-plaintext to remove them")
+		return false
+	}
+	return answer == "y" || answer == "Y" || answer == "yes"
+}
+
+// removePlaintext takes the tokens out of cloud.json, and leaves all else in it.
+func removePlaintext(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("remove the plain text tokens: %w", err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("remove the plain text tokens: %w", err)
+	}
+	members := map[string]json.RawMessage{}
+	if json.Unmarshal(text, &members) != nil {
+		return fmt.Errorf("remove the plain text tokens: %s is not a JSON object any more", path)
+	}
+	delete(members, "token")
+	delete(members, "refresh_token")
+	if text, err = json.MarshalIndent(members, "", "  "); err == nil {
+		err = atomicfile.Write(path, text, info.Mode().Perm())
+	}
+	if err != nil {
+		return fmt.Errorf("remove the plain text tokens: %w", err)
+	}
+	return nil
+}
+
+func printImported(term *terminal.Terminal, doc importedDocument) error {
+	if term.JSON {
+		terminal.PrintJSON(term.Stdout, doc)
+		return nil
+	}
+	if term.Quiet {
+		return nil
+	}
+	text := fmt.Sprintf("remote %s is %s", doc.Remote, doc.URL)
+	if doc.Account != "" {
+		text += fmt.Sprintf("; logged in as %s, with the tokens in the %s", terminal.Visible(doc.Account), doc.Store)
+	} else {
+		text += "; the file held no token, so run `engram-sync login`"
+	}
+	if doc.PlaintextRemoved {
+		text += "; the plain text is gone from " + doc.File
+	}
+	_, err := fmt.Fprintln(term.Stdout, text)
+	return err
+}
