@@ -21,6 +21,9 @@ func TestRecordings(t *testing.T) {
 				t.Errorf("%s: %q stands twice", name, e.Name)
 			}
 			seen[e.Name] = true
+			if testing.Short() && e.Request.Body.Size > 4<<20 {
+				continue
+			}
 			body := e.Request.Body.String()
 			sum := sha256.Sum256([]byte(body))
 			if want := e.Request.Body.SHA256; want != "" && (len(body) != e.Request.Body.Size || hex.EncodeToString(sum[:]) != want) {

@@ -35,11 +35,17 @@ func (r Request) Send(t testing.TB, addr string, values Values) Answer {
 	if err := conn.SetDeadline(time.Now().Add(sendFor)); err != nil {
 		t.Fatal(err)
 	}
-	wrote := make(chan error, 1)
-	go func() { wrote <- r.write(conn.(*net.TCPConn), values) }()
+	var sendErr error
+	wrote := make(chan struct{})
+	go func() {
+		defer close(wrote)
+		sendErr = r.write(conn.(*net.TCPConn), values)
+	}()
 	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: r.Method})
 	if err != nil {
-		t.Fatal(errors.Join(err, conn.Close(), <-wrote))
+		_ = conn.Close()
+		<-wrote
+		t.Fatal(errors.Join(err, sendErr))
 	}
 	body, err := io.ReadAll(resp.Body)
 	if err := errors.Join(err, resp.Body.Close()); err != nil {
@@ -47,7 +53,7 @@ func (r Request) Send(t testing.TB, addr string, values Values) Answer {
 	}
 	// Who answers early hangs up on the rest of a body: that is no failure.
 	_ = conn.Close()
-	_ = <-wrote
+	<-wrote
 	return Answer{Status: resp.StatusCode, Header: resp.Header, Closes: resp.Close, Body: body}
 }
 
