@@ -9,6 +9,9 @@ import (
 
 // Job is what is remembered of pushing one source to one account.
 type Job struct {
+	// Store is where the job is kept.
+	Store JobStore `json:"-"`
+
 	Schema int    `json:"schema"`
 	Source string `json:"source"` // Source.ID
 	// Nonce tells the batches of a restarted job from those before.
@@ -16,7 +19,7 @@ type Job struct {
 	// Position and Mark are those of the last row that is dealt with, as are all
 	// before it, save for the parked ones.
 	Position int64   `json:"position"`
-	Mark     RowHash `json:"mark"`
+	Hash     RowHash `json:"mark"`
 	// Sent counts the rows that arrived, in all runs.
 	Sent int64 `json:"sent"`
 	// LeftOut counts the rows that were passed over because they were not for sending.
@@ -34,7 +37,7 @@ type Job struct {
 // Intent is a batch that may have been sent: it is saved before.
 type Intent struct {
 	Rows Positions `json:"rows"`
-	Mark RowHash   `json:"mark"` // of the last row
+	Hash RowHash   `json:"mark"` // of the last row
 	Key  string    `json:"key"`  // what the server knows the batch by; no other has it
 	// Head is below all numbers that the rows can have got.
 	AfterSeq int64 `json:"head"`
@@ -76,5 +79,5 @@ func (m *RowHash) UnmarshalJSON(text []byte) error {
 // Restart forgets how far the job came: everything is sent again. The nonce
 // makes sure that a server that knows the batches takes them for new ones.
 func (j *Job) Restart(nonce string) {
-	*j = Job{Schema: j.Schema, Source: j.Source, Nonce: nonce, LastSeq: j.LastSeq}
+	*j = Job{Store: j.Store, Schema: j.Schema, Source: j.Source, Nonce: nonce, LastSeq: j.LastSeq}
 }

@@ -54,7 +54,7 @@ func (p *pusher) intend(ctx context.Context, b batch) error {
 	if err := p.confirmHead(ctx); err != nil {
 		return err
 	}
-	p.job.Intent = &Intent{Rows: b.at, Mark: b.rows[len(b.rows)-1].Mark, Key: b.key(p.job), AfterSeq: p.job.LastSeq}
+	p.job.Intent = &Intent{Rows: b.at, Hash: b.rows[len(b.rows)-1].Hash, Key: b.key(p.job), AfterSeq: p.job.LastSeq}
 	return nil
 }
 

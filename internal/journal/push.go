@@ -35,7 +35,7 @@ type Row struct {
 	Position int64 // the line of a file, the seq of a database
 	// Mark is a hash by which the source is recognised when it is read again up
 	// to this row.
-	Mark  [32]byte
+	Hash  [32]byte
 	Entry engram.MutationEntry
 	// LeftOut rows are not for sending.
 	Skip bool
@@ -43,10 +43,10 @@ type Row struct {
 	Err error
 }
 
-// JobStore keeps the job between runs.
+// JobStore is where one job is kept between runs.
 type JobStore interface {
-	// Save makes the job durable before it returns.
-	Save(job *Job) error
+	// Write makes the job durable before it returns.
+	Write(job any) error
 }
 
 // Rejects takes the rows that cannot be pushed.
@@ -103,9 +103,9 @@ var ErrOtherSource = errors.New("the source is another one than before")
 
 // Push sends what a source holds and the journal does not, in order,
 // one batch at a time. The job says how far earlier runs came, and is kept up
-// to date in jobs, so that a run that was stopped anywhere can be taken up
+// to date in its store, so that a run that was stopped anywhere can be taken up
 // again: every row arrives once.
-func Push(ctx context.Context, remote Remote, source Source, job *Job, jobs JobStore, rejects Rejects, opts PushOptions) PushResult {
+func Push(ctx context.Context, remote Remote, source Source, job *Job, rejects Rejects, opts PushOptions) PushResult {
 	if opts.Notify == nil {
 		opts.Notify = func(time.Duration, string) {}
 	}
@@ -113,7 +113,7 @@ func Push(ctx context.Context, remote Remote, source Source, job *Job, jobs JobS
 		opts.Refused = func(error) bool { return false }
 	}
 	p := &pusher{
-		remote: remote, source: source, job: job, jobs: jobs, rejects: rejects, opts: opts,
+		remote: remote, source: source, job: job, rejects: rejects, opts: opts,
 		maxBytes: batchBytes, paused: newPausedRows(),
 	}
 	p.result.Paused = map[string]int64{}

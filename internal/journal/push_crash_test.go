@@ -213,7 +213,7 @@ func TestClockSetBack(t *testing.T) {
 		}
 		job.Intent.SentAt = time.Now().Add(24 * time.Hour).Unix()
 		w.killAt = 0
-		if err := w.Save(job); err != nil {
+		if err := w.Write(job); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)

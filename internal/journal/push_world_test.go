@@ -26,7 +26,7 @@ func (rowsOf) ID() string { return "rows" }
 func (r rowsOf) Rows(_ context.Context, after int64) iter.Seq2[journal.Row, error] {
 	return func(yield func(journal.Row, error) bool) {
 		for i := after; i < int64(len(r)); i++ {
-			row := journal.Row{Position: i + 1, Mark: engram.MutationSum(r[i]), Entry: r[i]}
+			row := journal.Row{Position: i + 1, Hash: engram.MutationSum(r[i]), Entry: r[i]}
 			if row.Entry.Entity == "bad" {
 				row.Err = errors.New("a bad row")
 			}
@@ -96,7 +96,7 @@ func (w *world) step() bool {
 	return w.killAt == 0 || w.steps < w.killAt
 }
 
-func (w *world) Save(job *journal.Job) error {
+func (w *world) Write(job any) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.step() {
@@ -229,13 +229,13 @@ func (w *world) push(ctx context.Context, source journal.Source, opts ...func(*j
 	for _, opt := range opts {
 		opt(&options)
 	}
-	return journal.Push(ctx, w, source, w.job(source), w, w, options)
+	return journal.Push(ctx, w, source, w.job(source), w, options)
 }
 
 // job is what is on the disk.
 func (w *world) job(source journal.Source) *journal.Job {
 	w.t.Helper()
-	job := &journal.Job{Schema: 1, Source: source.ID()}
+	job := &journal.Job{Store: w, Schema: 1, Source: source.ID()}
 	if w.disk != nil {
 		if err := json.Unmarshal(w.disk, job); err != nil {
 			w.t.Fatal(err)

@@ -12,7 +12,6 @@ type pusher struct {
 	remote  Remote
 	source  Source
 	job     *Job
-	jobs    JobStore
 	rejects Rejects
 	opts    PushOptions
 	result  PushResult
@@ -134,7 +133,7 @@ func (p *pusher) skip(row Row) {
 func (p *pusher) advance(row Row) {
 	p.dirty = true
 	if row.Position > p.job.Position {
-		p.job.Position, p.job.Mark = row.Position, row.Mark
+		p.job.Position, p.job.Hash = row.Position, row.Hash
 	}
 }
 
@@ -176,5 +175,5 @@ func (p *pusher) ended() { p.opts.Report.Tell(work.Event{Kind: work.EventDone}) 
 
 func (p *pusher) save() error {
 	p.dirty = false
-	return p.jobs.Save(p.job)
+	return p.job.Store.Write(p.job)
 }

@@ -39,7 +39,7 @@ type User struct {
 // AddUser and the methods below may be used while other processes serve the
 // same directory: those see the change with their next request.
 func (s *Server) AddUser(ctx context.Context, username, email, password string) (User, error) {
-	u, err := s.signUp(ctx, username, email, password)
+	u, err := s.accounts.signUp(ctx, username, email, password)
 	if err != nil {
 		return User{}, err
 	}
@@ -96,7 +96,7 @@ func (s *Server) SetPassword(ctx context.Context, username, password string) err
 	if err := checkPassword(password); err != nil {
 		return err
 	}
-	hash, err := s.passwords.hash(ctx, password)
+	hash, err := s.accounts.passwords.hash(ctx, password)
 	if err != nil {
 		return err
 	}
@@ -110,8 +110,14 @@ const (
 	maxPasswordBytes = 1024
 )
 
+// accounts are the users, and the rules for new ones.
+type accounts struct {
+	store     store.Users
+	passwords *passwords
+}
+
 // signUp makes an account if its parts are fit for one.
-func (s *Server) signUp(ctx context.Context, username, email, password string) (store.User, error) {
+func (a *accounts) signUp(ctx context.Context, username, email, password string) (store.User, error) {
 	if username == "" || email == "" || password == "" {
 		return store.User{}, badInput("username, email, and password are required")
 	}
@@ -124,11 +130,11 @@ func (s *Server) signUp(ctx context.Context, username, email, password string) (
 	if err := checkName("email", email); err != nil {
 		return store.User{}, err
 	}
-	hash, err := s.passwords.hash(ctx, password)
+	hash, err := a.passwords.hash(ctx, password)
 	if err != nil {
 		return store.User{}, err
 	}
-	return s.store.CreateUser(ctx, username, email, hash)
+	return a.store.CreateUser(ctx, username, email, hash)
 }
 
 // checkName refuses what neither a user name nor an email may be: one with

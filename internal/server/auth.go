@@ -21,8 +21,14 @@ type authReply struct {
 	ExpiresIn    int    `json:"expires_in"`
 }
 
+// authHandlers serve /auth.
+type authHandlers struct {
+	accounts *accounts
+	bearer   *authenticator
+}
+
 // register serves POST /auth/register.
-func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
+func (h *authHandlers) register(w http.ResponseWriter, r *http.Request) error {
 	var req struct {
 		Username string `json:"username"`
 		Email    string `json:"email"`
@@ -31,21 +37,21 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	if err := readAuth(w, r, &req); err != nil {
 		return err
 	}
-	u, err := s.signUp(r.Context(), req.Username, req.Email, req.Password)
+	u, err := h.accounts.signUp(r.Context(), req.Username, req.Email, req.Password)
 	if err != nil {
 		return err
 	}
-	return s.welcome(w, http.StatusCreated, u)
+	return h.welcome(w, http.StatusCreated, u)
 }
 
 // noRegister serves POST /auth/register where accounts are made by AddUser only.
-func (s *Server) noRegister(http.ResponseWriter, *http.Request) error {
+func noRegister(http.ResponseWriter, *http.Request) error {
 	return refuse(http.StatusForbidden, "registration is disabled")
 }
 
 // login serves POST /auth/login. What is wrong, name or password, nobody can
 // tell from the answer nor from its time.
-func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
+func (h *authHandlers) login(w http.ResponseWriter, r *http.Request) error {
 	var req struct {
 		Identifier string `json:"identifier"`
 		Username   string `json:"username"`
@@ -62,27 +68,27 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	u, err := s.store.UserByLogin(r.Context(), identifier)
+	u, err := h.accounts.store.UserByLogin(r.Context(), identifier)
 	if err != nil && !errors.Is(err, store.ErrNoUser) {
 		return err
 	}
-	fits, err := s.passwords.fits(r.Context(), req.Password, u.PasswordHash)
+	fits, err := h.accounts.passwords.fits(r.Context(), req.Password, u.PasswordHash)
 	if err != nil {
 		return err
 	}
 	if !fits || u.Disabled {
 		return refuse(http.StatusUnauthorized, "invalid credentials")
 	}
-	return s.welcome(w, http.StatusOK, u)
+	return h.welcome(w, http.StatusOK, u)
 }
 
 // welcome answers with a pair of new tokens.
-func (s *Server) welcome(w http.ResponseWriter, status int, u store.User) error {
-	access, err := s.tokens.issue(u, accessToken)
+func (h *authHandlers) welcome(w http.ResponseWriter, status int, u store.User) error {
+	access, err := h.bearer.tokens.issue(u, accessToken)
 	if err != nil {
 		return err
 	}
-	refresh, err := s.tokens.issue(u, refreshToken)
+	refresh, err := h.bearer.tokens.issue(u, refreshToken)
 	if err != nil {
 		return err
 	}
@@ -91,7 +97,7 @@ func (s *Server) welcome(w http.ResponseWriter, status int, u store.User) error 
 
 // refresh serves POST /auth/refresh. As on the reference server the refresh
 // token stays the same and is not prolonged.
-func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
+func (h *authHandlers) refresh(w http.ResponseWriter, r *http.Request) error {
 	var req struct {
 		RefreshToken string `json:"refresh_token"`
 	}
@@ -101,11 +107,11 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 	if req.RefreshToken == "" {
 		return refuse(http.StatusBadRequest, "refresh_token is required")
 	}
-	u, err := s.byToken(r, req.RefreshToken, refreshToken, "invalid or expired refresh token")
+	u, err := h.bearer.byToken(r, req.RefreshToken, refreshToken, "invalid or expired refresh token")
 	if err != nil {
 		return err
 	}
-	access, err := s.tokens.issue(u, accessToken)
+	access, err := h.bearer.tokens.issue(u, accessToken)
 	if err != nil {
 		return err
 	}
@@ -116,9 +122,9 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 }
 
 // mintKey serves POST /auth/api-key. The key before stops working.
-func (s *Server) mintKey(w http.ResponseWriter, r *http.Request, u store.User) error {
+func (h *authHandlers) mintKey(w http.ResponseWriter, r *http.Request, u store.User) error {
 	key := newAPIKey()
-	err := s.store.SetKey(r.Context(), u, keyHash(key))
+	err := h.accounts.store.SetKey(r.Context(), u, keyHash(key))
 	if errors.Is(err, store.ErrNoUser) {
 		return refuse(http.StatusUnauthorized, "invalid credentials")
 	}
@@ -132,8 +138,8 @@ func (s *Server) mintKey(w http.ResponseWriter, r *http.Request, u store.User) e
 }
 
 // revokeKey serves DELETE /auth/api-key.
-func (s *Server) revokeKey(w http.ResponseWriter, r *http.Request, u store.User) error {
-	if err := s.store.RemoveKey(r.Context(), u.ID); err != nil {
+func (h *authHandlers) revokeKey(w http.ResponseWriter, r *http.Request, u store.User) error {
+	if err := h.accounts.store.RemoveKey(r.Context(), u.ID); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, struct {

@@ -20,11 +20,17 @@ const apiKeyBytes = 32
 // userHandler answers a request of a user who has proved who they are.
 type userHandler func(w http.ResponseWriter, r *http.Request, u store.User) error
 
+// authenticator finds out who sent a request.
+type authenticator struct {
+	store  store.Users
+	tokens *tokens
+}
+
 // signedIn lets only requests with a good token or API key through. It decides
 // before the body is read.
-func (s *Server) signedIn(next userHandler) handler {
+func (a *authenticator) signedIn(next userHandler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		u, err := s.authenticate(r)
+		u, err := a.authenticate(r)
 		if err != nil {
 			return err
 		}
@@ -32,27 +38,27 @@ func (s *Server) signedIn(next userHandler) handler {
 	}
 }
 
-func (s *Server) authenticate(r *http.Request) (store.User, error) {
+func (a *authenticator) authenticate(r *http.Request) (store.User, error) {
 	token, ok := bearerToken(r)
 	if !ok {
 		return store.User{}, refuse(http.StatusUnauthorized, "missing authorization header")
 	}
 	if strings.HasPrefix(token, keyPrefix) {
-		u, err := s.store.UserByKey(r.Context(), keyHash(token))
+		u, err := a.store.UserByKey(r.Context(), keyHash(token))
 		return active(u, err, "invalid credentials")
 	}
-	return s.byToken(r, token, accessToken, "invalid or expired token")
+	return a.byToken(r, token, accessToken, "invalid or expired token")
 }
 
 // byToken finds the user of a JWT, or refuses with the given text. Users who
 // are unknown or disabled are refused too, other than at the reference server,
 // and so are tokens from before the password was changed.
-func (s *Server) byToken(r *http.Request, token string, kind tokenKind, text string) (store.User, error) {
-	c, err := s.tokens.verify(token, kind)
+func (a *authenticator) byToken(r *http.Request, token string, kind tokenKind, text string) (store.User, error) {
+	c, err := a.tokens.verify(token, kind)
 	if err != nil {
 		return store.User{}, refuse(http.StatusUnauthorized, "%s", text)
 	}
-	u, err := s.store.UserByID(r.Context(), c.UserID)
+	u, err := a.store.UserByID(r.Context(), c.UserID)
 	if err == nil && c.Tag != u.TokenTag {
 		return store.User{}, refuse(http.StatusUnauthorized, "%s", text)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -21,18 +22,25 @@ type pushReply struct {
 	Status             string `json:"status"`
 }
 
+// chunkHandlers serve the chunks of /sync.
+type chunkHandlers struct {
+	store  store.Chunks
+	spools spools
+	log    *slog.Logger
+}
+
 // push serves POST /sync/push. What it accepts is on disk.
-func (s *Server) push(w http.ResponseWriter, r *http.Request, u store.User) error {
-	body, file, err := s.startSpool(w, r, maxPushBytes)
+func (h *chunkHandlers) push(w http.ResponseWriter, r *http.Request, u store.User) error {
+	body, file, err := h.spools.start(w, r, maxPushBytes)
 	if err != nil {
 		return err
 	}
-	defer s.discard(r.Context(), file)
+	defer h.spools.discard(r.Context(), file)
 	chunk, err := receive(body, file)
 	if err != nil {
 		return err
 	}
-	err = s.store.PutChunk(r.Context(), u.ID, chunk, file)
+	err = h.store.PutChunk(r.Context(), u.ID, chunk, file)
 	if errors.Is(err, store.ErrOtherData) {
 		return refuse(http.StatusConflict, "chunk %s already exists with different content", chunk.ID)
 	}
@@ -83,9 +91,9 @@ type manifestEntry struct {
 
 // pullManifest serves GET /sync/pull. It costs little to ask again with
 // If-None-Match.
-func (s *Server) pullManifest(w http.ResponseWriter, r *http.Request, u store.User) error {
+func (h *chunkHandlers) pullManifest(w http.ResponseWriter, r *http.Request, u store.User) error {
 	if known := r.Header.Values("If-None-Match"); len(known) > 0 {
-		tag, err := s.store.ManifestTag(r.Context(), u.ID)
+		tag, err := h.store.ManifestTag(r.Context(), u.ID)
 		if err != nil {
 			return err
 		}
@@ -95,7 +103,7 @@ func (s *Server) pullManifest(w http.ResponseWriter, r *http.Request, u store.Us
 			return nil
 		}
 	}
-	tag, entries, err := s.store.Manifest(r.Context(), u.ID)
+	tag, entries, err := h.store.Manifest(r.Context(), u.ID)
 	if err != nil {
 		return err
 	}
@@ -107,14 +115,14 @@ func (s *Server) pullManifest(w http.ResponseWriter, r *http.Request, u store.Us
 	return writeJSON(w, http.StatusOK, reply)
 }
 
-// pullChunk serves GET /sync/pull/{chunk_id}: the body of the push, byte for
+// pull serves GET /sync/pull/{chunk_id}: the body of the push, byte for
 // byte, in whole or in ranges.
-func (s *Server) pullChunk(w http.ResponseWriter, r *http.Request, u store.User) error {
+func (h *chunkHandlers) pull(w http.ResponseWriter, r *http.Request, u store.User) error {
 	id := r.PathValue("chunk_id")
 	if !pushbody.IsChunkID(id) {
 		return store.ErrNoChunk
 	}
-	body, err := s.store.OpenChunk(r.Context(), u.ID, id)
+	body, err := h.store.OpenChunk(r.Context(), u.ID, id)
 	if err != nil {
 		return err
 	}
@@ -125,7 +133,7 @@ func (s *Server) pullChunk(w http.ResponseWriter, r *http.Request, u store.User)
 	if watched.err != nil && r.Context().Err() == nil {
 		// The client sees it too: the http.Server cuts the connection, since
 		// less came than Content-Length says.
-		s.log.ErrorContext(r.Context(), "a chunk could not be sent whole", "chunk", id, "error", watched.err.Error())
+		h.log.ErrorContext(r.Context(), "a chunk could not be sent whole", "chunk", id, "error", watched.err.Error())
 	}
 	return nil
 }

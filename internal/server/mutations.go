@@ -40,25 +40,37 @@ type mutationsReply struct {
 	LastSeq  int64 `json:"last_seq"`
 }
 
-// pushMutations serves POST /sync/mutations/push: it adds all of a batch or
+// mutationHandlers serve the journals of /sync/mutations.
+type mutationHandlers struct {
+	store   store.Journals
+	spools  spools
+	batches slots
+	pages   slots
+}
+
+func newMutationHandlers(st store.Journals, spools spools) *mutationHandlers {
+	return &mutationHandlers{store: st, spools: spools, batches: make(slots, batchesAtOnce), pages: make(slots, pagesAtOnce)}
+}
+
+// push serves POST /sync/mutations/push: it adds all of a batch or
 // nothing. What it accepts is on disk. A request that repeats the
 // Idempotency-Key of another adds nothing: it gets that one's reply and the
 // header Idempotent-Replayed, or 409 if it holds other mutations.
 // Source: account-server.md 4.1; the key is ours.
-func (s *Server) pushMutations(w http.ResponseWriter, r *http.Request, u store.User) error {
+func (h *mutationHandlers) push(w http.ResponseWriter, r *http.Request, u store.User) error {
 	key, err := idempotencyKey(r)
 	if err != nil {
 		return err
 	}
-	body, file, err := s.startSpool(w, r, maxMutationsBytes)
+	body, file, err := h.spools.start(w, r, maxMutationsBytes)
 	if err != nil {
 		return err
 	}
-	defer s.discard(r.Context(), file)
+	defer h.spools.discard(r.Context(), file)
 	if err := file.fill(body, func([]byte) error { return nil }); err != nil {
 		return err
 	}
-	receipt, err := s.append(r.Context(), u.ID, key, file)
+	receipt, err := h.append(r.Context(), u.ID, key, file)
 	if err != nil {
 		return err
 	}
@@ -70,11 +82,11 @@ func (s *Server) pushMutations(w http.ResponseWriter, r *http.Request, u store.U
 
 // append stores the batch that was spooled to file. It waits for a slot first and
 // for the database then: who holds a connection never waits for a slot.
-func (s *Server) append(ctx context.Context, userID, key string, file *spool) (store.Receipt, error) {
-	if err := s.batches.take(ctx); err != nil {
+func (h *mutationHandlers) append(ctx context.Context, userID, key string, file *spool) (store.Receipt, error) {
+	if err := h.batches.take(ctx); err != nil {
 		return store.Receipt{}, err
 	}
-	defer s.batches.give()
+	defer h.batches.give()
 	text, err := io.ReadAll(file)
 	if err != nil {
 		return store.Receipt{}, err
@@ -86,7 +98,7 @@ func (s *Server) append(ctx context.Context, userID, key string, file *spool) (s
 	if key == "" && len(batch.Mutations) == 0 {
 		return store.Receipt{}, nil
 	}
-	return s.store.AppendMutations(ctx, userID, key, batch)
+	return h.store.AppendMutations(ctx, userID, key, batch)
 }
 
 // idempotencyKey reads the request's key, "" if it has none.
@@ -107,13 +119,13 @@ func idempotencyKey(r *http.Request) (string, error) {
 	return key, nil
 }
 
-// pullMutations serves GET /sync/mutations/pull: the account's rows behind
+// pull serves GET /sync/mutations/pull: the account's rows behind
 // since_seq. Unlike the reference server's, they become visible in the order of
 // their numbers, so that a reader who goes on behind the last row misses
 // nothing: the header Engram-Sync-Journal says so. Engram-Sync-Head is the
 // number of the newest row at the moment of the page, 0 in an empty journal.
 // Source: account-server.md 4.3; the headers are ours.
-func (s *Server) pullMutations(w http.ResponseWriter, r *http.Request, u store.User) error {
+func (h *mutationHandlers) pull(w http.ResponseWriter, r *http.Request, u store.User) error {
 	query := r.URL.Query()
 	var since int64
 	if text := query.Get("since_seq"); text != "" {
@@ -122,13 +134,13 @@ func (s *Server) pullMutations(w http.ResponseWriter, r *http.Request, u store.U
 			return refuse(http.StatusBadRequest, "invalid since_seq parameter")
 		}
 	}
-	if err := s.pages.take(r.Context()); err != nil {
+	if err := h.pages.take(r.Context()); err != nil {
 		return err
 	}
-	defer s.pages.give()
+	defer h.pages.give()
 	p := page{userID: u.ID, limit: pageLimit(query.Get("limit"))}
 	// One more than the limit tells whether there are more.
-	head, err := s.store.ReadMutations(r.Context(), u.ID, since, p.limit+1, p.add)
+	head, err := h.store.ReadMutations(r.Context(), u.ID, since, p.limit+1, p.add)
 	if err = errors.Join(err, p.err); err != nil {
 		return err
 	}

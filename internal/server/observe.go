@@ -14,7 +14,7 @@ const maxLoggedPath = 200
 
 // observe wraps all routes: it logs each request, turns a panic into a 500, and
 // cuts off a client that neither sends nor takes anything for progressTimeout.
-func (s *Server) observe(next http.Handler) http.Handler {
+func (to responder) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		control := http.NewResponseController(w)
@@ -27,30 +27,30 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			r.Body = body
 			// For the case that nobody reads it: the server does before it replies.
 			if err := body.extend(); err != nil {
-				s.log.WarnContext(r.Context(), "cannot limit the time for a body", "error", err.Error())
+				to.log.WarnContext(r.Context(), "cannot limit the time for a body", "error", err.Error())
 			}
 		}
 		defer func() {
-			s.log.InfoContext(r.Context(), "request", "method", r.Method, "path", loggedPath(r),
+			to.log.InfoContext(r.Context(), "request", "method", r.Method, "path", loggedPath(r),
 				"status", out.status, "bytes", out.bytes, "ms", time.Since(start).Milliseconds())
 		}()
-		defer func() { s.recovered(out, r, recover()) }()
+		defer func() { to.recovered(out, r, recover()) }()
 		next.ServeHTTP(out, r)
 	})
 }
 
 // recovered answers a request whose handler panicked, if it still can.
-func (s *Server) recovered(out *observedWriter, r *http.Request, cause any) {
+func (to responder) recovered(out *observedWriter, r *http.Request, cause any) {
 	if cause == nil {
 		return
 	}
-	s.log.ErrorContext(r.Context(), "a handler panicked", "path", loggedPath(r),
+	to.log.ErrorContext(r.Context(), "a handler panicked", "path", loggedPath(r),
 		"panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
 	if out.status != 0 {
 		panic(http.ErrAbortHandler) // too late for another answer: cut this one off
 	}
 	if err := writeJSON(out, http.StatusInternalServerError, errorReply{"internal error"}); err != nil {
-		s.log.DebugContext(r.Context(), "no answer", "path", loggedPath(r), "error", err.Error())
+		to.log.DebugContext(r.Context(), "no answer", "path", loggedPath(r), "error", err.Error())
 	}
 }
 

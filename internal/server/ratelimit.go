@@ -32,15 +32,16 @@ type rateCount struct {
 // rateLimits counts attempts for each endpoint and client, in memory. Every
 // attempt counts, but refused ones do not prolong a window.
 type rateLimits struct {
-	now func() time.Time
+	now            func() time.Time
+	trustForwarded bool
 
 	mu     sync.Mutex
 	counts map[rateKey]rateCount
 	swept  time.Time
 }
 
-func newRateLimits(now func() time.Time) *rateLimits {
-	return &rateLimits{now: now, counts: make(map[rateKey]rateCount)}
+func newRateLimits(now func() time.Time, trustForwarded bool) *rateLimits {
+	return &rateLimits{now: now, trustForwarded: trustForwarded, counts: make(map[rateKey]rateCount)}
 }
 
 // attempt counts one, and gives 0 if it is within the limit, else how long the
@@ -83,9 +84,9 @@ func (l *rateLimits) sweep(now time.Time) {
 
 // limited guards a handler. The whole seconds of Retry-After are rounded up:
 // who comes back then is let in, other than at the reference server.
-func (s *Server) limited(endpoint string, limit int, next handler) handler {
+func (l *rateLimits) limited(endpoint string, limit int, next handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		wait := s.limits.attempt(rateKey{endpoint, s.client(r)}, limit)
+		wait := l.attempt(rateKey{endpoint, l.client(r)}, limit)
 		if wait > 0 {
 			seconds := (wait + time.Second - 1) / time.Second
 			w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
@@ -97,12 +98,12 @@ func (s *Server) limited(endpoint string, limit int, next handler) handler {
 
 // client is who counts as one client. Of an IPv6 address that is its network,
 // since every host can use all addresses in there.
-func (s *Server) client(r *http.Request) string {
+func (l *rateLimits) client(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		host = r.RemoteAddr // in-process connections have no port
 	}
-	if s.trustForwarded {
+	if l.trustForwarded {
 		first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-For"), ",")
 		if first = strings.TrimSpace(first); first != "" {
 			if _, err := netip.ParseAddr(first); err == nil {

@@ -1,122 +1,36 @@
 package server
 
-import (
-	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"net/http"
-
-	"github.com/engram-sync/engram-sync/internal/server/pushbody"
-	"github.com/engram-sync/engram-sync/internal/server/store"
-)
+import "net/http"
 
 // routes are those of the reference server. What no route matches, the mux
 // answers in plain text, as there.
-func (s *Server) routes() http.Handler {
-	register := s.limited("register", registerAttempts, s.register)
-	if s.noSignUp {
-		register = s.noRegister
+func (s *Server) routes(spoolDir string, opts Options) http.Handler {
+	var (
+		to        = responder{log: s.log}
+		bearer    = &authenticator{store: s.store, tokens: s.tokens}
+		limits    = newRateLimits(opts.Now, opts.TrustForwardedFor)
+		spools    = spools{dir: spoolDir, log: s.log}
+		auth      = &authHandlers{accounts: s.accounts, bearer: bearer}
+		chunks    = &chunkHandlers{store: s.store, spools: spools, log: s.log}
+		mutations = newMutationHandlers(s.store, spools)
+	)
+	register := limits.limited("register", registerAttempts, auth.register)
+	if opts.NoRegister {
+		register = noRegister
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /health", s.handle(s.health))
-	mux.Handle("POST /auth/register", s.handle(register))
-	mux.Handle("POST /auth/login", s.handle(s.limited("login", loginAttempts, s.login)))
-	mux.Handle("POST /auth/refresh", s.handle(s.refresh))
-	mux.Handle("POST /auth/api-key", s.handle(s.signedIn(s.mintKey)))
-	mux.Handle("DELETE /auth/api-key", s.handle(s.signedIn(s.revokeKey)))
-	mux.Handle("POST /sync/push", s.handle(s.signedIn(s.push)))
-	mux.Handle("GET /sync/pull", s.handle(s.signedIn(s.pullManifest)))
-	mux.Handle("GET /sync/pull/{chunk_id}", s.handle(s.signedIn(s.pullChunk)))
-	mux.Handle("POST /sync/mutations/push", s.handle(s.signedIn(s.pushMutations)))
-	mux.Handle("GET /sync/mutations/pull", s.handle(s.signedIn(s.pullMutations)))
-	return mux
-}
-
-// errClientGone is wrapped by errors of sending an answer.
-var errClientGone = errors.New("the client did not take the answer")
-
-// handler answers a request, or gives the error to answer it with: a refusal,
-// or else something that went wrong here. After an error, other than
-// errClientGone, nothing may have been written.
-type handler func(w http.ResponseWriter, r *http.Request) error
-
-// refusal is an answer that tells the client what it did wrong.
-type refusal struct {
-	status int
-	text   string
-	drain  int64 // how much more of the body to read before the answer
-}
-
-func (e *refusal) Error() string { return e.text }
-
-func refuse(status int, format string, args ...any) error {
-	return &refusal{status: status, text: fmt.Sprintf(format, args...)}
-}
-
-// handle turns what next gives into an answer. What went wrong here is logged;
-// the client learns only whether it may try again.
-func (s *Server) handle(next handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		err := next(w, r)
-		if err != nil && !errors.Is(err, errClientGone) {
-			err = s.answerError(w, r, err)
-		}
-		if err != nil {
-			s.log.DebugContext(r.Context(), "no answer", "path", loggedPath(r), "error", err.Error())
-		}
-	})
-}
-
-func (s *Server) answerError(w http.ResponseWriter, r *http.Request, err error) error {
-	told := refusalOf(err)
-	if told.status >= http.StatusInternalServerError && r.Context().Err() == nil {
-		s.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", loggedPath(r), "error", err.Error())
-	}
-	if told.status == http.StatusRequestEntityTooLarge || told.status == http.StatusRequestTimeout {
-		w.Header().Set("Connection", "close")
-	}
-	// Without any answer the http.Server would send an empty 200.
-	return errors.Join(drain(r, told.drain), writeJSON(w, told.status, errorReply{told.text}))
-}
-
-// refusalOf is what the client gets to know of an error.
-func refusalOf(err error) *refusal {
-	var told *refusal
-	var bad *pushbody.Error
-	switch {
-	case errors.As(err, &told):
-		return told
-	case errors.As(err, &bad), errors.Is(err, ErrBadInput):
-		return &refusal{status: http.StatusBadRequest, text: err.Error()}
-	case errors.Is(err, store.ErrConflict):
-		return &refusal{status: http.StatusConflict, text: err.Error()}
-	case errors.Is(err, store.ErrNotFound):
-		return &refusal{status: http.StatusNotFound, text: err.Error()}
-	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrFull), errors.Is(err, errSpool),
-		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return &refusal{status: http.StatusServiceUnavailable, text: "database unavailable"}
-	}
-	return &refusal{status: http.StatusInternalServerError, text: "internal error"}
-}
-
-type errorReply struct {
-	Error string `json:"error"`
-}
-
-// writeJSON sends v with a newline behind it. An error means that the client is
-// gone, or too slow.
-func writeJSON(w http.ResponseWriter, status int, v any) error {
-	body, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("encode a reply: %w", err)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	if _, err := w.Write(append(body, '\n')); err != nil {
-		return fmt.Errorf("%w: %w", errClientGone, err)
-	}
-	return nil
+	mux.Handle("GET /health", to.handle(s.health))
+	mux.Handle("POST /auth/register", to.handle(register))
+	mux.Handle("POST /auth/login", to.handle(limits.limited("login", loginAttempts, auth.login)))
+	mux.Handle("POST /auth/refresh", to.handle(auth.refresh))
+	mux.Handle("POST /auth/api-key", to.handle(bearer.signedIn(auth.mintKey)))
+	mux.Handle("DELETE /auth/api-key", to.handle(bearer.signedIn(auth.revokeKey)))
+	mux.Handle("POST /sync/push", to.handle(bearer.signedIn(chunks.push)))
+	mux.Handle("GET /sync/pull", to.handle(bearer.signedIn(chunks.pullManifest)))
+	mux.Handle("GET /sync/pull/{chunk_id}", to.handle(bearer.signedIn(chunks.pull)))
+	mux.Handle("POST /sync/mutations/push", to.handle(bearer.signedIn(mutations.push)))
+	mux.Handle("GET /sync/mutations/pull", to.handle(bearer.signedIn(mutations.pull)))
+	return to.observe(mux)
 }
 
 type healthReply struct {

@@ -38,39 +38,24 @@ type Options struct {
 // Server is an account server. Its methods are safe for concurrent use, and
 // several Servers, also of several processes, may share one directory.
 type Server struct {
-	log            *slog.Logger
-	now            func() time.Time
-	trustForwarded bool
-	noSignUp       bool
-
-	store     store.Store
-	batches   slots
-	pages     slots
-	spools    spools
-	tokens    *tokens
-	passwords *passwords
-	limits    *rateLimits
-	handler   http.Handler
-	backup    func(ctx context.Context, path string) error // of the database
-	local     *inProcess
+	log      *slog.Logger
+	store    store.Store
+	backup   func(ctx context.Context, path string) error // of the database
+	accounts *accounts
+	tokens   *tokens
+	handler  http.Handler
+	local    *inProcess
 }
 
 // newServer puts a Server together on what Open has found in the data directory.
 func newServer(st store.Store, key []byte, spoolDir string, opts Options) *Server {
 	s := &Server{
-		log:            opts.Logger,
-		now:            opts.Now,
-		trustForwarded: opts.TrustForwardedFor,
-		noSignUp:       opts.NoRegister,
-		store:          st,
-		batches:        make(slots, batchesAtOnce),
-		pages:          make(slots, pagesAtOnce),
-		spools:         spools{dir: spoolDir},
-		tokens:         &tokens{key: key, now: opts.Now},
-		passwords:      newPasswords(),
-		limits:         newRateLimits(opts.Now),
+		log:      opts.Logger,
+		store:    st,
+		accounts: &accounts{store: st, passwords: newPasswords()},
+		tokens:   &tokens{key: key, now: opts.Now},
 	}
-	s.handler = s.observe(s.routes())
+	s.handler = s.routes(spoolDir, opts)
 	s.local = newInProcess(s.newHTTPServer())
 	return s
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -19,9 +20,9 @@ const receiveBuffer = 64 << 10
 // spoolPrefix starts the names of spool files.
 const spoolPrefix = "push-"
 
-// leftoverAge is the age at which a spool file or staging directory belongs to nobody any more. Those
-// in use, also by other processes, are not that old: uploads write all the time,
-// and no database takes a day to copy.
+// leftoverAge is the age at which a spool file or staging directory belongs to
+// nobody any more. Those in use, also by other processes, are not that old:
+// uploads write all the time, and no database takes a day to copy.
 const leftoverAge = 24 * time.Hour
 
 // errSpool is wrapped by errors about the disk that bodies are spooled to.
@@ -31,6 +32,7 @@ var errSpool = errors.New("spool a request body")
 // so that slow clients do not hold the database's only write lock.
 type spools struct {
 	dir string
+	log *slog.Logger
 }
 
 // spool is one such file: written, then read from its start, then removed.
@@ -115,19 +117,19 @@ func (s *spool) fill(body io.Reader, check func(piece []byte) error) error {
 	return nil
 }
 
-// startSpool gives the body of a request, which fails behind limit bytes, and a
+// start gives the body of a request, which fails behind limit bytes, and a
 // file to spool it to. The caller discards that.
-func (s *Server) startSpool(w http.ResponseWriter, r *http.Request, limit int64) (io.Reader, *spool, error) {
+func (s spools) start(w http.ResponseWriter, r *http.Request, limit int64) (io.Reader, *spool, error) {
 	body, err := limitBody(w, r, limit)
 	if err != nil {
 		return nil, nil, err
 	}
-	file, err := s.spools.create()
+	file, err := s.create()
 	return body, file, err
 }
 
 // discard removes a spool file. That it stays harms no request.
-func (s *Server) discard(ctx context.Context, file *spool) {
+func (s spools) discard(ctx context.Context, file *spool) {
 	if err := file.remove(); err != nil {
 		s.log.ErrorContext(ctx, "a spool file stays", "error", err.Error())
 	}

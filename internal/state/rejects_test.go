@@ -82,14 +82,14 @@ func TestPushJobsOfOneGroup(t *testing.T) {
 	j := journalOf(t, t.TempDir(), "user 1")
 	group, other := [32]byte{1}, [32]byte{2}
 	for _, g := range [][32]byte{group, group, other} {
-		if err := j.NewPushJob(g).Write(map[string]int{"schema": 1, "position": 5}); err != nil {
+		if err := j.NewJobFile(g).Write(map[string]int{"schema": 1, "position": 5}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := state.NewRejects(j.NewPushJob(group).RejectsPath()).AddLine(7, bad, errRefused); err != nil {
+	if err := state.NewRejects(j.NewJobFile(group).RejectsPath()).AddLine(7, bad, errRefused); err != nil {
 		t.Fatal(err)
 	}
-	jobs, err := j.PushJobs(group)
+	jobs, err := j.JobFiles(group)
 	if err != nil || len(jobs) != 2 {
 		t.Fatalf("%d jobs (%v), want 2", len(jobs), err)
 	}
@@ -116,10 +116,10 @@ func wantFile(t *testing.T, path, want string) {
 // A path is no pattern: nothing is forgotten below a directory with brackets.
 func TestPushJobsBelowBrackets(t *testing.T) {
 	j := journalOf(t, filepath.Join(t.TempDir(), "[work]"), "user 1")
-	if err := j.NewPushJob([32]byte{1}).Write(map[string]int{"schema": 1, "position": 5}); err != nil {
+	if err := j.NewJobFile([32]byte{1}).Write(map[string]int{"schema": 1, "position": 5}); err != nil {
 		t.Fatal(err)
 	}
-	if jobs, err := j.PushJobs([32]byte{1}); err != nil || len(jobs) != 1 {
+	if jobs, err := j.JobFiles([32]byte{1}); err != nil || len(jobs) != 1 {
 		t.Errorf("%d jobs (%v), want 1", len(jobs), err)
 	}
 }
@@ -127,12 +127,12 @@ func TestPushJobsBelowBrackets(t *testing.T) {
 // What was pushed before is known or it is an error, which says what to do.
 func TestDamagedPushJob(t *testing.T) {
 	j := journalOf(t, t.TempDir(), "user 1")
-	job := j.NewPushJob([32]byte{1})
+	job := j.NewJobFile([32]byte{1})
 	for name, content := range map[string]any{"newer": map[string]int{"schema": 2}, "no schema": map[string]int{}, "no object": "text", "null": nil} {
 		if err := job.Write(content); err != nil {
 			t.Fatal(err)
 		}
-		var damaged *state.PushJobError
+		var damaged *state.JobError
 		var got map[string]int
 		if err := job.Read(&got, 1); !errors.As(err, &damaged) || !strings.Contains(err.Error(), "--reconcile") {
 			t.Errorf("%s: %v", name, err)

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"crypto/tls"
 	"log/slog"
 	"net/http"
@@ -60,13 +61,13 @@ type Options struct {
 type Wait = httplayer.Wait
 
 func (o Options) withDefaults() Options {
-	setDefault(&o.Concurrency, 8)
-	setDefault(&o.Timeout, 30*time.Second)
-	setDefault(&o.Retries, 4)
-	setDefault(&o.RetryBudget, 5*time.Minute)
-	setDefault(&o.SettleFor, 30*time.Second)
-	setDefault(&o.MaxChunkBytes, engram.DefaultMaxChunkBytes)
-	setDefault(&o.UserAgent, "engram-sync")
+	o.Concurrency = cmp.Or(o.Concurrency, 8)
+	o.Timeout = cmp.Or(o.Timeout, 30*time.Second)
+	o.Retries = cmp.Or(o.Retries, 4)
+	o.RetryBudget = cmp.Or(o.RetryBudget, 5*time.Minute)
+	o.SettleFor = cmp.Or(o.SettleFor, 30*time.Second)
+	o.MaxChunkBytes = cmp.Or(o.MaxChunkBytes, engram.DefaultMaxChunkBytes)
+	o.UserAgent = cmp.Or(o.UserAgent, "engram-sync")
 	if o.OnKind == nil {
 		o.OnKind = func(Kind) {}
 	}
@@ -80,11 +81,4 @@ func (o Options) withDefaults() Options {
 		o.Base = httplayer.NewBase(o.TLS, o.Concurrency, o.Timeout)
 	}
 	return o
-}
-
-func setDefault[T comparable](value *T, fallback T) {
-	var zero T
-	if *value == zero {
-		*value = fallback
-	}
 }

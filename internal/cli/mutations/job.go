@@ -7,33 +7,24 @@ import (
 	"fmt"
 
 	"github.com/engram-sync/engram-sync/internal/journal"
-	"github.com/engram-sync/engram-sync/internal/mutationfile"
+	"github.com/engram-sync/engram-sync/internal/journal/source"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
-// pushJob is a job, and the file that it is kept in.
-type pushJob struct {
-	journal.Job
-	file state.PushJob
-}
-
-// Save implements syncer.PushJobs.
-func (j *pushJob) Save(job *journal.Job) error { return j.file.Write(job) }
-
 // job finds what is remembered of a source: of the jobs that it can belong to,
 // the one that came furthest.
-func (m *mutationsPush) job(ctx context.Context, kept *state.AccountState, source mutationSource) (*pushJob, error) {
-	jobs, err := readJobs(kept, source)
+func (m *mutationsPush) job(ctx context.Context, kept *state.AccountState, src source.Source) (*journal.Job, error) {
+	jobs, err := readJobs(kept, src)
 	if err != nil {
 		return nil, err
 	}
-	if err := source.check(ctx, jobs); err != nil {
+	if err := src.Check(ctx, jobs); err != nil {
 		return nil, m.badLines(err)
 	}
-	var best *pushJob
+	var best *journal.Job
 	for _, job := range jobs {
-		fits, err := m.fits(ctx, source, job)
+		fits, err := m.fits(ctx, src, job)
 		if err != nil {
 			return nil, err
 		}
@@ -42,7 +33,7 @@ func (m *mutationsPush) job(ctx context.Context, kept *state.AccountState, sourc
 		}
 	}
 	if best == nil {
-		best = newJob(kept, source)
+		best = newJob(kept, src)
 	}
 	if m.restart {
 		best.Restart(rand.Text())
@@ -53,25 +44,22 @@ func (m *mutationsPush) job(ctx context.Context, kept *state.AccountState, sourc
 	return best, nil
 }
 
-func newJob(kept *state.AccountState, source mutationSource) *pushJob {
-	return &pushJob{
-		Job:  journal.Job{Schema: journal.JobSchema, Source: source.ID()},
-		file: kept.NewPushJob(source.group()),
-	}
+func newJob(kept *state.AccountState, src source.Source) *journal.Job {
+	return &journal.Job{Store: kept.NewJobFile(src.Group()), Schema: journal.JobSchema, Source: src.ID()}
 }
 
-func readJobs(kept *state.AccountState, source mutationSource) ([]*pushJob, error) {
-	files, err := kept.PushJobs(source.group())
+func readJobs(kept *state.AccountState, src source.Source) ([]*journal.Job, error) {
+	files, err := kept.JobFiles(src.Group())
 	if err != nil {
 		return nil, err
 	}
-	var jobs []*pushJob
+	var jobs []*journal.Job
 	for _, file := range files {
-		job := &pushJob{file: file}
-		if err := file.Read(&job.Job, journal.JobSchema); err != nil {
+		job := &journal.Job{Store: file}
+		if err := file.Read(job, journal.JobSchema); err != nil {
 			return nil, err
 		}
-		if job.Source == source.ID() {
+		if job.Source == src.ID() {
 			jobs = append(jobs, job)
 		}
 	}
@@ -81,27 +69,27 @@ func readJobs(kept *state.AccountState, source mutationSource) ([]*pushJob, erro
 // fits says whether the source goes on where the job came to. A database has
 // one journal, so another row there is an error; unless nothing of what is
 // remembered counts.
-func (m *mutationsPush) fits(ctx context.Context, source mutationSource, job *pushJob) (bool, error) {
-	at, mark := job.Position, job.Mark
+func (m *mutationsPush) fits(ctx context.Context, src source.Source, job *journal.Job) (bool, error) {
+	at, hash := job.Position, job.Hash
 	if at == 0 && job.Intent != nil {
-		at, mark = job.Intent.Last(), job.Intent.Mark
+		at, hash = job.Intent.Last(), job.Intent.Hash
 	}
 	if at == 0 {
 		return true, nil
 	}
-	same, err := source.matches(ctx, at, mark)
+	same, err := src.Matches(ctx, at, hash)
 	if err != nil || same || !m.db {
 		return same, err
 	}
 	if m.restart || m.reconcile {
 		return true, nil
 	}
-	return false, errSource(source, fmt.Sprintf("mutation %d is not the one that was sent, as after a restore from a backup", at))
+	return false, source.NotTheSame(src, fmt.Sprintf("mutation %d is not the one that was sent, as after a restore from a backup", at))
 }
 
 // badLines prints the bad lines one below the other, where a person reads them.
 func (m *mutationsPush) badLines(err error) error {
-	var bad *mutationfile.BadLinesError
+	var bad *source.BadLinesError
 	if !errors.As(err, &bad) || m.term.JSON {
 		return err
 	}

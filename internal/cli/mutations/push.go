@@ -11,6 +11,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/journal"
+	"github.com/engram-sync/engram-sync/internal/journal/source"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
@@ -92,17 +93,17 @@ func (m *mutationsPush) run(ctx context.Context, named bool) (err error) {
 	case !m.db && !named && m.term.Interactive():
 		return &terminal.UsageError{Command: "engram-sync mutations push", Err: errors.New("nothing to read: name a file, or pipe mutations in")}
 	}
-	source, err := m.open(ctx)
+	src, err := m.open(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, source.close()) }()
-	if err := m.checkRejects(source); err != nil {
+	defer func() { err = errors.Join(err, src.Close()) }()
+	if err := m.checkRejects(src); err != nil {
 		return err
 	}
 	return m.ws.With(ctx, func(conn *workspace.Connection) error {
 		if conn.Kind() == transport.KindUnknown { // a server is not asked for the sake of a bad file
-			if err := source.check(ctx, nil); err != nil {
+			if err := src.Check(ctx, nil); err != nil {
 				return m.badLines(err)
 			}
 		}
@@ -111,9 +112,9 @@ func (m *mutationsPush) run(ctx context.Context, named bool) (err error) {
 			return err
 		}
 		if acc.project != "" {
-			source = &projectSource{mutationSource: source, project: acc.project, personal: m.personal}
+			src = source.ForProject(src, acc.project, m.personal)
 		}
-		err = m.push(ctx, conn, acc, source)
+		err = m.push(ctx, conn, acc, src)
 		if !acc.known() && !m.dryRun {
 			claim(ctx, m.ws, conn)
 		}
@@ -122,54 +123,54 @@ func (m *mutationsPush) run(ctx context.Context, named bool) (err error) {
 }
 
 // push sends what is to be sent, and prints how that went.
-func (m *mutationsPush) push(ctx context.Context, conn *workspace.Connection, acc Account, source mutationSource) error {
-	journal, unlock, err := openJournal(ctx, m.ws, conn, acc)
+func (m *mutationsPush) push(ctx context.Context, conn *workspace.Connection, acc Account, src source.Source) error {
+	kept, unlock, err := openJournal(ctx, m.ws, conn, acc)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	job, err := m.job(ctx, journal, source)
+	job, err := m.job(ctx, kept, src)
 	if err != nil {
 		return err
 	}
 	report := pushReport{
-		remote: conn.Label, account: acc.Id, project: acc.project, source: source.name(), db: m.db,
+		remote: conn.Label, account: acc.Id, project: acc.project, source: src.Name(), db: m.db,
 		dryRun: m.dryRun, exitCode: m.exitCode, before: job.Sent,
 	}
 	if m.dryRun {
-		return m.plan(ctx, conn, source, job, report)
+		return m.plan(ctx, conn, src, job, report)
 	}
-	total, err := toSend(ctx, source, job, m.reconcile)
+	total, err := toSend(ctx, src, job, m.reconcile)
 	if err != nil {
 		return err
 	}
 	report.rejects = m.rejects
 	if report.rejects == "" {
-		report.rejects = job.file.RejectsPath()
+		report.rejects = job.Store.(state.JobFile).RejectsPath()
 	}
-	report.PushResult = m.send(ctx, conn, source, job, report.rejects, int(total.Remaining+total.Deferred))
-	report.stays(source)
+	report.PushResult = m.send(ctx, conn, src, job, report.rejects, int(total.Remaining+total.Deferred))
+	report.stays(src)
 	return printPush(m.term, m.ws, report)
 }
 
 // plan prints what push would do. What is remembered does not count if the
 // journal is asked instead.
-func (m *mutationsPush) plan(ctx context.Context, conn *workspace.Connection, source mutationSource, job *pushJob, report pushReport) (err error) {
+func (m *mutationsPush) plan(ctx context.Context, conn *workspace.Connection, src source.Source, job *journal.Job, report pushReport) (err error) {
 	if m.reconcile || job.Reconciling {
 		report.before = 0
-		report.PushResult, err = journal.PlanReconcile(ctx, conn, source)
+		report.PushResult, err = journal.PlanReconcile(ctx, conn, src)
 	} else {
 		report.open = job.Intent != nil
-		report.PushResult, err = toSend(ctx, source, job, false)
+		report.PushResult, err = toSend(ctx, src, job, false)
 	}
 	if err != nil {
 		return err
 	}
-	report.stays(source)
+	report.stays(src)
 	return printPush(m.term, m.ws, report)
 }
 
-func (m *mutationsPush) send(ctx context.Context, conn *workspace.Connection, source mutationSource, job *pushJob, path string, total int) journal.PushResult {
+func (m *mutationsPush) send(ctx context.Context, conn *workspace.Connection, src source.Source, job *journal.Job, path string, total int) journal.PushResult {
 	rejects := &rejectSink{file: state.NewRejects(path), db: m.db}
 	opts := journal.PushOptions{
 		Reconcile: m.reconcile, Total: total, Retries: m.ws.Config.Retries, Refused: problem.Common,
@@ -179,7 +180,7 @@ func (m *mutationsPush) send(ctx context.Context, conn *workspace.Connection, so
 	}
 	var stop func()
 	opts.Report, stop = command.ProgressOf(m.term, "mutation")
-	result := journal.Push(ctx, conn, source, &job.Job, job, rejects, opts)
+	result := journal.Push(ctx, conn, src, job, rejects, opts)
 	stop()
 	if err := rejects.file.Close(); err != nil {
 		result.Err = errors.Join(result.Err, err)
@@ -188,7 +189,7 @@ func (m *mutationsPush) send(ctx context.Context, conn *workspace.Connection, so
 }
 
 // toSend counts what a run has to do, by what is remembered.
-func toSend(ctx context.Context, source mutationSource, job *pushJob, all bool) (journal.PushResult, error) {
+func toSend(ctx context.Context, src source.Source, job *journal.Job, all bool) (journal.PushResult, error) {
 	r := journal.PushResult{LastSeq: job.LastSeq}
 	after := job.Position
 	if all || job.Reconciling {
@@ -198,7 +199,7 @@ func toSend(ctx context.Context, source mutationSource, job *pushJob, all bool) 
 		parked.Cut(after)
 		r.Deferred = parked.Len()
 	}
-	for row, err := range source.Rows(ctx, after) {
+	for row, err := range src.Rows(ctx, after) {
 		if err != nil {
 			return r, err
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/journal"
+	"github.com/engram-sync/engram-sync/internal/journal/source"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/work"
 	"github.com/engram-sync/engram-sync/internal/workspace"
@@ -71,9 +72,9 @@ type pushSummary struct {
 
 // stays counts what of a source, which was gone through, is not for the project
 // of a project server.
-func (r *pushReport) stays(source mutationSource) {
-	if p, ok := source.(*projectSource); ok {
-		r.foreign, r.personal = p.foreign, p.secret
+func (r *pushReport) stays(src source.Source) {
+	if p, ok := src.(*source.Project); ok {
+		r.foreign, r.personal = p.Foreign, p.Personal
 	}
 }
 

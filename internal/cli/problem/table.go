@@ -12,8 +12,8 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engramdb"
 	"github.com/engram-sync/engram-sync/internal/git"
 	"github.com/engram-sync/engram-sync/internal/journal"
+	"github.com/engram-sync/engram-sync/internal/journal/source"
 	"github.com/engram-sync/engram-sync/internal/merge"
-	"github.com/engram-sync/engram-sync/internal/mutationfile"
 	"github.com/engram-sync/engram-sync/internal/repofile"
 	"github.com/engram-sync/engram-sync/internal/server"
 	"github.com/engram-sync/engram-sync/internal/state"
@@ -204,7 +204,7 @@ var Classes = []Class{
 		"The directory that was found is engram's own data directory. Run the command in the repository, or name one with --dir."},
 	{"directory-unfit", Usage, as[*chunkdir.PathError], "",
 		"The path of the chunk directory is none that can be used. Give another --dir."},
-	{"bad-lines", Usage, as[*mutationfile.BadLinesError], "",
+	{"bad-lines", Usage, as[*source.BadLinesError], "",
 		"The file of mutations has lines that are none. Mend them: nothing was sent."},
 	{"no-such-user", Usage, is(server.ErrNoUser), "",
 		"The server has no account of this name. `engram-sync serve user list` lists them."},
@@ -228,7 +228,7 @@ var Classes = []Class{
 		"The database of the server is damaged. Restore it from a backup."},
 	{"cursor-damaged", Damaged, is(state.ErrCursorDamaged), "",
 		"The saved cursor of a journal is damaged. --cursor OTHER begins anew."},
-	{"push-job-damaged", Damaged, as[*state.PushJobError], "",
+	{"push-job-damaged", Damaged, as[*state.JobError], "",
 		"What earlier runs pushed is not known any more. Move the file away, and push with --reconcile."},
 	{"collision", Refused, is(chunkdir.ErrCollision), "",
 		"Another chunk has the same id here. One directory cannot hold both."},

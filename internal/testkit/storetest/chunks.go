@@ -101,6 +101,8 @@ var chunks = map[string]func(*testing.T, Database){
 				u = user(t, st, "bob")
 			}
 		}
+		// Another hash that starts with the id makes it no other's.
+		fails(t, "a collision", put(t.Context(), st, u, someID, someID+"11", []byte("x")), store.ErrOtherData)
 		if got := text(t, st, u, someID); got != "body with data "+fullSum {
 			t.Errorf("got %q", got)
 		}

@@ -39,10 +39,10 @@ func (d *Dialect) readChunk(
 	if err != nil {
 		return nil, err
 	}
+	defer func() { _ = resp.Body.Close() }() // its content has been judged
 	src := newEnvelope(id, resp.Body)
 	chunk := open(src)
 	err = store(chunk)
-	_ = chunk.Close() // it was read to its end, or is given up
 	mismatch, isOther := errors.AsType[*engram.MismatchError](err)
 	switch {
 	case isOther && src.reduced():

@@ -90,7 +90,6 @@ func (b *pushBody) Length() int64 {
 	return b.size + b.chunk.SizeHint + 1
 }
 
-// Read implements io.Reader.
 func (b *pushBody) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -143,7 +142,6 @@ func (b *pushBody) check() error {
 	return nil
 }
 
-// Close implements io.Closer.
 func (b *pushBody) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -151,15 +149,13 @@ func (b *pushBody) Close() error {
 	return b.chunk.Close()
 }
 
-// Sent says whether the last byte was given out, so that the server may have
-// the whole request.
 func (b *pushBody) Sent() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.complete
 }
 
-// Failure is what went wrong on our own side, which net/http would bury.
+// Failure is what went wrong on our own side.
 func (b *pushBody) Failure() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

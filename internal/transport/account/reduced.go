@@ -33,67 +33,30 @@ type shape struct {
 	list  string
 	lists []string // those of ours that were met
 	seen  []string // members of the row at hand
-	named string   // the member at hand
 }
 
 // event looks at one event inside data.
 func (s *shape) event(event jsonscan.Event, scan *jsonscan.Scanner) {
-	switch scan.Depth() {
-	case listDepth:
-		s.atList(event, scan)
-	case rowDepth:
-		s.atRow(event, scan)
-	case rowMemberDepth:
-		s.atMember(event, scan)
-	}
-}
-
-func (s *shape) atList(event jsonscan.Event, scan *jsonscan.Scanner) {
-	switch event {
-	case jsonscan.Key:
+	kind, row := scan.Kind(), reducedRows[s.list]
+	switch depth := scan.Depth(); {
+	case event == jsonscan.Key && depth == listDepth:
 		s.list = string(scan.Key())
-		if _, ok := reducedRows[s.list]; !ok || slices.Contains(s.lists, s.list) {
-			s.other = true
-			return
-		}
+		_, ours := reducedRows[s.list]
+		s.other = !ours || slices.Contains(s.lists, s.list)
 		s.lists = append(s.lists, s.list)
-	case jsonscan.Begin:
-		if kind := scan.Kind(); kind != jsonscan.Array && kind != jsonscan.Null {
-			s.other = true
-		}
-	}
-}
-
-func (s *shape) atRow(event jsonscan.Event, scan *jsonscan.Scanner) {
-	switch event {
-	case jsonscan.Begin:
+	case event == jsonscan.Begin && depth == listDepth:
+		s.other = kind != jsonscan.Array && kind != jsonscan.Null
+	case event == jsonscan.Begin && depth == rowDepth:
 		s.seen, s.rows = s.seen[:0], true
-		if scan.Kind() != jsonscan.Object {
-			s.other = true
-		}
-	case jsonscan.End:
-		for _, name := range reducedRows[s.list].always {
-			if !slices.Contains(s.seen, name) {
-				s.other = true
-			}
-		}
-	}
-}
-
-func (s *shape) atMember(event jsonscan.Event, scan *jsonscan.Scanner) {
-	want := reducedRows[s.list]
-	switch event {
-	case jsonscan.Key:
-		s.named = string(scan.Key())
-		if slices.Contains(s.seen, s.named) || !slices.Contains(want.always, s.named) && !slices.Contains(want.sometimes, s.named) {
-			s.other = true
-			return
-		}
-		s.seen = append(s.seen, s.named)
-	case jsonscan.Begin:
-		if scan.Kind() != jsonscan.String {
-			s.other = true
-		}
+		s.other = kind != jsonscan.Object
+	case event == jsonscan.End && depth == rowDepth:
+		s.other = slices.ContainsFunc(row.always, func(name string) bool { return !slices.Contains(s.seen, name) })
+	case event == jsonscan.Key && depth == rowMemberDepth:
+		name := string(scan.Key())
+		s.other = slices.Contains(s.seen, name) || !slices.Contains(row.always, name) && !slices.Contains(row.sometimes, name)
+		s.seen = append(s.seen, name)
+	case event == jsonscan.Begin && depth == rowMemberDepth:
+		s.other = kind != jsonscan.String
 	}
 }
 

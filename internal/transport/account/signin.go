@@ -70,10 +70,8 @@ func (s *SignIn) CreateAPIKey(ctx context.Context) (string, error) {
 
 // RevokeAPIKey ends the account's API key, if it has one: DELETE /auth/api-key.
 func (s *SignIn) RevokeAPIKey(ctx context.Context) error {
-	var answer struct{}
-	return s.ask(ctx, apiRequest{
-		op: "revoke the API key", method: http.MethodDelete, path: "/auth/api-key", want: http.StatusOK, idempotent: true,
-	}, &answer)
+	q := apiRequest{op: "revoke the API key", method: http.MethodDelete, path: "/auth/api-key", want: http.StatusOK, idempotent: true}
+	return s.ask(ctx, q, &struct{}{})
 }
 
 func (s *SignIn) signIn(ctx context.Context, op, path string, want int, password string, in any) (AuthResult, error) {
@@ -131,6 +129,7 @@ func (s *SignIn) ask(ctx context.Context, q apiRequest, out any) error {
 	if err != nil {
 		return err
 	}
+	defer func() { _ = resp.Body.Close() }() // its content has been judged
 	if resp.StatusCode != q.want {
 		return s.refusal(call, q, resp)
 	}

@@ -79,6 +79,7 @@ func (b *resumingBody) resume(cause error) error {
 		return err
 	}
 	if resp.StatusCode != http.StatusOK {
+		defer func() { _ = resp.Body.Close() }() // its content has been judged
 		return r.call.Refused(resp)
 	}
 	b.body = resp.Body

@@ -105,6 +105,7 @@ func (c *Client) get(ctx context.Context, call *Call, path, accept string) (*htt
 		return nil, call.NoAnswer(ctx, err)
 	}
 	if resp.StatusCode != http.StatusOK {
+		defer func() { _ = resp.Body.Close() }() // its content has been judged
 		return nil, call.Refused(resp)
 	}
 	return resp, nil
@@ -120,8 +121,7 @@ func (c *Client) newRequest(ctx context.Context, call *Call, method, path string
 	return req, nil
 }
 
-// ReadText reads a small answer, and closes it.
+// ReadText reads a small answer.
 func ReadText(resp *http.Response) ([]byte, error) {
-	defer func() { _ = resp.Body.Close() }() // its content has been read
 	return io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 }

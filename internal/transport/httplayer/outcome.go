@@ -12,10 +12,10 @@ type Outcome int
 
 // The outcomes.
 const (
-	Final     Outcome = iota // applied, or refused for good
-	Unapplied                // certainly not applied, or not worth asking: it may be sent again
+	Final     Outcome = iota // nothing more to do: applied, refused, or repeated by Retry often enough (429, failed dials)
+	Unapplied                // certainly not applied: it may be sent again
 	Reworded                 // not applied, and in another form it may be: it is sent again at once
-	Uncertain
+	Uncertain                // to be looked for
 )
 
 // Judge tells the outcome of a POST by its error, and by whether the server may

@@ -50,7 +50,8 @@ type Delivery struct {
 // Sent says whether the server may have the whole of the latest attempt.
 func (d *Delivery) Sent() bool { return d.body != nil && d.body.Sent() }
 
-// Post sends a message, and gives the answer whatever its status. Retry repeats
+// Post sends a message, and gives the answer whatever its status, for the
+// caller to close. Retry repeats
 // only what was certainly not applied; all else is for the caller to judge.
 func (c *Client) Post(ctx context.Context, call *Call, m Message) (*http.Response, *Delivery, error) {
 	d := &Delivery{}

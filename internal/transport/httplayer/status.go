@@ -11,7 +11,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/safetext"
 )
 
-// Refused reads an answer that says no, and closes it.
+// Refused reads an answer that says no.
 func (c *Call) Refused(resp *http.Response) *StatusError {
 	body, _ := ReadText(resp) // what arrived is good enough
 	e := &StatusError{Op: c.Op, Status: resp.StatusCode, Attempts: c.attempts, body: body}

@@ -62,6 +62,9 @@ func PushMutations(
 		Path: "/sync/mutations/push", Key: key,
 		NewBody: func() (httplayer.Body, error) { return httplayer.TextBody(b.text), nil },
 	})
+	if err == nil {
+		defer func() { _ = resp.Body.Close() }() // its content has been judged
+	}
 	switch {
 	case err != nil:
 	case resp.StatusCode == http.StatusOK:

@@ -87,12 +87,14 @@ type Push struct {
 // Source: account-server.md 3.1, project-server.md 3.1.
 func (p Push) Send(ctx context.Context, client *httplayer.Client, call *httplayer.Call) (sent bool, err error) {
 	resp, delivery, err := client.Post(ctx, call, httplayer.Message{Path: "/sync/push", ContentType: p.ContentType, NewBody: p.NewBody})
+	if err == nil {
+		defer func() { _ = resp.Body.Close() }() // its content has been judged
+	}
 	switch {
 	case err != nil:
 	case resp.StatusCode != http.StatusOK:
 		err = call.Refused(resp)
 	case !delivery.Sent():
-		_ = resp.Body.Close() // an answer to half a request
 		return false, httplayer.Unbelieved(call.Op, errors.New("it came before all was sent"))
 	default:
 		err = p.judge(call, resp)

@@ -119,8 +119,11 @@ func (p *pageParser) parse() error {
 			return err
 		}
 	}
-	if len(p.text) > maxPageBytes {
-		return p.finishCut()
+	if len(p.text) > maxPageBytes { // it was cut: the rows before that are a page
+		if p.page.HasMore = true; len(p.page.Mutations) == 0 {
+			return brokenPage(fmt.Errorf("%d bytes hold no row", maxPageBytes))
+		}
+		return nil
 	}
 	if err := p.scan.Close(); err != nil {
 		return noPage(err)
@@ -136,28 +139,38 @@ func (p *pageParser) parse() error {
 	return nil
 }
 
-// finishCut makes a page of the rows that came before the cut.
-func (p *pageParser) finishCut() error {
-	if len(p.page.Mutations) == 0 {
-		return brokenPage(fmt.Errorf("%d bytes hold no row", maxPageBytes))
-	}
-	p.page.HasMore = true
-	return nil
-}
-
-func (p *pageParser) event(event jsonscan.Event) error {
+// event looks at one event of the page. Of its members only the rows go deeper.
+func (p *pageParser) event(event jsonscan.Event) (err error) {
 	depth := p.scan.Depth()
 	if depth > 1 && p.member != pageRows {
 		return nil
 	}
-	switch event {
-	case jsonscan.Begin:
+	switch {
+	case event == jsonscan.Begin:
 		p.from, p.kind = p.at, p.scan.Kind()
 		return p.begin(depth)
-	case jsonscan.Key:
-		return p.key(depth)
-	case jsonscan.End:
-		return p.end(depth)
+	case event == jsonscan.Key && depth == 1:
+		if p.member, err = meet(pageMembers, p.scan.Key(), &p.met); err != nil {
+			return brokenPage(err)
+		}
+	case event == jsonscan.Key:
+		if p.field, err = meet(rowMembers, p.scan.Key(), &p.metRow); err != nil {
+			return p.brokenRow(err)
+		}
+	case event == jsonscan.End && depth == 1:
+		if p.member == pageHasMore {
+			if p.kind != jsonscan.True && p.kind != jsonscan.False {
+				return noPage(errors.New(`"has_more" is neither true nor false`))
+			}
+			p.page.HasMore = p.kind == jsonscan.True
+		}
+		p.member = -1
+	case event == jsonscan.End && depth == 2:
+		return p.endRow()
+	case event == jsonscan.End && depth == 3 && p.field >= 0:
+		if err := p.value(p.text[p.from:p.at:p.at]); err != nil {
+			return p.brokenRow(fmt.Errorf("%q: %w", rowMembers[p.field], err))
+		}
 	}
 	return nil
 }
@@ -172,19 +185,6 @@ func (p *pageParser) begin(depth int) error {
 		return p.brokenRow(errors.New("not a JSON object"))
 	case depth == 2:
 		p.rowAt, p.row, p.metRow = p.at, engram.PullMutationResult{}, 0
-	}
-	return nil
-}
-
-func (p *pageParser) key(depth int) (err error) {
-	if depth == 1 {
-		if p.member, err = meet(pageMembers, p.scan.Key(), &p.met); err != nil {
-			return brokenPage(err)
-		}
-		return nil
-	}
-	if p.field, err = meet(rowMembers, p.scan.Key(), &p.metRow); err != nil {
-		return p.brokenRow(err)
 	}
 	return nil
 }
@@ -209,29 +209,6 @@ func meet(names []string, key []byte, met *uint) (int, error) {
 		return -1, fmt.Errorf("%q is another spelling of %q", key, known)
 	}
 	return -1, nil
-}
-
-func (p *pageParser) end(depth int) error {
-	switch depth {
-	case 1:
-		if p.member == pageHasMore {
-			if p.kind != jsonscan.True && p.kind != jsonscan.False {
-				return noPage(errors.New(`"has_more" is neither true nor false`))
-			}
-			p.page.HasMore = p.kind == jsonscan.True
-		}
-		p.member = -1
-	case 2:
-		return p.endRow()
-	case 3:
-		if p.field < 0 {
-			return nil
-		}
-		if err := p.value(p.text[p.from:p.at:p.at]); err != nil {
-			return p.brokenRow(fmt.Errorf("%q: %w", rowMembers[p.field], err))
-		}
-	}
-	return nil
 }
 
 func brokenPage(err error) error {

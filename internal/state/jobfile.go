@@ -11,52 +11,52 @@ import (
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 )
 
-// PushJob is the file that remembers how far one source was pushed.
-type PushJob struct{ path string }
+// JobFile is the file that remembers how far one source was pushed.
+type JobFile struct{ path string }
 
-// PushJobs gives the jobs of a group, which is the hash of how a source begins:
+// JobFiles gives the jobs of a group, which is the hash of how a source begins:
 // there can be several, for sources that begin alike.
-func (j *AccountState) PushJobs(group [32]byte) ([]PushJob, error) {
+func (j *AccountState) JobFiles(group [32]byte) ([]JobFile, error) {
 	entries, err := os.ReadDir(j.dir) // no pattern: the path is the user's, with brackets or without
 	if err != nil {
 		return nil, fmt.Errorf("look for earlier pushes: %w", err)
 	}
-	var jobs []PushJob
+	var jobs []JobFile
 	for _, entry := range entries {
-		if name := entry.Name(); strings.HasPrefix(name, pushJobPrefix(group)) && strings.HasSuffix(name, ".json") {
-			jobs = append(jobs, PushJob{j.Path(name)})
+		if name := entry.Name(); strings.HasPrefix(name, jobPrefix(group)) && strings.HasSuffix(name, ".json") {
+			jobs = append(jobs, JobFile{j.Path(name)})
 		}
 	}
 	return jobs, nil
 }
 
-// NewPushJob gives the place of another job. It is made by Write.
-func (j *AccountState) NewPushJob(group [32]byte) PushJob {
-	return PushJob{j.Path(pushJobPrefix(group) + rand.Text()[:8] + ".json")}
+// NewJobFile gives the place of another job. It is made by Write.
+func (j *AccountState) NewJobFile(group [32]byte) JobFile {
+	return JobFile{j.Path(jobPrefix(group) + rand.Text()[:8] + ".json")}
 }
 
-func pushJobPrefix(group [32]byte) string { return "push-" + hex.EncodeToString(group[:12]) + "-" }
+func jobPrefix(group [32]byte) string { return "push-" + hex.EncodeToString(group[:12]) + "-" }
 
 // RejectsPath is where the rows go that cannot be pushed, unless the user wants
 // them elsewhere.
-func (p PushJob) RejectsPath() string { return p.path[:len(p.path)-len(".json")] + "-rejected.jsonl" }
+func (p JobFile) RejectsPath() string { return p.path[:len(p.path)-len(".json")] + "-rejected.jsonl" }
 
-// PushJobError says that what is remembered of a push cannot be used. Without
+// JobError says that what is remembered of a push cannot be used. Without
 // it nobody knows what was sent, but for the journal.
-type PushJobError struct {
+type JobError struct {
 	Path string
 	Err  error
 }
 
-func (e *PushJobError) Error() string {
+func (e *JobError) Error() string {
 	return fmt.Sprintf("what was pushed before is not known any more: %s: %v (move that file away, and push with --reconcile)", e.Path, e.Err)
 }
 
 // Unwrap gives the reason.
-func (e *PushJobError) Unwrap() error { return e.Err }
+func (e *JobError) Unwrap() error { return e.Err }
 
 // Read reads the job, which must have this schema. Else it gives a *PushJobError.
-func (p PushJob) Read(job any, schema int) error {
+func (p JobFile) Read(job any, schema int) error {
 	text, err := os.ReadFile(p.path)
 	if err != nil {
 		return fmt.Errorf("read what was pushed before: %w", err)
@@ -65,13 +65,13 @@ func (p PushJob) Read(job any, schema int) error {
 		err = json.Unmarshal(text, job)
 	}
 	if err != nil {
-		return &PushJobError{Path: p.path, Err: err}
+		return &JobError{Path: p.path, Err: err}
 	}
 	return nil
 }
 
 // Write replaces the job. It is on disk when Write returns.
-func (p PushJob) Write(job any) error {
+func (p JobFile) Write(job any) error {
 	text, err := json.Marshal(job)
 	if err == nil {
 		err = atomicfile.Write(p.path, text, 0o600)

@@ -1,14 +1,14 @@
-package mutationfile
+package source
 
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/journal"
 )
 
 // listed is how many bad lines an error names.
@@ -35,13 +35,30 @@ func (e *BadLinesError) add(line string) {
 	}
 }
 
-// Check reads the whole file, and gives a *BadLinesError if a line in it is no
-// mutation; with force the content of mutations is not looked at. What comes
-// behind a line that is too long is not looked at either. at names
+// Check implements Source: it gives a *BadLinesError if a line is no mutation.
+func (f *File) Check(ctx context.Context, jobs []*journal.Job) error {
+	var at []int64
+	for _, job := range jobs {
+		at = append(at, job.Position)
+		if job.Intent != nil {
+			at = append(at, job.Intent.Last())
+		}
+	}
+	return f.CheckLines(ctx, at...)
+}
+
+// Matches implements Source.
+func (f *File) Matches(_ context.Context, n int64, hash journal.RowHash) (bool, error) {
+	sum, ok := f.Sum(n)
+	return ok && sum == hash, nil
+}
+
+// CheckLines reads the whole file, and gives a *BadLinesError if a line in it is no
+// mutation. What comes behind a line that is too long is not looked at. at names
 // lines whose sums are wanted: see Sum.
-func (f *File) Check(ctx context.Context, force bool, at ...int64) error {
+func (f *File) CheckLines(ctx context.Context, at ...int64) error {
 	bad := &BadLinesError{Name: f.name}
-	f.marks = map[int64][sha256.Size]byte{}
+	f.sums = map[int64]journal.RowHash{}
 	wanted := map[int64]bool{}
 	for _, n := range at {
 		wanted[n] = true
@@ -57,10 +74,10 @@ func (f *File) Check(ctx context.Context, force bool, at ...int64) error {
 			return err
 		}
 		if wanted[l.number] {
-			f.marks[l.number] = l.sum()
+			f.sums[l.number] = l.sum()
 		}
 		last = l
-		if err := checkLine(l, force); err != nil {
+		if err := checkLine(l, f.Force); err != nil {
 			bad.add(fmt.Sprintf("%s:%d: %v", f.name, l.number, err))
 		}
 	}
@@ -68,15 +85,15 @@ func (f *File) Check(ctx context.Context, force bool, at ...int64) error {
 		return bad
 	}
 	if last.number > 0 {
-		f.marks[last.number] = last.sum()
+		f.sums[last.number] = last.sum()
 	}
 	return nil
 }
 
-// Sum is the hash of the file's first n lines, if Check was asked for it; false
+// Sum is the hash of the file's first n lines, if CheckLines was asked for it; false
 // if it was not, or if there are fewer.
-func (f *File) Sum(n int64) (sum [sha256.Size]byte, ok bool) {
-	sum, ok = f.marks[n]
+func (f *File) Sum(n int64) (sum journal.RowHash, ok bool) {
+	sum, ok = f.sums[n]
 	return sum, ok
 }
 

@@ -1,4 +1,4 @@
-package mutationfile_test
+package source_test
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/engram-sync/engram-sync/internal/mutationfile"
+	"github.com/engram-sync/engram-sync/internal/journal/source"
 )
 
 const (
@@ -22,7 +22,7 @@ const (
 
 func TestRowsHaveTheNumbersOfTheirLines(t *testing.T) {
 	f := open(t, first+"\n\n"+second+"\r\n \t\n"+third)
-	if err := f.Check(t.Context(), false); err != nil {
+	if err := f.CheckLines(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]int64{1, 3, 5}, lines(t, f, 0)); diff != "" {
@@ -37,8 +37,8 @@ func TestRowsHaveTheNumbersOfTheirLines(t *testing.T) {
 // had no line break before.
 func TestSumsOfAGrowingFile(t *testing.T) {
 	short, long := open(t, first+"\n"+second), open(t, first+"\n"+second+"\n"+third+"\n")
-	for _, f := range []*mutationfile.File{short, long} {
-		if err := f.Check(t.Context(), false, 1, 2, 3); err != nil {
+	for _, f := range []*source.File{short, long} {
+		if err := f.CheckLines(t.Context(), 1, 2, 3); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -49,9 +49,8 @@ func TestSumsOfAGrowingFile(t *testing.T) {
 			t.Errorf("%d lines: equal is %v", n, !both)
 		}
 	}
-	a, errA := short.First(t.Context())
-	b, errB := long.First(t.Context())
-	if errA != nil || errB != nil || a != b {
+	errA, errB := short.Begin(t.Context()), long.Begin(t.Context())
+	if errA != nil || errB != nil || short.Group() != long.Group() {
 		t.Errorf("the first lines differ (%v, %v)", errA, errB)
 	}
 }
@@ -59,8 +58,8 @@ func TestSumsOfAGrowingFile(t *testing.T) {
 func TestBadLinesAreNamed(t *testing.T) {
 	bad := `{"entity":"widget","entity_key":"o","op":"upsert","payload":{}}`
 	f := open(t, strings.Repeat(bad+"\n"+first+"\n", 7)+"{\n")
-	err := f.Check(t.Context(), false)
-	var lines *mutationfile.BadLinesError
+	err := f.CheckLines(t.Context())
+	var lines *source.BadLinesError
 	if !errors.As(err, &lines) || lines.Count != 8 || len(lines.Lines) != 5 {
 		t.Fatalf("error %v", err)
 	}
@@ -69,7 +68,8 @@ func TestBadLinesAreNamed(t *testing.T) {
 			t.Errorf("no %q in %q", want, err)
 		}
 	}
-	if err := f.Check(t.Context(), true); !errors.As(err, &lines) || lines.Count != 1 {
+	f.Force = true
+	if err := f.CheckLines(t.Context()); !errors.As(err, &lines) || lines.Count != 1 {
 		t.Errorf("with force: %v", err)
 	}
 }
@@ -81,19 +81,19 @@ func TestFilesThatAreNoJSONLines(t *testing.T) {
 		first + "\n\x00\n":            ":2: ",
 		strings.Repeat("x", 10<<20+1): ":1: the line is longer",
 	} {
-		var bad *mutationfile.BadLinesError
-		if err := open(t, text).Check(t.Context(), false); !errors.As(err, &bad) || !strings.Contains(err.Error(), want) {
+		var bad *source.BadLinesError
+		if err := open(t, text).CheckLines(t.Context()); !errors.As(err, &bad) || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)
 		}
 	}
-	var both *mutationfile.BadLinesError
-	if err := open(t, "{}\n"+strings.Repeat("x", 10<<20+1)).Check(t.Context(), false); !errors.As(err, &both) || both.Count != 2 {
+	var both *source.BadLinesError
+	if err := open(t, "{}\n"+strings.Repeat("x", 10<<20+1)).CheckLines(t.Context()); !errors.As(err, &both) || both.Count != 2 {
 		t.Errorf("a bad line and a long one: %v", err)
 	}
-	if err := open(t, first+"\n"+strings.Repeat(" ", 10<<20)+"\n").Check(t.Context(), false); err != nil {
+	if err := open(t, first+"\n"+strings.Repeat(" ", 10<<20)+"\n").CheckLines(t.Context()); err != nil {
 		t.Errorf("a line of just 10 MiB: %v", err)
 	}
-	if err := open(t, "").Check(t.Context(), false); err != nil {
+	if err := open(t, "").CheckLines(t.Context()); err != nil {
 		t.Errorf("no lines: %v", err)
 	}
 }
@@ -102,12 +102,12 @@ func TestFilesThatAreNoJSONLines(t *testing.T) {
 func TestFileThatChanges(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "m.jsonl")
 	write(t, path, first+"\n"+second+"\n")
-	f, err := mutationfile.Open(path)
+	f, err := source.OpenFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer closeFile(t, f)
-	if err := f.Check(t.Context(), false); err != nil {
+	if err := f.CheckLines(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	write(t, path, first+"\n"+second+"\n"+third+"\n")
@@ -119,7 +119,7 @@ func TestFileThatChanges(t *testing.T) {
 	for _, err := range f.Rows(t.Context(), 0) {
 		got = err
 	}
-	if !errors.Is(got, mutationfile.ErrChanged) {
+	if !errors.Is(got, source.ErrChanged) {
 		t.Errorf("error %v, want ErrChanged", got)
 	}
 }
@@ -128,7 +128,7 @@ func TestSpoolIsPrivateAndGoes(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
 	t.Setenv("TMP", dir)
-	f, err := mutationfile.Spool("stdin", strings.NewReader(first+"\n"+second))
+	f, err := source.Spool("stdin", strings.NewReader(first+"\n"+second))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,19 +145,19 @@ func TestSpoolIsPrivateAndGoes(t *testing.T) {
 }
 
 func TestOpenOfNothing(t *testing.T) {
-	if _, err := mutationfile.Open(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := source.OpenFile(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("error %v", err)
 	}
-	if _, err := mutationfile.Open(t.TempDir()); !errors.Is(err, mutationfile.ErrDirectory) {
+	if _, err := source.OpenFile(t.TempDir()); !errors.Is(err, source.ErrDirectory) {
 		t.Errorf("error %v", err)
 	}
 }
 
-func open(t *testing.T, text string) *mutationfile.File {
+func open(t *testing.T, text string) *source.File {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "m.jsonl")
 	write(t, path, text)
-	f, err := mutationfile.Open(path)
+	f, err := source.OpenFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func open(t *testing.T, text string) *mutationfile.File {
 	return f
 }
 
-func closeFile(t *testing.T, f *mutationfile.File) {
+func closeFile(t *testing.T, f *source.File) {
 	t.Helper()
 	if err := f.Close(); err != nil {
 		t.Error(err)
@@ -192,14 +192,14 @@ func names(t *testing.T, dir string) []string {
 	return found
 }
 
-func lines(t *testing.T, f *mutationfile.File, after int64) []int64 {
+func lines(t *testing.T, f *source.File, after int64) []int64 {
 	t.Helper()
 	var found []int64
 	for row, err := range f.Rows(t.Context(), after) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		found = append(found, row.Line)
+		found = append(found, row.Position)
 	}
 	return found
 }

@@ -1,12 +1,11 @@
-// Package mutationfile reads mutations from JSON Lines, in memory for one line.
-// A file is recognised when it comes again by the hash of its beginning.
-package mutationfile
+package source
 
 import (
 	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -15,35 +14,33 @@ import (
 	"os"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/journal"
 )
 
 // MaxLine bounds a line, in bytes. No server takes more in one push
 // (account-server.md 1.3).
 const MaxLine = 10 << 20
 
-// ErrDirectory says that a name is that of a directory.
-var ErrDirectory = errors.New("is a directory")
-
 // errLong says that a line is over MaxLine.
 var errLong = fmt.Errorf("the line is longer than %d bytes (10 MiB), which is all that a server takes in one push", MaxLine)
 
-// ErrChanged says that a file was changed while it was read.
-var ErrChanged = errors.New("the file changed while it was read")
-
-// File is a file of JSON Lines that does not change while it is open: what is
+// File is a file of JSON Lines, read in memory for one line. It is known again by
+// the hash of its beginning. It does not change while it is open: what is
 // added to it at the end meanwhile does not count. Use by one goroutine.
 type File struct {
 	name string
 	file *os.File
 	size int64
 	temp string // to be removed at the end; "" for a file of somebody else
-	// marks are the sums that Check found, by line.
-	marks map[int64][sha256.Size]byte
+	// Force passes over what mutations say: only the form of a line counts.
+	Force bool
+	first journal.RowHash
+	sums  map[int64]journal.RowHash // that CheckLines found, by line
 }
 
-// Open opens a file, which keeps its name in errors. What can be read only
+// OpenFile opens a file, which keeps its name in errors. What can be read only
 // once, such as a pipe, is copied to a private file first.
-func Open(name string) (*File, error) {
+func OpenFile(name string) (*File, error) {
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -90,30 +87,41 @@ func (f *File) Close() error {
 // Name is what to call the file.
 func (f *File) Name() string { return f.name }
 
-// Row is a mutation and where it stands. Sum is the hash of the file's
-// beginning up to the end of its line.
-type Row struct {
-	Line  int64
-	Sum   [sha256.Size]byte
-	Entry engram.MutationEntry
+// ID implements journal.Source.
+func (f *File) ID() string { return "file " + hex.EncodeToString(f.first[:]) }
+
+// Group implements Source: files can have the same first line.
+func (f *File) Group() [32]byte { return f.first }
+
+// Begin reads the first line, by which the file is known.
+func (f *File) Begin(ctx context.Context) error {
+	f.first = sha256.Sum256(nil)
+	for l, err := range f.lines(ctx) {
+		if err != nil {
+			return err
+		}
+		f.first = l.sum()
+		break
+	}
+	return nil
 }
 
 // Rows gives the mutations behind a line, 0 being the beginning. Empty lines
 // are passed over. An error ends it.
-func (f *File) Rows(ctx context.Context, after int64) iter.Seq2[Row, error] {
-	return func(yield func(Row, error) bool) {
+func (f *File) Rows(ctx context.Context, after int64) iter.Seq2[journal.Row, error] {
+	return func(yield func(journal.Row, error) bool) {
 		for l, err := range f.lines(ctx) {
 			if err == nil {
 				err = f.compare(l)
 			}
 			if err != nil {
-				yield(Row{}, err)
+				yield(journal.Row{}, err)
 				return
 			}
 			if l.number <= after || l.empty() {
 				continue
 			}
-			row := Row{Line: l.number, Sum: l.sum()}
+			row := journal.Row{Position: l.number, Hash: l.sum()}
 			if row.Entry, err = engram.ParseMutation(l.text); err != nil {
 				err = fmt.Errorf("%s:%d: %w: %w", f.name, l.number, ErrChanged, err) // it passed the check
 			}
@@ -126,21 +134,10 @@ func (f *File) Rows(ctx context.Context, after int64) iter.Seq2[Row, error] {
 
 // compare says whether the file is still what it was when it was checked.
 func (f *File) compare(l line) error {
-	if want, known := f.marks[l.number]; known && want != l.sum() {
+	if want, known := f.sums[l.number]; known && want != l.sum() {
 		return fmt.Errorf("%s: %w", f.name, ErrChanged)
 	}
 	return nil
-}
-
-// First is the hash of the first line.
-func (f *File) First(ctx context.Context) (sum [sha256.Size]byte, err error) {
-	for l, err := range f.lines(ctx) {
-		if err != nil {
-			return sum, err
-		}
-		return l.sum(), nil
-	}
-	return sha256.Sum256(nil), nil
 }
 
 // line is one line of the file, which is valid until the next one. Its hash is
@@ -153,7 +150,7 @@ type line struct {
 
 func (l line) empty() bool { return len(bytes.TrimSpace(l.text)) == 0 }
 
-func (l line) sum() [sha256.Size]byte { return [sha256.Size]byte(l.hash.Sum(nil)) }
+func (l line) sum() journal.RowHash { return journal.RowHash(l.hash.Sum(nil)) }
 
 func (f *File) lines(ctx context.Context) iter.Seq2[line, error] {
 	return func(yield func(line, error) bool) {

@@ -1,0 +1,101 @@
+package source
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"iter"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/journal"
+)
+
+// Database is the journal in engram's database, which has but one.
+type Database struct {
+	db *engramdb.DB
+	// All sends also what engram has marked as sent, Force what readers choke on.
+	All, Force bool
+	first      journal.RowHash
+}
+
+// OpenDatabase gives the journal of a database.
+func OpenDatabase(ctx context.Context, db *engramdb.DB) (*Database, error) {
+	first, ok, err := db.JournalStart(ctx)
+	if err != nil || !ok {
+		return &Database{db: db}, err
+	}
+	return &Database{db: db, first: hashOf(first)}, nil
+}
+
+// ID implements journal.Source.
+func (s *Database) ID() string { return "db " + hex.EncodeToString(s.first[:]) }
+
+// Name implements Source.
+func (s *Database) Name() string { return s.db.Path() }
+
+// Group implements Source.
+func (s *Database) Group() [32]byte { return s.first }
+
+// Check implements Source: rows are judged one by one when they are sent.
+func (s *Database) Check(context.Context, []*journal.Job) error { return nil }
+
+// Close implements Source. The database is not open between two questions.
+func (s *Database) Close() error { return nil }
+
+// Matches implements Source.
+func (s *Database) Matches(ctx context.Context, position int64, hash journal.RowHash) (bool, error) {
+	row, ok, err := s.db.JournalRow(ctx, position)
+	return ok && hashOf(row) == hash, err
+}
+
+// dbPage is how many rows of the database are read at once.
+const dbPage = 500
+
+// Rows implements journal.Source.
+func (s *Database) Rows(ctx context.Context, after int64) iter.Seq2[journal.Row, error] {
+	return func(yield func(journal.Row, error) bool) {
+		for {
+			page, err := s.db.Journal(ctx, after, dbPage, true)
+			if err != nil {
+				yield(journal.Row{}, err)
+				return
+			}
+			for _, row := range page {
+				after = row.Seq
+				if !yield(s.row(row), nil) {
+					return
+				}
+			}
+			if len(page) == 0 {
+				return
+			}
+		}
+	}
+}
+
+// row judges a row of the database. Nobody can edit those: bad ones are rejected.
+func (s *Database) row(m engramdb.Mutation) journal.Row {
+	row := journal.Row{Position: m.Seq, Hash: hashOf(m), Entry: m.MutationEntry, Skip: m.Acked && !s.All}
+	err := m.Check()
+	if s.Force && (len(m.Payload) == 0 || json.Valid(m.Payload)) {
+		err = nil
+	}
+	if err != nil {
+		row.Err = &engram.ContentError{Err: err}
+	}
+	return row
+}
+
+// hashOf is the hash of a row of the database, by which it is known again.
+func hashOf(m engramdb.Mutation) journal.RowHash {
+	h := sha256.New()
+	h.Write(binary.BigEndian.AppendUint64(nil, uint64(m.Seq)))
+	for _, text := range []string{m.Entity, m.EntityKey, m.Op, m.OccurredAt, string(m.Payload)} {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(text))))
+		h.Write([]byte(text))
+	}
+	return journal.RowHash(h.Sum(nil))
+}
