@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"fmt"
+	"runtime"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -9,6 +12,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/login"
 	"github.com/engram-sync/engram-sync/internal/cli/mergedriver"
 	"github.com/engram-sync/engram-sync/internal/cli/mutations"
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/cli/serve"
 	"github.com/engram-sync/engram-sync/internal/cli/settings"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -125,3 +129,25 @@ func addGlobalFlags(term *terminal.Terminal, ws *workspace.Workspace, flags *pfl
 	flags.String("client-key", "", "the private key of that certificate is in `FILE` (PEM)")
 	flags.String("config", "", "read the settings from `FILE`")
 }
+
+func newVersionCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Long:  problem.Help("Print the version of engram-sync, of Go, and the platform.", nil, problem.OK),
+		Args:  command.Exactly(0),
+		// It must work whatever is wrong with the configuration.
+		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
+		RunE: func(*cobra.Command, []string) error {
+			return term.Value(
+				terminal.Fields{"version": ws.Version, "go": runtime.Version(), "platform": platform()}, versionLine(ws.Version))
+		},
+	}
+}
+
+// versionLine is what version and --version print.
+func versionLine(version string) string {
+	return fmt.Sprintf("engram-sync %s (%s, %s)", version, runtime.Version(), platform())
+}
+
+func platform() string { return runtime.GOOS + "/" + runtime.GOARCH }

@@ -2,9 +2,12 @@ package workspace
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -212,4 +215,70 @@ func (w *Workspace) transportOptions() (transport.Options, error) {
 			w.term.Note("waiting %s: %s", wait.For.Round(time.Second), wait.Cause)
 		},
 	}, nil
+}
+
+// Finder looks for the token of a server where the configuration says.
+func (w *Workspace) Finder(base string) auth.Finder {
+	return auth.Finder{
+		Environ: w.Environ, EngramRemote: w.Config.Remote.FromEngramEnv, Command: w.Config.Remote.TokenCommand,
+		BaseURL: base, Logins: w.Logins(),
+	}
+}
+
+// Logins are the accounts on this machine, with all stores that their secrets
+// can be in.
+func (w *Workspace) Logins() auth.Logins {
+	return auth.NewLogins(state.Dir(), auth.NewKeyring(w.Getenv, w.keyringWait()), w.CredentialFile())
+}
+
+// CredentialFile is where tokens are kept in plain text, for those who chose that.
+func (w *Workspace) CredentialFile() *auth.File { return auth.NewFile(state.Dir()) }
+
+// keyringWait is how long the keyring may take: on a desktop, where its prompt
+// is seen, as long as it takes to type a password.
+func (w *Workspace) keyringWait() time.Duration {
+	if w.term.Interactive() && (w.Getenv("DISPLAY") != "" || w.Getenv("WAYLAND_DISPLAY") != "") {
+		return time.Minute
+	}
+	return auth.KeyringWait
+}
+
+// tlsConfig is for servers whose certificate the system does not know, and for
+// those that want to know ours. nil means Go's defaults.
+func tlsConfig(cfg config.Config) (*tls.Config, error) {
+	if cfg.CACert == "" && cfg.ClientCert == "" {
+		return nil, nil
+	}
+	conf := &tls.Config{MinVersion: tls.VersionTLS12}
+	if cfg.CACert != "" {
+		pool, err := caPool(cfg.CACert)
+		if err != nil {
+			return nil, terminal.Usagef("ca-cert: %w", err)
+		}
+		conf.RootCAs = pool
+	}
+	if cfg.ClientCert != "" {
+		cert, err := tls.LoadX509KeyPair(cfg.ClientCert, cfg.ClientKey)
+		if err != nil {
+			return nil, terminal.Usagef("client-cert: %w", err)
+		}
+		conf.Certificates = []tls.Certificate{cert}
+	}
+	return conf, nil
+}
+
+// caPool is the system's authorities and those in the file.
+func caPool(path string) (*x509.CertPool, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool() // a system without authorities has only the user's
+	}
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, errors.New(path + " holds no certificate in PEM")
+	}
+	return pool, nil
 }

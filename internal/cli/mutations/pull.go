@@ -3,8 +3,10 @@ package mutations
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -231,4 +233,72 @@ func explained(err error) error {
 		return &terminal.UsageError{Err: err}
 	}
 	return err
+}
+
+// pullSummary is what mutations pull says about itself in JSON mode, on stderr:
+// stdout is for the rows.
+type pullSummary struct {
+	Schema  int `json:"schema"`
+	Summary struct {
+		Remote  string `json:"remote"`
+		Rows    int    `json:"rows"`
+		Late    int    `json:"late"`
+		LeftOut int    `json:"left_out"`
+		Cursor  int64  `json:"cursor"`
+		Saved   bool   `json:"saved"`
+		More    bool   `json:"more"`
+	} `json:"summary"`
+}
+
+// tell says what a round did. One that failed, or that comes after others, has
+// something to say only if it gave out rows.
+func (p *pull) tell(r journal.PullResult, err error) {
+	if r.WindowCut {
+		p.term.Warn("more rows were written within ten minutes than are read again: a row that becomes visible late among them is found by --rescan only")
+	}
+	if r.Evicted > 0 {
+		p.term.Warn(terminal.Count(r.Evicted, "row") + " that were read once are not in the journal any more: should they come back, they are given out again")
+	}
+	if (err != nil || p.rounds > 1) && r.Rows == 0 {
+		return
+	}
+	if !p.term.JSON {
+		p.term.Note("%s", p.summary(r))
+		return
+	}
+	if p.term.Quiet {
+		return
+	}
+	doc := pullSummary{Schema: terminal.Schema}
+	doc.Summary.Remote, doc.Summary.Rows, doc.Summary.Late, doc.Summary.LeftOut = p.conn.Label, r.Rows, r.Late, r.Skipped
+	doc.Summary.Cursor, doc.Summary.Saved, doc.Summary.More = r.Cursor.Last.Seq, p.from == nil, r.Full
+	terminal.PrintJSON(p.term.Stderr(), doc)
+}
+
+func (p *pull) summary(r journal.PullResult) string {
+	var b strings.Builder
+	if r.Rows == 0 {
+		b.WriteString("nothing new")
+	} else {
+		b.WriteString("pulled " + terminal.Count(r.Rows, "mutation"))
+	}
+	if r.Late > 0 {
+		fmt.Fprintf(&b, ", %d of them became visible late", r.Late)
+	}
+	if r.Skipped > 0 {
+		fmt.Fprintf(&b, ", left out %d of other projects", r.Skipped)
+	}
+	fmt.Fprintf(&b, "; journal read to %d on %s", r.Cursor.Last.Seq, p.conn.Label)
+	if r.Full {
+		b.WriteString(", where it goes on")
+	}
+	return b.String()
+}
+
+// countRows shows how many rows have come, beside an output that is not a terminal.
+func (p *pull) countRows() (report func(rows int), stop func()) {
+	if p.toTerminal() {
+		return nil, func() {}
+	}
+	return p.term.Counter("pulling", "mutation")
 }

@@ -1,3 +1,5 @@
+// Package mutations is the commands about the journal of a server: mutations push and mutations pull.
+// Only the root of the commands calls it.
 package mutations
 
 import (
@@ -206,4 +208,22 @@ func toSend(ctx context.Context, src source.Source, job *journal.Job, all bool) 
 		r.Plan(row)
 	}
 	return r, nil
+}
+
+const mutationsLong = `Move single changes, as the server's journal has them.
+
+A mutation is one change to a session, an observation or a prompt. The server
+numbers those of an account in one list, its journal, that only ever grows.
+Mutations and chunks are two separate things to it: pushing one never makes
+the other.`
+
+func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	return command.Parent(&cobra.Command{
+		Use:   "mutations",
+		Short: "Send changes to the server's journal, and fetch them from it",
+		Long:  mutationsLong,
+	},
+		newPush(term, ws),
+		newPull(term, ws),
+	)
 }
