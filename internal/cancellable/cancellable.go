@@ -1,5 +1,5 @@
-// Package cancellable has a pause and a reader that end with their context, as
-// those of the standard library do not. Any package may use it.
+// Package cancellable has a pause, a call and a reader that end with their context,
+// as those of the standard library do not. Any package may use it.
 package cancellable
 
 import (
@@ -17,6 +17,27 @@ func Sleep(ctx context.Context, d time.Duration) error {
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	}
+}
+
+// Call gives what f does, or the cause of the context that ended meanwhile: then
+// f goes on, and nobody waits for it.
+func Call[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		value, err := f()
+		answered <- answer{value, err}
+	}()
+	select {
+	case a := <-answered:
+		return a.value, a.err
+	case <-ctx.Done():
+		var none T
+		return none, context.Cause(ctx)
 	}
 }
 

@@ -31,12 +31,11 @@ func run(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, 
 	if err == nil {
 		return problem.OK
 	}
-	var done *terminal.ExitStatus
-	if errors.As(err, &done) && done.Message == "" {
+	done, printed := errors.AsType[*terminal.ExitStatus](err)
+	if printed && done.Message == "" {
 		return done.Code
 	}
-	var signal *terminal.Interrupted
-	if cause := context.Cause(ctx); errors.As(cause, &signal) && !errors.As(err, &done) {
+	if cause := context.Cause(ctx); problem.As[*terminal.Interrupted](cause) && !printed {
 		err = cause
 	}
 	// A bad flag ends the parsing before --json is seen, and its error must be

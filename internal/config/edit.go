@@ -150,7 +150,7 @@ func (e *edit) encode() ([]byte, error) {
 	if err := errors.Join(encoder.Encode(e.doc), encoder.Close()); err != nil {
 		return nil, fmt.Errorf("cannot write %s: %w", e.path, err)
 	}
-	return restoreBlankLines(out.Bytes()), nil
+	return replaceLines(out.Bytes(), blankLine, ""), nil
 }
 
 func (e *edit) write(data []byte) error {
@@ -206,49 +206,26 @@ func mappingUnder(parent *yaml.Node, key string) *yaml.Node {
 	return made
 }
 
-// remove takes a flat key out, and the mappings that are empty without it. It
-// says whether the key was there.
+// remove takes a flat key out, and says whether it was there.
 func (e *edit) remove(key string) bool {
-	if removePair(e.root, key) {
+	if removePath(e.root, key) {
 		return true
 	}
 	rest, ok := strings.CutPrefix(key, remotesKey+".")
-	i := pairIndex(e.root, remotesKey)
-	if !ok || i < 0 {
-		return false
-	}
-	remotes := e.root.Content[i+1]
-	if !removePair(remotes, rest) && !removeField(remotes, rest) {
-		return false
-	}
-	if len(remotes.Content) == 0 {
-		removePair(e.root, remotesKey)
-	}
-	return true
+	dot := strings.LastIndexByte(rest, '.')
+	return ok && (removePath(e.root, remotesKey, rest) || dot >= 0 && removePath(e.root, remotesKey, rest[:dot], rest[dot+1:]))
 }
 
-// removeField takes NAME.field out of the mapping of remotes.
-func removeField(remotes *yaml.Node, key string) bool {
-	dot := strings.LastIndexByte(key, '.')
-	if dot < 0 {
+// removePath takes out what is under these keys, and the mappings that are empty
+// without it.
+func removePath(mapping *yaml.Node, keys ...string) bool {
+	i := pairIndex(mapping, keys[0])
+	if i < 0 || len(keys) > 1 && !removePath(mapping.Content[i+1], keys[1:]...) {
 		return false
 	}
-	i := pairIndex(remotes, key[:dot])
-	if i < 0 || !removePair(remotes.Content[i+1], key[dot+1:]) {
-		return false
+	if len(keys) == 1 || len(mapping.Content[i+1].Content) == 0 {
+		mapping.Content = slices.Delete(mapping.Content, i, i+2)
 	}
-	if len(remotes.Content[i+1].Content) == 0 {
-		removePair(remotes, key[:dot])
-	}
-	return true
-}
-
-func removePair(mapping *yaml.Node, key string) bool {
-	i := pairIndex(mapping, key)
-	if i < 0 {
-		return false
-	}
-	mapping.Content = slices.Delete(mapping.Content, i, i+2)
 	return true
 }
 
@@ -257,24 +234,16 @@ func removePair(mapping *yaml.Node, key string) bool {
 // holds an empty one.
 const blankLine = "#~engram-sync:blank~"
 
-func markBlankLines(data []byte) []byte {
-	var out bytes.Buffer
-	for line := range bytes.Lines(data) {
-		if len(bytes.TrimSpace(line)) == 0 {
-			line = []byte(blankLine + "\n")
-		}
-		out.Write(line)
-	}
-	return out.Bytes()
-}
+func markBlankLines(data []byte) []byte { return replaceLines(data, "", blankLine) }
 
-func restoreBlankLines(data []byte) []byte {
+// replaceLines puts one line in the place of another, whatever blanks are around that.
+func replaceLines(data []byte, old, line string) []byte {
 	var out bytes.Buffer
-	for line := range bytes.Lines(data) {
-		if string(bytes.TrimSpace(line)) == blankLine {
-			line = []byte("\n")
+	for at := range bytes.Lines(data) {
+		if string(bytes.TrimSpace(at)) == old {
+			at = []byte(line + "\n")
 		}
-		out.Write(line)
+		out.Write(at)
 	}
 	return out.Bytes()
 }

@@ -140,11 +140,9 @@ func readRepoFile(path string) (layer, error) {
 }
 
 func fileError(path, namedBy string, err error) error {
-	var pathErr *fs.PathError
 	cause := err
-	if errors.As(err, &pathErr) {
-		// Its operation and path say nothing new here.
-		cause = pathErr.Err
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
+		cause = pathErr.Err // its operation and path say nothing new here
 	}
 	reason := fmt.Sprintf("cannot read the config file: %v", cause)
 	if namedBy != "" {

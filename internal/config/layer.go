@@ -6,8 +6,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-
-	"github.com/spf13/pflag"
 )
 
 const (
@@ -62,32 +60,29 @@ func (l layer) put(key string, value any, from origin) {
 	l.origins[key] = from
 }
 
-// parse adds the value that a text holds.
-func (l layer) parse(s setting, text string, from origin) error {
-	value, err := s.kind.parse(text)
-	if err != nil {
-		return from.wrap(s.key, err)
-	}
-	l.put(s.key, value, from)
-	return nil
-}
-
-// flagLayer takes the flags that the user wrote. flags may be nil, and may lack some.
-func flagLayer(flags *pflag.FlagSet) (layer, error) {
+// textLayer takes the settings that a source has as text.
+func textLayer(find func(setting) (text string, from origin, found bool)) (layer, error) {
 	l := newLayer()
-	if flags == nil {
-		return l, nil
-	}
 	for _, s := range settings() {
-		flag := flags.Lookup(s.flag())
-		if flag == nil || !flag.Changed {
+		text, from, found := find(s)
+		if !found {
 			continue
 		}
-		if err := l.parse(s, flag.Value.String(), origin{"flag --" + s.flag(), fromFlag}); err != nil {
-			return layer{}, err
+		value, err := s.kind.parse(text)
+		if err != nil {
+			return layer{}, from.wrap(s.key, err)
 		}
+		l.put(s.key, value, from)
 	}
 	return l, nil
+}
+
+// flag is what the user wrote on the command line. Flags may be nil, and may lack some.
+func (in Inputs) flag(s setting) (text string, from origin, found bool) {
+	if in.Flags == nil || !in.Flags.Changed(s.flag()) {
+		return "", origin{}, false
+	}
+	return in.Flags.Lookup(s.flag()).Value.String(), origin{"flag --" + s.flag(), fromFlag}, true
 }
 
 // environment is os.Environ as a map. As everywhere, an empty variable counts
@@ -109,19 +104,10 @@ func newEnvironment(list []string) environment {
 	return env
 }
 
-// layer takes the ENGRAM_SYNC_ variables.
-func (env environment) layer() (layer, error) {
-	l := newLayer()
-	for _, s := range settings() {
-		text := env[s.env()]
-		if text == "" {
-			continue
-		}
-		if err := l.parse(s, text, origin{s.env(), fromEnv}); err != nil {
-			return layer{}, err
-		}
-	}
-	return l, nil
+// variable is what one of the ENGRAM_SYNC_ variables says.
+func (env environment) variable(s setting) (text string, from origin, found bool) {
+	text = env[s.env()]
+	return text, origin{s.env(), fromEnv}, text != ""
 }
 
 // engramValue is what engram's own variables say about a key, "" for nothing.

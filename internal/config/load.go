@@ -61,11 +61,11 @@ func Load(in Inputs) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	vars, err := env.layer()
+	vars, err := textLayer(env.variable)
 	if err != nil {
 		return Config{}, err
 	}
-	flags, err := flagLayer(in.Flags)
+	flags, err := textLayer(in.flag)
 	if err != nil {
 		return Config{}, err
 	}
@@ -144,8 +144,7 @@ func (m merged) chooseRemote(cfg *Config) error {
 	if m.Asked != "" {
 		cfg.Remote, cfg.RemoteErr = choose(m.Remotes, m.Asked, from)
 	}
-	var wrong *Error
-	if errors.As(cfg.RemoteErr, &wrong) && from.rank != fromRepoFile {
+	if wrong, ok := errors.AsType[*Error](cfg.RemoteErr); ok && from.rank != fromRepoFile {
 		return wrong
 	}
 	m.closer(cfg.Remote.Name, projectKey, &cfg.Project, &cfg.Remote.Project)

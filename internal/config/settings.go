@@ -49,12 +49,12 @@ func settings() []setting {
 }
 
 func findSetting(key string) (setting, bool) {
-	all := settings()
-	i := slices.IndexFunc(all, func(s setting) bool { return s.key == key })
-	if i < 0 {
-		return setting{}, false
+	for _, s := range settings() {
+		if s.key == key {
+			return s, true
+		}
 	}
-	return all[i], true
+	return setting{}, false
 }
 
 // unknownKey explains a key that does not exist, or must not.
@@ -116,12 +116,12 @@ func remoteFields() []remoteField {
 }
 
 func findRemoteField(key string) (remoteField, bool) {
-	all := remoteFields()
-	i := slices.IndexFunc(all, func(f remoteField) bool { return f.key == key })
-	if i < 0 {
-		return remoteField{}, false
+	for _, f := range remoteFields() {
+		if f.key == key {
+			return f, true
+		}
 	}
-	return all[i], true
+	return remoteField{}, false
 }
 
 // remoteKeyOf is the flat key of a named remote's field.
@@ -141,9 +141,9 @@ func splitRemoteKey(key string) (name string, field remoteField, ok bool) {
 // Setting is one key with the value that counts, as Set would take it ("" for
 // none), and where that came from (as in Config.Sources).
 type Setting struct {
-	Key    string
-	Value  string
-	Source string
+	Key    string `json:"key"`
+	Value  string `json:"value"`
+	Source string `json:"source"`
 }
 
 // List gives every setting, and then the fields of each named remote that has

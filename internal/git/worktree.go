@@ -61,8 +61,7 @@ func OnlyRepository(dir string) string {
 // and the directory seen from there.
 func (r repository) workTree(ctx context.Context) (top, inside string, err error) {
 	top, err = r.run(ctx, "rev-parse", "--show-toplevel")
-	var no *commandError
-	if errors.As(err, &no) {
+	if _, no := errors.AsType[*commandError](err); no {
 		return "", "", &SetupError{fmt.Errorf("%s is in no git work tree: %w", r.dir, err)}
 	}
 	if err != nil {

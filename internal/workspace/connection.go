@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/adrg/xdg"
@@ -47,8 +46,8 @@ func (w *Workspace) With(ctx context.Context, f func(*Connection) error) (err er
 }
 
 func (w *Workspace) connect(ctx context.Context) (*Connection, error) {
-	if w.Config.RemoteErr == nil && isEmbedded(w.Config.Remote.URL) {
-		return w.connectEmbedded(ctx)
+	if dir, ok := w.Config.Remote.Embedded(); ok {
+		return w.connectEmbedded(ctx, dir)
 	}
 	base, err := w.BaseURL()
 	if err != nil {
@@ -70,7 +69,7 @@ func (w *Workspace) connect(ctx context.Context) (*Connection, error) {
 // WithAnonymous is With for somebody who is not logged in yet, or wants to be
 // somebody else.
 func (w *Workspace) WithAnonymous(ctx context.Context, f func(*Connection) error) error {
-	if w.Config.RemoteErr == nil && isEmbedded(w.Config.Remote.URL) {
+	if _, ok := w.Config.Remote.Embedded(); ok {
 		return terminal.Usagef("the embedded server needs no login")
 	}
 	base, err := w.BaseURL()
@@ -118,14 +117,8 @@ func (w *Workspace) warnCleartext(c *Connection, what string) {
 	}
 }
 
-// embedded is the name of the remote that runs inside this process.
-const embedded = "embedded"
-
-func isEmbedded(url string) bool { return url == embedded || strings.HasPrefix(url, embedded+":") }
-
 // connectEmbedded opens an account server on a file, in this process.
-func (w *Workspace) connectEmbedded(ctx context.Context) (*Connection, error) {
-	dir := strings.TrimPrefix(strings.TrimPrefix(w.Config.Remote.URL, embedded), ":")
+func (w *Workspace) connectEmbedded(ctx context.Context, dir string) (*Connection, error) {
 	if dir == "" {
 		dir = filepath.Join(xdg.DataHome, "engram-sync", "vault")
 	}
@@ -141,7 +134,7 @@ func (w *Workspace) connectEmbedded(ctx context.Context) (*Connection, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the embedded server: %w", err), srv.Close())
 	}
-	c := &Connection{Label: embedded + ":" + dir, Source: auth.Fixed(token, "the embedded server"), close: srv.Close}
+	c := &Connection{Label: "embedded:" + dir, Source: auth.Fixed(token, "the embedded server"), close: srv.Close}
 	if err := w.finish(c, "http://localhost", srv.InProcess()); err != nil {
 		return nil, errors.Join(err, srv.Close())
 	}

@@ -73,8 +73,7 @@ func (w *Workspace) OpenDirectory() (Directory, error) {
 // --dir, or at the top of the git work tree.
 func (w *Workspace) NewDirectory() (string, error) {
 	path, err := w.FindDirectory()
-	var missing *chunkdir.NotFoundError
-	if errors.As(err, &missing) && missing.GitTop != "" {
+	if missing, ok := errors.AsType[*chunkdir.NotFoundError](err); ok && missing.GitTop != "" {
 		return filepath.Join(missing.GitTop, chunkdir.DirName), nil
 	}
 	return path, err
@@ -97,7 +96,7 @@ func (w *Workspace) Lock(ctx context.Context, dir Directory, command string) (fu
 // empty stand-in and no path.
 func (w *Workspace) OpenDirectoryIfAny() (syncer.Local, string, error) {
 	path, err := w.FindDirectory()
-	if missing := new(*chunkdir.NotFoundError); errors.As(err, missing) {
+	if _, missing := errors.AsType[*chunkdir.NotFoundError](err); missing {
 		return noDirectory{}, "", nil
 	}
 	if err != nil {
@@ -123,15 +122,13 @@ type Claim struct {
 // Claim finds the chunk directory and locks it. unlock is never nil.
 func (w *Workspace) Claim(ctx context.Context, c Claim) (dir syncer.Local, path string, unlock func(), err error) {
 	unlock = func() {}
+	find, open := w.FindDirectory, chunkdir.Open
 	if c.Create {
-		path, err = w.NewDirectory()
-	} else {
-		path, err = w.FindDirectory()
+		find = w.NewDirectory
 	}
-	if err != nil {
+	if path, err = find(); err != nil {
 		return nil, "", unlock, err
 	}
-	open := chunkdir.Open
 	if c.Create && !c.DryRun {
 		open = chunkdir.Create
 	}

@@ -66,7 +66,7 @@ type exportSummary struct {
 	Chunks   int    `json:"chunks"`
 	Failed   int    `json:"failed"`
 	Bytes    int    `json:"bytes"`
-	unexportedDocument
+	*unexported
 }
 
 // printExport prints how an export ended, and gives the error that makes its
@@ -126,7 +126,7 @@ func (r exportRun) document() exportDocument {
 	}
 	doc.Summary = exportSummary{
 		Dir: r.dir, Database: r.database, DryRun: r.dryRun, Chunks: len(chunks), Failed: len(r.failed),
-		unexportedDocument: unexported{r.project, r.found.Tallies}.document(),
+		unexported: newUnexported(r.project, r.found.Tallies),
 	}
 	for _, c := range chunks {
 		doc.Summary.Bytes += c.Bytes

@@ -55,13 +55,6 @@ type plannedItem struct {
 	Direction work.Direction
 }
 
-// newPlannedItem has the id that the chunk has here, if it is here.
-func newPlannedItem(item syncer.Item) plannedItem {
-	p := plannedItem{ChunkEntry: item.Entry, RemoteID: item.Remote, Direction: item.Direction}
-	p.ID = item.ID()
-	return p
-}
-
 // MarshalJSON adds what is planned to the members of the entry.
 func (p plannedItem) MarshalJSON() ([]byte, error) {
 	return entryWith(p.ChunkEntry, fmt.Sprintf(`,"remote_id":%q,"direction":%q`, p.RemoteID, p.Direction))
@@ -139,7 +132,9 @@ func (r result) document() resultDocument {
 		doc.Present = append(doc.Present, presentItem{ID: p.Local, RemoteID: p.Remote})
 	}
 	for _, p := range r.planned {
-		doc.Planned = append(doc.Planned, newPlannedItem(p))
+		item := plannedItem{ChunkEntry: p.Entry, RemoteID: p.Remote, Direction: p.Direction}
+		item.ID = p.ID() // that which the chunk has here, if it is here
+		doc.Planned = append(doc.Planned, item)
 	}
 	doc.Adopted = texts(r.Adopted, engram.ChunkID.String)
 	doc.LeftBehind, doc.ServerMade = leftBehindItems(r.behind), texts(r.serverMade, entryID)

@@ -2,7 +2,6 @@ package chunks
 
 import (
 	"context"
-	"io"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -56,7 +55,7 @@ type statusDocument struct {
 	Orphans     []string `json:"orphans"`
 	Unsupported []string `json:"unsupported"`
 	// Unexported is null where there is no database, or it cannot be read.
-	Unexported *unexportedDocument `json:"unexported"`
+	Unexported *unexported `json:"unexported"`
 	// Of project servers only, as in the result of push and pull.
 	LeftBehind []leftBehindItem `json:"left_behind,omitempty"`
 	ServerMade []string         `json:"server_made,omitempty"`
@@ -97,18 +96,24 @@ func look(ctx context.Context, ws *workspace.Workspace, show func(diff *syncer.D
 
 // showStatus says what a comparison of both sides saw.
 func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, diff *syncer.Diff, conn *workspace.Connection, path string, exitCode bool) error {
-	doc := newStatusDocument(diff, path)
+	doc := statusDocument{
+		Schema: terminal.Schema, Dir: path,
+		Remote: statusRemote{URL: conn.Label, Name: ws.Config.Remote.Name, Kind: string(conn.Kind())},
+		Auth:   statusAuth{Source: conn.Source.From(), OK: true},
+		Here:   len(diff.Here.Entries()), There: len(diff.There.Entries()), Present: len(diff.Present),
+		Push: texts(diff.Pushes(), engram.ChunkID.String), Pull: texts(diff.ToPull, func(i syncer.Item) string { return i.ID().String() }),
+		Missing: texts(diff.Missing, entryID), Orphans: texts(diff.Orphans, engram.ChunkID.String), Unsupported: texts(diff.Rejected, rejectedID),
+		LeftBehind: leftBehindItems(diff.Omitted), ServerMade: texts(diff.ServerMade, entryID),
+	}
 	doc.Unexported, doc.memories = memoriesStatus(ctx, ws)
-	doc.Remote = statusRemote{URL: conn.Label, Name: ws.Config.Remote.Name, Kind: string(conn.Kind())}
 	if conn.Kind() == transport.KindProject {
 		doc.Remote.Project, doc.projectFrom = conn.Project.Name, conn.Project.From
 	}
-	doc.Auth = statusAuth{Source: conn.Source.From(), OK: true}
 	switch {
 	case term.JSON:
 		terminal.PrintJSON(term.Stdout, doc)
 	case !term.Quiet:
-		if err := printStatus(term.Stdout, doc); err != nil {
+		if err := terminal.Table(term.Stdout, "", doc.rows); err != nil {
 			return err
 		}
 		noteLeftBehind(term, diff.Omitted, diff.ServerMade)
@@ -119,21 +124,7 @@ func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Work
 	return nil
 }
 
-func newStatusDocument(d *syncer.Diff, path string) statusDocument {
-	return statusDocument{
-		Schema: terminal.Schema, Dir: path,
-		Here: len(d.Here.Entries()), There: len(d.There.Entries()), Present: len(d.Present),
-		Push: texts(d.Pushes(), engram.ChunkID.String), Pull: texts(d.ToPull, func(i syncer.Item) string { return i.ID().String() }),
-		Missing: texts(d.Missing, entryID), Orphans: texts(d.Orphans, engram.ChunkID.String), Unsupported: texts(d.Rejected, rejectedID),
-		LeftBehind: leftBehindItems(d.Omitted), ServerMade: texts(d.ServerMade, entryID),
-	}
-}
-
-// printStatus is for people: what is in order gets few words.
-func printStatus(w io.Writer, doc statusDocument) error {
-	return terminal.Table(w, "", func(cells terminal.Row) { doc.rows(cells) })
-}
-
+// rows are for people: what is in order gets few words.
 func (doc statusDocument) rows(cells terminal.Row) {
 	row := func(name, format string, args ...any) { cells(name+"\t"+format, args...) }
 	row("remote", "%s (%s server): %s", doc.Remote.URL, doc.Remote.Kind, terminal.Count(doc.There, "chunk"))

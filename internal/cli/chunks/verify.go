@@ -105,9 +105,10 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 	if opts.Only, err = selectLocal(ctx, dir, words); err != nil {
 		return err
 	}
-	report, err := withProgress(term, opts, func(opts syncer.Options) (syncer.Report, error) {
-		return syncer.Verify(ctx, dir, opts)
-	})
+	var stop func()
+	opts.Report, stop = command.Progress(term)
+	report, err := syncer.Verify(ctx, dir, opts)
+	stop()
 	if err != nil {
 		return err
 	}
@@ -131,19 +132,13 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 
 func verifyRemote(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, opts syncer.Options) (report syncer.Report, err error) {
 	err = ws.With(ctx, func(conn *workspace.Connection) error {
-		report, err = withProgress(term, opts, func(opts syncer.Options) (syncer.Report, error) {
-			return syncer.VerifyRemote(ctx, conn, opts)
-		})
+		var stop func()
+		opts.Report, stop = command.Progress(term)
+		defer stop()
+		report, err = syncer.VerifyRemote(ctx, conn, opts)
 		return err
 	})
 	return report, err
-}
-
-func withProgress(term *terminal.Terminal, opts syncer.Options, check func(syncer.Options) (syncer.Report, error)) (syncer.Report, error) {
-	report, stop := command.Progress(term)
-	defer stop()
-	opts.Report = report
-	return check(opts)
 }
 
 // selectLocal finds the chunks that words stand for in the directory.

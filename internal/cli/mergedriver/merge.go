@@ -103,8 +103,8 @@ func (d *driver) merge(ctx context.Context, words []string) error {
 		name = words[3]
 	}
 	merged, conflicts, err := merge.Manifests(texts[0], texts[1], texts[2])
-	var side *merge.SideError
-	if errors.As(err, &side) {
+	side, conflicted := errors.AsType[*merge.SideError](err)
+	if conflicted {
 		merged = merge.WholeConflict(texts[1], texts[2])
 	} else if err != nil {
 		return err
@@ -116,7 +116,7 @@ func (d *driver) merge(ctx context.Context, words []string) error {
 		return fmt.Errorf("write the merged manifest: %w", err)
 	}
 	var what []string
-	if side != nil {
+	if conflicted {
 		what = append(what, side.Error())
 	}
 	for _, c := range conflicts {

@@ -135,10 +135,9 @@ func (m *push) push(ctx context.Context, conn *workspace.Connection, acc account
 	if err != nil {
 		return err
 	}
-	report := pushed{
-		remote: conn.Label, account: acc.id, project: acc.project, source: src.Name(), db: m.db,
-		dryRun: m.dryRun, exitCode: m.exitCode, before: job.Sent,
-	}
+	report := pushed{db: m.db, exitCode: m.exitCode, totals: pushTotals{
+		Remote: conn.Label, Account: acc.id, Project: acc.project, Source: src.Name(), DryRun: m.dryRun, Before: job.Sent,
+	}}
 	if m.dryRun {
 		return m.plan(ctx, conn, src, job, report)
 	}
@@ -159,7 +158,7 @@ func (m *push) push(ctx context.Context, conn *workspace.Connection, acc account
 // journal is asked instead.
 func (m *push) plan(ctx context.Context, conn *workspace.Connection, src source.Source, job *journal.Job, report pushed) (err error) {
 	if m.reconcile || job.Reconciling {
-		report.before = 0
+		report.totals.Before = 0
 		report.PushResult, err = journal.PlanReconcile(ctx, conn, src)
 	} else {
 		report.open = job.Intent != nil

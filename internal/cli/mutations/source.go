@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
 	"github.com/engram-sync/engram-sync/internal/journal"
@@ -40,26 +41,12 @@ func (m *push) open(ctx context.Context) (source.Source, error) {
 // openFile opens a file or stdin. Whoever writes to a pipe may take for ever:
 // when ctx ends, nothing waits for it.
 func (m *push) openFile(ctx context.Context) (*source.File, error) {
-	type opened struct {
-		file *source.File
-		err  error
-	}
-	done := make(chan opened, 1)
-	go func() {
-		var o opened
+	return cancellable.Call(ctx, func() (*source.File, error) { // what was copied until then goes with the process
 		if m.file == "" {
-			o.file, o.err = source.Spool("stdin", m.term.Stdin)
-		} else {
-			o.file, o.err = source.OpenFile(m.file)
+			return source.Spool("stdin", m.term.Stdin)
 		}
-		done <- o
-	}()
-	select {
-	case o := <-done:
-		return o.file, o.err
-	case <-ctx.Done(): // what was copied so far goes with the process
-		return nil, context.Cause(ctx)
-	}
+		return source.OpenFile(m.file)
+	})
 }
 
 // checkRejects refuses a file for rejects that cannot be one: above all the one
@@ -143,7 +130,7 @@ func (m *push) job(ctx context.Context, kept *state.AccountState, src source.Sou
 		}
 	}
 	if best == nil {
-		best = newJob(kept, src)
+		best = &journal.Job{Store: kept.NewJobFile(src.Group()), Schema: journal.JobSchema, Source: src.ID()}
 	}
 	if m.restart {
 		best.Restart(rand.Text())
@@ -152,10 +139,6 @@ func (m *push) job(ctx context.Context, kept *state.AccountState, src source.Sou
 		return nil, terminal.Usagef("earlier runs left out %s that engram had marked as sent, and sent later ones: to send all in their order, run it with --all --restart", terminal.Count(int(best.Skipped), "mutation"))
 	}
 	return best, nil
-}
-
-func newJob(kept *state.AccountState, src source.Source) *journal.Job {
-	return &journal.Job{Store: kept.NewJobFile(src.Group()), Schema: journal.JobSchema, Source: src.ID()}
 }
 
 func readJobs(kept *state.AccountState, src source.Source) ([]*journal.Job, error) {
@@ -199,8 +182,8 @@ func (m *push) fits(ctx context.Context, src source.Source, job *journal.Job) (b
 
 // badLines prints the bad lines one below the other, where a person reads them.
 func (m *push) badLines(err error) error {
-	var bad *source.BadLinesError
-	if !errors.As(err, &bad) || m.term.JSON {
+	bad, ok := errors.AsType[*source.BadLinesError](err)
+	if !ok || m.term.JSON {
 		return err
 	}
 	for _, line := range bad.Lines {

@@ -47,11 +47,10 @@ func find(fits func(*Class) bool) *Class {
 
 // Code turns an error into an exit code.
 func Code(err error) int {
-	var status *terminal.ExitStatus
-	switch {
-	case err == nil:
+	if err == nil {
 		return OK
-	case errors.As(err, &status):
+	}
+	if status, ok := errors.AsType[*terminal.ExitStatus](err); ok {
 		return status.Code
 	}
 	for _, code := range byWeight {
@@ -93,7 +92,7 @@ func NextStep(err error, tokenFrom string) string {
 		return ""
 	}
 	next := strings.ReplaceAll(c.Next, "VARIABLE", tokenFrom)
-	if usage := new(terminal.UsageError); errors.As(err, &usage) {
+	if usage, ok := errors.AsType[*terminal.UsageError](err); ok {
 		next = strings.ReplaceAll(next, "COMMAND", usage.Command)
 	}
 	return next
@@ -118,8 +117,8 @@ func Is(err error, targets ...error) bool {
 
 // As says whether err has the type T.
 func As[T error](err error) bool {
-	var target T
-	return errors.As(err, &target)
+	_, ok := errors.AsType[T](err)
+	return ok
 }
 
 func is(targets ...error) match {
@@ -131,8 +130,8 @@ func as[T error](err error, _ string) bool { return As[T](err) }
 // refusedWith recognises what a project server refused with one of these codes.
 func refusedWith(codes ...string) match {
 	return func(err error, _ string) bool {
-		var status *transport.StatusError
-		return errors.As(err, &status) && slices.Contains(codes, status.Code)
+		status, ok := errors.AsType[*transport.StatusError](err)
+		return ok && slices.Contains(codes, status.Code)
 	}
 }
 
@@ -146,7 +145,7 @@ func refusedToken(sources ...string) match {
 // signalled recognises the end by a signal: SIGTERM, or any other.
 func signalled(term bool) match {
 	return func(err error, _ string) bool {
-		var signal *terminal.Interrupted
-		return errors.As(err, &signal) && (signal.Signal == syscall.SIGTERM) == term
+		signal, ok := errors.AsType[*terminal.Interrupted](err)
+		return ok && (signal.Signal == syscall.SIGTERM) == term
 	}
 }

@@ -36,13 +36,6 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	)
 }
 
-// settingRow is a setting in JSON mode.
-type settingRow struct {
-	Key    string `json:"key"`
-	Value  string `json:"value"`
-	Source string `json:"source"`
-}
-
 func newList(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
@@ -50,10 +43,7 @@ func newList(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Long:  problem.Help("List every setting, its value, and where that comes from.", problem.Local),
 		Args:  command.Exactly(0),
 		RunE: func(*cobra.Command, []string) error {
-			rows := []settingRow{}
-			for _, s := range config.List(ws.Config) {
-				rows = append(rows, settingRow(s))
-			}
+			rows := config.List(ws.Config)
 			return term.Result(terminal.Fields{"settings": rows}, func(w io.Writer) error {
 				return terminal.Table(w, "KEY\tVALUE\tSOURCE", func(row terminal.Row) {
 					for _, s := range rows {
