@@ -68,6 +68,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		serve.New(term, ws),
 		newVersionCmd(term, ws),
 	)
+	command.TakeNamed(cmd)
 	cmd.SetHelpCommandGroupID("other")
 	cmd.SetCompletionCommandGroupID("other")
 	cmd.SetVersionTemplate(versionLine(ws.Version) + "\n")
@@ -135,7 +136,6 @@ func newVersionCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Comm
 		Use:   "version",
 		Short: "Print the version",
 		Long:  problem.Help("Print the version of engram-sync, of Go, and the platform.", nil, problem.OK),
-		Args:  command.Exactly(0),
 		// It must work whatever is wrong with the configuration.
 		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
 		RunE: func(*cobra.Command, []string) error {

@@ -118,7 +118,6 @@ type Error struct {
 	Err error
 }
 
-// Error is Source, Key and Reason, as far as they are there.
 func (e *Error) Error() string {
 	var parts []string
 	for _, part := range []string{e.Source, e.Key, e.Reason} {
@@ -129,5 +128,4 @@ func (e *Error) Error() string {
 	return strings.Join(parts, ": ")
 }
 
-// Unwrap gives the cause, or nil.
 func (e *Error) Unwrap() error { return e.Err }

@@ -46,7 +46,6 @@ func parseRepoFile(path string, data []byte) (layer, error) {
 	return l, err
 }
 
-// putNode reads one setting of a file.
 func (l layer) putNode(key string, node *yaml.Node, from origin) error {
 	s, ok := findSetting(key)
 	if !ok {
@@ -60,7 +59,6 @@ func (l layer) putNode(key string, node *yaml.Node, from origin) error {
 	return nil
 }
 
-// putRemotes reads the named remotes.
 func (l layer) putRemotes(node *yaml.Node, from origin) error {
 	remotes := map[string]any{}
 	err := eachPair(from.name, remotesKey, node, func(name string, node *yaml.Node) error {

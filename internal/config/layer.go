@@ -54,7 +54,6 @@ func newLayer() layer {
 	return layer{values: map[string]any{}, origins: map[string]origin{}}
 }
 
-// put adds one value of this source.
 func (l layer) put(key string, value any, from origin) {
 	l.values[key] = value
 	l.origins[key] = from

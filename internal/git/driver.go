@@ -138,7 +138,6 @@ func (d *Driver) remember(ctx context.Context, command string, after attributes,
 	return changed, nil
 }
 
-// write writes the attributes, if they changed.
 func (d *Driver) write(after attributes) error {
 	if after == d.before {
 		return nil

@@ -29,7 +29,6 @@ func (o *Output) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Err is the first error.
 func (o *Output) Err() error { return o.err }
 
 // IsTerminal says whether a person reads it.

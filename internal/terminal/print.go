@@ -56,14 +56,16 @@ func (t *Terminal) Confirm(doc any, line string) error {
 // Row adds a row to a table: its format has a tab between columns.
 type Row func(format string, cells ...any)
 
-// Table prints rows in columns; header may be "".
-func Table(w io.Writer, header string, fill func(Row)) error {
-	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if header != "" {
-		fmt.Fprintln(tab, header)
-	}
-	fill(func(format string, cells ...any) { fmt.Fprintf(tab, format+"\n", cells...) })
-	return tab.Flush()
+// Table prints a result whose text is rows in columns; header may be "".
+func (t *Terminal) Table(doc any, header string, fill func(Row)) error {
+	return t.Result(doc, func(w io.Writer) error {
+		tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		if header != "" {
+			fmt.Fprintln(tab, header)
+		}
+		fill(func(format string, cells ...any) { fmt.Fprintf(tab, format+"\n", cells...) })
+		return tab.Flush()
+	})
 }
 
 // PrintJSON writes one document on one line.
@@ -95,7 +97,6 @@ func (t *Terminal) Fail(f Failure) {
 	t.ErrorLine(f.Message)
 }
 
-// ErrorLine prints the line of an error, for people.
 func (t *Terminal) ErrorLine(message string) { fmt.Fprintf(t.Stderr(), "error: %s\n", message) }
 
 // Warn tells the user something that is no failure.

@@ -17,7 +17,6 @@ import (
 // Directory is a chunk directory as the syncer wants it.
 type Directory struct{ *chunkdir.Dir }
 
-// Chunks lists the chunk files.
 func (d Directory) Chunks(ctx context.Context) ([]engram.ChunkID, []syncer.Stray, error) {
 	listing, err := d.Files(ctx)
 	if err != nil {

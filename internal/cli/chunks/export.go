@@ -48,7 +48,6 @@ const exportExample = `  engram sync; engram-sync export
 // exportChunkBytes is how large a chunk becomes unless somebody chose.
 const exportChunkBytes = 4 << 20
 
-// export is one run of the command.
 type export struct {
 	term             *terminal.Terminal
 	ws               *workspace.Workspace
@@ -67,7 +66,6 @@ func NewExport(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 		Short:   "Write what engram.db holds and no chunk does into new chunks",
 		Long:    problem.Help(exportLong, problem.Local, problem.Partial, problem.Unavailable, problem.Refused, problem.Damaged, problem.Different, problem.Locked, problem.Interrupted, problem.Terminated),
 		Example: exportExample,
-		Args:    command.Exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			x.sizeChosen = cmd.Flags().Changed(maxChunkFlag)
 			return x.run(cmd.Context())

@@ -26,7 +26,6 @@ type exportRun struct {
 	failed  []work.Failure
 }
 
-// exportDocument is what export prints in JSON mode.
 type exportDocument struct {
 	Schema  int             `json:"schema"`
 	Moved   []exportedChunk `json:"moved"`
@@ -81,7 +80,6 @@ func printExport(term *terminal.Terminal, ws *workspace.Workspace, r exportRun) 
 	return exitStatus(term, len(r.written), r.failed, r.dryRun && r.exitCode && len(r.drafts) > 0)
 }
 
-// warnExport says what can go wrong with the result.
 func warnExport(term *terminal.Terminal, r exportRun) {
 	for _, f := range r.found.unread {
 		term.Warn(fmt.Sprintf("chunk %s: what it holds is not known, so it counts as nothing: %s", f.ID, terminal.OneLine(f.Err.Error())))
@@ -156,7 +154,6 @@ func exportedRowOf(row memories.Row, chunk engram.ChunkID) exportedRow {
 	return out
 }
 
-// reasonWords says a reason to people.
 var reasonWords = map[memories.Reason]string{
 	memories.New:         "not in any chunk yet",
 	memories.Older:       "older than the newest entry",

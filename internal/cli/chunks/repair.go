@@ -59,7 +59,6 @@ func (k *keeper) keep(text []byte) (err error) {
 	return err
 }
 
-// repair is one run of verify --repair.
 type repair struct {
 	term   *terminal.Terminal
 	ws     *workspace.Workspace
@@ -103,7 +102,6 @@ func (r *repair) run(ctx context.Context, words []string) error {
 	return cmp.Or(err, bad)
 }
 
-// choose finds the chunks that words stand for.
 func (r *repair) choose(ctx context.Context, words []string) ([]engram.ChunkID, error) {
 	if len(words) == 0 {
 		return nil, nil
@@ -156,7 +154,6 @@ func (r *repair) askToForget(ctx context.Context, done *syncer.Repaired) error {
 	return syncer.Forget(ctx, r.dir, done)
 }
 
-// repairedItem is one thing that was mended, in JSON mode.
 type repairedItem struct {
 	ID      string        `json:"id"` // "" for the manifest itself
 	Action  syncer.Action `json:"action"`

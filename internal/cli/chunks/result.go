@@ -192,7 +192,6 @@ func printFailures(term *terminal.Terminal, ws *workspace.Workspace, failed []wo
 	}
 }
 
-// nextStepFor is the next step after a failed item.
 func nextStepFor(ws *workspace.Workspace, f work.Failure) string {
 	if f.Direction == work.Pulled && problem.Is(f.Err, engram.ErrDamaged) {
 		return "nothing was written: if it stays so, the server's copy is bad, and only a machine that has the chunk can help"
@@ -255,7 +254,6 @@ func past(d work.Direction) string {
 	return "pushed"
 }
 
-// describe says in a few words what a chunk is.
 func describe(e engram.ChunkEntry) string {
 	return fmt.Sprintf("%s by %s: %s, %s, %s", e.CreatedAt, strconv.QuoteToGraphic(e.CreatedBy),
 		terminal.Count(e.Sessions, "session"), terminal.Count(e.Memories, "memory"), terminal.Count(e.Prompts, "prompt"))

@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
@@ -27,7 +26,6 @@ func NewStatus(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 		Short:   "Show what push and pull would do",
 		Long:    problem.Help(statusLong, problem.Remote, problem.Different),
 		Example: "  engram-sync status\n  engram-sync status --exit-code --quiet || engram-sync sync",
-		Args:    command.Exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return look(cmd.Context(), ws, func(diff *syncer.Diff, conn *workspace.Connection, path string) error {
 				return showStatus(cmd.Context(), term, ws, diff, conn, path, exitCode)
@@ -38,7 +36,6 @@ func NewStatus(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 	return cmd
 }
 
-// statusDocument is what status prints in JSON mode.
 type statusDocument struct {
 	Schema int          `json:"schema"`
 	Remote statusRemote `json:"remote"`
@@ -109,11 +106,8 @@ func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Work
 	if conn.Kind() == transport.KindProject {
 		doc.Remote.Project, doc.projectFrom = conn.Project.Name, conn.Project.From
 	}
-	switch {
-	case term.JSON:
-		terminal.PrintJSON(term.Stdout, doc)
-	case !term.Quiet:
-		if err := terminal.Table(term.Stdout, "", doc.rows); err != nil {
+	if term.JSON || !term.Quiet {
+		if err := term.Table(doc, "", doc.rows); err != nil {
 			return err
 		}
 		noteLeftBehind(term, diff.Omitted, diff.ServerMade)

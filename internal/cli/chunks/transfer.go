@@ -150,6 +150,5 @@ func NewSync(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Short:   "Pull, then push",
 		Long:    problem.Help(syncLong, problem.Transfer),
 		Example: "  engram-sync sync\n  engram-sync sync --json",
-		Args:    command.Exactly(0),
 	}, t.addAcceptReduced, t.addVerify, t.project.addPush, t.project.addPull)
 }

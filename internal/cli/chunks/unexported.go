@@ -27,9 +27,9 @@ const noticeBytes = 32 << 20
 
 // unexported is how much of a database no chunk of a directory holds.
 type unexported struct {
-	Project        string `json:"project"`
-	ProjectFrom    string `json:"project_from"`
-	memories.Tally        // of all projects
+	Project        string           `json:"project"`
+	ProjectFrom    string           `json:"project_from"`
+	memories.Tally                  // of all projects
 	ByProject      memories.Tallies `json:"by_project"`
 }
 
@@ -172,7 +172,6 @@ func whatToCount(ctx context.Context, db *engramdb.DB, local syncer.Local, p wor
 	return question, state.OpenCache(state.Dir(), "unexported", path+"\x00"+db.Path()), nil
 }
 
-// databaseName is the name of engram's database in its data directory.
 const databaseName = "engram.db"
 
 // openDatabase opens engram's database; nil where there is none.

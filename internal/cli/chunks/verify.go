@@ -62,7 +62,6 @@ func NewVerify(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 	return cmd
 }
 
-// verifyDocument is what verify prints in JSON mode.
 type verifyDocument struct {
 	Schema   int          `json:"schema"`
 	Failed   []badItem    `json:"failed"`
@@ -95,7 +94,6 @@ type warnedItem struct {
 	Where   string `json:"where"`
 }
 
-// verify checks one side or both.
 func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, words []string, remote bool) error {
 	dir, err := ws.OpenDirectory()
 	if err != nil {

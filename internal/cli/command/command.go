@@ -35,18 +35,27 @@ func RefuseUnknown(cmd *cobra.Command, args []string) error {
 	return &terminal.UsageError{Command: cmd.CommandPath(), Err: err}
 }
 
-// Exactly wants this many arguments.
-func Exactly(n int) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) == n {
-			return nil
-		}
-		wants := "no arguments"
-		if n > 0 {
-			wants = "just this: " + cmd.Use
-		}
-		return &terminal.UsageError{Command: cmd.CommandPath(), Err: fmt.Errorf("%s takes %s", cmd.CommandPath(), wants)}
+// TakeNamed lets cmd, and the commands below it, take the arguments that their Use
+// names, save for those that have optional ones or look at them themselves.
+func TakeNamed(cmd *cobra.Command) {
+	if cmd.Args == nil && !strings.Contains(cmd.Use, "[") {
+		cmd.Args = takeNamed
 	}
+	for _, below := range cmd.Commands() {
+		TakeNamed(below)
+	}
+}
+
+func takeNamed(cmd *cobra.Command, args []string) error {
+	named := len(strings.Fields(cmd.Use)) - 1
+	if len(args) == named {
+		return nil
+	}
+	wants := "no arguments"
+	if named > 0 {
+		wants = "just this: " + cmd.Use
+	}
+	return &terminal.UsageError{Command: cmd.CommandPath(), Err: fmt.Errorf("%s takes %s", cmd.CommandPath(), wants)}
 }
 
 // Connected runs f with a connection to the configured remote.

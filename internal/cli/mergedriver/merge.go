@@ -38,7 +38,6 @@ at the top of the work tree, to be committed, and the driver to the
 repository's own configuration, which every clone needs for itself. Where it is
 missing, git merges as it always does. --uninstall takes both out again.`
 
-// driver is one merge-driver command line.
 type driver struct {
 	term               *terminal.Terminal
 	ws                 *workspace.Workspace
@@ -159,7 +158,6 @@ type driverDocument struct {
 	Changed    bool     `json:"changed"`
 }
 
-// setUp runs --install or --uninstall.
 func (d *driver) setUp(ctx context.Context) error {
 	dir, err := d.ws.OpenDirectory()
 	if err != nil {

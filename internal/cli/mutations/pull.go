@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/journal"
@@ -40,7 +39,6 @@ moves after the rows have arrived:
 reads the whole journal and gives out what never was: rows that were hidden
 while a project was paused, or that a restored server has anew.`
 
-// pull is one run of mutations pull.
 type pull struct {
 	term *terminal.Terminal
 	ws   *workspace.Workspace
@@ -67,7 +65,6 @@ func newPull(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Example: "  engram-sync mutations pull --output journal.jsonl\n" +
 			"  engram-sync mutations pull --since 0 --limit 10\n" +
 			"  engram-sync mutations pull --follow | jq .entity_key",
-		Args: command.Exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := p.check(cmd); err != nil {
 				return &terminal.UsageError{Command: cmd.CommandPath(), Err: err}
@@ -90,7 +87,6 @@ func (p *pull) addFlags(flags *pflag.FlagSet) {
 	flags.Lookup("since").DefValue = "0" // which the help does not show
 }
 
-// check looks whether the flags make sense.
 func (p *pull) check(cmd *cobra.Command) error {
 	given := cmd.Flags().Changed
 	if p.output == "-" {

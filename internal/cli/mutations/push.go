@@ -40,7 +40,6 @@ Mutations of a project that is paused on the server are held back, with later
 ones about the same things; the next run tries them again. One that the server
 refuses for what it says is put into a file of rejects, and the rest goes on.`
 
-// push is one run of mutations push.
 type push struct {
 	term *terminal.Terminal
 	ws   *workspace.Workspace

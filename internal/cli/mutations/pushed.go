@@ -27,7 +27,6 @@ type pushed struct {
 	journal.PushResult
 }
 
-// pushDocument is what mutations push prints in JSON mode.
 type pushDocument struct {
 	Schema  int            `json:"schema"`
 	Failed  []failedChange `json:"failed"`
@@ -61,7 +60,7 @@ type pushTotals struct {
 	Parked   int64  `json:"parked"`
 	Left     int64  `json:"left"`
 	LeftOut  int64  `json:"left_out"`
-	Foreign  int64  `json:"foreign"`  // of a project server, like Personal: rows of the source that are not for it
+	Foreign  int64  `json:"foreign"` // of a project server, like Personal: rows of the source that are not for it
 	Personal int64  `json:"personal"`
 	Batches  int    `json:"batches"`
 	LastSeq  int64  `json:"last_seq"`
@@ -167,7 +166,6 @@ func printPushText(term *terminal.Terminal, ws *workspace.Workspace, r pushed) {
 	}
 }
 
-// place is where a mutation stands.
 func (r pushed) place(position int64) string {
 	if r.db {
 		return fmt.Sprintf("mutation %d of %s", position, r.totals.Source)
@@ -222,7 +220,6 @@ func (r pushed) summary() string {
 // toPush is how many rows a dry run would try to send.
 func (r pushed) toPush() int64 { return r.Remaining + r.Deferred - r.Rejected }
 
-// idle says whether there was nothing to do.
 func (r pushed) idle() bool {
 	return r.Sent+r.Present+r.Rejected+r.Deferred+r.Remaining == 0 && r.Err == nil
 }

@@ -72,7 +72,6 @@ func (m *push) checkRejects(src source.Source) error {
 	return nil
 }
 
-// openDatabase opens engram's database.
 func (m *push) openDatabase(ctx context.Context) (source.Source, error) {
 	path := m.file
 	if path == "" {
@@ -95,7 +94,6 @@ func (m *push) openDatabase(ctx context.Context) (source.Source, error) {
 	return s, nil
 }
 
-// rejectSink puts rejected rows into a file.
 type rejectSink struct {
 	file *state.Rejects
 	db   bool

@@ -13,7 +13,6 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/auth"
-	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -40,7 +39,6 @@ func newImport(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 		Short:   "Take over the server and login of engram's own cloud.json",
 		Long:    problem.Help(importEngramLong, problem.Local, problem.Auth),
 		Example: "  engram-sync config import-engram --name work",
-		Args:    command.Exactly(0),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return importEngram(cmd.Context(), term, ws, opts) },
 	}
 	cmd.Flags().StringVar(&opts.name, "name", "engram", "`NAME` of the new remote")
@@ -58,7 +56,6 @@ type cloudFile struct {
 	Username     string `json:"username"`
 }
 
-// importedDocument is what import-engram prints in JSON mode.
 type importedDocument struct {
 	Schema           int    `json:"schema"`
 	File             string `json:"file"`
