@@ -34,7 +34,7 @@ type pushDocument struct {
 	Schema  int            `json:"schema"`
 	Failed  []failedChange `json:"failed"`
 	Paused  []pausedItem   `json:"paused"`
-	Summary pushTotals    `json:"summary"`
+	Summary pushTotals     `json:"summary"`
 }
 
 type failedChange struct {
