@@ -30,7 +30,7 @@ func (h *Versions) of(v engram.RowVersion) []engram.RowVersion {
 }
 
 // complete says whether nothing is left behind if v stays where it is. known
-// are the versions of its row that are held. One of these must be true:
+// are the versions of its row that chunks hold. One of these must be true:
 //
 //   - one of them is that very version;
 //   - the newest says the same, and only counters differ;
