@@ -202,10 +202,7 @@ func nextStepFor(ws *workspace.Workspace, f work.Failure) string {
 
 // printFailure prints one failed item, and the next step, as one line.
 func printFailure(term *terminal.Terminal, f work.Failure, next string) {
-	id := f.ID
-	if _, err := engram.ParseChunkID(id); err != nil {
-		id = strconv.Quote(id) // a stranger's text must not reach the terminal
-	}
+	id := idText(f.ID)
 	message := terminal.OneLine(f.Err.Error())
 	if !strings.Contains(message, id) {
 		message = "chunk " + id + ": " + message
@@ -217,6 +214,15 @@ func printFailure(term *terminal.Terminal, f work.Failure, next string) {
 		message += "; " + next
 	}
 	term.Errorf("%s", message)
+}
+
+// idText is an id, quoted if it is none: a stranger's text must not reach the
+// terminal.
+func idText(id string) string {
+	if _, err := engram.ParseChunkID(id); err != nil {
+		return strconv.Quote(id)
+	}
+	return id
 }
 
 // summary is the last line of a run.
