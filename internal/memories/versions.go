@@ -35,7 +35,7 @@ var ErrTooMuch = errors.New("too much has to be read")
 // have no more than maxBytes together on disk: else the error wraps ErrTooMuch.
 //
 // What is missing, damaged or unreadable holds nothing, and is in failed.
-func ReadVersions(ctx context.Context, files ChunkFiles, entries []engram.ChunkEntry, index VersionIndex, maxBytes int64, atOnce int, report work.Report) (held *Versions, failed []work.Failure, err error) {
+func ReadVersions(ctx context.Context, files ChunkFiles, entries []engram.ChunkEntry, index VersionIndex, maxBytes int64, atOnce int, report work.Report) (versions *Versions, failed []work.Failure, err error) {
 	chunks := make([]indexedChunk, len(entries))
 	var unread []*indexedChunk
 	var total int64
@@ -133,7 +133,7 @@ func (h *Versions) of(v engram.RowVersion) []engram.RowVersion {
 }
 
 // complete says whether nothing is left behind if v stays where it is. known
-// are the versions of its row that are held. One of these must be true:
+// are the versions of its row that chunks hold. One of these must be true:
 //
 //   - one of them is that very version;
 //   - the newest says the same, and only counters differ;

@@ -17,7 +17,7 @@ import (
 )
 
 // open opens what the command line names.
-func (m *mutationsPush) open(ctx context.Context) (source.Source, error) {
+func (m *push) open(ctx context.Context) (source.Source, error) {
 	if m.db {
 		return m.openDatabase(ctx)
 	}
@@ -37,7 +37,7 @@ func (m *mutationsPush) open(ctx context.Context) (source.Source, error) {
 
 // openFile opens a file or stdin. Whoever writes to a pipe may take for ever:
 // when ctx ends, nothing waits for it.
-func (m *mutationsPush) openFile(ctx context.Context) (*source.File, error) {
+func (m *push) openFile(ctx context.Context) (*source.File, error) {
 	type opened struct {
 		file *source.File
 		err  error
@@ -62,7 +62,7 @@ func (m *mutationsPush) openFile(ctx context.Context) (*source.File, error) {
 
 // checkRejects refuses a file for rejects that cannot be one: above all the one
 // that is being pushed.
-func (m *mutationsPush) checkRejects(src source.Source) error {
+func (m *push) checkRejects(src source.Source) error {
 	info, err := os.Stat(m.rejects)
 	if m.rejects == "" || errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -84,7 +84,7 @@ func (m *mutationsPush) checkRejects(src source.Source) error {
 }
 
 // openDatabase opens engram's database.
-func (m *mutationsPush) openDatabase(ctx context.Context) (source.Source, error) {
+func (m *push) openDatabase(ctx context.Context) (source.Source, error) {
 	path := m.file
 	if path == "" {
 		path = filepath.Join(m.ws.DataDir(), "engram.db")
