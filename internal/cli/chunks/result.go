@@ -44,9 +44,7 @@ type presentItem struct {
 type failedItem struct {
 	ID        string         `json:"id"`
 	Direction work.Direction `json:"direction,omitempty"`
-	Code      int            `json:"code"`
-	Kind      string         `json:"kind"`
-	Message   string         `json:"message"`
+	problem.Judged
 }
 
 type plannedItem struct {
@@ -149,10 +147,7 @@ func (r result) document() resultDocument {
 func failedItems(failed []work.Failure) []failedItem {
 	items := []failedItem{}
 	for _, f := range failed {
-		code := problem.Code(f.Err)
-		items = append(items, failedItem{
-			ID: f.ID, Direction: f.Direction, Code: code, Kind: problem.Kind(code), Message: terminal.OneLine(f.Err.Error()),
-		})
+		items = append(items, failedItem{f.ID, f.Direction, problem.Judge(f.Err)})
 	}
 	return items
 }
@@ -193,7 +188,7 @@ func printFailures(term *terminal.Terminal, ws *workspace.Workspace, failed []wo
 	case 1:
 		printFailure(term, untried[0], "")
 	default:
-		fmt.Fprintf(term.Stderr(), "error: %s: %s\n", terminal.Count(len(untried), "chunk"), terminal.OneLine(untried[0].Err.Error()))
+		term.Errorf("%s: %s", terminal.Count(len(untried), "chunk"), terminal.OneLine(untried[0].Err.Error()))
 	}
 }
 
@@ -221,7 +216,7 @@ func printFailure(term *terminal.Terminal, f work.Failure, next string) {
 	if next != "" {
 		message += "; " + next
 	}
-	fmt.Fprintf(term.Stderr(), "error: %s\n", message)
+	term.Errorf("%s", message)
 }
 
 // summary is the last line of a run.

@@ -94,7 +94,7 @@ func (m *push) badLines(err error) error {
 		return err
 	}
 	for _, line := range bad.Lines {
-		fmt.Fprintf(m.term.Stderr(), "error: %s\n", terminal.OneLine(line))
+		m.term.Errorf("%s", terminal.OneLine(line))
 	}
 	return terminal.Usagef("%s in %s: nothing was sent", terminal.Count(bad.Count, "bad line"), bad.Name)
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
 	"github.com/engram-sync/engram-sync/internal/journal"
@@ -38,26 +39,12 @@ func (m *push) open(ctx context.Context) (source.Source, error) {
 // openFile opens a file or stdin. Whoever writes to a pipe may take for ever:
 // when ctx ends, nothing waits for it.
 func (m *push) openFile(ctx context.Context) (*source.File, error) {
-	type opened struct {
-		file *source.File
-		err  error
-	}
-	done := make(chan opened, 1)
-	go func() {
-		var o opened
+	return cancellable.Do(ctx, func() (*source.File, error) { // what was copied so far goes with the process
 		if m.file == "" {
-			o.file, o.err = source.Spool("stdin", m.term.Stdin)
-		} else {
-			o.file, o.err = source.OpenFile(m.file)
+			return source.Spool("stdin", m.term.Stdin)
 		}
-		done <- o
-	}()
-	select {
-	case o := <-done:
-		return o.file, o.err
-	case <-ctx.Done(): // what was copied so far goes with the process
-		return nil, context.Cause(ctx)
-	}
+		return source.OpenFile(m.file)
+	})
 }
 
 // checkRejects refuses a file for rejects that cannot be one: above all the one
