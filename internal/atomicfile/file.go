@@ -3,8 +3,10 @@ package atomicfile
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // File is a file in the making: an io.Writer whose content appears at its path
@@ -92,4 +94,50 @@ func (f *File) Discard() error {
 		closeErr = nil
 	}
 	return errors.Join(closeErr, os.Remove(f.temp.Name()))
+}
+
+// Publish gives a finished file its name: staged, which lies on the same file
+// system, is made durable and renamed over path, durably too. It is for files
+// that something else wrote, such as a database.
+func Publish(staged, path string) error {
+	f, err := os.OpenFile(staged, os.O_RDWR, 0) // Windows syncs only what can be written
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(staged, path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// Sweep removes what killed processes left in dir: regular files with the
+// name of a temporary file. Subdirectories are not entered; a missing dir is
+// fine. A file that is being written looks the same, so hold the lock on dir.
+// One file that cannot be removed does not spare the others.
+func Sweep(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot look for leftovers: %w", err)
+	}
+	var failure error
+	for _, entry := range entries {
+		if !entry.Type().IsRegular() || !isTempName(entry.Name()) {
+			continue
+		}
+		err := os.Remove(filepath.Join(dir, entry.Name()))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			failure = errors.Join(failure, fmt.Errorf("cannot remove a leftover: %w", err))
+		}
+	}
+	return failure
+}
+
+func isTempName(name string) bool {
+	return strings.HasPrefix(name, TempPrefix) && strings.HasSuffix(name, TempSuffix)
 }
