@@ -1,6 +1,8 @@
 package atomicfile
 
 import (
+	"cmp"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,7 +25,10 @@ type File struct {
 // Create starts a file that will appear at path, with perm before umask. The
 // directory must exist. A symbolic link at path is replaced, not followed.
 func Create(path string, perm os.FileMode) (*File, error) {
-	temp, err := openTemp(filepath.Dir(path), perm)
+	// os.CreateTemp will not do: its files are 0600 whatever the umask says. With
+	// 128 random bits the first name is free.
+	name := filepath.Join(filepath.Dir(path), TempPrefix+rand.Text()+TempSuffix)
+	temp, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
 	if err != nil {
 		return nil, fmt.Errorf("cannot create %s: %w", path, err)
 	}
@@ -33,13 +38,11 @@ func Create(path string, perm os.FileMode) (*File, error) {
 // Write adds to the content. After an error the file cannot be committed.
 func (f *File) Write(p []byte) (int, error) {
 	n, err := f.temp.Write(p)
-	if err == nil {
-		return n, nil
+	if err != nil {
+		f.writeErr = cmp.Or(f.writeErr, err)
+		err = fmt.Errorf("cannot write %s: %w", f.path, err)
 	}
-	if f.writeErr == nil {
-		f.writeErr = err
-	}
-	return n, fmt.Errorf("cannot write %s: %w", f.path, err)
+	return n, err
 }
 
 // Commit makes the content durable and lets it appear at the path. After an

@@ -24,19 +24,14 @@ func NewFile(dir string) *File {
 	return &File{jsonFile[fileContent]{path: filepath.Join(dir, "credentials.json"), what: "the credentials"}}
 }
 
-// fileContent is the JSON of the file.
 type fileContent struct {
 	Accounts []fileAccount `json:"accounts"`
 }
 
 type fileAccount struct {
-	BaseURL string `json:"base_url"`
-	Account string `json:"account"`
-	Access  string `json:"access_token"`
-	Refresh string `json:"refresh_token,omitempty"`
+	Key
+	Credentials
 }
-
-func (a fileAccount) key() Key { return Key{BaseURL: a.BaseURL, Account: a.Account} }
 
 // Name implements Store.
 func (f *File) Name() string { return StoreFile }
@@ -54,8 +49,8 @@ func (f *File) Get(_ context.Context, key Key) (Credentials, error) {
 		return Credentials{}, err
 	}
 	for _, a := range content.Accounts {
-		if a.key() == key {
-			return Credentials{Access: a.Access, Refresh: a.Refresh}, nil
+		if a.Key == key {
+			return a.Credentials, nil
 		}
 	}
 	return Credentials{}, ErrNotFound
@@ -79,9 +74,7 @@ func (f *File) checkMode() error {
 func (f *File) Set(_ context.Context, key Key, c Credentials) error {
 	return f.file.change(func(content *fileContent) {
 		content.remove(key)
-		content.Accounts = append(content.Accounts, fileAccount{
-			BaseURL: key.BaseURL, Account: key.Account, Access: c.Access, Refresh: c.Refresh,
-		})
+		content.Accounts = append(content.Accounts, fileAccount{key, c})
 	})
 }
 
@@ -91,7 +84,7 @@ func (f *File) Delete(_ context.Context, key Key) error {
 }
 
 func (c *fileContent) remove(key Key) {
-	c.Accounts = slices.DeleteFunc(c.Accounts, func(a fileAccount) bool { return a.key() == key })
+	c.Accounts = slices.DeleteFunc(c.Accounts, func(a fileAccount) bool { return a.Key == key })
 }
 
 // jsonFile is a small file of our own, which one process at a time changes. It
@@ -117,12 +110,17 @@ func (f jsonFile[T]) read() (T, error) {
 	return content, nil
 }
 
+// lockIn locks a file, for which it makes the directory.
+func lockIn(ctx context.Context, path string) (unlock func() error, err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	return filelock.Lock(ctx, path)
+}
+
 // change rewrites the file while no other process does.
 func (f jsonFile[T]) change(edit func(*T)) (err error) {
-	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
-		return fmt.Errorf("write %s: %w", f.what, err)
-	}
-	unlock, err := filelock.Lock(context.Background(), f.path+".lock") // nobody holds it for long
+	unlock, err := lockIn(context.Background(), f.path+".lock") // nobody holds it for long
 	if err != nil {
 		return fmt.Errorf("write %s: %w", f.what, err)
 	}
@@ -133,10 +131,10 @@ func (f jsonFile[T]) change(edit func(*T)) (err error) {
 	}
 	edit(&content)
 	text, err := json.MarshalIndent(content, "", "  ")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", f.what, err)
+	if err == nil {
+		err = atomicfile.Write(f.path, text, 0o600)
 	}
-	if err := atomicfile.Write(f.path, text, 0o600); err != nil {
+	if err != nil {
 		return fmt.Errorf("write %s: %w", f.what, err)
 	}
 	return nil

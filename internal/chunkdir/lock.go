@@ -18,10 +18,10 @@ import (
 // LockedError says that another process, or another Lock of this one, works on
 // the directory. What is known of the holder is a hint: zero where nothing is.
 type LockedError struct {
-	Path    string // of the chunk directory
-	PID     int
-	Since   time.Time
-	Command string // what the holder said to Lock
+	Path    string    `json:"-"` // of the chunk directory
+	PID     int       `json:"pid"`
+	Since   time.Time `json:"since"`
+	Command string    `json:"command"` // what the holder said to Lock
 }
 
 func (e *LockedError) Error() string {
@@ -75,13 +75,6 @@ const (
 	notePerm  = 0o600
 )
 
-// holder is the note that tells others who has the lock.
-type holder struct {
-	PID     int       `json:"pid"`
-	Since   time.Time `json:"since"`
-	Command string    `json:"command"`
-}
-
 // statePath is the path in StateDir of a file about this directory; "" without a
 // StateDir. It is the same for every name that leads to the directory.
 func (d *Dir) statePath(suffix string) (string, error) {
@@ -96,14 +89,15 @@ func (d *Dir) statePath(suffix string) (string, error) {
 	return filepath.Join(d.opts.StateDir, "locks", hex.EncodeToString(sum[:16])+suffix), nil
 }
 
-// noteHolder writes the note. It is a courtesy to others, so without a place
-// to write it the lock is as good.
+// noteHolder writes the note that tells others who has the lock, as the JSON of
+// a LockedError. It is a courtesy to them, so without a place to write it the
+// lock is as good.
 func (d *Dir) noteHolder(command string) {
 	path, err := d.statePath(".json")
 	if err != nil || path == "" {
 		return
 	}
-	note, err := json.Marshal(holder{PID: os.Getpid(), Since: time.Now().Round(0), Command: command})
+	note, err := json.Marshal(LockedError{PID: os.Getpid(), Since: time.Now().Round(0), Command: command})
 	if err != nil || os.MkdirAll(filepath.Dir(path), statePerm) != nil {
 		return
 	}
@@ -119,14 +113,13 @@ func (d *Dir) forgetHolder() {
 
 // lockedError tells what the note says, if there is a good one.
 func (d *Dir) lockedError() error {
-	locked := &LockedError{Path: d.path}
+	var locked LockedError
 	path, err := d.statePath(".json")
-	if err != nil {
-		return locked
+	if err == nil {
+		if note, err := os.ReadFile(path); err != nil || json.Unmarshal(note, &locked) != nil {
+			locked = LockedError{}
+		}
 	}
-	var h holder
-	if note, err := os.ReadFile(path); err == nil && json.Unmarshal(note, &h) == nil {
-		locked.PID, locked.Since, locked.Command = h.PID, h.Since, h.Command
-	}
-	return locked
+	locked.Path = d.path
+	return &locked
 }

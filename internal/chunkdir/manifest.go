@@ -51,15 +51,14 @@ func readManifest(ctx context.Context, read func() ([]byte, error)) (*engram.Man
 	var last []byte
 	for attempt := 1; ; attempt++ {
 		text, err := read()
-		if err == nil && text == nil {
-			return engram.NewManifest(), nil
-		}
-		var m *engram.Manifest
 		if err == nil {
-			m, err = engram.ParseManifest(text)
-		}
-		if err == nil {
-			return m, nil
+			if text == nil {
+				return engram.NewManifest(), nil
+			}
+			var m *engram.Manifest
+			if m, err = engram.ParseManifest(text); err == nil {
+				return m, nil
+			}
 		}
 		if attempt == tornReads || !mayPass(err, text, last) {
 			return nil, err

@@ -1,7 +1,6 @@
 package engram
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -18,14 +17,16 @@ import (
 // checked against the chunk; who wrote it and when is nowhere else. Entries are
 // made by ParseEntry or by hand, and are comparable.
 type ChunkEntry struct {
-	ID        ChunkID
-	CreatedBy string
+	ID        ChunkID `json:"id"`
+	CreatedBy string  `json:"created_by"`
 	// CreatedAt is RFC 3339 text, kept as it was written. Those that we derive
 	// are made by FormatTime.
-	CreatedAt string
+	CreatedAt string `json:"created_at"`
 	// Sessions, Memories and Prompts are how many rows the chunk holds, as its
 	// writer counted them. Soft-deleted observations count as memories.
-	Sessions, Memories, Prompts int
+	Sessions int `json:"sessions"`
+	Memories int `json:"memories"`
+	Prompts  int `json:"prompts"`
 
 	// extra is the text of the members that we don't know, joined by commas,
 	// so that they survive.
@@ -42,10 +43,7 @@ func FormatTime(t time.Time) string {
 
 // Time is CreatedAt as a time; the zero time where it is not RFC 3339.
 func (e ChunkEntry) Time() time.Time {
-	t, err := time.Parse(time.RFC3339, e.CreatedAt)
-	if err != nil {
-		return time.Time{}
-	}
+	t, _ := time.Parse(time.RFC3339, e.CreatedAt) // zero with an error
 	return t
 }
 
@@ -72,14 +70,8 @@ func (e ChunkEntry) Clamped(now time.Time) ChunkEntry {
 // MarshalJSON writes the entry on one line, with the members in engram's
 // order and those that we don't know behind them.
 func (e ChunkEntry) MarshalJSON() ([]byte, error) {
-	known, err := json.Marshal(struct {
-		ID        ChunkID `json:"id"`
-		CreatedBy string  `json:"created_by"`
-		CreatedAt string  `json:"created_at"`
-		Sessions  int     `json:"sessions"`
-		Memories  int     `json:"memories"`
-		Prompts   int     `json:"prompts"`
-	}{e.ID, e.CreatedBy, e.CreatedAt, e.Sessions, e.Memories, e.Prompts})
+	type plain ChunkEntry
+	known, err := json.Marshal(plain(e))
 	if err != nil || e.extra == "" {
 		return known, err
 	}
@@ -94,15 +86,11 @@ func (e ChunkEntry) Compare(other ChunkEntry) int {
 
 // Indented is the entry as engram writes it into a manifest.
 func (e ChunkEntry) Indented() (string, error) {
-	compact, err := json.Marshal(e)
+	text, err := json.MarshalIndent(e, "    ", "  ")
 	if err != nil {
 		return "", fmt.Errorf("encode the entry of %s: %w", e.ID, err)
 	}
-	var out bytes.Buffer
-	if err := json.Indent(&out, compact, "    ", "  "); err != nil {
-		return "", fmt.Errorf("encode the entry of %s: %w", e.ID, err)
-	}
-	return out.String(), nil
+	return string(text), nil
 }
 
 // ParseEntry reads one entry strictly: a good id, an RFC 3339 created_at,

@@ -3,7 +3,6 @@ package engram
 import (
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // ErrDamaged is wrapped by every error about content that is not what its name
@@ -87,17 +86,13 @@ type ManifestError struct {
 }
 
 func (e *ManifestError) Error() string {
-	var where []string
-	if e.Line > 0 {
-		where = append(where, fmt.Sprintf("line %d", e.Line))
+	switch {
+	case e.Entry > 0:
+		return fmt.Sprintf("line %d, entry %d: %v", e.Line, e.Entry, e.Err)
+	case e.Line > 0:
+		return fmt.Sprintf("line %d: %v", e.Line, e.Err)
 	}
-	if e.Entry > 0 {
-		where = append(where, fmt.Sprintf("entry %d", e.Entry))
-	}
-	if len(where) == 0 {
-		return e.Err.Error()
-	}
-	return strings.Join(where, ", ") + ": " + e.Err.Error()
+	return e.Err.Error()
 }
 
 // Unwrap gives ErrDamaged and the cause.

@@ -112,9 +112,6 @@ func (e MutationEntry) Scope() MutationScope {
 var lineMembers = []string{"entity", "entity_key", "op", "payload", "project",
 	"user_id", "seq", "occurred_at", "target_key", "source", "acked_at"}
 
-// textMembers are those that are strings.
-var textMembers = []string{"entity", "entity_key", "op", "project"}
-
 // ParseMutation reads a line of JSON Lines as a mutation: an object with the
 // strings entity, entity_key and op, and a payload, which keeps its bytes; a
 // project is optional. A member that stands there twice, or differs from a
@@ -138,11 +135,13 @@ func ParseMutation(line []byte) (MutationEntry, error) {
 		}
 	}
 	var e MutationEntry
-	for i, to := range []*string{&e.Entity, &e.EntityKey, &e.Op, &e.Project} {
-		name := textMembers[i]
-		if m, there := byName[name]; there {
-			if *to, err = stringOf(m.Value); err != nil {
-				return MutationEntry{}, fmt.Errorf("%s: %w", name, err)
+	for _, text := range []struct {
+		name string
+		to   *string
+	}{{"entity", &e.Entity}, {"entity_key", &e.EntityKey}, {"op", &e.Op}, {"project", &e.Project}} {
+		if m, there := byName[text.name]; there {
+			if *text.to, err = stringOf(m.Value); err != nil {
+				return MutationEntry{}, fmt.Errorf("%s: %w", text.name, err)
 			}
 		}
 	}

@@ -26,7 +26,7 @@ func readMembers(r io.Reader, readers map[string]memberReader) error {
 		}
 		read, ok := readers[fmt.Sprint(name)]
 		if !ok {
-			read = passOver
+			read = func(dec *json.Decoder) error { return dec.Decode(new(json.RawMessage)) }
 		}
 		if err := read(dec); err != nil {
 			return fmt.Errorf("%v: %w", name, err)
@@ -37,11 +37,6 @@ func readMembers(r io.Reader, readers map[string]memberReader) error {
 	}
 	_, err := io.Copy(io.Discard, io.MultiReader(dec.Buffered(), r))
 	return err
-}
-
-func passOver(dec *json.Decoder) error {
-	var skipped json.RawMessage
-	return dec.Decode(&skipped)
 }
 
 // maxRows bounds a list of rows, and so the memory that is kept of each: a few
@@ -123,8 +118,8 @@ func ReadContents(r io.Reader) (Contents, error) {
 	c := Contents{SessionIDs: map[string]bool{}, References: map[string]bool{}}
 	err := readMembers(r, map[string]memberReader{
 		"sessions":     rows(c.addSession),
-		"observations": rows(c.addObservation),
-		"prompts":      rows(c.addPrompt),
+		"observations": rows(func(row contentRow) { c.addReference(&c.Memories, row) }),
+		"prompts":      rows(func(row contentRow) { c.addReference(&c.Prompts, row) }),
 	})
 	return c, err
 }
@@ -146,14 +141,8 @@ func (c *Contents) addSession(row contentRow) {
 	}
 }
 
-func (c *Contents) addObservation(row contentRow) {
-	c.Memories++
-	c.addTimes(row)
-	c.References[row.SessionID] = true
-}
-
-func (c *Contents) addPrompt(row contentRow) {
-	c.Prompts++
+func (c *Contents) addReference(count *int, row contentRow) {
+	*count++
 	c.addTimes(row)
 	c.References[row.SessionID] = true
 }

@@ -118,12 +118,11 @@ func sumUpLog(path string, sum hash.Hash) (err error) {
 
 // readWALHeader gives zeros for a log that is too short for a header.
 func readWALHeader(wal io.ReaderAt) (header walHeader, err error) {
-	if _, err := wal.ReadAt(header[:], 0); errors.Is(err, io.EOF) {
+	_, err = wal.ReadAt(header[:], 0)
+	if errors.Is(err, io.EOF) {
 		return walHeader{}, nil
-	} else if err != nil {
-		return walHeader{}, err
 	}
-	return header, nil
+	return header, err
 }
 
 // sumUpFrames ends at the first frame with other salts: it is of an earlier

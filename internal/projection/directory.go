@@ -34,7 +34,8 @@ type Chunk struct {
 // OpenFunc opens a chunk of the directory. Its content is checked while it is read.
 type OpenFunc = func(engram.ChunkID) (*engram.Chunk, error)
 
-// Directory projects the chunks of one directory. It is safe for concurrent use.
+// Directory projects the chunks of one directory. After Chunks, which is called
+// once, it is safe for concurrent use.
 type Directory struct {
 	opts  Options
 	open  OpenFunc
@@ -98,7 +99,7 @@ func (d *Directory) Chunks(ctx context.Context, all, ids []engram.ChunkID) (map[
 	}
 	for id, c := range made {
 		if out[id] = c; c.Err == nil {
-			d.cache.putChunk(id, d.context(known[id]), c)
+			d.cache.Chunks[id], d.cache.dirty = cacheEntry{Context: d.context(known[id]), Chunk: c}, true
 		}
 	}
 	d.cache.save()
@@ -139,7 +140,7 @@ func (d *Directory) allFacts(ctx context.Context, all []engram.ChunkID) (map[eng
 	bad := map[engram.ChunkID]error{}
 	var missing []engram.ChunkID
 	for _, id := range all {
-		if f, ok := d.cache.facts(id); ok {
+		if f, ok := d.cache.Facts[id]; ok {
 			known[id] = f
 			continue
 		}
@@ -166,7 +167,7 @@ func (d *Directory) allFacts(ctx context.Context, all []engram.ChunkID) (map[eng
 			continue
 		}
 		known[id] = r.facts
-		d.cache.putFacts(id, r.facts)
+		d.cache.Facts[id], d.cache.dirty = r.facts, true
 	}
 	return known, bad, nil
 }
