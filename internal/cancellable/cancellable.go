@@ -1,5 +1,5 @@
-// Package cancellable has a pause and a reader that end with their context, as
-// those of the standard library do not. Any package may use it.
+// Package cancellable ends a pause, a reader or a wait with its context, as
+// the standard library does not. Any package may use it.
 package cancellable
 
 import (
@@ -17,6 +17,27 @@ func Sleep(ctx context.Context, d time.Duration) error {
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	}
+}
+
+// Do waits for f, or gives the cause of the context that ended meanwhile. Then f
+// goes on by itself: it is for what cannot be stopped.
+func Do[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type outcome struct {
+		value T
+		err   error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		value, err := f()
+		done <- outcome{value, err}
+	}()
+	select {
+	case o := <-done:
+		return o.value, o.err
+	case <-ctx.Done():
+		var none T
+		return none, context.Cause(ctx)
 	}
 }
 

@@ -13,7 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/engram-sync/engram-sync/internal/cli/chunks"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
 	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
@@ -138,7 +137,7 @@ func (d *desk) addChunk(rows engram.ChunkRows, createdAt string) {
 // rows are those of the database.
 func (d *desk) rows() (rows engram.ChunkRows) {
 	d.t.Helper()
-	db, err := engramdb.Open(d.t.Context(), filepath.Join(d.data, chunks.DatabaseName))
+	db, err := engramdb.Open(d.t.Context(), filepath.Join(d.data, "engram.db"))
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -267,7 +266,9 @@ func TestExportFindsWhatEngramLeavesBehind(t *testing.T) {
 func (d *desk) exportAndCompare(release string, want map[string]string, revived []string) {
 	d.t.Helper()
 	stdout, _ := d.run(0, "export", "--dry-run", "--json")
-	var planned chunks.ExportDocument
+	var planned struct {
+		Rows []struct{ Kind, ID, Title, Project, Reason string }
+	}
 	if err := json.Unmarshal([]byte(stdout), &planned); err != nil {
 		d.t.Fatal(err)
 	}
@@ -276,7 +277,7 @@ func (d *desk) exportAndCompare(release string, want map[string]string, revived 
 		if got == nil {
 			got = map[string]string{}
 		}
-		got[row.ID] = string(row.Reason)
+		got[row.ID] = row.Reason
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		d.t.Fatalf("left behind (-want +got): %s", diff)

@@ -9,17 +9,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/engram-sync/engram-sync/internal/cli/chunks"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/memories"
 	"github.com/engram-sync/engram-sync/internal/state"
 )
 
 // unexported is what status says, as numbers.
-func (d *desk) unexported(args ...string) chunks.UnexportedDocument {
+func (d *desk) unexported(args ...string) memories.Tally {
 	d.t.Helper()
 	stdout, _ := d.run(0, append([]string{"status", "--json", "--remote", "embedded"}, args...)...)
-	var doc chunks.StatusDocument
+	var doc struct{ Unexported *memories.Tally }
 	if err := json.Unmarshal([]byte(stdout), &doc); err != nil {
 		d.t.Fatal(err)
 	}

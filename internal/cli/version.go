@@ -21,14 +21,8 @@ func newVersionCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Comm
 		// It must work whatever is wrong with the configuration.
 		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
 		RunE: func(*cobra.Command, []string) error {
-			if term.JSON {
-				terminal.PrintJSON(term.Stdout, map[string]any{
-					"schema": terminal.Schema, "version": ws.Version, "go": runtime.Version(), "platform": platform(),
-				})
-				return nil
-			}
-			_, err := fmt.Fprintln(term.Stdout, versionLine(ws.Version))
-			return err
+			return term.Value(
+				terminal.Fields{"version": ws.Version, "go": runtime.Version(), "platform": platform()}, versionLine(ws.Version))
 		},
 	}
 }

@@ -112,7 +112,7 @@ func ParseEntry(text []byte) (ChunkEntry, error) {
 			return e, err
 		}
 		if !known {
-			extra = append(extra, string(m.Text))
+			extra = append(extra, string(text[m.From:m.End()]))
 		}
 	}
 	if e.ID.IsZero() {

@@ -144,7 +144,7 @@ func (m *Manifest) Without(ids ...ChunkID) (*Manifest, error) {
 		if len(kept) > 0 {
 			kept = append(kept, ',')
 		}
-		kept = append(append(kept, space...), e.Text...)
+		kept = append(append(kept, space...), e.Value...)
 	}
 	if len(kept) > 0 {
 		kept = append(kept, list[entries[len(entries)-1].End():len(list)-1]...)

@@ -16,8 +16,8 @@ type Job struct {
 	Source string `json:"source"` // Source.ID
 	// Nonce tells the batches of a restarted job from those before.
 	Nonce string `json:"nonce,omitempty"`
-	// Position and Mark are those of the last row that is dealt with, as are all
-	// before it, save for the parked ones.
+	// Position and Hash are those of the last row that is dealt with, as are all
+	// before it, save for the deferred ones.
 	Position int64   `json:"position"`
 	Hash     RowHash `json:"mark"`
 	// Sent counts the rows that arrived, in all runs.
@@ -39,7 +39,7 @@ type Intent struct {
 	Rows Positions `json:"rows"`
 	Hash RowHash   `json:"mark"` // of the last row
 	Key  string    `json:"key"`  // what the server knows the batch by; no other has it
-	// Head is below all numbers that the rows can have got.
+	// AfterSeq is below all numbers that the rows can have got.
 	AfterSeq int64 `json:"head"`
 	// SentAt is when it was sent last, in Unix seconds.
 	SentAt int64 `json:"sent_at"`

@@ -68,7 +68,7 @@ type PullResult struct {
 	// many: one that becomes visible among the oldest of them is missed until
 	// the next rescan.
 	WindowCut bool
-	// Forgotten is how many rows a rescan did not find any more, and did not
+	// Evicted is how many rows a rescan did not find any more, and did not
 	// have the room to remember: should they come back, they are given out again.
 	Evicted int
 	// Full says that the limit ended the run, not the journal.

@@ -33,7 +33,7 @@ type Source interface {
 // Row is one mutation of a source.
 type Row struct {
 	Position int64 // the line of a file, the seq of a database
-	// Mark is a hash by which the source is recognised when it is read again up
+	// Hash is a hash by which the source is recognised when it is read again up
 	// to this row.
 	Hash  [32]byte
 	Entry engram.MutationEntry
@@ -60,7 +60,7 @@ type PushOptions struct {
 	// Reconcile compares the source with the whole journal, and sends only what
 	// is not in it.
 	Reconcile bool
-	// Total is how many rows there are to send, those that are parked too.
+	// Total is how many rows there are to send, those that are deferred too.
 	Total int
 	// Retries is how often a batch that was certainly not stored is sent again
 	// after an answer that left that open.
@@ -86,9 +86,9 @@ const maxFailures = 1000
 // PushResult is how the rows of a run ended.
 type PushResult struct {
 	Sent, Present, Rejected, Skipped int64
-	// Parked are the rows that wait for paused projects, those of earlier runs too.
+	// Deferred are the rows that wait for paused projects, those of earlier runs too.
 	Deferred int64
-	// Left are the rows that an error kept from being tried.
+	// Remaining are the rows that an error kept from being tried.
 	Remaining int64
 	Batches   int
 	LastSeq   int64            // of the newest row in the journal that is known; 0 if none is

@@ -17,7 +17,7 @@ import (
 type Member struct {
 	Name  string // decoded
 	Value []byte // the text of the value
-	Text  []byte // the text of name and value
+	From  int    // where name and value begin
 	At    int    // where the value begins
 }
 
@@ -29,7 +29,6 @@ func (m Member) End() int { return m.At + len(m.Value) }
 func Split(text []byte, kind Kind, limit int) ([]Member, error) {
 	members := make([]Member, 0, 8)
 	var m Member
-	var from int
 	scan := New(1)
 	for at := 0; at < len(text); {
 		n, event, err := scan.Next(text[at:])
@@ -46,13 +45,13 @@ func Split(text []byte, kind Kind, limit int) ([]Member, error) {
 			if limit > 0 && len(members) == limit {
 				return nil, fmt.Errorf("more than %d members", limit)
 			}
-			from = at - len(scan.Key()) - 2
+			m.From = at - len(scan.Key()) - 2
 		case event == Begin:
 			if m.At = at; kind == Array {
-				from = at
+				m.From = at
 			}
 		case event == End && scan.Depth() == 1:
-			m.Value, m.Text = text[m.At:at], text[from:at]
+			m.Value = text[m.At:at]
 			members = append(members, m)
 		}
 	}

@@ -92,7 +92,7 @@ func (d *document) takeList(list []byte, entries []engram.ChunkEntry) error {
 		return err
 	}
 	for i, e := range entries {
-		d.entries = append(d.entries, entryText{ChunkEntry: e, text: string(texts[i].Text)})
+		d.entries = append(d.entries, entryText{ChunkEntry: e, text: string(texts[i].Value)})
 	}
 	open := string(list[1:texts[0].At])
 	d.list = listLayout{known: true, open: open, between: open, close: string(list[texts[len(texts)-1].End() : len(list)-1])}

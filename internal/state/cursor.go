@@ -13,7 +13,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
-// CursorFile keeps the place of a reader of a journal: its cursor, the marks of
+// CursorFile keeps the place of a reader of a journal: its cursor, the refs of
 // all rows that it is done with, and how much of the output file counts. All of
 // them change at once, when the cursor is saved. The caller holds the journal's
 // lock. Not safe for concurrent use.

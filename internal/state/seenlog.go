@@ -13,12 +13,12 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
-// seenLog is what counts of a file of marks, ascending: its first Bytes bytes.
+// seenLog is what counts of a file of journal refs, ascending: its first Bytes bytes.
 // What lies behind them was written by a run that came to no end, and is cut.
 type seenLog struct {
 	Generation int   `json:"generation"`
 	Bytes      int64 `json:"bytes"`
-	Last       int64 `json:"last"` // the seq of the last mark
+	Last       int64 `json:"last"` // the seq of the last one
 }
 
 // seenWriter appends to a seen log's file. What was appended counts when a
@@ -91,7 +91,7 @@ func (w *seenWriter) sync() error {
 	return w.file.Sync()
 }
 
-// readSeen gives the marks that count, from the file. The last pair is an
+// readSeen gives the refs that count, from the file. The last pair is an
 // error, if there is one.
 func readSeen(path string, l seenLog) iter.Seq2[engram.JournalRef, error] {
 	return func(yield func(engram.JournalRef, error) bool) {

@@ -27,7 +27,7 @@ type Diff struct {
 	// ServerMade are chunks of the remote that the server made itself of
 	// mutations, and that are not wanted.
 	ServerMade []engram.ChunkEntry
-	// Behind are the chunks of which something, or all, does not go to the remote.
+	// Omitted are the chunks of which something, or all, does not go to the remote.
 	Omitted []Projection
 
 	// Here and There are the two manifests.

@@ -26,9 +26,5 @@ func (o *Output) Write(p []byte) (int, error) {
 // Err is the first error.
 func (o *Output) Err() error { return o.err }
 
-// Direct is stdout itself, for those for whom a reader that has seen enough is
-// no failure.
-func (o *Output) Direct() io.Writer { return o.w }
-
 // IsTerminal says whether a person reads it.
 func (o *Output) IsTerminal() bool { return isTerminal(o.w) }

@@ -48,15 +48,17 @@ func (t *Terminal) Confirm(doc any, line string) error {
 	return t.Value(doc, line)
 }
 
-// Table prints rows in columns; header may be "". fill gets a function that
-// adds a row of cells.
-func (t *Terminal) Table(header string, fill func(row func(format string, cells ...any))) error {
-	w := tabwriter.NewWriter(t.Stdout, 0, 0, 2, ' ', 0)
+// Row adds a row to a table: its format has a tab between columns.
+type Row func(format string, cells ...any)
+
+// Table prints rows in columns; header may be "".
+func Table(w io.Writer, header string, fill func(Row)) error {
+	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if header != "" {
-		fmt.Fprintln(w, header)
+		fmt.Fprintln(tab, header)
 	}
-	fill(func(format string, cells ...any) { fmt.Fprintf(w, format+"\n", cells...) })
-	return w.Flush()
+	fill(func(format string, cells ...any) { fmt.Fprintf(tab, format+"\n", cells...) })
+	return tab.Flush()
 }
 
 // PrintJSON writes one document on one line.
@@ -85,11 +87,13 @@ func (t *Terminal) Fail(f Failure) {
 	if f.Hint != "" {
 		f.Message += "; " + f.Hint
 	}
-	t.ErrorLine(f.Message)
+	t.Errorf("%s", f.Message)
 }
 
-// ErrorLine prints the line of an error, for people.
-func (t *Terminal) ErrorLine(message string) { fmt.Fprintf(t.Stderr(), "error: %s\n", message) }
+// Errorf prints the line of an error, for people.
+func (t *Terminal) Errorf(format string, args ...any) {
+	fmt.Fprintf(t.Stderr(), "error: "+format+"\n", args...)
+}
 
 // Warn tells the user something that is no failure.
 func (t *Terminal) Warn(message string) {

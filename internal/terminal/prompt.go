@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/term"
+
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 )
 
 // maxSecret bounds what is read as a password or token, in bytes.
@@ -60,28 +62,17 @@ func (t *Terminal) prompt(ctx context.Context, question, instead string, read fu
 		return "", fmt.Errorf("prepare the terminal: %w", err)
 	}
 	fmt.Fprintf(t.Stderr(), "%s: ", question)
-	type answer struct {
-		text string
-		err  error
-	}
-	answered := make(chan answer, 1)
-	go func() {
-		text, err := read(f)
-		answered <- answer{text, err}
-	}()
-	select {
-	case got := <-answered:
-		if got.err != nil {
-			return "", fmt.Errorf("read the answer: %w", got.err)
-		}
-		if got.text == "" {
-			return "", Usagef("nothing was entered")
-		}
-		return got.text, nil
-	case <-ctx.Done():
+	text, err := cancellable.Do(ctx, func() (string, error) { return read(f) })
+	switch {
+	case ctx.Err() != nil:
 		// The read goes on until the process ends; the terminal must be left as it was.
 		return "", errors.Join(context.Cause(ctx), term.Restore(int(f.Fd()), state))
+	case err != nil:
+		return "", fmt.Errorf("read the answer: %w", err)
+	case text == "":
+		return "", Usagef("nothing was entered")
 	}
+	return text, nil
 }
 
 // Password reads a password from stdin or from the terminal.

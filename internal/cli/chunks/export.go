@@ -109,7 +109,7 @@ func (x *export) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r := exportResult{database: db.Path(), dryRun: x.dryRun, exitCode: x.exitCode, legacy: rule == workspace.LegacyRule}
+	r := exportRun{database: db.Path(), dryRun: x.dryRun, exitCode: x.exitCode, legacy: rule == workspace.LegacyRule}
 	if r.project, err = x.project(rule); err != nil {
 		return err
 	}
@@ -120,16 +120,12 @@ func (x *export) run(ctx context.Context) error {
 	}
 	defer unlock()
 	r.dir = x.path
-	chunks, err := listChunks(ctx, x.dir)
-	if err != nil {
-		return err
-	}
-	if err := x.draft(ctx, db, chunks, made, &r); err != nil {
+	if err := x.draft(ctx, db, made, &r); err != nil {
 		return err
 	}
 	if !x.dryRun {
 		var failed []work.Failure
-		r.written, failed = memories.Export(ctx, x.dir, chunks.manifest.Version(), r.drafts)
+		r.written, failed = memories.Export(ctx, x.dir, r.found.manifest.Version(), r.drafts)
 		r.failed = append(r.failed, failed...)
 	}
 	return printExport(x.term, x.ws, r)
@@ -139,7 +135,7 @@ func (x *export) run(ctx context.Context) error {
 func (x *export) database(ctx context.Context) (*engramdb.DB, error) {
 	db, err := openDatabase(ctx, x.ws)
 	if db == nil && err == nil {
-		path := filepath.Join(x.ws.DataDir(), DatabaseName)
+		path := filepath.Join(x.ws.DataDir(), databaseName)
 		err = terminal.Usagef("engram has no database at %s: set ENGRAM_DATA_DIR if it is elsewhere", path)
 	}
 	return db, err
@@ -147,19 +143,14 @@ func (x *export) database(ctx context.Context) (*engramdb.DB, error) {
 
 // draft finds what is in no chunk and makes chunks of it. Chunks that cannot be
 // read are no reason to stop: what only they may hold is exported once more.
-func (x *export) draft(ctx context.Context, db *engramdb.DB, chunks chunkList, made int64, r *exportResult) error {
+func (x *export) draft(ctx context.Context, db *engramdb.DB, made int64, r *exportRun) (err error) {
 	report, stop := command.Progress(x.term)
-	held, unread, err := readHeld(ctx, x.ws, chunks, math.MaxInt64, report)
+	r.found, err = compare(ctx, x.ws, db, x.dir, memories.Scope{Project: r.project.Name, Personal: x.personal}, math.MaxInt64, report)
 	stop()
 	if err != nil {
 		return err
 	}
-	r.unread = unread
-	r.found, err = findUnexported(ctx, db, held, chunks.entries(), memories.Scope{Project: r.project.Name, Personal: x.personal})
-	if err != nil {
-		return err
-	}
-	drafts, err := r.found.Drafts(made, createdBy(x.ws), chunks.entries(), time.Now())
+	drafts, err := r.found.Drafts(made, createdBy(x.ws), r.found.manifest.Entries(), time.Now())
 	r.drafts, r.failed = readable(drafts, x.ws.Config.MaxChunkBytes)
 	return err
 }

@@ -13,22 +13,21 @@ import (
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-// exportResult is what one export did, or would do.
-type exportResult struct {
+// exportRun is what one export did, or would do.
+type exportRun struct {
 	dir, database    string
 	project          workspace.Project
 	legacy           bool // a database of 1.9.4
 	dryRun, exitCode bool
 
-	unread  []work.Failure // chunks of which nobody knows what they hold
-	found   *memories.Unexported
+	found   compared
 	drafts  []memories.Draft
 	written []memories.Draft
 	failed  []work.Failure
 }
 
-// ExportDocument is what export prints in JSON mode.
-type ExportDocument struct {
+// exportDocument is what export prints in JSON mode.
+type exportDocument struct {
 	Schema  int             `json:"schema"`
 	Moved   []exportedChunk `json:"moved"`
 	Present []string        `json:"present"` // always empty
@@ -67,30 +66,24 @@ type exportSummary struct {
 	Chunks   int    `json:"chunks"`
 	Failed   int    `json:"failed"`
 	Bytes    int    `json:"bytes"`
-	UnexportedDocument
+	unexportedDocument
 }
 
 // printExport prints how an export ended, and gives the error that makes its
 // exit code.
-func printExport(term *terminal.Terminal, ws *workspace.Workspace, r exportResult) error {
+func printExport(term *terminal.Terminal, ws *workspace.Workspace, r exportRun) error {
 	warnExport(term, r)
 	if term.JSON {
 		terminal.PrintJSON(term.Stdout, r.document())
 	} else {
 		printExportText(term, ws, r)
 	}
-	switch {
-	case len(r.failed) > 0:
-		return failedStatus(term, len(r.written), r.failed)
-	case r.dryRun && r.exitCode && len(r.drafts) > 0:
-		return &terminal.ExitStatus{Code: problem.Different}
-	}
-	return nil
+	return exitStatus(term, len(r.written), r.failed, r.dryRun && r.exitCode && len(r.drafts) > 0)
 }
 
 // warnExport says what can go wrong with the result.
-func warnExport(term *terminal.Terminal, r exportResult) {
-	for _, f := range r.unread {
+func warnExport(term *terminal.Terminal, r exportRun) {
+	for _, f := range r.found.unread {
 		term.Warn(fmt.Sprintf("chunk %s: what it holds is not known, so it counts as nothing: %s", f.ID, terminal.OneLine(f.Err.Error())))
 	}
 	if n := r.found.Total().Unnamed; n > 0 {
@@ -106,7 +99,7 @@ func warnExport(term *terminal.Terminal, r exportResult) {
 }
 
 // updates counts the rows that others may have in an older form.
-func (r exportResult) updates() int {
+func (r exportRun) updates() int {
 	n := 0
 	for _, row := range r.found.Rows {
 		if row.Kind != engram.SessionRow && (row.Reason == memories.Edited || row.Reason == memories.Deleted) {
@@ -116,10 +109,10 @@ func (r exportResult) updates() int {
 	return n
 }
 
-func (r exportResult) document() ExportDocument {
-	doc := ExportDocument{
+func (r exportRun) document() exportDocument {
+	doc := exportDocument{
 		Schema: terminal.Schema, Moved: exportedChunks(r.written), Present: []string{},
-		Failed: failedItems(r.failed), Unread: failedItems(r.unread),
+		Failed: failedItems(r.failed), Unread: failedItems(r.found.unread),
 	}
 	chunks := doc.Moved
 	if r.dryRun {
@@ -133,7 +126,7 @@ func (r exportResult) document() ExportDocument {
 	}
 	doc.Summary = exportSummary{
 		Dir: r.dir, Database: r.database, DryRun: r.dryRun, Chunks: len(chunks), Failed: len(r.failed),
-		UnexportedDocument: unexported{r.project, r.found.Tallies}.document(),
+		unexportedDocument: unexported{r.project, r.found.Tallies}.document(),
 	}
 	for _, c := range chunks {
 		doc.Summary.Bytes += c.Bytes
@@ -174,7 +167,7 @@ var reasonWords = map[memories.Reason]string{
 	memories.Ended:       "ended since its chunk",
 }
 
-func printExportText(term *terminal.Terminal, ws *workspace.Workspace, r exportResult) {
+func printExportText(term *terminal.Terminal, ws *workspace.Workspace, r exportRun) {
 	for _, f := range r.failed {
 		printFailure(term, f, problem.NextStep(f.Err, ws.TokenFrom))
 	}
@@ -203,7 +196,7 @@ func printExportText(term *terminal.Terminal, ws *workspace.Workspace, r exportR
 }
 
 // summary is the last line of a run.
-func (r exportResult) summary(verb string, drafts []memories.Draft) string {
+func (r exportRun) summary(verb string, drafts []memories.Draft) string {
 	where := "all projects"
 	if r.project.Name != "" {
 		where = fmt.Sprintf("project %s (%s)", terminal.Visible(r.project.Name), terminal.Visible(r.project.From))

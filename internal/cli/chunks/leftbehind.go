@@ -22,24 +22,13 @@ type leftBehindItem struct {
 func leftBehindItems(behind []syncer.Projection) []leftBehindItem {
 	var items []leftBehindItem
 	for _, b := range behind {
-		item := leftBehindItem{
-			ID: b.ID.String(), RemoteIDs: []string{}, Personal: b.Personal, Foreign: b.Foreign,
+		items = append(items, leftBehindItem{
+			ID: b.ID.String(), RemoteIDs: texts(b.Parts, func(p syncer.Part) string { return p.ID.String() }),
+			Personal: b.Personal, Foreign: b.Foreign,
 			LeftOut: append([]syncer.RowNote{}, b.LeftOut...), Filled: append([]syncer.RowNote{}, b.Filled...),
-		}
-		for _, p := range b.Parts {
-			item.RemoteIDs = append(item.RemoteIDs, p.ID.String())
-		}
-		items = append(items, item)
+		})
 	}
 	return items
-}
-
-func entryIDs(entries []engram.ChunkEntry) []string {
-	var out []string
-	for _, e := range entries {
-		out = append(out, e.ID.String())
-	}
-	return out
 }
 
 // noteLeftBehind says what does not go to a project server, and what is not

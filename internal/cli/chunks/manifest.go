@@ -2,10 +2,9 @@ package chunks
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"io"
 	"strconv"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -51,15 +50,11 @@ type manifestRow struct {
 
 // MarshalJSON adds the whereabouts to the members of the entry.
 func (r manifestRow) MarshalJSON() ([]byte, error) {
-	text, err := json.Marshal(r.ChunkEntry)
-	if err != nil {
-		return nil, err
-	}
-	text = fmt.Appendf(text[:len(text)-1], `,"here":%t`, r.Here)
+	members := fmt.Sprintf(`,"here":%t`, r.Here)
 	if r.There != nil {
-		text = fmt.Appendf(text, `,"there":%t`, *r.There)
+		members += fmt.Sprintf(`,"there":%t`, *r.There)
 	}
-	return append(text, '}'), nil
+	return entryWith(r.ChunkEntry, members)
 }
 
 // manifestDocument is what manifest prints in JSON mode.
@@ -68,6 +63,15 @@ type manifestDocument struct {
 	Version     int           `json:"version"`
 	Chunks      []manifestRow `json:"chunks"`
 	Unsupported []string      `json:"unsupported"`
+}
+
+// newManifestDocument lists a manifest. there: it is that of the remote.
+func newManifestDocument(m *engram.Manifest, here map[engram.ChunkID]bool, there *bool, unsupported []engram.RejectedEntry) manifestDocument {
+	doc := manifestDocument{Schema: terminal.Schema, Version: m.Version(), Chunks: []manifestRow{}, Unsupported: texts(unsupported, rejectedID)}
+	for _, e := range m.Entries() {
+		doc.Chunks = append(doc.Chunks, manifestRow{ChunkEntry: e, Here: here[e.ID], There: there})
+	}
+	return doc
 }
 
 func localManifest(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace) error {
@@ -83,51 +87,37 @@ func localManifest(ctx context.Context, term *terminal.Terminal, ws *workspace.W
 	if err != nil {
 		return err
 	}
-	have := map[engram.ChunkID]bool{}
+	here := map[engram.ChunkID]bool{}
 	for _, id := range files {
-		have[id] = true
+		here[id] = true
 	}
-	doc := manifestDocument{Schema: terminal.Schema, Version: m.Version(), Chunks: []manifestRow{}, Unsupported: []string{}}
-	for _, e := range m.Entries() {
-		doc.Chunks = append(doc.Chunks, manifestRow{ChunkEntry: e, Here: have[e.ID]})
-	}
-	return printManifest(term, doc)
+	return printManifest(term, newManifestDocument(m, here, nil, nil))
 }
 
-func remoteManifest(term *terminal.Terminal, survey *syncer.Diff) error {
+func remoteManifest(term *terminal.Terminal, diff *syncer.Diff) error {
 	here := map[engram.ChunkID]bool{}
-	for _, item := range survey.Present {
+	for _, item := range diff.Present {
 		here[item.Remote] = true
 	}
 	yes := true
-	doc := manifestDocument{Schema: terminal.Schema, Version: survey.There.Version(), Chunks: []manifestRow{}, Unsupported: []string{}}
-	for _, e := range survey.There.Entries() {
-		doc.Chunks = append(doc.Chunks, manifestRow{ChunkEntry: e, Here: here[e.ID], There: &yes})
-	}
-	for _, r := range survey.Rejected {
-		doc.Unsupported = append(doc.Unsupported, r.ID)
-	}
-	return printManifest(term, doc)
+	return printManifest(term, newManifestDocument(diff.There, here, &yes, diff.Rejected))
 }
 
 func printManifest(term *terminal.Terminal, doc manifestDocument) error {
-	if term.JSON {
-		terminal.PrintJSON(term.Stdout, doc)
-		return nil
-	}
-	if len(doc.Chunks) == 0 && len(doc.Unsupported) == 0 {
+	if !term.JSON && len(doc.Chunks) == 0 && len(doc.Unsupported) == 0 {
 		term.Note("no chunks")
 		return nil
 	}
-	w := tabwriter.NewWriter(term.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tCREATED\tBY\tSESSIONS\tMEMORIES\tPROMPTS\tWHERE")
-	for _, r := range doc.Chunks {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%s\n", r.ID, r.CreatedAt, terminal.Visible(r.CreatedBy), r.Sessions, r.Memories, r.Prompts, r.where())
-	}
-	for _, id := range doc.Unsupported {
-		fmt.Fprintf(w, "%s\t\t\t\t\t\tthere (unsupported id)\n", strconv.Quote(id))
-	}
-	return w.Flush()
+	return term.Result(doc, func(w io.Writer) error {
+		return terminal.Table(w, "ID\tCREATED\tBY\tSESSIONS\tMEMORIES\tPROMPTS\tWHERE", func(row terminal.Row) {
+			for _, r := range doc.Chunks {
+				row("%s\t%s\t%s\t%d\t%d\t%d\t%s", r.ID, r.CreatedAt, terminal.Visible(r.CreatedBy), r.Sessions, r.Memories, r.Prompts, r.where())
+			}
+			for _, id := range doc.Unsupported {
+				row("%s\t\t\t\t\t\tthere (unsupported id)", strconv.Quote(id))
+			}
+		})
+	})
 }
 
 func (r manifestRow) where() string {

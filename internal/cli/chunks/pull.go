@@ -24,19 +24,11 @@ Without arguments all missing chunks are pulled. Arguments are chunk ids, or
 the first digits of some.`
 
 func NewPull(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
-	t := &transfer{term: term, ws: ws, command: "pull", opts: syncer.Options{Pull: true}, create: true}
-	cmd := &cobra.Command{
+	t := &transfer{term: term, ws: ws, opts: syncer.Options{Pull: true}, create: true}
+	return t.cobra(&cobra.Command{
 		Use:     "pull [CHUNK-ID...]",
 		Short:   "Download remote chunks that are missing here",
 		Long:    problem.Help(pullLong, problem.Transfer),
 		Example: "  engram-sync pull\n  engram-sync pull --dir /backup/engram --quiet",
-		RunE: func(cmd *cobra.Command, words []string) error {
-			t.words = words
-			return t.run(cmd.Context())
-		},
-	}
-	t.addDryRun(cmd)
-	t.addAcceptReduced(cmd)
-	t.project.addPull(cmd)
-	return cmd
+	}, t.addAcceptReduced, t.project.addPull)
 }

@@ -20,19 +20,11 @@ Without arguments all missing chunks are pushed. Arguments are chunk ids, or
 the first digits of some.`
 
 func NewPush(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
-	t := &transfer{term: term, ws: ws, command: "push", opts: syncer.Options{Push: true}}
-	cmd := &cobra.Command{
+	t := &transfer{term: term, ws: ws, opts: syncer.Options{Push: true}}
+	return t.cobra(&cobra.Command{
 		Use:     "push [CHUNK-ID...]",
 		Short:   "Upload local chunks that the remote lacks",
 		Long:    problem.Help(pushLong, problem.Transfer),
 		Example: "  engram-sync push\n  engram-sync push --dry-run --exit-code\n  engram-sync push 85b7 --verify",
-		RunE: func(cmd *cobra.Command, words []string) error {
-			t.words = words
-			return t.run(cmd.Context())
-		},
-	}
-	t.addDryRun(cmd)
-	t.addVerify(cmd)
-	t.project.addPush(cmd)
-	return cmd
+	}, t.addVerify, t.project.addPush)
 }

@@ -44,9 +44,7 @@ type presentItem struct {
 type failedItem struct {
 	ID        string         `json:"id"`
 	Direction work.Direction `json:"direction,omitempty"`
-	Code      int            `json:"code"`
-	Kind      string         `json:"kind"`
-	Message   string         `json:"message"`
+	problem.Judged
 }
 
 type plannedItem struct {
@@ -64,11 +62,16 @@ func newPlannedItem(item syncer.Item) plannedItem {
 
 // MarshalJSON adds what is planned to the members of the entry.
 func (p plannedItem) MarshalJSON() ([]byte, error) {
-	text, err := json.Marshal(p.ChunkEntry)
+	return entryWith(p.ChunkEntry, fmt.Sprintf(`,"remote_id":%q,"direction":%q`, p.RemoteID, p.Direction))
+}
+
+// entryWith is a manifest entry in JSON with more members.
+func entryWith(e engram.ChunkEntry, members string) ([]byte, error) {
+	text, err := json.Marshal(e)
 	if err != nil {
 		return nil, err
 	}
-	return fmt.Appendf(text[:len(text)-1], `,"remote_id":%q,"direction":%q}`, p.RemoteID, p.Direction), nil
+	return append(append(text[:len(text)-1], members...), '}'), nil
 }
 
 type resultSummary struct {
@@ -101,17 +104,18 @@ func printResult(term *terminal.Terminal, ws *workspace.Workspace, r result) err
 	} else {
 		printResultText(term, ws, r)
 	}
-	switch {
-	case len(r.Failed) > 0:
-		return failedStatus(term, len(r.Moved)+len(r.Adopted), r.Failed)
-	case r.dryRun && r.exitCode && len(r.planned) > 0:
-		return &terminal.ExitStatus{Code: problem.Different}
-	}
-	return nil
+	return exitStatus(term, len(r.Moved)+len(r.Adopted), r.Failed, r.exitCode && len(r.planned) > 0)
 }
 
-// failedStatus is the error of a run in which items failed.
-func failedStatus(term *terminal.Terminal, moved int, failed []work.Failure) error {
+// exitStatus is the error that makes the exit code of a run. differs: what a dry
+// run found is to be a code of its own.
+func exitStatus(term *terminal.Terminal, moved int, failed []work.Failure, differs bool) error {
+	switch {
+	case len(failed) == 0 && differs:
+		return &terminal.ExitStatus{Code: problem.Different}
+	case len(failed) == 0:
+		return nil
+	}
 	code := problem.CodeOfAll(moved, failed)
 	if len(failed) == 1 && !term.JSON {
 		return &terminal.ExitStatus{Code: code} // its own line says it all
@@ -135,20 +139,15 @@ func (r result) document() resultDocument {
 	for _, p := range r.planned {
 		doc.Planned = append(doc.Planned, newPlannedItem(p))
 	}
-	for _, id := range r.Adopted {
-		doc.Adopted = append(doc.Adopted, id.String())
-	}
-	doc.LeftBehind, doc.ServerMade = leftBehindItems(r.behind), entryIDs(r.serverMade)
+	doc.Adopted = texts(r.Adopted, engram.ChunkID.String)
+	doc.LeftBehind, doc.ServerMade = leftBehindItems(r.behind), texts(r.serverMade, entryID)
 	return doc
 }
 
 func failedItems(failed []work.Failure) []failedItem {
 	items := []failedItem{}
 	for _, f := range failed {
-		code := problem.Code(f.Err)
-		items = append(items, failedItem{
-			ID: f.ID, Direction: f.Direction, Code: code, Kind: problem.Kind(code), Message: terminal.OneLine(f.Err.Error()),
-		})
+		items = append(items, failedItem{f.ID, f.Direction, problem.Judge(f.Err)})
 	}
 	return items
 }
@@ -189,7 +188,7 @@ func printFailures(term *terminal.Terminal, ws *workspace.Workspace, failed []wo
 	case 1:
 		printFailure(term, untried[0], "")
 	default:
-		fmt.Fprintf(term.Stderr(), "error: %s: %s\n", terminal.Count(len(untried), "chunk"), terminal.OneLine(untried[0].Err.Error()))
+		term.Errorf("%s: %s", terminal.Count(len(untried), "chunk"), terminal.OneLine(untried[0].Err.Error()))
 	}
 }
 
@@ -217,7 +216,7 @@ func printFailure(term *terminal.Terminal, f work.Failure, next string) {
 	if next != "" {
 		message += "; " + next
 	}
-	fmt.Fprintf(term.Stderr(), "error: %s\n", message)
+	term.Errorf("%s", message)
 }
 
 // summary is the last line of a run.
@@ -261,3 +260,16 @@ func describe(e engram.ChunkEntry) string {
 	return fmt.Sprintf("%s by %s: %s, %s, %s", e.CreatedAt, strconv.QuoteToGraphic(e.CreatedBy),
 		terminal.Count(e.Sessions, "session"), terminal.Count(e.Memories, "memory"), terminal.Count(e.Prompts, "prompt"))
 }
+
+// texts gives a text for each of a list; JSON has no null for none.
+func texts[T any](list []T, text func(T) string) []string {
+	out := make([]string, len(list))
+	for i, one := range list {
+		out[i] = text(one)
+	}
+	return out
+}
+
+func entryID(e engram.ChunkEntry) string { return e.ID.String() }
+
+func rejectedID(r engram.RejectedEntry) string { return r.ID }

@@ -2,9 +2,8 @@ package chunks
 
 import (
 	"context"
-	"fmt"
+	"io"
 	"strconv"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -31,8 +30,8 @@ func NewStatus(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 		Example: "  engram-sync status\n  engram-sync status --exit-code --quiet || engram-sync sync",
 		Args:    command.Exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return look(cmd.Context(), ws, func(survey *syncer.Diff, conn *workspace.Connection, path string) error {
-				return showStatus(cmd.Context(), term, ws, survey, conn, path, exitCode)
+			return look(cmd.Context(), ws, func(diff *syncer.Diff, conn *workspace.Connection, path string) error {
+				return showStatus(cmd.Context(), term, ws, diff, conn, path, exitCode)
 			})
 		},
 	}
@@ -40,8 +39,8 @@ func NewStatus(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 	return cmd
 }
 
-// StatusDocument is what status prints in JSON mode.
-type StatusDocument struct {
+// statusDocument is what status prints in JSON mode.
+type statusDocument struct {
 	Schema int          `json:"schema"`
 	Remote statusRemote `json:"remote"`
 	Auth   statusAuth   `json:"auth"`
@@ -57,7 +56,7 @@ type StatusDocument struct {
 	Orphans     []string `json:"orphans"`
 	Unsupported []string `json:"unsupported"`
 	// Unexported is null where there is no database, or it cannot be read.
-	Unexported *UnexportedDocument `json:"unexported"`
+	Unexported *unexportedDocument `json:"unexported"`
 	// Of project servers only, as in the result of push and pull.
 	LeftBehind []leftBehindItem `json:"left_behind,omitempty"`
 	ServerMade []string         `json:"server_made,omitempty"`
@@ -82,23 +81,23 @@ type statusAuth struct {
 
 // look compares both sides, for commands that change nothing. path is "" where
 // there is no directory yet.
-func look(ctx context.Context, ws *workspace.Workspace, show func(survey *syncer.Diff, conn *workspace.Connection, path string) error) error {
+func look(ctx context.Context, ws *workspace.Workspace, show func(diff *syncer.Diff, conn *workspace.Connection, path string) error) error {
 	dir, path, err := ws.OpenDirectoryIfAny()
 	if err != nil {
 		return err
 	}
 	return ws.With(ctx, func(conn *workspace.Connection) error {
-		survey, err := syncer.Compare(ctx, dir, conn, lookOptions(ws, conn, dir, projectOptions{}))
+		diff, err := syncer.Compare(ctx, dir, conn, lookOptions(ws, conn, dir, projectOptions{}))
 		if err != nil {
 			return err
 		}
-		return show(survey, conn, path)
+		return show(diff, conn, path)
 	})
 }
 
 // showStatus says what a comparison of both sides saw.
-func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, survey *syncer.Diff, conn *workspace.Connection, path string, exitCode bool) error {
-	doc := newStatusDocument(survey, path)
+func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, diff *syncer.Diff, conn *workspace.Connection, path string, exitCode bool) error {
+	doc := newStatusDocument(diff, path)
 	doc.Unexported, doc.memories = memoriesStatus(ctx, ws)
 	doc.Remote = statusRemote{URL: conn.Label, Name: ws.Config.Remote.Name, Kind: string(conn.Kind())}
 	if conn.Kind() == transport.KindProject {
@@ -109,53 +108,34 @@ func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Work
 	case term.JSON:
 		terminal.PrintJSON(term.Stdout, doc)
 	case !term.Quiet:
-		if err := printStatus(term, doc); err != nil {
+		if err := printStatus(term.Stdout, doc); err != nil {
 			return err
 		}
-		noteLeftBehind(term, survey.Omitted, survey.ServerMade)
+		noteLeftBehind(term, diff.Omitted, diff.ServerMade)
 	}
-	if exitCode && !survey.Clean() {
+	if exitCode && !diff.Clean() {
 		return &terminal.ExitStatus{Code: problem.Different}
 	}
 	return nil
 }
 
-func newStatusDocument(s *syncer.Diff, path string) StatusDocument {
-	doc := StatusDocument{
+func newStatusDocument(d *syncer.Diff, path string) statusDocument {
+	return statusDocument{
 		Schema: terminal.Schema, Dir: path,
-		Here: len(s.Here.Entries()), There: len(s.There.Entries()), Present: len(s.Present),
-		Push: ids(s.Pushes()), Pull: itemIDs(s.ToPull), Missing: []string{}, Orphans: ids(s.Orphans), Unsupported: []string{},
+		Here: len(d.Here.Entries()), There: len(d.There.Entries()), Present: len(d.Present),
+		Push: texts(d.Pushes(), engram.ChunkID.String), Pull: texts(d.ToPull, func(i syncer.Item) string { return i.ID().String() }),
+		Missing: texts(d.Missing, entryID), Orphans: texts(d.Orphans, engram.ChunkID.String), Unsupported: texts(d.Rejected, rejectedID),
+		LeftBehind: leftBehindItems(d.Omitted), ServerMade: texts(d.ServerMade, entryID),
 	}
-	for _, e := range s.Missing {
-		doc.Missing = append(doc.Missing, e.ID.String())
-	}
-	for _, r := range s.Rejected {
-		doc.Unsupported = append(doc.Unsupported, r.ID)
-	}
-	doc.LeftBehind, doc.ServerMade = leftBehindItems(s.Omitted), entryIDs(s.ServerMade)
-	return doc
-}
-
-func itemIDs(items []syncer.Item) []string {
-	out := make([]string, len(items))
-	for i, item := range items {
-		out[i] = item.ID().String()
-	}
-	return out
-}
-
-func ids(list []engram.ChunkID) []string {
-	out := make([]string, len(list))
-	for i, id := range list {
-		out[i] = id.String()
-	}
-	return out
 }
 
 // printStatus is for people: what is in order gets few words.
-func printStatus(term *terminal.Terminal, doc StatusDocument) error {
-	w := tabwriter.NewWriter(term.Stdout, 0, 0, 2, ' ', 0)
-	row := func(name, format string, args ...any) { fmt.Fprintf(w, name+"\t"+format+"\n", args...) }
+func printStatus(w io.Writer, doc statusDocument) error {
+	return terminal.Table(w, "", func(cells terminal.Row) { doc.rows(cells) })
+}
+
+func (doc statusDocument) rows(cells terminal.Row) {
+	row := func(name, format string, args ...any) { cells(name+"\t"+format, args...) }
 	row("remote", "%s (%s server): %s", doc.Remote.URL, doc.Remote.Kind, terminal.Count(doc.There, "chunk"))
 	if doc.Remote.Project != "" {
 		row("project", "%s, from %s", terminal.Visible(doc.Remote.Project), terminal.Visible(doc.projectFrom))
@@ -191,5 +171,4 @@ func printStatus(term *terminal.Terminal, doc StatusDocument) error {
 	for _, id := range doc.Unsupported {
 		row("", "%s", strconv.Quote(id))
 	}
-	return w.Flush()
 }

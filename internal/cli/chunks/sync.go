@@ -15,21 +15,12 @@ const syncLong = `Pull, then push: afterwards both sides have all chunks.
 What pull and push say about themselves is true here too.`
 
 func NewSync(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
-	t := &transfer{term: term, ws: ws, command: "sync", opts: syncer.Options{Pull: true, Push: true}, create: true}
-	cmd := &cobra.Command{
+	t := &transfer{term: term, ws: ws, opts: syncer.Options{Pull: true, Push: true}, create: true}
+	return t.cobra(&cobra.Command{
 		Use:     "sync",
 		Short:   "Pull, then push",
 		Long:    problem.Help(syncLong, problem.Transfer),
 		Example: "  engram-sync sync\n  engram-sync sync --json",
 		Args:    command.Exactly(0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return t.run(cmd.Context())
-		},
-	}
-	t.addDryRun(cmd)
-	t.addAcceptReduced(cmd)
-	t.addVerify(cmd)
-	t.project.addPush(cmd)
-	t.project.addPull(cmd)
-	return cmd
+	}, t.addAcceptReduced, t.addVerify, t.project.addPush, t.project.addPull)
 }

@@ -30,10 +30,19 @@ type transfer struct {
 	path string
 }
 
-// addDryRun declares the flags of a command that can show its plan.
-func (t *transfer) addDryRun(cmd *cobra.Command) {
+// cobra makes the command, with its own flags.
+func (t *transfer) cobra(cmd *cobra.Command, flags ...func(*cobra.Command)) *cobra.Command {
+	t.command = cmd.Name()
+	cmd.RunE = func(cmd *cobra.Command, words []string) error {
+		t.words = words
+		return t.run(cmd.Context())
+	}
 	cmd.Flags().BoolVarP(&t.dryRun, "dry-run", "n", false, "show what would be done, and do nothing")
 	cmd.Flags().BoolVar(&t.exitCode, "exit-code", false, "with --dry-run: exit with 10 if there is something to do")
+	for _, add := range flags {
+		add(cmd)
+	}
+	return cmd
 }
 
 func (t *transfer) addAcceptReduced(cmd *cobra.Command) {
@@ -58,28 +67,28 @@ func (t *transfer) run(ctx context.Context) (err error) {
 
 // move compares both sides, moves what is missing, and says so.
 func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
-	survey, err := syncer.Compare(ctx, t.dir, conn, lookOptions(t.ws, conn, t.dir, t.project))
+	diff, err := syncer.Compare(ctx, t.dir, conn, lookOptions(t.ws, conn, t.dir, t.project))
 	if err != nil {
 		return err
 	}
 	opts := t.opts
 	opts.Concurrency, opts.Fatal = t.ws.Config.Concurrency, problem.Common
-	if opts.Only, err = survey.Select(t.words, opts); err != nil {
+	if opts.Only, err = diff.Select(t.words, opts); err != nil {
 		return err
 	}
 	r := result{remote: conn.Label, dir: t.path, dryRun: t.dryRun, exitCode: t.exitCode}
 	if opts.Push {
-		r.behind = survey.Omitted
+		r.behind = diff.Omitted
 	}
 	if opts.Pull {
-		r.serverMade = survey.ServerMade
+		r.serverMade = diff.ServerMade
 	}
 	if t.dryRun {
-		r.planned, r.Result = syncer.Plan(survey, opts)
+		r.planned, r.Result = syncer.Plan(diff, opts)
 	} else {
 		var stop func()
 		opts.Report, stop = command.Progress(t.term)
-		r.Result = syncer.Run(ctx, survey, opts)
+		r.Result = syncer.Run(ctx, diff, opts)
 		stop()
 	}
 	defer noteUnexported(ctx, t.term, t.ws, t.dir)

@@ -31,16 +31,16 @@ type unexported struct {
 	memories.Tallies
 }
 
-// UnexportedDocument is the same in JSON.
-type UnexportedDocument struct {
+// unexportedDocument is the same in JSON.
+type unexportedDocument struct {
 	Project     string `json:"project"`
 	ProjectFrom string `json:"project_from"`
 	memories.Tally
 	ByProject memories.Tallies `json:"by_project"`
 }
 
-func (u unexported) document() UnexportedDocument {
-	return UnexportedDocument{Project: u.project.Name, ProjectFrom: u.project.From, Tally: u.Total(), ByProject: u.Tallies}
+func (u unexported) document() unexportedDocument {
+	return unexportedDocument{Project: u.project.Name, ProjectFrom: u.project.From, Tally: u.Total(), ByProject: u.Tallies}
 }
 
 // nothing says whether the database has nothing of the project: then it may be
@@ -108,7 +108,7 @@ func noteUnexported(ctx context.Context, term *terminal.Terminal, ws *workspace.
 
 // memoriesStatus is what status says of engram's database: nil and "" where
 // there is none. It never fails the command.
-func memoriesStatus(ctx context.Context, ws *workspace.Workspace) (*UnexportedDocument, string) {
+func memoriesStatus(ctx context.Context, ws *workspace.Workspace) (*unexportedDocument, string) {
 	local, _, err := ws.OpenDirectoryIfAny()
 	var found *unexported
 	if err == nil {
@@ -174,20 +174,12 @@ func whatToCount(ctx context.Context, db *engramdb.DB, local syncer.Local, p wor
 
 // countUnexported counts, and remembers that if every chunk file could be read.
 func countUnexported(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, local syncer.Local, found *unexported, remember func() error) error {
-	chunks, err := listChunks(ctx, local)
+	c, err := compare(ctx, ws, db, local, memories.Scope{Project: found.project.Name, CountOnly: true}, noticeBytes, nil)
 	if err != nil {
 		return err
 	}
-	held, failed, err := readHeld(ctx, ws, chunks, noticeBytes, nil)
-	if err != nil {
-		return err
-	}
-	rows, err := findUnexported(ctx, db, held, chunks.entries(), memories.Scope{Project: found.project.Name, CountOnly: true})
-	if err != nil {
-		return err
-	}
-	found.Tallies = rows.Tallies
-	if slices.ContainsFunc(failed, func(f work.Failure) bool { return !errors.Is(f.Err, engram.ErrNoFile) }) {
+	found.Tallies = c.Tallies
+	if slices.ContainsFunc(c.unread, func(f work.Failure) bool { return !errors.Is(f.Err, engram.ErrNoFile) }) {
 		return nil
 	}
 	if err := remember(); err != nil {
@@ -196,8 +188,8 @@ func countUnexported(ctx context.Context, ws *workspace.Workspace, db *engramdb.
 	return nil
 }
 
-// DatabaseName is the name of engram's database in its data directory.
-const DatabaseName = "engram.db"
+// databaseName is the name of engram's database in its data directory.
+const databaseName = "engram.db"
 
 // openDatabase opens engram's database; nil where there is none.
 func openDatabase(ctx context.Context, ws *workspace.Workspace) (*engramdb.DB, error) {
@@ -205,7 +197,7 @@ func openDatabase(ctx context.Context, ws *workspace.Workspace) (*engramdb.DB, e
 	if dir == "" {
 		return nil, nil
 	}
-	db, err := engramdb.Open(ctx, filepath.Join(dir, DatabaseName))
+	db, err := engramdb.Open(ctx, filepath.Join(dir, databaseName))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, engramdb.ErrEmpty) {
 		return nil, nil
 	}
@@ -221,43 +213,35 @@ func ruleOf(ctx context.Context, db *engramdb.DB) (workspace.ProjectRule, error)
 	return workspace.CurrentRule, err
 }
 
-// chunkList is a chunk directory and its manifest.
-type chunkList struct {
-	local    syncer.Local
-	path     string // of the directory; "" for none
-	manifest *engram.Manifest
+// compared is what the database holds beside the chunks of a directory.
+type compared struct {
+	*memories.Unexported
+	manifest *engram.Manifest // of the directory
+	unread   []work.Failure   // chunks of which nobody knows what they hold
 }
 
-func listChunks(ctx context.Context, local syncer.Local) (chunkList, error) {
-	list := chunkList{local: local}
+// compare finds what the database holds and no chunk of the directory does. What
+// the chunks hold is remembered.
+func compare(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, local syncer.Local, scope memories.Scope, maxBytes int64, report work.Report) (c compared, err error) {
+	if c.manifest, err = local.ReadManifest(ctx); err != nil {
+		return c, err
+	}
+	files, path := workspace.Directory{}, "" // where there is no directory, nothing is listed
 	if d, ok := local.(workspace.Directory); ok {
-		list.path = d.Path()
+		files, path = d, d.Path()
 	}
-	var err error
-	list.manifest, err = local.ReadManifest(ctx)
-	return list, err
-}
-
-func (l chunkList) entries() []engram.ChunkEntry { return l.manifest.Entries() }
-
-// readHeld finds out what the chunks hold, and remembers it.
-func readHeld(ctx context.Context, ws *workspace.Workspace, chunks chunkList, maxBytes int64, report work.Report) (*memories.Versions, []work.Failure, error) {
-	files, _ := chunks.local.(workspace.Directory) // where there is no directory, nothing is listed
-	index := state.OpenIndex(state.Dir(), chunks.path)
-	held, failed, err := memories.ReadVersions(ctx, files, chunks.entries(), index, maxBytes, ws.Config.Concurrency, report)
+	index := state.OpenIndex(state.Dir(), path)
+	held, unread, err := memories.ReadVersions(ctx, files, c.manifest.Entries(), index, maxBytes, ws.Config.Concurrency, report)
 	if err != nil {
-		return nil, nil, err
+		return c, err
 	}
+	c.unread = unread
 	if err := index.Save(); err != nil {
 		ws.Log.Info("remember what the chunks hold", "error", err)
 	}
-	return held, failed, nil
-}
-
-func findUnexported(ctx context.Context, db *engramdb.DB, held *memories.Versions, entries []engram.ChunkEntry, scope memories.Scope) (found *memories.Unexported, err error) {
 	err = db.Snapshot(ctx, func(s *engramdb.Snapshot) (err error) {
-		found, err = memories.FindUnexported(ctx, s, held, entries, scope, time.Now())
+		c.Unexported, err = memories.FindUnexported(ctx, s, held, c.manifest.Entries(), scope, time.Now())
 		return err
 	})
-	return found, err
+	return c, err
 }

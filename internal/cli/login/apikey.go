@@ -2,7 +2,6 @@ package login
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -31,39 +30,31 @@ func newAPIKeyCreate(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Co
 		Short: "Create an API key, which ends the old one",
 		Long:  problem.Help("Create an API key and print it; the server shows it only this once. The key that the\naccount had before ends at once.\n\nWith --store it is kept as this machine's login, and not printed.", problem.SignIn),
 		Args:  command.Exactly(0),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return createAPIKey(cmd.Context(), term, ws, store) },
+		RunE: command.Connected(ws, func(ctx context.Context, conn *workspace.Connection) error {
+			return createAPIKey(ctx, term, ws, conn, store)
+		}),
 	}
 	cmd.Flags().BoolVar(&store, "store", false, "keep the key as the login of this machine, and don't print it")
 	return cmd
 }
 
-func createAPIKey(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, store bool) error {
-	return ws.With(ctx, func(conn *workspace.Connection) error {
-		if conn.Source.From() == "" {
-			return fmt.Errorf("%w to %s", auth.ErrNotFound, conn.Label)
-		}
-		login := conn.Source.Login()
-		if store && login == nil {
-			return terminal.Usagef("--store needs a login to keep the key in: run `engram-sync login` first")
-		}
-		term.Warn("if the account had an API key, it ends now, wherever it is in use")
-		key, err := conn.CreateAPIKey(ctx)
-		if err != nil {
-			return err
-		}
-		if store {
-			if err := ws.Logins().Add(ctx, login.Account, auth.Credentials{Access: key}); err != nil {
-				return err
-			}
-			return printLogin(term, ws, conn, login.Account)
-		}
-		if term.JSON {
-			terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "api_key": key})
-			return nil
-		}
-		_, err = fmt.Fprintln(term.Stdout, key)
+func createAPIKey(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, conn *workspace.Connection, store bool) error {
+	if conn.Source.From() == "" {
+		return notLoggedIn(conn)
+	}
+	login := conn.Source.Login()
+	if store && login == nil {
+		return terminal.Usagef("--store needs a login to keep the key in: run `engram-sync login` first")
+	}
+	term.Warn("if the account had an API key, it ends now, wherever it is in use")
+	key, err := conn.CreateAPIKey(ctx)
+	if err != nil {
 		return err
-	})
+	}
+	if store {
+		return keep(ctx, term, ws, conn, login.Account, auth.Credentials{Access: key})
+	}
+	return term.Value(terminal.Fields{"api_key": key}, key)
 }
 
 func newAPIKeyRevoke(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
@@ -72,19 +63,11 @@ func newAPIKeyRevoke(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Co
 		Short: "End the account's API key",
 		Long:  problem.Help("End the account's API key at the server. Having none is fine.", problem.SignIn),
 		Args:  command.Exactly(0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx := cmd.Context()
-			return ws.With(ctx, func(conn *workspace.Connection) error {
-				if err := conn.RevokeAPIKey(ctx); err != nil {
-					return err
-				}
-				if term.JSON {
-					terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "revoked": true})
-				} else if !term.Quiet {
-					fmt.Fprintln(term.Stdout, "the account has no API key any more")
-				}
-				return nil
-			})
-		},
+		RunE: command.Connected(ws, func(ctx context.Context, conn *workspace.Connection) error {
+			if err := conn.RevokeAPIKey(ctx); err != nil {
+				return err
+			}
+			return term.Confirm(terminal.Fields{"revoked": true}, "the account has no API key any more")
+		}),
 	}
 }

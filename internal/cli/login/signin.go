@@ -71,18 +71,8 @@ func login(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace
 		if err != nil {
 			return err
 		}
-		return keep(ctx, term, ws, conn, result)
+		return keepResult(ctx, term, ws, conn, result)
 	})
-}
-
-// keep stores what the server gave for a password.
-func keep(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, conn *workspace.Connection, result transport.AuthResult) error {
-	account := auth.Account{BaseURL: conn.URL(), Name: result.Username, UserID: result.UserID, Store: ws.Config.CredentialStore}
-	tokens := auth.Credentials{Access: result.Access, Refresh: result.Refresh}
-	if err := ws.Logins().Add(ctx, account, tokens); err != nil {
-		return err
-	}
-	return printLogin(term, ws, conn, account)
 }
 
 // loginToken keeps a token that the user has, after the server took it.
@@ -104,30 +94,29 @@ func loginToken(ctx context.Context, term *terminal.Terminal, ws *workspace.Work
 	if account.Name == "" {
 		account.Name = name
 	}
-	if err := ws.Logins().Add(ctx, account, auth.Credentials{Access: token}); err != nil {
-		return err
-	}
-	return printLogin(term, ws, conn, account)
+	return keep(ctx, term, ws, conn, account, auth.Credentials{Access: token})
 }
 
-func printLogin(term *terminal.Terminal, ws *workspace.Workspace, conn *workspace.Connection, account auth.Account) error {
+// keepResult stores what the server gave for a password.
+func keepResult(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, conn *workspace.Connection, result transport.AuthResult) error {
+	account := auth.Account{BaseURL: conn.URL(), Name: result.Username, UserID: result.UserID, Store: ws.Config.CredentialStore}
+	return keep(ctx, term, ws, conn, account, auth.Credentials{Access: result.Access, Refresh: result.Refresh})
+}
+
+// keep stores a login, and says so.
+func keep(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, conn *workspace.Connection, account auth.Account, tokens auth.Credentials) error {
+	if err := ws.Logins().Add(ctx, account, tokens); err != nil {
+		return err
+	}
 	if stronger := ws.Finder(conn.URL()).Stronger(); stronger != "" {
 		term.Warn("this login does not count as long as there is " + stronger)
 	}
 	if account.Store == auth.StoreFile {
 		term.Warn("the tokens are kept in plain text, in a file that only you can read: " + ws.CredentialFile().Path())
 	}
-	if term.JSON {
-		terminal.PrintJSON(term.Stdout, map[string]any{
-			"schema": terminal.Schema, "remote": conn.Label, "account": account.Name, "user_id": account.UserID, "store": account.Store,
-		})
-		return nil
-	}
-	if term.Quiet {
-		return nil
-	}
-	_, err := fmt.Fprintf(term.Stdout, "logged in to %s as %s; the tokens are in the %s\n", conn.Label, terminal.Visible(account.Name), account.Store)
-	return err
+	return term.Confirm(
+		terminal.Fields{"remote": conn.Label, "account": account.Name, "user_id": account.UserID, "store": account.Store},
+		fmt.Sprintf("logged in to %s as %s; the tokens are in the %s", conn.Label, terminal.Visible(account.Name), account.Store))
 }
 
 const registerLong = `Make an account at the remote, and sign in to it.
@@ -174,7 +163,7 @@ func register(ctx context.Context, term *terminal.Terminal, ws *workspace.Worksp
 		if err != nil {
 			return err
 		}
-		return keep(ctx, term, ws, conn, result)
+		return keepResult(ctx, term, ws, conn, result)
 	})
 }
 
@@ -204,14 +193,9 @@ func logout(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 	if err != nil && !errors.Is(err, auth.ErrNotFound) {
 		return err
 	}
-	switch {
-	case term.JSON:
-		terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "remote": base, "account": account.Name, "logged_out": loggedOut})
-	case term.Quiet:
-	case loggedOut:
-		fmt.Fprintf(term.Stdout, "logged %s out of %s on this machine; the tokens stay good at the server until they end\n", terminal.Visible(account.Name), base)
-	default:
-		fmt.Fprintf(term.Stdout, "nobody is logged in to %s\n", base)
+	line := "nobody is logged in to " + base
+	if loggedOut {
+		line = fmt.Sprintf("logged %s out of %s on this machine; the tokens stay good at the server until they end", terminal.Visible(account.Name), base)
 	}
-	return nil
+	return term.Confirm(terminal.Fields{"remote": base, "account": account.Name, "logged_out": loggedOut}, line)
 }

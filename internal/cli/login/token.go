@@ -5,6 +5,7 @@ package login
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -24,6 +25,7 @@ Where a token comes from, in this order: ENGRAM_SYNC_TOKEN, the remote's
 token_command, the login that is kept in the OS keyring (or in a file, if
 credential_store says so). The first that is there counts; they are never mixed.`
 
+// NewAuth has all of them.
 func NewAuth(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return command.Parent(&cobra.Command{
 		Use:   "auth",
@@ -46,7 +48,9 @@ func newStatus(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 		Short: "Show who is logged in, where the token comes from, and when it ends",
 		Long:  problem.Help("Show who is logged in to the remote, where the token comes from and when it ends,\nand ask the server whether it takes it. The token itself is never shown.", problem.SignIn),
 		Args:  command.Exactly(0),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return authStatus(cmd.Context(), term, ws) },
+		RunE: command.Connected(ws, func(ctx context.Context, conn *workspace.Connection) error {
+			return status(ctx, term, conn)
+		}),
 	}
 }
 
@@ -62,39 +66,45 @@ type authDocument struct {
 	OK          bool   `json:"ok"`
 }
 
-// authStatus says what it knows of the token before it asks the server, so that
+// status says what it knows of the token before it asks the server, so that
 // an unusable one is explained too.
-func authStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace) error {
-	return ws.With(ctx, func(conn *workspace.Connection) error {
-		doc := authDocument{Schema: terminal.Schema, Remote: conn.Label, Source: conn.Source.From()}
-		token, err := conn.AccessToken(ctx)
-		if err == nil && token == "" {
-			err = fmt.Errorf("%w to %s", auth.ErrNotFound, conn.Label)
+func status(ctx context.Context, term *terminal.Terminal, conn *workspace.Connection) error {
+	doc := authDocument{Schema: terminal.Schema, Remote: conn.Label, Source: conn.Source.From()}
+	token, err := accessToken(ctx, conn)
+	if end := transport.TokenEnd(token); !end.IsZero() {
+		doc.ExpiresAt = end.UTC().Format(time.RFC3339)
+	}
+	if login := conn.Source.Login(); login != nil {
+		doc.Account, doc.UserID, doc.Refreshable = login.Name, login.UserID, login.Tokens().Refresh != ""
+	}
+	if err == nil {
+		err = conn.CheckToken(ctx)
+	}
+	doc.OK = err == nil
+	_ = term.Result(doc, func(w io.Writer) error { // stdout keeps its error
+		if !term.Quiet && doc.Source != "" {
+			doc.print(w)
 		}
-		if end := transport.TokenEnd(token); !end.IsZero() {
-			doc.ExpiresAt = end.UTC().Format(time.RFC3339)
-		}
-		if login := conn.Source.Login(); login != nil {
-			doc.Account, doc.UserID, doc.Refreshable = login.Name, login.UserID, login.Tokens().Refresh != ""
-		}
-		if err == nil {
-			err = conn.CheckToken(ctx)
-		}
-		doc.OK = err == nil
-		printAuth(term, doc)
-		return err
+		return nil
 	})
+	return err
 }
 
-func printAuth(term *terminal.Terminal, doc authDocument) {
-	if term.JSON {
-		terminal.PrintJSON(term.Stdout, doc)
-		return
+// accessToken is the token that requests are sent with; having none is an error.
+func accessToken(ctx context.Context, conn *workspace.Connection) (string, error) {
+	token, err := conn.AccessToken(ctx)
+	if err == nil && token == "" {
+		err = notLoggedIn(conn)
 	}
-	if term.Quiet || doc.Source == "" {
-		return
-	}
-	row := func(name, value string) { fmt.Fprintf(term.Stdout, "%-8s %s\n", name, value) }
+	return token, err
+}
+
+func notLoggedIn(conn *workspace.Connection) error {
+	return fmt.Errorf("%w to %s", auth.ErrNotFound, conn.Label)
+}
+
+func (doc authDocument) print(w io.Writer) {
+	row := func(name, value string) { fmt.Fprintf(w, "%-8s %s\n", name, value) }
 	row("remote", doc.Remote)
 	if doc.Account != "" {
 		row("account", terminal.Visible(doc.Account))
@@ -119,24 +129,13 @@ func newToken(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Long:    problem.Help("Print the access token of the remote, refreshed if it is about to end, for use in\nanother program. Mind where it goes.", problem.SignIn),
 		Example: "  curl -H \"Authorization: Bearer $(engram-sync auth token)\" …",
 		Args:    command.Exactly(0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx := cmd.Context()
-			return ws.With(ctx, func(conn *workspace.Connection) error {
-				token, err := conn.AccessToken(ctx)
-				if err == nil && token == "" {
-					err = fmt.Errorf("%w to %s", auth.ErrNotFound, conn.Label)
-				}
-				if err != nil {
-					return err
-				}
-				if term.JSON {
-					terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "access_token": token})
-					return nil
-				}
-				_, err = fmt.Fprintln(term.Stdout, token)
+		RunE: command.Connected(ws, func(ctx context.Context, conn *workspace.Connection) error {
+			token, err := accessToken(ctx, conn)
+			if err != nil {
 				return err
-			})
-		},
+			}
+			return term.Value(terminal.Fields{"access_token": token}, token)
+		}),
 	}
 }
 
@@ -146,21 +145,14 @@ func newRefresh(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		Short: "Refresh the access token now",
 		Long:  problem.Help("Exchange the refresh token for a new access token now. Other commands do this by\nthemselves when it is time.", problem.SignIn),
 		Args:  command.Exactly(0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx := cmd.Context()
-			return ws.With(ctx, func(conn *workspace.Connection) error {
-				token, err := conn.RefreshToken(ctx)
-				if err != nil {
-					return err
-				}
-				end := transport.TokenEnd(token)
-				if term.JSON {
-					terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "expires_at": end.UTC().Format(time.RFC3339)})
-				} else if !term.Quiet {
-					fmt.Fprintf(term.Stdout, "refreshed; good until %s\n", end.Local().Format(time.DateTime))
-				}
-				return nil
-			})
-		},
+		RunE: command.Connected(ws, func(ctx context.Context, conn *workspace.Connection) error {
+			token, err := conn.RefreshToken(ctx)
+			if err != nil {
+				return err
+			}
+			end := transport.TokenEnd(token)
+			return term.Confirm(terminal.Fields{"expires_at": end.UTC().Format(time.RFC3339)},
+				"refreshed; good until "+end.Local().Format(time.DateTime))
+		}),
 	}
 }

@@ -21,7 +21,7 @@ type driverDocument struct {
 }
 
 // setUp runs --install or --uninstall.
-func (d *mergeDriver) setUp(ctx context.Context) error {
+func (d *driver) setUp(ctx context.Context) error {
 	dir, err := d.ws.OpenDirectory()
 	if err != nil {
 		return err

@@ -36,15 +36,15 @@ at the top of the work tree, to be committed, and the driver to the
 repository's own configuration, which every clone needs for itself. Where it is
 missing, git merges as it always does. --uninstall takes both out again.`
 
-// mergeDriver is one merge-driver command line.
-type mergeDriver struct {
+// driver is one merge-driver command line.
+type driver struct {
 	term               *terminal.Terminal
 	ws                 *workspace.Workspace
 	install, uninstall bool
 }
 
 func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
-	d := &mergeDriver{term: term, ws: ws}
+	d := &driver{term: term, ws: ws}
 	cmd := &cobra.Command{
 		Use:     "merge-driver ANCESTOR OURS THEIRS [PATH]",
 		Short:   "Merge manifest.json without conflicts, for git",
@@ -71,7 +71,7 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return cmd
 }
 
-func (d *mergeDriver) checkArgs(cmd *cobra.Command, words []string) error {
+func (d *driver) checkArgs(cmd *cobra.Command, words []string) error {
 	wrong := ""
 	switch setup := d.install || d.uninstall; {
 	case d.install && d.uninstall:
@@ -87,7 +87,7 @@ func (d *mergeDriver) checkArgs(cmd *cobra.Command, words []string) error {
 }
 
 // merge writes the union of three files into the second.
-func (d *mergeDriver) merge(ctx context.Context, words []string) error {
+func (d *driver) merge(ctx context.Context, words []string) error {
 	var texts [3][]byte
 	for i := range texts {
 		text, err := readMergeFile(words[i])

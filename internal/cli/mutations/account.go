@@ -11,61 +11,61 @@ import (
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-// Account is who a connection acts as, for what is remembered between runs.
-type Account struct {
-	Id      string // the server's user id; "" while nobody knows it
+// account is who a connection acts as, for what is remembered between runs.
+type account struct {
+	id      string // the server's user id; "" while nobody knows it
 	token   string // a name for the token, by its hash; "" if there is none
 	project string // of a project server, which has no accounts
 }
 
-// Name is what the account's journal is kept under. A project server's is kept
+// name is what the account's journal is kept under. A project server's is kept
 // for each project, so that one that is read for the first time is read from its
 // beginning: the journal is one for all projects (project-server.md 10, T12).
-func (acc Account) Name() string {
+func (acc account) name() string {
 	switch {
 	case acc.project != "":
 		return "project " + acc.project
-	case acc.Id == "":
+	case acc.id == "":
 		return acc.token
 	}
-	return "user " + acc.Id
+	return "user " + acc.id
 }
 
 // known says whether nothing more can be found out.
-func (acc Account) known() bool { return acc.Id != "" || acc.project != "" }
+func (acc account) known() bool { return acc.id != "" || acc.project != "" }
 
 // findAccount finds out who a connection acts as: by the login, or the user_id in
 // an access token, or, as an API key says nothing, by whose rows the journal
 // has (account-server.md 4.3), which costs one request. On a project server it is
 // the project. Which kind the server is has to be known before anything is
 // pushed: see transport.FindKind.
-func findAccount(ctx context.Context, ws *workspace.Workspace, conn *workspace.Connection) (Account, error) {
+func findAccount(ctx context.Context, ws *workspace.Workspace, conn *workspace.Connection) (account, error) {
 	kind, err := conn.FindKind(ctx)
 	if err != nil {
-		return Account{}, err
+		return account{}, err
 	}
 	if kind == transport.KindProject {
 		project, err := ws.ServerProject()
-		return Account{project: project.Name}, err
+		return account{project: project.Name}, err
 	}
 	if login := conn.Source.Login(); login != nil && login.UserID != "" {
-		return Account{Id: login.UserID}, nil
+		return account{id: login.UserID}, nil
 	}
 	token, err := conn.Source.Token(ctx)
 	if err != nil {
-		return Account{}, err
+		return account{}, err
 	}
 	if _, id := auth.OwnerOf(token); id != "" {
-		return Account{Id: id}, nil
+		return account{id: id}, nil
 	}
-	acc := Account{token: "token"}
+	acc := account{token: "token"}
 	if token != "" {
 		sum := sha256.Sum256([]byte(token))
 		acc.token += " " + hex.EncodeToString(sum[:8])
 	}
 	page, err := conn.PullMutations(ctx, 0, 1)
 	if err == nil && len(page.Mutations) > 0 {
-		acc.Id = page.Mutations[0].UserID
+		acc.id = page.Mutations[0].UserID
 	}
 	return acc, err
 }
@@ -73,8 +73,8 @@ func findAccount(ctx context.Context, ws *workspace.Workspace, conn *workspace.C
 // openJournal gives the place for what is remembered of an account's journal, and
 // makes this run the only one that uses it. What was put down while only the
 // token was known moves there.
-func openJournal(ctx context.Context, ws *workspace.Workspace, conn *workspace.Connection, acc Account) (j *state.AccountState, unlock func(), err error) {
-	if j, err = state.OpenAccount(state.Dir(), conn.Label, acc.Name()); err != nil {
+func openJournal(ctx context.Context, ws *workspace.Workspace, conn *workspace.Connection, acc account) (j *state.AccountState, unlock func(), err error) {
+	if j, err = state.OpenAccount(state.Dir(), conn.Label, acc.name()); err != nil {
 		return nil, nil, err
 	}
 	release, err := j.Lock(ctx, ws.Config.LockWait)
@@ -86,7 +86,7 @@ func openJournal(ctx context.Context, ws *workspace.Workspace, conn *workspace.C
 			ws.Log.Warn("unlock the journal", "error", err)
 		}
 	}
-	if acc.Id != "" && acc.token != "" {
+	if acc.id != "" && acc.token != "" {
 		if err := j.MigrateFrom(ctx, ws.Config.LockWait, state.Dir(), acc.token); err != nil {
 			unlock()
 			return nil, nil, err
@@ -99,7 +99,7 @@ func openJournal(ctx context.Context, ws *workspace.Workspace, conn *workspace.C
 // as its first row says who that is. What it cannot do, the next run does.
 func claim(ctx context.Context, ws *workspace.Workspace, conn *workspace.Connection) {
 	acc, err := findAccount(ctx, ws, conn)
-	if err == nil && acc.Id != "" {
+	if err == nil && acc.id != "" {
 		var unlock func()
 		if _, unlock, err = openJournal(ctx, ws, conn, acc); err == nil {
 			unlock()

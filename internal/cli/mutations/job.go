@@ -14,7 +14,7 @@ import (
 
 // job finds what is remembered of a source: of the jobs that it can belong to,
 // the one that came furthest.
-func (m *mutationsPush) job(ctx context.Context, kept *state.AccountState, src source.Source) (*journal.Job, error) {
+func (m *push) job(ctx context.Context, kept *state.AccountState, src source.Source) (*journal.Job, error) {
 	jobs, err := readJobs(kept, src)
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func readJobs(kept *state.AccountState, src source.Source) ([]*journal.Job, erro
 // fits says whether the source goes on where the job came to. A database has
 // one journal, so another row there is an error; unless nothing of what is
 // remembered counts.
-func (m *mutationsPush) fits(ctx context.Context, src source.Source, job *journal.Job) (bool, error) {
+func (m *push) fits(ctx context.Context, src source.Source, job *journal.Job) (bool, error) {
 	at, hash := job.Position, job.Hash
 	if at == 0 && job.Intent != nil {
 		at, hash = job.Intent.Last(), job.Intent.Hash
@@ -88,13 +88,13 @@ func (m *mutationsPush) fits(ctx context.Context, src source.Source, job *journa
 }
 
 // badLines prints the bad lines one below the other, where a person reads them.
-func (m *mutationsPush) badLines(err error) error {
+func (m *push) badLines(err error) error {
 	var bad *source.BadLinesError
 	if !errors.As(err, &bad) || m.term.JSON {
 		return err
 	}
 	for _, line := range bad.Lines {
-		fmt.Fprintf(m.term.Stderr(), "error: %s\n", terminal.OneLine(line))
+		m.term.Errorf("%s", terminal.OneLine(line))
 	}
 	return terminal.Usagef("%s in %s: nothing was sent", terminal.Count(bad.Count, "bad line"), bad.Name)
 }

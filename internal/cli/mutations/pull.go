@@ -38,8 +38,8 @@ moves after the rows have arrived:
 reads the whole journal and gives out what never was: rows that were hidden
 while a project was paused, or that a restored server has anew.`
 
-// mutationsPull is one run of mutations pull.
-type mutationsPull struct {
+// pull is one run of mutations pull.
+type pull struct {
 	term *terminal.Terminal
 	ws   *workspace.Workspace
 
@@ -50,14 +50,14 @@ type mutationsPull struct {
 	interval       time.Duration
 
 	conn    *workspace.Connection
-	account Account
+	account account
 	from    *engram.Cursor // where a run that moves no saved cursor is; nil before its first round
 	rows    int            // in all rounds
 	rounds  int
 }
 
 func newPull(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
-	p := &mutationsPull{term: term, ws: ws}
+	p := &pull{term: term, ws: ws}
 	cmd := &cobra.Command{
 		Use:   "pull",
 		Short: "Fetch mutations as JSON Lines, from a cursor",
@@ -77,7 +77,7 @@ func newPull(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return cmd
 }
 
-func (p *mutationsPull) addFlags(flags *pflag.FlagSet) {
+func (p *pull) addFlags(flags *pflag.FlagSet) {
 	flags.StringVarP(&p.output, "output", "o", "", "append the rows to `FILE`, each exactly once")
 	flags.StringVar(&p.cursor, "cursor", "default", "the `NAME` of the saved cursor")
 	flags.Int64Var(&p.since, "since", -1, "give the rows after row `N`, and move no saved cursor")
@@ -89,7 +89,7 @@ func (p *mutationsPull) addFlags(flags *pflag.FlagSet) {
 }
 
 // check looks whether the flags make sense.
-func (p *mutationsPull) check(cmd *cobra.Command) error {
+func (p *pull) check(cmd *cobra.Command) error {
 	given := cmd.Flags().Changed
 	if p.output == "-" {
 		p.output = ""
@@ -111,7 +111,7 @@ func (p *mutationsPull) check(cmd *cobra.Command) error {
 	return nil
 }
 
-func (p *mutationsPull) run(ctx context.Context) error {
+func (p *pull) run(ctx context.Context) error {
 	// Go kills a program whose stdout is closed, unless somebody listens.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	return p.ws.With(ctx, func(conn *workspace.Connection) (err error) {
@@ -120,19 +120,19 @@ func (p *mutationsPull) run(ctx context.Context) error {
 			return err
 		}
 		if p.follow {
-			err = journal.Follow(ctx, p.interval, p.round, p.bearable)
+			err = journal.Follow(ctx, p.interval, p.round, p.retryable)
 		} else {
 			_, err = p.round(ctx)
 		}
-		if isClosedPipe(err) {
+		if terminal.IsClosedPipe(err) {
 			return nil // the reader has seen enough
 		}
 		return err
 	})
 }
 
-// bearable says of an error whether --follow goes on after it.
-func (p *mutationsPull) bearable(err error) bool {
+// retryable says of an error whether --follow goes on after it.
+func (p *pull) retryable(err error) bool {
 	if problem.Is(err, transport.ErrUnavailable) || problem.As[*state.BusyError](err) {
 		p.term.Warn(terminal.OneLine(err.Error()))
 		return true
@@ -141,7 +141,7 @@ func (p *mutationsPull) bearable(err error) bool {
 }
 
 // round reads the journal to its end, once. The lock is held only meanwhile.
-func (p *mutationsPull) round(ctx context.Context) (last bool, err error) {
+func (p *pull) round(ctx context.Context) (last bool, err error) {
 	journal, unlock, err := openJournal(ctx, p.ws, p.conn, p.account)
 	if err != nil {
 		return false, err
@@ -164,14 +164,14 @@ func (p *mutationsPull) round(ctx context.Context) (last bool, err error) {
 		at := cursor.Cursor()
 		p.from = &at
 	}
-	if !isClosedPipe(err) {
+	if !terminal.IsClosedPipe(err) {
 		p.tell(result, err)
 	}
 	return p.limit > 0 && p.rows >= p.limit, explained(err)
 }
 
 // open opens the saved cursor, or one that is not to be saved.
-func (p *mutationsPull) open(journal *state.AccountState) (*state.CursorFile, error) {
+func (p *pull) open(journal *state.AccountState) (*state.CursorFile, error) {
 	cursor, err := journal.OpenCursor(p.cursor)
 	if err != nil {
 		return nil, explained(err)
@@ -194,7 +194,7 @@ func (p *mutationsPull) open(journal *state.AccountState) (*state.CursorFile, er
 	return cursor, nil
 }
 
-func (p *mutationsPull) pull(ctx context.Context, cursor *state.CursorFile, lines journal.Lines) (journal.PullResult, error) {
+func (p *pull) pull(ctx context.Context, cursor *state.CursorFile, lines journal.Lines) (journal.PullResult, error) {
 	opts := journal.PullOptions{Rescan: p.rescan}
 	if project := p.account.project; project != "" {
 		opts.Keep = func(row engram.PullMutationResult) bool { return engram.NormalizeProject(row.Project) == project }
@@ -206,6 +206,23 @@ func (p *mutationsPull) pull(ctx context.Context, cursor *state.CursorFile, line
 	defer stop()
 	opts.Report = report
 	return journal.Pull(ctx, p.conn, cursor, lines, opts)
+}
+
+func (p *pull) toTerminal() bool { return p.output == "" && p.term.Stdout.IsTerminal() }
+
+// lines is where the rows go. done ends that.
+func (p *pull) lines(cursor *state.CursorFile) (lines journal.Lines, done func() error, err error) {
+	if p.output == "" {
+		return p.term.Stdout.Lines(), func() error { return nil }, nil
+	}
+	file, err := cursor.OpenOutput(p.output)
+	if err != nil {
+		return nil, nil, explained(err)
+	}
+	if file.Begun {
+		p.term.Note("%s is gone or empty: it begins anew, at the cursor", p.output)
+	}
+	return file, file.Close, nil
 }
 
 // explained says of a command line's mistakes that they are.

@@ -25,7 +25,7 @@ type pullSummary struct {
 
 // tell says what a round did. One that failed, or that comes after others, has
 // something to say only if it gave out rows.
-func (p *mutationsPull) tell(r journal.PullResult, err error) {
+func (p *pull) tell(r journal.PullResult, err error) {
 	if r.WindowCut {
 		p.term.Warn("more rows were written within ten minutes than are read again: a row that becomes visible late among them is found by --rescan only")
 	}
@@ -48,7 +48,7 @@ func (p *mutationsPull) tell(r journal.PullResult, err error) {
 	terminal.PrintJSON(p.term.Stderr(), doc)
 }
 
-func (p *mutationsPull) summary(r journal.PullResult) string {
+func (p *pull) summary(r journal.PullResult) string {
 	var b strings.Builder
 	if r.Rows == 0 {
 		b.WriteString("nothing new")
@@ -69,7 +69,7 @@ func (p *mutationsPull) summary(r journal.PullResult) string {
 }
 
 // countRows shows how many rows have come, beside an output that is not a terminal.
-func (p *mutationsPull) countRows() (report func(rows int), stop func()) {
+func (p *pull) countRows() (report func(rows int), stop func()) {
 	if p.toTerminal() {
 		return nil, func() {}
 	}

@@ -38,8 +38,8 @@ Mutations of a project that is paused on the server are held back, with later
 ones about the same things; the next run tries them again. One that the server
 refuses for what it says is put into a file of rejects, and the rest goes on.`
 
-// mutationsPush is one run of mutations push.
-type mutationsPush struct {
+// push is one run of mutations push.
+type push struct {
 	term *terminal.Terminal
 	ws   *workspace.Workspace
 	file string // "" for stdin, or engram's own database
@@ -50,7 +50,7 @@ type mutationsPush struct {
 }
 
 func newPush(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
-	m := &mutationsPush{term: term, ws: ws}
+	m := &push{term: term, ws: ws}
 	cmd := &cobra.Command{
 		Use:     "push [FILE|-]",
 		Short:   "Send mutations from a file, stdin or engram's database",
@@ -84,7 +84,7 @@ func atMostOneFile(cmd *cobra.Command, args []string) error {
 	return &terminal.UsageError{Command: cmd.CommandPath(), Err: fmt.Errorf("%s takes at most one file", cmd.CommandPath())}
 }
 
-func (m *mutationsPush) run(ctx context.Context, named bool) (err error) {
+func (m *push) run(ctx context.Context, named bool) (err error) {
 	switch {
 	case m.all && !m.db:
 		return terminal.Usagef("--all goes with --db")
@@ -123,7 +123,7 @@ func (m *mutationsPush) run(ctx context.Context, named bool) (err error) {
 }
 
 // push sends what is to be sent, and prints how that went.
-func (m *mutationsPush) push(ctx context.Context, conn *workspace.Connection, acc Account, src source.Source) error {
+func (m *push) push(ctx context.Context, conn *workspace.Connection, acc account, src source.Source) error {
 	kept, unlock, err := openJournal(ctx, m.ws, conn, acc)
 	if err != nil {
 		return err
@@ -133,8 +133,8 @@ func (m *mutationsPush) push(ctx context.Context, conn *workspace.Connection, ac
 	if err != nil {
 		return err
 	}
-	report := pushReport{
-		remote: conn.Label, account: acc.Id, project: acc.project, source: src.Name(), db: m.db,
+	report := pushed{
+		remote: conn.Label, account: acc.id, project: acc.project, source: src.Name(), db: m.db,
 		dryRun: m.dryRun, exitCode: m.exitCode, before: job.Sent,
 	}
 	if m.dryRun {
@@ -155,7 +155,7 @@ func (m *mutationsPush) push(ctx context.Context, conn *workspace.Connection, ac
 
 // plan prints what push would do. What is remembered does not count if the
 // journal is asked instead.
-func (m *mutationsPush) plan(ctx context.Context, conn *workspace.Connection, src source.Source, job *journal.Job, report pushReport) (err error) {
+func (m *push) plan(ctx context.Context, conn *workspace.Connection, src source.Source, job *journal.Job, report pushed) (err error) {
 	if m.reconcile || job.Reconciling {
 		report.before = 0
 		report.PushResult, err = journal.PlanReconcile(ctx, conn, src)
@@ -170,7 +170,7 @@ func (m *mutationsPush) plan(ctx context.Context, conn *workspace.Connection, sr
 	return printPush(m.term, m.ws, report)
 }
 
-func (m *mutationsPush) send(ctx context.Context, conn *workspace.Connection, src source.Source, job *journal.Job, path string, total int) journal.PushResult {
+func (m *push) send(ctx context.Context, conn *workspace.Connection, src source.Source, job *journal.Job, path string, total int) journal.PushResult {
 	rejects := &rejectSink{file: state.NewRejects(path), db: m.db}
 	opts := journal.PushOptions{
 		Reconcile: m.reconcile, Total: total, Retries: m.ws.Config.Retries, Refused: problem.Common,

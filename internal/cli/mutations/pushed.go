@@ -18,8 +18,8 @@ import (
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-// pushReport is what one run of mutations push did; of a dry run, what it would do.
-type pushReport struct {
+// pushed is what one run of mutations push did; of a dry run, what it would do.
+type pushed struct {
 	remote, account, source, rejects string
 	db, dryRun, exitCode             bool
 	before                           int64 // sent by earlier runs
@@ -34,15 +34,13 @@ type pushDocument struct {
 	Schema  int            `json:"schema"`
 	Failed  []failedChange `json:"failed"`
 	Paused  []pausedItem   `json:"paused"`
-	Summary pushSummary    `json:"summary"`
+	Summary pushTotals     `json:"summary"`
 }
 
 type failedChange struct {
-	Line    int64  `json:"line,omitempty"`
-	Seq     int64  `json:"seq,omitempty"`
-	Code    int    `json:"code"`
-	Kind    string `json:"kind"`
-	Message string `json:"message"`
+	Line int64 `json:"line,omitempty"`
+	Seq  int64 `json:"seq,omitempty"`
+	problem.Judged
 }
 
 type pausedItem struct {
@@ -50,7 +48,7 @@ type pausedItem struct {
 	Rows    int64  `json:"rows"`
 }
 
-type pushSummary struct {
+type pushTotals struct {
 	Remote   string `json:"remote"`
 	Account  string `json:"account"`
 	Project  string `json:"project"`
@@ -72,14 +70,14 @@ type pushSummary struct {
 
 // stays counts what of a source, which was gone through, is not for the project
 // of a project server.
-func (r *pushReport) stays(src source.Source) {
+func (r *pushed) stays(src source.Source) {
 	if p, ok := src.(*source.Project); ok {
 		r.foreign, r.personal = p.Foreign, p.Personal
 	}
 }
 
 // printPush prints how a run ended, and gives the error that makes its exit code.
-func printPush(term *terminal.Terminal, ws *workspace.Workspace, r pushReport) error {
+func printPush(term *terminal.Terminal, ws *workspace.Workspace, r pushed) error {
 	if term.JSON {
 		terminal.PrintJSON(term.Stdout, r.document())
 	} else {
@@ -98,7 +96,7 @@ func printPush(term *terminal.Terminal, ws *workspace.Workspace, r pushReport) e
 }
 
 // failures are the reasons that count for the exit code.
-func (r pushReport) failures() []work.Failure {
+func (r pushed) failures() []work.Failure {
 	var failed []work.Failure
 	if r.Err != nil {
 		failed = append(failed, work.Failure{Err: r.Err})
@@ -112,11 +110,10 @@ func (r pushReport) failures() []work.Failure {
 	return failed
 }
 
-func (r pushReport) document() pushDocument {
+func (r pushed) document() pushDocument {
 	doc := pushDocument{Schema: terminal.Schema, Failed: []failedChange{}, Paused: []pausedItem{}}
 	add := func(position int64, err error) {
-		item := failedChange{Code: problem.Code(err), Message: terminal.OneLine(err.Error())}
-		item.Kind = problem.Kind(item.Code)
+		item := failedChange{Judged: problem.Judge(err)}
 		if r.db {
 			item.Seq = position
 		} else {
@@ -133,7 +130,7 @@ func (r pushReport) document() pushDocument {
 	for _, project := range slices.Sorted(maps.Keys(r.Paused)) {
 		doc.Paused = append(doc.Paused, pausedItem{project, r.Paused[project]})
 	}
-	doc.Summary = pushSummary{
+	doc.Summary = pushTotals{
 		Remote: r.remote, Account: r.account, Project: r.project, Source: r.source, DryRun: r.dryRun,
 		Sent: r.Sent, Present: r.Present, Before: r.before, Rejected: r.Rejected, Parked: r.Deferred,
 		Left: r.Remaining, LeftOut: r.Skipped, Foreign: r.foreign, Personal: r.personal, Batches: r.Batches, LastSeq: r.LastSeq,
@@ -147,20 +144,19 @@ func (r pushReport) document() pushDocument {
 // named is how many rejected mutations are named one by one.
 const named = 10
 
-func printPushText(term *terminal.Terminal, ws *workspace.Workspace, r pushReport) {
-	w := term.Stderr()
+func printPushText(term *terminal.Terminal, ws *workspace.Workspace, r pushed) {
 	for i, f := range r.Failed {
 		if i == named {
-			fmt.Fprintf(w, "error: and %s more\n", humanize.Comma(r.Rejected-named))
+			term.Errorf("and %s more", humanize.Comma(r.Rejected-named))
 			break
 		}
-		fmt.Fprintf(w, "error: %s: %s\n", r.place(f.Position), terminal.OneLine(f.Err.Error()))
+		term.Errorf("%s: %s", r.place(f.Position), terminal.OneLine(f.Err.Error()))
 	}
 	if r.Rejected > 0 && !r.dryRun {
-		fmt.Fprintf(w, "error: %s could not be pushed: see %s\n", changes(r.Rejected), r.rejects)
+		term.Errorf("%s could not be pushed: see %s", changes(r.Rejected), r.rejects)
 	}
 	for _, project := range slices.Sorted(maps.Keys(r.Paused)) {
-		fmt.Fprintf(w, "error: project %s is paused on the server: %s held back until a run after that\n",
+		term.Errorf("project %s is paused on the server: %s held back until a run after that",
 			strconv.QuoteToGraphic(project), changes(r.Paused[project]))
 	}
 	if r.Err != nil {
@@ -172,7 +168,7 @@ func printPushText(term *terminal.Terminal, ws *workspace.Workspace, r pushRepor
 }
 
 // place is where a mutation stands.
-func (r pushReport) place(position int64) string {
+func (r pushed) place(position int64) string {
 	if r.db {
 		return fmt.Sprintf("mutation %d of %s", position, r.source)
 	}
@@ -180,7 +176,7 @@ func (r pushReport) place(position int64) string {
 }
 
 // summary is the last line of a run.
-func (r pushReport) summary() string {
+func (r pushed) summary() string {
 	var parts []string
 	part := func(n int64, format string) {
 		if n > 0 {
@@ -224,10 +220,10 @@ func (r pushReport) summary() string {
 }
 
 // toPush is how many rows a dry run would try to send.
-func (r pushReport) toPush() int64 { return r.Remaining + r.Deferred - r.Rejected }
+func (r pushed) toPush() int64 { return r.Remaining + r.Deferred - r.Rejected }
 
 // idle says whether there was nothing to do.
-func (r pushReport) idle() bool {
+func (r pushed) idle() bool {
 	return r.Sent+r.Present+r.Rejected+r.Deferred+r.Remaining == 0 && r.Err == nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
 	"github.com/engram-sync/engram-sync/internal/journal"
@@ -17,7 +18,7 @@ import (
 )
 
 // open opens what the command line names.
-func (m *mutationsPush) open(ctx context.Context) (source.Source, error) {
+func (m *push) open(ctx context.Context) (source.Source, error) {
 	if m.db {
 		return m.openDatabase(ctx)
 	}
@@ -37,32 +38,18 @@ func (m *mutationsPush) open(ctx context.Context) (source.Source, error) {
 
 // openFile opens a file or stdin. Whoever writes to a pipe may take for ever:
 // when ctx ends, nothing waits for it.
-func (m *mutationsPush) openFile(ctx context.Context) (*source.File, error) {
-	type opened struct {
-		file *source.File
-		err  error
-	}
-	done := make(chan opened, 1)
-	go func() {
-		var o opened
+func (m *push) openFile(ctx context.Context) (*source.File, error) {
+	return cancellable.Do(ctx, func() (*source.File, error) { // what was copied so far goes with the process
 		if m.file == "" {
-			o.file, o.err = source.Spool("stdin", m.term.Stdin)
-		} else {
-			o.file, o.err = source.OpenFile(m.file)
+			return source.Spool("stdin", m.term.Stdin)
 		}
-		done <- o
-	}()
-	select {
-	case o := <-done:
-		return o.file, o.err
-	case <-ctx.Done(): // what was copied so far goes with the process
-		return nil, context.Cause(ctx)
-	}
+		return source.OpenFile(m.file)
+	})
 }
 
 // checkRejects refuses a file for rejects that cannot be one: above all the one
 // that is being pushed.
-func (m *mutationsPush) checkRejects(src source.Source) error {
+func (m *push) checkRejects(src source.Source) error {
 	info, err := os.Stat(m.rejects)
 	if m.rejects == "" || errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -84,7 +71,7 @@ func (m *mutationsPush) checkRejects(src source.Source) error {
 }
 
 // openDatabase opens engram's database.
-func (m *mutationsPush) openDatabase(ctx context.Context) (source.Source, error) {
+func (m *push) openDatabase(ctx context.Context) (source.Source, error) {
 	path := m.file
 	if path == "" {
 		path = filepath.Join(m.ws.DataDir(), "engram.db")

@@ -36,6 +36,7 @@ type serveOptions struct {
 
 func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	var opts serveOptions
+	a := &admin{term: term, ws: ws, data: &opts.data}
 	cmd := &cobra.Command{
 		Use:     "serve",
 		Short:   "Run an account server on this machine",
@@ -51,7 +52,7 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	flags.StringVar(&opts.tlsCert, "tls-cert", "", "`FILE` with the certificate chain, in PEM")
 	flags.StringVar(&opts.tlsKey, "tls-key", "", "`FILE` with the private key, in PEM")
 	flags.BoolVar(&opts.trustForwarded, "trust-forwarded-for", false, "take the client's address from X-Forwarded-For (only behind a proxy that sets it)")
-	cmd.AddCommand(newUser(term, ws, &opts.data), newBackup(term, ws, &opts.data), newRestore(term, &opts.data))
+	cmd.AddCommand(a.newUser(), a.newBackup(), a.newRestore())
 	return cmd
 }
 

@@ -3,8 +3,7 @@
 package settings
 
 import (
-	"fmt"
-	"text/tabwriter"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -51,21 +50,17 @@ func newList(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Long:  problem.Help("List every setting, its value, and where that comes from.", problem.Local),
 		Args:  command.Exactly(0),
 		RunE: func(*cobra.Command, []string) error {
-			settings := config.List(ws.Config)
-			if term.JSON {
-				rows := []settingRow{}
-				for _, s := range settings {
-					rows = append(rows, settingRow(s))
-				}
-				terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "settings": rows})
-				return nil
+			rows := []settingRow{}
+			for _, s := range config.List(ws.Config) {
+				rows = append(rows, settingRow(s))
 			}
-			w := tabwriter.NewWriter(term.Stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "KEY\tVALUE\tSOURCE")
-			for _, s := range settings {
-				fmt.Fprintf(w, "%s\t%s\t%s\n", s.Key, terminal.Visible(s.Value), s.Source)
-			}
-			return w.Flush()
+			return term.Result(terminal.Fields{"settings": rows}, func(w io.Writer) error {
+				return terminal.Table(w, "KEY\tVALUE\tSOURCE", func(row terminal.Row) {
+					for _, s := range rows {
+						row("%s\t%s\t%s", s.Key, terminal.Visible(s.Value), s.Source)
+					}
+				})
+			})
 		},
 	}
 }
@@ -81,12 +76,7 @@ func newGet(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if term.JSON {
-				terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "key": s.Key, "value": s.Value, "source": s.Source})
-				return nil
-			}
-			_, err = fmt.Fprintln(term.Stdout, s.Value)
-			return err
+			return term.Value(terminal.Fields{"key": s.Key, "value": s.Value, "source": s.Source}, s.Value)
 		},
 	}
 }
@@ -126,7 +116,7 @@ func newUnset(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 // everything.
 func configWritten(term *terminal.Terminal, path, key string, err error) error {
 	if err == nil && term.JSON {
-		terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "key": key, "path": path})
+		terminal.PrintJSON(term.Stdout, terminal.Fields{"key": key, "path": path})
 	}
 	return err
 }
@@ -140,12 +130,7 @@ func newPath(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return ws.Locate(cmd.Flags()) },
 		RunE: func(*cobra.Command, []string) error {
 			path, _ := ws.Inputs.File()
-			if term.JSON {
-				terminal.PrintJSON(term.Stdout, map[string]any{"schema": terminal.Schema, "path": path})
-				return nil
-			}
-			_, err := fmt.Fprintln(term.Stdout, path)
-			return err
+			return term.Value(terminal.Fields{"path": path}, path)
 		},
 	}
 }

@@ -179,13 +179,6 @@ func removePlaintext(path string) error {
 }
 
 func printImported(term *terminal.Terminal, doc importedDocument) error {
-	if term.JSON {
-		terminal.PrintJSON(term.Stdout, doc)
-		return nil
-	}
-	if term.Quiet {
-		return nil
-	}
 	text := fmt.Sprintf("remote %s is %s", doc.Remote, doc.URL)
 	if doc.Account != "" {
 		text += fmt.Sprintf("; logged in as %s, with the tokens in the %s", terminal.Visible(doc.Account), doc.Store)
@@ -195,6 +188,5 @@ func printImported(term *terminal.Terminal, doc importedDocument) error {
 	if doc.PlaintextRemoved {
 		text += "; the plain text is gone from " + doc.File
 	}
-	_, err := fmt.Fprintln(term.Stdout, text)
-	return err
+	return term.Confirm(doc, text)
 }

@@ -3,12 +3,14 @@
 package command
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // Parent makes a command that only has others below it.
@@ -43,5 +45,12 @@ func Exactly(n int) cobra.PositionalArgs {
 			wants = "just this: " + cmd.Use
 		}
 		return &terminal.UsageError{Command: cmd.CommandPath(), Err: fmt.Errorf("%s takes %s", cmd.CommandPath(), wants)}
+	}
+}
+
+// Connected runs f with a connection to the configured remote.
+func Connected(ws *workspace.Workspace, f func(context.Context, *workspace.Connection) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, _ []string) error {
+		return ws.With(cmd.Context(), func(conn *workspace.Connection) error { return f(cmd.Context(), conn) })
 	}
 }

@@ -1,4 +1,4 @@
-package mutations
+package terminal
 
 import (
 	"errors"
@@ -8,36 +8,20 @@ import (
 	"syscall"
 	"unicode/utf16"
 	"unicode/utf8"
-
-	"github.com/engram-sync/engram-sync/internal/journal"
-	"github.com/engram-sync/engram-sync/internal/state"
 )
 
-func (p *mutationsPull) toTerminal() bool { return p.output == "" && p.term.Stdout.IsTerminal() }
-
-// lines is where the rows go. done ends that.
-func (p *mutationsPull) lines(cursor *state.CursorFile) (lines journal.Lines, done func() error, err error) {
-	if p.output == "" {
-		return stdoutLines{w: p.term.Stdout.Direct(), terminal: p.toTerminal()}, func() error { return nil }, nil
-	}
-	file, err := cursor.OpenOutput(p.output)
-	if err != nil {
-		return nil, nil, explained(err)
-	}
-	if file.Begun {
-		p.term.Note("%s is gone or empty: it begins anew, at the cursor", p.output)
-	}
-	return file, file.Close, nil
-}
-
-// stdoutLines writes to stdout itself: what was written has left the process. It
-// goes around output, for which a reader that has seen enough is a failure.
-type stdoutLines struct {
+// DirectLines writes JSON Lines to stdout itself: what was written has left the
+// process. It goes around Output, for which a reader that has seen enough is a
+// failure.
+type DirectLines struct {
 	w        io.Writer
 	terminal bool
 }
 
-func (s stdoutLines) Write(p []byte) (int, error) {
+// Lines is for a result that is read while it is made.
+func (o *Output) Lines() DirectLines { return DirectLines{w: o.w, terminal: o.IsTerminal()} }
+
+func (s DirectLines) Write(p []byte) (int, error) {
 	text := p
 	if s.terminal {
 		text = escapeUnseen(p)
@@ -48,7 +32,8 @@ func (s stdoutLines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (s stdoutLines) Flush() error { return nil }
+// Flush has nothing to do.
+func (s DirectLines) Flush() error { return nil }
 
 // escapeUnseen writes what a terminal would obey, and what cannot be seen, as
 // JSON escapes. In JSON such characters can only be inside of strings, save for
@@ -79,8 +64,8 @@ func (e *stdoutError) Error() string { return e.err.Error() }
 
 func (e *stdoutError) Unwrap() error { return e.err }
 
-// isClosedPipe says that nobody reads stdout any more.
-func isClosedPipe(err error) bool {
+// IsClosedPipe says that nobody reads stdout any more.
+func IsClosedPipe(err error) bool {
 	const brokenPipe, noData = syscall.Errno(109), syscall.Errno(232) // Windows has its own
 	var out *stdoutError
 	if !errors.As(err, &out) {

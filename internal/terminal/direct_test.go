@@ -1,4 +1,4 @@
-package mutations
+package terminal
 
 import (
 	"errors"
@@ -7,15 +7,13 @@ import (
 	"os"
 	"syscall"
 	"testing"
-
-	"github.com/engram-sync/engram-sync/internal/transport"
 )
 
 // A reader that has seen enough is no failure; a connection that broke is one.
 func TestClosedPipeIsThatOfStdout(t *testing.T) {
 	t.Parallel()
-	broken := &transport.NetworkError{Op: "pull mutations", Err: &os.SyscallError{Syscall: "write", Err: syscall.EPIPE}}
-	if isClosedPipe(fmt.Errorf("round: %w", broken)) {
+	broken := &os.SyscallError{Syscall: "write", Err: syscall.EPIPE}
+	if IsClosedPipe(fmt.Errorf("round: %w", broken)) {
 		t.Error("a broken connection counts as a reader that has seen enough")
 	}
 	r, w, err := os.Pipe()
@@ -26,10 +24,10 @@ func TestClosedPipeIsThatOfStdout(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.WriteString(stdoutLines{w: w}, "{}\n"); !isClosedPipe(err) {
+	if _, err := io.WriteString(DirectLines{w: w}, "{}\n"); !IsClosedPipe(err) {
 		t.Errorf("nobody reads: %v", err)
 	}
-	if _, err := io.WriteString(stdoutLines{w: failing{}}, "{}\n"); err == nil || isClosedPipe(err) {
+	if _, err := io.WriteString(DirectLines{w: failing{}}, "{}\n"); err == nil || IsClosedPipe(err) {
 		t.Errorf("a full disk: %v", err)
 	}
 }
