@@ -133,7 +133,7 @@ func (k *Keyring) bounded(ctx context.Context, ask func() (string, error)) (stri
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, k.wait, fmt.Errorf("%w: it did not answer within %s", ErrLocked, k.wait))
 	defer cancel()
-	return cancellable.Call(ctx, func() (string, error) {
+	return cancellable.Do(ctx, func() (string, error) {
 		secret, err := ask()
 		return secret, classify(err)
 	})

@@ -1,5 +1,5 @@
-// Package cancellable has a pause, a call and a reader that end with their context,
-// as those of the standard library do not. Any package may use it.
+// Package cancellable ends a pause, a reader or a wait with its context, as
+// the standard library does not. Any package may use it.
 package cancellable
 
 import (
@@ -20,21 +20,21 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Call gives what f does, or the cause of the context that ended meanwhile: then
-// f goes on, and nobody waits for it.
-func Call[T any](ctx context.Context, f func() (T, error)) (T, error) {
-	type answer struct {
+// Do waits for f, or gives the cause of the context that ended meanwhile. Then f
+// goes on by itself: it is for what cannot be stopped.
+func Do[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type outcome struct {
 		value T
 		err   error
 	}
-	answered := make(chan answer, 1)
+	done := make(chan outcome, 1)
 	go func() {
 		value, err := f()
-		answered <- answer{value, err}
+		done <- outcome{value, err}
 	}()
 	select {
-	case a := <-answered:
-		return a.value, a.err
+	case o := <-done:
+		return o.value, o.err
 	case <-ctx.Done():
 		var none T
 		return none, context.Cause(ctx)

@@ -62,11 +62,11 @@ func BenchmarkDistance(b *testing.B) {
 
 func benchRun(b *testing.B, dir workspace.Directory, remote *transport.RemoteTransport, opts syncer.Options) {
 	b.Helper()
-	survey, err := syncer.Compare(b.Context(), dir, remote, syncer.CompareOptions{})
+	diff, err := syncer.Compare(b.Context(), dir, remote, syncer.CompareOptions{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	if r := syncer.Run(b.Context(), survey, opts); len(r.Moved) != benchChunks {
+	if r := syncer.Run(b.Context(), diff, opts); len(r.Moved) != benchChunks {
 		b.Fatalf("%d chunks moved, %d failed", len(r.Moved), len(r.Failed))
 	}
 }

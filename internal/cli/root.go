@@ -66,7 +66,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		login.NewLogout(term, ws),
 		settings.New(term, ws),
 		serve.New(term, ws),
-		newVersionCmd(term, ws),
+		newVersion(term, ws),
 	)
 	command.TakeNamed(cmd)
 	cmd.SetHelpCommandGroupID("other")
@@ -131,7 +131,7 @@ func addGlobalFlags(term *terminal.Terminal, ws *workspace.Workspace, flags *pfl
 	flags.String("config", "", "read the settings from `FILE`")
 }
 
-func newVersionCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+func newVersion(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",

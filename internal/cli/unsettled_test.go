@@ -49,11 +49,11 @@ func TestUnsettled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	survey, err := syncer.Compare(t.Context(), workspace.Directory{Dir: dir}, remote, syncer.CompareOptions{})
+	diff, err := syncer.Compare(t.Context(), workspace.Directory{Dir: dir}, remote, syncer.CompareOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	result := syncer.Run(t.Context(), survey, syncer.Options{Push: true, Concurrency: 1})
+	result := syncer.Run(t.Context(), diff, syncer.Options{Push: true, Concurrency: 1})
 	if got := problem.CodeOfAll(len(result.Moved), result.Failed); got != problem.Unknown {
 		t.Errorf("code %d, want %d: %v", got, problem.Unknown, result.Failed)
 	}

@@ -11,17 +11,17 @@ import (
 // seen gives the refs of the rows that earlier runs are done with, ascending,
 // and is read along with the journal.
 type seen struct {
-	next   func() (engram.JournalRef, error, bool) // the history; nil if it need not be read
+	next   func() (engram.JournalRef, error, bool) // the log; nil if it need not be read
 	stop   func()
-	head   *engram.JournalRef // read from the history, and not passed yet
+	head   *engram.JournalRef // read from the log, and not passed yet
 	recent []engram.JournalRef
 }
 
-// newSeen reads the history too if it is given.
-func newSeen(history iter.Seq2[engram.JournalRef, error], recent []engram.JournalRef) *seen {
+// newSeen reads the log too if it is given.
+func newSeen(log iter.Seq2[engram.JournalRef, error], recent []engram.JournalRef) *seen {
 	s := &seen{recent: slices.Clone(recent), stop: func() {}}
-	if history != nil {
-		s.next, s.stop = iter.Pull2(history)
+	if log != nil {
+		s.next, s.stop = iter.Pull2(log)
 	}
 	return s
 }
@@ -42,16 +42,13 @@ func (s *seen) pass(m engram.JournalRef, each func(engram.JournalRef)) (bool, er
 	}
 }
 
-// rest gives the refs that were not passed, the lowest of them at most, and
-// says how many more there are.
+// rest gives the rows that were not passed, the lowest of them at most, and says
+// how many more there are.
 func (s *seen) rest(most int) (refs []engram.JournalRef, more int, err error) {
-	for s.next != nil {
+	for {
 		low, ok, err := s.peek()
-		if err != nil {
-			return nil, 0, err
-		}
-		if !ok || s.head == nil {
-			break
+		if err != nil || !ok {
+			return refs, more, err
 		}
 		s.drop()
 		if len(refs) < most {
@@ -60,34 +57,27 @@ func (s *seen) rest(most int) (refs []engram.JournalRef, more int, err error) {
 			more++
 		}
 	}
-	n := min(most-len(refs), len(s.recent))
-	return append(refs, s.recent[:n]...), more + len(s.recent) - n, nil
 }
 
 // conflict finds a row that is not what it was when it was seen, up to last.
-// It looks at recent refs only, and passes nothing.
+// It looks at recent rows only, and passes nothing.
 func (s *seen) conflict(rows []engram.JournalRef, last int64) (int64, bool) {
-	recent := s.recent
 	for _, m := range rows {
-		i, found := slices.BinarySearchFunc(recent, m.Seq, func(r engram.JournalRef, seq int64) int { return cmp.Compare(r.Seq, seq) })
-		if found && m.Seq <= last && recent[i].Sum != m.Sum {
+		i, found := slices.BinarySearchFunc(s.recent, m.Seq, compareSeq)
+		if found && m.Seq <= last && s.recent[i].Sum != m.Sum {
 			return m.Seq, true
 		}
-		recent = recent[i:]
 	}
 	return 0, false
 }
 
-// below is how many of the recent refs that were not passed are not above seq.
+// below is how many of the recent rows that were not passed are not above seq.
 func (s *seen) below(seq int64) int {
-	n, _ := slices.BinarySearchFunc(s.recent, seq, func(r engram.JournalRef, seq int64) int {
-		if r.Seq <= seq {
-			return -1
-		}
-		return 1
-	})
+	n, _ := slices.BinarySearchFunc(s.recent, seq+1, compareSeq)
 	return n
 }
+
+func compareSeq(ref engram.JournalRef, seq int64) int { return cmp.Compare(ref.Seq, seq) }
 
 // peek gives the lowest mark that was not passed.
 func (s *seen) peek() (low engram.JournalRef, ok bool, err error) {

@@ -107,9 +107,9 @@ type Unexported struct {
 // A session counts if it has an end, a summary or rows: one that was just begun
 // has nothing to lose. Where a database has several rows with one sync_id, as
 // 1.9.4 makes them, each is looked at, and the newest that is in no chunk counts.
-func FindUnexported(ctx context.Context, m Database, held *Versions, entries []engram.ChunkEntry, scope Scope, now time.Time) (*Unexported, error) {
+func FindUnexported(ctx context.Context, m Database, versions *Versions, entries []engram.ChunkEntry, scope Scope, now time.Time) (*Unexported, error) {
 	s := &search{
-		held: held, scope: scope, reasons: newReasons(entries, now), used: map[string]bool{},
+		versions: versions, scope: scope, reasons: newReasons(entries, now), used: map[string]bool{},
 		found: Unexported{Tallies: Tallies{}, sessions: map[string]engram.Session{}},
 	}
 	err := m.Sessions(ctx, func(row engram.Session) error {
@@ -134,49 +134,49 @@ func FindUnexported(ctx context.Context, m Database, held *Versions, entries []e
 
 // search is one FindUnexported.
 type search struct {
-	held    *Versions
-	scope   Scope
-	reasons reasons
-	used    map[string]bool // sessions that have rows
-	found   Unexported
+	versions *Versions
+	scope    Scope
+	reasons  reasons
+	used     map[string]bool // sessions that have rows
+	found    Unexported
 }
 
 func (s *search) observation(o engram.Observation) {
 	session := s.found.sessions[o.SessionID].Project
-	project := engram.ProjectOf(engram.Text(o.Project), session)
-	if !s.scope.has(project) {
+	row := Row{Observation: &o, Project: engram.ProjectOf(engram.Text(o.Project), session), version: o.Version(session)}
+	if !s.scope.has(row.Project) {
 		return
 	}
-	v := o.Version(session)
-	known := s.held.of(v)
-	switch {
-	case o.Scope == "personal" && !s.scope.Personal:
-		if o.SyncID == "" || !complete(v, known) {
-			s.found.add(project, Tally{Personal: 1})
+	known := s.versions.of(row.version)
+	if o.Scope == "personal" && !s.scope.Personal {
+		if o.SyncID == "" || !complete(row.version, known) {
+			s.found.add(row.Project, Tally{Personal: 1})
 		}
 		return
-	case o.SyncID == "":
-		s.found.add(project, Tally{Unnamed: 1})
-		return
 	}
-	s.used[o.SessionID] = true
-	s.judge(Row{Kind: v.Kind, Project: project, Observation: &o, version: v, Reason: s.reasons.observation(o, len(known) > 0)}, known)
+	row.Reason = s.reasons.observation(o, len(known) > 0)
+	s.named(row, o.SyncID, o.SessionID, known)
 }
 
 func (s *search) prompt(p engram.Prompt) {
 	session := s.found.sessions[p.SessionID].Project
-	project := engram.ProjectOf(p.Project, session)
-	if !s.scope.has(project) {
+	row := Row{Prompt: &p, Project: engram.ProjectOf(p.Project, session), version: p.Version(session)}
+	if !s.scope.has(row.Project) {
 		return
 	}
-	if p.SyncID == "" {
-		s.found.add(project, Tally{Unnamed: 1})
+	known := s.versions.of(row.version)
+	row.Reason = s.reasons.row(p.CreatedAt, len(known) > 0)
+	s.named(row, p.SyncID, p.SessionID, known)
+}
+
+// named judges a row of a session, if it has a name by which it can be found.
+func (s *search) named(row Row, name, session string, known []engram.RowVersion) {
+	if name == "" {
+		s.found.add(row.Project, Tally{Unnamed: 1})
 		return
 	}
-	s.used[p.SessionID] = true
-	v := p.Version(session)
-	known := s.held.of(v)
-	s.judge(Row{Kind: v.Kind, Project: project, Prompt: &p, version: v, Reason: s.reasons.row(p.CreatedAt, len(known) > 0)}, known)
+	s.used[session] = true
+	s.judge(row, known)
 }
 
 func (s *search) session(row engram.Session) {
@@ -186,17 +186,18 @@ func (s *search) session(row engram.Session) {
 		return
 	}
 	v := row.Version()
-	known := s.held.of(v)
-	s.judge(Row{Kind: v.Kind, Project: project, Session: &row, version: v, Reason: s.reasons.session(row, len(known) > 0)}, known)
+	known := s.versions.of(v)
+	s.judge(Row{Project: project, Session: &row, version: v, Reason: s.reasons.session(row, len(known) > 0)}, known)
 }
 
 // judge takes the row into the result unless known, the versions of it that are
-// held, make it complete.
+// in chunks, make it complete.
 func (s *search) judge(row Row, known []engram.RowVersion) {
 	if complete(row.version, known) {
 		s.found.add(row.Project, Tally{InChunks: 1})
 		return
 	}
+	row.Kind = row.version.Kind
 	if s.scope.CountOnly {
 		row.Session, row.Observation, row.Prompt = nil, nil, nil
 	}

@@ -1,6 +1,89 @@
 package state
 
-import "encoding/json"
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+const (
+	// maxCacheBytes bounds one file. The rows of 10,000 usual chunks take some 20 MB.
+	maxCacheBytes = 256 << 20
+	// maxCacheFiles bounds how many directories are remembered: the oldest go.
+	maxCacheFiles = 64
+)
+
+// cacheFile is a file that can always be made anew: its text, behind the
+// SHA-256 of it. Mode 0600, in a directory of mode 0700.
+type cacheFile struct{ path string }
+
+// newCacheFile is the file about something with a name, such as a path.
+func newCacheFile(stateDir, kind, name string) cacheFile {
+	return cacheFile{filepath.Join(stateDir, kind, fileName(name)+".cache")}
+}
+
+// read gives the text, nil where there is none that is whole.
+func (c cacheFile) read() []byte {
+	f, err := os.Open(c.path)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = f.Close() }() // only read
+	content, err := io.ReadAll(io.LimitReader(f, maxCacheBytes))
+	if err != nil || len(content) < sha256.Size {
+		return nil
+	}
+	text := content[sha256.Size:]
+	if sum := sha256.Sum256(text); !bytes.Equal(sum[:], content[:sha256.Size]) {
+		return nil
+	}
+	return text
+}
+
+// write replaces the text. One that is too large is not kept, and nor is the old one.
+func (c cacheFile) write(text []byte) error {
+	if len(text)+sha256.Size > maxCacheBytes {
+		if err := os.Remove(c.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("drop a cache: %w", err)
+		}
+		return nil
+	}
+	sum := sha256.Sum256(text)
+	if err := write(c.path, slices.Concat(sum[:], text)); err != nil {
+		return fmt.Errorf("write a cache: %w", err)
+	}
+	return c.prune()
+}
+
+// prune removes the files that were written longest ago.
+func (c cacheFile) prune() error {
+	paths, err := filepath.Glob(filepath.Join(filepath.Dir(c.path), "*.cache"))
+	if err != nil || len(paths) <= maxCacheFiles {
+		return err
+	}
+	age := func(path string) int64 {
+		info, err := os.Stat(path)
+		if err != nil {
+			return 0
+		}
+		return info.ModTime().UnixNano()
+	}
+	slices.SortFunc(paths, func(a, b string) int { return cmp.Compare(age(a), age(b)) })
+	for _, path := range paths[:len(paths)-maxCacheFiles] {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("drop an old cache: %w", err)
+		}
+	}
+	return nil
+}
 
 // Cache remembers the last answer to a question about something that has a
 // name, such as a chunk directory. It is a cache, as Index is.

@@ -80,11 +80,11 @@ func TestProjectedChunks(t *testing.T) {
 	there.content[idOf(`{"part":1}`)] = `{"part":1}` // what an earlier, killed run sent
 	there.entries = append(there.entries, entryOf(idOf(`{"part":1}`)))
 
-	survey := lookThrough(t, here, there, p)
-	if len(survey.ToPull) != 0 {
-		t.Errorf("a part of our own chunk would be pulled: %v", survey.ToPull)
+	diff := lookThrough(t, here, there, p)
+	if len(diff.ToPull) != 0 {
+		t.Errorf("a part of our own chunk would be pulled: %v", diff.ToPull)
 	}
-	result := syncer.Run(t.Context(), survey, both)
+	result := syncer.Run(t.Context(), diff, both)
 	var sent []string
 	for _, m := range result.Moved {
 		sent = append(sent, m.Remote.String())
@@ -99,8 +99,8 @@ func TestProjectedChunks(t *testing.T) {
 	if len(result.Failed) != 1 || !errors.As(result.Failed[0].Err, &leftOut) || leftOut.ID != bad {
 		t.Errorf("failed: %v", result.Failed)
 	}
-	if len(survey.Omitted) != 2 || survey.Omitted[0].ID != foreign || survey.Omitted[0].Foreign != 7 {
-		t.Errorf("left behind: %v", survey.Omitted)
+	if len(diff.Omitted) != 2 || diff.Omitted[0].ID != foreign || diff.Omitted[0].Foreign != 7 {
+		t.Errorf("left behind: %v", diff.Omitted)
 	}
 
 	again := lookThrough(t, here, there, p)

@@ -47,8 +47,7 @@ func (p *puller) pull(ctx context.Context, item Item) outcome {
 		return p.local.WriteChunk(ctx, c)
 	}
 	sent, err := p.remote.ReadChunk(ctx, item.Remote, store)
-	var reduced *engram.ReducedError
-	if errors.As(err, &reduced) && p.opts.AcceptReduced {
+	if _, reduced := errors.AsType[*engram.ReducedError](err); reduced && p.opts.AcceptReduced {
 		err = p.pullReduced(ctx, item, store)
 	}
 	if err != nil {

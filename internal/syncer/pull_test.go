@@ -138,8 +138,8 @@ func TestReduced(t *testing.T) {
 	if here.entries[0].ID != real || known[old] != real {
 		t.Errorf("entry %s, alias %s, want %s", here.entries[0].ID, known[old], real)
 	}
-	if survey := look(t, here, there, known); !survey.Clean() || len(survey.Present) != 1 {
-		t.Errorf("afterwards: %d to push, %d to pull", len(survey.ToPush), len(survey.ToPull))
+	if diff := look(t, here, there, known); !diff.Clean() || len(diff.Present) != 1 {
+		t.Errorf("afterwards: %d to push, %d to pull", len(diff.ToPush), len(diff.ToPull))
 	}
 }
 

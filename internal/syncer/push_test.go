@@ -71,11 +71,11 @@ func TestCompare(t *testing.T) {
 	// chunk that checks itself would not let the test's forgery through, so the
 	// comparison is seen failing on that.
 	swapped := swappingRemote{remote{there}, numbered(2)}
-	survey, err := syncer.Compare(t.Context(), local{here}, swapped, syncer.CompareOptions{})
+	diff, err := syncer.Compare(t.Context(), local{here}, swapped, syncer.CompareOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	result := syncer.Run(t.Context(), survey, syncer.Options{Push: true, Concurrency: 1, ReadBack: true})
+	result := syncer.Run(t.Context(), diff, syncer.Options{Push: true, Concurrency: 1, ReadBack: true})
 	if diff := cmp.Diff([]string{id.String()}, failedIDs(result)); diff != "" {
 		t.Fatalf("failed (-want +got):\n%s", diff)
 	}

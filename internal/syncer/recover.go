@@ -29,9 +29,8 @@ func (r *repairer) repairManifest(ctx context.Context) error {
 	} else if err := r.dir.ReplaceManifest(ctx, rec.Text, m); err != nil {
 		return err
 	}
-	var place *engram.ManifestError
 	detail := rec.Cause.Error()
-	if errors.As(rec.Cause, &place) {
+	if place, ok := errors.AsType[*engram.ManifestError](rec.Cause); ok {
 		detail = place.Error()
 	}
 	r.done.Fixes = slices.Concat(r.done.Fixes, []Fix{{Action: FixMerged, Detail: detail}}, fixes)
@@ -59,7 +58,8 @@ func (r *repairer) resolve(ctx context.Context, rec merge.Recovery) (entries []e
 			e, detail = choose(e, doubt.Other, contents, good)
 			take(e, FixChosen, detail)
 		}
-		if good && mixed(e, doubt.Confidence, contents) {
+		mixed := doubt.Confidence != merge.Certain && (doubt.Confidence != merge.Pieced || !fits(e, contents))
+		if good && mixed {
 			// An error cannot stay for long: the chunk was good a moment ago, and the
 			// verification will say what is wrong now.
 			if rebuilt, err := deriveEntry(r.dir, certain, e.ID); err == nil {
@@ -70,34 +70,18 @@ func (r *repairer) resolve(ctx context.Context, rec merge.Recovery) (entries []e
 	return entries, fixes
 }
 
-// mixed says whether an entry has to be made anew from its chunk.
-func mixed(e engram.ChunkEntry, doubt merge.Confidence, c engram.Contents) bool {
-	return doubt != merge.Certain && (doubt != merge.Pieced || !fits(e, c))
-}
-
-// choose takes one of two entries, and says which.
+// choose takes one of two entries, and says which: the one that counts the rows of
+// the chunk right, else the older one, which hides fewer memories from engram's
+// export (local-state.md 1.5). Both sides of a merge come to the same.
 func choose(a, b engram.ChunkEntry, c engram.Contents, good bool) (taken engram.ChunkEntry, detail string) {
-	taken, left := a, b
-	if better(a, b, c, good) == b {
-		taken, left = b, a
-	}
-	return taken, fmt.Sprintf("of two entries, the one of %s by %.40q, not of %s by %.40q", taken.CreatedAt, taken.CreatedBy, left.CreatedAt, left.CreatedBy)
-}
-
-// better is the entry that counts the rows of the chunk right, else the older
-// one, which hides fewer memories from engram's export (local-state.md 1.5).
-// Both sides of a merge come to the same.
-func better(a, b engram.ChunkEntry, c engram.Contents, good bool) engram.ChunkEntry {
+	second := b.Time().Before(a.Time()) || b.Time().Equal(a.Time()) && b.CreatedBy < a.CreatedBy
 	if good && fits(a, c) != fits(b, c) {
-		if fits(a, c) {
-			return a
-		}
-		return b
+		second = fits(b, c)
 	}
-	if b.Time().Before(a.Time()) || b.Time().Equal(a.Time()) && b.CreatedBy < a.CreatedBy {
-		return b
+	if second {
+		a, b = b, a
 	}
-	return a
+	return a, fmt.Sprintf("of two entries, the one of %s by %.40q, not of %s by %.40q", a.CreatedAt, a.CreatedBy, b.CreatedAt, b.CreatedBy)
 }
 
 func fits(e engram.ChunkEntry, c engram.Contents) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/merge"
@@ -115,13 +116,12 @@ func Forget(ctx context.Context, dir Repairable, r *Repaired) error {
 // fixed moves a chunk from the findings to the fixes.
 func (r *Repaired) fixed(id engram.ChunkID, action Action, detail string) {
 	r.Fixes = append(r.Fixes, Fix{ID: id.String(), Action: action, Detail: detail})
-	rest := r.Findings[:0]
-	for _, f := range r.Findings {
-		if f.ID != id.String() || f.Harmless && !errors.Is(f.Err, ErrOrphan) {
-			rest = append(rest, f)
-		}
-	}
-	r.Findings = rest
+	r.Findings = slices.DeleteFunc(r.Findings, func(f Finding) bool { return f.needsRepair(id) })
+}
+
+// needsRepair says whether the finding is about a chunk, and is what a repair is for.
+func (f Finding) needsRepair(id engram.ChunkID) bool {
+	return f.ID == id.String() && (!f.Harmless || errors.Is(f.Err, ErrOrphan))
 }
 
 // repairer is one Repair on its way.
@@ -144,10 +144,8 @@ func (m overlaid) ReadManifest(context.Context) (*engram.Manifest, error) { retu
 
 // finding is the one about a chunk that makes a repair necessary, if any.
 func (r *repairer) finding(id engram.ChunkID) *Finding {
-	for i, f := range r.done.Findings {
-		if f.ID == id.String() && (!f.Harmless || errors.Is(f.Err, ErrOrphan)) {
-			return &r.done.Findings[i]
-		}
+	if i := slices.IndexFunc(r.done.Findings, func(f Finding) bool { return f.needsRepair(id) }); i >= 0 {
+		return &r.done.Findings[i]
 	}
 	return nil
 }
@@ -186,15 +184,13 @@ func (r *repairer) fetch(ctx context.Context) error {
 		return err
 	}
 	var items []Item
+	there := map[engram.ChunkID]bool{}
 	for _, e := range s.There.Entries() {
 		item := Item{Remote: e.ID, Local: s.localID(e.ID), Entry: e, Direction: work.Pulled}
 		if r.finding(item.Local) != nil {
 			items = append(items, item)
+			there[item.Local] = true
 		}
-	}
-	there := map[engram.ChunkID]bool{}
-	for _, item := range items {
-		there[item.Local] = true
 	}
 	for i, f := range r.done.Findings {
 		if id, err := engram.ParseChunkID(f.ID); err == nil && !there[id] && errors.Is(f.Err, engram.ErrNoFile) {
@@ -223,11 +219,10 @@ func (r *repairer) fetched(items []Item, outcomes []outcome) {
 			f.Err, f.Harmless = fmt.Errorf("%w; downloading it again: %w", f.Err, err), false
 			continue
 		}
-		detail := f.Err.Error()
 		if errors.Is(f.Err, ErrOrphan) {
 			r.done.fixed(item.Local, FixAdopted, "no manifest entry named its file, and the remote has one")
 			continue
 		}
-		r.done.fixed(item.Local, FixDownloaded, detail)
+		r.done.fixed(item.Local, FixDownloaded, f.Err.Error())
 	}
 }

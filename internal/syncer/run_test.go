@@ -25,12 +25,12 @@ func TestSync(t *testing.T) {
 			there.add(numbered(n))
 		}
 	}
-	survey := look(t, here, there, nil)
+	diff := look(t, here, there, nil)
 	if here.reads != 1 || there.reads != 1 {
 		t.Errorf("looking took %d and %d readings of the manifests, want 1 each", here.reads, there.reads)
 	}
-	planned, _ := syncer.Plan(survey, both)
-	result := syncer.Run(t.Context(), survey, both)
+	planned, _ := syncer.Plan(diff, both)
+	result := syncer.Run(t.Context(), diff, both)
 
 	var plan []string
 	for _, item := range planned {
@@ -194,7 +194,7 @@ func TestSelect(t *testing.T) {
 func TestSelectDirection(t *testing.T) {
 	here, there := newSide(), newSide()
 	mine, theirs := here.add(numbered(1)), there.add(numbered(2))
-	survey := look(t, here, there, nil)
+	diff := look(t, here, there, nil)
 	for _, c := range []struct {
 		opts syncer.Options
 		id   engram.ChunkID
@@ -207,7 +207,7 @@ func TestSelectDirection(t *testing.T) {
 		{both, mine, true},
 		{both, theirs, true},
 	} {
-		if _, err := survey.Select([]string{c.id.String()}, c.opts); (err == nil) != c.ok {
+		if _, err := diff.Select([]string{c.id.String()}, c.opts); (err == nil) != c.ok {
 			t.Errorf("push %t, pull %t: %v", c.opts.Push, c.opts.Pull, err)
 		}
 	}

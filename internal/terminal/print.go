@@ -94,10 +94,13 @@ func (t *Terminal) Fail(f Failure) {
 	if f.Hint != "" {
 		f.Message += "; " + f.Hint
 	}
-	t.ErrorLine(f.Message)
+	t.Errorf("%s", f.Message)
 }
 
-func (t *Terminal) ErrorLine(message string) { fmt.Fprintf(t.Stderr(), "error: %s\n", message) }
+// Errorf prints the line of an error, for people.
+func (t *Terminal) Errorf(format string, args ...any) {
+	fmt.Fprintf(t.Stderr(), "error: "+format+"\n", args...)
+}
 
 // Warn tells the user something that is no failure.
 func (t *Terminal) Warn(message string) {

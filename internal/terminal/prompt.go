@@ -62,9 +62,9 @@ func (t *Terminal) prompt(ctx context.Context, question, instead string, read fu
 		return "", fmt.Errorf("prepare the terminal: %w", err)
 	}
 	fmt.Fprintf(t.Stderr(), "%s: ", question)
-	text, err := cancellable.Call(ctx, func() (string, error) { return read(f) })
+	text, err := cancellable.Do(ctx, func() (string, error) { return read(f) })
 	switch {
-	case err != nil && ctx.Err() != nil:
+	case ctx.Err() != nil:
 		// The read goes on until the process ends; the terminal must be left as it was.
 		return "", errors.Join(context.Cause(ctx), term.Restore(int(f.Fd()), state))
 	case err != nil:

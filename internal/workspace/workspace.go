@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	osuser "os/user"
+	"os/user"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -123,7 +123,7 @@ func findHome(home string) error {
 	if home != "" || runtime.GOOS == "windows" {
 		return nil
 	}
-	u, err := osuser.Current()
+	u, err := user.Current()
 	if unknown := err != nil || !filepath.IsAbs(u.HomeDir); unknown {
 		return nil // then it can't be helped: writing there fails, or is allowed
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
-	"github.com/engram-sync/engram-sync/internal/transport"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
@@ -103,7 +102,7 @@ func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Work
 		LeftBehind: leftBehindItems(diff.Omitted), ServerMade: texts(diff.ServerMade, entryID),
 	}
 	doc.Unexported, doc.memories = memoriesStatus(ctx, ws)
-	if conn.Kind() == transport.KindProject {
+	if conn.PerProject() {
 		doc.Remote.Project, doc.projectFrom = conn.Project.Name, conn.Project.From
 	}
 	if term.JSON || !term.Quiet {

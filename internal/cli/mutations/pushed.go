@@ -35,11 +35,9 @@ type pushDocument struct {
 }
 
 type failedChange struct {
-	Line    int64  `json:"line,omitempty"`
-	Seq     int64  `json:"seq,omitempty"`
-	Code    int    `json:"code"`
-	Kind    string `json:"kind"`
-	Message string `json:"message"`
+	Line int64 `json:"line,omitempty"`
+	Seq  int64 `json:"seq,omitempty"`
+	problem.Judged
 }
 
 type pausedItem struct {
@@ -112,8 +110,7 @@ func (r pushed) failures() []work.Failure {
 func (r pushed) document() pushDocument {
 	doc := pushDocument{Schema: terminal.Schema, Failed: []failedChange{}, Paused: []pausedItem{}, Summary: r.totals}
 	add := func(position int64, err error) {
-		item := failedChange{Code: problem.Code(err), Message: terminal.OneLine(err.Error())}
-		item.Kind = problem.Kind(item.Code)
+		item := failedChange{Judged: problem.Judge(err)}
 		if r.db {
 			item.Seq = position
 		} else {
@@ -143,19 +140,18 @@ func (r pushed) document() pushDocument {
 const named = 10
 
 func printPushText(term *terminal.Terminal, ws *workspace.Workspace, r pushed) {
-	w := term.Stderr()
 	for i, f := range r.Failed {
 		if i == named {
-			fmt.Fprintf(w, "error: and %s more\n", humanize.Comma(r.Rejected-named))
+			term.Errorf("and %s more", humanize.Comma(r.Rejected-named))
 			break
 		}
-		fmt.Fprintf(w, "error: %s: %s\n", r.place(f.Position), terminal.OneLine(f.Err.Error()))
+		term.Errorf("%s: %s", r.place(f.Position), terminal.OneLine(f.Err.Error()))
 	}
 	if r.Rejected > 0 && !r.totals.DryRun {
-		fmt.Fprintf(w, "error: %s could not be pushed: see %s\n", changes(r.Rejected), r.rejects)
+		term.Errorf("%s could not be pushed: see %s", changes(r.Rejected), r.rejects)
 	}
 	for _, project := range slices.Sorted(maps.Keys(r.Paused)) {
-		fmt.Fprintf(w, "error: project %s is paused on the server: %s held back until a run after that\n",
+		term.Errorf("project %s is paused on the server: %s held back until a run after that",
 			strconv.QuoteToGraphic(project), changes(r.Paused[project]))
 	}
 	if r.Err != nil {

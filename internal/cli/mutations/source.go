@@ -41,7 +41,7 @@ func (m *push) open(ctx context.Context) (source.Source, error) {
 // openFile opens a file or stdin. Whoever writes to a pipe may take for ever:
 // when ctx ends, nothing waits for it.
 func (m *push) openFile(ctx context.Context) (*source.File, error) {
-	return cancellable.Call(ctx, func() (*source.File, error) { // what was copied until then goes with the process
+	return cancellable.Do(ctx, func() (*source.File, error) { // what was copied so far goes with the process
 		if m.file == "" {
 			return source.Spool("stdin", m.term.Stdin)
 		}
@@ -72,6 +72,7 @@ func (m *push) checkRejects(src source.Source) error {
 	return nil
 }
 
+// openDatabase opens engram's database.
 func (m *push) openDatabase(ctx context.Context) (source.Source, error) {
 	path := m.file
 	if path == "" {
@@ -94,6 +95,7 @@ func (m *push) openDatabase(ctx context.Context) (source.Source, error) {
 	return s, nil
 }
 
+// rejectSink puts rejected rows into a file.
 type rejectSink struct {
 	file *state.Rejects
 	db   bool
@@ -185,7 +187,7 @@ func (m *push) badLines(err error) error {
 		return err
 	}
 	for _, line := range bad.Lines {
-		fmt.Fprintf(m.term.Stderr(), "error: %s\n", terminal.OneLine(line))
+		m.term.Errorf("%s", terminal.OneLine(line))
 	}
 	return terminal.Usagef("%s in %s: nothing was sent", terminal.Count(bad.Count, "bad line"), bad.Name)
 }

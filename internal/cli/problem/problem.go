@@ -32,11 +32,6 @@ type match func(err error, tokenFrom string) bool
 // more certain, or worse, comes first.
 var byWeight = []int{Interrupted, Terminated, Unknown, Usage, Locked, Damaged, Partial, Auth, Refused, Unavailable}
 
-// Of finds the class of an error, nil for one that none describes.
-func Of(err error, tokenFrom string) *Class {
-	return find(func(c *Class) bool { return c.is(err, tokenFrom) })
-}
-
 func find(fits func(*Class) bool) *Class {
 	for i := range Classes {
 		if fits(&Classes[i]) {
@@ -99,10 +94,23 @@ func NextStep(err error, tokenFrom string) string {
 	return next
 }
 
+// Judged is what failed, in JSON.
+type Judged struct {
+	Code    int    `json:"code"`
+	Kind    string `json:"kind"`
+	Message string `json:"message"`
+}
+
+// Judge says what an error means to a script.
+func Judge(err error) Judged {
+	code := Code(err)
+	return Judged{Code: code, Kind: Kind(code), Message: terminal.OneLine(err.Error())}
+}
+
 // Failure is an error as the terminal shows it.
 func Failure(err error, tokenFrom string) terminal.Failure {
-	code := Code(err)
-	return terminal.Failure{Code: code, Kind: Kind(code), Message: terminal.OneLine(err.Error()), Hint: NextStep(err, tokenFrom)}
+	j := Judge(err)
+	return terminal.Failure{Code: j.Code, Kind: j.Kind, Message: j.Message, Hint: NextStep(err, tokenFrom)}
 }
 
 // Common says of an error that every other item would meet it too.

@@ -119,7 +119,8 @@ const timestampLayout = "2006-01-02T15:04:05.000000Z"
 // timestamp is the time to store with what is stored now.
 func (s *Store) timestamp() string { return s.now().UTC().Format(timestampLayout) }
 
-func parseTime(text string) (time.Time, error) { return time.Parse(timestampLayout, text) }
+// parseTime reads a timestamp. RFC 3339 is a layout that time.Parse is quick at.
+func parseTime(text string) (time.Time, error) { return time.Parse(time.RFC3339Nano, text) }
 
 // eachRow hands take one row after the other, until it wants no more.
 func eachRow(rows *sql.Rows, take func() (more bool, err error)) error {

@@ -1,0 +1,124 @@
+package syncer
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/work"
+)
+
+// Plan gives the items that Run would move, in its order, and what it would
+// find present, or failed without a try.
+func Plan(s *Diff, opts Options) ([]Item, Result) {
+	var items []Item
+	if opts.Pull {
+		items = slices.Concat(items, opts.choose(s.ToPull))
+	}
+	if opts.Push {
+		items = slices.Concat(items, opts.choose(s.ToPush))
+	}
+	result := s.given(opts)
+	s.failUnreadable(opts, &result)
+	return items, result
+}
+
+// Run moves what the comparison found missing: first the pulls, then the pushes.
+// Every chunk ends in the result, as moved, present, adopted or failed.
+func Run(ctx context.Context, s *Diff, opts Options) Result {
+	result := s.given(opts)
+	if opts.Pull {
+		pull(ctx, s, opts, &result)
+	}
+	if opts.Push {
+		s.failUnreadable(opts, &result)
+		push(ctx, s, opts, &result)
+		s.reportLeftOut(opts, &result)
+	}
+	return result
+}
+
+// given is the part of a result that is known without moving anything.
+func (s *Diff) given(opts Options) Result {
+	result := Result{Present: opts.choose(s.Present)}
+	for _, e := range s.Missing {
+		if opts.wants(e.ID) {
+			result.Failed = append(result.Failed, work.Failure{ID: e.ID.String(), Err: ErrNowhere})
+		}
+	}
+	if opts.Pull && len(opts.Only) == 0 {
+		for _, r := range s.Rejected {
+			result.Failed = append(result.Failed, work.Failure{ID: r.ID, Direction: work.Pulled, Err: fmt.Errorf("the remote lists it: %w", r.Err)})
+		}
+	}
+	return result
+}
+
+// failUnreadable adds the chunks that cannot be projected, so that nothing of
+// them can be pushed.
+func (s *Diff) failUnreadable(opts Options, result *Result) {
+	for _, id := range s.unreadable() {
+		if opts.Push && opts.wants(id) {
+			result.Failed = append(result.Failed, work.Failure{ID: id.String(), Direction: work.Pushed, Err: s.projected[id].Err})
+		}
+	}
+}
+
+// outcome is how one item ended.
+type outcome struct {
+	local engram.ChunkID // the id here, once that is known
+	bytes int64
+	err   error
+}
+
+// transfer moves items, several at once, and gives their outcomes in the order
+// of the items. One that fails does not stop the others, unless its error is
+// fatal or the context ends: then those that have not begun are not tried.
+func transfer(ctx context.Context, way work.Direction, items []Item, opts Options, move func(context.Context, Item) outcome) []outcome {
+	opts.Report.Tell(work.Event{Kind: work.EventPlan, Direction: way, Items: len(items)})
+	outcomes := make([]outcome, len(items))
+	stages := map[int][]int{} // the indexes of the items of each stage
+	for i, item := range items {
+		stages[item.Stage] = append(stages[item.Stage], i)
+	}
+	trying, stop := context.WithCancelCause(ctx) // for what has not begun; the rest goes on
+	defer stop(nil)
+	for _, stage := range slices.Sorted(maps.Keys(stages)) { // each needs what the ones before brought
+		work.Each(stages[stage], opts.Concurrency, opts.Report, func(i int) {
+			if trying.Err() != nil {
+				outcomes[i].err = fmt.Errorf("%w: %w", ErrNotTried, context.Cause(trying))
+				return
+			}
+			outcomes[i] = protect(func() outcome { return move(ctx, items[i]) })
+			if err := outcomes[i].err; err != nil && opts.Fatal != nil && opts.Fatal(err) {
+				stop(err)
+			}
+		})
+	}
+	return outcomes
+}
+
+// protect turns a panic of one worker into the failure of its item: it would
+// end the program in the middle of the others.
+func protect(move func() outcome) (out outcome) {
+	defer func() {
+		if r := recover(); r != nil {
+			out = outcome{err: fmt.Errorf("internal error: %v", r)}
+		}
+	}()
+	return move()
+}
+
+// collect turns outcomes into a result.
+func (r *Result) collect(items []Item, outcomes []outcome) {
+	for i, item := range items {
+		if err := outcomes[i].err; err != nil {
+			r.Failed = append(r.Failed, work.Failure{ID: item.ID().String(), Direction: item.Direction, Err: err})
+			continue
+		}
+		item.Local = outcomes[i].local
+		r.Moved = append(r.Moved, Moved{Item: item, Bytes: outcomes[i].bytes})
+	}
+}
