@@ -11,6 +11,7 @@ package config
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -119,13 +120,8 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	var parts []string
-	for _, part := range []string{e.Source, e.Key, e.Reason} {
-		if part != "" {
-			parts = append(parts, part)
-		}
-	}
-	return strings.Join(parts, ": ")
+	parts := []string{e.Source, e.Key, e.Reason}
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), ": ")
 }
 
 func (e *Error) Unwrap() error { return e.Err }

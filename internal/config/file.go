@@ -51,11 +51,16 @@ func (l layer) putNode(key string, node *yaml.Node, from origin) error {
 	if !ok {
 		return unknownKey(from.name, key)
 	}
-	value, err := s.kind.read(node, from.name)
+	return l.read(l.values, key, key, s.kind, node, from)
+}
+
+// read puts the value of a node under a key; flat is the same key from the top.
+func (l layer) read(into map[string]any, key, flat string, k kind, node *yaml.Node, from origin) error {
+	value, err := k.read(node, from.name)
 	if err != nil {
-		return from.wrap(key, err)
+		return from.wrap(flat, err)
 	}
-	l.put(key, value, from)
+	into[key], l.origins[flat] = value, from
 	return nil
 }
 
@@ -88,13 +93,7 @@ func (l layer) putRemoteField(fields map[string]any, name, key string, node *yam
 	if !ok {
 		return unknownKey(from.name, flat)
 	}
-	value, err := field.kind.read(node, from.name)
-	if err != nil {
-		return from.wrap(flat, err)
-	}
-	fields[key] = value
-	l.origins[flat] = from
-	return nil
+	return l.read(fields, key, flat, field.kind, node, from)
 }
 
 // maxFileBytes bounds a config file. Real ones have a few hundred bytes.

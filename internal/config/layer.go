@@ -54,11 +54,6 @@ func newLayer() layer {
 	return layer{values: map[string]any{}, origins: map[string]origin{}}
 }
 
-func (l layer) put(key string, value any, from origin) {
-	l.values[key] = value
-	l.origins[key] = from
-}
-
 // textLayer takes the settings that a source has as text.
 func textLayer(find func(setting) (text string, from origin, found bool)) (layer, error) {
 	l := newLayer()
@@ -71,7 +66,7 @@ func textLayer(find func(setting) (text string, from origin, found bool)) (layer
 		if err != nil {
 			return layer{}, from.wrap(s.key, err)
 		}
-		l.put(s.key, value, from)
+		l.values[s.key], l.origins[s.key] = value, from
 	}
 	return l, nil
 }

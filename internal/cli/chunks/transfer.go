@@ -87,7 +87,7 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		r.planned, r.Result = syncer.Plan(diff, opts)
 	} else {
 		var stop func()
-		opts.Report, stop = command.Progress(t.term)
+		opts.Report, stop = command.Progress(t.term, "chunk")
 		r.Result = syncer.Run(ctx, diff, opts)
 		stop()
 	}

@@ -68,14 +68,9 @@ func Connected(ws *workspace.Workspace, f func(context.Context, *workspace.Conne
 // verbs say what is being done.
 var verbs = map[work.Direction]string{work.Pulled: "pulling", work.Pushed: "pushing", "": "verifying"}
 
-// Progress shows what the syncer tells of its work. stop must be called before
-// the result is printed.
-func Progress(term *terminal.Terminal) (report func(work.Event), stop func()) {
-	return ProgressOf(term, "chunk")
-}
-
-// ProgressOf is progress for things of another kind.
-func ProgressOf(term *terminal.Terminal, noun string) (report func(work.Event), stop func()) {
+// Progress shows what is told of work on many things of a kind. stop must be
+// called before the result is printed.
+func Progress(term *terminal.Terminal, noun string) (report func(work.Event), stop func()) {
 	p := term.Progress(noun)
 	if p == nil {
 		return nil, func() {}

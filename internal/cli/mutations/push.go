@@ -178,7 +178,7 @@ func (m *push) send(ctx context.Context, conn *workspace.Connection, src source.
 		},
 	}
 	var stop func()
-	opts.Report, stop = command.ProgressOf(m.term, "mutation")
+	opts.Report, stop = command.Progress(m.term, "mutation")
 	result := journal.Push(ctx, conn, src, job, rejects, opts)
 	stop()
 	if err := rejects.file.Close(); err != nil {

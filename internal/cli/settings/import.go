@@ -90,7 +90,7 @@ func importEngram(ctx context.Context, term *terminal.Terminal, ws *workspace.Wo
 	}
 	if cloud.Token != "" && mayRemove(ctx, term, path, opts) {
 		if err := removePlaintext(path); err != nil {
-			return err
+			return fmt.Errorf("remove the plain text tokens: %w", err)
 		}
 		doc.PlaintextRemoved = true
 	}
@@ -154,25 +154,22 @@ func mayRemove(ctx context.Context, term *terminal.Terminal, path string, opts i
 func removePlaintext(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return fmt.Errorf("remove the plain text tokens: %w", err)
+		return err
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return fmt.Errorf("remove the plain text tokens: %w", err)
+		return err
 	}
 	members := map[string]json.RawMessage{}
 	if json.Unmarshal(text, &members) != nil {
-		return fmt.Errorf("remove the plain text tokens: %s is not a JSON object any more", path)
+		return fmt.Errorf("%s is not a JSON object any more", path)
 	}
 	delete(members, "token")
 	delete(members, "refresh_token")
-	if text, err = json.MarshalIndent(members, "", "  "); err == nil {
-		err = atomicfile.Write(path, text, info.Mode().Perm())
+	if text, err = json.MarshalIndent(members, "", "  "); err != nil {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("remove the plain text tokens: %w", err)
-	}
-	return nil
+	return atomicfile.Write(path, text, info.Mode().Perm())
 }
 
 func printImported(term *terminal.Terminal, doc importedDocument) error {
