@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/argon2"
+	"golang.org/x/sync/semaphore"
 )
 
 // The cost of a hash: argon2id with 19 MiB and two passes takes about as long
@@ -29,10 +30,10 @@ const hashFormat = "$argon2id$v=%d$m=%d,t=%d,p=%d$"
 // passwords hashes and compares passwords, no byte of which is ignored. It
 // bounds how many it works on at once, since each takes 19 MiB.
 type passwords struct {
-	slots slots
+	turns *semaphore.Weighted
 }
 
-func newPasswords() *passwords { return &passwords{slots: make(slots, hashesAtOnce)} }
+func newPasswords() *passwords { return &passwords{semaphore.NewWeighted(hashesAtOnce)} }
 
 // hash gives the text to store for a password. It waits for its turn; ctx
 // bounds the wait.
@@ -71,10 +72,10 @@ type cost struct {
 }
 
 func (p *passwords) sum(ctx context.Context, password string, salt []byte, c cost) ([]byte, error) {
-	if err := p.slots.take(ctx); err != nil {
+	if err := p.turns.Acquire(ctx, 1); err != nil {
 		return nil, err
 	}
-	defer p.slots.give()
+	defer p.turns.Release(1)
 	return argon2.IDKey([]byte(password), salt, c.passes, c.memory, c.threads, hashSize), nil
 }
 
