@@ -40,7 +40,7 @@ func newPasswords() *passwords { return &passwords{semaphore.NewWeighted(hashesA
 func (p *passwords) hash(ctx context.Context, password string) (string, error) {
 	salt := make([]byte, saltSize)
 	rand.Read(salt) // never fails
-	sum, err := p.sum(ctx, password, salt, cost{hashMemory, hashPasses, hashThreads})
+	sum, err := p.sum(ctx, password, ourHash(salt))
 	if err != nil {
 		return "", err
 	}
@@ -52,36 +52,37 @@ func (p *passwords) hash(ctx context.Context, password string) (string, error) {
 // fits says whether password belongs to a stored hash. An empty hash fits no
 // password, and takes as long, so that the time does not tell who exists.
 func (p *passwords) fits(ctx context.Context, password, stored string) (bool, error) {
-	want := parsedHash{salt: make([]byte, saltSize), cost: cost{hashMemory, hashPasses, hashThreads}}
+	want := ourHash(make([]byte, saltSize))
 	if stored != "" {
 		var err error
 		if want, err = parseHash(stored); err != nil {
 			return false, err
 		}
 	}
-	sum, err := p.sum(ctx, password, want.salt, want.cost)
+	sum, err := p.sum(ctx, password, want)
 	if err != nil {
 		return false, err
 	}
 	return stored != "" && subtle.ConstantTimeCompare(sum, want.sum) == 1, nil
 }
 
-type cost struct {
-	memory, passes uint32
-	threads        uint8
-}
-
-func (p *passwords) sum(ctx context.Context, password string, salt []byte, c cost) ([]byte, error) {
+func (p *passwords) sum(ctx context.Context, password string, h parsedHash) ([]byte, error) {
 	if err := p.turns.Acquire(ctx, 1); err != nil {
 		return nil, err
 	}
 	defer p.turns.Release(1)
-	return argon2.IDKey([]byte(password), salt, c.passes, c.memory, c.threads, hashSize), nil
+	return argon2.IDKey([]byte(password), h.salt, h.passes, h.memory, h.threads, hashSize), nil
 }
 
 type parsedHash struct {
-	cost
-	salt, sum []byte
+	memory, passes uint32
+	threads        uint8
+	salt, sum      []byte
+}
+
+// ourHash has the cost of new hashes.
+func ourHash(salt []byte) parsedHash {
+	return parsedHash{hashMemory, hashPasses, hashThreads, salt, nil}
 }
 
 // parseHash reads what hash wrote. It does not repeat the text in errors.
