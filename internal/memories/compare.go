@@ -148,7 +148,7 @@ func (s *search) observation(o engram.Observation) {
 		return
 	}
 	known := s.versions.of(row.version)
-	if o.Scope == "personal" && !s.scope.Personal {
+	if engram.IsPersonal(o.Scope) && !s.scope.Personal {
 		if o.SyncID == "" || !complete(row.version, known) {
 			s.found.add(row.Project, Tally{Personal: 1})
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // fill gives rows what a server demands and they lack.
@@ -43,7 +45,7 @@ func (s *selection) fillField(list string, i int, field, value string) {
 		return
 	}
 	r.set(field, value)
-	s.filled = append(s.filled, Row{List: list, Index: r.index, Field: field, Reason: fmt.Sprintf("filled with %q", value)})
+	s.filled = append(s.filled, engram.RowNote{List: list, Index: r.index, Field: field, Reason: fmt.Sprintf("filled with %q", value)})
 }
 
 // set gives a member of the row another value. A row that is no object stays as it is.

@@ -19,11 +19,3 @@ type Session struct {
 	// Needed says that rows of our project belong to it, whosever it is.
 	Needed bool `json:"needed,omitempty"`
 }
-
-// Row says something about one row of a chunk.
-type Row struct {
-	List   string `json:"list"`
-	Index  int    `json:"index"`
-	Field  string `json:"field"`
-	Reason string `json:"reason"`
-}
