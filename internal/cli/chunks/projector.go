@@ -10,7 +10,6 @@ import (
 	"github.com/engram-sync/engram-sync/internal/projection"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
-	"github.com/engram-sync/engram-sync/internal/transport"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
@@ -35,7 +34,7 @@ func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Lo
 	return syncer.CompareOptions{
 		Aliases: c.Aliases, ServerChunks: opts.serverChunks,
 		Projector: func() syncer.Projector {
-			if c.Kind() != transport.KindProject {
+			if !c.PerProject() {
 				return nil
 			}
 			return &projector{

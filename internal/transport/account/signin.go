@@ -15,10 +15,7 @@ import (
 var ErrNoSignIn = errors.New("the server has no sign-in")
 
 // SignIn registers, logs in and makes API keys: what only account servers have.
-type SignIn struct{ client *httplayer.Client }
-
-// NewSignIn makes the sign-in of a server.
-func NewSignIn(client *httplayer.Client) *SignIn { return &SignIn{client} }
+type SignIn struct{ Client *httplayer.Client }
 
 // AuthResult is what a server gives for a password. Source: account-server.md 1.2.
 type AuthResult struct {
@@ -125,7 +122,7 @@ func (s *SignIn) ask(ctx context.Context, q apiRequest, out any) error {
 		}
 		m.NewBody = func() (httplayer.Body, error) { return httplayer.TextBody(body), nil }
 	}
-	resp, _, err := s.client.Post(ctx, call, m)
+	resp, _, err := s.Client.Post(ctx, call, m)
 	if err != nil {
 		return err
 	}
@@ -154,7 +151,7 @@ func (s *SignIn) refusal(call *httplayer.Call, q apiRequest, resp *http.Response
 	case status.Status == http.StatusTooManyRequests && asked:
 		return &httplayer.RetryLaterError{Op: q.op, Status: status.Status, Wait: pause, At: time.Now().Add(pause)}
 	case status.Status == http.StatusNotFound || status.Status == http.StatusMethodNotAllowed:
-		return fmt.Errorf("%w: %s (%w)", ErrNoSignIn, s.client.URL(), status)
+		return fmt.Errorf("%w: %s (%w)", ErrNoSignIn, s.Client.URL(), status)
 	}
 	return status
 }
