@@ -66,7 +66,7 @@ func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map
 	out := make(map[engram.ChunkID]syncer.Projection, len(chunks))
 	for id, c := range chunks {
 		projected := syncer.Projection{
-			LeftOut: leftOutRows(c.LeftOut), Filled: leftOutRows(c.Filled),
+			LeftOut: c.LeftOut, Filled: c.Filled,
 			Personal: c.Personal, Foreign: c.Foreign, Err: c.Err,
 		}
 		for i, part := range c.Parts {
@@ -105,14 +105,6 @@ func (p *projector) Variants(ctx context.Context, all, ids []engram.ChunkID) (ma
 	return out, nil
 }
 
-func leftOutRows(rows []projection.Row) []syncer.RowNote {
-	out := make([]syncer.RowNote, len(rows))
-	for i, r := range rows {
-		out[i] = syncer.RowNote(r)
-	}
-	return out
-}
-
 // leftBehindItem is what of one chunk does not go to a project server.
 type leftBehindItem struct {
 	ID string `json:"id"`
@@ -120,8 +112,8 @@ type leftBehindItem struct {
 	RemoteIDs []string         `json:"remote_ids"`
 	Personal  int              `json:"personal"`
 	Foreign   int              `json:"foreign"`
-	LeftOut   []syncer.RowNote `json:"left_out"`
-	Filled    []syncer.RowNote `json:"filled"`
+	LeftOut   []engram.RowNote `json:"left_out"`
+	Filled    []engram.RowNote `json:"filled"`
 }
 
 func leftBehindItems(behind []syncer.Projection) []leftBehindItem {
@@ -130,7 +122,7 @@ func leftBehindItems(behind []syncer.Projection) []leftBehindItem {
 		items = append(items, leftBehindItem{
 			ID: b.ID.String(), RemoteIDs: texts(b.Parts, func(p syncer.Part) string { return p.ID.String() }),
 			Personal: b.Personal, Foreign: b.Foreign,
-			LeftOut: append([]syncer.RowNote{}, b.LeftOut...), Filled: append([]syncer.RowNote{}, b.Filled...),
+			LeftOut: append([]engram.RowNote{}, b.LeftOut...), Filled: append([]engram.RowNote{}, b.Filled...),
 		})
 	}
 	return items
