@@ -9,6 +9,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
@@ -27,7 +28,13 @@ type transfer struct {
 	project projectOptions
 
 	dir  syncer.Local
-	path string
+	path string // of dir
+
+	remote     string
+	planned    []syncer.Item
+	behind     []syncer.Projection
+	serverMade []engram.ChunkEntry
+	syncer.Result
 }
 
 // cobra makes the command, with its own flags.
@@ -76,23 +83,23 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	if opts.Only, err = diff.Select(t.words, opts); err != nil {
 		return err
 	}
-	r := result{remote: conn.Label, dir: t.path, dryRun: t.dryRun, exitCode: t.exitCode}
+	t.remote = conn.Label
 	if opts.Push {
-		r.behind = diff.Omitted
+		t.behind = diff.Omitted
 	}
 	if opts.Pull {
-		r.serverMade = diff.ServerMade
+		t.serverMade = diff.ServerMade
 	}
 	if t.dryRun {
-		r.planned, r.Result = syncer.Plan(diff, opts)
+		t.planned, t.Result = syncer.Plan(diff, opts)
 	} else {
 		var stop func()
 		opts.Report, stop = command.Progress(t.term, "chunk")
-		r.Result = syncer.Run(ctx, diff, opts)
+		t.Result = syncer.Run(ctx, diff, opts)
 		stop()
 	}
 	defer noteUnexported(ctx, t.term, t.ws, t.dir)
-	return printResult(t.term, t.ws, r)
+	return t.print()
 }
 
 const pushLong = `Upload the chunks of the chunk directory that the remote lacks.

@@ -200,9 +200,11 @@ func (p *pull) pull(ctx context.Context, cursor *state.CursorFile, lines journal
 	if p.limit > 0 {
 		opts.Limit = p.limit - p.rows
 	}
-	report, stop := p.countRows()
-	defer stop()
-	opts.Report = report
+	if !p.toTerminal() {
+		var stop func()
+		opts.Report, stop = p.term.Counter("pulling", "mutation")
+		defer stop()
+	}
 	return journal.Pull(ctx, p.conn, cursor, lines, opts)
 }
 
@@ -289,12 +291,4 @@ func (p *pull) summary(r journal.PullResult) string {
 		b.WriteString(", where it goes on")
 	}
 	return b.String()
-}
-
-// countRows shows how many rows have come, beside an output that is not a terminal.
-func (p *pull) countRows() (report func(rows int), stop func()) {
-	if p.toTerminal() {
-		return nil, func() {}
-	}
-	return p.term.Counter("pulling", "mutation")
 }

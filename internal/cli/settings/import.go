@@ -87,12 +87,11 @@ func importEngram(ctx context.Context, term *terminal.Terminal, ws *workspace.Wo
 		if err := importLogin(ctx, ws, base, cloud, &doc); err != nil {
 			return err
 		}
-	}
-	if cloud.Token != "" && mayRemove(ctx, term, path, opts) {
-		if err := removePlaintext(path); err != nil {
-			return fmt.Errorf("remove the plain text tokens: %w", err)
+		if doc.PlaintextRemoved = mayRemove(ctx, term, path, opts); doc.PlaintextRemoved {
+			if err := removePlaintext(path); err != nil {
+				return fmt.Errorf("remove the plain text tokens: %w", err)
+			}
 		}
-		doc.PlaintextRemoved = true
 	}
 	return printImported(term, doc)
 }
