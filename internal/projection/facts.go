@@ -22,16 +22,14 @@ type facts struct {
 // factsOf says what a chunk brings and what it refers to.
 func (o Options) factsOf(doc document) facts {
 	f := facts{Sessions: o.sessionsOf(doc)}
-	for _, list := range []string{listObservations, listPrompts, listMutations} {
-		for _, r := range doc.rows[list] {
-			id := key(r.session)
-			if id == "" {
-				continue
-			}
-			f.References = append(f.References, id)
-			if o.claims(r) {
-				f.Claims = append(f.Claims, id)
-			}
+	for r := range doc.of(listObservations, listPrompts, listMutations) {
+		id := key(r.session)
+		if id == "" {
+			continue
+		}
+		f.References = append(f.References, id)
+		if o.claims(r) {
+			f.Claims = append(f.Claims, id)
 		}
 	}
 	f.References, f.Claims = unique(f.References), unique(f.Claims)
@@ -41,17 +39,15 @@ func (o Options) factsOf(doc document) facts {
 // sessionsOf are the sessions that a chunk brings, as rows or as mutations.
 func (o Options) sessionsOf(doc document) map[string]Session {
 	s := selection{document: document{rows: map[string][]row{}}}
-	for _, list := range []string{listSessions, listMutations} {
-		for _, r := range doc.rows[list] {
-			if r.gives != "" {
-				s.rows[list] = append(s.rows[list], r)
-			}
+	for r := range doc.of(listSessions, listMutations) {
+		if r.gives != "" {
+			s.rows[r.list] = append(s.rows[r.list], r)
 		}
 	}
 	if o.FillBlanks {
 		s.fill()
 	}
-	problems, err := canon.Validate(s.assemble(s.rows), o.Project, func(string) bool { return true })
+	problems, err := canon.Validate(s.assemble(), o.Project, func(string) bool { return true })
 	refused := map[string]map[int]bool{listSessions: {}, listMutations: {}}
 	for _, p := range problems {
 		refused[p.List][p.Index] = true // of no other lists
@@ -83,8 +79,7 @@ func (s Session) merge(other Session) Session {
 // on every machine.
 func mergeSessions(known map[engram.ChunkID]facts) map[string]Session {
 	sessions := map[string]Session{}
-	ids := slices.SortedFunc(maps.Keys(known), engram.ChunkID.Compare)
-	for _, id := range ids {
+	for _, id := range slices.SortedFunc(maps.Keys(known), engram.ChunkID.Compare) {
 		f := known[id]
 		for name, s := range f.Sessions {
 			sessions[name] = sessions[name].merge(s)
