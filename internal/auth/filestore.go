@@ -33,10 +33,8 @@ type fileAccount struct {
 	Credentials
 }
 
-// Name implements Store.
 func (f *File) Name() string { return StoreFile }
 
-// Path is where the file is.
 func (f *File) Path() string { return f.file.path }
 
 // Get implements Store. A file that others can read is refused.
@@ -70,7 +68,6 @@ func (f *File) checkMode() error {
 	return nil
 }
 
-// Set implements Store.
 func (f *File) Set(_ context.Context, key Key, c Credentials) error {
 	return f.file.change(func(content *fileContent) {
 		content.remove(key)
@@ -78,7 +75,6 @@ func (f *File) Set(_ context.Context, key Key, c Credentials) error {
 	})
 }
 
-// Delete implements Store.
 func (f *File) Delete(_ context.Context, key Key) error {
 	return f.file.change(func(content *fileContent) { content.remove(key) })
 }

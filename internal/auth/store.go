@@ -38,7 +38,6 @@ type Credentials struct {
 // String keeps the secrets out of logs and errors.
 func (Credentials) String() string { return "credentials" }
 
-// GoString is String for %#v.
 func (c Credentials) GoString() string { return c.String() }
 
 // Store keeps credentials between runs. It is safe for concurrent use.

@@ -92,7 +92,6 @@ type PathError struct {
 
 func (e *PathError) Error() string { return e.Path + " is no chunk directory: " + e.Reason }
 
-// Unwrap gives the cause, or nil.
 func (e *PathError) Unwrap() error { return e.Err }
 
 // holdsAnother says whether path is the repository around a chunk directory,

@@ -47,7 +47,6 @@ func AddressChunk(src io.ReadCloser, limit int64) *Chunk {
 	return NewChunk(ChunkID{}, src, limit)
 }
 
-// Read implements io.Reader.
 func (c *Chunk) Read(p []byte) (int, error) {
 	if c.err != nil {
 		return 0, c.err

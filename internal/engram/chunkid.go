@@ -41,16 +41,13 @@ func IDOf(sum [32]byte) ChunkID {
 // String gives the 8 hex digits, or "" for the zero value.
 func (id ChunkID) String() string { return id.hex }
 
-// IsZero says whether id is the zero value, which names nothing.
 func (id ChunkID) IsZero() bool { return id.hex == "" }
 
 // Compare orders ids by their digits.
 func (id ChunkID) Compare(other ChunkID) int { return strings.Compare(id.hex, other.hex) }
 
-// MarshalText writes the id as its 8 digits.
 func (id ChunkID) MarshalText() ([]byte, error) { return []byte(id.hex), nil }
 
-// UnmarshalText is ParseChunkID for decoders.
 func (id *ChunkID) UnmarshalText(text []byte) error {
 	parsed, err := ParseChunkID(string(text))
 	if err == nil {

@@ -71,7 +71,6 @@ type nullable[T any] struct{ to *T }
 
 func orZero[T any](to *T) nullable[T] { return nullable[T]{to} }
 
-// Scan implements sql.Scanner.
 func (n nullable[T]) Scan(value any) error {
 	var v sql.Null[T]
 	err := v.Scan(value)
