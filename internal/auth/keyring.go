@@ -9,6 +9,7 @@ import (
 
 	"github.com/zalando/go-keyring"
 
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 	"github.com/engram-sync/engram-sync/internal/safetext"
 )
 
@@ -129,25 +130,12 @@ func (k *Keyring) bounded(ctx context.Context, ask func() (string, error)) (stri
 	if err := k.reach(); err != nil {
 		return "", err
 	}
-	type answer struct {
-		secret string
-		err    error
-	}
-	answered := make(chan answer, 1)
-	go func() {
+	ctx, cancel := context.WithTimeoutCause(ctx, k.wait, fmt.Errorf("%w: it did not answer within %s", ErrLocked, k.wait))
+	defer cancel()
+	return cancellable.Do(ctx, func() (string, error) {
 		secret, err := ask()
-		answered <- answer{secret, err}
-	}()
-	timer := time.NewTimer(k.wait)
-	defer timer.Stop()
-	select {
-	case a := <-answered:
-		return a.secret, classify(a.err)
-	case <-timer.C:
-		return "", fmt.Errorf("%w: it did not answer within %s", ErrLocked, k.wait)
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
-	}
+		return secret, classify(err)
+	})
 }
 
 // classify sorts what backends say. They have no common types: on Linux it is

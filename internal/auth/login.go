@@ -55,8 +55,7 @@ func (l Logins) Check(ctx context.Context, storeName string) error {
 	if err != nil {
 		return err
 	}
-	_, err = store.Get(ctx, Key{BaseURL: "https://check.invalid", Account: "check"})
-	if errors.Is(err, ErrNotFound) {
+	if _, err = store.Get(ctx, Key{BaseURL: "https://check.invalid", Account: "check"}); errors.Is(err, ErrNotFound) {
 		return nil
 	}
 	return err
@@ -222,11 +221,10 @@ func (l *accounts) first(wanted func(Account) bool) (Account, error) {
 	if err != nil {
 		return Account{}, err
 	}
-	i := slices.IndexFunc(list.Accounts, wanted)
-	if i < 0 {
-		return Account{}, ErrNotFound
+	if i := slices.IndexFunc(list.Accounts, wanted); i >= 0 {
+		return list.Accounts[i], nil
 	}
-	return list.Accounts[i], nil
+	return Account{}, ErrNotFound
 }
 
 // Put adds a login, or replaces the one of that name, and makes it current.
