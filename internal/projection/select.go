@@ -17,7 +17,7 @@ import (
 // selection is what is sent of a chunk, before it is split.
 type selection struct {
 	document
-	leftOut, filled   []Row
+	leftOut, filled   []engram.RowNote
 	personal, foreign int
 }
 
@@ -64,7 +64,7 @@ func (s *selection) dropMiscasedLists() {
 	for _, name := range slices.Sorted(maps.Keys(s.members)) {
 		if list := jsonscan.Alike(name, lists); list != "" {
 			s.drop(name)
-			s.leftOut = append(s.leftOut, Row{List: name, Index: -1, Reason: "is an odd spelling of " + list})
+			s.leftOut = append(s.leftOut, engram.RowNote{List: name, Index: -1, Reason: "is an odd spelling of " + list})
 		}
 	}
 }
@@ -83,7 +83,7 @@ func (o Options) wants(s *selection, r row, sessions map[string]Session) bool {
 	case project != "" && project != o.Project && (r.gives == "" || !sessions[r.gives].Needed):
 		s.foreign++
 		return false
-	case r.personal() && !o.IncludePersonal:
+	case engram.IsPersonal(r.scope) && !o.IncludePersonal:
 		s.personal++
 		return false
 	}
@@ -93,7 +93,7 @@ func (o Options) wants(s *selection, r row, sessions map[string]Session) bool {
 // claims says whether a row is of our project and needs its session there, by
 // what it says itself.
 func (o Options) claims(r row) bool {
-	return engram.NormalizeProject(r.project) == o.Project && (o.IncludePersonal || !r.personal())
+	return engram.NormalizeProject(r.project) == o.Project && (o.IncludePersonal || !engram.IsPersonal(r.scope))
 }
 
 // has says whether a server has a session of our project, or gets it from a chunk
@@ -146,7 +146,7 @@ func (s *selection) leaveOut(bad map[string]map[int]bool, p canon.RowError) {
 		bad[p.List][index] = true
 		index = rows[index].index
 	}
-	s.leftOut = append(s.leftOut, Row{List: p.List, Index: index, Field: p.Field, Reason: string(p.Reason)})
+	s.leftOut = append(s.leftOut, engram.RowNote{List: p.List, Index: index, Field: p.Field, Reason: string(p.Reason)})
 }
 
 // assemble writes the document as one JSON object.
@@ -215,7 +215,7 @@ func (s *selection) fillField(list string, i int, field, value string) {
 		return
 	}
 	r.set(field, value)
-	s.filled = append(s.filled, Row{List: list, Index: r.index, Field: field, Reason: fmt.Sprintf("filled with %q", value)})
+	s.filled = append(s.filled, engram.RowNote{List: list, Index: r.index, Field: field, Reason: fmt.Sprintf("filled with %q", value)})
 }
 
 // set gives a member of the row another value. A row that is no object stays as it is.

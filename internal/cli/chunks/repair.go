@@ -98,7 +98,7 @@ func (r *repair) run(ctx context.Context, words []string) error {
 	for _, f := range done.Fixes {
 		v.Repaired = append(v.Repaired, repairedItem{ID: f.ID, Action: f.Action, Message: terminal.OneLine(f.Detail)})
 	}
-	return v.end(r.term, r.ws, err, v.print(r.term, r.hint, "could not be repaired", done.Checked+len(done.Fixes)))
+	return v.end(r.term, r.ws, err, v.show(r.term, r.hint, "could not be repaired", done.Checked+len(done.Fixes)))
 }
 
 // choose finds the chunks that words stand for.

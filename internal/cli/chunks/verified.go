@@ -73,9 +73,9 @@ func newVerified(r syncer.Report) *verified {
 	return v
 }
 
-// print prints the findings, and gives the error that makes the exit code. what
+// show prints the findings, and gives the error that makes the exit code. what
 // says how the bad ones ended; next is the next step after each.
-func (v *verified) print(term *terminal.Terminal, next func(err error, where string) string, what string, good int) error {
+func (v *verified) show(term *terminal.Terminal, next func(err error, where string) string, what string, good int) error {
 	if term.JSON {
 		terminal.PrintJSON(term.Stdout, v)
 	} else {
@@ -91,7 +91,7 @@ func (v *verified) print(term *terminal.Terminal, next func(err error, where str
 	return status
 }
 
-// end is the error of a run that went on to its print after err.
+// end is the error of a run that showed what it had after err.
 func (v *verified) end(term *terminal.Terminal, ws *workspace.Workspace, err, printed error) error {
 	if err != nil && printed != nil {
 		term.Fail(problem.Failure(err, ws.TokenFrom))
@@ -102,7 +102,7 @@ func (v *verified) end(term *terminal.Terminal, ws *workspace.Workspace, err, pr
 
 func (v *verified) printText(term *terminal.Terminal, next func(err error, where string) string) {
 	if v.repaired != nil && !term.Quiet {
-		v.repaired.print(term.Stdout)
+		v.repaired.show(term.Stdout)
 	}
 	for i, f := range v.failures {
 		printFailure(term, f, next(f.Err, v.Failed[i].Where))
@@ -116,7 +116,7 @@ func (v *verified) printText(term *terminal.Terminal, next func(err error, where
 	}
 }
 
-func (r *repaired) print(w io.Writer) {
+func (r *repaired) show(w io.Writer) {
 	for _, item := range r.Repaired {
 		would := ""
 		if r.DryRun {
