@@ -48,7 +48,6 @@ func (osKeyring) Get(service, user string) (string, error) { return keyring.Get(
 func (osKeyring) Set(service, user, secret string) error   { return keyring.Set(service, user, secret) }
 func (osKeyring) Delete(service, user string) error        { return keyring.Delete(service, user) }
 
-// Name implements Store.
 func (k *Keyring) Name() string { return StoreKeyring }
 
 // Get implements Store. Access is "" where a Set got no further than the refresh
