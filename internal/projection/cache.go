@@ -11,11 +11,12 @@ import (
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/mend"
 )
 
 // cacheVersion belongs to what this package does with the rows, as canon.Version
 // does to their canonical form: it changes when other parts come out.
-const cacheVersion = 1
+const cacheVersion = 2
 
 // maxCacheBytes bounds the file: one that is larger is nothing that we wrote.
 const maxCacheBytes = 256 << 20
@@ -41,7 +42,7 @@ type cacheEntry struct {
 }
 
 func openCache(dir string, opts Options) *cache {
-	of := fmt.Sprintf("%d %d %q %t %t", canon.Version, cacheVersion, opts.Project, opts.IncludePersonal, opts.FillBlanks)
+	of := fmt.Sprintf("%d %d %q %q %t %t", canon.Version, cacheVersion, mend.Rule, opts.Project, opts.IncludePersonal, opts.Strict)
 	sum := sha256.Sum256([]byte(of))
 	c := &cache{path: filepath.Join(dir, hex.EncodeToString(sum[:8])+".json")}
 	if info, err := os.Stat(c.path); err == nil && info.Size() <= maxCacheBytes {

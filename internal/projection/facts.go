@@ -11,17 +11,23 @@ import (
 // facts are what other chunks need to know of one: it is all that has to be
 // read of a chunk that has not changed.
 type facts struct {
-	// Sessions are those that the chunk brings, with what FillBlanks makes of them.
+	// Sessions are those that the chunk brings, mended as the options say.
 	Sessions map[string]Session `json:"sessions,omitempty"`
 	// References are the sessions that its rows belong to.
 	References []string `json:"references,omitempty"`
 	// Claims are those that rows of our project need.
 	Claims []string `json:"claims,omitempty"`
+	// Orphans are the sessions that the chunk does not bring, and its rows need
+	// which are ours or nobody's: with the time of the oldest of these rows.
+	Orphans map[string]string `json:"orphans,omitempty"`
 }
 
 // factsOf says what a chunk brings and what it refers to.
 func (o Options) factsOf(doc document) facts {
 	f := facts{Sessions: o.sessionsOf(doc)}
+	if !o.Strict {
+		f.Orphans = o.orphansOf(doc, f.Sessions)
+	}
 	for _, list := range []string{listObservations, listPrompts, listMutations} {
 		for _, r := range doc.rows[list] {
 			id := key(r.session)
@@ -40,7 +46,7 @@ func (o Options) factsOf(doc document) facts {
 
 // sessionsOf are the sessions that a chunk brings, as rows or as mutations.
 func (o Options) sessionsOf(doc document) map[string]Session {
-	s := selection{document: document{rows: map[string][]row{}}}
+	s := selection{document: document{id: doc.id, rows: map[string][]row{}}}
 	for _, list := range []string{listSessions, listMutations} {
 		for _, r := range doc.rows[list] {
 			if r.gives != "" {
@@ -48,8 +54,8 @@ func (o Options) sessionsOf(doc document) map[string]Session {
 			}
 		}
 	}
-	if o.FillBlanks {
-		s.fill()
+	if !o.Strict {
+		s.mend()
 	}
 	problems, err := canon.Validate(s.assemble(s.rows), o.Project, func(string) bool { return true })
 	refused := map[string]map[int]bool{listSessions: {}, listMutations: {}}
@@ -57,9 +63,10 @@ func (o Options) sessionsOf(doc document) map[string]Session {
 		refused[p.List][p.Index] = true // of no other lists
 	}
 	sessions := map[string]Session{}
+	twins := s.refusedSessions(refused[listSessions])
 	for _, list := range []string{listSessions, listMutations} {
 		for i, r := range s.rows[list] {
-			said := Session{Project: engram.NormalizeProject(r.project), Good: err == nil && !refused[list][i]}
+			said := Session{Project: engram.NormalizeProject(r.project), Good: err == nil && !refused[list][i] && !twins[r.gives]}
 			sessions[r.gives] = sessions[r.gives].merge(said)
 		}
 	}
