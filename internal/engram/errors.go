@@ -3,6 +3,7 @@ package engram
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ErrDamaged is wrapped by every error about content that is not what its name
@@ -155,3 +156,28 @@ func (e *BatchTooLargeError) Error() string {
 
 // Unwrap gives the transport's error.
 func (e *BatchTooLargeError) Unwrap() error { return e.Err }
+
+// RowNote is a row that a server would refuse, or one that was changed so
+// that it does not, and why.
+type RowNote struct {
+	List   string `json:"list"`  // "sessions", "observations", "prompts" or "mutations", else what a chunk calls it
+	Index  int    `json:"index"` // -1 for all of the list
+	Field  string `json:"field"`
+	Reason string `json:"reason"`
+}
+
+// String is the row as a message names it.
+func (r RowNote) String() string {
+	list := r.List
+	if !slices.Contains([]string{"sessions", "observations", "prompts", "mutations"}, list) {
+		list = fmt.Sprintf("%.40q", list) // a stranger's word
+	}
+	text := list
+	if r.Index >= 0 {
+		text = fmt.Sprintf("%s[%d]", list, r.Index)
+	}
+	if r.Field != "" {
+		text += "." + r.Field
+	}
+	return text + " " + r.Reason
+}

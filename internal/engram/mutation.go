@@ -78,7 +78,11 @@ type payloadFields struct {
 type MutationScope struct {
 	Project string
 	Session string // of a session: its own id
+	Name    string // "project" or "personal"
 }
+
+// IsPersonal says whether rows of a scope are nobody else's business.
+func IsPersonal(scope string) bool { return strings.EqualFold(strings.TrimSpace(scope), "personal") }
 
 // Scope looks into the payload. The project is the payload's, trimmed as
 // servers do when they look whether it is paused, or else the entry's own.
@@ -89,9 +93,12 @@ func (e MutationEntry) Scope() MutationScope {
 		_ = json.Unmarshal(payload, &text)
 		payload = json.RawMessage(text)
 	}
-	var fields payloadFields
+	var fields struct {
+		payloadFields
+		Scope string `json:"scope"`
+	}
 	_ = json.Unmarshal(payload, &fields) // what it cannot read stays empty
-	var scope MutationScope
+	scope := MutationScope{Name: strings.TrimSpace(fields.Scope)}
 	if fields.Project != nil {
 		scope.Project = strings.TrimSpace(*fields.Project)
 	}

@@ -21,8 +21,8 @@ type Chunk struct {
 	Parts []Part `json:"parts"`
 	// LeftOut are rows that the server would refuse, Filled those that got what
 	// it demands.
-	LeftOut []Row `json:"left_out,omitempty"`
-	Filled  []Row `json:"filled,omitempty"`
+	LeftOut []engram.RowNote `json:"left_out,omitempty"`
+	Filled  []engram.RowNote `json:"filled,omitempty"`
 	// Personal and Foreign are how many rows stay here for what they are: those of
 	// other projects by the names of these.
 	Personal int            `json:"personal,omitempty"`
@@ -207,12 +207,4 @@ type Session struct {
 	Good bool `json:"good"`
 	// Needed says that rows of our project belong to it, whosever it is.
 	Needed bool `json:"needed,omitempty"`
-}
-
-// Row says something about one row of a chunk.
-type Row struct {
-	List   string `json:"list"`
-	Index  int    `json:"index"`
-	Field  string `json:"field"`
-	Reason string `json:"reason"`
 }

@@ -17,7 +17,7 @@ func (s *selection) mend() {
 		for i := range s.rows[list] {
 			r := &s.rows[list][i]
 			for _, f := range r.mend(s.id) {
-				s.filled = append(s.filled, Row{List: list, Index: r.index, Field: f.Field, Reason: f.String()})
+				s.filled = append(s.filled, engram.RowNote{List: list, Index: r.index, Field: f.Field, Reason: f.String()})
 			}
 		}
 	}
@@ -53,7 +53,7 @@ func (o Options) orphansOf(doc document, brings map[string]Session) map[string]s
 	for _, list := range lists {
 		for _, r := range doc.rows[list] {
 			project := engram.NormalizeProject(r.project)
-			if id := key(r.session); id != "" && !brings[id].Good && (project == "" || project == o.Project) && (o.IncludePersonal || !r.personal()) {
+			if id := key(r.session); id != "" && !brings[id].Good && (project == "" || project == o.Project) && (o.IncludePersonal || !engram.IsPersonal(r.scope)) {
 				s.rows[list] = append(s.rows[list], r)
 			}
 		}
@@ -132,7 +132,7 @@ func (o Options) stubs(sessions map[string]string) selection {
 	for _, id := range slices.Sorted(maps.Keys(sessions)) {
 		text, _ := json.Marshal(mend.Stub(id, o.Project, sessions[id])) // plain data
 		s.rows[listSessions] = append(s.rows[listSessions], newRow(listSessions, -1, text))
-		s.filled = append(s.filled, Row{List: listSessions, Index: -1, Reason: fmt.Sprintf("got %.60q, which rows name and nobody has", id)})
+		s.filled = append(s.filled, engram.RowNote{List: listSessions, Index: -1, Reason: fmt.Sprintf("got %.60q, which rows name and nobody has", id)})
 	}
 	return s
 }

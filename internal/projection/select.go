@@ -15,7 +15,7 @@ import (
 // selection is what is sent of a chunk, before it is split.
 type selection struct {
 	document
-	leftOut, filled []Row
+	leftOut, filled []engram.RowNote
 	personal        int
 	foreign         map[string]int // by their projects
 }
@@ -63,7 +63,7 @@ func (s *selection) dropMiscasedLists() {
 	for _, name := range slices.Sorted(maps.Keys(s.members)) {
 		if list := jsonscan.Alike(name, lists); list != "" {
 			s.drop(name)
-			s.leftOut = append(s.leftOut, Row{List: name, Index: -1, Reason: "is an odd spelling of " + list})
+			s.leftOut = append(s.leftOut, engram.RowNote{List: name, Index: -1, Reason: "is an odd spelling of " + list})
 		}
 	}
 }
@@ -82,7 +82,7 @@ func (o Options) wants(s *selection, r row, sessions map[string]Session) bool {
 	case project != "" && project != o.Project && (r.gives == "" || !sessions[r.gives].Needed):
 		s.foreign = counted(s.foreign, project)
 		return false
-	case r.personal() && !o.IncludePersonal:
+	case engram.IsPersonal(r.scope) && !o.IncludePersonal:
 		s.personal++
 		return false
 	}
@@ -100,7 +100,7 @@ func counted(counts map[string]int, name string) map[string]int {
 // claims says whether a row is of our project and needs its session there, by
 // what it says itself.
 func (o Options) claims(r row) bool {
-	return engram.NormalizeProject(r.project) == o.Project && (o.IncludePersonal || !r.personal())
+	return engram.NormalizeProject(r.project) == o.Project && (o.IncludePersonal || !engram.IsPersonal(r.scope))
 }
 
 // has says whether a server has a session of our project, or gets it from a chunk
@@ -158,7 +158,7 @@ func (s *selection) leaveOut(bad map[string]map[int]bool, p canon.RowError) {
 		bad[p.List][index] = true
 		index = rows[index].index
 	}
-	s.leftOut = append(s.leftOut, Row{List: p.List, Index: index, Field: p.Field, Reason: string(p.Reason)})
+	s.leftOut = append(s.leftOut, engram.RowNote{List: p.List, Index: index, Field: p.Field, Reason: string(p.Reason)})
 }
 
 // leaveOutTwins leaves out the mutations that bring a session whose row stays

@@ -89,7 +89,7 @@ func (t *RemoteTransport) WriteChunk(ctx context.Context, entry engram.ChunkEntr
 		if outcome != httplayer.Uncertain {
 			return outcome, err
 		}
-		stored, settleErr := t.settle(ctx, call.Op, sentChunk{entry.ID, latest.Sum()}, err)
+		stored, settleErr := t.settle(ctx, call.Op, entry.ID, latest.Sum(), err)
 		if stored || settleErr != nil {
 			return httplayer.Final, settleErr
 		}

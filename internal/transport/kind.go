@@ -33,14 +33,10 @@ type dialect interface {
 	// PerProject says whether all is kept by project, chunks in a form of the
 	// server's own.
 	PerProject() bool
-	// ReadManifest asks for the manifest.
 	ReadManifest(ctx context.Context, op string) (*engram.Manifest, error)
-	// ReadChunk hands the content of a chunk to store. The entry is nil unless one
-	// comes along.
 	ReadChunk(ctx context.Context, id engram.ChunkID, store StoreFunc) (*engram.ChunkEntry, error)
-	// Push sends a chunk.
 	Push(ctx context.Context, call *httplayer.Call, entry engram.ChunkEntry, open OpenFunc) (httplayer.Outcome, error)
-	// PushMutations sends a batch. It is never httplayer.Uncertain, but may be an
+	// PushMutations is never httplayer.Uncertain, but may be an
 	// engram.UncertainError.
 	PushMutations(
 		ctx context.Context, call *httplayer.Call, entries []MutationEntry, key string,

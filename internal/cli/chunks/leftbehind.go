@@ -19,8 +19,8 @@ type leftBehindItem struct {
 	RemoteIDs []string         `json:"remote_ids"`
 	Personal  int              `json:"personal"`
 	Foreign   int              `json:"foreign"`
-	LeftOut   []syncer.RowNote `json:"left_out"`
-	Filled    []syncer.RowNote `json:"filled"`
+	LeftOut   []engram.RowNote `json:"left_out"`
+	Filled    []engram.RowNote `json:"filled"`
 }
 
 func leftBehindItems(behind []syncer.Projection) []leftBehindItem {
@@ -29,7 +29,7 @@ func leftBehindItems(behind []syncer.Projection) []leftBehindItem {
 		items = append(items, leftBehindItem{
 			ID: b.ID.String(), RemoteIDs: texts(b.Parts, func(p syncer.Part) string { return p.ID.String() }),
 			Personal: b.Personal, Foreign: total(b.Foreign),
-			LeftOut: append([]syncer.RowNote{}, b.LeftOut...), Filled: append([]syncer.RowNote{}, b.Filled...),
+			LeftOut: append([]engram.RowNote{}, b.LeftOut...), Filled: append([]engram.RowNote{}, b.Filled...),
 		})
 	}
 	return items
@@ -81,7 +81,7 @@ func noteChunk(term *terminal.Terminal, b syncer.Projection) {
 }
 
 // countMended counts rows of which something was filled, and adds what it was.
-func countMended(filled []syncer.RowNote, fields map[string]int) int {
+func countMended(filled []engram.RowNote, fields map[string]int) int {
 	rows := map[string]bool{}
 	for i, f := range filled {
 		place := fmt.Sprint(f.List, f.Index)

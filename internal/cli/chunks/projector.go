@@ -66,7 +66,7 @@ func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map
 	out := make(map[engram.ChunkID]syncer.Projection, len(chunks))
 	for id, c := range chunks {
 		projected := syncer.Projection{
-			LeftOut: leftOutRows(c.LeftOut), Filled: leftOutRows(c.Filled),
+			LeftOut: c.LeftOut, Filled: c.Filled,
 			Personal: c.Personal, Foreign: c.Foreign, Err: c.Err,
 		}
 		for i, part := range c.Parts {
@@ -103,12 +103,4 @@ func (p *projector) Variants(ctx context.Context, all, ids []engram.ChunkID) (ma
 		}
 	}
 	return out, nil
-}
-
-func leftOutRows(rows []projection.Row) []syncer.RowNote {
-	out := make([]syncer.RowNote, len(rows))
-	for i, r := range rows {
-		out[i] = syncer.RowNote(r)
-	}
-	return out
 }

@@ -59,7 +59,7 @@ func NewRenewer(
 // Renew renews the access token now, whatever its age, and gives it.
 func (t *Bearer) Renew(ctx context.Context) (string, error) {
 	if t.Renewer == nil {
-		return "", errNotRenewable()
+		return "", errNotRenewable
 	}
 	token, err := t.first(ctx)
 	if err != nil {
@@ -68,9 +68,7 @@ func (t *Bearer) Renew(ctx context.Context) (string, error) {
 	return t.Renewer.renew(ctx, token, time.Now())
 }
 
-func errNotRenewable() error {
-	return fmt.Errorf("%w: this token cannot be refreshed", ErrUnauthorized)
-}
+var errNotRenewable = fmt.Errorf("%w: this token cannot be refreshed", ErrUnauthorized)
 
 // fresh gives the newest token that is known, renewed if it is about to end.
 // first is the token to begin with; "" if only the refresh token is there.
@@ -137,7 +135,7 @@ func (r *Renewer) renewStored(ctx context.Context, stale string) (string, error)
 // exchange asks the server. The caller holds the slot and the lock on the store.
 func (r *Renewer) exchange(ctx context.Context, stored Tokens) (string, error) {
 	if stored.Refresh == "" {
-		return "", errNotRenewable()
+		return "", errNotRenewable
 	}
 	if r.refused == stored.Refresh {
 		return "", r.refusal // for good: a run over many chunks must not ask for each
