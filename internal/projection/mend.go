@@ -50,12 +50,10 @@ func (r *row) mendPayload() []mend.Fill {
 // bring. Rows that the server would refuse in any case need none.
 func (o Options) orphansOf(doc document, brings map[string]Session) map[string]string {
 	s := selection{document: document{id: doc.id, rows: map[string][]row{}}}
-	for _, list := range lists {
-		for _, r := range doc.rows[list] {
-			project := engram.NormalizeProject(r.project)
-			if id := key(r.session); id != "" && !brings[id].Good && (project == "" || project == o.Project) && (o.IncludePersonal || !engram.IsPersonal(r.scope)) {
-				s.rows[list] = append(s.rows[list], r)
-			}
+	for r := range doc.of(lists...) {
+		project := engram.NormalizeProject(r.project)
+		if id := key(r.session); id != "" && !brings[id].Good && (project == "" || project == o.Project) && (o.IncludePersonal || !engram.IsPersonal(r.scope)) {
+			s.rows[r.list] = append(s.rows[r.list], r)
 		}
 	}
 	s.mend()
@@ -63,12 +61,8 @@ func (o Options) orphansOf(doc document, brings map[string]Session) map[string]s
 		return nil // what is wrong is told when the chunk is made
 	}
 	oldest := map[string]string{}
-	for _, list := range lists {
-		for _, r := range s.rows[list] {
-			if list == listMutations && !r.isUpsert() {
-				continue
-			}
-			id := key(r.session)
+	for r := range s.of(lists...) {
+		if id := key(r.session); r.list != listMutations || r.isUpsert() {
 			oldest[id] = earlier(oldest[id], r.created)
 		}
 	}
@@ -83,10 +77,8 @@ func (r row) isUpsert() bool {
 // allGood has every session that rows belong to.
 func allGood(doc document) map[string]Session {
 	sessions := map[string]Session{}
-	for _, rows := range doc.rows {
-		for _, r := range rows {
-			sessions[key(r.session)] = Session{Good: true}
-		}
+	for r := range doc.of(lists...) {
+		sessions[key(r.session)] = Session{Good: true}
 	}
 	return sessions
 }
