@@ -31,6 +31,7 @@ var (
 var (
 	ErrLoginExpired = httplayer.ErrLoginExpired
 	ErrNoSignIn     = account.ErrNoSignIn
+	ErrLongPassword = account.ErrLongPassword
 )
 
 // What tells more, and can be looked into.

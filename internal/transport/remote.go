@@ -5,7 +5,9 @@ package transport
 
 import (
 	"sync"
+	"sync/atomic"
 
+	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/transport/account"
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
 	"github.com/engram-sync/engram-sync/internal/transport/project"
@@ -23,6 +25,9 @@ type RemoteTransport struct {
 	opts    Options
 	// pulling is full while a page of the journal is pulled: see PullMutations.
 	pulling chan struct{}
+
+	// listed is the latest manifest.
+	listed atomic.Pointer[engram.Manifest]
 
 	kindMu sync.Mutex
 	speaks dialect // nil while the kind is unknown
