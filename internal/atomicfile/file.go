@@ -1,10 +1,14 @@
 package atomicfile
 
 import (
+	"cmp"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // File is a file in the making: an io.Writer whose content appears at its path
@@ -21,7 +25,10 @@ type File struct {
 // Create starts a file that will appear at path, with perm before umask. The
 // directory must exist. A symbolic link at path is replaced, not followed.
 func Create(path string, perm os.FileMode) (*File, error) {
-	temp, err := openTemp(filepath.Dir(path), perm)
+	// os.CreateTemp will not do: its files are 0600 whatever the umask says. With
+	// 128 random bits the first name is free.
+	name := filepath.Join(filepath.Dir(path), TempPrefix+rand.Text()+TempSuffix)
+	temp, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
 	if err != nil {
 		return nil, fmt.Errorf("cannot create %s: %w", path, err)
 	}
@@ -31,13 +38,11 @@ func Create(path string, perm os.FileMode) (*File, error) {
 // Write adds to the content. After an error the file cannot be committed.
 func (f *File) Write(p []byte) (int, error) {
 	n, err := f.temp.Write(p)
-	if err == nil {
-		return n, nil
+	if err != nil {
+		f.writeErr = cmp.Or(f.writeErr, err)
+		err = fmt.Errorf("cannot write %s: %w", f.path, err)
 	}
-	if f.writeErr == nil {
-		f.writeErr = err
-	}
-	return n, fmt.Errorf("cannot write %s: %w", f.path, err)
+	return n, err
 }
 
 // Commit makes the content durable and lets it appear at the path. After an
@@ -92,4 +97,50 @@ func (f *File) Discard() error {
 		closeErr = nil
 	}
 	return errors.Join(closeErr, os.Remove(f.temp.Name()))
+}
+
+// Publish gives a finished file its name: staged, which lies on the same file
+// system, is made durable and renamed over path, durably too. It is for files
+// that something else wrote, such as a database.
+func Publish(staged, path string) error {
+	f, err := os.OpenFile(staged, os.O_RDWR, 0) // Windows syncs only what can be written
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(staged, path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// Sweep removes what killed processes left in dir: regular files with the
+// name of a temporary file. Subdirectories are not entered; a missing dir is
+// fine. A file that is being written looks the same, so hold the lock on dir.
+// One file that cannot be removed does not spare the others.
+func Sweep(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot look for leftovers: %w", err)
+	}
+	var failure error
+	for _, entry := range entries {
+		if !entry.Type().IsRegular() || !isTempName(entry.Name()) {
+			continue
+		}
+		err := os.Remove(filepath.Join(dir, entry.Name()))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			failure = errors.Join(failure, fmt.Errorf("cannot remove a leftover: %w", err))
+		}
+	}
+	return failure
+}
+
+func isTempName(name string) bool {
+	return strings.HasPrefix(name, TempPrefix) && strings.HasSuffix(name, TempSuffix)
 }

@@ -7,7 +7,6 @@
 package atomicfile
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,10 +20,6 @@ const (
 	TempPrefix = ".engram-sync-"
 	TempSuffix = ".tmp"
 )
-
-// createAttempts bounds the search for a free name. With 128 random bits the
-// first one is free, unless the file system lies.
-const createAttempts = 10
 
 // Write replaces path by a file with this content and perm (before umask, as
 // for os.OpenFile; the mode of a file that was there does not matter). Where
@@ -59,22 +54,4 @@ func followLink(path string) (string, error) {
 		return "", fmt.Errorf("cannot follow the link %s: %w", path, err)
 	}
 	return target, nil
-}
-
-// openTemp opens a new file in dir, for writing only. os.CreateTemp will not
-// do: its files are 0600 whatever the umask says.
-func openTemp(dir string, perm os.FileMode) (*os.File, error) {
-	var lastErr error
-	for range createAttempts {
-		name := filepath.Join(dir, TempPrefix+rand.Text()+TempSuffix)
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
-		if err == nil {
-			return f, nil
-		}
-		if !errors.Is(err, fs.ErrExist) {
-			return nil, err
-		}
-		lastErr = err
-	}
-	return nil, lastErr
 }

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+
+	"github.com/engram-sync/engram-sync/internal/atomicfile"
+	"github.com/engram-sync/engram-sync/internal/filelock"
 )
 
 // File keeps credentials in one file that only the user can read. The tokens
@@ -20,19 +24,14 @@ func NewFile(dir string) *File {
 	return &File{jsonFile[fileContent]{path: filepath.Join(dir, "credentials.json"), what: "the credentials"}}
 }
 
-// fileContent is the JSON of the file.
 type fileContent struct {
 	Accounts []fileAccount `json:"accounts"`
 }
 
 type fileAccount struct {
-	BaseURL string `json:"base_url"`
-	Account string `json:"account"`
-	Access  string `json:"access_token"`
-	Refresh string `json:"refresh_token,omitempty"`
+	Key
+	Credentials
 }
-
-func (a fileAccount) key() Key { return Key{BaseURL: a.BaseURL, Account: a.Account} }
 
 // Name implements Store.
 func (f *File) Name() string { return StoreFile }
@@ -50,8 +49,8 @@ func (f *File) Get(_ context.Context, key Key) (Credentials, error) {
 		return Credentials{}, err
 	}
 	for _, a := range content.Accounts {
-		if a.key() == key {
-			return Credentials{Access: a.Access, Refresh: a.Refresh}, nil
+		if a.Key == key {
+			return a.Credentials, nil
 		}
 	}
 	return Credentials{}, ErrNotFound
@@ -75,9 +74,7 @@ func (f *File) checkMode() error {
 func (f *File) Set(_ context.Context, key Key, c Credentials) error {
 	return f.file.change(func(content *fileContent) {
 		content.remove(key)
-		content.Accounts = append(content.Accounts, fileAccount{
-			BaseURL: key.BaseURL, Account: key.Account, Access: c.Access, Refresh: c.Refresh,
-		})
+		content.Accounts = append(content.Accounts, fileAccount{key, c})
 	})
 }
 
@@ -87,5 +84,58 @@ func (f *File) Delete(_ context.Context, key Key) error {
 }
 
 func (c *fileContent) remove(key Key) {
-	c.Accounts = slices.DeleteFunc(c.Accounts, func(a fileAccount) bool { return a.key() == key })
+	c.Accounts = slices.DeleteFunc(c.Accounts, func(a fileAccount) bool { return a.Key == key })
+}
+
+// jsonFile is a small file of our own, which one process at a time changes. It
+// is readable by the user alone. A missing one is the zero value of T.
+type jsonFile[T any] struct {
+	path string
+	what string // to call it by in errors
+}
+
+func (f jsonFile[T]) read() (T, error) {
+	var content, none T
+	text, err := os.ReadFile(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return none, nil
+	}
+	if err != nil {
+		return none, fmt.Errorf("read %s: %w", f.what, err)
+	}
+	if json.Unmarshal(text, &content) != nil {
+		// The decoder's own text could quote a token.
+		return none, fmt.Errorf("read %s: %s is not what engram-sync wrote: remove it, and log in again", f.what, f.path)
+	}
+	return content, nil
+}
+
+// lockIn locks a file, for which it makes the directory.
+func lockIn(ctx context.Context, path string) (unlock func() error, err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	return filelock.Lock(ctx, path)
+}
+
+// change rewrites the file while no other process does.
+func (f jsonFile[T]) change(edit func(*T)) (err error) {
+	unlock, err := lockIn(context.Background(), f.path+".lock") // nobody holds it for long
+	if err != nil {
+		return fmt.Errorf("write %s: %w", f.what, err)
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	content, err := f.read()
+	if err != nil {
+		return err
+	}
+	edit(&content)
+	text, err := json.MarshalIndent(content, "", "  ")
+	if err == nil {
+		err = atomicfile.Write(f.path, text, 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", f.what, err)
+	}
+	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/golang-jwt/jwt/v5"
 )
 
 // The variables that a token can come from. engram's own count only for the
@@ -107,3 +109,16 @@ func (s Source) String() string { return "token from " + s.from }
 
 // GoString is String for %#v.
 func (s Source) GoString() string { return s.String() }
+
+// OwnerOf is who a token says that it belongs to. API keys say nothing.
+func OwnerOf(token string) (name, userID string) {
+	claims := struct {
+		Username string `json:"username"`
+		UserID   string `json:"user_id"`
+		jwt.RegisteredClaims
+	}{}
+	if _, _, err := jwt.NewParser().ParseUnverified(token, &claims); err != nil || claims.Username == "" {
+		return "token", ""
+	}
+	return claims.Username, claims.UserID
+}

@@ -6,10 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-
-	"github.com/engram-sync/engram-sync/internal/filelock"
 )
 
 // Logins are the accounts that are logged in on this machine: the list of them,
@@ -156,11 +153,7 @@ func (l *Login) Tokens() Credentials { return l.tokens }
 // one account: a refresh must not overwrite a login that was made meanwhile.
 func (l Logins) lock(ctx context.Context, key Key) (release func() error, err error) {
 	sum := sha256.Sum256([]byte(key.BaseURL + " " + key.Account))
-	dir := filepath.Join(l.dir, "locks")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("lock the login: %w", err)
-	}
-	release, err = filelock.Lock(ctx, filepath.Join(dir, "login-"+hex.EncodeToString(sum[:8])+".lock"))
+	release, err = lockIn(ctx, filepath.Join(l.dir, "locks", "login-"+hex.EncodeToString(sum[:8])+".lock"))
 	if err != nil {
 		return nil, fmt.Errorf("lock the login: %w", err)
 	}

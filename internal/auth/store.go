@@ -23,15 +23,16 @@ var (
 // Key names the credentials of one account at one server. Two accounts on one
 // server, or two servers under path prefixes of one host, have different keys.
 type Key struct {
-	BaseURL string // normalised
-	Account string
+	BaseURL string `json:"base_url"` // normalised
+	Account string `json:"account"`
 }
 
 // Credentials are the secrets of one account. Refresh is "" for API keys and
 // for tokens that were handed over ready; Access is "" where only the refresh
-// token could be kept.
+// token could be kept. The members are named for the file, which alone has them.
 type Credentials struct {
-	Access, Refresh string
+	Access  string `json:"access_token"`
+	Refresh string `json:"refresh_token,omitempty"`
 }
 
 // String keeps the secrets out of logs and errors.

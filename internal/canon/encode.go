@@ -1,11 +1,11 @@
 package canon
 
 import (
+	"encoding/json"
 	"errors"
 	"math"
 	"slices"
 	"strconv"
-	"unicode/utf8"
 )
 
 // maxDepth is how deep a chunk's data may nest, itself included. The server
@@ -110,61 +110,26 @@ func (e *encoder) number(f float64) {
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-const hexDigits = "0123456789abcdef"
-
-// text appends a string, which is valid UTF-8: the decoder saw to that.
+// text appends a string. Most of them have nothing to escape and need no encoder.
 func (e *encoder) text(s string) {
-	e.out = append(e.out, '"')
-	plain := 0 // what from here on was not yet appended
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if !special[c] {
-			continue
+	for i := range len(s) {
+		if special[s[i]] {
+			quoted, _ := json.Marshal(s) // a string
+			e.out = append(e.out, quoted...)
+			return
 		}
-		size := 1
-		if c == lineSeparator[0] {
-			if size = 3; !isSeparator(s[i:]) {
-				continue
-			}
-		}
-		e.out = append(e.out, s[plain:i]...)
-		e.escape(s[i : i+size])
-		i += size - 1
-		plain = i + 1
 	}
-	e.out = append(append(e.out, s[plain:]...), '"')
+	e.out = append(append(append(e.out, '"'), s...), '"')
 }
 
-// The two code points beyond ASCII that are escaped; they differ in the last byte.
-const lineSeparator, paragraphSeparator = "\u2028", "\u2029"
-
-func isSeparator(s string) bool {
-	return len(s) >= 3 && (s[:3] == lineSeparator || s[:3] == paragraphSeparator)
-}
-
-// special marks the bytes with which something begins that may need an escape.
+// special marks the bytes with which something begins that may need an escape:
+// the last one is the first byte of U+2028 and U+2029.
 var special = func() (t [256]bool) {
 	for c := range ' ' {
 		t[c] = true
 	}
-	for _, c := range []byte(`"\<>&`) {
+	for _, c := range []byte("\"\\<>&\xe2") {
 		t[c] = true
 	}
-	t[lineSeparator[0]] = true
 	return t
 }()
-
-var shortEscapes = [256]byte{
-	'"': '"', '\\': '\\', '\n': 'n', '\r': 'r', '\t': 't', '\b': 'b', '\f': 'f',
-}
-
-// escape appends the escape of one code point.
-func (e *encoder) escape(s string) {
-	if short := shortEscapes[s[0]]; short != 0 {
-		e.out = append(e.out, '\\', short)
-		return
-	}
-	r, _ := utf8.DecodeRuneInString(s)
-	e.out = append(e.out, '\\', 'u',
-		hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
-}

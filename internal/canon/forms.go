@@ -7,6 +7,11 @@
 // corrected by its section 13 (A1 to A17).
 package canon
 
+import (
+	"fmt"
+	"slices"
+)
+
 // Version belongs to every id that is remembered: it changes when these
 // functions give another form, and what was remembered under an older one is void.
 const Version = 1
@@ -52,4 +57,51 @@ func build(data []byte, w *writer) ([]byte, error) {
 		return nil, &w.problems[0]
 	}
 	return w.enc.out, nil
+}
+
+// Reason is why a server refuses a row, in words that follow the row's name.
+type Reason string
+
+// The reasons. All of them are the server's, not ours (project-server.md 3.3,
+// 3.4, A15 and A16).
+const (
+	NotRows        Reason = "is not a list of rows"
+	NotObject      Reason = "is not an object"
+	WrongType      Reason = "has the wrong type"
+	TooBig         Reason = "holds a number that is too big"
+	TooDeep        Reason = "is nested too deep"
+	Blank          Reason = "is required"
+	UnknownSession Reason = "names a session that neither the chunk nor the server has"
+	Nul            Reason = "holds the character U+0000"
+	NoPayload      Reason = "has no payload"
+	BadPayload     Reason = "has a payload that is not an object"
+	Unsupported    Reason = "is of an entity and op that the server does not know"
+	KeyDiffers     Reason = "has another entity_key than its payload"
+)
+
+// RowError names a row that a server refuses, and why.
+type RowError struct {
+	// List is the top-level member as the document spells it: "sessions",
+	// "observations", "prompts", "mutations", or one that the server only keeps.
+	List string
+	// Index counts from 0; -1 stands for the member as a whole.
+	Index int
+	// Field is the member of the row, or of the mutation's payload, that the
+	// reason is about; "" if it is about the row.
+	Field  string
+	Reason Reason
+}
+
+func (e *RowError) Error() string {
+	where := fmt.Sprintf("%.40q", e.List)
+	if slices.Contains(listNames, e.List) {
+		where = e.List // one of four words; other names are a stranger's
+	}
+	if e.Index >= 0 {
+		where += fmt.Sprintf("[%d]", e.Index)
+	}
+	if e.Field != "" {
+		where += fmt.Sprintf(" %s", e.Field)
+	}
+	return where + " " + string(e.Reason)
 }

@@ -2,8 +2,12 @@ package chunkdir
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -14,10 +18,10 @@ import (
 // LockedError says that another process, or another Lock of this one, works on
 // the directory. What is known of the holder is a hint: zero where nothing is.
 type LockedError struct {
-	Path    string // of the chunk directory
-	PID     int
-	Since   time.Time
-	Command string // what the holder said to Lock
+	Path    string    `json:"-"` // of the chunk directory
+	PID     int       `json:"pid"`
+	Since   time.Time `json:"since"`
+	Command string    `json:"command"` // what the holder said to Lock
 }
 
 func (e *LockedError) Error() string {
@@ -63,4 +67,59 @@ func (d *Dir) sweep() {
 	if d.checkChunks() == nil {
 		_ = atomicfile.Sweep(filepath.Join(d.path, chunksName))
 	}
+}
+
+const (
+	// statePerm is the mode of our state directory: what we do is nobody else's business.
+	statePerm = 0o700
+	notePerm  = 0o600
+)
+
+// statePath is the path in StateDir of a file about this directory; "" without a
+// StateDir. It is the same for every name that leads to the directory.
+func (d *Dir) statePath(suffix string) (string, error) {
+	if d.opts.StateDir == "" {
+		return "", nil
+	}
+	path, err := filepath.EvalSymlinks(d.path)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(path))
+	return filepath.Join(d.opts.StateDir, "locks", hex.EncodeToString(sum[:16])+suffix), nil
+}
+
+// noteHolder writes the note that tells others who has the lock, as the JSON of
+// a LockedError. It is a courtesy to them, so without a place to write it the
+// lock is as good.
+func (d *Dir) noteHolder(command string) {
+	path, err := d.statePath(".json")
+	if err != nil || path == "" {
+		return
+	}
+	note, err := json.Marshal(LockedError{PID: os.Getpid(), Since: time.Now().Round(0), Command: command})
+	if err != nil || os.MkdirAll(filepath.Dir(path), statePerm) != nil {
+		return
+	}
+	_ = atomicfile.Write(path, note, notePerm)
+}
+
+// forgetHolder removes the note. One that stays is overwritten by the next holder.
+func (d *Dir) forgetHolder() {
+	if path, err := d.statePath(".json"); err == nil && path != "" {
+		_ = os.Remove(path)
+	}
+}
+
+// lockedError tells what the note says, if there is a good one.
+func (d *Dir) lockedError() error {
+	var locked LockedError
+	path, err := d.statePath(".json")
+	if err == nil {
+		if note, err := os.ReadFile(path); err != nil || json.Unmarshal(note, &locked) != nil {
+			locked = LockedError{}
+		}
+	}
+	locked.Path = d.path
+	return &locked
 }

@@ -62,7 +62,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		login.NewLogout(term, ws),
 		settings.New(term, ws),
 		serve.New(term, ws),
-		newVersionCmd(term, ws),
+		newVersion(term, ws),
 	)
 	cmd.SetHelpCommandGroupID("other")
 	cmd.SetCompletionCommandGroupID("other")

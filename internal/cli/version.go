@@ -12,7 +12,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-func newVersionCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+func newVersion(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",

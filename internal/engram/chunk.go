@@ -53,8 +53,7 @@ func (c *Chunk) Read(p []byte) (int, error) {
 		return 0, c.err
 	}
 	n, err := c.src.Read(p)
-	if checkErr := c.check(p[:n]); checkErr != nil {
-		c.err = checkErr
+	if c.err = c.check(p[:n]); c.err != nil {
 		return 0, c.err
 	}
 	if c.Progress != nil && n > 0 {

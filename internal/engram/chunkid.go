@@ -27,13 +27,8 @@ type ChunkID struct {
 // the account server treats upper-case ids as different chunks, and ids from
 // the wire end up in paths.
 func ParseChunkID(s string) (ChunkID, error) {
-	if len(s) != chunkIDLen {
+	if len(s) != chunkIDLen || strings.Trim(s, "0123456789abcdef") != "" {
 		return ChunkID{}, fmt.Errorf("%.40q: %w", s, ErrBadChunkID)
-	}
-	for _, c := range []byte(s) {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return ChunkID{}, fmt.Errorf("%q: %w", s, ErrBadChunkID)
-		}
 	}
 	return ChunkID{hex: s}, nil
 }
@@ -58,9 +53,8 @@ func (id ChunkID) MarshalText() ([]byte, error) { return []byte(id.hex), nil }
 // UnmarshalText is ParseChunkID for decoders.
 func (id *ChunkID) UnmarshalText(text []byte) error {
 	parsed, err := ParseChunkID(string(text))
-	if err != nil {
-		return err
+	if err == nil {
+		*id = parsed
 	}
-	*id = parsed
-	return nil
+	return err
 }

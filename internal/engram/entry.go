@@ -1,12 +1,12 @@
 package engram
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,14 +17,16 @@ import (
 // checked against the chunk; who wrote it and when is nowhere else. Entries are
 // made by ParseEntry or by hand, and are comparable.
 type ChunkEntry struct {
-	ID        ChunkID
-	CreatedBy string
+	ID        ChunkID `json:"id"`
+	CreatedBy string  `json:"created_by"`
 	// CreatedAt is RFC 3339 text, kept as it was written. Those that we derive
 	// are made by FormatTime.
-	CreatedAt string
+	CreatedAt string `json:"created_at"`
 	// Sessions, Memories and Prompts are how many rows the chunk holds, as its
 	// writer counted them. Soft-deleted observations count as memories.
-	Sessions, Memories, Prompts int
+	Sessions int `json:"sessions"`
+	Memories int `json:"memories"`
+	Prompts  int `json:"prompts"`
 
 	// extra is the text of the members that we don't know, joined by commas,
 	// so that they survive.
@@ -41,10 +43,7 @@ func FormatTime(t time.Time) string {
 
 // Time is CreatedAt as a time; the zero time where it is not RFC 3339.
 func (e ChunkEntry) Time() time.Time {
-	t, err := time.Parse(time.RFC3339, e.CreatedAt)
-	if err != nil {
-		return time.Time{}
-	}
+	t, _ := time.Parse(time.RFC3339, e.CreatedAt) // zero with an error
 	return t
 }
 
@@ -71,14 +70,8 @@ func (e ChunkEntry) Clamped(now time.Time) ChunkEntry {
 // MarshalJSON writes the entry on one line, with the members in engram's
 // order and those that we don't know behind them.
 func (e ChunkEntry) MarshalJSON() ([]byte, error) {
-	known, err := json.Marshal(struct {
-		ID        ChunkID `json:"id"`
-		CreatedBy string  `json:"created_by"`
-		CreatedAt string  `json:"created_at"`
-		Sessions  int     `json:"sessions"`
-		Memories  int     `json:"memories"`
-		Prompts   int     `json:"prompts"`
-	}{e.ID, e.CreatedBy, e.CreatedAt, e.Sessions, e.Memories, e.Prompts})
+	type plain ChunkEntry
+	known, err := json.Marshal(plain(e))
 	if err != nil || e.extra == "" {
 		return known, err
 	}
@@ -93,15 +86,11 @@ func (e ChunkEntry) Compare(other ChunkEntry) int {
 
 // Indented is the entry as engram writes it into a manifest.
 func (e ChunkEntry) Indented() (string, error) {
-	compact, err := json.Marshal(e)
+	text, err := json.MarshalIndent(e, "    ", "  ")
 	if err != nil {
 		return "", fmt.Errorf("encode the entry of %s: %w", e.ID, err)
 	}
-	var out bytes.Buffer
-	if err := json.Indent(&out, compact, "    ", "  "); err != nil {
-		return "", fmt.Errorf("encode the entry of %s: %w", e.ID, err)
-	}
-	return out.String(), nil
+	return string(text), nil
 }
 
 // ParseEntry reads one entry strictly: a good id, an RFC 3339 created_at,
@@ -168,4 +157,35 @@ func (e *ChunkEntry) set(m jsonscan.Member) (known bool, err error) {
 		return true, fmt.Errorf("%q: %w", m.Name, err)
 	}
 	return true, nil
+}
+
+// refuseVariant refuses a name that differs from a known one only in letter
+// case: engram reads both as the same member.
+func refuseVariant(name string, known []string) error {
+	if k := jsonscan.Alike(name, known); k != "" {
+		return fmt.Errorf("%q is another spelling of %q", name, k)
+	}
+	return nil
+}
+
+// maxEntryMembers bounds one entry: members are compared with each other.
+const maxEntryMembers = 64
+
+func splitObject(text []byte) ([]jsonscan.Member, error) {
+	return jsonscan.Split(text, jsonscan.Object, maxEntryMembers)
+}
+
+func stringOf(value []byte) (string, error) {
+	if len(value) == 0 || value[0] != '"' {
+		return "", errors.New("not a string")
+	}
+	return jsonscan.Unquote(value[1 : len(value)-1])
+}
+
+func countOf(value []byte) (int, error) {
+	n, err := strconv.ParseInt(string(value), 10, 32)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("%.40s is not a count", value)
+	}
+	return int(n), nil
 }

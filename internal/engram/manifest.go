@@ -61,11 +61,10 @@ func (m *Manifest) Rejected() []RejectedEntry { return m.rejected }
 
 // Entry finds the entry of a chunk.
 func (m *Manifest) Entry(id ChunkID) (ChunkEntry, bool) {
-	i, ok := m.index[id]
-	if !ok {
-		return ChunkEntry{}, false
+	if i, ok := m.index[id]; ok {
+		return m.entries[i], true
 	}
-	return m.entries[i], true
+	return ChunkEntry{}, false
 }
 
 // Has says whether there is an entry of a chunk.
@@ -78,12 +77,7 @@ func (m *Manifest) Bytes() []byte { return m.text }
 // id m has already are left out. The version becomes the higher one. Every byte
 // of m's text that is not about that stays.
 func (m *Manifest) With(version int, add ...ChunkEntry) (*Manifest, error) {
-	fresh := make([]ChunkEntry, 0, len(add))
-	for _, e := range add {
-		if _, ok := m.index[e.ID]; !ok {
-			fresh = append(fresh, e)
-		}
-	}
+	fresh := slices.DeleteFunc(slices.Clone(add), func(e ChunkEntry) bool { return m.Has(e.ID) })
 	text := m.text
 	var err error
 	if len(fresh) > 0 {
@@ -105,33 +99,26 @@ func (m *Manifest) With(version int, add ...ChunkEntry) (*Manifest, error) {
 
 // splice writes entries into the text, as engram indents them.
 func (m *Manifest) splice(entries []ChunkEntry) ([]byte, error) {
-	var out bytes.Buffer
+	var added bytes.Buffer
 	head, tail := m.text[:m.lastEntry], m.text[m.lastEntry:]
+	separator, end := ",", ""
 	if m.lastEntry == 0 {
 		head, tail = m.text[:m.chunksSpan.from], m.text[m.chunksSpan.to:]
-	}
-	out.Write(head)
-	separator := ","
-	if m.lastEntry == 0 {
-		separator = "["
+		separator, end = "[", "\n  ]"
 	}
 	for _, e := range entries {
 		text, err := e.Indented()
 		if err != nil {
 			return nil, err
 		}
-		out.WriteString(separator + "\n    " + text)
+		added.WriteString(separator + "\n    " + text)
 		separator = ","
 	}
-	if m.lastEntry == 0 {
-		out.WriteString("\n  ]")
-	}
+	added.WriteString(end)
 	if bytes.Contains(m.text, []byte("\r\n")) {
-		added := bytes.ReplaceAll(out.Bytes()[len(head):], []byte("\n"), []byte("\r\n"))
-		return slices.Concat(head, added, tail), nil
+		return slices.Concat(head, bytes.ReplaceAll(added.Bytes(), []byte("\n"), []byte("\r\n")), tail), nil
 	}
-	out.Write(tail)
-	return out.Bytes(), nil
+	return slices.Concat(head, added.Bytes(), tail), nil
 }
 
 // Without is m without the entries of these ids. Every other byte stays, save

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -13,15 +14,13 @@ import (
 // ParseManifest reads the text of manifest.json strictly: anything that engram
 // and we could understand differently is a *ManifestError that names the place.
 func ParseManifest(text []byte) (*Manifest, error) {
-	p := manifestParser{text: text, m: &Manifest{text: text}}
-	return p.parse()
+	return (&manifestParser{text: text, m: &Manifest{text: text}}).parse()
 }
 
 // ParseServerManifest reads the manifest that a server gives. A bad entry does
 // not stop the others: see Rejected. Of two entries with one id the first counts.
 func ParseServerManifest(text []byte) (*Manifest, error) {
-	p := manifestParser{text: text, m: &Manifest{text: text}, lenient: true}
-	return p.parse()
+	return (&manifestParser{text: text, m: &Manifest{text: text}, lenient: true}).parse()
 }
 
 // manifestMembers are the names of the members that every manifest has.
@@ -44,11 +43,11 @@ type manifestParser struct {
 }
 
 func (p *manifestParser) parse() (*Manifest, error) {
-	if at := conflictMarker(p.text); at >= 0 {
+	if at := findLine(p.text, isMarker); at >= 0 {
 		return nil, p.fail(at, ErrConflictMarkers)
 	}
-	if !utf8.Valid(p.text) {
-		return nil, p.fail(invalidUTF8(p.text), errors.New("not valid UTF-8"))
+	if at := findLine(p.text, func(line []byte) bool { return !utf8.Valid(line) }); at >= 0 {
+		return nil, p.fail(at, errors.New("not valid UTF-8"))
 	}
 	p.scan, p.seen = jsonscan.New(2), map[string]int{}
 	room := min(bytes.Count(p.text, []byte(`"id"`)), len(p.text)/minEntryBytes)
@@ -198,36 +197,21 @@ func (p *manifestParser) line(at int) int {
 	return 1 + bytes.Count(p.text[:at], []byte("\n"))
 }
 
-// conflictMarker finds the first line that git writes between the sides of a
-// conflict, or gives -1.
-func conflictMarker(text []byte) int {
-	for at := 0; at < len(text); {
-		line := text[at:]
-		end := bytes.IndexByte(line, '\n')
-		if end >= 0 {
-			line = line[:end]
+// findLine gives where the first line begins that is so, or -1.
+func findLine(text []byte, so func(line []byte) bool) int {
+	at := 0
+	for line := range bytes.Lines(text) {
+		if so(line) {
+			return at
 		}
-		for _, marker := range []string{"<<<<<<<", "=======", ">>>>>>>", "|||||||"} {
-			if bytes.HasPrefix(line, []byte(marker)) {
-				return at
-			}
-		}
-		if end < 0 {
-			break
-		}
-		at += end + 1
+		at += len(line)
 	}
 	return -1
 }
 
-func invalidUTF8(text []byte) int {
-	at := 0
-	for at < len(text) {
-		r, size := utf8.DecodeRune(text[at:])
-		if r == utf8.RuneError && size == 1 {
-			break
-		}
-		at += size
-	}
-	return at
+// isMarker says whether git writes such a line between the sides of a conflict.
+func isMarker(line []byte) bool {
+	return slices.ContainsFunc([]string{"<<<<<<<", "=======", ">>>>>>>", "|||||||"}, func(marker string) bool {
+		return bytes.HasPrefix(line, []byte(marker))
+	})
 }

@@ -1,8 +1,16 @@
 package engram
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
 // MutationEntry is one change on its way to a server. Payload is JSON text that
@@ -70,7 +78,11 @@ type payloadFields struct {
 type MutationScope struct {
 	Project string
 	Session string // of a session: its own id
+	Name    string // "project" or "personal"
 }
+
+// IsPersonal says whether rows of a scope are nobody else's business.
+func IsPersonal(scope string) bool { return strings.EqualFold(strings.TrimSpace(scope), "personal") }
 
 // Scope looks into the payload. The project is the payload's, trimmed as
 // servers do when they look whether it is paused, or else the entry's own.
@@ -81,9 +93,12 @@ func (e MutationEntry) Scope() MutationScope {
 		_ = json.Unmarshal(payload, &text)
 		payload = json.RawMessage(text)
 	}
-	var fields payloadFields
+	var fields struct {
+		payloadFields
+		Scope string `json:"scope"`
+	}
 	_ = json.Unmarshal(payload, &fields) // what it cannot read stays empty
-	var scope MutationScope
+	scope := MutationScope{Name: strings.TrimSpace(fields.Scope)}
 	if fields.Project != nil {
 		scope.Project = strings.TrimSpace(*fields.Project)
 	}
@@ -98,3 +113,132 @@ func (e MutationEntry) Scope() MutationScope {
 	}
 	return scope
 }
+
+// The members of a line. The later ones are what servers and engram's own
+// journal add to a mutation: they mean nothing on the way to another server.
+var lineMembers = []string{"entity", "entity_key", "op", "payload", "project",
+	"user_id", "seq", "occurred_at", "target_key", "source", "acked_at"}
+
+// ParseMutation reads a line of JSON Lines as a mutation: an object with the
+// strings entity, entity_key and op, and a payload, which keeps its bytes; a
+// project is optional. A member that stands there twice, or differs from a
+// known one by letter case alone, is an error: readers would not agree on it.
+// The content is not judged: see Check.
+func ParseMutation(line []byte) (MutationEntry, error) {
+	members, err := splitObject(line)
+	if err != nil {
+		return MutationEntry{}, err
+	}
+	byName := make(map[string]jsonscan.Member, len(members))
+	for _, m := range members {
+		if err := checkMember(m.Name, byName); err != nil {
+			return MutationEntry{}, err
+		}
+		byName[m.Name] = m
+	}
+	for _, name := range lineMembers[:4] {
+		if _, there := byName[name]; !there {
+			return MutationEntry{}, fmt.Errorf("%s is missing", name)
+		}
+	}
+	var e MutationEntry
+	for _, text := range []struct {
+		name string
+		to   *string
+	}{{"entity", &e.Entity}, {"entity_key", &e.EntityKey}, {"op", &e.Op}, {"project", &e.Project}} {
+		if m, there := byName[text.name]; there {
+			if *text.to, err = stringOf(m.Value); err != nil {
+				return MutationEntry{}, fmt.Errorf("%s: %w", text.name, err)
+			}
+		}
+	}
+	e.Payload = bytes.Clone(byName["payload"].Value)
+	return e, nil
+}
+
+func checkMember(name string, seen map[string]jsonscan.Member) error {
+	if _, twice := seen[name]; twice {
+		return fmt.Errorf("member %s is there twice", short(name))
+	}
+	if slices.Contains(lineMembers, name) {
+		return nil
+	}
+	if err := refuseVariant(name, lineMembers); err != nil {
+		return err
+	}
+	return fmt.Errorf("unknown member %s", short(name))
+}
+
+// short makes a stranger's text fit for an error.
+func short(text string) string {
+	if len(text) > 40 {
+		text = text[:40] + "…"
+	}
+	return strconv.QuoteToGraphic(text)
+}
+
+var (
+	knownEntities = []string{"session", "observation", "prompt", "relation"}
+	knownOps      = []string{"upsert", "delete"}
+)
+
+// Check says what readers or servers are known to choke on: an entity or op
+// that engram does not have, a payload that is neither an object nor a string
+// that holds one, text that no database takes. Source: account-server.md 4.1, 10.
+func (e MutationEntry) Check() error {
+	switch {
+	case !slices.Contains(knownEntities, e.Entity):
+		return fmt.Errorf("entity %s is none that engram has", short(e.Entity))
+	case !slices.Contains(knownOps, e.Op):
+		return fmt.Errorf("op %s is neither upsert nor delete", short(e.Op))
+	case e.EntityKey == "":
+		return errors.New("entity_key is empty")
+	}
+	for _, member := range [...]struct{ name, text string }{{"entity_key", e.EntityKey}, {"project", e.Project}} {
+		switch {
+		case strings.Contains(member.text, "\x00"):
+			return fmt.Errorf("%s holds a NUL character", member.name)
+		case !utf8.ValidString(member.text):
+			return fmt.Errorf("%s is not valid UTF-8", member.name)
+		}
+	}
+	return checkPayload(e.Payload)
+}
+
+func checkPayload(payload []byte) error {
+	if !utf8.Valid(payload) {
+		return errors.New("payload is not valid UTF-8")
+	}
+	object := bytes.TrimSpace(payload)
+	if len(object) > 0 && object[0] == '"' {
+		var text string
+		if err := json.Unmarshal(payload, &text); err != nil {
+			return errors.New("payload is not valid JSON")
+		}
+		object = bytes.TrimSpace([]byte(text))
+	} else if len(object) == 0 || object[0] != '{' && !json.Valid(object) {
+		return errors.New("payload is not valid JSON")
+	}
+	if len(object) == 0 || object[0] != '{' {
+		return errNoObject
+	}
+	var fields payloadFields
+	var syntax *json.SyntaxError
+	switch err := json.Unmarshal(object, &fields); {
+	case errors.As(err, &syntax) && payload[0] == '"':
+		return errNoObject
+	case errors.As(err, &syntax):
+		return errors.New("payload is not valid JSON")
+	case err != nil:
+		return errors.New("project or session_id in the payload is not a string")
+	}
+	switch err := jsonscan.CheckEscapes(payload); {
+	case errors.Is(err, jsonscan.ErrNul):
+		return errors.New(`payload holds a NUL character (\u0000)`)
+	case err != nil:
+		return fmt.Errorf("payload holds %w", err)
+	}
+	return nil
+}
+
+var errNoObject = errors.New("payload is neither an object nor a string that holds one")

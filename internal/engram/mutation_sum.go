@@ -55,27 +55,25 @@ func (s summer) payload(text []byte) {
 		return
 	}
 	if inner, isText := value.(string); isText {
-		if object, ok := decodeValue([]byte(inner)); ok && isObject(object) {
+		decoded, _ := decodeValue([]byte(inner))
+		if object, isObject := decoded.(map[string]any); isObject {
 			value = object
 		}
 	}
 	s.value(value)
 }
 
-func isObject(value any) bool {
-	_, ok := value.(map[string]any)
-	return ok
-}
-
 // decodeValue decodes text that is one JSON value. Numbers stay as written.
 func decodeValue(text []byte) (value any, ok bool) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
-	if err := d.Decode(&value); err != nil {
+	if d.Decode(&value) != nil {
 		return nil, false
 	}
-	_, err := d.Token()
-	return value, err == io.EOF
+	if _, err := d.Token(); err != io.EOF {
+		return nil, false
+	}
+	return value, true
 }
 
 func (s summer) value(value any) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"time"
 )
 
 // memberReader reads the value of one member of a chunk.
@@ -25,7 +26,7 @@ func readMembers(r io.Reader, readers map[string]memberReader) error {
 		}
 		read, ok := readers[fmt.Sprint(name)]
 		if !ok {
-			read = passOver
+			read = func(dec *json.Decoder) error { return dec.Decode(new(json.RawMessage)) }
 		}
 		if err := read(dec); err != nil {
 			return fmt.Errorf("%v: %w", name, err)
@@ -36,11 +37,6 @@ func readMembers(r io.Reader, readers map[string]memberReader) error {
 	}
 	_, err := io.Copy(io.Discard, io.MultiReader(dec.Buffered(), r))
 	return err
-}
-
-func passOver(dec *json.Decoder) error {
-	var skipped json.RawMessage
-	return dec.Decode(&skipped)
 }
 
 // maxRows bounds a list of rows, and so the memory that is kept of each: a few
@@ -102,4 +98,110 @@ func ReadRows[T any](c *Chunk, read func(io.Reader) (T, error)) (T, error) {
 		return result, err
 	}
 	return result, fmt.Errorf("%w: it fits its id, but its rows cannot be read: %w", ErrDamaged, err)
+}
+
+// Contents is what a chunk holds, as far as checks across chunks need it.
+type Contents struct {
+	Sessions, Memories, Prompts int
+	// SessionIDs are the sessions that the chunk brings.
+	SessionIDs map[string]bool
+	// References are the sessions that its observations and prompts belong to.
+	References map[string]bool
+	// Newest is the latest time of any row, the zero time if there is none.
+	Newest time.Time
+}
+
+// ReadContents reads the JSON of a chunk row by row, in memory for one row and
+// the session ids. Members that it doesn't know are passed over. It says
+// nothing about the hash: read from a Chunk for that.
+func ReadContents(r io.Reader) (Contents, error) {
+	c := Contents{SessionIDs: map[string]bool{}, References: map[string]bool{}}
+	err := readMembers(r, map[string]memberReader{
+		"sessions":     rows(c.addSession),
+		"observations": rows(func(row contentRow) { c.addReference(&c.Memories, row) }),
+		"prompts":      rows(func(row contentRow) { c.addReference(&c.Prompts, row) }),
+	})
+	return c, err
+}
+
+// contentRow has the members that ReadContents looks at, of all three kinds of row.
+type contentRow struct {
+	ID        any    `json:"id"` // text in sessions, a number elsewhere
+	SessionID string `json:"session_id"`
+	StartedAt string `json:"started_at"`
+	CreatedAt string `json:"created_at"`
+	UpdatedAt string `json:"updated_at"`
+}
+
+func (c *Contents) addSession(row contentRow) {
+	c.Sessions++
+	c.addTimes(row)
+	if id, ok := row.ID.(string); ok {
+		c.SessionIDs[id] = true
+	}
+}
+
+func (c *Contents) addReference(count *int, row contentRow) {
+	*count++
+	c.addTimes(row)
+	c.References[row.SessionID] = true
+}
+
+func (c *Contents) addTimes(row contentRow) {
+	for _, text := range []string{row.StartedAt, row.CreatedAt, row.UpdatedAt} {
+		if t := RowTime(text); t.After(c.Newest) {
+			c.Newest = t
+		}
+	}
+}
+
+// ReadVersions reads the versions of all rows of a chunk, as a stream that keeps
+// nothing but them. Rows without a name are left out: nobody can find them
+// again. The mutations that chunks of servers may have are left out too, because
+// 1.9.4 does not read them.
+func ReadVersions(r io.Reader) ([]RowVersion, error) {
+	reader := versionReader{projects: map[string]string{}}
+	err := readMembers(r, map[string]memberReader{
+		"sessions":     rows(reader.session),
+		"observations": rows(func(o Observation) { reader.row(o.SyncID, o.version(), Text(o.Project), o.SessionID) }),
+		"prompts":      rows(func(p Prompt) { reader.row(p.SyncID, p.version(), p.Project, p.SessionID) }),
+	})
+	return reader.finish(), err
+}
+
+// versionReader reads one chunk. Only at its end all sessions are known: they
+// stand first as engram writes it, and last as servers do.
+type versionReader struct {
+	versions []RowVersion
+	projects map[string]string // of the sessions
+	rows     []unplacedRow
+}
+
+// unplacedRow is a version whose project may be that of its session.
+type unplacedRow struct {
+	version          RowVersion
+	project, session string
+}
+
+func (r *versionReader) session(s Session) {
+	if s.ID != "" {
+		r.projects[s.ID] = s.Project
+		v, begun := s.Version(), s.Begun().Version()
+		if r.versions = append(r.versions, v); begun != v {
+			r.versions = append(r.versions, begun)
+		}
+	}
+}
+
+func (r *versionReader) row(syncID string, v RowVersion, project, session string) {
+	if syncID != "" {
+		r.rows = append(r.rows, unplacedRow{v, project, session})
+	}
+}
+
+func (r *versionReader) finish() []RowVersion {
+	for _, row := range r.rows {
+		r.versions = append(r.versions, row.version.in(row.project, r.projects[row.session]))
+	}
+	return r.versions
 }

@@ -40,10 +40,11 @@ type SchemaError struct {
 }
 
 func (e *SchemaError) Error() string {
-	if e.Column == "" {
-		return fmt.Sprintf("%s is no engram database that this program knows: no table %s", e.Path, e.Table)
+	lacks := "table " + e.Table
+	if e.Column != "" {
+		lacks = "column " + e.Table + "." + e.Column
 	}
-	return fmt.Sprintf("%s is no engram database that this program knows: no column %s.%s", e.Path, e.Table, e.Column)
+	return fmt.Sprintf("%s is no engram database that this program knows: no %s", e.Path, lacks)
 }
 
 // judge gives SQLite's errors the types that callers decide on.

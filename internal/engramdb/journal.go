@@ -96,13 +96,9 @@ func (db *DB) mutations(ctx context.Context, where string, args ...any) ([]Mutat
 
 func scanMutation(scan func(...any) error) (Mutation, error) {
 	var m Mutation
-	var entity, key, op, project, occurred, acked, target sql.NullString
-	var payload []byte
-	err := scan(&m.Seq, &entity, &key, &op, &payload, &project, &occurred, &acked, &target)
-	m.MutationEntry = engram.MutationEntry{
-		Entity: entity.String, EntityKey: key.String, Op: op.String,
-		Payload: payload, Project: project.String,
-	}
-	m.OccurredAt, m.Acked = occurred.String, acked.Valid
+	var acked, target sql.NullString
+	err := scan(&m.Seq, orZero(&m.Entity), orZero(&m.EntityKey), orZero(&m.Op), (*[]byte)(&m.Payload),
+		orZero(&m.Project), orZero(&m.OccurredAt), &acked, &target)
+	m.Acked = acked.Valid
 	return m, err
 }

@@ -29,12 +29,11 @@ func (db *DB) Snapshot(ctx context.Context, f func(*Snapshot) error) error {
 // error, which comes back as it is. One row is in memory at a time.
 func (s *Snapshot) Sessions(ctx context.Context, yield func(engram.Session) error) error {
 	return s.each(ctx, sessions, func(scan func(...any) error) error {
-		var id, project, directory, started sql.NullString
 		var r engram.Session
-		if err := scan(&id, &project, &directory, &started, &r.EndedAt, &r.Summary); err != nil {
+		err := scan(orZero(&r.ID), orZero(&r.Project), orZero(&r.Directory), orZero(&r.StartedAt), &r.EndedAt, &r.Summary)
+		if err != nil {
 			return err
 		}
-		r.ID, r.Project, r.Directory, r.StartedAt = id.String, project.String, directory.String, started.String
 		return yield(r)
 	})
 }
@@ -43,17 +42,13 @@ func (s *Snapshot) Sessions(ctx context.Context, yield func(engram.Session) erro
 // are among them (DeletedAt). SyncID is "" where engram has given none.
 func (s *Snapshot) Observations(ctx context.Context, yield func(engram.Observation) error) error {
 	return s.each(ctx, observations, func(scan func(...any) error) error {
-		var syncID, session, kind, title, content, scope, created, updated sql.NullString
-		var revisions, duplicates sql.NullInt64
 		var r engram.Observation
-		err := scan(&r.ID, &syncID, &session, &kind, &title, &content, &r.ToolName, &r.Project, &scope,
-			&r.TopicKey, &revisions, &duplicates, &r.LastSeenAt, &created, &updated, &r.DeletedAt)
+		err := scan(&r.ID, orZero(&r.SyncID), orZero(&r.SessionID), orZero(&r.Type), orZero(&r.Title), orZero(&r.Content),
+			&r.ToolName, &r.Project, orZero(&r.Scope), &r.TopicKey, orZero(&r.RevisionCount), orZero(&r.DuplicateCount),
+			&r.LastSeenAt, orZero(&r.CreatedAt), orZero(&r.UpdatedAt), &r.DeletedAt)
 		if err != nil {
 			return err
 		}
-		r.SyncID, r.SessionID, r.Type, r.Title, r.Content = syncID.String, session.String, kind.String, title.String, content.String
-		r.Scope, r.CreatedAt, r.UpdatedAt = scope.String, created.String, updated.String
-		r.RevisionCount, r.DuplicateCount = revisions.Int64, duplicates.Int64
 		return yield(r)
 	})
 }
@@ -62,15 +57,26 @@ func (s *Snapshot) Observations(ctx context.Context, yield func(engram.Observati
 // "" where engram has none.
 func (s *Snapshot) Prompts(ctx context.Context, yield func(engram.Prompt) error) error {
 	return s.each(ctx, prompts, func(scan func(...any) error) error {
-		var syncID, session, content, project, created sql.NullString
 		var r engram.Prompt
-		if err := scan(&r.ID, &syncID, &session, &content, &project, &created); err != nil {
+		err := scan(&r.ID, orZero(&r.SyncID), orZero(&r.SessionID), orZero(&r.Content), orZero(&r.Project), orZero(&r.CreatedAt))
+		if err != nil {
 			return err
 		}
-		r.SyncID, r.SessionID, r.Content = syncID.String, session.String, content.String
-		r.Project, r.CreatedAt = project.String, created.String
 		return yield(r)
 	})
+}
+
+// nullable scans NULL as the zero value.
+type nullable[T any] struct{ to *T }
+
+func orZero[T any](to *T) nullable[T] { return nullable[T]{to} }
+
+// Scan implements sql.Scanner.
+func (n nullable[T]) Scan(value any) error {
+	var v sql.Null[T]
+	err := v.Scan(value)
+	*n.to = v.V
+	return err
 }
 
 // each calls row for each row of t, ordered by id.

@@ -45,7 +45,11 @@ func (db *DB) read(ctx context.Context, f func(context.Context, *view) error) er
 		if seen.foreign || !seen.still() {
 			return db.readFirmly(ctx, f)
 		}
-		err = db.readStill(ctx, f)
+		// Nobody has the file open, as far as we know.
+		v, err := db.open(ctx, db.file, "immutable", func() error { return nil })
+		if err == nil {
+			err = v.run(ctx, f)
+		}
 		if ctx.Err() != nil {
 			return errors.Join(context.Cause(ctx), err)
 		}
@@ -57,15 +61,6 @@ func (db *DB) read(ctx context.Context, f func(context.Context, *view) error) er
 		}
 	}
 	return ErrBusy
-}
-
-// readStill reads a file that nobody has open, as far as we know.
-func (db *DB) readStill(ctx context.Context, f func(context.Context, *view) error) error {
-	v, err := db.open(ctx, db.file, "immutable", func() error { return nil })
-	if err != nil {
-		return err
-	}
-	return v.run(ctx, f)
 }
 
 // readFirmly runs f once, in a view that nothing can disturb.

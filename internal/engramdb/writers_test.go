@@ -49,7 +49,7 @@ func saveUntilEOF(role, path string) error {
 			return errors.Join(err, w.Close())
 		default:
 		}
-		if err := save(w, saved); err != nil {
+		if err := saveAsEngram(w, saved); err != nil {
 			return fmt.Errorf("save %d: %w", saved, err)
 		}
 		if saved == 0 {
@@ -64,6 +64,21 @@ func saveUntilEOF(role, path string) error {
 			}
 		}
 	}
+}
+
+// saveAsEngram tries again as engram 1.16.1 does: a reader that comes upon a log in
+// the middle of a commit holds the write lock for an instant, in which SQLite does
+// not wait. Source: local-state.md 2.1.
+func saveAsEngram(w *sql.DB, n int) error {
+	err := save(w, n)
+	for _, pause := range []time.Duration{10, 25, 50} {
+		if err == nil || !strings.Contains(err.Error(), "database is locked") {
+			return err
+		}
+		<-time.After(pause * time.Millisecond)
+		err = save(w, n)
+	}
+	return err
 }
 
 // save reads first and then writes, in one deferred transaction, as engram does:

@@ -12,27 +12,30 @@ import (
 // Nothing of the page in question was given out, and the cursor has not moved.
 var ErrChanged = errors.New("the journal is not the one that was read before")
 
-// ChangedError says what has changed. It is an ErrChanged.
-type ChangedError struct {
-	Seq   int64 // the row that was read before
-	Other bool  // another row has its number now; else there is none
-	End   int64 // the journal's last row; -1 if it is not known
-}
+// changedError says what has changed. It is an ErrChanged.
+type changedError string
 
-func (e *ChangedError) Error() string {
-	const next = "pull --rescan reads all of it and writes what is new, pull --cursor OTHER begins anew"
-	if e.Other {
-		return fmt.Sprintf("row %d of the server's journal is another one than was read before: the server was restored from a backup or set up anew; %s", e.Seq, next)
-	}
-	end := ""
-	if e.End >= 0 {
-		end = fmt.Sprintf(", it ends at %d", e.End)
-	}
-	return fmt.Sprintf("the server's journal no longer has row %d, which was read before%s: the server was restored from a backup, or an operator paused a project, which hides its rows; %s", e.Seq, end, next)
+func (e changedError) Error() string {
+	return string(e) + "; pull --rescan reads all of it and writes what is new, pull --cursor OTHER begins anew"
 }
 
 // Is makes it an ErrChanged.
-func (e *ChangedError) Is(target error) bool { return target == ErrChanged }
+func (e changedError) Is(target error) bool { return target == ErrChanged }
+
+// anotherRow: another row has the number of one that was read before.
+func anotherRow(seq int64) error {
+	return changedError(fmt.Sprintf("row %d of the server's journal is another one than was read before: the server was restored from a backup or set up anew", seq))
+}
+
+// noRow: a row that was read before is gone from a journal. Where that ends is -1
+// if it is not known.
+func noRow(seq, end int64) error {
+	ends := ""
+	if end >= 0 {
+		ends = fmt.Sprintf(", it ends at %d", end)
+	}
+	return changedError(fmt.Sprintf("the server's journal no longer has row %d, which was read before%s: the server was restored from a backup, or an operator paused a project, which hides its rows", seq, ends))
+}
 
 // OtherUserError says that rows belong to somebody else than those before. It
 // is an ErrChanged.
@@ -67,7 +70,7 @@ func (p *puller) check(page engram.PullMutationsResponse, refs []engram.JournalR
 		return nil
 	}
 	if seq, other := p.seen.conflict(refs, p.Cursor.Last.Seq); other {
-		return &ChangedError{Seq: seq, Other: true, End: -1}
+		return anotherRow(seq)
 	}
 	if p.checked {
 		return nil
@@ -79,7 +82,7 @@ func (p *puller) check(page engram.PullMutationsResponse, refs []engram.JournalR
 func (p *puller) checkLast(page engram.PullMutationsResponse, refs []engram.JournalRef) error {
 	last := p.Cursor.Last
 	if page.CommitOrdered && page.Head < last.Seq {
-		return &ChangedError{Seq: last.Seq, End: page.Head}
+		return noRow(last.Seq, page.Head)
 	}
 	for _, m := range refs {
 		switch {
@@ -87,9 +90,9 @@ func (p *puller) checkLast(page engram.PullMutationsResponse, refs []engram.Jour
 			p.checked = true
 			return nil
 		case m.Seq == last.Seq:
-			return &ChangedError{Seq: last.Seq, Other: true, End: -1}
+			return anotherRow(last.Seq)
 		case m.Seq > last.Seq:
-			return &ChangedError{Seq: last.Seq, End: -1}
+			return noRow(last.Seq, -1)
 		}
 	}
 	if page.HasMore {
@@ -99,5 +102,5 @@ func (p *puller) checkLast(page engram.PullMutationsResponse, refs []engram.Jour
 	if len(refs) > 0 {
 		end = refs[len(refs)-1].Seq
 	}
-	return &ChangedError{Seq: last.Seq, End: end}
+	return noRow(last.Seq, end)
 }

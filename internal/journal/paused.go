@@ -18,10 +18,6 @@ type pausedRows struct {
 	entities map[[16]byte]string
 }
 
-func newPausedRows() pausedRows {
-	return pausedRows{projects: map[string]bool{}, entities: map[[16]byte]string{}}
-}
-
 // pause says that a project is paused, and whether that holds back any of the
 // rows. Where none seems to belong to it, because the server calls it by
 // another name or by none, one row alone must be what is meant.

@@ -11,59 +11,38 @@ type Positions [][2]int64
 
 // Add puts in one position. It is fast at the end, where rows come from.
 func (p *Positions) Add(n int64) {
-	ranges := *p
-	i := ranges.search(n)
-	if i < len(ranges) && ranges[i][0] <= n {
-		return
+	from, joined := p.search(n-1), [2]int64{n, n}
+	to := from
+	for ; to < len(*p) && (*p)[to][0] <= n+1; to++ {
+		joined = [2]int64{min(joined[0], (*p)[to][0]), max(joined[1], (*p)[to][1])}
 	}
-	joinsLeft := i > 0 && ranges[i-1][1] == n-1
-	joinsRight := i < len(ranges) && ranges[i][0] == n+1
-	switch {
-	case joinsLeft && joinsRight:
-		ranges[i-1][1] = ranges[i][1]
-		*p = slices.Delete(ranges, i, i+1)
-	case joinsLeft:
-		ranges[i-1][1] = n
-	case joinsRight:
-		ranges[i][0] = n
-	default:
-		*p = slices.Insert(ranges, i, [2]int64{n, n})
-	}
+	*p = slices.Replace(*p, from, to, joined)
 }
 
 // Remove takes out one position, if it is there.
 func (p *Positions) Remove(n int64) {
-	ranges := *p
-	i := ranges.search(n)
-	if i == len(ranges) || ranges[i][0] > n {
+	if !p.Has(n) {
 		return
 	}
-	first, last := ranges[i][0], ranges[i][1]
-	switch {
-	case first == last:
-		*p = slices.Delete(ranges, i, i+1)
-	case n == first:
-		ranges[i][0]++
-	case n == last:
-		ranges[i][1]--
-	default:
-		ranges[i][1] = n - 1
-		*p = slices.Insert(ranges, i+1, [2]int64{n + 1, last})
+	i := p.search(n)
+	var rest Positions
+	if first := (*p)[i][0]; first < n {
+		rest = append(rest, [2]int64{first, n - 1})
 	}
+	if last := (*p)[i][1]; n < last {
+		rest = append(rest, [2]int64{n + 1, last})
+	}
+	*p = slices.Replace(*p, i, i+1, rest...)
 }
 
 // Cut takes out everything after n.
 func (p *Positions) Cut(n int64) {
-	i := p.search(n + 1)
-	ranges := (*p)[:min(i+1, len(*p))]
-	if i < len(ranges) {
-		if ranges[i][0] > n {
-			ranges = ranges[:i]
-		} else {
-			ranges[i][1] = n
-		}
+	has := p.Has(n)
+	*p = (*p)[:p.search(n)]
+	if has { // the range that it is in ends there now
+		*p = (*p)[:len(*p)+1]
+		(*p)[len(*p)-1][1] = n
 	}
-	*p = ranges
 }
 
 // Has says whether a position is in the set.

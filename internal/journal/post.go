@@ -101,9 +101,9 @@ func (p *pusher) try(ctx context.Context, b batch) (seq int64, became outcome, e
 // run need not look; unless an earlier attempt still is, and the error does
 // not say that the batch can never be stored.
 func (p *pusher) conclude(err error, open bool) error {
-	var content *engram.ContentError
-	var large *engram.BatchTooLargeError
-	if !open || errors.As(err, &content) || errors.As(err, &large) {
+	_, content := errors.AsType[*engram.ContentError](err)
+	_, large := errors.AsType[*engram.BatchTooLargeError](err)
+	if !open || content || large {
 		p.job.Intent, p.dirty = nil, true
 	}
 	return err
@@ -111,27 +111,23 @@ func (p *pusher) conclude(err error, open bool) error {
 
 // attempt sends the batch once. Meanwhile the intent is kept fresh: the
 // remote may wait for long before it really sends.
-func (p *pusher) attempt(ctx context.Context, b batch) (engram.PushMutationsResult, error) {
+func (p *pusher) attempt(ctx context.Context, b batch) (result engram.PushMutationsResult, err error) {
 	p.job.Intent.SentAt = time.Now().Unix()
 	if err := p.save(); err != nil {
 		p.job.Intent = nil
-		return engram.PushMutationsResult{}, err
+		return result, err
 	}
-	type answer struct {
-		result engram.PushMutationsResult
-		err    error
-	}
-	answered := make(chan answer, 1)
+	answered := make(chan struct{})
 	go func() {
-		result, err := p.remote.PushMutations(ctx, b.entries, p.job.Intent.Key)
-		answered <- answer{result, err}
+		defer close(answered)
+		result, err = p.remote.PushMutations(ctx, b.entries, p.job.Intent.Key)
 	}()
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	for {
 		select {
-		case a := <-answered:
-			return a.result, a.err
+		case <-answered:
+			return result, err
 		case <-beat.C:
 			p.job.Intent.SentAt = time.Now().Unix()
 			p.dirty = p.save() != nil // the next one will say why

@@ -7,6 +7,8 @@ package journal
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
+	"fmt"
 	"iter"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -93,4 +95,200 @@ func Pull(ctx context.Context, remote Reader, place CursorStore, out Lines, opts
 		return p.saved, err
 	}
 	return p.PullResult, nil
+}
+
+// pullPage is how many rows are asked for at once.
+const pullPage = 1000
+
+// puller is one run. Its cursor is the saved one, except in a rescan.
+type puller struct {
+	PullResult
+	saved  PullResult // as it was when the cursor was moved
+	remote Reader
+	place  CursorStore
+	opts   PullOptions
+	lines  Lines
+	out    *bufio.Writer
+	buf    []byte
+
+	before  int64 // the cursor's last row when the run began
+	checked bool  // that row is still what it was
+	seen    *seen
+	window  window
+	done    bool // the limit is reached
+	changed bool // since the last save
+}
+
+func (p *puller) run(ctx context.Context) error {
+	since := p.Cursor.Start()
+	if p.opts.Rescan {
+		p.seen, p.checked, since = newSeen(p.place.Seen(), p.Cursor.Recent), true, 0
+		p.Cursor = engram.Cursor{UserID: p.Cursor.UserID}
+		if err := p.place.ResetSeen(); err != nil {
+			return err
+		}
+	} else {
+		p.seen, p.checked = newSeen(nil, p.Cursor.Recent), p.before == 0
+	}
+	defer func() { p.seen.stop() }()
+	for {
+		page, err := p.ask(ctx, since)
+		if err != nil {
+			return err
+		}
+		if err := p.take(page); err != nil {
+			return err
+		}
+		if !page.HasMore || p.done {
+			return p.finish()
+		}
+		since = page.Mutations[len(page.Mutations)-1].Seq
+	}
+}
+
+// ask fetches a page, whose rows belong to one user.
+func (p *puller) ask(ctx context.Context, since int64) (page engram.PullMutationsResponse, err error) {
+	if err := context.Cause(ctx); err != nil {
+		return page, err
+	}
+	limit := pullPage
+	if p.opts.Limit > 0 {
+		// No more than can be given out, beside what was seen, and the row at the cursor.
+		limit = min(limit, p.opts.Limit-p.Rows+len(p.seen.recent)+1)
+	}
+	p.window.ask()
+	if page, err = readPage(ctx, p.remote, since, limit); err != nil {
+		return page, err
+	}
+	p.window.answer(page.Now)
+	for _, row := range page.Mutations {
+		if user := page.Mutations[0].UserID; row.UserID != user {
+			return page, fmt.Errorf("it has rows of user %s and of %s: %w", quoteID(user), quoteID(row.UserID), ErrBadPage)
+		}
+	}
+	return page, nil
+}
+
+// take gives out the rows of a page that are new, after all of them were
+// checked, and moves the cursor.
+func (p *puller) take(page engram.PullMutationsResponse) error {
+	refs := make([]engram.JournalRef, len(page.Mutations))
+	for i, row := range page.Mutations {
+		sum := engram.MutationSum(row.Entry())
+		refs[i] = engram.JournalRef{Seq: row.Seq, Sum: binary.BigEndian.Uint32(sum[:])}
+	}
+	if err := p.check(page, refs); err != nil {
+		return err
+	}
+	for i, row := range page.Mutations {
+		fresh, err := p.pass(refs[i], row.OccurredAt)
+		if err == nil && fresh {
+			err = p.giveOut(row)
+		}
+		if err != nil {
+			return err
+		}
+		if p.opts.Limit > 0 && p.Rows >= p.opts.Limit {
+			p.Full = page.HasMore || i < len(page.Mutations)-1
+			p.done = true
+			break
+		}
+	}
+	return p.keep(page.CommitOrdered)
+}
+
+// pass moves past a row, and says whether earlier runs were not done with it.
+func (p *puller) pass(ref engram.JournalRef, occurred string) (fresh bool, err error) {
+	known, err := p.seen.pass(ref, func(gone engram.JournalRef) { p.window.pass(gone, "") })
+	if err != nil {
+		return false, err
+	}
+	if ref.Seq > p.Cursor.Last.Seq {
+		p.Cursor.Last = ref
+	}
+	if ref.Seq <= p.Cursor.LowWatermark {
+		return false, nil // the row at the cursor, which comes again although everything up to it is settled
+	}
+	p.window.pass(ref, occurred)
+	return !known, nil
+}
+
+// giveOut writes a row, if it is wanted.
+func (p *puller) giveOut(row engram.PullMutationResult) error {
+	p.changed = true
+	if p.opts.Keep != nil && !p.opts.Keep(row) {
+		p.Skipped++
+		return nil
+	}
+	p.Rows++
+	if row.Seq < p.before {
+		p.Late++
+	}
+	p.buf = AppendLine(p.buf[:0], row)
+	_, err := p.out.Write(p.buf)
+	return err
+}
+
+// keep makes what was given out arrive, and then moves the cursor.
+func (p *puller) keep(ordered bool) error {
+	if err := p.out.Flush(); err != nil {
+		return err
+	}
+	if err := p.lines.Flush(); err != nil {
+		return err
+	}
+	if err := p.advanceWatermark(ordered); err != nil {
+		return err
+	}
+	if p.opts.Report != nil {
+		p.opts.Report(p.Rows)
+	}
+	if p.opts.Rescan || !p.changed {
+		return nil
+	}
+	return p.save(p.seen.recent)
+}
+
+// advanceWatermark puts into the log what need not be read again.
+func (p *puller) advanceWatermark(ordered bool) error {
+	n := p.window.settled()
+	if ordered {
+		n = len(p.window.refs)
+	}
+	if over := len(p.window.refs) + p.seen.below(p.Cursor.Last.Seq) - maxWindow; over > n {
+		n = min(over, len(p.window.refs))
+		p.WindowCut = true
+	}
+	if n == 0 {
+		return nil
+	}
+	refs := p.window.remove(n)
+	p.changed, p.Cursor.LowWatermark = true, refs[n-1].Seq
+	return p.place.AppendSeen(refs)
+}
+
+// save saves the cursor. The refs are those that are still to be passed.
+func (p *puller) save(ahead []engram.JournalRef) error {
+	p.Cursor.Recent = append(append(make([]engram.JournalRef, 0, len(p.window.refs)+len(ahead)), p.window.refs...), ahead...)
+	p.changed = false
+	if err := p.place.Save(p.Cursor); err != nil {
+		return err
+	}
+	p.saved = p.PullResult
+	return nil
+}
+
+// finish ends a rescan. What it did not find any more is remembered, in case it
+// was only hidden.
+func (p *puller) finish() error {
+	if !p.opts.Rescan {
+		return nil
+	}
+	gone, more, err := p.seen.rest(maxWindow)
+	if err != nil {
+		return err
+	}
+	p.Evicted = more
+	p.seen.stop()
+	return p.save(gone)
 }

@@ -52,33 +52,27 @@ const (
 
 // afterPost judges the error of a batch, and remembers what it says about others.
 func (p *pusher) afterPost(err error, rows []Row) step {
-	var content *engram.ContentError
-	var large *engram.BatchTooLargeError
-	var paused *engram.PausedError
-	switch {
-	case err == nil:
+	if err == nil {
 		return goOn
-	case errors.As(err, &paused):
+	}
+	if paused, ok := errors.AsType[*engram.PausedError](err); ok {
 		if p.paused.pause(paused.Project, rows) {
 			return sendAgain
 		}
 		return halve
-	case errors.As(err, &large):
-		p.learn(large.Limit, rows)
+	}
+	if large, ok := errors.AsType[*engram.BatchTooLargeError](err); ok {
+		most := int(large.Limit) - rowBytes
+		if large.Limit <= 0 {
+			most = sizeOf(rows) / 2 // all that is known is that the rows are above it
+		}
+		p.maxBytes = min(p.maxBytes, max(1, most))
 		return halveBySize
-	case errors.As(err, &content):
+	}
+	if _, ok := errors.AsType[*engram.ContentError](err); ok {
 		return halve
 	}
 	return stop
-}
-
-// learn remembers the server's limit, or that the rows are above it.
-func (p *pusher) learn(limit int64, rows []Row) {
-	most := int(limit) - rowBytes
-	if limit <= 0 {
-		most = sizeOf(rows) / 2
-	}
-	p.maxBytes = min(p.maxBytes, max(1, most))
 }
 
 // stored is for a batch that the journal holds.

@@ -42,8 +42,8 @@ func (p *pusher) settle(ctx context.Context, b batch, cause error) (seq int64, b
 	if ctx.Err() != nil {
 		return p.settleOnce(ctx, b, cause)
 	}
-	var uncertain *engram.UncertainError
-	done := errors.As(cause, &uncertain) && uncertain.Done // nothing is under way any more
+	uncertain, ok := errors.AsType[*engram.UncertainError](cause)
+	done := ok && uncertain.Done // nothing is under way any more
 	var seen found
 	var lookErr error
 	waiting := func(time.Duration) {

@@ -1,35 +1,22 @@
 package jsonscan
 
-import "errors"
-
-var errNoValue = errors.New("no value begins so")
-
 // literals are the letters that follow the first, by which the kind is known.
 var literals = map[Kind]string{True: "rue", False: "alse", Null: "ull"}
 
-func kindOf(c byte) (Kind, error) {
+// kindOf is the kind of value that begins with c, 0 if none does.
+func kindOf(c byte) Kind {
 	switch {
 	case c == '{', c == '[', c == '"', c == 't', c == 'f', c == 'n':
-		return Kind(c), nil
+		return Kind(c)
 	case c == '-', isDigit(c):
-		return Number, nil
+		return Number
 	}
-	return 0, errNoValue
+	return 0
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
-func isHex(c byte) bool {
-	return isDigit(c) || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
-}
-
-func isEscape(c byte) bool {
-	switch c {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return true
-	}
-	return false
-}
+func isHex(c byte) bool   { return isDigit(c) || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F' }
 
 // special marks the bytes that end a run of plain text inside a string.
 var special = func() (t [256]bool) {
@@ -49,4 +36,62 @@ func plainRun(p []byte) int {
 		}
 	}
 	return len(p)
+}
+
+// numState is how far a number has been read.
+type numState int
+
+const (
+	numMinus numState = iota
+	numZero           // a leading zero: no digit may follow
+	numInt
+	numPoint
+	numFraction
+	numE
+	numSign
+	numExponent
+)
+
+func startNumber(c byte) numState {
+	switch c {
+	case '-':
+		return numMinus
+	case '0':
+		return numZero
+	}
+	return numInt
+}
+
+// next is the state after c, if c can belong to the number.
+func (n numState) next(c byte) (numState, bool) {
+	switch {
+	case isDigit(c):
+		return n.digit(c)
+	case c == '.' && (n == numZero || n == numInt):
+		return numPoint, true
+	case (c == 'e' || c == 'E') && (n == numZero || n == numInt || n == numFraction):
+		return numE, true
+	case (c == '+' || c == '-') && n == numE:
+		return numSign, true
+	}
+	return n, false
+}
+
+func (n numState) digit(c byte) (numState, bool) {
+	switch n {
+	case numMinus:
+		return startNumber(c), true
+	case numZero:
+		return n, false
+	case numPoint, numFraction:
+		return numFraction, true
+	case numE, numSign, numExponent:
+		return numExponent, true
+	}
+	return numInt, true
+}
+
+// complete says whether the number may end here.
+func (n numState) complete() bool {
+	return n == numZero || n == numInt || n == numFraction || n == numExponent
 }

@@ -55,7 +55,6 @@ func (e *SyntaxError) Error() string {
 // with New. It is not safe for concurrent use.
 type Scanner struct {
 	eventDepth int
-	maxDepth   int
 
 	state  state
 	begun  bool // Begin was reported for the value whose first byte comes next
@@ -74,7 +73,7 @@ type Scanner struct {
 // New makes a Scanner that reports the values down to depth: 0 is the text's
 // own value, 1 its members or elements, and so on.
 func New(depth int) *Scanner {
-	return &Scanner{eventDepth: depth, maxDepth: MaxDepth, state: stateValue}
+	return &Scanner{eventDepth: depth, state: stateValue}
 }
 
 // Offset is the number of bytes taken in so far.
@@ -150,8 +149,8 @@ func (s *Scanner) keep(text []byte) {
 }
 
 func (s *Scanner) push(object bool) error {
-	if s.depth >= s.maxDepth {
-		return s.fail("nested more than %d deep", s.maxDepth)
+	if s.depth >= MaxDepth {
+		return s.fail("nested more than %d deep", MaxDepth)
 	}
 	word, bit := s.depth/64, uint64(1)<<(s.depth%64)
 	if word == len(s.stack) {

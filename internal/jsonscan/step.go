@@ -1,5 +1,7 @@
 package jsonscan
 
+import "strings"
+
 type state int
 
 const (
@@ -62,7 +64,7 @@ func (s *Scanner) step(c byte) (taken bool, event Event, err error) {
 
 func (s *Scanner) beginValue(c byte) (taken bool, event Event, err error) {
 	if !s.begun {
-		if s.kind, err = kindOf(c); err != nil {
+		if s.kind = kindOf(c); s.kind == 0 {
 			return false, More, s.fail("%q where a value must stand", c)
 		}
 		s.begun = true
@@ -141,7 +143,7 @@ func (s *Scanner) stepString(c byte) (Event, error) {
 		s.state = stateString
 		if c == 'u' {
 			s.state, s.hex = stateHex, 4
-		} else if !isEscape(c) {
+		} else if strings.IndexByte(`"\/bfnrt`, c) < 0 {
 			return More, s.fail("unknown escape \\%c", c)
 		}
 	case c == '\\':

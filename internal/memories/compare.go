@@ -109,7 +109,7 @@ type Unexported struct {
 // 1.9.4 makes them, each is looked at, and the newest that is in no chunk counts.
 func FindUnexported(ctx context.Context, m Database, versions *Versions, entries []engram.ChunkEntry, scope Scope, now time.Time) (*Unexported, error) {
 	s := &search{
-		versions: versions, scope: scope, reasons: newReasons(entries, now), used: map[string]bool{},
+		versions: versions, scope: scope, reasons: reasons{newest: engram.NewestTime(entries), now: now}, used: map[string]bool{},
 		found: Unexported{Tallies: Tallies{}, sessions: map[string]engram.Session{}},
 	}
 	err := m.Sessions(ctx, func(row engram.Session) error {
@@ -148,7 +148,7 @@ func (s *search) observation(o engram.Observation) {
 		return
 	}
 	known := s.versions.of(row.version)
-	if o.Scope == "personal" && !s.scope.Personal {
+	if engram.IsPersonal(o.Scope) && !s.scope.Personal {
 		if o.SyncID == "" || !complete(row.version, known) {
 			s.found.add(row.Project, Tally{Personal: 1})
 		}

@@ -34,10 +34,6 @@ type reasons struct {
 	now    time.Time
 }
 
-func newReasons(entries []engram.ChunkEntry, now time.Time) reasons {
-	return reasons{newest: engram.NewestTime(entries), now: now}
-}
-
 func (r reasons) observation(o engram.Observation, known bool) Reason {
 	if engram.Text(o.DeletedAt) != "" {
 		return Deleted

@@ -54,8 +54,14 @@ func ReadVersions(ctx context.Context, files ChunkFiles, entries []engram.ChunkE
 	if total > maxBytes {
 		return nil, nil, fmt.Errorf("%w: %d bytes in %d chunk files", ErrTooMuch, total, len(unread))
 	}
-	if err := readUnread(ctx, files, unread, atOnce, report); err != nil {
-		return nil, nil, err
+	report.Tell(work.Event{Kind: work.EventPlan, Items: len(unread)})
+	work.Each(unread, atOnce, report, func(c *indexedChunk) {
+		if ctx.Err() == nil {
+			c.versions, c.err = readChunk(files, c.id, report)
+		}
+	})
+	if ctx.Err() != nil {
+		return nil, nil, context.Cause(ctx)
 	}
 	for _, c := range unread {
 		if c.err == nil {
@@ -81,16 +87,6 @@ type indexedChunk struct {
 	stamp    string
 	versions []engram.RowVersion
 	err      error
-}
-
-func readUnread(ctx context.Context, files ChunkFiles, unread []*indexedChunk, atOnce int, report work.Report) error {
-	report.Tell(work.Event{Kind: work.EventPlan, Items: len(unread)})
-	work.Each(unread, atOnce, report, func(c *indexedChunk) {
-		if ctx.Err() == nil {
-			c.versions, c.err = readChunk(files, c.id, report)
-		}
-	})
-	return context.Cause(ctx)
 }
 
 // readChunk reads one chunk, sorted and each version once.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/canon"
@@ -23,13 +22,12 @@ const maxCacheBytes = 256 << 20
 
 // cache remembers what chunks become, so that they need not be read again. Chunks
 // never change, so what is right for an id stays right. A cache that can't be
-// read or written costs time, and nothing else.
+// read or written costs time, and nothing else. Chunks alone uses it.
 type cache struct {
-	path string
-
-	mu    sync.Mutex
-	file  cacheFile
+	path  string
 	dirty bool
+
+	cacheFile
 }
 
 type cacheFile struct {
@@ -47,52 +45,29 @@ func openCache(dir string, opts Options) *cache {
 	sum := sha256.Sum256([]byte(of))
 	c := &cache{path: filepath.Join(dir, hex.EncodeToString(sum[:8])+".json")}
 	if info, err := os.Stat(c.path); err == nil && info.Size() <= maxCacheBytes {
-		if text, err := os.ReadFile(c.path); err == nil && json.Unmarshal(text, &c.file) != nil {
-			c.file = cacheFile{}
+		if text, err := os.ReadFile(c.path); err == nil && json.Unmarshal(text, &c.cacheFile) != nil {
+			c.cacheFile = cacheFile{}
 		}
 	}
-	if c.file.Facts == nil {
-		c.file.Facts = map[engram.ChunkID]facts{}
+	if c.Facts == nil {
+		c.Facts = map[engram.ChunkID]facts{}
 	}
-	if c.file.Chunks == nil {
-		c.file.Chunks = map[engram.ChunkID]cacheEntry{}
+	if c.Chunks == nil {
+		c.Chunks = map[engram.ChunkID]cacheEntry{}
 	}
 	return c
 }
 
-func (c *cache) facts(id engram.ChunkID) (facts, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	f, ok := c.file.Facts[id]
-	return f, ok
-}
-
-func (c *cache) putFacts(id engram.ChunkID, f facts) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.file.Facts[id], c.dirty = f, true
-}
-
 func (c *cache) chunk(id engram.ChunkID, context string) (Chunk, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e, ok := c.file.Chunks[id]
+	e, ok := c.Chunks[id]
 	return e.Chunk, ok && e.Context == context
 }
 
-func (c *cache) putChunk(id engram.ChunkID, context string, chunk Chunk) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.file.Chunks[id], c.dirty = cacheEntry{Context: context, Chunk: chunk}, true
-}
-
 func (c *cache) save() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if !c.dirty {
 		return
 	}
-	text, err := json.Marshal(c.file)
+	text, err := json.Marshal(c.cacheFile)
 	if err == nil && os.MkdirAll(filepath.Dir(c.path), 0o700) == nil && atomicfile.Write(c.path, text, 0o600) == nil {
 		c.dirty = false
 	}

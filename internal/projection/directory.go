@@ -21,8 +21,8 @@ type Chunk struct {
 	Parts []Part `json:"parts"`
 	// LeftOut are rows that the server would refuse, Filled those that got what
 	// it demands.
-	LeftOut []Row `json:"left_out,omitempty"`
-	Filled  []Row `json:"filled,omitempty"`
+	LeftOut []engram.RowNote `json:"left_out,omitempty"`
+	Filled  []engram.RowNote `json:"filled,omitempty"`
 	// Personal and Foreign are how many rows stay here for what they are.
 	Personal int `json:"personal,omitempty"`
 	Foreign  int `json:"foreign,omitempty"`
@@ -34,7 +34,8 @@ type Chunk struct {
 // OpenFunc opens a chunk of the directory. Its content is checked while it is read.
 type OpenFunc = func(engram.ChunkID) (*engram.Chunk, error)
 
-// Directory projects the chunks of one directory. It is safe for concurrent use.
+// Directory projects the chunks of one directory. After Chunks, which is called
+// once, it is safe for concurrent use.
 type Directory struct {
 	opts  Options
 	open  OpenFunc
@@ -98,7 +99,7 @@ func (d *Directory) Chunks(ctx context.Context, all, ids []engram.ChunkID) (map[
 	}
 	for id, c := range made {
 		if out[id] = c; c.Err == nil {
-			d.cache.putChunk(id, d.context(known[id]), c)
+			d.cache.Chunks[id], d.cache.dirty = cacheEntry{Context: d.context(known[id]), Chunk: c}, true
 		}
 	}
 	d.cache.save()
@@ -139,7 +140,7 @@ func (d *Directory) allFacts(ctx context.Context, all []engram.ChunkID) (map[eng
 	bad := map[engram.ChunkID]error{}
 	var missing []engram.ChunkID
 	for _, id := range all {
-		if f, ok := d.cache.facts(id); ok {
+		if f, ok := d.cache.Facts[id]; ok {
 			known[id] = f
 			continue
 		}
@@ -166,7 +167,7 @@ func (d *Directory) allFacts(ctx context.Context, all []engram.ChunkID) (map[eng
 			continue
 		}
 		known[id] = r.facts
-		d.cache.putFacts(id, r.facts)
+		d.cache.Facts[id], d.cache.dirty = r.facts, true
 	}
 	return known, bad, nil
 }
@@ -181,4 +182,24 @@ func (d *Directory) context(f facts) string {
 		fmt.Fprintf(h, "%q %s\n", name, text)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// Options are what a projection depends on besides the chunks.
+type Options struct {
+	// Project is normalised.
+	Project string
+	// IncludePersonal sends rows of scope personal too.
+	IncludePersonal bool
+	// FillBlanks fills what a server demands and a row lacks, where that can
+	// be done without inventing content or identities.
+	FillBlanks bool
+}
+
+// Session is what the chunks of the directory say about a session.
+type Session struct {
+	Project string `json:"project"` // normalised
+	// Good says that a server takes a row of it.
+	Good bool `json:"good"`
+	// Needed says that rows of our project belong to it, whosever it is.
+	Needed bool `json:"needed,omitempty"`
 }

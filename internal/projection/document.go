@@ -169,9 +169,6 @@ func (r *row) readMutation() {
 	}
 }
 
-// personal says whether a row is nobody else's business.
-func (r row) personal() bool { return strings.EqualFold(strings.TrimSpace(r.scope), "personal") }
-
 // belongsTo is the project of a row: its own, or that of its session.
 func (r row) belongsTo(sessions map[string]Session) string {
 	return cmp.Or(engram.NormalizeProject(r.project), sessions[key(cmp.Or(r.session, r.id))].Project)

@@ -20,7 +20,7 @@ func TestListsInOddSpellings(t *testing.T) {
 	d := newDirectory(`{"sessions":[` + session("s1", "alpha") + `],"Observations":[` + observation("theirs", "s1", `,"project":"beta"`) +
 		`],"\u017fessions":5,"Prompts":null,"kept":1}`)
 	chunks, p := d.project(t, alpha, t.TempDir())
-	want := []projection.Row{
+	want := []engram.RowNote{
 		{List: "Observations", Index: -1, Reason: "is an odd spelling of observations"},
 		{List: "Prompts", Index: -1, Reason: "is an odd spelling of prompts"},
 		{List: "ſessions", Index: -1, Reason: "is an odd spelling of sessions"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
@@ -58,4 +59,102 @@ func (d *Directory) remake(ctx context.Context, local engram.ChunkID) ([]Part, e
 		return nil, err
 	}
 	return parts.([]Part), nil
+}
+
+// withDocument reads a chunk, once there is memory for it. What f keeps of it
+// does not count any more after that.
+func (d *Directory) withDocument(ctx context.Context, id engram.ChunkID, f func(document) error) error {
+	c, err := d.open(id)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }() // only read
+	weight := min(c.SizeHint, maxWhole)
+	if weight <= 0 {
+		weight = maxWhole // it may be of any size
+	}
+	if d.whole.Acquire(ctx, weight) != nil {
+		return context.Cause(ctx)
+	}
+	defer d.whole.Release(weight)
+	data, err := readHinted(c)
+	if err != nil {
+		return err
+	}
+	doc, err := parseDocument(data)
+	if err == nil {
+		err = f(doc)
+	}
+	if err != nil {
+		return &engram.DamageError{ID: id, Reason: "its rows cannot be read", Err: err}
+	}
+	return nil
+}
+
+// readHinted reads a chunk that is not larger than it claims.
+func readHinted(c *engram.Chunk) ([]byte, error) {
+	if c.SizeHint <= 0 {
+		return io.ReadAll(c)
+	}
+	var data bytes.Buffer
+	data.Grow(int(min(c.SizeHint, maxWhole)) + bytes.MinRead)
+	n, err := data.ReadFrom(io.LimitReader(c, c.SizeHint+1))
+	if err == nil && n > c.SizeHint {
+		err = &engram.DamageError{ID: c.ID(), Reason: fmt.Sprintf("its source claims %d bytes, and holds more", c.SizeHint)}
+	}
+	return data.Bytes(), err
+}
+
+// maxKept is how many bytes of parts are kept until somebody opens them. Those of
+// the chunk that was made last are kept in any case.
+const maxKept = 48 << 20
+
+// kept are the texts of parts that have been made and not yet opened, so that a
+// chunk need not be made again for each of its parts. It is safe for concurrent use.
+type kept struct {
+	mu    sync.Mutex
+	order []engram.ChunkID // of the chunks, the oldest first
+	texts map[engram.ChunkID]map[engram.ChunkID][]byte
+	size  int
+}
+
+// put keeps what a chunk has become.
+func (k *kept) put(local engram.ChunkID, parts []Part) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.drop(local)
+	texts := make(map[engram.ChunkID][]byte, len(parts))
+	for _, p := range parts {
+		texts[p.ID] = p.text
+		k.size += len(p.text)
+	}
+	if k.texts == nil {
+		k.texts = map[engram.ChunkID]map[engram.ChunkID][]byte{}
+	}
+	k.texts[local], k.order = texts, append(k.order, local)
+	for k.size > maxKept && len(k.order) > 1 {
+		k.drop(k.order[0])
+	}
+}
+
+// take gives the text of a part, and keeps it no longer.
+func (k *kept) take(local, part engram.ChunkID) (text []byte, ok bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	text, ok = k.texts[local][part]
+	delete(k.texts[local], part)
+	k.size -= len(text)
+	if ok && len(k.texts[local]) == 0 {
+		k.drop(local)
+	}
+	return text, ok
+}
+
+// drop forgets a chunk. The caller holds the lock.
+func (k *kept) drop(local engram.ChunkID) {
+	for _, text := range k.texts[local] {
+		k.size -= len(text)
+	}
+	delete(k.texts, local)
+	k.order = slices.DeleteFunc(k.order, func(id engram.ChunkID) bool { return id == local })
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -15,7 +17,7 @@ import (
 // selection is what is sent of a chunk, before it is split.
 type selection struct {
 	document
-	leftOut, filled   []Row
+	leftOut, filled   []engram.RowNote
 	personal, foreign int
 }
 
@@ -62,7 +64,7 @@ func (s *selection) dropMiscasedLists() {
 	for _, name := range slices.Sorted(maps.Keys(s.members)) {
 		if list := jsonscan.Alike(name, lists); list != "" {
 			s.drop(name)
-			s.leftOut = append(s.leftOut, Row{List: name, Index: -1, Reason: "is an odd spelling of " + list})
+			s.leftOut = append(s.leftOut, engram.RowNote{List: name, Index: -1, Reason: "is an odd spelling of " + list})
 		}
 	}
 }
@@ -81,7 +83,7 @@ func (o Options) wants(s *selection, r row, sessions map[string]Session) bool {
 	case project != "" && project != o.Project && (r.gives == "" || !sessions[r.gives].Needed):
 		s.foreign++
 		return false
-	case r.personal() && !o.IncludePersonal:
+	case engram.IsPersonal(r.scope) && !o.IncludePersonal:
 		s.personal++
 		return false
 	}
@@ -91,7 +93,7 @@ func (o Options) wants(s *selection, r row, sessions map[string]Session) bool {
 // claims says whether a row is of our project and needs its session there, by
 // what it says itself.
 func (o Options) claims(r row) bool {
-	return engram.NormalizeProject(r.project) == o.Project && (o.IncludePersonal || !r.personal())
+	return engram.NormalizeProject(r.project) == o.Project && (o.IncludePersonal || !engram.IsPersonal(r.scope))
 }
 
 // has says whether a server has a session of our project, or gets it from a chunk
@@ -144,7 +146,7 @@ func (s *selection) leaveOut(bad map[string]map[int]bool, p canon.RowError) {
 		bad[p.List][index] = true
 		index = rows[index].index
 	}
-	s.leftOut = append(s.leftOut, Row{List: p.List, Index: index, Field: p.Field, Reason: string(p.Reason)})
+	s.leftOut = append(s.leftOut, engram.RowNote{List: p.List, Index: index, Field: p.Field, Reason: string(p.Reason)})
 }
 
 // assemble writes rows and the other members as one JSON object.
@@ -175,4 +177,67 @@ func (s *selection) assemble(rows map[string][]row) []byte {
 	}
 	out.WriteByte('}')
 	return out.Bytes()
+}
+
+// fill gives rows what a server demands and they lack.
+func (s *selection) fill() {
+	for i := range s.rows[listSessions] {
+		s.fillField(listSessions, i, "directory", "unknown")
+	}
+	for i := range s.rows[listObservations] {
+		s.fillField(listObservations, i, "type", "manual")
+		s.fillField(listObservations, i, "scope", "project")
+		s.fillField(listObservations, i, "title", firstLine(textOf(s.rows[listObservations][i].text, "content")))
+	}
+}
+
+func textOf(row json.RawMessage, field string) string {
+	var members map[string]json.RawMessage
+	var text string
+	if json.Unmarshal(row, &members) != nil || json.Unmarshal(members[field], &text) != nil {
+		return ""
+	}
+	return text
+}
+
+// fillField sets a member that is missing, null or blank.
+func (s *selection) fillField(list string, i int, field, value string) {
+	r := &s.rows[list][i]
+	var members map[string]json.RawMessage
+	if value == "" || json.Unmarshal(r.text, &members) != nil {
+		return
+	}
+	var old *string
+	if text, ok := members[field]; ok && json.Unmarshal(text, &old) != nil {
+		return // of a wrong type: that is no blank
+	}
+	if old != nil && strings.TrimSpace(*old) != "" {
+		return
+	}
+	r.set(field, value)
+	s.filled = append(s.filled, engram.RowNote{List: list, Index: r.index, Field: field, Reason: fmt.Sprintf("filled with %q", value)})
+}
+
+// set gives a member of the row another value. A row that is no object stays as it is.
+func (r *row) set(field, value string) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(r.text, &members) != nil || members == nil {
+		return
+	}
+	members[field], _ = json.Marshal(value) // a string
+	if text, err := json.Marshal(members); err == nil {
+		r.text = text
+	}
+}
+
+// maxTitle is how long a title that is taken from the content gets, in runes.
+const maxTitle = 80
+
+func firstLine(content string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(content), "\n")
+	line = strings.TrimSpace(line)
+	if utf8.RuneCountInString(line) > maxTitle {
+		line = string([]rune(line)[:maxTitle-1]) + "…"
+	}
+	return line
 }

@@ -1,11 +1,11 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -21,16 +21,7 @@ func badInput(format string, args ...any) error {
 }
 
 // User is an account as its administrator sees it. The JSON form is stable.
-type User struct {
-	ID        string    `json:"id"`
-	Username  string    `json:"username"`
-	Email     string    `json:"email"` // "" for the built-in account
-	CreatedAt time.Time `json:"created_at"`
-	Disabled  bool      `json:"disabled"`
-	BuiltIn   bool      `json:"built_in"` // the account "local", which has no password
-	Chunks    int       `json:"chunks"`
-	Bytes     int64     `json:"bytes"` // of the chunks' stored bodies, uncompressed
-}
+type User = store.UserUsage
 
 // AddUser makes an account, under the rules of POST /auth/register and whether
 // or not Options.NoRegister is set. Name and email must be free, else the error
@@ -43,7 +34,7 @@ func (s *Server) AddUser(ctx context.Context, username, email, password string) 
 	if err != nil {
 		return User{}, err
 	}
-	return shown(store.UserUsage{User: u}), nil
+	return User{ID: u.ID, Username: u.Name, Email: u.Email, CreatedAt: u.CreatedAt}, nil
 }
 
 // Users lists all accounts by name. Names and emails are what somebody typed
@@ -54,24 +45,7 @@ func (s *Server) Users(ctx context.Context) ([]User, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the users: %w", err)
 	}
-	users := make([]User, len(list)) // an empty list must not become null
-	for i, u := range list {
-		users[i] = shown(u)
-	}
-	return users, nil
-}
-
-func shown(u store.UserUsage) User {
-	return User{
-		ID:        u.ID,
-		Username:  u.Name,
-		Email:     u.Email,
-		CreatedAt: u.CreatedAt,
-		Disabled:  u.Disabled,
-		BuiltIn:   u.BuiltIn,
-		Chunks:    u.Chunks,
-		Bytes:     u.Bytes,
-	}
+	return append([]User{}, list...), nil // an empty list must not become null
 }
 
 // SetDisabled shuts an account out, or lets it in again. While it is disabled,
@@ -121,13 +95,8 @@ func (a *accounts) signUp(ctx context.Context, username, email, password string)
 	if username == "" || email == "" || password == "" {
 		return store.User{}, badInput("username, email, and password are required")
 	}
-	if err := checkPassword(password); err != nil {
-		return store.User{}, err
-	}
-	if err := checkName("username", username); err != nil {
-		return store.User{}, err
-	}
-	if err := checkName("email", email); err != nil {
+	err := cmp.Or(checkPassword(password), checkName("username", username), checkName("email", email))
+	if err != nil {
 		return store.User{}, err
 	}
 	hash, err := a.passwords.hash(ctx, password)

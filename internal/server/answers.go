@@ -61,7 +61,7 @@ func (to responder) answerError(w http.ResponseWriter, r *http.Request, err erro
 		w.Header().Set("Connection", "close")
 	}
 	// Without any answer the http.Server would send an empty 200.
-	return errors.Join(drain(r, told.drain), writeJSON(w, told.status, errorReply{told.text}))
+	return errors.Join(drain(r, told.drain), writeJSON(w, told.status, reply{"error": told.text}))
 }
 
 // refusalOf is what the client gets to know of an error.
@@ -84,9 +84,9 @@ func refusalOf(err error) *refusal {
 	return &refusal{status: http.StatusInternalServerError, text: "internal error"}
 }
 
-type errorReply struct {
-	Error string `json:"error"`
-}
+// reply is an answer. Where the order of its members is that of the alphabet, it is
+// that of the reference server.
+type reply map[string]any
 
 // writeJSON sends v with a newline behind it. An error means that the client is
 // gone, or too slow.

@@ -115,10 +115,7 @@ func (h *authHandlers) refresh(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, struct {
-		AccessToken string `json:"access_token"`
-		ExpiresIn   int    `json:"expires_in"`
-	}{access, int(accessLifetime.Seconds())})
+	return writeJSON(w, http.StatusOK, reply{"access_token": access, "expires_in": int(accessLifetime.Seconds())})
 }
 
 // mintKey serves POST /auth/api-key. The key before stops working.
@@ -131,10 +128,7 @@ func (h *authHandlers) mintKey(w http.ResponseWriter, r *http.Request, u store.U
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusCreated, struct {
-		APIKey  string `json:"api_key"`
-		Message string `json:"message"`
-	}{key, "Store this key securely. It will not be shown again."})
+	return writeJSON(w, http.StatusCreated, reply{"api_key": key, "message": "Store this key securely. It will not be shown again."})
 }
 
 // revokeKey serves DELETE /auth/api-key.
@@ -142,9 +136,7 @@ func (h *authHandlers) revokeKey(w http.ResponseWriter, r *http.Request, u store
 	if err := h.accounts.store.RemoveKey(r.Context(), u.ID); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, struct {
-		Status string `json:"status"`
-	}{"revoked"})
+	return writeJSON(w, http.StatusOK, reply{"status": "revoked"})
 }
 
 // readAuth decodes the first JSON value of a small body into v. As on the

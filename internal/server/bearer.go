@@ -17,9 +17,6 @@ const keyPrefix = "eng_"
 // apiKeyBytes is how many random bytes an API key has, written in hex.
 const apiKeyBytes = 32
 
-// userHandler answers a request of a user who has proved who they are.
-type userHandler func(w http.ResponseWriter, r *http.Request, u store.User) error
-
 // authenticator finds out who sent a request.
 type authenticator struct {
 	store  store.Users
@@ -28,7 +25,7 @@ type authenticator struct {
 
 // signedIn lets only requests with a good token or API key through. It decides
 // before the body is read.
-func (a *authenticator) signedIn(next userHandler) handler {
+func (a *authenticator) signedIn(next func(http.ResponseWriter, *http.Request, store.User) error) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		u, err := a.authenticate(r)
 		if err != nil {

@@ -14,14 +14,6 @@ import (
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
-type pushReply struct {
-	ChunkID            string `json:"chunk_id"`
-	ObservationsStored int    `json:"observations_stored"`
-	PromptsStored      int    `json:"prompts_stored"`
-	SessionsStored     int    `json:"sessions_stored"`
-	Status             string `json:"status"`
-}
-
 // chunkHandlers serve the chunks of /sync.
 type chunkHandlers struct {
 	store  store.Chunks
@@ -47,12 +39,9 @@ func (h *chunkHandlers) push(w http.ResponseWriter, r *http.Request, u store.Use
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, pushReply{
-		ChunkID:            chunk.ID,
-		ObservationsStored: chunk.Memories,
-		PromptsStored:      chunk.Prompts,
-		SessionsStored:     chunk.Sessions,
-		Status:             "accepted",
+	return writeJSON(w, http.StatusOK, reply{
+		"chunk_id": chunk.ID, "status": "accepted",
+		"observations_stored": chunk.Memories, "prompts_stored": chunk.Prompts, "sessions_stored": chunk.Sessions,
 	})
 }
 
@@ -72,11 +61,6 @@ func receive(body io.Reader, file *spool) (store.NewChunk, error) {
 	chunk, err := parser.Finish()
 	chunk.BodySHA256, chunk.Size = hex.EncodeToString(sum.Sum(nil)), size
 	return chunk, err
-}
-
-type manifestReply struct {
-	Chunks  []manifestEntry `json:"chunks"`
-	Version int             `json:"version"`
 }
 
 // manifestEntry is one chunk in a manifest. Source: account-server.md 3.3.
@@ -107,12 +91,12 @@ func (h *chunkHandlers) pullManifest(w http.ResponseWriter, r *http.Request, u s
 	if err != nil {
 		return err
 	}
-	reply := manifestReply{Chunks: make([]manifestEntry, len(entries)), Version: 1} // an empty list must not become null
+	chunks := make([]manifestEntry, len(entries)) // an empty list must not become null
 	for i, e := range entries {
-		reply.Chunks[i] = manifestEntry{e.ID, e.CreatedBy, timestamp(e.CreatedAt), e.Sessions, e.Memories, e.Prompts}
+		chunks[i] = manifestEntry{e.ID, e.CreatedBy, timestamp(e.CreatedAt), e.Sessions, e.Memories, e.Prompts}
 	}
 	w.Header().Set("ETag", quoteTag(tag))
-	return writeJSON(w, http.StatusOK, reply)
+	return writeJSON(w, http.StatusOK, reply{"chunks": chunks, "version": 1})
 }
 
 // pull serves GET /sync/pull/{chunk_id}: the body of the push, byte for

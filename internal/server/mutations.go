@@ -1,7 +1,9 @@
 package server
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +11,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/engram-sync/engram-sync/internal/server/pushbody"
 	"github.com/engram-sync/engram-sync/internal/server/store"
@@ -35,21 +40,16 @@ const maxKeyBytes = 128
 // client progressTimeout anew.
 const sendBytes = 64 << 10
 
-type mutationsReply struct {
-	Accepted int   `json:"accepted"`
-	LastSeq  int64 `json:"last_seq"`
-}
-
 // mutationHandlers serve the journals of /sync/mutations.
 type mutationHandlers struct {
 	store   store.Journals
 	spools  spools
-	batches slots
-	pages   slots
+	batches *semaphore.Weighted
+	pages   *semaphore.Weighted
 }
 
 func newMutationHandlers(st store.Journals, spools spools) *mutationHandlers {
-	return &mutationHandlers{store: st, spools: spools, batches: make(slots, batchesAtOnce), pages: make(slots, pagesAtOnce)}
+	return &mutationHandlers{st, spools, semaphore.NewWeighted(batchesAtOnce), semaphore.NewWeighted(pagesAtOnce)}
 }
 
 // push serves POST /sync/mutations/push: it adds all of a batch or
@@ -77,16 +77,16 @@ func (h *mutationHandlers) push(w http.ResponseWriter, r *http.Request, u store.
 	if receipt.Replayed {
 		w.Header().Set("Idempotent-Replayed", "true")
 	}
-	return writeJSON(w, http.StatusOK, mutationsReply{receipt.Accepted, receipt.LastSeq})
+	return writeJSON(w, http.StatusOK, reply{"accepted": receipt.Accepted, "last_seq": receipt.LastSeq})
 }
 
 // append stores the batch that was spooled to file. It waits for a slot first and
 // for the database then: who holds a connection never waits for a slot.
 func (h *mutationHandlers) append(ctx context.Context, userID, key string, file *spool) (store.Receipt, error) {
-	if err := h.batches.take(ctx); err != nil {
+	if err := h.batches.Acquire(ctx, 1); err != nil {
 		return store.Receipt{}, err
 	}
-	defer h.batches.give()
+	defer h.batches.Release(1)
 	text, err := io.ReadAll(file)
 	if err != nil {
 		return store.Receipt{}, err
@@ -134,10 +134,10 @@ func (h *mutationHandlers) pull(w http.ResponseWriter, r *http.Request, u store.
 			return refuse(http.StatusBadRequest, "invalid since_seq parameter")
 		}
 	}
-	if err := h.pages.take(r.Context()); err != nil {
+	if err := h.pages.Acquire(r.Context(), 1); err != nil {
 		return err
 	}
-	defer h.pages.give()
+	defer h.pages.Release(1)
 	p := page{userID: u.ID, limit: pageLimit(query.Get("limit"))}
 	// One more than the limit tells whether there are more.
 	head, err := h.store.ReadMutations(r.Context(), u.ID, since, p.limit+1, p.add)
@@ -173,3 +173,73 @@ func send(w http.ResponseWriter, parts ...[]byte) error {
 	}
 	return nil
 }
+
+// pageBytes bounds the mutations of one page as they go out; a single larger
+// one is a page of its own. No mutation is larger than a push, or twice that,
+// since the encoder escapes two characters which may come as they are.
+const pageBytes = 8 << 20
+
+// page collects a part of a journal as it goes out.
+type page struct {
+	userID  string
+	limit   int
+	n       int
+	rows    bytes.Buffer // JSON objects with commas between them
+	hasMore bool         // there is a row behind them
+	err     error
+}
+
+// add takes in the next row. false says that the page is full, or broken.
+func (p *page) add(row store.JournalRow) bool {
+	if p.n == p.limit {
+		p.hasMore = true
+		return false
+	}
+	before := p.rows.Len()
+	if p.n > 0 {
+		p.rows.WriteByte(',')
+	}
+	if p.err = p.write(row); p.err != nil {
+		return false
+	}
+	if p.n > 0 && p.rows.Len() > pageBytes {
+		p.rows.Truncate(before)
+		p.hasMore = true
+		return false
+	}
+	p.n++
+	return true
+}
+
+// rowHead are the first members of a row's JSON. Source: account-server.md 4.3.
+type rowHead struct {
+	Seq       int64  `json:"seq"`
+	UserID    string `json:"user_id"`
+	Entity    string `json:"entity"`
+	EntityKey string `json:"entity_key"`
+	Op        string `json:"op"`
+}
+
+// write appends a row. The encoder would change the bytes of the payload, so
+// it does not see them.
+func (p *page) write(row store.JournalRow) error {
+	buf := &p.rows
+	encoder := json.NewEncoder(buf)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(rowHead{row.Seq, p.userID, row.Entity, row.EntityKey, row.Op}); err != nil {
+		return err
+	}
+	buf.Truncate(buf.Len() - len("}\n"))
+	buf.WriteString(`,"payload":`)
+	buf.Write(row.Payload)
+	buf.WriteString(`,"occurred_at":"`)
+	buf.Write(row.OccurredAt.UTC().AppendFormat(buf.AvailableBuffer(), timestampLayout))
+	buf.WriteString(`"}`)
+	return nil
+}
+
+// timestampLayout has the same number of digits always: old clients compare such
+// times as text.
+const timestampLayout = "2006-01-02T15:04:05.000000Z"
+
+func timestamp(t time.Time) string { return t.UTC().Format(timestampLayout) }

@@ -49,7 +49,7 @@ func (to responder) recovered(out *observedWriter, r *http.Request, cause any) {
 	if out.status != 0 {
 		panic(http.ErrAbortHandler) // too late for another answer: cut this one off
 	}
-	if err := writeJSON(out, http.StatusInternalServerError, errorReply{"internal error"}); err != nil {
+	if err := writeJSON(out, http.StatusInternalServerError, reply{"error": "internal error"}); err != nil {
 		to.log.DebugContext(r.Context(), "no answer", "path", loggedPath(r), "error", err.Error())
 	}
 }

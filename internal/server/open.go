@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,13 +66,8 @@ func Open(ctx context.Context, opts Options) (*Server, error) {
 // open does the part of Open that two processes must not do at once.
 func open(ctx context.Context, dir string, opts Options) (*Server, error) {
 	spool := filepath.Join(dir, spoolDir)
-	if err := atomicfile.Sweep(dir); err != nil {
-		return nil, err
-	}
-	if err := sweepOld(spool, spoolPrefix); err != nil {
-		return nil, err
-	}
-	if err := sweepOld(dir, sqlite.StagingPrefix); err != nil {
+	err := cmp.Or(atomicfile.Sweep(dir), sweepOld(spool, spoolPrefix), sweepOld(dir, sqlite.StagingPrefix))
+	if err != nil {
 		return nil, err
 	}
 	key, err := signingKey(filepath.Join(dir, keyFile))

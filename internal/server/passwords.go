@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/argon2"
+	"golang.org/x/sync/semaphore"
 )
 
 // The cost of a hash: argon2id with 19 MiB and two passes takes about as long
@@ -29,17 +30,17 @@ const hashFormat = "$argon2id$v=%d$m=%d,t=%d,p=%d$"
 // passwords hashes and compares passwords, no byte of which is ignored. It
 // bounds how many it works on at once, since each takes 19 MiB.
 type passwords struct {
-	slots slots
+	turns *semaphore.Weighted
 }
 
-func newPasswords() *passwords { return &passwords{slots: make(slots, hashesAtOnce)} }
+func newPasswords() *passwords { return &passwords{semaphore.NewWeighted(hashesAtOnce)} }
 
 // hash gives the text to store for a password. It waits for its turn; ctx
 // bounds the wait.
 func (p *passwords) hash(ctx context.Context, password string) (string, error) {
 	salt := make([]byte, saltSize)
 	rand.Read(salt) // never fails
-	sum, err := p.sum(ctx, password, salt, cost{hashMemory, hashPasses, hashThreads})
+	sum, err := p.sum(ctx, password, ourHash(salt))
 	if err != nil {
 		return "", err
 	}
@@ -51,36 +52,37 @@ func (p *passwords) hash(ctx context.Context, password string) (string, error) {
 // fits says whether password belongs to a stored hash. An empty hash fits no
 // password, and takes as long, so that the time does not tell who exists.
 func (p *passwords) fits(ctx context.Context, password, stored string) (bool, error) {
-	want := parsedHash{salt: make([]byte, saltSize), cost: cost{hashMemory, hashPasses, hashThreads}}
+	want := ourHash(make([]byte, saltSize))
 	if stored != "" {
 		var err error
 		if want, err = parseHash(stored); err != nil {
 			return false, err
 		}
 	}
-	sum, err := p.sum(ctx, password, want.salt, want.cost)
+	sum, err := p.sum(ctx, password, want)
 	if err != nil {
 		return false, err
 	}
 	return stored != "" && subtle.ConstantTimeCompare(sum, want.sum) == 1, nil
 }
 
-type cost struct {
-	memory, passes uint32
-	threads        uint8
-}
-
-func (p *passwords) sum(ctx context.Context, password string, salt []byte, c cost) ([]byte, error) {
-	if err := p.slots.take(ctx); err != nil {
+func (p *passwords) sum(ctx context.Context, password string, h parsedHash) ([]byte, error) {
+	if err := p.turns.Acquire(ctx, 1); err != nil {
 		return nil, err
 	}
-	defer p.slots.give()
-	return argon2.IDKey([]byte(password), salt, c.passes, c.memory, c.threads, hashSize), nil
+	defer p.turns.Release(1)
+	return argon2.IDKey([]byte(password), h.salt, h.passes, h.memory, h.threads, hashSize), nil
 }
 
 type parsedHash struct {
-	cost
-	salt, sum []byte
+	memory, passes uint32
+	threads        uint8
+	salt, sum      []byte
+}
+
+// ourHash has the cost of new hashes.
+func ourHash(salt []byte) parsedHash {
+	return parsedHash{hashMemory, hashPasses, hashThreads, salt, nil}
 }
 
 // parseHash reads what hash wrote. It does not repeat the text in errors.

@@ -33,21 +33,14 @@ func (s *Server) routes(spoolDir string, opts Options) http.Handler {
 	return to.observe(mux)
 }
 
-type healthReply struct {
-	Database string `json:"database,omitempty"`
-	Service  string `json:"service"`
-	Status   string `json:"status"`
-	Version  string `json:"version"`
-}
-
 // health answers as the reference server does, since clients look for its name.
 func (s *Server) health(w http.ResponseWriter, r *http.Request) error {
-	reply := healthReply{Service: "engram-cloud", Status: "ok", Version: "0.1.0"}
+	answer := reply{"service": "engram-cloud", "status": "ok", "version": "0.1.0"}
 	status := http.StatusOK
 	if err := s.store.Ping(r.Context()); err != nil {
 		s.log.ErrorContext(r.Context(), "the database does not answer", "error", err.Error())
-		reply.Status, reply.Database = "degraded", "unavailable"
+		answer["status"], answer["database"] = "degraded", "unavailable"
 		status = http.StatusServiceUnavailable
 	}
-	return writeJSON(w, status, reply)
+	return writeJSON(w, status, answer)
 }

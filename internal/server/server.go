@@ -81,7 +81,7 @@ func (s *Server) LocalToken(ctx context.Context) (string, error) {
 // InProcess gives a transport that reaches this server's handler inside the
 // process, whatever host a URL names (its scheme must be http). No socket is
 // involved. It works until Close.
-func (s *Server) InProcess() *http.Transport { return s.local.transport() }
+func (s *Server) InProcess() *http.Transport { return s.local.transport }
 
 // Close ends in-process serving, after the requests under way or a bounded
 // time, and closes the database. Serve must have returned before.

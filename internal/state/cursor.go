@@ -133,7 +133,7 @@ func (c *CursorFile) ResetSeen() (err error) {
 	if c.detached {
 		return nil
 	}
-	if err := c.closeSeen(); err != nil {
+	if err := c.Close(); err != nil {
 		return err
 	}
 	next := seenLog{Generation: c.doc.Ledger.Generation + 1}
@@ -214,7 +214,8 @@ func (c *CursorFile) write(next cursorDoc) error {
 	return nil
 }
 
-func (c *CursorFile) closeSeen() error {
+// Close ends the use of the file. What was not saved is forgotten.
+func (c *CursorFile) Close() error {
 	if c.seen == nil {
 		return nil
 	}
@@ -222,6 +223,3 @@ func (c *CursorFile) closeSeen() error {
 	c.seen = nil
 	return err
 }
-
-// Close ends the use of the file. What was not saved is forgotten.
-func (c *CursorFile) Close() error { return c.closeSeen() }

@@ -1,11 +1,15 @@
 package state
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 )
@@ -57,8 +61,13 @@ func (c *CursorFile) recover() error {
 			return fmt.Errorf("cut off what an interrupted run left in the output file: %w", err)
 		}
 	}
+	return c.writeOutput(&outputMark{Path: mark.Path, Offset: mark.Offset})
+}
+
+// writeOutput puts on disk what counts of the output file.
+func (c *CursorFile) writeOutput(mark *outputMark) error {
 	next := c.doc
-	next.Output = &outputMark{Path: mark.Path, Offset: mark.Offset}
+	next.Output = mark
 	return c.write(next)
 }
 
@@ -80,9 +89,7 @@ func (c *CursorFile) OpenOutput(path string) (*OutputFile, error) {
 	}
 	c.output = o
 	if o.Begun {
-		next := c.doc
-		next.Output = o.mark(false)
-		if err := c.write(next); err != nil {
+		if err := c.writeOutput(o.mark(false)); err != nil {
 			return nil, errors.Join(err, o.Close())
 		}
 	}
@@ -178,9 +185,7 @@ func (o *OutputFile) mark(writing bool) *outputMark {
 // Write appends to the file. It counts after a Flush and the cursor's Save.
 func (o *OutputFile) Write(p []byte) (int, error) {
 	if mark := o.cursor.doc.Output; mark == nil || !mark.Writing {
-		next := o.cursor.doc
-		next.Output = o.mark(true)
-		if err := o.cursor.write(next); err != nil {
+		if err := o.cursor.writeOutput(o.mark(true)); err != nil {
 			return 0, err
 		}
 	}
@@ -223,9 +228,82 @@ func (o *OutputFile) Close() error {
 		return err
 	}
 	if o.foreign {
-		next := c.doc
-		next.Output = &outputMark{Path: mark.Path, Offset: mark.Offset}
-		return c.write(next)
+		return c.writeOutput(&outputMark{Path: mark.Path, Offset: mark.Offset})
 	}
 	return c.recover()
+}
+
+// rowStart is what each row in an output file begins with.
+const rowStart = `{"seq":`
+
+// cutTail takes away what a killed run left behind an offset, for good. What
+// can't be from such a run stays, and so does all of the rest.
+func cutTail(path string, offset int64) (err error) {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if _, err := file.Seek(offset, io.SeekStart); err != nil {
+		return err
+	}
+	ours, err := onlyRows(file)
+	if err != nil || !ours {
+		return err
+	}
+	if err := file.Truncate(offset); err != nil {
+		return err
+	}
+	return file.Sync()
+}
+
+// onlyRows says whether a text is lines that begin as rows do. The last may be
+// torn, and after a power failure zeros can stand for what was not written.
+func onlyRows(text io.Reader) (bool, error) {
+	in := bufio.NewReader(text)
+	for {
+		start, err := in.Peek(len(rowStart))
+		if err != nil && !errors.Is(err, io.EOF) {
+			return false, err
+		}
+		written := bytes.TrimRight(start, "\x00")
+		switch {
+		case !bytes.HasPrefix([]byte(rowStart), written):
+			return false, nil
+		case len(written) < len(rowStart):
+			return true, nil // torn here
+		}
+		for err = bufio.ErrBufferFull; errors.Is(err, bufio.ErrBufferFull); {
+			_, err = in.ReadSlice('\n')
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return false, err
+		}
+	}
+}
+
+// unfinished refuses an output file that a killed run of another cursor wrote
+// to: that cursor cuts off what was not finished, and with it whatever was
+// appended meanwhile.
+func (j *AccountState) unfinished(path string) error {
+	entries, err := os.ReadDir(j.dir)
+	if err != nil {
+		return fmt.Errorf("look at the other cursors: %w", err)
+	}
+	for _, entry := range entries {
+		name, isCursor := strings.CutPrefix(entry.Name(), "pull-")
+		name, isFile := strings.CutSuffix(name, ".json")
+		if !isCursor || !isFile {
+			continue
+		}
+		text, err := os.ReadFile(j.Path(entry.Name()))
+		if err != nil {
+			return fmt.Errorf("look at the other cursors: %w", err)
+		}
+		doc, err := parseCursor(text)
+		if err == nil && doc.Output != nil && doc.Output.Writing && doc.Output.Path == path {
+			return &OutputError{path, fmt.Sprintf("was being written by a run with --cursor %s that was killed: run that one first, or write to another file", name)}
+		}
+	}
+	return nil
 }

@@ -34,9 +34,9 @@ type Projection struct {
 	Parts []Part
 	// LeftOut are rows of the project that the server would refuse, and rows
 	// that need those.
-	LeftOut []RowNote
+	LeftOut []engram.RowNote
 	// Filled are rows that got what the server demands of them.
-	Filled []RowNote
+	Filled []engram.RowNote
 	// Personal and Foreign are how many rows stay here because they are
 	// nobody else's, or another project's.
 	Personal, Foreign int
@@ -60,20 +60,11 @@ type Variant struct {
 	Superset bool
 }
 
-// RowNote is a row that a server would refuse, or one that was changed so
-// that it does not, and why.
-type RowNote struct {
-	List   string `json:"list"`  // "sessions", "observations", "prompts" or "mutations", else what a chunk calls it
-	Index  int    `json:"index"` // -1 for all of the list
-	Field  string `json:"field"`
-	Reason string `json:"reason"`
-}
-
 // LeftOutError says that rows of a chunk were not sent, since the server would
 // have refused the whole chunk because of them.
 type LeftOutError struct {
 	ID   engram.ChunkID
-	Rows []RowNote
+	Rows []engram.RowNote
 }
 
 func (e *LeftOutError) Error() string {
@@ -83,22 +74,6 @@ func (e *LeftOutError) Error() string {
 		text = fmt.Sprintf("%s, and %d more", text, n-1)
 	}
 	return fmt.Sprintf("chunk %s: left out what the server would refuse: %s", e.ID, text)
-}
-
-// String is the row as a message names it.
-func (r RowNote) String() string {
-	list := r.List
-	if !slices.Contains([]string{"sessions", "observations", "prompts", "mutations"}, list) {
-		list = fmt.Sprintf("%.40q", list) // a stranger's word
-	}
-	text := list
-	if r.Index >= 0 {
-		text = fmt.Sprintf("%s[%d]", list, r.Index)
-	}
-	if r.Field != "" {
-		text += "." + r.Field
-	}
-	return text + " " + r.Reason
 }
 
 // project finds out what the chunks that the remote does not list under their

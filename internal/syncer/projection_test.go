@@ -74,7 +74,7 @@ func TestProjectedChunks(t *testing.T) {
 		},
 		rest: map[engram.ChunkID]syncer.Projection{
 			foreign: {Foreign: 7},
-			bad:     {LeftOut: []syncer.RowNote{{List: "observations", Index: 3, Field: "title", Reason: "is blank"}}},
+			bad:     {LeftOut: []engram.RowNote{{List: "observations", Index: 3, Field: "title", Reason: "is blank"}}},
 		},
 	}
 	there.content[idOf(`{"part":1}`)] = `{"part":1}` // what an earlier, killed run sent

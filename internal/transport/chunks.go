@@ -55,14 +55,6 @@ func (t *RemoteTransport) readManifestOf(ctx context.Context, d dialect) (*engra
 // chunks that it is given.
 func (t *RemoteTransport) WriteManifest(context.Context, *engram.Manifest) error { return nil }
 
-type (
-	// OpenFunc opens the content of a chunk from its beginning. It is called once
-	// for each attempt to send it.
-	OpenFunc = protocol.OpenFunc
-	// StoreFunc takes the content of a chunk, reading it to its end.
-	StoreFunc = protocol.StoreFunc
-)
-
 // ReadChunk asks for a chunk, GET /sync/pull/{id}, and hands its content to
 // store as it arrives. Only content that hashes to the id ends with io.EOF. A
 // broken connection is resumed. The entry is the one that the pusher sent along,
@@ -112,7 +104,7 @@ func (t *RemoteTransport) WriteChunk(ctx context.Context, entry engram.ChunkEntr
 		if outcome != httplayer.Uncertain {
 			return outcome, err
 		}
-		stored, settleErr := t.settle(ctx, call.Op, sentChunk{entry.ID, latest.Sum()}, err)
+		stored, settleErr := t.settle(ctx, call.Op, entry.ID, latest.Sum(), err)
 		if stored || settleErr != nil {
 			return httplayer.Final, settleErr
 		}

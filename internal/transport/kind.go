@@ -30,14 +30,13 @@ const (
 type dialect interface {
 	// Name is that of the kind.
 	Name() string
-	// ReadManifest asks for the manifest.
+	// PerProject says whether all is kept by project, chunks in a form of the
+	// server's own.
+	PerProject() bool
 	ReadManifest(ctx context.Context, op string) (*engram.Manifest, error)
-	// ReadChunk hands the content of a chunk to store. The entry is nil unless one
-	// comes along.
 	ReadChunk(ctx context.Context, id engram.ChunkID, store StoreFunc) (*engram.ChunkEntry, error)
-	// Push sends a chunk.
 	Push(ctx context.Context, call *httplayer.Call, entry engram.ChunkEntry, open OpenFunc) (httplayer.Outcome, error)
-	// PushMutations sends a batch. It is never httplayer.Uncertain, but may be an
+	// PushMutations is never httplayer.Uncertain, but may be an
 	// engram.UncertainError.
 	PushMutations(
 		ctx context.Context, call *httplayer.Call, entries []MutationEntry, key string,
@@ -109,16 +108,25 @@ func (t *RemoteTransport) forget() {
 	}
 }
 
+// KindKnown says whether FindKind would have to ask nobody.
+func (t *RemoteTransport) KindKnown() bool { return t.Kind() != KindUnknown }
+
+// PerProject says whether the server keeps all by project, chunks in a form of its
+// own that a projection makes; false as long as its kind is unknown.
+func (t *RemoteTransport) PerProject() bool {
+	d, _ := t.known()
+	return d != nil && d.PerProject()
+}
+
 // FindKind asks the server what kind it is, unless that is known: by GET
 // /sync/pull without a project, which changes nothing and which only the two kinds
 // answer as they do. Never by a mutation push: account servers say yes to a project
 // server's body, and store nothing. Source: project-server.md 5.
-func (t *RemoteTransport) FindKind(ctx context.Context) (Kind, error) {
-	if d, _ := t.known(); d != nil {
-		return kindOf(d), nil
+func (t *RemoteTransport) FindKind(ctx context.Context) error {
+	if t.KindKnown() {
+		return nil
 	}
-	err := t.askKind(ctx, "find out what kind of server this is")
-	return t.Kind(), err
+	return t.askKind(ctx, "find out what kind of server this is")
 }
 
 // CheckToken asks whether the server takes the token, which needs no project: GET
@@ -173,40 +181,26 @@ func (t *RemoteTransport) recognise401(status *StatusError) {
 	}
 }
 
-// maxProbe bounds the answer of a stranger.
-const maxProbe = 64 << 10
-
-// whatElse says what stands at the base URL, if it can be told.
+// whatElse says what stands at the base URL, if it can be told: engram's daemon
+// by its health, an account server by a route that project servers don't have, and
+// whose answer tells them apart where everything else is 404. Source: project-server.md 5.
 func (t *RemoteTransport) whatElse(ctx context.Context, status *StatusError) string {
-	if t.isLocalDaemon(ctx) {
+	var health struct {
+		Service string `json:"service"`
+	}
+	if text, err := t.probe(ctx, "/health"); err == nil && json.Unmarshal(text, &health) == nil && health.Service == "engram" {
 		return "is engram's local daemon, not a cloud server"
 	}
 	text := fmt.Sprintf("answers /sync/pull with %d %s", status.Status, status.Message)
-	if t.answersRefresh(ctx) {
+	_, err := t.probe(ctx, "/auth/refresh")
+	if refresh, ok := errors.AsType[*StatusError](err); ok && refresh.Status == http.StatusMethodNotAllowed {
 		text += ", although it has the sign-in of an account server"
 	}
 	return text
 }
 
-// isLocalDaemon recognises engram's daemon by its health. Source: project-server.md 5.
-func (t *RemoteTransport) isLocalDaemon(ctx context.Context) bool {
-	var health struct {
-		Service string `json:"service"`
-	}
-	text, err := t.probe(ctx, "/health")
-	return err == nil && json.Unmarshal(text, &health) == nil && health.Service == "engram"
-}
-
-// answersRefresh says whether the server has a route that only account servers
-// have: it tells the two kinds apart where everything else is 404.
-func (t *RemoteTransport) answersRefresh(ctx context.Context) bool {
-	_, err := t.probe(ctx, "/auth/refresh")
-	status, ok := errors.AsType[*StatusError](err)
-	return ok && status.Status == http.StatusMethodNotAllowed
-}
-
 // probe asks a stranger for something small, without a token.
 func (t *RemoteTransport) probe(ctx context.Context, path string) ([]byte, error) {
-	text, _, err := t.client.GetText(ctx, &httplayer.Call{Op: "ask who is there", Limit: maxProbe, Anonymous: true}, path)
+	text, _, err := t.client.GetText(ctx, &httplayer.Call{Op: "ask who is there", Limit: 64 << 10, Anonymous: true}, path)
 	return text, err
 }

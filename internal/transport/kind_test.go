@@ -60,8 +60,8 @@ func TestTheKindIsFoundOut(t *testing.T) {
 			if _, err := remote.ReadManifest(t.Context()); err != nil || len(tc.front.Requests()) != 1 {
 				t.Errorf("the second time: %v", err)
 			}
-			if kind, err := remote.FindKind(t.Context()); kind != tc.want || err != nil || len(tc.front.Requests()) != 0 {
-				t.Errorf("FindKind of a known server: %q, %v", kind, err)
+			if err := remote.FindKind(t.Context()); remote.Kind() != tc.want || err != nil || len(tc.front.Requests()) != 0 {
+				t.Errorf("FindKind of a known server: %q, %v", remote.Kind(), err)
 			}
 		})
 	}
@@ -81,8 +81,8 @@ func TestFindKind(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 {
-			if got, err := remote.FindKind(t.Context()); got != kind || err != nil {
-				t.Errorf("got %q, %v, want %q", got, err, kind)
+			if err := remote.FindKind(t.Context()); remote.Kind() != kind || err != nil {
+				t.Errorf("got %q, %v, want %q", remote.Kind(), err, kind)
 			}
 		}
 		if whats := f.Whats(); !slices.Equal(whats, []string{"GET /sync/pull"}) {

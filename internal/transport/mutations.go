@@ -5,18 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
 	"github.com/engram-sync/engram-sync/internal/transport/protocol"
-)
-
-// The nouns of the mutation journal, under the names that callers of a
-// transport know.
-type (
-	MutationEntry         = engram.MutationEntry
-	PushMutationsResult   = engram.PushMutationsResult
-	PullMutationResult    = engram.PullMutationResult
-	PullMutationsResponse = engram.PullMutationsResponse
 )
 
 // PushMutations stores a batch, all of it or nothing: POST /sync/mutations/push.

@@ -38,8 +38,8 @@ type Options struct {
 	InsecureHTTP bool
 	// UserAgent names the program. Default "engram-sync".
 	UserAgent string
-	// Kind is what kind of server it is, if that is known; KindUnknown lets the
-	// transport find out. Forced says that the user wants it so: a server that
+	// Kind is what kind of server it is, if that is known; KindUnknown, and what is
+	// no kind, lets the transport find out. Forced says that the user wants it so: a server that
 	// turns out to be of the other kind is an ErrOtherKind then.
 	Kind   Kind
 	Forced bool
@@ -56,9 +56,6 @@ type Options struct {
 	// Logger gets one record for each request, without headers or bodies.
 	Logger *slog.Logger
 }
-
-// Wait is a pause before something is tried again.
-type Wait = httplayer.Wait
 
 func (o Options) withDefaults() Options {
 	o.Concurrency = cmp.Or(o.Concurrency, 8)

@@ -4,6 +4,7 @@
 package transport
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 
@@ -47,7 +48,7 @@ func NewRemoteTransport(baseURL string, token TokenSource, opts Options) (*Remot
 	bearer := &httplayer.Bearer{Next: stall, Base: base, Source: token, Insecure: opts.InsecureHTTP, UserAgent: opts.UserAgent}
 	retry := &httplayer.Retry{Next: bearer, Retries: opts.Retries, Budget: opts.RetryBudget, Notify: opts.Notify}
 	client := httplayer.NewClient(base, retry)
-	t := &RemoteTransport{SignIn: account.NewSignIn(client), client: client, bearer: bearer, opts: opts, pulling: make(chan struct{}, 1)}
+	t := &RemoteTransport{SignIn: &account.SignIn{Client: client}, client: client, bearer: bearer, opts: opts, pulling: make(chan struct{}, 1)}
 	t.account = &account.Dialect{Client: client, MaxChunkBytes: opts.MaxChunkBytes, Logger: opts.Logger, Stranger: t.forget}
 	t.project = project.New(project.Options{
 		Client: client, MaxChunkBytes: opts.MaxChunkBytes, Project: opts.Project, NoProject: opts.NoProject, Stranger: t.forget,
@@ -57,13 +58,28 @@ func NewRemoteTransport(baseURL string, token TokenSource, opts Options) (*Remot
 	return t, nil
 }
 
-// NormalizeURL gives the one form of a base URL, which credentials and saved
-// state are keyed by. The error wraps ErrBadURL.
-func NormalizeURL(text string) (string, error) { return httplayer.NormalizeURL(text) }
-
 // URL is the normalised base URL, which credentials and saved state are keyed by.
 func (t *RemoteTransport) URL() string { return t.client.URL() }
 
 // Private says whether what goes to the server can't be overheard: over TLS, or
 // within this machine.
 func (t *RemoteTransport) Private() bool { return t.client.Private() }
+
+// SetTokenRefresher makes the transport renew its access token ahead of its
+// end, and once after a 401. stored gives the refresh token; onTokenRefresh
+// stores what was exchanged for it, before it is used. If that fails, the
+// work goes on, with a warning. It is called before the first request.
+func (t *RemoteTransport) SetTokenRefresher(stored StoredTokens, onTokenRefresh func(context.Context, Tokens) error) {
+	t.bearer.Renewer = httplayer.NewRenewer(stored, t.Exchange, onTokenRefresh, t.opts.Logger)
+}
+
+// RefreshToken renews the access token now, whatever its age, and gives it.
+func (t *RemoteTransport) RefreshToken(ctx context.Context) (string, error) {
+	return t.bearer.Renew(ctx)
+}
+
+// AccessToken gives the token that the next request would use, renewed if it
+// is about to end; "" if there is none.
+func (t *RemoteTransport) AccessToken(ctx context.Context) (string, error) {
+	return t.bearer.Token(ctx)
+}

@@ -16,12 +16,6 @@ import (
 // errOtherContent: the id is taken by other bytes, for good.
 var errOtherContent = fmt.Errorf("%w: the server holds other content", ErrRefused)
 
-// sentChunk is a chunk that a server may have been given.
-type sentChunk struct {
-	id  engram.ChunkID
-	sum [32]byte
-}
-
 // settle finds out what became of a push whose answer was lost or said 5xx. It can
 // be done here, since the id of a chunk names its bytes: whoever finds them there
 // needs to know nothing of the request.
@@ -30,12 +24,12 @@ type sentChunk struct {
 // answered in its own format is done with the request, so one look is enough;
 // otherwise it may still be at work, and is given SettleFor.
 // Source: account-server.md 8.
-func (t *RemoteTransport) settle(ctx context.Context, op string, sent sentChunk, cause error) (stored bool, err error) {
+func (t *RemoteTransport) settle(ctx context.Context, op string, id engram.ChunkID, sum [32]byte, cause error) (stored bool, err error) {
 	status, answered := errors.AsType[*StatusError](cause)
 	answered = answered && status.Final
 	deadline := time.Now().Add(t.opts.SettleFor)
 	for pause := time.Second; ; pause *= 2 {
-		held, err := t.holds(ctx, sent)
+		held, err := t.holds(ctx, id, sum)
 		rest := time.Until(deadline)
 		switch {
 		case held || errors.Is(err, errOtherContent):
@@ -50,7 +44,7 @@ func (t *RemoteTransport) settle(ctx context.Context, op string, sent sentChunk,
 			return false, unknownOutcome(op, cause, err)
 		}
 		if pause == time.Second {
-			t.opts.Notify(Wait{For: t.opts.SettleFor, Cause: "no answer: looking whether the server stored chunk " + sent.id.String()})
+			t.opts.Notify(Wait{For: t.opts.SettleFor, Cause: "no answer: looking whether the server stored chunk " + id.String()})
 		}
 		if err := cancellable.Sleep(ctx, min(pause, rest)); err != nil { // the last look is at the deadline
 			return false, fmt.Errorf("%s: %w: interrupted (%w)", op, ErrOutcomeUnknown, err)
@@ -70,9 +64,9 @@ func unknownOutcome(op string, cause, lookErr error) error {
 
 // holds asks for the pushed chunk and compares its bytes. An error wraps
 // errOtherContent if the server holds others under the same id.
-func (t *RemoteTransport) holds(ctx context.Context, sent sentChunk) (bool, error) {
+func (t *RemoteTransport) holds(ctx context.Context, id engram.ChunkID, sum [32]byte) (bool, error) {
 	var got [32]byte
-	_, err := t.ReadChunk(ctx, sent.id, func(chunk *engram.Chunk) error {
+	_, err := t.ReadChunk(ctx, id, func(chunk *engram.Chunk) error {
 		_, err := io.Copy(io.Discard, chunk)
 		got = chunk.Sum()
 		return err
@@ -81,14 +75,14 @@ func (t *RemoteTransport) holds(ctx context.Context, sent sentChunk) (bool, erro
 	_, mismatch := errors.AsType[*engram.MismatchError](err) // any other damage may be a proxy's doing
 	_, reduced := errors.AsType[*engram.ReducedError](err)
 	switch {
-	case err == nil && got == sent.sum:
+	case err == nil && got == sum:
 		return true, nil
 	case err == nil, mismatch, reduced:
-		return false, fmt.Errorf("push chunk %s: %w under this id", sent.id, errOtherContent)
+		return false, fmt.Errorf("push chunk %s: %w under this id", id, errOtherContent)
 	case status != nil && status.Status == http.StatusNotFound:
 		// Any odd failure of the reference server's database looks the same
 		// (account-server.md 10, 1.1), so the manifest has to agree.
-		return t.lists(ctx, sent.id)
+		return t.lists(ctx, id)
 	}
 	return false, err
 }

@@ -182,10 +182,7 @@ func knowKind(opts *transport.Options, cfg config.Config, url string) {
 	case cfg.Protocol != "auto":
 		opts.Kind, opts.Forced = transport.Kind(cfg.Protocol), true
 	default:
-		switch kind := transport.Kind(state.ReadKind(state.Dir(), url)); kind {
-		case transport.KindAccount, transport.KindProject:
-			opts.Kind = kind
-		}
+		opts.Kind = transport.Kind(state.ReadKind(state.Dir(), url))
 		opts.OnKind = func(kind transport.Kind) { state.WriteKind(state.Dir(), url, string(kind)) }
 	}
 }

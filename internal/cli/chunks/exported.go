@@ -39,13 +39,13 @@ type exportDocument struct {
 }
 
 type exportedChunk struct {
-	ID        engram.ChunkID `json:"id"`
-	CreatedBy string         `json:"created_by"`
-	CreatedAt string         `json:"created_at"`
-	Sessions  int            `json:"sessions"`
-	Memories  int            `json:"memories"`
-	Prompts   int            `json:"prompts"`
-	Bytes     int            `json:"bytes"`
+	engram.ChunkEntry
+	Bytes int
+}
+
+// MarshalJSON adds the size to the members of the entry.
+func (c exportedChunk) MarshalJSON() ([]byte, error) {
+	return entryWith(c.ChunkEntry, fmt.Sprintf(`,"bytes":%d`, c.Bytes))
 }
 
 type exportedRow struct {
@@ -137,8 +137,7 @@ func (r exportRun) document() exportDocument {
 func exportedChunks(drafts []memories.Draft) []exportedChunk {
 	chunks := []exportedChunk{}
 	for _, d := range drafts {
-		e := d.Entry
-		chunks = append(chunks, exportedChunk{e.ID, e.CreatedBy, e.CreatedAt, e.Sessions, e.Memories, e.Prompts, len(d.Text)})
+		chunks = append(chunks, exportedChunk{d.Entry, len(d.Text)})
 	}
 	return chunks
 }

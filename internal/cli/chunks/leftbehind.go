@@ -15,8 +15,8 @@ type leftBehindItem struct {
 	RemoteIDs []string         `json:"remote_ids"`
 	Personal  int              `json:"personal"`
 	Foreign   int              `json:"foreign"`
-	LeftOut   []syncer.RowNote `json:"left_out"`
-	Filled    []syncer.RowNote `json:"filled"`
+	LeftOut   []engram.RowNote `json:"left_out"`
+	Filled    []engram.RowNote `json:"filled"`
 }
 
 func leftBehindItems(behind []syncer.Projection) []leftBehindItem {
@@ -25,7 +25,7 @@ func leftBehindItems(behind []syncer.Projection) []leftBehindItem {
 		items = append(items, leftBehindItem{
 			ID: b.ID.String(), RemoteIDs: texts(b.Parts, func(p syncer.Part) string { return p.ID.String() }),
 			Personal: b.Personal, Foreign: b.Foreign,
-			LeftOut: append([]syncer.RowNote{}, b.LeftOut...), Filled: append([]syncer.RowNote{}, b.Filled...),
+			LeftOut: append([]engram.RowNote{}, b.LeftOut...), Filled: append([]engram.RowNote{}, b.Filled...),
 		})
 	}
 	return items

@@ -10,7 +10,6 @@ import (
 	"github.com/engram-sync/engram-sync/internal/projection"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
-	"github.com/engram-sync/engram-sync/internal/transport"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
@@ -35,7 +34,7 @@ func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Lo
 	return syncer.CompareOptions{
 		Aliases: c.Aliases, ServerChunks: opts.serverChunks,
 		Projector: func() syncer.Projector {
-			if c.Kind() != transport.KindProject {
+			if !c.PerProject() {
 				return nil
 			}
 			return &projector{
@@ -66,7 +65,7 @@ func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map
 	out := make(map[engram.ChunkID]syncer.Projection, len(chunks))
 	for id, c := range chunks {
 		projected := syncer.Projection{
-			LeftOut: leftOutRows(c.LeftOut), Filled: leftOutRows(c.Filled),
+			LeftOut: c.LeftOut, Filled: c.Filled,
 			Personal: c.Personal, Foreign: c.Foreign, Err: c.Err,
 		}
 		for i, part := range c.Parts {
@@ -103,12 +102,4 @@ func (p *projector) Variants(ctx context.Context, all, ids []engram.ChunkID) (ma
 		}
 	}
 	return out, nil
-}
-
-func leftOutRows(rows []projection.Row) []syncer.RowNote {
-	out := make([]syncer.RowNote, len(rows))
-	for i, r := range rows {
-		out[i] = syncer.RowNote(r)
-	}
-	return out
 }

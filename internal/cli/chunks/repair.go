@@ -2,9 +2,7 @@ package chunks
 
 import (
 	"bytes"
-	"cmp"
 	"context"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -95,12 +93,12 @@ func (r *repair) run(ctx context.Context, words []string) error {
 	if ctx.Err() != nil || err != nil && len(done.Fixes)+len(done.Findings)+done.Checked == 0 {
 		return err
 	}
-	bad := printRepair(r.term, r, done)
-	if bad != nil && err != nil {
-		r.term.Fail(problem.Failure(err, r.ws.TokenFrom))
-		return bad
+	v := newVerified(done.Report)
+	v.repaired = &repaired{Repaired: []repairedItem{}, Backup: r.dir.copied, DryRun: r.dryRun}
+	for _, f := range done.Fixes {
+		v.Repaired = append(v.Repaired, repairedItem{ID: f.ID, Action: f.Action, Message: terminal.OneLine(f.Detail)})
 	}
-	return cmp.Or(err, bad)
+	return v.end(r.term, r.ws, err, v.show(r.term, r.hint, "could not be repaired", done.Checked+len(done.Fixes)))
 }
 
 // choose finds the chunks that words stand for.
@@ -154,50 +152,6 @@ func (r *repair) askToForget(ctx context.Context, done *syncer.Repaired) error {
 		return err
 	}
 	return syncer.Forget(ctx, r.dir, done)
-}
-
-// repairedItem is one thing that was mended, in JSON mode.
-type repairedItem struct {
-	ID      string        `json:"id"` // "" for the manifest itself
-	Action  syncer.Action `json:"action"`
-	Message string        `json:"message"`
-}
-
-// printRepair prints what was mended and what was not, and gives the error
-// that makes the exit code.
-func printRepair(term *terminal.Terminal, r *repair, done syncer.Repaired) error {
-	doc, failed := newVerifyDocument(done.Report)
-	items := []repairedItem{}
-	for _, f := range done.Fixes {
-		items = append(items, repairedItem{ID: f.ID, Action: f.Action, Message: terminal.OneLine(f.Detail)})
-	}
-	doc.repairDocument = &repairDocument{Repaired: items, Backup: r.dir.copied, DryRun: r.dryRun}
-	if term.JSON {
-		terminal.PrintJSON(term.Stdout, doc)
-	} else {
-		printFixes(term, r, items)
-		printReportText(term, doc, failed, r.hint)
-	}
-	return reportStatus(term, done.Checked+len(items), failed, "could not be repaired")
-}
-
-func printFixes(term *terminal.Terminal, r *repair, items []repairedItem) {
-	if term.Quiet {
-		return
-	}
-	for _, item := range items {
-		id, would := item.ID, ""
-		if id == "" {
-			id = "the manifest"
-		}
-		if r.dryRun {
-			would = "would be "
-		}
-		fmt.Fprintf(term.Stdout, "%s: %s%s (%s)\n", id, would, item.Action, item.Message)
-	}
-	if r.dir.copied != "" {
-		fmt.Fprintf(term.Stdout, "the manifest as it was: %s\n", r.dir.copied)
-	}
 }
 
 // hint is the next step after something that could not be mended.

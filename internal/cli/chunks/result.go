@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -39,12 +38,6 @@ type movedItem struct {
 type presentItem struct {
 	ID       engram.ChunkID `json:"id"`
 	RemoteID engram.ChunkID `json:"remote_id"`
-}
-
-type failedItem struct {
-	ID        string         `json:"id"`
-	Direction work.Direction `json:"direction,omitempty"`
-	problem.Judged
 }
 
 type plannedItem struct {
@@ -107,22 +100,6 @@ func printResult(term *terminal.Terminal, ws *workspace.Workspace, r result) err
 	return exitStatus(term, len(r.Moved)+len(r.Adopted), r.Failed, r.exitCode && len(r.planned) > 0)
 }
 
-// exitStatus is the error that makes the exit code of a run. differs: what a dry
-// run found is to be a code of its own.
-func exitStatus(term *terminal.Terminal, moved int, failed []work.Failure, differs bool) error {
-	switch {
-	case len(failed) == 0 && differs:
-		return &terminal.ExitStatus{Code: problem.Different}
-	case len(failed) == 0:
-		return nil
-	}
-	code := problem.CodeOfAll(moved, failed)
-	if len(failed) == 1 && !term.JSON {
-		return &terminal.ExitStatus{Code: code} // its own line says it all
-	}
-	return &terminal.ExitStatus{Code: code, Message: fmt.Sprintf("%s of %d failed", terminal.Count(len(failed), "chunk"), len(failed)+moved)}
-}
-
 func (r result) document() resultDocument {
 	doc := resultDocument{Schema: terminal.Schema, Moved: []movedItem{}, Present: []presentItem{}, Failed: failedItems(r.Failed)}
 	doc.Summary = resultSummary{
@@ -144,14 +121,6 @@ func (r result) document() resultDocument {
 	return doc
 }
 
-func failedItems(failed []work.Failure) []failedItem {
-	items := []failedItem{}
-	for _, f := range failed {
-		items = append(items, failedItem{f.ID, f.Direction, problem.Judge(f.Err)})
-	}
-	return items
-}
-
 func printResultText(term *terminal.Terminal, ws *workspace.Workspace, r result) {
 	printFailures(term, ws, r.Failed)
 	if term.Quiet {
@@ -170,53 +139,6 @@ func printResultText(term *terminal.Terminal, ws *workspace.Workspace, r result)
 	}
 	fmt.Fprintln(term.Stdout, r.summary())
 	noteLeftBehind(term, r.behind, r.serverMade)
-}
-
-// printFailures prints a line for each failed item, and one for all that were
-// not tried: thousands of those would hide why.
-func printFailures(term *terminal.Terminal, ws *workspace.Workspace, failed []work.Failure) {
-	var untried []work.Failure
-	for _, f := range failed {
-		if problem.Is(f.Err, syncer.ErrNotTried) {
-			untried = append(untried, f)
-			continue
-		}
-		printFailure(term, f, nextStepFor(ws, f))
-	}
-	switch len(untried) {
-	case 0:
-	case 1:
-		printFailure(term, untried[0], "")
-	default:
-		term.Errorf("%s: %s", terminal.Count(len(untried), "chunk"), terminal.OneLine(untried[0].Err.Error()))
-	}
-}
-
-// nextStepFor is the next step after a failed item.
-func nextStepFor(ws *workspace.Workspace, f work.Failure) string {
-	if f.Direction == work.Pulled && problem.Is(f.Err, engram.ErrDamaged) {
-		return "nothing was written: if it stays so, the server's copy is bad, and only a machine that has the chunk can help"
-	}
-	return problem.NextStep(f.Err, ws.TokenFrom)
-}
-
-// printFailure prints one failed item, and the next step, as one line.
-func printFailure(term *terminal.Terminal, f work.Failure, next string) {
-	id := f.ID
-	if _, err := engram.ParseChunkID(id); err != nil {
-		id = strconv.Quote(id) // a stranger's text must not reach the terminal
-	}
-	message := terminal.OneLine(f.Err.Error())
-	if !strings.Contains(message, id) {
-		message = "chunk " + id + ": " + message
-	}
-	if f.Direction != "" && !strings.HasPrefix(message, string(f.Direction)) {
-		message = string(f.Direction) + ": " + message
-	}
-	if next != "" {
-		message += "; " + next
-	}
-	term.Errorf("%s", message)
 }
 
 // summary is the last line of a run.

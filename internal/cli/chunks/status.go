@@ -12,7 +12,6 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
-	"github.com/engram-sync/engram-sync/internal/transport"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
@@ -100,7 +99,7 @@ func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Work
 	doc := newStatusDocument(diff, path)
 	doc.Unexported, doc.memories = memoriesStatus(ctx, ws)
 	doc.Remote = statusRemote{URL: conn.Label, Name: ws.Config.Remote.Name, Kind: string(conn.Kind())}
-	if conn.Kind() == transport.KindProject {
+	if conn.PerProject() {
 		doc.Remote.Project, doc.projectFrom = conn.Project.Name, conn.Project.From
 	}
 	doc.Auth = statusAuth{Source: conn.Source.From(), OK: true}

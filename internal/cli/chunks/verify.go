@@ -3,18 +3,14 @@ package chunks
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
-	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
-	"github.com/engram-sync/engram-sync/internal/work"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
@@ -62,39 +58,6 @@ func NewVerify(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 	return cmd
 }
 
-// verifyDocument is what verify prints in JSON mode.
-type verifyDocument struct {
-	Schema   int          `json:"schema"`
-	Failed   []badItem    `json:"failed"`
-	Warnings []warnedItem `json:"warnings"`
-	*repairDocument
-	Summary struct {
-		Checked  int   `json:"checked"`
-		Bytes    int64 `json:"bytes"`
-		Failed   int   `json:"failed"`
-		Warnings int   `json:"warnings"`
-	} `json:"summary"`
-}
-
-// repairDocument is what --repair adds to it.
-type repairDocument struct {
-	// Repaired is what was mended, or would be.
-	Repaired []repairedItem `json:"repaired"`
-	Backup   string         `json:"backup"` // where the manifest as it was is kept; "" if it was not changed
-	DryRun   bool           `json:"dry_run"`
-}
-
-type badItem struct {
-	failedItem
-	Where string `json:"where"` // "here" or "remote"
-}
-
-type warnedItem struct {
-	ID      string `json:"id"`
-	Message string `json:"message"`
-	Where   string `json:"where"`
-}
-
 // verify checks one side or both.
 func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, words []string, remote bool) error {
 	dir, err := ws.OpenDirectory()
@@ -105,41 +68,26 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 	if opts.Only, err = selectLocal(ctx, dir, words); err != nil {
 		return err
 	}
-	report, err := withProgress(term, opts, func(opts syncer.Options) (syncer.Report, error) {
-		return syncer.Verify(ctx, dir, opts)
-	})
+	report, err := checked(term, opts, func(opts syncer.Options) (syncer.Report, error) { return syncer.Verify(ctx, dir, opts) })
 	if err != nil {
 		return err
 	}
-	if !remote {
-		return printReport(term, report)
-	}
-	there, err := verifyRemote(ctx, term, ws, opts)
-	report.Checked += there.Checked
-	report.Bytes += there.Bytes
-	report.Findings = append(report.Findings, there.Findings...)
-	if err == nil {
-		return printReport(term, report)
+	if remote {
+		err = ws.With(ctx, func(conn *workspace.Connection) error {
+			there, err := checked(term, opts, func(opts syncer.Options) (syncer.Report, error) { return syncer.VerifyRemote(ctx, conn, opts) })
+			report.Checked += there.Checked
+			report.Bytes += there.Bytes
+			report.Findings = append(report.Findings, there.Findings...)
+			return err
+		})
 	}
 	// What was found here is worth knowing also when the remote can't be asked.
-	if bad := printReport(term, report); bad != nil {
-		term.Fail(problem.Failure(err, ws.TokenFrom))
-		return bad
-	}
-	return err
+	v := newVerified(report)
+	return v.end(term, ws, err, v.show(term, afterVerify, "failed the verification", report.Checked))
 }
 
-func verifyRemote(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, opts syncer.Options) (report syncer.Report, err error) {
-	err = ws.With(ctx, func(conn *workspace.Connection) error {
-		report, err = withProgress(term, opts, func(opts syncer.Options) (syncer.Report, error) {
-			return syncer.VerifyRemote(ctx, conn, opts)
-		})
-		return err
-	})
-	return report, err
-}
-
-func withProgress(term *terminal.Terminal, opts syncer.Options, check func(syncer.Options) (syncer.Report, error)) (syncer.Report, error) {
+// checked runs a check, and shows how it goes.
+func checked(term *terminal.Terminal, opts syncer.Options, check func(syncer.Options) (syncer.Report, error)) (syncer.Report, error) {
 	report, stop := command.Progress(term)
 	defer stop()
 	opts.Report = report
@@ -163,73 +111,4 @@ func selectLocal(ctx context.Context, dir syncer.Local, words []string) ([]engra
 		all = append(all, e.ID)
 	}
 	return syncer.Select(words, all)
-}
-
-// printReport prints the findings, and gives the error that makes the exit code.
-func printReport(term *terminal.Terminal, r syncer.Report) error {
-	doc, failed := newVerifyDocument(r)
-	if term.JSON {
-		terminal.PrintJSON(term.Stdout, doc)
-	} else {
-		printReportText(term, doc, failed, afterVerify)
-	}
-	return reportStatus(term, r.Checked, failed, "failed the verification")
-}
-
-// newVerifyDocument sorts the findings into failures and warnings.
-func newVerifyDocument(r syncer.Report) (doc verifyDocument, failed []work.Failure) {
-	doc.Schema, doc.Failed, doc.Warnings = terminal.Schema, []badItem{}, []warnedItem{}
-	for _, f := range r.Findings {
-		if f.Harmless {
-			doc.Warnings = append(doc.Warnings, warnedItem{ID: f.ID, Message: terminal.OneLine(f.Err.Error()), Where: f.Where})
-			continue
-		}
-		failure := work.Failure{ID: f.ID, Err: f.Err}
-		doc.Failed = append(doc.Failed, badItem{failedItems([]work.Failure{failure})[0], f.Where})
-		failed = append(failed, failure)
-	}
-	doc.Summary.Checked, doc.Summary.Bytes = r.Checked, r.Bytes
-	doc.Summary.Failed, doc.Summary.Warnings = len(failed), len(doc.Warnings)
-	return doc, failed
-}
-
-// reportStatus is the error that makes the exit code of a verification.
-func reportStatus(term *terminal.Terminal, good int, failed []work.Failure, what string) error {
-	if len(failed) == 0 {
-		return nil
-	}
-	status := &terminal.ExitStatus{Code: problem.CodeOfAll(good, failed)}
-	if term.JSON {
-		status.Message = terminal.Count(len(failed), "chunk") + " " + what
-	}
-	return status
-}
-
-// afterVerify is the next step after something bad was found, on one side or
-// the other.
-func afterVerify(err error, where string) string {
-	switch damaged := problem.Is(err, engram.ErrDamaged, chunkdir.ErrNotRegular); {
-	case damaged && where == "here":
-		return "restore the file from git or from another machine"
-	case damaged:
-		return "the server's copy is bad: only a machine that has the chunk can help"
-	}
-	return problem.NextStep(err, "")
-}
-
-func printReportText(term *terminal.Terminal, doc verifyDocument, failed []work.Failure, next func(err error, where string) string) {
-	for i, f := range failed {
-		printFailure(term, f, next(f.Err, doc.Failed[i].Where))
-	}
-	for _, w := range doc.Warnings {
-		id := w.ID
-		if _, err := engram.ParseChunkID(id); err != nil {
-			id = strconv.Quote(id)
-		}
-		term.Warn(id + ": " + w.Message)
-	}
-	if !term.Quiet {
-		fmt.Fprintf(term.Stdout, "verified %s (%s): %d damaged or missing, %s\n",
-			terminal.Count(doc.Summary.Checked, "chunk"), terminal.Size(doc.Summary.Bytes), len(failed), terminal.Count(len(doc.Warnings), "warning"))
-	}
 }

@@ -83,7 +83,7 @@ func status(ctx context.Context, term *terminal.Terminal, conn *workspace.Connec
 	doc.OK = err == nil
 	_ = term.Result(doc, func(w io.Writer) error { // stdout keeps its error
 		if !term.Quiet && doc.Source != "" {
-			doc.print(w)
+			doc.show(w)
 		}
 		return nil
 	})
@@ -103,7 +103,7 @@ func notLoggedIn(conn *workspace.Connection) error {
 	return fmt.Errorf("%w to %s", auth.ErrNotFound, conn.Label)
 }
 
-func (doc authDocument) print(w io.Writer) {
+func (doc authDocument) show(w io.Writer) {
 	row := func(name, value string) { fmt.Fprintf(w, "%-8s %s\n", name, value) }
 	row("remote", doc.Remote)
 	if doc.Account != "" {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/auth"
 	"github.com/engram-sync/engram-sync/internal/state"
-	"github.com/engram-sync/engram-sync/internal/transport"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
@@ -40,11 +39,10 @@ func (acc account) known() bool { return acc.id != "" || acc.project != "" }
 // the project. Which kind the server is has to be known before anything is
 // pushed: see transport.FindKind.
 func findAccount(ctx context.Context, ws *workspace.Workspace, conn *workspace.Connection) (account, error) {
-	kind, err := conn.FindKind(ctx)
-	if err != nil {
+	if err := conn.FindKind(ctx); err != nil {
 		return account{}, err
 	}
-	if kind == transport.KindProject {
+	if conn.PerProject() {
 		project, err := ws.ServerProject()
 		return account{project: project.Name}, err
 	}

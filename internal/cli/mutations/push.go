@@ -14,7 +14,6 @@ import (
 	"github.com/engram-sync/engram-sync/internal/journal/source"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/terminal"
-	"github.com/engram-sync/engram-sync/internal/transport"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
@@ -102,7 +101,7 @@ func (m *push) run(ctx context.Context, named bool) (err error) {
 		return err
 	}
 	return m.ws.With(ctx, func(conn *workspace.Connection) error {
-		if conn.Kind() == transport.KindUnknown { // a server is not asked for the sake of a bad file
+		if !conn.KindKnown() { // a server is not asked for the sake of a bad file
 			if err := src.Check(ctx, nil); err != nil {
 				return m.badLines(err)
 			}

@@ -36,7 +36,7 @@ type File struct {
 	// Force passes over what mutations say: only the form of a line counts.
 	Force bool
 	first journal.RowHash
-	sums  map[int64]journal.RowHash // that CheckLines found, by line
+	sums  map[int64]journal.RowHash // that Check found, by line
 }
 
 // OpenFile opens a file, which keeps its name in errors. What can be read only
@@ -223,38 +223,21 @@ func (e *BadLinesError) add(line string) {
 	}
 }
 
-// Check implements Source: it gives a *BadLinesError if a line is no mutation.
+// Check implements Source: it reads the whole file, and gives a *BadLinesError if a
+// line in it is no mutation. What comes behind a line that is too long is not looked at.
 func (f *File) Check(ctx context.Context, jobs []*journal.Job) error {
-	var at []int64
-	for _, job := range jobs {
-		at = append(at, job.Position)
-		if job.Intent != nil {
-			at = append(at, job.Intent.Last())
-		}
-	}
-	return f.CheckLines(ctx, at...)
-}
-
-// Matches implements Source.
-func (f *File) Matches(_ context.Context, n int64, hash journal.RowHash) (bool, error) {
-	sum, ok := f.Sum(n)
-	return ok && sum == hash, nil
-}
-
-// CheckLines reads the whole file, and gives a *BadLinesError if a line in it is no
-// mutation. What comes behind a line that is too long is not looked at. at names
-// lines whose sums are wanted: see Sum.
-func (f *File) CheckLines(ctx context.Context, at ...int64) error {
 	bad := &BadLinesError{Name: f.name}
 	f.sums = map[int64]journal.RowHash{}
 	wanted := map[int64]bool{}
-	for _, n := range at {
-		wanted[n] = true
+	for _, job := range jobs {
+		wanted[job.Position] = true
+		if job.Intent != nil {
+			wanted[job.Intent.Last()] = true
+		}
 	}
 	var last line
 	for l, err := range f.lines(ctx) {
-		var long *BadLinesError
-		if errors.As(err, &long) {
+		if long, ok := errors.AsType[*BadLinesError](err); ok {
 			bad.add(long.Lines[0])
 			break
 		}
@@ -278,11 +261,10 @@ func (f *File) CheckLines(ctx context.Context, at ...int64) error {
 	return nil
 }
 
-// Sum is the hash of the file's first n lines, if CheckLines was asked for it; false
-// if it was not, or if there are fewer.
-func (f *File) Sum(n int64) (sum journal.RowHash, ok bool) {
-	sum, ok = f.sums[n]
-	return sum, ok
+// Matches implements Source, for the lines that the jobs of Check came to, and the last.
+func (f *File) Matches(_ context.Context, n int64, hash journal.RowHash) (bool, error) {
+	sum, ok := f.sums[n]
+	return ok && sum == hash, nil
 }
 
 func checkLine(l line, force bool) error {

@@ -2,10 +2,8 @@ package source
 
 import (
 	"context"
-	"encoding/json"
 	"hash/maphash"
 	"iter"
-	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/journal"
@@ -94,8 +92,7 @@ func (x excluded) judge(e engram.MutationEntry, project string) (foreign, person
 	default:
 		foreign = scope.Session != "" && x.foreign[session]
 	}
-	said, personal := personalScope(e.Payload)
-	personal = personal || !said && x.personal[entity]
+	personal = engram.IsPersonal(scope.Name) || scope.Name == "" && x.personal[entity]
 	set(x.foreign, entity, foreign)
 	set(x.personal, entity, personal)
 	return foreign, personal
@@ -112,19 +109,4 @@ func set(m map[uint64]bool, key uint64, value bool) {
 
 func (x excluded) hash(entity, key string) uint64 {
 	return maphash.String(x.seed, entity+"\x00"+key)
-}
-
-// personalScope says whether a payload names a scope, and whether that is personal.
-func personalScope(payload json.RawMessage) (said, personal bool) {
-	var fields struct {
-		Scope string `json:"scope"`
-	}
-	if len(payload) > 0 && payload[0] == '"' {
-		var text string
-		_ = json.Unmarshal(payload, &text) // what it cannot read names no scope
-		payload = json.RawMessage(text)
-	}
-	_ = json.Unmarshal(payload, &fields)
-	scope := strings.TrimSpace(fields.Scope)
-	return scope != "", strings.EqualFold(scope, "personal")
 }

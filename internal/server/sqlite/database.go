@@ -120,12 +120,33 @@ const timestampLayout = "2006-01-02T15:04:05.000000Z"
 func (s *Store) timestamp() string { return s.now().UTC().Format(timestampLayout) }
 
 // parseTime reads a timestamp. RFC 3339 is a layout that time.Parse is quick at.
-func parseTime(text string) (time.Time, error) { return time.Parse(time.RFC3339Nano, text) }
+// moment scans a time that timestamp made.
+type moment struct{ *time.Time }
 
-// eachRow hands take one row after the other, until it wants no more.
-func eachRow(rows *sql.Rows, take func() (more bool, err error)) error {
+// Scan implements sql.Scanner.
+func (m moment) Scan(value any) (err error) {
+	text, ok := value.(string)
+	if !ok {
+		return fmt.Errorf("a time is a %T", value)
+	}
+	*m.Time, err = time.Parse(timestampLayout, text)
+	return err
+}
+
+// querier is a transaction or a whole database.
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// eachRow hands take one row of a query after the other, until it wants no more.
+func eachRow(ctx context.Context, q querier, take func(*sql.Rows) (more bool, err error), query string, args ...any) error {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
 	for rows.Next() {
-		if more, err := take(); err != nil || !more {
+		if more, err := take(rows); err != nil || !more {
 			return errors.Join(err, rows.Close())
 		}
 	}

@@ -76,24 +76,16 @@ func (s *Store) ReadMutations(ctx context.Context, userID string, since int64, l
 		if err != nil {
 			return err
 		}
-		rows, err := tx.QueryContext(ctx, `SELECT seq, entity, entity_key, op, payload, occurred_at FROM mutations
-			WHERE user_id = ? AND seq > ? ORDER BY seq LIMIT ?`, userID, since, limit)
-		if err != nil {
-			return err
-		}
 		var row store.JournalRow
 		var payload sql.RawBytes // not copied for each row
-		var occurred string
-		return eachRow(rows, func() (more bool, err error) {
-			if err := rows.Scan(&row.Seq, &row.Entity, &row.EntityKey, &row.Op, &payload, &occurred); err != nil {
-				return false, err
-			}
-			if row.OccurredAt, err = parseTime(occurred); err != nil {
+		return eachRow(ctx, tx, func(rows *sql.Rows) (more bool, err error) {
+			if err := rows.Scan(&row.Seq, &row.Entity, &row.EntityKey, &row.Op, &payload, moment{&row.OccurredAt}); err != nil {
 				return false, err
 			}
 			row.Payload = payload
 			return take(row), nil
-		})
+		}, `SELECT seq, entity, entity_key, op, payload, occurred_at FROM mutations
+			WHERE user_id = ? AND seq > ? ORDER BY seq LIMIT ?`, userID, since, limit)
 	})
 	return head, err
 }

@@ -12,30 +12,12 @@ import (
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
-// userColumns are those that scanUser takes, of users as u.
-const userColumns = `u.id, u.username, coalesce(u.email, ''), coalesce(u.password_hash, ''), u.token_tag, u.created_at,
-	u.disabled, u.builtin`
-
-// scanUser scans userColumns, and what stands behind them into more.
-func scanUser(scan func(...any) error, u *store.User, more ...any) error {
-	var created string
-	fields := []any{&u.ID, &u.Name, &u.Email, &u.PasswordHash, &u.TokenTag, &created, &u.Disabled, &u.BuiltIn}
-	err := scan(append(fields, more...)...)
-	if err == nil {
-		u.CreatedAt, err = parseTime(created)
-	}
-	return err
-}
-
-// querier is a transaction or a whole database.
-type querier interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
 // findUser gives the one user for whom what follows FROM is true, else ErrNoUser.
 func findUser(ctx context.Context, q querier, from string, args ...any) (store.User, error) {
 	var u store.User
-	err := scanUser(q.QueryRowContext(ctx, "SELECT "+userColumns+" FROM users u "+from, args...).Scan, &u)
+	err := q.QueryRowContext(ctx, `SELECT u.id, u.username, coalesce(u.email, ''), coalesce(u.password_hash, ''), u.token_tag,
+		u.created_at, u.disabled, u.builtin FROM users u `+from, args...).
+		Scan(&u.ID, &u.Name, &u.Email, &u.PasswordHash, &u.TokenTag, moment{&u.CreatedAt}, &u.Disabled, &u.BuiltIn)
 	if errors.Is(err, sql.ErrNoRows) {
 		return store.User{}, store.ErrNoUser
 	}
@@ -60,17 +42,13 @@ func (s *Store) UserByKey(ctx context.Context, keyHash string) (store.User, erro
 // ListUsers implements store.Users.
 func (s *Store) ListUsers(ctx context.Context) (users []store.UserUsage, err error) {
 	err = s.view(ctx, func(tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, "SELECT "+userColumns+`, count(c.seq), coalesce(sum(c.size), 0)
-			FROM users u LEFT JOIN chunks c ON c.user_id = u.id GROUP BY u.id ORDER BY u.username`)
-		if err != nil {
-			return err
-		}
-		return eachRow(rows, func() (more bool, err error) {
+		return eachRow(ctx, tx, func(rows *sql.Rows) (more bool, err error) {
 			var u store.UserUsage
-			err = scanUser(rows.Scan, &u.User, &u.Chunks, &u.Bytes)
+			err = rows.Scan(&u.ID, &u.Username, &u.Email, moment{&u.CreatedAt}, &u.Disabled, &u.BuiltIn, &u.Chunks, &u.Bytes)
 			users = append(users, u)
 			return true, err
-		})
+		}, `SELECT u.id, u.username, coalesce(u.email, ''), u.created_at, u.disabled, u.builtin, count(c.seq), coalesce(sum(c.size), 0)
+			FROM users u LEFT JOIN chunks c ON c.user_id = u.id GROUP BY u.id ORDER BY u.username`)
 	})
 	return users, err
 }

@@ -20,11 +20,17 @@ type User struct {
 	BuiltIn      bool
 }
 
-// UserUsage is a user and the size of what is kept for them.
+// UserUsage is a user as administrators see them: without secrets, and with the
+// size of what is kept for them. The JSON form is stable.
 type UserUsage struct {
-	User
-	Chunks int
-	Bytes  int64 // of the chunks' bodies
+	ID        string    `json:"id"`
+	Username  string    `json:"username"`
+	Email     string    `json:"email"` // "" for the built-in user
+	CreatedAt time.Time `json:"created_at"`
+	Disabled  bool      `json:"disabled"`
+	BuiltIn   bool      `json:"built_in"` // LocalName, who has no password
+	Chunks    int       `json:"chunks"`
+	Bytes     int64     `json:"bytes"` // of the chunks' bodies, uncompressed
 }
 
 // Users keeps who may sign in, and each user's API key by its hash. A user is

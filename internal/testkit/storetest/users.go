@@ -113,12 +113,16 @@ var users = map[string]func(*testing.T, Database){
 		if list := must(st.ListUsers(t.Context()))(t); len(list) != 0 {
 			t.Errorf("in an empty database: %+v", list)
 		}
-		var want []store.UserUsage
+		var users []store.User
 		for _, name := range []string{"😀", "中", "é", "b", "a", "_", "Z"} {
-			want = append(want, store.UserUsage{User: user(t, st, name)})
+			users = append(users, user(t, st, name))
 		}
-		slices.Reverse(want) // by bytes
-		for i, u := range []store.User{want[0].User, want[3].User, want[3].User} {
+		slices.Reverse(users) // by bytes
+		var want []store.UserUsage
+		for _, u := range users {
+			want = append(want, store.UserUsage{ID: u.ID, Username: u.Name, Email: u.Email, CreatedAt: u.CreatedAt})
+		}
+		for i, u := range []store.User{users[0], users[3], users[3]} {
 			body := make([]byte, 10+i)
 			done(t, put(t.Context(), st, u, fmt.Sprintf("%08x", i), "", body))
 		}

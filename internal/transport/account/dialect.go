@@ -20,3 +20,6 @@ type Dialect struct {
 
 // Name is what this kind of server is called.
 func (*Dialect) Name() string { return "account" }
+
+// PerProject says whether all is kept by project.
+func (*Dialect) PerProject() bool { return false }

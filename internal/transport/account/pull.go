@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
@@ -11,18 +12,14 @@ import (
 )
 
 // ReadChunk asks for a chunk, GET /sync/pull/{id}, and hands its content to
-// store as it arrives. Only content that hashes to the id ends with io.EOF. A
-// broken connection is resumed. The entry is the one that the pusher sent along,
-// nil if there is none. A chunk that an old client re-encoded is a
-// *engram.ReducedError.
+// store as it arrives.
 func (d *Dialect) ReadChunk(ctx context.Context, id engram.ChunkID, store protocol.StoreFunc) (*engram.ChunkEntry, error) {
 	return d.readChunk(ctx, id, func(src *envelope) *engram.Chunk {
 		return engram.NewChunk(id, src, d.MaxChunkBytes)
 	}, store)
 }
 
-// ReadReduced is ReadChunk for a chunk that ReadChunk called reduced: its
-// content gets the id that its bytes hash to. Any other content is an error.
+// ReadReduced is ReadChunk for a chunk that ReadChunk called reduced.
 func (d *Dialect) ReadReduced(ctx context.Context, id engram.ChunkID, store protocol.StoreFunc) error {
 	_, err := d.readChunk(ctx, id, func(src *envelope) *engram.Chunk {
 		src.mustBeReduced = true
@@ -55,4 +52,23 @@ func (d *Dialect) readChunk(
 		return nil, fmt.Errorf("%s: it was not read to its end", call.Op)
 	}
 	return src.entry(d.Logger), nil
+}
+
+// codeProjectRequired is how a project server refuses a request without a project.
+const codeProjectRequired = "upgrade_blocked_project_required"
+
+// ReadManifest asks for the manifest of the account. Its times are those of the
+// server's clock. A project server, which wants a project, is an ErrOtherKind.
+// Source: project-server.md 5.
+func (d *Dialect) ReadManifest(ctx context.Context, op string) (*engram.Manifest, error) {
+	m, err := protocol.ReadManifest(ctx, d.Client, op, "")
+	return m, otherKind(err, codeProjectRequired)
+}
+
+// otherKind makes an ErrOtherKind of a 400 with a code that only the other kind has.
+func otherKind(err error, code string) error {
+	if status, ok := errors.AsType[*httplayer.StatusError](err); ok && status.Status == http.StatusBadRequest && status.Code == code {
+		return fmt.Errorf("%w (%w)", protocol.ErrOtherKind, err)
+	}
+	return err
 }

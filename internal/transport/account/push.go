@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
+	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
@@ -28,136 +28,89 @@ func (d *Dialect) Push(ctx context.Context, call *httplayer.Call, entry engram.C
 	return httplayer.Judge(ctx, err, sent), err
 }
 
-// pushBody is the envelope of a push as it is sent: the members before the
-// content, the content byte for byte, and the closing brace. The brace is given
-// out only after the content was verified to its end. net/http may close a body
-// while it reads it, and answer before it has read it: hence the lock.
-type pushBody struct {
-	id    engram.ChunkID
-	chunk *engram.Chunk
-	size  int64 // of the members before the content
-
-	mu       sync.Mutex
-	head     *bytes.Reader
-	read     int64
-	complete bool // the brace was given out
-	closed   bool
-	err      error // of our own side
-}
-
 // newBody opens the content and puts the envelope around it. The entry member
 // stands before data: whoever reads the envelope as a stream knows the entry first.
 func newBody(e engram.ChunkEntry, open protocol.OpenFunc) (httplayer.Body, error) {
 	entry, err := json.Marshal(e)
 	if err != nil {
-		return nil, fmt.Errorf("encode the manifest entry: %w", err)
+		return httplayer.Body{}, fmt.Errorf("encode the manifest entry: %w", err)
 	}
 	createdBy, err := json.Marshal(e.CreatedBy)
 	if err != nil {
-		return nil, fmt.Errorf("encode created_by: %w", err)
+		return httplayer.Body{}, fmt.Errorf("encode created_by: %w", err)
 	}
 	head := fmt.Appendf(nil, `{"chunk_id":"%s","created_by":%s,"engram_sync_entry":%s,"data":`, e.ID, createdBy, entry)
 	chunk, err := open()
 	if err != nil {
-		return nil, err
+		return httplayer.Body{}, err
 	}
-	b := &pushBody{id: e.ID, chunk: chunk, size: int64(len(head)), head: bytes.NewReader(head)}
-	if b.Length() > maxPushBytes {
-		return nil, b.refuseLarge()
+	c := &content{Chunk: chunk, id: e.ID, around: int64(len(head) + len("}"))}
+	length := int64(-1)
+	if chunk.SizeHint > 0 {
+		length = c.around + chunk.SizeHint
 	}
-	return b, nil
+	if length > maxPushBytes {
+		return httplayer.Body{}, c.refuseLarge()
+	}
+	text := io.MultiReader(bytes.NewReader(head), c, strings.NewReader("}"))
+	return httplayer.Body{ReadCloser: struct {
+		io.Reader
+		io.Closer
+	}{text, chunk}, Length: length}, nil
+}
+
+// content is that of a chunk as it is sent. It gives io.EOF, behind which the
+// envelope's closing brace is given out, only after it was verified to its end.
+type content struct {
+	*engram.Chunk
+	id     engram.ChunkID
+	around int64 // bytes of the envelope around it
 }
 
 // refuseLarge says why a chunk that claims to be too large is not sent: it is,
 // or its file is damaged and the claim is nonsense.
-func (b *pushBody) refuseLarge() error {
-	_, err := io.CopyN(io.Discard, b.chunk, maxPushBytes-b.size)
-	_ = b.chunk.Close() // only read
+func (c *content) refuseLarge() error {
+	_, err := io.CopyN(io.Discard, c.Chunk, maxPushBytes-c.around+1)
+	_ = c.Close() // only read
 	switch {
 	case err == nil:
-		return &protocol.TooLargeError{ID: b.id, Limit: maxPushBytes}
+		return &protocol.TooLargeError{ID: c.id, Limit: maxPushBytes}
 	case errors.Is(err, io.EOF):
-		return &engram.DamageError{ID: b.id, Reason: fmt.Sprintf("it claims to hold %d bytes, and holds %d", b.chunk.SizeHint, b.chunk.Size())}
+		return &engram.DamageError{ID: c.id, Reason: fmt.Sprintf("it claims to hold %d bytes, and holds %d", c.SizeHint, c.Size())}
 	}
 	return err
 }
 
-// Length is that of the whole envelope if the source knows its own; else -1.
-func (b *pushBody) Length() int64 {
-	if b.chunk.SizeHint <= 0 {
-		return -1
-	}
-	return b.size + b.chunk.SizeHint + 1
-}
-
-func (b *pushBody) Read(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	n, err := b.next(p)
-	if b.read += int64(n); b.read > maxPushBytes {
-		n, err, b.complete = 0, &protocol.TooLargeError{ID: b.id, Limit: maxPushBytes}, false
-	}
-	if err != nil && !b.complete && !b.closed {
-		b.err = err
+// Read holds the content against what was said of it: a false length would end
+// up as the request's, and the right content of another id says nothing of this one.
+func (c *content) Read(p []byte) (int, error) {
+	n, err := c.Chunk.Read(p)
+	size, hint, ended := c.Size(), c.SizeHint, c.Verified()
+	switch {
+	case hint > 0 && (size > hint || ended && size < hint):
+		return 0, &engram.DamageError{ID: c.id, Reason: fmt.Sprintf("its source claims %d bytes, which is wrong", hint)}
+	case ended && c.ID() != c.id:
+		return 0, &engram.MismatchError{ID: c.id, Actual: c.ID()}
+	case c.around+size > maxPushBytes:
+		return 0, &protocol.TooLargeError{ID: c.id, Limit: maxPushBytes}
 	}
 	return n, err
 }
 
-func (b *pushBody) next(p []byte) (int, error) {
-	switch {
-	case b.err != nil:
-		return 0, b.err
-	case b.closed:
-		return 0, errors.New("read after close")
-	case b.head.Len() > 0:
-		return b.head.Read(p)
-	case b.complete:
-		return 0, io.EOF
-	}
-	n, err := b.chunk.Read(p)
-	if ownErr := b.check(); ownErr != nil {
-		return 0, ownErr
-	}
-	if !b.chunk.Verified() {
-		return n, err
-	}
-	if n == len(p) {
-		return n, nil // no room for the brace: the next Read meets the end again
-	}
-	p[n] = '}'
-	b.complete = true
-	return n + 1, nil
+// codeEmptyBatch is how a project server refuses a batch in which it finds no rows.
+const codeEmptyBatch = "empty_batch"
+
+// PushMutations sends a batch once. A project server, which found no rows in it and
+// applied nothing, is an ErrOtherKind. Source: account-server.md 4.1, project-server.md 5.
+func (d *Dialect) PushMutations(
+	ctx context.Context, call *httplayer.Call, entries []engram.MutationEntry, key string,
+) (engram.PushMutationsResult, httplayer.Outcome, error) {
+	form := protocol.Form{Member: "mutations", MaxBytes: protocol.MaxBatchBytes, Read: readAccepted}
+	result, outcome, err := protocol.PushMutations(ctx, d.Client, call, form, entries, key)
+	return result, outcome, otherKind(err, codeEmptyBatch)
 }
 
-// check holds the content against what was said of it: a false length would end
-// up as the request's, and the right content of another id says nothing of this one.
-func (b *pushBody) check() error {
-	size, hint, ended := b.chunk.Size(), b.chunk.SizeHint, b.chunk.Verified()
-	switch {
-	case hint > 0 && (size > hint || ended && size < hint):
-		return &engram.DamageError{ID: b.id, Reason: fmt.Sprintf("its source claims %d bytes, which is wrong", hint)}
-	case ended && b.chunk.ID() != b.id:
-		return &engram.MismatchError{ID: b.id, Actual: b.chunk.ID()}
-	}
-	return nil
-}
-
-func (b *pushBody) Close() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.closed = true
-	return b.chunk.Close()
-}
-
-func (b *pushBody) Sent() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.complete
-}
-
-// Failure is what went wrong on our own side.
-func (b *pushBody) Failure() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.err
+func readAccepted(answer []byte) (accepted protocol.Accepted, err error) {
+	err = json.Unmarshal(answer, &accepted)
+	return accepted, err
 }

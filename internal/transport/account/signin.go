@@ -20,10 +20,7 @@ var (
 )
 
 // SignIn registers, logs in and makes API keys: what only account servers have.
-type SignIn struct{ client *httplayer.Client }
-
-// NewSignIn makes the sign-in of a server.
-func NewSignIn(client *httplayer.Client) *SignIn { return &SignIn{client} }
+type SignIn struct{ Client *httplayer.Client }
 
 // AuthResult is what a server gives for a password. Source: account-server.md 1.2.
 type AuthResult struct {
@@ -130,7 +127,7 @@ func (s *SignIn) ask(ctx context.Context, q apiRequest, out any) error {
 		}
 		m.NewBody = func() (httplayer.Body, error) { return httplayer.TextBody(body), nil }
 	}
-	resp, _, err := s.client.Post(ctx, call, m)
+	resp, _, err := s.Client.Post(ctx, call, m)
 	if err != nil {
 		return err
 	}
@@ -159,7 +156,7 @@ func (s *SignIn) refusal(call *httplayer.Call, q apiRequest, resp *http.Response
 	case status.Status == http.StatusTooManyRequests && asked:
 		return &httplayer.RetryLaterError{Op: q.op, Status: status.Status, Wait: pause, At: time.Now().Add(pause)}
 	case status.Status == http.StatusNotFound || status.Status == http.StatusMethodNotAllowed:
-		return fmt.Errorf("%w: %s (%w)", ErrNoSignIn, s.client.URL(), status)
+		return fmt.Errorf("%w: %s (%w)", ErrNoSignIn, s.Client.URL(), status)
 	case strings.Contains(status.Message, "password length exceeds"): // a 500, today and tomorrow: account-server.md 2.1
 		status.Class = ErrLongPassword
 	}

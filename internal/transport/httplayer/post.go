@@ -1,6 +1,7 @@
 package httplayer
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -26,17 +27,16 @@ type Message struct {
 	NewBody func() (Body, error)
 }
 
-// Body is the body of a POST, which knows how far it got. net/http may close it
-// while it reads it, and answer before it has read it.
-type Body interface {
+// Body is the body of a POST, and its length in bytes, -1 if that is not known
+// before the end.
+type Body struct {
 	io.ReadCloser
-	// Sent says whether the last byte was given out, so that the server may have
-	// the whole request.
-	Sent() bool
-	// Failure is what went wrong on our own side, which net/http would bury.
-	Failure() error
-	// Length is in bytes, -1 if it is not known before the end.
-	Length() int64
+	Length int64
+}
+
+// TextBody makes a body of a text.
+func TextBody(text []byte) Body {
+	return Body{io.NopCloser(bytes.NewReader(text)), int64(len(text))}
 }
 
 // Delivery is how far a message got.
@@ -44,15 +44,16 @@ type Delivery struct {
 	// Idle says that it ended while no attempt was under way, and the one before
 	// certainly left nothing.
 	Idle bool
-	body Body
+	body *sentBody
 }
 
 // Sent says whether the server may have the whole of the latest attempt.
-func (d *Delivery) Sent() bool { return d.body != nil && d.body.Sent() }
+// Nothing more of it is given out, so that the word stays true.
+func (d *Delivery) Sent() bool { return d.body != nil && d.body.stop() }
 
 // Post sends a message, and gives the answer whatever its status, for the
-// caller to close. Retry repeats
-// only what was certainly not applied; all else is for the caller to judge.
+// caller to close. Retry repeats only what was certainly not applied; all else is
+// for the caller to judge.
 func (c *Client) Post(ctx context.Context, call *Call, m Message) (*http.Response, *Delivery, error) {
 	d := &Delivery{}
 	req, err := c.newRequest(ctx, call, cmp.Or(m.Method, http.MethodPost), m.Path)
@@ -65,13 +66,13 @@ func (c *Client) Post(ctx context.Context, call *Call, m Message) (*http.Respons
 			if err != nil {
 				return nil, err
 			}
-			d.body = body
-			return body, nil
+			d.body = &sentBody{Body: body}
+			return d.body, nil
 		}
 		if req.Body, err = req.GetBody(); err != nil {
 			return nil, d, fmt.Errorf("%s: %w", call.Op, err)
 		}
-		req.ContentLength = d.body.Length()
+		req.ContentLength = d.body.Length
 		req.Header.Set("Content-Type", cmp.Or(m.ContentType, "application/json"))
 	}
 	if m.Key != "" {
@@ -81,7 +82,7 @@ func (c *Client) Post(ctx context.Context, call *Call, m Message) (*http.Respons
 	// it asks whether to follow, and no redirect of a POST is followed.
 	resp, err := c.retry.RoundTrip(req)
 	if d.body != nil {
-		if own := d.body.Failure(); own != nil {
+		if own := d.body.failed(); own != nil {
 			if err == nil {
 				_ = resp.Body.Close() // an answer to half a request
 			}
@@ -95,46 +96,53 @@ func (c *Client) Post(ctx context.Context, call *Call, m Message) (*http.Respons
 	return resp, d, nil
 }
 
-// textBody is a body that is in memory as a whole. net/http may read it while
-// the answer is judged already: hence the lock.
-type textBody struct {
-	size int64
+// sentBody is a body on its way. net/http may close it while it reads it, and
+// answer before it has read it: hence the lock.
+type sentBody struct {
+	Body
 
 	mu      sync.Mutex
-	rest    []byte
+	given   int64
+	sent    bool // the last byte was given out
 	stopped bool
+	failure error // of our own side, which net/http would bury
 }
 
-// TextBody makes a body of a text.
-func TextBody(text []byte) Body { return &textBody{size: int64(len(text)), rest: text} }
-
-func (b *textBody) Read(p []byte) (int, error) {
+func (b *sentBody) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
+	case b.failure != nil:
+		return 0, b.failure
+	case b.sent:
+		return 0, io.EOF
 	case b.stopped:
 		return 0, errors.New("read after close")
-	case len(b.rest) == 0:
-		return 0, io.EOF
 	}
-	n := copy(p, b.rest)
-	b.rest = b.rest[n:]
-	return n, nil
+	n, err := b.Body.Read(p)
+	b.given += int64(n)
+	ended := err == io.EOF //nolint:errorlint // an error that wraps io.EOF is not the end
+	b.sent = ended || err == nil && b.given == b.Length
+	if err != nil && !ended {
+		b.failure = err
+	}
+	return n, err
 }
 
-func (b *textBody) Close() error {
-	b.Sent()
-	return nil
+func (b *sentBody) Close() error {
+	b.stop()
+	return b.Body.Close()
 }
 
-// Sent gives out no more, so that its word stays true.
-func (b *textBody) Sent() bool {
+func (b *sentBody) stop() (sent bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stopped = true
-	return len(b.rest) == 0
+	return b.sent
 }
 
-func (b *textBody) Failure() error { return nil }
-
-func (b *textBody) Length() int64 { return b.size }
+func (b *sentBody) failed() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.failure
+}

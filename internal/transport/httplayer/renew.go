@@ -7,6 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"golang.org/x/sync/semaphore"
 )
 
 // Tokens are an access token, and the refresh token that renews it, if there is one.
@@ -36,11 +39,13 @@ type Renewer struct {
 	persist func(context.Context, Tokens) error
 	log     *slog.Logger
 
-	flight  flight    // what follows is used only by who is in it
-	access  string    // the newest token; "" until one was looked at
-	due     time.Time // when to renew it; zero for never
-	refused string    // a refresh token that the server does not take
-	refusal error
+	slot     *semaphore.Weighted // of one: what follows is used only by who holds it. Who waits for it can be cancelled
+	access   string              // the newest token; "" until one was looked at
+	due      time.Time           // when to renew it; zero for never
+	failed   error               // of the last renewal that failed
+	failedAt time.Time
+	refused  string // a refresh token that the server does not take
+	refusal  error
 }
 
 // NewRenewer makes a renewer: stored gives the refresh token, ask exchanges it at
@@ -48,13 +53,13 @@ type Renewer struct {
 func NewRenewer(
 	stored StoredTokens, ask func(context.Context, string) (Tokens, error), persist func(context.Context, Tokens) error, log *slog.Logger,
 ) *Renewer {
-	return &Renewer{stored: stored, ask: ask, persist: persist, log: log, flight: flight{slot: make(chan struct{}, 1)}}
+	return &Renewer{stored: stored, ask: ask, persist: persist, log: log, slot: semaphore.NewWeighted(1)}
 }
 
 // Renew renews the access token now, whatever its age, and gives it.
 func (t *Bearer) Renew(ctx context.Context) (string, error) {
 	if t.Renewer == nil {
-		return "", errNotRenewable()
+		return "", errNotRenewable
 	}
 	token, err := t.first(ctx)
 	if err != nil {
@@ -63,24 +68,20 @@ func (t *Bearer) Renew(ctx context.Context) (string, error) {
 	return t.Renewer.renew(ctx, token, time.Now())
 }
 
-func errNotRenewable() error {
-	return fmt.Errorf("%w: this token cannot be refreshed", ErrUnauthorized)
-}
+var errNotRenewable = fmt.Errorf("%w: this token cannot be refreshed", ErrUnauthorized)
 
 // fresh gives the newest token that is known, renewed if it is about to end.
 // first is the token to begin with; "" if only the refresh token is there.
 func (r *Renewer) fresh(ctx context.Context, first string) (string, error) {
 	began := time.Now()
-	var token string
-	var due time.Time
-	if err := r.flight.alone(ctx, func() {
-		if r.access == "" && first != "" {
-			r.use(first, dueAt(first))
-		}
-		token, due = r.access, r.due
-	}); err != nil {
-		return "", err
+	if r.slot.Acquire(ctx, 1) != nil {
+		return "", context.Cause(ctx)
 	}
+	if r.access == "" && first != "" {
+		r.use(first, dueAt(first))
+	}
+	token, due := r.access, r.due
+	r.slot.Release(1)
 	if token != "" && (due.IsZero() || time.Now().Before(due)) {
 		return token, nil
 	}
@@ -92,18 +93,26 @@ func (r *Renewer) fresh(ctx context.Context, first string) (string, error) {
 }
 
 // renew gives a token in place of one that is no good, or soon won't be. One
-// that another process has stored in the meantime is as good as a new one.
-// began is since when the caller waits for it.
+// that another process has stored in the meantime is as good as a new one. Those
+// who waited, since began, while somebody else tried get what came of it, the
+// failure as well: they would not fare better.
 func (r *Renewer) renew(ctx context.Context, stale string, began time.Time) (string, error) {
-	return r.flight.join(ctx, began,
-		func() (string, bool) { return r.access, r.access != "" && r.access != stale },
-		func() (string, error) {
-			token, err := r.renewStored(ctx, stale)
-			if err != nil && ctx.Err() == nil {
-				r.due = TokenEnd(stale) // until then no request has to wait for a server that can't do it
-			}
-			return token, err
-		})
+	if r.slot.Acquire(ctx, 1) != nil {
+		return "", context.Cause(ctx)
+	}
+	defer r.slot.Release(1)
+	switch {
+	case r.access != "" && r.access != stale:
+		return r.access, nil
+	case r.failed != nil && !began.After(r.failedAt):
+		return "", r.failed
+	}
+	token, err := r.renewStored(ctx, stale)
+	if err != nil && ctx.Err() == nil {
+		r.due = TokenEnd(stale) // until then no request has to wait for a server that can't do it
+		r.failed, r.failedAt = err, time.Now()
+	}
+	return token, err
 }
 
 func (r *Renewer) renewStored(ctx context.Context, stale string) (string, error) {
@@ -126,7 +135,7 @@ func (r *Renewer) renewStored(ctx context.Context, stale string) (string, error)
 // exchange asks the server. The caller holds the slot and the lock on the store.
 func (r *Renewer) exchange(ctx context.Context, stored Tokens) (string, error) {
 	if stored.Refresh == "" {
-		return "", errNotRenewable()
+		return "", errNotRenewable
 	}
 	if r.refused == stored.Refresh {
 		return "", r.refusal // for good: a run over many chunks must not ask for each
@@ -167,45 +176,51 @@ func renewError(err error) error {
 	return err
 }
 
-// flight lets many ask for the same piece of work, and one at a time do it. Those
-// who waited for it get what came of it, the failure as well: they would not fare
-// better. Who waits can be cancelled, which is why it is not a mutex.
-type flight struct {
-	slot     chan struct{} // of one
-	failed   error         // of the last work that failed
-	failedAt time.Time
+// renewAhead is how long before its end an access token is renewed.
+const renewAhead = time.Minute
+
+// TokenEnd is when an access token ends by its own word, the exp of a JWT
+// (account-server.md 2.2); the zero time if it does not say, as with API keys.
+func TokenEnd(token string) time.Time {
+	_, end := tokenSpan(token)
+	return end
 }
 
-// alone runs do while nobody else is in the flight.
-func (f *flight) alone(ctx context.Context, do func()) error {
-	select {
-	case f.slot <- struct{}{}:
-		defer func() { <-f.slot }()
-		do()
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
+// dueAt is when to renew a token of unknown age, by its exp; zero for never.
+func dueAt(token string) time.Time {
+	end := TokenEnd(token)
+	if end.IsZero() {
+		return end
 	}
+	return end.Add(-renewAhead)
 }
 
-// join gives what have has, or else what work makes. began is since when the
-// caller has waited for it: a failure after that is its failure too.
-func (f *flight) join(ctx context.Context, began time.Time, have func() (string, bool), work func() (string, error)) (got string, err error) {
-	waited := f.alone(ctx, func() {
-		var ok bool
-		if got, ok = have(); ok {
-			return
-		}
-		if f.failed != nil && !began.After(f.failedAt) {
-			err = f.failed
-			return
-		}
-		if got, err = work(); err != nil && ctx.Err() == nil {
-			f.failed, f.failedAt = err, time.Now()
-		}
-	})
-	if waited != nil {
-		return "", waited
+// dueFrom is when to renew a token that was made now; zero for never. What counts is how long
+// it lasts: where the clocks of the two sides differ, its exp would have it
+// renewed for every request, or never.
+func dueFrom(token string, now time.Time) time.Time {
+	start, end := tokenSpan(token)
+	if start.IsZero() {
+		start = now
 	}
-	return got, err
+	life := end.Sub(start)
+	if end.IsZero() || life <= 0 {
+		return time.Time{}
+	}
+	return now.Add(max(life-renewAhead, life/2))
+}
+
+// tokenSpan gives iat and exp of a JWT, each zero if it has none.
+func tokenSpan(token string) (start, end time.Time) {
+	var claims jwt.RegisteredClaims
+	if _, _, err := jwt.NewParser().ParseUnverified(token, &claims); err != nil {
+		return time.Time{}, time.Time{}
+	}
+	if claims.IssuedAt != nil {
+		start = claims.IssuedAt.Time
+	}
+	if claims.ExpiresAt != nil {
+		end = claims.ExpiresAt.Time
+	}
+	return start, end
 }

@@ -1,6 +1,7 @@
 package httplayer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,13 +34,21 @@ func (t *Stall) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	req = req.WithContext(ctx)
 	if req.Body != nil {
-		req.Body = &watchedRequest{ReadCloser: req.Body, dog: dog}
-		req.GetBody = dog.watchAgain(req.GetBody)
+		req.Body = &watchedRequest{req.Body, dog}
+		if get := req.GetBody; get != nil { // net/http asks when it finds a kept connection dead and takes another
+			req.GetBody = func() (io.ReadCloser, error) {
+				body, err := get()
+				if err != nil {
+					return nil, err
+				}
+				return &watchedRequest{body, dog}, nil
+			}
+		}
 	}
 	resp, err := t.Next.RoundTrip(req)
 	dog.timer.Stop()
 	if err != nil {
-		err = explain(ctx, err)
+		err = cmp.Or(context.Cause(ctx), err) // the reason why a context ended, not "context canceled"
 		cancel(nil)
 		return nil, err
 	}
@@ -47,32 +56,9 @@ func (t *Stall) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// explain puts the reason why a context ended in the place of "context canceled".
-func explain(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	return err
-}
-
 type watchdog struct {
 	timer   *time.Timer
 	timeout time.Duration
-}
-
-// watchAgain watches the bodies that net/http asks for when it finds a kept
-// connection dead and takes another.
-func (w *watchdog) watchAgain(get func() (io.ReadCloser, error)) func() (io.ReadCloser, error) {
-	if get == nil {
-		return nil
-	}
-	return func() (io.ReadCloser, error) {
-		body, err := get()
-		if err != nil {
-			return nil, err
-		}
-		return &watchedRequest{ReadCloser: body, dog: w}, nil
-	}
 }
 
 // watchedRequest lets the watchdog sleep while the body is made, and wakes it
@@ -102,7 +88,7 @@ func (b *watchedResponse) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.dog.timer.Stop()
 	if err != nil && !errors.Is(err, io.EOF) {
-		err = explain(b.ctx, err)
+		err = cmp.Or(context.Cause(b.ctx), err)
 	}
 	return n, err
 }

@@ -65,6 +65,9 @@ func New(opts Options) *Dialect {
 // Name is what this kind of server is called.
 func (*Dialect) Name() string { return "project" }
 
+// PerProject says whether all is kept by project.
+func (*Dialect) PerProject() bool { return true }
+
 // project is the project that requests are about.
 func (d *Dialect) project() (string, error) {
 	switch {

@@ -25,21 +25,32 @@ var (
 	ErrTLS            = httplayer.ErrTLS
 	// ErrOtherKind: the server is not of the kind that the user insists on.
 	ErrOtherKind = errors.New("the server is of another kind")
-)
 
-// What tells more than the class.
-var (
+	// What tells more than the class.
 	ErrLoginExpired = httplayer.ErrLoginExpired
 	ErrNoSignIn     = account.ErrNoSignIn
 	ErrLongPassword = account.ErrLongPassword
 )
 
-// What tells more, and can be looked into.
+// What else of the packages below callers of a transport need to know.
 type (
 	StatusError     = httplayer.StatusError
 	NetworkError    = httplayer.NetworkError
 	RetryLaterError = httplayer.RetryLaterError
 	TooLargeError   = protocol.TooLargeError
+
+	Wait         = httplayer.Wait
+	TokenSource  = httplayer.TokenSource
+	Tokens       = httplayer.Tokens
+	StoredTokens = httplayer.StoredTokens
+	AuthResult   = account.AuthResult
+	OpenFunc     = protocol.OpenFunc
+	StoreFunc    = protocol.StoreFunc
+
+	MutationEntry         = engram.MutationEntry
+	PushMutationsResult   = engram.PushMutationsResult
+	PullMutationResult    = engram.PullMutationResult
+	PullMutationsResponse = engram.PullMutationsResponse
 )
 
 // Codes with which project servers refuse.
@@ -49,6 +60,9 @@ const (
 	CodeChunkConflict = project.CodeChunkConflict
 )
 
-// IsUnreachable says whether err is that no connection to the server came
-// about, so that every other request would fail as well.
-func IsUnreachable(err error) bool { return httplayer.IsUnreachable(err) }
+// See httplayer, which they are of.
+var (
+	IsUnreachable = httplayer.IsUnreachable
+	NormalizeURL  = httplayer.NormalizeURL
+	TokenEnd      = httplayer.TokenEnd
+)

@@ -1,0 +1,97 @@
+package chunks
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/work"
+	"github.com/engram-sync/engram-sync/internal/workspace"
+)
+
+type failedItem struct {
+	ID        string         `json:"id"`
+	Direction work.Direction `json:"direction,omitempty"`
+	problem.Judged
+}
+
+// exitStatus is the error that makes the exit code of a run. differs: what a dry
+// run found is to be a code of its own.
+func exitStatus(term *terminal.Terminal, moved int, failed []work.Failure, differs bool) error {
+	switch {
+	case len(failed) == 0 && differs:
+		return &terminal.ExitStatus{Code: problem.Different}
+	case len(failed) == 0:
+		return nil
+	}
+	code := problem.CodeOfAll(moved, failed)
+	if len(failed) == 1 && !term.JSON {
+		return &terminal.ExitStatus{Code: code} // its own line says it all
+	}
+	return &terminal.ExitStatus{Code: code, Message: fmt.Sprintf("%s of %d failed", terminal.Count(len(failed), "chunk"), len(failed)+moved)}
+}
+
+func failedItems(failed []work.Failure) []failedItem {
+	items := []failedItem{}
+	for _, f := range failed {
+		items = append(items, failedItem{f.ID, f.Direction, problem.Judge(f.Err)})
+	}
+	return items
+}
+
+// printFailures prints a line for each failed item, and one for all that were
+// not tried: thousands of those would hide why.
+func printFailures(term *terminal.Terminal, ws *workspace.Workspace, failed []work.Failure) {
+	var untried []work.Failure
+	for _, f := range failed {
+		if problem.Is(f.Err, syncer.ErrNotTried) {
+			untried = append(untried, f)
+			continue
+		}
+		printFailure(term, f, nextStepFor(ws, f))
+	}
+	switch len(untried) {
+	case 0:
+	case 1:
+		printFailure(term, untried[0], "")
+	default:
+		term.Errorf("%s: %s", terminal.Count(len(untried), "chunk"), terminal.OneLine(untried[0].Err.Error()))
+	}
+}
+
+// nextStepFor is the next step after a failed item.
+func nextStepFor(ws *workspace.Workspace, f work.Failure) string {
+	if f.Direction == work.Pulled && problem.Is(f.Err, engram.ErrDamaged) {
+		return "nothing was written: if it stays so, the server's copy is bad, and only a machine that has the chunk can help"
+	}
+	return problem.NextStep(f.Err, ws.TokenFrom)
+}
+
+// printFailure prints one failed item, and the next step, as one line.
+func printFailure(term *terminal.Terminal, f work.Failure, next string) {
+	id := idText(f.ID)
+	message := terminal.OneLine(f.Err.Error())
+	if !strings.Contains(message, id) {
+		message = "chunk " + id + ": " + message
+	}
+	if f.Direction != "" && !strings.HasPrefix(message, string(f.Direction)) {
+		message = string(f.Direction) + ": " + message
+	}
+	if next != "" {
+		message += "; " + next
+	}
+	term.Errorf("%s", message)
+}
+
+// idText is an id, quoted if it is none: a stranger's text must not reach the
+// terminal.
+func idText(id string) string {
+	if _, err := engram.ParseChunkID(id); err != nil {
+		return strconv.Quote(id)
+	}
+	return id
+}

@@ -1,0 +1,142 @@
+package chunks
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+
+	"github.com/engram-sync/engram-sync/internal/chunkdir"
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/work"
+	"github.com/engram-sync/engram-sync/internal/workspace"
+)
+
+// verified is what verify prints, in JSON mode as it is.
+type verified struct {
+	Schema   int          `json:"schema"`
+	Failed   []badItem    `json:"failed"`
+	Warnings []warnedItem `json:"warnings"`
+	*repaired
+	Summary struct {
+		Checked  int   `json:"checked"`
+		Bytes    int64 `json:"bytes"`
+		Failed   int   `json:"failed"`
+		Warnings int   `json:"warnings"`
+	} `json:"summary"`
+
+	failures []work.Failure // those of Failed
+}
+
+// repaired is what --repair adds to it.
+type repaired struct {
+	// Repaired is what was mended, or would be.
+	Repaired []repairedItem `json:"repaired"`
+	Backup   string         `json:"backup"` // where the manifest as it was is kept; "" if it was not changed
+	DryRun   bool           `json:"dry_run"`
+}
+
+type badItem struct {
+	failedItem
+	Where string `json:"where"` // "here" or "remote"
+}
+
+type warnedItem struct {
+	ID      string `json:"id"`
+	Message string `json:"message"`
+	Where   string `json:"where"`
+}
+
+// repairedItem is one thing that was mended, in JSON mode.
+type repairedItem struct {
+	ID      string        `json:"id"` // "" for the manifest itself
+	Action  syncer.Action `json:"action"`
+	Message string        `json:"message"`
+}
+
+// newVerified sorts the findings into failures and warnings.
+func newVerified(r syncer.Report) *verified {
+	v := &verified{Schema: terminal.Schema, Failed: []badItem{}, Warnings: []warnedItem{}}
+	for _, f := range r.Findings {
+		if f.Harmless {
+			v.Warnings = append(v.Warnings, warnedItem{ID: f.ID, Message: terminal.OneLine(f.Err.Error()), Where: f.Where})
+			continue
+		}
+		failure := work.Failure{ID: f.ID, Err: f.Err}
+		v.Failed = append(v.Failed, badItem{failedItems([]work.Failure{failure})[0], f.Where})
+		v.failures = append(v.failures, failure)
+	}
+	v.Summary.Checked, v.Summary.Bytes = r.Checked, r.Bytes
+	v.Summary.Failed, v.Summary.Warnings = len(v.Failed), len(v.Warnings)
+	return v
+}
+
+// show prints the findings, and gives the error that makes the exit code. what
+// says how the bad ones ended; next is the next step after each.
+func (v *verified) show(term *terminal.Terminal, next func(err error, where string) string, what string, good int) error {
+	if term.JSON {
+		terminal.PrintJSON(term.Stdout, v)
+	} else {
+		v.printText(term, next)
+	}
+	if len(v.failures) == 0 {
+		return nil
+	}
+	status := &terminal.ExitStatus{Code: problem.CodeOfAll(good, v.failures)}
+	if term.JSON {
+		status.Message = terminal.Count(len(v.failures), "chunk") + " " + what
+	}
+	return status
+}
+
+// end is the error of a run that showed what it had after err.
+func (v *verified) end(term *terminal.Terminal, ws *workspace.Workspace, err, printed error) error {
+	if err != nil && printed != nil {
+		term.Fail(problem.Failure(err, ws.TokenFrom))
+		return printed
+	}
+	return cmp.Or(err, printed)
+}
+
+func (v *verified) printText(term *terminal.Terminal, next func(err error, where string) string) {
+	if v.repaired != nil && !term.Quiet {
+		v.repaired.show(term.Stdout)
+	}
+	for i, f := range v.failures {
+		printFailure(term, f, next(f.Err, v.Failed[i].Where))
+	}
+	for _, w := range v.Warnings {
+		term.Warn(idText(w.ID) + ": " + w.Message)
+	}
+	if !term.Quiet {
+		fmt.Fprintf(term.Stdout, "verified %s (%s): %d damaged or missing, %s\n",
+			terminal.Count(v.Summary.Checked, "chunk"), terminal.Size(v.Summary.Bytes), len(v.Failed), terminal.Count(len(v.Warnings), "warning"))
+	}
+}
+
+func (r *repaired) show(w io.Writer) {
+	for _, item := range r.Repaired {
+		would := ""
+		if r.DryRun {
+			would = "would be "
+		}
+		fmt.Fprintf(w, "%s: %s%s (%s)\n", cmp.Or(item.ID, "the manifest"), would, item.Action, item.Message)
+	}
+	if r.Backup != "" {
+		fmt.Fprintf(w, "the manifest as it was: %s\n", r.Backup)
+	}
+}
+
+// afterVerify is the next step after something bad was found, on one side or
+// the other.
+func afterVerify(err error, where string) string {
+	switch damaged := problem.Is(err, engram.ErrDamaged, chunkdir.ErrNotRegular); {
+	case damaged && where == "here":
+		return "restore the file from git or from another machine"
+	case damaged:
+		return "the server's copy is bad: only a machine that has the chunk can help"
+	}
+	return problem.NextStep(err, "")
+}

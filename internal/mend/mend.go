@@ -1,0 +1,142 @@
+// Package mend is the fixed rule by which a row gets what a project server demands
+// and the row lacks. Whoever sends or restores rows may use it: it is pure, so that
+// every run, on every machine, makes the same of the same row.
+//
+// Nothing that somebody would have to know is invented: what has no content stays
+// without. Source: project-server.md 3.3, 3.4.
+package mend
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// Rule names the rule. It belongs to every identity that is derived and to all
+// that is remembered of mended rows: it changes when another value comes out.
+const Rule = "engram-sync mended row 1"
+
+// The lists of rows that can be mended.
+const (
+	Sessions     = "sessions"
+	Observations = "observations"
+	Prompts      = "prompts"
+)
+
+// UnknownDirectory stands for the directory of a session that has none.
+const UnknownDirectory = "unknown"
+
+// Fill is a blank of a row, and what fills it.
+type Fill struct{ Field, Value string }
+
+func (f Fill) String() string { return fmt.Sprintf("filled with %q", f.Value) }
+
+// Place is where a row lies, as far as its identity can depend on it.
+type Place struct {
+	Chunk engram.ChunkID
+	List  string
+	Index int
+}
+
+// Row fills the blanks of a row of one of the lists. A row that is no object, and
+// one of any other list, comes back as it is.
+func Row(at Place, row json.RawMessage) (json.RawMessage, []Fill) {
+	identity := ""
+	if at.List == Observations || at.List == Prompts {
+		identity = SyncID(at, row)
+	}
+	return fill(at.List, identity, row)
+}
+
+// Payload fills the blanks of what an upsert of an entity carries. The key of
+// the mutation is the identity of its row: it counts where the payload has none.
+func Payload(entity, key string, payload json.RawMessage) (json.RawMessage, []Fill) {
+	return fill(listOf[entity], strings.TrimSpace(key), payload)
+}
+
+var listOf = map[string]string{"session": Sessions, "observation": Observations, "prompt": Prompts}
+
+func fill(list, identity string, row json.RawMessage) (json.RawMessage, []Fill) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(row, &members) != nil || members == nil {
+		return row, nil
+	}
+	var fills []Fill
+	for _, f := range blanks(list, identity, members) {
+		if f.Value != "" && isBlank(members, f.Field) {
+			members[f.Field], _ = json.Marshal(f.Value) // a string
+			fills = append(fills, f)
+		}
+	}
+	if len(fills) == 0 {
+		return row, nil
+	}
+	text, err := json.Marshal(members)
+	if err != nil {
+		return row, nil // can't be: all of it was JSON
+	}
+	return text, fills
+}
+
+// blanks are the members that a row of the list may not leave blank, with what
+// they get.
+func blanks(list, identity string, members map[string]json.RawMessage) []Fill {
+	switch list {
+	case Sessions:
+		return []Fill{{"id", identity}, {"directory", UnknownDirectory}}
+	case Observations:
+		content, _ := text(members, "content")
+		return []Fill{{"sync_id", identity}, {"type", "manual"}, {"scope", "project"}, {"title", firstLine(content)}}
+	case Prompts:
+		return []Fill{{"sync_id", identity}}
+	}
+	return nil
+}
+
+// isBlank says whether a member is missing, null or white space. One of a wrong
+// type is no blank: nobody knows what it was to say.
+func isBlank(members map[string]json.RawMessage, field string) bool {
+	value, ok := text(members, field)
+	return ok && strings.TrimSpace(value) == ""
+}
+
+// text is what a server reads as a member: of several names that differ in case
+// the last, in the order of names, that is not null. Source: project-server.md 13
+// (A11, A13).
+func text(members map[string]json.RawMessage, field string) (value string, ok bool) {
+	var names []string
+	for name := range members {
+		if strings.EqualFold(name, field) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if json.Unmarshal(members[name], &value) != nil {
+			return "", false
+		}
+	}
+	return value, true
+}
+
+// maxTitle is how long a title that is taken from the content gets, in runes.
+const maxTitle = 80
+
+func firstLine(content string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(content), "\n")
+	line = strings.TrimSpace(line)
+	if utf8.RuneCountInString(line) > maxTitle {
+		line = string([]rune(line)[:maxTitle-1]) + "…"
+	}
+	return line
+}
+
+// Stub is the row of a session that rows name and nobody has. from is the time
+// of the oldest of them, "" if none has one.
+func Stub(id, project, from string) engram.Session {
+	return engram.Session{ID: id, Project: project, Directory: UnknownDirectory, StartedAt: from}
+}

@@ -1,0 +1,89 @@
+package mend_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/mend"
+)
+
+func place(list string, index int) mend.Place {
+	id, _ := engram.ParseChunkID("0234c6da")
+	return mend.Place{Chunk: id, List: list, Index: index}
+}
+
+func TestBlanksAreFilledByAFixedRule(t *testing.T) {
+	for _, tc := range []struct{ list, row, want string }{
+		{mend.Sessions, `{"id":"s","directory":" "}`, `{"directory":"unknown","id":"s"}`},
+		{mend.Sessions, `{"id":"s"}`, `{"directory":"unknown","id":"s"}`},
+		{mend.Sessions, `{"id":"s","directory":null}`, `{"directory":"unknown","id":"s"}`},
+		{mend.Sessions, `{"id":"s","Directory":"/w"}`, `{"id":"s","Directory":"/w"}`},
+		{mend.Sessions, `{"id":"s","directory":5}`, `{"id":"s","directory":5}`},
+		{mend.Sessions, `{"directory":"/w"}`, `{"directory":"/w"}`},
+		{
+			mend.Observations, `{"sync_id":"o","content":"\n First line \nsecond"}`,
+			`{"content":"\n First line \nsecond","scope":"project","sync_id":"o","title":"First line","type":"manual"}`,
+		},
+		{
+			mend.Observations, `{"sync_id":"o","type":"t","title":"","scope":"personal","content":" "}`,
+			`{"sync_id":"o","type":"t","title":"","scope":"personal","content":" "}`,
+		},
+		{mend.Prompts, `{"content":"C"}`, `{"content":"C","sync_id":"prompt-8b6c2638a137d3d8"}`},
+		{mend.Prompts, `[]`, `[]`},
+		{mend.Prompts, `null`, `null`},
+		{"relations", `{}`, `{}`},
+	} {
+		got, fills := mend.Row(place(tc.list, 0), json.RawMessage(tc.row))
+		if string(got) != tc.want || (len(fills) == 0) != (tc.row == tc.want) {
+			t.Errorf("%s becomes\n%s with %v, want\n%s", tc.row, got, fills, tc.want)
+		}
+	}
+	row := json.RawMessage(`{"sync_id":"o","type":"t","scope":"project","content":"` + strings.Repeat("ü", 100) + `"}`)
+	_, fills := mend.Row(place(mend.Observations, 0), row)
+	if want := strings.Repeat("ü", 79) + "…"; len(fills) != 1 || fills[0].Value != want {
+		t.Errorf("a long line gives %v, want %s", fills, want)
+	}
+}
+
+// An identity may never change: what was sent under it would be sent again.
+func TestIdentitiesDependOnContentAndPlace(t *testing.T) {
+	row := []byte(`{"content":"C"}`)
+	first := mend.SyncID(place(mend.Observations, 0), row)
+	if first != "obs-0e8353f2920cb7ab" {
+		t.Errorf("the identity is %s", first)
+	}
+	other, _ := engram.ParseChunkID("0234c6db")
+	for _, id := range []string{
+		mend.SyncID(place(mend.Observations, 1), row), mend.SyncID(place(mend.Observations, 0), []byte(`{}`)),
+		mend.SyncID(mend.Place{Chunk: other, List: mend.Observations}, row),
+	} {
+		if id == first {
+			t.Errorf("another row has the identity %s too", id)
+		}
+	}
+}
+
+func TestThePayloadOfAMutationHasTheIdentityOfItsKey(t *testing.T) {
+	got, fills := mend.Payload("session", " s ", json.RawMessage(`{"directory":""}`))
+	if want := `{"directory":"unknown","id":"s"}`; string(got) != want || len(fills) != 2 {
+		t.Errorf("it becomes %s with %v, want %s", got, fills, want)
+	}
+	if got, fills := mend.Payload("relation", "r", json.RawMessage(`{}`)); string(got) != "{}" || fills != nil {
+		t.Errorf("a relation becomes %s", got)
+	}
+	if got, _ := mend.Payload("prompt", "", json.RawMessage(`{"content":"C"}`)); string(got) != `{"content":"C"}` {
+		t.Errorf("a prompt without any identity becomes %s", got)
+	}
+}
+
+func TestAStubHasAllThatIsDemanded(t *testing.T) {
+	text, err := json.Marshal(mend.Stub("s", "p", "2026-11-20 10:00:01"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, fills := mend.Row(place(mend.Sessions, 0), text); len(fills) > 0 || !strings.Contains(string(got), "2026-11-20 10:00:01") {
+		t.Errorf("it is %s, and lacks %v", got, fills)
+	}
+}
