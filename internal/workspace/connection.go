@@ -33,7 +33,7 @@ type Connection struct {
 // With runs f with a connection to the configured remote. Nothing is sent
 // before f sends it.
 func (w *Workspace) With(ctx context.Context, f func(*Connection) error) (err error) {
-	conn, err := w.connect(ctx)
+	conn, err := connect(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -43,9 +43,9 @@ func (w *Workspace) With(ctx context.Context, f func(*Connection) error) (err er
 	return f(conn)
 }
 
-func (w *Workspace) connect(ctx context.Context) (*Connection, error) {
+func connect(ctx context.Context, w *Workspace) (*Connection, error) {
 	if w.Config.RemoteErr == nil && isEmbedded(w.Config.Remote.URL) {
-		return w.connectEmbedded(ctx)
+		return connectEmbedded(ctx, w)
 	}
 	base, err := w.BaseURL()
 	if err != nil {
@@ -59,7 +59,7 @@ func (w *Workspace) connect(ctx context.Context) (*Connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.warnCleartext(c, "the token goes")
+	warnCleartext(w, c, "the token goes")
 	c.refreshWith(source.Login())
 	return c, nil
 }
@@ -81,7 +81,7 @@ func (w *Workspace) WithAnonymous(ctx context.Context, f func(*Connection) error
 	if err != nil {
 		return err
 	}
-	w.warnCleartext(c, "what you sign in with and the tokens go")
+	warnCleartext(w, c, "what you sign in with and the tokens go")
 	return f(c)
 }
 
@@ -109,7 +109,7 @@ func (c *Connection) refreshWith(login *auth.Login) {
 }
 
 // warnCleartext says, each time, what --insecure-http means.
-func (w *Workspace) warnCleartext(c *Connection, what string) {
+func warnCleartext(w *Workspace, c *Connection, what string) {
 	if w.Config.InsecureHTTP && !c.Private() {
 		w.term.Warn("insecure-http: " + what + " to " + c.Label + " in clear text, for everybody on the way to read")
 	}
@@ -121,7 +121,7 @@ const embedded = "embedded"
 func isEmbedded(url string) bool { return url == embedded || strings.HasPrefix(url, embedded+":") }
 
 // connectEmbedded opens an account server on a file, in this process.
-func (w *Workspace) connectEmbedded(ctx context.Context) (*Connection, error) {
+func connectEmbedded(ctx context.Context, w *Workspace) (*Connection, error) {
 	dir := strings.TrimPrefix(strings.TrimPrefix(w.Config.Remote.URL, embedded), ":")
 	if dir == "" {
 		dir = filepath.Join(xdg.DataHome, "engram-sync", "vault")
@@ -139,7 +139,7 @@ func (w *Workspace) connectEmbedded(ctx context.Context) (*Connection, error) {
 		return nil, errors.Join(fmt.Errorf("open the embedded server: %w", err), srv.Close())
 	}
 	c := &Connection{Label: embedded + ":" + dir, Source: auth.Fixed(token, "the embedded server"), close: srv.Close}
-	if err := w.finish(c, "http://localhost", srv.InProcess()); err != nil {
+	if err := finish(w, c, "http://localhost", srv.InProcess()); err != nil {
 		return nil, errors.Join(err, srv.Close())
 	}
 	return c, nil
@@ -148,13 +148,13 @@ func (w *Workspace) connectEmbedded(ctx context.Context) (*Connection, error) {
 // Dial makes a connection to a server, with the token of a source.
 func (w *Workspace) Dial(base string, source auth.Source) (*Connection, error) {
 	c := &Connection{Source: source}
-	return c, w.finish(c, base, nil)
+	return c, finish(w, c, base, nil)
 }
 
 // finish makes the transport of a connection; requests go through base, or the
 // network if that is nil.
-func (w *Workspace) finish(c *Connection, url string, base http.RoundTripper) error {
-	opts, err := w.transportOptions()
+func finish(w *Workspace, c *Connection, url string, base http.RoundTripper) error {
+	opts, err := transportOptions(w)
 	if err != nil {
 		return err
 	}
@@ -187,7 +187,7 @@ func knowKind(opts *transport.Options, cfg config.Config, url string) {
 	}
 }
 
-func (w *Workspace) transportOptions() (transport.Options, error) {
+func transportOptions(w *Workspace) (transport.Options, error) {
 	tlsConfig, err := tlsConfig(w.Config)
 	if err != nil {
 		return transport.Options{}, err

@@ -18,7 +18,7 @@ func (w *Workspace) Finder(base string) auth.Finder {
 // Logins are the accounts on this machine, with all stores that their secrets
 // can be in.
 func (w *Workspace) Logins() auth.Logins {
-	return auth.NewLogins(state.Dir(), auth.NewKeyring(w.Getenv, w.keyringWait()), w.CredentialFile())
+	return auth.NewLogins(state.Dir(), auth.NewKeyring(w.Getenv, keyringWait(w)), w.CredentialFile())
 }
 
 // CredentialFile is where tokens are kept in plain text, for those who chose that.
@@ -26,7 +26,7 @@ func (w *Workspace) CredentialFile() *auth.File { return auth.NewFile(state.Dir(
 
 // keyringWait is how long the keyring may take: on a desktop, where its prompt
 // is seen, as long as it takes to type a password.
-func (w *Workspace) keyringWait() time.Duration {
+func keyringWait(w *Workspace) time.Duration {
 	if w.term.Interactive() && (w.Getenv("DISPLAY") != "" || w.Getenv("WAYLAND_DISPLAY") != "") {
 		return time.Minute
 	}

@@ -53,7 +53,7 @@ func (w *Workspace) FindProject(rule ProjectRule) (Project, error) {
 	if w.Config.Project != "" {
 		return Project{w.Config.Project, w.Config.Sources["project"]}, nil
 	}
-	start, err := w.projectStart()
+	start, err := projectStart(w)
 	if err != nil {
 		return Project{}, err
 	}
@@ -66,8 +66,8 @@ func (w *Workspace) FindProject(rule ProjectRule) (Project, error) {
 
 // projectStart is where engram would have run: beside the chunk directory, there
 // or to be made, or here if that has another name than engram gives it.
-func (w *Workspace) projectStart() (string, error) {
-	path, err := w.NewDirectory()
+func projectStart(w *Workspace) (string, error) {
+	path, err := w.newDirectory()
 	if err == nil {
 		path, err = filepath.Abs(path)
 	}
