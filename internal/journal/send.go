@@ -3,7 +3,9 @@ package journal
 import (
 	"context"
 	"errors"
+	"time"
 
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
@@ -88,4 +90,130 @@ func (p *pusher) stored(b batch, lastSeq int64) {
 		p.ended()
 	}
 	p.opts.Report.Tell(work.Event{Kind: work.EventBytes, Bytes: int64(sizeOf(b.rows))})
+}
+
+// heartbeat is how often an intent says that its batch may still be sent by now.
+const heartbeat = 10 * time.Second
+
+// UnstoredError is an answer that left open whether a batch was stored, where
+// a look at the journal showed that it was not.
+type UnstoredError struct{ Err error }
+
+func (e *UnstoredError) Error() string {
+	return "the journal shows that nothing of it was stored: " + e.Err.Error()
+}
+
+// post sends a batch until its outcome is certain, and gives the number of its
+// last row. The intent is on disk before, and stays there while the outcome is
+// open.
+func (p *pusher) post(ctx context.Context, b batch) (lastSeq int64, err error) {
+	if err := p.intend(ctx, b); err != nil {
+		return 0, err
+	}
+	open := false // an earlier attempt may still be under way
+	for pause, attempt := firstPause, 0; ; pause, attempt = pause*2, attempt+1 {
+		seq, became, err := p.try(ctx, b)
+		open = open || became == idempotent
+		lastTry := attempt >= p.opts.Retries
+		switch {
+		case became == arrived:
+			return seq, nil
+		case became == refused:
+			return 0, p.conclude(err, open)
+		case became == unknown, lastTry && open:
+			return 0, err // the intent stays
+		case lastTry:
+			return 0, p.conclude(&UnstoredError{Err: err}, open)
+		}
+		p.opts.Notify(pause, "the server did not store the mutations: "+err.Error())
+		if err := cancellable.Sleep(ctx, pause); err != nil {
+			return 0, p.conclude(err, open)
+		}
+	}
+}
+
+// intend puts down what is about to be sent, and where to look for it.
+func (p *pusher) intend(ctx context.Context, b batch) error {
+	if err := p.confirmHead(ctx); err != nil {
+		return err
+	}
+	p.job.Intent = &Intent{Rows: b.at, Hash: b.rows[len(b.rows)-1].Hash, Key: b.key(p.job), AfterSeq: p.job.LastSeq}
+	return nil
+}
+
+// confirmHead makes sure that job.LastSeq is the number of a row of the journal,
+// the newest that is visible: whatever is pushed from now on has a higher one.
+// That is so by itself after a push in the same run; before, the journal is
+// asked, because the server may have been restored from a backup meanwhile.
+func (p *pusher) confirmHead(ctx context.Context) error {
+	if p.headConfirmed {
+		return nil
+	}
+	known := p.job.LastSeq
+	page, err := readPage(ctx, p.remote, max(0, known-1), 1)
+	if err != nil {
+		return err
+	}
+	head := page.Head
+	if !page.CommitOrdered {
+		if len(page.Mutations) == 0 || page.Mutations[0].Seq != known {
+			known = 0 // the row is gone, or hidden
+		}
+		if head, err = newest(ctx, p.remote, known); err != nil {
+			return err
+		}
+	}
+	p.job.LastSeq, p.headConfirmed = head, true
+	return nil
+}
+
+// try sends the batch once, and finds out what became of it. The error says why
+// it has not arrived.
+func (p *pusher) try(ctx context.Context, b batch) (seq int64, became outcome, err error) {
+	result, err := p.attempt(ctx, b)
+	switch {
+	case err == nil:
+		return result.LastSeq, arrived, nil
+	case errors.Is(err, engram.ErrOutcomeUnknown):
+		return p.settle(ctx, b, err)
+	}
+	return 0, refused, err
+}
+
+// conclude is for an error after which nothing is under way, so that the next
+// run need not look; unless an earlier attempt still is, and the error does
+// not say that the batch can never be stored.
+func (p *pusher) conclude(err error, open bool) error {
+	_, content := errors.AsType[*engram.ContentError](err)
+	_, large := errors.AsType[*engram.BatchTooLargeError](err)
+	if !open || content || large {
+		p.job.Intent, p.dirty = nil, true
+	}
+	return err
+}
+
+// attempt sends the batch once. Meanwhile the intent is kept fresh: the
+// remote may wait for long before it really sends.
+func (p *pusher) attempt(ctx context.Context, b batch) (result engram.PushMutationsResult, err error) {
+	p.job.Intent.SentAt = time.Now().Unix()
+	if err := p.save(); err != nil {
+		p.job.Intent = nil
+		return result, err
+	}
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		result, err = p.remote.PushMutations(ctx, b.entries, p.job.Intent.Key)
+	}()
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	for {
+		select {
+		case <-answered:
+			return result, err
+		case <-beat.C:
+			p.job.Intent.SentAt = time.Now().Unix()
+			p.dirty = p.save() != nil // the next one will say why
+		}
+	}
 }
