@@ -17,7 +17,6 @@ import (
 // Directory is a chunk directory as the syncer wants it.
 type Directory struct{ *chunkdir.Dir }
 
-// Chunks lists the chunk files.
 func (d Directory) Chunks(ctx context.Context) ([]engram.ChunkID, []syncer.Stray, error) {
 	listing, err := d.Files(ctx)
 	if err != nil {
@@ -42,9 +41,9 @@ func (noDirectory) Chunks(context.Context) ([]engram.ChunkID, []syncer.Stray, er
 	return nil, nil, nil
 }
 
-// findDirectory gives the path of the chunk directory: --dir, or the nearest
+// FindDirectory gives the path of the chunk directory: --dir, or the nearest
 // one around the working directory.
-func (w *Workspace) findDirectory() (string, error) {
+func (w *Workspace) FindDirectory() (string, error) {
 	if w.Config.Dir != "" {
 		return w.Config.Dir, nil
 	}
@@ -55,26 +54,25 @@ func (w *Workspace) findDirectory() (string, error) {
 	return chunkdir.Discover(wd, w.DataDir())
 }
 
-func dirOptions(w *Workspace) chunkdir.Options {
+func (w *Workspace) dirOptions() chunkdir.Options {
 	return chunkdir.Options{MaxChunkBytes: w.Config.MaxChunkBytes, StateDir: state.Dir(), DataDir: w.DataDir()}
 }
 
 // OpenDirectory opens the chunk directory, which must exist.
 func (w *Workspace) OpenDirectory() (Directory, error) {
-	path, err := w.findDirectory()
+	path, err := w.FindDirectory()
 	if err != nil {
 		return Directory{}, err
 	}
-	dir, err := chunkdir.Open(path, dirOptions(w))
+	dir, err := chunkdir.Open(path, w.dirOptions())
 	return Directory{dir}, err
 }
 
-// newDirectory is where pull makes a chunk directory if there is none: at
+// NewDirectory is where pull makes a chunk directory if there is none: at
 // --dir, or at the top of the git work tree.
-func (w *Workspace) newDirectory() (string, error) {
-	path, err := w.findDirectory()
-	var missing *chunkdir.NotFoundError
-	if errors.As(err, &missing) && missing.GitTop != "" {
+func (w *Workspace) NewDirectory() (string, error) {
+	path, err := w.FindDirectory()
+	if missing, ok := errors.AsType[*chunkdir.NotFoundError](err); ok && missing.GitTop != "" {
 		return filepath.Join(missing.GitTop, chunkdir.DirName), nil
 	}
 	return path, err
@@ -96,14 +94,14 @@ func (w *Workspace) Lock(ctx context.Context, dir Directory, command string) (fu
 // OpenDirectoryIfAny opens the chunk directory; where there is none, it gives an
 // empty stand-in and no path.
 func (w *Workspace) OpenDirectoryIfAny() (syncer.Local, string, error) {
-	path, err := w.findDirectory()
-	if missing := new(*chunkdir.NotFoundError); errors.As(err, missing) {
+	path, err := w.FindDirectory()
+	if _, missing := errors.AsType[*chunkdir.NotFoundError](err); missing {
 		return noDirectory{}, "", nil
 	}
 	if err != nil {
 		return nil, "", err
 	}
-	dir, err := chunkdir.Open(path, dirOptions(w))
+	dir, err := chunkdir.Open(path, w.dirOptions())
 	if errors.Is(err, fs.ErrNotExist) {
 		return noDirectory{}, "", nil
 	}
@@ -123,19 +121,17 @@ type Claim struct {
 // Claim finds the chunk directory and locks it. unlock is never nil.
 func (w *Workspace) Claim(ctx context.Context, c Claim) (dir syncer.Local, path string, unlock func(), err error) {
 	unlock = func() {}
+	find, open := w.FindDirectory, chunkdir.Open
 	if c.Create {
-		path, err = w.newDirectory()
-	} else {
-		path, err = w.findDirectory()
+		find = w.NewDirectory
 	}
-	if err != nil {
+	if path, err = find(); err != nil {
 		return nil, "", unlock, err
 	}
-	open := chunkdir.Open
 	if c.Create && !c.DryRun {
 		open = chunkdir.Create
 	}
-	opened, err := open(path, dirOptions(w))
+	opened, err := open(path, w.dirOptions())
 	if c.Create && c.DryRun && errors.Is(err, fs.ErrNotExist) {
 		return noDirectory{}, path, unlock, nil
 	}
