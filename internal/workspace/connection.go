@@ -35,7 +35,7 @@ type Connection struct {
 // With runs f with a connection to the configured remote. Nothing is sent
 // before f sends it.
 func (w *Workspace) With(ctx context.Context, f func(*Connection) error) (err error) {
-	conn, err := w.connect(ctx)
+	conn, err := connect(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -45,9 +45,9 @@ func (w *Workspace) With(ctx context.Context, f func(*Connection) error) (err er
 	return f(conn)
 }
 
-func (w *Workspace) connect(ctx context.Context) (*Connection, error) {
+func connect(ctx context.Context, w *Workspace) (*Connection, error) {
 	if dir, ok := w.Config.Remote.Embedded(); ok {
-		return w.connectEmbedded(ctx, dir)
+		return connectEmbedded(ctx, w, dir)
 	}
 	base, err := w.BaseURL()
 	if err != nil {
@@ -61,7 +61,7 @@ func (w *Workspace) connect(ctx context.Context) (*Connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.warnCleartext(c, "the token goes")
+	warnCleartext(w, c, "the token goes")
 	c.refreshWith(source.Login())
 	return c, nil
 }
@@ -83,7 +83,7 @@ func (w *Workspace) WithAnonymous(ctx context.Context, f func(*Connection) error
 	if err != nil {
 		return err
 	}
-	w.warnCleartext(c, "what you sign in with and the tokens go")
+	warnCleartext(w, c, "what you sign in with and the tokens go")
 	return f(c)
 }
 
@@ -111,14 +111,14 @@ func (c *Connection) refreshWith(login *auth.Login) {
 }
 
 // warnCleartext says, each time, what --insecure-http means.
-func (w *Workspace) warnCleartext(c *Connection, what string) {
+func warnCleartext(w *Workspace, c *Connection, what string) {
 	if w.Config.InsecureHTTP && !c.Private() {
 		w.term.Warn("insecure-http: " + what + " to " + c.Label + " in clear text, for everybody on the way to read")
 	}
 }
 
 // connectEmbedded opens an account server on a file, in this process.
-func (w *Workspace) connectEmbedded(ctx context.Context, dir string) (*Connection, error) {
+func connectEmbedded(ctx context.Context, w *Workspace, dir string) (*Connection, error) {
 	if dir == "" {
 		dir = filepath.Join(xdg.DataHome, "engram-sync", "vault")
 	}
@@ -135,7 +135,7 @@ func (w *Workspace) connectEmbedded(ctx context.Context, dir string) (*Connectio
 		return nil, errors.Join(fmt.Errorf("open the embedded server: %w", err), srv.Close())
 	}
 	c := &Connection{Label: "embedded:" + dir, Source: auth.Fixed(token, "the embedded server"), close: srv.Close}
-	if err := w.finish(c, "http://localhost", srv.InProcess()); err != nil {
+	if err := finish(w, c, "http://localhost", srv.InProcess()); err != nil {
 		return nil, errors.Join(err, srv.Close())
 	}
 	return c, nil
@@ -144,13 +144,13 @@ func (w *Workspace) connectEmbedded(ctx context.Context, dir string) (*Connectio
 // Dial makes a connection to a server, with the token of a source.
 func (w *Workspace) Dial(base string, source auth.Source) (*Connection, error) {
 	c := &Connection{Source: source}
-	return c, w.finish(c, base, nil)
+	return c, finish(w, c, base, nil)
 }
 
 // finish makes the transport of a connection; requests go through base, or the
 // network if that is nil.
-func (w *Workspace) finish(c *Connection, url string, base http.RoundTripper) error {
-	opts, err := w.transportOptions()
+func finish(w *Workspace, c *Connection, url string, base http.RoundTripper) error {
+	opts, err := transportOptions(w)
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func knowKind(opts *transport.Options, cfg config.Config, url string) {
 	}
 }
 
-func (w *Workspace) transportOptions() (transport.Options, error) {
+func transportOptions(w *Workspace) (transport.Options, error) {
 	tlsConfig, err := tlsConfig(w.Config)
 	if err != nil {
 		return transport.Options{}, err
@@ -218,7 +218,7 @@ func (w *Workspace) Finder(base string) auth.Finder {
 // Logins are the accounts on this machine, with all stores that their secrets
 // can be in.
 func (w *Workspace) Logins() auth.Logins {
-	return auth.NewLogins(state.Dir(), auth.NewKeyring(w.Getenv, w.keyringWait()), w.CredentialFile())
+	return auth.NewLogins(state.Dir(), auth.NewKeyring(w.Getenv, keyringWait(w)), w.CredentialFile())
 }
 
 // CredentialFile is where tokens are kept in plain text, for those who chose that.
@@ -226,7 +226,7 @@ func (w *Workspace) CredentialFile() *auth.File { return auth.NewFile(state.Dir(
 
 // keyringWait is how long the keyring may take: on a desktop, where its prompt
 // is seen, as long as it takes to type a password.
-func (w *Workspace) keyringWait() time.Duration {
+func keyringWait(w *Workspace) time.Duration {
 	if w.term.Interactive() && (w.Getenv("DISPLAY") != "" || w.Getenv("WAYLAND_DISPLAY") != "") {
 		return time.Minute
 	}

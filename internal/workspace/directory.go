@@ -41,9 +41,9 @@ func (noDirectory) Chunks(context.Context) ([]engram.ChunkID, []syncer.Stray, er
 	return nil, nil, nil
 }
 
-// FindDirectory gives the path of the chunk directory: --dir, or the nearest
+// findDirectory gives the path of the chunk directory: --dir, or the nearest
 // one around the working directory.
-func (w *Workspace) FindDirectory() (string, error) {
+func (w *Workspace) findDirectory() (string, error) {
 	if w.Config.Dir != "" {
 		return w.Config.Dir, nil
 	}
@@ -54,24 +54,24 @@ func (w *Workspace) FindDirectory() (string, error) {
 	return chunkdir.Discover(wd, w.DataDir())
 }
 
-func (w *Workspace) dirOptions() chunkdir.Options {
+func dirOptions(w *Workspace) chunkdir.Options {
 	return chunkdir.Options{MaxChunkBytes: w.Config.MaxChunkBytes, StateDir: state.Dir(), DataDir: w.DataDir()}
 }
 
 // OpenDirectory opens the chunk directory, which must exist.
 func (w *Workspace) OpenDirectory() (Directory, error) {
-	path, err := w.FindDirectory()
+	path, err := w.findDirectory()
 	if err != nil {
 		return Directory{}, err
 	}
-	dir, err := chunkdir.Open(path, w.dirOptions())
+	dir, err := chunkdir.Open(path, dirOptions(w))
 	return Directory{dir}, err
 }
 
-// NewDirectory is where pull makes a chunk directory if there is none: at
+// newDirectory is where pull makes a chunk directory if there is none: at
 // --dir, or at the top of the git work tree.
-func (w *Workspace) NewDirectory() (string, error) {
-	path, err := w.FindDirectory()
+func (w *Workspace) newDirectory() (string, error) {
+	path, err := w.findDirectory()
 	if missing, ok := errors.AsType[*chunkdir.NotFoundError](err); ok && missing.GitTop != "" {
 		return filepath.Join(missing.GitTop, chunkdir.DirName), nil
 	}
@@ -94,14 +94,14 @@ func (w *Workspace) Lock(ctx context.Context, dir Directory, command string) (fu
 // OpenDirectoryIfAny opens the chunk directory; where there is none, it gives an
 // empty stand-in and no path.
 func (w *Workspace) OpenDirectoryIfAny() (syncer.Local, string, error) {
-	path, err := w.FindDirectory()
+	path, err := w.findDirectory()
 	if _, missing := errors.AsType[*chunkdir.NotFoundError](err); missing {
 		return noDirectory{}, "", nil
 	}
 	if err != nil {
 		return nil, "", err
 	}
-	dir, err := chunkdir.Open(path, w.dirOptions())
+	dir, err := chunkdir.Open(path, dirOptions(w))
 	if errors.Is(err, fs.ErrNotExist) {
 		return noDirectory{}, "", nil
 	}
@@ -121,9 +121,9 @@ type Claim struct {
 // Claim finds the chunk directory and locks it. unlock is never nil.
 func (w *Workspace) Claim(ctx context.Context, c Claim) (dir syncer.Local, path string, unlock func(), err error) {
 	unlock = func() {}
-	find, open := w.FindDirectory, chunkdir.Open
+	find, open := w.findDirectory, chunkdir.Open
 	if c.Create {
-		find = w.NewDirectory
+		find = w.newDirectory
 	}
 	if path, err = find(); err != nil {
 		return nil, "", unlock, err
@@ -131,7 +131,7 @@ func (w *Workspace) Claim(ctx context.Context, c Claim) (dir syncer.Local, path 
 	if c.Create && !c.DryRun {
 		open = chunkdir.Create
 	}
-	opened, err := open(path, w.dirOptions())
+	opened, err := open(path, dirOptions(w))
 	if c.Create && c.DryRun && errors.Is(err, fs.ErrNotExist) {
 		return noDirectory{}, path, unlock, nil
 	}

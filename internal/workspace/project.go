@@ -67,7 +67,7 @@ func (w *Workspace) FindProject(rule ProjectRule) (Project, error) {
 // projectStart is where engram would have run: beside the chunk directory, there
 // or to be made, or here if that has another name than engram gives it.
 func projectStart(w *Workspace) (string, error) {
-	path, err := w.NewDirectory()
+	path, err := w.newDirectory()
 	if err == nil {
 		path, err = filepath.Abs(path)
 	}
