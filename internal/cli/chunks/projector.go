@@ -56,7 +56,6 @@ type projector struct {
 	*projection.Directory // of these options; set by Project
 }
 
-// Project gives what the chunks become.
 func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]syncer.Projection, error) {
 	p.Directory = projection.NewDirectory(p.options, p.open, p.cache, p.limit)
 	chunks, err := p.Chunks(ctx, all, ids)
