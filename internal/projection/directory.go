@@ -58,7 +58,7 @@ const maxWhole = 32 << 20
 func NewDirectory(opts Options, open OpenFunc, cacheDir string, concurrency int) *Directory {
 	return &Directory{
 		opts: opts, open: open, cache: openCache(cacheDir, opts), limit: max(1, concurrency),
-		whole: semaphore.NewWeighted(maxWhole),
+		whole: semaphore.NewWeighted(maxWhole), kept: kept{texts: map[engram.ChunkID]map[engram.ChunkID][]byte{}},
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -46,6 +47,19 @@ type row struct {
 	id, session, project, scope string
 
 	gives string // the session that the row brings to a server
+}
+
+// of gives the rows of some lists, one list after the other.
+func (d document) of(lists ...string) iter.Seq[row] {
+	return func(yield func(row) bool) {
+		for _, list := range lists {
+			for _, r := range d.rows[list] {
+				if !yield(r) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // key names a session as the server compares it. Source: project-server.md 13 (A6).

@@ -128,9 +128,6 @@ func (k *kept) put(local engram.ChunkID, parts []Part) {
 		texts[p.ID] = p.text
 		k.size += len(p.text)
 	}
-	if k.texts == nil {
-		k.texts = map[engram.ChunkID]map[engram.ChunkID][]byte{}
-	}
 	k.texts[local], k.order = texts, append(k.order, local)
 	for k.size > maxKept && len(k.order) > 1 {
 		k.drop(k.order[0])

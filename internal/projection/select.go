@@ -106,7 +106,7 @@ func (o Options) has(s Session) bool {
 // them.
 func (o Options) prune(s *selection, sessions map[string]Session) error {
 	known := func(id string) bool { return o.has(sessions[key(id)]) }
-	problems, err := canon.Validate(s.assemble(s.rows), o.Project, known)
+	problems, err := canon.Validate(s.assemble(), o.Project, known)
 	if err != nil {
 		return err
 	}
@@ -149,11 +149,11 @@ func (s *selection) leaveOut(bad map[string]map[int]bool, p canon.RowError) {
 	s.leftOut = append(s.leftOut, engram.RowNote{List: p.List, Index: index, Field: p.Field, Reason: string(p.Reason)})
 }
 
-// assemble writes rows and the other members as one JSON object.
-func (s *selection) assemble(rows map[string][]row) []byte {
+// assemble writes the document as one JSON object.
+func (d document) assemble() []byte {
 	var out bytes.Buffer
 	separator := byte('{')
-	for name, value := range s.members {
+	for name, value := range d.members {
 		out.WriteByte(separator)
 		separator = ','
 		quoted, _ := json.Marshal(name) // a string that came from JSON
@@ -161,7 +161,7 @@ func (s *selection) assemble(rows map[string][]row) []byte {
 		out.WriteByte(':')
 		out.Write(value)
 	}
-	for list, rows := range rows {
+	for list, rows := range d.rows {
 		fmt.Fprintf(&out, "%c%q:[", separator, list)
 		separator = ','
 		for i, r := range rows {

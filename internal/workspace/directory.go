@@ -17,7 +17,6 @@ import (
 // Directory is a chunk directory as the syncer wants it.
 type Directory struct{ *chunkdir.Dir }
 
-// Chunks lists the chunk files.
 func (d Directory) Chunks(ctx context.Context) ([]engram.ChunkID, []engram.Stray, error) {
 	listing, err := d.Files(ctx)
 	return listing.Chunks, listing.Strays, err
@@ -66,8 +65,7 @@ func (w *Workspace) OpenDirectory() (Directory, error) {
 // --dir, or at the top of the git work tree.
 func (w *Workspace) newDirectory() (string, error) {
 	path, err := w.findDirectory()
-	var missing *chunkdir.NotFoundError
-	if errors.As(err, &missing) && missing.GitTop != "" {
+	if missing, ok := errors.AsType[*chunkdir.NotFoundError](err); ok && missing.GitTop != "" {
 		return filepath.Join(missing.GitTop, chunkdir.DirName), nil
 	}
 	return path, err
@@ -90,7 +88,7 @@ func (w *Workspace) Lock(ctx context.Context, dir Directory, command string) (fu
 // empty stand-in and no path.
 func (w *Workspace) OpenDirectoryIfAny() (syncer.Local, string, error) {
 	path, err := w.findDirectory()
-	if missing := new(*chunkdir.NotFoundError); errors.As(err, missing) {
+	if _, missing := errors.AsType[*chunkdir.NotFoundError](err); missing {
 		return noDirectory{}, "", nil
 	}
 	if err != nil {
@@ -116,15 +114,13 @@ type Claim struct {
 // Claim finds the chunk directory and locks it. unlock is never nil.
 func (w *Workspace) Claim(ctx context.Context, c Claim) (dir syncer.Local, path string, unlock func(), err error) {
 	unlock = func() {}
+	find, open := w.findDirectory, chunkdir.Open
 	if c.Create {
-		path, err = w.newDirectory()
-	} else {
-		path, err = w.findDirectory()
+		find = w.newDirectory
 	}
-	if err != nil {
+	if path, err = find(); err != nil {
 		return nil, "", unlock, err
 	}
-	open := chunkdir.Open
 	if c.Create && !c.DryRun {
 		open = chunkdir.Create
 	}

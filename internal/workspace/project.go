@@ -74,7 +74,7 @@ func projectStart(w *Workspace) (string, error) {
 	if err == nil && filepath.Base(path) == chunkdir.DirName {
 		return filepath.Dir(path), nil
 	}
-	if missing := new(*chunkdir.NotFoundError); err != nil && !errors.As(err, missing) {
+	if _, missing := errors.AsType[*chunkdir.NotFoundError](err); err != nil && !missing {
 		return "", err
 	}
 	wd, err := os.Getwd()

@@ -7,10 +7,8 @@ import (
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/work"
-	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // resultDocument is what push, pull and sync print in JSON mode.
@@ -46,13 +44,6 @@ type plannedItem struct {
 	Direction work.Direction
 }
 
-// newPlannedItem has the id that the chunk has here, if it is here.
-func newPlannedItem(item syncer.Item) plannedItem {
-	p := plannedItem{ChunkEntry: item.Entry, RemoteID: item.Remote, Direction: item.Direction}
-	p.ID = item.ID()
-	return p
-}
-
 // MarshalJSON adds what is planned to the members of the entry.
 func (p plannedItem) MarshalJSON() ([]byte, error) {
 	return entryWith(p.ChunkEntry, fmt.Sprintf(`,"remote_id":%q,"direction":%q`, p.RemoteID, p.Direction))
@@ -78,75 +69,66 @@ type resultSummary struct {
 	Bytes   int64  `json:"bytes"`
 }
 
-// result is what one command did, in one direction or both.
-type result struct {
-	remote, dir string
-	dryRun      bool
-	exitCode    bool // differences are an exit code of their own
-	planned     []syncer.Item
-	behind      []syncer.Projection
-	serverMade  []engram.ChunkEntry
-	syncer.Result
-}
-
-// printResult prints how a run ended, and gives the error that makes its exit
+// print prints how a run ended, and gives the error that makes its exit
 // code. A partial run still says what it moved.
-func printResult(term *terminal.Terminal, ws *workspace.Workspace, r result) error {
-	if term.JSON {
-		terminal.PrintJSON(term.Stdout, r.document())
+func (t *transfer) print() error {
+	if t.term.JSON {
+		terminal.PrintJSON(t.term.Stdout, t.document())
 	} else {
-		printResultText(term, ws, r)
+		t.printText()
 	}
-	return exitStatus(term, len(r.Moved)+len(r.Adopted), r.Failed, r.exitCode && len(r.planned) > 0)
+	return exitStatus(t.term, len(t.Moved)+len(t.Adopted), t.Failed, t.exitCode && len(t.planned) > 0)
 }
 
-func (r result) document() resultDocument {
-	doc := resultDocument{Schema: terminal.Schema, Moved: []movedItem{}, Present: []presentItem{}, Failed: failedItems(r.Failed)}
+func (t *transfer) document() resultDocument {
+	doc := resultDocument{Schema: terminal.Schema, Moved: []movedItem{}, Present: []presentItem{}, Failed: failedItems(t.Failed)}
 	doc.Summary = resultSummary{
-		Remote: r.remote, Dir: r.dir, DryRun: r.dryRun,
-		Moved: len(r.Moved), Present: len(r.Present), Failed: len(r.Failed), Adopted: len(r.Adopted),
+		Remote: t.remote, Dir: t.path, DryRun: t.dryRun,
+		Moved: len(t.Moved), Present: len(t.Present), Failed: len(t.Failed), Adopted: len(t.Adopted),
 	}
-	for _, m := range r.Moved {
+	for _, m := range t.Moved {
 		doc.Moved = append(doc.Moved, movedItem{ID: m.Local, RemoteID: m.Remote, Direction: m.Direction, Bytes: m.Bytes})
 		doc.Summary.Bytes += m.Bytes
 	}
-	for _, p := range r.Present {
+	for _, p := range t.Present {
 		doc.Present = append(doc.Present, presentItem{ID: p.Local, RemoteID: p.Remote})
 	}
-	for _, p := range r.planned {
-		doc.Planned = append(doc.Planned, newPlannedItem(p))
+	for _, p := range t.planned {
+		item := plannedItem{ChunkEntry: p.Entry, RemoteID: p.Remote, Direction: p.Direction}
+		item.ID = p.ID() // that which the chunk has here, if it is here
+		doc.Planned = append(doc.Planned, item)
 	}
-	doc.Adopted = texts(r.Adopted, engram.ChunkID.String)
-	doc.LeftBehind, doc.ServerMade = leftBehindItems(r.behind), texts(r.serverMade, entryID)
+	doc.Adopted = texts(t.Adopted, engram.ChunkID.String)
+	doc.LeftBehind, doc.ServerMade = leftBehindItems(t.behind), texts(t.serverMade, entryID)
 	return doc
 }
 
-func printResultText(term *terminal.Terminal, ws *workspace.Workspace, r result) {
-	printFailures(term, ws, r.Failed)
-	if term.Quiet {
+func (t *transfer) printText() {
+	printFailures(t.term, t.ws, t.Failed)
+	if t.term.Quiet {
 		return
 	}
-	for _, p := range r.planned {
-		fmt.Fprintf(term.Stdout, "would %s %s  %s\n", p.Direction, p.ID(), describe(p.Entry))
+	for _, p := range t.planned {
+		fmt.Fprintf(t.term.Stdout, "would %s %s  %s\n", p.Direction, p.ID(), describe(p.Entry))
 	}
-	if term.Verbose {
-		for _, m := range r.Moved {
-			fmt.Fprintf(term.Stdout, "%s %s  %s, %s\n", past(m.Direction), m.ID(), describe(m.Entry), terminal.Size(m.Bytes))
+	if t.term.Verbose {
+		for _, m := range t.Moved {
+			fmt.Fprintf(t.term.Stdout, "%s %s  %s, %s\n", past(m.Direction), m.ID(), describe(m.Entry), terminal.Size(m.Bytes))
 		}
-		for _, id := range r.Adopted {
-			fmt.Fprintf(term.Stdout, "adopted %s\n", id)
+		for _, id := range t.Adopted {
+			fmt.Fprintf(t.term.Stdout, "adopted %s\n", id)
 		}
 	}
-	fmt.Fprintln(term.Stdout, r.summary())
-	noteLeftBehind(term, r.behind, r.serverMade)
+	fmt.Fprintln(t.term.Stdout, t.summary())
+	noteLeftBehind(t.term, t.behind, t.serverMade)
 }
 
 // summary is the last line of a run.
-func (r result) summary() string {
+func (t *transfer) summary() string {
 	var parts []string
 	for _, d := range []work.Direction{work.Pulled, work.Pushed} {
 		moved, bytes := 0, int64(0)
-		for _, m := range r.Moved {
+		for _, m := range t.Moved {
 			if m.Direction == d {
 				moved, bytes = moved+1, bytes+m.Bytes
 			}
@@ -155,19 +137,19 @@ func (r result) summary() string {
 			parts = append(parts, fmt.Sprintf("%s %s (%s)", past(d), terminal.Count(moved, "chunk"), terminal.Size(bytes)))
 		}
 	}
-	if len(r.Adopted) > 0 {
-		parts = append(parts, "adopted "+terminal.Count(len(r.Adopted), "chunk file"))
+	if len(t.Adopted) > 0 {
+		parts = append(parts, "adopted "+terminal.Count(len(t.Adopted), "chunk file"))
 	}
-	if r.dryRun {
-		parts = append(parts, "would move "+terminal.Count(len(r.planned), "chunk"))
+	if t.dryRun {
+		parts = append(parts, "would move "+terminal.Count(len(t.planned), "chunk"))
 	}
-	if len(parts) == 0 && len(r.Failed) == 0 {
+	if len(parts) == 0 && len(t.Failed) == 0 {
 		parts = append(parts, "nothing to do")
 	}
-	if len(r.Failed) > 0 {
-		parts = append(parts, terminal.Count(len(r.Failed), "chunk")+" failed")
+	if len(t.Failed) > 0 {
+		parts = append(parts, terminal.Count(len(t.Failed), "chunk")+" failed")
 	}
-	return strings.Join(parts, ", ") + fmt.Sprintf("; %s here and on %s", terminal.Count(len(r.Present)+len(r.Moved), "chunk"), r.remote)
+	return strings.Join(parts, ", ") + fmt.Sprintf("; %s here and on %s", terminal.Count(len(t.Present)+len(t.Moved), "chunk"), t.remote)
 }
 
 func past(d work.Direction) string {

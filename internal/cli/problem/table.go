@@ -44,8 +44,8 @@ var Classes = []Class{
 
 	// The command line and engram's database.
 	{"usage", Usage, func(err error, _ string) bool {
-		var usage *terminal.UsageError
-		return errors.As(err, &usage) && usage.Command != ""
+		usage, ok := errors.AsType[*terminal.UsageError](err)
+		return ok && usage.Command != ""
 	}, "see `COMMAND --help`",
 		"The command line cannot be understood. The help of the command lists what it takes."},
 	{"database-damaged", Damaged, as[*engramdb.DamagedError],

@@ -27,7 +27,6 @@ type TokenSource interface {
 	Token(ctx context.Context) (string, error)
 }
 
-// RoundTrip implements http.RoundTripper.
 func (t *Bearer) RoundTrip(req *http.Request) (*http.Response, error) {
 	token, err := t.tokenFor(req)
 	if err != nil {
