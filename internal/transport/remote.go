@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -30,6 +31,9 @@ type RemoteTransport struct {
 	opts    Options
 	// pulling is full while a page of the journal is pulled: see PullMutations.
 	pulling chan struct{}
+
+	// listed is the latest manifest.
+	listed atomic.Pointer[engram.Manifest]
 
 	kindMu sync.Mutex
 	speaks dialect // nil while the kind is unknown

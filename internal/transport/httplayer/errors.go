@@ -36,6 +36,7 @@ type StatusError struct {
 	Status   int
 	Message  string // the server's words, made safe to print; "" if it had none
 	Code     string // error_code of project servers
+	SQLState string // the five characters with which PostgreSQL names an error, where its words were passed on
 	Attempts int
 	// Final says that the server itself answered in its own format, so it is
 	// done with the request: nothing of it is still under way.
