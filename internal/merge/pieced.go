@@ -2,9 +2,11 @@ package merge
 
 import (
 	"encoding/json"
-	"github.com/engram-sync/engram-sync/internal/engram"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // pieced is an entry that was put together, and what is not certain about it.
@@ -13,14 +15,19 @@ type pieced struct {
 	Doubt
 }
 
-// entries are those of all objects, each id once.
-func (p *unionMergeParser) entries() (map[engram.ChunkID]pieced, error) {
-	found := map[engram.ChunkID]pieced{}
+// entries are those of all objects, each id once, and the texts of what is no
+// entry of engram's.
+func (p *unionMergeParser) entries() (found map[engram.ChunkID]pieced, foreign []string) {
+	found = map[engram.ChunkID]pieced{}
 	for _, f := range p.closed {
+		if !f.isEntry() && !f.isManifest() {
+			foreign = append(foreign, p.verbatim(f, 0))
+		}
 		for i := range f.values["id"] {
 			e, err := p.entry(f, i)
 			if err != nil {
-				return nil, err
+				foreign = append(foreign, p.verbatim(f, i))
+				continue
 			}
 			if before, again := found[e.ID]; again {
 				e = before.or(e)
@@ -28,7 +35,29 @@ func (p *unionMergeParser) entries() (map[engram.ChunkID]pieced, error) {
 			found[e.ID] = e
 		}
 	}
-	return found, nil
+	return found, foreign
+}
+
+// verbatim is an object as it stands in the text, if it was not glued together.
+func (p *unionMergeParser) verbatim(f *frame, i int) string {
+	if len(f.values["id"]) <= 1 && f.to > 0 && json.Valid(p.text[f.from:f.to]) {
+		return string(p.text[f.from:f.to])
+	}
+	return string(f.object(i))
+}
+
+// withForeign is m with these entries behind its own, each once.
+func withForeign(m *engram.Manifest, texts []string) (*engram.Manifest, error) {
+	d, err := takeApart(m.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	for _, text := range slices.Sorted(slices.Values(texts)) {
+		if e := (entryText{text: text}); !hasText(d.entries, e) {
+			d.entries = append(d.entries, e)
+		}
+	}
+	return d.manifest()
 }
 
 // or is the more certain of two entries for one id; of two that are as certain,

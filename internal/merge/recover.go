@@ -1,6 +1,8 @@
 package merge
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -35,7 +37,8 @@ type Doubt struct {
 type Recovery struct {
 	// Text is what it was read from.
 	Text []byte
-	// Manifest has an entry for every id that the text names.
+	// Manifest has an entry for every id that the text names, and what is no
+	// entry of engram's as it was.
 	Manifest *engram.Manifest
 	// Cause says why the text is no manifest; nil if it is one.
 	Cause error
@@ -64,9 +67,13 @@ func recoverManifest(text []byte, depth int) (Recovery, error) {
 		return Recovery{Text: text, Manifest: m}, nil
 	}
 	var r Recovery
+	bom := err
 	switch {
 	case errors.Is(err, engram.ErrManifestVersion):
 		return r, err // it may mean something that we don't know
+	case errors.Is(err, engram.ErrBOM):
+		r, err = recoverManifest(bytes.TrimPrefix(text, engram.BOM), depth)
+		r.Cause = cmp.Or(r.Cause, bom)
 	case errors.Is(err, engram.ErrConflictMarkers):
 		r, err = recoverConflict(text, err, depth)
 	default:
@@ -94,7 +101,7 @@ func (r Recovery) Settled(entries ...engram.ChunkEntry) (*engram.Manifest, error
 		}
 		all[e.ID] = entryText{ChunkEntry: e, text: text}
 	}
-	d.entries = sortedTexts(all)
+	d.entries = sortedTexts(all, d.foreign())
 	return d.manifest()
 }
 
@@ -143,7 +150,7 @@ func uniteRecoveries(base []byte, ours, theirs Recovery, cause error) (Recovery,
 		union[id] = best
 		r.note(id, doubt)
 	}
-	d.entries = sortedTexts(union)
+	d.entries = sortedTexts(union, d.foreign())
 	r.Manifest, err = d.manifest()
 	return r, err
 }

@@ -21,6 +21,7 @@ type resultDocument struct {
 	Failed  []failedItem  `json:"failed"`
 	Planned []plannedItem `json:"planned,omitempty"` // only with --dry-run
 	Adopted []string      `json:"adopted,omitempty"`
+	Orphans []string      `json:"orphans,omitempty"` // of push: chunk files that no manifest names
 	// Of project servers only: what of the chunks does not go there, and chunks
 	// there that the server made itself.
 	LeftBehind []leftBehindItem `json:"left_behind,omitempty"`
@@ -86,6 +87,8 @@ type result struct {
 	planned     []syncer.Item
 	behind      []syncer.Projection
 	serverMade  []engram.ChunkEntry
+	orphans     []engram.ChunkID
+	adopted     []engram.ChunkID
 	syncer.Result
 }
 
@@ -97,14 +100,14 @@ func printResult(term *terminal.Terminal, ws *workspace.Workspace, r result) err
 	} else {
 		printResultText(term, ws, r)
 	}
-	return exitStatus(term, len(r.Moved)+len(r.Adopted), r.Failed, r.exitCode && len(r.planned) > 0)
+	return exitStatus(term, len(r.Moved)+len(r.adopted), r.Failed, r.exitCode && len(r.planned)+len(r.adopted) > 0)
 }
 
 func (r result) document() resultDocument {
 	doc := resultDocument{Schema: terminal.Schema, Moved: []movedItem{}, Present: []presentItem{}, Failed: failedItems(r.Failed)}
 	doc.Summary = resultSummary{
 		Remote: r.remote, Dir: r.dir, DryRun: r.dryRun,
-		Moved: len(r.Moved), Present: len(r.Present), Failed: len(r.Failed), Adopted: len(r.Adopted),
+		Moved: len(r.Moved), Present: len(r.Present), Failed: len(r.Failed), Adopted: len(r.adopted),
 	}
 	for _, m := range r.Moved {
 		doc.Moved = append(doc.Moved, movedItem{ID: m.Local, RemoteID: m.Remote, Direction: m.Direction, Bytes: m.Bytes})
@@ -116,7 +119,7 @@ func (r result) document() resultDocument {
 	for _, p := range r.planned {
 		doc.Planned = append(doc.Planned, newPlannedItem(p))
 	}
-	doc.Adopted = texts(r.Adopted, engram.ChunkID.String)
+	doc.Adopted, doc.Orphans = texts(r.adopted, engram.ChunkID.String), texts(r.orphans, engram.ChunkID.String)
 	doc.LeftBehind, doc.ServerMade = leftBehindItems(r.behind), texts(r.serverMade, entryID)
 	return doc
 }
@@ -129,15 +132,18 @@ func printResultText(term *terminal.Terminal, ws *workspace.Workspace, r result)
 	for _, p := range r.planned {
 		fmt.Fprintf(term.Stdout, "would %s %s  %s\n", p.Direction, p.ID(), describe(p.Entry))
 	}
-	if term.Verbose {
+	if term.Verbose && !r.dryRun {
 		for _, m := range r.Moved {
 			fmt.Fprintf(term.Stdout, "%s %s  %s, %s\n", past(m.Direction), m.ID(), describe(m.Entry), terminal.Size(m.Bytes))
 		}
-		for _, id := range r.Adopted {
+		for _, id := range r.adopted {
 			fmt.Fprintf(term.Stdout, "adopted %s\n", id)
 		}
 	}
 	fmt.Fprintln(term.Stdout, r.summary())
+	if n := len(r.orphans); n > 0 {
+		term.Note("%s without a manifest entry not pushed: `engram-sync sync` gives them one, and pushes them", terminal.Count(n, "chunk file"))
+	}
 	noteLeftBehind(term, r.behind, r.serverMade)
 }
 
@@ -155,8 +161,12 @@ func (r result) summary() string {
 			parts = append(parts, fmt.Sprintf("%s %s (%s)", past(d), terminal.Count(moved, "chunk"), terminal.Size(bytes)))
 		}
 	}
-	if len(r.Adopted) > 0 {
-		parts = append(parts, "adopted "+terminal.Count(len(r.Adopted), "chunk file"))
+	if len(r.adopted) > 0 {
+		verb := "adopted "
+		if r.dryRun {
+			verb = "would adopt "
+		}
+		parts = append(parts, verb+terminal.Count(len(r.adopted), "chunk file"))
 	}
 	if r.dryRun {
 		parts = append(parts, "would move "+terminal.Count(len(r.planned), "chunk"))

@@ -54,6 +54,8 @@ type statusDocument struct {
 	Missing     []string `json:"missing"`
 	Orphans     []string `json:"orphans"`
 	Unsupported []string `json:"unsupported"`
+	// Foreign are entries of the directory that are not engram's.
+	Foreign []string `json:"foreign"`
 	// Unexported is null where there is no database, or it cannot be read.
 	Unexported *unexportedDocument `json:"unexported"`
 	// Of project servers only, as in the result of push and pull.
@@ -124,6 +126,7 @@ func newStatusDocument(d *syncer.Diff, path string) statusDocument {
 		Here: len(d.Here.Entries()), There: len(d.There.Entries()), Present: len(d.Present),
 		Push: texts(d.Pushes(), engram.ChunkID.String), Pull: texts(d.ToPull, func(i syncer.Item) string { return i.ID().String() }),
 		Missing: texts(d.Missing, entryID), Orphans: texts(d.Orphans, engram.ChunkID.String), Unsupported: texts(d.Rejected, rejectedID),
+		Foreign:    texts(d.Foreign, syncer.ForeignName),
 		LeftBehind: leftBehindItems(d.Omitted), ServerMade: texts(d.ServerMade, entryID),
 	}
 }
@@ -159,8 +162,9 @@ func (doc statusDocument) rows(cells terminal.Row) {
 		ids  []string
 		next string
 	}{
-		{"missing", doc.Missing, "listed here, but the file is nowhere: restore it from git"},
-		{"orphans", doc.Orphans, "files without a manifest entry: pull adopts them"},
+		{"missing", doc.Missing, "listed here, but the file is nowhere: `engram-sync verify` says what to do"},
+		{"orphans", doc.Orphans, "files without a manifest entry: sync adopts and pushes them"},
+		{"foreign", doc.Foreign, "entries that are not engram's: `engram-sync verify` says which"},
 		{"unsupported", doc.Unsupported, "ids of the remote that no directory can hold"},
 	} {
 		if len(trouble.ids) > 0 {

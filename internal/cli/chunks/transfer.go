@@ -77,6 +77,15 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		return err
 	}
 	r := result{remote: conn.Label, dir: t.path, dryRun: t.dryRun, exitCode: t.exitCode}
+	var adoption syncer.Adoption
+	if opts.Pull {
+		if diff, adoption, err = diff.Adopt(ctx, opts, t.dryRun); err != nil {
+			return err
+		}
+		r.adopted = adoption.Adopted
+	} else {
+		r.orphans = diff.Orphans
+	}
 	if opts.Push {
 		r.behind = diff.Omitted
 	}
@@ -91,6 +100,7 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		r.Result = syncer.Run(ctx, diff, opts)
 		stop()
 	}
+	r.Failed = append(r.Failed, adoption.Failed...)
 	defer noteUnexported(ctx, t.term, t.ws, t.dir)
 	return printResult(t.term, t.ws, r)
 }
