@@ -9,6 +9,7 @@ import (
 
 	"github.com/zalando/go-keyring"
 
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 	"github.com/engram-sync/engram-sync/internal/safetext"
 )
 
@@ -47,7 +48,6 @@ func (osKeyring) Get(service, user string) (string, error) { return keyring.Get(
 func (osKeyring) Set(service, user, secret string) error   { return keyring.Set(service, user, secret) }
 func (osKeyring) Delete(service, user string) error        { return keyring.Delete(service, user) }
 
-// Name implements Store.
 func (k *Keyring) Name() string { return StoreKeyring }
 
 // Get implements Store. Access is "" where a Set got no further than the refresh
@@ -130,25 +130,12 @@ func (k *Keyring) bounded(ctx context.Context, ask func() (string, error)) (stri
 	if err := k.reach(); err != nil {
 		return "", err
 	}
-	type answer struct {
-		secret string
-		err    error
-	}
-	answered := make(chan answer, 1)
-	go func() {
+	ctx, cancel := context.WithTimeoutCause(ctx, k.wait, fmt.Errorf("%w: it did not answer within %s", ErrLocked, k.wait))
+	defer cancel()
+	return cancellable.Do(ctx, func() (string, error) {
 		secret, err := ask()
-		answered <- answer{secret, err}
-	}()
-	timer := time.NewTimer(k.wait)
-	defer timer.Stop()
-	select {
-	case a := <-answered:
-		return a.secret, classify(a.err)
-	case <-timer.C:
-		return "", fmt.Errorf("%w: it did not answer within %s", ErrLocked, k.wait)
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
-	}
+		return secret, classify(err)
+	})
 }
 
 // classify sorts what backends say. They have no common types: on Linux it is

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 )
 
 // Logins are the accounts that are logged in on this machine: the list of them,
@@ -54,8 +55,7 @@ func (l Logins) Check(ctx context.Context, storeName string) error {
 	if err != nil {
 		return err
 	}
-	_, err = store.Get(ctx, Key{BaseURL: "https://check.invalid", Account: "check"})
-	if errors.Is(err, ErrNotFound) {
+	if _, err = store.Get(ctx, Key{BaseURL: "https://check.invalid", Account: "check"}); errors.Is(err, ErrNotFound) {
 		return nil
 	}
 	return err
@@ -177,4 +177,76 @@ func (l *Login) Exclusive(ctx context.Context) (tokens Credentials, release func
 // Save stores refreshed tokens. The caller holds what Exclusive gave.
 func (l *Login) Save(ctx context.Context, tokens Credentials) error {
 	return l.store.Set(ctx, l.Key(), tokens)
+}
+
+// Account is what is known of a login besides its secrets.
+type Account struct {
+	BaseURL string `json:"base_url"` // normalised
+	Name    string `json:"account"`  // the user name at the server, or a name for a ready token
+	UserID  string `json:"user_id,omitempty"`
+	// Store is where its secrets are: StoreKeyring or StoreFile.
+	Store string `json:"store"`
+	// Current marks the one that is used for its server.
+	Current bool `json:"current"`
+}
+
+func (a Account) Key() Key { return Key{BaseURL: a.BaseURL, Account: a.Name} }
+
+// accounts is the list of logins on this machine, in a file without secrets. A
+// keyring can't be listed, so this says what to look for.
+type accounts struct{ file jsonFile[accountList] }
+
+type accountList struct {
+	Accounts []Account `json:"accounts"`
+}
+
+// newAccounts keeps the list in accounts.json in dir, the state directory.
+func newAccounts(dir string) *accounts {
+	return &accounts{jsonFile[accountList]{path: filepath.Join(dir, "accounts.json"), what: "the list of logins"}}
+}
+
+// Current gives the login that is used for a server. The error is ErrNotFound
+// if there is none.
+func (l *accounts) Current(baseURL string) (Account, error) {
+	return l.first(func(a Account) bool { return a.BaseURL == baseURL && a.Current })
+}
+
+// find gives a login by its name, current or not.
+func (l *accounts) find(key Key) (Account, error) {
+	return l.first(func(a Account) bool { return a.Key() == key })
+}
+
+func (l *accounts) first(wanted func(Account) bool) (Account, error) {
+	list, err := l.file.read()
+	if err != nil {
+		return Account{}, err
+	}
+	if i := slices.IndexFunc(list.Accounts, wanted); i >= 0 {
+		return list.Accounts[i], nil
+	}
+	return Account{}, ErrNotFound
+}
+
+// Put adds a login, or replaces the one of that name, and makes it current.
+func (l *accounts) Put(account Account) error {
+	account.Current = true
+	return l.file.change(func(list *accountList) {
+		for i := range list.Accounts {
+			if list.Accounts[i].BaseURL == account.BaseURL {
+				list.Accounts[i].Current = false
+			}
+		}
+		list.remove(account.Key())
+		list.Accounts = append(list.Accounts, account)
+	})
+}
+
+// Remove forgets a login. If it was the current one, another of the same server
+// does not take its place: which one is for the user to say.
+func (l *accounts) Remove(key Key) error {
+	return l.file.change(func(list *accountList) { list.remove(key) })
+}
+
+func (l *accountList) remove(key Key) {
+	l.Accounts = slices.DeleteFunc(l.Accounts, func(a Account) bool { return a.Key() == key })
 }

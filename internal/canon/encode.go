@@ -101,14 +101,9 @@ func (e *encoder) number(f float64) {
 		e.out = strconv.AppendFloat(e.out, f, 'f', -1, 64)
 		return
 	}
-	e.out = strconv.AppendFloat(e.out, f, 'e', -1, 64)
-	// strconv gives at least two digits to an exponent.
-	if n := len(e.out); e.out[n-2] == '0' && !isDigit(e.out[n-3]) {
-		e.out = append(e.out[:n-2], e.out[n-1])
-	}
+	text, _ := json.Marshal(f) // finite, as all that JSON can say
+	e.out = append(e.out, text...)
 }
-
-func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 // text appends a string. Most of them have nothing to escape and need no encoder.
 func (e *encoder) text(s string) {

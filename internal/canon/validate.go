@@ -1,6 +1,7 @@
 package canon
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -30,15 +31,10 @@ func Validate(data []byte, project string, known func(sessionID string) bool) ([
 			w.refuse(ref.list, ref.index, "session_id", UnknownSession)
 		}
 	}
-	slices.SortStableFunc(w.problems, byPlace)
+	slices.SortStableFunc(w.problems, func(a, b RowError) int {
+		return cmp.Or(cmp.Compare(a.List, b.List), cmp.Compare(a.Index, b.Index))
+	})
 	return w.problems, nil
-}
-
-func byPlace(a, b RowError) int {
-	if a.List != b.List {
-		return strings.Compare(a.List, b.List)
-	}
-	return a.Index - b.Index
 }
 
 // checks is what has to be known about all rows before one can be judged.
@@ -53,10 +49,6 @@ type reference struct {
 	session string
 }
 
-func (c *checks) refer(list string, index int, session string) {
-	c.references = append(c.references, reference{list, index, session})
-}
-
 // mutation remembers the session that a mutation brings, or that it needs.
 func (c *checks) mutation(index int, m mutationRow, p payload) {
 	switch {
@@ -64,7 +56,7 @@ func (c *checks) mutation(index int, m mutationRow, p payload) {
 	case m.Entity == entitySession && !hasNul(m.members()):
 		c.given[p.key()] = true
 	case p.session() != "":
-		c.refer("mutations", index, p.session())
+		c.references = append(c.references, reference{"mutations", index, p.session()})
 	}
 }
 
@@ -100,7 +92,7 @@ func (w *writer) checkRow(key string, index int, text []byte, refused bool) {
 		}
 	}
 	if id := strings.TrimSpace(session); id != "" {
-		w.checks.refer(key, index, id)
+		w.checks.references = append(w.checks.references, reference{key, index, id})
 	}
 	if list == "sessions" && !refused {
 		w.checks.given[strings.TrimSpace(required[0].value)] = true // its id

@@ -94,7 +94,7 @@ func TestPoisonedMutation(t *testing.T) {
 		if bytes.Contains(body.Bytes(), []byte(`"obs-617"`)) {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusInternalServerError)
-			_, _ = w.Write([]byte(`{"error":"cloudstore: insert mutation: ERROR: unsupported Unicode escape sequence (SQLSTATE 22P05)"}`))
+			_, _ = w.Write([]byte(`{"error":"failed to append mutations: cloudstore: insert mutation: pq: unsupported Unicode escape sequence (22P05)"}`))
 			return
 		}
 		again := httptest.NewRequestWithContext(r.Context(), r.Method, r.URL.String(), body)

@@ -1,6 +1,15 @@
+// Package cli is the command line of engram-sync: the root of the commands, whose groups have packages of their own.
+// Only main runs it.
 package cli
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -9,6 +18,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/login"
 	"github.com/engram-sync/engram-sync/internal/cli/mergedriver"
 	"github.com/engram-sync/engram-sync/internal/cli/mutations"
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/cli/serve"
 	"github.com/engram-sync/engram-sync/internal/cli/settings"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -64,6 +74,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		serve.New(term, ws),
 		newVersion(term, ws),
 	)
+	command.TakeNamed(cmd)
 	cmd.SetHelpCommandGroupID("other")
 	cmd.SetCompletionCommandGroupID("other")
 	cmd.SetVersionTemplate(versionLine(ws.Version) + "\n")
@@ -124,4 +135,66 @@ func addGlobalFlags(term *terminal.Terminal, ws *workspace.Workspace, flags *pfl
 	flags.String("client-cert", "", "show the certificate in `FILE` to the server (PEM)")
 	flags.String("client-key", "", "the private key of that certificate is in `FILE` (PEM)")
 	flags.String("config", "", "read the settings from `FILE`")
+}
+
+func newVersion(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Long:  problem.Help("Print the version of engram-sync, of Go, and the platform.", nil, problem.OK),
+		// It must work whatever is wrong with the configuration.
+		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
+		RunE: func(*cobra.Command, []string) error {
+			return term.Value(
+				terminal.Fields{"version": ws.Version, "go": runtime.Version(), "platform": platform()}, versionLine(ws.Version))
+		},
+	}
+}
+
+// versionLine is what version and --version print.
+func versionLine(version string) string {
+	return fmt.Sprintf("engram-sync %s (%s, %s)", version, runtime.Version(), platform())
+}
+
+func platform() string { return runtime.GOOS + "/" + runtime.GOARCH }
+
+// Run runs the command line of this process, and gives its exit code.
+func Run(ctx context.Context, version string) int {
+	term := terminal.New(os.Stdin, os.Stdout, os.Stderr)
+	return run(ctx, term, workspace.New(term, os.Environ(), version), os.Args[1:])
+}
+
+// run executes one command line and gives the exit code.
+func run(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, args []string) int {
+	cmd := newRootCmd(term, ws)
+	cmd.SetArgs(args)
+	err := protect(func() error { return cmd.ExecuteContext(ctx) })
+	if err == nil {
+		err = term.Stdout.Err()
+	}
+	if err == nil {
+		return problem.OK
+	}
+	done, printed := errors.AsType[*terminal.ExitStatus](err)
+	if printed && done.Message == "" {
+		return done.Code
+	}
+	if cause := context.Cause(ctx); problem.As[*terminal.Interrupted](cause) && !printed {
+		err = cause
+	}
+	// A bad flag ends the parsing before --json is seen, and its error must be
+	// JSON all the same.
+	term.JSON = term.JSON || problem.As[*terminal.UsageError](err) && slices.Contains(args, "--json")
+	term.Fail(problem.Failure(err, ws.TokenFrom))
+	return problem.Code(err)
+}
+
+// protect turns a panic into an error: a stack trace tells a user nothing.
+func protect(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("internal error: %v", r)
+		}
+	}()
+	return f()
 }

@@ -9,7 +9,10 @@
 package config
 
 import (
+	"errors"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/adrg/xdg"
@@ -96,3 +99,29 @@ type Remote struct {
 func DefaultFile() string {
 	return filepath.Join(xdg.ConfigHome, "engram-sync", "config.yaml")
 }
+
+// ErrNoRemote is Config.RemoteErr where nobody named a remote.
+var ErrNoRemote = errors.New("no remote is chosen: pass --remote NAME|URL, or run " +
+	"`engram-sync config set remotes.NAME.url URL` and `engram-sync config set remote NAME`")
+
+// Error is a setting that cannot be used. All errors of this package about
+// what the user wrote are of this type.
+type Error struct {
+	// Source is where it was read: a path, "flag --retries", a variable; ""
+	// if the key itself was the question.
+	Source string
+	// Key is the setting in a file, such as remotes.work.url; "" where
+	// Source already names it, or the file as a whole is meant.
+	Key string
+	// Reason says what is wrong, on one line, and never quotes a secret.
+	Reason string
+	// Err is the cause, if it has one. Reason already tells it.
+	Err error
+}
+
+func (e *Error) Error() string {
+	parts := []string{e.Source, e.Key, e.Reason}
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), ": ")
+}
+
+func (e *Error) Unwrap() error { return e.Err }

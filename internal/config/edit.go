@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -149,7 +150,7 @@ func (e *edit) encode() ([]byte, error) {
 	if err := errors.Join(encoder.Encode(e.doc), encoder.Close()); err != nil {
 		return nil, fmt.Errorf("cannot write %s: %w", e.path, err)
 	}
-	return restoreBlankLines(out.Bytes()), nil
+	return replaceLines(out.Bytes(), blankLine, ""), nil
 }
 
 func (e *edit) write(data []byte) error {
@@ -168,4 +169,92 @@ func (e *edit) write(data []byte) error {
 	}
 	// The umask may have taken bits that the file had.
 	return os.Chmod(e.path, perm)
+}
+
+// pairIndex is where key stands in a mapping's Content, -1 for nowhere.
+func pairIndex(mapping *yaml.Node, key string) int {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == key {
+			return i
+		}
+	}
+	return -1
+}
+
+// setPair gives key this value in a mapping, with the comments that the old
+// value had, at the end if it is new.
+func setPair(mapping *yaml.Node, key string, value *yaml.Node) {
+	i := pairIndex(mapping, key)
+	if i < 0 {
+		name := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: key}
+		mapping.Content = append(mapping.Content, name, value)
+		return
+	}
+	old := mapping.Content[i+1]
+	value.HeadComment, value.LineComment, value.FootComment = old.HeadComment, old.LineComment, old.FootComment
+	mapping.Content[i+1] = value
+}
+
+// mappingUnder gives the mapping at key, made if there is none yet.
+func mappingUnder(parent *yaml.Node, key string) *yaml.Node {
+	i := pairIndex(parent, key)
+	if i >= 0 && parent.Content[i+1].Kind == yaml.MappingNode && len(parent.Content[i+1].Content) > 0 {
+		return parent.Content[i+1]
+	}
+	made := &yaml.Node{Kind: yaml.MappingNode}
+	setPair(parent, key, made)
+	return made
+}
+
+// remove takes a flat key out, and says whether it was there.
+func (e *edit) remove(key string) bool {
+	if removePath(e.root, key) {
+		return true
+	}
+	rest, ok := strings.CutPrefix(key, remotesKey+".")
+	dot := strings.LastIndexByte(rest, '.')
+	return ok && (removePath(e.root, remotesKey, rest) || dot >= 0 && removePath(e.root, remotesKey, rest[:dot], rest[dot+1:]))
+}
+
+// removePath takes out what is under these keys, and the mappings that are empty
+// without it.
+func removePath(mapping *yaml.Node, keys ...string) bool {
+	i := pairIndex(mapping, keys[0])
+	if i < 0 || len(keys) > 1 && !removePath(mapping.Content[i+1], keys[1:]...) {
+		return false
+	}
+	if len(keys) == 1 || len(mapping.Content[i+1].Content) == 0 {
+		mapping.Content = slices.Delete(mapping.Content, i, i+2)
+	}
+	return true
+}
+
+// blankLine stands for an empty line while a file is edited: the YAML library
+// keeps comments but drops empty lines. Values have one line, so that none
+// holds an empty one.
+const blankLine = "#~engram-sync:blank~"
+
+func markBlankLines(data []byte) []byte { return replaceLines(data, "", blankLine) }
+
+// replaceLines puts one line in the place of another, whatever blanks are around that.
+func replaceLines(data []byte, old, line string) []byte {
+	var out bytes.Buffer
+	for at := range bytes.Lines(data) {
+		if string(bytes.TrimSpace(at)) == old {
+			at = []byte(line + "\n")
+		}
+		out.Write(at)
+	}
+	return out.Bytes()
+}
+
+// comments are the lines of a file that holds nothing else.
+func comments(data []byte) string {
+	var lines []string
+	for line := range strings.Lines(string(data)) {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "#") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "\n")
 }

@@ -1,9 +1,16 @@
 package config
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/engram-sync/engram-sync/internal/repofile"
 )
 
 // parseUserFile takes every key.
@@ -39,21 +46,24 @@ func parseRepoFile(path string, data []byte) (layer, error) {
 	return l, err
 }
 
-// putNode reads one setting of a file.
 func (l layer) putNode(key string, node *yaml.Node, from origin) error {
 	s, ok := findSetting(key)
 	if !ok {
 		return unknownKey(from.name, key)
 	}
-	value, err := s.kind.read(node, from.name)
+	return l.read(l.values, key, key, s.kind, node, from)
+}
+
+// read puts the value of a node under a key; flat is the same key from the top.
+func (l layer) read(into map[string]any, key, flat string, k kind, node *yaml.Node, from origin) error {
+	value, err := k.read(node, from.name)
 	if err != nil {
-		return from.wrap(key, err)
+		return from.wrap(flat, err)
 	}
-	l.put(key, value, from)
+	into[key], l.origins[flat] = value, from
 	return nil
 }
 
-// putRemotes reads the named remotes.
 func (l layer) putRemotes(node *yaml.Node, from origin) error {
 	remotes := map[string]any{}
 	err := eachPair(from.name, remotesKey, node, func(name string, node *yaml.Node) error {
@@ -83,11 +93,74 @@ func (l layer) putRemoteField(fields map[string]any, name, key string, node *yam
 	if !ok {
 		return unknownKey(from.name, flat)
 	}
-	value, err := field.kind.read(node, from.name)
-	if err != nil {
-		return from.wrap(flat, err)
+	return l.read(fields, key, flat, field.kind, node, from)
+}
+
+// maxFileBytes bounds a config file. Real ones have a few hundred bytes.
+const maxFileBytes = 1 << 20
+
+// readUserFile reads the user's own file. It must exist if somebody named it.
+func readUserFile(path, namedBy string) (layer, error) {
+	if path == "" && namedBy == "" {
+		return newLayer(), nil
 	}
-	fields[key] = value
-	l.origins[flat] = from
-	return nil
+	data, err := readFile(path)
+	if errors.Is(err, fs.ErrNotExist) && namedBy == "" {
+		return newLayer(), nil
+	}
+	if err != nil {
+		return layer{}, fileError(path, namedBy, err)
+	}
+	return parseUserFile(path, data)
+}
+
+// readRepoFile reads the file of a repository, which anybody may have written.
+func readRepoFile(path string) (layer, error) {
+	if path == "" {
+		return newLayer(), nil
+	}
+	f, _, err := repofile.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return newLayer(), nil
+	}
+	if errors.Is(err, repofile.ErrNotRegular) {
+		err = fmt.Errorf("it is %w", repofile.ErrNotRegular)
+	}
+	if err != nil {
+		return layer{}, fileError(path, "", err)
+	}
+	data, err := readAll(f)
+	if err != nil {
+		return layer{}, fileError(path, "", err)
+	}
+	return parseRepoFile(path, data)
+}
+
+func fileError(path, namedBy string, err error) error {
+	cause := err
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
+		cause = pathErr.Err // its operation and path say nothing new here
+	}
+	reason := fmt.Sprintf("cannot read the config file: %v", cause)
+	if namedBy != "" {
+		reason += " (named by " + namedBy + ")"
+	}
+	return &Error{Source: path, Reason: reason, Err: err}
+}
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return readAll(f)
+}
+
+// readAll reads and closes a file.
+func readAll(f *os.File) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	if err == nil && len(data) > maxFileBytes {
+		err = fmt.Errorf("it is larger than %d bytes", maxFileBytes)
+	}
+	return data, cmp.Or(err, f.Close())
 }

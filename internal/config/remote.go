@@ -47,7 +47,7 @@ func parseRemoteURL(text string) (any, error) {
 	if _, err := parseText(text); err != nil {
 		return nil, err
 	}
-	if dir, ok := strings.CutPrefix(text, embedded+":"); ok && dir == "" {
+	if text == embedded+":" {
 		return nil, errors.New("names no directory: write embedded:DIR")
 	}
 	if isEmbedded(text) {
@@ -56,8 +56,18 @@ func parseRemoteURL(text string) (any, error) {
 	return text, checkURL(text)
 }
 
+// Embedded says whether the remote is a server in this process, and where its
+// data is; "" for the usual place.
+func (r Remote) Embedded() (dir string, ok bool) {
+	if r.URL == embedded {
+		return "", true
+	}
+	return strings.CutPrefix(r.URL, embedded+":")
+}
+
 func isEmbedded(text string) bool {
-	return text == embedded || strings.HasPrefix(text, embedded+":")
+	_, ok := Remote{URL: text}.Embedded()
+	return ok
 }
 
 func checkURL(text string) error {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,12 +49,12 @@ func settings() []setting {
 }
 
 func findSetting(key string) (setting, bool) {
-	all := settings()
-	i := slices.IndexFunc(all, func(s setting) bool { return s.key == key })
-	if i < 0 {
-		return setting{}, false
+	for _, s := range settings() {
+		if s.key == key {
+			return s, true
+		}
 	}
-	return all[i], true
+	return setting{}, false
 }
 
 // unknownKey explains a key that does not exist, or must not.
@@ -87,4 +88,95 @@ func looksSecret(key string) bool {
 		}
 	}
 	return false
+}
+
+const (
+	urlKey          = "url"
+	tokenCommandKey = "token_command"
+)
+
+// remoteField is one key of a named remote.
+type remoteField struct {
+	key  string
+	kind kind
+	// show is the value as parse would take it, "" for none.
+	show func(Remote) string
+}
+
+// remoteFields are all of them, in the order of `config list`.
+func remoteFields() []remoteField {
+	return []remoteField{
+		{urlKey, remoteURL, func(r Remote) string { return r.URL }},
+		{projectKey, plainText, func(r Remote) string { return r.Project }},
+		{caCertKey, filePath, func(r Remote) string { return r.CACert }},
+		{clientCertKey, filePath, func(r Remote) string { return r.ClientCert }},
+		{clientKeyKey, filePath, func(r Remote) string { return r.ClientKey }},
+		{tokenCommandKey, command, func(r Remote) string { return showCommand(r.TokenCommand) }},
+	}
+}
+
+func findRemoteField(key string) (remoteField, bool) {
+	for _, f := range remoteFields() {
+		if f.key == key {
+			return f, true
+		}
+	}
+	return remoteField{}, false
+}
+
+// remoteKeyOf is the flat key of a named remote's field.
+func remoteKeyOf(name, field string) string { return remotesKey + "." + name + "." + field }
+
+// splitRemoteKey takes remotes.NAME.url apart. The name may hold dots.
+func splitRemoteKey(key string) (name string, field remoteField, ok bool) {
+	rest, ok := strings.CutPrefix(key, remotesKey+".")
+	dot := strings.LastIndexByte(rest, '.')
+	if !ok || dot < 0 {
+		return "", remoteField{}, false
+	}
+	field, ok = findRemoteField(rest[dot+1:])
+	return rest[:dot], field, ok
+}
+
+// Setting is one key with the value that counts, as Set would take it ("" for
+// none), and where that came from (as in Config.Sources).
+type Setting struct {
+	Key    string `json:"key"`
+	Value  string `json:"value"`
+	Source string `json:"source"`
+}
+
+// List gives every setting, and then the fields of each named remote that has
+// them, sorted by name.
+func List(cfg Config) []Setting {
+	var list []Setting
+	for _, s := range settings() {
+		list = append(list, Setting{s.key, s.show(cfg), cfg.Sources[s.key]})
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Remotes)) {
+		for _, f := range remoteFields() {
+			key, value := remoteKeyOf(name, f.key), f.show(cfg.Remotes[name])
+			if value != "" {
+				list = append(list, Setting{key, value, cfg.Sources[key]})
+			}
+		}
+	}
+	return list
+}
+
+// Get gives one of the settings that List gives. A key that is none is an
+// *Error which lists what keys there are.
+func Get(cfg Config, key string) (Setting, error) {
+	for _, s := range List(cfg) {
+		if s.Key == key {
+			return s, nil
+		}
+	}
+	if name, _, ok := splitRemoteKey(key); ok {
+		if _, known := cfg.Remotes[name]; known {
+			return Setting{}, &Error{Key: key, Reason: "is not set"}
+		}
+		return Setting{}, &Error{Key: key, Reason: unknownRemote(cfg.Remotes, name).Error()}
+	}
+	return Setting{}, unknownKey("", key)
 }

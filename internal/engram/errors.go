@@ -32,7 +32,6 @@ func (e *DamageError) Error() string {
 	return fmt.Sprintf("chunk %s is damaged: %s", e.ID, text)
 }
 
-// Unwrap gives ErrDamaged and the cause.
 func (e *DamageError) Unwrap() []error {
 	if e.Err == nil {
 		return []error{ErrDamaged}
@@ -50,7 +49,6 @@ func (e *MismatchError) Error() string {
 	return fmt.Sprintf("chunk %s is damaged: its bytes hash to %s", e.ID, e.Actual)
 }
 
-// Unwrap gives ErrDamaged.
 func (e *MismatchError) Unwrap() error { return ErrDamaged }
 
 // ReducedError means that a chunk is what an old client made of it while
@@ -100,7 +98,6 @@ func (e *ManifestError) Error() string {
 	return e.Err.Error()
 }
 
-// Unwrap gives ErrDamaged and the cause.
 func (e *ManifestError) Unwrap() []error { return []error{ErrDamaged, e.Err} }
 
 // ErrOutcomeUnknown means that a request may or may not have been applied: it
@@ -128,7 +125,6 @@ type ContentError struct{ Err error }
 
 func (e *ContentError) Error() string { return e.Err.Error() }
 
-// Unwrap gives the transport's error.
 func (e *ContentError) Unwrap() error { return e.Err }
 
 // PausedError means that an operator has paused a project: nothing of the
@@ -140,7 +136,6 @@ type PausedError struct {
 
 func (e *PausedError) Error() string { return e.Err.Error() }
 
-// Unwrap gives the transport's error.
 func (e *PausedError) Unwrap() error { return e.Err }
 
 // BatchTooLargeError means that a batch is over the server's limit: nothing of
@@ -158,7 +153,6 @@ func (e *BatchTooLargeError) Error() string {
 	return fmt.Sprintf("%d mutations are too large: the server takes at most %d bytes in one push", e.Rows, e.Limit)
 }
 
-// Unwrap gives the transport's error.
 func (e *BatchTooLargeError) Unwrap() error { return e.Err }
 
 // RowNote is a row that a server would refuse, or one that was changed so

@@ -2,9 +2,14 @@ package engram
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
+	"io"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Session is a row of a chunk's "sessions". ID is the caller's own and global;
@@ -116,4 +121,137 @@ func NormalizeProject(name string) string {
 // ProjectOf is the normalized project of a row: its own, or else its session's.
 func ProjectOf(own, session string) string {
 	return cmp.Or(NormalizeProject(own), NormalizeProject(session))
+}
+
+// RowKind tells the kinds of rows apart.
+type RowKind byte
+
+// The kinds of rows.
+const (
+	SessionRow     RowKind = 's'
+	ObservationRow RowKind = 'o'
+	PromptRow      RowKind = 'p'
+)
+
+// RowHash is half of a SHA-256: enough to take two equal ones for the same.
+type RowHash [16]byte
+
+// RowVersion is one state of one row, small enough that all the rows of all
+// chunks can be kept. Rows on two machines have equal versions if nothing that
+// matters between machines differs:
+//
+//   - Row is the identity: the sync_id, or the id of a session. The integer id
+//     is left out, because every database counts for itself.
+//   - Content has what people and agents wrote, where it belongs, and whether
+//     it is deleted. When it was deleted is left out, and so are a session's
+//     directory and start: each machine has its own (`manual-save-<project>` is
+//     the same session everywhere).
+//   - duplicate_count, last_seen_at, created_at and updated_at are left out of
+//     Content: saving the same text again moves the first two and updated_at, and
+//     nothing is lost without that; 1.9.4 loses created_at while it pulls.
+//   - Revision is apart, because it tells that text came back to what it was
+//     before from that it never changed. 1.9.4 also counts what it pulls.
+//
+// Source: local-state.md 1.3, 1.4 and 2.4.
+type RowVersion struct {
+	Kind     RowKind
+	Row      RowHash
+	Content  RowHash
+	Revision int64
+	Updated  int64 // unix seconds of updated_at, or of a session's end; 0 where there is none
+}
+
+// Compare orders versions by kind and row, and those of one row by age.
+func (v RowVersion) Compare(other RowVersion) int {
+	return cmp.Or(
+		cmp.Compare(v.Kind, other.Kind), slices.Compare(v.Row[:], other.Row[:]),
+		cmp.Compare(v.Updated, other.Updated), cmp.Compare(v.Revision, other.Revision),
+		slices.Compare(v.Content[:], other.Content[:]),
+	)
+}
+
+// SameRow says whether both are versions of one row.
+func (v RowVersion) SameRow(other RowVersion) bool { return v.Kind == other.Kind && v.Row == other.Row }
+
+// Supersedes says whether v is a later state of the same row, as far as one can
+// tell: it was changed later, and not less often. The time alone would not do,
+// because saving a text again that somebody else has edited meanwhile moves it.
+func (v RowVersion) Supersedes(other RowVersion) bool {
+	return v.Updated > other.Updated && v.Revision >= other.Revision ||
+		v.Updated == other.Updated && v.Revision > other.Revision
+}
+
+func (s Session) Version() RowVersion {
+	ended, summary := Text(s.EndedAt), Text(s.Summary)
+	v := RowVersion{Kind: SessionRow, Row: hashOf(s.ID), Updated: unix(ended)}
+	v.Content = hashOf(NormalizeProject(s.Project), ended, summary)
+	return v
+}
+
+// Begun is s before it had an end or a summary, which a chunk that has s holds too.
+func (s Session) Begun() Session {
+	s.EndedAt, s.Summary = nil, nil
+	return s
+}
+
+// Version is the version of an observation. project is that of its session,
+// which counts where it has none itself.
+func (o Observation) Version(project string) RowVersion {
+	return o.version().in(Text(o.Project), project)
+}
+
+func (o Observation) version() RowVersion {
+	deleted := ""
+	if Text(o.DeletedAt) != "" {
+		deleted = "deleted"
+	}
+	return RowVersion{
+		Kind: ObservationRow, Row: hashOf(o.SyncID), Revision: o.RevisionCount, Updated: unix(o.UpdatedAt),
+		Content: hashOf(o.SessionID, o.Type, o.Title, o.Content, Text(o.ToolName), cmp.Or(o.Scope, "project"), Text(o.TopicKey), deleted),
+	}
+}
+
+// Version is the version of a prompt; project as with observations.
+func (p Prompt) Version(project string) RowVersion {
+	return p.version().in(p.Project, project)
+}
+
+func (p Prompt) version() RowVersion {
+	return RowVersion{Kind: PromptRow, Row: hashOf(p.SyncID), Content: hashOf(p.SessionID, p.Content)}
+}
+
+// in is v in its own project, or else in that of its session.
+func (v RowVersion) in(own, session string) RowVersion {
+	name := hashOf(ProjectOf(own, session))
+	sum := sha256.Sum256(slices.Concat(v.Content[:], name[:]))
+	v.Content = RowHash(sum[:len(RowHash{})])
+	return v
+}
+
+// hashOf hashes a list of texts, as they are once they were in a chunk.
+func hashOf(texts ...string) RowHash {
+	sum := sha256.New()
+	for _, t := range texts {
+		t = inJSON(t)
+		var length [8]byte
+		binary.BigEndian.PutUint64(length[:], uint64(len(t)))
+		sum.Write(length[:])
+		io.WriteString(sum, t) //nolint:errcheck // a hash takes everything
+	}
+	return RowHash(sum.Sum(nil)[:len(RowHash{})])
+}
+
+// inJSON is what comes back of a text that was encoded as JSON.
+func inJSON(t string) string {
+	if utf8.ValidString(t) {
+		return t
+	}
+	return strings.Map(func(r rune) rune { return r }, t)
+}
+
+func unix(t string) int64 {
+	if parsed := RowTime(t); !parsed.IsZero() {
+		return parsed.Unix()
+	}
+	return 0
 }

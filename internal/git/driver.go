@@ -114,30 +114,30 @@ func (d *Driver) Install(ctx context.Context, command string) (DriverChange, err
 // remember writes the repository's configuration, with what Uninstall needs to
 // know, before the attributes change.
 func (d *Driver) remember(ctx context.Context, command string, after attributes, replaced []string) (changed bool, err error) {
+	type variable struct{ name, value string }
+	var set []variable
 	if !d.exists {
-		if _, err := d.repository.setConfig(ctx, driverCreated, "true"); err != nil {
-			return false, err
-		}
+		set = append(set, variable{driverCreated, "true"})
 	}
 	if d.before.unfinished() && after != d.before && len(replaced) == 0 {
-		if _, err := d.repository.setConfig(ctx, driverLineEnd, "added"); err != nil {
-			return false, err
-		}
+		set = append(set, variable{driverLineEnd, "added"})
 	}
 	for _, line := range replaced {
 		if _, err := d.repository.run(ctx, "config", "--local", "--add", driverReplaced, line); err != nil {
 			return false, err
 		}
 	}
-	named, err := d.repository.setConfig(ctx, driverName, "union of the entries of engram's manifest")
-	if err != nil {
-		return false, err
+	set = append(set, variable{driverName, "union of the entries of engram's manifest"}, variable{driverCommand, command})
+	for _, v := range set {
+		written, err := d.repository.setConfig(ctx, v.name, v.value)
+		if err != nil {
+			return false, err
+		}
+		changed = changed || written
 	}
-	set, err := d.repository.setConfig(ctx, driverCommand, command)
-	return named || set, err
+	return changed, nil
 }
 
-// write writes the attributes, if they changed.
 func (d *Driver) write(after attributes) error {
 	if after == d.before {
 		return nil
@@ -184,35 +184,28 @@ func (d *Driver) Uninstall(ctx context.Context) (DriverChange, error) {
 	} else {
 		err = d.write(after)
 	}
-	if err == nil && !after.usesOurDriver() {
-		var gone bool
-		gone, err = d.forget(ctx)
-		change.Changed = change.Changed || gone
+	if err != nil || after.usesOurDriver() {
+		return change, err
 	}
-	return change, err
+	for _, name := range driverVariables {
+		if len(memory[name]) == 0 {
+			continue
+		}
+		change.Changed = true
+		if _, err := d.repository.run(ctx, "config", "--local", "--unset-all", name); err != nil {
+			return change, err
+		}
+	}
+	return change, nil
 }
 
 // recall reads the driver's variables.
-func (d *Driver) recall(ctx context.Context) (map[string][]string, error) {
-	memory := map[string][]string{}
+func (d *Driver) recall(ctx context.Context) (memory map[string][]string, err error) {
+	memory = map[string][]string{}
 	for _, name := range driverVariables {
-		values, err := d.repository.config(ctx, name)
-		if err != nil {
+		if memory[name], err = d.repository.config(ctx, name); err != nil {
 			return nil, err
 		}
-		memory[name] = values
 	}
 	return memory, nil
-}
-
-// forget removes them, and says whether there were any.
-func (d *Driver) forget(ctx context.Context) (found bool, err error) {
-	for _, name := range driverVariables {
-		gone, err := d.repository.unsetConfig(ctx, name)
-		if err != nil {
-			return found, err
-		}
-		found = found || gone
-	}
-	return found, nil
 }

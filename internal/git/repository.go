@@ -18,8 +18,6 @@ import (
 type SetupError struct{ Err error }
 
 func (e *SetupError) Error() string { return e.Err.Error() }
-
-// Unwrap gives the cause.
 func (e *SetupError) Unwrap() error { return e.Err }
 
 // repository runs git in one directory.
@@ -52,13 +50,13 @@ func (r repository) run(ctx context.Context, args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
-	var exit *exec.ExitError
+	exit, refused := errors.AsType[*exec.ExitError](err)
 	switch {
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
 	case errors.Is(err, exec.ErrNotFound):
 		return "", &SetupError{errors.New("git is not installed, or not on the PATH")}
-	case errors.As(err, &exit):
+	case refused:
 		return "", &commandError{command: args[0], code: exit.ExitCode(), message: strings.TrimSpace(stderr.String())}
 	case err != nil:
 		return "", fmt.Errorf("run git: %w", err)
@@ -79,8 +77,7 @@ func (e *commandError) Error() string { return fmt.Sprintf("git %s: %s", e.comma
 // values.
 func (r repository) config(ctx context.Context, name string) ([]string, error) {
 	text, err := r.run(ctx, "config", "--local", "--null", "--get-all", name)
-	var no *commandError
-	if errors.As(err, &no) && no.code == 1 {
+	if no, ok := errors.AsType[*commandError](err); ok && no.code == 1 {
 		return nil, nil // there is none
 	}
 	if err != nil {
@@ -97,15 +94,5 @@ func (r repository) setConfig(ctx context.Context, name, value string) (bool, er
 		return false, err
 	}
 	_, err = r.run(ctx, "config", "--local", "--replace-all", name, value)
-	return true, err
-}
-
-// unsetConfig removes a variable, and says whether it was there.
-func (r repository) unsetConfig(ctx context.Context, name string) (bool, error) {
-	before, err := r.config(ctx, name)
-	if err != nil || len(before) == 0 {
-		return false, err
-	}
-	_, err = r.run(ctx, "config", "--local", "--unset-all", name)
 	return true, err
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/repofile"
 )
 
 // Top is the top of the work tree that start lies in, as a real path: the
@@ -58,8 +61,7 @@ func OnlyRepository(dir string) string {
 // and the directory seen from there.
 func (r repository) workTree(ctx context.Context) (top, inside string, err error) {
 	top, err = r.run(ctx, "rev-parse", "--show-toplevel")
-	var no *commandError
-	if errors.As(err, &no) {
+	if _, no := errors.AsType[*commandError](err); no {
 		return "", "", &SetupError{fmt.Errorf("%s is in no git work tree: %w", r.dir, err)}
 	}
 	if err != nil {
@@ -77,4 +79,83 @@ func (r repository) workTree(ctx context.Context) (top, inside string, err error
 		return "", "", fmt.Errorf("find the chunk directory in the work tree: %w", err)
 	}
 	return top, filepath.ToSlash(inside), nil
+}
+
+// Bounds of git's own files.
+const (
+	maxConfig  = 1 << 20
+	maxPointer = 64 << 10 // one that holds a path
+)
+
+// OriginName is the name of the repository that the remote origin of a work tree
+// leads to; "" if there is no such remote. It reads the repository's own config
+// file, and runs nothing: git itself would also do what that file says.
+func OriginName(top string) (string, error) {
+	dir, err := gitDir(top)
+	if err != nil {
+		return "", err
+	}
+	text, err := repofile.Read(filepath.Join(dir, "config"), maxConfig)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return repositoryName(originURL(string(text))), err
+}
+
+// gitDir is the directory with the config of a work tree: .git itself, or where
+// a .git file leads to in linked work trees and submodules.
+func gitDir(top string) (string, error) {
+	path := filepath.Join(top, ".git")
+	if info, err := os.Stat(path); err != nil || info.IsDir() {
+		return path, err
+	}
+	dir, err := pathIn(path, top, "gitdir:")
+	if err != nil {
+		return "", err
+	}
+	common, err := pathIn(filepath.Join(dir, "commondir"), dir, "")
+	if errors.Is(err, fs.ErrNotExist) {
+		return dir, nil
+	}
+	return common, err
+}
+
+// pathIn is the path that a file of git's holds, relative to base.
+func pathIn(file, base, prefix string) (string, error) {
+	text, err := repofile.Read(file, maxPointer)
+	if err != nil {
+		return "", err
+	}
+	path := strings.TrimSpace(strings.TrimPrefix(string(text), prefix))
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(base, path)
+	}
+	return path, nil
+}
+
+// originURL finds the last url of [remote "origin"], as git does. Includes are
+// not followed, and lines not continued: `git remote add` writes neither.
+func originURL(config string) string {
+	url, inside := "", false
+	for line := range strings.Lines(config) {
+		line = strings.TrimSpace(line)
+		if section, ok := strings.CutPrefix(line, "["); ok {
+			name, _, _ := strings.Cut(section, "]")
+			kind, which, _ := strings.Cut(name, " ")
+			inside = strings.EqualFold(kind, "remote") && strings.TrimSpace(which) == `"origin"`
+			continue
+		}
+		key, value, found := strings.Cut(line, "=")
+		if inside && found && strings.EqualFold(strings.TrimSpace(key), "url") {
+			url = strings.Trim(strings.TrimSpace(value), `"`)
+		}
+	}
+	return url
+}
+
+// repositoryName is the last part of a URL, of host:path, or of a path.
+func repositoryName(url string) string {
+	url = strings.TrimRight(url, `/\`)
+	name := url[strings.LastIndexAny(url, `/\:`)+1:]
+	return strings.TrimSuffix(name, ".git")
 }

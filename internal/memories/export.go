@@ -79,22 +79,14 @@ type drafter struct {
 // compare puts rows of one session together, oldest session first.
 func (d *drafter) compare(a, b Row) int {
 	sa, sb := d.sessionOf(a), d.sessionOf(b)
+	_, ida := a.own()
+	_, idb := b.own()
 	return cmp.Or(
 		cmp.Compare(sa.StartedAt, sb.StartedAt), cmp.Compare(sa.ID, sb.ID),
 		// The session itself, observations, prompts.
 		cmp.Compare(strings.IndexByte("sop", byte(a.Kind)), strings.IndexByte("sop", byte(b.Kind))),
-		cmp.Compare(a.localID(), b.localID()),
+		cmp.Compare(ida, idb),
 	)
-}
-
-func (r Row) localID() int64 {
-	switch {
-	case r.Observation != nil:
-		return r.Observation.ID
-	case r.Prompt != nil:
-		return r.Prompt.ID
-	}
-	return 0
 }
 
 // sessionOf is the session that a row needs. 1.9.4 can store rows of sessions
@@ -119,7 +111,8 @@ func (d *drafter) sessionOf(row Row) engram.Session {
 // add puts a row into the chunk, or into the next one if there is no room.
 func (d *drafter) add(row Row) error {
 	session := d.sessionOf(row)
-	alone, err := encodedSize(row.own())
+	own, _ := row.own()
+	alone, err := encodedSize(own)
 	if err != nil {
 		return err
 	}
@@ -160,15 +153,16 @@ func (d *drafter) take(row Row, session engram.Session) {
 	d.why = append(d.why, row)
 }
 
-// own is what a row adds to a chunk besides its session: nil if nothing.
-func (r Row) own() any {
+// own is what a row adds to a chunk besides its session, and the id of it: nil if
+// nothing.
+func (r Row) own() (row any, id int64) {
 	switch {
 	case r.Observation != nil:
-		return r.Observation
+		return r.Observation, r.Observation.ID
 	case r.Prompt != nil:
-		return r.Prompt
+		return r.Prompt, r.Prompt.ID
 	}
-	return nil
+	return nil, 0
 }
 
 // encodedSize is what a row takes in a chunk, with its comma.

@@ -2,6 +2,7 @@ package merge
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -113,14 +114,10 @@ func (d *document) takeList(list []byte, m *engram.Manifest) error {
 // addMember makes room for a member behind the others, written as in another
 // layout.
 func (l *layout) addMember(name string, from layout) {
-	for i, n := range from.names {
-		if n == name {
-			last := len(l.gaps) - 1
-			end := l.gaps[last]
-			l.gaps[last] = ",\n  " + strings.TrimLeft(from.gaps[i], ", \t\r\n{")
-			l.gaps, l.names = append(l.gaps, end), append(l.names, name)
-		}
-	}
+	last := len(l.gaps) - 1
+	end := l.gaps[last]
+	l.gaps[last] = ",\n  " + strings.TrimLeft(from.gaps[slices.Index(from.names, name)], ", \t\r\n{")
+	l.gaps, l.names = append(l.gaps, end), append(l.names, name)
 }
 
 // bytes puts the document together.
@@ -168,19 +165,11 @@ func (d *document) writeList(out *strings.Builder) {
 		}
 		// The markers need lines of their own, and the comma belongs to both sides.
 		indent := space[strings.LastIndex(space, "\n")+1:]
-		out.WriteString(ownLine(strings.TrimSuffix(space, indent)))
+		out.WriteString(strings.TrimSuffix(strings.TrimSuffix(space, indent), "\n") + "\n")
 		out.WriteString(conflictText(indent+e.text+comma, indent+e.theirs+comma, markerSize))
 		space = strings.TrimPrefix(list.between, "\n")
 	}
 	out.WriteString(space + "]")
-}
-
-// ownLine is white space behind which a new line begins.
-func ownLine(space string) string {
-	if strings.HasSuffix(space, "\n") {
-		return space
-	}
-	return space + "\n"
 }
 
 // manifest is the document as a manifest again.

@@ -36,7 +36,6 @@ type SideError struct {
 
 func (e *SideError) Error() string { return e.Side + ": " + e.Err.Error() }
 
-// Unwrap gives the cause.
 func (e *SideError) Unwrap() error { return e.Err }
 
 // Manifests is the union of two manifests by chunk id: no id of either

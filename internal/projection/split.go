@@ -33,7 +33,7 @@ type Part struct {
 // the session that it belongs to, if the chunk has it. A row that is larger than
 // a part is a part of its own.
 func (o Options) split(s selection) ([]Part, error) {
-	b := &splitter{options: o, selection: &s, sessions: map[string][]row{}}
+	b := &splitter{options: o, selection: &s, sessions: map[string][]row{}, used: map[string]bool{}}
 	for _, r := range s.rows[listSessions] {
 		b.sessions[key(r.id)] = append(b.sessions[key(r.id)], r)
 	}
@@ -41,11 +41,9 @@ func (o Options) split(s selection) ([]Part, error) {
 	for name, value := range s.members {
 		b.size += len(name) + len(value)
 	}
-	for _, list := range []string{listObservations, listPrompts, listMutations} {
-		for _, r := range s.rows[list] {
-			if err := b.add(r); err != nil {
-				return nil, err
-			}
+	for r := range s.of(listObservations, listPrompts, listMutations) {
+		if err := b.add(r); err != nil {
+			return nil, err
 		}
 	}
 	for _, r := range b.unused() {
@@ -63,21 +61,18 @@ type splitter struct {
 	used      map[string]bool // sessions that some part has
 	parts     []Part
 
-	rows map[string][]row // of the part at hand
-	has  map[string]bool  // sessions in it
-	size int
-	full bool // it has a row
+	document                 // the part at hand: its rows
+	has      map[string]bool // sessions in it
+	size     int
+	full     bool // it has a row
 }
 
 func (b *splitter) begin() {
-	b.rows, b.has, b.size, b.full = map[string][]row{}, map[string]bool{}, 0, false
+	b.document, b.has, b.size, b.full = document{rows: map[string][]row{}}, map[string]bool{}, 0, false
 	for list := range b.selection.rows {
 		if list != listMutations || len(b.parts) == 0 { // the key alone changes what the server does
 			b.rows[list] = nil
 		}
-	}
-	if b.used == nil {
-		b.used = map[string]bool{}
 	}
 }
 
@@ -144,12 +139,10 @@ func (b *splitter) flush() error {
 	if !b.full {
 		return nil
 	}
-	members := b.selection.members
-	if len(b.parts) > 0 {
-		members = nil // they are told once
+	if len(b.parts) == 0 {
+		b.members = b.selection.members // they are told once
 	}
-	doc := selection{document: document{members: members}}
-	text, err := canon.ForPush(doc.assemble(b.rows), b.options.Project)
+	text, err := canon.ForPush(b.assemble(), b.options.Project)
 	if err != nil {
 		return fmt.Errorf("make the canonical form: %w", err)
 	}
@@ -163,11 +156,9 @@ func (b *splitter) flush() error {
 
 func (b *splitter) provides() []string {
 	var ids []string
-	for _, list := range []string{listSessions, listMutations} {
-		for _, r := range b.rows[list] {
-			if r.gives != "" {
-				ids = append(ids, r.gives)
-			}
+	for r := range b.of(listSessions, listMutations) {
+		if r.gives != "" {
+			ids = append(ids, r.gives)
 		}
 	}
 	return unique(ids)
@@ -175,11 +166,9 @@ func (b *splitter) provides() []string {
 
 func (b *splitter) needs() []string {
 	var ids []string
-	for _, list := range []string{listObservations, listPrompts, listMutations} {
-		for _, r := range b.rows[list] {
-			if id := key(r.session); id != "" && !b.has[id] {
-				ids = append(ids, id)
-			}
+	for r := range b.of(listObservations, listPrompts, listMutations) {
+		if id := key(r.session); id != "" && !b.has[id] {
+			ids = append(ids, id)
 		}
 	}
 	return unique(ids)
@@ -188,4 +177,69 @@ func (b *splitter) needs() []string {
 func unique(ids []string) []string {
 	slices.Sort(ids)
 	return slices.Compact(ids)
+}
+
+// place is a part of a chunk.
+type place struct {
+	id   engram.ChunkID
+	part int
+}
+
+// orderer finds for each part the stage in which it can be sent: after the parts
+// that bring the sessions which it needs. Where parts need each other, one of
+// them goes first, and the server decides.
+type orderer struct {
+	chunks    map[engram.ChunkID]Chunk
+	providers map[string][]place
+	stages    map[place]int
+	underWay  map[place]bool
+}
+
+// order sets the stages of all parts.
+func order(chunks map[engram.ChunkID]Chunk) {
+	o := &orderer{chunks: chunks, providers: map[string][]place{}, stages: map[place]int{}, underWay: map[place]bool{}}
+	for id, c := range chunks {
+		for i, p := range c.Parts {
+			for _, session := range p.Provides {
+				o.providers[session] = append(o.providers[session], place{id, i})
+			}
+		}
+	}
+	for id, c := range chunks {
+		c.Stages = make([]int, len(c.Parts))
+		for i := range c.Parts {
+			c.Stages[i] = o.stage(place{id, i})
+		}
+		chunks[id] = c
+	}
+}
+
+func (o *orderer) stage(at place) int {
+	if stage, ok := o.stages[at]; ok {
+		return stage
+	}
+	o.underWay[at] = true
+	defer delete(o.underWay, at)
+	stage := 0
+	for _, session := range o.chunks[at.id].Parts[at.part].Needs {
+		if first, ok := o.first(session); ok {
+			stage = max(stage, first+1)
+		}
+	}
+	o.stages[at] = stage
+	return stage
+}
+
+// first is the lowest stage of the parts that bring a session. ok is false where
+// none does, or only such as wait for this one.
+func (o *orderer) first(session string) (stage int, ok bool) {
+	for _, from := range o.providers[session] {
+		if o.underWay[from] {
+			continue
+		}
+		if w := o.stage(from); !ok || w < stage {
+			stage, ok = w, true
+		}
+	}
+	return stage, ok
 }

@@ -91,7 +91,6 @@ type spools struct {
 // spool is one such file: written, then read from its start, then removed.
 type spool struct{ file *os.File }
 
-// Read implements io.Reader.
 func (s *spool) Read(p []byte) (int, error) {
 	n, err := s.file.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -128,7 +128,6 @@ type watchedBody struct {
 	err error
 }
 
-// Read implements io.Reader.
 func (b *watchedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadSeeker.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -72,10 +72,8 @@ type observedWriter struct {
 	bytes   int64
 }
 
-// Unwrap is for http.ResponseController.
 func (w *observedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// WriteHeader implements http.ResponseWriter.
 func (w *observedWriter) WriteHeader(status int) {
 	if w.status == 0 {
 		w.status = status
@@ -83,7 +81,6 @@ func (w *observedWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Write implements http.ResponseWriter.
 func (w *observedWriter) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
@@ -107,7 +104,6 @@ func (b *progressBody) extend() error {
 	return supported(b.control.SetReadDeadline(time.Now().Add(progressTimeout)))
 }
 
-// Read implements io.Reader.
 func (b *progressBody) Read(p []byte) (int, error) {
 	if err := b.extend(); err != nil {
 		return 0, err

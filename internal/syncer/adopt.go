@@ -55,7 +55,8 @@ func (d *memoryManifest) AddEntries(_ context.Context, version int, entries []en
 	return err
 }
 
-// adopt adds entries for chunk files that the manifest, here, does not name.
+// adopt adds entries for chunk files that the manifest, here, does not name, if they
+// are good: a run that was killed leaves such files, and so does a bad merge.
 func adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []engram.ChunkID) (adopted []engram.ChunkID, failed []work.Failure) {
 	var entries []engram.ChunkEntry
 	for _, id := range orphans {

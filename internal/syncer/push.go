@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -45,12 +46,43 @@ func (p *pusher) push(ctx context.Context, item Item) outcome {
 		return c, nil
 	}
 	if err := p.remote.WriteChunk(ctx, item.Entry, open); err != nil {
-		return outcome{err: err}
+		return outcome{err: p.blame(item, err)}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sums[item.Remote] = last.Sum()
 	return outcome{local: item.Local, bytes: last.Size()}
+}
+
+// ContentRefusedError says that a server refuses a chunk for what it holds, and
+// for which row that most likely is.
+type ContentRefusedError struct {
+	Suspect engram.Suspect
+	Err     error
+}
+
+func (e *ContentRefusedError) Error() string { return fmt.Sprintf("%s: %s", e.Err, e.Suspect) }
+
+// Unwrap gives the remote's error.
+func (e *ContentRefusedError) Unwrap() error { return e.Err }
+
+// blame finds the row for which a chunk was refused, where the remote says that it
+// is about the content. What is projected was looked through before.
+func (p *pusher) blame(item Item, err error) error {
+	var refused interface{ AboutContent() bool }
+	if _, projected := p.projected[item.Local]; projected || !errors.As(err, &refused) || !refused.AboutContent() {
+		return err
+	}
+	c, openErr := p.local.OpenChunk(item.Local)
+	if openErr != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }() // only read
+	suspect, readErr := engram.ReadSuspect(c)
+	if readErr != nil || suspect.List == "" {
+		return err
+	}
+	return &ContentRefusedError{Suspect: suspect, Err: err}
 }
 
 // open opens what is sent of a chunk: all of it, or what it becomes on the remote.

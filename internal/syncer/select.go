@@ -36,25 +36,19 @@ func Select(words []string, all []engram.ChunkID) ([]engram.ChunkID, error) {
 // direction could move is not: it would end as "nothing to do". The error is a
 // *SelectError.
 func (s *Diff) Select(words []string, opts Options) ([]engram.ChunkID, error) {
-	lists := [][]Item{s.Present}
+	items := slices.Clone(s.Present)
 	var all []engram.ChunkID
-	if opts.Push {
-		lists = append(lists, s.ToPush)
-	}
 	if opts.Pull {
-		lists = append(lists, s.ToPull)
-		all = append(all, s.Orphans...)
-	}
-	for _, list := range lists {
-		for _, item := range list {
-			all = append(all, item.ID())
-		}
+		items, all = append(items, s.ToPull...), append(all, s.Orphans...)
 	}
 	if opts.Push {
-		for _, b := range s.Omitted {
-			all = append(all, b.ID)
+		items, all = append(items, s.ToPush...), append(all, s.unreadable()...)
+		for _, p := range s.Omitted {
+			all = append(all, p.ID)
 		}
-		all = append(all, s.unreadable()...)
+	}
+	for _, item := range items {
+		all = append(all, item.ID())
 	}
 	for _, e := range s.Missing {
 		all = append(all, e.ID)
@@ -95,8 +89,4 @@ func setOf(ids []engram.ChunkID) map[engram.ChunkID]bool {
 		set[id] = true
 	}
 	return set
-}
-
-func sortIDs(ids []engram.ChunkID) {
-	slices.SortFunc(ids, engram.ChunkID.Compare)
 }

@@ -68,7 +68,7 @@ func Verify(ctx context.Context, local Local, opts Options) (Report, error) {
 			ids = append(ids, e.ID)
 		}
 	}
-	v.each(ctx, ids, func(id engram.ChunkID) { v.local(local, m, id) })
+	v.each(ctx, "here", ids, func(id engram.ChunkID) (int64, error) { return v.local(local, m, id) })
 	v.judgeSessions()
 	return v.result(), ctx.Err()
 }
@@ -88,7 +88,15 @@ func VerifyRemote(ctx context.Context, remote Remote, opts Options) (Report, err
 	for _, e := range m.Entries() {
 		ids = append(ids, e.ID)
 	}
-	v.each(ctx, ids, func(id engram.ChunkID) { v.remote(ctx, remote, id) })
+	v.each(ctx, "remote", ids, func(id engram.ChunkID) (size int64, err error) {
+		_, err = remote.ReadChunk(ctx, id, func(c *engram.Chunk) error {
+			opts.Report.Watch(c)
+			_, err := io.Copy(io.Discard, c)
+			size = c.Size()
+			return err
+		})
+		return size, err
+	})
 	return v.result(), ctx.Err()
 }
 
@@ -101,45 +109,52 @@ type verifier struct {
 	references map[string]string // session to a chunk that refers to it
 }
 
-func (v *verifier) each(ctx context.Context, ids []engram.ChunkID, check func(engram.ChunkID)) {
+// each reads chunks to their end, and notes why one cannot be.
+func (v *verifier) each(ctx context.Context, where string, ids []engram.ChunkID, read func(engram.ChunkID) (size int64, err error)) {
 	ids = slices.DeleteFunc(slices.Clone(ids), func(id engram.ChunkID) bool { return !v.opts.wants(id) })
 	v.opts.Report.Tell(work.Event{Kind: work.EventPlan, Items: len(ids)})
 	work.Each(ids, v.opts.Concurrency, v.opts.Report, func(id engram.ChunkID) {
-		if ctx.Err() == nil {
-			check(id)
+		if ctx.Err() != nil {
+			return
 		}
+		size, err := read(id)
+		if err != nil {
+			v.note(Finding{ID: id.String(), Where: where, Err: err})
+			return
+		}
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.report.Checked++
+		v.report.Bytes += size
 	})
 }
 
 // local checks one chunk of the directory.
-func (v *verifier) local(local Local, m *engram.Manifest, id engram.ChunkID) {
+func (v *verifier) local(local Local, m *engram.Manifest, id engram.ChunkID) (int64, error) {
 	e, listed := m.Entry(id)
 	contents, size, err := readFile(local, id, v.opts.Report)
 	switch {
 	case listed && errors.Is(err, fs.ErrNotExist):
-		err = engram.ErrNoFile
-	case err == nil && !listed && m.Names(id): // by an entry that is not engram's, which was noted
-	case err == nil && !listed:
+		return 0, engram.ErrNoFile
+	case err != nil:
+		return 0, err
+	case !listed && m.Names(id): // by an entry that is not engram's, which was noted
+	case !listed:
 		v.note(Finding{ID: id.String(), Where: "here", Err: ErrOrphan, Harmless: true})
-	case err == nil && !fits(e, contents):
+	case !fits(e, contents):
 		v.note(Finding{ID: id.String(), Where: "here", Harmless: true, Err: fmt.Errorf(
 			"%w: %d sessions, %d memories, %d prompts in place of %d, %d, %d", ErrCounts,
 			e.Sessions, e.Memories, e.Prompts, contents.Sessions, contents.Memories, contents.Prompts)})
 	}
-	if err != nil {
-		v.note(Finding{ID: id.String(), Where: "here", Err: err})
-		return
-	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.report.Checked++
-	v.report.Bytes += size
 	for session := range contents.SessionIDs {
 		v.sessions[session] = true
 	}
 	for session := range contents.References {
 		v.references[session] = min(cmp.Or(v.references[session], id.String()), id.String())
 	}
+	return size, nil
 }
 
 // judgeSessions runs after all chunks were read: a session may lie in another
@@ -158,24 +173,6 @@ func (v *verifier) judgeSessions() {
 	for chunk, n := range missing {
 		v.note(Finding{ID: chunk, Where: "here", Err: fmt.Errorf("%w (%d)", ErrNoSession, n), Harmless: true})
 	}
-}
-
-func (v *verifier) remote(ctx context.Context, remote Remote, id engram.ChunkID) {
-	var size int64
-	_, err := remote.ReadChunk(ctx, id, func(c *engram.Chunk) error {
-		v.opts.Report.Watch(c)
-		_, err := io.Copy(io.Discard, c)
-		size = c.Size()
-		return err
-	})
-	if err != nil {
-		v.note(Finding{ID: id.String(), Where: "remote", Err: err})
-		return
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.report.Checked++
-	v.report.Bytes += size
 }
 
 func (v *verifier) note(f Finding) {

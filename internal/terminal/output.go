@@ -29,7 +29,6 @@ func (o *Output) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Err is the first error.
 func (o *Output) Err() error { return o.err }
 
 // IsTerminal says whether a person reads it.
@@ -86,16 +85,12 @@ func escapeUnseen(text []byte) []byte {
 type stdoutError struct{ err error }
 
 func (e *stdoutError) Error() string { return e.err.Error() }
-
 func (e *stdoutError) Unwrap() error { return e.err }
 
 // IsClosedPipe says that nobody reads stdout any more.
 func IsClosedPipe(err error) bool {
 	const brokenPipe, noData = syscall.Errno(109), syscall.Errno(232) // Windows has its own
-	var out *stdoutError
-	if !errors.As(err, &out) {
-		return false
-	}
-	return errors.Is(out, syscall.EPIPE) ||
-		runtime.GOOS == "windows" && (errors.Is(out, brokenPipe) || errors.Is(out, noData))
+	out, ok := errors.AsType[*stdoutError](err)
+	return ok && (errors.Is(out, syscall.EPIPE) ||
+		runtime.GOOS == "windows" && (errors.Is(out, brokenPipe) || errors.Is(out, noData)))
 }

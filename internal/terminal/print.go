@@ -5,7 +5,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"strconv"
+	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
+
+	"github.com/dustin/go-humanize"
 )
 
 // Schema is the number of the JSON shapes of the results. It changes when a
@@ -51,14 +56,16 @@ func (t *Terminal) Confirm(doc any, line string) error {
 // Row adds a row to a table: its format has a tab between columns.
 type Row func(format string, cells ...any)
 
-// Table prints rows in columns; header may be "".
-func Table(w io.Writer, header string, fill func(Row)) error {
-	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if header != "" {
-		fmt.Fprintln(tab, header)
-	}
-	fill(func(format string, cells ...any) { fmt.Fprintf(tab, format+"\n", cells...) })
-	return tab.Flush()
+// Table prints a result whose text is rows in columns; header may be "".
+func (t *Terminal) Table(doc any, header string, fill func(Row)) error {
+	return t.Result(doc, func(w io.Writer) error {
+		tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		if header != "" {
+			fmt.Fprintln(tab, header)
+		}
+		fill(func(format string, cells ...any) { fmt.Fprintf(tab, format+"\n", cells...) })
+		return tab.Flush()
+	})
 }
 
 // PrintJSON writes one document on one line.
@@ -110,4 +117,33 @@ func (t *Terminal) Note(format string, args ...any) {
 	if !t.JSON && !t.Quiet {
 		fmt.Fprintf(t.Stderr(), format+"\n", args...)
 	}
+}
+
+// OneLine is a text without line breaks, as errors are printed.
+func OneLine(s string) string {
+	s = strings.ReplaceAll(strings.TrimSpace(s), "\n", "; ") // between joined errors
+	return strings.Join(strings.Fields(s), " ")
+}
+
+// Visible is a stranger's text as it may stand in a table: as it is if it is
+// plain, quoted if it holds anything that a terminal would obey.
+func Visible(s string) string {
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsGraphic(r) }) {
+		return strconv.QuoteToGraphic(s)
+	}
+	return s
+}
+
+// Size is a number of bytes for people.
+func Size(n int64) string { return humanize.Bytes(uint64(max(0, n))) }
+
+// Count is a number with its noun.
+func Count(n int, noun string) string {
+	switch {
+	case n == 1:
+		return "1 " + noun
+	case strings.HasSuffix(noun, "ory"):
+		noun = strings.TrimSuffix(noun, "y") + "ie"
+	}
+	return fmt.Sprintf("%s %ss", humanize.Comma(int64(n)), noun)
 }

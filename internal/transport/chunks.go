@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
@@ -46,6 +47,7 @@ func (t *RemoteTransport) readManifestOf(ctx context.Context, d dialect) (*engra
 	if err := t.learn(d); err != nil {
 		return nil, fmt.Errorf("%s: %w", opManifest, err)
 	}
+	t.listed.Store(m)
 	return m, nil
 }
 
@@ -60,14 +62,27 @@ func (t *RemoteTransport) WriteManifest(context.Context, *engram.Manifest) error
 // that an old client re-encoded is a *engram.ReducedError. A project server gives no
 // entry, and its chunks are read whole before they are handed on.
 func (t *RemoteTransport) ReadChunk(ctx context.Context, id engram.ChunkID, store StoreFunc) (*engram.ChunkEntry, error) {
-	return t.dialect().ReadChunk(ctx, id, store)
+	entry, err := t.dialect().ReadChunk(ctx, id, store)
+	return entry, t.contradicted(id, err)
+}
+
+// contradicted makes a passing fault of a 404 for a chunk that the server itself
+// listed: an account server says so while its database starts or stops. Source:
+// account-server.md 11.
+func (t *RemoteTransport) contradicted(id engram.ChunkID, err error) error {
+	status, ok := errors.AsType[*StatusError](err)
+	if listed := t.listed.Load(); ok && status.Status == http.StatusNotFound && listed != nil && listed.Has(id) && errors.Is(status, ErrRefused) {
+		status.Class = ErrUnavailable
+		status.Message += ", although the server lists it"
+	}
+	return err
 }
 
 // ReadReduced is ReadChunk for a chunk that ReadChunk called reduced: its
 // content gets the id that its bytes hash to. Any other content is an error. Only
 // account servers have such chunks.
 func (t *RemoteTransport) ReadReduced(ctx context.Context, id engram.ChunkID, store StoreFunc) error {
-	return t.account.ReadReduced(ctx, id, store)
+	return t.contradicted(id, t.account.ReadReduced(ctx, id, store))
 }
 
 // WriteChunk stores a chunk: POST /sync/push. The content goes out as it is read, and

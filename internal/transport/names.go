@@ -29,6 +29,7 @@ var (
 	// What tells more than the class.
 	ErrLoginExpired = httplayer.ErrLoginExpired
 	ErrNoSignIn     = account.ErrNoSignIn
+	ErrLongPassword = account.ErrLongPassword
 )
 
 // What else of the packages below callers of a transport need to know.

@@ -2,11 +2,13 @@ package workspace
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/adrg/xdg"
@@ -33,7 +35,7 @@ type Connection struct {
 // With runs f with a connection to the configured remote. Nothing is sent
 // before f sends it.
 func (w *Workspace) With(ctx context.Context, f func(*Connection) error) (err error) {
-	conn, err := w.connect(ctx)
+	conn, err := connect(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -43,9 +45,9 @@ func (w *Workspace) With(ctx context.Context, f func(*Connection) error) (err er
 	return f(conn)
 }
 
-func (w *Workspace) connect(ctx context.Context) (*Connection, error) {
-	if w.Config.RemoteErr == nil && isEmbedded(w.Config.Remote.URL) {
-		return w.connectEmbedded(ctx)
+func connect(ctx context.Context, w *Workspace) (*Connection, error) {
+	if dir, ok := w.Config.Remote.Embedded(); ok {
+		return connectEmbedded(ctx, w, dir)
 	}
 	base, err := w.BaseURL()
 	if err != nil {
@@ -59,7 +61,7 @@ func (w *Workspace) connect(ctx context.Context) (*Connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.warnCleartext(c, "the token goes")
+	warnCleartext(w, c, "the token goes")
 	c.refreshWith(source.Login())
 	return c, nil
 }
@@ -67,7 +69,7 @@ func (w *Workspace) connect(ctx context.Context) (*Connection, error) {
 // WithAnonymous is With for somebody who is not logged in yet, or wants to be
 // somebody else.
 func (w *Workspace) WithAnonymous(ctx context.Context, f func(*Connection) error) error {
-	if w.Config.RemoteErr == nil && isEmbedded(w.Config.Remote.URL) {
+	if _, ok := w.Config.Remote.Embedded(); ok {
 		return terminal.Usagef("the embedded server needs no login")
 	}
 	base, err := w.BaseURL()
@@ -81,7 +83,7 @@ func (w *Workspace) WithAnonymous(ctx context.Context, f func(*Connection) error
 	if err != nil {
 		return err
 	}
-	w.warnCleartext(c, "what you sign in with and the tokens go")
+	warnCleartext(w, c, "what you sign in with and the tokens go")
 	return f(c)
 }
 
@@ -109,20 +111,14 @@ func (c *Connection) refreshWith(login *auth.Login) {
 }
 
 // warnCleartext says, each time, what --insecure-http means.
-func (w *Workspace) warnCleartext(c *Connection, what string) {
+func warnCleartext(w *Workspace, c *Connection, what string) {
 	if w.Config.InsecureHTTP && !c.Private() {
 		w.term.Warn("insecure-http: " + what + " to " + c.Label + " in clear text, for everybody on the way to read")
 	}
 }
 
-// embedded is the name of the remote that runs inside this process.
-const embedded = "embedded"
-
-func isEmbedded(url string) bool { return url == embedded || strings.HasPrefix(url, embedded+":") }
-
 // connectEmbedded opens an account server on a file, in this process.
-func (w *Workspace) connectEmbedded(ctx context.Context) (*Connection, error) {
-	dir := strings.TrimPrefix(strings.TrimPrefix(w.Config.Remote.URL, embedded), ":")
+func connectEmbedded(ctx context.Context, w *Workspace, dir string) (*Connection, error) {
 	if dir == "" {
 		dir = filepath.Join(xdg.DataHome, "engram-sync", "vault")
 	}
@@ -138,8 +134,8 @@ func (w *Workspace) connectEmbedded(ctx context.Context) (*Connection, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the embedded server: %w", err), srv.Close())
 	}
-	c := &Connection{Label: embedded + ":" + dir, Source: auth.Fixed(token, "the embedded server"), close: srv.Close}
-	if err := w.finish(c, "http://localhost", srv.InProcess()); err != nil {
+	c := &Connection{Label: "embedded:" + dir, Source: auth.Fixed(token, "the embedded server"), close: srv.Close}
+	if err := finish(w, c, "http://localhost", srv.InProcess()); err != nil {
 		return nil, errors.Join(err, srv.Close())
 	}
 	return c, nil
@@ -148,13 +144,13 @@ func (w *Workspace) connectEmbedded(ctx context.Context) (*Connection, error) {
 // Dial makes a connection to a server, with the token of a source.
 func (w *Workspace) Dial(base string, source auth.Source) (*Connection, error) {
 	c := &Connection{Source: source}
-	return c, w.finish(c, base, nil)
+	return c, finish(w, c, base, nil)
 }
 
 // finish makes the transport of a connection; requests go through base, or the
 // network if that is nil.
-func (w *Workspace) finish(c *Connection, url string, base http.RoundTripper) error {
-	opts, err := w.transportOptions()
+func finish(w *Workspace, c *Connection, url string, base http.RoundTripper) error {
+	opts, err := transportOptions(w)
 	if err != nil {
 		return err
 	}
@@ -187,7 +183,7 @@ func knowKind(opts *transport.Options, cfg config.Config, url string) {
 	}
 }
 
-func (w *Workspace) transportOptions() (transport.Options, error) {
+func transportOptions(w *Workspace) (transport.Options, error) {
 	tlsConfig, err := tlsConfig(w.Config)
 	if err != nil {
 		return transport.Options{}, err
@@ -209,4 +205,70 @@ func (w *Workspace) transportOptions() (transport.Options, error) {
 			w.term.Note("waiting %s: %s", wait.For.Round(time.Second), wait.Cause)
 		},
 	}, nil
+}
+
+// Finder looks for the token of a server where the configuration says.
+func (w *Workspace) Finder(base string) auth.Finder {
+	return auth.Finder{
+		Environ: w.Environ, EngramRemote: w.Config.Remote.FromEngramEnv, Command: w.Config.Remote.TokenCommand,
+		BaseURL: base, Logins: w.Logins(),
+	}
+}
+
+// Logins are the accounts on this machine, with all stores that their secrets
+// can be in.
+func (w *Workspace) Logins() auth.Logins {
+	return auth.NewLogins(state.Dir(), auth.NewKeyring(w.Getenv, keyringWait(w)), w.CredentialFile())
+}
+
+// CredentialFile is where tokens are kept in plain text, for those who chose that.
+func (w *Workspace) CredentialFile() *auth.File { return auth.NewFile(state.Dir()) }
+
+// keyringWait is how long the keyring may take: on a desktop, where its prompt
+// is seen, as long as it takes to type a password.
+func keyringWait(w *Workspace) time.Duration {
+	if w.term.Interactive() && (w.Getenv("DISPLAY") != "" || w.Getenv("WAYLAND_DISPLAY") != "") {
+		return time.Minute
+	}
+	return auth.KeyringWait
+}
+
+// tlsConfig is for servers whose certificate the system does not know, and for
+// those that want to know ours. nil means Go's defaults.
+func tlsConfig(cfg config.Config) (*tls.Config, error) {
+	if cfg.CACert == "" && cfg.ClientCert == "" {
+		return nil, nil
+	}
+	conf := &tls.Config{MinVersion: tls.VersionTLS12}
+	if cfg.CACert != "" {
+		pool, err := caPool(cfg.CACert)
+		if err != nil {
+			return nil, terminal.Usagef("ca-cert: %w", err)
+		}
+		conf.RootCAs = pool
+	}
+	if cfg.ClientCert != "" {
+		cert, err := tls.LoadX509KeyPair(cfg.ClientCert, cfg.ClientKey)
+		if err != nil {
+			return nil, terminal.Usagef("client-cert: %w", err)
+		}
+		conf.Certificates = []tls.Certificate{cert}
+	}
+	return conf, nil
+}
+
+// caPool is the system's authorities and those in the file.
+func caPool(path string) (*x509.CertPool, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool() // a system without authorities has only the user's
+	}
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, errors.New(path + " holds no certificate in PEM")
+	}
+	return pool, nil
 }

@@ -17,17 +17,9 @@ import (
 // Directory is a chunk directory as the syncer wants it.
 type Directory struct{ *chunkdir.Dir }
 
-// Chunks lists the chunk files.
-func (d Directory) Chunks(ctx context.Context) ([]engram.ChunkID, []syncer.Stray, error) {
+func (d Directory) Chunks(ctx context.Context) ([]engram.ChunkID, []engram.Stray, error) {
 	listing, err := d.Files(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	strays := make([]syncer.Stray, len(listing.Strays))
-	for i, s := range listing.Strays {
-		strays[i] = syncer.Stray{Name: s.Name, Reason: s.Reason}
-	}
-	return listing.Chunks, strays, nil
+	return listing.Chunks, listing.Strays, err
 }
 
 // noDirectory stands in for a chunk directory that does not exist yet. It is
@@ -38,13 +30,13 @@ func (noDirectory) ReadManifest(context.Context) (*engram.Manifest, error) {
 	return engram.NewManifest(), nil
 }
 
-func (noDirectory) Chunks(context.Context) ([]engram.ChunkID, []syncer.Stray, error) {
+func (noDirectory) Chunks(context.Context) ([]engram.ChunkID, []engram.Stray, error) {
 	return nil, nil, nil
 }
 
-// FindDirectory gives the path of the chunk directory: --dir, or the nearest
+// findDirectory gives the path of the chunk directory: --dir, or the nearest
 // one around the working directory.
-func (w *Workspace) FindDirectory() (string, error) {
+func (w *Workspace) findDirectory() (string, error) {
 	if w.Config.Dir != "" {
 		return w.Config.Dir, nil
 	}
@@ -55,26 +47,25 @@ func (w *Workspace) FindDirectory() (string, error) {
 	return chunkdir.Discover(wd, w.DataDir())
 }
 
-func (w *Workspace) dirOptions() chunkdir.Options {
+func dirOptions(w *Workspace) chunkdir.Options {
 	return chunkdir.Options{MaxChunkBytes: w.Config.MaxChunkBytes, StateDir: state.Dir(), DataDir: w.DataDir()}
 }
 
 // OpenDirectory opens the chunk directory, which must exist.
 func (w *Workspace) OpenDirectory() (Directory, error) {
-	path, err := w.FindDirectory()
+	path, err := w.findDirectory()
 	if err != nil {
 		return Directory{}, err
 	}
-	dir, err := chunkdir.Open(path, w.dirOptions())
+	dir, err := chunkdir.Open(path, dirOptions(w))
 	return Directory{dir}, err
 }
 
-// NewDirectory is where pull makes a chunk directory if there is none: at
+// newDirectory is where pull makes a chunk directory if there is none: at
 // --dir, or at the top of the git work tree.
-func (w *Workspace) NewDirectory() (string, error) {
-	path, err := w.FindDirectory()
-	var missing *chunkdir.NotFoundError
-	if errors.As(err, &missing) && missing.GitTop != "" {
+func (w *Workspace) newDirectory() (string, error) {
+	path, err := w.findDirectory()
+	if missing, ok := errors.AsType[*chunkdir.NotFoundError](err); ok && missing.GitTop != "" {
 		return filepath.Join(missing.GitTop, chunkdir.DirName), nil
 	}
 	return path, err
@@ -96,14 +87,14 @@ func (w *Workspace) Lock(ctx context.Context, dir Directory, command string) (fu
 // OpenDirectoryIfAny opens the chunk directory; where there is none, it gives an
 // empty stand-in and no path.
 func (w *Workspace) OpenDirectoryIfAny() (syncer.Local, string, error) {
-	path, err := w.FindDirectory()
-	if missing := new(*chunkdir.NotFoundError); errors.As(err, missing) {
+	path, err := w.findDirectory()
+	if _, missing := errors.AsType[*chunkdir.NotFoundError](err); missing {
 		return noDirectory{}, "", nil
 	}
 	if err != nil {
 		return nil, "", err
 	}
-	dir, err := chunkdir.Open(path, w.dirOptions())
+	dir, err := chunkdir.Open(path, dirOptions(w))
 	if errors.Is(err, fs.ErrNotExist) {
 		return noDirectory{}, "", nil
 	}
@@ -123,19 +114,17 @@ type Claim struct {
 // Claim finds the chunk directory and locks it. unlock is never nil.
 func (w *Workspace) Claim(ctx context.Context, c Claim) (dir syncer.Local, path string, unlock func(), err error) {
 	unlock = func() {}
+	find, open := w.findDirectory, chunkdir.Open
 	if c.Create {
-		path, err = w.NewDirectory()
-	} else {
-		path, err = w.FindDirectory()
+		find = w.newDirectory
 	}
-	if err != nil {
+	if path, err = find(); err != nil {
 		return nil, "", unlock, err
 	}
-	open := chunkdir.Open
 	if c.Create && !c.DryRun {
 		open = chunkdir.Create
 	}
-	opened, err := open(path, w.dirOptions())
+	opened, err := open(path, dirOptions(w))
 	if c.Create && c.DryRun && errors.Is(err, fs.ErrNotExist) {
 		return noDirectory{}, path, unlock, nil
 	}

@@ -53,7 +53,7 @@ func (w *Workspace) FindProject(rule ProjectRule) (Project, error) {
 	if w.Config.Project != "" {
 		return Project{w.Config.Project, w.Config.Sources["project"]}, nil
 	}
-	start, err := w.projectStart()
+	start, err := projectStart(w)
 	if err != nil {
 		return Project{}, err
 	}
@@ -66,15 +66,15 @@ func (w *Workspace) FindProject(rule ProjectRule) (Project, error) {
 
 // projectStart is where engram would have run: beside the chunk directory, there
 // or to be made, or here if that has another name than engram gives it.
-func (w *Workspace) projectStart() (string, error) {
-	path, err := w.NewDirectory()
+func projectStart(w *Workspace) (string, error) {
+	path, err := w.newDirectory()
 	if err == nil {
 		path, err = filepath.Abs(path)
 	}
 	if err == nil && filepath.Base(path) == chunkdir.DirName {
 		return filepath.Dir(path), nil
 	}
-	if missing := new(*chunkdir.NotFoundError); err != nil && !errors.As(err, missing) {
+	if _, missing := errors.AsType[*chunkdir.NotFoundError](err); err != nil && !missing {
 		return "", err
 	}
 	wd, err := os.Getwd()

@@ -98,11 +98,10 @@ func repoFile() string {
 	if err != nil {
 		return ""
 	}
-	top := git.Top(wd)
-	if top == "" {
-		return ""
+	if top := git.Top(wd); top != "" {
+		return filepath.Join(top, ".engram-sync.yaml")
 	}
-	return filepath.Join(top, ".engram-sync.yaml")
+	return ""
 }
 
 // DataDir is engram's own data directory.

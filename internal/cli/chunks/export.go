@@ -48,7 +48,6 @@ const exportExample = `  engram sync; engram-sync export
 // exportChunkBytes is how large a chunk becomes unless somebody chose.
 const exportChunkBytes = 4 << 20
 
-// export is one run of the command.
 type export struct {
 	term             *terminal.Terminal
 	ws               *workspace.Workspace
@@ -56,8 +55,16 @@ type export struct {
 	all, personal    bool
 	sizeChosen       bool
 
-	dir  syncer.Local
-	path string
+	dir      syncer.Local
+	path     string // of dir
+	database string // the path of engram's
+	legacy   bool   // it is one of 1.9.4
+	project  workspace.Project
+
+	found   compared
+	drafts  []memories.Draft
+	written []memories.Draft
+	failed  []work.Failure
 }
 
 func NewExport(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
@@ -67,7 +74,6 @@ func NewExport(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 		Short:   "Write what engram.db holds and no chunk does into new chunks",
 		Long:    problem.Help(exportLong, problem.Local, problem.Partial, problem.Unavailable, problem.Refused, problem.Damaged, problem.Different, problem.Locked, problem.Interrupted, problem.Terminated),
 		Example: exportExample,
-		Args:    command.Exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			x.sizeChosen = cmd.Flags().Changed(maxChunkFlag)
 			return x.run(cmd.Context())
@@ -101,7 +107,7 @@ func (x *export) run(ctx context.Context) error {
 	}
 	var made int64
 	made, x.ws.Config.MaxChunkBytes = x.sizes()
-	db, err := x.database(ctx)
+	db, err := x.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -109,8 +115,8 @@ func (x *export) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r := exportRun{database: db.Path(), dryRun: x.dryRun, exitCode: x.exitCode, legacy: rule == workspace.LegacyRule}
-	if r.project, err = x.project(rule); err != nil {
+	x.database, x.legacy = db.Path(), rule == workspace.LegacyRule
+	if x.project, err = x.findProject(rule); err != nil {
 		return err
 	}
 	var unlock func()
@@ -119,20 +125,19 @@ func (x *export) run(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	r.dir = x.path
-	if err := x.draft(ctx, db, made, &r); err != nil {
+	if err := x.draft(ctx, db, made); err != nil {
 		return err
 	}
 	if !x.dryRun {
 		var failed []work.Failure
-		r.written, failed = memories.Export(ctx, x.dir, r.found.manifest.Version(), r.drafts)
-		r.failed = append(r.failed, failed...)
+		x.written, failed = memories.Export(ctx, x.dir, x.found.manifest.Version(), x.drafts)
+		x.failed = append(x.failed, failed...)
 	}
-	return printExport(x.term, x.ws, r)
+	return x.print()
 }
 
-// database opens engram's, which must be there.
-func (x *export) database(ctx context.Context) (*engramdb.DB, error) {
+// open opens engram's database, which must be there.
+func (x *export) open(ctx context.Context) (*engramdb.DB, error) {
 	db, err := openDatabase(ctx, x.ws)
 	if db == nil && err == nil {
 		path := filepath.Join(x.ws.DataDir(), databaseName)
@@ -143,15 +148,15 @@ func (x *export) database(ctx context.Context) (*engramdb.DB, error) {
 
 // draft finds what is in no chunk and makes chunks of it. Chunks that cannot be
 // read are no reason to stop: what only they may hold is exported once more.
-func (x *export) draft(ctx context.Context, db *engramdb.DB, made int64, r *exportRun) (err error) {
-	report, stop := command.Progress(x.term)
-	r.found, err = compare(ctx, x.ws, db, x.dir, memories.Scope{Project: r.project.Name, Personal: x.personal}, math.MaxInt64, report)
+func (x *export) draft(ctx context.Context, db *engramdb.DB, made int64) (err error) {
+	report, stop := command.Progress(x.term, "chunk")
+	x.found, err = compare(ctx, x.ws, db, x.dir, memories.Scope{Project: x.project.Name, Personal: x.personal}, math.MaxInt64, report)
 	stop()
 	if err != nil {
 		return err
 	}
-	drafts, err := r.found.Drafts(made, createdBy(x.ws), r.found.manifest.Entries(), time.Now())
-	r.drafts, r.failed = readable(drafts, x.ws.Config.MaxChunkBytes)
+	drafts, err := x.found.Drafts(made, createdBy(x.ws), x.found.manifest.Entries(), time.Now())
+	x.drafts, x.failed = readable(drafts, x.ws.Config.MaxChunkBytes)
 	return err
 }
 
@@ -171,7 +176,7 @@ func readable(drafts []memories.Draft, most int64) (good []memories.Draft, faile
 	return good, failed
 }
 
-func (x *export) project(rule workspace.ProjectRule) (workspace.Project, error) {
+func (x *export) findProject(rule workspace.ProjectRule) (workspace.Project, error) {
 	if x.all {
 		return workspace.Project{From: "--all-projects"}, nil
 	}

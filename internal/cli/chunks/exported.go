@@ -9,24 +9,8 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/memories"
 	"github.com/engram-sync/engram-sync/internal/terminal"
-	"github.com/engram-sync/engram-sync/internal/work"
-	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-// exportRun is what one export did, or would do.
-type exportRun struct {
-	dir, database    string
-	project          workspace.Project
-	legacy           bool // a database of 1.9.4
-	dryRun, exitCode bool
-
-	found   compared
-	drafts  []memories.Draft
-	written []memories.Draft
-	failed  []work.Failure
-}
-
-// exportDocument is what export prints in JSON mode.
 type exportDocument struct {
 	Schema  int             `json:"schema"`
 	Moved   []exportedChunk `json:"moved"`
@@ -66,42 +50,41 @@ type exportSummary struct {
 	Chunks   int    `json:"chunks"`
 	Failed   int    `json:"failed"`
 	Bytes    int    `json:"bytes"`
-	unexportedDocument
+	*unexported
 }
 
-// printExport prints how an export ended, and gives the error that makes its
+// print prints how an export ended, and gives the error that makes its
 // exit code.
-func printExport(term *terminal.Terminal, ws *workspace.Workspace, r exportRun) error {
-	warnExport(term, r)
-	if term.JSON {
-		terminal.PrintJSON(term.Stdout, r.document())
+func (x *export) print() error {
+	x.warn()
+	if x.term.JSON {
+		terminal.PrintJSON(x.term.Stdout, x.document())
 	} else {
-		printExportText(term, ws, r)
+		x.printText()
 	}
-	return exitStatus(term, len(r.written), r.failed, r.dryRun && r.exitCode && len(r.drafts) > 0)
+	return exitStatus(x.term, len(x.written), x.failed, x.dryRun && x.exitCode && len(x.drafts) > 0)
 }
 
-// warnExport says what can go wrong with the result.
-func warnExport(term *terminal.Terminal, r exportRun) {
-	for _, f := range r.found.unread {
-		term.Warn(fmt.Sprintf("chunk %s: what it holds is not known, so it counts as nothing: %s", f.ID, terminal.OneLine(f.Err.Error())))
+func (x *export) warn() {
+	for _, f := range x.found.unread {
+		x.term.Warn(fmt.Sprintf("chunk %s: what it holds is not known, so it counts as nothing: %s", f.ID, terminal.OneLine(f.Err.Error())))
 	}
-	if n := r.found.Total().Unnamed; n > 0 {
-		term.Warn(unnamedSentence(n))
+	if n := x.found.Total().Unnamed; n > 0 {
+		x.term.Warn(unnamedSentence(n))
 	}
-	if updates := r.updates(); r.legacy && len(r.drafts) > 0 {
+	if updates := x.updates(); x.legacy && len(x.drafts) > 0 {
 		text := "engram 1.9.4 adds rows a second time: do not import this chunk into the database that it came from"
 		if updates > 0 {
 			text += fmt.Sprintf(", and expect a second row for each of %s wherever 1.9.4 imports it; 1.16.1 updates rows in place", terminal.Count(updates, "changed row"))
 		}
-		term.Warn(text)
+		x.term.Warn(text)
 	}
 }
 
 // updates counts the rows that others may have in an older form.
-func (r exportRun) updates() int {
+func (x *export) updates() int {
 	n := 0
-	for _, row := range r.found.Rows {
+	for _, row := range x.found.Rows {
 		if row.Kind != engram.SessionRow && (row.Reason == memories.Edited || row.Reason == memories.Deleted) {
 			n++
 		}
@@ -109,24 +92,24 @@ func (r exportRun) updates() int {
 	return n
 }
 
-func (r exportRun) document() exportDocument {
+func (x *export) document() exportDocument {
 	doc := exportDocument{
-		Schema: terminal.Schema, Moved: exportedChunks(r.written), Present: []string{},
-		Failed: failedItems(r.failed), Unread: failedItems(r.found.unread),
+		Schema: terminal.Schema, Moved: exportedChunks(x.written), Present: []string{},
+		Failed: failedItems(x.failed), Unread: failedItems(x.found.unread),
 	}
 	chunks := doc.Moved
-	if r.dryRun {
-		doc.Planned = exportedChunks(r.drafts)
+	if x.dryRun {
+		doc.Planned = exportedChunks(x.drafts)
 		chunks = doc.Planned
-		for _, d := range r.drafts {
+		for _, d := range x.drafts {
 			for _, row := range d.Rows {
 				doc.Rows = append(doc.Rows, exportedRowOf(row, d.Entry.ID))
 			}
 		}
 	}
 	doc.Summary = exportSummary{
-		Dir: r.dir, Database: r.database, DryRun: r.dryRun, Chunks: len(chunks), Failed: len(r.failed),
-		unexportedDocument: unexported{r.project, r.found.Tallies}.document(),
+		Dir: x.path, Database: x.database, DryRun: x.dryRun, Chunks: len(chunks), Failed: len(x.failed),
+		unexported: newUnexported(x.project, x.found.Tallies),
 	}
 	for _, c := range chunks {
 		doc.Summary.Bytes += c.Bytes
@@ -155,7 +138,6 @@ func exportedRowOf(row memories.Row, chunk engram.ChunkID) exportedRow {
 	return out
 }
 
-// reasonWords says a reason to people.
 var reasonWords = map[memories.Reason]string{
 	memories.New:         "not in any chunk yet",
 	memories.Older:       "older than the newest entry",
@@ -166,45 +148,45 @@ var reasonWords = map[memories.Reason]string{
 	memories.Ended:       "ended since its chunk",
 }
 
-func printExportText(term *terminal.Terminal, ws *workspace.Workspace, r exportRun) {
-	for _, f := range r.failed {
-		printFailure(term, f, problem.NextStep(f.Err, ws.TokenFrom))
+func (x *export) printText() {
+	for _, f := range x.failed {
+		printFailure(x.term, f, problem.NextStep(f.Err, x.ws.TokenFrom))
 	}
-	if term.Quiet {
+	if x.term.Quiet {
 		return
 	}
-	verb, drafts := "wrote", r.written
-	if r.dryRun {
-		verb, drafts = "would write", r.drafts
+	verb, drafts := "wrote", x.written
+	if x.dryRun {
+		verb, drafts = "would write", x.drafts
 	}
 	for _, d := range drafts {
-		if !r.dryRun && !term.Verbose {
+		if !x.dryRun && !x.term.Verbose {
 			break
 		}
-		fmt.Fprintf(term.Stdout, "%s %s  %s, %s\n", verb, d.Entry.ID, describe(d.Entry), terminal.Size(int64(len(d.Text))))
+		fmt.Fprintf(x.term.Stdout, "%s %s  %s, %s\n", verb, d.Entry.ID, describe(d.Entry), terminal.Size(int64(len(d.Text))))
 		for _, row := range d.Rows {
 			shown := exportedRowOf(row, d.Entry.ID)
 			title := ""
 			if shown.Title != "" {
 				title = strconv.QuoteToGraphic(shorten(shown.Title)) + ", "
 			}
-			fmt.Fprintf(term.Stdout, "  %s %s: %s%s\n", shown.Kind, terminal.Visible(shown.ID), title, reasonWords[shown.Reason])
+			fmt.Fprintf(x.term.Stdout, "  %s %s: %s%s\n", shown.Kind, terminal.Visible(shown.ID), title, reasonWords[shown.Reason])
 		}
 	}
-	fmt.Fprintln(term.Stdout, r.summary(verb, drafts))
+	fmt.Fprintln(x.term.Stdout, x.summary(verb, drafts))
 }
 
 // summary is the last line of a run.
-func (r exportRun) summary(verb string, drafts []memories.Draft) string {
+func (x *export) summary(verb string, drafts []memories.Draft) string {
 	where := "all projects"
-	if r.project.Name != "" {
-		where = fmt.Sprintf("project %s (%s)", terminal.Visible(r.project.Name), terminal.Visible(r.project.From))
+	if x.project.Name != "" {
+		where = fmt.Sprintf("project %s (%s)", terminal.Visible(x.project.Name), terminal.Visible(x.project.From))
 	}
-	total := r.found.Total()
+	total := x.found.Total()
 	var text string
 	switch {
-	case len(r.failed) > 0:
-		text = fmt.Sprintf("%s %s, %d failed; %s", verb, terminal.Count(len(drafts), "chunk"), len(r.failed), where)
+	case len(x.failed) > 0:
+		text = fmt.Sprintf("%s %s, %d failed; %s", verb, terminal.Count(len(drafts), "chunk"), len(x.failed), where)
 	case total == memories.Tally{}:
 		text = "nothing to export: engram.db has nothing of " + where
 	case len(drafts) == 0:

@@ -1,7 +1,11 @@
 package chunks
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
@@ -24,7 +28,7 @@ func leftBehindItems(behind []syncer.Projection) []leftBehindItem {
 	for _, b := range behind {
 		items = append(items, leftBehindItem{
 			ID: b.ID.String(), RemoteIDs: texts(b.Parts, func(p syncer.Part) string { return p.ID.String() }),
-			Personal: b.Personal, Foreign: b.Foreign,
+			Personal: b.Personal, Foreign: total(b.Foreign),
 			LeftOut: append([]engram.RowNote{}, b.LeftOut...), Filled: append([]engram.RowNote{}, b.Filled...),
 		})
 	}
@@ -34,10 +38,11 @@ func leftBehindItems(behind []syncer.Projection) []leftBehindItem {
 // noteLeftBehind says what does not go to a project server, and what is not
 // taken from it: in one line each, and with -v for each chunk.
 func noteLeftBehind(term *terminal.Terminal, behind []syncer.Projection, serverMade []engram.ChunkEntry) {
-	var foreign, personal, leftOut, filled, nothing int
+	var foreign, personal, leftOut, mended, nothing int
+	fields := map[string]int{}
 	for _, b := range behind {
-		foreign, personal = foreign+b.Foreign, personal+b.Personal
-		leftOut, filled = leftOut+len(b.LeftOut), filled+len(b.Filled)
+		foreign, personal, leftOut = foreign+total(b.Foreign), personal+b.Personal, leftOut+len(b.LeftOut)
+		mended += countMended(b.Filled, fields)
 		if len(b.Parts) == 0 {
 			nothing++
 		}
@@ -53,8 +58,8 @@ func noteLeftBehind(term *terminal.Terminal, behind []syncer.Projection, serverM
 		{nothing, "chunk", "not for this project"},
 		{foreign, "row", "of other projects not sent"},
 		{personal, "personal row", "not sent (--include-personal sends them)"},
-		{leftOut, "row", "left out that the server would refuse (-v lists them; --fill-blanks mends what is only blank)"},
-		{filled, "blank", "filled (-v lists them)"},
+		{leftOut, "row", "left out that the server would refuse (-v lists them)"},
+		{mended, "row", "mended: " + listed(fields) + " (-v lists them; --strict sends only what fits as it is)"},
 		{len(serverMade), "chunk", "made by the server of mutations not taken (--include-server-chunks takes them)"},
 	} {
 		if line.n > 0 {
@@ -73,4 +78,34 @@ func noteChunk(term *terminal.Terminal, b syncer.Projection) {
 	for _, r := range b.Filled {
 		term.Note("chunk %s: %s", b.ID, fmt.Sprint(r))
 	}
+}
+
+// countMended counts rows of which something was filled, and adds what it was.
+func countMended(filled []engram.RowNote, fields map[string]int) int {
+	rows := map[string]bool{}
+	for i, f := range filled {
+		place := fmt.Sprint(f.List, f.Index)
+		if f.Index < 0 { // a session that was added
+			place, f.Field = fmt.Sprint(i), "missing session"
+		}
+		rows[place] = true
+		fields[f.Field]++
+	}
+	return len(rows)
+}
+
+// listed is a list of counts, the largest first.
+func listed(counts map[string]int) string {
+	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(counts[b]-counts[a], cmp.Compare(a, b))
+	})
+	return strings.Join(texts(names, func(name string) string { return terminal.Count(counts[name], name) }), ", ")
+}
+
+func total(counts map[string]int) int {
+	n := 0
+	for _, c := range counts {
+		n += c
+	}
+	return n
 }

@@ -3,12 +3,10 @@ package chunks
 import (
 	"context"
 	"fmt"
-	"io"
 	"strconv"
 
 	"github.com/spf13/cobra"
 
-	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
@@ -27,7 +25,6 @@ func NewManifest(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Comman
 		Short:   "List the remote's chunks",
 		Long:    problem.Help(manifestLong, problem.Remote),
 		Example: "  engram-sync manifest\n  engram-sync manifest --local --json",
-		Args:    command.Exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if local {
 				return localManifest(cmd.Context(), term, ws)
@@ -57,7 +54,6 @@ func (r manifestRow) MarshalJSON() ([]byte, error) {
 	return entryWith(r.ChunkEntry, members)
 }
 
-// manifestDocument is what manifest prints in JSON mode.
 type manifestDocument struct {
 	Schema      int           `json:"schema"`
 	Version     int           `json:"version"`
@@ -114,15 +110,13 @@ func printManifest(term *terminal.Terminal, doc manifestDocument) error {
 		term.Note("no chunks")
 		return nil
 	}
-	return term.Result(doc, func(w io.Writer) error {
-		return terminal.Table(w, "ID\tCREATED\tBY\tSESSIONS\tMEMORIES\tPROMPTS\tWHERE", func(row terminal.Row) {
-			for _, r := range doc.Chunks {
-				row("%s\t%s\t%s\t%d\t%d\t%d\t%s", r.ID, r.CreatedAt, terminal.Visible(r.CreatedBy), r.Sessions, r.Memories, r.Prompts, r.where())
-			}
-			for _, id := range doc.Unsupported {
-				row("%s\t\t\t\t\t\t%s", strconv.Quote(id), doc.where)
-			}
-		})
+	return term.Table(doc, "ID\tCREATED\tBY\tSESSIONS\tMEMORIES\tPROMPTS\tWHERE", func(row terminal.Row) {
+		for _, r := range doc.Chunks {
+			row("%s\t%s\t%s\t%d\t%d\t%d\t%s", r.ID, r.CreatedAt, terminal.Visible(r.CreatedBy), r.Sessions, r.Memories, r.Prompts, r.where())
+		}
+		for _, id := range doc.Unsupported {
+			row("%s\t\t\t\t\t\t%s", strconv.Quote(id), doc.where)
+		}
 	})
 }
 

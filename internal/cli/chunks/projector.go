@@ -15,13 +15,14 @@ import (
 
 // projectOptions are the flags that only matter on project servers.
 type projectOptions struct {
-	includePersonal, fillBlanks, serverChunks bool
+	includePersonal, strict, serverChunks bool
 }
 
 func (o *projectOptions) addPush(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&o.includePersonal, "include-personal", false, "project servers: send rows of scope personal too")
-	cmd.Flags().BoolVar(&o.fillBlanks, "fill-blanks", false,
-		"project servers: fill blank directories, types, titles and scopes that the server would refuse")
+	cmd.Flags().BoolVar(&o.strict, "strict", false, "project servers: send only what fits as it is, and mend nothing")
+	cmd.Flags().Bool("fill-blanks", false, "what is done without it too")
+	_ = cmd.Flags().MarkHidden("fill-blanks") // of older scripts
 }
 
 func (o *projectOptions) addPull(cmd *cobra.Command) {
@@ -38,7 +39,7 @@ func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Lo
 				return nil
 			}
 			return &projector{
-				options: projection.Options{Project: c.Project.Name, IncludePersonal: opts.includePersonal, FillBlanks: opts.fillBlanks},
+				options: projection.Options{Project: c.Project.Name, IncludePersonal: opts.includePersonal, Strict: opts.strict},
 				open:    dir.OpenChunk, cache: filepath.Join(state.Dir(), "projections"), limit: ws.Config.Concurrency,
 			}
 		},
@@ -55,7 +56,6 @@ type projector struct {
 	*projection.Directory // of these options; set by Project
 }
 
-// Project gives what the chunks become.
 func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]syncer.Projection, error) {
 	p.Directory = projection.NewDirectory(p.options, p.open, p.cache, p.limit)
 	chunks, err := p.Chunks(ctx, all, ids)
@@ -82,8 +82,8 @@ func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map
 func (p *projector) Variants(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID][]syncer.Variant, error) {
 	out := map[engram.ChunkID][]syncer.Variant{}
 	for _, personal := range []bool{false, true} {
-		for _, fill := range []bool{false, true} {
-			options := projection.Options{Project: p.options.Project, IncludePersonal: personal, FillBlanks: fill}
+		for _, strict := range []bool{false, true} {
+			options := projection.Options{Project: p.options.Project, IncludePersonal: personal, Strict: strict}
 			if options == p.options {
 				continue
 			}
@@ -91,7 +91,7 @@ func (p *projector) Variants(ctx context.Context, all, ids []engram.ChunkID) (ma
 			if err != nil {
 				return nil, err
 			}
-			fuller := (personal || !p.options.IncludePersonal) && (fill || !p.options.FillBlanks)
+			fuller := (personal || !p.options.IncludePersonal) && (!strict || p.options.Strict)
 			for id, c := range chunks {
 				v := syncer.Variant{Superset: fuller}
 				for _, part := range c.Parts {

@@ -118,7 +118,7 @@ func (r *repair) choose(ctx context.Context, words []string) ([]engram.ChunkID, 
 func (r *repair) work(ctx context.Context) (done syncer.Repaired, err error) {
 	mend := func() error {
 		var stop func()
-		r.opts.Report, stop = command.Progress(r.term)
+		r.opts.Report, stop = command.Progress(r.term, "chunk")
 		defer stop()
 		done, err = syncer.Repair(ctx, r.dir, r.opts)
 		return err

@@ -7,10 +7,8 @@ import (
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/work"
-	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // resultDocument is what push, pull and sync print in JSON mode.
@@ -47,13 +45,6 @@ type plannedItem struct {
 	Direction work.Direction
 }
 
-// newPlannedItem has the id that the chunk has here, if it is here.
-func newPlannedItem(item syncer.Item) plannedItem {
-	p := plannedItem{ChunkEntry: item.Entry, RemoteID: item.Remote, Direction: item.Direction}
-	p.ID = item.ID()
-	return p
-}
-
 // MarshalJSON adds what is planned to the members of the entry.
 func (p plannedItem) MarshalJSON() ([]byte, error) {
 	return entryWith(p.ChunkEntry, fmt.Sprintf(`,"remote_id":%q,"direction":%q`, p.RemoteID, p.Direction))
@@ -79,80 +70,69 @@ type resultSummary struct {
 	Bytes   int64  `json:"bytes"`
 }
 
-// result is what one command did, in one direction or both.
-type result struct {
-	remote, dir string
-	dryRun      bool
-	exitCode    bool // differences are an exit code of their own
-	planned     []syncer.Item
-	behind      []syncer.Projection
-	serverMade  []engram.ChunkEntry
-	orphans     []engram.ChunkID
-	adopted     []engram.ChunkID
-	syncer.Result
-}
-
-// printResult prints how a run ended, and gives the error that makes its exit
+// print prints how a run ended, and gives the error that makes its exit
 // code. A partial run still says what it moved.
-func printResult(term *terminal.Terminal, ws *workspace.Workspace, r result) error {
-	if term.JSON {
-		terminal.PrintJSON(term.Stdout, r.document())
+func (t *transfer) print() error {
+	if t.term.JSON {
+		terminal.PrintJSON(t.term.Stdout, t.document())
 	} else {
-		printResultText(term, ws, r)
+		t.printText()
 	}
-	return exitStatus(term, len(r.Moved)+len(r.adopted), r.Failed, r.exitCode && len(r.planned)+len(r.adopted) > 0)
+	return exitStatus(t.term, len(t.Moved)+len(t.adopted), t.Failed, t.exitCode && len(t.planned)+len(t.adopted) > 0)
 }
 
-func (r result) document() resultDocument {
-	doc := resultDocument{Schema: terminal.Schema, Moved: []movedItem{}, Present: []presentItem{}, Failed: failedItems(r.Failed)}
+func (t *transfer) document() resultDocument {
+	doc := resultDocument{Schema: terminal.Schema, Moved: []movedItem{}, Present: []presentItem{}, Failed: failedItems(t.Failed)}
 	doc.Summary = resultSummary{
-		Remote: r.remote, Dir: r.dir, DryRun: r.dryRun,
-		Moved: len(r.Moved), Present: len(r.Present), Failed: len(r.Failed), Adopted: len(r.adopted),
+		Remote: t.remote, Dir: t.path, DryRun: t.dryRun,
+		Moved: len(t.Moved), Present: len(t.Present), Failed: len(t.Failed), Adopted: len(t.adopted),
 	}
-	for _, m := range r.Moved {
+	for _, m := range t.Moved {
 		doc.Moved = append(doc.Moved, movedItem{ID: m.Local, RemoteID: m.Remote, Direction: m.Direction, Bytes: m.Bytes})
 		doc.Summary.Bytes += m.Bytes
 	}
-	for _, p := range r.Present {
+	for _, p := range t.Present {
 		doc.Present = append(doc.Present, presentItem{ID: p.Local, RemoteID: p.Remote})
 	}
-	for _, p := range r.planned {
-		doc.Planned = append(doc.Planned, newPlannedItem(p))
+	for _, p := range t.planned {
+		item := plannedItem{ChunkEntry: p.Entry, RemoteID: p.Remote, Direction: p.Direction}
+		item.ID = p.ID() // that which the chunk has here, if it is here
+		doc.Planned = append(doc.Planned, item)
 	}
-	doc.Adopted, doc.Orphans = texts(r.adopted, engram.ChunkID.String), texts(r.orphans, engram.ChunkID.String)
-	doc.LeftBehind, doc.ServerMade = leftBehindItems(r.behind), texts(r.serverMade, entryID)
+	doc.Adopted, doc.Orphans = texts(t.adopted, engram.ChunkID.String), texts(t.orphans, engram.ChunkID.String)
+	doc.LeftBehind, doc.ServerMade = leftBehindItems(t.behind), texts(t.serverMade, entryID)
 	return doc
 }
 
-func printResultText(term *terminal.Terminal, ws *workspace.Workspace, r result) {
-	printFailures(term, ws, r.Failed)
-	if term.Quiet {
+func (t *transfer) printText() {
+	printFailures(t.term, t.ws, t.Failed)
+	if t.term.Quiet {
 		return
 	}
-	for _, p := range r.planned {
-		fmt.Fprintf(term.Stdout, "would %s %s  %s\n", p.Direction, p.ID(), describe(p.Entry))
+	for _, p := range t.planned {
+		fmt.Fprintf(t.term.Stdout, "would %s %s  %s\n", p.Direction, p.ID(), describe(p.Entry))
 	}
-	if term.Verbose && !r.dryRun {
-		for _, m := range r.Moved {
-			fmt.Fprintf(term.Stdout, "%s %s  %s, %s\n", past(m.Direction), m.ID(), describe(m.Entry), terminal.Size(m.Bytes))
+	if t.term.Verbose && !t.dryRun {
+		for _, m := range t.Moved {
+			fmt.Fprintf(t.term.Stdout, "%s %s  %s, %s\n", past(m.Direction), m.ID(), describe(m.Entry), terminal.Size(m.Bytes))
 		}
-		for _, id := range r.adopted {
-			fmt.Fprintf(term.Stdout, "adopted %s\n", id)
+		for _, id := range t.adopted {
+			fmt.Fprintf(t.term.Stdout, "adopted %s\n", id)
 		}
 	}
-	fmt.Fprintln(term.Stdout, r.summary())
-	if n := len(r.orphans); n > 0 {
-		term.Note("%s without a manifest entry not pushed: `engram-sync sync` gives them one, and pushes them", terminal.Count(n, "chunk file"))
+	fmt.Fprintln(t.term.Stdout, t.summary())
+	if n := len(t.orphans); n > 0 {
+		t.term.Note("%s without a manifest entry not pushed: `engram-sync sync` gives them one, and pushes them", terminal.Count(n, "chunk file"))
 	}
-	noteLeftBehind(term, r.behind, r.serverMade)
+	noteLeftBehind(t.term, t.behind, t.serverMade)
 }
 
 // summary is the last line of a run.
-func (r result) summary() string {
+func (t *transfer) summary() string {
 	var parts []string
 	for _, d := range []work.Direction{work.Pulled, work.Pushed} {
 		moved, bytes := 0, int64(0)
-		for _, m := range r.Moved {
+		for _, m := range t.Moved {
 			if m.Direction == d {
 				moved, bytes = moved+1, bytes+m.Bytes
 			}
@@ -161,23 +141,23 @@ func (r result) summary() string {
 			parts = append(parts, fmt.Sprintf("%s %s (%s)", past(d), terminal.Count(moved, "chunk"), terminal.Size(bytes)))
 		}
 	}
-	if len(r.adopted) > 0 {
+	if len(t.adopted) > 0 {
 		verb := "adopted "
-		if r.dryRun {
+		if t.dryRun {
 			verb = "would adopt "
 		}
-		parts = append(parts, verb+terminal.Count(len(r.adopted), "chunk file"))
+		parts = append(parts, verb+terminal.Count(len(t.adopted), "chunk file"))
 	}
-	if r.dryRun {
-		parts = append(parts, "would move "+terminal.Count(len(r.planned), "chunk"))
+	if t.dryRun {
+		parts = append(parts, "would move "+terminal.Count(len(t.planned), "chunk"))
 	}
-	if len(parts) == 0 && len(r.Failed) == 0 {
+	if len(parts) == 0 && len(t.Failed) == 0 {
 		parts = append(parts, "nothing to do")
 	}
-	if len(r.Failed) > 0 {
-		parts = append(parts, terminal.Count(len(r.Failed), "chunk")+" failed")
+	if len(t.Failed) > 0 {
+		parts = append(parts, terminal.Count(len(t.Failed), "chunk")+" failed")
 	}
-	return strings.Join(parts, ", ") + fmt.Sprintf("; %s here and on %s", terminal.Count(len(r.Present)+len(r.Moved), "chunk"), r.remote)
+	return strings.Join(parts, ", ") + fmt.Sprintf("; %s here and on %s", terminal.Count(len(t.Present)+len(t.Moved), "chunk"), t.remote)
 }
 
 func past(d work.Direction) string {

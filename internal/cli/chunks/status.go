@@ -2,12 +2,10 @@ package chunks
 
 import (
 	"context"
-	"io"
 	"strconv"
 
 	"github.com/spf13/cobra"
 
-	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
@@ -27,7 +25,6 @@ func NewStatus(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 		Short:   "Show what push and pull would do",
 		Long:    problem.Help(statusLong, problem.Remote, problem.Different),
 		Example: "  engram-sync status\n  engram-sync status --exit-code --quiet || engram-sync sync",
-		Args:    command.Exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return look(cmd.Context(), ws, func(diff *syncer.Diff, conn *workspace.Connection, path string) error {
 				return showStatus(cmd.Context(), term, ws, diff, conn, path, exitCode)
@@ -38,7 +35,6 @@ func NewStatus(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 	return cmd
 }
 
-// statusDocument is what status prints in JSON mode.
 type statusDocument struct {
 	Schema int          `json:"schema"`
 	Remote statusRemote `json:"remote"`
@@ -57,7 +53,7 @@ type statusDocument struct {
 	// Foreign are entries of the directory that are not engram's.
 	Foreign []string `json:"foreign"`
 	// Unexported is null where there is no database, or it cannot be read.
-	Unexported *unexportedDocument `json:"unexported"`
+	Unexported *unexported `json:"unexported"`
 	// Of project servers only, as in the result of push and pull.
 	LeftBehind []leftBehindItem `json:"left_behind,omitempty"`
 	ServerMade []string         `json:"server_made,omitempty"`
@@ -98,18 +94,22 @@ func look(ctx context.Context, ws *workspace.Workspace, show func(diff *syncer.D
 
 // showStatus says what a comparison of both sides saw.
 func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, diff *syncer.Diff, conn *workspace.Connection, path string, exitCode bool) error {
-	doc := newStatusDocument(diff, path)
+	doc := statusDocument{
+		Schema: terminal.Schema, Dir: path,
+		Remote: statusRemote{URL: conn.Label, Name: ws.Config.Remote.Name, Kind: string(conn.Kind())},
+		Auth:   statusAuth{Source: conn.Source.From(), OK: true},
+		Here:   len(diff.Here.Entries()), There: len(diff.There.Entries()), Present: len(diff.Present),
+		Push: texts(diff.Pushes(), engram.ChunkID.String), Pull: texts(diff.ToPull, func(i syncer.Item) string { return i.ID().String() }),
+		Missing: texts(diff.Missing, entryID), Orphans: texts(diff.Orphans, engram.ChunkID.String), Unsupported: texts(diff.Rejected, rejectedID),
+		Foreign:    texts(diff.Foreign, syncer.ForeignName),
+		LeftBehind: leftBehindItems(diff.Omitted), ServerMade: texts(diff.ServerMade, entryID),
+	}
 	doc.Unexported, doc.memories = memoriesStatus(ctx, ws)
-	doc.Remote = statusRemote{URL: conn.Label, Name: ws.Config.Remote.Name, Kind: string(conn.Kind())}
 	if conn.PerProject() {
 		doc.Remote.Project, doc.projectFrom = conn.Project.Name, conn.Project.From
 	}
-	doc.Auth = statusAuth{Source: conn.Source.From(), OK: true}
-	switch {
-	case term.JSON:
-		terminal.PrintJSON(term.Stdout, doc)
-	case !term.Quiet:
-		if err := printStatus(term.Stdout, doc); err != nil {
+	if term.JSON || !term.Quiet {
+		if err := term.Table(doc, "", doc.rows); err != nil {
 			return err
 		}
 		noteLeftBehind(term, diff.Omitted, diff.ServerMade)
@@ -120,22 +120,7 @@ func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Work
 	return nil
 }
 
-func newStatusDocument(d *syncer.Diff, path string) statusDocument {
-	return statusDocument{
-		Schema: terminal.Schema, Dir: path,
-		Here: len(d.Here.Entries()), There: len(d.There.Entries()), Present: len(d.Present),
-		Push: texts(d.Pushes(), engram.ChunkID.String), Pull: texts(d.ToPull, func(i syncer.Item) string { return i.ID().String() }),
-		Missing: texts(d.Missing, entryID), Orphans: texts(d.Orphans, engram.ChunkID.String), Unsupported: texts(d.Rejected, rejectedID),
-		Foreign:    texts(d.Foreign, syncer.ForeignName),
-		LeftBehind: leftBehindItems(d.Omitted), ServerMade: texts(d.ServerMade, entryID),
-	}
-}
-
-// printStatus is for people: what is in order gets few words.
-func printStatus(w io.Writer, doc statusDocument) error {
-	return terminal.Table(w, "", func(cells terminal.Row) { doc.rows(cells) })
-}
-
+// rows are for people: what is in order gets few words.
 func (doc statusDocument) rows(cells terminal.Row) {
 	row := func(name, format string, args ...any) { cells(name+"\t"+format, args...) }
 	row("remote", "%s (%s server): %s", doc.Remote.URL, doc.Remote.Kind, terminal.Count(doc.There, "chunk"))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
@@ -27,7 +28,15 @@ type transfer struct {
 	project projectOptions
 
 	dir  syncer.Local
-	path string
+	path string // of dir
+
+	remote     string
+	planned    []syncer.Item
+	behind     []syncer.Projection
+	serverMade []engram.ChunkEntry
+	adopted    []engram.ChunkID
+	orphans    []engram.ChunkID // that nobody adopts
+	syncer.Result
 }
 
 // cobra makes the command, with its own flags.
@@ -76,31 +85,89 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	if opts.Only, err = diff.Select(t.words, opts); err != nil {
 		return err
 	}
-	r := result{remote: conn.Label, dir: t.path, dryRun: t.dryRun, exitCode: t.exitCode}
+	t.remote = conn.Label
 	var adoption syncer.Adoption
 	if opts.Pull {
 		if diff, adoption, err = diff.Adopt(ctx, opts, t.dryRun); err != nil {
 			return err
 		}
-		r.adopted = adoption.Adopted
+		t.adopted = adoption.Adopted
 	} else {
-		r.orphans = diff.Orphans
+		t.orphans = diff.Orphans
 	}
 	if opts.Push {
-		r.behind = diff.Omitted
+		t.behind = diff.Omitted
 	}
 	if opts.Pull {
-		r.serverMade = diff.ServerMade
+		t.serverMade = diff.ServerMade
 	}
 	if t.dryRun {
-		r.planned, r.Result = syncer.Plan(diff, opts)
+		t.planned, t.Result = syncer.Plan(diff, opts)
 	} else {
 		var stop func()
-		opts.Report, stop = command.Progress(t.term)
-		r.Result = syncer.Run(ctx, diff, opts)
+		opts.Report, stop = command.Progress(t.term, "chunk")
+		t.Result = syncer.Run(ctx, diff, opts)
 		stop()
 	}
-	r.Failed = append(r.Failed, adoption.Failed...)
+	t.Failed = append(t.Failed, adoption.Failed...)
 	defer noteUnexported(ctx, t.term, t.ws, t.dir)
-	return printResult(t.term, t.ws, r)
+	return t.print()
+}
+
+const pushLong = `Upload the chunks of the chunk directory that the remote lacks.
+
+Chunks go up byte for byte; to a project server the project's rows go, in the
+server's own form. Each is checked against its id while it is sent;
+a damaged one is not stored. After the upload the remote's manifest is read
+once more: what the server accepted, but does not list, counts as failed.
+
+Without arguments all missing chunks are pushed. Arguments are chunk ids, or
+the first digits of some.`
+
+func NewPush(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	t := &transfer{term: term, ws: ws, opts: syncer.Options{Push: true}}
+	return t.cobra(&cobra.Command{
+		Use:     "push [CHUNK-ID...]",
+		Short:   "Upload local chunks that the remote lacks",
+		Long:    problem.Help(pushLong, problem.Transfer),
+		Example: "  engram-sync push\n  engram-sync push --dry-run --exit-code\n  engram-sync push 85b7 --verify",
+	}, t.addVerify, t.project.addPush)
+}
+
+const pullLong = `Download the chunks of the remote that are missing here.
+
+A chunk gets its name on disk only after its bytes were found to hash to its
+id. Files that an interrupted run left without a manifest entry are adopted.
+Where there is no chunk directory yet, .engram is made at the top of the git
+work tree, or wherever --dir says.
+
+Chunks that old clients re-encoded while pushing cannot be verified; they are
+listed and not stored, unless --accept-reduced asks for them: then they are
+stored under the id that fits their bytes.
+
+Without arguments all missing chunks are pulled. Arguments are chunk ids, or
+the first digits of some.`
+
+func NewPull(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	t := &transfer{term: term, ws: ws, opts: syncer.Options{Pull: true}, create: true}
+	return t.cobra(&cobra.Command{
+		Use:     "pull [CHUNK-ID...]",
+		Short:   "Download remote chunks that are missing here",
+		Long:    problem.Help(pullLong, problem.Transfer),
+		Example: "  engram-sync pull\n  engram-sync pull --dir /backup/engram --quiet",
+	}, t.addAcceptReduced, t.project.addPull)
+}
+
+const syncLong = `Pull, then push: afterwards both sides have all chunks.
+
+What pull and push say about themselves is true here too.`
+
+func NewSync(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	t := &transfer{term: term, ws: ws, opts: syncer.Options{Pull: true, Push: true}, create: true}
+	return t.cobra(&cobra.Command{
+		Use:     "sync",
+		Short:   "Pull, then push",
+		Long:    problem.Help(syncLong, problem.Transfer),
+		Example: "  engram-sync sync\n  engram-sync sync --json",
+	}, t.addAcceptReduced, t.addVerify, t.project.addPush, t.project.addPull)
 }

@@ -27,41 +27,29 @@ const noticeBytes = 32 << 20
 
 // unexported is how much of a database no chunk of a directory holds.
 type unexported struct {
-	project workspace.Project
-	memories.Tallies
+	Project        string           `json:"project"`
+	ProjectFrom    string           `json:"project_from"`
+	memories.Tally                  // of all projects
+	ByProject      memories.Tallies `json:"by_project"`
 }
 
-// unexportedDocument is the same in JSON.
-type unexportedDocument struct {
-	Project     string `json:"project"`
-	ProjectFrom string `json:"project_from"`
-	memories.Tally
-	ByProject memories.Tallies `json:"by_project"`
+func newUnexported(p workspace.Project, tallies memories.Tallies) *unexported {
+	return &unexported{Project: p.Name, ProjectFrom: p.From, Tally: tallies.Total(), ByProject: tallies}
 }
-
-func (u unexported) document() unexportedDocument {
-	return unexportedDocument{Project: u.project.Name, ProjectFrom: u.project.From, Tally: u.Total(), ByProject: u.Tallies}
-}
-
-// nothing says whether the database has nothing of the project: then it may be
-// the wrong one, and nothing is safe.
-func (u unexported) nothing() bool { return u.Total() == memories.Tally{} }
 
 // sentence says it in one line, "" if there is nothing to say. Personal
 // memories are not talked about.
-func (u unexported) sentence() string {
-	total := u.Total()
-	kinds := tallyWords(total)
+func (u *unexported) sentence() string {
 	text := ""
-	switch total.Rows() {
+	switch u.Rows() {
 	case 0:
 	case 1:
-		text = kinds + " is in no chunk: run `engram-sync export`"
+		text = tallyWords(u.Tally) + " is in no chunk: run `engram-sync export`"
 	default:
-		text = kinds + " are in no chunk: run `engram-sync export`"
+		text = tallyWords(u.Tally) + " are in no chunk: run `engram-sync export`"
 	}
-	if total.Unnamed > 0 {
-		text = strings.TrimPrefix(text+"; "+unnamedSentence(total.Unnamed), "; ")
+	if u.Unnamed > 0 {
+		text = strings.TrimPrefix(text+"; "+unnamedSentence(u.Unnamed), "; ")
 	}
 	return text
 }
@@ -108,7 +96,7 @@ func noteUnexported(ctx context.Context, term *terminal.Terminal, ws *workspace.
 
 // memoriesStatus is what status says of engram's database: nil and "" where
 // there is none. It never fails the command.
-func memoriesStatus(ctx context.Context, ws *workspace.Workspace) (*unexportedDocument, string) {
+func memoriesStatus(ctx context.Context, ws *workspace.Workspace) (*unexported, string) {
 	local, _, err := ws.OpenDirectoryIfAny()
 	var found *unexported
 	if err == nil {
@@ -121,12 +109,10 @@ func memoriesStatus(ctx context.Context, ws *workspace.Workspace) (*unexportedDo
 		return nil, "unknown: " + terminal.OneLine(err.Error())
 	case found == nil:
 		return nil, ""
+	case found.Tally == memories.Tally{}: // then it may be the wrong one, and nothing is safe
+		return found, fmt.Sprintf("none of project %s (%s): --project names another", terminal.Visible(found.Project), terminal.Visible(found.ProjectFrom))
 	}
-	doc := found.document()
-	if found.nothing() {
-		return &doc, fmt.Sprintf("none of project %s (%s): --project names another", terminal.Visible(found.project.Name), terminal.Visible(found.project.From))
-	}
-	return &doc, cmp.Or(found.sentence(), "all in chunks")
+	return found, cmp.Or(found.sentence(), "all in chunks")
 }
 
 // lookUnexported counts what engram's database holds and no chunk of the
@@ -142,16 +128,30 @@ func lookUnexported(ctx context.Context, ws *workspace.Workspace, local syncer.L
 	if err != nil {
 		return nil, err
 	}
-	found := &unexported{}
-	if found.project, err = ws.FindProject(rule); err != nil {
+	project, err := ws.FindProject(rule)
+	if err != nil {
 		return nil, err
 	}
 	// Before anything is read: what changes meanwhile has another version.
-	question, answer, err := whatToCount(ctx, db, local, found.project)
-	if err != nil || answer.Get(question, &found.Tallies) {
-		return found, err
+	question, answer, err := whatToCount(ctx, db, local, project)
+	if err != nil {
+		return nil, err
 	}
-	return found, countUnexported(ctx, ws, db, local, found, func() error { return answer.Put(question, found.Tallies) })
+	var remembered memories.Tallies
+	if answer.Get(question, &remembered) {
+		return newUnexported(project, remembered), nil
+	}
+	c, err := compare(ctx, ws, db, local, memories.Scope{Project: project.Name, CountOnly: true}, noticeBytes, nil)
+	if err != nil {
+		return nil, err
+	}
+	unreadable := func(f work.Failure) bool { return !errors.Is(f.Err, engram.ErrNoFile) }
+	if !slices.ContainsFunc(c.unread, unreadable) {
+		if err := answer.Put(question, c.Tallies); err != nil {
+			ws.Log.Info("remember what is in no chunk", "error", err)
+		}
+	}
+	return newUnexported(project, c.Tallies), nil
 }
 
 // whatToCount names all that a count depends on, besides the rules of this
@@ -172,23 +172,6 @@ func whatToCount(ctx context.Context, db *engramdb.DB, local syncer.Local, p wor
 	return question, state.OpenCache(state.Dir(), "unexported", path+"\x00"+db.Path()), nil
 }
 
-// countUnexported counts, and remembers that if every chunk file could be read.
-func countUnexported(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, local syncer.Local, found *unexported, remember func() error) error {
-	c, err := compare(ctx, ws, db, local, memories.Scope{Project: found.project.Name, CountOnly: true}, noticeBytes, nil)
-	if err != nil {
-		return err
-	}
-	found.Tallies = c.Tallies
-	if slices.ContainsFunc(c.unread, func(f work.Failure) bool { return !errors.Is(f.Err, engram.ErrNoFile) }) {
-		return nil
-	}
-	if err := remember(); err != nil {
-		ws.Log.Info("remember what is in no chunk", "error", err)
-	}
-	return nil
-}
-
-// databaseName is the name of engram's database in its data directory.
 const databaseName = "engram.db"
 
 // openDatabase opens engram's database; nil where there is none.

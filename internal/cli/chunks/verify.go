@@ -93,7 +93,7 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 
 // checked runs a check, and shows how it goes.
 func checked(term *terminal.Terminal, opts syncer.Options, check func(syncer.Options) (syncer.Report, error)) (syncer.Report, error) {
-	report, stop := command.Progress(term)
+	report, stop := command.Progress(term, "chunk")
 	defer stop()
 	opts.Report = report
 	return check(opts)

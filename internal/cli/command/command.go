@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/work"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
@@ -34,18 +35,27 @@ func RefuseUnknown(cmd *cobra.Command, args []string) error {
 	return &terminal.UsageError{Command: cmd.CommandPath(), Err: err}
 }
 
-// Exactly wants this many arguments.
-func Exactly(n int) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) == n {
-			return nil
-		}
-		wants := "no arguments"
-		if n > 0 {
-			wants = "just this: " + cmd.Use
-		}
-		return &terminal.UsageError{Command: cmd.CommandPath(), Err: fmt.Errorf("%s takes %s", cmd.CommandPath(), wants)}
+// TakeNamed lets cmd, and the commands below it, take the arguments that their Use
+// names, save for those that have optional ones or look at them themselves.
+func TakeNamed(cmd *cobra.Command) {
+	if cmd.Args == nil && !strings.Contains(cmd.Use, "[") {
+		cmd.Args = takeNamed
 	}
+	for _, below := range cmd.Commands() {
+		TakeNamed(below)
+	}
+}
+
+func takeNamed(cmd *cobra.Command, args []string) error {
+	named := len(strings.Fields(cmd.Use)) - 1
+	if len(args) == named {
+		return nil
+	}
+	wants := "no arguments"
+	if named > 0 {
+		wants = "just this: " + cmd.Use
+	}
+	return &terminal.UsageError{Command: cmd.CommandPath(), Err: fmt.Errorf("%s takes %s", cmd.CommandPath(), wants)}
 }
 
 // Connected runs f with a connection to the configured remote.
@@ -53,4 +63,28 @@ func Connected(ws *workspace.Workspace, f func(context.Context, *workspace.Conne
 	return func(cmd *cobra.Command, _ []string) error {
 		return ws.With(cmd.Context(), func(conn *workspace.Connection) error { return f(cmd.Context(), conn) })
 	}
+}
+
+// verbs say what is being done.
+var verbs = map[work.Direction]string{work.Pulled: "pulling", work.Pushed: "pushing", "": "verifying"}
+
+// Progress shows what is told of work on many things of a kind. stop must be
+// called before the result is printed.
+func Progress(term *terminal.Terminal, noun string) (report func(work.Event), stop func()) {
+	p := term.Progress(noun)
+	if p == nil {
+		return nil, func() {}
+	}
+	return func(e work.Event) {
+		switch e.Kind {
+		case work.EventPlan:
+			p.Begin(verbs[e.Direction], e.Items)
+		case work.EventSize:
+			p.Expect(e.Bytes)
+		case work.EventBytes:
+			p.Moved(e.Bytes)
+		case work.EventDone:
+			p.Done()
+		}
+	}, p.Stop
 }

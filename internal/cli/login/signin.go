@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/auth"
-	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
@@ -37,7 +36,6 @@ func NewLogin(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Long:  problem.Help(loginLong, problem.SignIn),
 		Example: "  engram-sync login\n  engram-sync login --identifier ana --password-stdin < password-file\n" +
 			"  pass show engram-key | engram-sync login --token-stdin",
-		Args: command.Exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return login(cmd.Context(), term, ws, opts) },
 	}
 	cmd.Flags().StringVar(&opts.identifier, "identifier", "", "`NAME` of the account, or its email address")
@@ -103,7 +101,6 @@ func keepResult(ctx context.Context, term *terminal.Terminal, ws *workspace.Work
 	return keep(ctx, term, ws, conn, account, auth.Credentials{Access: result.Access, Refresh: result.Refresh})
 }
 
-// keep stores a login, and says so.
 func keep(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, conn *workspace.Connection, account auth.Account, tokens auth.Credentials) error {
 	if err := ws.Logins().Add(ctx, account, tokens); err != nil {
 		return err
@@ -131,7 +128,6 @@ func newRegister(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Comman
 		Short:   "Make an account, and sign in to it",
 		Long:    problem.Help(registerLong, problem.SignIn),
 		Example: "  engram-sync auth register --username ana --email ana@example.com",
-		Args:    command.Exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return register(cmd.Context(), term, ws, username, email, passwordStdin)
 		},
@@ -178,7 +174,6 @@ func NewLogout(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 		Use:   "logout",
 		Short: "Forget the login on this machine",
 		Long:  problem.Help(logoutLong, problem.Local),
-		Args:  command.Exactly(0),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return logout(cmd.Context(), term, ws) },
 	}
 }

@@ -47,14 +47,12 @@ func newStatus(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 		Use:   "status",
 		Short: "Show who is logged in, where the token comes from, and when it ends",
 		Long:  problem.Help("Show who is logged in to the remote, where the token comes from and when it ends,\nand ask the server whether it takes it. The token itself is never shown.", problem.SignIn),
-		Args:  command.Exactly(0),
 		RunE: command.Connected(ws, func(ctx context.Context, conn *workspace.Connection) error {
 			return status(ctx, term, conn)
 		}),
 	}
 }
 
-// authDocument is what auth status prints in JSON mode.
 type authDocument struct {
 	Schema      int    `json:"schema"`
 	Remote      string `json:"remote"`
@@ -128,7 +126,6 @@ func newToken(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Short:   "Print the access token, refreshed if needed",
 		Long:    problem.Help("Print the access token of the remote, refreshed if it is about to end, for use in\nanother program. Mind where it goes.", problem.SignIn),
 		Example: "  curl -H \"Authorization: Bearer $(engram-sync auth token)\" …",
-		Args:    command.Exactly(0),
 		RunE: command.Connected(ws, func(ctx context.Context, conn *workspace.Connection) error {
 			token, err := accessToken(ctx, conn)
 			if err != nil {
@@ -144,7 +141,6 @@ func newRefresh(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		Use:   "refresh",
 		Short: "Refresh the access token now",
 		Long:  problem.Help("Exchange the refresh token for a new access token now. Other commands do this by\nthemselves when it is time.", problem.SignIn),
-		Args:  command.Exactly(0),
 		RunE: command.Connected(ws, func(ctx context.Context, conn *workspace.Connection) error {
 			token, err := conn.RefreshToken(ctx)
 			if err != nil {
@@ -153,6 +149,64 @@ func newRefresh(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 			end := transport.TokenEnd(token)
 			return term.Confirm(terminal.Fields{"expires_at": end.UTC().Format(time.RFC3339)},
 				"refreshed; good until "+end.Local().Format(time.DateTime))
+		}),
+	}
+}
+
+func newAPIKey(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	return command.Parent(&cobra.Command{
+		Use:   "api-key",
+		Short: "Create or revoke the account's API key",
+		Long:  problem.Help("An API key never ends by itself, which suits CI and cron. An account has one: a new\nkey ends the old one at once, wherever that is in use.", problem.SignIn),
+	},
+		newAPIKeyCreate(term, ws),
+		newAPIKeyRevoke(term, ws),
+	)
+}
+
+func newAPIKeyCreate(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	var store bool
+	cmd := &cobra.Command{
+		Use:   "create",
+		Short: "Create an API key, which ends the old one",
+		Long:  problem.Help("Create an API key and print it; the server shows it only this once. The key that the\naccount had before ends at once.\n\nWith --store it is kept as this machine's login, and not printed.", problem.SignIn),
+		RunE: command.Connected(ws, func(ctx context.Context, conn *workspace.Connection) error {
+			return createAPIKey(ctx, term, ws, conn, store)
+		}),
+	}
+	cmd.Flags().BoolVar(&store, "store", false, "keep the key as the login of this machine, and don't print it")
+	return cmd
+}
+
+func createAPIKey(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, conn *workspace.Connection, store bool) error {
+	if conn.Source.From() == "" {
+		return notLoggedIn(conn)
+	}
+	login := conn.Source.Login()
+	if store && login == nil {
+		return terminal.Usagef("--store needs a login to keep the key in: run `engram-sync login` first")
+	}
+	term.Warn("if the account had an API key, it ends now, wherever it is in use")
+	key, err := conn.CreateAPIKey(ctx)
+	if err != nil {
+		return err
+	}
+	if store {
+		return keep(ctx, term, ws, conn, login.Account, auth.Credentials{Access: key})
+	}
+	return term.Value(terminal.Fields{"api_key": key}, key)
+}
+
+func newAPIKeyRevoke(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	return &cobra.Command{
+		Use:   "revoke",
+		Short: "End the account's API key",
+		Long:  problem.Help("End the account's API key at the server. Having none is fine.", problem.SignIn),
+		RunE: command.Connected(ws, func(ctx context.Context, conn *workspace.Connection) error {
+			if err := conn.RevokeAPIKey(ctx); err != nil {
+				return err
+			}
+			return term.Confirm(terminal.Fields{"revoked": true}, "the account has no API key any more")
 		}),
 	}
 }

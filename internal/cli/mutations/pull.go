@@ -3,15 +3,16 @@ package mutations
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/journal"
@@ -38,7 +39,6 @@ moves after the rows have arrived:
 reads the whole journal and gives out what never was: rows that were hidden
 while a project was paused, or that a restored server has anew.`
 
-// pull is one run of mutations pull.
 type pull struct {
 	term *terminal.Terminal
 	ws   *workspace.Workspace
@@ -65,7 +65,6 @@ func newPull(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Example: "  engram-sync mutations pull --output journal.jsonl\n" +
 			"  engram-sync mutations pull --since 0 --limit 10\n" +
 			"  engram-sync mutations pull --follow | jq .entity_key",
-		Args: command.Exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := p.check(cmd); err != nil {
 				return &terminal.UsageError{Command: cmd.CommandPath(), Err: err}
@@ -88,7 +87,6 @@ func (p *pull) addFlags(flags *pflag.FlagSet) {
 	flags.Lookup("since").DefValue = "0" // which the help does not show
 }
 
-// check looks whether the flags make sense.
 func (p *pull) check(cmd *cobra.Command) error {
 	given := cmd.Flags().Changed
 	if p.output == "-" {
@@ -202,9 +200,11 @@ func (p *pull) pull(ctx context.Context, cursor *state.CursorFile, lines journal
 	if p.limit > 0 {
 		opts.Limit = p.limit - p.rows
 	}
-	report, stop := p.countRows()
-	defer stop()
-	opts.Report = report
+	if !p.toTerminal() {
+		var stop func()
+		opts.Report, stop = p.term.Counter("pulling", "mutation")
+		defer stop()
+	}
 	return journal.Pull(ctx, p.conn, cursor, lines, opts)
 }
 
@@ -231,4 +231,64 @@ func explained(err error) error {
 		return &terminal.UsageError{Err: err}
 	}
 	return err
+}
+
+// pullSummary is what mutations pull says about itself in JSON mode, on stderr:
+// stdout is for the rows.
+type pullSummary struct {
+	Schema  int `json:"schema"`
+	Summary struct {
+		Remote  string `json:"remote"`
+		Rows    int    `json:"rows"`
+		Late    int    `json:"late"`
+		LeftOut int    `json:"left_out"`
+		Cursor  int64  `json:"cursor"`
+		Saved   bool   `json:"saved"`
+		More    bool   `json:"more"`
+	} `json:"summary"`
+}
+
+// tell says what a round did. One that failed, or that comes after others, has
+// something to say only if it gave out rows.
+func (p *pull) tell(r journal.PullResult, err error) {
+	if r.WindowCut {
+		p.term.Warn("more rows were written within ten minutes than are read again: a row that becomes visible late among them is found by --rescan only")
+	}
+	if r.Evicted > 0 {
+		p.term.Warn(terminal.Count(r.Evicted, "row") + " that were read once are not in the journal any more: should they come back, they are given out again")
+	}
+	if (err != nil || p.rounds > 1) && r.Rows == 0 {
+		return
+	}
+	if !p.term.JSON {
+		p.term.Note("%s", p.summary(r))
+		return
+	}
+	if p.term.Quiet {
+		return
+	}
+	doc := pullSummary{Schema: terminal.Schema}
+	doc.Summary.Remote, doc.Summary.Rows, doc.Summary.Late, doc.Summary.LeftOut = p.conn.Label, r.Rows, r.Late, r.Skipped
+	doc.Summary.Cursor, doc.Summary.Saved, doc.Summary.More = r.Cursor.Last.Seq, p.from == nil, r.Full
+	terminal.PrintJSON(p.term.Stderr(), doc)
+}
+
+func (p *pull) summary(r journal.PullResult) string {
+	var b strings.Builder
+	if r.Rows == 0 {
+		b.WriteString("nothing new")
+	} else {
+		b.WriteString("pulled " + terminal.Count(r.Rows, "mutation"))
+	}
+	if r.Late > 0 {
+		fmt.Fprintf(&b, ", %d of them became visible late", r.Late)
+	}
+	if r.Skipped > 0 {
+		fmt.Fprintf(&b, ", left out %d of other projects", r.Skipped)
+	}
+	fmt.Fprintf(&b, "; journal read to %d on %s", r.Cursor.Last.Seq, p.conn.Label)
+	if r.Full {
+		b.WriteString(", where it goes on")
+	}
+	return b.String()
 }

@@ -1,3 +1,5 @@
+// Package mutations is the commands about the journal of a server: mutations push and mutations pull.
+// Only the root of the commands calls it.
 package mutations
 
 import (
@@ -37,7 +39,6 @@ Mutations of a project that is paused on the server are held back, with later
 ones about the same things; the next run tries them again. One that the server
 refuses for what it says is put into a file of rejects, and the rest goes on.`
 
-// push is one run of mutations push.
 type push struct {
 	term *terminal.Terminal
 	ws   *workspace.Workspace
@@ -132,10 +133,9 @@ func (m *push) push(ctx context.Context, conn *workspace.Connection, acc account
 	if err != nil {
 		return err
 	}
-	report := pushed{
-		remote: conn.Label, account: acc.id, project: acc.project, source: src.Name(), db: m.db,
-		dryRun: m.dryRun, exitCode: m.exitCode, before: job.Sent,
-	}
+	report := pushed{db: m.db, exitCode: m.exitCode, totals: pushTotals{
+		Remote: conn.Label, Account: acc.id, Project: acc.project, Source: src.Name(), DryRun: m.dryRun, Before: job.Sent,
+	}}
 	if m.dryRun {
 		return m.plan(ctx, conn, src, job, report)
 	}
@@ -156,7 +156,7 @@ func (m *push) push(ctx context.Context, conn *workspace.Connection, acc account
 // journal is asked instead.
 func (m *push) plan(ctx context.Context, conn *workspace.Connection, src source.Source, job *journal.Job, report pushed) (err error) {
 	if m.reconcile || job.Reconciling {
-		report.before = 0
+		report.totals.Before = 0
 		report.PushResult, err = journal.PlanReconcile(ctx, conn, src)
 	} else {
 		report.open = job.Intent != nil
@@ -178,7 +178,7 @@ func (m *push) send(ctx context.Context, conn *workspace.Connection, src source.
 		},
 	}
 	var stop func()
-	opts.Report, stop = command.ProgressOf(m.term, "mutation")
+	opts.Report, stop = command.Progress(m.term, "mutation")
 	result := journal.Push(ctx, conn, src, job, rejects, opts)
 	stop()
 	if err := rejects.file.Close(); err != nil {
@@ -205,4 +205,22 @@ func toSend(ctx context.Context, src source.Source, job *journal.Job, all bool) 
 		r.Plan(row)
 	}
 	return r, nil
+}
+
+const mutationsLong = `Move single changes, as the server's journal has them.
+
+A mutation is one change to a session, an observation or a prompt. The server
+numbers those of an account in one list, its journal, that only ever grows.
+Mutations and chunks are two separate things to it: pushing one never makes
+the other.`
+
+func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+	return command.Parent(&cobra.Command{
+		Use:   "mutations",
+		Short: "Send changes to the server's journal, and fetch them from it",
+		Long:  mutationsLong,
+	},
+		newPush(term, ws),
+		newPull(term, ws),
+	)
 }

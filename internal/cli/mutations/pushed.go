@@ -20,16 +20,13 @@ import (
 
 // pushed is what one run of mutations push did; of a dry run, what it would do.
 type pushed struct {
-	remote, account, source, rejects string
-	db, dryRun, exitCode             bool
-	before                           int64 // sent by earlier runs
-	project                          string
-	foreign, personal                int64 // of a project server: rows of the source that are not for it
-	open                             bool  // of a dry run: nobody knows whether the last batch arrived
+	totals       pushTotals // what is known besides the result
+	rejects      string
+	db, exitCode bool
+	open         bool // of a dry run: nobody knows whether the last batch arrived
 	journal.PushResult
 }
 
-// pushDocument is what mutations push prints in JSON mode.
 type pushDocument struct {
 	Schema  int            `json:"schema"`
 	Failed  []failedChange `json:"failed"`
@@ -56,12 +53,12 @@ type pushTotals struct {
 	DryRun   bool   `json:"dry_run"`
 	Sent     int64  `json:"sent"`
 	Present  int64  `json:"present"`
-	Before   int64  `json:"sent_before"`
+	Before   int64  `json:"sent_before"` // by earlier runs
 	Rejected int64  `json:"rejected"`
 	Parked   int64  `json:"parked"`
 	Left     int64  `json:"left"`
 	LeftOut  int64  `json:"left_out"`
-	Foreign  int64  `json:"foreign"`
+	Foreign  int64  `json:"foreign"` // of a project server, like Personal: rows of the source that are not for it
 	Personal int64  `json:"personal"`
 	Batches  int    `json:"batches"`
 	LastSeq  int64  `json:"last_seq"`
@@ -72,7 +69,7 @@ type pushTotals struct {
 // of a project server.
 func (r *pushed) stays(src source.Source) {
 	if p, ok := src.(*source.Project); ok {
-		r.foreign, r.personal = p.Foreign, p.Personal
+		r.totals.Foreign, r.totals.Personal = p.Foreign, p.Personal
 	}
 }
 
@@ -84,9 +81,9 @@ func printPush(term *terminal.Terminal, ws *workspace.Workspace, r pushed) error
 		printPushText(term, ws, r)
 	}
 	switch {
-	case r.dryRun && r.exitCode && r.toPush() > 0:
+	case r.totals.DryRun && r.exitCode && r.toPush() > 0:
 		return &terminal.ExitStatus{Code: problem.Different}
-	case r.dryRun:
+	case r.totals.DryRun:
 		return nil
 	}
 	if failed := r.failures(); len(failed) > 0 {
@@ -111,7 +108,7 @@ func (r pushed) failures() []work.Failure {
 }
 
 func (r pushed) document() pushDocument {
-	doc := pushDocument{Schema: terminal.Schema, Failed: []failedChange{}, Paused: []pausedItem{}}
+	doc := pushDocument{Schema: terminal.Schema, Failed: []failedChange{}, Paused: []pausedItem{}, Summary: r.totals}
 	add := func(position int64, err error) {
 		item := failedChange{Judged: problem.Judge(err)}
 		if r.db {
@@ -130,13 +127,11 @@ func (r pushed) document() pushDocument {
 	for _, project := range slices.Sorted(maps.Keys(r.Paused)) {
 		doc.Paused = append(doc.Paused, pausedItem{project, r.Paused[project]})
 	}
-	doc.Summary = pushTotals{
-		Remote: r.remote, Account: r.account, Project: r.project, Source: r.source, DryRun: r.dryRun,
-		Sent: r.Sent, Present: r.Present, Before: r.before, Rejected: r.Rejected, Parked: r.Deferred,
-		Left: r.Remaining, LeftOut: r.Skipped, Foreign: r.foreign, Personal: r.personal, Batches: r.Batches, LastSeq: r.LastSeq,
-	}
+	s := &doc.Summary
+	s.Sent, s.Present, s.Rejected, s.Parked = r.Sent, r.Present, r.Rejected, r.Deferred
+	s.Left, s.LeftOut, s.Batches, s.LastSeq = r.Remaining, r.Skipped, r.Batches, r.LastSeq
 	if r.Rejected > 0 {
-		doc.Summary.Rejects = r.rejects
+		s.Rejects = r.rejects
 	}
 	return doc
 }
@@ -152,7 +147,7 @@ func printPushText(term *terminal.Terminal, ws *workspace.Workspace, r pushed) {
 		}
 		term.Errorf("%s: %s", r.place(f.Position), terminal.OneLine(f.Err.Error()))
 	}
-	if r.Rejected > 0 && !r.dryRun {
+	if r.Rejected > 0 && !r.totals.DryRun {
 		term.Errorf("%s could not be pushed: see %s", changes(r.Rejected), r.rejects)
 	}
 	for _, project := range slices.Sorted(maps.Keys(r.Paused)) {
@@ -167,12 +162,11 @@ func printPushText(term *terminal.Terminal, ws *workspace.Workspace, r pushed) {
 	}
 }
 
-// place is where a mutation stands.
 func (r pushed) place(position int64) string {
 	if r.db {
-		return fmt.Sprintf("mutation %d of %s", position, r.source)
+		return fmt.Sprintf("mutation %d of %s", position, r.totals.Source)
 	}
-	return fmt.Sprintf("%s:%d", r.source, position)
+	return fmt.Sprintf("%s:%d", r.totals.Source, position)
 }
 
 // summary is the last line of a run.
@@ -184,10 +178,10 @@ func (r pushed) summary() string {
 		}
 	}
 	switch {
-	case r.dryRun:
+	case r.totals.DryRun:
 		parts = append(parts, "would push "+changes(r.toPush()))
 		part(r.Present, "%s there already")
-		part(r.before, "%s sent before")
+		part(r.totals.Before, "%s sent before")
 		part(r.Rejected, "%s cannot be pushed")
 		part(r.Deferred, "%s of them wait for a paused project")
 		if r.open {
@@ -195,13 +189,13 @@ func (r pushed) summary() string {
 		}
 	case r.idle():
 		parts = append(parts, "nothing to do")
-		if r.before > 0 {
-			parts[0] += fmt.Sprintf(" (%s sent before; --restart sends all again)", changes(r.before))
+		if r.totals.Before > 0 {
+			parts[0] += fmt.Sprintf(" (%s sent before; --restart sends all again)", changes(r.totals.Before))
 		}
 	default:
 		parts = append(parts, "pushed "+changes(r.Sent))
 	}
-	if !r.dryRun {
+	if !r.totals.DryRun {
 		part(r.Present, "%s there already")
 		part(r.Rejected, "%s rejected")
 		part(r.Deferred, "%s held back")
@@ -210,19 +204,18 @@ func (r pushed) summary() string {
 		}
 	}
 	part(r.Skipped, "%s left out that engram has marked as sent (--all sends them)")
-	part(r.foreign, "%s of other projects not sent")
-	part(r.personal, "%s personal not sent")
+	part(r.totals.Foreign, "%s of other projects not sent")
+	part(r.totals.Personal, "%s personal not sent")
 	text := strings.Join(parts, ", ") + "; "
 	if r.LastSeq > 0 {
 		text += "journal at " + strconv.FormatInt(r.LastSeq, 10) + " "
 	}
-	return text + "on " + r.remote
+	return text + "on " + r.totals.Remote
 }
 
 // toPush is how many rows a dry run would try to send.
 func (r pushed) toPush() int64 { return r.Remaining + r.Deferred - r.Rejected }
 
-// idle says whether there was nothing to do.
 func (r pushed) idle() bool {
 	return r.Sent+r.Present+r.Rejected+r.Deferred+r.Remaining == 0 && r.Err == nil
 }

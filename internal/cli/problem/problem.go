@@ -5,6 +5,7 @@ package problem
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"syscall"
@@ -42,11 +43,10 @@ func find(fits func(*Class) bool) *Class {
 
 // Code turns an error into an exit code.
 func Code(err error) int {
-	var status *terminal.ExitStatus
-	switch {
-	case err == nil:
+	if err == nil {
 		return OK
-	case errors.As(err, &status):
+	}
+	if status, ok := errors.AsType[*terminal.ExitStatus](err); ok {
 		return status.Code
 	}
 	for _, code := range byWeight {
@@ -88,7 +88,7 @@ func NextStep(err error, tokenFrom string) string {
 		return ""
 	}
 	next := strings.ReplaceAll(c.Next, "VARIABLE", tokenFrom)
-	if usage := new(terminal.UsageError); errors.As(err, &usage) {
+	if usage, ok := errors.AsType[*terminal.UsageError](err); ok {
 		next = strings.ReplaceAll(next, "COMMAND", usage.Command)
 	}
 	return next
@@ -116,7 +116,7 @@ func Failure(err error, tokenFrom string) terminal.Failure {
 // Common says of an error that every other item would meet it too.
 func Common(err error) bool {
 	return Is(err, transport.ErrUnauthorized, transport.ErrTLS, transport.ErrCleartext, transport.ErrNoProject, syscall.ENOSPC) ||
-		refusedWith(transport.CodeForbidden, transport.CodePaused)(err, "") || As[*transport.RetryLaterError](err) || transport.IsUnreachable(err)
+		refusedWith(transport.CodeForbidden, transport.CodePaused)(err, "") || accountGone(err, "") || As[*transport.RetryLaterError](err) || transport.IsUnreachable(err)
 }
 
 // Is says whether err is any of the targets.
@@ -126,8 +126,8 @@ func Is(err error, targets ...error) bool {
 
 // As says whether err has the type T.
 func As[T error](err error) bool {
-	var target T
-	return errors.As(err, &target)
+	_, ok := errors.AsType[T](err)
+	return ok
 }
 
 func is(targets ...error) match {
@@ -139,9 +139,15 @@ func as[T error](err error, _ string) bool { return As[T](err) }
 // refusedWith recognises what a project server refused with one of these codes.
 func refusedWith(codes ...string) match {
 	return func(err error, _ string) bool {
-		var status *transport.StatusError
-		return errors.As(err, &status) && slices.Contains(codes, status.Code)
+		status, ok := errors.AsType[*transport.StatusError](err)
+		return ok && slices.Contains(codes, status.Code)
 	}
+}
+
+// accountGone recognises what a server says to the token of an account that it has no more.
+func accountGone(err error, _ string) bool {
+	var status *transport.StatusError
+	return errors.As(err, &status) && status.AccountGone()
 }
 
 // refusedToken recognises a token that is no good, of one of these sources.
@@ -154,7 +160,75 @@ func refusedToken(sources ...string) match {
 // signalled recognises the end by a signal: SIGTERM, or any other.
 func signalled(term bool) match {
 	return func(err error, _ string) bool {
-		var signal *terminal.Interrupted
-		return errors.As(err, &signal) && (signal.Signal == syscall.SIGTERM) == term
+		signal, ok := errors.AsType[*terminal.Interrupted](err)
+		return ok && (signal.Signal == syscall.SIGTERM) == term
 	}
+}
+
+// The exit codes, for scripts to act on.
+const (
+	OK          = 0
+	Failed      = 1
+	Usage       = 2
+	Partial     = 3
+	Auth        = 4
+	Unavailable = 5
+	Refused     = 6
+	Damaged     = 7
+	Unknown     = 8
+	Different   = 10
+	Locked      = 11
+	Interrupted = 130
+	Terminated  = 143
+)
+
+// Codes are what the exit codes mean: help texts and docs are made from it.
+var Codes = []struct {
+	Code          int
+	Kind, Meaning string
+}{
+	{OK, "ok", "done, or nothing to do"},
+	{Failed, "failed", "unexpected failure"},
+	{Usage, "usage", "usage or configuration"},
+	{Partial, "partial", "partial: some items moved, some failed (both listed)"},
+	{Auth, "auth", "not authenticated"},
+	{Unavailable, "unavailable", "remote unreachable or overloaded; the same command may work later"},
+	{Refused, "refused", "refused by the server; retrying will not help"},
+	{Damaged, "damaged", "data damaged: hash mismatch, truncated file, malformed manifest"},
+	{Unknown, "unknown", "outcome unknown: the request may or may not have been applied"},
+	{Different, "different", "there are differences (only with --exit-code)"},
+	{Locked, "locked", "another engram-sync holds the lock on this directory or journal"},
+	{Interrupted, "interrupted", "interrupted by SIGINT"},
+	{Terminated, "terminated", "interrupted by SIGTERM"},
+}
+
+// Kind is the word for a code, as JSON output has it.
+func Kind(code int) string {
+	for _, c := range Codes {
+		if c.Code == code {
+			return c.Kind
+		}
+	}
+	return "failed"
+}
+
+// Sets of codes that kinds of commands can return, for their help.
+var (
+	Local    = []int{OK, Failed, Usage}
+	SignIn   = []int{OK, Failed, Usage, Auth, Unavailable, Refused, Interrupted, Terminated}
+	Remote   = []int{OK, Failed, Usage, Auth, Unavailable, Refused, Damaged, Interrupted, Terminated}
+	Transfer = append(slices.Clip(Remote), Partial, Unknown, Different, Locked)
+)
+
+// Help ends a help text with the codes that the command can return: those of a
+// kind of commands, and more.
+func Help(long string, kind []int, more ...int) string {
+	var b strings.Builder
+	b.WriteString(long + "\n\nExit codes:\n\n") // indented by four, it is a list in Markdown too
+	for _, c := range Codes {
+		if slices.Contains(kind, c.Code) || slices.Contains(more, c.Code) {
+			fmt.Fprintf(&b, "    %3d  %s\n", c.Code, c.Meaning)
+		}
+	}
+	return strings.TrimSuffix(b.String(), "\n")
 }

@@ -47,7 +47,7 @@ func TestProxyAnswers(t *testing.T) {
 		{400, "application/json", `{"error":"Bad Request"}`, "6", unknown},
 		{403, "application/json", `{"error":"Forbidden"}`, "6", ""},
 		{404, "application/json", `{"error":"no Route matched with those values"}`, "6", ""},
-		{500, "text/html", html + "SQLSTATE 22P05", "8", "what stands in a proxy's page is read as if the server had said it"},
+		{500, "text/html", html + "(SQLSTATE 22P05)", "8", ""},
 	} {
 		for _, kind := range []transport.Kind{transport.KindAccount, transport.KindProject} {
 			listener := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -35,17 +35,6 @@ const (
 	project = transport.KindProject
 )
 
-// What is wrong with the client.
-const (
-	bareClass   = "the class of a database error is read where SQLSTATE stands before it, and 1.9.4 writes pq: ... (22P05)"
-	bareAccount = "an account that is gone is told where SQLSTATE 23503 stands, and 1.9.4 writes (23503)"
-	listed404   = "a 404 for a chunk that the manifest lists is passing: 1.9.4 says it of an existing one while its database starts or stops"
-	later401    = "a 401 after the same token was good is passing: 1.9.4 says it of an API key while its database starts or stops"
-	outage401   = "a 401 that quotes the database is an outage: 1.20 has to look a managed token up"
-	cutBody     = "of a body that lost its end on the way nothing was stored: the same again will do"
-	longHash    = "1.9.4 says 500 to a password of more than 72 bytes, today and tomorrow"
-)
-
 // verdicts are derived from the exit codes (docs/cli/exit-codes.md) and from what is known of
 // the servers (docs/protocol), not from what the client does. An answer is judged
 // by the first that fits it.
@@ -59,33 +48,33 @@ var verdicts = []verdict{
 	{status: 2, want: "0"},
 
 	// Tokens: account-server.md 11, project-server.md 14.
-	{status: 401, words: `cloudstore: `, want: "5", todo: outage401},
-	{kind: account, calls: "journal", status: 401, names: `^db-`, want: "5", todo: later401},
+	{status: 401, words: `cloudstore: `, want: "5"},
+	{kind: account, calls: "journal", status: 401, names: `^db-`, want: "5"},
 	{status: 401, want: "4"},
 
 	// What the server refuses for what it is: account-server.md 1.2, 1.3, 4.5, project-server.md 1.
-	{kind: account, calls: "chunk", status: 404, names: `^db-`, want: "5", todo: listed404}, // account-server.md 11
-	{kind: project, calls: "login register refresh mint", status: 404, want: "2"},           // project-server.md 1
+	{kind: account, calls: "chunk", status: 404, names: `^db-`, want: "5"},        // account-server.md 11
+	{kind: project, calls: "login register refresh mint", status: 404, want: "2"}, // project-server.md 1
 	{status: 404, want: "6"},
 	{status: 403, want: "6"},
 	{status: 409, want: "6"},
 	{status: 413, want: "6"},
 	{status: 429, want: "5"},
-	{kind: account, calls: "push mutations", status: 400, words: `failed to read body`, want: "5", todo: cutBody}, // account-server.md 10
+	{kind: account, calls: "push mutations", status: 400, words: `failed to read body`, want: "5"}, // account-server.md 10
 	{kind: account, calls: "mutations", status: 400, want: "6 row"},
 	{kind: project, calls: "mutations", status: 400, words: `invalid relation payload`, want: "6 row"}, // project-server.md 4.1
 	{status: 400, want: "6"},
 
 	// The classes of PostgreSQL, in either spelling: account-server.md 11, project-server.md 14.
-	{kind: account, status: 500, words: `\(23503\)`, want: "6", todo: bareAccount},
-	{kind: account, calls: "mutations", status: 500, words: `\((22|23|54)...\)`, want: "6 row", todo: bareClass},
-	{kind: account, status: 500, words: `\((22|54)...\)`, want: "6", todo: bareClass},
+	{kind: account, status: 500, words: `\(23503\)`, want: "6"},
+	{kind: account, calls: "mutations", status: 500, words: `\((22|23|54)...\)`, want: "6 row"},
+	{kind: account, status: 500, words: `\((22|54)...\)`, want: "6"},
 	{calls: "mutations", status: 500, words: `SQLSTATE (22|54)`, want: "6 row"},
 	{status: 500, words: `SQLSTATE (22|54)`, want: "6"},
 
 	// What they say of a row in words of their own: account-server.md 4.1, project-server.md 4.1.
 	{calls: "mutations", status: 500, words: `decode project|canonicalize|materialize`, want: "6 row"},
-	{kind: account, calls: "register", status: 500, words: `password length exceeds`, want: "6", todo: longHash}, // account-server.md 2.1
+	{kind: account, calls: "register", status: 500, words: `password length exceeds`, want: "6"}, // account-server.md 2.1
 
 	// Anything else that is 5xx passes. Of a push nobody knows what became, where the
 	// server can't be asked either.

@@ -44,8 +44,8 @@ var Classes = []Class{
 
 	// The command line and engram's database.
 	{"usage", Usage, func(err error, _ string) bool {
-		var usage *terminal.UsageError
-		return errors.As(err, &usage) && usage.Command != ""
+		usage, ok := errors.AsType[*terminal.UsageError](err)
+		return ok && usage.Command != ""
 	}, "see `COMMAND --help`",
 		"The command line cannot be understood. The help of the command lists what it takes."},
 	{"database-damaged", Damaged, as[*engramdb.DamagedError],
@@ -67,6 +67,9 @@ var Classes = []Class{
 	{"too-large", Refused, as[*transport.TooLargeError],
 		"this server can never hold it, so keep it in git, or delete what makes it so large and export again",
 		"The chunk is larger than the server takes in one request. Keep it in git, or export smaller chunks."},
+	{"content-refused", Refused, as[*syncer.ContentRefusedError],
+		"this server can never hold it, so keep it in git, or mend the row in engram and export again",
+		"The server's database cannot hold what stands in a row of the chunk. Keep the chunk in git, or mend the row and export it again."},
 	{"outcome-unknown", Unknown, is(transport.ErrOutcomeUnknown, syncer.ErrUnconfirmed),
 		"run the same command again: it looks first, and sends only what is missing",
 		"The answer to a request was lost, and the server did not say afterwards whether it was applied. The next run looks before it sends anything."},
@@ -121,12 +124,18 @@ var Classes = []Class{
 	{"no-sign-in", Usage, is(transport.ErrNoSignIn),
 		"project servers take a token of their operator: run `engram-sync login --token-stdin`",
 		"Project servers have no accounts to sign in to. Ask the operator for a token, and keep that."},
+	{"password-too-long", Refused, is(transport.ErrLongPassword),
+		"choose a password of at most 72 bytes",
+		"The server cannot keep a password of more than 72 bytes. Choose a shorter one."},
 	{"login-expired", Auth, is(transport.ErrLoginExpired),
 		"log in again: run `engram-sync login`",
 		"Access token and refresh token have both ended. Log in again."},
 	{"bad-login", Auth, is(ErrBadLogin),
 		"check the name and the password",
 		"The server knows no such account with this password. Check both."},
+	{"account-gone", Refused, accountGone,
+		"register, or log in to another account: run `engram-sync login`",
+		"The token is good, and the account that it belongs to is not on the server any more. Register anew, or log in to another one."},
 	{"unauthorized", Auth, is(transport.ErrUnauthorized, auth.ErrNotFound),
 		"run `engram-sync login`, or set ENGRAM_SYNC_TOKEN to a valid access token or API key of this server",
 		"There is no token for this server, or it refused the one there is. Log in, or set ENGRAM_SYNC_TOKEN."},
@@ -153,8 +162,8 @@ var Classes = []Class{
 
 	// What servers refuse.
 	{"rows-left-out", Partial, as[*syncer.LeftOutError],
-		"-v lists them all, and --fill-blanks mends what is only blank",
-		"Rows of the chunk would be refused by a project server, so they stayed here. List them with -v, and mend what is only blank."},
+		"-v lists them all",
+		"Rows of the chunk would be refused by a project server, so they stayed here. List them with -v, and mend them where they come from."},
 	{"project-forbidden", Refused, refusedWith(transport.CodeForbidden),
 		"ask the operator of the server to allow the project (ENGRAM_CLOUD_ALLOWED_PROJECTS), or name another with --project",
 		"The server does not allow this project. Ask its operator, or name another project."},

@@ -3,7 +3,6 @@ package serve
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -17,7 +16,6 @@ import (
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-// admin looks after the data of a server.
 type admin struct {
 	term *terminal.Terminal
 	ws   *workspace.Workspace
@@ -65,7 +63,6 @@ func (a *admin) newUserAdd() *cobra.Command {
 		Short:   "Add an account",
 		Long:    problem.Help("Add an account. The password is asked for without echo, or read from stdin.", problem.Local),
 		Example: "  engram-sync serve user add ana ana@example.com --data /srv/engram",
-		Args:    command.Exactly(2),
 		RunE: a.on(func(ctx context.Context, srv *server.Server, words []string) error {
 			// Only now: nobody should type one for a server that isn't there.
 			password, err := a.term.NewPassword(ctx, passwordStdin)
@@ -96,21 +93,19 @@ func (a *admin) newUserList() *cobra.Command {
 		Use:   "list",
 		Short: "List the accounts",
 		Long:  problem.Help("List the accounts, and how much each of them keeps.", problem.Local),
-		Args:  command.Exactly(0),
 		RunE: a.on(func(ctx context.Context, srv *server.Server, _ []string) error {
 			users, err := srv.Users(ctx)
 			if err != nil {
 				return err
 			}
-			return a.term.Result(terminal.Fields{"users": append([]server.User{}, users...)}, func(w io.Writer) error {
-				return printUsers(w, users)
-			})
+			return a.printUsers(users)
 		}),
 	}
 }
 
-func printUsers(w io.Writer, users []server.User) error {
-	return terminal.Table(w, "NAME\tEMAIL\tCREATED\tCHUNKS\tSIZE\tSTATE", func(row terminal.Row) {
+func (a *admin) printUsers(users []server.User) error {
+	doc := terminal.Fields{"users": append([]server.User{}, users...)}
+	return a.term.Table(doc, "NAME\tEMAIL\tCREATED\tCHUNKS\tSIZE\tSTATE", func(row terminal.Row) {
 		for _, u := range users {
 			state := "active"
 			switch {
@@ -137,7 +132,6 @@ func (a *admin) newUserDisable(disable bool) *cobra.Command {
 		Use:   use,
 		Short: short,
 		Long:  problem.Help(long, problem.Local),
-		Args:  command.Exactly(1),
 		RunE: a.on(func(ctx context.Context, srv *server.Server, words []string) error {
 			if err := srv.SetDisabled(ctx, words[0], disable); err != nil {
 				return err
@@ -153,7 +147,6 @@ func (a *admin) newUserPasswd() *cobra.Command {
 		Use:   "passwd NAME",
 		Short: "Set the password of an account",
 		Long:  problem.Help("Set the password of an account. Its tokens are refused from then on, and its API key\nis gone.", problem.Local),
-		Args:  command.Exactly(1),
 		RunE: a.on(func(ctx context.Context, srv *server.Server, words []string) error {
 			password, err := a.term.NewPassword(ctx, passwordStdin)
 			if err != nil {
@@ -181,7 +174,6 @@ func (a *admin) newBackup() *cobra.Command {
 		Short:   "Back a server up, while it runs",
 		Long:    problem.Help(serveBackupLong, problem.Local),
 		Example: "  engram-sync serve backup --data /srv/engram /backup/engram-$(date +%F).db",
-		Args:    command.Exactly(1),
 		RunE: a.on(func(ctx context.Context, srv *server.Server, words []string) error {
 			if err := srv.Backup(ctx, words[0]); err != nil {
 				return err
@@ -202,7 +194,6 @@ func (a *admin) newRestore() *cobra.Command {
 		Short:   "Make a server out of a backup",
 		Long:    problem.Help("Make a server out of a backup, in a data directory that has none yet.", problem.Local),
 		Example: "  engram-sync serve restore --data /srv/engram-new /backup/engram-2026-11-23.db",
-		Args:    command.Exactly(1),
 		RunE: func(cmd *cobra.Command, words []string) error {
 			if err := server.Restore(cmd.Context(), words[0], serverDir(*a.data)); err != nil {
 				return err

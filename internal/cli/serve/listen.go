@@ -56,7 +56,6 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return cmd
 }
 
-// serverDir is where a server keeps its data.
 func serverDir(data string) string {
 	if data == "" {
 		return filepath.Join(xdg.DataHome, "engram-sync", "server")

@@ -3,8 +3,6 @@
 package settings
 
 import (
-	"io"
-
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
@@ -36,30 +34,17 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	)
 }
 
-// settingRow is a setting in JSON mode.
-type settingRow struct {
-	Key    string `json:"key"`
-	Value  string `json:"value"`
-	Source string `json:"source"`
-}
-
 func newList(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List every setting, its value, and where that comes from",
 		Long:  problem.Help("List every setting, its value, and where that comes from.", problem.Local),
-		Args:  command.Exactly(0),
 		RunE: func(*cobra.Command, []string) error {
-			rows := []settingRow{}
-			for _, s := range config.List(ws.Config) {
-				rows = append(rows, settingRow(s))
-			}
-			return term.Result(terminal.Fields{"settings": rows}, func(w io.Writer) error {
-				return terminal.Table(w, "KEY\tVALUE\tSOURCE", func(row terminal.Row) {
-					for _, s := range rows {
-						row("%s\t%s\t%s", s.Key, terminal.Visible(s.Value), s.Source)
-					}
-				})
+			rows := config.List(ws.Config)
+			return term.Table(terminal.Fields{"settings": rows}, "KEY\tVALUE\tSOURCE", func(row terminal.Row) {
+				for _, s := range rows {
+					row("%s\t%s\t%s", s.Key, terminal.Visible(s.Value), s.Source)
+				}
 			})
 		},
 	}
@@ -70,7 +55,6 @@ func newGet(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Use:   "get KEY",
 		Short: "Print the value of one setting",
 		Long:  problem.Help("Print the value of one setting.", problem.Local),
-		Args:  command.Exactly(1),
 		RunE: func(_ *cobra.Command, words []string) error {
 			s, err := config.Get(ws.Config, words[0])
 			if err != nil {
@@ -87,7 +71,6 @@ func newSet(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Short:   "Write one setting into your config file",
 		Long:    problem.Help("Write one setting into your config file. Comments in it stay.", problem.Local),
 		Example: "  engram-sync config set remotes.work.url https://engram.example.com\n  engram-sync config set remote work",
-		Args:    command.Exactly(2),
 		// The file that --config names need not exist yet, or may stop every other command.
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return ws.Locate(cmd.Flags()) },
 		RunE: func(_ *cobra.Command, words []string) error {
@@ -102,7 +85,6 @@ func newUnset(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Use:   "unset KEY",
 		Short: "Remove one setting from your config file",
 		Long:  problem.Help("Remove one setting from your config file. Comments in it stay.", problem.Local),
-		Args:  command.Exactly(1),
 		// A bad key can only be removed if it does not stop this command.
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return ws.Locate(cmd.Flags()) },
 		RunE: func(_ *cobra.Command, words []string) error {
@@ -126,7 +108,6 @@ func newPath(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Use:               "path",
 		Short:             "Print where your config file is",
 		Long:              problem.Help("Print where your config file is. It need not exist.", problem.Local),
-		Args:              command.Exactly(0),
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return ws.Locate(cmd.Flags()) },
 		RunE: func(*cobra.Command, []string) error {
 			path, _ := ws.Inputs.File()

@@ -13,7 +13,6 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/auth"
-	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -40,7 +39,6 @@ func newImport(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 		Short:   "Take over the server and login of engram's own cloud.json",
 		Long:    problem.Help(importEngramLong, problem.Local, problem.Auth),
 		Example: "  engram-sync config import-engram --name work",
-		Args:    command.Exactly(0),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return importEngram(cmd.Context(), term, ws, opts) },
 	}
 	cmd.Flags().StringVar(&opts.name, "name", "engram", "`NAME` of the new remote")
@@ -58,7 +56,6 @@ type cloudFile struct {
 	Username     string `json:"username"`
 }
 
-// importedDocument is what import-engram prints in JSON mode.
 type importedDocument struct {
 	Schema           int    `json:"schema"`
 	File             string `json:"file"`
@@ -90,12 +87,11 @@ func importEngram(ctx context.Context, term *terminal.Terminal, ws *workspace.Wo
 		if err := importLogin(ctx, ws, base, cloud, &doc); err != nil {
 			return err
 		}
-	}
-	if cloud.Token != "" && mayRemove(ctx, term, path, opts) {
-		if err := removePlaintext(path); err != nil {
-			return err
+		if doc.PlaintextRemoved = mayRemove(ctx, term, path, opts); doc.PlaintextRemoved {
+			if err := removePlaintext(path); err != nil {
+				return fmt.Errorf("remove the plain text tokens: %w", err)
+			}
 		}
-		doc.PlaintextRemoved = true
 	}
 	return printImported(term, doc)
 }
@@ -157,25 +153,22 @@ func mayRemove(ctx context.Context, term *terminal.Terminal, path string, opts i
 func removePlaintext(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return fmt.Errorf("remove the plain text tokens: %w", err)
+		return err
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return fmt.Errorf("remove the plain text tokens: %w", err)
+		return err
 	}
 	members := map[string]json.RawMessage{}
 	if json.Unmarshal(text, &members) != nil {
-		return fmt.Errorf("remove the plain text tokens: %s is not a JSON object any more", path)
+		return fmt.Errorf("%s is not a JSON object any more", path)
 	}
 	delete(members, "token")
 	delete(members, "refresh_token")
-	if text, err = json.MarshalIndent(members, "", "  "); err == nil {
-		err = atomicfile.Write(path, text, info.Mode().Perm())
+	if text, err = json.MarshalIndent(members, "", "  "); err != nil {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("remove the plain text tokens: %w", err)
-	}
-	return nil
+	return atomicfile.Write(path, text, info.Mode().Perm())
 }
 
 func printImported(term *terminal.Terminal, doc importedDocument) error {

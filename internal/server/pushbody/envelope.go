@@ -41,7 +41,6 @@ type EnvelopeParser struct {
 	data    hash.Hash
 }
 
-// NewEnvelopeParser makes one for one body.
 func NewEnvelopeParser() *EnvelopeParser {
 	return &EnvelopeParser{scan: jsonscan.New(depthField), data: sha256.New()}
 }

@@ -14,7 +14,6 @@ import (
 // pieceSize is how much of a body is in one row, and so in memory at a time.
 const pieceSize = 256 << 10
 
-// PutChunk implements store.Chunks.
 func (s *Store) PutChunk(ctx context.Context, userID string, c store.NewChunk, body io.Reader) error {
 	return s.update(ctx, func(tx *sql.Tx) error {
 		var seq int64
@@ -76,7 +75,6 @@ func insertPieces(ctx context.Context, tx *sql.Tx, seq, size int64, body io.Read
 	return nil
 }
 
-// Manifest implements store.Chunks.
 func (s *Store) Manifest(ctx context.Context, userID string) (tag string, entries []store.ChunkEntry, err error) {
 	err = s.view(ctx, func(tx *sql.Tx) error {
 		if tag, err = manifestTag(ctx, tx, userID); err != nil {
@@ -93,7 +91,6 @@ func (s *Store) Manifest(ctx context.Context, userID string) (tag string, entrie
 	return tag, entries, err
 }
 
-// ManifestTag implements store.Chunks.
 func (s *Store) ManifestTag(ctx context.Context, userID string) (string, error) {
 	tag, err := manifestTag(ctx, s.read, userID)
 	return tag, withKind(err)
@@ -118,7 +115,6 @@ type body struct {
 	piece []byte
 }
 
-// OpenChunk implements store.Chunks.
 func (s *Store) OpenChunk(ctx context.Context, userID, chunkID string) (store.Body, error) {
 	b := &body{ctx: ctx, db: s.read}
 	var sum string
@@ -130,7 +126,6 @@ func (s *Store) OpenChunk(ctx context.Context, userID, chunkID string) (store.Bo
 	return store.Body{ReadSeeker: b, SHA256: sum}, withKind(err)
 }
 
-// Read implements io.Reader.
 func (b *body) Read(p []byte) (int, error) {
 	if b.at >= b.size {
 		return 0, io.EOF
@@ -164,7 +159,6 @@ func (b *body) load() error {
 	return nil
 }
 
-// Seek implements io.Seeker.
 func (b *body) Seek(offset int64, whence int) (int64, error) {
 	switch whence {
 	case io.SeekCurrent:

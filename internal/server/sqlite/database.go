@@ -103,13 +103,11 @@ func inTx(ctx context.Context, pool *sql.DB, do func(tx *sql.Tx) error) error {
 	return withKind(tx.Commit())
 }
 
-// Ping implements store.Store.
 func (s *Store) Ping(ctx context.Context) error {
 	var version int
 	return withKind(s.read.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version))
 }
 
-// Close implements store.Store.
 func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }
 
 // timestampLayout has the same number of digits always, in UTC: texts sort as
@@ -123,7 +121,6 @@ func (s *Store) timestamp() string { return s.now().UTC().Format(timestampLayout
 // moment scans a time that timestamp made.
 type moment struct{ *time.Time }
 
-// Scan implements sql.Scanner.
 func (m moment) Scan(value any) (err error) {
 	text, ok := value.(string)
 	if !ok {

@@ -69,7 +69,6 @@ func (s *Store) insertMutations(ctx context.Context, tx *sql.Tx, userID string, 
 	return seq, nil
 }
 
-// ReadMutations implements store.Journals.
 func (s *Store) ReadMutations(ctx context.Context, userID string, since int64, limit int, take func(store.JournalRow) bool) (head int64, err error) {
 	err = s.view(ctx, func(tx *sql.Tx) error {
 		err := tx.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM mutations WHERE user_id = ?", userID).Scan(&head)

@@ -24,22 +24,18 @@ func findUser(ctx context.Context, q querier, from string, args ...any) (store.U
 	return u, withKind(err)
 }
 
-// UserByID implements store.Users.
 func (s *Store) UserByID(ctx context.Context, id string) (store.User, error) {
 	return findUser(ctx, s.read, "WHERE u.id = ?", id)
 }
 
-// UserByLogin implements store.Users.
 func (s *Store) UserByLogin(ctx context.Context, login string) (store.User, error) {
 	return findUser(ctx, s.read, "WHERE u.username = ?1 OR u.email = ?1 ORDER BY u.username = ?1 DESC LIMIT 1", login)
 }
 
-// UserByKey implements store.Users.
 func (s *Store) UserByKey(ctx context.Context, keyHash string) (store.User, error) {
 	return findUser(ctx, s.read, "JOIN api_keys k ON k.user_id = u.id WHERE k.key_sha256 = ?", keyHash)
 }
 
-// ListUsers implements store.Users.
 func (s *Store) ListUsers(ctx context.Context) (users []store.UserUsage, err error) {
 	err = s.view(ctx, func(tx *sql.Tx) error {
 		return eachRow(ctx, tx, func(rows *sql.Rows) (more bool, err error) {
@@ -53,7 +49,6 @@ func (s *Store) ListUsers(ctx context.Context) (users []store.UserUsage, err err
 	return users, err
 }
 
-// CreateUser implements store.Users.
 func (s *Store) CreateUser(ctx context.Context, name, email, passwordHash string) (u store.User, err error) {
 	err = s.update(ctx, func(tx *sql.Tx) (err error) {
 		for _, claim := range []struct {
@@ -75,7 +70,6 @@ func (s *Store) CreateUser(ctx context.Context, name, email, passwordHash string
 	return u, err
 }
 
-// LocalUser implements store.Users.
 func (s *Store) LocalUser(ctx context.Context) (store.User, error) {
 	const builtIn = "WHERE u.builtin = 1"
 	u, err := findUser(ctx, s.read, builtIn)
@@ -107,14 +101,12 @@ func (s *Store) insertUser(ctx context.Context, tx *sql.Tx, u store.User) (store
 	return findUser(ctx, tx, "WHERE u.id = ?", id.String())
 }
 
-// SetDisabled implements store.Users.
 func (s *Store) SetDisabled(ctx context.Context, name string, disabled bool) error {
 	return s.update(ctx, func(tx *sql.Tx) error {
 		return changeUser(ctx, tx, name, "UPDATE users SET disabled = ? WHERE username = ?", disabled, name)
 	})
 }
 
-// SetPassword implements store.Users.
 func (s *Store) SetPassword(ctx context.Context, name, passwordHash string) error {
 	return s.update(ctx, func(tx *sql.Tx) error {
 		err := changeUser(ctx, tx, name, "UPDATE users SET password_hash = ?, token_tag = ? WHERE username = ?",
@@ -144,7 +136,6 @@ func countChanges(result sql.Result, err error) (int64, error) {
 	return result.RowsAffected()
 }
 
-// SetKey implements store.Users.
 func (s *Store) SetKey(ctx context.Context, u store.User, keyHash string) error {
 	return s.update(ctx, func(tx *sql.Tx) error {
 		added, err := countChanges(tx.ExecContext(ctx, `INSERT OR REPLACE INTO api_keys (user_id, key_sha256, created_at)
@@ -156,7 +147,6 @@ func (s *Store) SetKey(ctx context.Context, u store.User, keyHash string) error 
 	})
 }
 
-// RemoveKey implements store.Users.
 func (s *Store) RemoveKey(ctx context.Context, userID string) error {
 	return s.update(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM api_keys WHERE user_id = ?", userID)

@@ -18,8 +18,5 @@ type Dialect struct {
 	Stranger func()
 }
 
-// Name is what this kind of server is called.
-func (*Dialect) Name() string { return "account" }
-
-// PerProject says whether all is kept by project.
+func (*Dialect) Name() string     { return "account" }
 func (*Dialect) PerProject() bool { return false }

@@ -64,7 +64,6 @@ func newEnvelope(id engram.ChunkID, src io.ReadCloser) *envelope {
 	}
 }
 
-// Close closes the connection's body.
 func (e *envelope) Close() error { return e.src.Close() }
 
 // Read gives bytes of data. It gives io.EOF only after the end of a whole and

@@ -6,13 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
 )
 
-// ErrNoSignIn: the server has no accounts to sign in to.
-var ErrNoSignIn = errors.New("the server has no sign-in")
+var (
+	// ErrNoSignIn: the server has no accounts to sign in to.
+	ErrNoSignIn = errors.New("the server has no sign-in")
+	// ErrLongPassword: the server cannot keep a password of this length.
+	ErrLongPassword = fmt.Errorf("%w: the password is too long", httplayer.ErrRefused)
+)
 
 // SignIn registers, logs in and makes API keys: what only account servers have.
 type SignIn struct{ Client *httplayer.Client }
@@ -152,6 +157,8 @@ func (s *SignIn) refusal(call *httplayer.Call, q apiRequest, resp *http.Response
 		return &httplayer.RetryLaterError{Op: q.op, Status: status.Status, Wait: pause, At: time.Now().Add(pause)}
 	case status.Status == http.StatusNotFound || status.Status == http.StatusMethodNotAllowed:
 		return fmt.Errorf("%w: %s (%w)", ErrNoSignIn, s.Client.URL(), status)
+	case strings.Contains(status.Message, "password length exceeds"): // a 500, today and tomorrow: account-server.md 2.1
+		status.Class = ErrLongPassword
 	}
 	return status
 }

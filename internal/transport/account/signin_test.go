@@ -67,7 +67,9 @@ func TestAnAccountAtARealServer(t *testing.T) {
 			t.Errorf("revoke: %v", err)
 		}
 	}
-	_, err = remote.ReadManifest(t.Context())
+	_, err = remote.ReadManifest(t.Context()) // with a key that was good a moment ago
+	wiretest.OneClass(t, err, transport.ErrUnavailable)
+	_, err = withToken(t, listener.URL, key).ReadManifest(t.Context())
 	wiretest.OneClass(t, err, transport.ErrUnauthorized)
 	_, err = guest.CreateAPIKey(t.Context())
 	wiretest.OneClass(t, err, transport.ErrUnauthorized)

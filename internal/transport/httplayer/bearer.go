@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,7 +20,19 @@ type Bearer struct {
 	Renewer   *Renewer    // nil if the token can't be renewed
 	Insecure  bool        // secrets may go over cleartext to other hosts
 	UserAgent string
+
+	good atomic.Pointer[taken]
 }
+
+// taken is the token that the server took last, and when.
+type taken struct {
+	token string
+	at    time.Time
+}
+
+// aMoment is how long a token that was good is not doubted: longer than a database
+// takes to start, and short enough for a run without end to notice that a key is revoked.
+const aMoment = 5 * time.Minute
 
 // TokenSource gives the bearer token for the server. An empty token means that
 // none is sent. It must be safe for concurrent use.
@@ -27,7 +40,6 @@ type TokenSource interface {
 	Token(ctx context.Context) (string, error)
 }
 
-// RoundTrip implements http.RoundTripper.
 func (t *Bearer) RoundTrip(req *http.Request) (*http.Response, error) {
 	token, err := t.tokenFor(req)
 	if err != nil {
@@ -81,10 +93,17 @@ func (t *Bearer) replay(req *http.Request, refused *http.Response, token string)
 func (t *Bearer) send(req *http.Request, token string) (*http.Response, error) {
 	req = req.Clone(req.Context())
 	req.Header.Set("User-Agent", t.UserAgent)
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
+	if token == "" {
+		return t.Next.RoundTrip(req)
 	}
-	return t.Next.RoundTrip(req)
+	req.Header.Set("Authorization", "Bearer "+token)
+	good := t.good.Load()
+	callFrom(req.Context()).goodBefore = good != nil && good.token == token && time.Since(good.at) < aMoment
+	resp, err := t.Next.RoundTrip(req)
+	if err == nil && resp.StatusCode == http.StatusOK {
+		t.good.Store(&taken{token, time.Now()})
+	}
+	return resp, err
 }
 
 // Token gives the token to send, renewed if it is about to end; "" for none.

@@ -14,8 +14,8 @@ import (
 // Call is one request of ours over all its attempts and redirects. Its maker says
 // what the layers may do for it; Client puts it into the context of the request,
 // which is the only way for it through http.Client, and there the layers read it.
-// Retry alone writes to it: the number of attempts, which the texts of errors
-// tell, and the text of a body that it has read whole.
+// Two write to it: Retry the number of attempts, which the texts of errors tell,
+// and the text of a body that it has read whole; Bearer what is known of the token.
 type Call struct {
 	Op    string // what it is, for errors, such as "push chunk 0cdb38de"
 	Limit int64  // of the text that GetText gives
@@ -27,9 +27,10 @@ type Call struct {
 	NoWait         bool // somebody waits at a prompt: better an error than a pause
 	NoRetryOnStall bool // a server that does not answer is not asked again: it may hang
 
-	mode     bodyMode
-	text     []byte
-	attempts int
+	mode       bodyMode
+	text       []byte
+	attempts   int
+	goodBefore bool // the server took the token of the last attempt a moment ago
 }
 
 type callKey struct{}

@@ -28,7 +28,6 @@ type Client struct {
 	http  *http.Client
 }
 
-// NewClient makes a client for the server at a base URL.
 func NewClient(base *url.URL, retry *Retry) *Client {
 	return &Client{base: base, retry: retry, http: &http.Client{Transport: retry, CheckRedirect: checkRedirect}}
 }
@@ -53,7 +52,6 @@ func NewBase(authorities *tls.Config, workers int, timeout time.Duration) *http.
 	}
 }
 
-// URL is the normalised base URL.
 func (c *Client) URL() string { return c.base.String() }
 
 // Private says whether what goes to the server can't be overheard.
@@ -122,7 +120,6 @@ func (c *Client) newRequest(ctx context.Context, call *Call, method, path string
 	return req, nil
 }
 
-// ReadText reads a small answer.
 func ReadText(resp *http.Response) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 }
@@ -134,7 +131,6 @@ type Trace struct {
 	Log  *slog.Logger
 }
 
-// RoundTrip implements http.RoundTripper.
 func (t *Trace) RoundTrip(req *http.Request) (*http.Response, error) {
 	start := time.Now()
 	resp, err := t.Next.RoundTrip(req)

@@ -36,6 +36,7 @@ type StatusError struct {
 	Status   int
 	Message  string // the server's words, made safe to print; "" if it had none
 	Code     string // error_code of project servers
+	SQLState string // the five characters with which PostgreSQL names an error, where its words were passed on
 	Attempts int
 	// Final says that the server itself answered in its own format, so it is
 	// done with the request: nothing of it is still under way.
@@ -57,7 +58,6 @@ func (e *StatusError) Error() string {
 	return text + attempts(e.Attempts)
 }
 
-// Unwrap gives the class.
 func (e *StatusError) Unwrap() error { return e.Class }
 
 // NetworkError is a request without an answer, or without one that can be believed.
@@ -75,7 +75,6 @@ func (e *NetworkError) Error() string {
 	return fmt.Sprintf("%s: %s%s", e.Op, Printable(e.Err.Error()), attempts(e.Attempts))
 }
 
-// Unwrap gives the class and the cause.
 func (e *NetworkError) Unwrap() []error { return []error{e.Class, e.Err} }
 
 // Unbelieved is the error for an answer that says yes, and cannot be believed.
@@ -96,7 +95,6 @@ func (e *RetryLaterError) Error() string {
 		e.Wait.Round(time.Second), e.At.Local().Format("15:04:05"))
 }
 
-// Unwrap gives ErrUnavailable.
 func (e *RetryLaterError) Unwrap() error { return ErrUnavailable }
 
 // Refusal is an error of class ErrRefused that nobody but us has spoken: it would
@@ -113,7 +111,6 @@ type classError struct {
 
 func (e *classError) Error() string { return e.text }
 
-// Unwrap gives the class.
 func (e *classError) Unwrap() error { return e.class }
 
 // localError is an error of our own side: nothing was sent, and trying again

@@ -42,6 +42,8 @@ func judgeAnswer(status *StatusError, sent bool) Outcome {
 	switch {
 	case status.Status < 300 && sent: // some other way to say yes
 		return Uncertain
+	case status.CutShort():
+		return Unapplied
 	case !errors.Is(status.Class, ErrUnavailable), status.Status == http.StatusTooManyRequests: // Retry has tried that often enough
 		return Final
 	case sent:

@@ -34,7 +34,6 @@ type Body struct {
 	Length int64
 }
 
-// TextBody makes a body of a text.
 func TextBody(text []byte) Body {
 	return Body{io.NopCloser(bytes.NewReader(text)), int64(len(text))}
 }

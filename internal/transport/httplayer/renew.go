@@ -21,7 +21,6 @@ type Tokens struct {
 // String keeps the secrets out of logs and errors.
 func (Tokens) String() string { return "tokens" }
 
-// GoString is String for %#v.
 func (t Tokens) GoString() string { return t.String() }
 
 // StoredTokens gives the tokens as they are stored now, and keeps other

@@ -24,7 +24,6 @@ type Retry struct {
 	gate gate
 }
 
-// RoundTrip implements http.RoundTripper.
 func (t *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
 	run := &run{Retry: t, req: req, call: callFrom(req.Context()), budget: t.Budget, started: time.Now(), pauses: newPauses()}
 	if run.call.NoWait {

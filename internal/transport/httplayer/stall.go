@@ -25,7 +25,6 @@ func (e *stalledError) Error() string {
 	return fmt.Sprintf("no data for %s", e.after)
 }
 
-// RoundTrip implements http.RoundTripper.
 func (t *Stall) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
 	dog := &watchdog{

@@ -15,11 +15,11 @@ import (
 func (c *Call) Refused(resp *http.Response) *StatusError {
 	body, _ := ReadText(resp) // what arrived is good enough
 	e := &StatusError{Op: c.Op, Status: resp.StatusCode, Attempts: c.attempts, body: body}
-	e.Message, e.Code, e.Final = explainBody(resp, body)
+	e.explain(resp, body)
 	if e.Status == http.StatusBadGateway || e.Status == http.StatusGatewayTimeout {
 		e.Final = false // only gateways say that, whatever their format
 	}
-	e.Class = classOf(e, body)
+	e.Class = c.classOf(e)
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
 		e.Message = redirectMessage(resp)
 	}
@@ -30,30 +30,43 @@ func (c *Call) Refused(resp *http.Response) *StatusError {
 	return e
 }
 
-// classOf decides what a status means for the caller. Source: account-server.md
-// 1.1, 4.1 and 10: permanent input errors of PostgreSQL come as 500, with the
-// SQLSTATE in the text; classes 22 and 54 are about the data itself.
-func classOf(e *StatusError, body []byte) error {
+// classOf decides what a status means for the caller. Permanent errors of PostgreSQL
+// come as 500, with its class in the text. Source: account-server.md 1.1, 4.1.
+func (c *Call) classOf(e *StatusError) error {
 	switch {
+	case e.Status == http.StatusUnauthorized && c.contradicted(e):
+		return ErrUnavailable
 	case e.Status == http.StatusUnauthorized:
 		return ErrUnauthorized
 	case e.Status < 400: // a server of this protocol says 200 or no
 		return ErrNotEngram
-	case e.Status == http.StatusRequestTimeout, e.Status == http.StatusTooManyRequests:
+	case e.Status == http.StatusRequestTimeout, e.Status == http.StatusTooManyRequests, e.CutShort():
 		return ErrUnavailable
 	case e.Status == http.StatusNotImplemented, e.Status == http.StatusHTTPVersionNotSupported:
 		return ErrRefused
-	case e.Status >= 500 && !aboutTheData.Match(body):
+	case e.Status >= 500 && !e.AboutContent() && !e.AccountGone():
 		return ErrUnavailable
 	}
 	return ErrRefused
 }
 
-var aboutTheData = regexp.MustCompile(`SQLSTATE (22|54)`)
+// contradicted says whether a 401 is none about the token: it quotes the database,
+// where the server has to look the token up, or it refuses a key that was good a
+// moment ago, as account servers do while their database starts or stops. Only keys
+// are looked up there. Source: project-server.md 14, account-server.md 11.
+func (c *Call) contradicted(e *StatusError) bool {
+	return strings.HasPrefix(e.Message, "unauthorized: cloudstore: ") || c.goodBefore && e.Final && e.Message == "invalid credentials"
+}
 
-// explainBody finds the server's words in the shapes that servers and proxies
-// use, and says whether they are of the server's own shape.
-func explainBody(resp *http.Response, body []byte) (message, code string, own bool) {
+// CutShort says whether something on the way lost the end of the request, so that
+// nothing was stored. Source: account-server.md 10.
+func (e *StatusError) CutShort() bool {
+	return e.Status == http.StatusBadRequest && e.Final && strings.HasPrefix(e.Message, "failed to read body")
+}
+
+// explain finds the server's words in the shapes that servers and proxies use,
+// and whether they are of the server's own shape.
+func (e *StatusError) explain(resp *http.Response, body []byte) {
 	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if err != nil {
 		kind = ""
@@ -64,14 +77,14 @@ func explainBody(resp *http.Response, body []byte) (message, code string, own bo
 	}
 	switch {
 	case kind == "application/json" && json.Unmarshal(body, &shape) == nil && shape.Error != "":
-		return Printable(shape.Error), Printable(shape.ErrorCode), true
+		e.Message, e.Code, e.Final = Printable(shape.Error), Printable(shape.ErrorCode), true
+		e.SQLState = stateIn(shape.Error)
 	case kind == "text/html":
-		return "an HTML page" + htmlTitle(body) + ": is there a proxy, or is the URL wrong?", "", false
+		e.Message = "an HTML page" + htmlTitle(body) + ": is there a proxy, or is the URL wrong?"
 	case kind == "text/plain":
 		line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
-		return Printable(line), "", false
+		e.Message, e.SQLState = Printable(line), stateIn(string(body))
 	}
-	return "", "", false
 }
 
 var title = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)

@@ -57,15 +57,11 @@ const (
 	gzipRefused       // it refused one, which counts from then on
 )
 
-// New makes a dialect.
 func New(opts Options) *Dialect {
 	return &Dialect{Options: opts, memory: semaphore.NewWeighted(maxWholeBytes)}
 }
 
-// Name is what this kind of server is called.
-func (*Dialect) Name() string { return "project" }
-
-// PerProject says whether all is kept by project.
+func (*Dialect) Name() string     { return "project" }
 func (*Dialect) PerProject() bool { return true }
 
 // project is the project that requests are about.

@@ -74,7 +74,7 @@ func TestWhatAnAnswerToABatchMeans(t *testing.T) {
 		outcome
 	}{
 		{wiretest.Story{Status: 400, Body: "invalid json: no"}, outcome{1, refused, "content"}},
-		{wiretest.Story{Status: 400, Body: "failed to read body: unexpected EOF"}, outcome{1, unknown, "uncertain, done true"}},
+		{wiretest.Story{Status: 400, Body: "failed to read body: unexpected EOF"}, outcome{5, transport.ErrUnavailable, ""}},
 		{wiretest.Story{Status: 400}, outcome{1, refused, ""}},
 		{wiretest.Story{Status: 401, Body: "invalid or expired token"}, outcome{1, transport.ErrUnauthorized, ""}},
 		{wiretest.Story{Status: 403, Body: "no"}, outcome{1, refused, ""}},
@@ -94,6 +94,11 @@ func TestWhatAnAnswerToABatchMeans(t *testing.T) {
 		{wiretest.Story{Status: 500, Body: "ERROR: null value (SQLSTATE 23502)"}, outcome{1, refused, "content"}},
 		{wiretest.Story{Status: 500, Body: "ERROR: foreign key (SQLSTATE 23503)"}, outcome{1, refused, ""}},
 		{wiretest.Story{Status: 500, Body: "ERROR: bad byte (SQLSTATE 22021)"}, outcome{1, refused, "content"}},
+		{wiretest.Story{Status: 500, Body: "pq: unsupported Unicode escape sequence (22P05)"}, outcome{1, refused, "content"}},
+		{wiretest.Story{Status: 500, Body: "pq: null value in column payload (23502)"}, outcome{1, refused, "content"}},
+		{wiretest.Story{Status: 500, Body: "pq: foreign key (23503)"}, outcome{1, refused, ""}},
+		{wiretest.Story{Status: 500, Body: "pq: the database system is starting up (57P03)"}, outcome{1, unknown, "uncertain, done true"}},
+		{wiretest.Story{Status: 500, Body: "pq: no class at the end: (22021) was the title"}, outcome{1, unknown, "uncertain, done true"}},
 		{wiretest.Story{Status: 500, Body: "ERROR: too long (SQLSTATE 54000)"}, outcome{1, refused, "content"}},
 		{wiretest.Story{Status: 500, Body: "decode project from mutation: json: cannot"}, outcome{1, refused, "content"}},
 		{wiretest.Story{Status: 500, Body: "cloudstore: canonicalize materialized batch"}, outcome{1, refused, "content"}},

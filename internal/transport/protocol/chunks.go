@@ -31,7 +31,6 @@ func (e *TooLargeError) Error() string {
 	return fmt.Sprintf("chunk %s is too large: the server takes at most %s in one push", e.ID, bytesAndMiB(e.Limit))
 }
 
-// Unwrap gives ErrRefused.
 func (e *TooLargeError) Unwrap() error { return httplayer.ErrRefused }
 
 // bytesAndMiB is a size to compare with others and with settings.

@@ -23,10 +23,7 @@ func (b *batch) refusal(client *httplayer.Client, call *httplayer.Call, resp *ht
 		return &engram.BatchTooLargeError{Limit: NamedLimit(body), Rows: b.rows, Err: status}
 	case paused && !httplayer.EchoesToken(resp, project):
 		return &engram.PausedError{Project: project, Err: status}
-	case bytes.Contains(body, []byte(unknownAccount)):
-		status.Class = httplayer.ErrRefused
-	case status.Status == http.StatusBadRequest && bytes.Contains(body, []byte(cutShort)):
-		status.Class = httplayer.ErrUnavailable
+	case status.CutShort(), status.AccountGone():
 	case aboutARow(status, body):
 		status.Class = httplayer.ErrRefused
 		return &engram.ContentError{Err: status}
@@ -44,31 +41,19 @@ func explainMissing(client *httplayer.Client, err error) error {
 	return fmt.Errorf("%w (%s has no mutation journal: it is too old for one, or the URL is wrong)", status, client.URL())
 }
 
-const (
-	// unknownAccount is a broken foreign key. A row of the journal refers to its
-	// account and to nothing else. Source: account-server.md 2.2.
-	unknownAccount = "SQLSTATE 23503"
-	// cutShort: something on the way lost the end of the request, and nothing
-	// was stored. Source: account-server.md 10.3.
-	cutShort = "failed to read body"
-)
+// refusedRow finds the words of servers for a payload that they will never take.
+// Source: account-server.md 4.1 and 10, project-server.md 4.1.
+var refusedRow = regexp.MustCompile(`decode project|canonicalize|materialize|cannot unmarshal|unsupported mutation`)
 
-// refusedRow finds the words for a row that no server will ever take: the
-// PostgreSQL classes 22 (data), 23 (constraints) and 54 (limits), and what the
-// servers themselves say of payloads. Source: account-server.md 4.1 and 10,
-// project-server.md 4.1.
-var refusedRow = regexp.MustCompile(
-	`SQLSTATE (22|23|54)|decode project|canonicalize|materialize|cannot unmarshal|unsupported mutation`)
-
-// aboutARow says whether a batch is refused for what a row in it says. A 400
-// counts only in the server's own format, and without a code, which is how
+// aboutARow says whether a batch is refused for what a row in it says, by the server
+// or by its database: classes 22 (data), 23 (constraints) and 54 (limits). A 400 counts only in the server's own format, and without a code, which is how
 // project servers refuse whole requests.
 func aboutARow(status *httplayer.StatusError, body []byte) bool {
 	switch status.Status {
 	case http.StatusBadRequest:
 		return status.Final && status.Code == ""
 	case http.StatusInternalServerError:
-		return refusedRow.Match(body)
+		return status.InState("22", "23", "54") || refusedRow.Match(body)
 	}
 	return false
 }
