@@ -43,6 +43,9 @@ type transfer struct {
 func (t *transfer) cobra(cmd *cobra.Command, flags ...func(*cobra.Command)) *cobra.Command {
 	t.command = cmd.Name()
 	cmd.RunE = func(cmd *cobra.Command, words []string) error {
+		if err := command.CheckExitCode(cmd, t.exitCode, t.dryRun); err != nil {
+			return err
+		}
 		t.words = words
 		return t.run(cmd.Context())
 	}
