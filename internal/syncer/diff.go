@@ -27,12 +27,17 @@ type Diff struct {
 	// ServerMade are chunks of the remote that the server made itself of
 	// mutations, and that are not wanted.
 	ServerMade []engram.ChunkEntry
+	// Twins are restored chunks beside the true ones: they are in nobody's way, and
+	// never pushed.
+	Twins []Twin
 	// Omitted are the chunks of which something, or all, does not go to the remote.
 	Omitted []Projection
 
 	// Here and There are the two manifests.
 	Here, There *engram.Manifest
 
+	files        map[engram.ChunkID]bool           // that are here
+	restored     map[engram.ChunkID]engram.ChunkID // besides the aliases: by whom they were restored of
 	local        Local
 	remote       Remote
 	aliases      Aliases
@@ -76,11 +81,14 @@ func Compare(ctx context.Context, local Local, remote Remote, opts CompareOption
 	if opts.Projector != nil {
 		s.projector = opts.Projector()
 	}
-	set := setOf(files)
-	if err := s.project(ctx, set); err != nil {
+	s.files = setOf(files)
+	if err := s.findRestored(); err != nil {
 		return nil, err
 	}
-	s.compare(set)
+	if err := s.project(ctx, s.files); err != nil {
+		return nil, err
+	}
+	s.compare(s.files)
 	return s, nil
 }
 
@@ -109,7 +117,7 @@ func (s *Diff) compare(files map[engram.ChunkID]bool) {
 	for _, e := range s.Here.Entries() {
 		p, projected := s.projected[e.ID]
 		switch {
-		case whole[e.ID]:
+		case whole[e.ID], s.isTwin(e.ID):
 		case projected:
 			s.pushParts(e, p)
 		case files[e.ID]:
@@ -131,7 +139,7 @@ type presence int
 
 const (
 	absent   presence = iota
-	present           // under the same id, or the one that it was accepted under
+	present           // under the same id, or restored under another
 	inParts           // chunks here become it, or became it in runs with other options
 	unwanted          // absent, and the server made it itself
 )
@@ -161,13 +169,11 @@ func (s *Diff) serverMade(e engram.ChunkEntry) bool {
 	return s.projector != nil && (e.CreatedBy == "mutation-push" || e.CreatedBy == "mutation-backfill")
 }
 
-// localID is the id here of a chunk there. A reduced chunk that was accepted
-// has another; every other chunk has, or will have, the same.
+// localID is the id here of a chunk there. A reduced chunk that was restored has
+// another, until the true one is here; every other chunk has, or will have, the same.
 func (s *Diff) localID(remote engram.ChunkID) engram.ChunkID {
-	if s.aliases != nil {
-		if local, ok := s.aliases.Local(remote); ok {
-			return local
-		}
+	if local, ok := s.restoredOf(remote); ok && !(s.Here.Has(remote) && s.files[remote]) {
+		return local
 	}
 	return remote
 }
