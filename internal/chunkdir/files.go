@@ -24,13 +24,7 @@ type Listing struct {
 	// their content is good.
 	Chunks []engram.ChunkID
 	// Strays are the things in chunks/ that are no chunk files, sorted by name.
-	Strays []Stray
-}
-
-// Stray is something in chunks/ that is no chunk file.
-type Stray struct {
-	Name   string // as the disk has it: quote it before it reaches a terminal
-	Reason string
+	Strays []engram.Stray
 }
 
 // Files lists the chunk files. It costs one reading of the directory, and does
@@ -41,7 +35,7 @@ func (d *Dir) Files(ctx context.Context) (Listing, error) {
 		return Listing{}, fmt.Errorf("cannot list the chunk files: %w", err)
 	}
 	slices.SortFunc(listing.Chunks, engram.ChunkID.Compare)
-	slices.SortFunc(listing.Strays, func(a, b Stray) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(listing.Strays, func(a, b engram.Stray) int { return strings.Compare(a.Name, b.Name) })
 	return listing, nil
 }
 
@@ -82,9 +76,9 @@ func (l *Listing) add(entry fs.DirEntry) {
 	id, ok := chunkFileID(entry.Name())
 	switch {
 	case !ok:
-		l.Strays = append(l.Strays, Stray{Name: entry.Name(), Reason: strayReason(entry)})
+		l.Strays = append(l.Strays, engram.Stray{Name: entry.Name(), Reason: strayReason(entry)})
 	case !entry.Type().IsRegular():
-		l.Strays = append(l.Strays, Stray{Name: entry.Name(), Reason: ErrNotRegular.Error()})
+		l.Strays = append(l.Strays, engram.Stray{Name: entry.Name(), Reason: ErrNotRegular.Error()})
 	default:
 		l.Chunks = append(l.Chunks, id)
 	}

@@ -67,7 +67,7 @@ func checkNoChunk(t *testing.T, d *chunkdir.Dir, id engram.ChunkID) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := chunkdir.Listing{Strays: []chunkdir.Stray{{Name: id.String() + ".jsonl.gz", Reason: "not a regular file"}}}
+	want := chunkdir.Listing{Strays: []engram.Stray{{Name: id.String() + ".jsonl.gz", Reason: "not a regular file"}}}
 	if diff := cmp.Diff(want, listing, cmp.AllowUnexported(engram.ChunkID{})); diff != "" {
 		t.Errorf("Files (-want +got):\n%s", diff)
 	}

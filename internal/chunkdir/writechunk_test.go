@@ -220,7 +220,7 @@ func TestFilesTellsChunksFromStrays(t *testing.T) {
 	}
 	want := chunkdir.Listing{
 		Chunks: []engram.ChunkID{idOf(text)},
-		Strays: []chunkdir.Stray{
+		Strays: []engram.Stray{
 			{Name: ".engram-sync-X.tmp", Reason: "left by an interrupted run, or being written"},
 			{Name: "12345678.jsonl", Reason: "not a chunk file"},
 			{Name: "ABCDEF01.jsonl.gz", Reason: "its name is not a chunk id"},

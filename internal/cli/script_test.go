@@ -37,6 +37,7 @@ func runForTests() int {
 //	journalrow NAME PROJECT ENTITY KEY
 //	                          let somebody else push an upsert there
 //	fixture VERSION DIR       copy the chunk directory that this engram wrote to DIR/.engram
+//	case NAME DIR             copy what was seen in the field to DIR
 //	database VERSION FILE     copy the database that this engram wrote
 //	server NAME               start an account server; sets NAME_URL and NAME_TOKEN
 //	answer NAME METHOD PATH STATUS TYPE BODY
@@ -76,6 +77,7 @@ func scriptParams(dir string) testscript.Params {
 		Cmds: withSignInCommands(map[string]func(*testscript.TestScript, bool, []string){
 			"exit":        cmdExit,
 			"fixture":     cmdFixture,
+			"case":        cmdCase,
 			"server":      cmdServer,
 			"answer":      cmdAnswer,
 			"header":      cmdHeader,

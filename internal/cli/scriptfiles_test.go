@@ -24,6 +24,13 @@ func cmdFixture(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.CopyFS(filepath.Join(ts.MkAbs(args[1]), ".engram"), os.DirFS(from)))
 }
 
+func cmdCase(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: case NAME DIR")
+	}
+	ts.Check(os.CopyFS(ts.MkAbs(args[1]), os.DirFS(fixtures.Case(args[0]))))
+}
+
 func cmdDatabase(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: database VERSION FILE")

@@ -133,6 +133,12 @@ func (c *Chunk) Sum() [sha256.Size]byte { return c.sum }
 // Close closes the source. It may be called at any time.
 func (c *Chunk) Close() error { return c.src.Close() }
 
+// Stray is something among chunk files that is none.
+type Stray struct {
+	Name   string // as the disk has it: quote it before it reaches a terminal
+	Reason string
+}
+
 // ErrBadChunkID is wrapped by every error about text that is not a chunk id.
 var ErrBadChunkID = errors.New("not a chunk id (8 lower-case hex digits)")
 

@@ -66,11 +66,11 @@ type PushOptions struct {
 	// Retries is how often a batch that was certainly not stored is sent again
 	// after an answer that left that open.
 	Retries int
-	// Refused says of an error that looking again would not help. nil: none is.
+	// Refused says of an error that looking again would not help.
 	Refused func(error) bool
 	// Report hears what happens. nil: nobody does.
 	Report work.Report
-	// Notify hears of waits that a person would notice. nil: nobody does.
+	// Notify hears of waits that a person would notice.
 	Notify func(wait time.Duration, why string)
 }
 
@@ -107,12 +107,6 @@ var ErrOtherSource = errors.New("the source is another one than before")
 // to date in its store, so that a run that was stopped anywhere can be taken up
 // again: every row arrives once.
 func Push(ctx context.Context, remote Remote, source Source, job *Job, rejects Rejects, opts PushOptions) PushResult {
-	if opts.Notify == nil {
-		opts.Notify = func(time.Duration, string) {}
-	}
-	if opts.Refused == nil {
-		opts.Refused = func(error) bool { return false }
-	}
 	p := &pusher{
 		remote: remote, source: source, job: job, rejects: rejects, opts: opts,
 		maxBytes: batchBytes, paused: pausedRows{projects: map[string]bool{}, entities: map[[16]byte]string{}},

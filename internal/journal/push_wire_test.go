@@ -154,7 +154,7 @@ func TestCutWays(t *testing.T) {
 					remote, rows := w.connect(), changes(250)
 					disk := newWorld(t)
 					run := func() journal.PushResult {
-						return journal.Push(t.Context(), remote, rows, disk.job(rows), disk, journal.PushOptions{Retries: 2})
+						return journal.Push(t.Context(), remote, rows, disk.job(rows), disk, quiet)
 					}
 					r := run()
 					if r.Err != nil && !errors.Is(r.Err, engram.ErrOutcomeUnknown) {

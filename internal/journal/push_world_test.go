@@ -222,10 +222,13 @@ func (w *world) PullMutations(ctx context.Context, since int64, limit int) (engr
 	return page, nil
 }
 
+// quiet is a run that nobody hears of.
+var quiet = journal.PushOptions{Retries: 2, Refused: func(error) bool { return false }, Notify: func(time.Duration, string) {}}
+
 // push is one run of the process, with what is on the disk.
 func (w *world) push(ctx context.Context, source journal.Source, opts ...func(*journal.PushOptions)) journal.PushResult {
 	w.t.Helper()
-	options := journal.PushOptions{Retries: 2}
+	options := quiet
 	for _, opt := range opts {
 		opt(&options)
 	}

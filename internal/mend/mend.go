@@ -9,7 +9,6 @@ package mend
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -61,19 +60,22 @@ func Payload(entity, key string, payload json.RawMessage) (json.RawMessage, []Fi
 var listOf = map[string]string{"session": Sessions, "observation": Observations, "prompt": Prompts}
 
 func fill(list, identity string, row json.RawMessage) (json.RawMessage, []Fill) {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(row, &members) != nil || members == nil {
+	var have fields
+	if json.Unmarshal(row, &have) != nil {
 		return row, nil
 	}
 	var fills []Fill
-	for _, f := range blanks(list, identity, members) {
-		if f.Value != "" && isBlank(members, f.Field) {
-			members[f.Field], _ = json.Marshal(f.Value) // a string
-			fills = append(fills, f)
+	for _, b := range have.required(list, identity) {
+		if b.Value != "" && !b.has.odd && strings.TrimSpace(b.has.text) == "" {
+			fills = append(fills, b.Fill)
 		}
 	}
-	if len(fills) == 0 {
+	var members map[string]json.RawMessage
+	if len(fills) == 0 || json.Unmarshal(row, &members) != nil || members == nil {
 		return row, nil
+	}
+	for _, f := range fills {
+		members[f.Field], _ = json.Marshal(f.Value) // a string
 	}
 	text, err := json.Marshal(members)
 	if err != nil {
@@ -82,45 +84,51 @@ func fill(list, identity string, row json.RawMessage) (json.RawMessage, []Fill) 
 	return text, fills
 }
 
-// blanks are the members that a row of the list may not leave blank, with what
-// they get.
-func blanks(list, identity string, members map[string]json.RawMessage) []Fill {
-	switch list {
-	case Sessions:
-		return []Fill{{"id", identity}, {"directory", UnknownDirectory}}
-	case Observations:
-		content, _ := text(members, "content")
-		return []Fill{{"sync_id", identity}, {"type", "manual"}, {"scope", "project"}, {"title", firstLine(content)}}
-	case Prompts:
-		return []Fill{{"sync_id", identity}}
+// fields are what may not be blank, read as servers and engram do: names in any
+// case count, and null leaves what was there. Source: project-server.md 13 (A11, A13).
+type fields struct {
+	ID        member `json:"id"`
+	Directory member `json:"directory"`
+	SyncID    member `json:"sync_id"`
+	Type      member `json:"type"`
+	Title     member `json:"title"`
+	Content   member `json:"content"`
+	Scope     member `json:"scope"`
+}
+
+// member is a text; an odd one is of another type, which is no blank: nobody
+// knows what it was to say.
+type member struct {
+	text string
+	odd  bool
+}
+
+func (m *member) UnmarshalJSON(value []byte) error {
+	if string(value) != "null" {
+		m.odd = json.Unmarshal(value, &m.text) != nil
 	}
 	return nil
 }
 
-// isBlank says whether a member is missing, null or white space. One of a wrong
-// type is no blank: nobody knows what it was to say.
-func isBlank(members map[string]json.RawMessage, field string) bool {
-	value, ok := text(members, field)
-	return ok && strings.TrimSpace(value) == ""
+// required is a member that a row may not leave blank, with what it gets.
+type required struct {
+	Fill
+	has member
 }
 
-// text is what a server reads as a member: of several names that differ in case
-// the last, in the order of names, that is not null. Source: project-server.md 13
-// (A11, A13).
-func text(members map[string]json.RawMessage, field string) (value string, ok bool) {
-	var names []string
-	for name := range members {
-		if strings.EqualFold(name, field) {
-			names = append(names, name)
+func (f fields) required(list, identity string) []required {
+	switch list {
+	case Sessions:
+		return []required{{Fill{"id", identity}, f.ID}, {Fill{"directory", UnknownDirectory}, f.Directory}}
+	case Observations:
+		return []required{
+			{Fill{"sync_id", identity}, f.SyncID}, {Fill{"type", "manual"}, f.Type},
+			{Fill{"scope", "project"}, f.Scope}, {Fill{"title", firstLine(f.Content.text)}, f.Title},
 		}
+	case Prompts:
+		return []required{{Fill{"sync_id", identity}, f.SyncID}}
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		if json.Unmarshal(members[name], &value) != nil {
-			return "", false
-		}
-	}
-	return value, true
+	return nil
 }
 
 // maxTitle is how long a title that is taken from the content gets, in runes.

@@ -98,7 +98,7 @@ func TestWhatIsProjectedIsAccepted(t *testing.T) {
 			m.chunks++
 		}
 		opts := alpha
-		opts.FillBlanks = seed%2 == 1
+		opts.Strict = seed%2 == 0
 		chunks, p := d.project(t, opts, t.TempDir())
 		server := projectserver.New(projectserver.Options{Projects: []string{"alpha"}})
 		pushAll(t, seed, d, p, chunks, server)

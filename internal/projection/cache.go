@@ -13,11 +13,12 @@ import (
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/mend"
 )
 
 // cacheVersion belongs to what this package does with the rows, as canon.Version
 // does to their canonical form: it changes when other parts come out.
-const cacheVersion = 1
+const cacheVersion = 2
 
 // maxCacheBytes bounds the file: one that is larger is nothing that we wrote.
 const maxCacheBytes = 256 << 20
@@ -43,7 +44,7 @@ type cacheEntry struct {
 }
 
 func openCache(dir string, opts Options) *cache {
-	of := fmt.Sprintf("%d %d %q %t %t", canon.Version, cacheVersion, opts.Project, opts.IncludePersonal, opts.FillBlanks)
+	of := fmt.Sprintf("%d %d %q %q %t %t", canon.Version, cacheVersion, mend.Rule, opts.Project, opts.IncludePersonal, opts.Strict)
 	sum := sha256.Sum256([]byte(of))
 	c := &cache{path: filepath.Join(dir, hex.EncodeToString(sum[:8])+".json")}
 	if info, err := os.Stat(c.path); err == nil && info.Size() <= maxCacheBytes {
@@ -78,17 +79,23 @@ func (c *cache) save() {
 // facts are what other chunks need to know of one: it is all that has to be
 // read of a chunk that has not changed.
 type facts struct {
-	// Sessions are those that the chunk brings, with what FillBlanks makes of them.
+	// Sessions are those that the chunk brings, mended as the options say.
 	Sessions map[string]Session `json:"sessions,omitempty"`
 	// References are the sessions that its rows belong to.
 	References []string `json:"references,omitempty"`
 	// Claims are those that rows of our project need.
 	Claims []string `json:"claims,omitempty"`
+	// Orphans are the sessions that the chunk does not bring, and its rows need
+	// which are ours or nobody's: with the time of the oldest of these rows.
+	Orphans map[string]string `json:"orphans,omitempty"`
 }
 
 // factsOf says what a chunk brings and what it refers to.
 func (o Options) factsOf(doc document) facts {
 	f := facts{Sessions: o.sessionsOf(doc)}
+	if !o.Strict {
+		f.Orphans = o.orphansOf(doc, f.Sessions)
+	}
 	for r := range doc.of(listObservations, listPrompts, listMutations) {
 		id := key(r.session)
 		if id == "" {
@@ -105,14 +112,14 @@ func (o Options) factsOf(doc document) facts {
 
 // sessionsOf are the sessions that a chunk brings, as rows or as mutations.
 func (o Options) sessionsOf(doc document) map[string]Session {
-	s := selection{document: document{rows: map[string][]row{}}}
+	s := selection{document: document{id: doc.id, rows: map[string][]row{}}}
 	for r := range doc.of(listSessions, listMutations) {
 		if r.gives != "" {
 			s.rows[r.list] = append(s.rows[r.list], r)
 		}
 	}
-	if o.FillBlanks {
-		s.fill()
+	if !o.Strict {
+		s.mend()
 	}
 	problems, err := canon.Validate(s.assemble(), o.Project, func(string) bool { return true })
 	refused := map[string]map[int]bool{listSessions: {}, listMutations: {}}
@@ -120,9 +127,10 @@ func (o Options) sessionsOf(doc document) map[string]Session {
 		refused[p.List][p.Index] = true // of no other lists
 	}
 	sessions := map[string]Session{}
+	twins := s.refusedSessions(refused[listSessions])
 	for _, list := range []string{listSessions, listMutations} {
 		for i, r := range s.rows[list] {
-			said := Session{Project: engram.NormalizeProject(r.project), Good: err == nil && !refused[list][i]}
+			said := Session{Project: engram.NormalizeProject(r.project), Good: err == nil && !refused[list][i] && !twins[r.gives]}
 			sessions[r.gives] = sessions[r.gives].merge(said)
 		}
 	}

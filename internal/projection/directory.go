@@ -23,9 +23,10 @@ type Chunk struct {
 	// it demands.
 	LeftOut []engram.RowNote `json:"left_out,omitempty"`
 	Filled  []engram.RowNote `json:"filled,omitempty"`
-	// Personal and Foreign are how many rows stay here for what they are.
-	Personal int `json:"personal,omitempty"`
-	Foreign  int `json:"foreign,omitempty"`
+	// Personal and Foreign are how many rows stay here for what they are: those of
+	// other projects by the names of these.
+	Personal int            `json:"personal,omitempty"`
+	Foreign  map[string]int `json:"foreign,omitempty"`
 
 	Err    error `json:"-"` // the chunk cannot be read
 	Stages []int `json:"-"` // when each part can be sent: after those of lower stages
@@ -43,7 +44,8 @@ type Directory struct {
 	limit int                 // how many chunks are worked on at once
 	whole *semaphore.Weighted // bytes of chunks that are in memory at once
 
-	sessions map[string]Session // set by Chunks
+	sessions map[string]Session                   // set by Chunks
+	stubs    map[engram.ChunkID]map[string]string // as well
 	kept     kept
 	making   singleflight.Group
 }
@@ -72,6 +74,7 @@ func (d *Directory) Chunks(ctx context.Context, all, ids []engram.ChunkID) (map[
 		return nil, err
 	}
 	d.sessions = mergeSessions(known)
+	d.stubs = d.opts.addStubs(d.sessions, known)
 	out := make(map[engram.ChunkID]Chunk, len(ids))
 	var missing []engram.ChunkID
 	for _, id := range ids {
@@ -79,7 +82,7 @@ func (d *Directory) Chunks(ctx context.Context, all, ids []engram.ChunkID) (map[
 			out[id] = Chunk{Err: bad[id]}
 			continue
 		}
-		if c, ok := d.cache.chunk(id, d.context(known[id])); ok {
+		if c, ok := d.cache.chunk(id, d.context(id, known[id])); ok {
 			out[id] = c
 			continue
 		}
@@ -99,7 +102,7 @@ func (d *Directory) Chunks(ctx context.Context, all, ids []engram.ChunkID) (map[
 	}
 	for id, c := range made {
 		if out[id] = c; c.Err == nil {
-			d.cache.Chunks[id], d.cache.dirty = cacheEntry{Context: d.context(known[id]), Chunk: c}, true
+			d.cache.Chunks[id], d.cache.dirty = cacheEntry{Context: d.context(id, known[id]), Chunk: c}, true
 		}
 	}
 	d.cache.save()
@@ -173,14 +176,16 @@ func (d *Directory) allFacts(ctx context.Context, all []engram.ChunkID) (map[eng
 }
 
 // context is what a chunk's projection depends on outside of the chunk: what
-// is known of the sessions that it refers to.
-func (d *Directory) context(f facts) string {
+// is known of the sessions that it refers to, and which it has to add.
+func (d *Directory) context(id engram.ChunkID, f facts) string {
 	names := slices.Concat(f.References, slices.Collect(maps.Keys(f.Sessions)))
 	h := sha256.New()
 	for _, name := range unique(names) {
 		text, _ := json.Marshal(d.sessions[name]) // plain data
 		fmt.Fprintf(h, "%q %s\n", name, text)
 	}
+	stubs, _ := json.Marshal(d.stubs[id]) // plain data
+	h.Write(stubs)
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
@@ -190,9 +195,9 @@ type Options struct {
 	Project string
 	// IncludePersonal sends rows of scope personal too.
 	IncludePersonal bool
-	// FillBlanks fills what a server demands and a row lacks, where that can
-	// be done without inventing content or identities.
-	FillBlanks bool
+	// Strict sends only what fits as it is. Otherwise rows are mended: what a server
+	// demands and a row lacks is filled, and missing sessions are added.
+	Strict bool
 }
 
 // Session is what the chunks of the directory say about a session.

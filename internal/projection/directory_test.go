@@ -73,7 +73,7 @@ func (d *directory) part(t testing.TB, p *projection.Directory, local engram.Chu
 	return string(text)
 }
 
-var alpha = projection.Options{Project: "alpha"}
+var alpha = projection.Options{Project: "alpha", Strict: true}
 
 func session(id, project string) string {
 	return fmt.Sprintf(`{"id":%q,"project":%q,"directory":"/w","started_at":"2026-11-22 09:14:57"}`, id, project)
@@ -117,7 +117,7 @@ func TestOnlyTheProjectsRowsGo(t *testing.T) {
 	)
 	chunks, p := d.project(t, alpha, t.TempDir())
 	want := []string{"mine", "by session", "mine in their session"}
-	if len(chunks[0].Parts) != 1 || chunks[0].Personal != 1 || chunks[0].Foreign != 2 || chunks[0].Parts[0].Sessions != 2 {
+	if len(chunks[0].Parts) != 1 || chunks[0].Personal != 1 || chunks[0].Foreign["beta"] != 1 || chunks[0].Foreign["gamma"] != 1 || chunks[0].Parts[0].Sessions != 2 {
 		t.Fatalf("the first chunk becomes %+v", chunks[0])
 	}
 	text := d.part(t, p, d.ids[0], chunks[0].Parts[0])
@@ -128,10 +128,10 @@ func TestOnlyTheProjectsRowsGo(t *testing.T) {
 	if err != nil || string(again) != text {
 		t.Errorf("the part is not canonical: %v", err)
 	}
-	if len(chunks[1].Parts) != 0 || chunks[1].Foreign != 2 {
+	if len(chunks[1].Parts) != 0 || chunks[1].Foreign["beta"] != 2 {
 		t.Errorf("a chunk without anything for the project becomes %+v", chunks[1])
 	}
-	if len(chunks[2].Parts) != 1 || chunks[2].Foreign != 1 || chunks[2].Stages[0] != 1 {
+	if len(chunks[2].Parts) != 1 || chunks[2].Foreign["beta"] != 1 || chunks[2].Stages[0] != 1 {
 		t.Errorf("a chunk that needs another becomes %+v", chunks[2])
 	}
 	everything := alpha
@@ -170,10 +170,10 @@ func TestRowsThatWouldBeRefused(t *testing.T) {
 	}
 
 	filling := alpha
-	filling.FillBlanks = true
+	filling.Strict = false
 	chunks, p = d.project(t, filling, t.TempDir())
-	got := syncIDs(t, d.part(t, p, d.ids[0], chunks[0].Parts[0]))
-	if !slices.Equal(got, []string{"good", "no title", "no directory"}) || len(chunks[0].Filled) != 2 {
+	got := syncIDs(t, d.part(t, p, d.ids[0], chunks[0].Parts[1]))
+	if !slices.Equal(got, []string{"good", "no title", "no directory", "no session"}) || len(chunks[0].Filled) != 3 {
 		t.Errorf("with blanks filled: sent %q, filled %v", got, chunks[0].Filled)
 	}
 }
@@ -268,7 +268,7 @@ func TestMutationsOfAChunk(t *testing.T) {
 	d := newDirectory(`{"mutations":[` + mutation(1, "alpha", payload) + "," + mutation(2, "beta", payload) + "," +
 		mutation(3, "alpha", strings.Replace(payload, `"project"`, `"personal"`, 1)) + `],"sessions":[` + session("s1", "alpha") + `]}`)
 	chunks, p := d.project(t, alpha, t.TempDir())
-	if len(chunks[0].Parts) != 1 || chunks[0].Foreign != 1 || chunks[0].Personal != 1 {
+	if len(chunks[0].Parts) != 1 || chunks[0].Foreign["beta"] != 1 || chunks[0].Personal != 1 {
 		t.Fatalf("it becomes %+v", chunks[0])
 	}
 	if text := d.part(t, p, d.ids[0], chunks[0].Parts[0]); !strings.Contains(text, `"seq":1`) || bytes.Contains([]byte(text), []byte(`"seq":2`)) {

@@ -33,6 +33,7 @@ var lists = []string{listSessions, listObservations, listPrompts, listMutations}
 
 // document is a chunk taken apart into rows. Members beside the lists are kept.
 type document struct {
+	id      engram.ChunkID
 	members map[string]json.RawMessage // all that are no list of rows
 	rows    map[string][]row
 }
@@ -44,7 +45,7 @@ type row struct {
 	index int // in its list, as the chunk has it
 	text  json.RawMessage
 
-	id, session, project, scope string
+	id, session, project, scope, created string
 
 	gives string // the session that the row brings to a server
 }
@@ -68,8 +69,8 @@ func key(id string) string { return strings.TrimSpace(id) }
 // parseDocument takes a chunk apart in one pass, and leaves the rows where they
 // are in data. Of members with the same name the last one counts, as it does for
 // servers (project-server.md 3.2).
-func parseDocument(data []byte) (document, error) {
-	p := parser{data: data, scan: jsonscan.New(2), doc: document{members: map[string]json.RawMessage{}, rows: map[string][]row{}}}
+func parseDocument(id engram.ChunkID, data []byte) (document, error) {
+	p := parser{data: data, scan: jsonscan.New(2), doc: document{id: id, members: map[string]json.RawMessage{}, rows: map[string][]row{}}}
 	for p.at < len(data) {
 		n, event, err := p.scan.Next(data[p.at:])
 		if err != nil {
@@ -140,6 +141,7 @@ type rowMembers struct {
 	Session string `json:"session_id"`
 	Project string `json:"project"`
 	Scope   string `json:"scope"`
+	Created string `json:"created_at"`
 }
 
 func newRow(list string, index int, text json.RawMessage) row {
@@ -150,7 +152,7 @@ func newRow(list string, index int, text json.RawMessage) row {
 	}
 	var m rowMembers
 	_ = json.Unmarshal(text, &m) // what fits is taken
-	r.id, r.session, r.project, r.scope = m.ID, m.Session, m.Project, m.Scope
+	r.id, r.session, r.project, r.scope, r.created = m.ID, m.Session, m.Project, m.Scope, m.Created
 	if list == listSessions {
 		r.gives = key(r.id)
 	}
@@ -160,27 +162,37 @@ func newRow(list string, index int, text json.RawMessage) row {
 // readMutation looks into the payload, which is text that holds JSON, or text
 // that holds such a text. Source: project-server.md 3.3.
 func (r *row) readMutation() {
-	var m struct {
-		Entity  string `json:"entity"`
-		Op      string `json:"op"`
-		Project string `json:"project"`
-		Payload string `json:"payload"`
-	}
+	var m mutation
 	var inside rowMembers
 	_ = json.Unmarshal(r.text, &m) // what fits is taken
+	_ = json.Unmarshal(m.payload(), &inside)
+	r.id, r.session, r.scope, r.created = "", inside.Session, inside.Scope, inside.Created
+	r.project = cmp.Or(m.Project, inside.Project)
+	if strings.TrimSpace(m.Entity) == "session" {
+		r.id = inside.ID
+		if m.isUpsert() {
+			r.gives = key(r.id)
+		}
+	}
+}
+
+type mutation struct {
+	Entity  string `json:"entity"`
+	Key     string `json:"entity_key"`
+	Op      string `json:"op"`
+	Project string `json:"project"`
+	Payload string `json:"payload"`
+}
+
+func (m mutation) isUpsert() bool { return strings.TrimSpace(m.Op) == "upsert" }
+
+// payload is the JSON of the payload, once unwrapped if it is wrapped twice.
+func (m mutation) payload() []byte {
 	payload := strings.TrimSpace(m.Payload)
 	if inner := ""; json.Unmarshal([]byte(payload), &inner) == nil {
 		payload = inner
 	}
-	_ = json.Unmarshal([]byte(payload), &inside)
-	r.id, r.session, r.scope = "", inside.Session, inside.Scope
-	r.project = cmp.Or(m.Project, inside.Project)
-	if strings.TrimSpace(m.Entity) == "session" {
-		r.id = inside.ID
-		if strings.TrimSpace(m.Op) == "upsert" {
-			r.gives = key(r.id)
-		}
-	}
+	return []byte(payload)
 }
 
 // belongsTo is the project of a row: its own, or that of its session.

@@ -79,12 +79,12 @@ func TestASessionThatOthersNeed(t *testing.T) {
 	theirs := chunk([]string{session("s1", "beta"), session("s2", "beta")}, []string{observation("theirs", "s1", "")})
 	d := newDirectory(theirs)
 	cache := t.TempDir()
-	if chunks, _ := d.project(t, alpha, cache); len(chunks[0].Parts) != 0 || chunks[0].Foreign != 3 {
+	if chunks, _ := d.project(t, alpha, cache); len(chunks[0].Parts) != 0 || chunks[0].Foreign["beta"] != 3 {
 		t.Errorf("on its own it becomes %+v", chunks[0])
 	}
 	d.add(chunk(nil, []string{observation("ours", "s1", `,"project":"Alpha"`)}))
 	chunks, p := d.project(t, alpha, cache)
-	if len(chunks[0].Parts) != 1 || chunks[0].Foreign != 2 || chunks[1].Stages[0] != 1 {
+	if len(chunks[0].Parts) != 1 || chunks[0].Foreign["beta"] != 2 || chunks[1].Stages[0] != 1 {
 		t.Fatalf("it becomes %+v, %+v", chunks[0], chunks[1])
 	}
 	want := `{"observations":[],"prompts":[],"sessions":[{"directory":"/w","id":"s1","project":"alpha","started_at":"2026-11-22 09:14:57"}]}`

@@ -18,9 +18,16 @@ func (d *Directory) make(ctx context.Context, id engram.ChunkID) (c Chunk, err e
 		if err != nil {
 			return err
 		}
-		c = Chunk{LeftOut: s.leftOut, Filled: s.filled, Personal: s.personal, Foreign: s.foreign}
-		c.Parts, err = d.opts.split(s)
-		return err
+		stubs := d.opts.stubs(d.stubs[id])
+		c = Chunk{LeftOut: s.leftOut, Filled: slices.Concat(s.filled, stubs.filled), Personal: s.personal, Foreign: s.foreign}
+		for _, s := range []selection{stubs, s} {
+			parts, err := d.opts.split(s)
+			if err != nil {
+				return err
+			}
+			c.Parts = append(c.Parts, parts...)
+		}
+		return nil
 	})
 	return c, err
 }
@@ -81,7 +88,7 @@ func (d *Directory) withDocument(ctx context.Context, id engram.ChunkID, f func(
 	if err != nil {
 		return err
 	}
-	doc, err := parseDocument(data)
+	doc, err := parseDocument(id, data)
 	if err == nil {
 		err = f(doc)
 	}

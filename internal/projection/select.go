@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -17,8 +15,9 @@ import (
 // selection is what is sent of a chunk, before it is split.
 type selection struct {
 	document
-	leftOut, filled   []engram.RowNote
-	personal, foreign int
+	leftOut, filled []engram.RowNote
+	personal        int
+	foreign         map[string]int // by their projects
 }
 
 // choose keeps the rows of the project, and the sessions that they need.
@@ -26,7 +25,7 @@ type selection struct {
 // for: whoever has the server's token reads all of it. Source: project-server.md
 // 3.3, 3.4, T17.
 func (o Options) choose(doc document, sessions map[string]Session) (selection, error) {
-	s := selection{document: document{members: doc.members, rows: map[string][]row{}}}
+	s := selection{document: document{id: doc.id, members: doc.members, rows: map[string][]row{}}}
 	s.dropMiscasedLists()
 	for list, rows := range doc.rows {
 		s.rows[list] = make([]row, 0, len(rows))
@@ -36,8 +35,8 @@ func (o Options) choose(doc document, sessions map[string]Session) (selection, e
 			}
 		}
 	}
-	if o.FillBlanks {
-		s.fill()
+	if !o.Strict {
+		s.mend()
 	}
 	o.reassignSessions(&s)
 	return s, o.prune(&s, sessions)
@@ -81,13 +80,21 @@ func (o Options) wants(s *selection, r row, sessions map[string]Session) bool {
 	project := r.belongsTo(sessions)
 	switch {
 	case project != "" && project != o.Project && (r.gives == "" || !sessions[r.gives].Needed):
-		s.foreign++
+		s.foreign = counted(s.foreign, project)
 		return false
 	case engram.IsPersonal(r.scope) && !o.IncludePersonal:
 		s.personal++
 		return false
 	}
 	return true
+}
+
+func counted(counts map[string]int, name string) map[string]int {
+	if counts == nil {
+		counts = map[string]int{}
+	}
+	counts[name]++
+	return counts
 }
 
 // claims says whether a row is of our project and needs its session there, by
@@ -106,24 +113,29 @@ func (o Options) has(s Session) bool {
 // them.
 func (o Options) prune(s *selection, sessions map[string]Session) error {
 	known := func(id string) bool { return o.has(sessions[key(id)]) }
-	problems, err := canon.Validate(s.assemble(), o.Project, known)
-	if err != nil {
-		return err
-	}
-	bad := map[string]map[int]bool{}
-	for _, p := range problems {
-		s.leaveOut(bad, p)
-	}
-	for list, indexes := range bad {
-		rest := make([]row, 0, len(s.rows[list]))
-		for i, r := range s.rows[list] {
-			if !indexes[i] {
-				rest = append(rest, r)
-			}
+	for {
+		problems, err := canon.Validate(s.assemble(), o.Project, known)
+		if err != nil || len(problems) == 0 {
+			return err
 		}
-		s.rows[list] = rest
+		bad, before := map[string]map[int]bool{}, len(s.leftOut)
+		for _, p := range problems {
+			s.leaveOut(bad, p)
+		}
+		if len(s.leftOut) == before {
+			return &problems[0] // of nothing that could be left out
+		}
+		s.leaveOutTwins(bad)
+		for list, indexes := range bad {
+			rest := make([]row, 0, len(s.rows[list]))
+			for i, r := range s.rows[list] {
+				if !indexes[i] {
+					rest = append(rest, r)
+				}
+			}
+			s.rows[list] = rest
+		}
 	}
-	return nil
 }
 
 // leaveOut notes a bad row once, by the index that it has in the chunk. A member
@@ -147,6 +159,34 @@ func (s *selection) leaveOut(bad map[string]map[int]bool, p canon.RowError) {
 		index = rows[index].index
 	}
 	s.leftOut = append(s.leftOut, engram.RowNote{List: p.List, Index: index, Field: p.Field, Reason: string(p.Reason)})
+}
+
+// leaveOutTwins leaves out the mutations that bring a session whose row stays
+// here: they reach no journal, where the memories of the session would be without
+// it. Source: project-server.md 14.
+func (s *selection) leaveOutTwins(bad map[string]map[int]bool) {
+	refused := s.refusedSessions(bad[listSessions])
+	for i, r := range s.rows[listMutations] {
+		if refused[r.gives] {
+			s.leaveOut(bad, canon.RowError{List: listMutations, Index: i, Reason: "brings a session whose row is left out"})
+		}
+	}
+}
+
+// refusedSessions are those of which only bad rows bring them.
+func (d document) refusedSessions(bad map[int]bool) map[string]bool {
+	refused := map[string]bool{}
+	for i, r := range d.rows[listSessions] {
+		if bad[i] && r.gives != "" {
+			refused[r.gives] = true
+		}
+	}
+	for i, r := range d.rows[listSessions] {
+		if !bad[i] {
+			delete(refused, r.gives)
+		}
+	}
+	return refused
 }
 
 // assemble writes the document as one JSON object.
@@ -179,45 +219,6 @@ func (d document) assemble() []byte {
 	return out.Bytes()
 }
 
-// fill gives rows what a server demands and they lack.
-func (s *selection) fill() {
-	for i := range s.rows[listSessions] {
-		s.fillField(listSessions, i, "directory", "unknown")
-	}
-	for i := range s.rows[listObservations] {
-		s.fillField(listObservations, i, "type", "manual")
-		s.fillField(listObservations, i, "scope", "project")
-		s.fillField(listObservations, i, "title", firstLine(textOf(s.rows[listObservations][i].text, "content")))
-	}
-}
-
-func textOf(row json.RawMessage, field string) string {
-	var members map[string]json.RawMessage
-	var text string
-	if json.Unmarshal(row, &members) != nil || json.Unmarshal(members[field], &text) != nil {
-		return ""
-	}
-	return text
-}
-
-// fillField sets a member that is missing, null or blank.
-func (s *selection) fillField(list string, i int, field, value string) {
-	r := &s.rows[list][i]
-	var members map[string]json.RawMessage
-	if value == "" || json.Unmarshal(r.text, &members) != nil {
-		return
-	}
-	var old *string
-	if text, ok := members[field]; ok && json.Unmarshal(text, &old) != nil {
-		return // of a wrong type: that is no blank
-	}
-	if old != nil && strings.TrimSpace(*old) != "" {
-		return
-	}
-	r.set(field, value)
-	s.filled = append(s.filled, engram.RowNote{List: list, Index: r.index, Field: field, Reason: fmt.Sprintf("filled with %q", value)})
-}
-
 // set gives a member of the row another value. A row that is no object stays as it is.
 func (r *row) set(field, value string) {
 	var members map[string]json.RawMessage
@@ -228,16 +229,4 @@ func (r *row) set(field, value string) {
 	if text, err := json.Marshal(members); err == nil {
 		r.text = text
 	}
-}
-
-// maxTitle is how long a title that is taken from the content gets, in runes.
-const maxTitle = 80
-
-func firstLine(content string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(content), "\n")
-	line = strings.TrimSpace(line)
-	if utf8.RuneCountInString(line) > maxTitle {
-		line = string([]rune(line)[:maxTitle-1]) + "…"
-	}
-	return line
 }

@@ -21,17 +21,18 @@ const (
 	maxCacheFiles = 64
 )
 
-// cacheFile is a file that can always be made anew: its text, behind the
-// SHA-256 of it. Mode 0600, in a directory of mode 0700.
-type cacheFile struct{ path string }
+// Cache is a file about something that has a name, such as a chunk directory. It can
+// always be made anew: its text, behind the SHA-256 of it. Mode 0600, in a directory
+// of mode 0700. As what Get and Put see, it is the last answer to a question.
+type Cache struct{ path string }
 
-// newCacheFile is the file about something with a name, such as a path.
-func newCacheFile(stateDir, kind, name string) cacheFile {
-	return cacheFile{filepath.Join(stateDir, kind, fileName(name)+".cache")}
+// OpenCache gives the place of a cache. dir is the state directory.
+func OpenCache(dir, kind, name string) Cache {
+	return Cache{filepath.Join(dir, kind, fileName(name)+".cache")}
 }
 
 // read gives the text, nil where there is none that is whole.
-func (c cacheFile) read() []byte {
+func (c Cache) read() []byte {
 	f, err := os.Open(c.path)
 	if err != nil {
 		return nil
@@ -49,7 +50,7 @@ func (c cacheFile) read() []byte {
 }
 
 // write replaces the text. One that is too large is not kept, and nor is the old one.
-func (c cacheFile) write(text []byte) error {
+func (c Cache) write(text []byte) error {
 	if len(text)+sha256.Size > maxCacheBytes {
 		if err := os.Remove(c.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("drop a cache: %w", err)
@@ -64,7 +65,7 @@ func (c cacheFile) write(text []byte) error {
 }
 
 // prune removes the files that were written longest ago.
-func (c cacheFile) prune() error {
+func (c Cache) prune() error {
 	paths, err := filepath.Glob(filepath.Join(filepath.Dir(c.path), "*.cache"))
 	if err != nil || len(paths) <= maxCacheFiles {
 		return err
@@ -85,15 +86,6 @@ func (c cacheFile) prune() error {
 	return nil
 }
 
-// Cache remembers the last answer to a question about something that has a
-// name, such as a chunk directory. It is a cache, as Index is.
-type Cache struct{ file cacheFile }
-
-// OpenCache gives the place of an answer. dir is the state directory.
-func OpenCache(dir, kind, name string) Cache {
-	return Cache{newCacheFile(dir, kind, name)}
-}
-
 // answerFile is the text of the file.
 type answerFile struct {
 	Question string          `json:"question"`
@@ -102,14 +94,14 @@ type answerFile struct {
 
 // Get reads the answer into answer, if it is that to the same question. The
 // question must name all that the answer depends on.
-func (a Cache) Get(question string, answer any) bool {
+func (c Cache) Get(question string, answer any) bool {
 	var file answerFile
-	return json.Unmarshal(a.file.read(), &file) == nil && file.Question == question &&
+	return json.Unmarshal(c.read(), &file) == nil && file.Question == question &&
 		json.Unmarshal(file.Answer, answer) == nil
 }
 
 // Put replaces the answer.
-func (a Cache) Put(question string, answer any) error {
+func (c Cache) Put(question string, answer any) error {
 	text, err := json.Marshal(answer)
 	if err == nil {
 		text, err = json.Marshal(answerFile{question, text})
@@ -117,5 +109,5 @@ func (a Cache) Put(question string, answer any) error {
 	if err != nil {
 		return err
 	}
-	return a.file.write(text)
+	return c.write(text)
 }

@@ -16,7 +16,7 @@ import (
 // of another release is an empty one, and it is safe to delete. It is safe for
 // concurrent use in one process; of two processes, the last one to save counts.
 type Index struct {
-	file cacheFile
+	file Cache
 
 	mu      sync.Mutex
 	chunks  map[engram.ChunkID]indexedChunk
@@ -32,7 +32,7 @@ type indexedChunk struct {
 
 // OpenIndex reads the index of a chunk directory. dir is the state directory.
 func OpenIndex(dir, chunkDir string) *Index {
-	x := &Index{file: newCacheFile(dir, "index", chunkDir), used: map[engram.ChunkID]bool{}}
+	x := &Index{file: OpenCache(dir, "index", chunkDir), used: map[engram.ChunkID]bool{}}
 	x.chunks = decodeIndex(x.file.read())
 	return x
 }

@@ -3,23 +3,14 @@ package syncer
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
-// adopt lists the chunk files that no manifest names, if they are good: a run
-// that was killed leaves such files, and so does a bad merge of the manifest.
-func (p *puller) adopt(ctx context.Context, result *Result) {
-	orphans := slices.DeleteFunc(slices.Clone(p.Orphans), func(id engram.ChunkID) bool { return !p.opts.wants(id) })
-	adopted, failed := adopt(ctx, p.local, p.Here, orphans)
-	result.Adopted = append(result.Adopted, adopted...)
-	result.Failed = append(result.Failed, failed...)
-}
-
-// adopt adds entries for chunk files that the manifest, here, does not name.
+// adopt adds entries for chunk files that the manifest, here, does not name, if they
+// are good: a run that was killed leaves such files, and so does a bad merge.
 func adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []engram.ChunkID) (adopted []engram.ChunkID, failed []work.Failure) {
 	var entries []engram.ChunkEntry
 	for _, id := range orphans {

@@ -131,7 +131,7 @@ func (s *Diff) compare(files map[engram.ChunkID]bool) {
 			s.Orphans = append(s.Orphans, id)
 		}
 	}
-	sortIDs(s.Orphans)
+	slices.SortFunc(s.Orphans, engram.ChunkID.Compare)
 }
 
 // presence is how a chunk of the remote is here.

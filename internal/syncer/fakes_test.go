@@ -31,7 +31,7 @@ type side struct {
 	addEntries func() error
 	forget     func(engram.ChunkID) bool // accepted, and not stored
 	sent       *engram.ChunkEntry        // the entry that came with a pulled chunk
-	strays     []syncer.Stray
+	strays     []engram.Stray
 	reduced    map[engram.ChunkID]string // chunks there that do not fit their ids
 }
 
@@ -69,7 +69,7 @@ func (s *side) ReadManifest(ctx context.Context) (*engram.Manifest, error) {
 	return engram.NewManifest().With(1, s.entries...)
 }
 
-func (s *side) Chunks(context.Context) ([]engram.ChunkID, []syncer.Stray, error) {
+func (s *side) Chunks(context.Context) ([]engram.ChunkID, []engram.Stray, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ids []engram.ChunkID

@@ -37,9 +37,10 @@ type Projection struct {
 	LeftOut []engram.RowNote
 	// Filled are rows that got what the server demands of them.
 	Filled []engram.RowNote
-	// Personal and Foreign are how many rows stay here because they are
-	// nobody else's, or another project's.
-	Personal, Foreign int
+	// Personal is how many rows stay here because they are nobody else's, Foreign
+	// how many because they are another project's, by its name.
+	Personal int
+	Foreign  map[string]int
 	// Err says that the chunk cannot be read.
 	Err error
 }
@@ -136,7 +137,7 @@ func (p Projection) partIDs() []engram.ChunkID {
 
 // omits says whether anything of the chunk does not go as it is.
 func (p Projection) omits() bool {
-	return len(p.Parts) == 0 || len(p.LeftOut)+len(p.Filled)+p.Personal+p.Foreign > 0
+	return len(p.Parts) == 0 || len(p.LeftOut)+len(p.Filled)+p.Personal+len(p.Foreign) > 0
 }
 
 // hasSuperset says whether the remote has all of a variant that holds whatever this

@@ -73,7 +73,7 @@ func TestProjectedChunks(t *testing.T) {
 			split: {`{"part":1}`, `{"part":2}`}, whole: {numbered(2)}, bad: {`{"rest":4}`},
 		},
 		rest: map[engram.ChunkID]syncer.Projection{
-			foreign: {Foreign: 7},
+			foreign: {Foreign: map[string]int{"theirs": 7}},
 			bad:     {LeftOut: []engram.RowNote{{List: "observations", Index: 3, Field: "title", Reason: "is blank"}}},
 		},
 	}
@@ -99,7 +99,7 @@ func TestProjectedChunks(t *testing.T) {
 	if len(result.Failed) != 1 || !errors.As(result.Failed[0].Err, &leftOut) || leftOut.ID != bad {
 		t.Errorf("failed: %v", result.Failed)
 	}
-	if len(diff.Omitted) != 2 || diff.Omitted[0].ID != foreign || diff.Omitted[0].Foreign != 7 {
+	if len(diff.Omitted) != 2 || diff.Omitted[0].ID != foreign || diff.Omitted[0].Foreign["theirs"] != 7 {
 		t.Errorf("left behind: %v", diff.Omitted)
 	}
 
@@ -208,7 +208,7 @@ func TestChunksThatCannotBeProjected(t *testing.T) {
 	unreadable := errors.New("unreadable")
 	p := &projector{
 		parts: map[engram.ChunkID][]string{good: {`{"part":3}`}},
-		rest:  map[engram.ChunkID]syncer.Projection{bad: {Err: unreadable}, foreign: {Foreign: 1}},
+		rest:  map[engram.ChunkID]syncer.Projection{bad: {Err: unreadable}, foreign: {Foreign: map[string]int{"theirs": 1}}},
 	}
 	s := lookThrough(t, here, there, p)
 	if got := s.Pushes(); !slices.Equal(got, []engram.ChunkID{good, bad}) || s.Clean() {

@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,7 +20,9 @@ func pull(ctx context.Context, s *Diff, opts Options, result *Result) {
 		p.finish(ctx, outcomes)
 		result.collect(items, outcomes)
 	}
-	p.adopt(ctx, result)
+	orphans := slices.DeleteFunc(slices.Clone(s.Orphans), func(id engram.ChunkID) bool { return !opts.wants(id) })
+	adopted, failed := adopt(ctx, s.local, s.Here, orphans)
+	result.Adopted, result.Failed = adopted, append(result.Failed, failed...)
 }
 
 type puller struct {

@@ -90,7 +90,3 @@ func setOf(ids []engram.ChunkID) map[engram.ChunkID]bool {
 	}
 	return set
 }
-
-func sortIDs(ids []engram.ChunkID) {
-	slices.SortFunc(ids, engram.ChunkID.Compare)
-}

@@ -17,7 +17,7 @@ type Local interface {
 	// ReadManifest gives an empty manifest where there is none.
 	ReadManifest(ctx context.Context) (*engram.Manifest, error)
 	// Chunks lists the chunk files, and whatever else lies among them.
-	Chunks(ctx context.Context) ([]engram.ChunkID, []Stray, error)
+	Chunks(ctx context.Context) ([]engram.ChunkID, []engram.Stray, error)
 	// OpenChunk opens one file. Its content is checked while it is read.
 	OpenChunk(id engram.ChunkID) (*engram.Chunk, error)
 	// WriteChunk reads a chunk to its end, and stores it if it is good.
@@ -42,10 +42,6 @@ type Remote interface {
 	// WriteChunk stores a chunk. It calls open once for each attempt.
 	WriteChunk(ctx context.Context, entry engram.ChunkEntry, open func() (*engram.Chunk, error)) error
 }
-
-// Stray is something among the chunk files that is none. Its name is as the
-// disk has it.
-type Stray struct{ Name, Reason string }
 
 // Aliases remembers which chunks of a remote are known here under another id:
 // reduced chunks, which were restored.

@@ -114,7 +114,7 @@ func TestVerify(t *testing.T) {
 // TestVerifyStray reports a file that has no business there.
 func TestVerifyStray(t *testing.T) {
 	here := newSide()
-	here.strays = []syncer.Stray{{Name: "notes.txt", Reason: "not a chunk file"}}
+	here.strays = []engram.Stray{{Name: "notes.txt", Reason: "not a chunk file"}}
 	report, err := syncer.Verify(t.Context(), local{here}, checking)
 	if err != nil {
 		t.Fatal(err)

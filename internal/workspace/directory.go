@@ -17,16 +17,9 @@ import (
 // Directory is a chunk directory as the syncer wants it.
 type Directory struct{ *chunkdir.Dir }
 
-func (d Directory) Chunks(ctx context.Context) ([]engram.ChunkID, []syncer.Stray, error) {
+func (d Directory) Chunks(ctx context.Context) ([]engram.ChunkID, []engram.Stray, error) {
 	listing, err := d.Files(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	strays := make([]syncer.Stray, len(listing.Strays))
-	for i, s := range listing.Strays {
-		strays[i] = syncer.Stray{Name: s.Name, Reason: s.Reason}
-	}
-	return listing.Chunks, strays, nil
+	return listing.Chunks, listing.Strays, err
 }
 
 // noDirectory stands in for a chunk directory that does not exist yet. It is
@@ -37,7 +30,7 @@ func (noDirectory) ReadManifest(context.Context) (*engram.Manifest, error) {
 	return engram.NewManifest(), nil
 }
 
-func (noDirectory) Chunks(context.Context) ([]engram.ChunkID, []syncer.Stray, error) {
+func (noDirectory) Chunks(context.Context) ([]engram.ChunkID, []engram.Stray, error) {
 	return nil, nil, nil
 }
 

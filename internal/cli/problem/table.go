@@ -159,8 +159,8 @@ var Classes = []Class{
 
 	// What servers refuse.
 	{"rows-left-out", Partial, as[*syncer.LeftOutError],
-		"-v lists them all, and --fill-blanks mends what is only blank",
-		"Rows of the chunk would be refused by a project server, so they stayed here. List them with -v, and mend what is only blank."},
+		"-v lists them all",
+		"Rows of the chunk would be refused by a project server, so they stayed here. List them with -v, and mend them where they come from."},
 	{"project-forbidden", Refused, refusedWith(transport.CodeForbidden),
 		"ask the operator of the server to allow the project (ENGRAM_CLOUD_ALLOWED_PROJECTS), or name another with --project",
 		"The server does not allow this project. Ask its operator, or name another project."},
