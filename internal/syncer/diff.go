@@ -37,7 +37,7 @@ type Diff struct {
 	Here, There *engram.Manifest
 
 	files        map[engram.ChunkID]bool           // that are here
-	restored     map[engram.ChunkID]engram.ChunkID // besides the aliases: by whom they were restored of
+	restored     map[engram.ChunkID]engram.ChunkID // besides the aliases: by what they were restored from
 	local        Local
 	remote       Remote
 	aliases      Aliases

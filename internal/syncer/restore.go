@@ -21,7 +21,7 @@ type Twin struct{ Restored, True engram.ChunkID }
 type TwinError struct{ Twin }
 
 func (e *TwinError) Error() string {
-	return fmt.Sprintf("it was restored of chunk %s, which is here now: run `engram-sync verify --repair` to retire it", e.True)
+	return fmt.Sprintf("it was restored from chunk %s, which is here now: run `engram-sync verify --repair` to retire it", e.True)
 }
 
 // restore takes what a server has of a chunk that an old client reduced: it is
@@ -58,7 +58,7 @@ func (p *puller) restorable(item Item) bool {
 	return !p.opts.Strict && p.aliases != nil && !p.Here.Has(item.Remote)
 }
 
-// findRestored finds out which chunks here were restored of others: by what earlier
+// findRestored finds out which chunks here were restored from others: by what earlier
 // runs remember, and where another machine has restored one, by what it holds.
 func (s *Diff) findRestored() error {
 	s.restored = map[engram.ChunkID]engram.ChunkID{}
@@ -66,14 +66,18 @@ func (s *Diff) findRestored() error {
 		return err
 	}
 	for _, e := range s.Here.Entries() {
-		if local, ok := s.restoredOf(e.ID); ok && s.files[e.ID] && s.Here.Has(local) && local != e.ID {
+		local, ok := s.restoredOf(e.ID)
+		if !ok && s.aliases != nil {
+			local, ok = s.aliases.Restored(e.ID)
+		}
+		if ok && s.files[e.ID] && s.Here.Has(local) && local != e.ID {
 			s.Twins = append(s.Twins, Twin{Restored: local, True: e.ID})
 		}
 	}
 	return nil
 }
 
-// restoredOf is the chunk here that was restored of another.
+// restoredOf is the chunk here that was restored from one of the remote.
 func (s *Diff) restoredOf(id engram.ChunkID) (engram.ChunkID, bool) {
 	if s.aliases != nil {
 		if local, ok := s.aliases.Local(id); ok {
@@ -165,7 +169,7 @@ func (r *repairer) retire(ctx context.Context) error {
 				return err
 			}
 		}
-		r.done.fixed(twin.Restored, FixRetired, fmt.Sprintf("it was restored of chunk %s, which is here", twin.True))
+		r.done.fixed(twin.Restored, FixRetired, fmt.Sprintf("it was restored from chunk %s, which is here", twin.True))
 	}
 	return nil
 }

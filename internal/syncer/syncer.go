@@ -48,6 +48,8 @@ type Remote interface {
 type Aliases interface {
 	// Local gives the id here for an id there.
 	Local(remote engram.ChunkID) (engram.ChunkID, bool)
+	// Restored is Local where any remote had the chunk.
+	Restored(id engram.ChunkID) (engram.ChunkID, bool)
 	// Add remembers a pair for later runs.
 	Add(remote, local engram.ChunkID) error
 }

@@ -50,6 +50,8 @@ type statusDocument struct {
 	Missing     []string `json:"missing"`
 	Orphans     []string `json:"orphans"`
 	Unsupported []string `json:"unsupported"`
+	// Retirable are restored chunks whose true ones are here too.
+	Retirable []string `json:"retirable,omitempty"`
 	// Unexported is null where there is no database, or it cannot be read.
 	Unexported *unexported `json:"unexported"`
 	// Of project servers only, as in the result of push and pull.
@@ -99,6 +101,7 @@ func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Work
 		Here:   len(diff.Here.Entries()), There: len(diff.There.Entries()), Present: len(diff.Present),
 		Push: texts(diff.Pushes(), engram.ChunkID.String), Pull: texts(diff.ToPull, func(i syncer.Item) string { return i.ID().String() }),
 		Missing: texts(diff.Missing, entryID), Orphans: texts(diff.Orphans, engram.ChunkID.String), Unsupported: texts(diff.Rejected, rejectedID),
+		Retirable:  texts(diff.Twins, func(t syncer.Twin) string { return t.Restored.String() }),
 		LeftBehind: leftBehindItems(diff.Omitted), ServerMade: texts(diff.ServerMade, entryID),
 	}
 	doc.Unexported, doc.memories = memoriesStatus(ctx, ws)
@@ -147,6 +150,7 @@ func (doc statusDocument) rows(cells terminal.Row) {
 		{"missing", doc.Missing, "listed here, but the file is nowhere: restore it from git"},
 		{"orphans", doc.Orphans, "files without a manifest entry: pull adopts them"},
 		{"unsupported", doc.Unsupported, "ids of the remote that no directory can hold"},
+		{"retirable", doc.Retirable, "restored: " + retireTwins},
 	} {
 		if len(trouble.ids) > 0 {
 			row(trouble.name, "%d (%s)", len(trouble.ids), trouble.next)
