@@ -41,15 +41,15 @@ func (p *puller) restore(ctx context.Context, item Item, store func(*engram.Chun
 		return item.Entry, err
 	}
 	id := engram.IDOf(sha256.Sum256(text))
-	if err := store(engram.NewChunk(id, io.NopCloser(bytes.NewReader(text)), int64(len(text)))); err != nil {
-		return item.Entry, err
+	if id != item.Remote { // sessions alone lose nothing on the wire
+		// Before there is a file that a killed run would leave unknown, to be pushed.
+		if err := p.aliases.Add(item.Remote, id); err != nil {
+			return item.Entry, err
+		}
 	}
 	entry = item.Entry
 	entry.Sessions, entry.Memories, entry.Prompts = len(rows.Sessions), len(rows.Observations), len(rows.Prompts)
-	if id == item.Remote { // sessions lose nothing on the wire
-		return entry, nil
-	}
-	return entry, p.aliases.Add(item.Remote, id)
+	return entry, store(engram.NewChunk(id, io.NopCloser(bytes.NewReader(text)), int64(len(text))))
 }
 
 // restorable says whether a reduced chunk is to be restored. One that is listed here

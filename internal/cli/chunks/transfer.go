@@ -35,6 +35,8 @@ type transfer struct {
 	behind     []syncer.Projection
 	serverMade []engram.ChunkEntry
 	twins      []syncer.Twin
+	adopted    []engram.ChunkID
+	orphans    []engram.ChunkID // that nobody adopts
 	syncer.Result
 }
 
@@ -42,6 +44,9 @@ type transfer struct {
 func (t *transfer) cobra(cmd *cobra.Command, flags ...func(*cobra.Command)) *cobra.Command {
 	t.command = cmd.Name()
 	cmd.RunE = func(cmd *cobra.Command, words []string) error {
+		if err := command.CheckExitCode(cmd, t.exitCode, t.dryRun); err != nil {
+			return err
+		}
 		t.words = words
 		return t.run(cmd.Context())
 	}
@@ -79,7 +84,17 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	if opts.Only, err = diff.Select(t.words, opts); err != nil {
 		return err
 	}
-	t.remote, t.twins = conn.Label, diff.Twins
+	t.remote = conn.Label
+	var adoption syncer.Adoption
+	if opts.Pull {
+		if diff, adoption, err = diff.Adopt(ctx, opts, t.dryRun); err != nil {
+			return err
+		}
+		t.adopted = adoption.Adopted
+	} else {
+		t.orphans = diff.Orphans
+	}
+	t.twins = diff.Twins
 	if opts.Push {
 		t.behind = diff.Omitted
 	}
@@ -94,6 +109,7 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		t.Result = syncer.Run(ctx, diff, opts)
 		stop()
 	}
+	t.Failed = append(t.Failed, adoption.Failed...)
 	defer noteUnexported(ctx, t.term, t.ws, t.dir)
 	return t.print()
 }
