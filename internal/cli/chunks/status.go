@@ -56,6 +56,8 @@ type statusDocument struct {
 	Unsupported []string `json:"unsupported"`
 	// Foreign are entries of the directory that are not engram's.
 	Foreign []string `json:"foreign"`
+	// Retirable are restored chunks whose true ones are here too.
+	Retirable []string `json:"retirable,omitempty"`
 	// Unexported is null where there is no database, or it cannot be read.
 	Unexported *unexported `json:"unexported"`
 	// Of project servers only, as in the result of push and pull.
@@ -162,6 +164,7 @@ func (doc *statusDocument) compare(ws *workspace.Workspace, conn *workspace.Conn
 	doc.Push, doc.Pull = texts(diff.Pushes(), engram.ChunkID.String), texts(diff.ToPull, func(i syncer.Item) string { return i.ID().String() })
 	doc.Missing, doc.Orphans = texts(diff.Missing, entryID), texts(diff.Orphans, engram.ChunkID.String)
 	doc.Unsupported, doc.Foreign = texts(diff.Rejected, rejectedID), texts(diff.Foreign, syncer.ForeignName)
+	doc.Retirable = texts(diff.Twins, func(t syncer.Twin) string { return t.Restored.String() })
 	doc.LeftBehind, doc.ServerMade = leftBehindItems(diff.Omitted), texts(diff.ServerMade, entryID)
 	if conn.PerProject() {
 		doc.Remote.Project, doc.projectFrom = conn.Project.Name, conn.Project.From
@@ -211,6 +214,7 @@ func (doc statusDocument) rows(cells terminal.Row) {
 		{"orphans", doc.Orphans, "files without a manifest entry: sync adopts and pushes them"},
 		{"foreign", doc.Foreign, "entries that are not engram's: `engram-sync verify` says which"},
 		{"unsupported", doc.Unsupported, "ids of the remote that no directory can hold"},
+		{"retirable", doc.Retirable, "restored: " + retireTwins},
 	} {
 		if len(trouble.ids) > 0 {
 			row(trouble.name, "%d (%s)", len(trouble.ids), trouble.next)
