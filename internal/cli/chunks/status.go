@@ -109,12 +109,32 @@ func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Work
 		if err := term.Table(doc, "", doc.rows); err != nil {
 			return err
 		}
-		noteLeftBehind(term, diff.Omitted, diff.ServerMade)
+		noteLeftOut(term, diff)
+		moving := map[engram.ChunkID]bool{}
+		for _, id := range diff.Pushes() {
+			moving[id] = true
+		}
+		noteLeftBehind(term, diff.Omitted, diff.ServerMade, moving)
 	}
-	if exitCode && !diff.Clean() {
-		return &terminal.ExitStatus{Code: problem.Different}
+	if !exitCode {
+		return nil
 	}
-	return nil
+	failed := diff.LeftOut(syncer.Options{Push: true}, len(diff.Present)+len(diff.ToPush))
+	if term.Quiet && !term.JSON {
+		printLeftOut(term, ws, failed)
+	}
+	return exitStatus(term, 0, failed, !diff.Clean())
+}
+
+// noteLeftOut says what a push would leave here.
+func noteLeftOut(term *terminal.Terminal, diff *syncer.Diff) {
+	var rows []engram.RowNote
+	for _, b := range diff.Omitted {
+		rows = append(rows, b.LeftOut...)
+	}
+	if len(rows) > 0 {
+		term.Note("%s left out, which the server would refuse: %s (-v lists them)", terminal.Count(len(rows), "row"), terminal.OneLine(syncer.Causes(rows)))
+	}
 }
 
 // rows are for people: what is in order gets few words.
