@@ -45,6 +45,9 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		Args:          command.RefuseUnknown,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if term.Quiet && term.Verbose {
+				return &terminal.UsageError{Command: cmd.CommandPath(), Err: errors.New("--quiet and --verbose contradict each other: choose one")}
+			}
 			return ws.Load(cmd.Flags())
 		},
 	}

@@ -22,8 +22,9 @@ type Diff struct {
 	Missing []engram.ChunkEntry
 	// Orphans are chunk files that neither manifest names.
 	Orphans []engram.ChunkID
-	// Rejected are entries of the remote that can't be taken.
-	Rejected []engram.RejectedEntry
+	// Rejected are entries of the remote that can't be taken, Foreign those of
+	// the directory: each is kept as it is, and fails.
+	Rejected, Foreign []engram.RejectedEntry
 	// ServerMade are chunks of the remote that the server made itself of
 	// mutations, and that are not wanted.
 	ServerMade []engram.ChunkEntry
@@ -61,27 +62,33 @@ func Compare(ctx context.Context, local Local, remote Remote, opts CompareOption
 	if err != nil {
 		return nil, err
 	}
-	files, _, err := local.Chunks(ctx)
-	if err != nil {
-		return nil, err
-	}
 	there, err := remote.ReadManifest(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &Diff{
-		Here: here, There: there, Rejected: there.Rejected(),
-		local: local, remote: remote, aliases: opts.Aliases, serverChunks: opts.ServerChunks,
-	}
+	s := &Diff{There: there, Rejected: there.Rejected(), local: local, remote: remote, aliases: opts.Aliases, serverChunks: opts.ServerChunks}
 	if opts.Projector != nil {
 		s.projector = opts.Projector()
 	}
-	set := setOf(files)
-	if err := s.project(ctx, set); err != nil {
+	return s.against(ctx, here)
+}
+
+// against is the same comparison with another manifest here.
+func (s *Diff) against(ctx context.Context, here *engram.Manifest) (*Diff, error) {
+	next := &Diff{
+		Here: here, There: s.There, Rejected: s.Rejected, Foreign: here.Rejected(),
+		local: s.local, remote: s.remote, aliases: s.aliases, serverChunks: s.serverChunks, projector: s.projector,
+	}
+	files, _, err := s.local.Chunks(ctx)
+	if err != nil {
 		return nil, err
 	}
-	s.compare(set)
-	return s, nil
+	set := setOf(files)
+	if err := next.project(ctx, set); err != nil {
+		return nil, err
+	}
+	next.compare(set)
+	return next, nil
 }
 
 // compare puts every chunk of both sides into its list.
@@ -119,7 +126,7 @@ func (s *Diff) compare(files map[engram.ChunkID]bool) {
 		}
 	}
 	for id := range files {
-		if !s.Here.Has(id) && !whole[id] {
+		if !s.Here.Names(id) && !whole[id] {
 			s.Orphans = append(s.Orphans, id)
 		}
 	}
@@ -143,9 +150,9 @@ const (
 func (s *Diff) classify(e engram.ChunkEntry, files map[engram.ChunkID]bool, origins map[engram.ChunkID][]engram.ChunkID) presence {
 	local := s.localID(e.ID)
 	switch {
-	case s.Here.Has(local) && files[local]:
+	case s.Here.Names(local) && files[local]:
 		return present
-	case s.Here.Has(local):
+	case s.Here.Names(local):
 		return absent
 	case len(origins[e.ID]) > 0:
 		return inParts
@@ -174,7 +181,7 @@ func (s *Diff) localID(remote engram.ChunkID) engram.ChunkID {
 
 // Clean says whether there is nothing to do in either direction, and nothing wrong.
 func (s *Diff) Clean() bool {
-	return len(s.ToPush)+len(s.ToPull)+len(s.Missing)+len(s.Orphans)+len(s.Rejected)+len(s.unreadable()) == 0
+	return len(s.ToPush)+len(s.ToPull)+len(s.Missing)+len(s.Orphans)+len(s.Rejected)+len(s.Foreign)+len(s.unreadable()) == 0
 }
 
 // Pushes are the chunks here of which something would be pushed, each once,

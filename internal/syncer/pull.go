@@ -3,7 +3,6 @@ package syncer
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -11,8 +10,8 @@ import (
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
-// pull downloads the chunks that are missing here, and adopts chunk files that
-// no manifest names. A chunk that cannot be had stays out of the manifest.
+// pull downloads the chunks that are missing here. A chunk that cannot be had
+// stays out of the manifest.
 func pull(ctx context.Context, s *Diff, opts Options, result *Result) {
 	p := puller{Diff: s, opts: opts}
 	if items := opts.choose(s.ToPull); len(items) > 0 {
@@ -20,9 +19,6 @@ func pull(ctx context.Context, s *Diff, opts Options, result *Result) {
 		p.finish(ctx, outcomes)
 		result.collect(items, outcomes)
 	}
-	orphans := slices.DeleteFunc(slices.Clone(s.Orphans), func(id engram.ChunkID) bool { return !opts.wants(id) })
-	adopted, failed := adopt(ctx, s.local, s.Here, orphans)
-	result.Adopted, result.Failed = adopted, append(result.Failed, failed...)
 }
 
 type puller struct {

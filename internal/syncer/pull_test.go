@@ -155,11 +155,20 @@ func TestAdopt(t *testing.T) {
 	bad := idOf(numbered(9))
 	here.content[bad] = numbered(8)
 
-	result := syncer.Run(t.Context(), look(t, here, there, nil), pulling)
-	if len(result.Adopted) != 2 {
-		t.Errorf("adopted %v", result.Adopted)
+	for _, dryRun := range []bool{true, false} {
+		next, a, err := look(t, here, there, nil).Adopt(t.Context(), pulling, dryRun)
+		if err != nil || len(a.Adopted) != 2 || len(next.ToPush) != 3 || len(next.Orphans) != 1 {
+			t.Errorf("adopted %v, to push %v, %v", a.Adopted, next.ToPush, err)
+		}
+		if dryRun && len(here.entries) != 1 {
+			t.Errorf("a dry run has written %v", here.entries)
+		}
+		if len(a.Failed) != 1 || a.Failed[0].ID != bad.String() {
+			t.Errorf("failed %v", a.Failed)
+		}
 	}
-	if diff := cmp.Diff([]string{bad.String()}, failedIDs(result)); diff != "" {
+	result := syncer.Run(t.Context(), look(t, here, there, nil), pulling)
+	if diff := cmp.Diff([]string(nil), failedIDs(result)); diff != "" {
 		t.Errorf("failed (-want +got):\n%s", diff)
 	}
 	want := map[string]engram.ChunkEntry{

@@ -38,6 +38,7 @@ const (
 	FixAdopted    Action = "adopted"    // a chunk file got an entry
 	FixDownloaded Action = "downloaded" // a chunk came from the remote
 	FixRemoved    Action = "removed"    // an entry went, because somebody said so
+	FixSetAside   Action = "set aside"  // an entry that is not engram's went, because somebody said so
 )
 
 // Repaired is what a repair did, and what it left.
@@ -52,6 +53,8 @@ type Repaired struct {
 // RepairOptions are how a repair goes about its work.
 type RepairOptions struct {
 	Options
+	// SetAside takes the entries that are not engram's out of the manifest.
+	SetAside bool
 	// DryRun finds out what would be done, and does nothing.
 	DryRun bool
 	// Remote has what is damaged or missing here; nil: there is none to ask.
@@ -69,6 +72,9 @@ type RepairOptions struct {
 func Repair(ctx context.Context, dir Repairable, opts RepairOptions) (Repaired, error) {
 	r := repairer{dir: dir, local: dir, opts: opts}
 	if err := r.repairManifest(ctx); err != nil {
+		return r.done, err
+	}
+	if err := r.setAside(ctx); err != nil {
 		return r.done, err
 	}
 	report, err := Verify(ctx, r.local, opts.Options)
@@ -92,9 +98,33 @@ func Repair(ctx context.Context, dir Repairable, opts RepairOptions) (Repaired, 
 	return r.done, errors.Join(restErr, context.Cause(ctx))
 }
 
+// setAside takes the entries that are not engram's out of the manifest, if it shall.
+func (r *repairer) setAside(ctx context.Context) error {
+	if !r.opts.SetAside {
+		return nil
+	}
+	m, err := r.local.ReadManifest(ctx)
+	if err != nil || len(m.Rejected()) == 0 {
+		return err
+	}
+	next, err := m.WithoutRejected()
+	if err != nil {
+		return err
+	}
+	if r.opts.DryRun {
+		r.local = WithManifest(r.dir, next)
+	} else if err := r.dir.ReplaceManifest(ctx, m.Bytes(), next); err != nil {
+		return err
+	}
+	for _, f := range m.Rejected() {
+		r.done.Fixes = append(r.done.Fixes, Fix{ID: ForeignName(f), Action: FixSetAside, Detail: f.Err.Error()})
+	}
+	return nil
+}
+
 // Forget removes the entries of chunks whose files are nowhere from the
-// manifest. Whoever calls it has asked the user.
-func Forget(ctx context.Context, dir Repairable, r *Repaired) error {
+// manifest. Whoever calls it has asked the user. A dry run only says so.
+func Forget(ctx context.Context, dir Repairable, r *Repaired, dryRun bool) error {
 	m, err := dir.ReadManifest(ctx)
 	if err != nil {
 		return err
@@ -103,7 +133,10 @@ func Forget(ctx context.Context, dir Repairable, r *Repaired) error {
 	if err != nil {
 		return err
 	}
-	if err := dir.ReplaceManifest(ctx, m.Bytes(), next); err != nil {
+	if !dryRun {
+		err = dir.ReplaceManifest(ctx, m.Bytes(), next)
+	}
+	if err != nil {
 		return err
 	}
 	for _, id := range r.Missing {
@@ -133,14 +166,7 @@ type repairer struct {
 }
 
 // WithManifest is a directory whose manifest reads as m, for what only looks.
-func WithManifest(dir Local, m *engram.Manifest) Local { return overlaid{dir, m} }
-
-type overlaid struct {
-	Local
-	m *engram.Manifest
-}
-
-func (m overlaid) ReadManifest(context.Context) (*engram.Manifest, error) { return m.m, nil }
+func WithManifest(dir Local, m *engram.Manifest) Local { return &memoryManifest{dir, m} }
 
 // finding is the one about a chunk that makes a repair necessary, if any.
 func (r *repairer) finding(id engram.ChunkID) *Finding {

@@ -81,8 +81,6 @@ type Result struct {
 	Moved   []Moved
 	Present []Item
 	Failed  []work.Failure
-	// Adopted are chunk files that were in no manifest, and now are.
-	Adopted []engram.ChunkID
 }
 
 // Options are how a run goes about its work.
@@ -113,6 +111,8 @@ var (
 	ErrOtherBytes = errors.New("the server holds other bytes under this id")
 	// ErrNowhere is engram.ErrNoFile where the remote cannot help.
 	ErrNowhere = fmt.Errorf("%w, and the remote does not have it", engram.ErrNoFile)
+	// ErrForeign: an entry of the manifest here is none of engram's.
+	ErrForeign = errors.New("the manifest has an entry that is not engram's")
 	// ErrUnlisted: a chunk file that no manifest names is no good either.
 	ErrUnlisted = errors.New("no manifest names its file, and it cannot be adopted")
 	// ErrNotTried: an earlier error made it pointless.

@@ -57,6 +57,11 @@ func Verify(ctx context.Context, local Local, opts Options) (Report, error) {
 	for _, s := range strays {
 		v.note(Finding{ID: s.Name, Where: "here", Err: fmt.Errorf("%w: %s", ErrStray, s.Reason), Harmless: true})
 	}
+	if len(opts.Only) == 0 {
+		for _, r := range m.Rejected() {
+			v.note(Finding{ID: ForeignName(r), Where: "here", Err: foreignError(r)})
+		}
+	}
 	ids, have := slices.Clone(files), setOf(files)
 	for _, e := range m.Entries() {
 		if !have[e.ID] {
@@ -133,6 +138,7 @@ func (v *verifier) local(local Local, m *engram.Manifest, id engram.ChunkID) (in
 		return 0, engram.ErrNoFile
 	case err != nil:
 		return 0, err
+	case !listed && m.Names(id): // by an entry that is not engram's, which was noted
 	case !listed:
 		v.note(Finding{ID: id.String(), Where: "here", Err: ErrOrphan, Harmless: true})
 	case !fits(e, contents):
@@ -154,7 +160,7 @@ func (v *verifier) local(local Local, m *engram.Manifest, id engram.ChunkID) (in
 // judgeSessions runs after all chunks were read: a session may lie in another
 // chunk than the rows that belong to it.
 func (v *verifier) judgeSessions() {
-	unread := slices.ContainsFunc(v.report.Findings, func(f Finding) bool { return !f.Harmless })
+	unread := slices.ContainsFunc(v.report.Findings, func(f Finding) bool { return !f.Harmless && !errors.Is(f.Err, ErrForeign) })
 	if len(v.opts.Only) > 0 || unread {
 		return // the session may lie in what was not read
 	}

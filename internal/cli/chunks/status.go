@@ -50,6 +50,8 @@ type statusDocument struct {
 	Missing     []string `json:"missing"`
 	Orphans     []string `json:"orphans"`
 	Unsupported []string `json:"unsupported"`
+	// Foreign are entries of the directory that are not engram's.
+	Foreign []string `json:"foreign"`
 	// Unexported is null where there is no database, or it cannot be read.
 	Unexported *unexported `json:"unexported"`
 	// Of project servers only, as in the result of push and pull.
@@ -99,6 +101,7 @@ func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Work
 		Here:   len(diff.Here.Entries()), There: len(diff.There.Entries()), Present: len(diff.Present),
 		Push: texts(diff.Pushes(), engram.ChunkID.String), Pull: texts(diff.ToPull, func(i syncer.Item) string { return i.ID().String() }),
 		Missing: texts(diff.Missing, entryID), Orphans: texts(diff.Orphans, engram.ChunkID.String), Unsupported: texts(diff.Rejected, rejectedID),
+		Foreign:    texts(diff.Foreign, syncer.ForeignName),
 		LeftBehind: leftBehindItems(diff.Omitted), ServerMade: texts(diff.ServerMade, entryID),
 	}
 	doc.Unexported, doc.memories = memoriesStatus(ctx, ws)
@@ -164,8 +167,9 @@ func (doc statusDocument) rows(cells terminal.Row) {
 		ids  []string
 		next string
 	}{
-		{"missing", doc.Missing, "listed here, but the file is nowhere: restore it from git"},
-		{"orphans", doc.Orphans, "files without a manifest entry: pull adopts them"},
+		{"missing", doc.Missing, "listed here, but the file is nowhere: `engram-sync verify` says what to do"},
+		{"orphans", doc.Orphans, "files without a manifest entry: sync adopts and pushes them"},
+		{"foreign", doc.Foreign, "entries that are not engram's: `engram-sync verify` says which"},
 		{"unsupported", doc.Unsupported, "ids of the remote that no directory can hold"},
 	} {
 		if len(trouble.ids) > 0 {

@@ -39,6 +39,8 @@ type transfer struct {
 	planned    []syncer.Item
 	behind     []syncer.Projection
 	serverMade []engram.ChunkEntry
+	adopted    []engram.ChunkID
+	orphans    []engram.ChunkID // that nobody adopts
 	syncer.Result
 }
 
@@ -46,6 +48,9 @@ type transfer struct {
 func (t *transfer) cobra(cmd *cobra.Command, flags ...func(*cobra.Command)) *cobra.Command {
 	t.command = cmd.Name()
 	cmd.RunE = func(cmd *cobra.Command, words []string) error {
+		if err := command.CheckExitCode(cmd, t.exitCode, t.dryRun); err != nil {
+			return err
+		}
 		t.words = words
 		return t.run(cmd.Context())
 	}
@@ -89,6 +94,15 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		return err
 	}
 	t.remote = conn.Label
+	var adoption syncer.Adoption
+	if opts.Pull {
+		if diff, adoption, err = diff.Adopt(ctx, opts, t.dryRun); err != nil {
+			return err
+		}
+		t.adopted = adoption.Adopted
+	} else {
+		t.orphans = diff.Orphans
+	}
 	if opts.Push {
 		t.behind = diff.Omitted
 	}
@@ -103,6 +117,7 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		t.Result = syncer.Run(ctx, diff, opts)
 		stop()
 	}
+	t.Failed = append(t.Failed, adoption.Failed...)
 	defer noteUnexported(ctx, t.term, t.ws, t.dir)
 	if t.project.acceptLeftOut && !t.dryRun {
 		if err := t.acceptLeftOut(conn); err != nil {

@@ -168,7 +168,7 @@ func whatToCount(ctx context.Context, db *engramdb.DB, local syncer.Local, p wor
 			return "", state.Cache{}, err
 		}
 	}
-	question := fmt.Sprintf("2 %s %s %s", version, chunks, engram.NormalizeProject(p.Name))
+	question := fmt.Sprintf("3 %s %s %s", version, chunks, engram.NormalizeProject(p.Name))
 	return question, state.OpenCache(state.Dir(), "unexported", path+"\x00"+db.Path()), nil
 }
 

@@ -4,6 +4,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -56,6 +57,15 @@ func takeNamed(cmd *cobra.Command, args []string) error {
 		wants = "just this: " + cmd.Use
 	}
 	return &terminal.UsageError{Command: cmd.CommandPath(), Err: fmt.Errorf("%s takes %s", cmd.CommandPath(), wants)}
+}
+
+// CheckExitCode refuses --exit-code where its code 10 would not come: what moves
+// something says with its own codes how that went.
+func CheckExitCode(cmd *cobra.Command, exitCode, dryRun bool) error {
+	if !exitCode || dryRun {
+		return nil
+	}
+	return &terminal.UsageError{Command: cmd.CommandPath(), Err: errors.New("--exit-code goes with --dry-run: without it the exit code says how the run went")}
 }
 
 // Connected runs f with a connection to the configured remote.

@@ -23,7 +23,8 @@ const mutationsPushLong = `Send mutations to the server's journal, in their orde
 
 FILE is JSON Lines: one object a line, with entity, entity_key, op and payload;
 what "mutations pull" writes will do. "-" is stdin, and so is no FILE where
-stdin is not a terminal. All lines are checked before anything is sent.
+stdin is not a terminal and not empty. All lines are checked before anything
+is sent.
 
 With --db the mutations come from engram's own journal in its database, FILE or
 the one in $ENGRAM_DATA_DIR or ~/.engram, which is only read. Those that engram
@@ -58,6 +59,9 @@ func newPush(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Example: "  engram-sync mutations push changes.jsonl\n  engram-sync mutations push --db\n  engram-sync mutations push --db backup/engram.db --dry-run\n  engram-sync mutations push changes.jsonl --dry-run --exit-code",
 		Args:    atMostOneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := command.CheckExitCode(cmd, m.exitCode, m.dryRun); err != nil {
+				return err
+			}
 			if len(args) > 0 && (m.db || args[0] != "-") {
 				m.file = args[0]
 			}
@@ -93,7 +97,7 @@ func (m *push) run(ctx context.Context, named bool) (err error) {
 	case !m.db && !named && m.term.Interactive():
 		return &terminal.UsageError{Command: "engram-sync mutations push", Err: errors.New("nothing to read: name a file, or pipe mutations in")}
 	}
-	src, err := m.open(ctx)
+	src, err := m.open(ctx, named)
 	if err != nil {
 		return err
 	}

@@ -19,8 +19,9 @@ import (
 	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
-// open opens what the command line names.
-func (m *push) open(ctx context.Context) (source.Source, error) {
+// open opens what the command line names. Where it names nothing, an empty stdin is
+// that of cron or a service, and the file was forgotten.
+func (m *push) open(ctx context.Context, named bool) (source.Source, error) {
 	if m.db {
 		return m.openDatabase(ctx)
 	}
@@ -30,6 +31,9 @@ func (m *push) open(ctx context.Context) (source.Source, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if !named && file.Empty() {
+		return nil, errors.Join(&terminal.UsageError{Command: "engram-sync mutations push", Err: errors.New("nothing to read, stdin is empty: name a file, or - if it may be")}, file.Close())
 	}
 	if err := file.Begin(ctx); err != nil {
 		return nil, errors.Join(m.badLines(err), file.Close())

@@ -88,6 +88,9 @@ func (f *File) Close() error {
 // Name is what to call the file.
 func (f *File) Name() string { return f.name }
 
+// Empty says whether the file has no byte at all.
+func (f *File) Empty() bool { return f.size == 0 }
+
 // ID implements journal.Source.
 func (f *File) ID() string { return "file " + hex.EncodeToString(f.first[:]) }
 
