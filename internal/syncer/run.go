@@ -89,6 +89,8 @@ type outcome struct {
 	local engram.ChunkID // the id here, once that is known
 	bytes int64
 	err   error
+	// restored: a chunk that an old client reduced was restored.
+	restored bool
 }
 
 // transfer moves items, several at once, and gives their outcomes in the order
@@ -137,6 +139,6 @@ func (r *Result) collect(items []Item, outcomes []outcome) {
 			continue
 		}
 		item.Local = outcomes[i].local
-		r.Moved = append(r.Moved, Moved{Item: item, Bytes: outcomes[i].bytes})
+		r.Moved = append(r.Moved, Moved{Item: item, Bytes: outcomes[i].bytes, Restored: outcomes[i].restored})
 	}
 }

@@ -70,6 +70,7 @@ func Verify(ctx context.Context, local Local, opts Options) (Report, error) {
 	}
 	v.each(ctx, "here", ids, func(id engram.ChunkID) (int64, error) { return v.local(local, m, id) })
 	v.judgeSessions()
+	v.judgeRestored(local)
 	return v.result(), ctx.Err()
 }
 
@@ -107,6 +108,8 @@ type verifier struct {
 	report     Report
 	sessions   map[string]bool   // that some chunk holds
 	references map[string]string // session to a chunk that refers to it
+	good       []engram.ChunkID
+	untimed    []engram.ChunkID // good ones whose memories have no times
 }
 
 // each reads chunks to their end, and notes why one cannot be.
@@ -148,6 +151,10 @@ func (v *verifier) local(local Local, m *engram.Manifest, id engram.ChunkID) (in
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.good = append(v.good, id)
+	if contents.Untimed() {
+		v.untimed = append(v.untimed, id)
+	}
 	for session := range contents.SessionIDs {
 		v.sessions[session] = true
 	}

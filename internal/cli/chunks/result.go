@@ -32,6 +32,8 @@ type movedItem struct {
 	RemoteID  engram.ChunkID `json:"remote_id"`
 	Direction work.Direction `json:"direction"`
 	Bytes     int64          `json:"bytes"`
+	// Restored: an old client had reduced the chunk, so that its id here is another.
+	Restored bool `json:"restored,omitempty"`
 }
 
 type presentItem struct {
@@ -88,7 +90,7 @@ func (t *transfer) document() resultDocument {
 		Moved: len(t.Moved), Present: len(t.Present), Failed: len(t.Failed), Adopted: len(t.adopted),
 	}
 	for _, m := range t.Moved {
-		doc.Moved = append(doc.Moved, movedItem{ID: m.Local, RemoteID: m.Remote, Direction: m.Direction, Bytes: m.Bytes})
+		doc.Moved = append(doc.Moved, movedItem{ID: m.Local, RemoteID: m.Remote, Direction: m.Direction, Bytes: m.Bytes, Restored: m.Restored})
 		doc.Summary.Bytes += m.Bytes
 	}
 	for _, p := range t.Present {
@@ -128,6 +130,7 @@ func (t *transfer) printText() {
 	if t.accepted > 0 {
 		t.term.Note("%s accepted to stay here: later runs only count them", terminal.Count(t.accepted, "row"))
 	}
+	t.noteRestored()
 }
 
 // moving are the chunks, by their ids here, of which something moved, or would.
@@ -141,6 +144,26 @@ func (t *transfer) moving() map[engram.ChunkID]bool {
 	}
 	return ids
 }
+
+// noteRestored says what came as old clients left it, and what of it is not needed
+// any more.
+func (t *transfer) noteRestored() {
+	restored := 0
+	for _, m := range t.Moved {
+		if m.Restored {
+			restored++
+		}
+	}
+	if restored > 0 {
+		t.term.Note("%s restored: an old client had re-encoded them while pushing, so their times are lost and their ids here are others "+
+			"(--strict leaves such chunks there)", terminal.Count(restored, "chunk"))
+	}
+	if len(t.twins) > 0 {
+		t.term.Note("%s not needed any more: %s", terminal.Count(len(t.twins), "restored chunk"), retireTwins)
+	}
+}
+
+const retireTwins = "the true ones are here, and `engram-sync verify --repair` retires the others"
 
 // summary is the last line of a run. It counts the chunks that there are here,
 // and not the parts that a project server has of them.

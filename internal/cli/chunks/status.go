@@ -52,6 +52,8 @@ type statusDocument struct {
 	Unsupported []string `json:"unsupported"`
 	// Foreign are entries of the directory that are not engram's.
 	Foreign []string `json:"foreign"`
+	// Retirable are restored chunks whose true ones are here too.
+	Retirable []string `json:"retirable,omitempty"`
 	// Unexported is null where there is no database, or it cannot be read.
 	Unexported *unexported `json:"unexported"`
 	// Of project servers only, as in the result of push and pull.
@@ -102,6 +104,7 @@ func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Work
 		Push: texts(diff.Pushes(), engram.ChunkID.String), Pull: texts(diff.ToPull, func(i syncer.Item) string { return i.ID().String() }),
 		Missing: texts(diff.Missing, entryID), Orphans: texts(diff.Orphans, engram.ChunkID.String), Unsupported: texts(diff.Rejected, rejectedID),
 		Foreign:    texts(diff.Foreign, syncer.ForeignName),
+		Retirable:  texts(diff.Twins, func(t syncer.Twin) string { return t.Restored.String() }),
 		LeftBehind: leftBehindItems(diff.Omitted), ServerMade: texts(diff.ServerMade, entryID),
 	}
 	doc.Unexported, doc.memories = memoriesStatus(ctx, ws)
@@ -171,6 +174,7 @@ func (doc statusDocument) rows(cells terminal.Row) {
 		{"orphans", doc.Orphans, "files without a manifest entry: sync adopts and pushes them"},
 		{"foreign", doc.Foreign, "entries that are not engram's: `engram-sync verify` says which"},
 		{"unsupported", doc.Unsupported, "ids of the remote that no directory can hold"},
+		{"retirable", doc.Retirable, "restored: " + retireTwins},
 	} {
 		if len(trouble.ids) > 0 {
 			row(trouble.name, "%d (%s)", len(trouble.ids), trouble.next)

@@ -108,8 +108,8 @@ var Classes = []Class{
 		"run `engram-sync pull` to fetch it, or restore it from git",
 		"The manifest names a chunk whose file is missing. A pull fetches it if the remote has it."},
 	{"reduced", Partial, as[*engram.ReducedError],
-		"to store it under the id that fits its bytes, run pull --accept-reduced",
-		"An old client re-encoded the chunk while pushing, so that its bytes cannot fit its id. It can be stored under the id that fits."},
+		"get the true chunk by git, or restore what is left of it: run `engram-sync pull` without --strict",
+		"An old client re-encoded the chunk while pushing, so that its bytes cannot fit its id. A pull without --strict restores what is left of it."},
 
 	// The keyring and logins.
 	{"keyring-locked", Auth, is(auth.ErrLocked),
