@@ -141,6 +141,17 @@ func (s *Server) Chunks(project string) []string {
 	return ids
 }
 
+// Contents are the bodies of a project's chunks, in the same order.
+func (s *Server) Contents(project string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var bodies []string
+	for _, c := range s.store(engram.NormalizeProject(project)).chunks {
+		bodies = append(bodies, string(c.body))
+	}
+	return bodies
+}
+
 // Journal is what has been committed to the journal of all projects, by seq.
 func (s *Server) Journal() []engram.PullMutationResult {
 	s.mu.Lock()
