@@ -71,7 +71,7 @@ var Classes = []Class{
 		"this server can never hold it, so keep it in git, or mend the row in engram and export again",
 		"The server's database cannot hold what stands in a row of the chunk. Keep the chunk in git, or mend the row and export it again."},
 	{"collision", Damaged, collision,
-		"no place can hold both: keep the one here in git, and pull the other into a directory of its own with --dir",
+		"two different chunks have this id, and no place can hold both: keep the one here in git, and pull the other into a directory of its own with --dir",
 		"Two different chunks have the same id, one here and one on the server. Keep the one in git, and the other in a directory of its own."},
 	{"outcome-unknown", Unknown, is(transport.ErrOutcomeUnknown, syncer.ErrUnconfirmed),
 		"run the same command again: it looks first, and sends only what is missing",
