@@ -126,7 +126,7 @@ func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Work
 			noteLeftBehind(term, diff.Omitted, diff.ServerMade)
 		}
 	}
-	if err == nil && exitCode && (diff != nil && !diff.Clean() || doc.Unexported != nil && doc.Unexported.Rows() > 0) {
+	if err == nil && exitCode && (diff != nil && !diff.Clean() || doc.Unexported.differs()) {
 		return &terminal.ExitStatus{Code: problem.Different}
 	}
 	return err
