@@ -162,7 +162,16 @@ type RowNote struct {
 	Index  int    `json:"index"` // -1 for all of the list
 	Field  string `json:"field"`
 	Reason string `json:"reason"`
+	// Row tells the row from every other one, for as long as it lies where it does;
+	// "" of what was only changed.
+	Row string `json:"row,omitempty"`
 }
+
+// Reasons that messages speak of in words of their own.
+const (
+	Required         = "is required"
+	DependsOnLeftOut = "names a session that is left out"
+)
 
 // String is the row as a message names it.
 func (r RowNote) String() string {
