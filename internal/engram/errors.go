@@ -143,7 +143,10 @@ func (e *PausedError) Unwrap() error { return e.Err }
 type BatchTooLargeError struct {
 	Limit int64 // of the request's body in bytes; 0 where the server does not say
 	Rows  int
-	Err   error
+	// Stranger: not the server said so, but something before it, whose limit can be
+	// anything. Of a single row that says nothing.
+	Stranger bool
+	Err      error
 }
 
 func (e *BatchTooLargeError) Error() string {
