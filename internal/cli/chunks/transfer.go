@@ -4,14 +4,18 @@ package chunks
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/work"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
@@ -27,10 +31,14 @@ type transfer struct {
 
 	project projectOptions
 
+	exporting bool // write what is in no chunk before anything moves
+	exported  export
+
 	dir  syncer.Local
 	path string // of dir
 
 	remote     string
+	accepted   int // rows that this run has accepted
 	planned    []syncer.Item
 	behind     []syncer.Projection
 	serverMade []engram.ChunkEntry
@@ -70,7 +78,34 @@ func (t *transfer) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer unlock()
+	if t.exporting {
+		if err := t.writeMemories(ctx); err != nil {
+			return err
+		}
+	}
 	return t.ws.With(ctx, func(conn *workspace.Connection) error { return t.move(ctx, conn) })
+}
+
+func (t *transfer) addExport(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&t.exporting, "export", false, "first write what engram.db holds and no chunk does into new chunks, as export does")
+}
+
+// writeMemories writes what is in no chunk, and says so at once: it stays, however
+// the rest goes.
+func (t *transfer) writeMemories(ctx context.Context) error {
+	t.exported = export{term: t.term, ws: t.ws, dryRun: t.dryRun, personal: t.project.includePersonal}
+	x := &t.exported
+	if err := x.open(ctx); err != nil {
+		return err
+	}
+	if err := x.into(ctx, t.dir, t.path); err != nil {
+		return err
+	}
+	x.warn()
+	if !t.term.JSON && len(x.drafts)+len(x.failed) > 0 {
+		x.printText()
+	}
+	return nil
 }
 
 // move compares both sides, moves what is missing, and says so.
@@ -110,8 +145,35 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		stop()
 	}
 	t.Failed = append(t.Failed, adoption.Failed...)
-	defer noteUnexported(ctx, t.term, t.ws, t.dir)
+	if !t.exporting {
+		defer noteUnexported(ctx, t.term, t.ws, t.dir)
+	}
+	if t.project.acceptLeftOut && !t.dryRun {
+		if err := t.acceptLeftOut(conn); err != nil {
+			return err
+		}
+	}
 	return t.print()
+}
+
+// acceptLeftOut remembers the rows that this run left out, so that they are no
+// failure any more.
+func (t *transfer) acceptLeftOut(conn *workspace.Connection) error {
+	var rows []string
+	t.Failed = slices.DeleteFunc(t.Failed, func(f work.Failure) bool {
+		leftOut, ok := errors.AsType[*syncer.LeftOutError](f.Err)
+		if ok {
+			for _, r := range leftOut.Rows {
+				rows = append(rows, r.Row)
+			}
+		}
+		return ok
+	})
+	t.accepted = len(rows)
+	if len(rows) == 0 {
+		return nil
+	}
+	return state.OpenAcceptedRows(state.Dir(), conn.Label, conn.Project.Name).Add(rows)
 }
 
 const pushLong = `Upload the chunks of the chunk directory that the remote lacks.
@@ -131,7 +193,7 @@ func NewPush(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Short:   "Upload local chunks that the remote lacks",
 		Long:    problem.Help(pushLong, problem.Transfer),
 		Example: "  engram-sync push\n  engram-sync push --dry-run --exit-code\n  engram-sync push 85b7 --verify",
-	}, t.addVerify, t.project.addPush)
+	}, t.addVerify, t.project.addPush, t.project.addAccept)
 }
 
 const pullLong = `Download the chunks of the remote that are missing here.
@@ -162,7 +224,9 @@ func NewPull(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 
 const syncLong = `Pull, then push: afterwards both sides have all chunks.
 
-What pull and push say about themselves is true here too.`
+What pull and push say about themselves is true here too. With --export the
+memories that are in no chunk are written into new ones first of all, so that one
+command does the whole round.`
 
 func NewSync(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	t := &transfer{term: term, ws: ws, opts: syncer.Options{Pull: true, Push: true}, create: true}
@@ -170,6 +234,6 @@ func NewSync(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Use:     "sync",
 		Short:   "Pull, then push",
 		Long:    problem.Help(syncLong, problem.Transfer),
-		Example: "  engram-sync sync\n  engram-sync sync --json",
-	}, t.addVerify, t.project.addPush, t.project.addPull)
+		Example: "  engram-sync sync\n  engram-sync sync --export\n  engram-sync sync --json",
+	}, t.addVerify, t.addExport, t.project.addPush, t.project.addPull)
 }
