@@ -105,6 +105,9 @@ func (x *export) run(ctx context.Context) error {
 	if x.all && x.ws.Inputs.Flags.Changed("project") {
 		return &terminal.UsageError{Command: "engram-sync export", Err: errors.New("--all-projects and --project exclude each other")}
 	}
+	if x.dryRun {
+		x.ws.OnlyLook()
+	}
 	var made int64
 	made, x.ws.Config.MaxChunkBytes = x.sizes()
 	db, err := x.open(ctx)

@@ -77,6 +77,7 @@ type statusAuth struct {
 // look compares both sides, for commands that change nothing. path is "" where
 // there is no directory yet.
 func look(ctx context.Context, ws *workspace.Workspace, show func(diff *syncer.Diff, conn *workspace.Connection, path string) error) error {
+	ws.OnlyLook()
 	dir, path, err := ws.OpenDirectoryIfAny()
 	if err != nil {
 		return err

@@ -104,7 +104,7 @@ func memoriesStatus(ctx context.Context, ws *workspace.Workspace) (*unexported, 
 	}
 	switch {
 	case errors.Is(err, memories.ErrTooMuch):
-		return nil, "not compared with the chunks yet: `engram-sync export --dry-run` does it, once"
+		return nil, "not compared with the chunks yet: `engram-sync export --dry-run` does it"
 	case err != nil:
 		return nil, "unknown: " + terminal.OneLine(err.Error())
 	case found == nil:
