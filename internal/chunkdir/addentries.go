@@ -107,8 +107,7 @@ func (d *Dir) holdManifest() (*os.File, error) {
 func (a *manifestAdder) union(m *engram.Manifest) (*engram.Manifest, error) {
 	add := slices.Clone(a.late)
 	for _, e := range a.entries {
-		_, listed := m.Entry(e.ID)
-		if listed || slices.ContainsFunc(a.late, func(l engram.ChunkEntry) bool { return l.ID == e.ID }) {
+		if m.Names(e.ID) || slices.ContainsFunc(a.late, func(l engram.ChunkEntry) bool { return l.ID == e.ID }) {
 			continue
 		}
 		there, err := a.dir.HasChunk(e.ID)

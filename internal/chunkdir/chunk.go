@@ -166,6 +166,14 @@ func (d *Dir) WriteChunk(ctx context.Context, c *engram.Chunk) (err error) {
 	return f.CommitAs(d.chunkPath(c.ID()))
 }
 
+// RemoveChunk removes the file of a chunk, which no manifest entry may name any more.
+func (d *Dir) RemoveChunk(id engram.ChunkID) error {
+	if err := d.checkChunks(); err != nil {
+		return fmt.Errorf("remove chunk %s: %w", id, err)
+	}
+	return os.Remove(d.chunkPath(id))
+}
+
 func (d *Dir) makeChunks() error {
 	err := d.checkChunks()
 	if !errors.Is(err, fs.ErrNotExist) {

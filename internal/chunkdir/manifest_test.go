@@ -38,7 +38,7 @@ func TestMissingManifestIsEmpty(t *testing.T) {
 func TestBadManifestNamesFileAndPlace(t *testing.T) {
 	for name, test := range map[string]struct{ text, place string }{
 		"conflict markers": {"{\n<<<<<<< HEAD\n" + oneEntry[2:], "line 2: git conflict markers"},
-		"bad id":           {strings.Replace(oneEntry, "85b7093e", "../x", 1), "line 4, entry 1"},
+		"id twice":         {strings.Replace(oneEntry, `"id"`, `"id": "x", "id"`, 1), "line 4, entry 1"},
 		"not an object":    {"[]", "line 1"},
 		"syntax":           {strings.Replace(oneEntry, `"version": 1,`, `"version": 1;`, 1), "line 2"},
 	} {

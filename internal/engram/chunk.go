@@ -4,6 +4,7 @@
 package engram
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -20,8 +21,8 @@ import (
 const DefaultMaxChunkBytes = 512 << 20
 
 // Chunk is the content of one chunk as a stream that checks itself: Read gives
-// io.EOF only when the bytes were exactly one JSON object, within the size
-// limit, and hash to the id. Otherwise the last Read gives an error for which
+// io.EOF only when the bytes were exactly one JSON object, with perhaps white
+// space behind it, within the size limit, and hash to the id. Otherwise the last Read gives an error for which
 // errors.Is finds ErrDamaged, or the error of the source. Whoever stores or
 // sends the bytes must not make them count before that io.EOF.
 // A Chunk is read once, by one goroutine.
@@ -39,8 +40,14 @@ type Chunk struct {
 	scan  *jsonscan.Scanner
 	size  int64
 	sum   [sha256.Size]byte
-	err   error // of the last Read, for good
+	tail  []byte // what is still to be given out, once src has ended
+	err   error  // of the last Read, for good
 }
+
+// Tailed is a source that may have taken white space at the end of the content for
+// that of what is around it. Tail gives it once the source has ended: the hash
+// says where it belongs.
+type Tailed interface{ Tail() []byte }
 
 // NewChunk reads the chunk of the given id from src, which holds its
 // uncompressed bytes, at most limit of them.
@@ -56,6 +63,13 @@ func AddressChunk(src io.ReadCloser, limit int64) *Chunk {
 func (c *Chunk) Read(p []byte) (int, error) {
 	if c.err != nil {
 		return 0, c.err
+	}
+	if len(c.tail) > 0 {
+		n := copy(p, c.tail)
+		if c.tail = c.tail[n:]; len(c.tail) == 0 {
+			c.err = io.EOF
+		}
+		return n, c.err
 	}
 	n, err := c.src.Read(p)
 	if c.err = c.check(p[:n]); c.err != nil {
@@ -78,8 +92,11 @@ func (c *Chunk) check(p []byte) error {
 	}
 	c.hash.Write(p)
 	for len(p) > 0 {
-		if c.scan.Done() {
-			return c.damage("something follows its JSON object", nil)
+		if c.scan.Done() { // an editor's newline is a part of the bytes
+			if p = bytes.TrimLeft(p, " \t\r\n"); len(p) > 0 {
+				return c.damage("something follows its JSON object", nil)
+			}
+			return nil
 		}
 		n, event, err := c.scan.Next(p)
 		if err != nil {
@@ -105,10 +122,24 @@ func (c *Chunk) finish() error {
 	if c.id.IsZero() {
 		c.id = actual
 	}
-	if c.id != actual {
-		return &MismatchError{ID: c.id, Actual: actual}
+	switch {
+	case c.id == actual:
+		return io.EOF
+	case c.takeTail():
+		return nil // it comes with the next Read
 	}
-	return io.EOF
+	return &MismatchError{ID: c.id, Actual: actual}
+}
+
+// takeTail says whether the content fits its id with what its source has held back.
+func (c *Chunk) takeTail() bool {
+	src, ok := c.src.(Tailed)
+	if !ok || len(src.Tail()) == 0 || c.check(src.Tail()) != nil {
+		return false
+	}
+	c.tail = src.Tail()
+	c.hash.Sum(c.sum[:0])
+	return IDOf(c.sum) == c.id
 }
 
 func (c *Chunk) damage(reason string, cause error) error {

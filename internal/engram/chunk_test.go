@@ -45,12 +45,12 @@ func TestDamageNeverEndsWithEOF(t *testing.T) {
 	for name, tc := range map[string]struct {
 		text, reason string
 	}{
-		"empty":          {"", "too early"},
-		"cut":            {chunkText[:40], "too early"},
-		"not an object":  {`[1]`, "not exactly one JSON object"},
-		"leading blank":  {" {}", "not exactly one JSON object"},
-		"trailing blank": {"{}\n", "something follows"},
-		"two objects":    {"{}{}", "something follows"},
+		"empty":         {"", "too early"},
+		"cut":           {chunkText[:40], "too early"},
+		"not an object": {`[1]`, "not exactly one JSON object"},
+		"leading blank": {" {}", "not exactly one JSON object"},
+		"text behind":   {"{}\n x", "something follows"},
+		"two objects":   {"{}{}", "something follows"},
 		// The id fits these bytes, and yet they would put a member of their own into a push envelope.
 		"injected member": {`{},"chunk_id":"ffffffff"`, "something follows"},
 		"too big":         {`{"a":"` + strings.Repeat("x", 1<<20) + `"}`, "more than 1048576 bytes"},
@@ -69,6 +69,41 @@ func TestDamageNeverEndsWithEOF(t *testing.T) {
 		t.Errorf("got %v, want a mismatch that names the real hash", err)
 	}
 }
+
+// What an editor puts behind the object is a part of the bytes, whoever holds it back.
+func TestWhiteSpaceBehindTheObjectBelongsToIt(t *testing.T) {
+	for _, space := range []string{"\n", "\r\n", " \t\n\n"} {
+		text := chunkText + space
+		c := engram.NewChunk(idOf(text), io.NopCloser(iotest.OneByteReader(strings.NewReader(text))), 1<<20)
+		if got, err := io.ReadAll(c); err != nil || string(got) != text || !c.Verified() {
+			t.Errorf("%q: %q, %v", space, got, err)
+		}
+		src := tailed{strings.NewReader(chunkText), space}
+		c = engram.NewChunk(idOf(text), src, 1<<20)
+		got, err := io.ReadAll(iotest.OneByteReader(c))
+		if err != nil || string(got) != text || !c.Verified() || c.Sum() != sha256.Sum256([]byte(text)) {
+			t.Errorf("%q held back: %q, %v", space, got, err)
+		}
+		src.Reader = strings.NewReader(chunkText)
+		c = engram.NewChunk(idOf(chunkText), src, 1<<20)
+		if got, err := io.ReadAll(c); err != nil || string(got) != chunkText {
+			t.Errorf("%q that is not its own: %q, %v", space, got, err)
+		}
+	}
+	wrong := engram.NewChunk(idOf("{}"), tailed{strings.NewReader(chunkText), "\n"}, 1<<20)
+	var mismatch *engram.MismatchError
+	if _, err := io.ReadAll(wrong); !errors.As(err, &mismatch) || mismatch.Actual != idOf(chunkText) {
+		t.Errorf("got %v, want a mismatch that names the hash without it", err)
+	}
+}
+
+type tailed struct {
+	io.Reader
+	tail string
+}
+
+func (t tailed) Tail() []byte { return []byte(t.tail) }
+func (tailed) Close() error   { return nil }
 
 func TestErrorsOfTheSourcePassThrough(t *testing.T) {
 	broken := errors.New("disk on fire")
@@ -122,7 +157,7 @@ func FuzzChunk(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c := engram.NewChunk(engram.IDOf(sha256.Sum256(text)), io.NopCloser(bytes.NewReader(text)), 1<<20)
 		_, err := io.Copy(io.Discard, c)
-		object := len(text) > 0 && text[0] == '{' && text[len(text)-1] == '}' && jsonValid(text)
+		object := len(text) > 0 && text[0] == '{' && jsonValid(text)
 		if (err == nil) != object {
 			t.Errorf("%q: got %v", text, err)
 		}

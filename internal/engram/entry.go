@@ -102,11 +102,13 @@ func ParseEntry(text []byte) (ChunkEntry, error) {
 	if err != nil {
 		return e, err
 	}
-	var extra []string
-	for i, m := range members {
+	for i, m := range members { // before all else: a merge has made it, whatever it says
 		if slices.ContainsFunc(members[:i], func(before jsonscan.Member) bool { return before.Name == m.Name }) {
 			return e, fmt.Errorf("%q %w", m.Name, ErrTwice)
 		}
+	}
+	var extra []string
+	for _, m := range members {
 		known, err := e.set(m)
 		if err != nil {
 			return e, err

@@ -72,6 +72,10 @@ var ErrConflictMarkers = errors.New("git conflict markers")
 // entry is listed twice: git's union merge leaves such a text.
 var ErrTwice = errors.New("stands twice")
 
+// ErrBOM is the cause in a ManifestError where an editor has put a byte order
+// mark before the text: engram cannot read it then.
+var ErrBOM = errors.New("it begins with a byte order mark")
+
 // ErrManifestVersion is the cause in a ManifestError where the file was written
 // by a later engram than we know.
 var ErrManifestVersion = errors.New("manifest version not supported")

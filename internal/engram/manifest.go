@@ -23,6 +23,7 @@ type Manifest struct {
 	version  int
 	entries  []ChunkEntry
 	rejected []RejectedEntry
+	claimed  map[string]bool // the ids that rejected entries give themselves
 	index    map[ChunkID]int
 
 	text        []byte
@@ -34,11 +35,14 @@ type Manifest struct {
 // span is a range of bytes in a manifest's text.
 type span struct{ from, to int }
 
-// RejectedEntry is an entry of a server's manifest that we can't take, such
-// as one with an upper-case id.
+// RejectedEntry is an entry that we can't take, such as one with an upper-case
+// id of a server, or one that an agent has written by hand. It keeps its place in
+// the text.
 type RejectedEntry struct {
-	ID  string // as the server wrote it, at most 64 bytes; "" if there was none
-	Err error
+	ID    string // as it calls itself, at most 64 bytes; "" if it does not
+	Err   error
+	Place int    // in the list, from 0
+	Text  string // of the entry
 }
 
 // NewManifest is the manifest of a directory without chunks.
@@ -56,7 +60,7 @@ func (m *Manifest) Version() int { return m.version }
 // Entries are the entries in the order of the file. Don't modify them.
 func (m *Manifest) Entries() []ChunkEntry { return m.entries }
 
-// Rejected are the entries that ParseServerManifest could not take.
+// Rejected are the entries that could not be taken.
 func (m *Manifest) Rejected() []RejectedEntry { return m.rejected }
 
 // Entry finds the entry of a chunk.
@@ -70,14 +74,18 @@ func (m *Manifest) Entry(id ChunkID) (ChunkEntry, bool) {
 // Has says whether there is an entry of a chunk.
 func (m *Manifest) Has(id ChunkID) bool { _, ok := m.index[id]; return ok }
 
+// Names says whether any entry is about a chunk, be it one that could not be
+// taken: a second one beside that would make engram import the chunk twice.
+func (m *Manifest) Names(id ChunkID) bool { return m.Has(id) || m.claimed[id.String()] }
+
 // Bytes is the text of the manifest. Don't modify it.
 func (m *Manifest) Bytes() []byte { return m.text }
 
 // With is m and the given entries behind its own, oldest first; entries whose
-// id m has already are left out. The version becomes the higher one. Every byte
+// id m names already are left out. The version becomes the higher one. Every byte
 // of m's text that is not about that stays.
 func (m *Manifest) With(version int, add ...ChunkEntry) (*Manifest, error) {
-	fresh := slices.DeleteFunc(slices.Clone(add), func(e ChunkEntry) bool { return m.Has(e.ID) })
+	fresh := slices.DeleteFunc(slices.Clone(add), func(e ChunkEntry) bool { return m.Names(e.ID) })
 	text := m.text
 	var err error
 	if len(fresh) > 0 {
@@ -124,7 +132,34 @@ func (m *Manifest) splice(entries []ChunkEntry) ([]byte, error) {
 // Without is m without the entries of these ids. Every other byte stays, save
 // for white space between entries.
 func (m *Manifest) Without(ids ...ChunkID) (*Manifest, error) {
-	if len(m.entries) == 0 {
+	places := map[int]bool{}
+	place := 0
+	for _, e := range m.entries {
+		for m.rejectedAt(place) {
+			place++
+		}
+		places[place] = slices.Contains(ids, e.ID)
+		place++
+	}
+	return m.withoutPlaces(places)
+}
+
+// WithoutRejected is m without the entries that could not be taken.
+func (m *Manifest) WithoutRejected() (*Manifest, error) {
+	places := map[int]bool{}
+	for _, r := range m.rejected {
+		places[r.Place] = true
+	}
+	return m.withoutPlaces(places)
+}
+
+func (m *Manifest) rejectedAt(place int) bool {
+	_, found := slices.BinarySearchFunc(m.rejected, place, func(r RejectedEntry, place int) int { return r.Place - place })
+	return found
+}
+
+func (m *Manifest) withoutPlaces(drop map[int]bool) (*Manifest, error) {
+	if m.lastEntry == 0 {
 		return m, nil
 	}
 	list := m.text[m.chunksSpan.from:m.chunksSpan.to]
@@ -138,7 +173,7 @@ func (m *Manifest) Without(ids ...ChunkID) (*Manifest, error) {
 		if i > 0 && len(kept) > 0 {
 			_, space, _ = bytes.Cut(list[entries[i-1].End():e.At], []byte(","))
 		}
-		if slices.Contains(ids, m.entries[i].ID) {
+		if drop[i] {
 			continue
 		}
 		if len(kept) > 0 {

@@ -12,7 +12,10 @@ import (
 )
 
 // ParseManifest reads the text of manifest.json strictly: anything that engram
-// and we could understand differently is a *ManifestError that names the place.
+// and we could understand differently is a *ManifestError that names the place. An
+// entry that is not engram's stands in Rejected, and does not stop the others, as
+// people and agents write such ones; but one with two values for a member is the
+// work of a merge, and an error.
 func ParseManifest(text []byte) (*Manifest, error) {
 	return (&manifestParser{text: text, m: &Manifest{text: text}}).parse()
 }
@@ -30,10 +33,15 @@ var manifestMembers = []string{"version", "chunks"}
 // text gets more memory set aside than it could fill.
 const minEntryBytes = 64
 
+// maxRejected bounds what a manifest of this machine may hold beside entries: a
+// text of nothing else would take much more memory than itself.
+const maxRejected = 1 << 14
+
 type manifestParser struct {
 	text    []byte
 	m       *Manifest
 	lenient bool
+	place   int // of the entry at hand, in the list
 
 	scan *jsonscan.Scanner
 	at   int
@@ -42,7 +50,13 @@ type manifestParser struct {
 	seen map[string]int // member name to the byte behind it
 }
 
+// BOM is what some editors put before a text.
+var BOM = []byte("\ufeff")
+
 func (p *manifestParser) parse() (*Manifest, error) {
+	if bytes.HasPrefix(p.text, BOM) {
+		return nil, p.fail(0, ErrBOM)
+	}
 	if at := findLine(p.text, isMarker); at >= 0 {
 		return nil, p.fail(at, ErrConflictMarkers)
 	}
@@ -141,31 +155,31 @@ func (p *manifestParser) member() error {
 }
 
 func (p *manifestParser) entry() error {
-	m, text := p.m, p.text[p.from:p.at]
-	m.lastEntry = p.at
+	m, text, place := p.m, p.text[p.from:p.at], p.place
+	m.lastEntry, p.place = p.at, place+1
 	e, err := ParseEntry(text)
 	if err == nil {
-		if first, ok := m.index[e.ID]; ok {
-			if p.lenient {
-				return nil
-			}
-			err = fmt.Errorf("%s %w (first as entry %d)", e.ID, ErrTwice, first+1)
+		first, again := m.index[e.ID]
+		switch {
+		case !again:
+			m.index[e.ID] = len(m.entries)
+			m.entries = append(m.entries, e)
+			return nil
+		case p.lenient:
+			return nil
 		}
+		err = fmt.Errorf("%s %w (first as entry %d)", e.ID, ErrTwice, first+1)
 	}
-	switch {
-	case err == nil:
-		m.index[e.ID] = len(m.entries)
-		m.entries = append(m.entries, e)
-		return nil
-	case p.lenient:
-		m.rejected = append(m.rejected, RejectedEntry{ID: claimedID(text), Err: err})
-		return nil
+	if !p.lenient && (errors.Is(err, ErrTwice) || len(m.rejected) == maxRejected) {
+		return &ManifestError{Line: p.line(p.from), Entry: place + 1, Err: err}
 	}
-	var syntax *jsonscan.SyntaxError
-	if errors.As(err, &syntax) {
-		return p.failSyntax(err)
+	r := RejectedEntry{ID: claimedID(text), Err: err, Place: place, Text: string(text)}
+	m.rejected = append(m.rejected, r)
+	if m.claimed == nil {
+		m.claimed = map[string]bool{}
 	}
-	return &ManifestError{Line: p.line(p.from), Entry: len(m.entries) + 1, Err: err}
+	m.claimed[r.ID] = true
+	return nil
 }
 
 // claimedID is what a bad entry calls itself, if that can be told.

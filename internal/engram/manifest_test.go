@@ -105,33 +105,21 @@ func TestBadManifestsNameThePlace(t *testing.T) {
 	withEntry := func(e string) string { return "{\"version\":1,\n\"chunks\":[\n" + e + "]}" }
 	good := `{"id":"c830cde8","created_at":"2026-11-22T09:14:58Z"}`
 	for name, tc := range map[string]struct{ text, want string }{
-		"empty":             {"", "line 1: not valid JSON at byte 0: it ends too early"},
-		"torn":              {oneEntry[:60], "line 5: not valid JSON"},
-		"conflict":          {strings.Replace(oneEntry, "    {\n", "<<<<<<< HEAD\n    {\n", 1), "line 4: git conflict markers"},
-		"not an object":     {`[]`, "line 1: not a JSON object"},
-		"no chunks":         {`{"version":1}`, `"chunks" is missing`},
-		"no version":        {`{"chunks":[]}`, `"version" is missing`},
-		"version text":      {`{"version":"1","chunks":[]}`, `line 1: "version" is not a whole number`},
-		"version 3":         {`{"version":3,"chunks":[]}`, "version 3: manifest version not supported"},
-		"member twice":      {"{\"version\":1,\n\"chunks\":[],\n\"chunks\":[]}", `line 3: "chunks" stands twice (first on line 2)`},
-		"member variant":    {`{"version":1,"chunks":[],"Chunks":[]}`, `"Chunks" is another spelling of "chunks"`},
-		"chunks object":     {`{"version":1,"chunks":{}}`, `"chunks" is not a list`},
-		"entry text":        {withEntry(`"c830cde8"`), "line 3, entry 1: not an object"},
-		"no id":             {withEntry(`{"created_at":"2026-11-22T09:14:58Z"}`), `line 3, entry 1: "id" is missing`},
-		"path as id":        {withEntry(good + ",\n" + `{"id":"../../x"}`), `line 4, entry 2: "id": "../../x": not a chunk id`},
-		"upper-case id":     {withEntry(`{"id":"C830CDE8"}`), "not a chunk id"},
-		"id twice":          {withEntry(good + "," + good), "entry 2: c830cde8 stands twice (first as entry 1)"},
-		"union merge":       {withEntry(`{"id":"c830cde8","id":"7f822b00"}`), `entry 1: "id" stands twice`},
-		"negative count":    {withEntry(`{"id":"c830cde8","sessions":-1}`), `"sessions": -1 is not a count`},
-		"huge count":        {withEntry(`{"id":"c830cde8","sessions":99999999999}`), "is not a count"},
-		"fractional count":  {withEntry(`{"id":"c830cde8","sessions":1.5}`), "is not a count"},
-		"count as text":     {withEntry(`{"id":"c830cde8","sessions":"1"}`), "is not a count"},
-		"author as number":  {withEntry(`{"id":"c830cde8","created_by":1}`), `"created_by": not a string`},
-		"time without zone": {withEntry(`{"id":"c830cde8","created_at":"2026-11-22 09:14:58"}`), "is not an RFC 3339 time"},
-		"no time":           {withEntry(`{"id":"c830cde8"}`), `"created_at" is missing`},
-		"entry variant":     {withEntry(`{"id":"c830cde8","ID":"7f822b00"}`), `"ID" is another spelling of "id"`},
-		"endless name":      {withEntry(`{"` + strings.Repeat("n", 300) + `":1,"id":"c830cde8"}`), "a member name is longer than 256 bytes"},
-		"bad UTF-8":         {withEntry(`{"id":"c830cde8","created_by":"` + "\xff" + `"}`), "line 3: not valid UTF-8"},
+		"empty":           {"", "line 1: not valid JSON at byte 0: it ends too early"},
+		"torn":            {oneEntry[:60], "line 5: not valid JSON"},
+		"conflict":        {strings.Replace(oneEntry, "    {\n", "<<<<<<< HEAD\n    {\n", 1), "line 4: git conflict markers"},
+		"not an object":   {`[]`, "line 1: not a JSON object"},
+		"no chunks":       {`{"version":1}`, `"chunks" is missing`},
+		"no version":      {`{"chunks":[]}`, `"version" is missing`},
+		"version text":    {`{"version":"1","chunks":[]}`, `line 1: "version" is not a whole number`},
+		"version 3":       {`{"version":3,"chunks":[]}`, "version 3: manifest version not supported"},
+		"member twice":    {"{\"version\":1,\n\"chunks\":[],\n\"chunks\":[]}", `line 3: "chunks" stands twice (first on line 2)`},
+		"member variant":  {`{"version":1,"chunks":[],"Chunks":[]}`, `"Chunks" is another spelling of "chunks"`},
+		"chunks object":   {`{"version":1,"chunks":{}}`, `"chunks" is not a list`},
+		"id twice":        {withEntry(good + "," + good), "entry 2: c830cde8 stands twice (first as entry 1)"},
+		"union merge":     {withEntry(`{"id":"c830cde8","id":"7f822b00"}`), `entry 1: "id" stands twice`},
+		"byte order mark": {"\ufeff" + oneEntry, "line 1: it begins with a byte order mark"},
+		"bad UTF-8":       {withEntry(`{"id":"c830cde8","created_by":"` + "\xff" + `"}`), "line 3: not valid UTF-8"},
 	} {
 		_, err := engram.ParseManifest([]byte(tc.text))
 		var where *engram.ManifestError
@@ -141,6 +129,63 @@ func TestBadManifestsNameThePlace(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: more than one line: %q", name, err)
 		}
+	}
+}
+
+// People and agents write entries of their own. They stop nothing, and stay as
+// they are until somebody wants them out.
+func TestAnEntryThatIsNotEngramsStandsAside(t *testing.T) {
+	const good = `{"id":"9691adf8","created_at":"2026-11-22T09:14:58Z"}`
+	for name, tc := range map[string]struct{ text, want string }{
+		"entry text":        {`"c830cde8"`, "not an object"},
+		"no id":             {`{"created_at":"2026-11-22T09:14:58Z"}`, `"id" is missing`},
+		"path as id":        {`{"id":"../../x"}`, `"id": "../../x": not a chunk id`},
+		"upper-case id":     {`{"id":"C830CDE8"}`, "not a chunk id"},
+		"negative count":    {`{"id":"c830cde8","sessions":-1}`, `"sessions": -1 is not a count`},
+		"huge count":        {`{"id":"c830cde8","sessions":99999999999}`, "is not a count"},
+		"fractional count":  {`{"id":"c830cde8","sessions":1.5}`, "is not a count"},
+		"count as text":     {`{"id":"c830cde8","sessions":"1"}`, "is not a count"},
+		"author as number":  {`{"id":"c830cde8","created_by":1}`, `"created_by": not a string`},
+		"time without zone": {`{"id":"c830cde8","created_at":"2026-11-22 09:14:58"}`, "is not an RFC 3339 time"},
+		"no time":           {`{"id":"c830cde8"}`, `"created_at" is missing`},
+		"entry variant":     {`{"id":"c830cde8","ID":"7f822b00"}`, `"ID" is another spelling of "id"`},
+		"endless name":      {`{"` + strings.Repeat("n", 300) + `":1,"id":"c830cde8"}`, "a member name is longer than 256 bytes"},
+	} {
+		text := "{\"version\":1,\n\"chunks\":[\n" + good + " , " + tc.text + "]}"
+		m, err := engram.ParseManifest([]byte(text))
+		if err != nil || len(m.Entries()) != 1 || len(m.Rejected()) != 1 {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		r := m.Rejected()[0]
+		if r.Text != tc.text || r.Place != 1 || !strings.Contains(r.Err.Error(), tc.want) {
+			t.Errorf("%s: got %+v, want %q", name, r, tc.want)
+		}
+		more, err := m.With(1, entry(t, "7f822b00", "2026-11-23T09:14:58Z"))
+		if err != nil || !strings.Contains(string(more.Bytes()), good+" , "+tc.text+",\n") {
+			t.Errorf("%s: with another entry it is %s, %v", name, more.Bytes(), err)
+		}
+		less, err := more.Without(m.Entries()[0].ID)
+		if err != nil || len(less.Entries()) != 1 || less.Entries()[0].ID.String() != "7f822b00" || !strings.Contains(string(less.Bytes()), tc.text) {
+			t.Errorf("%s: without the first it is %s, %v", name, less.Bytes(), err)
+		}
+		clean, err := more.WithoutRejected()
+		if err != nil || len(clean.Entries()) != 2 || len(clean.Rejected()) > 0 {
+			t.Errorf("%s: without the odd one it is %s, %v", name, clean.Bytes(), err)
+		}
+	}
+	many := `{"version":1,"chunks":[` + strings.Repeat("1,", 20000) + `1]}`
+	if _, err := engram.ParseManifest([]byte(many)); !errors.Is(err, engram.ErrDamaged) {
+		t.Errorf("a text of nothing else: %v", err)
+	}
+}
+
+// engram imports a chunk for each entry that names it.
+func TestAnOddEntryKeepsItsChunkFromASecondOne(t *testing.T) {
+	m := mustParse(t, `{"version":1,"chunks":[{"id":"c830cde8"}]}`)
+	e := entry(t, "c830cde8", "2026-11-22T09:14:58Z")
+	if next, err := m.With(1, e); err != nil || !m.Names(e.ID) || len(next.Entries()) > 0 {
+		t.Errorf("it is %v, %v", next.Entries(), err)
 	}
 }
 

@@ -38,9 +38,10 @@ type document struct {
 	entries []entryText
 }
 
-// entryText is an entry as it is written.
+// entryText is an entry as it is written. One that is not engram's has no id.
 type entryText struct {
 	engram.ChunkEntry
+	claims string // what one that is not engram's calls itself
 	text   string
 	theirs string // what the other side of a conflict says; "" where there is none
 }
@@ -72,7 +73,7 @@ func takeApart(text []byte) (*document, error) {
 		switch member.Name {
 		case "version":
 		case "chunks":
-			if err := d.takeList(member.Value, m.Entries()); err != nil {
+			if err := d.takeList(member.Value, m); err != nil {
 				return nil, err
 			}
 		default:
@@ -84,16 +85,23 @@ func takeApart(text []byte) (*document, error) {
 }
 
 // takeList takes over the entries, and looks at the white space around the first ones.
-func (d *document) takeList(list []byte, entries []engram.ChunkEntry) error {
-	if len(entries) == 0 {
+func (d *document) takeList(list []byte, m *engram.Manifest) error {
+	entries, rejected := m.Entries(), m.Rejected()
+	if len(entries)+len(rejected) == 0 {
 		return nil
 	}
 	texts, err := jsonscan.Split(list, jsonscan.Array, 0)
 	if err != nil {
 		return err
 	}
-	for i, e := range entries {
-		d.entries = append(d.entries, entryText{ChunkEntry: e, text: string(texts[i].Value)})
+	for i := range texts {
+		e := entryText{text: string(texts[i].Value)}
+		if len(rejected) > 0 && rejected[0].Place == i {
+			e.claims, rejected = rejected[0].ID, rejected[1:]
+		} else {
+			e.ChunkEntry, entries = entries[0], entries[1:]
+		}
+		d.entries = append(d.entries, e)
 	}
 	open := string(list[1:texts[0].At])
 	d.list = listLayout{known: true, open: open, between: open, close: string(list[texts[len(texts)-1].End() : len(list)-1])}

@@ -25,16 +25,16 @@ func recoverGlued(text []byte, cause error) (Recovery, error) {
 }
 
 func unglue(text []byte, cause error) (Recovery, error) {
-	tokens, ok := lex(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")))
+	lines := bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
+	tokens, ok := lex(lines)
 	if !ok || len(tokens) == 0 || tokens[len(tokens)-1].kind != '}' {
 		return Recovery{}, cause // it is cut off, or something else
 	}
-	p := unionMergeParser{tokens: tokens, consistent: true}
-	p.read()
-	found, err := p.entries()
-	if err != nil {
-		return Recovery{}, cause
+	p := unionMergeParser{text: lines, tokens: tokens, consistent: true}
+	if p.read(); p.bare {
+		return Recovery{}, cause // it would be lost
 	}
+	found, foreign := p.entries()
 	skeleton, err := p.skeleton(string(text[len(bytes.TrimRight(text, "\r\n")):]))
 	if err != nil {
 		return Recovery{}, cause
@@ -45,7 +45,9 @@ func unglue(text []byte, cause error) (Recovery, error) {
 		entries = append(entries, e.ChunkEntry)
 		r.note(id, e.Doubt)
 	}
-	r.Manifest, err = skeleton.With(0, entries...)
+	if r.Manifest, err = skeleton.With(0, entries...); err == nil && len(foreign) > 0 {
+		r.Manifest, err = withForeign(r.Manifest, foreign)
+	}
 	if err != nil || !bytes.Contains(text, []byte("\r\n")) {
 		return r, err
 	}
@@ -56,8 +58,9 @@ func unglue(text []byte, cause error) (Recovery, error) {
 // frame is an object of a glued text: its members, some of which can stand
 // there more than once.
 type frame struct {
-	names  []string
-	values map[string][]string
+	names    []string
+	values   map[string][]string
+	from, to int // where it stands in the text; to is 0 where its end was lost
 }
 
 func (f *frame) add(name, value string) {
@@ -75,10 +78,12 @@ func (f *frame) isManifest() bool { return len(f.values["version"])+len(f.values
 
 // unionMergeParser reads the tokens of a glued text.
 type unionMergeParser struct {
+	text   []byte
 	tokens []token
 	at     int
 	open   []*frame
 	closed []*frame
+	bare   bool // a value stands outside of all objects
 	// Every object has its members once, or once for each id in it.
 	consistent bool
 }
@@ -89,16 +94,18 @@ func (p *unionMergeParser) read() {
 		p.at++
 		switch {
 		case t.kind == '{':
-			p.begin()
+			p.begin(t.at)
 		case t.kind == '}':
-			p.end()
+			p.end(t.at + 1)
 		case t.kind == '"' && p.peek() == ':':
 			p.at++
 			p.member(t)
+		case t.kind == '"' || t.kind == '0':
+			p.bare = true
 		}
 	}
 	for len(p.open) > 0 {
-		p.end()
+		p.end(0)
 	}
 }
 
@@ -111,20 +118,21 @@ func (p *unionMergeParser) peek() byte {
 
 // begin opens an object. An entry holds none that we come upon here, so its
 // end has been lost.
-func (p *unionMergeParser) begin() {
+func (p *unionMergeParser) begin(at int) {
 	if n := len(p.open); n > 0 && p.open[n-1].isEntry() {
-		p.end()
+		p.end(0)
 	}
-	p.open = append(p.open, &frame{})
+	p.open = append(p.open, &frame{from: at})
 }
 
-func (p *unionMergeParser) end() {
+func (p *unionMergeParser) end(at int) {
 	n := len(p.open)
 	if n == 0 {
 		return
 	}
 	f := p.open[n-1]
 	p.open = p.open[:n-1]
+	f.to = at
 	p.closed = append(p.closed, f)
 	if f.isManifest() != f.isEntry() && (f.isManifest() || f.fits()) {
 		return
@@ -254,6 +262,7 @@ func (p *unionMergeParser) unknownMembers() (string, error) {
 type token struct {
 	kind byte // one of {}[],: or '"' for a string, '0' for any other value
 	text []byte
+	at   int // where it stands
 }
 
 // maxTokens bounds the memory of lex. An entry has 25 of them.
@@ -279,7 +288,7 @@ func lex(text []byte) (tokens []token, ok bool) {
 		if n <= 0 || len(tokens) == maxTokens {
 			return tokens, false
 		}
-		tokens = append(tokens, token{kind, text[at : at+n]})
+		tokens = append(tokens, token{kind, text[at : at+n], at})
 		at += n
 	}
 	return tokens, true

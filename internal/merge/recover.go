@@ -1,9 +1,12 @@
 package merge
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,7 +42,8 @@ type Doubt struct {
 type Recovery struct {
 	// Text is what it was read from.
 	Text []byte
-	// Manifest has an entry for every id that the text names.
+	// Manifest has an entry for every id that the text names, and what is no
+	// entry of engram's as it was.
 	Manifest *engram.Manifest
 	// Cause says why the text is no manifest; nil if it is one.
 	Cause error
@@ -68,9 +72,13 @@ func recoverManifest(text []byte, depth int) (Recovery, error) {
 		return Recovery{Text: text, Manifest: m}, nil
 	}
 	var r Recovery
+	bom := err
 	switch {
 	case errors.Is(err, engram.ErrManifestVersion):
 		return r, err // it may mean something that we don't know
+	case errors.Is(err, engram.ErrBOM):
+		r, err = recoverManifest(bytes.TrimPrefix(text, engram.BOM), depth)
+		r.Cause = cmp.Or(r.Cause, bom)
 	case errors.Is(err, engram.ErrConflictMarkers):
 		r, err = recoverConflict(text, err, depth)
 	default:
@@ -98,7 +106,7 @@ func (r Recovery) Settled(entries ...engram.ChunkEntry) (*engram.Manifest, error
 		}
 		all[e.ID] = entryText{ChunkEntry: e, text: text}
 	}
-	d.entries = sortedTexts(all)
+	d.entries = sortedTexts(all, d.foreign())
 	return d.manifest()
 }
 
@@ -147,7 +155,7 @@ func uniteRecoveries(base []byte, ours, theirs Recovery, cause error) (Recovery,
 		union[id] = best
 		r.note(id, doubt)
 	}
-	d.entries = sortedTexts(union)
+	d.entries = sortedTexts(union, d.foreign())
 	r.Manifest, err = d.manifest()
 	return r, err
 }
@@ -184,14 +192,19 @@ type pieced struct {
 	Doubt
 }
 
-// entries are those of all objects, each id once.
-func (p *unionMergeParser) entries() (map[engram.ChunkID]pieced, error) {
-	found := map[engram.ChunkID]pieced{}
+// entries are those of all objects, each id once, and the texts of what is no
+// entry of engram's.
+func (p *unionMergeParser) entries() (found map[engram.ChunkID]pieced, foreign []string) {
+	found = map[engram.ChunkID]pieced{}
 	for _, f := range p.closed {
+		if !f.isEntry() && !f.isManifest() {
+			foreign = append(foreign, p.verbatim(f, 0))
+		}
 		for i := range f.values["id"] {
 			e, err := p.entry(f, i)
 			if err != nil {
-				return nil, err
+				foreign = append(foreign, p.verbatim(f, i))
+				continue
 			}
 			if before, again := found[e.ID]; again {
 				e = before.or(e)
@@ -199,7 +212,29 @@ func (p *unionMergeParser) entries() (map[engram.ChunkID]pieced, error) {
 			found[e.ID] = e
 		}
 	}
-	return found, nil
+	return found, foreign
+}
+
+// verbatim is an object as it stands in the text, if it was not glued together.
+func (p *unionMergeParser) verbatim(f *frame, i int) string {
+	if len(f.values["id"]) <= 1 && f.to > 0 && json.Valid(p.text[f.from:f.to]) {
+		return string(p.text[f.from:f.to])
+	}
+	return string(f.object(i))
+}
+
+// withForeign is m with these entries behind its own, each once.
+func withForeign(m *engram.Manifest, texts []string) (*engram.Manifest, error) {
+	d, err := takeApart(m.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	for _, text := range slices.Sorted(slices.Values(texts)) {
+		if e := (entryText{text: text}); !hasText(d.entries, e) {
+			d.entries = append(d.entries, e)
+		}
+	}
+	return d.manifest()
 }
 
 // or is the more certain of two entries for one id; of two that are as certain,

@@ -114,8 +114,7 @@ func TestWhatIsNoMergeIsLeftAlone(t *testing.T) {
 		"cut off":           {withEntry(first)[:80], engram.ErrDamaged},
 		"text":              {"hello", engram.ErrDamaged},
 		"a later version":   {`{"version":99,"chunks":[]}`, engram.ErrManifestVersion},
-		"a path as an id":   {withEntry(`{"id":"../../x","id":"11111111","created_at":"2026-11-22T10:00:00Z"}`), engram.ErrDamaged},
-		"a bad time":        {withEntry(`{"id":"11111111","created_at":"yesterday"}`), engram.ErrDamaged},
+		"a bare value":      {withEntry(`"x", {"id":"22222222","id":"11111111","created_at":"2026-11-22T10:00:00Z"}`), engram.ErrDamaged},
 		"which x counts?":   {`{"version":1,"x":1,"x":2,"chunks":[]}`, engram.ErrDamaged},
 		"tangled markers":   {tangled, merge.ErrTangled},
 		"an open marker":    {"<<<<<<< a\n{}", merge.ErrTangled},
@@ -130,6 +129,34 @@ func TestWhatIsNoMergeIsLeftAlone(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// What is no entry of engram's comes out of a merge as it was, whatever git has
+// made of the rest.
+func TestForeignEntriesSurviveAMerge(t *testing.T) {
+	const foreign, noID = `{ "id": "ac2963f4-8ba1", "note": {"a": [1]} }`, `{"summary": "x"}`
+	glued := `{"id":"22222222","id":"11111111","created_at":"2026-11-22T10:00:00Z"}`
+	for name, text := range map[string]string{
+		"a union":                withEntry(foreign + ",\n" + glued + ",\n" + noID),
+		"with a byte order mark": "\ufeff" + withEntry(foreign+",\n"+first+",\n"+second+","+noID),
+		"a conflict":             string(merge.WholeConflict([]byte(withEntry(first+","+foreign)+"\n"), []byte(withEntry(noID+","+foreign+","+second)+"\n"))),
+	} {
+		r, err := merge.Recover([]byte(text))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		m, err := r.Settled()
+		if err != nil || r.Cause == nil || len(m.Entries()) != 2 || len(m.Rejected()) != 2 ||
+			!strings.Contains(string(m.Bytes()), foreign) || !strings.Contains(string(m.Bytes()), noID) {
+			t.Errorf("%s: it becomes %v %s", name, err, m.Bytes())
+		}
+	}
+	// An id that was glued to another one can't be told from one that was alone.
+	r, err := merge.Recover([]byte(withEntry(`{"id":"../../x","id":"11111111","created_at":"2026-11-22T10:00:00Z"}`)))
+	if err != nil || len(r.Manifest.Entries()) != 1 || len(r.Manifest.Rejected()) != 1 || r.Manifest.Rejected()[0].ID != "../../x" {
+		t.Errorf("a glued one becomes %v, %+v", err, r.Manifest)
 	}
 }
 

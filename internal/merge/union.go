@@ -5,6 +5,7 @@ package merge
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -177,7 +178,30 @@ func (m *merger) entries() []entryText {
 		union[id] = e
 	}
 	slices.SortFunc(m.conflicts, func(a, b Conflict) int { return a.ID.Compare(b.ID) })
-	return sortedTexts(union)
+	return sortedTexts(union, uniteForeign(m.base.foreign(), m.ours.foreign(), m.theirs.foreign()))
+}
+
+// uniteForeign is the union of the entries that are not engram's, as they are
+// written. Of one that only one side has changed, the change counts.
+func uniteForeign(base, ours, theirs []entryText) []entryText {
+	var union []entryText
+	for _, e := range slices.Concat(ours, theirs) {
+		if !hasText(union, e) && !replaced(e, base, ours, theirs) && !replaced(e, base, theirs, ours) {
+			union = append(union, e)
+		}
+	}
+	return union
+}
+
+// replaced says whether one side has an ancestor's entry still as it was, and
+// the other has another one in its place.
+func replaced(e entryText, base, side, other []entryText) bool {
+	return e.claims != "" && hasText(base, e) && hasText(side, e) && !hasText(other, e) &&
+		slices.ContainsFunc(other, func(o entryText) bool { return o.claims == e.claims })
+}
+
+func hasText(list []entryText, e entryText) bool {
+	return slices.ContainsFunc(list, func(o entryText) bool { return o.text == e.text })
 }
 
 // chooseEntry is the three-way choice between the entries of one id.
@@ -197,13 +221,25 @@ func chooseEntry(base, ours, theirs entryText) (entryText, bool) {
 func (d *document) byID() map[engram.ChunkID]entryText {
 	entries := make(map[engram.ChunkID]entryText, len(d.entries))
 	for _, e := range d.entries {
-		entries[e.ID] = e
+		if !e.ID.IsZero() {
+			entries[e.ID] = e
+		}
 	}
 	return entries
 }
 
-func sortedTexts(entries map[engram.ChunkID]entryText) []entryText {
-	return slices.SortedFunc(maps.Values(entries), func(a, b entryText) int { return a.Compare(b.ChunkEntry) })
+// foreign are the entries that are not engram's.
+func (d *document) foreign() []entryText {
+	return slices.DeleteFunc(slices.Clone(d.entries), func(e entryText) bool { return !e.ID.IsZero() })
+}
+
+// sortedTexts puts engram's entries in their order, and the others behind them in one that
+// does not depend on the side that they come from.
+func sortedTexts(entries map[engram.ChunkID]entryText, foreign []entryText) []entryText {
+	sorted := slices.SortedFunc(maps.Values(entries), func(a, b entryText) int { return a.Compare(b.ChunkEntry) })
+	return append(sorted, slices.SortedFunc(slices.Values(foreign), func(a, b entryText) int {
+		return cmp.Or(strings.Compare(a.claims, b.claims), strings.Compare(a.text, b.text))
+	})...)
 }
 
 // markerSize is how long git's conflict markers are.

@@ -199,6 +199,18 @@ func TestMergingKeepsWhatItDoesNotKnow(t *testing.T) {
 			theirs: manifestText(strings.Replace(entryText(0), "user0", "anna", 1), entryText(1)),
 			want:   manifestText(strings.Replace(entryText(0), "user0", "anna", 1), entryText(1)),
 		},
+		"foreign entries": {
+			base:   manifestText(`{"id":"X","n":1}`, entryText(0), `{"y":1}`),
+			ours:   manifestText(`{"id":"X","n":2}`, entryText(0), `{"y":1}`, `{"id":"A-1"}`),
+			theirs: manifestText(`{"id":"X","n":1}`, entryText(0), entryText(1), `{"y":1}`),
+			want:   manifestText(entryText(0), entryText(1), `{"y":1}`, `{"id":"A-1"}`, `{"id":"X","n":2}`),
+		},
+		"foreign entries that both changed": {
+			base:   manifestText(`{"id":"X","n":1}`),
+			ours:   manifestText(`{"id":"X","n":2}`),
+			theirs: manifestText(`{"id":"X","n":3}`),
+			want:   manifestText(`{"id":"X","n":2}`, `{"id":"X","n":3}`),
+		},
 		"a base with markers": {
 			base:   "<<<<<<< ours\n",
 			ours:   manifestText(entryText(0)),

@@ -3,11 +3,57 @@ package syncer
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
+
+// Adoption is what became of the chunk files that no entry names.
+type Adoption struct {
+	Adopted []engram.ChunkID
+	Failed  []work.Failure
+}
+
+// Adopt gives an entry to each chunk file that no manifest names, if it is good: a
+// run that was killed leaves such files, and so does a bad merge of the manifest.
+// The comparison that it gives has them as chunks of the directory, to be pushed.
+// In a dry run nothing is written.
+func (s *Diff) Adopt(ctx context.Context, opts Options, dryRun bool) (*Diff, Adoption, error) {
+	orphans := slices.DeleteFunc(slices.Clone(s.Orphans), func(id engram.ChunkID) bool { return !opts.wants(id) })
+	if len(orphans) == 0 {
+		return s, Adoption{}, nil
+	}
+	local, here := s.local, &memoryManifest{Local: s.local, m: s.Here}
+	if dryRun {
+		local = here
+	}
+	var a Adoption
+	a.Adopted, a.Failed = adopt(ctx, local, s.Here, orphans)
+	m, err := local.ReadManifest(context.WithoutCancel(ctx)) // what was adopted is to be said
+	if err != nil {
+		return s, a, err
+	}
+	next, err := s.against(ctx, m)
+	if err != nil {
+		return s, a, err
+	}
+	return next, a, nil
+}
+
+// memoryManifest is a directory whose manifest changes in memory alone.
+type memoryManifest struct {
+	Local
+	m *engram.Manifest
+}
+
+func (d *memoryManifest) ReadManifest(context.Context) (*engram.Manifest, error) { return d.m, nil }
+
+func (d *memoryManifest) AddEntries(_ context.Context, version int, entries []engram.ChunkEntry) (err error) {
+	d.m, err = d.m.With(version, entries...)
+	return err
+}
 
 // adopt adds entries for chunk files that the manifest, here, does not name, if they
 // are good: a run that was killed leaves such files, and so does a bad merge.

@@ -22,17 +22,23 @@ type Diff struct {
 	Missing []engram.ChunkEntry
 	// Orphans are chunk files that neither manifest names.
 	Orphans []engram.ChunkID
-	// Rejected are entries of the remote that can't be taken.
-	Rejected []engram.RejectedEntry
+	// Rejected are entries of the remote that can't be taken, Foreign those of
+	// the directory: each is kept as it is, and fails.
+	Rejected, Foreign []engram.RejectedEntry
 	// ServerMade are chunks of the remote that the server made itself of
 	// mutations, and that are not wanted.
 	ServerMade []engram.ChunkEntry
+	// Twins are restored chunks beside the true ones: they are in nobody's way, and
+	// never pushed.
+	Twins []Twin
 	// Omitted are the chunks of which something, or all, does not go to the remote.
 	Omitted []Projection
 
 	// Here and There are the two manifests.
 	Here, There *engram.Manifest
 
+	files        map[engram.ChunkID]bool           // that are here
+	restored     map[engram.ChunkID]engram.ChunkID // besides the aliases: by what they were restored from
 	local        Local
 	remote       Remote
 	aliases      Aliases
@@ -61,27 +67,36 @@ func Compare(ctx context.Context, local Local, remote Remote, opts CompareOption
 	if err != nil {
 		return nil, err
 	}
-	files, _, err := local.Chunks(ctx)
-	if err != nil {
-		return nil, err
-	}
 	there, err := remote.ReadManifest(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &Diff{
-		Here: here, There: there, Rejected: there.Rejected(),
-		local: local, remote: remote, aliases: opts.Aliases, serverChunks: opts.ServerChunks,
-	}
+	s := &Diff{There: there, Rejected: there.Rejected(), local: local, remote: remote, aliases: opts.Aliases, serverChunks: opts.ServerChunks}
 	if opts.Projector != nil {
 		s.projector = opts.Projector()
 	}
-	set := setOf(files)
-	if err := s.project(ctx, set); err != nil {
+	return s.against(ctx, here)
+}
+
+// against is the same comparison with another manifest here.
+func (s *Diff) against(ctx context.Context, here *engram.Manifest) (*Diff, error) {
+	next := &Diff{
+		Here: here, There: s.There, Rejected: s.Rejected, Foreign: here.Rejected(),
+		local: s.local, remote: s.remote, aliases: s.aliases, serverChunks: s.serverChunks, projector: s.projector,
+	}
+	files, _, err := s.local.Chunks(ctx)
+	if err != nil {
 		return nil, err
 	}
-	s.compare(set)
-	return s, nil
+	next.files = setOf(files)
+	if err := next.findRestored(); err != nil {
+		return nil, err
+	}
+	if err := next.project(ctx, next.files); err != nil {
+		return nil, err
+	}
+	next.compare(next.files)
+	return next, nil
 }
 
 // compare puts every chunk of both sides into its list.
@@ -109,7 +124,7 @@ func (s *Diff) compare(files map[engram.ChunkID]bool) {
 	for _, e := range s.Here.Entries() {
 		p, projected := s.projected[e.ID]
 		switch {
-		case whole[e.ID]:
+		case whole[e.ID], s.isTwin(e.ID):
 		case projected:
 			s.pushParts(e, p)
 		case files[e.ID]:
@@ -119,7 +134,7 @@ func (s *Diff) compare(files map[engram.ChunkID]bool) {
 		}
 	}
 	for id := range files {
-		if !s.Here.Has(id) && !whole[id] {
+		if !s.Here.Names(id) && !whole[id] {
 			s.Orphans = append(s.Orphans, id)
 		}
 	}
@@ -131,7 +146,7 @@ type presence int
 
 const (
 	absent   presence = iota
-	present           // under the same id, or the one that it was accepted under
+	present           // under the same id, or restored under another
 	inParts           // chunks here become it, or became it in runs with other options
 	unwanted          // absent, and the server made it itself
 )
@@ -143,9 +158,9 @@ const (
 func (s *Diff) classify(e engram.ChunkEntry, files map[engram.ChunkID]bool, origins map[engram.ChunkID][]engram.ChunkID) presence {
 	local := s.localID(e.ID)
 	switch {
-	case s.Here.Has(local) && files[local]:
+	case s.Here.Names(local) && files[local]:
 		return present
-	case s.Here.Has(local):
+	case s.Here.Names(local):
 		return absent
 	case len(origins[e.ID]) > 0:
 		return inParts
@@ -161,20 +176,18 @@ func (s *Diff) serverMade(e engram.ChunkEntry) bool {
 	return s.projector != nil && (e.CreatedBy == "mutation-push" || e.CreatedBy == "mutation-backfill")
 }
 
-// localID is the id here of a chunk there. A reduced chunk that was accepted
-// has another; every other chunk has, or will have, the same.
+// localID is the id here of a chunk there. A reduced chunk that was restored has
+// another, until the true one is here; every other chunk has, or will have, the same.
 func (s *Diff) localID(remote engram.ChunkID) engram.ChunkID {
-	if s.aliases != nil {
-		if local, ok := s.aliases.Local(remote); ok {
-			return local
-		}
+	if local, ok := s.restoredOf(remote); ok && !(s.Here.Has(remote) && s.files[remote]) {
+		return local
 	}
 	return remote
 }
 
 // Clean says whether there is nothing to do in either direction, and nothing wrong.
 func (s *Diff) Clean() bool {
-	return len(s.ToPush)+len(s.ToPull)+len(s.Missing)+len(s.Orphans)+len(s.Rejected)+len(s.unreadable()) == 0
+	return len(s.ToPush)+len(s.ToPull)+len(s.Missing)+len(s.Orphans)+len(s.Rejected)+len(s.Foreign)+len(s.unreadable()) == 0
 }
 
 // absent are the chunks here that the remote does not hold, or not all of them.

@@ -85,7 +85,7 @@ func (s *Diff) project(ctx context.Context, files map[engram.ChunkID]bool) error
 	}
 	var all, ids []engram.ChunkID
 	for _, e := range s.Here.Entries() {
-		if !files[e.ID] {
+		if !files[e.ID] || s.isTwin(e.ID) {
 			continue
 		}
 		all = append(all, e.ID)

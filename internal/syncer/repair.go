@@ -18,6 +18,8 @@ type Repairable interface {
 	RecoverManifest(ctx context.Context) (merge.Recovery, error)
 	// ReplaceManifest puts next in the place of a manifest whose text is still was.
 	ReplaceManifest(ctx context.Context, was []byte, next *engram.Manifest) error
+	// RemoveChunk removes the file of a chunk that no entry names.
+	RemoveChunk(id engram.ChunkID) error
 }
 
 // Fix is one thing that a repair has mended, or would mend.
@@ -38,6 +40,8 @@ const (
 	FixAdopted    Action = "adopted"    // a chunk file got an entry
 	FixDownloaded Action = "downloaded" // a chunk came from the remote
 	FixRemoved    Action = "removed"    // an entry went, because somebody said so
+	FixRetired    Action = "retired"    // a restored chunk went, since the true one is here
+	FixSetAside   Action = "set aside"  // an entry that is not engram's went, because somebody said so
 )
 
 // Repaired is what a repair did, and what it left.
@@ -52,6 +56,8 @@ type Repaired struct {
 // RepairOptions are how a repair goes about its work.
 type RepairOptions struct {
 	Options
+	// SetAside takes the entries that are not engram's out of the manifest.
+	SetAside bool
 	// DryRun finds out what would be done, and does nothing.
 	DryRun bool
 	// Remote has what is damaged or missing here; nil: there is none to ask.
@@ -62,13 +68,17 @@ type RepairOptions struct {
 
 // Repair mends what Verify finds and can be mended without losing anything: it
 // unites the sides of a merge that nobody resolved in the manifest, adopts chunk
-// files that no entry names, and downloads damaged and missing chunks. No entry
+// files that no entry names, downloads damaged and missing chunks, and retires
+// restored chunks whose true ones are here. No other entry
 // goes, and a file is only replaced by a good one of the same id. What was done
 // is right also where there is an error, which is of a side that cannot be read.
 // Orphans wait for a remote that cannot be.
 func Repair(ctx context.Context, dir Repairable, opts RepairOptions) (Repaired, error) {
 	r := repairer{dir: dir, local: dir, opts: opts}
 	if err := r.repairManifest(ctx); err != nil {
+		return r.done, err
+	}
+	if err := r.setAside(ctx); err != nil {
 		return r.done, err
 	}
 	report, err := Verify(ctx, r.local, opts.Options)
@@ -83,6 +93,9 @@ func Repair(ctx context.Context, dir Repairable, opts RepairOptions) (Repaired, 
 	if restErr == nil { // else the remote may have better entries than we could make
 		restErr = r.adopt(ctx)
 	}
+	if restErr == nil {
+		restErr = r.retire(ctx)
+	}
 	for _, f := range r.done.Findings {
 		id, err := engram.ParseChunkID(f.ID)
 		if err == nil && errors.Is(f.Err, engram.ErrNoFile) {
@@ -92,9 +105,33 @@ func Repair(ctx context.Context, dir Repairable, opts RepairOptions) (Repaired, 
 	return r.done, errors.Join(restErr, context.Cause(ctx))
 }
 
+// setAside takes the entries that are not engram's out of the manifest, if it shall.
+func (r *repairer) setAside(ctx context.Context) error {
+	if !r.opts.SetAside {
+		return nil
+	}
+	m, err := r.local.ReadManifest(ctx)
+	if err != nil || len(m.Rejected()) == 0 {
+		return err
+	}
+	next, err := m.WithoutRejected()
+	if err != nil {
+		return err
+	}
+	if r.opts.DryRun {
+		r.local = WithManifest(r.dir, next)
+	} else if err := r.dir.ReplaceManifest(ctx, m.Bytes(), next); err != nil {
+		return err
+	}
+	for _, f := range m.Rejected() {
+		r.done.Fixes = append(r.done.Fixes, Fix{ID: ForeignName(f), Action: FixSetAside, Detail: f.Err.Error()})
+	}
+	return nil
+}
+
 // Forget removes the entries of chunks whose files are nowhere from the
-// manifest. Whoever calls it has asked the user.
-func Forget(ctx context.Context, dir Repairable, r *Repaired) error {
+// manifest. Whoever calls it has asked the user. A dry run only says so.
+func Forget(ctx context.Context, dir Repairable, r *Repaired, dryRun bool) error {
 	m, err := dir.ReadManifest(ctx)
 	if err != nil {
 		return err
@@ -103,7 +140,10 @@ func Forget(ctx context.Context, dir Repairable, r *Repaired) error {
 	if err != nil {
 		return err
 	}
-	if err := dir.ReplaceManifest(ctx, m.Bytes(), next); err != nil {
+	if !dryRun {
+		err = dir.ReplaceManifest(ctx, m.Bytes(), next)
+	}
+	if err != nil {
 		return err
 	}
 	for _, id := range r.Missing {
@@ -121,7 +161,8 @@ func (r *Repaired) fixed(id engram.ChunkID, action Action, detail string) {
 
 // needsRepair says whether the finding is about a chunk, and is what a repair is for.
 func (f Finding) needsRepair(id engram.ChunkID) bool {
-	return f.ID == id.String() && (!f.Harmless || errors.Is(f.Err, ErrOrphan))
+	_, twin := errors.AsType[*TwinError](f.Err)
+	return f.ID == id.String() && (!f.Harmless || errors.Is(f.Err, ErrOrphan) || twin)
 }
 
 // repairer is one Repair on its way.
@@ -133,14 +174,7 @@ type repairer struct {
 }
 
 // WithManifest is a directory whose manifest reads as m, for what only looks.
-func WithManifest(dir Local, m *engram.Manifest) Local { return overlaid{dir, m} }
-
-type overlaid struct {
-	Local
-	m *engram.Manifest
-}
-
-func (m overlaid) ReadManifest(context.Context) (*engram.Manifest, error) { return m.m, nil }
+func WithManifest(dir Local, m *engram.Manifest) Local { return &memoryManifest{dir, m} }
 
 // finding is the one about a chunk that makes a repair necessary, if any.
 func (r *repairer) finding(id engram.ChunkID) *Finding {

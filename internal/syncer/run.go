@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -26,7 +27,7 @@ func Plan(s *Diff, opts Options) ([]Item, Result) {
 }
 
 // Run moves what the comparison found missing: first the pulls, then the pushes.
-// Every chunk ends in the result, as moved, present, adopted or failed.
+// Every chunk ends in the result, as moved, present or failed.
 func Run(ctx context.Context, s *Diff, opts Options) Result {
 	result := s.given(opts)
 	if opts.Pull {
@@ -48,12 +49,26 @@ func (s *Diff) given(opts Options) Result {
 			result.Failed = append(result.Failed, work.Failure{ID: e.ID.String(), Err: ErrNowhere})
 		}
 	}
+	if len(opts.Only) == 0 {
+		for _, f := range s.Foreign {
+			result.Failed = append(result.Failed, work.Failure{ID: ForeignName(f), Err: foreignError(f)})
+		}
+	}
 	if opts.Pull && len(opts.Only) == 0 {
 		for _, r := range s.Rejected {
 			result.Failed = append(result.Failed, work.Failure{ID: r.ID, Direction: work.Pulled, Err: fmt.Errorf("the remote lists it: %w", r.Err)})
 		}
 	}
 	return result
+}
+
+// ForeignName is what to call an entry of the directory that is not engram's.
+func ForeignName(r engram.RejectedEntry) string {
+	return cmp.Or(r.ID, fmt.Sprintf("entry %d", r.Place+1))
+}
+
+func foreignError(r engram.RejectedEntry) error {
+	return fmt.Errorf("%w (entry %d): %w", ErrForeign, r.Place+1, r.Err)
 }
 
 // failUnreadable adds the chunks that cannot be projected, so that nothing of
@@ -71,6 +86,8 @@ type outcome struct {
 	local engram.ChunkID // the id here, once that is known
 	bytes int64
 	err   error
+	// restored: a chunk that an old client reduced was restored.
+	restored bool
 }
 
 // transfer moves items, several at once, and gives their outcomes in the order
@@ -119,6 +136,6 @@ func (r *Result) collect(items []Item, outcomes []outcome) {
 			continue
 		}
 		item.Local = outcomes[i].local
-		r.Moved = append(r.Moved, Moved{Item: item, Bytes: outcomes[i].bytes})
+		r.Moved = append(r.Moved, Moved{Item: item, Bytes: outcomes[i].bytes, Restored: outcomes[i].restored})
 	}
 }

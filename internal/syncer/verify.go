@@ -59,6 +59,11 @@ func Verify(ctx context.Context, local Local, opts Options) (Report, error) {
 	for _, s := range strays {
 		v.note(Finding{ID: s.Name, Where: "here", Err: fmt.Errorf("%w: %s", ErrStray, s.Reason), Harmless: true})
 	}
+	if len(opts.Only) == 0 {
+		for _, r := range m.Rejected() {
+			v.note(Finding{ID: ForeignName(r), Where: "here", Err: foreignError(r)})
+		}
+	}
 	ids, have := slices.Clone(files), setOf(files)
 	for _, e := range m.Entries() {
 		if !have[e.ID] {
@@ -67,6 +72,7 @@ func Verify(ctx context.Context, local Local, opts Options) (Report, error) {
 	}
 	v.each(ctx, "here", ids, func(id engram.ChunkID) (int64, error) { return v.local(local, m, id) })
 	v.judgeSessions()
+	v.judgeRestored(local)
 	return v.result(), ctx.Err()
 }
 
@@ -106,6 +112,8 @@ type verifier struct {
 	report     Report
 	sessions   map[string]bool   // that some chunk holds
 	references map[string]string // session to a chunk that refers to it
+	good       []engram.ChunkID
+	untimed    []engram.ChunkID // good ones whose memories have no times
 }
 
 // each reads chunks to their end, and notes why one cannot be.
@@ -137,6 +145,7 @@ func (v *verifier) local(local Local, m *engram.Manifest, id engram.ChunkID) (in
 		return 0, engram.ErrNoFile
 	case err != nil:
 		return 0, err
+	case !listed && m.Names(id): // by an entry that is not engram's, which was noted
 	case !listed:
 		v.note(Finding{ID: id.String(), Where: "here", Err: ErrOrphan, Harmless: true})
 	case !fits(e, contents):
@@ -146,6 +155,10 @@ func (v *verifier) local(local Local, m *engram.Manifest, id engram.ChunkID) (in
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.good = append(v.good, id)
+	if contents.Untimed() {
+		v.untimed = append(v.untimed, id)
+	}
 	for session := range contents.SessionIDs {
 		v.sessions[session] = true
 	}
@@ -158,7 +171,7 @@ func (v *verifier) local(local Local, m *engram.Manifest, id engram.ChunkID) (in
 // judgeSessions runs after all chunks were read: a session may lie in another
 // chunk than the rows that belong to it.
 func (v *verifier) judgeSessions() {
-	unread := slices.ContainsFunc(v.report.Findings, func(f Finding) bool { return !f.Harmless })
+	unread := slices.ContainsFunc(v.report.Findings, func(f Finding) bool { return !f.Harmless && !errors.Is(f.Err, ErrForeign) })
 	if len(v.opts.Only) > 0 || unread {
 		return // the session may lie in what was not read
 	}

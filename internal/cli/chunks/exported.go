@@ -144,6 +144,7 @@ var reasonWords = map[memories.Reason]string{
 	memories.SameSecond:  "made in the second of the newest entry",
 	memories.FutureEntry: "the newest entry lies in the future",
 	memories.Edited:      "edited since its chunk",
+	memories.Conflict:    "edited here, and later elsewhere: kept as a memory of its own",
 	memories.Deleted:     "deleted here",
 	memories.Ended:       "ended since its chunk",
 }

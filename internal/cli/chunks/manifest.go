@@ -59,11 +59,17 @@ type manifestDocument struct {
 	Version     int           `json:"version"`
 	Chunks      []manifestRow `json:"chunks"`
 	Unsupported []string      `json:"unsupported"`
+
+	where string // the unsupported ones are
 }
 
 // newManifestDocument lists a manifest. there: it is that of the remote.
 func newManifestDocument(m *engram.Manifest, here map[engram.ChunkID]bool, there *bool, unsupported []engram.RejectedEntry) manifestDocument {
 	doc := manifestDocument{Schema: terminal.Schema, Version: m.Version(), Chunks: []manifestRow{}, Unsupported: texts(unsupported, rejectedID)}
+	doc.where = "here (not an entry of engram's)"
+	if there != nil {
+		doc.where = "there (unsupported id)"
+	}
 	for _, e := range m.Entries() {
 		doc.Chunks = append(doc.Chunks, manifestRow{ChunkEntry: e, Here: here[e.ID], There: there})
 	}
@@ -87,7 +93,7 @@ func localManifest(ctx context.Context, term *terminal.Terminal, ws *workspace.W
 	for _, id := range files {
 		here[id] = true
 	}
-	return printManifest(term, newManifestDocument(m, here, nil, nil))
+	return printManifest(term, newManifestDocument(m, here, nil, m.Rejected()))
 }
 
 func remoteManifest(term *terminal.Terminal, diff *syncer.Diff) error {
@@ -109,7 +115,7 @@ func printManifest(term *terminal.Terminal, doc manifestDocument) error {
 			row("%s\t%s\t%s\t%d\t%d\t%d\t%s", r.ID, r.CreatedAt, terminal.Visible(r.CreatedBy), r.Sessions, r.Memories, r.Prompts, r.where())
 		}
 		for _, id := range doc.Unsupported {
-			row("%s\t\t\t\t\t\tthere (unsupported id)", strconv.Quote(id))
+			row("%s\t\t\t\t\t\t%s", strconv.Quote(id), doc.where)
 		}
 	})
 }

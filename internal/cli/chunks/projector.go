@@ -20,14 +20,24 @@ type projectOptions struct {
 
 func (o *projectOptions) addPush(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&o.includePersonal, "include-personal", false, "project servers: send rows of scope personal too")
-	cmd.Flags().BoolVar(&o.strict, "strict", false, "project servers: send only what fits as it is, and mend nothing")
+	o.addStrict(cmd)
 	cmd.Flags().Bool("fill-blanks", false, "what is done without it too")
 	_ = cmd.Flags().MarkHidden("fill-blanks") // of older scripts
 }
 
 func (o *projectOptions) addPull(cmd *cobra.Command) {
+	o.addStrict(cmd)
+	cmd.Flags().Bool("accept-reduced", false, "what is done without it too")
+	_ = cmd.Flags().MarkHidden("accept-reduced") // of older scripts
 	cmd.Flags().BoolVar(&o.serverChunks, "include-server-chunks", false,
 		"project servers: take the chunks that the server made of mutations too")
+}
+
+// addStrict adds the flag to a command that may have it already, as one of both directions.
+func (o *projectOptions) addStrict(cmd *cobra.Command) {
+	if cmd.Flags().Lookup("strict") == nil {
+		cmd.Flags().BoolVar(&o.strict, "strict", false, "send and take only what fits as it is: mend nothing, and restore nothing")
+	}
 }
 
 // lookOptions are what a comparison with this remote needs to know.

@@ -63,6 +63,7 @@ type repair struct {
 	ws     *workspace.Workspace
 	dryRun bool
 	remote bool // --remote was given
+	forget bool // the entries of chunks that are nowhere
 	dir    *keeper
 	opts   syncer.RepairOptions
 }
@@ -81,7 +82,7 @@ func (r *repair) run(ctx context.Context, words []string) error {
 		}
 		defer unlock()
 	}
-	r.opts = syncer.RepairOptions{DryRun: r.dryRun}
+	r.opts.DryRun = r.dryRun
 	r.opts.Concurrency, r.opts.Fatal = r.ws.Config.Concurrency, problem.Common
 	if r.opts.Only, err = r.choose(ctx, words); err != nil {
 		return err
@@ -132,9 +133,12 @@ func (r *repair) work(ctx context.Context) (done syncer.Repaired, err error) {
 	return done, err
 }
 
-// askToForget asks whether the entries of chunks that are nowhere shall go,
+// askToForget removes the entries of chunks that are nowhere, if it shall. Else it asks whether the entries of chunks that are nowhere shall go,
 // where somebody can be asked, and where no remote is left to try.
 func (r *repair) askToForget(ctx context.Context, done *syncer.Repaired) error {
+	if r.forget && len(done.Missing) > 0 {
+		return syncer.Forget(ctx, r.dir, done, r.dryRun)
+	}
 	if len(done.Missing) == 0 || r.dryRun || r.term.JSON || r.term.Quiet || !r.term.Interactive() {
 		return nil
 	}
@@ -151,13 +155,15 @@ func (r *repair) askToForget(ctx context.Context, done *syncer.Repaired) error {
 	if err != nil || !strings.EqualFold(answer, "y") && !strings.EqualFold(answer, "yes") {
 		return err
 	}
-	return syncer.Forget(ctx, r.dir, done)
+	return syncer.Forget(ctx, r.dir, done, false)
 }
 
 // hint is the next step after something that could not be mended.
 func (r *repair) hint(err error, where string) string {
-	if !r.remote && problem.Is(err, engram.ErrDamaged, engram.ErrNoFile) && !problem.Is(r.ws.Config.RemoteErr, config.ErrNoRemote) {
+	switch {
+	case r.remote || problem.Is(err, syncer.ErrForeign):
+	case problem.Is(err, engram.ErrDamaged, engram.ErrNoFile) && !problem.Is(r.ws.Config.RemoteErr, config.ErrNoRemote):
 		return "a remote may have it: run `engram-sync verify --repair --remote NAME`"
 	}
-	return afterVerify(err, where)
+	return afterVerify(r.ws)(err, where)
 }

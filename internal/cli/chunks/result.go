@@ -19,6 +19,7 @@ type resultDocument struct {
 	Failed  []failedItem  `json:"failed"`
 	Planned []plannedItem `json:"planned,omitempty"` // only with --dry-run
 	Adopted []string      `json:"adopted,omitempty"`
+	Orphans []string      `json:"orphans,omitempty"` // of push: chunk files that no manifest names
 	// Of project servers only: what of the chunks does not go there, and chunks
 	// there that the server made itself.
 	LeftBehind []leftBehindItem `json:"left_behind,omitempty"`
@@ -31,6 +32,8 @@ type movedItem struct {
 	RemoteID  engram.ChunkID `json:"remote_id"`
 	Direction work.Direction `json:"direction"`
 	Bytes     int64          `json:"bytes"`
+	// Restored: an old client had reduced the chunk, so that its id here is another.
+	Restored bool `json:"restored,omitempty"`
 }
 
 type presentItem struct {
@@ -77,17 +80,17 @@ func (t *transfer) print() error {
 	} else {
 		t.printText()
 	}
-	return exitStatus(t.term, len(t.Moved)+len(t.Adopted), t.Failed, t.exitCode && len(t.planned) > 0)
+	return exitStatus(t.term, len(t.Moved)+len(t.adopted), t.Failed, t.exitCode && len(t.planned)+len(t.adopted) > 0)
 }
 
 func (t *transfer) document() resultDocument {
 	doc := resultDocument{Schema: terminal.Schema, Moved: []movedItem{}, Present: []presentItem{}, Failed: failedItems(t.Failed)}
 	doc.Summary = resultSummary{
 		Remote: t.remote, Dir: t.path, DryRun: t.dryRun,
-		Moved: len(t.Moved), Present: len(t.Present), Failed: len(t.Failed), Adopted: len(t.Adopted),
+		Moved: len(t.Moved), Present: len(t.Present), Failed: len(t.Failed), Adopted: len(t.adopted),
 	}
 	for _, m := range t.Moved {
-		doc.Moved = append(doc.Moved, movedItem{ID: m.Local, RemoteID: m.Remote, Direction: m.Direction, Bytes: m.Bytes})
+		doc.Moved = append(doc.Moved, movedItem{ID: m.Local, RemoteID: m.Remote, Direction: m.Direction, Bytes: m.Bytes, Restored: m.Restored})
 		doc.Summary.Bytes += m.Bytes
 	}
 	for _, p := range t.Present {
@@ -98,7 +101,7 @@ func (t *transfer) document() resultDocument {
 		item.ID = p.ID() // that which the chunk has here, if it is here
 		doc.Planned = append(doc.Planned, item)
 	}
-	doc.Adopted = texts(t.Adopted, engram.ChunkID.String)
+	doc.Adopted, doc.Orphans = texts(t.adopted, engram.ChunkID.String), texts(t.orphans, engram.ChunkID.String)
 	doc.LeftBehind, doc.ServerMade = leftBehindItems(t.behind), texts(t.serverMade, entryID)
 	return doc
 }
@@ -111,17 +114,41 @@ func (t *transfer) printText() {
 	for _, p := range t.planned {
 		fmt.Fprintf(t.term.Stdout, "would %s %s  %s\n", p.Direction, p.ID(), describe(p.Entry))
 	}
-	if t.term.Verbose {
+	if t.term.Verbose && !t.dryRun {
 		for _, m := range t.Moved {
 			fmt.Fprintf(t.term.Stdout, "%s %s  %s, %s\n", past(m.Direction), m.ID(), describe(m.Entry), terminal.Size(m.Bytes))
 		}
-		for _, id := range t.Adopted {
+		for _, id := range t.adopted {
 			fmt.Fprintf(t.term.Stdout, "adopted %s\n", id)
 		}
 	}
 	fmt.Fprintln(t.term.Stdout, t.summary())
+	if n := len(t.orphans); n > 0 {
+		t.term.Note("%s without a manifest entry not pushed: `engram-sync sync` gives them one, and pushes them", terminal.Count(n, "chunk file"))
+	}
 	noteLeftBehind(t.term, t.behind, t.serverMade)
+	t.noteRestored()
 }
+
+// noteRestored says what came as old clients left it, and what of it is not needed
+// any more.
+func (t *transfer) noteRestored() {
+	restored := 0
+	for _, m := range t.Moved {
+		if m.Restored {
+			restored++
+		}
+	}
+	if restored > 0 {
+		t.term.Note("%s restored: an old client had re-encoded them while pushing, so their times are lost and their ids here are others "+
+			"(--strict leaves such chunks there)", terminal.Count(restored, "chunk"))
+	}
+	if len(t.twins) > 0 {
+		t.term.Note("%s not needed any more: %s", terminal.Count(len(t.twins), "restored chunk"), retireTwins)
+	}
+}
+
+const retireTwins = "the true ones are here, and `engram-sync verify --repair` retires the others"
 
 // summary is the last line of a run.
 func (t *transfer) summary() string {
@@ -137,8 +164,12 @@ func (t *transfer) summary() string {
 			parts = append(parts, fmt.Sprintf("%s %s (%s)", past(d), terminal.Count(moved, "chunk"), terminal.Size(bytes)))
 		}
 	}
-	if len(t.Adopted) > 0 {
-		parts = append(parts, "adopted "+terminal.Count(len(t.Adopted), "chunk file"))
+	if len(t.adopted) > 0 {
+		verb := "adopted "
+		if t.dryRun {
+			verb = "would adopt "
+		}
+		parts = append(parts, verb+terminal.Count(len(t.adopted), "chunk file"))
 	}
 	if t.dryRun {
 		parts = append(parts, "would move "+terminal.Count(len(t.planned), "chunk"))

@@ -35,6 +35,9 @@ type transfer struct {
 	planned    []syncer.Item
 	behind     []syncer.Projection
 	serverMade []engram.ChunkEntry
+	twins      []syncer.Twin
+	adopted    []engram.ChunkID
+	orphans    []engram.ChunkID // that nobody adopts
 	syncer.Result
 }
 
@@ -54,11 +57,6 @@ func (t *transfer) cobra(cmd *cobra.Command, flags ...func(*cobra.Command)) *cob
 		add(cmd)
 	}
 	return cmd
-}
-
-func (t *transfer) addAcceptReduced(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&t.opts.AcceptReduced, "accept-reduced", false,
-		"store chunks that an old client re-encoded under the id of their real bytes")
 }
 
 func (t *transfer) addInit(cmd *cobra.Command) {
@@ -98,11 +96,21 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		return err
 	}
 	opts := t.opts
-	opts.Concurrency, opts.Fatal = t.ws.Config.Concurrency, problem.Common
+	opts.Concurrency, opts.Fatal, opts.Strict = t.ws.Config.Concurrency, problem.Common, t.project.strict
 	if opts.Only, err = diff.Select(t.words, opts); err != nil {
 		return err
 	}
 	t.remote = conn.Label
+	var adoption syncer.Adoption
+	if opts.Pull {
+		if diff, adoption, err = diff.Adopt(ctx, opts, t.dryRun); err != nil {
+			return err
+		}
+		t.adopted = adoption.Adopted
+	} else {
+		t.orphans = diff.Orphans
+	}
+	t.twins = diff.Twins
 	if opts.Push {
 		t.behind = diff.Omitted
 	}
@@ -117,6 +125,7 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		t.Result = syncer.Run(ctx, diff, opts)
 		stop()
 	}
+	t.Failed = append(t.Failed, adoption.Failed...)
 	defer noteUnexported(ctx, t.term, t.ws, t.dir)
 	return t.print()
 }
@@ -148,9 +157,11 @@ id. Files that an interrupted run left without a manifest entry are adopted.
 Where there is no chunk directory yet, .engram is made at the top of the git
 work tree, or wherever --dir says.
 
-Chunks that old clients re-encoded while pushing cannot be verified; they are
-listed and not stored, unless --accept-reduced asks for them: then they are
-stored under the id that fits their bytes.
+Chunks that old clients (engram 1.9.4) re-encoded while pushing have lost their
+times and identities, and do not fit their ids. They are restored: each memory
+gets an identity, derived from its chunk and content, and the chunk the id that
+fits these bytes. --strict leaves them on the server. Where the true chunk comes
+later, by git for instance, verify --repair retires the restored one.
 
 Without arguments all missing chunks are pulled. Arguments are chunk ids, or
 the first digits of some.`
@@ -162,7 +173,7 @@ func NewPull(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Short:   "Download remote chunks that are missing here",
 		Long:    problem.Help(pullLong, problem.Transfer),
 		Example: "  engram-sync pull\n  engram-sync pull --dir /backup/engram --quiet",
-	}, t.addAcceptReduced, t.project.addPull)
+	}, t.project.addPull)
 }
 
 const syncLong = `Pull, then push: afterwards both sides have all chunks.
@@ -176,5 +187,5 @@ func NewSync(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Short:   "Pull, then push",
 		Long:    problem.Help(syncLong, problem.Transfer),
 		Example: "  engram-sync sync\n  engram-sync sync --json",
-	}, t.addAcceptReduced, t.addVerify, t.addInit, t.project.addPush, t.project.addPull)
+	}, t.addVerify, t.addInit, t.project.addPush, t.project.addPull)
 }

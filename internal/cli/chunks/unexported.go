@@ -85,7 +85,7 @@ func noteUnexported(ctx context.Context, term *terminal.Terminal, ws *workspace.
 	if term.Quiet || term.JSON || ctx.Err() != nil {
 		return
 	}
-	found, err := lookUnexported(ctx, ws, local)
+	found, err := lookUnexported(ctx, ws, local, noticeBytes)
 	switch {
 	case err != nil:
 		ws.Log.Info("cannot tell whether memories are in no chunk", "error", terminal.OneLine(err.Error()))
@@ -96,12 +96,8 @@ func noteUnexported(ctx context.Context, term *terminal.Terminal, ws *workspace.
 
 // memoriesStatus is what status says of engram's database: nil and "" where
 // there is none. It never fails the command.
-func memoriesStatus(ctx context.Context, ws *workspace.Workspace) (*unexported, string) {
-	local, _, err := ws.OpenDirectoryIfAny()
-	var found *unexported
-	if err == nil {
-		found, err = lookUnexported(ctx, ws, local)
-	}
+func memoriesStatus(ctx context.Context, ws *workspace.Workspace, local syncer.Local, most int64) (*unexported, string) {
+	found, err := lookUnexported(ctx, ws, local, most)
 	switch {
 	case errors.Is(err, memories.ErrTooMuch):
 		return nil, "not compared with the chunks yet: `engram-sync export --dry-run` does it"
@@ -118,8 +114,8 @@ func memoriesStatus(ctx context.Context, ws *workspace.Workspace) (*unexported, 
 // lookUnexported counts what engram's database holds and no chunk of the
 // directory does; nil where there is no database. The count is remembered: while
 // the database, the manifest and the names of the chunk files stay as they are,
-// none of them is looked into.
-func lookUnexported(ctx context.Context, ws *workspace.Workspace, local syncer.Local) (*unexported, error) {
+// none of them is looked into. most is how much of chunk files may be read.
+func lookUnexported(ctx context.Context, ws *workspace.Workspace, local syncer.Local, most int64) (*unexported, error) {
 	db, err := openDatabase(ctx, ws)
 	if db == nil || err != nil {
 		return nil, err
@@ -141,7 +137,7 @@ func lookUnexported(ctx context.Context, ws *workspace.Workspace, local syncer.L
 	if answer.Get(question, &remembered) {
 		return newUnexported(project, remembered), nil
 	}
-	c, err := compare(ctx, ws, db, local, memories.Scope{Project: project.Name, CountOnly: true}, noticeBytes, nil)
+	c, err := compare(ctx, ws, db, local, memories.Scope{Project: project.Name, CountOnly: true}, most, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +164,7 @@ func whatToCount(ctx context.Context, db *engramdb.DB, local syncer.Local, p wor
 			return "", state.Cache{}, err
 		}
 	}
-	question := fmt.Sprintf("2 %s %s %s", version, chunks, engram.NormalizeProject(p.Name))
+	question := fmt.Sprintf("3 %s %s %s", version, chunks, engram.NormalizeProject(p.Name))
 	return question, state.OpenCache(state.Dir(), "unexported", path+"\x00"+db.Path()), nil
 }
 

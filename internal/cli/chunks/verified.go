@@ -7,6 +7,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -129,14 +130,18 @@ func (r *repaired) show(w io.Writer) {
 	}
 }
 
-// afterVerify is the next step after something bad was found, on one side or
+// afterVerify gives the next step after something bad was found, on one side or
 // the other.
-func afterVerify(err error, where string) string {
-	switch damaged := problem.Is(err, engram.ErrDamaged, chunkdir.ErrNotRegular); {
-	case damaged && where == "here":
-		return "restore the file from git or from another machine"
-	case damaged:
-		return "the server's copy is bad: only a machine that has the chunk can help"
+func afterVerify(ws *workspace.Workspace) func(err error, where string) string {
+	return func(err error, where string) string {
+		switch damaged := problem.Is(err, engram.ErrDamaged, chunkdir.ErrNotRegular); {
+		case damaged && where == "here":
+			return "restore the file from git or from another machine"
+		case damaged:
+			return "the server's copy is bad: only a machine that has the chunk can help"
+		case problem.Is(err, engram.ErrNoFile) && problem.Is(ws.Config.RemoteErr, config.ErrNoRemote):
+			err = syncer.ErrNowhere // there is no remote to look at
+		}
+		return problem.NextStep(err, "")
 	}
-	return problem.NextStep(err, "")
 }

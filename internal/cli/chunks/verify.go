@@ -29,7 +29,8 @@ has glued together, becomes the union of both sides; chunk files without an
 entry get one; and with --remote, damaged and missing chunks are downloaded
 from there (the remote itself is not checked then). A file is only ever
 replaced by verified bytes of the same id. An entry whose chunk is nowhere is
-removed only if you say so when asked, on a terminal. Before the manifest is
+removed only if you say so, by --forget-missing or when asked on a terminal, and
+one that is not engram's only with --set-aside. Before the manifest is
 rewritten, a copy goes to the state directory; its path is printed.
 
 Arguments are chunk ids, or the first digits of some: then only those are read.`
@@ -53,11 +54,15 @@ func NewVerify(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 				return r.run(cmd.Context(), words)
 			case r.dryRun:
 				return &terminal.UsageError{Command: cmd.CommandPath(), Err: errors.New("--dry-run is for --repair: without it nothing is changed anyway")}
+			case r.forget || r.opts.SetAside:
+				return &terminal.UsageError{Command: cmd.CommandPath(), Err: errors.New("--forget-missing and --set-aside are for --repair")}
 			}
 			return verify(cmd.Context(), term, ws, words, r.remote)
 		},
 	}
 	cmd.Flags().BoolVar(&mend, "repair", false, "mend what can be mended without losing anything")
+	cmd.Flags().BoolVar(&r.forget, "forget-missing", false, "with --repair: remove the entries of chunks whose files are nowhere")
+	cmd.Flags().BoolVar(&r.opts.SetAside, "set-aside", false, "with --repair: take entries that are not engram's out of the manifest")
 	cmd.Flags().BoolVarP(&r.dryRun, "dry-run", "n", false, "with --repair: show what would be done, and do nothing")
 	return cmd
 }
@@ -91,7 +96,7 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 	}
 	// What was found here is worth knowing also when the remote can't be asked.
 	v := newVerified(report)
-	return v.end(term, ws, err, v.show(term, afterVerify, "failed the verification", report.Checked))
+	return v.end(term, ws, err, v.show(term, afterVerify(ws), "failed the verification", report.Checked))
 }
 
 // checked runs a check, and shows how it goes.

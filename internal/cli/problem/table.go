@@ -83,6 +83,9 @@ var Classes = []Class{
 		"The server accepted mutations, and does not have them. Run the same command again later."},
 
 	// The manifest.
+	{"foreign-entry", Partial, is(syncer.ErrForeign),
+		"it stays as it is, and the rest goes on: `engram-sync verify --repair --set-aside` takes it out",
+		"An agent or a person has written an entry of its own into the manifest. It stops nothing else; --set-aside takes it out, and keeps a copy."},
 	{"manifest-tangled", Damaged, is(merge.ErrTangled),
 		"take one side with `git checkout --ours` or `--theirs`, then run `engram-sync verify --repair`: it adopts the chunks of the other",
 		"git's conflict markers in the manifest do not pair up. Take one side, and let the repair adopt the chunks of the other."},
@@ -99,8 +102,8 @@ var Classes = []Class{
 		"run `engram-sync verify` to see all damage, and restore the file from git or from another machine",
 		"The content of a chunk does not fit its id, its checksum or its format. Restore the file from git or from a machine that has it."},
 	{"chunk-nowhere", Damaged, is(syncer.ErrNowhere),
-		"restore it from git, or remove the entry",
-		"The manifest names a chunk whose file is neither here nor on the remote. Restore it from git, or remove the entry."},
+		"if git and other machines lack it too, `engram-sync verify --repair --forget-missing` removes the entry",
+		"The manifest names a chunk whose file is neither here nor on the remote. Restore it from git, or let --forget-missing remove the entry."},
 	{"file-missing", Damaged, is(engram.ErrNoFile),
 		"run `engram-sync pull` to fetch it, or restore it from git",
 		"The manifest names a chunk whose file is missing. A pull fetches it if the remote has it."},
@@ -108,8 +111,8 @@ var Classes = []Class{
 		"run `engram-sync push`, or compare with the right remote",
 		"A chunk of the directory is not on the remote that was verified. Push it."},
 	{"reduced", Partial, as[*engram.ReducedError],
-		"to store it under the id that fits its bytes, run pull --accept-reduced",
-		"An old client re-encoded the chunk while pushing, so that its bytes cannot fit its id. It can be stored under the id that fits."},
+		"get the true chunk by git, or restore what is left of it: run `engram-sync pull` without --strict",
+		"An old client re-encoded the chunk while pushing, so that its bytes cannot fit its id. A pull without --strict restores what is left of it."},
 
 	// The keyring and logins.
 	{"keyring-locked", Auth, is(auth.ErrLocked),

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,6 +39,8 @@ type envelope struct {
 	names    []string
 	inData   bool
 	sawData  bool
+	tail     []byte // white space behind data
+	inTail   bool
 	values   map[string][]byte // of chunk_id and engram_sync_entry
 	shape    shape
 	netErr   error // of the connection, as against the content
@@ -124,6 +127,9 @@ func (e *envelope) advance(p []byte) (given int, err error) {
 	}
 	taken := window[:n]
 	e.pos += n
+	if e.inTail {
+		e.takeTail(taken)
+	}
 	if e.inData {
 		given = copy(p, taken)
 	} else if e.around += int64(n); e.around > maxAround {
@@ -137,6 +143,22 @@ func (e *envelope) advance(p []byte) (given int, err error) {
 	return given, e.event(event)
 }
 
+// maxTail bounds the white space behind data that may belong to it.
+const maxTail = 4 << 10
+
+// takeTail keeps the white space that follows data.
+func (e *envelope) takeTail(text []byte) {
+	space := text[:len(text)-len(bytes.TrimLeft(text, " \t\r\n"))]
+	if e.tail = append(e.tail, space...); len(e.tail) > maxTail {
+		e.tail = nil
+	}
+	e.inTail = len(space) == len(text) && len(e.tail) > 0
+}
+
+// Tail is the white space behind data: what a chunk ends with is there, since the
+// body of a push is kept as it came. Source: account-server.md 3.2.
+func (e *envelope) Tail() []byte { return e.tail }
+
 func (e *envelope) event(event jsonscan.Event) error {
 	depth := e.scan.Depth()
 	switch {
@@ -147,6 +169,7 @@ func (e *envelope) event(event jsonscan.Event) error {
 	case event == jsonscan.Begin && depth == 1:
 		return e.begin()
 	case event == jsonscan.End && depth == 1:
+		e.inTail = e.inData
 		e.name, e.inData = "", false
 	}
 	if e.inData && !e.shape.other { // one odd thing settles it

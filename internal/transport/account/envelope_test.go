@@ -31,6 +31,26 @@ func inEnvelope(t testing.TB, c wiretest.Chunk, template string) string {
 	return strings.NewReplacer("ID", c.ID().String(), "DATA", c.Text, "ENTRY", string(entry)).Replace(template)
 }
 
+// White space at the end of a chunk stands where that of the envelope could: the
+// hash says whose it is.
+func TestWhiteSpaceAtTheEndOfAChunkComesBack(t *testing.T) {
+	chunk := wiretest.NewChunk(wiretest.Sample().Text + "\n\n")
+	for name, template := range map[string]string{
+		"ours":       `{"chunk_id":"ID","engram_sync_entry":ENTRY,"data":DATA}`,
+		"data first": `{"data":DATA,"chunk_id":"ID"}` + "\n",
+	} {
+		got, _, err := pull(t, chunk, inEnvelope(t, chunk, template), transport.Options{})
+		if err != nil || got != chunk.Text {
+			t.Errorf("%s: got %q, %v", name, got, err)
+		}
+	}
+	for _, template := range []string{`{"chunk_id":"ID","data":DATA }`, `{"chunk_id":"ID","data":DATA` + strings.Repeat("\n", 1<<16) + `}`} {
+		if got, _, err := pull(t, chunk, inEnvelope(t, chunk, template), transport.Options{}); err == nil {
+			t.Errorf("more than its own is not its own: %q", got)
+		}
+	}
+}
+
 // Whatever else is in the envelope, the content comes out as it was put in.
 func TestEnvelopesThatAreRead(t *testing.T) {
 	chunk := wiretest.Sample()
