@@ -30,6 +30,7 @@ func NewStatus(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 		Long:    problem.Help(statusLong, problem.Remote, problem.Different),
 		Example: "  engram-sync status\n  engram-sync status --exit-code --quiet || engram-sync sync",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			ws.OnlyLook()
 			return showStatus(cmd.Context(), term, ws, exitCode)
 		},
 	}
