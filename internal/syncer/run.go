@@ -23,6 +23,9 @@ func Plan(s *Diff, opts Options) ([]Item, Result) {
 	}
 	result := s.given(opts)
 	s.failUnreadable(opts, &result)
+	if opts.Push {
+		result.Failed = append(result.Failed, s.LeftOut(opts, len(items)+len(result.Present))...)
+	}
 	return items, result
 }
 
@@ -36,7 +39,7 @@ func Run(ctx context.Context, s *Diff, opts Options) Result {
 	if opts.Push {
 		s.failUnreadable(opts, &result)
 		push(ctx, s, opts, &result)
-		s.reportLeftOut(opts, &result)
+		result.Failed = append(result.Failed, s.LeftOut(opts, len(result.Moved)+len(result.Present))...)
 	}
 	return result
 }

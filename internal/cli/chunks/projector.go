@@ -15,7 +15,7 @@ import (
 
 // projectOptions are the flags that only matter on project servers.
 type projectOptions struct {
-	includePersonal, strict, serverChunks bool
+	includePersonal, strict, serverChunks, acceptLeftOut bool
 }
 
 func (o *projectOptions) addPush(cmd *cobra.Command) {
@@ -31,6 +31,11 @@ func (o *projectOptions) addPull(cmd *cobra.Command) {
 	_ = cmd.Flags().MarkHidden("accept-reduced") // of older scripts
 	cmd.Flags().BoolVar(&o.serverChunks, "include-server-chunks", false,
 		"project servers: take the chunks that the server made of mutations too")
+}
+
+func (o *projectOptions) addAccept(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&o.acceptLeftOut, "accept-left-out", false,
+		"project servers: rows that the server would refuse are no failure from now on; new ones are")
 }
 
 // addStrict adds the flag to a command that may have it already, as one of both directions.
@@ -49,8 +54,9 @@ func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Lo
 				return nil
 			}
 			return &projector{
-				options: projection.Options{Project: c.Project.Name, IncludePersonal: opts.includePersonal, Strict: opts.strict},
-				open:    dir.OpenChunk, cache: filepath.Join(state.Dir(), "projections"), limit: ws.Config.Concurrency,
+				options:  projection.Options{Project: c.Project.Name, IncludePersonal: opts.includePersonal, Strict: opts.strict},
+				accepted: state.OpenAcceptedRows(state.Dir(), c.Label, c.Project.Name).Has,
+				open:     dir.OpenChunk, cache: filepath.Join(state.Dir(), "projections"), limit: ws.Config.Concurrency,
 				looks: ws.Looks(),
 			}
 		},
@@ -59,11 +65,12 @@ func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Lo
 
 // projector is a projection as the syncer wants it.
 type projector struct {
-	options projection.Options // of this run
-	open    projection.OpenFunc
-	cache   string
-	limit   int
-	looks   bool
+	options  projection.Options // of this run
+	accepted func(row string) bool
+	open     projection.OpenFunc
+	cache    string
+	limit    int
+	looks    bool
 
 	*projection.Directory // of these options; set by Project
 }
@@ -86,8 +93,14 @@ func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map
 	out := make(map[engram.ChunkID]syncer.Projection, len(chunks))
 	for id, c := range chunks {
 		projected := syncer.Projection{
-			LeftOut: c.LeftOut, Filled: c.Filled,
-			Personal: c.Personal, Foreign: c.Foreign, Err: c.Err,
+			Filled: c.Filled, Personal: c.Personal, Foreign: c.Foreign, Err: c.Err,
+		}
+		for _, r := range c.LeftOut {
+			if p.accepted(r.Row) {
+				projected.Accepted = append(projected.Accepted, r)
+			} else {
+				projected.LeftOut = append(projected.LeftOut, r)
+			}
 		}
 		for i, part := range c.Parts {
 			projected.Parts = append(projected.Parts, syncer.Part{

@@ -126,8 +126,23 @@ func (t *transfer) printText() {
 	if n := len(t.orphans); n > 0 {
 		t.term.Note("%s without a manifest entry not pushed: `engram-sync sync` gives them one, and pushes them", terminal.Count(n, "chunk file"))
 	}
-	noteLeftBehind(t.term, t.behind, t.serverMade)
+	noteLeftBehind(t.term, t.behind, t.serverMade, t.moving())
+	if t.accepted > 0 {
+		t.term.Note("%s accepted to stay here: later runs only count them", terminal.Count(t.accepted, "row"))
+	}
 	t.noteRestored()
+}
+
+// moving are the chunks, by their ids here, of which something moved, or would.
+func (t *transfer) moving() map[engram.ChunkID]bool {
+	ids := map[engram.ChunkID]bool{}
+	for _, m := range t.Moved {
+		ids[m.Local] = true
+	}
+	for _, p := range t.planned {
+		ids[p.ID()] = true
+	}
+	return ids
 }
 
 // noteRestored says what came as old clients left it, and what of it is not needed
@@ -150,18 +165,19 @@ func (t *transfer) noteRestored() {
 
 const retireTwins = "the true ones are here, and `engram-sync verify --repair` retires the others"
 
-// summary is the last line of a run.
+// summary is the last line of a run. It counts the chunks that there are here,
+// and not the parts that a project server has of them.
 func (t *transfer) summary() string {
 	var parts []string
 	for _, d := range []work.Direction{work.Pulled, work.Pushed} {
-		moved, bytes := 0, int64(0)
+		moved, bytes := map[engram.ChunkID]bool{}, int64(0)
 		for _, m := range t.Moved {
 			if m.Direction == d {
-				moved, bytes = moved+1, bytes+m.Bytes
+				moved[m.ID()], bytes = true, bytes+m.Bytes
 			}
 		}
-		if moved > 0 {
-			parts = append(parts, fmt.Sprintf("%s %s (%s)", past(d), terminal.Count(moved, "chunk"), terminal.Size(bytes)))
+		if len(moved) > 0 {
+			parts = append(parts, fmt.Sprintf("%s %s (%s)", past(d), terminal.Count(len(moved), "chunk"), terminal.Size(bytes)))
 		}
 	}
 	if len(t.adopted) > 0 {
@@ -172,7 +188,7 @@ func (t *transfer) summary() string {
 		parts = append(parts, verb+terminal.Count(len(t.adopted), "chunk file"))
 	}
 	if t.dryRun {
-		parts = append(parts, "would move "+terminal.Count(len(t.planned), "chunk"))
+		parts = append(parts, "would move "+terminal.Count(len(t.moving()), "chunk"))
 	}
 	if len(parts) == 0 && len(t.Failed) == 0 {
 		parts = append(parts, "nothing to do")
@@ -180,7 +196,14 @@ func (t *transfer) summary() string {
 	if len(t.Failed) > 0 {
 		parts = append(parts, terminal.Count(len(t.Failed), "chunk")+" failed")
 	}
-	return strings.Join(parts, ", ") + fmt.Sprintf("; %s here and on %s", terminal.Count(len(t.Present)+len(t.Moved), "chunk"), t.remote)
+	both := map[engram.ChunkID]bool{}
+	for _, p := range t.Present {
+		both[p.ID()] = true
+	}
+	for _, m := range t.Moved {
+		both[m.ID()] = true
+	}
+	return strings.Join(parts, ", ") + fmt.Sprintf("; %s here and on %s", terminal.Count(len(both), "chunk"), t.remote)
 }
 
 func past(d work.Direction) string {

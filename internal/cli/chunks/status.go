@@ -13,6 +13,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/work"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
@@ -124,14 +125,38 @@ func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Work
 		if err := term.Table(doc, "", doc.rows); err != nil {
 			return err
 		}
-		if diff != nil {
-			noteLeftBehind(term, diff.Omitted, diff.ServerMade)
-		}
+		noteLeftOut(term, diff)
 	}
-	if err == nil && exitCode && (diff != nil && !diff.Clean() || doc.Unexported != nil && doc.Unexported.Rows() > 0) {
-		return &terminal.ExitStatus{Code: problem.Different}
+	if err != nil || !exitCode {
+		return err
 	}
-	return err
+	var failed []work.Failure
+	if diff != nil {
+		failed = diff.LeftOut(syncer.Options{Push: true}, len(diff.Present)+len(diff.ToPush))
+	}
+	if term.Quiet && !term.JSON {
+		printLeftOut(term, ws, failed)
+	}
+	return exitStatus(term, 0, failed, diff != nil && !diff.Clean() || doc.Unexported != nil && doc.Unexported.Rows() > 0)
+}
+
+// noteLeftOut says what a push would leave here, and mend.
+func noteLeftOut(term *terminal.Terminal, diff *syncer.Diff) {
+	if diff == nil {
+		return
+	}
+	var rows []engram.RowNote
+	for _, b := range diff.Omitted {
+		rows = append(rows, b.LeftOut...)
+	}
+	if len(rows) > 0 {
+		term.Note("%s left out, which the server would refuse: %s (-v lists them)", terminal.Count(len(rows), "row"), terminal.OneLine(syncer.Causes(rows)))
+	}
+	moving := map[engram.ChunkID]bool{}
+	for _, id := range diff.Pushes() {
+		moving[id] = true
+	}
+	noteLeftBehind(term, diff.Omitted, diff.ServerMade, moving)
 }
 
 // statusHere is the half that no remote is needed for. all reads as much as that

@@ -4,14 +4,18 @@ package chunks
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/work"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
@@ -32,6 +36,7 @@ type transfer struct {
 	path string // of dir
 
 	remote     string
+	accepted   int // rows that this run has accepted
 	planned    []syncer.Item
 	behind     []syncer.Projection
 	serverMade []engram.ChunkEntry
@@ -127,7 +132,32 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	}
 	t.Failed = append(t.Failed, adoption.Failed...)
 	defer noteUnexported(ctx, t.term, t.ws, t.dir)
+	if t.project.acceptLeftOut && !t.dryRun {
+		if err := t.acceptLeftOut(conn); err != nil {
+			return err
+		}
+	}
 	return t.print()
+}
+
+// acceptLeftOut remembers the rows that this run left out, so that they are no
+// failure any more.
+func (t *transfer) acceptLeftOut(conn *workspace.Connection) error {
+	var rows []string
+	t.Failed = slices.DeleteFunc(t.Failed, func(f work.Failure) bool {
+		leftOut, ok := errors.AsType[*syncer.LeftOutError](f.Err)
+		if ok {
+			for _, r := range leftOut.Rows {
+				rows = append(rows, r.Row)
+			}
+		}
+		return ok
+	})
+	t.accepted = len(rows)
+	if len(rows) == 0 {
+		return nil
+	}
+	return state.OpenAcceptedRows(state.Dir(), conn.Label, conn.Project.Name).Add(rows)
 }
 
 const pushLong = `Upload the chunks of the chunk directory that the remote lacks.
@@ -147,7 +177,7 @@ func NewPush(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Short:   "Upload local chunks that the remote lacks",
 		Long:    problem.Help(pushLong, problem.Transfer),
 		Example: "  engram-sync push\n  engram-sync push --dry-run --exit-code\n  engram-sync push 85b7 --verify",
-	}, t.addVerify, t.addInit, t.project.addPush)
+	}, t.addVerify, t.addInit, t.project.addPush, t.project.addAccept)
 }
 
 const pullLong = `Download the chunks of the remote that are missing here.

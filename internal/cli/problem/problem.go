@@ -116,7 +116,7 @@ func Failure(err error, tokenFrom string) terminal.Failure {
 // Common says of an error that every other item would meet it too.
 func Common(err error) bool {
 	return Is(err, transport.ErrUnauthorized, transport.ErrTLS, transport.ErrCleartext, transport.ErrNoProject, syscall.ENOSPC) ||
-		refusedWith(transport.CodeForbidden, transport.CodePaused)(err, "") || accountGone(err, "") || As[*transport.RetryLaterError](err) || transport.IsUnreachable(err)
+		refusedWith(transport.CodeForbidden, transport.CodePaused)(err, "") || accountGone(err, "") || stranger(err, "") || As[*transport.RetryLaterError](err) || transport.IsUnreachable(err)
 }
 
 // Is says whether err is any of the targets.
@@ -148,6 +148,12 @@ func refusedWith(codes ...string) match {
 func accountGone(err error, _ string) bool {
 	var status *transport.StatusError
 	return errors.As(err, &status) && status.AccountGone()
+}
+
+// stranger recognises what something before the server refused.
+func stranger(err error, _ string) bool {
+	var status *transport.StatusError
+	return errors.As(err, &status) && status.Stranger()
 }
 
 // refusedToken recognises a token that is no good, of one of these sources.

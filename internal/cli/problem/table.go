@@ -164,9 +164,12 @@ var Classes = []Class{
 		"The server is not of the kind that --protocol says. Leave it out: the kind is found out."},
 
 	// What servers refuse.
-	{"rows-left-out", Partial, as[*syncer.LeftOutError],
-		"-v lists them all",
-		"Rows of the chunk would be refused by a project server, so they stayed here. List them with -v, and mend them where they come from."},
+	{"nothing-fits", Refused, leftOut(true),
+		"-v lists them, and `push --accept-left-out` accepts that they stay here",
+		"A project server would refuse all that there is, so it stayed here. List it with -v, and mend it where it comes from, or accept that."},
+	{"rows-left-out", Partial, leftOut(false),
+		"-v lists them, and `push --accept-left-out` accepts that they stay here",
+		"Rows of the chunk would be refused by a project server, so they stayed here. List them with -v, and mend them where they come from, or accept that."},
 	{"project-forbidden", Refused, refusedWith(transport.CodeForbidden),
 		"ask the operator of the server to allow the project (ENGRAM_CLOUD_ALLOWED_PROJECTS), or name another with --project",
 		"The server does not allow this project. Ask its operator, or name another project."},
@@ -194,6 +197,9 @@ var Classes = []Class{
 	{"disk-full", Failed, is(syscall.ENOSPC),
 		"free some space, then run the same command again",
 		"There is no space left on the disk. Free some, and run the same command again."},
+	{"not-the-server", Refused, stranger,
+		"check the remote's URL, or ask whoever runs the proxy or gateway there: nothing was given up",
+		"A proxy or gateway before the server refused the request, or another program answers where the server should. Find out which: the run stopped, and no chunk and no mutation was given up."},
 	{"refused", Refused, is(transport.ErrRefused),
 		"ask whoever runs the server: trying again will not help",
 		"The server refused the request for good. Ask whoever runs it."},
@@ -257,4 +263,12 @@ var Classes = []Class{
 		"A single mutation is larger than the server takes. It can only be left out."},
 	{"mutations-paused", Refused, as[*engram.PausedError], "",
 		"The operator of the server has paused a project, so its mutations are held back. Run the same command when that is over."},
+}
+
+// leftOut recognises rows that stay here: alone, or while others go or are there.
+func leftOut(alone bool) match {
+	return func(err error, _ string) bool {
+		e, ok := errors.AsType[*syncer.LeftOutError](err)
+		return ok && e.Alone == alone
+	}
 }
