@@ -137,7 +137,7 @@ func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Work
 	if term.Quiet && !term.JSON {
 		printLeftOut(term, ws, failed)
 	}
-	return exitStatus(term, 0, failed, diff != nil && !diff.Clean() || doc.Unexported != nil && doc.Unexported.Rows() > 0)
+	return exitStatus(term, 0, failed, diff != nil && !diff.Clean() || doc.Unexported.differs())
 }
 
 // noteLeftOut says what a push would leave here, and mend.
