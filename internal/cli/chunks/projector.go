@@ -64,6 +64,7 @@ func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Lo
 				open:     dir.OpenChunk, cache: filepath.Join(state.Dir(), "projections"), limit: ws.Config.Concurrency,
 				here:  rowIndex("here", c.Project.Name),
 				there: rowIndex("there", c.Label+"\x00"+c.Project.Name),
+				looks: ws.Looks(),
 			}
 		},
 	}
@@ -81,6 +82,7 @@ type projector struct {
 	open     projection.OpenFunc
 	cache    string
 	limit    int
+	looks    bool
 
 	here, there func() *state.Index // the rows of chunks as they are recognised
 
@@ -89,13 +91,16 @@ type projector struct {
 
 func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]syncer.Projection, error) {
 	p.Directory = projection.NewDirectory(p.options, p.open, p.cache, p.limit)
+	if p.looks {
+		p.OnlyLook()
+	}
 	chunks, err := p.Chunks(ctx, all, ids)
 	return p.projections(chunks), err
 }
 
 func (p *projector) Supplement(ctx context.Context, ids []engram.ChunkID, there *engram.RowSet) (map[engram.ChunkID]syncer.Projection, error) {
 	chunks, err := p.Directory.Supplement(ctx, ids, there)
-	return p.projections(chunks), errors.Join(err, p.there().Save())
+	return p.projections(chunks), errors.Join(err, p.save(p.there()))
 }
 
 func (p *projector) projections(chunks map[engram.ChunkID]projection.Chunk) map[engram.ChunkID]syncer.Projection {
@@ -138,7 +143,14 @@ func (p *projector) Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.
 		}
 		out[id] = slices.Concat(rows, p.Stubs(id))
 	}
-	return out, p.here().Save()
+	return out, p.save(p.here())
+}
+
+func (p *projector) save(rows *state.Index) error {
+	if p.looks {
+		return nil
+	}
+	return rows.Save()
 }
 
 func (p *projector) Known(remote engram.ChunkID) ([]engram.RowVersion, bool) {
