@@ -48,8 +48,8 @@ type Projection struct {
 	Foreign  map[string]int
 	// Err says that the chunk cannot be read.
 	Err error
-	// Supplement says that the remote may hold some of the chunk in another form, and
-	// Parts are only what it lacks.
+	// Supplement says that the remote may hold some of the chunk in another form:
+	// Parts are what it lists, and what it lacks.
 	Supplement bool
 }
 

@@ -34,19 +34,20 @@ func (s *Diff) recognise(ctx context.Context, all []engram.ChunkID) error {
 		return err
 	}
 	for id, p := range supplements {
-		p.Supplement = true
+		listed := slices.DeleteFunc(slices.Clone(s.projected[id].Parts), func(part Part) bool { return !s.There.Has(part.ID) })
+		p.Supplement, p.Parts = true, append(listed, p.Parts...)
 		s.projected[id] = p
 	}
 	return s.findCovered(ctx, all, rows)
 }
 
 // unlisted are the chunks of which the remote does not list all, or that have rows
-// which are left out.
+// which stay here, and that another run may have sent.
 func (s *Diff) unlisted(all []engram.ChunkID) []engram.ChunkID {
 	return slices.DeleteFunc(slices.Clone(all), func(id engram.ChunkID) bool {
 		p := s.projected[id]
 		missing := slices.ContainsFunc(p.Parts, func(part Part) bool { return !s.There.Has(part.ID) })
-		return p.Err != nil || !missing && len(p.LeftOut) == 0
+		return p.Err != nil || !missing && len(p.LeftOut)+p.Personal == 0
 	})
 }
 
