@@ -117,14 +117,37 @@ func warnCleartext(w *Workspace, c *Connection, what string) {
 	}
 }
 
-// connectEmbedded opens an account server on a file, in this process.
-func connectEmbedded(ctx context.Context, w *Workspace, dir string) (*Connection, error) {
+// vaultDir is where an embedded server keeps its file.
+func vaultDir(dir string) (string, error) {
 	if dir == "" {
 		dir = filepath.Join(xdg.DataHome, "engram-sync", "vault")
 	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return nil, fmt.Errorf("open the embedded server: %w", err)
+		return "", fmt.Errorf("open the embedded server: %w", err)
+	}
+	return dir, nil
+}
+
+// Aliases are those of the configured remote, without a connection to it.
+func (w *Workspace) Aliases() (*state.Aliases, error) {
+	label, err := w.BaseURL()
+	if dir, ok := w.Config.Remote.Embedded(); ok {
+		if dir, err = vaultDir(dir); err == nil {
+			label = "embedded:" + dir
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return state.OpenAliases(state.Dir(), label)
+}
+
+// connectEmbedded opens an account server on a file, in this process.
+func connectEmbedded(ctx context.Context, w *Workspace, dir string) (*Connection, error) {
+	dir, err := vaultDir(dir)
+	if err != nil {
+		return nil, err
 	}
 	srv, err := server.Open(ctx, server.Options{Dir: dir, Logger: w.Log})
 	if err != nil {

@@ -74,6 +74,9 @@ func (t *transfer) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer unlock()
+	if dir, ok := t.dir.(workspace.Directory); ok {
+		warnOfLeftovers(ctx, t.term, t.ws, dir)
+	}
 	return t.ws.With(ctx, func(conn *workspace.Connection) error { return t.move(ctx, conn) })
 }
 
