@@ -237,7 +237,7 @@ const (
 	WrongType      Reason = "has the wrong type"
 	TooBig         Reason = "holds a number that is too big"
 	TooDeep        Reason = "is nested too deep"
-	Blank          Reason = "is required"
+	Blank          Reason = engram.Required
 	UnknownSession Reason = "names a session that neither the chunk nor the server has"
 	Nul            Reason = "holds the character U+0000"
 	NoPayload      Reason = "has no payload"

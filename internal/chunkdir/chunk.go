@@ -38,15 +38,6 @@ func (d *Dir) OpenEdited(id engram.ChunkID) (*engram.Chunk, error) {
 	return d.open(id, engram.ChunkID{})
 }
 
-// RemoveChunk removes a chunk file. The caller holds the Lock, and has taken its
-// entry out of the manifest.
-func (d *Dir) RemoveChunk(id engram.ChunkID) error {
-	if err := d.checkChunks(); err != nil {
-		return fmt.Errorf("cannot remove chunk %s: %w", id, err)
-	}
-	return os.Remove(d.chunkPath(id))
-}
-
 // open opens the file of a chunk, to be checked against an id.
 func (d *Dir) open(id, expected engram.ChunkID) (*engram.Chunk, error) {
 	f, info, err := d.openChunkFile(id)
@@ -192,6 +183,14 @@ func (d *Dir) WriteChunk(ctx context.Context, c *engram.Chunk) (err error) {
 		return err
 	}
 	return f.CommitAs(d.chunkPath(c.ID()))
+}
+
+// RemoveChunk removes the file of a chunk, which no manifest entry may name any more.
+func (d *Dir) RemoveChunk(id engram.ChunkID) error {
+	if err := d.checkChunks(); err != nil {
+		return fmt.Errorf("remove chunk %s: %w", id, err)
+	}
+	return os.Remove(d.chunkPath(id))
 }
 
 func (d *Dir) makeChunks() error {

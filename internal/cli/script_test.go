@@ -40,6 +40,7 @@ func runForTests() int {
 //	case NAME DIR             copy what was seen in the field to DIR
 //	database VERSION FILE     copy the database that this engram wrote
 //	server NAME               start an account server; sets NAME_URL and NAME_TOKEN
+//	oldclient NAME DIR        push the chunks of DIR/.engram as engram 1.9.4 does: re-encoded, with fewer members
 //	answer NAME METHOD PATH STATUS TYPE BODY
 //	                          from now on the server answers this itself (BODY may be a file, in which
 //	                          $VARs are replaced); "answer NAME off" ends it
@@ -79,6 +80,7 @@ func scriptParams(dir string) testscript.Params {
 			"fixture":     cmdFixture,
 			"case":        cmdCase,
 			"server":      cmdServer,
+			"oldclient":   cmdOldClient,
 			"answer":      cmdAnswer,
 			"header":      cmdHeader,
 			"cut":         cmdCut,

@@ -16,8 +16,10 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/server"
 	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
+	"github.com/engram-sync/engram-sync/internal/testkit/wiretest"
 )
 
 // scriptServer is a real account server behind a listener, with switches for
@@ -236,4 +238,31 @@ func cmdDeadPort(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Check(ln.Close())
 	ts.Setenv(args[0], "http://"+ln.Addr().String())
+}
+
+func cmdOldClient(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: oldclient NAME DIR")
+	}
+	dir, err := chunkdir.Open(filepath.Join(ts.MkAbs(args[1]), ".engram"), chunkdir.Options{})
+	ts.Check(err)
+	m, err := dir.ReadManifest(context.Background())
+	ts.Check(err)
+	for _, e := range m.Entries() {
+		chunk, err := dir.OpenChunk(e.ID)
+		ts.Check(err)
+		content, err := io.ReadAll(chunk)
+		ts.Check(err)
+		ts.Check(chunk.Close())
+		reduced, err := wiretest.Reduce(content)
+		ts.Check(err)
+		body := fmt.Sprintf(`{"chunk_id":%q,"created_by":%q,"data":%s}`, e.ID, e.CreatedBy, reduced)
+		r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/sync/push", strings.NewReader(body))
+		r.Header.Set("Authorization", "Bearer "+ts.Getenv(args[0]+"_TOKEN"))
+		w := httptest.NewRecorder()
+		serverOf(ts, args[0]).handler.ServeHTTP(w, r)
+		if w.Code != http.StatusOK {
+			ts.Fatalf("push %s: %d %s", e.ID, w.Code, w.Body)
+		}
+	}
 }

@@ -143,7 +143,10 @@ func (e *PausedError) Unwrap() error { return e.Err }
 type BatchTooLargeError struct {
 	Limit int64 // of the request's body in bytes; 0 where the server does not say
 	Rows  int
-	Err   error
+	// Stranger: not the server said so, but something before it, whose limit can be
+	// anything. Of a single row that says nothing.
+	Stranger bool
+	Err      error
 }
 
 func (e *BatchTooLargeError) Error() string {
@@ -162,7 +165,16 @@ type RowNote struct {
 	Index  int    `json:"index"` // -1 for all of the list
 	Field  string `json:"field"`
 	Reason string `json:"reason"`
+	// Row tells the row from every other one, for as long as it lies where it does;
+	// "" of what was only changed.
+	Row string `json:"row,omitempty"`
 }
+
+// Reasons that messages speak of in words of their own.
+const (
+	Required         = "is required"
+	DependsOnLeftOut = "names a session that is left out"
+)
 
 // String is the row as a message names it.
 func (r RowNote) String() string {

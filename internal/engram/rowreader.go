@@ -109,6 +109,8 @@ type Contents struct {
 	References map[string]bool
 	// Newest is the latest time of any row, the zero time if there is none.
 	Newest time.Time
+
+	timed bool // one of its memories says when it was made
 }
 
 // ReadContents reads the JSON of a chunk row by row, in memory for one row and
@@ -143,9 +145,14 @@ func (c *Contents) addSession(row contentRow) {
 
 func (c *Contents) addReference(count *int, row contentRow) {
 	*count++
+	c.timed = c.timed || row.CreatedAt != ""
 	c.addTimes(row)
 	c.References[row.SessionID] = true
 }
+
+// Untimed says whether none of its memories says when it was made, as with what old
+// clients leave of a chunk.
+func (c Contents) Untimed() bool { return c.Memories+c.Prompts > 0 && !c.timed }
 
 func (c *Contents) addTimes(row contentRow) {
 	for _, text := range []string{row.StartedAt, row.CreatedAt, row.UpdatedAt} {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"io"
 	"slices"
@@ -179,6 +180,15 @@ func (v RowVersion) SameRow(other RowVersion) bool { return v.Kind == other.Kind
 func (v RowVersion) Supersedes(other RowVersion) bool {
 	return v.Updated > other.Updated && v.Revision >= other.Revision ||
 		v.Updated == other.Updated && v.Revision > other.Revision
+}
+
+// Apart is the version of a copy of an observation under an identity of its own,
+// which follows from what it says: everybody who keeps that copy makes the same one.
+func (v RowVersion) Apart() (syncID string, apart RowVersion) {
+	sum := sha256.Sum256(slices.Concat([]byte("engram-sync kept copy 1"), v.Row[:], v.Content[:]))
+	syncID = "obs-" + hex.EncodeToString(sum[:8])
+	v.Row = hashOf(syncID)
+	return syncID, v
 }
 
 func (s Session) Version() RowVersion {

@@ -27,8 +27,9 @@ func TestOneHasTheLock(t *testing.T) {
 				t.Errorf("a second one waits %v and gets %v", wait, err)
 			}
 		}
+		release := unlock
 		time.AfterFunc(time.Millisecond, func() {
-			if err := unlock(); err != nil {
+			if err := release(); err != nil {
 				t.Error(err)
 			}
 		})

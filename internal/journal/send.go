@@ -72,6 +72,9 @@ func (p *pusher) afterPost(err error, rows []Row) step {
 			most = sizeOf(rows) / 2 // all that is known is that the rows are above it
 		}
 		p.maxBytes = min(p.maxBytes, max(1, most))
+		if large.Stranger && len(rows) == 1 {
+			return stop
+		}
 		return halveBySize
 	}
 	if _, ok := errors.AsType[*engram.ContentError](err); ok {

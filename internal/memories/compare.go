@@ -149,7 +149,7 @@ func (s *search) observation(o engram.Observation) {
 	}
 	known := s.versions.of(row.version)
 	if engram.IsPersonal(o.Scope) && !s.scope.Personal {
-		if o.SyncID == "" || !complete(row.version, known) {
+		if o.SyncID == "" || s.unheld(row, known) != nil {
 			s.found.add(row.Project, Tally{Personal: 1})
 		}
 		return
@@ -191,30 +191,81 @@ func (s *search) session(row engram.Session) {
 }
 
 // judge takes the row into the result unless known, the versions of it that are
-// in chunks, make it complete.
+// in chunks, make that needless.
 func (s *search) judge(row Row, known []engram.RowVersion) {
-	if complete(row.version, known) {
+	row.Kind = row.version.Kind
+	unheld := s.unheld(row, known)
+	if unheld == nil {
 		s.found.add(row.Project, Tally{InChunks: 1})
 		return
 	}
-	row.Kind = row.version.Kind
 	if s.scope.CountOnly {
-		row.Session, row.Observation, row.Prompt = nil, nil, nil
+		unheld.Session, unheld.Observation, unheld.Prompt = nil, nil, nil
 	}
-	s.found.Rows = append(s.found.Rows, row)
+	s.found.Rows = append(s.found.Rows, *unheld)
 }
 
-// finish leaves out what a newer row of the same name makes pointless, and counts.
+// unheld is what has to be written of a row so that nothing is left behind, nil if
+// nothing has. A text that somebody changed later, where no chunk ever had ours, is
+// an edit that conflicts with theirs: the clocks say who was later, not who is
+// right, so both stay.
+func (s *search) unheld(row Row, known []engram.RowVersion) *Row {
+	later, told := superseded(known, row.version)
+	switch {
+	case holds(known, row.version), later && (told || !row.hasText()):
+		return nil
+	case later:
+		return s.apart(row)
+	}
+	return &row
+}
+
+// hasText says whether somebody could miss the row if a later version of it is
+// kept: a deletion or the time of an end nobody does.
+func (r Row) hasText() bool {
+	return r.Session == nil && r.Reason != Deleted || r.Session != nil && engram.Text(r.Session.Summary) != ""
+}
+
+// apart is an observation under an identity of its own: under its own one it would
+// take the place of the later version wherever it is imported. nil if a chunk has
+// that copy. A session has no other identity. Source: local-state.md 1.4.
+func (s *search) apart(row Row) *Row {
+	if row.version.Kind != engram.ObservationRow {
+		return &row
+	}
+	row.Reason = Conflict
+	var id string
+	id, row.version = row.version.Apart()
+	if row.Observation != nil {
+		own := *row.Observation
+		own.SyncID, row.Observation = id, &own
+	}
+	if len(s.versions.of(row.version)) > 0 {
+		return nil
+	}
+	return &row
+}
+
+// finish keeps what a newer row of the same name says otherwise apart, and counts.
 func (s *search) finish() {
 	rows := s.found.Rows
 	slices.SortStableFunc(rows, func(a, b Row) int { return a.version.Compare(b.version) })
 	rows = slices.CompactFunc(rows, func(a, b Row) bool { return a.version == b.version })
 	var kept []Row
 	for i, row := range rows {
-		if !supersededAmong(rows[i+1:], row) {
-			kept = append(kept, row)
-			s.found.add(row.Project, row.tally())
+		if supersededAmong(rows[i+1:], row) {
+			if row.Reason == Deleted || row.Kind != engram.ObservationRow {
+				continue
+			}
+			own := s.apart(row)
+			if own == nil {
+				s.found.add(row.Project, Tally{InChunks: 1})
+				continue
+			}
+			row = *own
 		}
+		kept = append(kept, row)
+		s.found.add(row.Project, row.tally())
 	}
 	s.found.Rows = kept
 }
@@ -240,7 +291,7 @@ func (r Row) tally() Tally {
 		return Tally{Prompts: 1}
 	case r.Reason == Deleted:
 		return Tally{Deletes: 1}
-	case r.Reason == Edited:
+	case r.Reason == Edited, r.Reason == Conflict:
 		return Tally{Edits: 1}
 	}
 	return Tally{Memories: 1}
@@ -262,6 +313,9 @@ const (
 	FutureEntry Reason = "future_entry"
 	// Edited: chunks hold other text of it.
 	Edited Reason = "edit"
+	// Conflict: chunks hold a later edit of it, and none ever held this one. It is
+	// kept as an observation of its own.
+	Conflict Reason = "conflict"
 	// Deleted: it was soft-deleted here.
 	Deleted Reason = "delete"
 	// Ended: chunks hold the session without this end and summary.

@@ -128,15 +128,16 @@ func (h *Versions) of(v engram.RowVersion) []engram.RowVersion {
 	return h.versions[from:to]
 }
 
-// complete says whether nothing is left behind if v stays where it is. known
-// are the versions of its row that chunks hold. One of these must be true:
-//
-//   - one of them is that very version;
-//   - the newest says the same, and only counters differ;
-//   - one of them supersedes v: somebody changed the row later, and that has
-//     not been imported here.
-func complete(v engram.RowVersion, known []engram.RowVersion) bool {
-	return slices.ContainsFunc(known, func(k engram.RowVersion) bool {
-		return k.Content == v.Content && k.Revision == v.Revision || k.Supersedes(v)
-	}) || len(known) > 0 && known[len(known)-1].Content == v.Content
+// holds says whether one of known, the versions of its row that chunks hold, is v
+// itself, or the newest says the same and only counters differ.
+func holds(known []engram.RowVersion, v engram.RowVersion) bool {
+	return slices.ContainsFunc(known, func(k engram.RowVersion) bool { return k.Content == v.Content && k.Revision == v.Revision }) ||
+		len(known) > 0 && known[len(known)-1].Content == v.Content
+}
+
+// superseded says whether somebody changed the row later, and that has not been
+// imported here; told, whether what v says was in a chunk before.
+func superseded(known []engram.RowVersion, v engram.RowVersion) (later, told bool) {
+	return slices.ContainsFunc(known, func(k engram.RowVersion) bool { return k.Supersedes(v) }),
+		slices.ContainsFunc(known, func(k engram.RowVersion) bool { return k.Content == v.Content })
 }

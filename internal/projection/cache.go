@@ -18,7 +18,7 @@ import (
 
 // cacheVersion belongs to what this package does with the rows, as canon.Version
 // does to their canonical form: it changes when other parts come out.
-const cacheVersion = 2
+const cacheVersion = 3
 
 // maxCacheBytes bounds the file: one that is larger is nothing that we wrote.
 const maxCacheBytes = 256 << 20
@@ -29,6 +29,7 @@ const maxCacheBytes = 256 << 20
 type cache struct {
 	path  string
 	dirty bool
+	fixed bool // a file that is missing is not made
 
 	cacheFile
 }
@@ -67,7 +68,7 @@ func (c *cache) chunk(id engram.ChunkID, context string) (Chunk, bool) {
 }
 
 func (c *cache) save() {
-	if !c.dirty {
+	if _, err := os.Lstat(c.path); !c.dirty || c.fixed && err != nil {
 		return
 	}
 	text, err := json.Marshal(c.cacheFile)

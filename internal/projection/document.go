@@ -44,6 +44,7 @@ type row struct {
 	list  string
 	index int // in its list, as the chunk has it
 	text  json.RawMessage
+	raw   json.RawMessage // text as the chunk has it
 
 	id, session, project, scope, created string
 
@@ -145,7 +146,7 @@ type rowMembers struct {
 }
 
 func newRow(list string, index int, text json.RawMessage) row {
-	r := row{list: list, index: index, text: text}
+	r := row{list: list, index: index, text: text, raw: text}
 	if list == listMutations {
 		r.readMutation()
 		return r

@@ -2,6 +2,8 @@ package projection
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -18,6 +20,7 @@ type selection struct {
 	leftOut, filled []engram.RowNote
 	personal        int
 	foreign         map[string]int // by their projects
+	sessions        map[string]Session
 }
 
 // choose keeps the rows of the project, and the sessions that they need.
@@ -62,8 +65,8 @@ func (o Options) reassignSessions(s *selection) {
 func (s *selection) dropMiscasedLists() {
 	for _, name := range slices.Sorted(maps.Keys(s.members)) {
 		if list := jsonscan.Alike(name, lists); list != "" {
+			s.note(name, -1, s.members[name], canon.RowError{Reason: canon.Reason("is an odd spelling of " + list)})
 			s.drop(name)
-			s.leftOut = append(s.leftOut, engram.RowNote{List: name, Index: -1, Reason: "is an odd spelling of " + list})
 		}
 	}
 }
@@ -112,6 +115,7 @@ func (o Options) has(s Session) bool {
 // prune leaves out the rows that the server would refuse, and those that need
 // them.
 func (o Options) prune(s *selection, sessions map[string]Session) error {
+	s.sessions = sessions
 	known := func(id string) bool { return o.has(sessions[key(id)]) }
 	for {
 		problems, err := canon.Validate(s.assemble(), o.Project, known)
@@ -142,23 +146,33 @@ func (o Options) prune(s *selection, sessions map[string]Session) error {
 // that is no list of rows goes as a whole.
 func (s *selection) leaveOut(bad map[string]map[int]bool, p canon.RowError) {
 	rows, ours := s.rows[p.List]
-	index := p.Index
 	switch {
-	case !ours || index < 0 || index >= len(rows):
-		if _, there := s.members[p.List]; !there {
-			return // it went with an earlier row of it
+	case !ours || p.Index < 0 || p.Index >= len(rows):
+		if text, there := s.members[p.List]; there { // else it went with an earlier row of it
+			s.note(p.List, p.Index, text, p)
+			s.drop(p.List)
 		}
-		s.drop(p.List)
-	case bad[p.List][index]:
-		return
-	default:
+	case !bad[p.List][p.Index]:
 		if bad[p.List] == nil {
 			bad[p.List] = map[int]bool{}
 		}
-		bad[p.List][index] = true
-		index = rows[index].index
+		bad[p.List][p.Index] = true
+		r := rows[p.Index]
+		if _, there := s.sessions[key(r.session)]; there && p.Reason == canon.UnknownSession {
+			p.Reason = engram.DependsOnLeftOut
+		}
+		s.note(p.List, r.index, r.raw, p)
 	}
-	s.leftOut = append(s.leftOut, engram.RowNote{List: p.List, Index: index, Field: p.Field, Reason: string(p.Reason)})
+}
+
+// note says what is wrong with a row, or with a member. text is as the chunk has
+// it: with the place, it tells the row from every other.
+func (s *selection) note(list string, index int, text []byte, p canon.RowError) {
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%s %q %d %s", s.id, list, index, text)
+	s.leftOut = append(s.leftOut, engram.RowNote{
+		List: list, Index: index, Field: p.Field, Reason: string(p.Reason), Row: hex.EncodeToString(sum.Sum(nil)[:8]),
+	})
 }
 
 // leaveOutTwins leaves out the mutations that bring a session whose row stays

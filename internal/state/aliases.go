@@ -13,7 +13,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
-// Aliases are the reduced chunks of one remote that were accepted: the id that
+// Aliases are the reduced chunks of one remote that were restored: the id that
 // the remote gives them, and the id here, which fits their bytes. It is safe
 // for concurrent use in one process; the lock on the chunk directory keeps
 // others away.
@@ -21,8 +21,9 @@ type Aliases struct {
 	path   string
 	remote string
 
-	mu    sync.Mutex
-	pairs map[engram.ChunkID]engram.ChunkID
+	mu        sync.Mutex
+	pairs     map[engram.ChunkID]engram.ChunkID
+	elsewhere map[engram.ChunkID]engram.ChunkID // those of other remotes
 }
 
 // aliasFile is the content of the file.
@@ -38,23 +39,47 @@ func OpenAliases(dir, remote string) (*Aliases, error) {
 	a := &Aliases{
 		path:   filepath.Join(dir, "reduced", fileName(remote)+".json"),
 		remote: remote,
-		pairs:  map[engram.ChunkID]engram.ChunkID{},
+		pairs:  map[engram.ChunkID]engram.ChunkID{}, elsewhere: map[engram.ChunkID]engram.ChunkID{},
 	}
-	text, err := os.ReadFile(a.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return a, nil
+	if err := readPairs(a.path, a.pairs); err != nil {
+		return nil, err
 	}
+	others, err := filepath.Glob(filepath.Join(filepath.Dir(a.path), "*.json"))
 	if err != nil {
-		return nil, fmt.Errorf("read the accepted reduced chunks: %w", err)
+		return nil, fmt.Errorf("list the restored chunks: %w", err)
 	}
-	file := aliasFile{Reduced: a.pairs}
-	if err := json.Unmarshal(text, &file); err != nil {
-		return nil, fmt.Errorf("read the accepted reduced chunks: %s: %w (it can be deleted: pull --accept-reduced makes it anew)", a.path, err)
-	}
-	if file.Reduced != nil {
-		a.pairs = file.Reduced
+	for _, path := range others {
+		if path != a.path {
+			_ = readPairs(path, a.elsewhere) // whoever asks that remote is told
+		}
 	}
 	return a, nil
+}
+
+// readPairs adds the pairs in a file, if there is one.
+func readPairs(path string, pairs map[engram.ChunkID]engram.ChunkID) error {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the restored chunks: %w", err)
+	}
+	var file aliasFile
+	if err := json.Unmarshal(text, &file); err != nil {
+		return fmt.Errorf("read the restored chunks: %s: %w (it can be deleted: the next pull makes it anew)", path, err)
+	}
+	maps.Copy(pairs, file.Reduced)
+	return nil
+}
+
+// Restored gives the id here of what any remote had of a chunk.
+func (a *Aliases) Restored(id engram.ChunkID) (engram.ChunkID, bool) {
+	if local, ok := a.Local(id); ok {
+		return local, true
+	}
+	local, ok := a.elsewhere[id]
+	return local, ok
 }
 
 // Local gives the id here for an id there.
@@ -73,10 +98,10 @@ func (a *Aliases) Add(remote, local engram.ChunkID) error {
 	pairs[remote] = local
 	text, err := json.MarshalIndent(aliasFile{Schema: 1, Remote: a.remote, Reduced: pairs}, "", "  ")
 	if err != nil {
-		return fmt.Errorf("encode the accepted reduced chunks: %w", err)
+		return fmt.Errorf("encode the restored chunks: %w", err)
 	}
 	if err := write(a.path, text); err != nil {
-		return fmt.Errorf("remember reduced chunk %s: %w", remote, err)
+		return fmt.Errorf("remember restored chunk %s: %w", remote, err)
 	}
 	a.pairs = pairs
 	return nil

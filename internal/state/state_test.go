@@ -43,6 +43,9 @@ func TestAliasesOutliveTheRunAndBelongToOneRemote(t *testing.T) {
 	if _, ok := other.Local(id(t, "0cdb38de")); ok {
 		t.Error("another remote knows the pair")
 	}
+	if local, ok := other.Restored(id(t, "0cdb38de")); !ok || local != id(t, "ca8b5346") {
+		t.Errorf("another remote does not know what was restored: %v, %t", local, ok)
+	}
 }
 
 func TestABadAliasFileIsAnErrorNotAnEmptyOne(t *testing.T) {

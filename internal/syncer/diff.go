@@ -28,12 +28,17 @@ type Diff struct {
 	// ServerMade are chunks of the remote that the server made itself of
 	// mutations, and that are not wanted.
 	ServerMade []engram.ChunkEntry
+	// Twins are restored chunks beside the true ones: they are in nobody's way, and
+	// never pushed.
+	Twins []Twin
 	// Omitted are the chunks of which something, or all, does not go to the remote.
 	Omitted []Projection
 
 	// Here and There are the two manifests.
 	Here, There *engram.Manifest
 
+	files        map[engram.ChunkID]bool           // that are here
+	restored     map[engram.ChunkID]engram.ChunkID // besides the aliases: by what they were restored from
 	local        Local
 	remote       Remote
 	aliases      Aliases
@@ -83,11 +88,14 @@ func (s *Diff) against(ctx context.Context, here *engram.Manifest) (*Diff, error
 	if err != nil {
 		return nil, err
 	}
-	set := setOf(files)
-	if err := next.project(ctx, set); err != nil {
+	next.files = setOf(files)
+	if err := next.findRestored(); err != nil {
 		return nil, err
 	}
-	next.compare(set)
+	if err := next.project(ctx, next.files); err != nil {
+		return nil, err
+	}
+	next.compare(next.files)
 	return next, nil
 }
 
@@ -116,7 +124,7 @@ func (s *Diff) compare(files map[engram.ChunkID]bool) {
 	for _, e := range s.Here.Entries() {
 		p, projected := s.projected[e.ID]
 		switch {
-		case whole[e.ID]:
+		case whole[e.ID], s.isTwin(e.ID):
 		case projected:
 			s.pushParts(e, p)
 		case files[e.ID]:
@@ -138,7 +146,7 @@ type presence int
 
 const (
 	absent   presence = iota
-	present           // under the same id, or the one that it was accepted under
+	present           // under the same id, or restored under another
 	inParts           // chunks here become it, or became it in runs with other options
 	unwanted          // absent, and the server made it itself
 )
@@ -168,13 +176,14 @@ func (s *Diff) serverMade(e engram.ChunkEntry) bool {
 	return s.projector != nil && (e.CreatedBy == "mutation-push" || e.CreatedBy == "mutation-backfill")
 }
 
-// localID is the id here of a chunk there. A reduced chunk that was accepted
-// has another; every other chunk has, or will have, the same.
+// localID is the id here of a chunk there. A reduced chunk that was restored has
+// another, until the true one is here; every other chunk has, or will have, the same.
 func (s *Diff) localID(remote engram.ChunkID) engram.ChunkID {
-	if s.aliases != nil {
-		if local, ok := s.aliases.Local(remote); ok {
-			return local
-		}
+	if s.Here.Has(remote) && s.files[remote] {
+		return remote
+	}
+	if local, ok := s.restoredOf(remote); ok {
+		return local
 	}
 	return remote
 }
@@ -184,12 +193,17 @@ func (s *Diff) Clean() bool {
 	return len(s.ToPush)+len(s.ToPull)+len(s.Missing)+len(s.Orphans)+len(s.Rejected)+len(s.Foreign)+len(s.unreadable()) == 0
 }
 
+// absent are the chunks here that the remote does not hold, or not all of them.
+func (s *Diff) absent() []engram.ChunkID {
+	var ids []engram.ChunkID
+	for _, item := range s.ToPush {
+		ids = append(ids, item.Local)
+	}
+	return slices.Compact(ids) // the parts of a chunk follow each other
+}
+
 // Pushes are the chunks here of which something would be pushed, each once,
 // and those that cannot be read, which a push would find out.
 func (s *Diff) Pushes() []engram.ChunkID {
-	var ids []engram.ChunkID
-	for _, item := range s.ToPush {
-		ids = append(ids, item.ID())
-	}
-	return slices.Compact(append(ids, s.unreadable()...)) // the parts of a chunk follow each other
+	return append(s.absent(), s.unreadable()...)
 }

@@ -195,6 +195,8 @@ func (a aliases) Local(remote engram.ChunkID) (engram.ChunkID, bool) {
 	return id, ok
 }
 
+func (a aliases) Restored(id engram.ChunkID) (engram.ChunkID, bool) { return a.Local(id) }
+
 func (a aliases) Add(remote, local engram.ChunkID) error {
 	a[remote] = local
 	return nil

@@ -2,7 +2,6 @@ package syncer
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -33,8 +32,8 @@ type Projection struct {
 	// nothing for the project.
 	Parts []Part
 	// LeftOut are rows of the project that the server would refuse, and rows
-	// that need those.
-	LeftOut []engram.RowNote
+	// that need those. Accepted are those of them that the user has accepted.
+	LeftOut, Accepted []engram.RowNote
 	// Filled are rows that got what the server demands of them.
 	Filled []engram.RowNote
 	// Personal is how many rows stay here because they are nobody else's, Foreign
@@ -61,22 +60,6 @@ type Variant struct {
 	Superset bool
 }
 
-// LeftOutError says that rows of a chunk were not sent, since the server would
-// have refused the whole chunk because of them.
-type LeftOutError struct {
-	ID   engram.ChunkID
-	Rows []engram.RowNote
-}
-
-func (e *LeftOutError) Error() string {
-	first := e.Rows[0]
-	text := first.String()
-	if n := len(e.Rows); n > 1 {
-		text = fmt.Sprintf("%s, and %d more", text, n-1)
-	}
-	return fmt.Sprintf("chunk %s: left out what the server would refuse: %s", e.ID, text)
-}
-
 // project finds out what the chunks that the remote does not list under their
 // own ids become there.
 func (s *Diff) project(ctx context.Context, files map[engram.ChunkID]bool) error {
@@ -85,7 +68,7 @@ func (s *Diff) project(ctx context.Context, files map[engram.ChunkID]bool) error
 	}
 	var all, ids []engram.ChunkID
 	for _, e := range s.Here.Entries() {
-		if !files[e.ID] {
+		if !files[e.ID] || s.isTwin(e.ID) {
 			continue
 		}
 		all = append(all, e.ID)
@@ -137,7 +120,7 @@ func (p Projection) partIDs() []engram.ChunkID {
 
 // omits says whether anything of the chunk does not go as it is.
 func (p Projection) omits() bool {
-	return len(p.Parts) == 0 || len(p.LeftOut)+len(p.Filled)+p.Personal+len(p.Foreign) > 0
+	return len(p.Parts) == 0 || len(p.LeftOut)+len(p.Accepted)+len(p.Filled)+p.Personal+len(p.Foreign) > 0
 }
 
 // hasSuperset says whether the remote has all of a variant that holds whatever this
@@ -179,21 +162,5 @@ func (s *Diff) pushParts(e engram.ChunkEntry, p Projection) {
 		entry.ID = part.ID
 		entry.Sessions, entry.Memories, entry.Prompts = part.Sessions, part.Memories, part.Prompts
 		s.ToPush = append(s.ToPush, Item{Local: e.ID, Remote: part.ID, Entry: entry, Direction: work.Pushed, Stage: part.Stage})
-	}
-}
-
-// reportLeftOut makes a failure of each chunk whose push left rows out: of
-// those that moved in this run, and of those that have nothing else to send.
-func (s *Diff) reportLeftOut(opts Options, result *Result) {
-	moved := map[engram.ChunkID]bool{}
-	for _, m := range result.Moved {
-		moved[m.Local] = true
-	}
-	for _, b := range s.Omitted {
-		if len(b.LeftOut) > 0 && opts.wants(b.ID) && (moved[b.ID] || len(b.Parts) == 0) {
-			result.Failed = append(result.Failed, work.Failure{
-				ID: b.ID.String(), Direction: work.Pushed, Err: &LeftOutError{ID: b.ID, Rows: b.LeftOut},
-			})
-		}
 	}
 }

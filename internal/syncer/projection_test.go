@@ -104,8 +104,8 @@ func TestProjectedChunks(t *testing.T) {
 	}
 
 	again := lookThrough(t, here, there, p)
-	if !again.Clean() || len(syncer.Run(t.Context(), again, both).Failed) != 0 {
-		t.Errorf("a second run finds something to do: %v %v", again.ToPush, again.ToPull)
+	if result := syncer.Run(t.Context(), again, both); !again.Clean() || len(result.Moved) > 0 || !slices.Equal(failedIDs(result), []string{bad.String()}) {
+		t.Errorf("a second run finds something to do, or says less: %v %v %v", again.ToPush, again.ToPull, result.Failed)
 	}
 }
 

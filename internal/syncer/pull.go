@@ -29,6 +29,8 @@ type puller struct {
 	pending []engram.ChunkEntry // stored, and not yet in the manifest
 	flushed time.Time
 	err     error // of writing the manifest
+
+	restoring sync.Mutex
 }
 
 // The manifest is written now and then during a long pull, so that a killed
@@ -46,23 +48,16 @@ func (p *puller) pull(ctx context.Context, item Item) outcome {
 		return p.local.WriteChunk(ctx, c)
 	}
 	sent, err := p.remote.ReadChunk(ctx, item.Remote, store)
-	if _, reduced := errors.AsType[*engram.ReducedError](err); reduced && p.opts.AcceptReduced {
-		err = p.pullReduced(ctx, item, store)
+	_, reduced := errors.AsType[*engram.ReducedError](err)
+	restored := reduced && p.restorable(item)
+	if restored {
+		item.Entry, err = p.restore(ctx, item, store)
 	}
 	if err != nil {
 		return outcome{err: err}
 	}
 	p.list(ctx, p.entry(item, sent, chunk.ID()))
-	return outcome{local: chunk.ID(), bytes: chunk.Size()}
-}
-
-func (p *puller) pullReduced(ctx context.Context, item Item, store func(*engram.Chunk) error) error {
-	return p.remote.ReadReduced(ctx, item.Remote, func(c *engram.Chunk) error {
-		if err := store(c); err != nil {
-			return err
-		}
-		return p.aliases.Add(item.Remote, c.ID())
-	})
+	return outcome{local: chunk.ID(), bytes: chunk.Size(), restored: restored}
 }
 
 // entry is what the manifest will say about a pulled chunk: what its pusher

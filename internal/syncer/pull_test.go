@@ -2,6 +2,8 @@ package syncer_test
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,31 +117,56 @@ func TestFuture(t *testing.T) {
 	}
 }
 
-// TestReduced: by default it stays where it is; if accepted, it gets the id of
-// its bytes, and is not pulled or pushed ever after.
+// TestReduced: it is restored under the id that fits, and is not pulled or pushed ever
+// after, on a machine that has it by git as well. The true chunk retires it.
 func TestReduced(t *testing.T) {
 	here, there := newSide(), newSide()
-	old, real := mustID(t, "0cdb38de"), idOf(numbered(5))
+	content := `{"sessions":[{"id":"s","project":"p","directory":"/d","started_at":"2026-11-22 09:00:00"}],"observations":[` +
+		`{"id":7,"sync_id":"obs-7","session_id":"s","type":"note","title":"T","content":"C","tool_name":"","scope":"project","revision_count":3,` +
+		`"duplicate_count":1,"created_at":"2026-11-22 09:10:00","updated_at":"2026-11-22 09:11:00"}],"prompts":null}`
+	reduced := `{"sessions":[{"id":"s","project":"p","directory":"/d","started_at":"2026-11-22 09:00:00"}],` +
+		`"observations":[{"session_id":"s","type":"note","title":"T","content":"C","scope":"project"}],"prompts":null}`
+	old := idOf(content)
 	there.entries = []engram.ChunkEntry{entryOf(old)}
-	there.reduced = map[engram.ChunkID]string{old: numbered(5)}
+	there.reduced = map[engram.ChunkID]string{old: reduced}
 	known := aliases{}
 
-	result := syncer.Run(t.Context(), look(t, here, there, known), both)
-	var reduced *engram.ReducedError
-	if len(result.Failed) != 1 || !errors.As(result.Failed[0].Err, &reduced) || len(here.content) != 0 {
+	strict := both
+	strict.Strict = true
+	result := syncer.Run(t.Context(), look(t, here, there, known), strict)
+	var refused *engram.ReducedError
+	if len(result.Failed) != 1 || !errors.As(result.Failed[0].Err, &refused) || len(here.content) != 0 {
 		t.Fatalf("failed %v; %d chunks here", result.Failed, len(here.content))
 	}
-	accept := both
-	accept.AcceptReduced = true
-	result = syncer.Run(t.Context(), look(t, here, there, known), accept)
-	if diff := cmp.Diff([]string{real.String()}, movedIDs(result)); diff != "" {
-		t.Fatalf("moved (-want +got):\n%s", diff)
+	result = syncer.Run(t.Context(), look(t, here, there, known), both)
+	if len(result.Moved) != 1 || !result.Moved[0].Restored || len(result.Failed) > 0 {
+		t.Fatalf("moved %+v, failed %v", result.Moved, result.Failed)
 	}
-	if here.entries[0].ID != real || known[old] != real {
-		t.Errorf("entry %s, alias %s, want %s", here.entries[0].ID, known[old], real)
+	restored := result.Moved[0].Local
+	if e := here.entries[0]; e.ID != restored || known[old] != restored || e.Sessions != 1 || e.Memories != 1 || e.Prompts != 0 {
+		t.Errorf("entry %+v, alias %s, want %s", e, known[old], restored)
 	}
-	if diff := look(t, here, there, known); !diff.Clean() || len(diff.Present) != 1 {
-		t.Errorf("afterwards: %d to push, %d to pull", len(diff.ToPush), len(diff.ToPull))
+	if text := here.content[restored]; !strings.Contains(text, `"sync_id":"obs-`) || strings.Contains(text, "obs-7") {
+		t.Errorf("restored is %s", text)
+	}
+	for name, known := range map[string]aliases{"the machine that restored it": known, "one that has it by git": {}} {
+		if diff := look(t, here, there, known); !diff.Clean() || len(diff.Present) != 1 || len(diff.Twins) != 0 {
+			t.Errorf("%s: %d to push, %d to pull, twins %v", name, len(diff.ToPush), len(diff.ToPull), diff.Twins)
+		}
+	}
+
+	here.add(content)
+	for name, known := range map[string]aliases{"the machine that restored it": known, "one that has it by git": {}} {
+		want := []syncer.Twin{{Restored: restored, True: old}}
+		diff := look(t, here, there, known)
+		if !diff.Clean() || len(diff.Present) != 1 || diff.Present[0].Local != old || !slices.Equal(diff.Twins, want) {
+			t.Errorf("%s: %d to push, %d to pull, twins %v", name, len(diff.ToPush), len(diff.ToPull), diff.Twins)
+		}
+	}
+	report, err := syncer.Verify(t.Context(), local{here}, checking)
+	var twin *syncer.TwinError
+	if err != nil || len(report.Findings) == 0 || !errors.As(report.Findings[0].Err, &twin) || twin.Restored != restored || twin.True != old {
+		t.Errorf("findings %+v, %v", report.Findings, err)
 	}
 }
 

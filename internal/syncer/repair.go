@@ -42,6 +42,7 @@ const (
 	FixAdopted    Action = "adopted"    // a chunk file got an entry
 	FixDownloaded Action = "downloaded" // a chunk came from the remote
 	FixRemoved    Action = "removed"    // an entry went, because somebody said so
+	FixRetired    Action = "retired"    // a restored chunk went, since the true one is here
 	// FixReidentified: a chunk that was edited in place got the id of its bytes.
 	FixReidentified Action = "re-identified"
 	FixSetAside     Action = "set aside" // an entry that is not engram's went, because somebody said so
@@ -73,7 +74,8 @@ type RepairOptions struct {
 
 // Repair mends what Verify finds and can be mended without losing anything: it
 // unites the sides of a merge that nobody resolved in the manifest, adopts chunk
-// files that no entry names, and downloads damaged and missing chunks. No entry
+// files that no entry names, downloads damaged and missing chunks, and retires
+// restored chunks whose true ones are here. No other entry
 // goes, and a file is only replaced by a good one of the same id. What was done
 // is right also where there is an error, which is of a side that cannot be read.
 // Orphans wait for a remote that cannot be.
@@ -97,6 +99,9 @@ func Repair(ctx context.Context, dir Repairable, opts RepairOptions) (Repaired, 
 	}
 	if restErr == nil { // else the remote may have better entries than we could make
 		restErr = r.adopt(ctx)
+	}
+	if restErr == nil {
+		restErr = r.retire(ctx)
 	}
 	for _, f := range r.done.Findings {
 		id, err := engram.ParseChunkID(f.ID)
@@ -163,7 +168,8 @@ func (r *Repaired) fixed(id engram.ChunkID, action Action, detail string) {
 
 // needsRepair says whether the finding is about a chunk, and is what a repair is for.
 func (f Finding) needsRepair(id engram.ChunkID) bool {
-	return f.ID == id.String() && (!f.Harmless || errors.Is(f.Err, ErrOrphan))
+	_, twin := errors.AsType[*TwinError](f.Err)
+	return f.ID == id.String() && (!f.Harmless || errors.Is(f.Err, ErrOrphan) || twin)
 }
 
 // repairer is one Repair on its way.

@@ -23,6 +23,9 @@ func Plan(s *Diff, opts Options) ([]Item, Result) {
 	}
 	result := s.given(opts)
 	s.failUnreadable(opts, &result)
+	if opts.Push {
+		result.Failed = append(result.Failed, s.LeftOut(opts, len(items)+len(result.Present))...)
+	}
 	return items, result
 }
 
@@ -30,13 +33,14 @@ func Plan(s *Diff, opts Options) ([]Item, Result) {
 // Every chunk ends in the result, as moved, present or failed.
 func Run(ctx context.Context, s *Diff, opts Options) Result {
 	result := s.given(opts)
+	s.failCollisions(ctx, opts, &result)
 	if opts.Pull {
 		pull(ctx, s, opts, &result)
 	}
 	if opts.Push {
 		s.failUnreadable(opts, &result)
 		push(ctx, s, opts, &result)
-		s.reportLeftOut(opts, &result)
+		result.Failed = append(result.Failed, s.LeftOut(opts, len(result.Moved)+len(result.Present))...)
 	}
 	return result
 }
@@ -86,6 +90,8 @@ type outcome struct {
 	local engram.ChunkID // the id here, once that is known
 	bytes int64
 	err   error
+	// restored: a chunk that an old client reduced was restored.
+	restored bool
 }
 
 // transfer moves items, several at once, and gives their outcomes in the order
@@ -134,6 +140,6 @@ func (r *Result) collect(items []Item, outcomes []outcome) {
 			continue
 		}
 		item.Local = outcomes[i].local
-		r.Moved = append(r.Moved, Moved{Item: item, Bytes: outcomes[i].bytes})
+		r.Moved = append(r.Moved, Moved{Item: item, Bytes: outcomes[i].bytes, Restored: outcomes[i].restored})
 	}
 }

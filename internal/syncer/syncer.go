@@ -44,10 +44,12 @@ type Remote interface {
 }
 
 // Aliases remembers which chunks of a remote are known here under another id:
-// reduced chunks, which were stored under the hash of their real bytes.
+// reduced chunks, which were restored.
 type Aliases interface {
 	// Local gives the id here for an id there.
 	Local(remote engram.ChunkID) (engram.ChunkID, bool)
+	// Restored is Local where any remote had the chunk.
+	Restored(id engram.ChunkID) (engram.ChunkID, bool)
 	// Add remembers a pair for later runs.
 	Add(remote, local engram.ChunkID) error
 }
@@ -74,6 +76,8 @@ func (i Item) ID() engram.ChunkID {
 type Moved struct {
 	Item
 	Bytes int64
+	// Restored: an old client had reduced it, and it got identities for its rows.
+	Restored bool
 }
 
 // Result is how every item of a run ended.
@@ -91,8 +95,8 @@ type Options struct {
 	Concurrency int
 	// Only limits the run to these chunks; empty means all.
 	Only []engram.ChunkID
-	// AcceptReduced stores reduced chunks under the id that fits their bytes.
-	AcceptReduced bool
+	// Strict leaves reduced chunks where they are: they are no true ones.
+	Strict bool
 	// Compare downloads each pushed chunk again and compares the bytes.
 	ReadBack bool
 	// Fatal says of an error that no other item can fare better. nil: none is.

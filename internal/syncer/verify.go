@@ -32,6 +32,8 @@ type Report struct {
 
 // What a verification can notice besides damage.
 var (
+	// ErrAbsent: a chunk of the directory that the remote does not hold, or not all of it.
+	ErrAbsent = errors.New("it is here, and not on the remote")
 	// ErrOrphan: a chunk file that the manifest does not name.
 	ErrOrphan = errors.New("no manifest entry names this file: run `engram-sync verify --repair` to adopt it")
 	// ErrStray: a file that engram would never write there.
@@ -70,22 +72,25 @@ func Verify(ctx context.Context, local Local, opts Options) (Report, error) {
 	}
 	v.each(ctx, "here", ids, func(id engram.ChunkID) (int64, error) { return v.local(local, m, id) })
 	v.judgeSessions()
+	v.judgeRestored(local)
 	return v.result(), ctx.Err()
 }
 
 // VerifyRemote downloads every chunk of the remote and checks it against its
-// id, without keeping it.
-func VerifyRemote(ctx context.Context, remote Remote, opts Options) (Report, error) {
-	m, err := remote.ReadManifest(ctx)
-	if err != nil {
-		return Report{}, err
-	}
-	v := verifier{opts: opts}
-	for _, r := range m.Rejected() {
+// id, without keeping it. What is here and not there is worth a finding, too: whoever
+// asks wants to know whether the other side holds all.
+func VerifyRemote(ctx context.Context, s *Diff, opts Options) (Report, error) {
+	v, remote := verifier{opts: opts}, s.remote
+	for _, r := range s.Rejected {
 		v.note(Finding{ID: r.ID, Where: "remote", Err: r.Err})
 	}
-	ids := make([]engram.ChunkID, 0, len(m.Entries()))
-	for _, e := range m.Entries() {
+	for _, id := range s.absent() {
+		if opts.wants(id) {
+			v.note(Finding{ID: id.String(), Where: "remote", Err: ErrAbsent})
+		}
+	}
+	ids := make([]engram.ChunkID, 0, len(s.There.Entries()))
+	for _, e := range s.There.Entries() {
 		ids = append(ids, e.ID)
 	}
 	v.each(ctx, "remote", ids, func(id engram.ChunkID) (size int64, err error) {
@@ -107,6 +112,8 @@ type verifier struct {
 	report     Report
 	sessions   map[string]bool   // that some chunk holds
 	references map[string]string // session to a chunk that refers to it
+	good       []engram.ChunkID
+	untimed    []engram.ChunkID // good ones whose memories have no times
 }
 
 // each reads chunks to their end, and notes why one cannot be.
@@ -148,6 +155,10 @@ func (v *verifier) local(local Local, m *engram.Manifest, id engram.ChunkID) (in
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.good = append(v.good, id)
+	if contents.Untimed() {
+		v.untimed = append(v.untimed, id)
+	}
 	for session := range contents.SessionIDs {
 		v.sessions[session] = true
 	}

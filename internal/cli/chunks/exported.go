@@ -108,7 +108,7 @@ func (x *export) document() exportDocument {
 		}
 	}
 	doc.Summary = exportSummary{
-		Dir: x.path, Database: x.database, DryRun: x.dryRun, Chunks: len(chunks), Failed: len(x.failed),
+		Dir: x.path, Database: x.db.Path(), DryRun: x.dryRun, Chunks: len(chunks), Failed: len(x.failed),
 		unexported: newUnexported(x.project, x.found.Tallies),
 	}
 	for _, c := range chunks {
@@ -144,6 +144,7 @@ var reasonWords = map[memories.Reason]string{
 	memories.SameSecond:  "made in the second of the newest entry",
 	memories.FutureEntry: "the newest entry lies in the future",
 	memories.Edited:      "edited since its chunk",
+	memories.Conflict:    "edited here, and later elsewhere: kept as a memory of its own",
 	memories.Deleted:     "deleted here",
 	memories.Ended:       "ended since its chunk",
 }

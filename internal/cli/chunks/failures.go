@@ -1,7 +1,9 @@
 package chunks
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,7 +31,7 @@ func exitStatus(term *terminal.Terminal, moved int, failed []work.Failure, diffe
 		return nil
 	}
 	code := problem.CodeOfAll(moved, failed)
-	if len(failed) == 1 && !term.JSON {
+	if !term.JSON && (len(failed) == 1 || !slices.ContainsFunc(failed, isNoLeftOut)) {
 		return &terminal.ExitStatus{Code: code} // its own line says it all
 	}
 	return &terminal.ExitStatus{Code: code, Message: fmt.Sprintf("%s of %d failed", terminal.Count(len(failed), "chunk"), len(failed)+moved)}
@@ -46,8 +48,9 @@ func failedItems(failed []work.Failure) []failedItem {
 // printFailures prints a line for each failed item, and one for all that were
 // not tried: thousands of those would hide why.
 func printFailures(term *terminal.Terminal, ws *workspace.Workspace, failed []work.Failure) {
+	printLeftOut(term, ws, failed)
 	var untried []work.Failure
-	for _, f := range failed {
+	for _, f := range slices.DeleteFunc(slices.Clone(failed), isLeftOut) {
 		if problem.Is(f.Err, syncer.ErrNotTried) {
 			untried = append(untried, f)
 			continue
@@ -62,6 +65,32 @@ func printFailures(term *terminal.Terminal, ws *workspace.Workspace, failed []wo
 		term.Errorf("%s: %s", terminal.Count(len(untried), "chunk"), terminal.OneLine(untried[0].Err.Error()))
 	}
 }
+
+// printLeftOut prints one line for all the rows that stay here.
+func printLeftOut(term *terminal.Terminal, ws *workspace.Workspace, failed []work.Failure) {
+	var rows []engram.RowNote
+	var first work.Failure
+	chunks := 0
+	for _, f := range failed {
+		if leftOut, ok := errors.AsType[*syncer.LeftOutError](f.Err); ok {
+			if chunks++; chunks == 1 {
+				first = f
+			}
+			rows = append(rows, leftOut.Rows...)
+		}
+	}
+	switch chunks {
+	case 0:
+	case 1:
+		printFailure(term, first, nextStepFor(ws, first))
+	default:
+		term.Errorf("push: %s of %s left out, which the server would refuse: %s; %s", terminal.Count(len(rows), "row"),
+			terminal.Count(chunks, "chunk"), terminal.OneLine(syncer.Causes(rows)), nextStepFor(ws, first))
+	}
+}
+
+func isLeftOut(f work.Failure) bool   { return problem.As[*syncer.LeftOutError](f.Err) }
+func isNoLeftOut(f work.Failure) bool { return !isLeftOut(f) }
 
 // nextStepFor is the next step after a failed item.
 func nextStepFor(ws *workspace.Workspace, f work.Failure) string {

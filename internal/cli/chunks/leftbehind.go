@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
@@ -21,6 +22,8 @@ type leftBehindItem struct {
 	Foreign   int              `json:"foreign"`
 	LeftOut   []engram.RowNote `json:"left_out"`
 	Filled    []engram.RowNote `json:"filled"`
+	// Accepted are rows that would be left out too, and that the user has accepted.
+	Accepted []engram.RowNote `json:"accepted,omitempty"`
 }
 
 func leftBehindItems(behind []syncer.Projection) []leftBehindItem {
@@ -29,21 +32,28 @@ func leftBehindItems(behind []syncer.Projection) []leftBehindItem {
 		items = append(items, leftBehindItem{
 			ID: b.ID.String(), RemoteIDs: texts(b.Parts, func(p syncer.Part) string { return p.ID.String() }),
 			Personal: b.Personal, Foreign: total(b.Foreign),
-			LeftOut: append([]engram.RowNote{}, b.LeftOut...), Filled: append([]engram.RowNote{}, b.Filled...),
+			LeftOut: append([]engram.RowNote{}, b.LeftOut...), Filled: append([]engram.RowNote{}, b.Filled...), Accepted: b.Accepted,
 		})
 	}
 	return items
 }
 
 // noteLeftBehind says what does not go to a project server, and what is not
-// taken from it: in one line each, and with -v for each chunk.
-func noteLeftBehind(term *terminal.Terminal, behind []syncer.Projection, serverMade []engram.ChunkEntry) {
-	var foreign, personal, leftOut, mended, nothing int
-	fields := map[string]int{}
+// taken from it: in one line each, and with -v for each chunk. What was mended is
+// told of the chunks that are moving. Rows that are left out are failures, which
+// have a line of their own.
+func noteLeftBehind(term *terminal.Terminal, behind []syncer.Projection, serverMade []engram.ChunkEntry, moving map[engram.ChunkID]bool) {
+	var personal, accepted, mended, nothing int
+	foreign, fields := map[string]int{}, map[string]int{}
 	for _, b := range behind {
-		foreign, personal, leftOut = foreign+total(b.Foreign), personal+b.Personal, leftOut+len(b.LeftOut)
-		mended += countMended(b.Filled, fields)
-		if len(b.Parts) == 0 {
+		personal, accepted = personal+b.Personal, accepted+len(b.Accepted)
+		for name, n := range b.Foreign {
+			foreign[name] += n
+		}
+		if moving[b.ID] {
+			mended += countMended(b.Filled, fields)
+		}
+		if onlyForeign(b) {
 			nothing++
 		}
 		if term.Verbose {
@@ -56,9 +66,9 @@ func noteLeftBehind(term *terminal.Terminal, behind []syncer.Projection, serverM
 		text string
 	}{
 		{nothing, "chunk", "not for this project"},
-		{foreign, "row", "of other projects not sent"},
+		{total(foreign), "row", "of other projects not sent: " + projectsListed(foreign)},
 		{personal, "personal row", "not sent (--include-personal sends them)"},
-		{leftOut, "row", "left out that the server would refuse (-v lists them)"},
+		{accepted, "row", "left out, as was accepted (-v lists them)"},
 		{mended, "row", "mended: " + listed(fields) + " (-v lists them; --strict sends only what fits as it is)"},
 		{len(serverMade), "chunk", "made by the server of mutations not taken (--include-server-chunks takes them)"},
 	} {
@@ -69,15 +79,50 @@ func noteLeftBehind(term *terminal.Terminal, behind []syncer.Projection, serverM
 }
 
 func noteChunk(term *terminal.Terminal, b syncer.Projection) {
-	if len(b.Parts) == 0 {
+	if onlyForeign(b) {
 		term.Note("chunk %s: nothing for this project", b.ID)
 	}
-	for _, r := range b.LeftOut {
+	for _, r := range slices.Concat(b.LeftOut, b.Accepted) {
 		term.Note("chunk %s: left out: %s", b.ID, r)
 	}
 	for _, r := range b.Filled {
-		term.Note("chunk %s: %s", b.ID, fmt.Sprint(r))
+		term.Note("chunk %s: %s", b.ID, r)
 	}
+}
+
+// onlyForeign says whether a chunk has rows, and all are of other projects.
+func onlyForeign(b syncer.Projection) bool {
+	return len(b.Parts)+len(b.LeftOut)+len(b.Accepted)+b.Personal == 0 && len(b.Foreign) > 0
+}
+
+// maxProjects is how many projects a line names.
+const maxProjects = 3
+
+// projectsListed names the projects of rows, and how those of the first are sent.
+func projectsListed(rows map[string]int) string {
+	names := byCount(rows)
+	if len(names) == 0 {
+		return ""
+	}
+	var parts []string
+	for _, name := range names[:min(len(names), maxProjects)] {
+		parts = append(parts, fmt.Sprintf("%d of %s", rows[name], terminal.Visible(name)))
+	}
+	if more := len(names) - maxProjects; more > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more projects", more))
+	}
+	return strings.Join(parts, ", ") + " (--project " + shellWord(names[0]) + " sends those)"
+}
+
+// shellWord is a project's name as one word of a command line.
+func shellWord(name string) string {
+	name = terminal.Visible(name)
+	if strings.ContainsFunc(name, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_./", r)
+	}) {
+		return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+	}
+	return name
 }
 
 // countMended counts rows of which something was filled, and adds what it was.
@@ -96,10 +141,13 @@ func countMended(filled []engram.RowNote, fields map[string]int) int {
 
 // listed is a list of counts, the largest first.
 func listed(counts map[string]int) string {
-	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+	return strings.Join(texts(byCount(counts), func(name string) string { return terminal.Count(counts[name], name) }), ", ")
+}
+
+func byCount(counts map[string]int) []string {
+	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
 		return cmp.Or(counts[b]-counts[a], cmp.Compare(a, b))
 	})
-	return strings.Join(texts(names, func(name string) string { return terminal.Count(counts[name], name) }), ", ")
 }
 
 func total(counts map[string]int) int {

@@ -15,19 +15,34 @@ import (
 
 // projectOptions are the flags that only matter on project servers.
 type projectOptions struct {
-	includePersonal, strict, serverChunks bool
+	includePersonal, strict, serverChunks, acceptLeftOut bool
 }
 
 func (o *projectOptions) addPush(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&o.includePersonal, "include-personal", false, "project servers: send rows of scope personal too")
-	cmd.Flags().BoolVar(&o.strict, "strict", false, "project servers: send only what fits as it is, and mend nothing")
+	o.addStrict(cmd)
 	cmd.Flags().Bool("fill-blanks", false, "what is done without it too")
 	_ = cmd.Flags().MarkHidden("fill-blanks") // of older scripts
 }
 
 func (o *projectOptions) addPull(cmd *cobra.Command) {
+	o.addStrict(cmd)
+	cmd.Flags().Bool("accept-reduced", false, "what is done without it too")
+	_ = cmd.Flags().MarkHidden("accept-reduced") // of older scripts
 	cmd.Flags().BoolVar(&o.serverChunks, "include-server-chunks", false,
 		"project servers: take the chunks that the server made of mutations too")
+}
+
+func (o *projectOptions) addAccept(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&o.acceptLeftOut, "accept-left-out", false,
+		"project servers: rows that the server would refuse are no failure from now on; new ones are")
+}
+
+// addStrict adds the flag to a command that may have it already, as one of both directions.
+func (o *projectOptions) addStrict(cmd *cobra.Command) {
+	if cmd.Flags().Lookup("strict") == nil {
+		cmd.Flags().BoolVar(&o.strict, "strict", false, "send and take only what fits as it is: mend nothing, and restore nothing")
+	}
 }
 
 // lookOptions are what a comparison with this remote needs to know.
@@ -39,8 +54,10 @@ func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Lo
 				return nil
 			}
 			return &projector{
-				options: projection.Options{Project: c.Project.Name, IncludePersonal: opts.includePersonal, Strict: opts.strict},
-				open:    dir.OpenChunk, cache: filepath.Join(state.Dir(), "projections"), limit: ws.Config.Concurrency,
+				options:  projection.Options{Project: c.Project.Name, IncludePersonal: opts.includePersonal, Strict: opts.strict},
+				accepted: state.OpenAcceptedRows(state.Dir(), c.Label, c.Project.Name).Has,
+				open:     dir.OpenChunk, cache: filepath.Join(state.Dir(), "projections"), limit: ws.Config.Concurrency,
+				looks: ws.Looks(),
 			}
 		},
 	}
@@ -48,16 +65,27 @@ func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Lo
 
 // projector is a projection as the syncer wants it.
 type projector struct {
-	options projection.Options // of this run
-	open    projection.OpenFunc
-	cache   string
-	limit   int
+	options  projection.Options // of this run
+	accepted func(row string) bool
+	open     projection.OpenFunc
+	cache    string
+	limit    int
+	looks    bool
 
 	*projection.Directory // of these options; set by Project
 }
 
+// directory projects with these options.
+func (p *projector) directory(options projection.Options) *projection.Directory {
+	d := projection.NewDirectory(options, p.open, p.cache, p.limit)
+	if p.looks {
+		d.OnlyLook()
+	}
+	return d
+}
+
 func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]syncer.Projection, error) {
-	p.Directory = projection.NewDirectory(p.options, p.open, p.cache, p.limit)
+	p.Directory = p.directory(p.options)
 	chunks, err := p.Chunks(ctx, all, ids)
 	if err != nil {
 		return nil, err
@@ -65,8 +93,14 @@ func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map
 	out := make(map[engram.ChunkID]syncer.Projection, len(chunks))
 	for id, c := range chunks {
 		projected := syncer.Projection{
-			LeftOut: c.LeftOut, Filled: c.Filled,
-			Personal: c.Personal, Foreign: c.Foreign, Err: c.Err,
+			Filled: c.Filled, Personal: c.Personal, Foreign: c.Foreign, Err: c.Err,
+		}
+		for _, r := range c.LeftOut {
+			if p.accepted(r.Row) {
+				projected.Accepted = append(projected.Accepted, r)
+			} else {
+				projected.LeftOut = append(projected.LeftOut, r)
+			}
 		}
 		for i, part := range c.Parts {
 			projected.Parts = append(projected.Parts, syncer.Part{
@@ -87,7 +121,7 @@ func (p *projector) Variants(ctx context.Context, all, ids []engram.ChunkID) (ma
 			if options == p.options {
 				continue
 			}
-			chunks, err := projection.NewDirectory(options, p.open, p.cache, p.limit).Chunks(ctx, all, ids)
+			chunks, err := p.directory(options).Chunks(ctx, all, ids)
 			if err != nil {
 				return nil, err
 			}

@@ -134,7 +134,7 @@ func (r *repair) work(ctx context.Context) (done syncer.Repaired, err error) {
 	}
 	if !r.remote {
 		// A pull must not bring back what was edited.
-		if aliases, err := r.ws.Aliases(); err == nil {
+		if aliases, err := r.ws.KnownAliases(); err == nil {
 			r.opts.Aliases = aliases
 		} else if r.opts.Reidentify && !problem.Is(err, config.ErrNoRemote) {
 			return done, err

@@ -3,6 +3,7 @@ package chunks
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,7 +25,9 @@ type resultDocument struct {
 	// there that the server made itself.
 	LeftBehind []leftBehindItem `json:"left_behind,omitempty"`
 	ServerMade []string         `json:"server_made,omitempty"`
-	Summary    resultSummary    `json:"summary"`
+	// Of sync --export: the chunks that were made first (with --dry-run: would be).
+	Exported []exportedChunk `json:"exported,omitempty"`
+	Summary  resultSummary   `json:"summary"`
 }
 
 type movedItem struct {
@@ -32,6 +35,8 @@ type movedItem struct {
 	RemoteID  engram.ChunkID `json:"remote_id"`
 	Direction work.Direction `json:"direction"`
 	Bytes     int64          `json:"bytes"`
+	// Restored: an old client had reduced the chunk, so that its id here is another.
+	Restored bool `json:"restored,omitempty"`
 }
 
 type presentItem struct {
@@ -78,17 +83,18 @@ func (t *transfer) print() error {
 	} else {
 		t.printText()
 	}
-	return exitStatus(t.term, len(t.Moved)+len(t.adopted), t.Failed, t.exitCode && len(t.planned)+len(t.adopted) > 0)
+	failed := slices.Concat(t.exported.failed, t.Failed)
+	return exitStatus(t.term, len(t.Moved)+len(t.adopted), failed, t.exitCode && len(t.planned)+len(t.adopted)+len(t.exported.drafts) > 0)
 }
 
 func (t *transfer) document() resultDocument {
-	doc := resultDocument{Schema: terminal.Schema, Moved: []movedItem{}, Present: []presentItem{}, Failed: failedItems(t.Failed)}
+	doc := resultDocument{Schema: terminal.Schema, Moved: []movedItem{}, Present: []presentItem{}, Failed: failedItems(slices.Concat(t.exported.failed, t.Failed))}
 	doc.Summary = resultSummary{
 		Remote: t.remote, Dir: t.path, DryRun: t.dryRun,
-		Moved: len(t.Moved), Present: len(t.Present), Failed: len(t.Failed), Adopted: len(t.adopted),
+		Moved: len(t.Moved), Present: len(t.Present), Failed: len(doc.Failed), Adopted: len(t.adopted),
 	}
 	for _, m := range t.Moved {
-		doc.Moved = append(doc.Moved, movedItem{ID: m.Local, RemoteID: m.Remote, Direction: m.Direction, Bytes: m.Bytes})
+		doc.Moved = append(doc.Moved, movedItem{ID: m.Local, RemoteID: m.Remote, Direction: m.Direction, Bytes: m.Bytes, Restored: m.Restored})
 		doc.Summary.Bytes += m.Bytes
 	}
 	for _, p := range t.Present {
@@ -100,6 +106,9 @@ func (t *transfer) document() resultDocument {
 		doc.Planned = append(doc.Planned, item)
 	}
 	doc.Adopted, doc.Orphans = texts(t.adopted, engram.ChunkID.String), texts(t.orphans, engram.ChunkID.String)
+	if doc.Exported = exportedChunks(t.exported.written); t.dryRun {
+		doc.Exported = exportedChunks(t.exported.drafts)
+	}
 	doc.LeftBehind, doc.ServerMade = leftBehindItems(t.behind), texts(t.serverMade, entryID)
 	return doc
 }
@@ -124,21 +133,58 @@ func (t *transfer) printText() {
 	if n := len(t.orphans); n > 0 {
 		t.term.Note("%s without a manifest entry not pushed: `engram-sync sync` gives them one, and pushes them", terminal.Count(n, "chunk file"))
 	}
-	noteLeftBehind(t.term, t.behind, t.serverMade)
+	noteLeftBehind(t.term, t.behind, t.serverMade, t.moving())
+	if t.accepted > 0 {
+		t.term.Note("%s accepted to stay here: later runs only count them", terminal.Count(t.accepted, "row"))
+	}
+	t.noteRestored()
 }
 
-// summary is the last line of a run.
+// moving are the chunks, by their ids here, of which something moved, or would.
+func (t *transfer) moving() map[engram.ChunkID]bool {
+	ids := map[engram.ChunkID]bool{}
+	for _, m := range t.Moved {
+		ids[m.Local] = true
+	}
+	for _, p := range t.planned {
+		ids[p.ID()] = true
+	}
+	return ids
+}
+
+// noteRestored says what came as old clients left it, and what of it is not needed
+// any more.
+func (t *transfer) noteRestored() {
+	restored := 0
+	for _, m := range t.Moved {
+		if m.Restored {
+			restored++
+		}
+	}
+	if restored > 0 {
+		t.term.Note("%s restored: an old client had re-encoded them while pushing, so their times are lost and their ids here are others "+
+			"(--strict leaves such chunks there)", terminal.Count(restored, "chunk"))
+	}
+	if len(t.twins) > 0 {
+		t.term.Note("%s not needed any more: %s", terminal.Count(len(t.twins), "restored chunk"), retireTwins)
+	}
+}
+
+const retireTwins = "the true ones are here, and `engram-sync verify --repair` retires the others"
+
+// summary is the last line of a run. It counts the chunks that there are here,
+// and not the parts that a project server has of them.
 func (t *transfer) summary() string {
 	var parts []string
 	for _, d := range []work.Direction{work.Pulled, work.Pushed} {
-		moved, bytes := 0, int64(0)
+		moved, bytes := map[engram.ChunkID]bool{}, int64(0)
 		for _, m := range t.Moved {
 			if m.Direction == d {
-				moved, bytes = moved+1, bytes+m.Bytes
+				moved[m.ID()], bytes = true, bytes+m.Bytes
 			}
 		}
-		if moved > 0 {
-			parts = append(parts, fmt.Sprintf("%s %s (%s)", past(d), terminal.Count(moved, "chunk"), terminal.Size(bytes)))
+		if len(moved) > 0 {
+			parts = append(parts, fmt.Sprintf("%s %s (%s)", past(d), terminal.Count(len(moved), "chunk"), terminal.Size(bytes)))
 		}
 	}
 	if len(t.adopted) > 0 {
@@ -149,7 +195,7 @@ func (t *transfer) summary() string {
 		parts = append(parts, verb+terminal.Count(len(t.adopted), "chunk file"))
 	}
 	if t.dryRun {
-		parts = append(parts, "would move "+terminal.Count(len(t.planned), "chunk"))
+		parts = append(parts, "would move "+terminal.Count(len(t.moving()), "chunk"))
 	}
 	if len(parts) == 0 && len(t.Failed) == 0 {
 		parts = append(parts, "nothing to do")
@@ -157,7 +203,14 @@ func (t *transfer) summary() string {
 	if len(t.Failed) > 0 {
 		parts = append(parts, terminal.Count(len(t.Failed), "chunk")+" failed")
 	}
-	return strings.Join(parts, ", ") + fmt.Sprintf("; %s here and on %s", terminal.Count(len(t.Present)+len(t.Moved), "chunk"), t.remote)
+	both := map[engram.ChunkID]bool{}
+	for _, p := range t.Present {
+		both[p.ID()] = true
+	}
+	for _, m := range t.Moved {
+		both[m.ID()] = true
+	}
+	return strings.Join(parts, ", ") + fmt.Sprintf("; %s here and on %s", terminal.Count(len(both), "chunk"), t.remote)
 }
 
 func past(d work.Direction) string {

@@ -2,21 +2,26 @@ package chunks
 
 import (
 	"context"
+	"errors"
+	"math"
 	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/work"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 const statusLong = `Show what push and pull would do, whether the remote lets you in, and what
 engram.db holds and no chunk does (export writes that).
 
-Nothing is changed, and one request is made.`
+What is here is shown in any case, also where no remote is chosen, or none
+answers. Nothing is changed, and one request is made.`
 
 func NewStatus(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	var exitCode bool
@@ -26,12 +31,11 @@ func NewStatus(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 		Long:    problem.Help(statusLong, problem.Remote, problem.Different),
 		Example: "  engram-sync status\n  engram-sync status --exit-code --quiet || engram-sync sync",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return look(cmd.Context(), ws, func(diff *syncer.Diff, conn *workspace.Connection, path string) error {
-				return showStatus(cmd.Context(), term, ws, diff, conn, path, exitCode)
-			})
+			ws.OnlyLook()
+			return showStatus(cmd.Context(), term, ws, exitCode)
 		},
 	}
-	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 10 if the two sides differ")
+	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 10 if the two sides differ, or something is in no chunk")
 	return cmd
 }
 
@@ -39,7 +43,9 @@ type statusDocument struct {
 	Schema int          `json:"schema"`
 	Remote statusRemote `json:"remote"`
 	Auth   statusAuth   `json:"auth"`
-	Dir    string       `json:"dir"` // "" if there is none yet
+	// Compared says whether the remote has told what it has: else nothing of it is known.
+	Compared bool   `json:"compared"`
+	Dir      string `json:"dir"` // "" if there is none yet
 	// Here and There are how many chunks each side lists, Present how many both do.
 	Here    int `json:"here"`
 	There   int `json:"there"`
@@ -52,6 +58,8 @@ type statusDocument struct {
 	Unsupported []string `json:"unsupported"`
 	// Foreign are entries of the directory that are not engram's.
 	Foreign []string `json:"foreign"`
+	// Retirable are restored chunks whose true ones are here too.
+	Retirable []string `json:"retirable,omitempty"`
 	// Unexported is null where there is no database, or it cannot be read.
 	Unexported *unexported `json:"unexported"`
 	// Of project servers only, as in the result of push and pull.
@@ -61,6 +69,7 @@ type statusDocument struct {
 	memories string // what is unexported, for people; "" where there is no database
 
 	projectFrom string // what named the project
+	noRemote    bool   // none is chosen
 }
 
 type statusRemote struct {
@@ -79,6 +88,7 @@ type statusAuth struct {
 // look compares both sides, for commands that change nothing. path is "" where
 // there is no directory yet.
 func look(ctx context.Context, ws *workspace.Workspace, show func(diff *syncer.Diff, conn *workspace.Connection, path string) error) error {
+	ws.OnlyLook()
 	dir, path, err := ws.OpenDirectoryIfAny()
 	if err != nil {
 		return err
@@ -92,44 +102,121 @@ func look(ctx context.Context, ws *workspace.Workspace, show func(diff *syncer.D
 	})
 }
 
-// showStatus says what a comparison of both sides saw.
-func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, diff *syncer.Diff, conn *workspace.Connection, path string, exitCode bool) error {
-	doc := statusDocument{
-		Schema: terminal.Schema, Dir: path,
-		Remote: statusRemote{URL: conn.Label, Name: ws.Config.Remote.Name, Kind: string(conn.Kind())},
-		Auth:   statusAuth{Source: conn.Source.From(), OK: true},
-		Here:   len(diff.Here.Entries()), There: len(diff.There.Entries()), Present: len(diff.Present),
-		Push: texts(diff.Pushes(), engram.ChunkID.String), Pull: texts(diff.ToPull, func(i syncer.Item) string { return i.ID().String() }),
-		Missing: texts(diff.Missing, entryID), Orphans: texts(diff.Orphans, engram.ChunkID.String), Unsupported: texts(diff.Rejected, rejectedID),
-		Foreign:    texts(diff.Foreign, syncer.ForeignName),
-		LeftBehind: leftBehindItems(diff.Omitted), ServerMade: texts(diff.ServerMade, entryID),
+// showStatus says what is here, and what a comparison with the remote saw, if there
+// is one to ask.
+func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, exitCode bool) error {
+	doc, err := statusHere(ctx, ws, exitCode)
+	if err != nil {
+		return err
 	}
-	doc.Unexported, doc.memories = memoriesStatus(ctx, ws)
-	if conn.PerProject() {
-		doc.Remote.Project, doc.projectFrom = conn.Project.Name, conn.Project.From
+	var diff *syncer.Diff
+	err = look(ctx, ws, func(d *syncer.Diff, conn *workspace.Connection, _ string) error {
+		diff = d
+		doc.compare(ws, conn, d)
+		return nil
+	})
+	if errors.Is(err, config.ErrNoRemote) {
+		err, doc.noRemote = nil, true
+	}
+	if ctx.Err() != nil {
+		return err
 	}
 	if term.JSON || !term.Quiet {
 		if err := term.Table(doc, "", doc.rows); err != nil {
 			return err
 		}
-		noteLeftBehind(term, diff.Omitted, diff.ServerMade)
+		noteLeftOut(term, diff)
 	}
-	if exitCode && !diff.Clean() {
-		return &terminal.ExitStatus{Code: problem.Different}
+	if err != nil || !exitCode {
+		return err
 	}
-	return nil
+	var failed []work.Failure
+	if diff != nil {
+		failed = diff.LeftOut(syncer.Options{Push: true}, len(diff.Present)+len(diff.ToPush))
+	}
+	if term.Quiet && !term.JSON {
+		printLeftOut(term, ws, failed)
+	}
+	return exitStatus(term, 0, failed, diff != nil && !diff.Clean() || doc.Unexported.differs())
+}
+
+// noteLeftOut says what a push would leave here, and mend.
+func noteLeftOut(term *terminal.Terminal, diff *syncer.Diff) {
+	if diff == nil {
+		return
+	}
+	var rows []engram.RowNote
+	for _, b := range diff.Omitted {
+		rows = append(rows, b.LeftOut...)
+	}
+	if len(rows) > 0 {
+		term.Note("%s left out, which the server would refuse: %s (-v lists them)", terminal.Count(len(rows), "row"), terminal.OneLine(syncer.Causes(rows)))
+	}
+	moving := map[engram.ChunkID]bool{}
+	for _, id := range diff.Pushes() {
+		moving[id] = true
+	}
+	noteLeftBehind(term, diff.Omitted, diff.ServerMade, moving)
+}
+
+// statusHere is the half that no remote is needed for. all reads as much as that
+// takes: somebody will act on the answer.
+func statusHere(ctx context.Context, ws *workspace.Workspace, all bool) (doc statusDocument, err error) {
+	dir, path, err := ws.OpenDirectoryIfAny()
+	if err != nil {
+		return doc, err
+	}
+	here, err := dir.ReadManifest(ctx)
+	if err != nil {
+		return doc, err
+	}
+	doc = statusDocument{
+		Schema: terminal.Schema, Dir: path, Here: len(here.Entries()),
+		Push: []string{}, Pull: []string{}, Missing: []string{}, Orphans: []string{}, Unsupported: []string{}, Foreign: []string{},
+	}
+	most := int64(noticeBytes)
+	if all {
+		most = math.MaxInt64
+	}
+	doc.Unexported, doc.memories = memoriesStatus(ctx, ws, dir, most)
+	return doc, nil
+}
+
+// compare adds what the remote has told.
+func (doc *statusDocument) compare(ws *workspace.Workspace, conn *workspace.Connection, diff *syncer.Diff) {
+	doc.Compared = true
+	doc.Remote = statusRemote{URL: conn.Label, Name: ws.Config.Remote.Name, Kind: string(conn.Kind())}
+	doc.Auth = statusAuth{Source: conn.Source.From(), OK: true}
+	doc.Here, doc.There, doc.Present = len(diff.Here.Entries()), len(diff.There.Entries()), len(diff.Present)
+	doc.Push, doc.Pull = texts(diff.Pushes(), engram.ChunkID.String), texts(diff.ToPull, func(i syncer.Item) string { return i.ID().String() })
+	doc.Missing, doc.Orphans = texts(diff.Missing, entryID), texts(diff.Orphans, engram.ChunkID.String)
+	doc.Unsupported, doc.Foreign = texts(diff.Rejected, rejectedID), texts(diff.Foreign, syncer.ForeignName)
+	doc.Retirable = texts(diff.Twins, func(t syncer.Twin) string { return t.Restored.String() })
+	doc.LeftBehind, doc.ServerMade = leftBehindItems(diff.Omitted), texts(diff.ServerMade, entryID)
+	if conn.PerProject() {
+		doc.Remote.Project, doc.projectFrom = conn.Project.Name, conn.Project.From
+	}
 }
 
 // rows are for people: what is in order gets few words.
 func (doc statusDocument) rows(cells terminal.Row) {
 	row := func(name, format string, args ...any) { cells(name+"\t"+format, args...) }
-	row("remote", "%s (%s server): %s", doc.Remote.URL, doc.Remote.Kind, terminal.Count(doc.There, "chunk"))
+	switch {
+	case doc.Compared:
+		row("remote", "%s (%s server): %s", doc.Remote.URL, doc.Remote.Kind, terminal.Count(doc.There, "chunk"))
+	case doc.noRemote:
+		row("remote", "%s", config.ErrNoRemote)
+	default:
+		row("remote", "not compared: the error says why")
+	}
 	if doc.Remote.Project != "" {
 		row("project", "%s, from %s", terminal.Visible(doc.Remote.Project), terminal.Visible(doc.projectFrom))
 	}
-	if doc.Auth.Source == "" {
+	switch {
+	case !doc.Compared:
+	case doc.Auth.Source == "":
 		row("token", "none, and none is needed")
-	} else {
+	default:
 		row("token", "from %s: accepted", doc.Auth.Source)
 	}
 	if doc.Dir == "" {
@@ -139,6 +226,9 @@ func (doc statusDocument) rows(cells terminal.Row) {
 	}
 	if doc.memories != "" {
 		row("memories", "%s", doc.memories)
+	}
+	if !doc.Compared {
+		return
 	}
 	row("to push", "%d", len(doc.Push))
 	row("to pull", "%d", len(doc.Pull))
@@ -151,6 +241,7 @@ func (doc statusDocument) rows(cells terminal.Row) {
 		{"orphans", doc.Orphans, "files without a manifest entry: sync adopts and pushes them"},
 		{"foreign", doc.Foreign, "entries that are not engram's: `engram-sync verify` says which"},
 		{"unsupported", doc.Unsupported, "ids of the remote that no directory can hold"},
+		{"retirable", doc.Retirable, "restored: " + retireTwins},
 	} {
 		if len(trouble.ids) > 0 {
 			row(trouble.name, "%d (%s)", len(trouble.ids), trouble.next)

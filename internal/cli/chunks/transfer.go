@@ -4,14 +4,18 @@ package chunks
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/work"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
@@ -24,16 +28,22 @@ type transfer struct {
 	dryRun, exitCode bool
 	words            []string // chunk ids or their beginnings
 	create           bool     // make the directory if there is none
+	init             bool     // make the vault if there is none
 
 	project projectOptions
+
+	exporting bool // write what is in no chunk before anything moves
+	exported  export
 
 	dir  syncer.Local
 	path string // of dir
 
 	remote     string
+	accepted   int // rows that this run has accepted
 	planned    []syncer.Item
 	behind     []syncer.Projection
 	serverMade []engram.ChunkEntry
+	twins      []syncer.Twin
 	adopted    []engram.ChunkID
 	orphans    []engram.ChunkID // that nobody adopts
 	syncer.Result
@@ -57,9 +67,8 @@ func (t *transfer) cobra(cmd *cobra.Command, flags ...func(*cobra.Command)) *cob
 	return cmd
 }
 
-func (t *transfer) addAcceptReduced(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&t.opts.AcceptReduced, "accept-reduced", false,
-		"store chunks that an old client re-encoded under the id of their real bytes")
+func (t *transfer) addInit(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&t.init, "init", false, "make the vault of --remote embedded:DIR if there is none")
 }
 
 func (t *transfer) addVerify(cmd *cobra.Command) {
@@ -68,6 +77,17 @@ func (t *transfer) addVerify(cmd *cobra.Command) {
 
 // run looks at both sides and moves what is asked for.
 func (t *transfer) run(ctx context.Context) (err error) {
+	if t.dryRun {
+		t.ws.OnlyLook()
+	}
+	if t.opts.Push {
+		if err := t.ws.PushesToVault(t.init); err != nil {
+			return err
+		}
+	}
+	if err := t.ws.CheckVault(); err != nil {
+		return err
+	}
 	var unlock func()
 	t.dir, t.path, unlock, err = t.ws.Claim(ctx, workspace.Claim{Command: t.command, Create: t.create, DryRun: t.dryRun})
 	if err != nil {
@@ -77,7 +97,34 @@ func (t *transfer) run(ctx context.Context) (err error) {
 	if dir, ok := t.dir.(workspace.Directory); ok {
 		warnOfLeftovers(ctx, t.term, t.ws, dir)
 	}
+	if t.exporting {
+		if err := t.writeMemories(ctx); err != nil {
+			return err
+		}
+	}
 	return t.ws.With(ctx, func(conn *workspace.Connection) error { return t.move(ctx, conn) })
+}
+
+func (t *transfer) addExport(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&t.exporting, "export", false, "first write what engram.db holds and no chunk does into new chunks, as export does")
+}
+
+// writeMemories writes what is in no chunk, and says so at once: it stays, however
+// the rest goes.
+func (t *transfer) writeMemories(ctx context.Context) error {
+	t.exported = export{term: t.term, ws: t.ws, dryRun: t.dryRun, personal: t.project.includePersonal}
+	x := &t.exported
+	if err := x.open(ctx); err != nil {
+		return err
+	}
+	if err := x.into(ctx, t.dir, t.path); err != nil {
+		return err
+	}
+	x.warn()
+	if !t.term.JSON && len(x.drafts)+len(x.failed) > 0 {
+		x.printText()
+	}
+	return nil
 }
 
 // move compares both sides, moves what is missing, and says so.
@@ -87,7 +134,7 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		return err
 	}
 	opts := t.opts
-	opts.Concurrency, opts.Fatal = t.ws.Config.Concurrency, problem.Common
+	opts.Concurrency, opts.Fatal, opts.Strict = t.ws.Config.Concurrency, problem.Common, t.project.strict
 	if opts.Only, err = diff.Select(t.words, opts); err != nil {
 		return err
 	}
@@ -101,6 +148,7 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	} else {
 		t.orphans = diff.Orphans
 	}
+	t.twins = diff.Twins
 	if opts.Push {
 		t.behind = diff.Omitted
 	}
@@ -116,8 +164,35 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		stop()
 	}
 	t.Failed = append(t.Failed, adoption.Failed...)
-	defer noteUnexported(ctx, t.term, t.ws, t.dir)
+	if !t.exporting {
+		defer noteUnexported(ctx, t.term, t.ws, t.dir)
+	}
+	if t.project.acceptLeftOut && !t.dryRun {
+		if err := t.acceptLeftOut(conn); err != nil {
+			return err
+		}
+	}
 	return t.print()
+}
+
+// acceptLeftOut remembers the rows that this run left out, so that they are no
+// failure any more.
+func (t *transfer) acceptLeftOut(conn *workspace.Connection) error {
+	var rows []string
+	t.Failed = slices.DeleteFunc(t.Failed, func(f work.Failure) bool {
+		leftOut, ok := errors.AsType[*syncer.LeftOutError](f.Err)
+		if ok {
+			for _, r := range leftOut.Rows {
+				rows = append(rows, r.Row)
+			}
+		}
+		return ok
+	})
+	t.accepted = len(rows)
+	if len(rows) == 0 {
+		return nil
+	}
+	return state.OpenAcceptedRows(state.Dir(), conn.Label, conn.Project.Name).Add(rows)
 }
 
 const pushLong = `Upload the chunks of the chunk directory that the remote lacks.
@@ -137,7 +212,7 @@ func NewPush(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Short:   "Upload local chunks that the remote lacks",
 		Long:    problem.Help(pushLong, problem.Transfer),
 		Example: "  engram-sync push\n  engram-sync push --dry-run --exit-code\n  engram-sync push 85b7 --verify",
-	}, t.addVerify, t.project.addPush)
+	}, t.addVerify, t.addInit, t.project.addPush, t.project.addAccept)
 }
 
 const pullLong = `Download the chunks of the remote that are missing here.
@@ -147,9 +222,11 @@ id. Files that an interrupted run left without a manifest entry are adopted.
 Where there is no chunk directory yet, .engram is made at the top of the git
 work tree, or wherever --dir says.
 
-Chunks that old clients re-encoded while pushing cannot be verified; they are
-listed and not stored, unless --accept-reduced asks for them: then they are
-stored under the id that fits their bytes.
+Chunks that old clients (engram 1.9.4) re-encoded while pushing have lost their
+times and identities, and do not fit their ids. They are restored: each memory
+gets an identity, derived from its chunk and content, and the chunk the id that
+fits these bytes. --strict leaves them on the server. Where the true chunk comes
+later, by git for instance, verify --repair retires the restored one.
 
 Without arguments all missing chunks are pulled. Arguments are chunk ids, or
 the first digits of some.`
@@ -161,12 +238,14 @@ func NewPull(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Short:   "Download remote chunks that are missing here",
 		Long:    problem.Help(pullLong, problem.Transfer),
 		Example: "  engram-sync pull\n  engram-sync pull --dir /backup/engram --quiet",
-	}, t.addAcceptReduced, t.project.addPull)
+	}, t.project.addPull)
 }
 
 const syncLong = `Pull, then push: afterwards both sides have all chunks.
 
-What pull and push say about themselves is true here too.`
+What pull and push say about themselves is true here too. With --export the
+memories that are in no chunk are written into new ones first of all, so that one
+command does the whole round.`
 
 func NewSync(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	t := &transfer{term: term, ws: ws, opts: syncer.Options{Pull: true, Push: true}, create: true}
@@ -174,6 +253,6 @@ func NewSync(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Use:     "sync",
 		Short:   "Pull, then push",
 		Long:    problem.Help(syncLong, problem.Transfer),
-		Example: "  engram-sync sync\n  engram-sync sync --json",
-	}, t.addAcceptReduced, t.addVerify, t.project.addPush, t.project.addPull)
+		Example: "  engram-sync sync\n  engram-sync sync --export\n  engram-sync sync --json",
+	}, t.addVerify, t.addExport, t.addInit, t.project.addPush, t.project.addPull)
 }

@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
@@ -31,11 +34,17 @@ type unexported struct {
 	ProjectFrom    string           `json:"project_from"`
 	memories.Tally                  // of all projects
 	ByProject      memories.Tallies `json:"by_project"`
+	// Near are projects of the database that people take for this one, of which it
+	// has nothing.
+	Near []string `json:"near,omitempty"`
 }
 
 func newUnexported(p workspace.Project, tallies memories.Tallies) *unexported {
 	return &unexported{Project: p.Name, ProjectFrom: p.From, Tally: tallies.Total(), ByProject: tallies}
 }
+
+// differs says whether export has something to do, or to say.
+func (u *unexported) differs() bool { return u != nil && (u.Rows() > 0 || len(u.Near) > 0) }
 
 // sentence says it in one line, "" if there is nothing to say. Personal
 // memories are not talked about.
@@ -85,7 +94,7 @@ func noteUnexported(ctx context.Context, term *terminal.Terminal, ws *workspace.
 	if term.Quiet || term.JSON || ctx.Err() != nil {
 		return
 	}
-	found, err := lookUnexported(ctx, ws, local)
+	found, err := lookUnexported(ctx, ws, local, noticeBytes)
 	switch {
 	case err != nil:
 		ws.Log.Info("cannot tell whether memories are in no chunk", "error", terminal.OneLine(err.Error()))
@@ -96,19 +105,18 @@ func noteUnexported(ctx context.Context, term *terminal.Terminal, ws *workspace.
 
 // memoriesStatus is what status says of engram's database: nil and "" where
 // there is none. It never fails the command.
-func memoriesStatus(ctx context.Context, ws *workspace.Workspace) (*unexported, string) {
-	local, _, err := ws.OpenDirectoryIfAny()
-	var found *unexported
-	if err == nil {
-		found, err = lookUnexported(ctx, ws, local)
-	}
+func memoriesStatus(ctx context.Context, ws *workspace.Workspace, local syncer.Local, most int64) (*unexported, string) {
+	found, err := lookUnexported(ctx, ws, local, most)
 	switch {
 	case errors.Is(err, memories.ErrTooMuch):
-		return nil, "not compared with the chunks yet: `engram-sync export --dry-run` does it, once"
+		return nil, "not compared with the chunks yet: `engram-sync export --dry-run` does it"
 	case err != nil:
 		return nil, "unknown: " + terminal.OneLine(err.Error())
 	case found == nil:
 		return nil, ""
+	case len(found.Near) > 0:
+		return found, fmt.Sprintf("none of project %s (%s), but of %s: add %s", terminal.Visible(found.Project),
+			terminal.Visible(found.ProjectFrom), strings.Join(texts(found.Near, terminal.Visible), " and "), projectFlag(found.Near[0]))
 	case found.Tally == memories.Tally{}: // then it may be the wrong one, and nothing is safe
 		return found, fmt.Sprintf("none of project %s (%s): --project names another", terminal.Visible(found.Project), terminal.Visible(found.ProjectFrom))
 	}
@@ -118,8 +126,8 @@ func memoriesStatus(ctx context.Context, ws *workspace.Workspace) (*unexported, 
 // lookUnexported counts what engram's database holds and no chunk of the
 // directory does; nil where there is no database. The count is remembered: while
 // the database, the manifest and the names of the chunk files stay as they are,
-// none of them is looked into.
-func lookUnexported(ctx context.Context, ws *workspace.Workspace, local syncer.Local) (*unexported, error) {
+// none of them is looked into. most is how much of chunk files may be read.
+func lookUnexported(ctx context.Context, ws *workspace.Workspace, local syncer.Local, most int64) (*unexported, error) {
 	db, err := openDatabase(ctx, ws)
 	if db == nil || err != nil {
 		return nil, err
@@ -132,16 +140,29 @@ func lookUnexported(ctx context.Context, ws *workspace.Workspace, local syncer.L
 	if err != nil {
 		return nil, err
 	}
+	tallies, err := countUnexported(ctx, ws, db, local, project, most)
+	if err != nil {
+		return nil, err
+	}
+	found := newUnexported(project, tallies)
+	if found.Tally == (memories.Tally{}) {
+		found.Near, err = nearProjects(ctx, ws, db, local, project, most)
+	}
+	return found, err
+}
+
+// countUnexported counts for one project, or for all with a Project without a name.
+func countUnexported(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, local syncer.Local, p workspace.Project, most int64) (memories.Tallies, error) {
 	// Before anything is read: what changes meanwhile has another version.
-	question, answer, err := whatToCount(ctx, db, local, project)
+	question, answer, err := whatToCount(ctx, db, local, p)
 	if err != nil {
 		return nil, err
 	}
 	var remembered memories.Tallies
 	if answer.Get(question, &remembered) {
-		return newUnexported(project, remembered), nil
+		return remembered, nil
 	}
-	c, err := compare(ctx, ws, db, local, memories.Scope{Project: project.Name, CountOnly: true}, noticeBytes, nil)
+	c, err := compare(ctx, ws, db, local, memories.Scope{Project: p.Name, CountOnly: true}, most, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +172,23 @@ func lookUnexported(ctx context.Context, ws *workspace.Workspace, local syncer.L
 			ws.Log.Info("remember what is in no chunk", "error", err)
 		}
 	}
-	return newUnexported(project, c.Tallies), nil
+	return c.Tallies, nil
+}
+
+// nearProjects are those of the database that people take for p.
+func nearProjects(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, local syncer.Local, p workspace.Project, most int64) ([]string, error) {
+	all, err := countUnexported(ctx, ws, db, local, workspace.Project{}, most)
+	return engram.NearProjects(p.Name, slices.Collect(maps.Keys(all))), err
+}
+
+// projectFlag is what somebody types to choose a project.
+func projectFlag(name string) string {
+	if strings.ContainsFunc(name, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_.", r)
+	}) {
+		name = strconv.QuoteToGraphic(name)
+	}
+	return "--project " + name
 }
 
 // whatToCount names all that a count depends on, besides the rules of this
@@ -161,15 +198,18 @@ func whatToCount(ctx context.Context, db *engramdb.DB, local syncer.Local, p wor
 	if err != nil {
 		return "", state.Cache{}, err
 	}
-	path, chunks := "", "none"
+	path, chunks, slot := "", "none", "unexported"
+	if p.Name == "" {
+		slot = "unexported-all" // beside that of the one project
+	}
 	if d, ok := local.(workspace.Directory); ok {
 		path = d.Path()
 		if chunks, err = d.Fingerprint(); err != nil {
 			return "", state.Cache{}, err
 		}
 	}
-	question := fmt.Sprintf("2 %s %s %s", version, chunks, engram.NormalizeProject(p.Name))
-	return question, state.OpenCache(state.Dir(), "unexported", path+"\x00"+db.Path()), nil
+	question := fmt.Sprintf("3 %s %s %s", version, chunks, engram.NormalizeProject(p.Name))
+	return question, state.OpenCache(state.Dir(), slot, path+"\x00"+db.Path()), nil
 }
 
 const databaseName = "engram.db"

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/engram-sync/engram-sync/internal/chunkdir"
+	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
 	"github.com/engram-sync/engram-sync/internal/work"
@@ -116,7 +118,7 @@ func Failure(err error, tokenFrom string) terminal.Failure {
 // Common says of an error that every other item would meet it too.
 func Common(err error) bool {
 	return Is(err, transport.ErrUnauthorized, transport.ErrTLS, transport.ErrCleartext, transport.ErrNoProject, syscall.ENOSPC) ||
-		refusedWith(transport.CodeForbidden, transport.CodePaused)(err, "") || accountGone(err, "") || As[*transport.RetryLaterError](err) || transport.IsUnreachable(err)
+		refusedWith(transport.CodeForbidden, transport.CodePaused)(err, "") || accountGone(err, "") || stranger(err, "") || As[*transport.RetryLaterError](err) || transport.IsUnreachable(err)
 }
 
 // Is says whether err is any of the targets.
@@ -144,10 +146,21 @@ func refusedWith(codes ...string) match {
 	}
 }
 
+// collision recognises two different chunks with one id.
+func collision(err error, tokenFrom string) bool {
+	return Is(err, chunkdir.ErrCollision, transport.ErrOtherContent, syncer.ErrOtherBytes) || refusedWith(transport.CodeChunkConflict)(err, tokenFrom)
+}
+
 // accountGone recognises what a server says to the token of an account that it has no more.
 func accountGone(err error, _ string) bool {
 	var status *transport.StatusError
 	return errors.As(err, &status) && status.AccountGone()
+}
+
+// stranger recognises what something before the server refused.
+func stranger(err error, _ string) bool {
+	var status *transport.StatusError
+	return errors.As(err, &status) && status.Stranger()
 }
 
 // refusedToken recognises a token that is no good, of one of these sources.

@@ -70,6 +70,9 @@ var Classes = []Class{
 	{"content-refused", Refused, as[*syncer.ContentRefusedError],
 		"this server can never hold it, so keep it in git, or mend the row in engram and export again",
 		"The server's database cannot hold what stands in a row of the chunk. Keep the chunk in git, or mend the row and export it again."},
+	{"collision", Damaged, collision,
+		"two different chunks have this id, and no place can hold both: keep the one here in git, and pull the other into a directory of its own with --dir",
+		"Two different chunks have the same id, one here and one on the server. Keep the one in git, and the other in a directory of its own."},
 	{"outcome-unknown", Unknown, is(transport.ErrOutcomeUnknown, syncer.ErrUnconfirmed),
 		"run the same command again: it looks first, and sends only what is missing",
 		"The answer to a request was lost, and the server did not say afterwards whether it was applied. The next run looks before it sends anything."},
@@ -116,9 +119,12 @@ var Classes = []Class{
 	{"file-missing", Damaged, is(engram.ErrNoFile),
 		"run `engram-sync pull` to fetch it, or restore it from git",
 		"The manifest names a chunk whose file is missing. A pull fetches it if the remote has it."},
+	{"not-there", Partial, is(syncer.ErrAbsent),
+		"run `engram-sync push`, or compare with the right remote",
+		"A chunk of the directory is not on the remote that was verified. Push it."},
 	{"reduced", Partial, as[*engram.ReducedError],
-		"to store it under the id that fits its bytes, run pull --accept-reduced",
-		"An old client re-encoded the chunk while pushing, so that its bytes cannot fit its id. It can be stored under the id that fits."},
+		"get the true chunk by git, or restore what is left of it: run `engram-sync pull` without --strict",
+		"An old client re-encoded the chunk while pushing, so that its bytes cannot fit its id. A pull without --strict restores what is left of it."},
 
 	// The keyring and logins.
 	{"keyring-locked", Auth, is(auth.ErrLocked),
@@ -170,18 +176,18 @@ var Classes = []Class{
 		"The server is not of the kind that --protocol says. Leave it out: the kind is found out."},
 
 	// What servers refuse.
-	{"rows-left-out", Partial, as[*syncer.LeftOutError],
-		"-v lists them all",
-		"Rows of the chunk would be refused by a project server, so they stayed here. List them with -v, and mend them where they come from."},
+	{"nothing-fits", Refused, leftOut(true),
+		"-v lists them, and `push --accept-left-out` accepts that they stay here",
+		"A project server would refuse all that there is, so it stayed here. List it with -v, and mend it where it comes from, or accept that."},
+	{"rows-left-out", Partial, leftOut(false),
+		"-v lists them, and `push --accept-left-out` accepts that they stay here",
+		"Rows of the chunk would be refused by a project server, so they stayed here. List them with -v, and mend them where they come from, or accept that."},
 	{"project-forbidden", Refused, refusedWith(transport.CodeForbidden),
 		"ask the operator of the server to allow the project (ENGRAM_CLOUD_ALLOWED_PROJECTS), or name another with --project",
 		"The server does not allow this project. Ask its operator, or name another project."},
 	{"project-paused", Refused, refusedWith(transport.CodePaused),
 		"the operator of the server has paused this project: run the same command again when that is over",
 		"The operator of the server has paused the project. Run the same command when that is over."},
-	{"chunk-conflict", Refused, refusedWith(transport.CodeChunkConflict),
-		"another chunk has this id there, so this one can only be kept in git",
-		"Two different chunks have the same id, and the server has the other one. Keep this one in git."},
 	{"retry-later", Unavailable, as[*transport.RetryLaterError],
 		"run the same command again then",
 		"The server asked to come back at a later time than we wait for. Run the same command again then."},
@@ -191,15 +197,18 @@ var Classes = []Class{
 	{"no-such-chunk", Usage, as[*syncer.SelectError],
 		"`engram-sync manifest` lists the ids of the remote, manifest --local those of the directory",
 		"No chunk, or more than one, has an id that begins so. List the ids, and give more digits."},
-	{"not-stored", Refused, is(syncer.ErrNotStored, syncer.ErrOtherBytes),
+	{"not-stored", Refused, is(syncer.ErrNotStored),
 		"ask whoever runs the server: sending it again would change nothing",
-		"The server accepted a chunk and does not have it, or has other bytes. Ask whoever runs it."},
+		"The server accepted a chunk and does not have it. Ask whoever runs it."},
 	{"bad-chunk-id", Refused, is(engram.ErrBadChunkID),
 		"such a chunk can only be removed or renamed on the server",
 		"The remote lists a chunk under an id that no directory can hold. It can only be removed or renamed there."},
 	{"disk-full", Failed, is(syscall.ENOSPC),
 		"free some space, then run the same command again",
 		"There is no space left on the disk. Free some, and run the same command again."},
+	{"not-the-server", Refused, stranger,
+		"check the remote's URL, or ask whoever runs the proxy or gateway there: nothing was given up",
+		"A proxy or gateway before the server refused the request, or another program answers where the server should. Find out which: the run stopped, and no chunk and no mutation was given up."},
 	{"refused", Refused, is(transport.ErrRefused),
 		"ask whoever runs the server: trying again will not help",
 		"The server refused the request for good. Ask whoever runs it."},
@@ -251,8 +260,6 @@ var Classes = []Class{
 		"The saved cursor of a journal is damaged. --cursor OTHER begins anew."},
 	{"push-job-damaged", Damaged, as[*state.JobError], "",
 		"What earlier runs pushed is not known any more. Move the file away, and push with --reconcile."},
-	{"collision", Refused, is(chunkdir.ErrCollision), "",
-		"Another chunk has the same id here. One directory cannot hold both."},
 	{"journal-changed", Refused, is(journal.ErrChanged), "",
 		"The journal is not the one that was read before, as after a restore of the server. Read it anew with --rescan or another --cursor."},
 	{"bad-page", Refused, is(journal.ErrBadPage), "",
@@ -263,4 +270,12 @@ var Classes = []Class{
 		"A single mutation is larger than the server takes. It can only be left out."},
 	{"mutations-paused", Refused, as[*engram.PausedError], "",
 		"The operator of the server has paused a project, so its mutations are held back. Run the same command when that is over."},
+}
+
+// leftOut recognises rows that stay here: alone, or while others go or are there.
+func leftOut(alone bool) match {
+	return func(err error, _ string) bool {
+		e, ok := errors.AsType[*syncer.LeftOutError](err)
+		return ok && e.Alone == alone
+	}
 }

@@ -2,7 +2,6 @@ package account_test
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"path/filepath"
@@ -16,47 +15,10 @@ import (
 	"github.com/engram-sync/engram-sync/internal/transport"
 )
 
-// The rows that the reference client makes of a chunk before it sends it: fewer
-// members, all strings, in this order. Source: account-server.md 3.1 and 3.6.
-type (
-	reducedSession struct {
-		ID        string  `json:"id"`
-		Project   string  `json:"project"`
-		Directory string  `json:"directory"`
-		StartedAt string  `json:"started_at,omitempty"`
-		EndedAt   *string `json:"ended_at,omitempty"`
-		Summary   *string `json:"summary,omitempty"`
-	}
-	reducedObservation struct {
-		SessionID string `json:"session_id"`
-		Type      string `json:"type"`
-		Title     string `json:"title"`
-		Content   string `json:"content"`
-		ToolName  string `json:"tool_name,omitempty"`
-		Project   string `json:"project,omitempty"`
-		Scope     string `json:"scope,omitempty"`
-		TopicKey  string `json:"topic_key,omitempty"`
-	}
-	reducedPrompt struct {
-		SessionID string `json:"session_id"`
-		Content   string `json:"content"`
-		Project   string `json:"project,omitempty"`
-	}
-	reducedData struct {
-		Sessions     []reducedSession     `json:"sessions"`
-		Observations []reducedObservation `json:"observations"`
-		Prompts      []reducedPrompt      `json:"prompts"`
-	}
-)
-
 // reduce is what the reference client sends for a chunk.
 func reduce(t *testing.T, c wiretest.Chunk) (body, data string) {
 	t.Helper()
-	var rows reducedData
-	if err := json.Unmarshal([]byte(c.Text), &rows); err != nil {
-		t.Fatal(err)
-	}
-	text, err := json.Marshal(rows)
+	text, err := wiretest.Reduce([]byte(c.Text))
 	if err != nil {
 		t.Fatal(err)
 	}

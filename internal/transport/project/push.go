@@ -71,7 +71,7 @@ func (d *Dialect) learnLimit(limit int64) {
 // can't be known before. Source: project-server.md 1.
 func (d *Dialect) refusal(id engram.ChunkID, err error) error {
 	status, ok := errors.AsType[*httplayer.StatusError](err)
-	if !ok || status.Status != http.StatusRequestEntityTooLarge {
+	if !ok || status.Status != http.StatusRequestEntityTooLarge || status.Stranger() {
 		return d.explain(err)
 	}
 	limit := protocol.NamedLimit([]byte(status.Message))
@@ -191,7 +191,7 @@ func (d *Dialect) PushMutations(
 	result, outcome, err := protocol.PushMutations(ctx, d.Client, call, form, entries, key)
 	if status, ok := errors.AsType[*httplayer.StatusError](err); ok {
 		switch {
-		case status.Status == http.StatusRequestEntityTooLarge:
+		case status.Status == http.StatusRequestEntityTooLarge && !status.Stranger():
 			d.learnLimit(protocol.NamedLimit(status.Body()))
 		case status.Code == CodeForbidden:
 			status.Message += fmt.Sprintf(" (in the batch: %.100q)", named)

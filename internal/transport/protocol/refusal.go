@@ -20,7 +20,7 @@ func (b *batch) refusal(client *httplayer.Client, call *httplayer.Call, resp *ht
 	body := status.Body()
 	switch project, paused := pausedProject(status, body); {
 	case status.Status == http.StatusRequestEntityTooLarge:
-		return &engram.BatchTooLargeError{Limit: NamedLimit(body), Rows: b.rows, Err: status}
+		return &engram.BatchTooLargeError{Limit: NamedLimit(body), Rows: b.rows, Stranger: status.Stranger(), Err: status}
 	case paused && !httplayer.EchoesToken(resp, project):
 		return &engram.PausedError{Project: project, Err: status}
 	case status.CutShort(), status.AccountGone():
@@ -46,12 +46,12 @@ func explainMissing(client *httplayer.Client, err error) error {
 var refusedRow = regexp.MustCompile(`decode project|canonicalize|materialize|cannot unmarshal|unsupported mutation`)
 
 // aboutARow says whether a batch is refused for what a row in it says, by the server
-// or by its database: classes 22 (data), 23 (constraints) and 54 (limits). A 400 counts only in the server's own format, and without a code, which is how
+// or by its database: classes 22 (data), 23 (constraints) and 54 (limits). A 400 counts only in the server's own words, and without a code, which is how
 // project servers refuse whole requests.
 func aboutARow(status *httplayer.StatusError, body []byte) bool {
 	switch status.Status {
 	case http.StatusBadRequest:
-		return status.Final && status.Code == ""
+		return status.Final && status.Code == "" && !status.Stranger()
 	case http.StatusInternalServerError:
 		return status.InState("22", "23", "54") || refusedRow.Match(body)
 	}
