@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/adrg/xdg"
@@ -29,8 +30,18 @@ func fileName(name string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
+// looking says that this process makes no new files here.
+var looking atomic.Bool
+
+// OnlyLook is for commands that only look: from now on this process brings what
+// it remembers up to date where that is there, and makes nothing new.
+func OnlyLook() { looking.Store(true) }
+
 // write puts a file in place, and makes its directory if need be.
 func write(path string, text []byte) error {
+	if _, err := os.Lstat(path); looking.Load() && err != nil {
+		return nil
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}

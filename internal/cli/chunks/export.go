@@ -107,6 +107,9 @@ func (x *export) run(ctx context.Context) error {
 	if x.all && x.ws.Inputs.Flags.Changed("project") {
 		return &terminal.UsageError{Command: "engram-sync export", Err: errors.New("--all-projects and --project exclude each other")}
 	}
+	if x.dryRun {
+		x.ws.OnlyLook()
+	}
 	if err := x.open(ctx); err != nil {
 		return err
 	}

@@ -31,6 +31,7 @@ func NewStatus(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 		Long:    problem.Help(statusLong, problem.Remote, problem.Different),
 		Example: "  engram-sync status\n  engram-sync status --exit-code --quiet || engram-sync sync",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			ws.OnlyLook()
 			return showStatus(cmd.Context(), term, ws, exitCode)
 		},
 	}
@@ -87,6 +88,7 @@ type statusAuth struct {
 // look compares both sides, for commands that change nothing. path is "" where
 // there is no directory yet.
 func look(ctx context.Context, ws *workspace.Workspace, show func(diff *syncer.Diff, conn *workspace.Connection, path string) error) error {
+	ws.OnlyLook()
 	dir, path, err := ws.OpenDirectoryIfAny()
 	if err != nil {
 		return err

@@ -28,6 +28,7 @@ type transfer struct {
 	dryRun, exitCode bool
 	words            []string // chunk ids or their beginnings
 	create           bool     // make the directory if there is none
+	init             bool     // make the vault if there is none
 
 	project projectOptions
 
@@ -66,12 +67,27 @@ func (t *transfer) cobra(cmd *cobra.Command, flags ...func(*cobra.Command)) *cob
 	return cmd
 }
 
+func (t *transfer) addInit(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&t.init, "init", false, "make the vault of --remote embedded:DIR if there is none")
+}
+
 func (t *transfer) addVerify(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&t.opts.ReadBack, "verify", false, "download what was pushed, and compare the bytes")
 }
 
 // run looks at both sides and moves what is asked for.
 func (t *transfer) run(ctx context.Context) (err error) {
+	if t.dryRun {
+		t.ws.OnlyLook()
+	}
+	if t.opts.Push {
+		if err := t.ws.PushesToVault(t.init); err != nil {
+			return err
+		}
+	}
+	if err := t.ws.CheckVault(); err != nil {
+		return err
+	}
 	var unlock func()
 	t.dir, t.path, unlock, err = t.ws.Claim(ctx, workspace.Claim{Command: t.command, Create: t.create, DryRun: t.dryRun})
 	if err != nil {
@@ -193,7 +209,7 @@ func NewPush(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Short:   "Upload local chunks that the remote lacks",
 		Long:    problem.Help(pushLong, problem.Transfer),
 		Example: "  engram-sync push\n  engram-sync push --dry-run --exit-code\n  engram-sync push 85b7 --verify",
-	}, t.addVerify, t.project.addPush, t.project.addAccept)
+	}, t.addVerify, t.addInit, t.project.addPush, t.project.addAccept)
 }
 
 const pullLong = `Download the chunks of the remote that are missing here.
@@ -235,5 +251,5 @@ func NewSync(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Short:   "Pull, then push",
 		Long:    problem.Help(syncLong, problem.Transfer),
 		Example: "  engram-sync sync\n  engram-sync sync --export\n  engram-sync sync --json",
-	}, t.addVerify, t.addExport, t.project.addPush, t.project.addPull)
+	}, t.addVerify, t.addExport, t.addInit, t.project.addPush, t.project.addPull)
 }

@@ -109,7 +109,7 @@ func memoriesStatus(ctx context.Context, ws *workspace.Workspace, local syncer.L
 	found, err := lookUnexported(ctx, ws, local, most)
 	switch {
 	case errors.Is(err, memories.ErrTooMuch):
-		return nil, "not compared with the chunks yet: `engram-sync export --dry-run` does it, once"
+		return nil, "not compared with the chunks yet: `engram-sync export --dry-run` does it"
 	case err != nil:
 		return nil, "unknown: " + terminal.OneLine(err.Error())
 	case found == nil:
