@@ -110,8 +110,8 @@ func cmdNoRowTwice(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	seen := map[engram.RowVersion]bool{}
 	memories := 0
-	for _, text := range projectServerOf(ts, args[0]).Contents(args[1]) {
-		rows, err := engram.ReadSignatures(strings.NewReader(text))
+	for _, text := range projectServerOf(ts, args[0]).Bodies(args[1]) {
+		rows, err := engram.ReadSignatures(bytes.NewReader(text))
 		ts.Check(err)
 		for _, v := range rows {
 			if seen[v] {

@@ -141,13 +141,13 @@ func (s *Server) Chunks(project string) []string {
 	return ids
 }
 
-// Contents are the bodies of a project's chunks, in the same order.
-func (s *Server) Contents(project string) []string {
+// Bodies are the contents of a project's chunks, in the same order.
+func (s *Server) Bodies(project string) [][]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var bodies []string
+	var bodies [][]byte
 	for _, c := range s.store(engram.NormalizeProject(project)).chunks {
-		bodies = append(bodies, string(c.body))
+		bodies = append(bodies, slices.Clone(c.body))
 	}
 	return bodies
 }
