@@ -39,7 +39,7 @@ for ever is found, and put into a chunk."
 run laptop export --project repo
 say "Push them to an account server (here one inside the process, on an SQLite file).
 The second time there is nothing left to do:"
-run laptop push
+run laptop push --init
 run laptop push
 say "Pull them on another machine:"
 run desktop pull --dir .engram

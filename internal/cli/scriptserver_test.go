@@ -257,7 +257,7 @@ func cmdOldClient(ts *testscript.TestScript, neg bool, args []string) {
 		reduced, err := wiretest.Reduce(content)
 		ts.Check(err)
 		body := fmt.Sprintf(`{"chunk_id":%q,"created_by":%q,"data":%s}`, e.ID, e.CreatedBy, reduced)
-		r := httptest.NewRequest(http.MethodPost, "/sync/push", strings.NewReader(body))
+		r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/sync/push", strings.NewReader(body))
 		r.Header.Set("Authorization", "Bearer "+ts.Getenv(args[0]+"_TOKEN"))
 		w := httptest.NewRecorder()
 		serverOf(ts, args[0]).handler.ServeHTTP(w, r)

@@ -73,6 +73,7 @@ func TestStatusRemembersUntilSomethingChanges(t *testing.T) {
 		d.save("obs-1", "08:00:00")
 		d.engramSync(release, "09:00:00")
 		d.save("obs-2", "08:30:00")
+		d.run(0, "push", "--remote", "embedded") // makes the vault, and what is remembered
 		want := func(what string, memories int) {
 			t.Helper()
 			if got := d.unexported(); got.Memories != memories {
@@ -154,6 +155,7 @@ func TestADamagedCacheChangesNothing(t *testing.T) {
 	d.save("obs-1", "08:00:00")
 	d.engramSync(release1161, "09:00:00")
 	d.save("obs-2", "08:30:00")
+	d.run(0, "push", "--remote", "embedded")
 	d.unexported()
 	for _, path := range append(d.caches("index"), d.caches("unexported")...) {
 		if err := os.WriteFile(path, []byte("noise"), 0o600); err != nil {

@@ -29,6 +29,7 @@ const maxCacheBytes = 256 << 20
 type cache struct {
 	path  string
 	dirty bool
+	fixed bool // a file that is missing is not made
 
 	cacheFile
 }
@@ -67,7 +68,7 @@ func (c *cache) chunk(id engram.ChunkID, context string) (Chunk, bool) {
 }
 
 func (c *cache) save() {
-	if !c.dirty {
+	if _, err := os.Lstat(c.path); !c.dirty || c.fixed && err != nil {
 		return
 	}
 	text, err := json.Marshal(c.cacheFile)

@@ -64,6 +64,9 @@ func NewDirectory(opts Options, open OpenFunc, cacheDir string, concurrency int)
 	}
 }
 
+// OnlyLook is for commands that only look: what is not remembered yet will not be.
+func (d *Directory) OnlyLook() { d.cache.fixed = true }
+
 // Chunks gives what each of these chunks becomes. all are the chunks of the
 // directory: they tell to which project a session belongs, and whether a server
 // can have it. A chunk that cannot be read has that as its error, and the others

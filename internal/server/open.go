@@ -33,6 +33,13 @@ var (
 	ErrInUse      = sqlite.ErrInUse
 )
 
+// Exists says, by an error that wraps fs.ErrNotExist, that no Server ever opened
+// dir. It changes nothing.
+func Exists(dir string) error {
+	_, err := os.Stat(filepath.Join(dir, databaseFile))
+	return err
+}
+
 // Open makes a Server on opts.Dir, and first the directory, database and
 // signing key where they are missing. It waits while another process does the
 // same; ctx bounds that. The caller must Close the Server.

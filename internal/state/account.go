@@ -25,9 +25,12 @@ type AccountState struct {
 }
 
 // OpenAccount gives the place for a remote's base URL and an account of it, and
-// makes it. dir is the state directory.
+// makes it, save for who only looks. dir is the state directory.
 func OpenAccount(dir, remote, account string) (*AccountState, error) {
 	j := &AccountState{dir: accountDir(dir, remote, account), remote: remote}
+	if looking.Load() {
+		return j, nil
+	}
 	if err := os.MkdirAll(j.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
@@ -55,8 +58,12 @@ const lockName = "lock"
 // Lock makes the caller the only one on this machine that moves mutations of
 // this account. Where somebody has the lock, it waits for at most the given
 // time, 0 being not at all, and then gives a *BusyError. The kernel holds the
-// lock: the end of the process is its end. unlock is called once.
+// lock: the end of the process is its end. unlock is called once. Who only looks
+// needs no lock.
 func (j *AccountState) Lock(ctx context.Context, wait time.Duration) (unlock func() error, err error) {
+	if looking.Load() {
+		return func() error { return nil }, nil
+	}
 	unlock, err = filelock.TryLock(ctx, j.Path(lockName), wait)
 	if errors.Is(err, filelock.ErrHeld) {
 		return nil, &BusyError{Remote: j.remote}
@@ -75,7 +82,7 @@ func (j *AccountState) Lock(ctx context.Context, wait time.Duration) (unlock fun
 func (j *AccountState) MigrateFrom(ctx context.Context, wait time.Duration, dir, account string) (err error) {
 	other := &AccountState{dir: accountDir(dir, j.remote, account), remote: j.remote}
 	entries, err := os.ReadDir(other.dir)
-	if errors.Is(err, fs.ErrNotExist) || other.dir == j.dir {
+	if errors.Is(err, fs.ErrNotExist) || other.dir == j.dir || looking.Load() {
 		return nil
 	}
 	if err != nil {
@@ -105,6 +112,9 @@ type JobFile struct{ path string }
 // there can be several, for sources that begin alike.
 func (j *AccountState) JobFiles(group [32]byte) ([]JobFile, error) {
 	entries, err := os.ReadDir(j.dir) // no pattern: the path is the user's, with brackets or without
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // somebody only looks
+	}
 	if err != nil {
 		return nil, fmt.Errorf("look for earlier pushes: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/adrg/xdg"
@@ -29,8 +30,32 @@ func fileName(name string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
+// filesBeside are the files of its kind in the directory of a file, itself too. The
+// directory's name is no pattern: it may hold any character.
+func filesBeside(path string) []string {
+	dir := filepath.Dir(path)
+	entries, _ := os.ReadDir(dir) // where there is none, there are no files
+	var paths []string
+	for _, e := range entries {
+		if filepath.Ext(e.Name()) == filepath.Ext(path) {
+			paths = append(paths, filepath.Join(dir, e.Name()))
+		}
+	}
+	return paths
+}
+
+// looking says that this process makes no new files here.
+var looking atomic.Bool
+
+// OnlyLook is for commands that only look: from now on this process brings what
+// it remembers up to date where that is there, and makes nothing new.
+func OnlyLook() { looking.Store(true) }
+
 // write puts a file in place, and makes its directory if need be.
 func write(path string, text []byte) error {
+	if _, err := os.Lstat(path); looking.Load() && err != nil {
+		return nil
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}

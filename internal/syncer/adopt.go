@@ -84,6 +84,9 @@ func adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []en
 	return adopted, failed
 }
 
+// unknownAuthor stands in entries that were derived from their chunks.
+const unknownAuthor = "unknown"
+
 // deriveEntry reads a chunk file, and makes the entry that can be made of it:
 // who wrote it, and when, is not in there. here are the entries that are known.
 func deriveEntry(local Local, here []engram.ChunkEntry, id engram.ChunkID) (engram.ChunkEntry, error) {
@@ -92,7 +95,7 @@ func deriveEntry(local Local, here []engram.ChunkEntry, id engram.ChunkID) (engr
 		return engram.ChunkEntry{}, err
 	}
 	return engram.ChunkEntry{
-		ID: id, CreatedBy: "unknown", CreatedAt: engram.FormatTime(harmlessTime(here, contents.Newest)),
+		ID: id, CreatedBy: unknownAuthor, CreatedAt: engram.FormatTime(harmlessTime(here, contents.Newest)),
 		Sessions: contents.Sessions, Memories: contents.Memories, Prompts: contents.Prompts,
 	}, nil
 }

@@ -89,9 +89,7 @@ func (s *Diff) against(ctx context.Context, here *engram.Manifest) (*Diff, error
 		return nil, err
 	}
 	next.files = setOf(files)
-	if err := next.findRestored(); err != nil {
-		return nil, err
-	}
+	next.findRestored()
 	if err := next.project(ctx, next.files); err != nil {
 		return nil, err
 	}
@@ -179,7 +177,10 @@ func (s *Diff) serverMade(e engram.ChunkEntry) bool {
 // localID is the id here of a chunk there. A reduced chunk that was restored has
 // another, until the true one is here; every other chunk has, or will have, the same.
 func (s *Diff) localID(remote engram.ChunkID) engram.ChunkID {
-	if local, ok := s.restoredOf(remote); ok && !(s.Here.Has(remote) && s.files[remote]) {
+	if s.Here.Has(remote) && s.files[remote] {
+		return remote
+	}
+	if local, ok := s.restoredOf(remote); ok {
 		return local
 	}
 	return remote
@@ -190,12 +191,17 @@ func (s *Diff) Clean() bool {
 	return len(s.ToPush)+len(s.ToPull)+len(s.Missing)+len(s.Orphans)+len(s.Rejected)+len(s.Foreign)+len(s.unreadable()) == 0
 }
 
+// absent are the chunks here that the remote does not hold, or not all of them.
+func (s *Diff) absent() []engram.ChunkID {
+	var ids []engram.ChunkID
+	for _, item := range s.ToPush {
+		ids = append(ids, item.Local)
+	}
+	return slices.Compact(ids) // the parts of a chunk follow each other
+}
+
 // Pushes are the chunks here of which something would be pushed, each once,
 // and those that cannot be read, which a push would find out.
 func (s *Diff) Pushes() []engram.ChunkID {
-	var ids []engram.ChunkID
-	for _, item := range s.ToPush {
-		ids = append(ids, item.ID())
-	}
-	return slices.Compact(append(ids, s.unreadable()...)) // the parts of a chunk follow each other
+	return append(s.absent(), s.unreadable()...)
 }

@@ -33,6 +33,7 @@ func Plan(s *Diff, opts Options) ([]Item, Result) {
 // Every chunk ends in the result, as moved, present or failed.
 func Run(ctx context.Context, s *Diff, opts Options) Result {
 	result := s.given(opts)
+	s.failCollisions(ctx, opts, &result)
 	if opts.Pull {
 		pull(ctx, s, opts, &result)
 	}

@@ -32,6 +32,8 @@ type Report struct {
 
 // What a verification can notice besides damage.
 var (
+	// ErrAbsent: a chunk of the directory that the remote does not hold, or not all of it.
+	ErrAbsent = errors.New("it is here, and not on the remote")
 	// ErrOrphan: a chunk file that the manifest does not name.
 	ErrOrphan = errors.New("no manifest entry names this file: run `engram-sync verify --repair` to adopt it")
 	// ErrStray: a file that engram would never write there.
@@ -75,18 +77,20 @@ func Verify(ctx context.Context, local Local, opts Options) (Report, error) {
 }
 
 // VerifyRemote downloads every chunk of the remote and checks it against its
-// id, without keeping it.
-func VerifyRemote(ctx context.Context, remote Remote, opts Options) (Report, error) {
-	m, err := remote.ReadManifest(ctx)
-	if err != nil {
-		return Report{}, err
-	}
-	v := verifier{opts: opts}
-	for _, r := range m.Rejected() {
+// id, without keeping it. What is here and not there is worth a finding, too: whoever
+// asks wants to know whether the other side holds all.
+func VerifyRemote(ctx context.Context, s *Diff, opts Options) (Report, error) {
+	v, remote := verifier{opts: opts}, s.remote
+	for _, r := range s.Rejected {
 		v.note(Finding{ID: r.ID, Where: "remote", Err: r.Err})
 	}
-	ids := make([]engram.ChunkID, 0, len(m.Entries()))
-	for _, e := range m.Entries() {
+	for _, id := range s.absent() {
+		if opts.wants(id) {
+			v.note(Finding{ID: id.String(), Where: "remote", Err: ErrAbsent})
+		}
+	}
+	ids := make([]engram.ChunkID, 0, len(s.There.Entries()))
+	for _, e := range s.There.Entries() {
 		ids = append(ids, e.ID)
 	}
 	v.each(ctx, "remote", ids, func(id engram.ChunkID) (size int64, err error) {

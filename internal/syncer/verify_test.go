@@ -3,6 +3,8 @@ package syncer_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -131,11 +133,19 @@ func TestVerifyRemote(t *testing.T) {
 	there.add(numbered(1))
 	bad := there.add(numbered(2))
 	there.content[bad] = numbered(3)
-	report, err := syncer.VerifyRemote(t.Context(), remote{there}, checking)
+	here := newSide()
+	here.add(numbered(1))
+	lost := here.add(numbered(4))
+	both, err := syncer.Compare(t.Context(), local{here}, remote{there}, syncer.CompareOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []finding{{bad.String(), "remote", "damaged", false}}
+	report, err := syncer.VerifyRemote(t.Context(), both, checking)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []finding{{bad.String(), "remote", "damaged", false}, {lost.String(), "remote", syncer.ErrAbsent.Error(), false}}
+	slices.SortFunc(want, func(a, b finding) int { return strings.Compare(a.ID, b.ID) })
 	if diff := cmp.Diff(want, findingsOf(report)); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
 )
 
-// errOtherContent: the id is taken by other bytes, for good.
-var errOtherContent = fmt.Errorf("%w: the server holds other content", ErrRefused)
+// ErrOtherContent: the id is taken by other bytes, for good.
+var ErrOtherContent = fmt.Errorf("%w: the server holds other content", ErrRefused)
 
 // settle finds out what became of a push whose answer was lost or said 5xx. It can
 // be done here, since the id of a chunk names its bytes: whoever finds them there
@@ -32,7 +32,7 @@ func (t *RemoteTransport) settle(ctx context.Context, op string, id engram.Chunk
 		held, err := t.holds(ctx, id, sum)
 		rest := time.Until(deadline)
 		switch {
-		case held || errors.Is(err, errOtherContent):
+		case held || errors.Is(err, ErrOtherContent):
 			return held, err
 		case ctx.Err() != nil:
 			return false, fmt.Errorf("%s: %w: interrupted (%w)", op, ErrOutcomeUnknown, context.Cause(ctx))
@@ -63,7 +63,7 @@ func unknownOutcome(op string, cause, lookErr error) error {
 }
 
 // holds asks for the pushed chunk and compares its bytes. An error wraps
-// errOtherContent if the server holds others under the same id.
+// ErrOtherContent if the server holds others under the same id.
 func (t *RemoteTransport) holds(ctx context.Context, id engram.ChunkID, sum [32]byte) (bool, error) {
 	var got [32]byte
 	_, err := t.ReadChunk(ctx, id, func(chunk *engram.Chunk) error {
@@ -78,7 +78,7 @@ func (t *RemoteTransport) holds(ctx context.Context, id engram.ChunkID, sum [32]
 	case err == nil && got == sum:
 		return true, nil
 	case err == nil, mismatch, reduced:
-		return false, fmt.Errorf("push chunk %s: %w under this id", id, errOtherContent)
+		return false, fmt.Errorf("push chunk %s: %w under this id", id, ErrOtherContent)
 	case status != nil && status.Status == http.StatusNotFound:
 		// Any odd failure of the reference server's database looks the same
 		// (account-server.md 10, 1.1), so the manifest has to agree.

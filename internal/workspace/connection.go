@@ -5,17 +5,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"time"
-
-	"github.com/adrg/xdg"
 
 	"github.com/engram-sync/engram-sync/internal/auth"
 	"github.com/engram-sync/engram-sync/internal/config"
-	"github.com/engram-sync/engram-sync/internal/server"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
@@ -115,30 +110,6 @@ func warnCleartext(w *Workspace, c *Connection, what string) {
 	if w.Config.InsecureHTTP && !c.Private() {
 		w.term.Warn("insecure-http: " + what + " to " + c.Label + " in clear text, for everybody on the way to read")
 	}
-}
-
-// connectEmbedded opens an account server on a file, in this process.
-func connectEmbedded(ctx context.Context, w *Workspace, dir string) (*Connection, error) {
-	if dir == "" {
-		dir = filepath.Join(xdg.DataHome, "engram-sync", "vault")
-	}
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return nil, fmt.Errorf("open the embedded server: %w", err)
-	}
-	srv, err := server.Open(ctx, server.Options{Dir: dir, Logger: w.Log})
-	if err != nil {
-		return nil, fmt.Errorf("open the embedded server: %w", err)
-	}
-	token, err := srv.LocalToken(ctx)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open the embedded server: %w", err), srv.Close())
-	}
-	c := &Connection{Label: "embedded:" + dir, Source: auth.Fixed(token, "the embedded server"), close: srv.Close}
-	if err := finish(w, c, "http://localhost", srv.InProcess()); err != nil {
-		return nil, errors.Join(err, srv.Close())
-	}
-	return c, nil
 }
 
 // Dial makes a connection to a server, with the token of a source.

@@ -17,6 +17,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/git"
+	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
@@ -33,8 +34,10 @@ type Workspace struct {
 
 	Version string // of this program, as servers are told
 
-	term *terminal.Terminal
-	env  map[string]string
+	term  *terminal.Terminal
+	env   map[string]string
+	looks bool
+	vault vaultUse
 }
 
 // New gives the workspace of a process with this environment.
@@ -49,6 +52,16 @@ func New(term *terminal.Terminal, environ []string, version string) *Workspace {
 
 // Getenv reads the environment that the workspace was given.
 func (w *Workspace) Getenv(name string) string { return w.env[name] }
+
+// OnlyLook is called by commands that change nothing: then nothing new is
+// remembered between runs either.
+func (w *Workspace) OnlyLook() {
+	w.looks = true
+	state.OnlyLook()
+}
+
+// Looks says whether this run changes nothing.
+func (w *Workspace) Looks() bool { return w.looks }
 
 // Load does what every command needs first: it goes where -C says, loads the
 // configuration and sets up the log.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,11 +56,12 @@ type export struct {
 	all, personal    bool
 	sizeChosen       bool
 
-	dir      syncer.Local
-	path     string // of dir
-	database string // the path of engram's
-	legacy   bool   // it is one of 1.9.4
-	project  workspace.Project
+	dir     syncer.Local
+	path    string // of dir
+	db      *engramdb.DB
+	made    int64 // how large chunks may get
+	legacy  bool  // it is one of 1.9.4
+	project workspace.Project
 
 	found   compared
 	drafts  []memories.Draft
@@ -105,27 +107,27 @@ func (x *export) run(ctx context.Context) error {
 	if x.all && x.ws.Inputs.Flags.Changed("project") {
 		return &terminal.UsageError{Command: "engram-sync export", Err: errors.New("--all-projects and --project exclude each other")}
 	}
-	var made int64
-	made, x.ws.Config.MaxChunkBytes = x.sizes()
-	db, err := x.open(ctx)
-	if err != nil {
+	if x.dryRun {
+		x.ws.OnlyLook()
+	}
+	if err := x.open(ctx); err != nil {
 		return err
 	}
-	rule, err := ruleOf(ctx, db)
-	if err != nil {
-		return err
-	}
-	x.database, x.legacy = db.Path(), rule == workspace.LegacyRule
-	if x.project, err = x.findProject(rule); err != nil {
-		return err
-	}
-	var unlock func()
-	x.dir, x.path, unlock, err = x.ws.Claim(ctx, workspace.Claim{Command: "export", Create: true, DryRun: x.dryRun})
+	dir, path, unlock, err := x.ws.Claim(ctx, workspace.Claim{Command: "export", Create: true, DryRun: x.dryRun})
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if err := x.draft(ctx, db, made); err != nil {
+	if err := x.into(ctx, dir, path); err != nil {
+		return err
+	}
+	return x.print()
+}
+
+// into writes into a directory what no chunk of it holds.
+func (x *export) into(ctx context.Context, dir syncer.Local, path string) error {
+	x.dir, x.path = dir, path
+	if err := x.draft(ctx); err != nil {
 		return err
 	}
 	if !x.dryRun {
@@ -133,31 +135,54 @@ func (x *export) run(ctx context.Context) error {
 		x.written, failed = memories.Export(ctx, x.dir, x.found.manifest.Version(), x.drafts)
 		x.failed = append(x.failed, failed...)
 	}
-	return x.print()
+	return nil
 }
 
-// open opens engram's database, which must be there.
-func (x *export) open(ctx context.Context) (*engramdb.DB, error) {
-	db, err := openDatabase(ctx, x.ws)
-	if db == nil && err == nil {
-		path := filepath.Join(x.ws.DataDir(), databaseName)
-		err = terminal.Usagef("engram has no database at %s: set ENGRAM_DATA_DIR if it is elsewhere", path)
+// open opens engram's database, which must be there, and finds the project.
+func (x *export) open(ctx context.Context) (err error) {
+	if x.db, err = openDatabase(ctx, x.ws); err != nil {
+		return err
 	}
-	return db, err
+	if x.db == nil {
+		path := filepath.Join(x.ws.DataDir(), databaseName)
+		return terminal.Usagef("engram has no database at %s: set ENGRAM_DATA_DIR if it is elsewhere", path)
+	}
+	rule, err := ruleOf(ctx, x.db)
+	if err != nil {
+		return err
+	}
+	x.made, x.ws.Config.MaxChunkBytes = x.sizes()
+	x.legacy = rule == workspace.LegacyRule
+	x.project, err = x.findProject(rule)
+	return err
 }
 
 // draft finds what is in no chunk and makes chunks of it. Chunks that cannot be
 // read are no reason to stop: what only they may hold is exported once more.
-func (x *export) draft(ctx context.Context, db *engramdb.DB, made int64) (err error) {
+func (x *export) draft(ctx context.Context) (err error) {
 	report, stop := command.Progress(x.term, "chunk")
-	x.found, err = compare(ctx, x.ws, db, x.dir, memories.Scope{Project: x.project.Name, Personal: x.personal}, math.MaxInt64, report)
+	x.found, err = compare(ctx, x.ws, x.db, x.dir, memories.Scope{Project: x.project.Name, Personal: x.personal}, math.MaxInt64, report)
 	stop()
+	if err == nil && !x.all && x.found.Total() == (memories.Tally{}) {
+		err = x.checkName(ctx)
+	}
 	if err != nil {
 		return err
 	}
-	drafts, err := x.found.Drafts(made, createdBy(x.ws), x.found.manifest.Entries(), time.Now())
+	drafts, err := x.found.Drafts(x.made, createdBy(x.ws), x.found.manifest.Entries(), time.Now())
 	x.drafts, x.failed = readable(drafts, x.ws.Config.MaxChunkBytes)
 	return err
+}
+
+// checkName looks for another spelling where the database has nothing of the project:
+// then its name is wrong, here or there, and "nothing to export" would not be true.
+func (x *export) checkName(ctx context.Context) error {
+	near, err := nearProjects(ctx, x.ws, x.db, x.dir, x.project, math.MaxInt64)
+	if err != nil || len(near) == 0 {
+		return err
+	}
+	return terminal.Usagef("engram.db has nothing of project %s (%s): it has %s; add %s", terminal.Visible(x.project.Name),
+		terminal.Visible(x.project.From), strings.Join(texts(near, terminal.Visible), " and "), projectFlag(near[0]))
 }
 
 // readable parts the drafts from those that are too large for what we may read:

@@ -108,7 +108,7 @@ func (x *export) document() exportDocument {
 		}
 	}
 	doc.Summary = exportSummary{
-		Dir: x.path, Database: x.database, DryRun: x.dryRun, Chunks: len(chunks), Failed: len(x.failed),
+		Dir: x.path, Database: x.db.Path(), DryRun: x.dryRun, Chunks: len(chunks), Failed: len(x.failed),
 		unexported: newUnexported(x.project, x.found.Tallies),
 	}
 	for _, c := range chunks {

@@ -57,6 +57,7 @@ func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Lo
 				options:  projection.Options{Project: c.Project.Name, IncludePersonal: opts.includePersonal, Strict: opts.strict},
 				accepted: state.OpenAcceptedRows(state.Dir(), c.Label, c.Project.Name).Has,
 				open:     dir.OpenChunk, cache: filepath.Join(state.Dir(), "projections"), limit: ws.Config.Concurrency,
+				looks: ws.Looks(),
 			}
 		},
 	}
@@ -69,12 +70,22 @@ type projector struct {
 	open     projection.OpenFunc
 	cache    string
 	limit    int
+	looks    bool
 
 	*projection.Directory // of these options; set by Project
 }
 
+// directory projects with these options.
+func (p *projector) directory(options projection.Options) *projection.Directory {
+	d := projection.NewDirectory(options, p.open, p.cache, p.limit)
+	if p.looks {
+		d.OnlyLook()
+	}
+	return d
+}
+
 func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]syncer.Projection, error) {
-	p.Directory = projection.NewDirectory(p.options, p.open, p.cache, p.limit)
+	p.Directory = p.directory(p.options)
 	chunks, err := p.Chunks(ctx, all, ids)
 	if err != nil {
 		return nil, err
@@ -110,7 +121,7 @@ func (p *projector) Variants(ctx context.Context, all, ids []engram.ChunkID) (ma
 			if options == p.options {
 				continue
 			}
-			chunks, err := projection.NewDirectory(options, p.open, p.cache, p.limit).Chunks(ctx, all, ids)
+			chunks, err := p.directory(options).Chunks(ctx, all, ids)
 			if err != nil {
 				return nil, err
 			}

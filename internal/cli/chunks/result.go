@@ -3,6 +3,7 @@ package chunks
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,7 +25,9 @@ type resultDocument struct {
 	// there that the server made itself.
 	LeftBehind []leftBehindItem `json:"left_behind,omitempty"`
 	ServerMade []string         `json:"server_made,omitempty"`
-	Summary    resultSummary    `json:"summary"`
+	// Of sync --export: the chunks that were made first (with --dry-run: would be).
+	Exported []exportedChunk `json:"exported,omitempty"`
+	Summary  resultSummary   `json:"summary"`
 }
 
 type movedItem struct {
@@ -80,14 +83,15 @@ func (t *transfer) print() error {
 	} else {
 		t.printText()
 	}
-	return exitStatus(t.term, len(t.Moved)+len(t.adopted), t.Failed, t.exitCode && len(t.planned)+len(t.adopted) > 0)
+	failed := slices.Concat(t.exported.failed, t.Failed)
+	return exitStatus(t.term, len(t.Moved)+len(t.adopted), failed, t.exitCode && len(t.planned)+len(t.adopted)+len(t.exported.drafts) > 0)
 }
 
 func (t *transfer) document() resultDocument {
-	doc := resultDocument{Schema: terminal.Schema, Moved: []movedItem{}, Present: []presentItem{}, Failed: failedItems(t.Failed)}
+	doc := resultDocument{Schema: terminal.Schema, Moved: []movedItem{}, Present: []presentItem{}, Failed: failedItems(slices.Concat(t.exported.failed, t.Failed))}
 	doc.Summary = resultSummary{
 		Remote: t.remote, Dir: t.path, DryRun: t.dryRun,
-		Moved: len(t.Moved), Present: len(t.Present), Failed: len(t.Failed), Adopted: len(t.adopted),
+		Moved: len(t.Moved), Present: len(t.Present), Failed: len(doc.Failed), Adopted: len(t.adopted),
 	}
 	for _, m := range t.Moved {
 		doc.Moved = append(doc.Moved, movedItem{ID: m.Local, RemoteID: m.Remote, Direction: m.Direction, Bytes: m.Bytes, Restored: m.Restored})
@@ -102,6 +106,9 @@ func (t *transfer) document() resultDocument {
 		doc.Planned = append(doc.Planned, item)
 	}
 	doc.Adopted, doc.Orphans = texts(t.adopted, engram.ChunkID.String), texts(t.orphans, engram.ChunkID.String)
+	if doc.Exported = exportedChunks(t.exported.written); t.dryRun {
+		doc.Exported = exportedChunks(t.exported.drafts)
+	}
 	doc.LeftBehind, doc.ServerMade = leftBehindItems(t.behind), texts(t.serverMade, entryID)
 	return doc
 }

@@ -28,9 +28,10 @@ func NewStatus(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 	cmd := &cobra.Command{
 		Use:     "status",
 		Short:   "Show what push and pull would do",
-		Long:    problem.Help(statusLong, problem.Remote, problem.Different),
+		Long:    problem.Help(statusLong, problem.Remote, problem.Partial, problem.Different),
 		Example: "  engram-sync status\n  engram-sync status --exit-code --quiet || engram-sync sync",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			ws.OnlyLook()
 			return showStatus(cmd.Context(), term, ws, exitCode)
 		},
 	}
@@ -87,6 +88,7 @@ type statusAuth struct {
 // look compares both sides, for commands that change nothing. path is "" where
 // there is no directory yet.
 func look(ctx context.Context, ws *workspace.Workspace, show func(diff *syncer.Diff, conn *workspace.Connection, path string) error) error {
+	ws.OnlyLook()
 	dir, path, err := ws.OpenDirectoryIfAny()
 	if err != nil {
 		return err
@@ -135,7 +137,7 @@ func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Work
 	if term.Quiet && !term.JSON {
 		printLeftOut(term, ws, failed)
 	}
-	return exitStatus(term, 0, failed, diff != nil && !diff.Clean() || doc.Unexported != nil && doc.Unexported.Rows() > 0)
+	return exitStatus(term, 0, failed, diff != nil && !diff.Clean() || doc.Unexported.differs())
 }
 
 // noteLeftOut says what a push would leave here, and mend.

@@ -28,8 +28,12 @@ type transfer struct {
 	dryRun, exitCode bool
 	words            []string // chunk ids or their beginnings
 	create           bool     // make the directory if there is none
+	init             bool     // make the vault if there is none
 
 	project projectOptions
+
+	exporting bool // write what is in no chunk before anything moves
+	exported  export
 
 	dir  syncer.Local
 	path string // of dir
@@ -63,19 +67,61 @@ func (t *transfer) cobra(cmd *cobra.Command, flags ...func(*cobra.Command)) *cob
 	return cmd
 }
 
+func (t *transfer) addInit(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&t.init, "init", false, "make the vault of --remote embedded:DIR if there is none")
+}
+
 func (t *transfer) addVerify(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&t.opts.ReadBack, "verify", false, "download what was pushed, and compare the bytes")
 }
 
 // run looks at both sides and moves what is asked for.
 func (t *transfer) run(ctx context.Context) (err error) {
+	if t.dryRun {
+		t.ws.OnlyLook()
+	}
+	if t.opts.Push {
+		if err := t.ws.PushesToVault(t.init); err != nil {
+			return err
+		}
+	}
+	if err := t.ws.CheckVault(); err != nil {
+		return err
+	}
 	var unlock func()
 	t.dir, t.path, unlock, err = t.ws.Claim(ctx, workspace.Claim{Command: t.command, Create: t.create, DryRun: t.dryRun})
 	if err != nil {
 		return err
 	}
 	defer unlock()
+	if t.exporting {
+		if err := t.writeMemories(ctx); err != nil {
+			return err
+		}
+	}
 	return t.ws.With(ctx, func(conn *workspace.Connection) error { return t.move(ctx, conn) })
+}
+
+func (t *transfer) addExport(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&t.exporting, "export", false, "first write what engram.db holds and no chunk does into new chunks, as export does")
+}
+
+// writeMemories writes what is in no chunk, and says so at once: it stays, however
+// the rest goes.
+func (t *transfer) writeMemories(ctx context.Context) error {
+	t.exported = export{term: t.term, ws: t.ws, dryRun: t.dryRun, personal: t.project.includePersonal}
+	x := &t.exported
+	if err := x.open(ctx); err != nil {
+		return err
+	}
+	if err := x.into(ctx, t.dir, t.path); err != nil {
+		return err
+	}
+	x.warn()
+	if !t.term.JSON && len(x.drafts)+len(x.failed) > 0 {
+		x.printText()
+	}
+	return nil
 }
 
 // move compares both sides, moves what is missing, and says so.
@@ -115,7 +161,9 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		stop()
 	}
 	t.Failed = append(t.Failed, adoption.Failed...)
-	defer noteUnexported(ctx, t.term, t.ws, t.dir)
+	if !t.exporting {
+		defer noteUnexported(ctx, t.term, t.ws, t.dir)
+	}
 	if t.project.acceptLeftOut && !t.dryRun {
 		if err := t.acceptLeftOut(conn); err != nil {
 			return err
@@ -161,7 +209,7 @@ func NewPush(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Short:   "Upload local chunks that the remote lacks",
 		Long:    problem.Help(pushLong, problem.Transfer),
 		Example: "  engram-sync push\n  engram-sync push --dry-run --exit-code\n  engram-sync push 85b7 --verify",
-	}, t.addVerify, t.project.addPush, t.project.addAccept)
+	}, t.addVerify, t.addInit, t.project.addPush, t.project.addAccept)
 }
 
 const pullLong = `Download the chunks of the remote that are missing here.
@@ -192,7 +240,9 @@ func NewPull(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 
 const syncLong = `Pull, then push: afterwards both sides have all chunks.
 
-What pull and push say about themselves is true here too.`
+What pull and push say about themselves is true here too. With --export the
+memories that are in no chunk are written into new ones first of all, so that one
+command does the whole round.`
 
 func NewSync(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	t := &transfer{term: term, ws: ws, opts: syncer.Options{Pull: true, Push: true}, create: true}
@@ -200,6 +250,6 @@ func NewSync(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Use:     "sync",
 		Short:   "Pull, then push",
 		Long:    problem.Help(syncLong, problem.Transfer),
-		Example: "  engram-sync sync\n  engram-sync sync --json",
-	}, t.addVerify, t.project.addPush, t.project.addPull)
+		Example: "  engram-sync sync\n  engram-sync sync --export\n  engram-sync sync --json",
+	}, t.addVerify, t.addExport, t.addInit, t.project.addPush, t.project.addPull)
 }

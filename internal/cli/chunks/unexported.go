@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
@@ -31,11 +34,17 @@ type unexported struct {
 	ProjectFrom    string           `json:"project_from"`
 	memories.Tally                  // of all projects
 	ByProject      memories.Tallies `json:"by_project"`
+	// Near are projects of the database that people take for this one, of which it
+	// has nothing.
+	Near []string `json:"near,omitempty"`
 }
 
 func newUnexported(p workspace.Project, tallies memories.Tallies) *unexported {
 	return &unexported{Project: p.Name, ProjectFrom: p.From, Tally: tallies.Total(), ByProject: tallies}
 }
+
+// differs says whether export has something to do, or to say.
+func (u *unexported) differs() bool { return u != nil && (u.Rows() > 0 || len(u.Near) > 0) }
 
 // sentence says it in one line, "" if there is nothing to say. Personal
 // memories are not talked about.
@@ -100,11 +109,14 @@ func memoriesStatus(ctx context.Context, ws *workspace.Workspace, local syncer.L
 	found, err := lookUnexported(ctx, ws, local, most)
 	switch {
 	case errors.Is(err, memories.ErrTooMuch):
-		return nil, "not compared with the chunks yet: `engram-sync export --dry-run` does it, once"
+		return nil, "not compared with the chunks yet: `engram-sync export --dry-run` does it"
 	case err != nil:
 		return nil, "unknown: " + terminal.OneLine(err.Error())
 	case found == nil:
 		return nil, ""
+	case len(found.Near) > 0:
+		return found, fmt.Sprintf("none of project %s (%s), but of %s: add %s", terminal.Visible(found.Project),
+			terminal.Visible(found.ProjectFrom), strings.Join(texts(found.Near, terminal.Visible), " and "), projectFlag(found.Near[0]))
 	case found.Tally == memories.Tally{}: // then it may be the wrong one, and nothing is safe
 		return found, fmt.Sprintf("none of project %s (%s): --project names another", terminal.Visible(found.Project), terminal.Visible(found.ProjectFrom))
 	}
@@ -128,16 +140,29 @@ func lookUnexported(ctx context.Context, ws *workspace.Workspace, local syncer.L
 	if err != nil {
 		return nil, err
 	}
+	tallies, err := countUnexported(ctx, ws, db, local, project, most)
+	if err != nil {
+		return nil, err
+	}
+	found := newUnexported(project, tallies)
+	if found.Tally == (memories.Tally{}) {
+		found.Near, err = nearProjects(ctx, ws, db, local, project, most)
+	}
+	return found, err
+}
+
+// countUnexported counts for one project, or for all with a Project without a name.
+func countUnexported(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, local syncer.Local, p workspace.Project, most int64) (memories.Tallies, error) {
 	// Before anything is read: what changes meanwhile has another version.
-	question, answer, err := whatToCount(ctx, db, local, project)
+	question, answer, err := whatToCount(ctx, db, local, p)
 	if err != nil {
 		return nil, err
 	}
 	var remembered memories.Tallies
 	if answer.Get(question, &remembered) {
-		return newUnexported(project, remembered), nil
+		return remembered, nil
 	}
-	c, err := compare(ctx, ws, db, local, memories.Scope{Project: project.Name, CountOnly: true}, most, nil)
+	c, err := compare(ctx, ws, db, local, memories.Scope{Project: p.Name, CountOnly: true}, most, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +172,23 @@ func lookUnexported(ctx context.Context, ws *workspace.Workspace, local syncer.L
 			ws.Log.Info("remember what is in no chunk", "error", err)
 		}
 	}
-	return newUnexported(project, c.Tallies), nil
+	return c.Tallies, nil
+}
+
+// nearProjects are those of the database that people take for p.
+func nearProjects(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, local syncer.Local, p workspace.Project, most int64) ([]string, error) {
+	all, err := countUnexported(ctx, ws, db, local, workspace.Project{}, most)
+	return engram.NearProjects(p.Name, slices.Collect(maps.Keys(all))), err
+}
+
+// projectFlag is what somebody types to choose a project.
+func projectFlag(name string) string {
+	if strings.ContainsFunc(name, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_.", r)
+	}) {
+		name = strconv.QuoteToGraphic(name)
+	}
+	return "--project " + name
 }
 
 // whatToCount names all that a count depends on, besides the rules of this
@@ -157,7 +198,10 @@ func whatToCount(ctx context.Context, db *engramdb.DB, local syncer.Local, p wor
 	if err != nil {
 		return "", state.Cache{}, err
 	}
-	path, chunks := "", "none"
+	path, chunks, slot := "", "none", "unexported"
+	if p.Name == "" {
+		slot = "unexported-all" // beside that of the one project
+	}
 	if d, ok := local.(workspace.Directory); ok {
 		path = d.Path()
 		if chunks, err = d.Fingerprint(); err != nil {
@@ -165,7 +209,7 @@ func whatToCount(ctx context.Context, db *engramdb.DB, local syncer.Local, p wor
 		}
 	}
 	question := fmt.Sprintf("3 %s %s %s", version, chunks, engram.NormalizeProject(p.Name))
-	return question, state.OpenCache(state.Dir(), "unexported", path+"\x00"+db.Path()), nil
+	return question, state.OpenCache(state.Dir(), slot, path+"\x00"+db.Path()), nil
 }
 
 const databaseName = "engram.db"

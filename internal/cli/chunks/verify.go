@@ -20,7 +20,8 @@ directory: files that are missing or that no entry names, rows whose session
 no chunk holds.
 
 With --remote the chunks of that remote are downloaded and checked too, and
-not kept. Without it nothing leaves this machine.
+not kept, and chunks that are here and not there are counted. Without it
+nothing leaves this machine.
 
 With --repair what is wrong here is mended, as far as nothing is lost by it:
 a manifest with git's conflict markers, or with entries that git's union merge
@@ -45,6 +46,9 @@ func NewVerify(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 			"  engram-sync verify --repair --dry-run\n  engram-sync verify --repair --remote work",
 		RunE: func(cmd *cobra.Command, words []string) error {
 			r.remote = cmd.Flags().Changed("remote")
+			if !mend || r.dryRun {
+				ws.OnlyLook()
+			}
 			switch {
 			case mend:
 				return r.run(cmd.Context(), words)
@@ -79,7 +83,11 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 	}
 	if remote {
 		err = ws.With(ctx, func(conn *workspace.Connection) error {
-			there, err := checked(term, opts, func(opts syncer.Options) (syncer.Report, error) { return syncer.VerifyRemote(ctx, conn, opts) })
+			diff, err := syncer.Compare(ctx, dir, conn, lookOptions(ws, conn, dir, projectOptions{}))
+			if err != nil {
+				return err
+			}
+			there, err := checked(term, opts, func(opts syncer.Options) (syncer.Report, error) { return syncer.VerifyRemote(ctx, diff, opts) })
 			report.Checked += there.Checked
 			report.Bytes += there.Bytes
 			report.Findings = append(report.Findings, there.Findings...)

@@ -105,6 +105,12 @@ func (m *push) run(ctx context.Context, named bool) (err error) {
 	case !m.db && !named && m.term.Interactive():
 		return &terminal.UsageError{Command: "engram-sync mutations push", Err: errors.New("nothing to read: name a file, or pipe mutations in")}
 	}
+	if m.dryRun {
+		m.ws.OnlyLook()
+	}
+	if err := m.ws.PushesToVault(false); err != nil {
+		return err
+	}
 	src, err := m.open(ctx, named)
 	if err != nil {
 		return err

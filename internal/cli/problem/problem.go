@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/engram-sync/engram-sync/internal/chunkdir"
+	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
 	"github.com/engram-sync/engram-sync/internal/work"
@@ -142,6 +144,11 @@ func refusedWith(codes ...string) match {
 		status, ok := errors.AsType[*transport.StatusError](err)
 		return ok && slices.Contains(codes, status.Code)
 	}
+}
+
+// collision recognises two different chunks with one id.
+func collision(err error, tokenFrom string) bool {
+	return Is(err, chunkdir.ErrCollision, transport.ErrOtherContent, syncer.ErrOtherBytes) || refusedWith(transport.CodeChunkConflict)(err, tokenFrom)
 }
 
 // accountGone recognises what a server says to the token of an account that it has no more.

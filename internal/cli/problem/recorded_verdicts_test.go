@@ -57,6 +57,7 @@ var verdicts = []verdict{
 	{kind: project, calls: "login register refresh mint", status: 404, want: "2"}, // project-server.md 1
 	{status: 404, want: "6"},
 	{status: 403, want: "6"},
+	{kind: project, calls: "push", status: 409, words: `chunk_conflict`, want: "7"}, // project-server.md 1: other content has the id
 	{status: 409, want: "6"},
 	{status: 413, want: "6"},
 	{status: 429, want: "5"},

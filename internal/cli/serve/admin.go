@@ -3,8 +3,6 @@ package serve
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,7 +25,7 @@ type admin struct {
 func (a *admin) on(f func(ctx context.Context, srv *server.Server, words []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, words []string) (err error) {
 		dir := serverDir(*a.data)
-		if _, err := os.Stat(filepath.Join(dir, "server.db")); err != nil {
+		if err := server.Exists(dir); err != nil {
 			return terminal.Usagef("no server keeps its data in %s: name its directory with --data, or start `engram-sync serve` there once (%w)", dir, err)
 		}
 		srv, err := server.Open(cmd.Context(), server.Options{Dir: dir, Logger: a.ws.Log})

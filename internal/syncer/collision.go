@@ -1,0 +1,104 @@
+package syncer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/mend"
+	"github.com/engram-sync/engram-sync/internal/work"
+)
+
+// failCollisions finds chunks that both sides list under one id and that are two
+// different ones: ids have 32 bits. Nobody reads all chunks for that, so it is those
+// of which the manifests say different things, each once. Source:
+// account-server.md 3.2, 3.5.
+func (s *Diff) failCollisions(ctx context.Context, opts Options, result *Result) {
+	doubtful := slices.DeleteFunc(slices.Clone(result.Present), func(i Item) bool { return !s.isDoubtful(i) })
+	if len(doubtful) == 0 {
+		return
+	}
+	var mu sync.Mutex
+	others := map[engram.ChunkID]bool{}
+	work.Each(doubtful, opts.Concurrency, nil, func(item Item) {
+		same, err := s.isSame(ctx, item.Remote)
+		if err == nil && same {
+			err = s.aliases.Add(item.Remote, item.Local) // no later run has to look again
+		}
+		if err == nil && !same {
+			mu.Lock()
+			others[item.Remote] = true
+			mu.Unlock()
+		}
+		// Otherwise it is as present as any other, and the next run looks.
+	})
+	result.Present = slices.DeleteFunc(slices.Clone(result.Present), func(i Item) bool { return others[i.Remote] })
+	for _, item := range doubtful {
+		if others[item.Remote] {
+			result.Failed = append(result.Failed, work.Failure{ID: item.ID().String(), Err: fmt.Errorf("chunk %s: %w", item.ID(), ErrOtherBytes)})
+		}
+	}
+}
+
+// isDoubtful says whether the two sides may mean different chunks. Who adopts a file
+// does not know who wrote it.
+func (s *Diff) isDoubtful(item Item) bool {
+	here, ok := s.Here.Entry(item.Local)
+	there := item.Entry
+	if !ok || s.projector != nil || s.aliases == nil || item.Local != item.Remote {
+		return false
+	}
+	if _, looked := s.aliases.Local(item.Remote); looked {
+		return false
+	}
+	by := here.CreatedBy != there.CreatedBy && here.CreatedBy != unknownAuthor && there.CreatedBy != unknownAuthor
+	return by || here.Sessions != there.Sessions || here.Memories != there.Memories || here.Prompts != there.Prompts
+}
+
+// isSame compares the bytes of both sides; of what an old client has reduced, the rows
+// that are left.
+func (s *Diff) isSame(ctx context.Context, id engram.ChunkID) (bool, error) {
+	mine, err := sumOf(s.local, id)
+	if err != nil {
+		return false, err
+	}
+	var theirs [32]byte
+	_, err = s.remote.ReadChunk(ctx, id, func(c *engram.Chunk) error {
+		_, err := io.Copy(io.Discard, c)
+		theirs = c.Sum()
+		return err
+	})
+	if _, reduced := errors.AsType[*engram.ReducedError](err); !reduced {
+		return mine == theirs, err
+	}
+	var left []byte
+	err = s.remote.ReadReduced(ctx, id, func(c *engram.Chunk) error {
+		left, _, err = mend.Restore(id, c)
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	c, err := s.local.OpenChunk(id)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = c.Close() }() // only read
+	would, _, err := mend.Restore(id, c)
+	return bytes.Equal(would, left), err
+}
+
+func sumOf(local Local, id engram.ChunkID) (sum [32]byte, err error) {
+	c, err := local.OpenChunk(id)
+	if err != nil {
+		return sum, err
+	}
+	defer func() { _ = c.Close() }() // only read
+	_, err = io.Copy(io.Discard, c)
+	return c.Sum(), err
+}

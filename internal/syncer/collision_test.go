@@ -1,0 +1,57 @@
+package syncer_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+)
+
+// Two chunks that hash to one id.
+const (
+	alices = `{"sessions":[{"id":"s30771","project":"repo","directory":"/w","started_at":"2026-11-22 09:00:00"}],"observations":null,"prompts":null}`
+	bobs   = `{"sessions":[{"id":"s85790","project":"repo","directory":"/w","started_at":"2026-11-22 09:00:00"}],"observations":null,"prompts":null}`
+)
+
+// TestCollisions: what the manifests say different things of is looked at once.
+func TestCollisions(t *testing.T) {
+	for name, c := range map[string]struct {
+		there, reduced string
+		collides       bool
+	}{
+		"another chunk":                      {there: alices, collides: true},
+		"the same, by another hand":          {there: bobs},
+		"the same, as an old client sent it": {reduced: bobs},
+		"another, as an old client sent it":  {reduced: alices, collides: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			here, there := newSide(), newSide()
+			id := here.add(bobs)
+			if id != idOf(alices) {
+				t.Fatalf("%s and %s", id, idOf(alices))
+			}
+			there.content[id] = c.there
+			if c.reduced != "" {
+				there.reduced = map[engram.ChunkID]string{id: c.reduced}
+			}
+			entry := entryOf(id)
+			entry.CreatedBy = "alice"
+			there.entries = []engram.ChunkEntry{entry}
+			known := aliases{}
+			for range 2 {
+				result := syncer.Run(t.Context(), look(t, here, there, known), both)
+				if c.collides && (!slices.Equal(failedIDs(result), []string{id.String()}) || !errors.Is(result.Failed[0].Err, syncer.ErrOtherBytes)) {
+					t.Errorf("failed %v", result.Failed)
+				}
+				if !c.collides && (len(result.Failed) > 0 || len(result.Present) != 1) {
+					t.Errorf("failed %v", result.Failed)
+				}
+			}
+			if want := map[bool]int{true: 2, false: 1}[c.collides]; len(there.tried) != want {
+				t.Errorf("it was read %d times, want %d", len(there.tried), want)
+			}
+		})
+	}
+}
