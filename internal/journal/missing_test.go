@@ -1,7 +1,6 @@
 package journal_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -115,7 +114,7 @@ func TestNoMemoryWithoutItsSession(t *testing.T) {
 func TestSessionThatIsThereInAnotherVersion(t *testing.T) {
 	w := newWorld(t)
 	rows := sessionRows(1, "/w")
-	if r := w.push(context.Background(), rows); r.Sent != 2 {
+	if r := w.push(t.Context(), rows); r.Sent != 2 {
 		t.Fatalf("%+v", r)
 	}
 	w.refuse = func(e engram.MutationEntry) error {
