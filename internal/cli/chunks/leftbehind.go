@@ -2,14 +2,15 @@ package chunks
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // leftBehindItem is what of one chunk does not go to a project server.
@@ -110,18 +111,30 @@ func projectsListed(rows map[string]int) string {
 	if more := len(names) - maxProjects; more > 0 {
 		parts = append(parts, fmt.Sprintf("and %d more projects", more))
 	}
-	return strings.Join(parts, ", ") + " (--project " + shellWord(names[0]) + " sends those)"
+	return strings.Join(parts, ", ") + " (" + projectFlag(names[0]) + " sends those)"
 }
 
-// shellWord is a project's name as one word of a command line.
-func shellWord(name string) string {
-	name = terminal.Visible(name)
-	if strings.ContainsFunc(name, func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_./", r)
-	}) {
-		return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+// wrongProject is the error of a directory that has rows, all of other projects,
+// where the server has nothing of this one: its name is hardly the right one.
+func wrongProject(conn *workspace.Connection, diff *syncer.Diff) error {
+	foreign := map[string]int{}
+	for _, b := range diff.Omitted {
+		if !onlyForeign(b) {
+			return nil
+		}
+		for name, n := range b.Foreign {
+			foreign[name] += n
+		}
 	}
-	return name
+	if !conn.PerProject() || len(foreign) == 0 || len(diff.There.Entries())+len(diff.Present)+len(diff.ToPush) > 0 {
+		return nil
+	}
+	text := fmt.Sprintf("nothing here is of project %s, from %s: the rows are %s", terminal.Visible(conn.Project.Name),
+		terminal.Visible(conn.Project.From), projectsListed(foreign))
+	if near := engram.NearProjects(conn.Project.Name, slices.Collect(maps.Keys(foreign))); len(near) > 0 {
+		text += "; the nearest name is " + terminal.Visible(near[0]) + " (" + projectFlag(near[0]) + ")"
+	}
+	return terminal.Usagef("%s", text)
 }
 
 // countMended counts rows of which something was filled, and adds what it was.

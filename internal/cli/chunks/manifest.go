@@ -29,7 +29,8 @@ func NewManifest(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Comman
 			if local {
 				return localManifest(cmd.Context(), term, ws)
 			}
-			return look(cmd.Context(), ws, func(diff *syncer.Diff, _ *workspace.Connection, _ string) error {
+			return look(cmd.Context(), ws, func(diff *syncer.Diff, conn *workspace.Connection, _ string) error {
+				noteProject(term, conn)
 				return remoteManifest(term, diff)
 			})
 		},

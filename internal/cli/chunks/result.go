@@ -10,6 +10,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/work"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // resultDocument is what push, pull and sync print in JSON mode.
@@ -73,6 +74,9 @@ type resultSummary struct {
 	Failed  int    `json:"failed"`
 	Adopted int    `json:"adopted"`
 	Bytes   int64  `json:"bytes"`
+	// The project of a project server, and what named it; "" on account servers.
+	Project     string `json:"project"`
+	ProjectFrom string `json:"project_from"`
 }
 
 // print prints how a run ended, and gives the error that makes its exit
@@ -92,6 +96,7 @@ func (t *transfer) document() resultDocument {
 	doc.Summary = resultSummary{
 		Remote: t.remote, Dir: t.path, DryRun: t.dryRun,
 		Moved: len(t.Moved), Present: len(t.Present), Failed: len(doc.Failed), Adopted: len(t.adopted),
+		Project: t.of.Name, ProjectFrom: t.of.From,
 	}
 	for _, m := range t.Moved {
 		doc.Moved = append(doc.Moved, movedItem{ID: m.Local, RemoteID: m.Remote, Direction: m.Direction, Bytes: m.Bytes, Restored: m.Restored})
@@ -210,7 +215,23 @@ func (t *transfer) summary() string {
 	for _, m := range t.Moved {
 		both[m.ID()] = true
 	}
-	return strings.Join(parts, ", ") + fmt.Sprintf("; %s here and on %s", terminal.Count(len(both), "chunk"), t.remote)
+	return strings.Join(parts, ", ") + fmt.Sprintf("; %s here and on %s", terminal.Count(len(both), "chunk"), t.remote) + ofProject(t.of)
+}
+
+// ofProject names the project that a project server was asked about, and what
+// named it.
+func ofProject(p workspace.Project) string {
+	if p.Name == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (project %s, from %s)", terminal.Visible(p.Name), terminal.Visible(p.From))
+}
+
+// noteProject says that for commands whose output is a list.
+func noteProject(term *terminal.Terminal, conn *workspace.Connection) {
+	if conn.PerProject() {
+		term.Note("project %s, from %s", terminal.Visible(conn.Project.Name), terminal.Visible(conn.Project.From))
+	}
 }
 
 func past(d work.Direction) string {

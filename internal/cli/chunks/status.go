@@ -110,8 +110,9 @@ func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Work
 		return err
 	}
 	var diff *syncer.Diff
+	var wrong error
 	err = look(ctx, ws, func(d *syncer.Diff, conn *workspace.Connection, _ string) error {
-		diff = d
+		diff, wrong = d, wrongProject(conn, d)
 		doc.compare(ws, conn, d)
 		return nil
 	})
@@ -129,6 +130,9 @@ func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Work
 	}
 	if err != nil || !exitCode {
 		return err
+	}
+	if wrong != nil {
+		return wrong
 	}
 	var failed []work.Failure
 	if diff != nil {

@@ -39,7 +39,8 @@ type transfer struct {
 	path string // of dir
 
 	remote     string
-	accepted   int // rows that this run has accepted
+	of         workspace.Project // of a project server
+	accepted   int               // rows that this run has accepted
 	planned    []syncer.Item
 	behind     []syncer.Projection
 	serverMade []engram.ChunkEntry
@@ -139,6 +140,14 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		return err
 	}
 	t.remote = conn.Label
+	if conn.PerProject() {
+		t.of = conn.Project
+	}
+	if opts.Push && len(t.words) == 0 {
+		if err := wrongProject(conn, diff); err != nil {
+			return err
+		}
+	}
 	var adoption syncer.Adoption
 	if opts.Pull {
 		if diff, adoption, err = diff.Adopt(ctx, opts, t.dryRun); err != nil {
