@@ -162,6 +162,8 @@ func (s *selection) leaveOut(bad map[string]map[int]bool, p canon.RowError) {
 			p.Reason = engram.DependsOnLeftOut
 		}
 		s.note(p.List, r.index, r.raw, p)
+		// What stays here was not mended.
+		s.filled = slices.DeleteFunc(s.filled, func(n engram.RowNote) bool { return n.List == p.List && n.Index == r.index })
 	}
 }
 
