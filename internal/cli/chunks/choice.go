@@ -10,8 +10,9 @@ import (
 )
 
 // compareSides compares both sides. On account servers, which hold all projects of a user,
-// a repository wants only the chunks of its own.
-func compareSides(ctx context.Context, ws *workspace.Workspace, conn *workspace.Connection, dir syncer.Local, project projectOptions) (*syncer.Diff, *state.ChunkProjects, error) {
+// a repository wants only the chunks of its own; which that is has to be known only if there is
+// something to pull.
+func compareSides(ctx context.Context, ws *workspace.Workspace, conn *workspace.Connection, dir syncer.Local, project projectOptions, pulls bool) (*syncer.Diff, *state.ChunkProjects, error) {
 	opts := lookOptions(ws, conn, dir, project)
 	known := state.OpenChunkProjects(state.Dir(), conn.Label)
 	own, unknown := ws.RepositoryProject()
@@ -22,7 +23,7 @@ func compareSides(ctx context.Context, ws *workspace.Workspace, conn *workspace.
 		return &syncer.Choice{Project: own.Name, Known: known}
 	}
 	diff, err := syncer.Compare(ctx, dir, conn, opts)
-	if err == nil && unknown != nil && !conn.PerProject() && !project.allProjects {
+	if err == nil && pulls && len(diff.ToPull) > 0 && !conn.PerProject() && !project.allProjects {
 		err = unknown
 	}
 	return diff, known, err

@@ -96,7 +96,7 @@ func look(ctx context.Context, ws *workspace.Workspace, show func(diff *syncer.D
 		return err
 	}
 	return ws.With(ctx, func(conn *workspace.Connection) error {
-		diff, _, err := compareSides(ctx, ws, conn, dir, projectOptions{})
+		diff, _, err := compareSides(ctx, ws, conn, dir, projectOptions{}, true)
 		if err != nil {
 			return err
 		}
