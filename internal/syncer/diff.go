@@ -99,9 +99,7 @@ func (s *Diff) against(ctx context.Context, here *engram.Manifest) (*Diff, error
 		return nil, err
 	}
 	next.files = setOf(files)
-	if err := next.findRestored(); err != nil {
-		return nil, err
-	}
+	next.findRestored()
 	if err := next.project(ctx, next.files); err != nil {
 		return nil, err
 	}
