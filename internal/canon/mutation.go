@@ -3,6 +3,8 @@ package canon
 import (
 	"encoding/json"
 	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // mutationRow has the members of a row of "mutations" that the server keeps.
@@ -114,4 +116,13 @@ func (w *writer) learn(m mutationRow, p payload) {
 	case m.Op == opUpsert && p.session() != "":
 		w.named[p.session()] = true
 	}
+}
+
+// CheckMutation says why a project server would refuse a mutation that is pushed to
+// the journal, which it checks like one of a chunk: nil is no reason known. Source:
+// project-server.md 4.1.
+func CheckMutation(e engram.MutationEntry, project string) *RowError {
+	m := mutationRow{Entity: e.Entity, EntityKey: e.EntityKey, Op: e.Op, Payload: string(e.Payload)}
+	_, problem := m.normalize(project)
+	return problem
 }

@@ -29,6 +29,17 @@ const readBuffer = 32 << 10
 // fs.ErrNotExist, something else than a file one that wraps ErrNotRegular. The
 // caller closes the chunk.
 func (d *Dir) OpenChunk(id engram.ChunkID) (*engram.Chunk, error) {
+	return d.open(id, id)
+}
+
+// OpenEdited is OpenChunk for a file whose content may have another id than its
+// name says: the chunk gets the one that fits.
+func (d *Dir) OpenEdited(id engram.ChunkID) (*engram.Chunk, error) {
+	return d.open(id, engram.ChunkID{})
+}
+
+// open opens the file of a chunk, to be checked against an id.
+func (d *Dir) open(id, expected engram.ChunkID) (*engram.Chunk, error) {
 	f, info, err := d.openChunkFile(id)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open chunk %s: %w", id, err)
@@ -37,7 +48,7 @@ func (d *Dir) OpenChunk(id engram.ChunkID) (*engram.Chunk, error) {
 	if err := content.readHeader(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	c := engram.NewChunk(id, content, d.opts.MaxChunkBytes)
+	c := engram.NewChunk(expected, content, d.opts.MaxChunkBytes)
 	c.SizeHint = claimedSize(f, info)
 	return c, nil
 }
@@ -73,8 +84,16 @@ type chunkContent struct {
 	fileErr error
 }
 
+// ErrPointer is the damage of a file that Git LFS has put in the place of a chunk.
+var ErrPointer = fmt.Errorf("its file is a pointer of Git LFS: %w", engram.ErrDamaged)
+
+const pointerHead = "version https://git-lfs"
+
 func (c *chunkContent) readHeader() error {
 	c.in = bufio.NewReaderSize(fileReader{c}, readBuffer)
+	if head, _ := c.in.Peek(len(pointerHead)); string(head) == pointerHead {
+		return fmt.Errorf("chunk %s: %w", c.id, ErrPointer)
+	}
 	zip, err := gzip.NewReader(c.in)
 	switch {
 	case errors.Is(err, io.EOF):

@@ -10,11 +10,13 @@
 package chunkdir
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -25,6 +27,9 @@ import (
 const (
 	manifestName = "manifest.json"
 	chunksName   = "chunks"
+	// engram's own files, in its data directory.
+	databaseName = "engram.db"
+	cloudName    = "cloud.json"
 	// engram writes one JSON object per file, and calls it JSON Lines.
 	chunkSuffix = ".jsonl.gz"
 
@@ -78,6 +83,8 @@ func Open(path string, opts Options) (*Dir, error) {
 		return nil, &DataDirError{Path: abs}
 	case holdsAnother(abs):
 		return nil, &PathError{Path: abs, Reason: "it holds one: give --dir " + filepath.Join(abs, DirName)}
+	case isChunksOfOne(abs):
+		return nil, &PathError{Path: abs, Reason: "it is where one keeps its chunk files: give --dir " + filepath.Dir(abs)}
 	}
 	if opts.MaxChunkBytes <= 0 {
 		opts.MaxChunkBytes = engram.DefaultMaxChunkBytes
@@ -98,13 +105,35 @@ func (e *PathError) Unwrap() error { return e.Err }
 // holdsAnother says whether path is the repository around a chunk directory,
 // which is easily named in its place, and would look like an empty one.
 func holdsAnother(path string) bool {
-	for _, name := range []string{manifestName, chunksName} {
-		if _, err := os.Lstat(filepath.Join(path, name)); err == nil {
-			return false
-		}
-	}
 	info, err := os.Stat(filepath.Join(path, DirName))
-	return err == nil && info.IsDir()
+	return err == nil && info.IsDir() && !holds(path, manifestName, chunksName)
+}
+
+// isChunksOfOne says whether path is the chunks/ of a chunk directory, which would
+// look like an empty one too.
+func isChunksOfOne(path string) bool {
+	return filepath.Base(path) == chunksName && !holds(path, manifestName, chunksName) &&
+		(filepath.Base(filepath.Dir(path)) == DirName || holds(filepath.Dir(path), manifestName))
+}
+
+// holds says whether any of the names is in a directory.
+func holds(path string, names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		_, err := os.Lstat(filepath.Join(path, name))
+		return err == nil
+	})
+}
+
+// Blank says whether the directory has neither a manifest nor a chunk file.
+func (d *Dir) Blank(ctx context.Context) (bool, error) {
+	listing, err := d.Files(ctx)
+	return len(listing.Chunks) == 0 && !holds(d.path, manifestName), err
+}
+
+// Leftovers are the names of things in the directory that do not belong beside a
+// manifest: engram's own files, and a chunk directory in this one.
+func (d *Dir) Leftovers() []string {
+	return slices.DeleteFunc([]string{databaseName, cloudName, DirName}, func(name string) bool { return !holds(d.path, name) })
 }
 
 // Create is Open for a directory that may be missing: it and its parents are
@@ -132,9 +161,10 @@ func (d *Dir) Path() string { return d.path }
 
 func (d *Dir) manifestPath() string { return filepath.Join(d.path, manifestName) }
 
-func (d *Dir) chunkPath(id engram.ChunkID) string {
-	return filepath.Join(d.path, chunksName, id.String()+chunkSuffix)
-}
+func (d *Dir) chunkPath(id engram.ChunkID) string { return filepath.Join(d.path, ChunkName(id)) }
+
+// ChunkName is where a chunk lies in a chunk directory.
+func ChunkName(id engram.ChunkID) string { return filepath.Join(chunksName, id.String()+chunkSuffix) }
 
 // checkChunks refuses a chunks that leads elsewhere. A missing one gives an
 // error that wraps fs.ErrNotExist.
@@ -216,12 +246,8 @@ func isDataDir(path, dataDir string) bool {
 	if dataDir != "" && samePath(path, dataDir) {
 		return true
 	}
-	for _, name := range []string{"engram.db", "cloud.json"} {
-		if _, err := os.Lstat(filepath.Join(path, name)); err == nil {
-			return true
-		}
-	}
-	return false
+	// Beside chunks such a file was committed by mistake.
+	return holds(path, databaseName, cloudName) && !holds(path, manifestName, chunksName)
 }
 
 func samePath(a, b string) bool {

@@ -72,9 +72,13 @@ func (d *Dir) list(ctx context.Context) (listing Listing, err error) {
 	}
 }
 
+// placeholders are what repositories keep in a directory for git's sake.
+var placeholders = []string{".gitkeep", ".keep", ".gitignore", ".gitattributes"}
+
 func (l *Listing) add(entry fs.DirEntry) {
 	id, ok := chunkFileID(entry.Name())
 	switch {
+	case slices.Contains(placeholders, entry.Name()):
 	case !ok:
 		l.Strays = append(l.Strays, engram.Stray{Name: entry.Name(), Reason: strayReason(entry)})
 	case !entry.Type().IsRegular():

@@ -37,6 +37,7 @@ func runForTests() int {
 //	journalrow NAME PROJECT ENTITY KEY
 //	                          let somebody else push an upsert there
 //	fixture VERSION DIR       copy the chunk directory that this engram wrote to DIR/.engram
+//	norowtwice NAME PROJECT N the server has N memories of the project, and no row twice
 //	case NAME DIR             copy what was seen in the field to DIR
 //	database VERSION FILE     copy the database that this engram wrote
 //	server NAME               start an account server; sets NAME_URL and NAME_TOKEN
@@ -79,6 +80,7 @@ func scriptParams(dir string) testscript.Params {
 			"exit":        cmdExit,
 			"fixture":     cmdFixture,
 			"case":        cmdCase,
+			"norowtwice":  cmdNoRowTwice,
 			"server":      cmdServer,
 			"oldclient":   cmdOldClient,
 			"answer":      cmdAnswer,

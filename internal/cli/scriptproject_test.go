@@ -14,6 +14,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
 )
 
@@ -98,5 +99,31 @@ func cmdJournalRow(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	if resp.StatusCode != http.StatusOK {
 		ts.Fatalf("%s", fmt.Sprintf("%s: %s", resp.Status, strings.TrimSpace(string(text))))
+	}
+}
+
+// cmdNoRowTwice looks whether the chunks of a project server hold so many memories,
+// and no row twice. A session may be there again once it has ended.
+func cmdNoRowTwice(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: norowtwice NAME PROJECT MEMORIES")
+	}
+	seen := map[engram.RowVersion]bool{}
+	memories := 0
+	for _, text := range projectServerOf(ts, args[0]).Bodies(args[1]) {
+		rows, err := engram.ReadSignatures(bytes.NewReader(text))
+		ts.Check(err)
+		for _, v := range rows {
+			if seen[v] {
+				ts.Fatalf("a row is there twice: %s", text)
+			}
+			seen[v] = true
+			if v.Kind == engram.ObservationRow {
+				memories++
+			}
+		}
+	}
+	if strconv.Itoa(memories) != args[2] {
+		ts.Fatalf("%d memories are there", memories)
 	}
 }

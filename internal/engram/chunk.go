@@ -91,6 +91,9 @@ func (c *Chunk) check(p []byte) error {
 		return c.damage(fmt.Sprintf("more than %d bytes uncompressed", c.limit), nil)
 	}
 	c.hash.Write(p)
+	if c.scan.Offset() == 0 && bytes.HasPrefix(p, BOM) {
+		return c.damage("a byte order mark stands before its JSON object", nil)
+	}
 	for len(p) > 0 {
 		if c.scan.Done() { // an editor's newline is a part of the bytes
 			if p = bytes.TrimLeft(p, " \t\r\n"); len(p) > 0 {

@@ -29,6 +29,15 @@ type Job struct {
 	// LastSeq is the number of the journal's newest row that is known.
 	LastSeq  int64     `json:"last_seq"`
 	Deferred Positions `json:"parked,omitempty"`
+	// Rejected are the rows that were refused; Accepted those that somebody has accepted
+	// as not sent, with what needed them.
+	Rejected Positions `json:"rejected,omitempty"`
+	Accepted Positions `json:"accepted,omitempty"`
+	// Unsent are those of the rejected ones that were never sent, since it was known
+	// that they would be refused.
+	Unsent Positions `json:"unsent,omitempty"`
+	// Rejects is the file that the rejected rows were put into last.
+	Rejects string `json:"rejects,omitempty"`
 	// Reconciling: a run that compares with the journal has not come to its
 	// end, so that positions mean nothing yet.
 	Reconciling bool `json:"reconciling,omitempty"`

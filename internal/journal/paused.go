@@ -81,13 +81,15 @@ func entityHash(entity, key string) [16]byte {
 
 // holdBack says whether a row has to wait, and remembers that it does.
 func (p *pusher) holdBack(row Row) bool {
-	project, waits := p.paused.waits(row.Entry)
-	if !waits {
+	project, paused := p.paused.waits(row.Entry)
+	switch {
+	case paused:
+		p.paused.hold(row.Entry, project)
+		p.result.Paused[project]++
+	case !p.waitsForMissing(row):
 		return false
 	}
-	p.paused.hold(row.Entry, project)
 	p.job.Deferred.Add(row.Position)
-	p.result.Paused[project]++
 	p.dirty = true
 	return true
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/mend"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
@@ -42,6 +43,8 @@ type Row struct {
 	Skip bool
 	// Err is why the row cannot be sent. It is rejected then.
 	Err error
+	// Fills are what was mended in the entry.
+	Fills []mend.Fill
 }
 
 // JobStore is where one job is kept between runs.
@@ -61,6 +64,8 @@ type PushOptions struct {
 	// Reconcile compares the source with the whole journal, and sends only what
 	// is not in it.
 	Reconcile bool
+	// Accept settles what was rejected, and what waits for it.
+	Accept bool
 	// Total is how many rows there are to send, those that are deferred too.
 	Total int
 	// Retries is how often a batch that was certainly not stored is sent again
@@ -80,21 +85,35 @@ type Failure struct {
 	Err      error
 }
 
-// maxFailures bounds the failures that a result lists. All are counted, and the
+// Mended is a row of which blanks were filled.
+type Mended struct {
+	Position int64
+	Fills    []mend.Fill
+}
+
+// maxFailures bounds the rows that a result lists. All are counted, and the
 // sink of rejects has them all.
 const maxFailures = 1000
 
 // PushResult is how the rows of a run ended.
 type PushResult struct {
 	Sent, Present, Rejected, Skipped int64
-	// Deferred are the rows that wait for paused projects, those of earlier runs too.
-	Deferred int64
+	// Standing are the rows that earlier runs rejected, and that nobody has accepted;
+	// Accepted are those that somebody has, with what waited for them.
+	Standing, Accepted int64
+	// Deferred are the rows that wait, those of earlier runs too: for paused projects,
+	// or, which are Dependent, for what a rejected row should have brought.
+	Deferred, Dependent int64
 	// Remaining are the rows that an error kept from being tried.
 	Remaining int64
 	Batches   int
 	LastSeq   int64            // of the newest row in the journal that is known; 0 if none is
 	Paused    map[string]int64 // the paused projects, with the rows that they hold back
-	Failed    []Failure        // the rejected rows, at most a thousand of them
+	Failed    []Failure        // the rejected rows of this run, at most a thousand of them
+	Mended    []Mended         // the rows that were sent with blanks filled, at most a thousand
+	// MendedRows counts them, and Fills what was filled, by field.
+	MendedRows int64
+	Fills      map[string]int
 	// Err is what ended the run early; nil if it went through the whole source.
 	Err error
 }
@@ -120,6 +139,12 @@ func Push(ctx context.Context, remote Remote, source Source, job *Job, rejects R
 	r := &p.result
 	r.Err, r.Deferred, r.LastSeq = err, job.Deferred.Len(), job.LastSeq
 	r.Remaining = max(0, int64(opts.Total)-r.Sent-r.Present-r.Rejected-r.Deferred)
+	if opts.Accept && err == nil {
+		p.accept()
+		r.Err, r.Deferred, r.Rejected = p.save(), job.Deferred.Len(), 0
+	}
+	r.Dependent, r.Accepted = p.dependent.Len(), job.Accepted.Len()
+	r.Standing = max(0, job.Rejected.Len()-r.Rejected)
 	return *r
 }
 
@@ -140,6 +165,8 @@ type pusher struct {
 	headConfirmed bool // job.LastSeq is a row that was seen in this run
 	dirty         bool // job has something that is not saved
 	paused        pausedRows
+	missing       missing       // nil while nothing was refused
+	dependent     Positions     // what waits for it
 	have          journalCounts // what the journal holds; nil unless reconciling
 }
 
@@ -153,6 +180,15 @@ func (p *pusher) run(ctx context.Context) error {
 		return err
 	}
 	p.job.Deferred.Cut(p.job.Position)
+	p.job.Rejected.Cut(p.job.Position)
+	if err := p.reconsider(ctx); err != nil {
+		return err
+	}
+	if len(p.job.Rejected)+len(p.job.Accepted) > 0 {
+		if err := p.learnMissing(ctx); err != nil {
+			return err
+		}
+	}
 	if err := p.retryDeferred(ctx); err != nil {
 		return err
 	}
@@ -165,6 +201,9 @@ func (p *pusher) run(ctx context.Context) error {
 		}
 	}
 	if err := p.flush(ctx); err != nil {
+		return err
+	}
+	if err := p.retryDependent(ctx); err != nil {
 		return err
 	}
 	p.job.Reconciling, p.dirty = false, p.dirty || p.job.Reconciling
@@ -211,14 +250,17 @@ func (p *pusher) pick(ctx context.Context, at Positions, use func(Row) error) er
 func (p *pusher) add(ctx context.Context, row Row) error {
 	switch {
 	case row.Skip:
+		p.missing.has(row.Entry)
 		p.have.take(row) // it stands for one of the journal's rows, and no later one does
 		p.result.Skipped++
 		p.job.Skipped++
+	case p.job.Accepted.Has(row.Position):
+		p.missing.lacks(row.Entry)
 	case p.have.take(row):
 		p.result.Present++
 		p.ended()
 	case row.Err != nil:
-		return p.reject(row, row.Err)
+		return p.reject(ctx, row, row.Err)
 	case p.holdBack(row):
 		p.ended()
 	default:
@@ -269,7 +311,7 @@ func (p *pusher) flush(ctx context.Context) error {
 }
 
 // reject gives up on one row. It is put down before the position moves past it.
-func (p *pusher) reject(row Row, reason error) error {
+func (p *pusher) reject(ctx context.Context, row Row, reason error) error {
 	if err := p.rejects.Add(row, reason); err != nil {
 		return err
 	}
@@ -279,6 +321,14 @@ func (p *pusher) reject(row Row, reason error) error {
 	}
 	p.ended()
 	p.job.Deferred.Remove(row.Position)
+	p.job.Rejected.Add(row.Position)
+	if row.Err != nil {
+		p.job.Unsent.Add(row.Position)
+	}
+	if err := p.learnMissing(ctx); err != nil {
+		return err
+	}
+	p.missing.lacks(row.Entry)
 	if row.Err != nil {
 		p.skip(row)
 	} else {

@@ -23,9 +23,12 @@ func (p *pusher) reconcile(ctx context.Context) (err error) {
 			}
 		}
 	}
+	accepted := p.job.Accepted
 	p.job.Restart(p.job.Nonce)
+	p.job.Accepted = accepted
 	p.job.Reconciling, p.dirty = true, true
-	if p.have, p.job.LastSeq, err = readJournal(ctx, p.remote); err != nil {
+	p.missing = missing{}
+	if p.have, p.job.LastSeq, err = readJournal(ctx, p.remote, p.missing); err != nil {
 		return err
 	}
 	p.headConfirmed = true
@@ -35,7 +38,7 @@ func (p *pusher) reconcile(ctx context.Context) (err error) {
 // PlanReconcile says what a run with PushOptions.Reconcile would find: Present,
 // Left and LeftOut, and in Left those that are Rejected. It sends nothing.
 func PlanReconcile(ctx context.Context, remote Remote, source Source) (r PushResult, err error) {
-	have, last, err := readJournal(ctx, remote)
+	have, last, err := readJournal(ctx, remote, nil)
 	if err != nil {
 		return r, err
 	}
@@ -64,14 +67,32 @@ func (r *PushResult) Plan(row Row) {
 		r.Remaining++
 	default:
 		r.Remaining++
+		r.mended(row)
+	}
+}
+
+// mended counts a row of which blanks were filled.
+func (r *PushResult) mended(row Row) {
+	if len(row.Fills) == 0 {
+		return
+	}
+	if r.Fills == nil {
+		r.Fills = map[string]int{}
+	}
+	for _, f := range row.Fills {
+		r.Fills[f.Field]++
+	}
+	if r.MendedRows++; len(r.Mended) < maxFailures {
+		r.Mended = append(r.Mended, Mended{Position: row.Position, Fills: row.Fills})
 	}
 }
 
 // journalCounts are the rows that a journal holds: how many of each.
 type journalCounts map[[16]byte]int32
 
-// readJournal reads the whole journal. last is the number of its newest row.
-func readJournal(ctx context.Context, remote Remote) (have journalCounts, last int64, err error) {
+// readJournal reads the whole journal. last is the number of its newest row. seen
+// gets to know what is there.
+func readJournal(ctx context.Context, remote Remote, seen missing) (have journalCounts, last int64, err error) {
 	have = journalCounts{}
 	for {
 		page, err := readPage(ctx, remote, last, reconcilePage)
@@ -81,6 +102,7 @@ func readJournal(ctx context.Context, remote Remote) (have journalCounts, last i
 		for _, row := range page.Mutations {
 			last = row.Seq
 			have[shortSum(row.Entry())]++
+			seen.has(row.Entry())
 		}
 		if !page.HasMore {
 			return have, last, nil

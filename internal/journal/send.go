@@ -36,7 +36,7 @@ func (p *pusher) send(ctx context.Context, rows []Row) error {
 			half := middle(rows, next == halveBySize)
 			todo = append(todo, rows[half:], rows[:half])
 		default:
-			if err := p.reject(rows[0], err); err != nil {
+			if err := p.reject(ctx, rows[0], err); err != nil {
 				return err
 			}
 		}
@@ -92,6 +92,8 @@ func (p *pusher) stored(b batch, lastSeq int64) {
 	p.result.Batches++
 	for _, row := range b.rows {
 		p.job.Deferred.Remove(row.Position)
+		p.missing.has(row.Entry)
+		p.result.mended(row)
 		p.advance(row)
 		p.ended()
 	}

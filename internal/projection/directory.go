@@ -47,7 +47,10 @@ type Directory struct {
 	sessions map[string]Session                   // set by Chunks
 	stubs    map[engram.ChunkID]map[string]string // as well
 	kept     kept
-	making   singleflight.Group
+
+	there       *engram.RowSet // set by Supplement, as are the chunks that it is about
+	supplements map[engram.ChunkID]bool
+	making      singleflight.Group
 }
 
 // maxWhole bounds the text of all chunks that are worked on at the same time, in

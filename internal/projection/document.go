@@ -48,7 +48,8 @@ type row struct {
 
 	id, session, project, scope, created string
 
-	gives string // the session that the row brings to a server
+	mended bool   // something of it was filled
+	gives  string // the session that the row brings to a server
 }
 
 // of gives the rows of some lists, one list after the other.

@@ -14,18 +14,28 @@ import (
 // make projects one chunk.
 func (d *Directory) make(ctx context.Context, id engram.ChunkID) (c Chunk, err error) {
 	err = d.withDocument(ctx, id, func(doc document) error {
-		s, err := d.opts.choose(doc, d.sessions)
+		var there *engram.RowSet
+		if d.supplements[id] {
+			there = d.there
+		}
+		s, err := d.opts.choose(doc, d.sessions, there)
 		if err != nil {
 			return err
 		}
 		stubs := d.opts.stubs(d.stubs[id])
 		c = Chunk{LeftOut: s.leftOut, Filled: slices.Concat(s.filled, stubs.filled), Personal: s.personal, Foreign: s.foreign}
 		for _, s := range []selection{stubs, s} {
+			if there != nil {
+				s.dropHeld(there, d.opts.Project)
+			}
 			parts, err := d.opts.split(s)
 			if err != nil {
 				return err
 			}
 			c.Parts = append(c.Parts, parts...)
+		}
+		if there != nil && len(c.Parts) == 0 {
+			c.Filled = nil // it was, when it went
 		}
 		return nil
 	})

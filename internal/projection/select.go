@@ -21,14 +21,15 @@ type selection struct {
 	personal        int
 	foreign         map[string]int // by their projects
 	sessions        map[string]Session
+	there           *engram.RowSet // what the server has in another form; nil if nobody asked
 }
 
 // choose keeps the rows of the project, and the sessions that they need.
 // sessions are those of the whole directory. Personal rows stay here unless asked
 // for: whoever has the server's token reads all of it. Source: project-server.md
 // 3.3, 3.4, T17.
-func (o Options) choose(doc document, sessions map[string]Session) (selection, error) {
-	s := selection{document: document{id: doc.id, members: doc.members, rows: map[string][]row{}}}
+func (o Options) choose(doc document, sessions map[string]Session, there *engram.RowSet) (selection, error) {
+	s := selection{document: document{id: doc.id, members: doc.members, rows: map[string][]row{}}, there: there}
 	s.dropMiscasedLists()
 	for list, rows := range doc.rows {
 		s.rows[list] = make([]row, 0, len(rows))
@@ -86,7 +87,9 @@ func (o Options) wants(s *selection, r row, sessions map[string]Session) bool {
 		s.foreign = counted(s.foreign, project)
 		return false
 	case engram.IsPersonal(r.scope) && !o.IncludePersonal:
-		s.personal++
+		if !s.isThere(r, o.Project) {
+			s.personal++
+		}
 		return false
 	}
 	return true
@@ -116,20 +119,22 @@ func (o Options) has(s Session) bool {
 // them.
 func (o Options) prune(s *selection, sessions map[string]Session) error {
 	s.sessions = sessions
-	known := func(id string) bool { return o.has(sessions[key(id)]) }
+	known := func(id string) bool {
+		return o.has(sessions[key(id)]) || s.there != nil && s.there.HasSession(key(id))
+	}
 	for {
 		problems, err := canon.Validate(s.assemble(), o.Project, known)
 		if err != nil || len(problems) == 0 {
 			return err
 		}
-		bad, before := map[string]map[int]bool{}, len(s.leftOut)
+		bad, members := map[string]map[int]bool{}, len(s.members)
 		for _, p := range problems {
-			s.leaveOut(bad, p)
+			s.leaveOut(o, bad, p)
 		}
-		if len(s.leftOut) == before {
+		if len(bad) == 0 && len(s.members) == members {
 			return &problems[0] // of nothing that could be left out
 		}
-		s.leaveOutTwins(bad)
+		s.leaveOutTwins(o, bad)
 		for list, indexes := range bad {
 			rest := make([]row, 0, len(s.rows[list]))
 			for i, r := range s.rows[list] {
@@ -144,7 +149,7 @@ func (o Options) prune(s *selection, sessions map[string]Session) error {
 
 // leaveOut notes a bad row once, by the index that it has in the chunk. A member
 // that is no list of rows goes as a whole.
-func (s *selection) leaveOut(bad map[string]map[int]bool, p canon.RowError) {
+func (s *selection) leaveOut(o Options, bad map[string]map[int]bool, p canon.RowError) {
 	rows, ours := s.rows[p.List]
 	switch {
 	case !ours || p.Index < 0 || p.Index >= len(rows):
@@ -158,10 +163,15 @@ func (s *selection) leaveOut(bad map[string]map[int]bool, p canon.RowError) {
 		}
 		bad[p.List][p.Index] = true
 		r := rows[p.Index]
+		if s.isThere(r, o.Project) {
+			return
+		}
 		if _, there := s.sessions[key(r.session)]; there && p.Reason == canon.UnknownSession {
 			p.Reason = engram.DependsOnLeftOut
 		}
 		s.note(p.List, r.index, r.raw, p)
+		// What stays here was not mended.
+		s.filled = slices.DeleteFunc(s.filled, func(n engram.RowNote) bool { return n.List == p.List && n.Index == r.index })
 	}
 }
 
@@ -178,11 +188,11 @@ func (s *selection) note(list string, index int, text []byte, p canon.RowError) 
 // leaveOutTwins leaves out the mutations that bring a session whose row stays
 // here: they reach no journal, where the memories of the session would be without
 // it. Source: project-server.md 14.
-func (s *selection) leaveOutTwins(bad map[string]map[int]bool) {
+func (s *selection) leaveOutTwins(o Options, bad map[string]map[int]bool) {
 	refused := s.refusedSessions(bad[listSessions])
 	for i, r := range s.rows[listMutations] {
 		if refused[r.gives] {
-			s.leaveOut(bad, canon.RowError{List: listMutations, Index: i, Reason: "brings a session whose row is left out"})
+			s.leaveOut(o, bad, canon.RowError{List: listMutations, Index: i, Reason: "brings a session whose row is left out"})
 		}
 	}
 }

@@ -44,11 +44,7 @@ func OpenAliases(dir, remote string) (*Aliases, error) {
 	if err := readPairs(a.path, a.pairs); err != nil {
 		return nil, err
 	}
-	others, err := filepath.Glob(filepath.Join(filepath.Dir(a.path), "*.json"))
-	if err != nil {
-		return nil, fmt.Errorf("list the restored chunks: %w", err)
-	}
-	for _, path := range others {
+	for _, path := range filesBeside(a.path) {
 		if path != a.path {
 			_ = readPairs(path, a.elsewhere) // whoever asks that remote is told
 		}

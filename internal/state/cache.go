@@ -66,9 +66,9 @@ func (c Cache) write(text []byte) error {
 
 // prune removes the files that were written longest ago.
 func (c Cache) prune() error {
-	paths, err := filepath.Glob(filepath.Join(filepath.Dir(c.path), "*.cache"))
-	if err != nil || len(paths) <= maxCacheFiles {
-		return err
+	paths := filesBeside(c.path)
+	if len(paths) <= maxCacheFiles {
+		return nil
 	}
 	age := func(path string) int64 {
 		info, err := os.Stat(path)

@@ -30,6 +30,20 @@ func fileName(name string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
+// filesBeside are the files of its kind in the directory of a file, itself too. The
+// directory's name is no pattern: it may hold any character.
+func filesBeside(path string) []string {
+	dir := filepath.Dir(path)
+	entries, _ := os.ReadDir(dir) // where there is none, there are no files
+	var paths []string
+	for _, e := range entries {
+		if filepath.Ext(e.Name()) == filepath.Ext(path) {
+			paths = append(paths, filepath.Join(dir, e.Name()))
+		}
+	}
+	return paths
+}
+
 // looking says that this process makes no new files here.
 var looking atomic.Bool
 

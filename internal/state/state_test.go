@@ -48,6 +48,33 @@ func TestAliasesOutliveTheRunAndBelongToOneRemote(t *testing.T) {
 	}
 }
 
+// Nothing in the name of the directory is a pattern: it is a user's.
+func TestStateLiesInAnyDirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "[a-", "st[ab]te")
+	one, err := state.OpenAliases(dir, "https://one.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := one.Add(id(t, "0cdb38de"), id(t, "ca8b5346")); err != nil {
+		t.Fatal(err)
+	}
+	two, err := state.OpenAliases(dir, "https://two.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := two.Restored(id(t, "0cdb38de")); !ok {
+		t.Error("what the other remote knows was not found")
+	}
+	for i := range 70 {
+		if err := state.OpenCache(dir, "kind", string(rune('A'+i))).Put("q", 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if files, err := os.ReadDir(filepath.Join(dir, "kind")); err != nil || len(files) != 64 {
+		t.Errorf("%d caches are kept, %v", len(files), err)
+	}
+}
+
 func TestABadAliasFileIsAnErrorNotAnEmptyOne(t *testing.T) {
 	dir := t.TempDir()
 	a, err := state.OpenAliases(dir, "https://one.example")

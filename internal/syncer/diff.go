@@ -45,7 +45,9 @@ type Diff struct {
 	serverChunks bool
 	projector    Projector
 	projected    map[engram.ChunkID]Projection
-	variants     map[engram.ChunkID][]Variant
+	covered      map[engram.ChunkID][]engram.ChunkID // chunks there whose rows are all here, by which
+	sharing      map[engram.ChunkID]engram.ChunkID   // chunks here, with one there that has rows of theirs
+	fatal        func(error) bool
 }
 
 // CompareOptions are what Compare needs to know of the remote. Zero values mean that
@@ -59,6 +61,8 @@ type CompareOptions struct {
 	// ServerChunks takes the chunks that a project server made itself of
 	// mutations: they repeat the journal, and can revive deleted memories.
 	ServerChunks bool
+	// Fatal says of an error that no other chunk can fare better. nil: none is.
+	Fatal func(error) bool
 }
 
 // Compare compares a directory with a remote. It costs one request.
@@ -71,7 +75,7 @@ func Compare(ctx context.Context, local Local, remote Remote, opts CompareOption
 	if err != nil {
 		return nil, err
 	}
-	s := &Diff{There: there, Rejected: there.Rejected(), local: local, remote: remote, aliases: opts.Aliases, serverChunks: opts.ServerChunks}
+	s := &Diff{There: there, Rejected: there.Rejected(), local: local, remote: remote, aliases: opts.Aliases, serverChunks: opts.ServerChunks, fatal: opts.Fatal}
 	if opts.Projector != nil {
 		s.projector = opts.Projector()
 	}
@@ -82,16 +86,14 @@ func Compare(ctx context.Context, local Local, remote Remote, opts CompareOption
 func (s *Diff) against(ctx context.Context, here *engram.Manifest) (*Diff, error) {
 	next := &Diff{
 		Here: here, There: s.There, Rejected: s.Rejected, Foreign: here.Rejected(),
-		local: s.local, remote: s.remote, aliases: s.aliases, serverChunks: s.serverChunks, projector: s.projector,
+		local: s.local, remote: s.remote, aliases: s.aliases, serverChunks: s.serverChunks, projector: s.projector, fatal: s.fatal,
 	}
 	files, _, err := s.local.Chunks(ctx)
 	if err != nil {
 		return nil, err
 	}
 	next.files = setOf(files)
-	if err := next.findRestored(); err != nil {
-		return nil, err
-	}
+	next.findRestored()
 	if err := next.project(ctx, next.files); err != nil {
 		return nil, err
 	}
@@ -121,12 +123,16 @@ func (s *Diff) compare(files map[engram.ChunkID]bool) {
 			s.ToPull = append(s.ToPull, item)
 		}
 	}
+	inBoth := map[engram.ChunkID]bool{}
+	for _, item := range s.Present {
+		inBoth[item.Local] = true
+	}
 	for _, e := range s.Here.Entries() {
 		p, projected := s.projected[e.ID]
 		switch {
 		case whole[e.ID], s.isTwin(e.ID):
 		case projected:
-			s.pushParts(e, p)
+			s.pushParts(e, p, inBoth)
 		case files[e.ID]:
 			s.ToPush = append(s.ToPush, Item{Local: e.ID, Remote: e.ID, Entry: e, Direction: work.Pushed})
 		default:

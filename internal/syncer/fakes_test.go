@@ -24,6 +24,7 @@ type side struct {
 	reads   int // of the manifest
 	batches [][]engram.ChunkID
 	tried   []engram.ChunkID
+	opened  int // chunk files
 
 	// What happens in place of the usual, where it is set.
 	fail       func(engram.ChunkID) error // a chunk is read or written
@@ -32,6 +33,7 @@ type side struct {
 	forget     func(engram.ChunkID) bool // accepted, and not stored
 	sent       *engram.ChunkEntry        // the entry that came with a pulled chunk
 	strays     []engram.Stray
+	unreadable map[engram.ChunkID]bool   // whose files cannot be opened
 	reduced    map[engram.ChunkID]string // chunks there that do not fit their ids
 }
 
@@ -94,9 +96,13 @@ func (s *side) try(id engram.ChunkID) error {
 func (s *side) OpenChunk(id engram.ChunkID) (*engram.Chunk, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.opened++
 	content, ok := s.content[id]
-	if !ok {
+	switch {
+	case !ok:
 		return nil, fs.ErrNotExist
+	case s.unreadable[id]:
+		return nil, fs.ErrPermission
 	}
 	return chunkOf(id, content), nil
 }

@@ -2,7 +2,7 @@ package syncer
 
 import (
 	"context"
-	"slices"
+	"maps"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/work"
@@ -17,9 +17,15 @@ type Projector interface {
 	// the directory, ids among them: where a session belongs may stand in any.
 	// What is wrong with a single chunk stands in its own result.
 	Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]Projection, error)
-	// Variants gives what else the chunks may have become there, by runs with other
-	// options. It is asked only if the remote has chunks that nobody knows here.
-	Variants(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID][]Variant, error)
+	// Supplement gives of chunks that Project gave what the remote lacks if it holds
+	// the rows of there in another form. It is called once, after Project.
+	Supplement(ctx context.Context, ids []engram.ChunkID, there *engram.RowSet) (map[engram.ChunkID]Projection, error)
+	// Rows gives the rows of chunks here as they are recognised.
+	Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]engram.RowVersion, error)
+	// Known gives the rows that Learn was told of a chunk of the remote, in this run
+	// or an earlier one.
+	Known(remote engram.ChunkID) ([]engram.RowVersion, bool)
+	Learn(remote engram.ChunkID, rows []engram.RowVersion)
 	// OpenPart opens the content of a part. It is called concurrently.
 	OpenPart(ctx context.Context, local, part engram.ChunkID) (*engram.Chunk, error)
 }
@@ -42,6 +48,9 @@ type Projection struct {
 	Foreign  map[string]int
 	// Err says that the chunk cannot be read.
 	Err error
+	// Supplement says that the remote may hold some of the chunk in another form:
+	// Parts are what it lists, and what it lacks.
+	Supplement bool
 }
 
 // Part is a chunk on the remote that is made of one here.
@@ -51,13 +60,6 @@ type Part struct {
 	// Stage is when it can be sent: after all parts of lower stages, which bring
 	// the sessions that its rows belong to.
 	Stage int
-}
-
-// Variant is what a chunk becomes under other options than those of this run.
-type Variant struct {
-	Parts []engram.ChunkID
-	// Superset says that it holds all that the parts of this run hold, and more.
-	Superset bool
 }
 
 // project finds out what the chunks that the remote does not list under their
@@ -77,36 +79,25 @@ func (s *Diff) project(ctx context.Context, files map[engram.ChunkID]bool) error
 		}
 	}
 	var err error
-	if s.projected, err = s.projector.Project(ctx, all, ids); err != nil || !s.hasUnknownChunks() {
+	if s.projected, err = s.projector.Project(ctx, all, ids); err != nil {
 		return err
 	}
-	s.variants, err = s.projector.Variants(ctx, all, ids)
-	return err
+	return s.recognise(ctx, all)
 }
 
-// origins says of everything that the chunks here become, or may have become in
-// other runs, which chunks those are.
+// origins says of every chunk of the remote that is here in another form which
+// chunks those are: what they become, and what was recognised.
 func (s *Diff) origins() map[engram.ChunkID][]engram.ChunkID {
-	of := map[engram.ChunkID][]engram.ChunkID{}
+	of := maps.Clone(s.covered)
+	if of == nil {
+		of = map[engram.ChunkID][]engram.ChunkID{}
+	}
 	for _, e := range s.Here.Entries() {
-		become := s.projected[e.ID].partIDs()
-		for _, v := range s.variants[e.ID] {
-			become = append(become, v.Parts...)
-		}
-		for id := range setOf(become) {
+		for id := range setOf(s.projected[e.ID].partIDs()) {
 			of[id] = append(of[id], e.ID)
 		}
 	}
 	return of
-}
-
-// hasUnknownChunks says whether the remote has chunks that are nothing of ours as
-// far as we know.
-func (s *Diff) hasUnknownChunks() bool {
-	origins := s.origins()
-	return slices.ContainsFunc(s.There.Entries(), func(e engram.ChunkEntry) bool {
-		return !s.Here.Has(s.localID(e.ID)) && len(origins[e.ID]) == 0 && !s.serverMade(e)
-	})
 }
 
 // partIDs are the ids under which the remote has, or will have, the chunk.
@@ -120,17 +111,7 @@ func (p Projection) partIDs() []engram.ChunkID {
 
 // omits says whether anything of the chunk does not go as it is.
 func (p Projection) omits() bool {
-	return len(p.Parts) == 0 || len(p.LeftOut)+len(p.Accepted)+len(p.Filled)+p.Personal+len(p.Foreign) > 0
-}
-
-// hasSuperset says whether the remote has all of a variant that holds whatever this
-// run would send, and more.
-func (s *Diff) hasSuperset(p Projection) bool {
-	own := p.partIDs()
-	return len(own) > 0 && slices.ContainsFunc(s.variants[p.ID], func(v Variant) bool {
-		missing := slices.ContainsFunc(v.Parts, func(id engram.ChunkID) bool { return !s.There.Has(id) })
-		return v.Superset && !missing && !slices.Equal(v.Parts, own)
-	})
+	return len(p.Parts) == 0 && !p.Supplement || len(p.LeftOut)+len(p.Accepted)+len(p.Filled)+p.Personal+len(p.Foreign) > 0
 }
 
 // unreadable are the chunks here that could not be projected, in order.
@@ -146,13 +127,16 @@ func (s *Diff) unreadable() []engram.ChunkID {
 
 // pushParts plans what is missing of a chunk that is projected, and remembers
 // what of it stays here.
-func (s *Diff) pushParts(e engram.ChunkEntry, p Projection) {
+func (s *Diff) pushParts(e engram.ChunkEntry, p Projection, present map[engram.ChunkID]bool) {
 	p.ID = e.ID
-	if p.Err != nil || s.hasSuperset(p) {
+	if p.Err != nil {
 		return
 	}
 	if p.omits() {
 		s.Omitted = append(s.Omitted, p)
+	}
+	if there, ok := s.sharing[e.ID]; ok && p.Supplement && len(p.Parts) == 0 && !present[e.ID] {
+		s.Present = append(s.Present, Item{Local: e.ID, Remote: there, Entry: e})
 	}
 	for _, part := range p.Parts {
 		if s.There.Has(part.ID) {

@@ -3,6 +3,7 @@ package syncer_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -20,7 +21,7 @@ type projector struct {
 	rest  map[engram.ChunkID]syncer.Projection
 	asked []engram.ChunkID
 
-	variants map[engram.ChunkID][]syncer.Variant
+	known map[engram.ChunkID][]engram.RowVersion
 }
 
 func (p *projector) Project(_ context.Context, _, ids []engram.ChunkID) (map[engram.ChunkID]syncer.Projection, error) {
@@ -36,8 +37,43 @@ func (p *projector) Project(_ context.Context, _, ids []engram.ChunkID) (map[eng
 	return out, nil
 }
 
-func (p *projector) Variants(context.Context, []engram.ChunkID, []engram.ChunkID) (map[engram.ChunkID][]syncer.Variant, error) {
-	return p.variants, nil
+// Supplement gives the parts of which the remote lacks a row.
+func (p *projector) Supplement(_ context.Context, ids []engram.ChunkID, there *engram.RowSet) (map[engram.ChunkID]syncer.Projection, error) {
+	out := map[engram.ChunkID]syncer.Projection{}
+	for _, id := range ids {
+		projected := p.rest[id]
+		for _, content := range p.parts[id] {
+			rows, _ := engram.ReadSignatures(strings.NewReader(content))
+			if len(rows) == 0 || slices.ContainsFunc(rows, func(v engram.RowVersion) bool { return !there.Has(v, false) }) {
+				projected.Parts = append(projected.Parts, syncer.Part{ID: idOf(content)})
+			}
+		}
+		out[id] = projected
+	}
+	return out, nil
+}
+
+func (p *projector) Rows(_ context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]engram.RowVersion, error) {
+	out := map[engram.ChunkID][]engram.RowVersion{}
+	for _, id := range ids {
+		for _, content := range p.parts[id] {
+			rows, _ := engram.ReadSignatures(strings.NewReader(content))
+			out[id] = append(out[id], rows...)
+		}
+	}
+	return out, nil
+}
+
+func (p *projector) Known(id engram.ChunkID) ([]engram.RowVersion, bool) {
+	rows, ok := p.known[id]
+	return rows, ok
+}
+
+func (p *projector) Learn(id engram.ChunkID, rows []engram.RowVersion) {
+	if p.known == nil {
+		p.known = map[engram.ChunkID][]engram.RowVersion{}
+	}
+	p.known[id] = rows
 }
 
 func (p *projector) OpenPart(_ context.Context, local, part engram.ChunkID) (*engram.Chunk, error) {
@@ -167,36 +203,45 @@ func TestPulledPart(t *testing.T) {
 	}
 }
 
-// TestVariants recognises what runs with other options have sent: it is not
-// pulled, and where it holds more than this run would send, nothing is.
-func TestVariants(t *testing.T) {
-	for _, fuller := range []bool{true, false} {
-		here, there := newSide(), newSide()
-		local, other := here.add(numbered(1)), here.add(numbered(2))
-		sent := there.add(`{"variant":1}`)
-		half := there.add(`{"half":1}`)
-		p := &projector{
-			parts: map[engram.ChunkID][]string{local: {`{"part":1}`}, other: {`{"part":2}`}},
-			variants: map[engram.ChunkID][]syncer.Variant{
-				local: {{Parts: []engram.ChunkID{sent}, Superset: fuller}},
-				other: {{Parts: []engram.ChunkID{half, idOf("{}")}, Superset: true}},
-			},
+// TestRowsAreRecognised in whichever chunk the remote has them: what it holds is
+// not sent, what is all here is not pulled, and each of its chunks is read once.
+func TestRowsAreRecognised(t *testing.T) {
+	prompts := func(ids ...string) string {
+		var rows []string
+		for _, id := range ids {
+			rows = append(rows, fmt.Sprintf(`{"sync_id":%q,"session_id":"s","content":"C"}`, id))
 		}
+		return `{"prompts":[` + strings.Join(rows, ",") + `]}`
+	}
+	here, there := newSide(), newSide()
+	whole, half, new := here.add(numbered(1)), here.add(numbered(2)), here.add(numbered(3))
+	there.add(prompts("a", "b", "c"))
+	theirs := there.add(prompts("d", "z"))
+	p := &projector{parts: map[engram.ChunkID][]string{
+		whole: {prompts("a", "b")}, half: {prompts("c"), prompts("d", "e")}, new: {prompts("f")},
+	}}
+	for range 2 {
 		s := lookThrough(t, here, there, p)
-		if len(s.ToPull) != 0 {
-			t.Errorf("to pull %v", s.ToPull)
-		}
-		var pushes []engram.ChunkID
+		var pushes, pulls []engram.ChunkID
 		for _, item := range s.ToPush {
-			pushes = append(pushes, item.Local)
+			pushes = append(pushes, item.Remote)
 		}
-		want := []engram.ChunkID{local, other}
-		if fuller {
-			want = want[1:]
+		for _, item := range s.ToPull {
+			pulls = append(pulls, item.Remote)
 		}
+		want := []engram.ChunkID{idOf(prompts("d", "e")), idOf(prompts("f"))}
+		slices.SortFunc(want, engram.ChunkID.Compare)
+		slices.SortFunc(pushes, engram.ChunkID.Compare)
 		if !slices.Equal(pushes, want) {
-			t.Errorf("fuller %t: to push %v, present %v", fuller, pushes, s.Present)
+			t.Errorf("to push %v, want %v", pushes, want)
 		}
+		if want := []engram.ChunkID{theirs}; !slices.Equal(pulls, want) {
+			t.Errorf("to pull %v, want %v", pulls, want)
+		}
+		if !slices.ContainsFunc(s.Present, func(i syncer.Item) bool { return i.Local == whole }) {
+			t.Errorf("present %v", s.Present)
+		}
+		there.fail = func(engram.ChunkID) error { return errors.New("read twice") }
 	}
 }
 

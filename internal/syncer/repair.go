@@ -18,7 +18,9 @@ type Repairable interface {
 	RecoverManifest(ctx context.Context) (merge.Recovery, error)
 	// ReplaceManifest puts next in the place of a manifest whose text is still was.
 	ReplaceManifest(ctx context.Context, was []byte, next *engram.Manifest) error
-	// RemoveChunk removes the file of a chunk that no entry names.
+	// OpenEdited is OpenChunk for a file whose content may have another id, which
+	// the chunk gets. RemoveChunk removes a file.
+	OpenEdited(id engram.ChunkID) (*engram.Chunk, error)
 	RemoveChunk(id engram.ChunkID) error
 }
 
@@ -41,7 +43,9 @@ const (
 	FixDownloaded Action = "downloaded" // a chunk came from the remote
 	FixRemoved    Action = "removed"    // an entry went, because somebody said so
 	FixRetired    Action = "retired"    // a restored chunk went, since the true one is here
-	FixSetAside   Action = "set aside"  // an entry that is not engram's went, because somebody said so
+	// FixReidentified: a chunk that was edited in place got the id of its bytes.
+	FixReidentified Action = "re-identified"
+	FixSetAside     Action = "set aside" // an entry that is not engram's went, because somebody said so
 )
 
 // Repaired is what a repair did, and what it left.
@@ -58,6 +62,8 @@ type RepairOptions struct {
 	Options
 	// SetAside takes the entries that are not engram's out of the manifest.
 	SetAside bool
+	// Reidentify gives chunks that were edited in place the ids of their bytes.
+	Reidentify bool
 	// DryRun finds out what would be done, and does nothing.
 	DryRun bool
 	// Remote has what is damaged or missing here; nil: there is none to ask.
@@ -86,6 +92,7 @@ func Repair(ctx context.Context, dir Repairable, opts RepairOptions) (Repaired, 
 	if err != nil {
 		return r.done, err
 	}
+	r.reidentify(ctx)
 	var restErr error
 	if opts.Remote != nil {
 		restErr = r.fetch(ctx)
@@ -221,7 +228,7 @@ func (r *repairer) fetch(ctx context.Context) error {
 	there := map[engram.ChunkID]bool{}
 	for _, e := range s.There.Entries() {
 		item := Item{Remote: e.ID, Local: s.localID(e.ID), Entry: e, Direction: work.Pulled}
-		if r.finding(item.Local) != nil {
+		if f := r.finding(item.Local); f != nil && !r.isEdit(f, item.Local) {
 			items = append(items, item)
 			there[item.Local] = true
 		}
@@ -240,6 +247,13 @@ func (r *repairer) fetch(ctx context.Context) error {
 	p.finish(ctx, outcomes)
 	r.fetched(items, outcomes)
 	return nil
+}
+
+// isEdit says whether a chunk has other content than its id says, all of it good:
+// that was somebody's will, which only who names the chunk takes back.
+func (r *repairer) isEdit(f *Finding, id engram.ChunkID) bool {
+	_, other := errors.AsType[*engram.MismatchError](f.Err)
+	return other && !slices.Contains(r.opts.Only, id)
 }
 
 // fetched notes how each download ended.

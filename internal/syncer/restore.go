@@ -60,10 +60,11 @@ func (p *puller) restorable(item Item) bool {
 
 // findRestored finds out which chunks here were restored from others: by what earlier
 // runs remember, and where another machine has restored one, by what it holds.
-func (s *Diff) findRestored() error {
+// No old client has pushed to a project server, where all ids are others.
+func (s *Diff) findRestored() {
 	s.restored = map[engram.ChunkID]engram.ChunkID{}
-	if err := s.recogniseRestored(); err != nil {
-		return err
+	if s.projector == nil {
+		s.recogniseRestored()
 	}
 	for _, e := range s.Here.Entries() {
 		local, ok := s.restoredOf(e.ID)
@@ -74,7 +75,6 @@ func (s *Diff) findRestored() error {
 			s.Twins = append(s.Twins, Twin{Restored: local, True: e.ID})
 		}
 	}
-	return nil
 }
 
 // restoredOf is the chunk here that was restored from one of the remote.
@@ -90,7 +90,7 @@ func (s *Diff) restoredOf(id engram.ChunkID) (engram.ChunkID, bool) {
 
 // recogniseRestored looks into chunks here that the remote does not list, and of
 // which the manifests say the same as of one that it does.
-func (s *Diff) recogniseRestored() error {
+func (s *Diff) recogniseRestored() {
 	type origin struct{ by, at string }
 	originOf := func(e engram.ChunkEntry) origin { return origin{e.CreatedBy, engram.FormatTime(e.Time())} }
 	there := map[origin][]engram.ChunkID{}
@@ -105,14 +105,13 @@ func (s *Diff) recogniseRestored() error {
 			continue
 		}
 		restored, ok, err := readRestored(s.local, e.ID)
-		if err != nil && !errors.Is(err, engram.ErrDamaged) {
-			return err
+		if err != nil || !ok {
+			continue // what is wrong with it is told when it is to move
 		}
-		if at := slices.IndexFunc(candidates, restored.From); ok && at >= 0 {
+		if at := slices.IndexFunc(candidates, restored.From); at >= 0 {
 			s.restored[candidates[at]] = e.ID
 		}
 	}
-	return nil
 }
 
 func readRestored(local Local, id engram.ChunkID) (r mend.Restored, ok bool, err error) {

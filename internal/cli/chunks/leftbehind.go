@@ -1,13 +1,12 @@
 package chunks
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"unicode"
 
+	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -69,7 +68,7 @@ func noteLeftBehind(term *terminal.Terminal, behind []syncer.Projection, serverM
 		{total(foreign), "row", "of other projects not sent: " + projectsListed(foreign)},
 		{personal, "personal row", "not sent (--include-personal sends them)"},
 		{accepted, "row", "left out, as was accepted (-v lists them)"},
-		{mended, "row", "mended: " + listed(fields) + " (-v lists them; --strict sends only what fits as it is)"},
+		{mended, "row", "mended: " + command.Counts(fields) + " (-v lists them; --strict sends only what fits as it is)"},
 		{len(serverMade), "chunk", "made by the server of mutations not taken (--include-server-chunks takes them)"},
 	} {
 		if line.n > 0 {
@@ -100,7 +99,7 @@ const maxProjects = 3
 
 // projectsListed names the projects of rows, and how those of the first are sent.
 func projectsListed(rows map[string]int) string {
-	names := byCount(rows)
+	names := command.ByCount(rows)
 	if len(names) == 0 {
 		return ""
 	}
@@ -137,17 +136,6 @@ func countMended(filled []engram.RowNote, fields map[string]int) int {
 		fields[f.Field]++
 	}
 	return len(rows)
-}
-
-// listed is a list of counts, the largest first.
-func listed(counts map[string]int) string {
-	return strings.Join(texts(byCount(counts), func(name string) string { return terminal.Count(counts[name], name) }), ", ")
-}
-
-func byCount(counts map[string]int) []string {
-	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
-		return cmp.Or(counts[b]-counts[a], cmp.Compare(a, b))
-	})
 }
 
 func total(counts map[string]int) int {

@@ -2,11 +2,16 @@ package chunks
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
+	"slices"
+	"sync"
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/mend"
 	"github.com/engram-sync/engram-sync/internal/projection"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
@@ -48,7 +53,7 @@ func (o *projectOptions) addStrict(cmd *cobra.Command) {
 // lookOptions are what a comparison with this remote needs to know.
 func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Local, opts projectOptions) syncer.CompareOptions {
 	return syncer.CompareOptions{
-		Aliases: c.Aliases, ServerChunks: opts.serverChunks,
+		Aliases: c.Aliases, ServerChunks: opts.serverChunks, Fatal: problem.Common,
 		Projector: func() syncer.Projector {
 			if !c.PerProject() {
 				return nil
@@ -57,10 +62,17 @@ func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Lo
 				options:  projection.Options{Project: c.Project.Name, IncludePersonal: opts.includePersonal, Strict: opts.strict},
 				accepted: state.OpenAcceptedRows(state.Dir(), c.Label, c.Project.Name).Has,
 				open:     dir.OpenChunk, cache: filepath.Join(state.Dir(), "projections"), limit: ws.Config.Concurrency,
+				here:  rowIndex("here", c.Project.Name),
+				there: rowIndex("there", c.Label+"\x00"+c.Project.Name),
 				looks: ws.Looks(),
 			}
 		},
 	}
+}
+
+// rowIndex opens an index when it is asked for: most runs need none.
+func rowIndex(side, of string) func() *state.Index {
+	return sync.OnceValue(func() *state.Index { return state.OpenIndex(state.Dir(), "rows "+side+"\x00"+of) })
 }
 
 // projector is a projection as the syncer wants it.
@@ -72,24 +84,26 @@ type projector struct {
 	limit    int
 	looks    bool
 
+	here, there func() *state.Index // the rows of chunks as they are recognised
+
 	*projection.Directory // of these options; set by Project
 }
 
-// directory projects with these options.
-func (p *projector) directory(options projection.Options) *projection.Directory {
-	d := projection.NewDirectory(options, p.open, p.cache, p.limit)
+func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]syncer.Projection, error) {
+	p.Directory = projection.NewDirectory(p.options, p.open, p.cache, p.limit)
 	if p.looks {
-		d.OnlyLook()
+		p.OnlyLook()
 	}
-	return d
+	chunks, err := p.Chunks(ctx, all, ids)
+	return p.projections(chunks), err
 }
 
-func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]syncer.Projection, error) {
-	p.Directory = p.directory(p.options)
-	chunks, err := p.Chunks(ctx, all, ids)
-	if err != nil {
-		return nil, err
-	}
+func (p *projector) Supplement(ctx context.Context, ids []engram.ChunkID, there *engram.RowSet) (map[engram.ChunkID]syncer.Projection, error) {
+	chunks, err := p.Directory.Supplement(ctx, ids, there)
+	return p.projections(chunks), errors.Join(err, p.save(p.there()))
+}
+
+func (p *projector) projections(chunks map[engram.ChunkID]projection.Chunk) map[engram.ChunkID]syncer.Projection {
 	out := make(map[engram.ChunkID]syncer.Projection, len(chunks))
 	for id, c := range chunks {
 		projected := syncer.Projection{
@@ -109,31 +123,40 @@ func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map
 		}
 		out[id] = projected
 	}
-	return out, nil
+	return out
 }
 
-// Variants gives what the chunks become with more or less of the flags.
-func (p *projector) Variants(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID][]syncer.Variant, error) {
-	out := map[engram.ChunkID][]syncer.Variant{}
-	for _, personal := range []bool{false, true} {
-		for _, strict := range []bool{false, true} {
-			options := projection.Options{Project: p.options.Project, IncludePersonal: personal, Strict: strict}
-			if options == p.options {
-				continue
+// Rows are kept from run to run, but for the sessions that are added: those depend
+// on all chunks together.
+func (p *projector) Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]engram.RowVersion, error) {
+	out := make(map[engram.ChunkID][]engram.RowVersion, len(ids))
+	for _, id := range ids {
+		rows, ok := p.here().Versions(id, mend.Rule)
+		if !ok {
+			var err error
+			if rows, err = p.Directory.Rows(ctx, id); ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			} else if err != nil {
+				continue // it is told by whoever wants to send it
 			}
-			chunks, err := p.directory(options).Chunks(ctx, all, ids)
-			if err != nil {
-				return nil, err
-			}
-			fuller := (personal || !p.options.IncludePersonal) && (!strict || p.options.Strict)
-			for id, c := range chunks {
-				v := syncer.Variant{Superset: fuller}
-				for _, part := range c.Parts {
-					v.Parts = append(v.Parts, part.ID)
-				}
-				out[id] = append(out[id], v)
-			}
+			p.here().Add(id, mend.Rule, rows)
 		}
+		out[id] = slices.Concat(rows, p.Stubs(id))
 	}
-	return out, nil
+	return out, p.save(p.here())
+}
+
+func (p *projector) save(rows *state.Index) error {
+	if p.looks {
+		return nil
+	}
+	return rows.Save()
+}
+
+func (p *projector) Known(remote engram.ChunkID) ([]engram.RowVersion, bool) {
+	return p.there().Versions(remote, "")
+}
+
+func (p *projector) Learn(remote engram.ChunkID, rows []engram.RowVersion) {
+	p.there().Add(remote, "", rows)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/config"
@@ -70,7 +71,7 @@ type repair struct {
 
 // run mends what it can, and says what is left.
 func (r *repair) run(ctx context.Context, words []string) error {
-	dir, err := r.ws.OpenDirectory()
+	dir, err := openToVerify(ctx, r.ws)
 	if err != nil {
 		return err
 	}
@@ -94,10 +95,18 @@ func (r *repair) run(ctx context.Context, words []string) error {
 	if ctx.Err() != nil || err != nil && len(done.Fixes)+len(done.Findings)+done.Checked == 0 {
 		return err
 	}
+	if err := lookAround(ctx, r.ws, dir).judge(ctx, &done.Report, len(words) == 0); err != nil {
+		return err
+	}
 	v := newVerified(done.Report)
 	v.repaired = &repaired{Repaired: []repairedItem{}, Backup: r.dir.copied, DryRun: r.dryRun}
 	for _, f := range done.Fixes {
 		v.Repaired = append(v.Repaired, repairedItem{ID: f.ID, Action: f.Action, Message: terminal.OneLine(f.Detail)})
+	}
+	for _, f := range done.Fixes {
+		if f.Action == syncer.FixReidentified && !r.dryRun {
+			defer r.term.Note("a server that has chunk %s keeps what it said before, and so does git's history", f.ID)
+		}
 	}
 	return v.end(r.term, r.ws, err, v.show(r.term, r.hint, "could not be repaired", done.Checked+len(done.Fixes)))
 }
@@ -124,6 +133,12 @@ func (r *repair) work(ctx context.Context) (done syncer.Repaired, err error) {
 		return err
 	}
 	if !r.remote {
+		// A pull must not bring back what was edited.
+		if aliases, err := r.ws.KnownAliases(); err == nil {
+			r.opts.Aliases = aliases
+		} else if r.opts.Reidentify && !problem.Is(err, config.ErrNoRemote) {
+			return done, err
+		}
 		return done, mend()
 	}
 	err = r.ws.With(ctx, func(conn *workspace.Connection) error {
@@ -133,8 +148,9 @@ func (r *repair) work(ctx context.Context) (done syncer.Repaired, err error) {
 	return done, err
 }
 
-// askToForget removes the entries of chunks that are nowhere, if it shall. Else it asks whether the entries of chunks that are nowhere shall go,
-// where somebody can be asked, and where no remote is left to try.
+// askToForget removes the entries of chunks that are nowhere, if it shall. Else it
+// asks whether they shall go, where somebody can be asked, and where no remote is
+// left to try.
 func (r *repair) askToForget(ctx context.Context, done *syncer.Repaired) error {
 	if r.forget && len(done.Missing) > 0 {
 		return syncer.Forget(ctx, r.dir, done, r.dryRun)
@@ -161,7 +177,9 @@ func (r *repair) askToForget(ctx context.Context, done *syncer.Repaired) error {
 // hint is the next step after something that could not be mended.
 func (r *repair) hint(err error, where string) string {
 	switch {
-	case r.remote || problem.Is(err, syncer.ErrForeign):
+	case r.remote && where == "here" && problem.As[*engram.MismatchError](err):
+		return "name the chunk as well to download it again over the edit, or keep the edit with --re-identify"
+	case r.remote || problem.Is(err, syncer.ErrForeign, errEdited, errDeleted, chunkdir.ErrPointer):
 	case problem.Is(err, engram.ErrDamaged, engram.ErrNoFile) && !problem.Is(r.ws.Config.RemoteErr, config.ErrNoRemote):
 		return "a remote may have it: run `engram-sync verify --repair --remote NAME`"
 	}

@@ -28,7 +28,7 @@ func NewStatus(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 	cmd := &cobra.Command{
 		Use:     "status",
 		Short:   "Show what push and pull would do",
-		Long:    problem.Help(statusLong, problem.Remote, problem.Different),
+		Long:    problem.Help(statusLong, problem.Remote, problem.Partial, problem.Different),
 		Example: "  engram-sync status\n  engram-sync status --exit-code --quiet || engram-sync sync",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ws.OnlyLook()

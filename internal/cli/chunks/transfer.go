@@ -94,6 +94,9 @@ func (t *transfer) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer unlock()
+	if dir, ok := t.dir.(workspace.Directory); ok {
+		warnOfLeftovers(ctx, t.term, t.ws, dir)
+	}
 	if t.exporting {
 		if err := t.writeMemories(ctx); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
@@ -48,6 +49,8 @@ type warnedItem struct {
 	ID      string `json:"id"`
 	Message string `json:"message"`
 	Where   string `json:"where"`
+
+	stray bool
 }
 
 // repairedItem is one thing that was mended, in JSON mode.
@@ -62,7 +65,7 @@ func newVerified(r syncer.Report) *verified {
 	v := &verified{Schema: terminal.Schema, Failed: []badItem{}, Warnings: []warnedItem{}}
 	for _, f := range r.Findings {
 		if f.Harmless {
-			v.Warnings = append(v.Warnings, warnedItem{ID: f.ID, Message: terminal.OneLine(f.Err.Error()), Where: f.Where})
+			v.Warnings = append(v.Warnings, warnedItem{ID: f.ID, Message: terminal.OneLine(f.Err.Error()), Where: f.Where, stray: problem.Is(f.Err, syncer.ErrStray)})
 			continue
 		}
 		failure := work.Failure{ID: f.ID, Err: f.Err}
@@ -108,8 +111,20 @@ func (v *verified) printText(term *terminal.Terminal, next func(err error, where
 	for i, f := range v.failures {
 		printFailure(term, f, next(f.Err, v.Failed[i].Where))
 	}
+	var strays []string
 	for _, w := range v.Warnings {
+		if w.stray && !term.Verbose {
+			strays = append(strays, idText(w.ID))
+			continue
+		}
 		term.Warn(idText(w.ID) + ": " + w.Message)
+	}
+	if n := len(strays); n > 0 {
+		const most = 5
+		if n > most {
+			strays = append(strays[:most], fmt.Sprintf("and %d more", n-most))
+		}
+		term.Warn(strings.Join(strays, ", ") + ": no chunk, and nothing reads it: move it out of chunks/")
 	}
 	if !term.Quiet {
 		fmt.Fprintf(term.Stdout, "verified %s (%s): %d damaged or missing, %s\n",
@@ -135,6 +150,15 @@ func (r *repaired) show(w io.Writer) {
 func afterVerify(ws *workspace.Workspace) func(err error, where string) string {
 	return func(err error, where string) string {
 		switch damaged := problem.Is(err, engram.ErrDamaged, chunkdir.ErrNotRegular); {
+		case problem.Is(err, errDeleted):
+			return ""
+		case problem.Is(err, errEdited):
+			return "`engram-sync verify --repair --re-identify` gives it the id of its bytes"
+		case problem.Is(err, chunkdir.ErrPointer):
+		case problem.Is(err, errCommitted):
+			return "restore an older state of the file from git, or the file from another machine"
+		case damaged && problem.As[*engram.MismatchError](err) && where == "here":
+			return "restore the file from git or from another machine, or keep it under the id of its bytes with `engram-sync verify --repair --re-identify`"
 		case damaged && where == "here":
 			return "restore the file from git or from another machine"
 		case damaged:

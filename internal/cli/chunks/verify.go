@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -28,7 +29,9 @@ a manifest with git's conflict markers, or with entries that git's union merge
 has glued together, becomes the union of both sides; chunk files without an
 entry get one; and with --remote, damaged and missing chunks are downloaded
 from there (the remote itself is not checked then). A file is only ever
-replaced by verified bytes of the same id. An entry whose chunk is nowhere is
+replaced by verified bytes of the same id. A chunk whose bytes are whole, and
+have another id than its name, was edited: it is replaced only if you name it,
+and gets the id of its bytes with --re-identify. An entry whose chunk is nowhere is
 removed only if you say so, by --forget-missing or when asked on a terminal, and
 one that is not engram's only with --set-aside. Before the manifest is
 rewritten, a copy goes to the state directory; its path is printed.
@@ -54,22 +57,37 @@ func NewVerify(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 				return r.run(cmd.Context(), words)
 			case r.dryRun:
 				return &terminal.UsageError{Command: cmd.CommandPath(), Err: errors.New("--dry-run is for --repair: without it nothing is changed anyway")}
-			case r.forget || r.opts.SetAside:
-				return &terminal.UsageError{Command: cmd.CommandPath(), Err: errors.New("--forget-missing and --set-aside are for --repair")}
+			case r.forget || r.opts.SetAside || r.opts.Reidentify:
+				return &terminal.UsageError{Command: cmd.CommandPath(), Err: errors.New("--forget-missing, --set-aside and --re-identify are for --repair")}
 			}
 			return verify(cmd.Context(), term, ws, words, r.remote)
 		},
 	}
 	cmd.Flags().BoolVar(&mend, "repair", false, "mend what can be mended without losing anything")
 	cmd.Flags().BoolVar(&r.forget, "forget-missing", false, "with --repair: remove the entries of chunks whose files are nowhere")
+	cmd.Flags().BoolVar(&r.opts.Reidentify, "re-identify", false, "with --repair: give chunks that were edited in place the ids of their bytes")
 	cmd.Flags().BoolVar(&r.opts.SetAside, "set-aside", false, "with --repair: take entries that are not engram's out of the manifest")
 	cmd.Flags().BoolVarP(&r.dryRun, "dry-run", "n", false, "with --repair: show what would be done, and do nothing")
 	return cmd
 }
 
+// openToVerify opens the chunk directory, which must hold something: what was lost
+// would verify too.
+func openToVerify(ctx context.Context, ws *workspace.Workspace) (workspace.Directory, error) {
+	dir, err := ws.OpenDirectory()
+	if err != nil {
+		return dir, err
+	}
+	blank, err := dir.Blank(ctx)
+	if err == nil && blank {
+		err = &chunkdir.PathError{Path: dir.Path(), Reason: "it holds neither a manifest nor a chunk: name the right one with --dir, or let `engram-sync pull` fill it"}
+	}
+	return dir, err
+}
+
 // verify checks one side or both.
 func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, words []string, remote bool) error {
-	dir, err := ws.OpenDirectory()
+	dir, err := openToVerify(ctx, ws)
 	if err != nil {
 		return err
 	}
@@ -79,6 +97,9 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 	}
 	report, err := checked(term, opts, func(opts syncer.Options) (syncer.Report, error) { return syncer.Verify(ctx, dir, opts) })
 	if err != nil {
+		return err
+	}
+	if err := lookAround(ctx, ws, dir).judge(ctx, &report, len(words) == 0); err != nil {
 		return err
 	}
 	if remote {

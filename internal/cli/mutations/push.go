@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,7 +39,10 @@ instead and sends what is not in it: for machines that forget.
 
 Mutations of a project that is paused on the server are held back, with later
 ones about the same things; the next run tries them again. One that the server
-refuses for what it says is put into a file of rejects, and the rest goes on.`
+refuses for what it says is put into a file of rejects, and the rest goes on,
+but for what depends on it: no memory goes without its session. Every run says
+what is rejected and where it is, until --accept-rejected. Blanks that a project
+server would refuse are filled by a fixed rule, unless --strict is given.`
 
 type push struct {
 	term *terminal.Terminal
@@ -46,8 +50,8 @@ type push struct {
 	file string // "" for stdin, or engram's own database
 	db   bool
 
-	all, dryRun, exitCode, force, reconcile, restart, personal bool
-	rejects                                                    string
+	all, dryRun, exitCode, force, reconcile, restart, personal, strict, accept bool
+	rejects                                                                    string
 }
 
 func newPush(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
@@ -78,6 +82,8 @@ func newPush(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	flags.BoolVar(&m.reconcile, "reconcile", false, "read the whole journal, and send what is not in it")
 	flags.BoolVar(&m.restart, "restart", false, "forget what was sent of this before, and send all of it again")
 	flags.BoolVar(&m.personal, "include-personal", false, "project servers: send mutations of scope personal too")
+	flags.BoolVar(&m.strict, "strict", false, "project servers: send only what fits as it is, and mend nothing")
+	flags.BoolVar(&m.accept, "accept-rejected", false, "record what is rejected, and what waits for it, as accepted: later runs only count it")
 	return cmd
 }
 
@@ -94,6 +100,8 @@ func (m *push) run(ctx context.Context, named bool) (err error) {
 		return terminal.Usagef("--all goes with --db")
 	case m.reconcile && m.restart:
 		return terminal.Usagef("--reconcile sends what is missing, --restart sends everything: choose one")
+	case m.accept && m.dryRun:
+		return terminal.Usagef("--accept-rejected records something, --dry-run does not: choose one")
 	case !m.db && !named && m.term.Interactive():
 		return &terminal.UsageError{Command: "engram-sync mutations push", Err: errors.New("nothing to read: name a file, or pipe mutations in")}
 	}
@@ -122,7 +130,7 @@ func (m *push) run(ctx context.Context, named bool) (err error) {
 			return err
 		}
 		if acc.project != "" {
-			src = source.ForProject(src, acc.project, m.personal)
+			src = source.ForProject(src, acc.project, source.Options{Personal: m.personal, Strict: m.strict, Force: m.force})
 		}
 		err = m.push(ctx, conn, acc, src)
 		if !acc.known() && !m.dryRun {
@@ -146,16 +154,13 @@ func (m *push) push(ctx context.Context, conn *workspace.Connection, acc account
 	report := pushed{db: m.db, exitCode: m.exitCode, totals: pushTotals{
 		Remote: conn.Label, Account: acc.id, Project: acc.project, Source: src.Name(), DryRun: m.dryRun, Before: job.Sent,
 	}}
+	report.rejects = m.rejectsOf(job)
 	if m.dryRun {
 		return m.plan(ctx, conn, src, job, report)
 	}
 	total, err := toSend(ctx, src, job, m.reconcile)
 	if err != nil {
 		return err
-	}
-	report.rejects = m.rejects
-	if report.rejects == "" {
-		report.rejects = job.Store.(state.JobFile).RejectsPath()
 	}
 	report.PushResult = m.send(ctx, conn, src, job, report.rejects, int(total.Remaining+total.Deferred))
 	report.stays(src)
@@ -179,10 +184,24 @@ func (m *push) plan(ctx context.Context, conn *workspace.Connection, src source.
 	return printPush(m.term, m.ws, report)
 }
 
+// rejectsOf is the file for what is rejected: the one that is named, or else the one
+// that has what was rejected before.
+func (m *push) rejectsOf(job *journal.Job) string {
+	if m.rejects != "" {
+		job.Rejects, _ = filepath.Abs(m.rejects) // without a working directory nothing has come this far
+		return m.rejects
+	}
+	if job.Rejects != "" && len(job.Rejected) > 0 {
+		return job.Rejects
+	}
+	job.Rejects = ""
+	return job.Store.(state.JobFile).RejectsPath()
+}
+
 func (m *push) send(ctx context.Context, conn *workspace.Connection, src source.Source, job *journal.Job, path string, total int) journal.PushResult {
 	rejects := &rejectSink{file: state.NewRejects(path), db: m.db}
 	opts := journal.PushOptions{
-		Reconcile: m.reconcile, Total: total, Retries: m.ws.Config.Retries, Refused: problem.Common,
+		Reconcile: m.reconcile, Accept: m.accept, Total: total, Retries: m.ws.Config.Retries, Refused: problem.Common,
 		Notify: func(wait time.Duration, why string) {
 			m.term.Note("waiting %s: %s", wait.Round(time.Second), terminal.OneLine(why))
 		},
@@ -199,20 +218,22 @@ func (m *push) send(ctx context.Context, conn *workspace.Connection, src source.
 
 // toSend counts what a run has to do, by what is remembered.
 func toSend(ctx context.Context, src source.Source, job *journal.Job, all bool) (journal.PushResult, error) {
-	r := journal.PushResult{LastSeq: job.LastSeq}
+	r := journal.PushResult{LastSeq: job.LastSeq, Accepted: job.Accepted.Len()}
 	after := job.Position
 	if all || job.Reconciling {
 		after = 0
 	} else {
 		parked := append(journal.Positions(nil), job.Deferred...)
 		parked.Cut(after)
-		r.Deferred = parked.Len()
+		r.Deferred, r.Standing = parked.Len(), job.Rejected.Len()
 	}
 	for row, err := range src.Rows(ctx, after) {
 		if err != nil {
 			return r, err
 		}
-		r.Plan(row)
+		if !job.Accepted.Has(row.Position) {
+			r.Plan(row)
+		}
 	}
 	return r, nil
 }

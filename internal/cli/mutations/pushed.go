@@ -1,6 +1,7 @@
 package mutations
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/journal"
@@ -31,6 +33,7 @@ type pushDocument struct {
 	Schema  int            `json:"schema"`
 	Failed  []failedChange `json:"failed"`
 	Paused  []pausedItem   `json:"paused"`
+	Filled  []filledChange `json:"filled"`
 	Summary pushTotals     `json:"summary"`
 }
 
@@ -38,6 +41,14 @@ type failedChange struct {
 	Line int64 `json:"line,omitempty"`
 	Seq  int64 `json:"seq,omitempty"`
 	problem.Judged
+}
+
+// filledChange is a blank of a mutation that was filled.
+type filledChange struct {
+	Line  int64  `json:"line,omitempty"`
+	Seq   int64  `json:"seq,omitempty"`
+	Field string `json:"field"`
+	Value string `json:"value"`
 }
 
 type pausedItem struct {
@@ -55,7 +66,10 @@ type pushTotals struct {
 	Present  int64  `json:"present"`
 	Before   int64  `json:"sent_before"` // by earlier runs
 	Rejected int64  `json:"rejected"`
+	Accepted int64  `json:"accepted"`
 	Parked   int64  `json:"parked"`
+	Waiting  int64  `json:"dependent"` // of the parked ones: for what a rejected one should have brought
+	Mended   int64  `json:"mended"`
 	Left     int64  `json:"left"`
 	LeftOut  int64  `json:"left_out"`
 	Foreign  int64  `json:"foreign"` // of a project server, like Personal: rows of the source that are not for it
@@ -87,10 +101,25 @@ func printPush(term *terminal.Terminal, ws *workspace.Workspace, r pushed) error
 		return nil
 	}
 	if failed := r.failures(); len(failed) > 0 {
-		return &terminal.ExitStatus{Code: problem.CodeOfAll(int(r.Sent), failed)}
+		return &terminal.ExitStatus{Code: problem.CodeOfAll(int(r.arrived()), failed)}
 	}
 	return nil
 }
+
+// arrived is how much of the source is there. What earlier runs sent counts too, so
+// that a rejected row means the same on every run; unless something ended this one.
+func (r pushed) arrived() int64 {
+	if r.Err != nil {
+		return r.Sent
+	}
+	return r.Sent + r.Present + r.totals.Before
+}
+
+// rejected are the rows that are not accepted, and not there.
+func (r pushed) rejected() int64 { return r.Rejected + r.Standing }
+
+// errBefore stands for the reason of a row that an earlier run found.
+var errBefore = errors.New("rejected by an earlier run")
 
 // failures are the reasons that count for the exit code.
 func (r pushed) failures() []work.Failure {
@@ -101,6 +130,9 @@ func (r pushed) failures() []work.Failure {
 	for _, f := range r.Failed {
 		failed = append(failed, work.Failure{Err: f.Err})
 	}
+	if r.Standing > 0 {
+		failed = append(failed, work.Failure{Err: &engram.ContentError{Err: errBefore}})
+	}
 	if r.Deferred > 0 {
 		failed = append(failed, work.Failure{Err: &engram.PausedError{}})
 	}
@@ -108,7 +140,7 @@ func (r pushed) failures() []work.Failure {
 }
 
 func (r pushed) document() pushDocument {
-	doc := pushDocument{Schema: terminal.Schema, Failed: []failedChange{}, Paused: []pausedItem{}, Summary: r.totals}
+	doc := pushDocument{Schema: terminal.Schema, Failed: []failedChange{}, Paused: []pausedItem{}, Filled: []filledChange{}, Summary: r.totals}
 	add := func(position int64, err error) {
 		item := failedChange{Judged: problem.Judge(err)}
 		if r.db {
@@ -127,10 +159,20 @@ func (r pushed) document() pushDocument {
 	for _, project := range slices.Sorted(maps.Keys(r.Paused)) {
 		doc.Paused = append(doc.Paused, pausedItem{project, r.Paused[project]})
 	}
+	for _, m := range r.Mended {
+		for _, fill := range m.Fills {
+			item := filledChange{Line: m.Position, Field: fill.Field, Value: fill.Value}
+			if r.db {
+				item.Line, item.Seq = 0, m.Position
+			}
+			doc.Filled = append(doc.Filled, item)
+		}
+	}
 	s := &doc.Summary
-	s.Sent, s.Present, s.Rejected, s.Parked = r.Sent, r.Present, r.Rejected, r.Deferred
+	s.Sent, s.Present, s.Rejected, s.Parked = r.Sent, r.Present, r.rejected(), r.Deferred
+	s.Accepted, s.Waiting, s.Mended = r.Accepted, r.Dependent, r.MendedRows
 	s.Left, s.LeftOut, s.Batches, s.LastSeq = r.Remaining, r.Skipped, r.Batches, r.LastSeq
-	if r.Rejected > 0 {
+	if s.Rejected > 0 {
 		s.Rejects = r.rejects
 	}
 	return doc
@@ -141,15 +183,17 @@ const named = 10
 
 func printPushText(term *terminal.Terminal, ws *workspace.Workspace, r pushed) {
 	for i, f := range r.Failed {
+		if term.Quiet { // which gets the one line about all of them
+			break
+		}
 		if i == named {
 			term.Errorf("and %s more", humanize.Comma(r.Rejected-named))
 			break
 		}
 		term.Errorf("%s: %s", r.place(f.Position), terminal.OneLine(f.Err.Error()))
 	}
-	if r.Rejected > 0 && !r.totals.DryRun {
-		term.Errorf("%s could not be pushed: see %s", changes(r.Rejected), r.rejects)
-	}
+	r.tellStanding(term)
+	r.noteMended(term)
 	for _, project := range slices.Sorted(maps.Keys(r.Paused)) {
 		term.Errorf("project %s is paused on the server: %s held back until a run after that",
 			strconv.QuoteToGraphic(project), changes(r.Paused[project]))
@@ -160,6 +204,39 @@ func printPushText(term *terminal.Terminal, ws *workspace.Workspace, r pushed) {
 	if !term.Quiet {
 		fmt.Fprintln(term.Stdout, r.summary())
 	}
+}
+
+// tellStanding says what was rejected, by earlier runs too, and where it is.
+func (r pushed) tellStanding(term *terminal.Terminal) {
+	n, before, waiting := r.rejected(), "", ""
+	if r.totals.DryRun {
+		n = r.Standing
+	}
+	if n == 0 {
+		return
+	}
+	if r.Standing > 0 {
+		before = fmt.Sprintf(", %s of them by earlier runs", humanize.Comma(r.Standing))
+	}
+	if r.Dependent > 0 {
+		waiting = fmt.Sprintf(" (%s held back that need them)", changes(r.Dependent))
+	}
+	term.Errorf("%s could not be pushed%s%s: see %s", changes(n), before, waiting, r.rejects)
+}
+
+// noteMended says what was filled: in one line, and with -v for each row.
+func (r pushed) noteMended(term *terminal.Terminal) {
+	if r.MendedRows == 0 {
+		return
+	}
+	for _, m := range r.Mended {
+		for _, fill := range m.Fills {
+			if term.Verbose {
+				term.Note("%s: %s %s", r.place(m.Position), fill.Field, fill)
+			}
+		}
+	}
+	term.Note("%s mended: %s (-v lists them; --strict sends only what fits as it is)", changes(r.MendedRows), command.Counts(r.Fills))
 }
 
 func (r pushed) place(position int64) string {
@@ -182,8 +259,8 @@ func (r pushed) summary() string {
 		parts = append(parts, "would push "+changes(r.toPush()))
 		part(r.Present, "%s there already")
 		part(r.totals.Before, "%s sent before")
-		part(r.Rejected, "%s cannot be pushed")
-		part(r.Deferred, "%s of them wait for a paused project")
+		part(r.rejected(), "%s cannot be pushed")
+		part(r.Deferred, "%s of them are held back")
 		if r.open {
 			parts = append(parts, "whether the last ones arrived is not known yet")
 		}
@@ -197,12 +274,13 @@ func (r pushed) summary() string {
 	}
 	if !r.totals.DryRun {
 		part(r.Present, "%s there already")
-		part(r.Rejected, "%s rejected")
+		part(r.rejected(), "%s rejected")
 		part(r.Deferred, "%s held back")
 		if !r.idle() {
 			parts = append(parts, humanize.Comma(r.Remaining)+" left")
 		}
 	}
+	part(r.Accepted, "%s accepted as not sent")
 	part(r.Skipped, "%s left out that engram has marked as sent (--all sends them)")
 	part(r.totals.Foreign, "%s of other projects not sent")
 	part(r.totals.Personal, "%s personal not sent")

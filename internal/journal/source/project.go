@@ -18,16 +18,23 @@ import (
 type Project struct {
 	Source
 	project string // normalised
-	all     bool   // personal rows go too
+	opts    Options
 	learned bool
 	skip    journal.Positions
 	// Foreign and Personal count what stays here of the whole source.
 	Foreign, Personal int64
 }
 
-// ForProject gives the rows of a project, with those that are personal or without.
-func ForProject(s Source, project string, personal bool) *Project {
-	return &Project{Source: s, project: project, all: personal}
+// Options are how the rows of a project are made ready.
+type Options struct {
+	Personal bool // personal rows go too
+	Strict   bool // nothing is mended
+	Force    bool // what the server is known to refuse goes all the same
+}
+
+// ForProject gives the rows of a project.
+func ForProject(s Source, project string, opts Options) *Project {
+	return &Project{Source: s, project: project, opts: opts}
 }
 
 // Rows gives the rows that go.
@@ -42,6 +49,9 @@ func (s *Project) Rows(ctx context.Context, after int64) iter.Seq2[journal.Row, 
 				continue
 			}
 			row.Entry.Project = s.project
+			if err == nil {
+				row = s.prepare(row)
+			}
 			if !yield(row, err) {
 				return
 			}
@@ -64,7 +74,7 @@ func (s *Project) learn(ctx context.Context) error {
 		case foreign:
 			s.skip.Add(row.Position)
 			s.Foreign++
-		case personal && !s.all:
+		case personal && !s.opts.Personal:
 			s.skip.Add(row.Position)
 			s.Personal++
 		}

@@ -141,6 +141,17 @@ func (s *Server) Chunks(project string) []string {
 	return ids
 }
 
+// Bodies are the contents of a project's chunks, in the same order.
+func (s *Server) Bodies(project string) [][]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var bodies [][]byte
+	for _, c := range s.store(engram.NormalizeProject(project)).chunks {
+		bodies = append(bodies, slices.Clone(c.body))
+	}
+	return bodies
+}
+
 // Journal is what has been committed to the journal of all projects, by seq.
 func (s *Server) Journal() []engram.PullMutationResult {
 	s.mu.Lock()

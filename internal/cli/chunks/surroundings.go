@@ -1,0 +1,134 @@
+package chunks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/engram-sync/engram-sync/internal/chunkdir"
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/git"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
+)
+
+// Why a file that is bad or missing is so, where git knows more than the file.
+var (
+	// errEdited: git has the same bytes, so somebody changed them on purpose.
+	errEdited = errors.New("git has it so: somebody edited it under its old id")
+	// errCommitted: git has the same damage.
+	errCommitted = errors.New("git has it so too")
+	// errDeleted: the file is missing here alone.
+	errDeleted = errors.New("git has it")
+)
+
+// surroundings is what lies around the chunks of a directory: git, and things
+// that do not belong there.
+type surroundings struct {
+	dir workspace.Directory
+	git git.Files
+}
+
+func lookAround(ctx context.Context, ws *workspace.Workspace, dir workspace.Directory) surroundings {
+	return surroundings{dir: dir, git: git.Status(ctx, dir.Path(), ws.Environ)}
+}
+
+// judge adds what they say to a report: to each bad chunk, and as warnings.
+func (s surroundings) judge(ctx context.Context, r *syncer.Report, whole bool) error {
+	for i, f := range r.Findings {
+		id, err := engram.ParseChunkID(f.ID)
+		if err != nil || f.Harmless || f.Where != "here" {
+			continue
+		}
+		name := chunkdir.ChunkName(id)
+		_, other := errors.AsType[*engram.MismatchError](f.Err)
+		why := error(nil)
+		switch {
+		case errors.Is(f.Err, engram.ErrNoFile) && s.git.Deleted(name):
+			why = fmt.Errorf("%w: `git checkout -- %s` brings it back", errDeleted, s.path(name))
+		case errors.Is(f.Err, engram.ErrNoFile) || !s.git.Has(name):
+		case other:
+			why = errEdited
+		case errors.Is(f.Err, engram.ErrDamaged):
+			why = errCommitted
+		}
+		if why != nil {
+			r.Findings[i].Err = fmt.Errorf("%w, and %w", f.Err, why)
+		}
+	}
+	if !whole {
+		return nil
+	}
+	warn := func(id, format string, args ...any) {
+		r.Findings = append(r.Findings, syncer.Finding{ID: id, Where: "here", Harmless: true, Err: fmt.Errorf(format, args...)})
+	}
+	for _, name := range s.dir.Leftovers() {
+		if text := s.leftover(name); text != "" {
+			warn(name, "%s", text)
+		}
+	}
+	ids, _, err := s.dir.Chunks(ctx)
+	ignored, untracked := s.countUnknown(ids)
+	if ignored > 0 {
+		warn("chunks", "git ignores %s, so nobody else gets them: `git check-ignore -v %s/*` names the rule to remove", terminal.Count(ignored, "chunk file"), s.path("chunks"))
+	}
+	if untracked > 0 {
+		warn("chunks", "git does not have %s yet: `git add %s` does that", terminal.Count(untracked, "chunk file"), s.path(""))
+	}
+	return err
+}
+
+func (s surroundings) countUnknown(ids []engram.ChunkID) (ignored, untracked int) {
+	for _, id := range ids {
+		switch name := chunkdir.ChunkName(id); {
+		case s.git.Ignored(name):
+			ignored++
+		case s.git.Untracked(name):
+			untracked++
+		}
+	}
+	return ignored, untracked
+}
+
+// leftover is the warning of something beside the chunks; "" where it does no harm.
+func (s surroundings) leftover(name string) string {
+	path := s.path(name)
+	switch {
+	case name == chunkdir.DirName:
+		return fmt.Sprintf("another chunk directory lies in this one, where nothing reads it: move the files of %s into %s, then run `engram-sync verify --repair`",
+			filepath.Join(path, "chunks"), s.path("chunks"))
+	case s.git.Has(name):
+		return fmt.Sprintf("this file of engram's own is in the repository, with all that it holds: `git rm --cached %s` takes it out, and .gitignore keeps it out", path)
+	case s.git.Ignored(name):
+		return ""
+	}
+	return fmt.Sprintf("this file of engram's own lies beside the chunks, and must not be committed: move it away, or name %s in .gitignore", path)
+}
+
+// path is a path in the directory, seen from the working directory if that is shorter.
+func (s surroundings) path(name string) string {
+	path := filepath.Join(s.dir.Path(), name)
+	if wd, err := os.Getwd(); err == nil {
+		if rel, err := filepath.Rel(wd, path); err == nil && len(rel) < len(path) {
+			return rel
+		}
+	}
+	return path
+}
+
+// warnOfLeftovers tells whoever moves chunks that a database lies beside them.
+func warnOfLeftovers(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, dir workspace.Directory) {
+	names := dir.Leftovers()
+	if len(names) == 0 {
+		return
+	}
+	around := lookAround(ctx, ws, dir)
+	for _, name := range names {
+		if text := around.leftover(name); text != "" {
+			term.Warn(name + ": " + text)
+		}
+	}
+}

@@ -1,0 +1,44 @@
+package source
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/engram-sync/engram-sync/internal/canon"
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/journal"
+	"github.com/engram-sync/engram-sync/internal/mend"
+)
+
+// prepare mends a row by the rule that chunks are mended by, and judges it by what a
+// project server is known to refuse, so that nothing has to be halved for that.
+func (s *Project) prepare(row journal.Row) journal.Row {
+	if row.Err != nil || row.Skip {
+		return row
+	}
+	if !s.opts.Strict && row.Entry.Op == "upsert" {
+		if text, fills := mend.Payload(row.Entry.Entity, row.Entry.EntityKey, unwrapped(row.Entry.Payload)); len(fills) > 0 {
+			row.Entry.Payload, row.Fills = text, fills
+		}
+	}
+	if s.opts.Force {
+		return row
+	}
+	if problem := canon.CheckMutation(row.Entry, s.project); problem != nil {
+		name := "it"
+		if problem.Field != "" {
+			name = problem.Field
+		}
+		row.Err = &engram.ContentError{Err: fmt.Errorf("the server would refuse it: %s %s", name, problem.Reason)}
+	}
+	return row
+}
+
+// unwrapped is a payload that is an object, where it can be a string that holds one.
+func unwrapped(payload json.RawMessage) json.RawMessage {
+	var inner string
+	if json.Unmarshal(payload, &inner) == nil {
+		return json.RawMessage(inner)
+	}
+	return payload
+}

@@ -1,0 +1,102 @@
+package projection
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"github.com/engram-sync/engram-sync/internal/canon"
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/mend"
+)
+
+// Supplement gives of chunks that Chunks has projected what a server lacks that holds
+// the rows of there in another form: parts of exactly the missing rows. Of the rows
+// that it would refuse, those remain that it does not have either.
+func (d *Directory) Supplement(ctx context.Context, ids []engram.ChunkID, there *engram.RowSet) (map[engram.ChunkID]Chunk, error) {
+	d.there, d.supplements = there, make(map[engram.ChunkID]bool, len(ids))
+	for _, id := range ids {
+		d.supplements[id] = true
+	}
+	made, err := each(ctx, d.limit, ids, func(id engram.ChunkID) Chunk {
+		c, err := d.make(ctx, id)
+		d.kept.put(id, c.Parts)
+		for i := range c.Parts {
+			c.Parts[i].text = nil
+		}
+		c.Err = err
+		return c
+	})
+	if err != nil {
+		return nil, err
+	}
+	order(made)
+	return made, nil
+}
+
+// dropHeld drops the rows that the server has. Members beside the lists went with
+// what it has of the chunk.
+func (s *selection) dropHeld(there *engram.RowSet, project string) {
+	for list, rows := range s.rows {
+		s.rows[list] = slices.DeleteFunc(slices.Clone(rows), func(r row) bool {
+			v, ok := r.signature(project)
+			return ok && there.Has(v, r.mended)
+		})
+	}
+	if len(s.rows[listMutations]) == 0 {
+		delete(s.rows, listMutations)
+	}
+	s.members = nil
+}
+
+// signature is what a row is recognised by. A mutation is put into canonical form
+// for that.
+func (r row) signature(project string) (engram.RowVersion, bool) {
+	if r.list != listMutations {
+		return engram.Signature(r.list, r.text)
+	}
+	alone := document{rows: map[string][]row{listMutations: {r}}}
+	text, err := canon.ForPush(alone.assemble(), project)
+	var doc struct {
+		Mutations []json.RawMessage `json:"mutations"`
+	}
+	if err != nil || json.Unmarshal(text, &doc) != nil || len(doc.Mutations) != 1 {
+		return engram.RowVersion{}, false
+	}
+	return engram.Signature(listMutations, doc.Mutations[0])
+}
+
+// isThere says whether the server has a row that it would refuse as it is: mended.
+func (s *selection) isThere(r row, project string) bool {
+	if s.there == nil {
+		return false
+	}
+	r.mend(s.id)
+	v, ok := r.signature(project)
+	return ok && s.there.Has(v, true)
+}
+
+// Rows are those of chunks as they are recognised, mended, of whichever project
+// they are, and the sessions that are added for them.
+func (d *Directory) Rows(ctx context.Context, id engram.ChunkID) (versions []engram.RowVersion, err error) {
+	err = d.withDocument(ctx, id, func(doc document) error {
+		for r := range doc.of(lists...) {
+			r.mend(id)
+			if v, ok := r.signature(d.opts.Project); ok {
+				versions = append(versions, v)
+			}
+		}
+		return nil
+	})
+	return versions, err
+}
+
+// Stubs are the sessions that are added for the rows of a chunk.
+func (d *Directory) Stubs(id engram.ChunkID) (versions []engram.RowVersion) {
+	for name, from := range d.stubs[id] {
+		text, _ := json.Marshal(mend.Stub(name, d.opts.Project, from)) // plain data
+		v, _ := engram.Signature(listSessions, text)
+		versions = append(versions, v)
+	}
+	return versions
+}
