@@ -106,7 +106,8 @@ type Unexported struct {
 //
 // A session counts if it has an end, a summary or rows: one that was just begun
 // has nothing to lose. Where a database has several rows with one sync_id, as
-// 1.9.4 makes them, each is looked at, and the newest that is in no chunk counts.
+// 1.9.4 makes them, each is looked at: of those that are in no chunk the newest counts,
+// and older ones that say otherwise are kept apart.
 func FindUnexported(ctx context.Context, m Database, versions *Versions, entries []engram.ChunkEntry, scope Scope, now time.Time) (*Unexported, error) {
 	s := &search{
 		versions: versions, scope: scope, reasons: reasons{newest: engram.NewestTime(entries), now: now}, used: map[string]bool{},

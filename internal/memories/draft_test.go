@@ -126,7 +126,7 @@ func TestDraftOfARowWithoutASession(t *testing.T) {
 	o.SessionID, o.Project = "gone", ptr("repo")
 	got := contents(t, draft(t, database{observations: []engram.Observation{o}}, 1<<20))
 	want := []engram.ChunkRows{{
-		Sessions:     []engram.Session{{ID: "gone", Project: "repo", StartedAt: at("08:00")}},
+		Sessions:     []engram.Session{{ID: "gone", Project: "repo", Directory: "unknown", StartedAt: at("08:00")}},
 		Observations: []engram.Observation{o},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {

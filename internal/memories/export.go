@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/mend"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
@@ -93,7 +94,7 @@ func (d *drafter) compare(a, b Row) int {
 // that do not exist; it cannot import those, so they get one that says no more
 // than they do.
 func (d *drafter) sessionOf(row Row) engram.Session {
-	stub := engram.Session{Project: row.Project}
+	stub := mend.Stub("", row.Project, "")
 	switch {
 	case row.Session != nil:
 		return *row.Session

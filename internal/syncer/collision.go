@@ -8,11 +8,16 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/mend"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
+
+// maxDoubtful bounds what one run looks at: a server may say what it likes of all its
+// chunks. The next run looks at others.
+const maxDoubtful = 256
 
 // failCollisions finds chunks that both sides list under one id and that are two
 // different ones: ids have 32 bits. Nobody reads all chunks for that, so it is those
@@ -23,10 +28,18 @@ func (s *Diff) failCollisions(ctx context.Context, opts Options, result *Result)
 	if len(doubtful) == 0 {
 		return
 	}
+	doubtful = doubtful[:min(len(doubtful), maxDoubtful)]
 	var mu sync.Mutex
+	var failing atomic.Bool
 	others := map[engram.ChunkID]bool{}
 	work.Each(doubtful, opts.Concurrency, nil, func(item Item) {
+		if failing.Load() {
+			return // a server that is going down is not asked for each of them
+		}
 		same, err := s.isSame(ctx, item.Remote)
+		if err != nil && opts.Fatal != nil && opts.Fatal(err) {
+			failing.Store(true)
+		}
 		if err == nil && same {
 			err = s.aliases.Add(item.Remote, item.Local) // no later run has to look again
 		}

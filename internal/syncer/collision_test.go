@@ -77,3 +77,33 @@ func TestCollisionOnThePush(t *testing.T) {
 		t.Errorf("moved %v", movedIDs(result))
 	}
 }
+
+// A server may say of all its chunks what it likes: a run does not read them all for
+// that, and does not ask one that has gone for each of them.
+func TestDoubtsAreBounded(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		most int
+	}{
+		"it answers": {nil, 256},
+		"it is gone": {errors.New("gone"), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			here, there := newSide(), newSide()
+			for i := range 300 {
+				there.content[here.add(numbered(i))] = numbered(i)
+				entry := here.entries[i]
+				entry.CreatedBy = "mallory"
+				there.entries = append(there.entries, entry)
+			}
+			there.fail = func(engram.ChunkID) error { return c.err }
+			opts := both
+			opts.Concurrency = 1 // aliases are a map
+			opts.Fatal = func(error) bool { return true }
+			result := syncer.Run(t.Context(), look(t, here, there, aliases{}), opts)
+			if n := len(there.tried); n == 0 || n > c.most || len(result.Present) != 300 || len(result.Failed) > 0 {
+				t.Errorf("%d read, %d present, failed %v", n, len(result.Present), result.Failed)
+			}
+		})
+	}
+}

@@ -57,6 +57,9 @@ func (s surroundings) judge(ctx context.Context, r *syncer.Report, whole bool) e
 		}
 		if why != nil {
 			r.Findings[i].Err = fmt.Errorf("%w, and %w", f.Err, why)
+			if errors.Is(why, errDeleted) { // its path has the id, and the rest has not
+				r.Findings[i].Err = fmt.Errorf("chunk %s: %w", id, r.Findings[i].Err)
+			}
 		}
 	}
 	if !whole {
