@@ -7,8 +7,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
 // memberReader reads the value of one member of a chunk.
@@ -26,8 +30,8 @@ func readMembers(r io.Reader, readers map[string]memberReader) error {
 		if err != nil {
 			return err
 		}
-		read, ok := readers[fmt.Sprint(name)]
-		if !ok {
+		read := readers[jsonscan.Alike(fmt.Sprint(name), slices.Collect(maps.Keys(readers)))] // in any case, as for engram
+		if read == nil {
 			read = func(dec *json.Decoder) error { return dec.Decode(new(json.RawMessage)) }
 		}
 		if err := read(dec); err != nil {
