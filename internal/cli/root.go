@@ -120,7 +120,7 @@ func addGroup(root *cobra.Command, id, title string, cmds ...*cobra.Command) {
 // settings are read by internal/config.
 func addGlobalFlags(term *terminal.Terminal, ws *workspace.Workspace, flags *pflag.FlagSet) {
 	flags.String("remote", "", "the server: `NAME|URL`, or embedded[:DIR] for one in this process")
-	flags.String("project", "", "the project's `NAME` (account servers have no projects)")
+	flags.String("project", "", "the project's `NAME`")
 	flags.String("protocol", "auto", "what kind of server it is: `auto|account|project`")
 	flags.String("dir", "", "the chunk directory `DIR` itself (default: the nearest .engram in this git work tree)")
 	flags.StringVarP(&ws.Chdir, "directory", "C", "", "run as if started in `DIR`")

@@ -53,13 +53,18 @@ func OnlyLook() { looking.Store(true) }
 
 // write puts a file in place, and makes its directory if need be.
 func write(path string, text []byte) error {
-	if _, err := os.Lstat(path); looking.Load() && err != nil {
+	if looking.Load() && !exists(path) {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
 	return atomicfile.Write(path, text, 0o600)
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 // checkSchema says whether a JSON document that we wrote has this schema.

@@ -15,6 +15,9 @@ type Diff struct {
 	ToPush []Item
 	// ToPull are chunks that only the remote has, or whose file is missing here.
 	ToPull []Item
+	// Elsewhere are chunks that only the remote has, and that are known to be another
+	// project's: they are not pulled.
+	Elsewhere []Item
 	// Present are chunks that both list.
 	Present []Item
 	// Missing are entries of the directory whose file is nowhere: neither here
@@ -43,6 +46,7 @@ type Diff struct {
 	remote       Remote
 	aliases      Aliases
 	serverChunks bool
+	choice       *Choice // nil: all chunks are wanted
 	projector    Projector
 	projected    map[engram.ChunkID]Projection
 	covered      map[engram.ChunkID][]engram.ChunkID // chunks there whose rows are all here, by which
@@ -58,6 +62,9 @@ type CompareOptions struct {
 	// called after the remote's manifest was read: only then is it known for
 	// sure what kind of server it is.
 	Projector func() Projector
+	// Choice gives which chunks are wanted, or nil if all are. It is called when
+	// Projector is.
+	Choice func() *Choice
 	// ServerChunks takes the chunks that a project server made itself of
 	// mutations: they repeat the journal, and can revive deleted memories.
 	ServerChunks bool
@@ -80,6 +87,9 @@ func Compare(ctx context.Context, local Local, remote Remote, opts CompareOption
 	if opts.Projector != nil {
 		s.projector = opts.Projector()
 	}
+	if opts.Choice != nil {
+		s.choice = opts.Choice()
+	}
 	return s.against(ctx, here)
 }
 
@@ -87,7 +97,7 @@ func Compare(ctx context.Context, local Local, remote Remote, opts CompareOption
 func (s *Diff) against(ctx context.Context, here *engram.Manifest) (*Diff, error) {
 	next := &Diff{
 		Here: here, There: s.There, Rejected: s.Rejected, Foreign: here.Rejected(),
-		local: s.local, remote: s.remote, aliases: s.aliases, serverChunks: s.serverChunks, projector: s.projector, fatal: s.fatal,
+		local: s.local, remote: s.remote, aliases: s.aliases, serverChunks: s.serverChunks, choice: s.choice, projector: s.projector, fatal: s.fatal,
 	}
 	files, _, err := s.local.Chunks(ctx)
 	if err != nil {
@@ -121,6 +131,10 @@ func (s *Diff) compare(files map[engram.ChunkID]bool) {
 			s.ServerMade = append(s.ServerMade, e)
 		case absent:
 			item.Direction = work.Pulled
+			if s.isLeft(item) {
+				s.Elsewhere = append(s.Elsewhere, item)
+				continue
+			}
 			s.ToPull = append(s.ToPull, item)
 		}
 	}

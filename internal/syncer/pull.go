@@ -7,17 +7,17 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // pull downloads the chunks that are missing here. A chunk that cannot be had
 // stays out of the manifest.
 func pull(ctx context.Context, s *Diff, opts Options, result *Result) {
 	p := puller{Diff: s, opts: opts}
-	if items := opts.choose(s.ToPull); len(items) > 0 {
-		outcomes := transfer(ctx, work.Pulled, items, opts, p.pull)
+	if items := s.pulls(opts); len(items) > 0 {
+		tried, outcomes, left := p.pullOurs(ctx, items)
 		p.finish(ctx, outcomes)
-		result.collect(items, outcomes)
+		result.collect(tried, outcomes)
+		result.Left = append(result.Left, left...)
 	}
 }
 
@@ -41,11 +41,30 @@ const (
 )
 
 func (p *puller) pull(ctx context.Context, item Item) outcome {
+	out := p.fetch(ctx, item, p.choosing(item))
+	if errors.Is(out.err, errAgain) {
+		return p.fetch(ctx, item, false)
+	}
+	return out
+}
+
+// choosing says whether a chunk has to belong to the project: nobody named it, and
+// the manifest here does not either.
+func (p *puller) choosing(item Item) bool {
+	return p.choice != nil && len(p.opts.Only) == 0 && !p.Here.Has(item.Local)
+}
+
+// fetch downloads a chunk, and stores it, if it belongs to the project or may belong
+// to any.
+func (p *puller) fetch(ctx context.Context, item Item, choosing bool) outcome {
 	var chunk *engram.Chunk
 	store := func(c *engram.Chunk) error {
 		chunk = c
 		p.opts.Report.Watch(c)
 		return p.local.WriteChunk(ctx, c)
+	}
+	if keep := store; choosing {
+		store = func(c *engram.Chunk) error { return p.storeOurs(item.Remote, c, keep) }
 	}
 	sent, err := p.remote.ReadChunk(ctx, item.Remote, store)
 	_, reduced := errors.AsType[*engram.ReducedError](err)

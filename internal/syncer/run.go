@@ -16,7 +16,7 @@ import (
 func Plan(s *Diff, opts Options) ([]Item, Result) {
 	var items []Item
 	if opts.Pull {
-		items = slices.Concat(items, opts.choose(s.ToPull))
+		items = slices.Concat(items, s.pulls(opts))
 	}
 	if opts.Push {
 		items = slices.Concat(items, opts.choose(s.ToPush))
@@ -48,6 +48,9 @@ func Run(ctx context.Context, s *Diff, opts Options) Result {
 // given is the part of a result that is known without moving anything.
 func (s *Diff) given(opts Options) Result {
 	result := Result{Present: opts.choose(s.Present)}
+	if opts.Pull && len(opts.Only) == 0 {
+		result.Left = slices.Clone(s.Elsewhere)
+	}
 	for _, e := range s.Missing {
 		if opts.wants(e.ID) {
 			result.Failed = append(result.Failed, work.Failure{ID: e.ID.String(), Err: ErrNowhere})
@@ -64,6 +67,14 @@ func (s *Diff) given(opts Options) Result {
 		}
 	}
 	return result
+}
+
+// pulls are the items that a pull is about. Who names a chunk wants it, whosever it is.
+func (s *Diff) pulls(opts Options) []Item {
+	if len(opts.Only) == 0 {
+		return s.ToPull
+	}
+	return opts.choose(slices.Concat(s.ToPull, s.Elsewhere))
 }
 
 // ForeignName is what to call an entry of the directory that is not engram's.

@@ -39,7 +39,7 @@ func (s *Diff) Select(words []string, opts Options) ([]engram.ChunkID, error) {
 	items := slices.Clone(s.Present)
 	var all []engram.ChunkID
 	if opts.Pull {
-		items, all = append(items, s.ToPull...), append(all, s.Orphans...)
+		items, all = append(append(items, s.ToPull...), s.Elsewhere...), append(all, s.Orphans...)
 	}
 	if opts.Push {
 		items, all = append(items, s.ToPush...), append(all, s.unreadable()...)

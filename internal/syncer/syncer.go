@@ -85,6 +85,8 @@ type Result struct {
 	Moved   []Moved
 	Present []Item
 	Failed  []work.Failure
+	// Left are chunks of other projects that stay on the remote.
+	Left []Item
 }
 
 // Options are how a run goes about its work.

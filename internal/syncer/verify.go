@@ -19,6 +19,8 @@ type Finding struct {
 	ID    string // of the chunk, or the name of the file
 	Where string // "here" or "remote"
 	Err   error
+	// Row is the one that it is about, if any: its Reason is empty, Err has that.
+	Row *engram.RowNote
 	// Harmless: it is worth knowing, and nothing is damaged or lost by it.
 	Harmless bool
 }
@@ -41,7 +43,13 @@ var (
 	// ErrCounts: the entry says other numbers than the chunk.
 	ErrCounts = errors.New("the manifest counts other rows")
 	// ErrNoSession: rows whose session is in no chunk.
-	ErrNoSession = errors.New("rows belong to a session that no chunk holds")
+	ErrNoSession = errors.New("names a session that no chunk holds: a push adds it; `engram sync` of a release of today refuses the row")
+	// ErrNoEnd: a relation whose end is in no chunk.
+	ErrNoEnd = errors.New("names a memory that no chunk holds: the relation waits for it")
+	// ErrBlank: a row lacks what project servers and today's engram demand.
+	ErrBlank = errors.New("is blank: a push to a project server fills it where that invents nothing; `engram sync` of a release of today may refuse the row")
+	// ErrNoName: several rows have no identity.
+	ErrNoName = errors.New("is blank, as in other rows: engram takes all of these for one, and imports one of them")
 )
 
 // Verify reads every chunk of the directory and checks it against its id and
@@ -55,7 +63,7 @@ func Verify(ctx context.Context, local Local, opts Options) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	v := verifier{opts: opts, sessions: map[string]bool{}, references: map[string]string{}}
+	v := verifier{opts: opts, sessions: map[string]bool{}, references: map[string]rowPlace{}, memories: map[string]bool{}, ends: map[string]rowPlace{}}
 	for _, s := range strays {
 		v.note(Finding{ID: s.Name, Where: "here", Err: fmt.Errorf("%w: %s", ErrStray, s.Reason), Harmless: true})
 	}
@@ -110,8 +118,10 @@ type verifier struct {
 
 	mu         sync.Mutex
 	report     Report
-	sessions   map[string]bool   // that some chunk holds
-	references map[string]string // session to a chunk that refers to it
+	sessions   map[string]bool     // that some chunk holds
+	references map[string]rowPlace // session to the first row that refers to it
+	memories   map[string]bool     // that some chunk holds, by sync_id
+	ends       map[string]rowPlace // memory to the first relation that names it
 	good       []engram.ChunkID
 	untimed    []engram.ChunkID // good ones whose memories have no times
 }
@@ -162,10 +172,35 @@ func (v *verifier) local(local Local, m *engram.Manifest, id engram.ChunkID) (in
 	for session := range contents.SessionIDs {
 		v.sessions[session] = true
 	}
-	for session := range contents.References {
-		v.references[session] = min(cmp.Or(v.references[session], id.String()), id.String())
+	for memory := range contents.SyncIDs {
+		v.memories[memory] = true
+	}
+	first(v.references, id, contents.References)
+	first(v.ends, id, contents.Ends)
+	unnamed := slices.DeleteFunc(slices.Clone(contents.Blank), func(n engram.RowNote) bool { return n.Field != "sync_id" })
+	for _, n := range contents.Blank {
+		f := Finding{ID: id.String(), Where: "here", Err: ErrBlank, Row: &n, Harmless: true}
+		if n.Field == "sync_id" && len(unnamed) > 1 {
+			f.Err = ErrNoName
+		}
+		v.report.Findings = append(v.report.Findings, f)
 	}
 	return size, nil
+}
+
+// rowPlace is a row of a chunk.
+type rowPlace struct {
+	chunk engram.ChunkID
+	engram.RowNote
+}
+
+// first keeps of what rows name the one that comes first, whichever worker read it.
+func first(kept map[string]rowPlace, id engram.ChunkID, named map[string]engram.RowNote) {
+	for name, row := range named {
+		if before, ok := kept[name]; !ok || id.Compare(before.chunk) < 0 {
+			kept[name] = rowPlace{id, row}
+		}
+	}
 }
 
 // judgeSessions runs after all chunks were read: a session may lie in another
@@ -175,14 +210,16 @@ func (v *verifier) judgeSessions() {
 	if len(v.opts.Only) > 0 || unread {
 		return // the session may lie in what was not read
 	}
-	missing := map[string]int{} // chunk to sessions
-	for session, chunk := range v.references {
-		if !v.sessions[session] {
-			missing[chunk]++
+	v.missing(v.references, v.sessions, ErrNoSession)
+	v.missing(v.ends, v.memories, ErrNoEnd)
+}
+
+// missing notes the rows that name what no chunk holds.
+func (v *verifier) missing(named map[string]rowPlace, held map[string]bool, why error) {
+	for name, row := range named {
+		if !held[name] {
+			v.note(Finding{ID: row.chunk.String(), Where: "here", Err: why, Row: &row.RowNote, Harmless: true})
 		}
-	}
-	for chunk, n := range missing {
-		v.note(Finding{ID: chunk, Where: "here", Err: fmt.Errorf("%w (%d)", ErrNoSession, n), Harmless: true})
 	}
 }
 
@@ -195,7 +232,14 @@ func (v *verifier) note(f Finding) {
 // result has the findings in an order that does not depend on the workers.
 func (v *verifier) result() Report {
 	slices.SortStableFunc(v.report.Findings, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.Where, b.Where), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Err.Error(), b.Err.Error()))
+		return cmp.Or(cmp.Compare(a.Where, b.Where), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Err.Error(), b.Err.Error()), compareRows(a.Row, b.Row))
 	})
 	return v.report
+}
+
+func compareRows(a, b *engram.RowNote) int {
+	if a == nil || b == nil {
+		return 0
+	}
+	return cmp.Or(cmp.Compare(a.List, b.List), cmp.Compare(a.Index, b.Index), cmp.Compare(a.Field, b.Field))
 }

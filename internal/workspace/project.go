@@ -46,6 +46,47 @@ func (w *Workspace) ServerProject() (Project, error) {
 	return p, err
 }
 
+// RepositoryProject is the project of the git work tree that the chunk directory is
+// in, or will be: only its chunks are for the directory. Outside of one there is none,
+// unless --project names it: a backup holds all.
+func (w *Workspace) RepositoryProject() (Project, error) {
+	path, err := w.newDirectory()
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	if _, missing := errors.AsType[*chunkdir.NotFoundError](err); missing {
+		return Project{}, nil
+	}
+	if err != nil {
+		return Project{}, fmt.Errorf("find the project: %w", err)
+	}
+	start, err := existing(filepath.Dir(path))
+	if err != nil {
+		return Project{}, fmt.Errorf("find the project: %w", err)
+	}
+	real, err := existing(path) // which a link may lead elsewhere
+	if err != nil {
+		return Project{}, fmt.Errorf("find the project: %w", err)
+	}
+	if git.Top(real) == "" && git.Top(start) == "" && !w.Inputs.Flags.Changed("project") {
+		return Project{}, nil
+	}
+	p := Project{w.Config.Project, w.Config.Sources["project"]}
+	if p.Name == "" {
+		if git.Top(real) != "" && filepath.Base(path) != chunkdir.DirName {
+			start = real
+		}
+		if p, err = projectAt(start, RepositoryRule); err != nil {
+			return Project{}, fmt.Errorf("find the project: %w", err)
+		}
+	}
+	p.Name = engram.NormalizeProject(p.Name)
+	if p.Name == "" {
+		return p, terminal.Usagef("the project that %s names is blank", p.From)
+	}
+	return p, nil
+}
+
 // FindProject resolves the project as engram does: what the configuration says
 // (--project first), the nearest .engram/config.json of the repository, and then
 // the rule. Source: local-state.md 1.1.

@@ -20,7 +20,7 @@ import (
 
 // projectOptions are the flags that only matter on project servers.
 type projectOptions struct {
-	includePersonal, strict, serverChunks, acceptLeftOut bool
+	includePersonal, strict, serverChunks, allProjects, acceptLeftOut bool
 }
 
 func (o *projectOptions) addPush(cmd *cobra.Command) {
@@ -36,6 +36,7 @@ func (o *projectOptions) addPull(cmd *cobra.Command) {
 	_ = cmd.Flags().MarkHidden("accept-reduced") // of older scripts
 	cmd.Flags().BoolVar(&o.serverChunks, "include-server-chunks", false,
 		"project servers: take the chunks that the server made of mutations too")
+	cmd.Flags().BoolVar(&o.allProjects, "all-projects", false, "account servers: take the chunks of all projects into a git work tree too")
 }
 
 func (o *projectOptions) addAccept(cmd *cobra.Command) {

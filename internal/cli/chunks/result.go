@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
@@ -21,6 +22,8 @@ type resultDocument struct {
 	Planned []plannedItem `json:"planned,omitempty"` // only with --dry-run
 	Adopted []string      `json:"adopted,omitempty"`
 	Orphans []string      `json:"orphans,omitempty"` // of push: chunk files that no manifest names
+	// Left are chunks of other projects that stay on an account server.
+	Left []string `json:"left,omitempty"`
 	// Of project servers only: what of the chunks does not go there, and chunks
 	// there that the server made itself.
 	LeftBehind []leftBehindItem `json:"left_behind,omitempty"`
@@ -109,6 +112,7 @@ func (t *transfer) document() resultDocument {
 	if doc.Exported = exportedChunks(t.exported.written); t.dryRun {
 		doc.Exported = exportedChunks(t.exported.drafts)
 	}
+	doc.Left = texts(t.Left, func(i syncer.Item) string { return i.Remote.String() })
 	doc.LeftBehind, doc.ServerMade = leftBehindItems(t.behind), texts(t.serverMade, entryID)
 	return doc
 }
@@ -138,6 +142,7 @@ func (t *transfer) printText() {
 		t.term.Note("%s accepted to stay here: later runs only count them", terminal.Count(t.accepted, "row"))
 	}
 	t.noteRestored()
+	t.noteLeft()
 }
 
 // moving are the chunks, by their ids here, of which something moved, or would.

@@ -60,6 +60,8 @@ type statusDocument struct {
 	Foreign []string `json:"foreign"`
 	// Retirable are restored chunks whose true ones are here too.
 	Retirable []string `json:"retirable,omitempty"`
+	// Left are chunks of other projects that stay on an account server.
+	Left []string `json:"left,omitempty"`
 	// Unexported is null where there is no database, or it cannot be read.
 	Unexported *unexported `json:"unexported"`
 	// Of project servers only, as in the result of push and pull.
@@ -94,7 +96,7 @@ func look(ctx context.Context, ws *workspace.Workspace, show func(diff *syncer.D
 		return err
 	}
 	return ws.With(ctx, func(conn *workspace.Connection) error {
-		diff, err := syncer.Compare(ctx, dir, conn, lookOptions(ws, conn, dir, projectOptions{}))
+		diff, _, err := compareSides(ctx, ws, conn, dir, projectOptions{}, true)
 		if err != nil {
 			return err
 		}
@@ -192,6 +194,7 @@ func (doc *statusDocument) compare(ws *workspace.Workspace, conn *workspace.Conn
 	doc.Missing, doc.Orphans = texts(diff.Missing, entryID), texts(diff.Orphans, engram.ChunkID.String)
 	doc.Unsupported, doc.Foreign = texts(diff.Rejected, rejectedID), texts(diff.Foreign, syncer.ForeignName)
 	doc.Retirable = texts(diff.Twins, func(t syncer.Twin) string { return t.Restored.String() })
+	doc.Left = texts(diff.Elsewhere, func(i syncer.Item) string { return i.Remote.String() })
 	doc.LeftBehind, doc.ServerMade = leftBehindItems(diff.Omitted), texts(diff.ServerMade, entryID)
 	if conn.PerProject() {
 		doc.Remote.Project, doc.projectFrom = conn.Project.Name, conn.Project.From
@@ -241,6 +244,7 @@ func (doc statusDocument) rows(cells terminal.Row) {
 		{"orphans", doc.Orphans, "files without a manifest entry: sync adopts and pushes them"},
 		{"foreign", doc.Foreign, "entries that are not engram's: `engram-sync verify` says which"},
 		{"unsupported", doc.Unsupported, "ids of the remote that no directory can hold"},
+		{"left there", doc.Left, "of other projects: --all-projects of pull and sync takes them, too"},
 		{"retirable", doc.Retirable, "restored: " + retireTwins},
 	} {
 		if len(trouble.ids) > 0 {

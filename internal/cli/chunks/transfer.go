@@ -129,7 +129,7 @@ func (t *transfer) writeMemories(ctx context.Context) error {
 
 // move compares both sides, moves what is missing, and says so.
 func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
-	diff, err := syncer.Compare(ctx, t.dir, conn, lookOptions(t.ws, conn, t.dir, t.project))
+	diff, known, err := compareSides(ctx, t.ws, conn, t.dir, t.project, t.opts.Pull)
 	if err != nil {
 		return err
 	}
@@ -162,6 +162,9 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		opts.Report, stop = command.Progress(t.term, "chunk")
 		t.Result = syncer.Run(ctx, diff, opts)
 		stop()
+		if err := known.Save(); err != nil {
+			t.ws.Log.Info("remember whose chunks the server has", "error", err)
+		}
 	}
 	t.Failed = append(t.Failed, adoption.Failed...)
 	if !t.exporting {
@@ -228,8 +231,9 @@ gets an identity, derived from its chunk and content, and the chunk the id that
 fits these bytes. --strict leaves them on the server. Where the true chunk comes
 later, by git for instance, verify --repair retires the restored one.
 
-Without arguments all missing chunks are pulled. Arguments are chunk ids, or
-the first digits of some.`
+Without arguments all missing chunks are pulled; from an account server, which
+holds all projects of a user, only those of the repository's project come into
+a git work tree. Arguments are chunk ids, or the first digits of some.`
 
 func NewPull(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	t := &transfer{term: term, ws: ws, opts: syncer.Options{Pull: true}, create: true}

@@ -49,8 +49,17 @@ type warnedItem struct {
 	ID      string `json:"id"`
 	Message string `json:"message"`
 	Where   string `json:"where"`
+	*warnedRow
 
 	stray bool
+	kind  error // of a row: what it lacks
+}
+
+// warnedRow is the row that a warning is about.
+type warnedRow struct {
+	List  string `json:"list"`
+	Index int    `json:"index"`
+	Field string `json:"field"`
 }
 
 // repairedItem is one thing that was mended, in JSON mode.
@@ -65,7 +74,7 @@ func newVerified(r syncer.Report) *verified {
 	v := &verified{Schema: terminal.Schema, Failed: []badItem{}, Warnings: []warnedItem{}}
 	for _, f := range r.Findings {
 		if f.Harmless {
-			v.Warnings = append(v.Warnings, warnedItem{ID: f.ID, Message: terminal.OneLine(f.Err.Error()), Where: f.Where, stray: problem.Is(f.Err, syncer.ErrStray)})
+			v.Warnings = append(v.Warnings, newWarnedItem(f))
 			continue
 		}
 		failure := work.Failure{ID: f.ID, Err: f.Err}
@@ -76,6 +85,28 @@ func newVerified(r syncer.Report) *verified {
 	v.Summary.Failed, v.Summary.Warnings = len(v.Failed), len(v.Warnings)
 	return v
 }
+
+func newWarnedItem(f syncer.Finding) warnedItem {
+	w := warnedItem{ID: f.ID, Message: terminal.OneLine(f.Err.Error()), Where: f.Where, stray: problem.Is(f.Err, syncer.ErrStray)}
+	if f.Row != nil {
+		w.warnedRow, w.kind = &warnedRow{f.Row.List, f.Row.Index, f.Row.Field}, f.Err
+		w.Message = fmt.Sprintf("%s[%d].%s %s", w.List, w.Index, w.Field, w.Message)
+	}
+	return w
+}
+
+// sameRows are how many warnings say the same of a row, each to its first one.
+func (v *verified) sameRows() map[[2]string]int {
+	n := map[[2]string]int{}
+	for _, w := range v.Warnings {
+		if w.warnedRow != nil {
+			n[w.sort()]++
+		}
+	}
+	return n
+}
+
+func (w warnedItem) sort() [2]string { return [2]string{w.List + "." + w.Field, w.kind.Error()} }
 
 // show prints the findings, and gives the error that makes the exit code. what
 // says how the bad ones ended; next is the next step after each.
@@ -112,7 +143,16 @@ func (v *verified) printText(term *terminal.Terminal, next func(err error, where
 		printFailure(term, f, next(f.Err, v.Failed[i].Where))
 	}
 	var strays []string
+	rows, told := v.sameRows(), map[[2]string]bool{}
 	for _, w := range v.Warnings {
+		if w.warnedRow != nil && !term.Verbose {
+			if n := rows[w.sort()]; !told[w.sort()] && n > 1 {
+				w.Message += fmt.Sprintf(" (and %s more: -v lists them)", terminal.Count(n-1, "row"))
+			} else if told[w.sort()] {
+				continue
+			}
+			told[w.sort()] = true
+		}
 		if w.stray && !term.Verbose {
 			strays = append(strays, idText(w.ID))
 			continue

@@ -1,0 +1,44 @@
+package chunks
+
+import (
+	"context"
+
+	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
+)
+
+// compareSides compares both sides. On account servers, which hold all projects of a user,
+// a repository wants only the chunks of its own; which that is has to be known only if there is
+// something to pull.
+func compareSides(ctx context.Context, ws *workspace.Workspace, conn *workspace.Connection, dir syncer.Local, project projectOptions, pulls bool) (*syncer.Diff, *state.ChunkProjects, error) {
+	opts := lookOptions(ws, conn, dir, project)
+	known := state.OpenChunkProjects(state.Dir(), conn.Label)
+	own, unknown := ws.RepositoryProject()
+	opts.Choice = func() *syncer.Choice {
+		if conn.PerProject() || project.allProjects || own.Name == "" {
+			return nil
+		}
+		return &syncer.Choice{Project: own.Name, Known: known}
+	}
+	diff, err := syncer.Compare(ctx, dir, conn, opts)
+	if err == nil && pulls && len(diff.ToPull) > 0 && !conn.PerProject() && !project.allProjects {
+		err = unknown
+	}
+	return diff, known, err
+}
+
+// noteLeft says how many chunks of other projects stay on the server, and with -v which.
+func (t *transfer) noteLeft() {
+	if len(t.Left) == 0 {
+		return
+	}
+	t.term.Note("%s of other projects left on the server (--all-projects takes them, too)", terminal.Count(len(t.Left), "chunk"))
+	if !t.term.Verbose {
+		return
+	}
+	for _, item := range t.Left {
+		t.term.Note("chunk %s: of another project, or of several", item.Remote)
+	}
+}

@@ -1,0 +1,117 @@
+package engram
+
+import (
+	"encoding/json"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Projects says whose the rows of one chunk are.
+type Projects struct {
+	// Names are the projects that rows name, or their sessions do, normalised. There
+	// are at most maxProjectNames, which is as good as all: nobody's chunk has two.
+	Names []string `json:"names,omitempty"`
+	// Sessions are the projects of the sessions that the chunk brings.
+	Sessions map[string]string `json:"sessions,omitempty"`
+	// Open are the sessions that would name the projects of the rows that name none,
+	// and that the chunk does not bring.
+	Open []string `json:"open,omitempty"`
+}
+
+const (
+	maxProjectNames    = 16
+	maxProjectSessions = 10000
+)
+
+// Belongs says whether all rows belong to the project, as far as anything names
+// one. sessionProject gives the project of a session of other chunks, or "". A chunk of
+// which nobody knows whose it is belongs to no project.
+func (p Projects) Belongs(project string, sessionProject func(id string) string) bool {
+	names := slices.Clone(p.Names)
+	for _, id := range p.Open {
+		if name := sessionProject(id); name != "" {
+			names = append(names, name)
+		}
+	}
+	return len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool { return name != project })
+}
+
+// ReadProjects reads whose the rows of a chunk are, as a stream.
+func ReadProjects(r io.Reader) (Projects, error) {
+	reader := projectReader{names: map[string]bool{}, sessions: map[string]string{}, open: map[string]bool{}}
+	err := readMembers(r, map[string]memberReader{
+		"sessions":     rows(reader.session),
+		"observations": rows(func(row ownedRow) { reader.row(Text(row.Project), row.SessionID) }),
+		"prompts":      rows(func(row ownedRow) { reader.row(Text(row.Project), row.SessionID) }),
+		"mutations":    rows(reader.mutation),
+	})
+	return reader.finish(), err
+}
+
+// ownedRow has the members that say whose a row is.
+type ownedRow struct {
+	Project   *string `json:"project"`
+	SessionID string  `json:"session_id"`
+}
+
+// projectReader reads one chunk. Only at its end all sessions are known.
+type projectReader struct {
+	names    map[string]bool
+	sessions map[string]string
+	open     map[string]bool // sessions of rows that name no project
+}
+
+func (r *projectReader) session(s struct {
+	ID      string  `json:"id"`
+	Project *string `json:"project"`
+}) {
+	r.bring(s.ID, Text(s.Project))
+}
+
+func (r *projectReader) bring(id, project string) {
+	if project = NormalizeProject(project); project == "" {
+		return
+	}
+	r.names[project] = true
+	if len(r.sessions) < maxProjectSessions {
+		r.sessions[id] = project
+	}
+}
+
+func (r *projectReader) row(project, session string) {
+	if project = NormalizeProject(project); project != "" {
+		r.names[project] = true
+	} else if session != "" {
+		r.open[session] = true
+	}
+}
+
+func (r *projectReader) mutation(m struct {
+	Entity    string          `json:"entity"`
+	EntityKey string          `json:"entity_key"`
+	Op        string          `json:"op"`
+	Payload   json.RawMessage `json:"payload"`
+	Project   string          `json:"project"`
+}) {
+	e := MutationEntry{Entity: m.Entity, EntityKey: m.EntityKey, Op: m.Op, Payload: m.Payload, Project: m.Project}
+	scope := e.Scope()
+	if strings.EqualFold(e.Entity, "session") {
+		r.bring(e.EntityKey, scope.Project)
+		return
+	}
+	r.row(scope.Project, scope.Session)
+}
+
+func (r *projectReader) finish() Projects {
+	p := Projects{Sessions: r.sessions}
+	for _, id := range slices.Sorted(maps.Keys(r.open)) {
+		if _, brought := r.sessions[id]; !brought && len(p.Open) < maxProjectSessions {
+			p.Open = append(p.Open, id)
+		}
+	}
+	p.Names = slices.Sorted(maps.Keys(r.names))
+	p.Names = p.Names[:min(len(p.Names), maxProjectNames)]
+	return p
+}
