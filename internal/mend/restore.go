@@ -36,11 +36,17 @@ func Restore(id engram.ChunkID, content io.Reader) ([]byte, engram.ChunkRows, er
 	return text, rows, err
 }
 
+// maxReduced is more than an old client can push. Source: account-server.md 1.3.
+const maxReduced = 64 << 20
+
 // readRows reads a chunk to its end, where the content checks itself.
 func readRows(content io.Reader, rows *engram.ChunkRows) error {
-	text, err := io.ReadAll(content)
-	if err != nil {
+	text, err := io.ReadAll(io.LimitReader(content, maxReduced+1))
+	switch {
+	case err != nil:
 		return err
+	case len(text) > maxReduced:
+		return fmt.Errorf("%w: no old client can have pushed more than %d bytes", engram.ErrDamaged, maxReduced)
 	}
 	return json.Unmarshal(text, rows)
 }

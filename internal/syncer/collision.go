@@ -58,19 +58,23 @@ func (s *Diff) failCollisions(ctx context.Context, opts Options, result *Result)
 	}
 }
 
-// isDoubtful says whether the two sides may mean different chunks. Who adopts a file
-// does not know who wrote it.
+// isDoubtful says whether the two sides may mean different chunks.
 func (s *Diff) isDoubtful(item Item) bool {
 	here, ok := s.Here.Entry(item.Local)
-	there := item.Entry
 	if !ok || s.projector != nil || s.aliases == nil || item.Local != item.Remote {
 		return false
 	}
 	if _, looked := s.aliases.Local(item.Remote); looked {
 		return false
 	}
-	by := here.CreatedBy != there.CreatedBy && here.CreatedBy != unknownAuthor && there.CreatedBy != unknownAuthor
-	return by || here.Sessions != there.Sessions || here.Memories != there.Memories || here.Prompts != there.Prompts
+	return differ(here, item.Entry)
+}
+
+// differ says whether two entries of one id may be about different chunks. Who adopts a
+// file does not know who wrote it.
+func differ(a, b engram.ChunkEntry) bool {
+	by := a.CreatedBy != b.CreatedBy && a.CreatedBy != unknownAuthor && b.CreatedBy != unknownAuthor
+	return by || a.Sessions != b.Sessions || a.Memories != b.Memories || a.Prompts != b.Prompts
 }
 
 // isSame compares the bytes of both sides; of what an old client has reduced, the rows
@@ -80,12 +84,7 @@ func (s *Diff) isSame(ctx context.Context, id engram.ChunkID) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	var theirs [32]byte
-	_, err = s.remote.ReadChunk(ctx, id, func(c *engram.Chunk) error {
-		_, err := io.Copy(io.Discard, c)
-		theirs = c.Sum()
-		return err
-	})
+	theirs, _, err := s.readThere(ctx, id, nil)
 	if _, reduced := errors.AsType[*engram.ReducedError](err); !reduced {
 		return mine == theirs, err
 	}

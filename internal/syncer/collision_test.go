@@ -56,6 +56,28 @@ func TestCollisions(t *testing.T) {
 	}
 }
 
+// TestCollisionOnThePush: the server says yes, and what it lists is somebody else's.
+func TestCollisionOnThePush(t *testing.T) {
+	here, there := newSide(), newSide()
+	id := here.add(bobs)
+	moving := here.add(numbered(1))
+	there.forget = func(pushed engram.ChunkID) bool {
+		if pushed == id {
+			entry := entryOf(id)
+			entry.CreatedBy = "alice"
+			there.content[id], there.entries = alices, append(there.entries, entry)
+		}
+		return pushed == id
+	}
+	result := syncer.Run(t.Context(), look(t, here, there, aliases{}), both)
+	if !slices.Equal(failedIDs(result), []string{id.String()}) || !errors.Is(result.Failed[0].Err, syncer.ErrOtherBytes) {
+		t.Errorf("failed %v", result.Failed)
+	}
+	if !slices.Equal(movedIDs(result), []string{moving.String()}) {
+		t.Errorf("moved %v", movedIDs(result))
+	}
+}
+
 // A server may say of all its chunks what it likes: a run does not read them all for
 // that, and does not ask one that has gone for each of them.
 func TestDoubtsAreBounded(t *testing.T) {

@@ -200,7 +200,7 @@ func (s *Diff) serverMade(e engram.ChunkEntry) bool {
 // localID is the id here of a chunk there. A reduced chunk that was restored has
 // another, until the true one is here; every other chunk has, or will have, the same.
 func (s *Diff) localID(remote engram.ChunkID) engram.ChunkID {
-	if s.Here.Has(remote) && s.files[remote] {
+	if s.holds(remote) {
 		return remote
 	}
 	if local, ok := s.restoredOf(remote); ok {

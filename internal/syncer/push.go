@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"sync"
 	"time"
@@ -128,18 +127,14 @@ func (p *pusher) readAgain(ctx context.Context) (*engram.Manifest, error) {
 }
 
 func (p *pusher) confirmOne(ctx context.Context, there *engram.Manifest, item Item) error {
-	if !there.Has(item.Remote) {
+	listed, ok := there.Entry(item.Remote)
+	if !ok {
 		return ErrNotStored
 	}
-	if !p.opts.ReadBack {
+	if !p.opts.ReadBack && (p.projector != nil || !differ(item.Entry, listed)) {
 		return nil
 	}
-	var got [32]byte
-	_, err := p.remote.ReadChunk(ctx, item.Remote, func(c *engram.Chunk) error {
-		_, err := io.Copy(io.Discard, c)
-		got = c.Sum()
-		return err
-	})
+	got, _, err := p.readThere(ctx, item.Remote, nil)
 	if err == nil && got != p.sums[item.Remote] {
 		return ErrOtherBytes
 	}

@@ -263,6 +263,9 @@ func (r *repairer) fetched(items []Item, outcomes []outcome) {
 		if f == nil {
 			continue // it is there under two ids, and one was enough
 		}
+		if outcomes[i].restored && outcomes[i].local != item.Local {
+			outcomes[i].err = fmt.Errorf("the remote has only what an old client left of it, which is here as %s now", outcomes[i].local)
+		}
 		if err := outcomes[i].err; err != nil {
 			f.Err, f.Harmless = fmt.Errorf("%w; downloading it again: %w", f.Err, err), false
 			continue

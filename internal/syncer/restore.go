@@ -52,10 +52,10 @@ func (p *puller) restore(ctx context.Context, item Item, store func(*engram.Chun
 	return entry, store(engram.NewChunk(id, io.NopCloser(bytes.NewReader(text)), int64(len(text))))
 }
 
-// restorable says whether a reduced chunk is to be restored. One that is listed here
-// under its own id has lost its file: nothing else can take its place.
+// restorable says whether a reduced chunk is to be restored: not where the file of
+// the true one is here, which may be damaged.
 func (p *puller) restorable(item Item) bool {
-	return !p.opts.Strict && p.aliases != nil && !p.Here.Has(item.Remote)
+	return !p.opts.Strict && p.aliases != nil && !p.holds(item.Remote)
 }
 
 // findRestored finds out which chunks here were restored from others: by what earlier
@@ -71,7 +71,7 @@ func (s *Diff) findRestored() {
 		if !ok && s.aliases != nil {
 			local, ok = s.aliases.Restored(e.ID)
 		}
-		if ok && s.files[e.ID] && s.Here.Has(local) && local != e.ID {
+		if ok && s.holds(e.ID) && s.Here.Has(local) && local != e.ID {
 			s.Twins = append(s.Twins, Twin{Restored: local, True: e.ID})
 		}
 	}
