@@ -68,7 +68,8 @@ type CompareOptions struct {
 	// ServerChunks takes the chunks that a project server made itself of
 	// mutations: they repeat the journal, and can revive deleted memories.
 	ServerChunks bool
-	// Fatal says of an error that no other chunk can fare better. nil: none is.
+	// Fatal says of an error in reading a chunk of the remote that what it holds cannot
+	// be taken for nothing: its rows would be sent a second time. nil: none is.
 	Fatal func(error) bool
 }
 

@@ -64,7 +64,7 @@ func (s *Diff) strangers() []engram.ChunkID {
 }
 
 // readStrangers gives the rows of chunks of the remote. One that cannot be read
-// has none, unless no other can either.
+// has none, unless it may be read another time.
 func (s *Diff) readStrangers(ctx context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]engram.RowVersion, error) {
 	rows := map[engram.ChunkID][]engram.RowVersion{}
 	var unread []engram.ChunkID

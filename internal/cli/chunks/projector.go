@@ -54,7 +54,7 @@ func (o *projectOptions) addStrict(cmd *cobra.Command) {
 // lookOptions are what a comparison with this remote needs to know.
 func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Local, opts projectOptions) syncer.CompareOptions {
 	return syncer.CompareOptions{
-		Aliases: c.Aliases, ServerChunks: opts.serverChunks, Fatal: problem.Common,
+		Aliases: c.Aliases, ServerChunks: opts.serverChunks, Fatal: problem.Unknowable,
 		Projector: func() syncer.Projector {
 			if !c.PerProject() {
 				return nil

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"syscall"
@@ -119,6 +120,13 @@ func Failure(err error, tokenFrom string) terminal.Failure {
 func Common(err error) bool {
 	return Is(err, transport.ErrUnauthorized, transport.ErrTLS, transport.ErrCleartext, transport.ErrNoProject, syscall.ENOSPC) ||
 		refusedWith(transport.CodeForbidden, transport.CodePaused)(err, "") || accountGone(err, "") || stranger(err, "") || As[*transport.RetryLaterError](err) || transport.IsUnreachable(err)
+}
+
+// Unknowable says of an error in looking at one item that a later look may see more:
+// nobody may act as if nothing were there. A 404 is no such error, as it can be for good.
+func Unknowable(err error) bool {
+	status, ok := errors.AsType[*transport.StatusError](err)
+	return Common(err) || Code(err) == Unavailable && !(ok && status.Status == http.StatusNotFound)
 }
 
 // Is says whether err is any of the targets.
