@@ -34,7 +34,9 @@ func (t *transfer) noteLeft() {
 	if len(t.Left) == 0 {
 		return
 	}
-	t.term.Note("%s of other projects left on the server (--all-projects takes them, too)", terminal.Count(len(t.Left), "chunk"))
+	own, _ := t.ws.RepositoryProject() // there is one, or none would be left
+	t.term.Note("%s of other projects than %s (%s) left on the server (--all-projects takes them, too; --project names another)",
+		terminal.Count(len(t.Left), "chunk"), terminal.Visible(own.Name), terminal.Visible(own.From))
 	if !t.term.Verbose {
 		return
 	}
