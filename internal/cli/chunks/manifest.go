@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
@@ -30,7 +31,7 @@ func NewManifest(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Comman
 				return localManifest(cmd.Context(), term, ws)
 			}
 			return look(cmd.Context(), ws, func(diff *syncer.Diff, conn *workspace.Connection, _ string) error {
-				noteProject(term, conn)
+				command.NoteProject(term, conn)
 				return remoteManifest(term, diff)
 			})
 		},

@@ -232,13 +232,6 @@ func ofProject(p workspace.Project) string {
 	return fmt.Sprintf(" (project %s, from %s)", terminal.Visible(p.Name), terminal.Visible(p.From))
 }
 
-// noteProject says that for commands whose output is a list.
-func noteProject(term *terminal.Terminal, conn *workspace.Connection) {
-	if conn.PerProject() {
-		term.Note("project %s, from %s", terminal.Visible(conn.Project.Name), terminal.Visible(conn.Project.From))
-	}
-}
-
 func past(d work.Direction) string {
 	if d == work.Pulled {
 		return "pulled"

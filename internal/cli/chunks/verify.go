@@ -108,7 +108,7 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 			if err != nil {
 				return err
 			}
-			noteProject(term, conn)
+			command.NoteProject(term, conn)
 			there, err := checked(term, opts, func(opts syncer.Options) (syncer.Report, error) { return syncer.VerifyRemote(ctx, diff, opts) })
 			report.Checked += there.Checked
 			report.Bytes += there.Bytes

@@ -98,3 +98,10 @@ func Progress(term *terminal.Terminal, noun string) (report func(work.Event), st
 		}
 	}, p.Stop
 }
+
+// NoteProject says which project a project server is asked about, and what named it.
+func NoteProject(term *terminal.Terminal, conn *workspace.Connection) {
+	if conn.PerProject() {
+		term.Note("project %s, from %s", terminal.Visible(conn.Project.Name), terminal.Visible(conn.Project.From))
+	}
+}

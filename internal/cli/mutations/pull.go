@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/journal"
@@ -117,6 +118,7 @@ func (p *pull) run(ctx context.Context) error {
 		if p.account, err = findAccount(ctx, p.ws, conn); err != nil {
 			return err
 		}
+		command.NoteProject(p.term, conn)
 		if p.follow {
 			err = journal.Follow(ctx, p.interval, p.round, p.retryable)
 		} else {

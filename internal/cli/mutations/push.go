@@ -129,6 +129,7 @@ func (m *push) run(ctx context.Context, named bool) (err error) {
 		if err != nil {
 			return err
 		}
+		command.NoteProject(m.term, conn)
 		if acc.project != "" {
 			src = source.ForProject(src, acc.project, source.Options{Personal: m.personal, Strict: m.strict, Force: m.force})
 		}
