@@ -34,8 +34,22 @@ func exitStatus(term *terminal.Terminal, moved int, failed []work.Failure, diffe
 	if !term.JSON && (len(failed) == 1 || !slices.ContainsFunc(failed, isNoLeftOut)) {
 		return &terminal.ExitStatus{Code: code} // its own line says it all
 	}
-	return &terminal.ExitStatus{Code: code, Message: fmt.Sprintf("%s of %d failed", terminal.Count(len(failed), "chunk"), len(failed)+moved)}
+	chunks := countFailed(failed)
+	return &terminal.ExitStatus{Code: code, Message: fmt.Sprintf("%s of %d failed", terminal.Count(chunks, "chunk"), chunks+moved)}
 }
+
+// countFailed is how many chunks failed, some perhaps in several parts.
+func countFailed(failed []work.Failure) int {
+	ids := map[string]bool{}
+	for _, f := range failed {
+		ids[f.ID] = true
+	}
+	return len(ids)
+}
+
+// refusedAlone says that the server refused all that failed: what is there already
+// makes that a part of the whole, on every run as on the first.
+func refusedAlone(failed []work.Failure) bool { return problem.CodeOfAll(0, failed) == problem.Refused }
 
 func failedItems(failed []work.Failure) []failedItem {
 	items := []failedItem{}

@@ -91,7 +91,11 @@ func (t *transfer) print() error {
 		t.printText()
 	}
 	failed := slices.Concat(t.exported.failed, t.Failed)
-	return exitStatus(t.term, len(t.Moved)+len(t.adopted), failed, t.exitCode && len(t.planned)+len(t.adopted)+len(t.exported.drafts) > 0)
+	moved := len(t.Moved) + len(t.adopted)
+	if moved == 0 && refusedAlone(failed) {
+		moved = len(t.Present)
+	}
+	return exitStatus(t.term, moved, failed, t.exitCode && len(t.planned)+len(t.adopted)+len(t.exported.drafts) > 0)
 }
 
 func (t *transfer) document() resultDocument {
@@ -211,7 +215,7 @@ func (t *transfer) summary() string {
 		parts = append(parts, "nothing to do")
 	}
 	if len(t.Failed) > 0 {
-		parts = append(parts, terminal.Count(len(t.Failed), "chunk")+" failed")
+		parts = append(parts, terminal.Count(countFailed(t.Failed), "chunk")+" failed")
 	}
 	both := map[engram.ChunkID]bool{}
 	for _, p := range t.Present {
