@@ -64,7 +64,10 @@ func Causes(rows []engram.RowNote) string {
 		parts = append(parts, fmt.Sprintf("and %d more causes", more))
 	}
 	for _, list := range []string{"session", "memory", "prompt", "mutation"} {
-		if n := depending[list]; n > 0 {
+		switch n := depending[list]; {
+		case n > 0 && len(rows) == sum(depending): // what they need is of another chunk, or of none
+			parts = append(parts, plural(n, list)+verb(n, " needs", " need")+" a session that is left out or missing")
+		case n > 0:
 			parts = append(parts, dependents(n, list, len(rows)-sum(depending) == 1))
 		}
 	}
