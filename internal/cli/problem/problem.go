@@ -126,7 +126,7 @@ func Common(err error) bool {
 // nobody may act as if nothing were there. A 404 is no such error, as it can be for good.
 func Unknowable(err error) bool {
 	status, ok := errors.AsType[*transport.StatusError](err)
-	return Common(err) || Code(err) == Unavailable && !(ok && status.Status == http.StatusNotFound)
+	return Common(err) || Code(err) == Unavailable && (!ok || status.Status != http.StatusNotFound)
 }
 
 // Is says whether err is any of the targets.
