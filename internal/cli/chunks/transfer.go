@@ -3,6 +3,7 @@
 package chunks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -144,7 +145,7 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		t.of = conn.Project
 	}
 	if opts.Push && len(t.words) == 0 {
-		if err := wrongProject(conn, diff); err != nil {
+		if err := cmp.Or(wrongProject(conn, diff), t.misnamedProject(ctx, conn, diff)); err != nil {
 			return err
 		}
 	}
