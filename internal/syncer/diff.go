@@ -142,10 +142,11 @@ func (s *Diff) compare(files map[engram.ChunkID]bool) {
 	for _, item := range s.Present {
 		inBoth[item.Local] = true
 	}
+	superseded := s.superseded()
 	for _, e := range s.Here.Entries() {
 		p, projected := s.projected[e.ID]
 		switch {
-		case whole[e.ID], s.isTwin(e.ID):
+		case whole[e.ID], s.isTwin(e.ID), superseded[e.ID] && files[e.ID]:
 		case projected:
 			s.pushParts(e, p, inBoth)
 		case files[e.ID]:

@@ -148,7 +148,11 @@ func (l local) AddEntries(_ context.Context, _ int, entries []engram.ChunkEntry)
 		}
 	}
 	l.batches = append(l.batches, batch)
-	l.entries = append(l.entries, entries...)
+	for _, e := range entries {
+		if !slices.ContainsFunc(l.entries, func(old engram.ChunkEntry) bool { return old.ID == e.ID }) {
+			l.entries = append(l.entries, e)
+		}
+	}
 	return nil
 }
 

@@ -67,10 +67,7 @@ func (s *Diff) findRestored() {
 		s.recogniseRestored()
 	}
 	for _, e := range s.Here.Entries() {
-		local, ok := s.restoredOf(e.ID)
-		if !ok && s.aliases != nil {
-			local, ok = s.aliases.Restored(e.ID)
-		}
+		local, ok := s.restoredAnywhere(e.ID)
 		if ok && s.holds(e.ID) && s.Here.Has(local) && local != e.ID {
 			s.Twins = append(s.Twins, Twin{Restored: local, True: e.ID})
 		}
@@ -88,14 +85,55 @@ func (s *Diff) restoredOf(id engram.ChunkID) (engram.ChunkID, bool) {
 	return local, ok
 }
 
+// restoredAnywhere is restoredOf where the chunk here may have come from another remote.
+func (s *Diff) restoredAnywhere(id engram.ChunkID) (engram.ChunkID, bool) {
+	if local, ok := s.restoredOf(id); ok || s.aliases == nil {
+		return local, ok
+	}
+	return s.aliases.Restored(id)
+}
+
+// superseded are the chunks here that were restored from what the remote lists: the
+// true ones, or what an old client left of them. It lacks nothing of theirs.
+func (s *Diff) superseded() map[engram.ChunkID]bool {
+	of := map[engram.ChunkID]bool{}
+	for _, e := range s.There.Entries() {
+		if local, ok := s.restoredAnywhere(e.ID); ok && local != e.ID {
+			of[local] = true
+		}
+	}
+	return of
+}
+
+// recogniseAfterPull looks into the chunks that are to be pushed for those that were
+// restored, here or on another machine, from what has just come: the server has that.
+// What is found is remembered, so that later runs need not look.
+func (s *Diff) recogniseAfterPull(ctx context.Context, moved []Moved) {
+	if s.projector != nil || s.aliases == nil || len(moved) == 0 || ctx.Err() != nil {
+		return
+	}
+	s.ToPush = slices.DeleteFunc(slices.Clone(s.ToPush), func(item Item) bool {
+		restored, ok, err := readRestored(s.local, item.Local)
+		if err != nil || !ok {
+			return false // what is wrong with it is told when it moves
+		}
+		at := slices.IndexFunc(moved, func(m Moved) bool { return restored.From(m.Remote) })
+		if at >= 0 {
+			_ = s.aliases.Add(moved[at].Remote, item.Local) // this run knows it anyway
+		}
+		return at >= 0
+	})
+}
+
 // recogniseRestored looks into chunks here that the remote does not list, and of
-// which the manifests say the same as of one that it does.
+// which the manifests say the same as of one that it does. What was restored from
+// another remote's is left out: this one may have the true chunk, and is asked once.
 func (s *Diff) recogniseRestored() {
 	type origin struct{ by, at string }
 	originOf := func(e engram.ChunkEntry) origin { return origin{e.CreatedBy, engram.FormatTime(e.Time())} }
 	there := map[origin][]engram.ChunkID{}
 	for _, e := range s.There.Entries() {
-		if _, known := s.restoredOf(e.ID); !known {
+		if _, known := s.restoredAnywhere(e.ID); !known {
 			there[originOf(e)] = append(there[originOf(e)], e.ID)
 		}
 	}

@@ -38,6 +38,7 @@ func Run(ctx context.Context, s *Diff, opts Options) Result {
 		pull(ctx, s, opts, &result)
 	}
 	if opts.Push {
+		s.recogniseAfterPull(ctx, result.Moved)
 		s.failUnreadable(opts, &result)
 		push(ctx, s, opts, &result)
 		result.Failed = append(result.Failed, s.LeftOut(opts, len(result.Moved)+len(result.Present))...)
