@@ -127,6 +127,33 @@ func ParseEntry(text []byte) (ChunkEntry, error) {
 	return e, nil
 }
 
+// recount writes the counts of e into the text of an entry.
+func (e ChunkEntry) recount(text []byte) ([]byte, error) {
+	members, err := splitObject(text)
+	if err != nil {
+		return nil, err
+	}
+	counts := map[string]int{"sessions": e.Sessions, "memories": e.Memories, "prompts": e.Prompts}
+	var out []byte
+	done := 0
+	for _, m := range members {
+		if n, ok := counts[m.Name]; ok {
+			out, done = strconv.AppendInt(append(out, text[done:m.At]...), int64(n), 10), m.End()
+			delete(counts, m.Name)
+		}
+	}
+	// One that is not there reads as 0. The last member is the place for it: every
+	// entry has an id.
+	end := members[len(members)-1].End()
+	out, done = append(out, text[done:end]...), end
+	for _, name := range entryMembers {
+		if counts[name] > 0 {
+			out = fmt.Appendf(out, ",%q:%d", name, counts[name])
+		}
+	}
+	return append(out, text[done:]...), nil
+}
+
 // entryMembers are the names of the members that every entry has.
 var entryMembers = []string{"id", "created_by", "created_at", "sessions", "memories", "prompts"}
 

@@ -133,15 +133,53 @@ func (m *Manifest) splice(entries []ChunkEntry) ([]byte, error) {
 // for white space between entries.
 func (m *Manifest) Without(ids ...ChunkID) (*Manifest, error) {
 	places := map[int]bool{}
+	for i, place := range m.places() {
+		places[place] = slices.Contains(ids, m.entries[i].ID)
+	}
+	return m.withoutPlaces(places)
+}
+
+// places are where in the list each of the entries stands.
+func (m *Manifest) places() []int {
+	places := make([]int, len(m.entries))
 	place := 0
-	for _, e := range m.entries {
+	for i := range m.entries {
 		for m.rejectedAt(place) {
 			place++
 		}
-		places[place] = slices.Contains(ids, e.ID)
+		places[i] = place
 		place++
 	}
-	return m.withoutPlaces(places)
+	return places
+}
+
+// Recounted is m with the counts of the given entries in those of the same ids.
+// Every other byte stays.
+func (m *Manifest) Recounted(right ...ChunkEntry) (*Manifest, error) {
+	if m.lastEntry == 0 {
+		return m, nil
+	}
+	counts := map[ChunkID]ChunkEntry{}
+	for _, e := range right {
+		counts[e.ID] = e
+	}
+	list := m.text[m.chunksSpan.from:m.chunksSpan.to]
+	entries, err := jsonscan.Split(list, jsonscan.Array, 0)
+	if err != nil {
+		return nil, err
+	}
+	text, done := slices.Clone(m.text[:m.chunksSpan.from]), 0
+	for i, place := range m.places() {
+		if e, ok := counts[m.entries[i].ID]; ok {
+			at := entries[place]
+			recounted, err := e.recount(at.Value)
+			if err != nil {
+				return nil, err
+			}
+			text, done = append(append(text, list[done:at.At]...), recounted...), at.End()
+		}
+	}
+	return ParseManifest(slices.Concat(text, list[done:], m.text[m.chunksSpan.to:]))
 }
 
 // WithoutRejected is m without the entries that could not be taken.

@@ -3,6 +3,7 @@ package engram_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -177,6 +178,24 @@ func TestAnEntryThatIsNotEngramsStandsAside(t *testing.T) {
 	many := `{"version":1,"chunks":[` + strings.Repeat("1,", 20000) + `1]}`
 	if _, err := engram.ParseManifest([]byte(many)); !errors.Is(err, engram.ErrDamaged) {
 		t.Errorf("a text of nothing else: %v", err)
+	}
+}
+
+// The counts are facts of the chunk; what else an entry says is its writer's.
+func TestOnlyCountsAreCorrected(t *testing.T) {
+	const other = `{"id":"7f822b00","created_at":"2026-11-22T09:15:00Z","memories":7}`
+	for was, want := range map[string]string{
+		`{"memories" : 9, "x":[1, 2],"id":"c830cde8","created_at":"2026-11-22T09:14:58+01:00","sessions":4,"prompts":0}`: `{"memories" : 5, "x":[1, 2],"id":"c830cde8","created_at":"2026-11-22T09:14:58+01:00","sessions":1,"prompts":0}`,
+		`{"created_at":"2026-11-22T09:14:58Z", "id":"c830cde8"  }`:                                                       `{"created_at":"2026-11-22T09:14:58Z", "id":"c830cde8","sessions":1,"memories":5  }`,
+	} {
+		const frame = "{ \"chunks\": [ {\"id\":\"a-note\",\"memories\":1},\r\n\t%s , %s ],\n \"version\": 2, \"y\":{}}\n"
+		m := mustParse(t, fmt.Sprintf(frame, was, other))
+		right := m.Entries()[0]
+		right.Sessions, right.Memories, right.Prompts, right.CreatedBy = 1, 5, 0, "nobody"
+		next, err := m.Recounted(right)
+		if text := fmt.Sprintf(frame, want, other); err != nil || string(next.Bytes()) != text {
+			t.Errorf("it is %s, %v, want %s", next.Bytes(), err, text)
+		}
 	}
 }
 

@@ -109,10 +109,10 @@ type PushResult struct {
 	// Retried are, in a plan, the rows that would be sent and were Deferred so far.
 	Retried int64
 	Batches int
-	LastSeq   int64            // of the newest row in the journal that is known; 0 if none is
-	Paused    map[string]int64 // the paused projects, with the rows that they hold back
-	Failed    []Failure        // the rejected rows of this run, at most a thousand of them
-	Mended    []Mended         // the rows that were sent with blanks filled, at most a thousand
+	LastSeq int64            // of the newest row in the journal that is known; 0 if none is
+	Paused  map[string]int64 // the paused projects, with the rows that they hold back
+	Failed  []Failure        // the rejected rows of this run, at most a thousand of them
+	Mended  []Mended         // the rows that were sent with blanks filled, at most a thousand
 	// MendedRows counts them, and Fills what was filled, by field.
 	MendedRows int64
 	Fills      map[string]int

@@ -39,6 +39,7 @@ const (
 	FixMerged     Action = "merged"     // the manifest: both sides of a merge were united
 	FixRebuilt    Action = "rebuilt"    // an entry was made anew from its chunk
 	FixChosen     Action = "chosen"     // one of two entries was taken
+	FixRecounted  Action = "recounted"  // an entry got the counts of its chunk
 	FixAdopted    Action = "adopted"    // a chunk file got an entry
 	FixDownloaded Action = "downloaded" // a chunk came from the remote
 	FixRemoved    Action = "removed"    // an entry went, because somebody said so
@@ -74,8 +75,8 @@ type RepairOptions struct {
 
 // Repair mends what Verify finds and can be mended without losing anything: it
 // unites the sides of a merge that nobody resolved in the manifest, adopts chunk
-// files that no entry names, downloads damaged and missing chunks, and retires
-// restored chunks whose true ones are here. No other entry
+// files that no entry names, corrects the counts of entries, downloads damaged and
+// missing chunks, and retires restored chunks whose true ones are here. No other entry
 // goes, and a file is only replaced by a good one of the same id. What was done
 // is right also where there is an error, which is of a side that cannot be read.
 // Orphans wait for a remote that cannot be.
@@ -90,6 +91,9 @@ func Repair(ctx context.Context, dir Repairable, opts RepairOptions) (Repaired, 
 	report, err := Verify(ctx, r.local, opts.Options)
 	r.done.Report = report
 	if err != nil {
+		return r.done, err
+	}
+	if err := r.recount(ctx); err != nil {
 		return r.done, err
 	}
 	r.reidentify(ctx)
@@ -133,6 +137,39 @@ func (r *repairer) setAside(ctx context.Context) error {
 	for _, f := range m.Rejected() {
 		r.done.Fixes = append(r.done.Fixes, Fix{ID: ForeignName(f), Action: FixSetAside, Detail: f.Err.Error()})
 	}
+	return nil
+}
+
+// recount puts the counts of the chunks into their entries: they are facts of the
+// chunk, and nothing else in an entry is.
+func (r *repairer) recount(ctx context.Context) error {
+	var right []engram.ChunkEntry
+	var fixes []Fix
+	for _, f := range r.done.Findings {
+		if wrong, ok := errors.AsType[*CountsError](f.Err); ok {
+			e := wrong.right()
+			right = append(right, e)
+			fixes = append(fixes, Fix{ID: f.ID, Action: FixRecounted, Detail: fmt.Sprintf("%d sessions, %d memories, %d prompts", e.Sessions, e.Memories, e.Prompts)})
+		}
+	}
+	if len(right) == 0 {
+		return nil
+	}
+	if !r.opts.DryRun {
+		m, err := r.local.ReadManifest(ctx)
+		if err != nil {
+			return err
+		}
+		next, err := m.Recounted(right...)
+		if err != nil {
+			return err
+		}
+		if err := r.dir.ReplaceManifest(ctx, m.Bytes(), next); err != nil {
+			return err
+		}
+	}
+	r.done.Fixes = append(r.done.Fixes, fixes...)
+	r.done.Findings = slices.DeleteFunc(r.done.Findings, func(f Finding) bool { _, ok := errors.AsType[*CountsError](f.Err); return ok })
 	return nil
 }
 

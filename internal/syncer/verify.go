@@ -40,8 +40,6 @@ var (
 	ErrOrphan = errors.New("no manifest entry names this file: run `engram-sync verify --repair` to adopt it")
 	// ErrStray: a file that engram would never write there.
 	ErrStray = errors.New("it does not belong there")
-	// ErrCounts: the entry says other numbers than the chunk.
-	ErrCounts = errors.New("the manifest counts other rows")
 	// ErrNoSession: rows whose session is in no chunk.
 	ErrNoSession = errors.New("names a session that no chunk holds: a push adds it; `engram sync` of a release of today refuses the row")
 	// ErrNoEnd: a relation whose end is in no chunk.
@@ -51,6 +49,24 @@ var (
 	// ErrNoName: several rows have no identity.
 	ErrNoName = errors.New("is blank, as in other rows: engram takes all of these for one, and imports one of them")
 )
+
+// CountsError says that the entry of a chunk has other numbers than the chunk.
+type CountsError struct {
+	Entry    engram.ChunkEntry
+	Contents engram.Contents
+}
+
+func (e *CountsError) Error() string {
+	return fmt.Sprintf("the manifest counts other rows: %d sessions, %d memories, %d prompts in place of %d, %d, %d: run `engram-sync verify --repair` to correct it",
+		e.Entry.Sessions, e.Entry.Memories, e.Entry.Prompts, e.Contents.Sessions, e.Contents.Memories, e.Contents.Prompts)
+}
+
+// right is the entry with the numbers of the chunk.
+func (e *CountsError) right() engram.ChunkEntry {
+	right := e.Entry
+	right.Sessions, right.Memories, right.Prompts = e.Contents.Sessions, e.Contents.Memories, e.Contents.Prompts
+	return right
+}
 
 // Verify reads every chunk of the directory and checks it against its id and
 // its entry, and the directory against itself.
@@ -185,9 +201,7 @@ func (v *verifier) local(local Local, m *engram.Manifest, id engram.ChunkID) (in
 	case !listed:
 		v.note(Finding{ID: id.String(), Where: "here", Err: ErrOrphan, Harmless: true})
 	case !fits(e, contents):
-		v.note(Finding{ID: id.String(), Where: "here", Harmless: true, Err: fmt.Errorf(
-			"%w: %d sessions, %d memories, %d prompts in place of %d, %d, %d", ErrCounts,
-			e.Sessions, e.Memories, e.Prompts, contents.Sessions, contents.Memories, contents.Prompts)})
+		v.note(Finding{ID: id.String(), Where: "here", Harmless: true, Err: &CountsError{Entry: e, Contents: contents}})
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -28,7 +28,7 @@ var kinds = []struct {
 	err  error
 }{
 	{"damaged", engram.ErrDamaged}, {"no file", engram.ErrNoFile}, {"orphan", syncer.ErrOrphan},
-	{"stray", syncer.ErrStray}, {"counts", syncer.ErrCounts}, {"no session", syncer.ErrNoSession},
+	{"stray", syncer.ErrStray}, {"no session", syncer.ErrNoSession},
 	{"bad id", engram.ErrBadChunkID},
 }
 
@@ -39,6 +39,9 @@ func findingsOf(r syncer.Report) []finding {
 			continue // the rows of these tests are short
 		}
 		kind := f.Err.Error()
+		if _, ok := errors.AsType[*syncer.CountsError](f.Err); ok {
+			kind = "counts"
+		}
 		for _, k := range kinds {
 			if errors.Is(f.Err, k.err) {
 				kind = k.name

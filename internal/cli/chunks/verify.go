@@ -27,9 +27,10 @@ nothing leaves this machine.
 With --repair what is wrong here is mended, as far as nothing is lost by it:
 a manifest with git's conflict markers, or with entries that git's union merge
 has glued together, becomes the union of both sides; chunk files without an
-entry get one; and with --remote, damaged and missing chunks are downloaded
-from there (the remote itself is not checked then). A file is only ever
-replaced by verified bytes of the same id. A chunk whose bytes are whole, and
+entry get one; counts in entries become those of their chunks; and with
+--remote, damaged and missing chunks are downloaded from there (the remote
+itself is not checked then). A file is only ever replaced by verified bytes of
+the same id. A chunk whose bytes are whole, and
 have another id than its name, was edited: it is replaced only if you name it,
 and gets the id of its bytes with --re-identify. An entry whose chunk is nowhere is
 removed only if you say so, by --forget-missing or when asked on a terminal, and
