@@ -111,6 +111,9 @@ func nextStepFor(ws *workspace.Workspace, f work.Failure) string {
 	if f.Direction == work.Pulled && problem.Is(f.Err, engram.ErrDamaged) {
 		return "nothing was written: if it stays so, the server's copy is bad, and only a machine that has the chunk can help"
 	}
+	if problem.Is(f.Err, errDeleted) {
+		return "" // it has the step
+	}
 	return problem.NextStep(f.Err, ws.TokenFrom)
 }
 

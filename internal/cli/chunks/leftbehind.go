@@ -1,6 +1,7 @@
 package chunks
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -135,6 +136,28 @@ func wrongProject(conn *workspace.Connection, diff *syncer.Diff) error {
 		text += "; the nearest name is " + terminal.Visible(near[0]) + " (" + projectFlag(near[0]) + ")"
 	}
 	return terminal.Usagef("%s", text)
+}
+
+// misnamedProject is the error of a project that has nothing here and nothing on the
+// server, while engram's database has one that people take for it.
+func (t *transfer) misnamedProject(ctx context.Context, conn *workspace.Connection, diff *syncer.Diff) error {
+	if !conn.PerProject() || !diff.Clean() || len(diff.There.Entries())+len(diff.Present)+len(diff.Omitted) > 0 {
+		return nil
+	}
+	db, err := openDatabase(ctx, t.ws)
+	var found *unexported
+	if db != nil {
+		found, err = lookUnexportedOf(ctx, t.ws, db, t.dir, conn.Project, noticeBytes)
+	}
+	switch {
+	case err != nil: // the transfer does not need the database
+		t.ws.Log.Info("cannot tell whether memories are of a project with a similar name", "error", terminal.OneLine(err.Error()))
+	case found != nil && len(found.Near) > 0:
+		return terminal.Usagef("nothing is here of project %s, from %s: engram.db has %s; run `engram-sync sync --export %s`",
+			terminal.Visible(conn.Project.Name), terminal.Visible(conn.Project.From),
+			strings.Join(texts(found.Near, terminal.Visible), " and "), projectFlag(found.Near[0]))
+	}
+	return nil
 }
 
 // countMended counts rows of which something was filled, and adds what it was.

@@ -12,6 +12,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/git"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/work"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
@@ -43,24 +44,7 @@ func (s surroundings) judge(ctx context.Context, r *syncer.Report, whole bool) e
 		if err != nil || f.Harmless || f.Where != "here" {
 			continue
 		}
-		name := chunkdir.ChunkName(id)
-		_, other := errors.AsType[*engram.MismatchError](f.Err)
-		why := error(nil)
-		switch {
-		case errors.Is(f.Err, engram.ErrNoFile) && s.git.Deleted(name):
-			why = fmt.Errorf("%w: `git checkout -- %s` brings it back", errDeleted, s.path(name))
-		case errors.Is(f.Err, engram.ErrNoFile) || !s.git.Has(name):
-		case other:
-			why = errEdited
-		case errors.Is(f.Err, engram.ErrDamaged):
-			why = errCommitted
-		}
-		if why != nil {
-			r.Findings[i].Err = fmt.Errorf("%w, and %w", f.Err, why)
-			if errors.Is(why, errDeleted) { // its path has the id, and the rest has not
-				r.Findings[i].Err = fmt.Errorf("chunk %s: %w", id, r.Findings[i].Err)
-			}
-		}
+		r.Findings[i].Err = s.explain(id, f.Err)
 	}
 	if !whole {
 		return nil
@@ -82,6 +66,39 @@ func (s surroundings) judge(ctx context.Context, r *syncer.Report, whole bool) e
 		warn("chunks", "git does not have %s yet: `git add %s` does that", terminal.Count(untracked, "chunk file"), s.path(""))
 	}
 	return err
+}
+
+// explain adds what git knows to why a chunk file is bad or missing.
+func (s surroundings) explain(id engram.ChunkID, err error) error {
+	name := chunkdir.ChunkName(id)
+	_, other := errors.AsType[*engram.MismatchError](err)
+	switch {
+	case errors.Is(err, engram.ErrNoFile) && s.git.Deleted(name): // its path has the id, and the rest has not
+		return fmt.Errorf("chunk %s: %w, and %w: `git checkout -- %s` brings it back", id, err, errDeleted, s.path(name))
+	case errors.Is(err, engram.ErrNoFile) || !s.git.Has(name):
+	case other:
+		return fmt.Errorf("%w, and %w", err, errEdited)
+	case errors.Is(err, engram.ErrDamaged):
+		return fmt.Errorf("%w, and %w", err, errCommitted)
+	}
+	return err
+}
+
+// explainMissing lets git say which of the chunks whose files are missing it has.
+func explainMissing(ctx context.Context, ws *workspace.Workspace, dir syncer.Local, failed []work.Failure) {
+	var around *surroundings
+	for i, f := range failed {
+		id, err := engram.ParseChunkID(f.ID)
+		opened, ok := dir.(workspace.Directory)
+		if err != nil || !ok || !errors.Is(f.Err, engram.ErrNoFile) {
+			continue
+		}
+		if around == nil { // git is asked only if there is something to ask
+			looked := lookAround(ctx, ws, opened)
+			around = &looked
+		}
+		failed[i].Err = around.explain(id, f.Err)
+	}
 }
 
 func (s surroundings) countUnknown(ids []engram.ChunkID) (ignored, untracked int) {

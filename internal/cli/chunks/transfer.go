@@ -3,6 +3,7 @@
 package chunks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -144,7 +145,7 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		t.of = conn.Project
 	}
 	if opts.Push && len(t.words) == 0 {
-		if err := wrongProject(conn, diff); err != nil {
+		if err := cmp.Or(wrongProject(conn, diff), t.misnamedProject(ctx, conn, diff)); err != nil {
 			return err
 		}
 	}
@@ -176,6 +177,7 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		}
 	}
 	t.Failed = append(t.Failed, adoption.Failed...)
+	explainMissing(ctx, t.ws, t.dir, t.Failed)
 	if !t.exporting {
 		defer noteUnexported(ctx, t.term, t.ws, t.dir)
 	}

@@ -140,6 +140,11 @@ func lookUnexported(ctx context.Context, ws *workspace.Workspace, local syncer.L
 	if err != nil {
 		return nil, err
 	}
+	return lookUnexportedOf(ctx, ws, db, local, project, most)
+}
+
+// lookUnexportedOf is lookUnexported for a project that is known.
+func lookUnexportedOf(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, local syncer.Local, project workspace.Project, most int64) (*unexported, error) {
 	tallies, err := countUnexported(ctx, ws, db, local, project, most)
 	if err != nil {
 		return nil, err
