@@ -115,9 +115,10 @@ func (h *history) export(t *testing.T, i *importer, branch, from string, m *engr
 		h.n++
 		rows := make([]string, 1+h.dice.IntN(3))
 		for j := range rows {
-			rows[j] = fmt.Sprintf(`{"session_id":"s","title":"%s %d.%d","created_at":"2026-11-22 08:00:00"}`, h.name, h.n, j)
+			rows[j] = fmt.Sprintf(`{"sync_id":"%[1]s-%[2]d-%[3]d","session_id":"s","type":"note","title":"%[1]s %[2]d.%[3]d",`+
+				`"content":"c","scope":"project","created_at":"2026-11-22 08:00:00"}`, h.name, h.n, j)
 		}
-		content := fmt.Sprintf(`{"sessions":[{"id":"s"}],"observations":[%s],"prompts":null}`, strings.Join(rows, ","))
+		content := fmt.Sprintf(`{"sessions":[{"id":"s","directory":"/w"}],"observations":[%s],"prompts":null}`, strings.Join(rows, ","))
 		id, err := engram.ParseChunkID(contentID([]byte(content)))
 		if err != nil {
 			t.Fatal(err)

@@ -138,7 +138,8 @@ func (x *export) into(ctx context.Context, dir syncer.Local, path string) error 
 	return nil
 }
 
-// open opens engram's database, which must be there, and finds the project.
+// open opens engram's database, which must be there, and finds the project. That comes
+// before a chunk directory is made, which would be for nothing if it fails.
 func (x *export) open(ctx context.Context) (err error) {
 	if x.db, err = openDatabase(ctx, x.ws); err != nil {
 		return err
@@ -153,8 +154,19 @@ func (x *export) open(ctx context.Context) (err error) {
 	}
 	x.made, x.ws.Config.MaxChunkBytes = x.sizes()
 	x.legacy = rule == workspace.LegacyRule
-	x.project, err = x.findProject(rule)
-	return err
+	if x.project, err = x.findProject(rule); err != nil {
+		return err
+	}
+	local, path, err := x.ws.OpenDirectoryIfAny()
+	if err != nil || path != "" {
+		return err
+	}
+	x.dir = local
+	found, err := compare(ctx, x.ws, x.db, local, memories.Scope{Project: x.project.Name, Personal: x.personal, CountOnly: true}, math.MaxInt64, nil)
+	if err != nil {
+		return err
+	}
+	return x.checkName(ctx, found)
 }
 
 // draft finds what is in no chunk and makes chunks of it. Chunks that cannot be
@@ -163,8 +175,8 @@ func (x *export) draft(ctx context.Context) (err error) {
 	report, stop := command.Progress(x.term, "chunk")
 	x.found, err = compare(ctx, x.ws, x.db, x.dir, memories.Scope{Project: x.project.Name, Personal: x.personal}, math.MaxInt64, report)
 	stop()
-	if err == nil && !x.all && x.found.Total() == (memories.Tally{}) {
-		err = x.checkName(ctx)
+	if err == nil {
+		err = x.checkName(ctx, x.found)
 	}
 	if err != nil {
 		return err
@@ -176,7 +188,10 @@ func (x *export) draft(ctx context.Context) (err error) {
 
 // checkName looks for another spelling where the database has nothing of the project:
 // then its name is wrong, here or there, and "nothing to export" would not be true.
-func (x *export) checkName(ctx context.Context) error {
+func (x *export) checkName(ctx context.Context, found compared) error {
+	if x.all || found.Total() != (memories.Tally{}) {
+		return nil
+	}
 	near, err := nearProjects(ctx, x.ws, x.db, x.dir, x.project, math.MaxInt64)
 	if err != nil || len(near) == 0 {
 		return err

@@ -92,6 +92,12 @@ func (t *transfer) run(ctx context.Context) (err error) {
 	if err := t.ws.CheckVault(); err != nil {
 		return err
 	}
+	if t.exporting {
+		t.exported = export{term: t.term, ws: t.ws, dryRun: t.dryRun, personal: t.project.includePersonal}
+		if err := t.exported.open(ctx); err != nil {
+			return err
+		}
+	}
 	var unlock func()
 	t.dir, t.path, unlock, err = t.ws.Claim(ctx, workspace.Claim{Command: t.command, Create: t.create, DryRun: t.dryRun})
 	if err != nil {
@@ -127,11 +133,7 @@ func (t *transfer) addExport(cmd *cobra.Command) {
 // writeMemories writes what is in no chunk, and says so at once: it stays, however
 // the rest goes.
 func (t *transfer) writeMemories(ctx context.Context) error {
-	t.exported = export{term: t.term, ws: t.ws, dryRun: t.dryRun, personal: t.project.includePersonal}
 	x := &t.exported
-	if err := x.open(ctx); err != nil {
-		return err
-	}
 	if err := x.into(ctx, t.dir, t.path); err != nil {
 		return err
 	}
