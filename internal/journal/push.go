@@ -106,11 +106,13 @@ type PushResult struct {
 	Deferred, Dependent int64
 	// Remaining are the rows that an error kept from being tried.
 	Remaining int64
-	Batches   int
-	LastSeq   int64            // of the newest row in the journal that is known; 0 if none is
-	Paused    map[string]int64 // the paused projects, with the rows that they hold back
-	Failed    []Failure        // the rejected rows of this run, at most a thousand of them
-	Mended    []Mended         // the rows that were sent with blanks filled, at most a thousand
+	// Retried are, in a plan, the rows that would be sent and were Deferred so far.
+	Retried int64
+	Batches int
+	LastSeq int64            // of the newest row in the journal that is known; 0 if none is
+	Paused  map[string]int64 // the paused projects, with the rows that they hold back
+	Failed  []Failure        // the rejected rows of this run, at most a thousand of them
+	Mended  []Mended         // the rows that were sent with blanks filled, at most a thousand
 	// MendedRows counts them, and Fills what was filled, by field.
 	MendedRows int64
 	Fills      map[string]int
@@ -126,11 +128,18 @@ var ErrOtherSource = errors.New("the source is another one than before")
 // to date in its store, so that a run that was stopped anywhere can be taken up
 // again: every row arrives once.
 func Push(ctx context.Context, remote Remote, source Source, job *Job, rejects Rejects, opts PushOptions) PushResult {
-	p := &pusher{
-		remote: remote, source: source, job: job, rejects: rejects, opts: opts,
+	return newPusher(remote, source, job, rejects, opts).push(ctx)
+}
+
+func newPusher(remote Remote, source Source, job *Job, rejects Rejects, opts PushOptions) *pusher {
+	return &pusher{
+		remote: remote, source: source, job: job, rejects: rejects, opts: opts, result: PushResult{Paused: map[string]int64{}},
 		maxBytes: batchBytes, paused: pausedRows{projects: map[string]bool{}, entities: map[[16]byte]string{}},
 	}
-	p.result.Paused = map[string]int64{}
+}
+
+func (p *pusher) push(ctx context.Context) PushResult {
+	job, opts := p.job, p.opts
 	opts.Report.Tell(work.Event{Kind: work.EventPlan, Direction: work.Pushed, Items: opts.Total})
 	err := p.run(ctx)
 	if p.dirty {

@@ -35,42 +35,6 @@ func (p *pusher) reconcile(ctx context.Context) (err error) {
 	return nil
 }
 
-// PlanReconcile says what a run with PushOptions.Reconcile would find: Present,
-// Left and LeftOut, and in Left those that are Rejected. It sends nothing.
-func PlanReconcile(ctx context.Context, remote Remote, source Source) (r PushResult, err error) {
-	have, last, err := readJournal(ctx, remote, nil)
-	if err != nil {
-		return r, err
-	}
-	r.LastSeq = last
-	for row, err := range source.Rows(ctx, 0) {
-		if err != nil {
-			return r, err
-		}
-		if have.take(row) && !row.Skip {
-			r.Present++
-		} else {
-			r.Plan(row)
-		}
-	}
-	return r, nil
-}
-
-// Plan counts a row that is still to be dealt with: in Left if it is for
-// sending, and in Rejected too if it cannot be sent.
-func (r *PushResult) Plan(row Row) {
-	switch {
-	case row.Skip:
-		r.Skipped++
-	case row.Err != nil:
-		r.Rejected++
-		r.Remaining++
-	default:
-		r.Remaining++
-		r.mended(row)
-	}
-}
-
 // mended counts a row of which blanks were filled.
 func (r *PushResult) mended(row Row) {
 	if len(row.Fills) == 0 {

@@ -159,11 +159,11 @@ func (m *push) push(ctx context.Context, conn *workspace.Connection, acc account
 	if m.dryRun {
 		return m.plan(ctx, conn, src, job, report)
 	}
-	total, err := toSend(ctx, src, job, m.reconcile)
+	total, err := toTry(ctx, src, job, m.reconcile)
 	if err != nil {
 		return err
 	}
-	report.PushResult = m.send(ctx, conn, src, job, report.rejects, int(total.Remaining+total.Deferred))
+	report.PushResult = m.send(ctx, conn, src, job, report.rejects, total)
 	report.stays(src)
 	return printPush(m.term, m.ws, report)
 }
@@ -171,13 +171,12 @@ func (m *push) push(ctx context.Context, conn *workspace.Connection, acc account
 // plan prints what push would do. What is remembered does not count if the
 // journal is asked instead.
 func (m *push) plan(ctx context.Context, conn *workspace.Connection, src source.Source, job *journal.Job, report pushed) (err error) {
-	if m.reconcile || job.Reconciling {
+	asks := m.reconcile || job.Reconciling
+	if asks {
 		report.totals.Before = 0
-		report.PushResult, err = journal.PlanReconcile(ctx, conn, src)
-	} else {
-		report.open = job.Intent != nil
-		report.PushResult, err = toSend(ctx, src, job, false)
 	}
+	report.open = job.Intent != nil && !asks
+	report.PushResult, err = journal.Plan(ctx, conn, src, job, m.reconcile)
 	if err != nil {
 		return err
 	}
@@ -217,26 +216,32 @@ func (m *push) send(ctx context.Context, conn *workspace.Connection, src source.
 	return result
 }
 
-// toSend counts what a run has to do, by what is remembered.
-func toSend(ctx context.Context, src source.Source, job *journal.Job, all bool) (journal.PushResult, error) {
-	r := journal.PushResult{LastSeq: job.LastSeq, Accepted: job.Accepted.Len()}
-	after := job.Position
+// toTry counts the rows that a run has to do with, by what is remembered.
+func toTry(ctx context.Context, src source.Source, job *journal.Job, all bool) (int, error) {
+	total, after := 0, job.Position
+	var again journal.Positions // those of earlier runs
 	if all || job.Reconciling {
 		after = 0
 	} else {
-		parked := append(journal.Positions(nil), job.Deferred...)
-		parked.Cut(after)
-		r.Deferred, r.Standing = parked.Len(), job.Rejected.Len()
+		deferred := append(journal.Positions(nil), job.Deferred...)
+		deferred.Cut(after)
+		total = int(deferred.Len())
+		again = append(again, job.Unsent...)
+		again.Cut(after)
 	}
-	for row, err := range src.Rows(ctx, after) {
-		if err != nil {
-			return r, err
-		}
-		if !job.Accepted.Has(row.Position) {
-			r.Plan(row)
+	from := after
+	if len(again) > 0 {
+		from = again[0][0] - 1
+	}
+	for row, err := range src.Rows(ctx, from) {
+		switch at := row.Position; {
+		case err != nil:
+			return total, err
+		case again.Has(at) && row.Err == nil, at > after && !row.Skip && !job.Accepted.Has(at):
+			total++
 		}
 	}
-	return r, nil
+	return total, nil
 }
 
 const mutationsLong = `Move single changes, as the server's journal has them.

@@ -94,25 +94,28 @@ func printPush(term *terminal.Terminal, ws *workspace.Workspace, r pushed) error
 	} else {
 		printPushText(term, ws, r)
 	}
+	failed := r.failures()
 	switch {
-	case r.totals.DryRun && r.exitCode && r.toPush() > 0:
-		return &terminal.ExitStatus{Code: problem.Different}
-	case r.totals.DryRun:
-		return nil
-	}
-	if failed := r.failures(); len(failed) > 0 {
+	case len(failed) > 0:
 		return &terminal.ExitStatus{Code: problem.CodeOfAll(int(r.arrived()), failed)}
+	case r.exitCode && r.toPush() > 0:
+		return &terminal.ExitStatus{Code: problem.Different}
 	}
 	return nil
 }
 
-// arrived is how much of the source is there. What earlier runs sent counts too, so
-// that a rejected row means the same on every run; unless something ended this one.
+// arrived is how much of the source is there, or would be after a dry run. What earlier
+// runs sent counts too, so that a rejected row means the same on every run; unless
+// something ended this one.
 func (r pushed) arrived() int64 {
 	if r.Err != nil {
 		return r.Sent
 	}
-	return r.Sent + r.Present + r.totals.Before
+	there := r.Sent + r.Present + r.totals.Before
+	if r.totals.DryRun {
+		there += r.toPush()
+	}
+	return there
 }
 
 // rejected are the rows that are not accepted, and not there.
@@ -169,7 +172,7 @@ func (r pushed) document() pushDocument {
 		}
 	}
 	s := &doc.Summary
-	s.Sent, s.Present, s.Rejected, s.Parked = r.Sent, r.Present, r.rejected(), r.Deferred
+	s.Sent, s.Present, s.Rejected, s.Parked = r.Sent, r.Present, r.rejected(), r.Deferred+r.Retried
 	s.Accepted, s.Waiting, s.Mended = r.Accepted, r.Dependent, r.MendedRows
 	s.Left, s.LeftOut, s.Batches, s.LastSeq = r.Remaining, r.Skipped, r.Batches, r.LastSeq
 	if s.Rejected > 0 {
@@ -208,20 +211,30 @@ func printPushText(term *terminal.Terminal, ws *workspace.Workspace, r pushed) {
 
 // tellStanding says what was rejected, by earlier runs too, and where it is.
 func (r pushed) tellStanding(term *terminal.Terminal) {
-	n, before, waiting := r.rejected(), "", ""
-	if r.totals.DryRun {
-		n = r.Standing
-	}
+	n, could, before, waiting, where := r.rejected(), "could not", "", "", ": see "+r.rejects
 	if n == 0 {
 		return
+	}
+	if r.totals.DryRun {
+		could = "cannot"
+		if r.Standing == 0 {
+			where = "" // yet
+		}
 	}
 	if r.Standing > 0 {
 		before = fmt.Sprintf(", %s of them by earlier runs", humanize.Comma(r.Standing))
 	}
 	if r.Dependent > 0 {
-		waiting = fmt.Sprintf(" (%s held back that need them)", changes(r.Dependent))
+		need, them := "need", "them"
+		if r.Dependent == 1 {
+			need = "needs"
+		}
+		if n == 1 {
+			them = "it"
+		}
+		waiting = fmt.Sprintf(" (%s held back that %s %s)", changes(r.Dependent), need, them)
 	}
-	term.Errorf("%s could not be pushed%s%s: see %s", changes(n), before, waiting, r.rejects)
+	term.Errorf("%s %s be pushed%s%s%s", changes(n), could, before, waiting, where)
 }
 
 // noteMended says what was filled: in one line, and with -v for each row.
@@ -257,10 +270,11 @@ func (r pushed) summary() string {
 	switch {
 	case r.totals.DryRun:
 		parts = append(parts, "would push "+changes(r.toPush()))
+		part(r.Retried, "%s of them held back so far")
 		part(r.Present, "%s there already")
 		part(r.totals.Before, "%s sent before")
 		part(r.rejected(), "%s cannot be pushed")
-		part(r.Deferred, "%s of them are held back")
+		part(r.Deferred, "%s held back")
 		if r.open {
 			parts = append(parts, "whether the last ones arrived is not known yet")
 		}
@@ -291,8 +305,8 @@ func (r pushed) summary() string {
 	return text + "on " + r.totals.Remote
 }
 
-// toPush is how many rows a dry run would try to send.
-func (r pushed) toPush() int64 { return r.Remaining + r.Deferred - r.Rejected }
+// toPush is how many rows a dry run would send.
+func (r pushed) toPush() int64 { return r.Remaining + r.Retried }
 
 func (r pushed) idle() bool {
 	return r.Sent+r.Present+r.Rejected+r.Deferred+r.Remaining == 0 && r.Err == nil
