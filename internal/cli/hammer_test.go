@@ -67,7 +67,7 @@ func TestLookingCausesNoFailedSave(t *testing.T) {
 	for _, release := range []string{release194, release1161} {
 		d := newDesk(t, release)
 		d.save("obs-1", "08:00:00")
-		d.run(0, "push", "--remote", "embedded") // makes the vault
+		d.run(0, "sync", "--remote", "embedded") // makes the vault
 		hammer := exec.CommandContext(t.Context(), "hammer", d.data)
 		hammer.Env, hammer.Dir = d.env, d.where
 		var out, errs bytes.Buffer

@@ -211,6 +211,9 @@ func (t *transfer) summary() string {
 	if t.dryRun {
 		parts = append(parts, "would move "+terminal.Count(len(t.moving()), "chunk"))
 	}
+	if t.nothingAnywhere() {
+		return fmt.Sprintf("no chunk yet, neither here nor on %s: `engram-sync export` makes the first of what engram.db holds", t.remote) + ofProject(t.of)
+	}
 	if len(parts) == 0 && len(t.Failed) == 0 {
 		parts = append(parts, "nothing to do")
 	}
@@ -225,6 +228,12 @@ func (t *transfer) summary() string {
 		both[m.ID()] = true
 	}
 	return strings.Join(parts, ", ") + fmt.Sprintf("; %s here and on %s", terminal.Count(len(both), "chunk"), t.remote) + ofProject(t.of)
+}
+
+// nothingAnywhere says that a sync found nothing on either side, which is no news of
+// both being the same. One with --export has looked into engram.db, too.
+func (t *transfer) nothingAnywhere() bool {
+	return t.blank && t.opts.Push && !t.exporting && len(t.planned)+len(t.Moved)+len(t.Failed)+len(t.Present)+len(t.Left)+len(t.serverMade) == 0
 }
 
 // ofProject names the project that a project server was asked about, and what

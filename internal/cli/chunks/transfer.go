@@ -39,6 +39,8 @@ type transfer struct {
 	dir  syncer.Local
 	path string // of dir
 
+	blank bool // dir held nothing at the beginning
+
 	remote     string
 	of         workspace.Project // of a project server
 	accepted   int               // rows that this run has accepted
@@ -102,6 +104,9 @@ func (t *transfer) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer unlock()
+	if t.blank, err = isBlank(ctx, t.dir); err != nil {
+		return err
+	}
 	if dir, ok := t.dir.(workspace.Directory); ok {
 		warnOfLeftovers(ctx, t.term, t.ws, dir)
 	}
@@ -111,6 +116,14 @@ func (t *transfer) run(ctx context.Context) (err error) {
 		}
 	}
 	return t.ws.With(ctx, func(conn *workspace.Connection) error { return t.move(ctx, conn) })
+}
+
+// isBlank says whether a directory holds nothing, or is not there yet.
+func isBlank(ctx context.Context, dir syncer.Local) (bool, error) {
+	if dir, ok := dir.(workspace.Directory); ok {
+		return dir.Blank(ctx)
+	}
+	return true, nil
 }
 
 func (t *transfer) addExport(cmd *cobra.Command) {
@@ -150,6 +163,9 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		if err := cmp.Or(wrongProject(conn, diff), t.misnamedProject(ctx, conn, diff)); err != nil {
 			return err
 		}
+	}
+	if t.blank && !t.opts.Pull { // perhaps the wrong one, and then a backup that never was
+		return errBlank(t.path, "make its first chunk with `engram-sync export`")
 	}
 	var adoption syncer.Adoption
 	if opts.Pull {

@@ -81,9 +81,14 @@ func openToVerify(ctx context.Context, ws *workspace.Workspace) (workspace.Direc
 	}
 	blank, err := dir.Blank(ctx)
 	if err == nil && blank {
-		err = &chunkdir.PathError{Path: dir.Path(), Reason: "it holds neither a manifest nor a chunk: name the right one with --dir, or let `engram-sync pull` fill it"}
+		err = errBlank(dir.Path(), "let `engram-sync pull` fill it")
 	}
 	return dir, err
+}
+
+// errBlank says that a directory holds nothing, and what else would fill it.
+func errBlank(path, fill string) error {
+	return &chunkdir.PathError{Path: path, Reason: "it holds neither a manifest nor a chunk: name the right one with --dir, or " + fill}
 }
 
 // verify checks one side or both.
