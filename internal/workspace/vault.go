@@ -31,7 +31,7 @@ func (w *Workspace) PushesToVault(initialise bool) error {
 		return nil
 	}
 	if _, ok := w.Config.Remote.Embedded(); !ok {
-		return terminal.Usagef("--init makes the vault of --remote embedded:DIR, and the remote is another")
+		return terminal.Usagef("--init makes the vault of --remote embedded:DIR, and the remote is another: leave it out")
 	}
 	w.vault = vaultInit
 	return nil

@@ -107,6 +107,9 @@ func (t *transfer) run(ctx context.Context) (err error) {
 	if t.blank, err = isBlank(ctx, t.dir); err != nil {
 		return err
 	}
+	if _, vault := t.ws.Config.Remote.Embedded(); vault && t.nothingToPush() {
+		return errNothingToPush(t.path) // before a vault is made for it
+	}
 	if dir, ok := t.dir.(workspace.Directory); ok {
 		warnOfLeftovers(ctx, t.term, t.ws, dir)
 	}
@@ -116,6 +119,14 @@ func (t *transfer) run(ctx context.Context) (err error) {
 		}
 	}
 	return t.ws.With(ctx, func(conn *workspace.Connection) error { return t.move(ctx, conn) })
+}
+
+// nothingToPush says that a push has nothing to push: perhaps it is the wrong
+// directory, and then a backup that never was.
+func (t *transfer) nothingToPush() bool { return t.blank && !t.opts.Pull }
+
+func errNothingToPush(path string) error {
+	return errBlank(path, "make its first chunk with `engram-sync export`")
 }
 
 // isBlank says whether a directory holds nothing, or is not there yet.
@@ -164,8 +175,8 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 			return err
 		}
 	}
-	if t.blank && !t.opts.Pull { // perhaps the wrong one, and then a backup that never was
-		return errBlank(t.path, "make its first chunk with `engram-sync export`")
+	if t.nothingToPush() {
+		return errNothingToPush(t.path)
 	}
 	var adoption syncer.Adoption
 	if opts.Pull {
