@@ -35,7 +35,7 @@ func (s *Diff) Adopt(ctx context.Context, opts Options, dryRun bool) (*Diff, Ado
 	if err != nil {
 		return s, a, err
 	}
-	next, err := s.against(ctx, m)
+	next, err := s.against(ctx, m, s.There)
 	if err != nil {
 		return s, a, err
 	}

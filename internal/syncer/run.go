@@ -90,9 +90,9 @@ func foreignError(r engram.RejectedEntry) error {
 // failUnreadable adds the chunks that cannot be projected, so that nothing of
 // them can be pushed.
 func (s *Diff) failUnreadable(opts Options, result *Result) {
-	for _, id := range s.unreadable() {
+	for _, id := range s.Unreadable() {
 		if opts.Push && opts.wants(id) {
-			result.Failed = append(result.Failed, work.Failure{ID: id.String(), Direction: work.Pushed, Err: s.projected[id].Err})
+			result.Failed = append(result.Failed, work.Failure{ID: id.String(), Direction: work.Pushed, Err: s.Projected[id].Err})
 		}
 	}
 }

@@ -42,7 +42,7 @@ func (s *Diff) Select(words []string, opts Options) ([]engram.ChunkID, error) {
 		items, all = append(append(items, s.ToPull...), s.Elsewhere...), append(all, s.Orphans...)
 	}
 	if opts.Push {
-		items, all = append(items, s.ToPush...), append(all, s.unreadable()...)
+		items, all = append(items, s.ToPush...), append(all, s.Unreadable()...)
 		for _, p := range s.Omitted {
 			all = append(all, p.ID)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/recognition"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/work"
@@ -197,7 +198,7 @@ func (doc *statusDocument) compare(ws *workspace.Workspace, conn *workspace.Conn
 	doc.Push, doc.Pull = texts(diff.Pushes(), engram.ChunkID.String), texts(diff.ToPull, func(i syncer.Item) string { return i.ID().String() })
 	doc.Missing, doc.Orphans = texts(diff.Missing, entryID), texts(diff.Orphans, engram.ChunkID.String)
 	doc.Unsupported, doc.Foreign = texts(diff.Rejected, rejectedID), texts(diff.Foreign, syncer.ForeignName)
-	doc.Retirable = texts(diff.Twins, func(t syncer.Twin) string { return t.Restored.String() })
+	doc.Retirable = texts(diff.Twins, func(t recognition.Twin) string { return t.Restored.String() })
 	doc.Left = texts(diff.Elsewhere, func(i syncer.Item) string { return i.Remote.String() })
 	doc.LeftBehind, doc.ServerMade = leftBehindItems(diff.Omitted), texts(diff.ServerMade, entryID)
 	if conn.PerProject() {

@@ -13,6 +13,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/recognition"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -45,9 +46,9 @@ type transfer struct {
 	of         workspace.Project // of a project server
 	accepted   int               // rows that this run has accepted
 	planned    []syncer.Item
-	behind     []syncer.Projection
+	behind     []recognition.Projection
 	serverMade []engram.ChunkEntry
-	twins      []syncer.Twin
+	twins      []recognition.Twin
 	adopted    []engram.ChunkID
 	orphans    []engram.ChunkID // that nobody adopts
 	syncer.Result
