@@ -15,18 +15,24 @@ import (
 
 // Session is a row of a chunk's "sessions". ID is the caller's own and global;
 // times are "YYYY-MM-DD HH:MM:SS", UTC. The members stand in engram's order, so
-// that encoding a row gives engram's bytes. Source: local-state.md 1.3.
+// that encoding a row gives engram's bytes: those of 1.x too, which leave out what
+// later releases added. Source: local-state.md 1.3, engram-2.md 2.2.
 type Session struct {
-	ID        string  `json:"id"`
-	Project   string  `json:"project"`
-	Directory string  `json:"directory"`
-	StartedAt string  `json:"started_at"`
-	EndedAt   *string `json:"ended_at,omitempty"`
-	Summary   *string `json:"summary,omitempty"`
+	ID            string  `json:"id"`
+	Project       string  `json:"project"`
+	OwnershipMode string  `json:"ownership_mode,omitempty"` // 2.x: ProjectOwned, "shared", or "" as 1.x made it
+	Directory     string  `json:"directory"`
+	StartedAt     string  `json:"started_at"`
+	EndedAt       *string `json:"ended_at,omitempty"`
+	Summary       *string `json:"summary,omitempty"`
 }
 
+// ProjectOwned is the OwnershipMode of a session that belongs to its project, and
+// which every clone continues. Source: engram-2.md 2.1.
+const ProjectOwned = "project_owned"
+
 // Observation is a row of a chunk's "observations": one memory. SyncID names it
-// everywhere, ID only in its own database. Source: local-state.md 1.3.
+// everywhere, ID only in its own database. Source: local-state.md 1.3, engram-2.md 2.2.
 type Observation struct {
 	ID             int64   `json:"id"`
 	SyncID         string  `json:"sync_id"`
@@ -41,19 +47,21 @@ type Observation struct {
 	RevisionCount  int64   `json:"revision_count"`
 	DuplicateCount int64   `json:"duplicate_count"`
 	LastSeenAt     *string `json:"last_seen_at,omitempty"`
+	ReviewAfter    *string `json:"review_after,omitempty"` // 1.17
 	CreatedAt      string  `json:"created_at"`
 	UpdatedAt      string  `json:"updated_at"`
 	DeletedAt      *string `json:"deleted_at,omitempty"`
 }
 
-// Prompt is a row of a chunk's "prompts". Source: local-state.md 1.3.
+// Prompt is a row of a chunk's "prompts". Source: local-state.md 1.3, engram-2.md 2.2.
 type Prompt struct {
-	ID        int64  `json:"id"`
-	SyncID    string `json:"sync_id"`
-	SessionID string `json:"session_id"`
-	Content   string `json:"content"`
-	Project   string `json:"project,omitempty"`
-	CreatedAt string `json:"created_at"`
+	SourceInboxID *string `json:"source_inbox_id,omitempty"` // 3.x: stands first
+	ID            int64   `json:"id"`
+	SyncID        string  `json:"sync_id"`
+	SessionID     string  `json:"session_id"`
+	Content       string  `json:"content"`
+	Project       string  `json:"project,omitempty"`
+	CreatedAt     string  `json:"created_at"`
 }
 
 // Text is that of a member which may be absent; "" then.

@@ -32,7 +32,7 @@ func (db *DB) Snapshot(ctx context.Context, f func(*Snapshot) error) error {
 func (s *Snapshot) Sessions(ctx context.Context, yield func(engram.Session) error) error {
 	return s.each(ctx, sessions, func(scan func(...any) error) error {
 		var r engram.Session
-		err := scan(orZero(&r.ID), orZero(&r.Project), orZero(&r.Directory), orZero(&r.StartedAt), &r.EndedAt, &r.Summary)
+		err := scan(orZero(&r.ID), orZero(&r.Project), orZero(&r.OwnershipMode), orZero(&r.Directory), orZero(&r.StartedAt), &r.EndedAt, &r.Summary)
 		if err != nil {
 			return err
 		}
@@ -47,7 +47,7 @@ func (s *Snapshot) Observations(ctx context.Context, yield func(engram.Observati
 		var r engram.Observation
 		err := scan(&r.ID, orZero(&r.SyncID), orZero(&r.SessionID), orZero(&r.Type), orZero(&r.Title), orZero(&r.Content),
 			&r.ToolName, &r.Project, orZero(&r.Scope), &r.TopicKey, orZero(&r.RevisionCount), orZero(&r.DuplicateCount),
-			&r.LastSeenAt, orZero(&r.CreatedAt), orZero(&r.UpdatedAt), &r.DeletedAt)
+			&r.LastSeenAt, &r.ReviewAfter, orZero(&r.CreatedAt), orZero(&r.UpdatedAt), &r.DeletedAt)
 		if err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func (s *Snapshot) Observations(ctx context.Context, yield func(engram.Observati
 func (s *Snapshot) Prompts(ctx context.Context, yield func(engram.Prompt) error) error {
 	return s.each(ctx, prompts, func(scan func(...any) error) error {
 		var r engram.Prompt
-		err := scan(&r.ID, orZero(&r.SyncID), orZero(&r.SessionID), orZero(&r.Content), orZero(&r.Project), orZero(&r.CreatedAt))
+		err := scan(&r.SourceInboxID, &r.ID, orZero(&r.SyncID), orZero(&r.SessionID), orZero(&r.Content), orZero(&r.Project), orZero(&r.CreatedAt))
 		if err != nil {
 			return err
 		}
@@ -90,7 +90,7 @@ func (s *Snapshot) each(ctx context.Context, t table, row func(scan func(...any)
 }
 
 // table is what is read of one of engram's tables: the columns by name, so that
-// releases may add others. Source: local-state.md 2.2.
+// releases may add others. Source: local-state.md 2.2, engram-2.md 3.
 type table struct {
 	name    string
 	columns []column
@@ -110,7 +110,7 @@ const (
 
 var (
 	sessions = table{"sessions", []column{
-		{"id", text, false}, {"project", text, false}, {"directory", text, false},
+		{"id", text, false}, {"project", text, false}, {"ownership_mode", text, true}, {"directory", text, false},
 		{"started_at", text, false}, {"ended_at", text, true}, {"summary", text, true},
 	}}
 	// What tells memories apart (sync_id) and keeps them personal (scope) is not optional.
@@ -119,11 +119,11 @@ var (
 		{"type", text, false}, {"title", text, false}, {"content", text, false},
 		{"tool_name", text, true}, {"project", text, true}, {"scope", text, false},
 		{"topic_key", text, true}, {"revision_count", integer, false}, {"duplicate_count", integer, false},
-		{"last_seen_at", text, true}, {"created_at", text, false}, {"updated_at", text, false},
-		{"deleted_at", text, true},
+		{"last_seen_at", text, true}, {"review_after", text, true},
+		{"created_at", text, false}, {"updated_at", text, false}, {"deleted_at", text, true},
 	}}
 	prompts = table{"user_prompts", []column{
-		{"id", integer, false}, {"sync_id", text, false}, {"session_id", text, false},
+		{"source_inbox_id", text, true}, {"id", integer, false}, {"sync_id", text, false}, {"session_id", text, false},
 		{"content", text, false}, {"project", text, true}, {"created_at", text, false},
 	}}
 	mutations = table{"sync_mutations", []column{
@@ -132,6 +132,11 @@ var (
 		{"occurred_at", text, false}, {"acked_at", text, false}, {"target_key", text, false},
 	}}
 )
+
+// companion names the columns without which one is not read. 1.16 sets
+// review_after and keeps it to itself; from 1.17 on, which brought "pinned", it
+// travels with a memory. Source: local-state.md 1.3, engram-2.md 2.2 and 3.
+var companion = map[string]string{"review_after": "pinned"}
 
 // columns is the list for SELECT, in t's order. *SchemaError where t lacks a
 // column that is needed, or is missing.
@@ -146,7 +151,7 @@ func (v *view) columns(ctx context.Context, t table) (string, error) {
 	list := make([]string, len(t.columns))
 	for i, c := range t.columns {
 		switch {
-		case present[c.name]:
+		case present[c.name] && (companion[c.name] == "" || present[companion[c.name]]):
 			list[i] = fmt.Sprintf("CAST(%s AS %s)", c.name, c.kind)
 		case c.optional:
 			list[i] = "NULL"

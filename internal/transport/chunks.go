@@ -47,6 +47,9 @@ func (t *RemoteTransport) readManifestOf(ctx context.Context, d dialect) (*engra
 	if err := t.learn(d); err != nil {
 		return nil, fmt.Errorf("%s: %w", opManifest, err)
 	}
+	if d.PerProject() {
+		t.learnVersion(m.Version())
+	}
 	t.listed.Store(m)
 	return m, nil
 }

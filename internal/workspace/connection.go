@@ -139,7 +139,7 @@ func finish(w *Workspace, c *Connection, url string, base http.RoundTripper) err
 		return err
 	}
 	opts.Base = base
-	knowKind(&opts, w.Config, url)
+	knowServer(&opts, w.Config, url)
 	c.Project, opts.NoProject = w.ServerProject()
 	opts.Project = c.Project.Name
 	w.TokenFrom = c.Source.From()
@@ -153,17 +153,22 @@ func finish(w *Workspace, c *Connection, url string, base http.RoundTripper) err
 	return err
 }
 
-// knowKind tells the transport what is known of the server: from the user, or
+// knowServer tells the transport what is known of the server: from the user, or
 // from an earlier run.
-func knowKind(opts *transport.Options, cfg config.Config, url string) {
-	switch {
-	case opts.Base != nil:
-		opts.Kind, opts.Forced = transport.KindAccount, true // embedded
-	case cfg.Protocol != "auto":
-		opts.Kind, opts.Forced = transport.Kind(cfg.Protocol), true
-	default:
-		opts.Kind = transport.Kind(state.ReadKind(state.Dir(), url))
-		opts.OnKind = func(kind transport.Kind) { state.WriteKind(state.Dir(), url, string(kind)) }
+func knowServer(opts *transport.Options, cfg config.Config, url string) {
+	if opts.Base != nil { // embedded
+		opts.Known.Kind, opts.Forced = transport.KindAccount, true
+		return
+	}
+	known := state.ReadServer(state.Dir(), url)
+	opts.Known = transport.Facts{Kind: transport.Kind(known.Kind), Generation: known.Generation, OrLater: known.OrLater}
+	opts.OnFacts = func(f transport.Facts) {
+		state.WriteServer(state.Dir(), url, state.Server{Kind: string(f.Kind), Generation: f.Generation, OrLater: f.OrLater})
+	}
+	if forced := transport.Kind(cfg.Protocol); cfg.Protocol != "auto" {
+		if opts.Forced = true; opts.Known.Kind != forced {
+			opts.Known = transport.Facts{Kind: forced}
+		}
 	}
 }
 

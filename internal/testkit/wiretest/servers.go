@@ -119,7 +119,7 @@ func DialAs(t testing.TB, url string, source transport.TokenSource, opts transpo
 // DialProject makes one that knows that it talks to a project server.
 func DialProject(t testing.TB, url string, opts transport.Options) *transport.RemoteTransport {
 	t.Helper()
-	opts.Kind = transport.KindProject
+	opts.Known.Kind = transport.KindProject
 	return DialAs(t, url, Token("secret-token"), opts)
 }
 
@@ -129,11 +129,13 @@ type Kinds struct {
 	All []transport.Kind
 }
 
-// Add hears of a kind.
-func (k *Kinds) Add(kind transport.Kind) {
+// Add hears what is known of a server, and keeps the kind where that is news.
+func (k *Kinds) Add(facts transport.Facts) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.All = append(k.All, kind)
+	if n := len(k.All); facts.Generation == 0 && (n == 0 || k.All[n-1] != facts.Kind) {
+		k.All = append(k.All, facts.Kind)
+	}
 }
 
 // Part is a chunk in the form of the project repo.

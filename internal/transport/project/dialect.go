@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
+	"github.com/engram-sync/engram-sync/internal/transport/protocol"
 )
 
 // Codes with which project servers refuse. Source: project-server.md 1.
@@ -75,10 +76,6 @@ func (d *Dialect) project() (string, error) {
 	return "", fmt.Errorf("%w: %s", ErrNoProject, d.Client.URL())
 }
 
-// noRoute is how a server says that it has no such path. A chunk that is missing
-// is 404 too, in other words. Source: project-server.md 1 and 3.7.
-const noRoute = "404 page not found"
-
 // explain completes a refusal, which does not name the project, and tells a wrong
 // URL from a missing chunk.
 func (d *Dialect) explain(err error) error {
@@ -87,7 +84,7 @@ func (d *Dialect) explain(err error) error {
 	case !ok:
 	case status.Code == CodeForbidden:
 		status.Message += fmt.Sprintf(" (project %q)", d.Project)
-	case status.Status == http.StatusNotFound && status.Message == noRoute:
+	case status.Status == http.StatusNotFound && status.Message == protocol.NoRoute:
 		status.Class = httplayer.ErrNotEngram
 	}
 	return err

@@ -18,6 +18,10 @@ import (
 // applied nothing.
 var ErrOtherKind = errors.New("the answer is that of another kind of server")
 
+// NoRoute is how a project server says that it has no such path. A chunk that is
+// missing is 404 too, in other words. Source: project-server.md 1 and 3.7.
+const NoRoute = "404 page not found"
+
 // TooLargeError is a chunk that the server's limit keeps out for good.
 type TooLargeError struct {
 	ID    engram.ChunkID
