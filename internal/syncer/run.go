@@ -24,7 +24,7 @@ func Plan(s *Diff, opts Options) ([]Item, Result) {
 	result := s.given(opts)
 	s.failUnreadable(opts, &result)
 	if opts.Push {
-		result.Failed = append(result.Failed, s.LeftOut(opts, len(items)+len(result.Present))...)
+		result.Failed = append(result.Failed, s.staying(opts, len(items)+len(result.Present))...)
 	}
 	return items, result
 }
@@ -41,9 +41,15 @@ func Run(ctx context.Context, s *Diff, opts Options) Result {
 		s.recogniseAfterPull(ctx, result.Moved)
 		s.failUnreadable(opts, &result)
 		push(ctx, s, opts, &result)
-		result.Failed = append(result.Failed, s.LeftOut(opts, len(result.Moved)+len(result.Present))...)
+		result.Failed = append(result.Failed, s.staying(opts, len(result.Moved)+len(result.Present))...)
 	}
 	return result
+}
+
+// staying is what a push does not send, and nothing else says. others is how much
+// else went, or is there.
+func (s *Diff) staying(opts Options, others int) []work.Failure {
+	return append(s.LeftOut(opts, others), s.unadopted(opts, others)...)
 }
 
 // given is the part of a result that is known without moving anything.

@@ -37,9 +37,9 @@ func Select(words []string, all []engram.ChunkID) ([]engram.ChunkID, error) {
 // *SelectError.
 func (s *Diff) Select(words []string, opts Options) ([]engram.ChunkID, error) {
 	items := slices.Clone(s.Present)
-	var all []engram.ChunkID
+	all := slices.Clone(s.Orphans)
 	if opts.Pull {
-		items, all = append(append(items, s.ToPull...), s.Elsewhere...), append(all, s.Orphans...)
+		items = append(append(items, s.ToPull...), s.Elsewhere...)
 	}
 	if opts.Push {
 		items, all = append(items, s.ToPush...), append(all, s.Unreadable()...)

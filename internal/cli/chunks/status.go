@@ -22,7 +22,12 @@ const statusLong = `Show what push and pull would do, whether the remote lets yo
 engram.db holds and no chunk does (export writes that).
 
 What is here is shown in any case, also where no remote is chosen, or none
-answers. Nothing is changed, and one request is made.`
+answers. Nothing is changed, and one request is made.
+
+With --exit-code it ends with 10 where push, pull, sync, verify or export would have
+something to do or to say: chunks to move, files without an entry, missing files,
+entries that are not engram's, memories that are in no chunk. Where a project
+server would refuse rows that nobody has accepted it ends with 3 or 6, as push does.`
 
 func NewStatus(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	var exitCode bool
@@ -138,13 +143,15 @@ func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Work
 		return wrong
 	}
 	var failed []work.Failure
+	all := 0
 	if diff != nil {
+		all = len(diff.Here.Entries())
 		failed = diff.LeftOut(syncer.Options{Push: true}, len(diff.Present)+len(diff.ToPush))
 	}
 	if term.Quiet && !term.JSON {
 		printLeftOut(term, ws, failed)
 	}
-	return exitStatus(term, 0, failed, diff != nil && !diff.Clean() || doc.Unexported.differs())
+	return exitStatus(term, 0, all, failed, diff != nil && !diff.Clean() || doc.Unexported.differs())
 }
 
 // noteLeftOut says what a push would leave here, and mend.
