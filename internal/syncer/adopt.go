@@ -35,11 +35,35 @@ func (s *Diff) Adopt(ctx context.Context, opts Options, dryRun bool) (*Diff, Ado
 	if err != nil {
 		return s, a, err
 	}
-	next, err := s.against(ctx, m)
+	next, err := s.against(ctx, m, s.There)
 	if err != nil {
 		return s, a, err
 	}
 	return next, a, nil
+}
+
+// OrphanError says that a push left a chunk file here that no manifest names: only
+// what pulls, too, adopts it.
+type OrphanError struct {
+	ID engram.ChunkID
+	// Alone says that nothing else of the run went, or is there.
+	Alone bool
+}
+
+func (e *OrphanError) Error() string {
+	return fmt.Sprintf("chunk file %s has no manifest entry, and is not pushed", e.ID)
+}
+
+// unadopted is a failure for each chunk file that a run which only pushes leaves
+// here. others is how much else went, or is there.
+func (s *Diff) unadopted(opts Options, others int) []work.Failure {
+	var failed []work.Failure
+	for _, id := range s.Orphans {
+		if !opts.Pull && opts.wants(id) {
+			failed = append(failed, work.Failure{ID: id.String(), Direction: work.Pushed, Err: &OrphanError{ID: id, Alone: others == 0}})
+		}
+	}
+	return failed
 }
 
 // memoryManifest is a directory whose manifest changes in memory alone.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/merge"
+	"github.com/engram-sync/engram-sync/internal/recognition"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
@@ -71,7 +72,7 @@ type RepairOptions struct {
 	// Remote has what is damaged or missing here; nil: there is none to ask.
 	Remote Remote
 	// Aliases of the remote; may be nil.
-	Aliases Aliases
+	Aliases recognition.Aliases
 }
 
 // Repair mends what Verify finds and can be mended without losing anything: it
@@ -268,7 +269,7 @@ func (r *repairer) fetch(ctx context.Context) error {
 	var items []Item
 	there := map[engram.ChunkID]bool{}
 	for _, e := range s.There.Entries() {
-		item := Item{Remote: e.ID, Local: s.localID(e.ID), Entry: e, Direction: work.Pulled}
+		item := Item{Remote: e.ID, Local: s.LocalID(e.ID), Entry: e, Direction: work.Pulled}
 		if f := r.finding(item.Local); f != nil && !r.isEdit(f, item.Local) {
 			items = append(items, item)
 			there[item.Local] = true

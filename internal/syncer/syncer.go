@@ -44,17 +44,6 @@ type Remote interface {
 	WriteChunk(ctx context.Context, entry engram.ChunkEntry, open func() (*engram.Chunk, error)) error
 }
 
-// Aliases remembers which chunks of a remote are known here under another id:
-// reduced chunks, which were restored.
-type Aliases interface {
-	// Local gives the id here for an id there.
-	Local(remote engram.ChunkID) (engram.ChunkID, bool)
-	// Restored is Local where any remote had the chunk.
-	Restored(id engram.ChunkID) (engram.ChunkID, bool)
-	// Add remembers a pair for later runs.
-	Add(remote, local engram.ChunkID) error
-}
-
 // Item is one chunk in a plan. Its id here and its id there are two things,
 // though they are the same on account servers, save for reduced chunks.
 type Item struct {

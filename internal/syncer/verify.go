@@ -120,7 +120,7 @@ func VerifyRemote(ctx context.Context, s *Diff, opts Options) (Report, error) {
 	}
 	v.each(ctx, "remote", ids, func(id engram.ChunkID) (int64, error) {
 		size, err := s.compareBytes(ctx, id, opts.Report)
-		if _, reduced := errors.AsType[*engram.ReducedError](err); reduced && s.holds(s.localID(id)) {
+		if _, reduced := errors.AsType[*engram.ReducedError](err); reduced && s.Holds(s.LocalID(id)) {
 			v.note(Finding{ID: id.String(), Where: "remote", Err: err, Harmless: true}) // what was left of it is here, or all of it
 			return size, nil
 		}
@@ -133,7 +133,7 @@ func VerifyRemote(ctx context.Context, s *Diff, opts Options) (Report, error) {
 // the one here as well: ids have 32 bits.
 func (s *Diff) compareBytes(ctx context.Context, id engram.ChunkID, report work.Report) (int64, error) {
 	theirs, size, err := s.readThere(ctx, id, report)
-	if err != nil || s.projector != nil || !s.holds(id) {
+	if err != nil || s.projector != nil || !s.Holds(id) {
 		return size, err
 	}
 	if mine, err := sumOf(s.local, id); err == nil && mine != theirs { // damage here is told as that
@@ -152,9 +152,6 @@ func (s *Diff) readThere(ctx context.Context, id engram.ChunkID, report work.Rep
 	})
 	return sum, size, err
 }
-
-// holds says whether the directory lists a chunk, and has its file.
-func (s *Diff) holds(id engram.ChunkID) bool { return s.Here.Has(id) && s.files[id] }
 
 type verifier struct {
 	opts Options

@@ -179,6 +179,12 @@ var Classes = []Class{
 	{"rows-left-out", Partial, leftOut(false),
 		"-v lists them, and `push --accept-left-out` accepts that they stay here",
 		"Rows of the chunk would be refused by a project server, so they stayed here. List them with -v, and mend them where they come from, or accept that."},
+	{"only-orphans", Refused, orphan(true),
+		"`engram-sync sync` gives such files one, and pushes them",
+		"No manifest entry names the chunk file, and a push sends what the manifest names, of which there is nothing. Sync adopts such files, and pushes them."},
+	{"orphan", Partial, orphan(false),
+		"`engram-sync sync` gives such files one, and pushes them",
+		"No manifest entry names the chunk file, and a push sends what the manifest names. Sync adopts such files, and pushes them."},
 	{"project-forbidden", Refused, refusedWith(transport.CodeForbidden),
 		"ask the operator of the server to allow the project (ENGRAM_CLOUD_ALLOWED_PROJECTS), or name another with --project",
 		"The server does not allow this project. Ask its operator, or name another project."},
@@ -273,6 +279,15 @@ var Classes = []Class{
 func leftOut(alone bool) match {
 	return func(err error, _ string) bool {
 		e, ok := errors.AsType[*syncer.LeftOutError](err)
+		return ok && e.Alone == alone
+	}
+}
+
+// orphan recognises a chunk file that a push left here: alone, or while others go
+// or are there.
+func orphan(alone bool) match {
+	return func(err error, _ string) bool {
+		e, ok := errors.AsType[*syncer.OrphanError](err)
 		return ok && e.Alone == alone
 	}
 }
