@@ -73,8 +73,10 @@ func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Lo
 }
 
 // rowIndex opens an index when it is asked for: most runs need none.
-func rowIndex(side, of string) func() *state.Index {
-	return sync.OnceValue(func() *state.Index { return state.OpenIndex(state.Dir(), "rows "+side+"\x00"+of) })
+func rowIndex(side, of string) func() *state.Index[engram.RowVersion] {
+	return sync.OnceValue(func() *state.Index[engram.RowVersion] {
+		return state.OpenIndex[engram.RowVersion](state.Dir(), "rows "+side+"\x00"+of)
+	})
 }
 
 // projector is a projection, with what is remembered of rows from run to run.
@@ -86,7 +88,7 @@ type projector struct {
 	limit    int
 	looks    bool
 
-	here, there func() *state.Index // the rows of chunks as they are recognised
+	here, there func() *state.Index[engram.RowVersion] // the rows of chunks as they are recognised
 
 	*projection.Directory // of these options; set by Project
 }
@@ -130,7 +132,7 @@ const rowsAre = mend.Rule + " " + recognition.SignatureVersion
 func (p *projector) Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]engram.RowVersion, error) {
 	out := make(map[engram.ChunkID][]engram.RowVersion, len(ids))
 	for _, id := range ids {
-		rows, ok := p.here().Versions(id, rowsAre)
+		rows, ok := p.here().Read(id, rowsAre)
 		if !ok {
 			var err error
 			if rows, err = p.Directory.Rows(ctx, id); ctx.Err() != nil {
@@ -145,7 +147,7 @@ func (p *projector) Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.
 	return out, p.save(p.here())
 }
 
-func (p *projector) save(rows *state.Index) error {
+func (p *projector) save(rows *state.Index[engram.RowVersion]) error {
 	if p.looks {
 		return nil
 	}
@@ -153,7 +155,7 @@ func (p *projector) save(rows *state.Index) error {
 }
 
 func (p *projector) Known(remote engram.ChunkID) ([]engram.RowVersion, bool) {
-	return p.there().Versions(remote, recognition.SignatureVersion)
+	return p.there().Read(remote, recognition.SignatureVersion)
 }
 
 func (p *projector) Learn(remote engram.ChunkID, rows []engram.RowVersion) {
