@@ -44,6 +44,7 @@ type (
 	Tokens       = httplayer.Tokens
 	StoredTokens = httplayer.StoredTokens
 	AuthResult   = account.AuthResult
+	Gzip         = project.Gzip
 	OpenFunc     = protocol.OpenFunc
 	StoreFunc    = protocol.StoreFunc
 
