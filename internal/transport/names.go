@@ -49,6 +49,8 @@ type (
 	StoreFunc    = protocol.StoreFunc
 
 	MutationEntry         = engram.MutationEntry
+	ContentError          = engram.ContentError
+	BatchTooLargeError    = engram.BatchTooLargeError
 	PushMutationsResult   = engram.PushMutationsResult
 	PullMutationResult    = engram.PullMutationResult
 	PullMutationsResponse = engram.PullMutationsResponse

@@ -32,6 +32,8 @@ type RemoteTransport struct {
 	// pulling is full while a page of the journal is pulled: see PullMutations.
 	pulling chan struct{}
 
+	// heard says that the server's refusals are its own: see doubt.
+	heard atomic.Bool
 	// listed is the latest manifest.
 	listed atomic.Pointer[engram.Manifest]
 

@@ -71,7 +71,7 @@ func (d *Dialect) refusal(id engram.ChunkID, err error) error {
 	}
 	limit := protocol.NamedLimit([]byte(status.Message))
 	d.learnLimit(limit)
-	return &protocol.TooLargeError{ID: id, Limit: limit}
+	return &protocol.TooLargeError{ID: id, Limit: limit, Err: status}
 }
 
 // envelope reads a chunk to its end, once there is memory for it, and puts the
