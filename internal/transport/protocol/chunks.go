@@ -59,10 +59,7 @@ func ReadManifest(ctx context.Context, client *httplayer.Client, op, query strin
 		return nil, err
 	}
 	m, err := engram.ParseServerManifest(text)
-	switch {
-	case errors.Is(err, engram.ErrManifestVersion):
-		return nil, fmt.Errorf("%s: %w", op, err)
-	case err != nil:
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w: %s answers with something that is not a manifest (%s)",
 			op, httplayer.ErrNotEngram, client.URL(), httplayer.Printable(err.Error()))
 	}
