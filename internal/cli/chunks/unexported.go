@@ -258,7 +258,7 @@ func compare(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, loca
 	if d, ok := local.(workspace.Directory); ok {
 		files, path = d, d.Path()
 	}
-	index := state.OpenIndex(state.Dir(), path)
+	index := state.OpenIndex[engram.RowVersion](state.Dir(), path)
 	held, unread, err := memories.ReadVersions(ctx, files, c.manifest.Entries(), index, maxBytes, ws.Config.Concurrency, report)
 	if err != nil {
 		return c, err
