@@ -11,8 +11,8 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
-// Index remembers of the rows of chunks, of one directory or remote, what somebody has
-// to know, V, which is of a fixed size, so that they are read once. It is a cache: a file that is missing, damaged or
+// Index remembers what was read out of each chunk file of one directory, as values
+// of a fixed size, so that it is read once. It is a cache: a file that is missing, damaged or
 // of another release is an empty one, and it is safe to delete. It is safe for
 // concurrent use in one process; of two processes, the last one to save counts.
 type Index[V any] struct {
@@ -26,8 +26,8 @@ type Index[V any] struct {
 
 // indexedChunk is what is known of one chunk file.
 type indexedChunk[V any] struct {
-	stamp    string
-	versions []V
+	stamp  string
+	values []V
 }
 
 // OpenIndex reads the index of a chunk directory. dir is the state directory.
@@ -37,9 +37,9 @@ func OpenIndex[V any](dir, chunkDir string) *Index[V] {
 	return x
 }
 
-// Versions gives what was added for the id, if the stamp is still the same. The
+// Read gives what was added for the id, if the stamp is still the same. The
 // chunk is then among those that Save keeps.
-func (x *Index[V]) Versions(id engram.ChunkID, stamp string) ([]V, bool) {
+func (x *Index[V]) Read(id engram.ChunkID, stamp string) ([]V, bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	chunk, ok := x.chunks[id]
@@ -47,14 +47,14 @@ func (x *Index[V]) Versions(id engram.ChunkID, stamp string) ([]V, bool) {
 		return nil, false
 	}
 	x.used[id] = true
-	return chunk.versions, true
+	return chunk.values, true
 }
 
 // Add remembers what a verified chunk file holds.
-func (x *Index[V]) Add(id engram.ChunkID, stamp string, versions []V) {
+func (x *Index[V]) Add(id engram.ChunkID, stamp string, values []V) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.chunks[id] = indexedChunk[V]{stamp, versions}
+	x.chunks[id] = indexedChunk[V]{stamp, values}
 	x.used[id], x.changed = true, true
 }
 
@@ -82,13 +82,13 @@ func (x *Index[V]) Save() error {
 	return nil
 }
 
-// indexHeader stands first in an index. It changes with what engram.RowVersion is.
+// indexHeader stands first in an index. It changes with what the values are.
 func indexHeader[V any]() string {
-	return fmt.Sprintf("engram-sync index 2 of %d bytes\n", binary.Size(*new(V)))
+	return fmt.Sprintf("engram-sync index 2, %d\n", binary.Size(*new(V)))
 }
 
 // encodeIndex writes chunks in the order of their ids: for each the id, the
-// length of its stamp, the stamp, the number of versions, the versions.
+// length of its stamp, the stamp, the number of values, the values.
 func encodeIndex[V any](chunks map[engram.ChunkID]indexedChunk[V]) ([]byte, error) {
 	out := []byte(indexHeader[V]())
 	ids := slices.SortedFunc(maps.Keys(chunks), engram.ChunkID.Compare)
@@ -97,9 +97,9 @@ func encodeIndex[V any](chunks map[engram.ChunkID]indexedChunk[V]) ([]byte, erro
 		stamp := chunk.stamp[:min(len(chunk.stamp), 255)]
 		out = append(out, id.String()...)
 		out = append(append(out, byte(len(stamp))), stamp...)
-		out = binary.BigEndian.AppendUint32(out, uint32(len(chunk.versions)))
+		out = binary.BigEndian.AppendUint32(out, uint32(len(chunk.values)))
 		var err error
-		if out, err = binary.Append(out, binary.BigEndian, chunk.versions); err != nil {
+		if out, err = binary.Append(out, binary.BigEndian, chunk.values); err != nil {
 			return nil, fmt.Errorf("encode the index of chunks: %w", err)
 		}
 	}
@@ -140,7 +140,7 @@ func decodeChunk[V any](in []byte) (id engram.ChunkID, chunk indexedChunk[V], re
 	if n > len(in)/size {
 		return id, chunk, nil, false
 	}
-	chunk.versions = make([]V, n)
-	used, err := binary.Decode(in, binary.BigEndian, chunk.versions)
+	chunk.values = make([]V, n)
+	used, err := binary.Decode(in, binary.BigEndian, chunk.values)
 	return id, chunk, in[used:], err == nil
 }

@@ -53,16 +53,16 @@ func TestIndexRemembersAFileUntilItChanges(t *testing.T) {
 	dir := t.TempDir()
 	saveIndex(t, dir)
 	x := state.OpenIndex[engram.RowVersion](dir, "/repo/.engram")
-	if got, ok := x.Versions(chunkID(t, "00000001"), "10@1"); !ok || !slices.Equal(got, versions(1)) {
+	if got, ok := x.Read(chunkID(t, "00000001"), "10@1"); !ok || !slices.Equal(got, versions(1)) {
 		t.Errorf("got %v, %t", got, ok)
 	}
-	if got, ok := x.Versions(chunkID(t, "00000002"), "20@2"); !ok || len(got) != 0 {
+	if got, ok := x.Read(chunkID(t, "00000002"), "20@2"); !ok || len(got) != 0 {
 		t.Errorf("got %v, %t", got, ok)
 	}
-	if _, ok := x.Versions(chunkID(t, "00000001"), "10@3"); ok {
+	if _, ok := x.Read(chunkID(t, "00000001"), "10@3"); ok {
 		t.Error("a file that was written anew is taken for the old one")
 	}
-	if _, ok := state.OpenIndex[engram.RowVersion](dir, "/other/.engram").Versions(chunkID(t, "00000001"), "10@1"); ok {
+	if _, ok := state.OpenIndex[engram.RowVersion](dir, "/other/.engram").Read(chunkID(t, "00000001"), "10@1"); ok {
 		t.Error("another directory has the same index")
 	}
 }
@@ -72,15 +72,15 @@ func TestIndexForgetsWhatNobodyAsksFor(t *testing.T) {
 	dir := t.TempDir()
 	saveIndex(t, dir)
 	x := state.OpenIndex[engram.RowVersion](dir, "/repo/.engram")
-	x.Versions(chunkID(t, "00000002"), "20@2")
+	x.Read(chunkID(t, "00000002"), "20@2")
 	if err := x.Save(); err != nil {
 		t.Fatal(err)
 	}
 	x = state.OpenIndex[engram.RowVersion](dir, "/repo/.engram")
-	if _, ok := x.Versions(chunkID(t, "00000001"), "10@1"); ok {
+	if _, ok := x.Read(chunkID(t, "00000001"), "10@1"); ok {
 		t.Error("it is still there")
 	}
-	if _, ok := x.Versions(chunkID(t, "00000002"), "20@2"); !ok {
+	if _, ok := x.Read(chunkID(t, "00000002"), "20@2"); !ok {
 		t.Error("too much is gone")
 	}
 }
@@ -127,7 +127,7 @@ func TestADamagedCacheIsAnEmptyOne(t *testing.T) {
 			}
 		}
 		x := state.OpenIndex[engram.RowVersion](dir, "/repo/.engram")
-		if _, ok := x.Versions(chunkID(t, "00000001"), "10@1"); ok {
+		if _, ok := x.Read(chunkID(t, "00000001"), "10@1"); ok {
 			t.Errorf("%s: the index is believed", story)
 		}
 		var answer int
@@ -135,7 +135,7 @@ func TestADamagedCacheIsAnEmptyOne(t *testing.T) {
 			t.Errorf("%s: the answer is believed", story)
 		}
 		saveIndex(t, dir)
-		if _, ok := state.OpenIndex[engram.RowVersion](dir, "/repo/.engram").Versions(chunkID(t, "00000001"), "10@1"); !ok {
+		if _, ok := state.OpenIndex[engram.RowVersion](dir, "/repo/.engram").Read(chunkID(t, "00000001"), "10@1"); !ok {
 			t.Errorf("%s: it does not come back", story)
 		}
 	}

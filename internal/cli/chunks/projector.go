@@ -133,7 +133,7 @@ const rowsAre = mend.Rule + " " + recognition.SignatureVersion
 func (p *projector) Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]recognition.Signature, error) {
 	out := make(map[engram.ChunkID][]recognition.Signature, len(ids))
 	for _, id := range ids {
-		rows, ok := p.here().Versions(id, rowsAre)
+		rows, ok := p.here().Read(id, rowsAre)
 		if !ok {
 			var err error
 			if rows, err = p.Directory.Rows(ctx, id); ctx.Err() != nil {
@@ -156,7 +156,7 @@ func (p *projector) save(rows *rowIndex) error {
 }
 
 func (p *projector) Known(remote engram.ChunkID) ([]recognition.Signature, bool) {
-	return p.there().Versions(remote, recognition.SignatureVersion)
+	return p.there().Read(remote, recognition.SignatureVersion)
 }
 
 func (p *projector) Learn(remote engram.ChunkID, rows []recognition.Signature) {
