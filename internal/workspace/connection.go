@@ -173,9 +173,13 @@ func knowServer(opts *transport.Options, cfg config.Config, url string) {
 		return
 	}
 	known := state.ReadServer(state.Dir(), url)
-	opts.Known = transport.Facts{Kind: transport.Kind(known.Kind), Generation: known.Generation, OrLater: known.OrLater}
+	opts.Known = transport.Facts{
+		Kind: transport.Kind(known.Kind), Generation: known.Generation, OrLater: known.OrLater, Gzip: transport.Gzip(known.Gzip),
+	}
 	opts.OnFacts = func(f transport.Facts) {
-		state.WriteServer(state.Dir(), url, state.Server{Kind: string(f.Kind), Generation: f.Generation, OrLater: f.OrLater})
+		state.WriteServer(state.Dir(), url, state.Server{
+			Kind: string(f.Kind), Generation: f.Generation, OrLater: f.OrLater, Gzip: string(f.Gzip),
+		})
 	}
 	if forced := transport.Kind(cfg.Protocol); cfg.Protocol != "auto" {
 		if opts.Forced = true; opts.Known.Kind != forced {
