@@ -122,13 +122,13 @@ func arrivals(t *testing.T, chunks [][]byte) map[string]int {
 }
 
 // renamed are the flags for a repository whose rows have an older name of it, which
-// has to be told.
+// is a usage error that tells them.
 func (u *user) renamed(d corpus.Directory) []string {
 	u.t.Helper()
 	if d.Project == d.Name {
 		return nil
 	}
-	if code, stdout, stderr := u.try("push"); !strings.Contains(stderr, "--project "+d.Project) {
+	if code, stdout, stderr := u.try("push"); code != 2 || !strings.Contains(stderr, "--project "+d.Project) {
 		u.t.Errorf("%s was %s: push gives %d, %s%s", d.Name, d.Project, code, stdout, stderr)
 	}
 	return []string{"--project", d.Project}

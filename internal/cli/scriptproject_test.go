@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/recognition"
 	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
 )
 
@@ -111,7 +112,7 @@ func cmdNoRowTwice(ts *testscript.TestScript, neg bool, args []string) {
 	seen := map[engram.RowVersion]bool{}
 	memories := 0
 	for _, text := range projectServerOf(ts, args[0]).Bodies(args[1]) {
-		rows, err := engram.ReadSignatures(bytes.NewReader(text))
+		rows, err := recognition.ReadSignatures(bytes.NewReader(text))
 		ts.Check(err)
 		for _, v := range rows {
 			if seen[v] {

@@ -76,6 +76,19 @@ func rows[T any](add func(T)) memberReader {
 	}
 }
 
+// ReadLists reads the rows of some lists of a chunk as they are written, as a stream.
+func ReadLists(r io.Reader, add func(list string, index int, row json.RawMessage), lists ...string) error {
+	readers := make(map[string]memberReader, len(lists))
+	for _, list := range lists {
+		index := 0
+		readers[list] = rows(func(row json.RawMessage) {
+			add(list, index, row)
+			index++
+		})
+	}
+	return readMembers(r, readers)
+}
+
 func expectDelim(dec *json.Decoder, want json.Delim) error {
 	token, err := dec.Token()
 	if err != nil {
@@ -123,6 +136,9 @@ type Contents struct {
 	Blank []RowNote
 	// Newest is the latest time of any row, the zero time if there is none.
 	Newest time.Time
+	// Generation is that of the engram whose members the chunk has, Gen1 if there are
+	// none that tell.
+	Generation Generation
 
 	timed  bool              // one of its memories says when it was made
 	blanks map[[2]string]int // list and field, to how many lack it
@@ -132,7 +148,7 @@ type Contents struct {
 // the session ids. Members that it doesn't know are passed over. It says
 // nothing about the hash: read from a Chunk for that.
 func ReadContents(r io.Reader) (Contents, error) {
-	c := Contents{SessionIDs: map[string]bool{}, References: map[string]RowNote{}, SyncIDs: map[string]bool{}, Ends: map[string]RowNote{}, blanks: map[[2]string]int{}}
+	c := Contents{Generation: Gen1, SessionIDs: map[string]bool{}, References: map[string]RowNote{}, SyncIDs: map[string]bool{}, Ends: map[string]RowNote{}, blanks: map[[2]string]int{}}
 	mutations := 0
 	err := readMembers(r, map[string]memberReader{
 		"sessions":     rows(c.addSession),
@@ -155,6 +171,7 @@ type contentRow struct {
 	Type      filled `json:"type"`
 	Title     filled `json:"title"`
 	Content   filled `json:"content"`
+	signs
 }
 
 // contentMutation is what may stand beside the rows: relations, for one.
@@ -162,6 +179,7 @@ type contentMutation struct {
 	Entity, Op any
 	EntityKey  any             `json:"entity_key"`
 	Payload    json.RawMessage `json:"payload"`
+	signs
 }
 
 // filled says of a member that it is more than white space. Whatever is no text
@@ -204,6 +222,7 @@ func (c *Contents) addSession(row contentRow) {
 	c.demand("sessions", c.Sessions, "directory", row.Directory)
 	c.Sessions++
 	c.addTimes(row)
+	c.Generation = max(c.Generation, row.generation())
 	if id, ok := row.ID.(string); ok {
 		c.SessionIDs[id] = true
 	}
@@ -223,6 +242,7 @@ func (c *Contents) addMemory(list string, count *int, row contentRow) {
 		c.References[row.SessionID] = RowNote{List: list, Index: *count, Field: "session_id"}
 	}
 	*count++
+	c.Generation = max(c.Generation, row.generation())
 	c.timed = c.timed || row.CreatedAt != ""
 	c.addTimes(row)
 }
@@ -231,6 +251,14 @@ func (c *Contents) addMemory(list string, count *int, row contentRow) {
 func (c *Contents) addMutation(index int, m contentMutation) {
 	entity, _ := m.Entity.(string)
 	key, _ := m.EntityKey.(string)
+	payload := []byte(m.Payload)
+	var inner string
+	if json.Unmarshal(payload, &inner) == nil {
+		payload = []byte(inner)
+	}
+	var told signs
+	_ = json.Unmarshal(payload, &told) // what cannot be read tells nothing
+	c.Generation = max(c.Generation, m.generation(), told.generation())
 	if op, _ := m.Op.(string); op != "upsert" {
 		return
 	}
@@ -240,11 +268,6 @@ func (c *Contents) addMutation(index int, m contentMutation) {
 	case "observation":
 		c.SyncIDs[key] = true
 	case "relation":
-		payload := []byte(m.Payload)
-		var inner string
-		if json.Unmarshal(payload, &inner) == nil {
-			payload = []byte(inner)
-		}
 		var ends struct {
 			Source any `json:"source_id"`
 			Target any `json:"target_id"`

@@ -28,18 +28,12 @@ func (s Suspect) String() string {
 // hold is bounded. Source: account-server.md 3.2, 10.
 func ReadSuspect(r io.Reader) (Suspect, error) {
 	var found Suspect
-	readers := map[string]memberReader{}
-	for _, list := range []string{"sessions", "observations", "prompts"} {
-		index := 0
-		readers[list] = rows(func(row json.RawMessage) {
-			nul := holdsNul(row)
-			if !found.Nul && (nul || len(row) > found.size) {
-				found = Suspect{List: list, Index: index, Nul: nul, size: len(row)}
-			}
-			index++
-		})
-	}
-	err := readMembers(r, readers)
+	err := ReadLists(r, func(list string, index int, row json.RawMessage) {
+		nul := holdsNul(row)
+		if !found.Nul && (nul || len(row) > found.size) {
+			found = Suspect{List: list, Index: index, Nul: nul, size: len(row)}
+		}
+	}, "sessions", "observations", "prompts")
 	return found, err
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/projection"
+	"github.com/engram-sync/engram-sync/internal/recognition"
 	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
 )
 
@@ -121,11 +122,11 @@ func TestWhatIsProjectedIsAccepted(t *testing.T) {
 
 type sent struct {
 	local engram.ChunkID
-	part  projection.Part
+	part  recognition.Part
 	wave  int
 }
 
-func pushAll(t *testing.T, seed uint64, d *directory, p *projection.Directory, chunks []projection.Chunk, server http.Handler) {
+func pushAll(t *testing.T, seed uint64, d *directory, p *projection.Directory, chunks []recognition.Projection, server http.Handler) {
 	t.Helper()
 	var all []sent
 	for i, c := range chunks {
@@ -133,7 +134,7 @@ func pushAll(t *testing.T, seed uint64, d *directory, p *projection.Directory, c
 			t.Fatalf("seed %d: %v", seed, c.Err)
 		}
 		for j, part := range c.Parts {
-			all = append(all, sent{d.ids[i], part, c.Stages[j]})
+			all = append(all, sent{d.ids[i], part, c.Parts[j].Stage})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b sent) int { return cmp.Compare(a.wave, b.wave) })

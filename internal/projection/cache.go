@@ -14,6 +14,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/mend"
+	"github.com/engram-sync/engram-sync/internal/recognition"
 )
 
 // cacheVersion belongs to what this package does with the rows, as canon.Version
@@ -41,7 +42,7 @@ type cacheFile struct {
 
 type cacheEntry struct {
 	Context string `json:"context"`
-	Chunk
+	recognition.Projection
 }
 
 func openCache(dir string, opts Options) *cache {
@@ -62,9 +63,9 @@ func openCache(dir string, opts Options) *cache {
 	return c
 }
 
-func (c *cache) chunk(id engram.ChunkID, context string) (Chunk, bool) {
+func (c *cache) chunk(id engram.ChunkID, context string) (recognition.Projection, bool) {
 	e, ok := c.Chunks[id]
-	return e.Chunk, ok && e.Context == context
+	return e.Projection, ok && e.Context == context
 }
 
 func (c *cache) save() {

@@ -14,23 +14,8 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/recognition"
 )
-
-// Chunk is what one chunk becomes.
-type Chunk struct {
-	Parts []Part `json:"parts"`
-	// LeftOut are rows that the server would refuse, Filled those that got what
-	// it demands.
-	LeftOut []engram.RowNote `json:"left_out,omitempty"`
-	Filled  []engram.RowNote `json:"filled,omitempty"`
-	// Personal and Foreign are how many rows stay here for what they are: those of
-	// other projects by the names of these.
-	Personal int            `json:"personal,omitempty"`
-	Foreign  map[string]int `json:"foreign,omitempty"`
-
-	Err    error `json:"-"` // the chunk cannot be read
-	Stages []int `json:"-"` // when each part can be sent: after those of lower stages
-}
 
 // OpenFunc opens a chunk of the directory. Its content is checked while it is read.
 type OpenFunc = func(engram.ChunkID) (*engram.Chunk, error)
@@ -48,7 +33,7 @@ type Directory struct {
 	stubs    map[engram.ChunkID]map[string]string // as well
 	kept     kept
 
-	there       *engram.RowSet // set by Supplement, as are the chunks that it is about
+	there       *recognition.RowSet // set by Supplement, as are the chunks that it is about
 	supplements map[engram.ChunkID]bool
 	making      singleflight.Group
 }
@@ -63,7 +48,7 @@ const maxWhole = 32 << 20
 func NewDirectory(opts Options, open OpenFunc, cacheDir string, concurrency int) *Directory {
 	return &Directory{
 		opts: opts, open: open, cache: openCache(cacheDir, opts), limit: max(1, concurrency),
-		whole: semaphore.NewWeighted(maxWhole), kept: kept{texts: map[engram.ChunkID]map[engram.ChunkID][]byte{}},
+		whole: semaphore.NewWeighted(maxWhole), kept: kept{texts: map[engram.ChunkID]partTexts{}},
 	}
 }
 
@@ -74,18 +59,18 @@ func (d *Directory) OnlyLook() { d.cache.fixed = true }
 // directory: they tell to which project a session belongs, and whether a server
 // can have it. A chunk that cannot be read has that as its error, and the others
 // don't see its sessions.
-func (d *Directory) Chunks(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]Chunk, error) {
+func (d *Directory) Chunks(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]recognition.Projection, error) {
 	known, bad, err := d.allFacts(ctx, all)
 	if err != nil {
 		return nil, err
 	}
 	d.sessions = mergeSessions(known)
 	d.stubs = d.opts.addStubs(d.sessions, known)
-	out := make(map[engram.ChunkID]Chunk, len(ids))
+	out := make(map[engram.ChunkID]recognition.Projection, len(ids))
 	var missing []engram.ChunkID
 	for _, id := range ids {
 		if bad[id] != nil {
-			out[id] = Chunk{Err: bad[id]}
+			out[id] = recognition.Projection{Err: bad[id]}
 			continue
 		}
 		if c, ok := d.cache.chunk(id, d.context(id, known[id])); ok {
@@ -94,26 +79,28 @@ func (d *Directory) Chunks(ctx context.Context, all, ids []engram.ChunkID) (map[
 		}
 		missing = append(missing, id)
 	}
-	made, err := each(ctx, d.limit, missing, func(id engram.ChunkID) Chunk {
-		c, err := d.make(ctx, id)
-		d.kept.put(id, c.Parts)
-		for i := range c.Parts {
-			c.Parts[i].text = nil // which the cache would keep for ever
-		}
-		c.Err = err
-		return c
-	})
+	made, err := d.makeAll(ctx, missing)
 	if err != nil {
 		return nil, err
 	}
 	for id, c := range made {
 		if out[id] = c; c.Err == nil {
-			d.cache.Chunks[id], d.cache.dirty = cacheEntry{Context: d.context(id, known[id]), Chunk: c}, true
+			d.cache.Chunks[id], d.cache.dirty = cacheEntry{Context: d.context(id, known[id]), Projection: c}, true
 		}
 	}
 	d.cache.save()
 	order(out)
 	return out, nil
+}
+
+// makeAll projects several chunks at once.
+func (d *Directory) makeAll(ctx context.Context, ids []engram.ChunkID) (map[engram.ChunkID]recognition.Projection, error) {
+	return each(ctx, d.limit, ids, func(id engram.ChunkID) recognition.Projection {
+		c, texts, err := d.make(ctx, id)
+		d.kept.put(id, texts)
+		c.Err = err
+		return c
+	})
 }
 
 // each works on several chunks at once.

@@ -15,6 +15,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/projection"
+	"github.com/engram-sync/engram-sync/internal/recognition"
 )
 
 // directory is a chunk directory in memory.
@@ -45,14 +46,14 @@ func (d *directory) open(id engram.ChunkID) (*engram.Chunk, error) {
 }
 
 // project gives what all chunks become, in the order of the directory.
-func (d *directory) project(t testing.TB, opts projection.Options, cache string) ([]projection.Chunk, *projection.Directory) {
+func (d *directory) project(t testing.TB, opts projection.Options, cache string) ([]recognition.Projection, *projection.Directory) {
 	t.Helper()
 	p := projection.NewDirectory(opts, d.open, cache, 1)
 	chunks, err := p.Chunks(t.Context(), d.ids, d.ids)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out []projection.Chunk
+	var out []recognition.Projection
 	for _, id := range d.ids {
 		out = append(out, chunks[id])
 	}
@@ -60,7 +61,7 @@ func (d *directory) project(t testing.TB, opts projection.Options, cache string)
 }
 
 // part reads the text of one part.
-func (d *directory) part(t testing.TB, p *projection.Directory, local engram.ChunkID, part projection.Part) string {
+func (d *directory) part(t testing.TB, p *projection.Directory, local engram.ChunkID, part recognition.Part) string {
 	t.Helper()
 	c, err := p.OpenPart(t.Context(), local, part.ID)
 	if err != nil {
@@ -131,7 +132,7 @@ func TestOnlyTheProjectsRowsGo(t *testing.T) {
 	if len(chunks[1].Parts) != 0 || chunks[1].Foreign["beta"] != 2 {
 		t.Errorf("a chunk without anything for the project becomes %+v", chunks[1])
 	}
-	if len(chunks[2].Parts) != 1 || chunks[2].Foreign["beta"] != 1 || chunks[2].Stages[0] != 1 {
+	if len(chunks[2].Parts) != 1 || chunks[2].Foreign["beta"] != 1 || chunks[2].Parts[0].Stage != 1 {
 		t.Errorf("a chunk that needs another becomes %+v", chunks[2])
 	}
 	everything := alpha
@@ -216,7 +217,7 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-func partIDs(c projection.Chunk) []string {
+func partIDs(c recognition.Projection) []string {
 	var ids []string
 	for _, p := range c.Parts {
 		ids = append(ids, p.ID.String())
@@ -240,7 +241,7 @@ func TestKnownChunksAreNotReadAgain(t *testing.T) {
 	d.add(chunk([]string{session("s1", "alpha")}, nil))
 	d.opened = 0
 	later, _ := d.project(t, alpha, cache)
-	if d.opened != 3 || len(later[0].Parts) != 1 || later[0].Stages[0] != 1 {
+	if d.opened != 3 || len(later[0].Parts) != 1 || later[0].Parts[0].Stage != 1 {
 		t.Errorf("opened %d chunks once the session came: %+v", d.opened, later[0])
 	}
 	d.opened = 0

@@ -67,7 +67,7 @@ func TestSessionsThatMutationsBring(t *testing.T) {
 	)
 	chunks, _ := d.project(t, alpha, t.TempDir())
 	for i, wave := range []int{1, 0} {
-		if c := chunks[i]; len(c.Parts) != 1 || len(c.LeftOut) != 0 || c.Stages[0] != wave {
+		if c := chunks[i]; len(c.Parts) != 1 || len(c.LeftOut) != 0 || c.Parts[0].Stage != wave {
 			t.Errorf("chunk %d becomes %+v", i, c)
 		}
 	}
@@ -87,7 +87,7 @@ func TestASessionThatOthersNeed(t *testing.T) {
 	}
 	d.add(chunk(nil, []string{observation("ours", "s1", `,"project":"Alpha"`)}))
 	chunks, p := d.project(t, alpha, cache)
-	if len(chunks[0].Parts) != 1 || chunks[0].Foreign["beta"] != 2 || chunks[1].Stages[0] != 1 {
+	if len(chunks[0].Parts) != 1 || chunks[0].Foreign["beta"] != 2 || chunks[1].Parts[0].Stage != 1 {
 		t.Fatalf("it becomes %+v, %+v", chunks[0], chunks[1])
 	}
 	want := `{"observations":[],"prompts":[],"sessions":[{"directory":"/w","id":"s1","project":"alpha","started_at":"2026-11-22 09:14:57"}]}`
@@ -157,7 +157,7 @@ func TestAnOrderOfManyChunks(t *testing.T) {
 	chunks, _ := d.project(t, alpha, t.TempDir())
 	var waves []int
 	for _, c := range chunks {
-		waves = append(waves, c.Stages[0])
+		waves = append(waves, c.Parts[0].Stage)
 	}
 	if !slices.IsSorted(waves) || waves[n-1] != n-1 {
 		t.Errorf("waves %v", waves)

@@ -5,16 +5,19 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"sync"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/recognition"
 )
 
 // make projects one chunk.
-func (d *Directory) make(ctx context.Context, id engram.ChunkID) (c Chunk, err error) {
+func (d *Directory) make(ctx context.Context, id engram.ChunkID) (c recognition.Projection, texts partTexts, err error) {
+	texts = partTexts{}
 	err = d.withDocument(ctx, id, func(doc document) error {
-		var there *engram.RowSet
+		var there *recognition.RowSet
 		if d.supplements[id] {
 			there = d.there
 		}
@@ -23,12 +26,12 @@ func (d *Directory) make(ctx context.Context, id engram.ChunkID) (c Chunk, err e
 			return err
 		}
 		stubs := d.opts.stubs(d.stubs[id])
-		c = Chunk{LeftOut: s.leftOut, Filled: slices.Concat(s.filled, stubs.filled), Personal: s.personal, Foreign: s.foreign}
+		c = recognition.Projection{LeftOut: s.leftOut, Filled: slices.Concat(s.filled, stubs.filled), Personal: s.personal, Foreign: s.foreign}
 		for _, s := range []selection{stubs, s} {
 			if there != nil {
 				s.dropHeld(there, d.opts.Project)
 			}
-			parts, err := d.opts.split(s)
+			parts, err := d.opts.split(s, texts)
 			if err != nil {
 				return err
 			}
@@ -39,7 +42,7 @@ func (d *Directory) make(ctx context.Context, id engram.ChunkID) (c Chunk, err e
 		}
 		return nil
 	})
-	return c, err
+	return c, texts, err
 }
 
 // OpenPart gives the content of a part, which is made anew if it is not at hand.
@@ -47,15 +50,13 @@ func (d *Directory) make(ctx context.Context, id engram.ChunkID) (c Chunk, err e
 func (d *Directory) OpenPart(ctx context.Context, local, part engram.ChunkID) (*engram.Chunk, error) {
 	text, ok := d.kept.take(local, part)
 	if !ok {
-		parts, err := d.remake(ctx, local)
+		texts, err := d.remake(ctx, local)
 		if err != nil {
 			return nil, err
 		}
-		at := slices.IndexFunc(parts, func(p Part) bool { return p.ID == part })
-		if at < 0 {
+		if text, ok = texts[part]; !ok {
 			return nil, fmt.Errorf("chunk %s: it has changed while it was read: run the command again", local)
 		}
-		text = parts[at].text
 		d.kept.take(local, part)
 	}
 	chunk := engram.NewChunk(part, io.NopCloser(bytes.NewReader(text)), int64(len(text)))
@@ -64,18 +65,18 @@ func (d *Directory) OpenPart(ctx context.Context, local, part engram.ChunkID) (*
 }
 
 // remake makes the parts of a chunk once for all who want some at the same time.
-func (d *Directory) remake(ctx context.Context, local engram.ChunkID) ([]Part, error) {
-	parts, err, _ := d.making.Do(local.String(), func() (any, error) {
-		c, err := d.make(ctx, local)
+func (d *Directory) remake(ctx context.Context, local engram.ChunkID) (partTexts, error) {
+	texts, err, _ := d.making.Do(local.String(), func() (any, error) {
+		_, texts, err := d.make(ctx, local)
 		if err == nil {
-			d.kept.put(local, c.Parts)
+			d.kept.put(local, texts)
 		}
-		return c.Parts, err
+		return texts, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return parts.([]Part), nil
+	return texts.(partTexts), nil
 }
 
 // withDocument reads a chunk, once there is memory for it. What f keeps of it
@@ -126,26 +127,27 @@ func readHinted(c *engram.Chunk) ([]byte, error) {
 // the chunk that was made last are kept in any case.
 const maxKept = 48 << 20
 
+// partTexts are the canonical texts of parts, by their ids.
+type partTexts map[engram.ChunkID][]byte
+
 // kept are the texts of parts that have been made and not yet opened, so that a
 // chunk need not be made again for each of its parts. It is safe for concurrent use.
 type kept struct {
 	mu    sync.Mutex
 	order []engram.ChunkID // of the chunks, the oldest first
-	texts map[engram.ChunkID]map[engram.ChunkID][]byte
+	texts map[engram.ChunkID]partTexts
 	size  int
 }
 
 // put keeps what a chunk has become.
-func (k *kept) put(local engram.ChunkID, parts []Part) {
+func (k *kept) put(local engram.ChunkID, texts partTexts) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.drop(local)
-	texts := make(map[engram.ChunkID][]byte, len(parts))
-	for _, p := range parts {
-		texts[p.ID] = p.text
-		k.size += len(p.text)
+	for _, text := range texts {
+		k.size += len(text)
 	}
-	k.texts[local], k.order = texts, append(k.order, local)
+	k.texts[local], k.order = maps.Clone(texts), append(k.order, local)
 	for k.size > maxKept && len(k.order) > 1 {
 		k.drop(k.order[0])
 	}

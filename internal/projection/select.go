@@ -12,6 +12,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
+	"github.com/engram-sync/engram-sync/internal/recognition"
 )
 
 // selection is what is sent of a chunk, before it is split.
@@ -21,14 +22,14 @@ type selection struct {
 	personal        int
 	foreign         map[string]int // by their projects
 	sessions        map[string]Session
-	there           *engram.RowSet // what the server has in another form; nil if nobody asked
+	there           *recognition.RowSet // what the server has in another form; nil if nobody asked
 }
 
 // choose keeps the rows of the project, and the sessions that they need.
 // sessions are those of the whole directory. Personal rows stay here unless asked
 // for: whoever has the server's token reads all of it. Source: project-server.md
 // 3.3, 3.4, T17.
-func (o Options) choose(doc document, sessions map[string]Session, there *engram.RowSet) (selection, error) {
+func (o Options) choose(doc document, sessions map[string]Session, there *recognition.RowSet) (selection, error) {
 	s := selection{document: document{id: doc.id, members: doc.members, rows: map[string][]row{}}, there: there}
 	s.dropMiscasedLists()
 	for list, rows := range doc.rows {

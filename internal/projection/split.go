@@ -8,6 +8,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/recognition"
 )
 
 // maxPart is the size from which a chunk is split, in bytes of canonical text.
@@ -15,25 +16,11 @@ import (
 // make other parts, and all would be sent again. Source: project-server.md 9, 12.
 const maxPart = 4 << 20
 
-// Part is one chunk as the server will have it.
-type Part struct {
-	ID       engram.ChunkID `json:"id"`
-	Sessions int            `json:"sessions"`
-	Memories int            `json:"memories"`
-	Prompts  int            `json:"prompts"`
-	// Provides are the sessions that the part brings, Needs those that its
-	// rows belong to and that some other part has to bring.
-	Provides []string `json:"provides,omitempty"`
-	Needs    []string `json:"needs,omitempty"`
-
-	text []byte // canonical; only while it is at hand
-}
-
 // split makes the parts of a selection: the rows in their order, and with each
 // the session that it belongs to, if the chunk has it. A row that is larger than
-// a part is a part of its own.
-func (o Options) split(s selection) ([]Part, error) {
-	b := &splitter{options: o, selection: &s, sessions: map[string][]row{}, used: map[string]bool{}}
+// a part is a part of its own. The texts of the parts are put into texts.
+func (o Options) split(s selection, texts partTexts) ([]recognition.Part, error) {
+	b := &splitter{options: o, selection: &s, texts: texts, sessions: map[string][]row{}, used: map[string]bool{}}
 	for _, r := range s.rows[listSessions] {
 		b.sessions[key(r.id)] = append(b.sessions[key(r.id)], r)
 	}
@@ -59,7 +46,8 @@ type splitter struct {
 	selection *selection
 	sessions  map[string][]row
 	used      map[string]bool // sessions that some part has
-	parts     []Part
+	parts     []recognition.Part
+	texts     partTexts
 
 	document                 // the part at hand: its rows
 	has      map[string]bool // sessions in it
@@ -146,10 +134,12 @@ func (b *splitter) flush() error {
 	if err != nil {
 		return fmt.Errorf("make the canonical form: %w", err)
 	}
-	b.parts = append(b.parts, Part{
-		ID:       engram.IDOf(sha256.Sum256(text)),
+	id := engram.IDOf(sha256.Sum256(text))
+	b.texts[id] = text
+	b.parts = append(b.parts, recognition.Part{
+		ID:       id,
 		Sessions: len(b.rows[listSessions]), Memories: len(b.rows[listObservations]), Prompts: len(b.rows[listPrompts]),
-		Provides: b.provides(), Needs: b.needs(), text: text,
+		Provides: b.provides(), Needs: b.needs(),
 	})
 	return nil
 }
@@ -189,14 +179,14 @@ type place struct {
 // that bring the sessions which it needs. Where parts need each other, one of
 // them goes first, and the server decides.
 type orderer struct {
-	chunks    map[engram.ChunkID]Chunk
+	chunks    map[engram.ChunkID]recognition.Projection
 	providers map[string][]place
 	stages    map[place]int
 	underWay  map[place]bool
 }
 
 // order sets the stages of all parts.
-func order(chunks map[engram.ChunkID]Chunk) {
+func order(chunks map[engram.ChunkID]recognition.Projection) {
 	o := &orderer{chunks: chunks, providers: map[string][]place{}, stages: map[place]int{}, underWay: map[place]bool{}}
 	for id, c := range chunks {
 		for i, p := range c.Parts {
@@ -206,11 +196,9 @@ func order(chunks map[engram.ChunkID]Chunk) {
 		}
 	}
 	for id, c := range chunks {
-		c.Stages = make([]int, len(c.Parts))
 		for i := range c.Parts {
-			c.Stages[i] = o.stage(place{id, i})
+			c.Parts[i].Stage = o.stage(place{id, i})
 		}
-		chunks[id] = c
 	}
 }
 

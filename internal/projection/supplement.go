@@ -8,25 +8,18 @@ import (
 	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/mend"
+	"github.com/engram-sync/engram-sync/internal/recognition"
 )
 
 // Supplement gives of chunks that Chunks has projected what a server lacks that holds
 // the rows of there in another form: parts of exactly the missing rows. Of the rows
 // that it would refuse, those remain that it does not have either.
-func (d *Directory) Supplement(ctx context.Context, ids []engram.ChunkID, there *engram.RowSet) (map[engram.ChunkID]Chunk, error) {
+func (d *Directory) Supplement(ctx context.Context, ids []engram.ChunkID, there *recognition.RowSet) (map[engram.ChunkID]recognition.Projection, error) {
 	d.there, d.supplements = there, make(map[engram.ChunkID]bool, len(ids))
 	for _, id := range ids {
 		d.supplements[id] = true
 	}
-	made, err := each(ctx, d.limit, ids, func(id engram.ChunkID) Chunk {
-		c, err := d.make(ctx, id)
-		d.kept.put(id, c.Parts)
-		for i := range c.Parts {
-			c.Parts[i].text = nil
-		}
-		c.Err = err
-		return c
-	})
+	made, err := d.makeAll(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +29,7 @@ func (d *Directory) Supplement(ctx context.Context, ids []engram.ChunkID, there 
 
 // dropHeld drops the rows that the server has. Members beside the lists went with
 // what it has of the chunk.
-func (s *selection) dropHeld(there *engram.RowSet, project string) {
+func (s *selection) dropHeld(there *recognition.RowSet, project string) {
 	for list, rows := range s.rows {
 		s.rows[list] = slices.DeleteFunc(slices.Clone(rows), func(r row) bool {
 			v, ok := r.signature(project)
@@ -53,7 +46,7 @@ func (s *selection) dropHeld(there *engram.RowSet, project string) {
 // for that.
 func (r row) signature(project string) (engram.RowVersion, bool) {
 	if r.list != listMutations {
-		return engram.Signature(r.list, r.text)
+		return recognition.Signature(r.list, r.text)
 	}
 	alone := document{rows: map[string][]row{listMutations: {r}}}
 	text, err := canon.ForPush(alone.assemble(), project)
@@ -63,7 +56,7 @@ func (r row) signature(project string) (engram.RowVersion, bool) {
 	if err != nil || json.Unmarshal(text, &doc) != nil || len(doc.Mutations) != 1 {
 		return engram.RowVersion{}, false
 	}
-	return engram.Signature(listMutations, doc.Mutations[0])
+	return recognition.Signature(listMutations, doc.Mutations[0])
 }
 
 // isThere says whether the server has a row that it would refuse as it is: mended.
@@ -95,7 +88,7 @@ func (d *Directory) Rows(ctx context.Context, id engram.ChunkID) (versions []eng
 func (d *Directory) Stubs(id engram.ChunkID) (versions []engram.RowVersion) {
 	for name, from := range d.stubs[id] {
 		text, _ := json.Marshal(mend.Stub(name, d.opts.Project, from)) // plain data
-		v, _ := engram.Signature(listSessions, text)
+		v, _ := recognition.Signature(listSessions, text)
 		versions = append(versions, v)
 	}
 	return versions

@@ -5,19 +5,19 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/projection"
+	"github.com/engram-sync/engram-sync/internal/recognition"
 )
 
 // supplement projects the chunks of a directory, for a server that has these rows.
-func (d *directory) supplement(t *testing.T, opts projection.Options, there string) (projection.Chunk, string) {
+func (d *directory) supplement(t *testing.T, opts projection.Options, there string) (recognition.Projection, string) {
 	t.Helper()
 	_, p := d.project(t, opts, t.TempDir())
-	rows, err := engram.ReadSignatures(strings.NewReader(there))
+	rows, err := recognition.ReadSignatures(strings.NewReader(there))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var set engram.RowSet
+	var set recognition.RowSet
 	set.Add(rows)
 	chunks, err := p.Supplement(t.Context(), d.ids, &set)
 	if err != nil {

@@ -30,16 +30,40 @@ func (s *Diff) Adopt(ctx context.Context, opts Options, dryRun bool) (*Diff, Ado
 		local = here
 	}
 	var a Adoption
-	a.Adopted, a.Failed = adopt(ctx, local, s.Here, orphans)
+	a.Adopted, a.Failed = adopt(ctx, local, s.Here, orphans, max(opts.MinVersion, s.There.Version()))
 	m, err := local.ReadManifest(context.WithoutCancel(ctx)) // what was adopted is to be said
 	if err != nil {
 		return s, a, err
 	}
-	next, err := s.against(ctx, m)
+	next, err := s.against(ctx, m, s.There)
 	if err != nil {
 		return s, a, err
 	}
 	return next, a, nil
+}
+
+// OrphanError says that a push left a chunk file here that no manifest names: only
+// what pulls, too, adopts it.
+type OrphanError struct {
+	ID engram.ChunkID
+	// Alone says that nothing else of the run went, or is there.
+	Alone bool
+}
+
+func (e *OrphanError) Error() string {
+	return fmt.Sprintf("chunk file %s has no manifest entry, and is not pushed", e.ID)
+}
+
+// unadopted is a failure for each chunk file that a run which only pushes leaves
+// here. others is how much else went, or is there.
+func (s *Diff) unadopted(opts Options, others int) []work.Failure {
+	var failed []work.Failure
+	for _, id := range s.Orphans {
+		if !opts.Pull && opts.wants(id) {
+			failed = append(failed, work.Failure{ID: id.String(), Direction: work.Pushed, Err: &OrphanError{ID: id, Alone: others == 0}})
+		}
+	}
+	return failed
 }
 
 // memoryManifest is a directory whose manifest changes in memory alone.
@@ -56,24 +80,26 @@ func (d *memoryManifest) AddEntries(_ context.Context, version int, entries []en
 }
 
 // adopt adds entries for chunk files that the manifest, here, does not name, if they
-// are good: a run that was killed leaves such files, and so does a bad merge.
-func adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []engram.ChunkID) (adopted []engram.ChunkID, failed []work.Failure) {
+// are good: a run that was killed leaves such files, and so does a bad merge. The
+// manifest's version becomes no less than version, or than the chunks want.
+func adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []engram.ChunkID, version int) (adopted []engram.ChunkID, failed []work.Failure) {
 	var entries []engram.ChunkEntry
 	for _, id := range orphans {
 		if ctx.Err() != nil {
 			break
 		}
-		e, err := deriveEntry(local, here.Entries(), id)
+		e, shown, err := deriveEntry(local, here.Entries(), id)
 		if err != nil {
 			failed = append(failed, work.Failure{ID: id.String(), Err: fmt.Errorf("%w: %w", ErrUnlisted, err)})
 			continue
 		}
 		entries = append(entries, e)
+		version = max(version, engram.ManifestVersion(shown))
 	}
 	if len(entries) == 0 {
 		return nil, failed
 	}
-	err := local.AddEntries(context.WithoutCancel(ctx), here.Version(), entries)
+	err := local.AddEntries(context.WithoutCancel(ctx), max(version, here.Version()), entries)
 	for _, e := range entries {
 		if err != nil {
 			failed = append(failed, work.Failure{ID: e.ID.String(), Direction: work.Pulled, Err: err})
@@ -88,16 +114,17 @@ func adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []en
 const unknownAuthor = "unknown"
 
 // deriveEntry reads a chunk file, and makes the entry that can be made of it:
-// who wrote it, and when, is not in there. here are the entries that are known.
-func deriveEntry(local Local, here []engram.ChunkEntry, id engram.ChunkID) (engram.ChunkEntry, error) {
+// who wrote it, and when, is not in there. here are the entries that are known. It
+// says too which generation the chunk shows.
+func deriveEntry(local Local, here []engram.ChunkEntry, id engram.ChunkID) (engram.ChunkEntry, engram.Generation, error) {
 	contents, _, err := readFile(local, id, nil)
 	if err != nil {
-		return engram.ChunkEntry{}, err
+		return engram.ChunkEntry{}, 0, err
 	}
 	return engram.ChunkEntry{
 		ID: id, CreatedBy: unknownAuthor, CreatedAt: engram.FormatTime(harmlessTime(here, contents.Newest)),
 		Sessions: contents.Sessions, Memories: contents.Memories, Prompts: contents.Prompts,
-	}, nil
+	}, contents.Generation, nil
 }
 
 // readFile reads the rows of a chunk of the directory, and how large it is.

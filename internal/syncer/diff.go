@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/recognition"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
@@ -31,37 +32,30 @@ type Diff struct {
 	// ServerMade are chunks of the remote that the server made itself of
 	// mutations, and that are not wanted.
 	ServerMade []engram.ChunkEntry
-	// Twins are restored chunks beside the true ones: they are in nobody's way, and
-	// never pushed.
-	Twins []Twin
 	// Omitted are the chunks of which something, or all, does not go to the remote.
-	Omitted []Projection
+	Omitted []recognition.Projection
 
-	// Here and There are the two manifests.
-	Here, There *engram.Manifest
+	// Match has the two manifests, and says which chunks are the same under other ids.
+	// Its twins are in nobody's way, and never pushed.
+	*recognition.Match
 
-	files        map[engram.ChunkID]bool           // that are here
-	restored     map[engram.ChunkID]engram.ChunkID // besides the aliases: by what they were restored from
 	local        Local
 	remote       Remote
-	aliases      Aliases
+	aliases      recognition.Aliases
+	projector    recognition.Projector
+	fatal        func(error) bool
 	serverChunks bool
 	choice       *Choice // nil: all chunks are wanted
-	projector    Projector
-	projected    map[engram.ChunkID]Projection
-	covered      map[engram.ChunkID][]engram.ChunkID // chunks there whose rows are all here, by which
-	sharing      map[engram.ChunkID]engram.ChunkID   // chunks here, with one there that has rows of theirs
-	fatal        func(error) bool
 }
 
 // CompareOptions are what Compare needs to know of the remote. Zero values mean that
 // there is nothing to know.
 type CompareOptions struct {
-	Aliases Aliases
+	Aliases recognition.Aliases
 	// Projector gives the Projector of a remote that needs one, or nil. It is
 	// called after the remote's manifest was read: only then is it known for
 	// sure what kind of server it is.
-	Projector func() Projector
+	Projector func() recognition.Projector
 	// Choice gives which chunks are wanted, or nil if all are. It is called when
 	// Projector is.
 	Choice func() *Choice
@@ -83,42 +77,43 @@ func Compare(ctx context.Context, local Local, remote Remote, opts CompareOption
 	if err != nil {
 		return nil, err
 	}
-	s := &Diff{There: there, Rejected: there.Rejected(), local: local, remote: remote, aliases: opts.Aliases, serverChunks: opts.ServerChunks, fatal: opts.Fatal}
+	s := &Diff{Rejected: there.Rejected(), local: local, remote: remote, aliases: opts.Aliases, serverChunks: opts.ServerChunks, fatal: opts.Fatal}
 	if opts.Projector != nil {
 		s.projector = opts.Projector()
 	}
 	if opts.Choice != nil {
 		s.choice = opts.Choice()
 	}
-	return s.against(ctx, here)
+	return s.against(ctx, here, there)
 }
 
-// against is the same comparison with another manifest here.
-func (s *Diff) against(ctx context.Context, here *engram.Manifest) (*Diff, error) {
-	next := &Diff{
-		Here: here, There: s.There, Rejected: s.Rejected, Foreign: here.Rejected(),
-		local: s.local, remote: s.remote, aliases: s.aliases, serverChunks: s.serverChunks, choice: s.choice, projector: s.projector, fatal: s.fatal,
-	}
+// against is a comparison of two manifests between the same sides.
+func (s *Diff) against(ctx context.Context, here, there *engram.Manifest) (*Diff, error) {
 	files, _, err := s.local.Chunks(ctx)
 	if err != nil {
 		return nil, err
 	}
-	next.files = setOf(files)
-	next.findRestored()
-	if err := next.project(ctx, next.files); err != nil {
+	match, err := recognition.Find(ctx, recognition.Sides{Here: here, There: there, Files: setOf(files)}, recognition.Options{
+		Local: s.local, Remote: s.remote, Aliases: s.aliases, Projector: s.projector, Fatal: s.fatal,
+	})
+	if err != nil {
 		return nil, err
 	}
-	next.compare(next.files)
+	next := &Diff{
+		Match: match, Rejected: s.Rejected, Foreign: here.Rejected(),
+		local: s.local, remote: s.remote, aliases: s.aliases, projector: s.projector, fatal: s.fatal, serverChunks: s.serverChunks, choice: s.choice,
+	}
+	next.compare()
 	return next, nil
 }
 
 // compare puts every chunk of both sides into its list.
-func (s *Diff) compare(files map[engram.ChunkID]bool) {
-	origins := s.origins()
+func (s *Diff) compare() {
+	origins := s.Origins()
 	whole := map[engram.ChunkID]bool{} // by the id here: what the remote has, and not as parts
 	for _, e := range s.There.Entries() {
-		item := Item{Remote: e.ID, Local: s.localID(e.ID), Entry: e}
-		kind := s.classify(e, files, origins)
+		item := Item{Remote: e.ID, Local: s.LocalID(e.ID), Entry: e}
+		kind := s.classify(e, origins)
 		whole[item.Local] = whole[item.Local] || kind != inParts
 		switch kind {
 		case present:
@@ -142,20 +137,20 @@ func (s *Diff) compare(files map[engram.ChunkID]bool) {
 	for _, item := range s.Present {
 		inBoth[item.Local] = true
 	}
-	superseded := s.superseded()
+	superseded := s.Superseded()
 	for _, e := range s.Here.Entries() {
-		p, projected := s.projected[e.ID]
+		p, projected := s.Projected[e.ID]
 		switch {
-		case whole[e.ID], s.isTwin(e.ID), superseded[e.ID] && files[e.ID]:
+		case whole[e.ID], s.IsTwin(e.ID), superseded[e.ID] && s.Files[e.ID]:
 		case projected:
 			s.pushParts(e, p, inBoth)
-		case files[e.ID]:
+		case s.Files[e.ID]:
 			s.ToPush = append(s.ToPush, Item{Local: e.ID, Remote: e.ID, Entry: e, Direction: work.Pushed})
 		default:
 			s.Missing = append(s.Missing, e)
 		}
 	}
-	for id := range files {
+	for id := range s.Files {
 		if !s.Here.Names(id) && !whole[id] {
 			s.Orphans = append(s.Orphans, id)
 		}
@@ -177,10 +172,10 @@ const (
 // counts first: a chunk that both list is that chunk, and comes again if its file
 // is gone, whatever else becomes the same. Parts of ours are never pulled, whoever
 // the entry says made them.
-func (s *Diff) classify(e engram.ChunkEntry, files map[engram.ChunkID]bool, origins map[engram.ChunkID][]engram.ChunkID) presence {
-	local := s.localID(e.ID)
+func (s *Diff) classify(e engram.ChunkEntry, origins map[engram.ChunkID][]engram.ChunkID) presence {
+	local := s.LocalID(e.ID)
 	switch {
-	case s.Here.Names(local) && files[local]:
+	case s.Here.Names(local) && s.Files[local]:
 		return present
 	case s.Here.Names(local):
 		return absent
@@ -198,21 +193,9 @@ func (s *Diff) serverMade(e engram.ChunkEntry) bool {
 	return s.projector != nil && (e.CreatedBy == "mutation-push" || e.CreatedBy == "mutation-backfill")
 }
 
-// localID is the id here of a chunk there. A reduced chunk that was restored has
-// another, until the true one is here; every other chunk has, or will have, the same.
-func (s *Diff) localID(remote engram.ChunkID) engram.ChunkID {
-	if s.holds(remote) {
-		return remote
-	}
-	if local, ok := s.restoredOf(remote); ok {
-		return local
-	}
-	return remote
-}
-
 // Clean says whether there is nothing to do in either direction, and nothing wrong.
 func (s *Diff) Clean() bool {
-	return len(s.ToPush)+len(s.ToPull)+len(s.Missing)+len(s.Orphans)+len(s.Rejected)+len(s.Foreign)+len(s.unreadable()) == 0
+	return len(s.ToPush)+len(s.ToPull)+len(s.Missing)+len(s.Orphans)+len(s.Rejected)+len(s.Foreign)+len(s.Unreadable()) == 0
 }
 
 // absent are the chunks here that the remote does not hold, or not all of them.
@@ -227,5 +210,29 @@ func (s *Diff) absent() []engram.ChunkID {
 // Pushes are the chunks here of which something would be pushed, each once,
 // and those that cannot be read, which a push would find out.
 func (s *Diff) Pushes() []engram.ChunkID {
-	return append(s.absent(), s.unreadable()...)
+	return append(s.absent(), s.Unreadable()...)
+}
+
+// pushParts plans what is missing of a chunk that is projected, and remembers
+// what of it stays here.
+func (s *Diff) pushParts(e engram.ChunkEntry, p recognition.Projection, present map[engram.ChunkID]bool) {
+	p.ID = e.ID
+	if p.Err != nil {
+		return
+	}
+	if p.Omits() {
+		s.Omitted = append(s.Omitted, p)
+	}
+	if there, ok := s.Sharing(e.ID); ok && p.Supplement && len(p.Parts) == 0 && !present[e.ID] {
+		s.Present = append(s.Present, Item{Local: e.ID, Remote: there, Entry: e})
+	}
+	for _, part := range p.Parts {
+		if s.There.Has(part.ID) {
+			continue // present
+		}
+		entry := e
+		entry.ID = part.ID
+		entry.Sessions, entry.Memories, entry.Prompts = part.Sessions, part.Memories, part.Prompts
+		s.ToPush = append(s.ToPush, Item{Local: e.ID, Remote: part.ID, Entry: entry, Direction: work.Pushed, Stage: part.Stage})
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/recognition"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 )
 
@@ -213,7 +214,7 @@ func (a aliases) Add(remote, local engram.ChunkID) error {
 }
 
 // look surveys two sides.
-func look(t *testing.T, here, there *side, known syncer.Aliases) *syncer.Diff {
+func look(t *testing.T, here, there *side, known recognition.Aliases) *syncer.Diff {
 	t.Helper()
 	s, err := syncer.Compare(t.Context(), local{here}, remote{there}, syncer.CompareOptions{Aliases: known})
 	if err != nil {

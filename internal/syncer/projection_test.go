@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/recognition"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 )
 
@@ -18,19 +19,19 @@ import (
 type projector struct {
 	parts map[engram.ChunkID][]string
 	waves map[string]int
-	rest  map[engram.ChunkID]syncer.Projection
+	rest  map[engram.ChunkID]recognition.Projection
 	asked []engram.ChunkID
 
 	known map[engram.ChunkID][]engram.RowVersion
 }
 
-func (p *projector) Project(_ context.Context, _, ids []engram.ChunkID) (map[engram.ChunkID]syncer.Projection, error) {
+func (p *projector) Project(_ context.Context, _, ids []engram.ChunkID) (map[engram.ChunkID]recognition.Projection, error) {
 	p.asked = append(p.asked, ids...)
-	out := map[engram.ChunkID]syncer.Projection{}
+	out := map[engram.ChunkID]recognition.Projection{}
 	for _, id := range ids {
 		projected := p.rest[id]
 		for _, content := range p.parts[id] {
-			projected.Parts = append(projected.Parts, syncer.Part{ID: idOf(content), Memories: 1, Stage: p.waves[content]})
+			projected.Parts = append(projected.Parts, recognition.Part{ID: idOf(content), Memories: 1, Stage: p.waves[content]})
 		}
 		out[id] = projected
 	}
@@ -38,14 +39,14 @@ func (p *projector) Project(_ context.Context, _, ids []engram.ChunkID) (map[eng
 }
 
 // Supplement gives the parts of which the remote lacks a row.
-func (p *projector) Supplement(_ context.Context, ids []engram.ChunkID, there *engram.RowSet) (map[engram.ChunkID]syncer.Projection, error) {
-	out := map[engram.ChunkID]syncer.Projection{}
+func (p *projector) Supplement(_ context.Context, ids []engram.ChunkID, there *recognition.RowSet) (map[engram.ChunkID]recognition.Projection, error) {
+	out := map[engram.ChunkID]recognition.Projection{}
 	for _, id := range ids {
 		projected := p.rest[id]
 		for _, content := range p.parts[id] {
-			rows, _ := engram.ReadSignatures(strings.NewReader(content))
+			rows, _ := recognition.ReadSignatures(strings.NewReader(content))
 			if len(rows) == 0 || slices.ContainsFunc(rows, func(v engram.RowVersion) bool { return !there.Has(v, false) }) {
-				projected.Parts = append(projected.Parts, syncer.Part{ID: idOf(content)})
+				projected.Parts = append(projected.Parts, recognition.Part{ID: idOf(content)})
 			}
 		}
 		out[id] = projected
@@ -57,7 +58,7 @@ func (p *projector) Rows(_ context.Context, ids []engram.ChunkID) (map[engram.Ch
 	out := map[engram.ChunkID][]engram.RowVersion{}
 	for _, id := range ids {
 		for _, content := range p.parts[id] {
-			rows, _ := engram.ReadSignatures(strings.NewReader(content))
+			rows, _ := recognition.ReadSignatures(strings.NewReader(content))
 			out[id] = append(out[id], rows...)
 		}
 	}
@@ -87,7 +88,7 @@ func (p *projector) OpenPart(_ context.Context, local, part engram.ChunkID) (*en
 
 func lookThrough(t *testing.T, here, there *side, p *projector, change ...func(*syncer.CompareOptions)) *syncer.Diff {
 	t.Helper()
-	opts := syncer.CompareOptions{Projector: func() syncer.Projector { return p }}
+	opts := syncer.CompareOptions{Projector: func() recognition.Projector { return p }}
 	for _, f := range change {
 		f(&opts)
 	}
@@ -108,7 +109,7 @@ func TestProjectedChunks(t *testing.T) {
 		parts: map[engram.ChunkID][]string{
 			split: {`{"part":1}`, `{"part":2}`}, whole: {numbered(2)}, bad: {`{"rest":4}`},
 		},
-		rest: map[engram.ChunkID]syncer.Projection{
+		rest: map[engram.ChunkID]recognition.Projection{
 			foreign: {Foreign: map[string]int{"theirs": 7}},
 			bad:     {LeftOut: []engram.RowNote{{List: "observations", Index: 3, Field: "title", Reason: "is blank"}}},
 		},
@@ -253,7 +254,7 @@ func TestChunksThatCannotBeProjected(t *testing.T) {
 	unreadable := errors.New("unreadable")
 	p := &projector{
 		parts: map[engram.ChunkID][]string{good: {`{"part":3}`}},
-		rest:  map[engram.ChunkID]syncer.Projection{bad: {Err: unreadable}, foreign: {Foreign: map[string]int{"theirs": 1}}},
+		rest:  map[engram.ChunkID]recognition.Projection{bad: {Err: unreadable}, foreign: {Foreign: map[string]int{"theirs": 1}}},
 	}
 	s := lookThrough(t, here, there, p)
 	if got := s.Pushes(); !slices.Equal(got, []engram.ChunkID{good, bad}) || s.Clean() {

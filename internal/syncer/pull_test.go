@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/recognition"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 )
 
@@ -157,7 +158,7 @@ func TestReduced(t *testing.T) {
 
 	here.add(content)
 	for name, known := range map[string]aliases{"the machine that restored it": known, "one that has it by git": {}} {
-		want := []syncer.Twin{{Restored: restored, True: old}}
+		want := []recognition.Twin{{Restored: restored, True: old}}
 		diff := look(t, here, there, known)
 		if !diff.Clean() || len(diff.Present) != 1 || diff.Present[0].Local != old || !slices.Equal(diff.Twins, want) {
 			t.Errorf("%s: %d to push, %d to pull, twins %v", name, len(diff.ToPush), len(diff.ToPull), diff.Twins)

@@ -69,7 +69,7 @@ func (e *ContentRefusedError) Unwrap() error { return e.Err }
 // is about the content. What is projected was looked through before.
 func (p *pusher) blame(item Item, err error) error {
 	var refused interface{ AboutContent() bool }
-	if _, projected := p.projected[item.Local]; projected || !errors.As(err, &refused) || !refused.AboutContent() {
+	if _, projected := p.Projected[item.Local]; projected || !errors.As(err, &refused) || !refused.AboutContent() {
 		return err
 	}
 	c, openErr := p.local.OpenChunk(item.Local)
@@ -86,7 +86,7 @@ func (p *pusher) blame(item Item, err error) error {
 
 // open opens what is sent of a chunk: all of it, or what it becomes on the remote.
 func (p *pusher) open(ctx context.Context, item Item) (*engram.Chunk, error) {
-	if _, projected := p.projected[item.Local]; projected {
+	if _, projected := p.Projected[item.Local]; projected {
 		return p.projector.OpenPart(ctx, item.Local, item.Remote)
 	}
 	return p.local.OpenChunk(item.Local)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/merge"
+	"github.com/engram-sync/engram-sync/internal/recognition"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
@@ -46,6 +47,7 @@ const (
 	FixRetired    Action = "retired"    // a restored chunk went, since the true one is here
 	// FixReidentified: a chunk that was edited in place got the id of its bytes.
 	FixReidentified Action = "re-identified"
+	FixRaised       Action = "raised"    // the manifest: its version was too low for the chunks
 	FixSetAside     Action = "set aside" // an entry that is not engram's went, because somebody said so
 )
 
@@ -70,7 +72,7 @@ type RepairOptions struct {
 	// Remote has what is damaged or missing here; nil: there is none to ask.
 	Remote Remote
 	// Aliases of the remote; may be nil.
-	Aliases Aliases
+	Aliases recognition.Aliases
 }
 
 // Repair mends what Verify finds and can be mended without losing anything: it
@@ -91,6 +93,9 @@ func Repair(ctx context.Context, dir Repairable, opts RepairOptions) (Repaired, 
 	report, err := Verify(ctx, r.local, opts.Options)
 	r.done.Report = report
 	if err != nil {
+		return r.done, err
+	}
+	if err := r.raise(ctx); err != nil {
 		return r.done, err
 	}
 	if err := r.recount(ctx); err != nil {
@@ -243,7 +248,7 @@ func (r *repairer) adopt(ctx context.Context) error {
 			return err
 		}
 		var failed []work.Failure
-		adopted, failed = adopt(ctx, r.local, here, orphans)
+		adopted, failed = adopt(ctx, r.local, here, orphans, r.opts.MinVersion)
 		for _, f := range failed {
 			r.done.Findings = append(r.done.Findings, Finding{ID: f.ID, Where: "here", Err: f.Err})
 		}
@@ -264,7 +269,7 @@ func (r *repairer) fetch(ctx context.Context) error {
 	var items []Item
 	there := map[engram.ChunkID]bool{}
 	for _, e := range s.There.Entries() {
-		item := Item{Remote: e.ID, Local: s.localID(e.ID), Entry: e, Direction: work.Pulled}
+		item := Item{Remote: e.ID, Local: s.LocalID(e.ID), Entry: e, Direction: work.Pulled}
 		if f := r.finding(item.Local); f != nil && !r.isEdit(f, item.Local) {
 			items = append(items, item)
 			there[item.Local] = true

@@ -24,7 +24,7 @@ func Plan(s *Diff, opts Options) ([]Item, Result) {
 	result := s.given(opts)
 	s.failUnreadable(opts, &result)
 	if opts.Push {
-		result.Failed = append(result.Failed, s.LeftOut(opts, len(items)+len(result.Present))...)
+		result.Failed = append(result.Failed, s.staying(opts, len(items)+len(result.Present))...)
 	}
 	return items, result
 }
@@ -41,9 +41,15 @@ func Run(ctx context.Context, s *Diff, opts Options) Result {
 		s.recogniseAfterPull(ctx, result.Moved)
 		s.failUnreadable(opts, &result)
 		push(ctx, s, opts, &result)
-		result.Failed = append(result.Failed, s.LeftOut(opts, len(result.Moved)+len(result.Present))...)
+		result.Failed = append(result.Failed, s.staying(opts, len(result.Moved)+len(result.Present))...)
 	}
 	return result
+}
+
+// staying is what a push does not send, and nothing else says. others is how much
+// else went, or is there.
+func (s *Diff) staying(opts Options, others int) []work.Failure {
+	return append(s.LeftOut(opts, others), s.unadopted(opts, others)...)
 }
 
 // given is the part of a result that is known without moving anything.
@@ -90,9 +96,9 @@ func foreignError(r engram.RejectedEntry) error {
 // failUnreadable adds the chunks that cannot be projected, so that nothing of
 // them can be pushed.
 func (s *Diff) failUnreadable(opts Options, result *Result) {
-	for _, id := range s.unreadable() {
+	for _, id := range s.Unreadable() {
 		if opts.Push && opts.wants(id) {
-			result.Failed = append(result.Failed, work.Failure{ID: id.String(), Direction: work.Pushed, Err: s.projected[id].Err})
+			result.Failed = append(result.Failed, work.Failure{ID: id.String(), Direction: work.Pushed, Err: s.Projected[id].Err})
 		}
 	}
 }

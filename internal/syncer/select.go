@@ -37,12 +37,12 @@ func Select(words []string, all []engram.ChunkID) ([]engram.ChunkID, error) {
 // *SelectError.
 func (s *Diff) Select(words []string, opts Options) ([]engram.ChunkID, error) {
 	items := slices.Clone(s.Present)
-	var all []engram.ChunkID
+	all := slices.Clone(s.Orphans)
 	if opts.Pull {
-		items, all = append(append(items, s.ToPull...), s.Elsewhere...), append(all, s.Orphans...)
+		items = append(append(items, s.ToPull...), s.Elsewhere...)
 	}
 	if opts.Push {
-		items, all = append(items, s.ToPush...), append(all, s.unreadable()...)
+		items, all = append(items, s.ToPush...), append(all, s.Unreadable()...)
 		for _, p := range s.Omitted {
 			all = append(all, p.ID)
 		}

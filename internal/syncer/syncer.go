@@ -22,7 +22,8 @@ type Local interface {
 	OpenChunk(id engram.ChunkID) (*engram.Chunk, error)
 	// WriteChunk reads a chunk to its end, and stores it if it is good.
 	WriteChunk(ctx context.Context, c *engram.Chunk) error
-	// AddEntries adds to the manifest the entries whose ids it lacks.
+	// AddEntries adds to the manifest the entries whose ids it lacks, and raises its
+	// version to the given one.
 	AddEntries(ctx context.Context, version int, entries []engram.ChunkEntry) error
 }
 
@@ -41,17 +42,6 @@ type Remote interface {
 	ReadReduced(ctx context.Context, id engram.ChunkID, store func(*engram.Chunk) error) error
 	// WriteChunk stores a chunk. It calls open once for each attempt.
 	WriteChunk(ctx context.Context, entry engram.ChunkEntry, open func() (*engram.Chunk, error)) error
-}
-
-// Aliases remembers which chunks of a remote are known here under another id:
-// reduced chunks, which were restored.
-type Aliases interface {
-	// Local gives the id here for an id there.
-	Local(remote engram.ChunkID) (engram.ChunkID, bool)
-	// Restored is Local where any remote had the chunk.
-	Restored(id engram.ChunkID) (engram.ChunkID, bool)
-	// Add remembers a pair for later runs.
-	Add(remote, local engram.ChunkID) error
 }
 
 // Item is one chunk in a plan. Its id here and its id there are two things,
@@ -97,6 +87,8 @@ type Options struct {
 	Concurrency int
 	// Only limits the run to these chunks; empty means all.
 	Only []engram.ChunkID
+	// MinVersion is the least version of a manifest that is written.
+	MinVersion int
 	// Strict leaves reduced chunks where they are: they are no true ones.
 	Strict bool
 	// Compare downloads each pushed chunk again and compares the bytes.

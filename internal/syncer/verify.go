@@ -79,7 +79,7 @@ func Verify(ctx context.Context, local Local, opts Options) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	v := verifier{opts: opts, sessions: map[string]bool{}, references: map[string]rowPlace{}, memories: map[string]bool{}, ends: map[string]rowPlace{}}
+	v := verifier{opts: opts, shown: engram.Gen1, sessions: map[string]bool{}, references: map[string]rowPlace{}, memories: map[string]bool{}, ends: map[string]rowPlace{}}
 	for _, s := range strays {
 		v.note(Finding{ID: s.Name, Where: "here", Err: fmt.Errorf("%w: %s", ErrStray, s.Reason), Harmless: true})
 	}
@@ -97,6 +97,7 @@ func Verify(ctx context.Context, local Local, opts Options) (Report, error) {
 	v.each(ctx, "here", ids, func(id engram.ChunkID) (int64, error) { return v.local(local, m, id) })
 	v.judgeSessions()
 	v.judgeRestored(local)
+	v.judgeVersion(m)
 	return v.result(), ctx.Err()
 }
 
@@ -119,7 +120,7 @@ func VerifyRemote(ctx context.Context, s *Diff, opts Options) (Report, error) {
 	}
 	v.each(ctx, "remote", ids, func(id engram.ChunkID) (int64, error) {
 		size, err := s.compareBytes(ctx, id, opts.Report)
-		if _, reduced := errors.AsType[*engram.ReducedError](err); reduced && s.holds(s.localID(id)) {
+		if _, reduced := errors.AsType[*engram.ReducedError](err); reduced && s.Holds(s.LocalID(id)) {
 			v.note(Finding{ID: id.String(), Where: "remote", Err: err, Harmless: true}) // what was left of it is here, or all of it
 			return size, nil
 		}
@@ -132,7 +133,7 @@ func VerifyRemote(ctx context.Context, s *Diff, opts Options) (Report, error) {
 // the one here as well: ids have 32 bits.
 func (s *Diff) compareBytes(ctx context.Context, id engram.ChunkID, report work.Report) (int64, error) {
 	theirs, size, err := s.readThere(ctx, id, report)
-	if err != nil || s.projector != nil || !s.holds(id) {
+	if err != nil || s.projector != nil || !s.Holds(id) {
 		return size, err
 	}
 	if mine, err := sumOf(s.local, id); err == nil && mine != theirs { // damage here is told as that
@@ -152,14 +153,12 @@ func (s *Diff) readThere(ctx context.Context, id engram.ChunkID, report work.Rep
 	return sum, size, err
 }
 
-// holds says whether the directory lists a chunk, and has its file.
-func (s *Diff) holds(id engram.ChunkID) bool { return s.Here.Has(id) && s.files[id] }
-
 type verifier struct {
 	opts Options
 
 	mu         sync.Mutex
 	report     Report
+	shown      engram.Generation   // by the members of all chunks
 	sessions   map[string]bool     // that some chunk holds
 	references map[string]rowPlace // session to the first row that refers to it
 	memories   map[string]bool     // that some chunk holds, by sync_id
@@ -206,6 +205,7 @@ func (v *verifier) local(local Local, m *engram.Manifest, id engram.ChunkID) (in
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.good = append(v.good, id)
+	v.shown = max(v.shown, contents.Generation)
 	if contents.Untimed() {
 		v.untimed = append(v.untimed, id)
 	}

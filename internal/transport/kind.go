@@ -57,9 +57,9 @@ func (t *RemoteTransport) dialectOf(kind Kind) dialect {
 // known is the dialect of the server, nil if that is unknown. sure says that the
 // server itself has shown it to this process.
 func (t *RemoteTransport) known() (d dialect, sure bool) {
-	t.kindMu.Lock()
-	defer t.kindMu.Unlock()
-	return t.speaks, t.sure
+	t.factsMu.Lock()
+	defer t.factsMu.Unlock()
+	return t.dialectOf(t.facts.Kind), t.sure
 }
 
 // dialect is how to talk to the server. Where nobody has asked yet, that is as to an
@@ -72,40 +72,13 @@ func (t *RemoteTransport) dialect() dialect {
 }
 
 // Kind is what is known of the server so far.
-func (t *RemoteTransport) Kind() Kind {
-	d, _ := t.known()
-	return kindOf(d)
-}
+func (t *RemoteTransport) Kind() Kind { return t.Facts().Kind }
 
 func kindOf(d dialect) Kind {
 	if d == nil {
 		return KindUnknown
 	}
 	return Kind(d.Name())
-}
-
-// learn remembers what the server speaks, and tells who wants to know. A kind that
-// the user insists on stays, and another is an ErrOtherKind.
-func (t *RemoteTransport) learn(d dialect) error {
-	if t.opts.Forced && d != t.dialectOf(t.opts.Kind) {
-		return fmt.Errorf("%w: %s speaks the %s protocol, and the protocol is set to %s", ErrOtherKind, t.URL(), kindOf(d), t.opts.Kind)
-	}
-	t.kindMu.Lock()
-	changed := t.speaks != d
-	t.speaks, t.sure = d, d != nil
-	t.kindMu.Unlock()
-	if changed {
-		t.opts.OnKind(kindOf(d))
-	}
-	return nil
-}
-
-// forget takes back what a cache said of the server: an answer had the shape of
-// the other kind. A kind that the user insists on stays.
-func (t *RemoteTransport) forget() {
-	if !t.opts.Forced {
-		_ = t.learn(nil) // that is always allowed where nothing is forced
-	}
 }
 
 // KindKnown says whether FindKind would have to ask nobody.
@@ -163,6 +136,9 @@ func (t *RemoteTransport) recognise(ctx context.Context, err error) error {
 	return err
 }
 
+// unauthorizedWords are how project servers refuse a token, in plain text.
+const unauthorizedWords = "unauthorized:"
+
 // recognise401 learns from how a token is refused: account servers do it in JSON,
 // project servers in plain text.
 func (t *RemoteTransport) recognise401(status *StatusError) {
@@ -170,7 +146,7 @@ func (t *RemoteTransport) recognise401(status *StatusError) {
 	switch {
 	case status.Final:
 		refuser = t.account
-	case strings.HasPrefix(status.Message, "unauthorized:"):
+	case strings.HasPrefix(status.Message, unauthorizedWords):
 		refuser = t.project
 	}
 	switch d, _ := t.known(); {

@@ -46,7 +46,7 @@ func TestTheKindIsFoundOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tc.front.Requests()
 			var heard wiretest.Kinds
-			remote := wiretest.DialAs(t, tc.front.URL, tc.source, transport.Options{Kind: tc.kind, OnKind: heard.Add})
+			remote := wiretest.DialAs(t, tc.front.URL, tc.source, transport.Options{Known: transport.Facts{Kind: tc.kind}, OnFacts: heard.Add})
 			m, err := remote.ReadManifest(t.Context())
 			if err != nil || m == nil || remote.Kind() != tc.want {
 				t.Fatalf("got %v, %v, a server of kind %q", m, err, remote.Kind())
@@ -99,7 +99,7 @@ func TestAnInsistedKindIsNotTakenBack(t *testing.T) {
 		front  *wiretest.Front
 		source transport.TokenSource
 	}{transport.KindAccount: {project, wiretest.Token("secret-token")}, transport.KindProject: {account, access}} {
-		remote := wiretest.DialAs(t, tc.front.URL, tc.source, transport.Options{Kind: insisted, Forced: true})
+		remote := wiretest.DialAs(t, tc.front.URL, tc.source, transport.Options{Known: transport.Facts{Kind: insisted}, Forced: true})
 		_, err := remote.ReadManifest(t.Context())
 		wiretest.OneClass(t, err, transport.ErrOtherKind)
 		wiretest.OneLine(t, err)
@@ -107,7 +107,7 @@ func TestAnInsistedKindIsNotTakenBack(t *testing.T) {
 			t.Errorf("%s became %s", insisted, remote.Kind())
 		}
 	}
-	_, err := wiretest.DialAs(t, project.URL, wiretest.Token("secret-token"), transport.Options{Kind: "account", Forced: true}).
+	_, err := wiretest.DialAs(t, project.URL, wiretest.Token("secret-token"), transport.Options{Known: transport.Facts{Kind: "account"}, Forced: true}).
 		PushMutations(t.Context(), wiretest.Two(), "")
 	wiretest.OneClass(t, err, transport.ErrOtherKind)
 }
@@ -159,7 +159,7 @@ func TestTheKindOfRefusals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var heard wiretest.Kinds
-			remote := wiretest.Dial(t, wiretest.Somewhere, transport.Options{Project: "repo", Retries: -1, Kind: tc.known, OnKind: heard.Add,
+			remote := wiretest.Dial(t, wiretest.Somewhere, transport.Options{Project: "repo", Retries: -1, Known: transport.Facts{Kind: tc.known}, OnFacts: heard.Add,
 				Base: wiretest.Base(func(req *http.Request) (*http.Response, error) {
 					return wiretest.Answer(req, tc.status, tc.body, "Content-Type: "+tc.kind), nil
 				})})
@@ -209,7 +209,7 @@ func TestWhatElseStandsThere(t *testing.T) {
 					}
 					return false
 				})
-				_, err := wiretest.DialAs(t, f.URL, wiretest.Token("secret-token"), transport.Options{Kind: kind}).ReadManifest(t.Context())
+				_, err := wiretest.DialAs(t, f.URL, wiretest.Token("secret-token"), transport.Options{Known: transport.Facts{Kind: kind}}).ReadManifest(t.Context())
 				wiretest.OneClass(t, err, transport.ErrNotEngram)
 				wiretest.OneLine(t, err)
 				if err != nil && !strings.Contains(err.Error(), tc.says) {
@@ -247,7 +247,7 @@ func TestNoProject(t *testing.T) {
 	account, access := wiretest.AccountServer(t)
 	why := fmt.Errorf("nobody named one")
 	for _, kind := range []transport.Kind{"", "project"} {
-		remote, err := transport.NewRemoteTransport(f.URL, wiretest.Token("secret-token"), transport.Options{Kind: kind, NoProject: why})
+		remote, err := transport.NewRemoteTransport(f.URL, wiretest.Token("secret-token"), transport.Options{Known: transport.Facts{Kind: kind}, NoProject: why})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -259,7 +259,7 @@ func TestNoProject(t *testing.T) {
 		if whats := f.Whats(); !slices.Equal(whats, []string{"GET /sync/pull"}) {
 			t.Errorf("asked %q", whats)
 		}
-		other, err := transport.NewRemoteTransport(account.URL, access, transport.Options{Kind: kind, NoProject: why})
+		other, err := transport.NewRemoteTransport(account.URL, access, transport.Options{Known: transport.Facts{Kind: kind}, NoProject: why})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -267,7 +267,7 @@ func TestNoProject(t *testing.T) {
 			t.Errorf("an account server: %v", err)
 		}
 	}
-	remote, err := transport.NewRemoteTransport(f.URL, wiretest.Token("secret-token"), transport.Options{Kind: "project"})
+	remote, err := transport.NewRemoteTransport(f.URL, wiretest.Token("secret-token"), transport.Options{Known: transport.Facts{Kind: "project"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +309,7 @@ func TestTheManifestOfAProject(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), `403 forbidden: project is not allowed (project "nope")`) {
 		t.Errorf("got %v", err)
 	}
-	_, err = wiretest.DialAs(t, f.URL, wiretest.Token("wrong"), transport.Options{Kind: "project"}).ReadManifest(t.Context())
+	_, err = wiretest.DialAs(t, f.URL, wiretest.Token("wrong"), transport.Options{Known: transport.Facts{Kind: "project"}}).ReadManifest(t.Context())
 	wiretest.OneClass(t, err, transport.ErrUnauthorized)
 }
 

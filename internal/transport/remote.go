@@ -32,12 +32,17 @@ type RemoteTransport struct {
 	// pulling is full while a page of the journal is pulled: see PullMutations.
 	pulling chan struct{}
 
+	// heard says that the server's refusals are its own: see doubt.
+	heard atomic.Bool
 	// listed is the latest manifest.
 	listed atomic.Pointer[engram.Manifest]
 
-	kindMu sync.Mutex
-	speaks dialect // nil while the kind is unknown
-	sure   bool    // the server has shown it in this process, as against a cache
+	factsMu sync.Mutex
+	facts   Facts
+	sure    bool // the server has shown its kind in this process, as against a cache
+
+	askGeneration sync.Mutex
+	asked         bool // for the route that tells 3.x
 }
 
 // NewRemoteTransport makes a transport for the server at baseURL, which wraps
@@ -57,9 +62,13 @@ func NewRemoteTransport(baseURL string, token TokenSource, opts Options) (*Remot
 	t.account = &account.Dialect{Client: client, MaxChunkBytes: opts.MaxChunkBytes, Logger: opts.Logger, Stranger: t.forget}
 	t.project = project.New(project.Options{
 		Client: client, MaxChunkBytes: opts.MaxChunkBytes, Project: opts.Project, NoProject: opts.NoProject, Stranger: t.forget,
-		Sure: func() bool { _, sure := t.known(); return sure },
+		Sure:      func() bool { _, sure := t.known(); return sure },
+		Gzip:      func() project.Gzip { return t.Facts().Gzip },
+		LearnGzip: func(gzip project.Gzip) { t.update(func(f *Facts) { f.Gzip = gzip }) },
 	})
-	t.speaks = t.dialectOf(opts.Kind)
+	if t.dialectOf(opts.Known.Kind) != nil {
+		t.facts = opts.Known
+	}
 	return t, nil
 }
 
@@ -116,14 +125,14 @@ type Options struct {
 	InsecureHTTP bool
 	// UserAgent names the program. Default "engram-sync".
 	UserAgent string
-	// Kind is what kind of server it is, if that is known; KindUnknown, and what is
-	// no kind, lets the transport find out. Forced says that the user wants it so: a server that
-	// turns out to be of the other kind is an ErrOtherKind then.
-	Kind   Kind
+	// Known is what is known of the server; KindUnknown, and what is no kind, lets the
+	// transport find out. Forced says that the user wants the kind so: a server that
+	// turns out to be of the other one is an ErrOtherKind then.
+	Known  Facts
 	Forced bool
-	// OnKind hears what kind the server turned out to be, KindUnknown if what
-	// was known is wrong. It may be called from several goroutines at once.
-	OnKind func(Kind)
+	// OnFacts hears what the server turned out to be, the zero value if what was
+	// known is wrong. It may be called from several goroutines at once.
+	OnFacts func(Facts)
 	// Project is the project that requests to a project server are about,
 	// normalised; account servers have none. Where it is "", NoProject may say why.
 	Project   string
@@ -143,8 +152,8 @@ func (o Options) withDefaults() Options {
 	o.SettleFor = cmp.Or(o.SettleFor, 30*time.Second)
 	o.MaxChunkBytes = cmp.Or(o.MaxChunkBytes, engram.DefaultMaxChunkBytes)
 	o.UserAgent = cmp.Or(o.UserAgent, "engram-sync")
-	if o.OnKind == nil {
-		o.OnKind = func(Kind) {}
+	if o.OnFacts == nil {
+		o.OnFacts = func(Facts) {}
 	}
 	if o.Notify == nil {
 		o.Notify = func(Wait) {}

@@ -131,8 +131,12 @@ func (x *export) into(ctx context.Context, dir syncer.Local, path string) error 
 		return err
 	}
 	if !x.dryRun {
+		version, err := x.raiseVersion(ctx)
+		if err != nil {
+			return err
+		}
 		var failed []work.Failure
-		x.written, failed = memories.Export(ctx, x.dir, x.found.manifest.Version(), x.drafts)
+		x.written, failed = memories.Export(ctx, x.dir, version, x.drafts)
 		x.failed = append(x.failed, failed...)
 	}
 	return nil

@@ -62,7 +62,7 @@ func (x *export) print() error {
 	} else {
 		x.printText()
 	}
-	return exitStatus(x.term, len(x.written), x.failed, x.dryRun && x.exitCode && len(x.drafts) > 0)
+	return exitStatus(x.term, len(x.written), len(x.written)+countFailed(x.failed), x.failed, x.dryRun && x.exitCode && len(x.drafts) > 0)
 }
 
 func (x *export) warn() {

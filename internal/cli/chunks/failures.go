@@ -21,9 +21,9 @@ type failedItem struct {
 	problem.Judged
 }
 
-// exitStatus is the error that makes the exit code of a run. differs: what a dry
-// run found is to be a code of its own.
-func exitStatus(term *terminal.Terminal, moved int, failed []work.Failure, differs bool) error {
+// exitStatus is the error that makes the exit code of a run about so many chunks in
+// all. differs: what a dry run found is to be a code of its own.
+func exitStatus(term *terminal.Terminal, moved, all int, failed []work.Failure, differs bool) error {
 	switch {
 	case len(failed) == 0 && differs:
 		return &terminal.ExitStatus{Code: problem.Different}
@@ -31,11 +31,10 @@ func exitStatus(term *terminal.Terminal, moved int, failed []work.Failure, diffe
 		return nil
 	}
 	code := problem.CodeOfAll(moved, failed)
-	if !term.JSON && (len(failed) == 1 || !slices.ContainsFunc(failed, isNoLeftOut)) {
-		return &terminal.ExitStatus{Code: code} // its own line says it all
+	if !term.JSON && (len(failed) == 1 || !slices.ContainsFunc(failed, hasOwnLine)) {
+		return &terminal.ExitStatus{Code: code} // the lines before say it all
 	}
-	chunks := countFailed(failed)
-	return &terminal.ExitStatus{Code: code, Message: fmt.Sprintf("%s of %d failed", terminal.Count(chunks, "chunk"), chunks+moved)}
+	return &terminal.ExitStatus{Code: code, Message: fmt.Sprintf("%s of %d failed", terminal.Count(countFailed(failed), "chunk"), all)}
 }
 
 // countFailed is how many chunks failed, some perhaps in several parts.
@@ -63,8 +62,12 @@ func failedItems(failed []work.Failure) []failedItem {
 // not tried: thousands of those would hide why.
 func printFailures(term *terminal.Terminal, ws *workspace.Workspace, failed []work.Failure) {
 	printLeftOut(term, ws, failed)
+	printOrphans(term, ws, failed)
 	var untried []work.Failure
-	for _, f := range slices.DeleteFunc(slices.Clone(failed), isLeftOut) {
+	for _, f := range failed {
+		if !hasOwnLine(f) {
+			continue
+		}
 		if problem.Is(f.Err, syncer.ErrNotTried) {
 			untried = append(untried, f)
 			continue
@@ -103,8 +106,23 @@ func printLeftOut(term *terminal.Terminal, ws *workspace.Workspace, failed []wor
 	}
 }
 
-func isLeftOut(f work.Failure) bool   { return problem.As[*syncer.LeftOutError](f.Err) }
-func isNoLeftOut(f work.Failure) bool { return !isLeftOut(f) }
+// printOrphans prints one line for all the chunk files that no manifest entry names.
+func printOrphans(term *terminal.Terminal, ws *workspace.Workspace, failed []work.Failure) {
+	orphans := slices.DeleteFunc(slices.Clone(failed), func(f work.Failure) bool { return !isOrphan(f) })
+	switch n := len(orphans); n {
+	case 0:
+	case 1:
+		printFailure(term, orphans[0], nextStepFor(ws, orphans[0]))
+	default:
+		term.Errorf("push: %s have no manifest entry, and are not pushed; %s", terminal.Count(n, "chunk file"), nextStepFor(ws, orphans[0]))
+	}
+}
+
+func isLeftOut(f work.Failure) bool { return problem.As[*syncer.LeftOutError](f.Err) }
+func isOrphan(f work.Failure) bool  { return problem.As[*syncer.OrphanError](f.Err) }
+
+// hasOwnLine says that a failure is not told together with others of its kind.
+func hasOwnLine(f work.Failure) bool { return !isLeftOut(f) && !isOrphan(f) }
 
 // nextStepFor is the next step after a failed item.
 func nextStepFor(ws *workspace.Workspace, f work.Failure) string {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/recognition"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
@@ -27,11 +28,11 @@ type leftBehindItem struct {
 	Accepted []engram.RowNote `json:"accepted,omitempty"`
 }
 
-func leftBehindItems(behind []syncer.Projection) []leftBehindItem {
+func leftBehindItems(behind []recognition.Projection) []leftBehindItem {
 	var items []leftBehindItem
 	for _, b := range behind {
 		items = append(items, leftBehindItem{
-			ID: b.ID.String(), RemoteIDs: texts(b.Parts, func(p syncer.Part) string { return p.ID.String() }),
+			ID: b.ID.String(), RemoteIDs: texts(b.Parts, func(p recognition.Part) string { return p.ID.String() }),
 			Personal: b.Personal, Foreign: total(b.Foreign),
 			LeftOut: append([]engram.RowNote{}, b.LeftOut...), Filled: append([]engram.RowNote{}, b.Filled...), Accepted: b.Accepted,
 		})
@@ -43,7 +44,7 @@ func leftBehindItems(behind []syncer.Projection) []leftBehindItem {
 // taken from it: in one line each, and with -v for each chunk. What was mended is
 // told of the chunks that are moving. Rows that are left out are failures, which
 // have a line of their own.
-func noteLeftBehind(term *terminal.Terminal, behind []syncer.Projection, serverMade []engram.ChunkEntry, moving map[engram.ChunkID]bool) {
+func noteLeftBehind(term *terminal.Terminal, behind []recognition.Projection, serverMade []engram.ChunkEntry, moving map[engram.ChunkID]bool) {
 	var personal, accepted, mended, nothing int
 	foreign, fields := map[string]int{}, map[string]int{}
 	for _, b := range behind {
@@ -79,7 +80,7 @@ func noteLeftBehind(term *terminal.Terminal, behind []syncer.Projection, serverM
 	}
 }
 
-func noteChunk(term *terminal.Terminal, b syncer.Projection) {
+func noteChunk(term *terminal.Terminal, b recognition.Projection) {
 	if onlyForeign(b) {
 		term.Note("chunk %s: nothing for this project", b.ID)
 	}
@@ -92,7 +93,7 @@ func noteChunk(term *terminal.Terminal, b syncer.Projection) {
 }
 
 // onlyForeign says whether a chunk has rows, and all are of other projects.
-func onlyForeign(b syncer.Projection) bool {
+func onlyForeign(b recognition.Projection) bool {
 	return len(b.Parts)+len(b.LeftOut)+len(b.Accepted)+b.Personal == 0 && len(b.Foreign) > 0
 }
 

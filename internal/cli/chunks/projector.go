@@ -13,6 +13,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/mend"
 	"github.com/engram-sync/engram-sync/internal/projection"
+	"github.com/engram-sync/engram-sync/internal/recognition"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/workspace"
@@ -55,7 +56,7 @@ func (o *projectOptions) addStrict(cmd *cobra.Command) {
 func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Local, opts projectOptions) syncer.CompareOptions {
 	return syncer.CompareOptions{
 		Aliases: c.Aliases, ServerChunks: opts.serverChunks, Fatal: problem.Unknowable,
-		Projector: func() syncer.Projector {
+		Projector: func() recognition.Projector {
 			if !c.PerProject() {
 				return nil
 			}
@@ -76,7 +77,7 @@ func rowIndex(side, of string) func() *state.Index {
 	return sync.OnceValue(func() *state.Index { return state.OpenIndex(state.Dir(), "rows "+side+"\x00"+of) })
 }
 
-// projector is a projection as the syncer wants it.
+// projector is a projection, with what is remembered of rows from run to run.
 type projector struct {
 	options  projection.Options // of this run
 	accepted func(row string) bool
@@ -90,49 +91,46 @@ type projector struct {
 	*projection.Directory // of these options; set by Project
 }
 
-func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]syncer.Projection, error) {
+func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]recognition.Projection, error) {
 	p.Directory = projection.NewDirectory(p.options, p.open, p.cache, p.limit)
 	if p.looks {
 		p.OnlyLook()
 	}
 	chunks, err := p.Chunks(ctx, all, ids)
-	return p.projections(chunks), err
+	return p.withoutAccepted(chunks), err
 }
 
-func (p *projector) Supplement(ctx context.Context, ids []engram.ChunkID, there *engram.RowSet) (map[engram.ChunkID]syncer.Projection, error) {
+func (p *projector) Supplement(ctx context.Context, ids []engram.ChunkID, there *recognition.RowSet) (map[engram.ChunkID]recognition.Projection, error) {
 	chunks, err := p.Directory.Supplement(ctx, ids, there)
-	return p.projections(chunks), errors.Join(err, p.save(p.there()))
+	return p.withoutAccepted(chunks), errors.Join(err, p.save(p.there()))
 }
 
-func (p *projector) projections(chunks map[engram.ChunkID]projection.Chunk) map[engram.ChunkID]syncer.Projection {
-	out := make(map[engram.ChunkID]syncer.Projection, len(chunks))
+// withoutAccepted takes the rows that the user has accepted from those that are left out.
+func (p *projector) withoutAccepted(chunks map[engram.ChunkID]recognition.Projection) map[engram.ChunkID]recognition.Projection {
 	for id, c := range chunks {
-		projected := syncer.Projection{
-			Filled: c.Filled, Personal: c.Personal, Foreign: c.Foreign, Err: c.Err,
-		}
+		var leftOut []engram.RowNote
 		for _, r := range c.LeftOut {
 			if p.accepted(r.Row) {
-				projected.Accepted = append(projected.Accepted, r)
+				c.Accepted = append(c.Accepted, r)
 			} else {
-				projected.LeftOut = append(projected.LeftOut, r)
+				leftOut = append(leftOut, r)
 			}
 		}
-		for i, part := range c.Parts {
-			projected.Parts = append(projected.Parts, syncer.Part{
-				ID: part.ID, Sessions: part.Sessions, Memories: part.Memories, Prompts: part.Prompts, Stage: c.Stages[i],
-			})
-		}
-		out[id] = projected
+		c.LeftOut = leftOut
+		chunks[id] = c
 	}
-	return out
+	return chunks
 }
+
+// rowsAre is what the rows of a chunk here depend on besides it.
+const rowsAre = mend.Rule + " " + recognition.SignatureVersion
 
 // Rows are kept from run to run, but for the sessions that are added: those depend
 // on all chunks together.
 func (p *projector) Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]engram.RowVersion, error) {
 	out := make(map[engram.ChunkID][]engram.RowVersion, len(ids))
 	for _, id := range ids {
-		rows, ok := p.here().Versions(id, mend.Rule)
+		rows, ok := p.here().Versions(id, rowsAre)
 		if !ok {
 			var err error
 			if rows, err = p.Directory.Rows(ctx, id); ctx.Err() != nil {
@@ -140,7 +138,7 @@ func (p *projector) Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.
 			} else if err != nil {
 				continue // it is told by whoever wants to send it
 			}
-			p.here().Add(id, mend.Rule, rows)
+			p.here().Add(id, rowsAre, rows)
 		}
 		out[id] = slices.Concat(rows, p.Stubs(id))
 	}
@@ -155,9 +153,9 @@ func (p *projector) save(rows *state.Index) error {
 }
 
 func (p *projector) Known(remote engram.ChunkID) ([]engram.RowVersion, bool) {
-	return p.there().Versions(remote, "")
+	return p.there().Versions(remote, recognition.SignatureVersion)
 }
 
 func (p *projector) Learn(remote engram.ChunkID, rows []engram.RowVersion) {
-	p.there().Add(remote, "", rows)
+	p.there().Add(remote, recognition.SignatureVersion, rows)
 }

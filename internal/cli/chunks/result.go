@@ -95,7 +95,7 @@ func (t *transfer) print() error {
 	if moved == 0 && refusedAlone(failed) {
 		moved = len(t.Present)
 	}
-	return exitStatus(t.term, moved, failed, t.exitCode && len(t.planned)+len(t.adopted)+len(t.exported.drafts) > 0)
+	return exitStatus(t.term, moved, t.inAll(failed), failed, t.exitCode && len(t.planned)+len(t.adopted)+len(t.exported.drafts) > 0)
 }
 
 func (t *transfer) document() resultDocument {
@@ -117,7 +117,12 @@ func (t *transfer) document() resultDocument {
 		item.ID = p.ID() // that which the chunk has here, if it is here
 		doc.Planned = append(doc.Planned, item)
 	}
-	doc.Adopted, doc.Orphans = texts(t.adopted, engram.ChunkID.String), texts(t.orphans, engram.ChunkID.String)
+	doc.Adopted = texts(t.adopted, engram.ChunkID.String)
+	for _, f := range t.Failed {
+		if isOrphan(f) {
+			doc.Orphans = append(doc.Orphans, f.ID)
+		}
+	}
 	if doc.Exported = exportedChunks(t.exported.written); t.dryRun {
 		doc.Exported = exportedChunks(t.exported.drafts)
 	}
@@ -143,9 +148,6 @@ func (t *transfer) printText() {
 		}
 	}
 	fmt.Fprintln(t.term.Stdout, t.summary())
-	if n := len(t.orphans); n > 0 {
-		t.term.Note("%s without a manifest entry not pushed: `engram-sync sync` gives them one, and pushes them", terminal.Count(n, "chunk file"))
-	}
 	noteLeftBehind(t.term, t.behind, t.serverMade, t.moving())
 	if t.accepted > 0 {
 		t.term.Note("%s accepted to stay here: later runs only count them", terminal.Count(t.accepted, "row"))
@@ -220,14 +222,31 @@ func (t *transfer) summary() string {
 	if len(t.Failed) > 0 {
 		parts = append(parts, terminal.Count(countFailed(t.Failed), "chunk")+" failed")
 	}
-	both := map[engram.ChunkID]bool{}
+	return strings.Join(parts, ", ") + fmt.Sprintf("; %s here and on %s", terminal.Count(len(t.onBothSides()), "chunk"), t.remote) + ofProject(t.of)
+}
+
+// onBothSides are the chunks, by the ids to call them by, that are here and there.
+func (t *transfer) onBothSides() map[string]bool {
+	both := map[string]bool{}
 	for _, p := range t.Present {
-		both[p.ID()] = true
+		both[p.ID().String()] = true
 	}
 	for _, m := range t.Moved {
-		both[m.ID()] = true
+		both[m.ID().String()] = true
 	}
-	return strings.Join(parts, ", ") + fmt.Sprintf("; %s here and on %s", terminal.Count(len(both), "chunk"), t.remote) + ofProject(t.of)
+	return both
+}
+
+// inAll is how many chunks the run was about.
+func (t *transfer) inAll(failed []work.Failure) int {
+	all := t.onBothSides()
+	for _, id := range t.adopted {
+		all[id.String()] = true
+	}
+	for _, f := range failed {
+		all[f.ID] = true
+	}
+	return len(all)
 }
 
 // nothingAnywhere says that a sync found nothing on either side, which is no news of

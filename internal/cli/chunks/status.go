@@ -11,6 +11,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/recognition"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/work"
@@ -21,7 +22,12 @@ const statusLong = `Show what push and pull would do, whether the remote lets yo
 engram.db holds and no chunk does (export writes that).
 
 What is here is shown in any case, also where no remote is chosen, or none
-answers. Nothing is changed, and one request is made.`
+answers. Nothing is changed, and one request is made.
+
+With --exit-code it ends with 10 where push, pull, sync, verify or export would have
+something to do or to say: chunks to move, files without an entry, missing files,
+entries that are not engram's, memories that are in no chunk. Where a project
+server would refuse rows that nobody has accepted it ends with 3 or 6, as push does.`
 
 func NewStatus(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	var exitCode bool
@@ -137,13 +143,15 @@ func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Work
 		return wrong
 	}
 	var failed []work.Failure
+	all := 0
 	if diff != nil {
+		all = len(diff.Here.Entries())
 		failed = diff.LeftOut(syncer.Options{Push: true}, len(diff.Present)+len(diff.ToPush))
 	}
 	if term.Quiet && !term.JSON {
 		printLeftOut(term, ws, failed)
 	}
-	return exitStatus(term, 0, failed, diff != nil && !diff.Clean() || doc.Unexported.differs())
+	return exitStatus(term, 0, all, failed, diff != nil && !diff.Clean() || doc.Unexported.differs())
 }
 
 // noteLeftOut says what a push would leave here, and mend.
@@ -197,7 +205,7 @@ func (doc *statusDocument) compare(ws *workspace.Workspace, conn *workspace.Conn
 	doc.Push, doc.Pull = texts(diff.Pushes(), engram.ChunkID.String), texts(diff.ToPull, func(i syncer.Item) string { return i.ID().String() })
 	doc.Missing, doc.Orphans = texts(diff.Missing, entryID), texts(diff.Orphans, engram.ChunkID.String)
 	doc.Unsupported, doc.Foreign = texts(diff.Rejected, rejectedID), texts(diff.Foreign, syncer.ForeignName)
-	doc.Retirable = texts(diff.Twins, func(t syncer.Twin) string { return t.Restored.String() })
+	doc.Retirable = texts(diff.Twins, func(t recognition.Twin) string { return t.Restored.String() })
 	doc.Left = texts(diff.Elsewhere, func(i syncer.Item) string { return i.Remote.String() })
 	doc.LeftBehind, doc.ServerMade = leftBehindItems(diff.Omitted), texts(diff.ServerMade, entryID)
 	if conn.PerProject() {

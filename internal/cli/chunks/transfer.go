@@ -13,6 +13,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/recognition"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -45,11 +46,10 @@ type transfer struct {
 	of         workspace.Project // of a project server
 	accepted   int               // rows that this run has accepted
 	planned    []syncer.Item
-	behind     []syncer.Projection
+	behind     []recognition.Projection
 	serverMade []engram.ChunkEntry
-	twins      []syncer.Twin
+	twins      []recognition.Twin
 	adopted    []engram.ChunkID
-	orphans    []engram.ChunkID // that nobody adopts
 	syncer.Result
 }
 
@@ -163,6 +163,9 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	}
 	opts := t.opts
 	opts.Concurrency, opts.Fatal, opts.Strict = t.ws.Config.Concurrency, problem.Common, t.project.strict
+	if opts.Pull && len(diff.ToPull)+len(diff.Orphans) > 0 {
+		opts.MinVersion = minVersion(ctx, t.ws)
+	}
 	if opts.Only, err = diff.Select(t.words, opts); err != nil {
 		return err
 	}
@@ -184,8 +187,6 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 			return err
 		}
 		t.adopted = adoption.Adopted
-	} else {
-		t.orphans = diff.Orphans
 	}
 	t.twins = diff.Twins
 	if opts.Push {
@@ -210,19 +211,22 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	if !t.exporting {
 		defer noteUnexported(ctx, t.term, t.ws, t.dir)
 	}
+	var unkept error
 	if t.project.acceptLeftOut && !t.dryRun {
-		if err := t.acceptLeftOut(conn); err != nil {
-			return err
-		}
+		unkept = t.acceptLeftOut(conn)
 	}
-	return t.print()
+	ended := t.print()
+	if unkept != nil { // so that those rows are failures still
+		t.term.Fail(problem.Failure(unkept, ""))
+	}
+	return ended
 }
 
 // acceptLeftOut remembers the rows that this run left out, so that they are no
 // failure any more.
 func (t *transfer) acceptLeftOut(conn *workspace.Connection) error {
 	var rows []string
-	t.Failed = slices.DeleteFunc(t.Failed, func(f work.Failure) bool {
+	rest := slices.DeleteFunc(slices.Clone(t.Failed), func(f work.Failure) bool {
 		leftOut, ok := errors.AsType[*syncer.LeftOutError](f.Err)
 		if ok {
 			for _, r := range leftOut.Rows {
@@ -231,11 +235,14 @@ func (t *transfer) acceptLeftOut(conn *workspace.Connection) error {
 		}
 		return ok
 	})
-	t.accepted = len(rows)
 	if len(rows) == 0 {
 		return nil
 	}
-	return state.OpenAcceptedRows(state.Dir(), conn.Label, conn.Project.Name).Add(rows)
+	err := state.OpenAcceptedRows(state.Dir(), conn.Label, conn.Project.Name).Add(rows)
+	if err == nil {
+		t.Failed, t.accepted = rest, len(rows)
+	}
+	return err
 }
 
 const pushLong = `Upload the chunks of the chunk directory that the remote lacks.
@@ -244,6 +251,10 @@ Chunks go up byte for byte; to a project server the project's rows go, in the
 server's own form. Each is checked against its id while it is sent;
 a damaged one is not stored. After the upload the remote's manifest is read
 once more: what the server accepted, but does not list, counts as failed.
+
+What stays here is a failure on every run, until it is there: rows that the
+server would refuse (--accept-left-out accepts that), and chunk files that no
+manifest entry names (sync gives them one, and pushes them).
 
 Without arguments all missing chunks are pushed. Arguments are chunk ids, or
 the first digits of some.`

@@ -124,7 +124,7 @@ func newBench(t *testing.T, name string) *bench {
 func dial(t testing.TB, url string, kind transport.Kind) *transport.RemoteTransport {
 	t.Helper()
 	remote, err := transport.NewRemoteTransport(url, anyToken{}, transport.Options{
-		Kind: kind, Project: "alpha", Retries: -1, SettleFor: time.Millisecond,
+		Known: transport.Facts{Kind: kind}, Project: "alpha", Retries: -1, SettleFor: time.Millisecond,
 	})
 	if err != nil {
 		t.Fatal(err)

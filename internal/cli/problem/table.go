@@ -98,9 +98,6 @@ var Classes = []Class{
 	{"manifest-bom", Damaged, is(engram.ErrBOM),
 		"run `engram-sync verify --repair`: it takes the mark out",
 		"An editor has put a byte order mark before the manifest, which engram cannot read. The repair takes it out."},
-	{"manifest-newer", Damaged, is(engram.ErrManifestVersion),
-		"it was written by a newer engram: look for a newer engram-sync",
-		"The manifest has a version that this release does not know. A newer release will."},
 	{"manifest-damaged", Damaged, as[*engram.ManifestError],
 		"restore it from git, or mend it by hand; without the file `engram-sync verify --repair` makes new entries from the chunks",
 		"The manifest is not what engram writes. Restore it from git, or remove it and let the repair make a new one."},
@@ -182,6 +179,12 @@ var Classes = []Class{
 	{"rows-left-out", Partial, leftOut(false),
 		"-v lists them, and `push --accept-left-out` accepts that they stay here",
 		"Rows of the chunk would be refused by a project server, so they stayed here. List them with -v, and mend them where they come from, or accept that."},
+	{"only-orphans", Refused, orphan(true),
+		"`engram-sync sync` gives such files one, and pushes them",
+		"No manifest entry names the chunk file, and a push sends what the manifest names, of which there is nothing. Sync adopts such files, and pushes them."},
+	{"orphan", Partial, orphan(false),
+		"`engram-sync sync` gives such files one, and pushes them",
+		"No manifest entry names the chunk file, and a push sends what the manifest names. Sync adopts such files, and pushes them."},
 	{"project-forbidden", Refused, refusedWith(transport.CodeForbidden),
 		"ask the operator of the server to allow the project (ENGRAM_CLOUD_ALLOWED_PROJECTS), or name another with --project",
 		"The server does not allow this project. Ask its operator, or name another project."},
@@ -276,6 +279,15 @@ var Classes = []Class{
 func leftOut(alone bool) match {
 	return func(err error, _ string) bool {
 		e, ok := errors.AsType[*syncer.LeftOutError](err)
+		return ok && e.Alone == alone
+	}
+}
+
+// orphan recognises a chunk file that a push left here: alone, or while others go
+// or are there.
+func orphan(alone bool) match {
+	return func(err error, _ string) bool {
+		e, ok := errors.AsType[*syncer.OrphanError](err)
 		return ok && e.Alone == alone
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
+	"github.com/engram-sync/engram-sync/internal/transport/protocol"
 )
 
 // Codes with which project servers refuse. Source: project-server.md 1.
@@ -40,6 +41,9 @@ type Options struct {
 	Stranger func()
 	// Sure says whether the server has shown already that it is of this kind.
 	Sure func() bool
+	// Gzip is what is known of compressed chunks, and LearnGzip hears more.
+	Gzip      func() Gzip
+	LearnGzip func(Gzip)
 }
 
 // Dialect speaks to a project server. Source: project-server.md.
@@ -47,15 +51,7 @@ type Dialect struct {
 	Options
 	memory *semaphore.Weighted // for chunks that are held whole, in bytes
 	limit  atomic.Int64        // of a push in bytes, compressed or not; 0 until the server told
-	gzip   atomic.Int32        // whether pushes go out compressed
 }
-
-// Whether pushes go out compressed.
-const (
-	gzipUnknown int32 = iota
-	gzipShown         // the server gave a compressed chunk
-	gzipRefused       // it refused one, which counts from then on
-)
 
 func New(opts Options) *Dialect {
 	return &Dialect{Options: opts, memory: semaphore.NewWeighted(maxWholeBytes)}
@@ -75,10 +71,6 @@ func (d *Dialect) project() (string, error) {
 	return "", fmt.Errorf("%w: %s", ErrNoProject, d.Client.URL())
 }
 
-// noRoute is how a server says that it has no such path. A chunk that is missing
-// is 404 too, in other words. Source: project-server.md 1 and 3.7.
-const noRoute = "404 page not found"
-
 // explain completes a refusal, which does not name the project, and tells a wrong
 // URL from a missing chunk.
 func (d *Dialect) explain(err error) error {
@@ -87,7 +79,7 @@ func (d *Dialect) explain(err error) error {
 	case !ok:
 	case status.Code == CodeForbidden:
 		status.Message += fmt.Sprintf(" (project %q)", d.Project)
-	case status.Status == http.StatusNotFound && status.Message == noRoute:
+	case status.Status == http.StatusNotFound && status.Message == protocol.NoRoute:
 		status.Class = httplayer.ErrNotEngram
 	}
 	return err

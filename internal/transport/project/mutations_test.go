@@ -171,7 +171,7 @@ func TestTheLimitOfAProjectBatch(t *testing.T) {
 // Source: project-server.md 5.
 func TestABatchForTheOtherKind(t *testing.T) {
 	account, access := wiretest.AccountServer(t)
-	remote := wiretest.DialAs(t, account.URL, access, transport.Options{Kind: "project"})
+	remote := wiretest.DialAs(t, account.URL, access, transport.Options{Known: transport.Facts{Kind: "project"}})
 	_, err := remote.PushMutations(t.Context(), []transport.MutationEntry{good("a", "")}, "")
 	wiretest.OneClass(t, err, transport.ErrOutcomeUnknown)
 	if remote.Kind() != transport.KindUnknown {
@@ -186,7 +186,7 @@ func TestABatchForTheOtherKind(t *testing.T) {
 	// The other way round it is certain that nothing was stored.
 	for _, kind := range []transport.Kind{"", "account"} {
 		s, f := wiretest.ProjectServer(t, projectserver.Options{})
-		remote := wiretest.DialAs(t, f.URL, wiretest.Token("secret-token"), transport.Options{Kind: kind})
+		remote := wiretest.DialAs(t, f.URL, wiretest.Token("secret-token"), transport.Options{Known: transport.Facts{Kind: kind}})
 		result, err := remote.PushMutations(t.Context(), []transport.MutationEntry{good("a", "")}, "key")
 		if err != nil || result.Accepted != 1 || remote.Kind() != transport.KindProject || len(s.Journal()) != 1 {
 			t.Errorf("got %v, %v, a server of kind %q", result, err, remote.Kind())

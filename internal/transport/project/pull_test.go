@@ -156,7 +156,7 @@ func TestManyLargePullsWaitForMemory(t *testing.T) {
 func TestAnInterruptionEndsTheWaitForMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		large, small := wiretest.Part(t, wiretest.Rows(strings.Repeat("m", 5<<20))), wiretest.Part(t, wiretest.Rows("m"))
-		remote := wiretest.Dial(t, wiretest.Somewhere, transport.Options{Kind: "project", Project: "repo", Base: wiretest.Base(func(req *http.Request) (*http.Response, error) {
+		remote := wiretest.Dial(t, wiretest.Somewhere, transport.Options{Known: transport.Facts{Kind: "project"}, Project: "repo", Base: wiretest.Base(func(req *http.Request) (*http.Response, error) {
 			text := small.Text
 			if strings.Contains(req.URL.Path, large.ID().String()) {
 				text = large.Text

@@ -1,0 +1,93 @@
+package recognition
+
+import (
+	"context"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// Projector says what chunks become on a remote that keeps only the rows of one
+// project, in a form of its own, as project servers do. What a chunk becomes
+// depends on the chunk directory and the project alone, so a later run finds the
+// same parts.
+type Projector interface {
+	// Project gives what each of the chunks ids becomes. all are the chunks of
+	// the directory, ids among them: where a session belongs may stand in any.
+	// What is wrong with a single chunk stands in its own result.
+	Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]Projection, error)
+	// Supplement gives of chunks that Project gave what the remote lacks if it holds
+	// the rows of there in another form. It is called once, after Project.
+	Supplement(ctx context.Context, ids []engram.ChunkID, there *RowSet) (map[engram.ChunkID]Projection, error)
+	// Rows gives the rows of chunks here as they are recognised.
+	Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]engram.RowVersion, error)
+	// Known gives the rows that Learn was told of a chunk of the remote, in this run
+	// or an earlier one.
+	Known(remote engram.ChunkID) ([]engram.RowVersion, bool)
+	Learn(remote engram.ChunkID, rows []engram.RowVersion)
+	// OpenPart opens the content of a part. It is called concurrently.
+	OpenPart(ctx context.Context, local, part engram.ChunkID) (*engram.Chunk, error)
+}
+
+// Projection is what one chunk becomes, and what of it stays here. It is cached as JSON.
+type Projection struct {
+	// ID is that of the chunk here, once it was compared.
+	ID engram.ChunkID `json:"-"`
+	// Parts are what is sent, in order. There are none where the chunk has
+	// nothing for the project.
+	Parts []Part `json:"parts"`
+	// LeftOut are rows of the project that the server would refuse, and rows
+	// that need those. Accepted are those of them that the user has accepted.
+	LeftOut  []engram.RowNote `json:"left_out,omitempty"`
+	Accepted []engram.RowNote `json:"-"`
+	// Filled are rows that got what the server demands of them.
+	Filled []engram.RowNote `json:"filled,omitempty"`
+	// Personal is how many rows stay here because they are nobody else's, Foreign
+	// how many because they are another project's, by its name.
+	Personal int            `json:"personal,omitempty"`
+	Foreign  map[string]int `json:"foreign,omitempty"`
+	// Err says that the chunk cannot be read.
+	Err error `json:"-"`
+	// Supplement says that the remote may hold some of the chunk in another form:
+	// Parts are what it lists, and what it lacks.
+	Supplement bool `json:"-"`
+}
+
+// Part is a chunk on the remote that is made of one here.
+type Part struct {
+	ID       engram.ChunkID `json:"id"`
+	Sessions int            `json:"sessions"`
+	Memories int            `json:"memories"`
+	Prompts  int            `json:"prompts"`
+	// Provides are the sessions that the part brings, Needs those that its
+	// rows belong to and that some other part has to bring.
+	Provides []string `json:"provides,omitempty"`
+	Needs    []string `json:"needs,omitempty"`
+	// Stage is when it can be sent: after all parts of lower stages, which bring
+	// the sessions that its rows belong to.
+	Stage int `json:"-"`
+}
+
+// Omits says whether anything of the chunk does not go as it is.
+func (p Projection) Omits() bool {
+	return len(p.Parts) == 0 && !p.Supplement || len(p.LeftOut)+len(p.Accepted)+len(p.Filled)+p.Personal+len(p.Foreign) > 0
+}
+
+// project finds out what the chunks that the remote does not list under their
+// own ids become there.
+func (m *Match) project(ctx context.Context) error {
+	var all, ids []engram.ChunkID
+	for _, e := range m.Here.Entries() {
+		if !m.Files[e.ID] || m.IsTwin(e.ID) {
+			continue
+		}
+		all = append(all, e.ID)
+		if !m.There.Has(e.ID) {
+			ids = append(ids, e.ID)
+		}
+	}
+	var err error
+	if m.Projected, err = m.opts.Projector.Project(ctx, all, ids); err != nil {
+		return err
+	}
+	return m.recognise(ctx, all)
+}

@@ -1,0 +1,45 @@
+package state
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// Server is what a remote with some base URL was found to be in an earlier run: a hint
+// that saves requests. Whoever uses it believes the server's own answers more.
+type Server struct {
+	Kind       string            `json:"kind,omitempty"`
+	Generation engram.Generation `json:"generation,omitempty"`
+	OrLater    bool              `json:"or_later,omitempty"`
+	Gzip       string            `json:"gzip,omitempty"`
+}
+
+// ReadServer reads what is remembered of a remote; what can't be read counts as
+// unknown. dir is the state directory.
+func ReadServer(dir, remote string) (s Server) {
+	text, err := os.ReadFile(serverPath(dir, remote))
+	if err != nil || json.Unmarshal(text, &s) != nil {
+		return Server{}
+	}
+	return s
+}
+
+// WriteServer remembers what a remote is; the zero value forgets it. What can't be
+// kept is found out again.
+func WriteServer(dir, remote string, s Server) {
+	path := serverPath(dir, remote)
+	if s == (Server{}) {
+		_ = os.Remove(path)
+		return
+	}
+	if text, err := json.Marshal(s); err == nil {
+		_ = write(path, append(text, '\n'))
+	}
+}
+
+func serverPath(dir, remote string) string {
+	return filepath.Join(dir, "servers", fileName(remote)+".json")
+}

@@ -1,0 +1,130 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
+	"github.com/engram-sync/engram-sync/internal/transport/project"
+	"github.com/engram-sync/engram-sync/internal/transport/protocol"
+)
+
+// Facts are what is known of a server, from its own answers or from those of an
+// earlier run, which later ones overrule: servers are upgraded, and rolled back.
+type Facts struct {
+	Kind Kind
+	// Generation is that of a project server; 0 while it is unknown, and for
+	// account servers, which keep what they are given.
+	Generation engram.Generation
+	// OrLater says that the server may be of a later generation as well.
+	OrLater bool
+	// Gzip says whether a project server takes compressed chunks.
+	Gzip project.Gzip
+}
+
+// Facts are what is known of the server so far.
+func (t *RemoteTransport) Facts() Facts {
+	t.factsMu.Lock()
+	defer t.factsMu.Unlock()
+	return t.facts
+}
+
+// update changes what is known, and tells who wants to know.
+func (t *RemoteTransport) update(change func(*Facts)) {
+	t.factsMu.Lock()
+	before := t.facts
+	change(&t.facts)
+	after := t.facts
+	t.factsMu.Unlock()
+	if after != before {
+		t.opts.OnFacts(after)
+	}
+}
+
+// learn remembers what the server speaks. A kind that the user insists on stays, and
+// another is an ErrOtherKind.
+func (t *RemoteTransport) learn(d dialect) error {
+	if t.opts.Forced && d != t.dialectOf(t.opts.Known.Kind) {
+		return fmt.Errorf("%w: %s speaks the %s protocol, and the protocol is set to %s", ErrOtherKind, t.URL(), kindOf(d), t.opts.Known.Kind)
+	}
+	t.update(func(f *Facts) {
+		if kind := kindOf(d); f.Kind != kind {
+			*f = Facts{Kind: kind}
+		}
+		t.sure = d != nil
+	})
+	return nil
+}
+
+// forget takes back what a cache said of the server: an answer had the shape of
+// the other kind. A kind that the user insists on stays.
+func (t *RemoteTransport) forget() {
+	if !t.opts.Forced {
+		_ = t.learn(nil) // that is always allowed where nothing is forced
+	}
+}
+
+// learnVersion learns from the version of a project server's manifest: 2 is written
+// by 2.0-rc.9 and all after it, for whatever is in the store. Source: engram-2.md 4.1, 10.
+func (t *RemoteTransport) learnVersion(version int) {
+	t.update(func(f *Facts) {
+		before := f.Generation
+		switch {
+		case version < 2:
+			f.Generation, f.OrLater = engram.Gen1, false
+		case before < engram.Gen2:
+			f.Generation, f.OrLater = engram.Gen2, true
+		}
+		if before != 0 && f.Generation != before {
+			f.Gzip = project.GzipUnknown // it was upgraded, or rolled back
+		}
+	})
+}
+
+// FindGeneration finds out the generation of a project server, as far as it can be
+// told: by the manifest, and for 3.x by a route that 2.x lacks, asked once in a
+// process, without a token and without a word in it, so that it changes nothing. What
+// gives neither answer leaves it at 2.x or later, which is no error. Source: engram-2.md 4.1.
+func (t *RemoteTransport) FindGeneration(ctx context.Context) error {
+	if t.listed.Load() == nil {
+		if _, err := t.ReadManifest(ctx); err != nil {
+			return err
+		}
+	}
+	t.askGeneration.Lock()
+	defer t.askGeneration.Unlock()
+	if t.asked || t.Facts().Generation < engram.Gen2 {
+		return nil
+	}
+	found, exact, err := t.askAuthorities(ctx)
+	if err != nil {
+		return err
+	}
+	t.asked = true
+	t.update(func(f *Facts) { f.Generation, f.OrLater = found, !exact })
+	return nil
+}
+
+// askAuthorities asks for the route that 3.x has and 2.x lacks.
+func (t *RemoteTransport) askAuthorities(ctx context.Context) (found engram.Generation, exact bool, err error) {
+	call := &httplayer.Call{Op: "ask for the server's generation", Anonymous: true, Idempotent: true}
+	resp, _, err := t.client.Post(ctx, call, httplayer.Message{Path: "/sync/session-authorities"})
+	if err != nil {
+		return 0, false, err
+	}
+	defer func() { _ = resp.Body.Close() }() // its content has been judged
+	switch status := call.Refused(resp); {
+	case errors.Is(status, ErrUnavailable):
+		return 0, false, status
+	case status.Status == http.StatusUnauthorized && strings.HasPrefix(status.Message, unauthorizedWords),
+		status.Status == http.StatusBadRequest && (status.Final || !status.Stranger()):
+		return engram.Gen3, true, nil
+	case status.Status == http.StatusNotFound && status.Message == protocol.NoRoute:
+		return engram.Gen2, true, nil
+	}
+	return engram.Gen2, false, nil
+}

@@ -1,0 +1,126 @@
+package transport_test
+
+import (
+	"io"
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/testkit/wiretest"
+	"github.com/engram-sync/engram-sync/internal/transport"
+)
+
+const authorities = "POST /sync/session-authorities"
+
+// later is a project server of a later release: the version of its manifest, and how
+// it answers who asks for session authorities. Source: engram-2.md 4.1.
+type later struct {
+	version string
+	status  int
+	kind    string
+	words   string
+}
+
+func (s *later) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/sync/session-authorities" {
+		if body, _ := io.ReadAll(r.Body); len(body) > 0 || r.Header.Get("Authorization") != "" {
+			s.status = http.StatusTeapot // this could have changed something
+		}
+		w.Header().Set("Content-Type", s.kind)
+		w.WriteHeader(s.status)
+		_, _ = io.WriteString(w, s.words)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = io.WriteString(w, `{"version":`+s.version+`,"chunks":[]}`)
+}
+
+// The manifest tells 1.x from what came later, and a question that changes nothing
+// tells 3.x, asked once by who needs it. An odd answer leaves it open.
+func TestTheGenerationOfAProjectServer(t *testing.T) {
+	const text, json = "text/plain; charset=utf-8", "application/json"
+	for name, tc := range map[string]struct {
+		server  later
+		want    engram.Generation
+		orLater bool
+		asked   bool
+	}{
+		"1.x":                         {later{version: "1", status: 404, kind: text, words: "404 page not found\n"}, engram.Gen1, false, false},
+		"2.x":                         {later{version: "2", status: 404, kind: text, words: "404 page not found\n"}, engram.Gen2, false, true},
+		"3.x":                         {later{version: "2", status: 401, kind: text, words: "unauthorized: missing authorization header\n"}, engram.Gen3, false, true},
+		"3.x without authentication":  {later{version: "2", status: 400, kind: json, words: wiretest.Failure("session_id is required")}, engram.Gen3, false, true},
+		"3.x, in plain text":          {later{version: "2", status: 400, kind: text, words: "invalid json: EOF\n"}, engram.Gen3, false, true},
+		"a gateway that wants logins": {later{version: "2", status: 401, kind: "text/html", words: "<title>Sign in</title>"}, engram.Gen2, true, true},
+		"a gateway that lets only known paths through": {later{version: "2", status: 404, kind: json, words: `{"message":"no route"}`}, engram.Gen2, true, true},
+		"a gateway that says 400":                      {later{version: "2", status: 400, kind: "text/html", words: "<title>400</title>"}, engram.Gen2, true, true},
+		"one that says yes to everything":              {later{version: "2", status: 200, kind: json, words: `{}`}, engram.Gen2, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := wiretest.Listen(t, &tc.server)
+			var heard transport.Facts
+			remote := wiretest.DialProject(t, f.URL, transport.Options{OnFacts: func(facts transport.Facts) { heard = facts }})
+			if _, err := remote.ReadManifest(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			first := remote.Facts()
+			if generation := min(tc.want, engram.Gen2); first.Generation != generation || first.OrLater != (generation == engram.Gen2) {
+				t.Errorf("by its manifest it is %v, or later: %t", first.Generation, first.OrLater)
+			}
+			for range 2 {
+				if err := remote.FindGeneration(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want := transport.Facts{Kind: transport.KindProject, Generation: tc.want, OrLater: tc.orLater}
+			if got := remote.Facts(); got != want || heard != want {
+				t.Errorf("got %+v, heard %+v, want %+v", got, heard, want)
+			}
+			if n := len(slices.DeleteFunc(f.Whats(), func(what string) bool { return what != authorities })); n != 0 != tc.asked || n > 1 {
+				t.Errorf("%d questions", n)
+			}
+		})
+	}
+}
+
+// What an earlier run learned is believed until the server says otherwise: it was
+// upgraded, rolled back, or is another one.
+func TestARememberedGenerationIsOverruled(t *testing.T) {
+	server := &later{version: "1", status: 404, kind: "text/plain", words: "404 page not found"}
+	f := wiretest.Listen(t, server)
+	known := transport.Facts{Kind: transport.KindProject, Generation: engram.Gen3}
+	for _, tc := range []struct {
+		version, what string
+		want          engram.Generation
+		orLater       bool
+	}{
+		{"2", "nobody asked further, so it may be what it was", engram.Gen3, false},
+		{"1", "rolled back to 1.x", engram.Gen1, false},
+		{"2", "and upgraded again", engram.Gen2, true},
+	} {
+		server.version = tc.version
+		remote := wiretest.DialProject(t, f.URL, transport.Options{Known: known, OnFacts: func(facts transport.Facts) { known = facts }})
+		if _, err := remote.ReadManifest(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := remote.Facts(); got.Generation != tc.want || got.OrLater != tc.orLater {
+			t.Errorf("%s: got %+v", tc.what, got)
+		}
+	}
+	remote := wiretest.DialProject(t, f.URL, transport.Options{Known: transport.Facts{Kind: transport.KindProject, Generation: engram.Gen3}})
+	if err := remote.FindGeneration(t.Context()); err != nil || remote.Facts().Generation != engram.Gen2 || remote.Facts().OrLater {
+		t.Errorf("asked again, it is %+v, %v", remote.Facts(), err)
+	}
+}
+
+// A server that does not answer has told nothing: it is asked again.
+func TestAGenerationThatCannotBeAskedFor(t *testing.T) {
+	server := &later{version: "2", status: 503, kind: "text/plain", words: "down"}
+	f := wiretest.Listen(t, server)
+	remote := wiretest.DialProject(t, f.URL, transport.Options{Retries: -1})
+	wiretest.OneClass(t, remote.FindGeneration(t.Context()), transport.ErrUnavailable)
+	server.status, server.words = 401, "unauthorized: missing authorization header"
+	if err := remote.FindGeneration(t.Context()); err != nil || remote.Facts().Generation != engram.Gen3 {
+		t.Errorf("got %+v, %v", remote.Facts(), err)
+	}
+}
