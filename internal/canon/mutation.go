@@ -163,7 +163,16 @@ func (w *writer) learn(m mutationRow, p payload) {
 // a member that 2.x would invent counts as refused. Source: project-server.md 4.1,
 // engram-2.md 4.5.
 func (f *Form) CheckMutation(e engram.MutationEntry, project string) *RowError {
-	m := mutationRow{Entity: e.Entity, EntityKey: e.EntityKey, Op: e.Op, Payload: string(e.Payload)}
-	_, problem := m.normalize(f, f.project(project))
+	_, problem := f.Entry(e, project)
 	return problem
+}
+
+// Entry is a mutation in the form in which servers from 2.x on put it into the
+// journal: what is not known of it is gone. Source: engram-2.md 4.5.
+func (f *Form) Entry(e engram.MutationEntry, project string) (engram.MutationEntry, *RowError) {
+	m := mutationRow{Entity: e.Entity, EntityKey: e.EntityKey, Op: e.Op, Payload: string(e.Payload)}
+	if _, problem := m.normalize(f, f.project(project)); problem != nil {
+		return e, problem
+	}
+	return engram.MutationEntry{Project: m.Project, Entity: m.Entity, EntityKey: m.EntityKey, Op: m.Op, Payload: json.RawMessage(m.Payload)}, nil
 }
