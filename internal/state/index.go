@@ -30,9 +30,9 @@ type indexedChunk struct {
 	versions []engram.RowVersion
 }
 
-// OpenIndex reads the index of a chunk directory. dir is the state directory.
-func OpenIndex(dir, chunkDir string) *Index {
-	x := &Index{file: OpenCache(dir, "index", chunkDir), used: map[engram.ChunkID]bool{}}
+// OpenIndex reads the index of a chunk directory.
+func OpenIndex(root Root, chunkDir string) *Index {
+	x := &Index{file: OpenCache(root, "index", chunkDir), used: map[engram.ChunkID]bool{}}
 	x.chunks = decodeIndex(x.file.read())
 	return x
 }

@@ -14,7 +14,7 @@ import (
 // something to pull.
 func compareSides(ctx context.Context, ws *workspace.Workspace, conn *workspace.Connection, dir syncer.Local, project projectOptions, pulls bool) (*syncer.Diff, *state.ChunkProjects, error) {
 	opts := lookOptions(ws, conn, dir, project)
-	known := state.OpenChunkProjects(state.Dir(), conn.Label)
+	known := state.OpenChunkProjects(ws.State(), conn.Label)
 	own, unknown := ws.RepositoryProject()
 	opts.Choice = func() *syncer.Choice {
 		if conn.PerProject() || project.allProjects || own.Name == "" {

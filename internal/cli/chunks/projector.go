@@ -62,10 +62,10 @@ func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Lo
 			}
 			return &projector{
 				options:  projection.Options{Project: c.Project.Name, IncludePersonal: opts.includePersonal, Strict: opts.strict},
-				accepted: state.OpenAcceptedRows(state.Dir(), c.Label, c.Project.Name).Has,
+				accepted: state.OpenAcceptedRows(ws.State(), c.Label, c.Project.Name).Has,
 				open:     dir.OpenChunk, cache: filepath.Join(state.Dir(), "projections"), limit: ws.Config.Concurrency,
-				here:  rowIndex("here", c.Project.Name),
-				there: rowIndex("there", c.Label+"\x00"+c.Project.Name),
+				here:  rowIndex(ws, "here", c.Project.Name),
+				there: rowIndex(ws, "there", c.Label+"\x00"+c.Project.Name),
 				looks: ws.Looks(),
 			}
 		},
@@ -73,8 +73,8 @@ func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Lo
 }
 
 // rowIndex opens an index when it is asked for: most runs need none.
-func rowIndex(side, of string) func() *state.Index {
-	return sync.OnceValue(func() *state.Index { return state.OpenIndex(state.Dir(), "rows "+side+"\x00"+of) })
+func rowIndex(ws *workspace.Workspace, side, of string) func() *state.Index {
+	return sync.OnceValue(func() *state.Index { return state.OpenIndex(ws.State(), "rows "+side+"\x00"+of) })
 }
 
 // projector is a projection, with what is remembered of rows from run to run.

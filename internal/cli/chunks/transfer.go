@@ -235,7 +235,7 @@ func (t *transfer) acceptLeftOut(conn *workspace.Connection) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	err := state.OpenAcceptedRows(state.Dir(), conn.Label, conn.Project.Name).Add(rows)
+	err := state.OpenAcceptedRows(t.ws.State(), conn.Label, conn.Project.Name).Add(rows)
 	if err == nil {
 		t.Failed, t.accepted = rest, len(rows)
 	}
