@@ -2,6 +2,7 @@ package chunks
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
@@ -27,6 +28,11 @@ func compareSides(ctx context.Context, ws *workspace.Workspace, conn *workspace.
 		err = unknown
 	}
 	return diff, known, err
+}
+
+// unseenText says of chunks to pull that they may stay where they are.
+func unseenText(n int) string {
+	return fmt.Sprintf("%d not looked at yet: those of other projects will stay there", n)
 }
 
 // noteLeft says how many chunks of other projects stay on the server, and with -v which.

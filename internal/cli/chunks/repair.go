@@ -144,7 +144,9 @@ func (r *repair) work(ctx context.Context) (done syncer.Repaired, err error) {
 	}
 	err = r.ws.With(ctx, func(conn *workspace.Connection) error {
 		r.opts.Remote, r.opts.Aliases = conn, conn.Aliases
-		return mend()
+		err := mend()
+		command.NoteProject(r.term, conn)
+		return err
 	})
 	return done, err
 }
