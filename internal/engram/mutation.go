@@ -89,17 +89,11 @@ func IsPersonal(scope string) bool { return strings.EqualFold(strings.TrimSpace(
 // Scope looks into the payload. The project is the payload's, trimmed as
 // servers do when they look whether it is paused, or else the entry's own.
 func (e MutationEntry) Scope() MutationScope {
-	payload := e.Payload
-	if len(payload) > 0 && payload[0] == '"' {
-		var text string
-		_ = json.Unmarshal(payload, &text)
-		payload = json.RawMessage(text)
-	}
 	var fields struct {
 		payloadFields
 		Scope string `json:"scope"`
 	}
-	_ = json.Unmarshal(payload, &fields) // what it cannot read stays empty
+	_ = json.Unmarshal(payloadObject(e.Payload), &fields) // what it cannot read stays empty
 	scope := MutationScope{Name: strings.TrimSpace(fields.Scope)}
 	if fields.Project != nil {
 		scope.Project = strings.TrimSpace(*fields.Project)
@@ -114,6 +108,16 @@ func (e MutationEntry) Scope() MutationScope {
 		scope.Session = e.EntityKey
 	}
 	return scope
+}
+
+// payloadObject is the object that a payload is, or that its text holds.
+func payloadObject(payload json.RawMessage) []byte {
+	if len(payload) > 0 && payload[0] == '"' {
+		var text string
+		_ = json.Unmarshal(payload, &text) // what it cannot read is empty
+		return []byte(text)
+	}
+	return payload
 }
 
 // The members of a line. The later ones are what servers and engram's own

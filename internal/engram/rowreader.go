@@ -136,6 +136,9 @@ type Contents struct {
 	Blank []RowNote
 	// Newest is the latest time of any row, the zero time if there is none.
 	Newest time.Time
+	// Generation is that of the engram whose members the chunk has, Gen1 if there are
+	// none that tell.
+	Generation Generation
 
 	timed  bool              // one of its memories says when it was made
 	blanks map[[2]string]int // list and field, to how many lack it
@@ -145,7 +148,7 @@ type Contents struct {
 // the session ids. Members that it doesn't know are passed over. It says
 // nothing about the hash: read from a Chunk for that.
 func ReadContents(r io.Reader) (Contents, error) {
-	c := Contents{SessionIDs: map[string]bool{}, References: map[string]RowNote{}, SyncIDs: map[string]bool{}, Ends: map[string]RowNote{}, blanks: map[[2]string]int{}}
+	c := Contents{Generation: Gen1, SessionIDs: map[string]bool{}, References: map[string]RowNote{}, SyncIDs: map[string]bool{}, Ends: map[string]RowNote{}, blanks: map[[2]string]int{}}
 	mutations := 0
 	err := readMembers(r, map[string]memberReader{
 		"sessions":     rows(c.addSession),
@@ -168,6 +171,7 @@ type contentRow struct {
 	Type      filled `json:"type"`
 	Title     filled `json:"title"`
 	Content   filled `json:"content"`
+	signs
 }
 
 // contentMutation is what may stand beside the rows: relations, for one.
@@ -175,6 +179,7 @@ type contentMutation struct {
 	Entity, Op any
 	EntityKey  any             `json:"entity_key"`
 	Payload    json.RawMessage `json:"payload"`
+	signs
 }
 
 // filled says of a member that it is more than white space. Whatever is no text
@@ -217,6 +222,7 @@ func (c *Contents) addSession(row contentRow) {
 	c.demand("sessions", c.Sessions, "directory", row.Directory)
 	c.Sessions++
 	c.addTimes(row)
+	c.Generation = max(c.Generation, row.generation())
 	if id, ok := row.ID.(string); ok {
 		c.SessionIDs[id] = true
 	}
@@ -236,6 +242,7 @@ func (c *Contents) addMemory(list string, count *int, row contentRow) {
 		c.References[row.SessionID] = RowNote{List: list, Index: *count, Field: "session_id"}
 	}
 	*count++
+	c.Generation = max(c.Generation, row.generation())
 	c.timed = c.timed || row.CreatedAt != ""
 	c.addTimes(row)
 }
@@ -244,6 +251,14 @@ func (c *Contents) addMemory(list string, count *int, row contentRow) {
 func (c *Contents) addMutation(index int, m contentMutation) {
 	entity, _ := m.Entity.(string)
 	key, _ := m.EntityKey.(string)
+	payload := []byte(m.Payload)
+	var inner string
+	if json.Unmarshal(payload, &inner) == nil {
+		payload = []byte(inner)
+	}
+	var told signs
+	_ = json.Unmarshal(payload, &told) // what cannot be read tells nothing
+	c.Generation = max(c.Generation, m.generation(), told.generation())
 	if op, _ := m.Op.(string); op != "upsert" {
 		return
 	}
@@ -253,11 +268,6 @@ func (c *Contents) addMutation(index int, m contentMutation) {
 	case "observation":
 		c.SyncIDs[key] = true
 	case "relation":
-		payload := []byte(m.Payload)
-		var inner string
-		if json.Unmarshal(payload, &inner) == nil {
-			payload = []byte(inner)
-		}
 		var ends struct {
 			Source any `json:"source_id"`
 			Target any `json:"target_id"`
@@ -282,55 +292,4 @@ func (c *Contents) addTimes(row contentRow) {
 			c.Newest = t
 		}
 	}
-}
-
-// ReadVersions reads the versions of all rows of a chunk, as a stream that keeps
-// nothing but them. Rows without a name are left out: nobody can find them
-// again. The mutations that chunks of servers may have are left out too, because
-// 1.9.4 does not read them.
-func ReadVersions(r io.Reader) ([]RowVersion, error) {
-	reader := versionReader{projects: map[string]string{}}
-	err := readMembers(r, map[string]memberReader{
-		"sessions":     rows(reader.session),
-		"observations": rows(func(o Observation) { reader.row(o.SyncID, o.version(), Text(o.Project), o.SessionID) }),
-		"prompts":      rows(func(p Prompt) { reader.row(p.SyncID, p.version(), p.Project, p.SessionID) }),
-	})
-	return reader.finish(), err
-}
-
-// versionReader reads one chunk. Only at its end all sessions are known: they
-// stand first as engram writes it, and last as servers do.
-type versionReader struct {
-	versions []RowVersion
-	projects map[string]string // of the sessions
-	rows     []unplacedRow
-}
-
-// unplacedRow is a version whose project may be that of its session.
-type unplacedRow struct {
-	version          RowVersion
-	project, session string
-}
-
-func (r *versionReader) session(s Session) {
-	if s.ID != "" {
-		r.projects[s.ID] = s.Project
-		v, begun := s.Version(), s.Begun().Version()
-		if r.versions = append(r.versions, v); begun != v {
-			r.versions = append(r.versions, begun)
-		}
-	}
-}
-
-func (r *versionReader) row(syncID string, v RowVersion, project, session string) {
-	if syncID != "" {
-		r.rows = append(r.rows, unplacedRow{v, project, session})
-	}
-}
-
-func (r *versionReader) finish() []RowVersion {
-	for _, row := range r.rows {
-		r.versions = append(r.versions, row.version.in(row.project, r.projects[row.session]))
-	}
-	return r.versions
 }

@@ -33,7 +33,7 @@ func (s *selection) dropHeld(there *recognition.RowSet, project string) {
 	for list, rows := range s.rows {
 		s.rows[list] = slices.DeleteFunc(slices.Clone(rows), func(r row) bool {
 			v, ok := r.signature(project)
-			return ok && there.Has(v, r.mended)
+			return ok && there.Has(v)
 		})
 	}
 	if len(s.rows[listMutations]) == 0 {
@@ -42,11 +42,11 @@ func (s *selection) dropHeld(there *recognition.RowSet, project string) {
 	s.members = nil
 }
 
-// signature is what a row is recognised by. A mutation is put into canonical form
+// signature is what a row is recognised by, without what was filled. A mutation is put into canonical form
 // for that.
-func (r row) signature(project string) (engram.RowVersion, bool) {
+func (r row) signature(project string) (recognition.Signature, bool) {
 	if r.list != listMutations {
-		return recognition.Signature(r.list, r.text)
+		return recognition.Sign(r.list, r.text, r.filled...)
 	}
 	alone := document{rows: map[string][]row{listMutations: {r}}}
 	text, err := canon.ForPush(alone.assemble(), project)
@@ -54,9 +54,9 @@ func (r row) signature(project string) (engram.RowVersion, bool) {
 		Mutations []json.RawMessage `json:"mutations"`
 	}
 	if err != nil || json.Unmarshal(text, &doc) != nil || len(doc.Mutations) != 1 {
-		return engram.RowVersion{}, false
+		return recognition.Signature{}, false
 	}
-	return recognition.Signature(listMutations, doc.Mutations[0])
+	return recognition.Sign(listMutations, doc.Mutations[0])
 }
 
 // isThere says whether the server has a row that it would refuse as it is: mended.
@@ -66,30 +66,30 @@ func (s *selection) isThere(r row, project string) bool {
 	}
 	r.mend(s.id)
 	v, ok := r.signature(project)
-	return ok && s.there.Has(v, true)
+	return ok && s.there.Has(v)
 }
 
-// Rows are those of chunks as they are recognised, mended, of whichever project
+// Rows are those of chunks as they are recognised, of whichever project
 // they are, and the sessions that are added for them.
-func (d *Directory) Rows(ctx context.Context, id engram.ChunkID) (versions []engram.RowVersion, err error) {
+func (d *Directory) Rows(ctx context.Context, id engram.ChunkID) (rows []recognition.Signature, err error) {
 	err = d.withDocument(ctx, id, func(doc document) error {
 		for r := range doc.of(lists...) {
 			r.mend(id)
 			if v, ok := r.signature(d.opts.Project); ok {
-				versions = append(versions, v)
+				rows = append(rows, v)
 			}
 		}
 		return nil
 	})
-	return versions, err
+	return rows, err
 }
 
 // Stubs are the sessions that are added for the rows of a chunk.
-func (d *Directory) Stubs(id engram.ChunkID) (versions []engram.RowVersion) {
+func (d *Directory) Stubs(id engram.ChunkID) (rows []recognition.Signature) {
 	for name, from := range d.stubs[id] {
 		text, _ := json.Marshal(mend.Stub(name, d.opts.Project, from)) // plain data
-		v, _ := recognition.Signature(listSessions, text)
-		versions = append(versions, v)
+		v, _ := recognition.Sign(listSessions, text)
+		rows = append(rows, v)
 	}
-	return versions
+	return rows
 }

@@ -133,6 +133,10 @@ func (j *AccountState) NewJobFile(group [32]byte) JobFile {
 	return JobFile{j.Path(jobPrefix(group) + rand.Text()[:8] + ".json")}
 }
 
+// SessionsFile is the place for what is known of the sessions that the journal has. It
+// is a cache.
+func (j *AccountState) SessionsFile() JobFile { return JobFile{j.Path("sessions.json")} }
+
 func jobPrefix(group [32]byte) string { return "push-" + hex.EncodeToString(group[:12]) + "-" }
 
 // RejectsPath is where the rows go that cannot be pushed, unless the user wants

@@ -13,6 +13,7 @@ type Server struct {
 	Kind       string            `json:"kind,omitempty"`
 	Generation engram.Generation `json:"generation,omitempty"`
 	OrLater    bool              `json:"or_later,omitempty"`
+	Gzip       string            `json:"gzip,omitempty"`
 }
 
 // ReadServer reads what is remembered of a remote; what can't be read counts as

@@ -79,7 +79,7 @@ func Verify(ctx context.Context, local Local, opts Options) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	v := verifier{opts: opts, sessions: map[string]bool{}, references: map[string]rowPlace{}, memories: map[string]bool{}, ends: map[string]rowPlace{}}
+	v := verifier{opts: opts, shown: engram.Gen1, sessions: map[string]bool{}, references: map[string]rowPlace{}, memories: map[string]bool{}, ends: map[string]rowPlace{}}
 	for _, s := range strays {
 		v.note(Finding{ID: s.Name, Where: "here", Err: fmt.Errorf("%w: %s", ErrStray, s.Reason), Harmless: true})
 	}
@@ -97,6 +97,7 @@ func Verify(ctx context.Context, local Local, opts Options) (Report, error) {
 	v.each(ctx, "here", ids, func(id engram.ChunkID) (int64, error) { return v.local(local, m, id) })
 	v.judgeSessions()
 	v.judgeRestored(local)
+	v.judgeVersion(m)
 	return v.result(), ctx.Err()
 }
 
@@ -157,6 +158,7 @@ type verifier struct {
 
 	mu         sync.Mutex
 	report     Report
+	shown      engram.Generation   // by the members of all chunks
 	sessions   map[string]bool     // that some chunk holds
 	references map[string]rowPlace // session to the first row that refers to it
 	memories   map[string]bool     // that some chunk holds, by sync_id
@@ -203,6 +205,7 @@ func (v *verifier) local(local Local, m *engram.Manifest, id engram.ChunkID) (in
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.good = append(v.good, id)
+	v.shown = max(v.shown, contents.Generation)
 	if contents.Untimed() {
 		v.untimed = append(v.untimed, id)
 	}

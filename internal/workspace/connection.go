@@ -5,12 +5,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/auth"
 	"github.com/engram-sync/engram-sync/internal/config"
+	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
@@ -25,6 +27,16 @@ type Connection struct {
 	Aliases *state.Aliases
 
 	close func() error // nil if nothing has to be closed
+	later func(what string)
+}
+
+// ReadManifest says too if nobody here knows its version.
+func (c *Connection) ReadManifest(ctx context.Context) (*engram.Manifest, error) {
+	m, err := c.RemoteTransport.ReadManifest(ctx)
+	if err == nil && m.Generation() == 0 {
+		c.later(fmt.Sprintf("the remote's manifest has version %d", m.Version()))
+	}
+	return m, err
 }
 
 // With runs f with a connection to the configured remote. Nothing is sent
@@ -138,7 +150,7 @@ func finish(w *Workspace, c *Connection, url string, base http.RoundTripper) err
 	if err != nil {
 		return err
 	}
-	opts.Base = base
+	opts.Base, c.later = base, w.NoteLater
 	knowServer(&opts, w, url)
 	c.Project, opts.NoProject = w.ServerProject()
 	opts.Project = c.Project.Name
@@ -161,9 +173,13 @@ func knowServer(opts *transport.Options, w *Workspace, url string) {
 		return
 	}
 	known := state.ReadServer(w.State(), url)
-	opts.Known = transport.Facts{Kind: transport.Kind(known.Kind), Generation: known.Generation, OrLater: known.OrLater}
+	opts.Known = transport.Facts{
+		Kind: transport.Kind(known.Kind), Generation: known.Generation, OrLater: known.OrLater, Gzip: transport.Gzip(known.Gzip),
+	}
 	opts.OnFacts = func(f transport.Facts) {
-		state.WriteServer(w.State(), url, state.Server{Kind: string(f.Kind), Generation: f.Generation, OrLater: f.OrLater})
+		state.WriteServer(w.State(), url, state.Server{
+			Kind: string(f.Kind), Generation: f.Generation, OrLater: f.OrLater, Gzip: string(f.Gzip),
+		})
 	}
 	if forced := transport.Kind(w.Config.Protocol); w.Config.Protocol != "auto" {
 		if opts.Forced = true; opts.Known.Kind != forced {

@@ -15,7 +15,22 @@ import (
 )
 
 // Directory is a chunk directory as the syncer wants it.
-type Directory struct{ *chunkdir.Dir }
+type Directory struct {
+	*chunkdir.Dir
+
+	later func(what string) // hears of a manifest of a later engram; may be nil
+}
+
+func (w *Workspace) directory(dir *chunkdir.Dir) Directory { return Directory{dir, w.NoteLater} }
+
+// ReadManifest says too if nobody here knows its version.
+func (d Directory) ReadManifest(ctx context.Context) (*engram.Manifest, error) {
+	m, err := d.Dir.ReadManifest(ctx)
+	if err == nil && m.Generation() == 0 && d.later != nil {
+		d.later(fmt.Sprintf("the manifest here has version %d", m.Version()))
+	}
+	return m, err
+}
 
 func (d Directory) Chunks(ctx context.Context) ([]engram.ChunkID, []engram.Stray, error) {
 	listing, err := d.Files(ctx)
@@ -58,7 +73,7 @@ func (w *Workspace) OpenDirectory() (Directory, error) {
 		return Directory{}, err
 	}
 	dir, err := chunkdir.Open(path, dirOptions(w))
-	return Directory{dir}, err
+	return w.directory(dir), err
 }
 
 // newDirectory is where pull makes a chunk directory if there is none: at
@@ -101,7 +116,7 @@ func (w *Workspace) OpenDirectoryIfAny() (syncer.Local, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	return Directory{dir}, dir.Path(), nil
+	return w.directory(dir), dir.Path(), nil
 }
 
 // Claim is how a command takes the chunk directory that it will change.
@@ -135,7 +150,7 @@ func (w *Workspace) Claim(ctx context.Context, c Claim) (dir syncer.Local, path 
 		return nil, "", release, err
 	}
 	if !c.DryRun {
-		unlock, err := w.Lock(ctx, Directory{opened}, c.Command)
+		unlock, err := w.Lock(ctx, w.directory(opened), c.Command)
 		if err != nil {
 			return nil, "", release, err
 		}
@@ -146,5 +161,5 @@ func (w *Workspace) Claim(ctx context.Context, c Claim) (dir syncer.Local, path 
 			}
 		}
 	}
-	return Directory{opened}, path, release, nil
+	return w.directory(opened), path, release, nil
 }

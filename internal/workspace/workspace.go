@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 
 	"github.com/adrg/xdg"
 	"github.com/spf13/pflag"
@@ -38,6 +39,7 @@ type Workspace struct {
 	env   map[string]string
 	looks bool
 	vault vaultUse
+	later sync.Once
 }
 
 // New gives the workspace of a process with this environment.
@@ -68,6 +70,14 @@ func (w *Workspace) State() state.Root {
 
 // Looks says whether this run changes nothing.
 func (w *Workspace) Looks() bool { return w.looks }
+
+// NoteLater says, once in a run, that something comes from a later engram than is
+// known here.
+func (w *Workspace) NoteLater(what string) {
+	w.later.Do(func() {
+		w.term.Warn(what + ", which is of a later engram than this engram-sync knows: what it has in common with the known ones is used, and the rest kept as it is")
+	})
+}
 
 // Load does what every command needs first: it goes where -C says, loads the
 // configuration and sets up the log.

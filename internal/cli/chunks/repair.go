@@ -85,7 +85,7 @@ func (r *repair) run(ctx context.Context, words []string) error {
 		defer unlock()
 	}
 	r.opts.DryRun = r.dryRun
-	r.opts.Concurrency, r.opts.Fatal = r.ws.Config.Concurrency, problem.Common
+	r.opts.Concurrency, r.opts.Fatal, r.opts.MinVersion = r.ws.Config.Concurrency, problem.Common, minVersion(ctx, r.ws)
 	if r.opts.Only, err = r.choose(ctx, words); err != nil {
 		return err
 	}

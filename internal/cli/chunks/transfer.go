@@ -164,6 +164,9 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	}
 	opts := t.opts
 	opts.Concurrency, opts.Fatal, opts.Strict = t.ws.Config.Concurrency, problem.Common, t.project.strict
+	if opts.Pull && len(diff.ToPull)+len(diff.Orphans) > 0 {
+		opts.MinVersion = minVersion(ctx, t.ws)
+	}
 	if opts.Only, err = diff.Select(t.words, opts); err != nil {
 		return err
 	}

@@ -72,19 +72,23 @@ func (e *StatusError) explain(resp *http.Response, body []byte) {
 		kind = ""
 	}
 	var shape struct {
-		Error     string `json:"error"`
-		ErrorCode string `json:"error_code"`
+		Error      string `json:"error"`
+		ErrorClass string `json:"error_class"`
+		ErrorCode  string `json:"error_code"`
 	}
 	switch {
 	case kind == "application/json" && json.Unmarshal(body, &shape) == nil && shape.Error != "":
-		e.Message, e.Code, e.Final = Printable(shape.Error), Printable(shape.ErrorCode), true
-		e.SQLState = stateIn(shape.Error)
+		e.Message, e.words, e.Final = Printable(shape.Error), []byte(shape.Error), true
+		if shape.ErrorClass != "" { // a gateway's codes come without one
+			e.Code = Printable(shape.ErrorCode)
+		}
 	case kind == "text/html":
 		e.Message = "an HTML page" + htmlTitle(body) + ": is there a proxy, or is the URL wrong?"
 	case kind == "text/plain":
 		line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
-		e.Message, e.SQLState = Printable(line), stateIn(string(body))
+		e.Message, e.words = Printable(line), body
 	}
+	e.SQLState = stateIn(string(e.words))
 }
 
 var title = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)

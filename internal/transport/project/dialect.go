@@ -41,6 +41,9 @@ type Options struct {
 	Stranger func()
 	// Sure says whether the server has shown already that it is of this kind.
 	Sure func() bool
+	// Gzip is what is known of compressed chunks, and LearnGzip hears more.
+	Gzip      func() Gzip
+	LearnGzip func(Gzip)
 }
 
 // Dialect speaks to a project server. Source: project-server.md.
@@ -48,15 +51,7 @@ type Dialect struct {
 	Options
 	memory *semaphore.Weighted // for chunks that are held whole, in bytes
 	limit  atomic.Int64        // of a push in bytes, compressed or not; 0 until the server told
-	gzip   atomic.Int32        // whether pushes go out compressed
 }
-
-// Whether pushes go out compressed.
-const (
-	gzipUnknown int32 = iota
-	gzipShown         // the server gave a compressed chunk
-	gzipRefused       // it refused one, which counts from then on
-)
 
 func New(opts Options) *Dialect {
 	return &Dialect{Options: opts, memory: semaphore.NewWeighted(maxWholeBytes)}
