@@ -63,7 +63,7 @@ func (s *selection) isThere(r row, o Options) bool {
 	if s.there == nil {
 		return false
 	}
-	r.mend(s.id)
+	r.mend(o.Generation, s.id)
 	v, ok := r.signature(o)
 	return ok && s.there.Has(v)
 }
@@ -73,7 +73,7 @@ func (s *selection) isThere(r row, o Options) bool {
 func (d *Directory) Rows(ctx context.Context, id engram.ChunkID) (rows []recognition.Signature, err error) {
 	err = d.withDocument(ctx, id, func(doc document) error {
 		for r := range doc.of(lists...) {
-			r.mend(id)
+			r.mend(d.opts.Generation, id)
 			if v, ok := r.signature(d.opts); ok {
 				rows = append(rows, v)
 			}

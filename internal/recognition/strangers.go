@@ -34,7 +34,7 @@ func (m *Match) recognise(ctx context.Context, all []engram.ChunkID) error {
 		return err
 	}
 	for id, p := range supplements {
-		listed := slices.DeleteFunc(slices.Clone(m.Projected[id].Parts), func(part Part) bool { return !m.There.Has(part.ID) })
+		listed := slices.DeleteFunc(slices.Clone(m.Projected[id].Parts), func(part Part) bool { return !part.In(m.There) })
 		p.Supplement, p.Parts = true, append(listed, p.Parts...)
 		m.Projected[id] = p
 	}
@@ -46,7 +46,7 @@ func (m *Match) recognise(ctx context.Context, all []engram.ChunkID) error {
 func (m *Match) unlisted(all []engram.ChunkID) []engram.ChunkID {
 	return slices.DeleteFunc(slices.Clone(all), func(id engram.ChunkID) bool {
 		p := m.Projected[id]
-		missing := slices.ContainsFunc(p.Parts, func(part Part) bool { return !m.There.Has(part.ID) })
+		missing := slices.ContainsFunc(p.Parts, func(part Part) bool { return !part.In(m.There) })
 		return p.Err != nil || !missing && len(p.LeftOut)+p.Personal == 0
 	})
 }
@@ -98,7 +98,7 @@ func (m *Match) readStrangers(ctx context.Context, ids []engram.ChunkID) (map[en
 func (m *Match) addListed(ctx context.Context, unlisted []engram.ChunkID, there *RowSet) error {
 	for _, id := range unlisted {
 		for _, part := range m.Projected[id].Parts {
-			if !m.There.Has(part.ID) {
+			if !part.In(m.There) {
 				continue
 			}
 			versions, ok := m.opts.Projector.Known(part.ID)

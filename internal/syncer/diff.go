@@ -227,7 +227,7 @@ func (s *Diff) pushParts(e engram.ChunkEntry, p recognition.Projection, present 
 		s.Present = append(s.Present, Item{Local: e.ID, Remote: there, Entry: e})
 	}
 	for _, part := range p.Parts {
-		if s.There.Has(part.ID) {
+		if part.In(s.There) {
 			continue // present
 		}
 		entry := e

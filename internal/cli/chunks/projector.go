@@ -3,6 +3,7 @@ package chunks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -62,6 +63,8 @@ func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Lo
 			}
 			return &projector{
 				options:  projection.Options{Project: c.Project.Name, IncludePersonal: opts.includePersonal, Strict: opts.strict},
+				server:   c,
+				answered: state.OpenAnsweredIDs(ws.State(), c.Label, c.Project.Name),
 				accepted: state.OpenAcceptedRows(ws.State(), c.Label, c.Project.Name).Has,
 				open:     dir.OpenChunk, cache: filepath.Join(state.Dir(), "projections"), limit: ws.Config.Concurrency,
 				here:  openRows(ws, "here", c.Project.Name),
@@ -83,6 +86,7 @@ func openRows(ws *workspace.Workspace, side, of string) func() *rowIndex {
 // projector is a projection, with what is remembered of rows from run to run.
 type projector struct {
 	options  projection.Options // of this run
+	server   *workspace.Connection
 	accepted func(row string) bool
 	open     projection.OpenFunc
 	cache    string
@@ -91,25 +95,44 @@ type projector struct {
 
 	here, there func() *rowIndex // the rows of chunks as they are recognised
 
+	answering sync.Mutex
+	answered  *state.AnsweredIDs
+
 	*projection.Directory // of these options; set by Project
 }
 
 func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]recognition.Projection, error) {
+	var err error
+	if p.options.Generation, err = generationOf(ctx, p.server); err != nil {
+		return nil, err
+	}
 	p.Directory = projection.NewDirectory(p.options, p.open, p.cache, p.limit)
 	if p.looks {
 		p.OnlyLook()
 	}
 	chunks, err := p.Chunks(ctx, all, ids)
-	return p.withoutAccepted(chunks), err
+	return p.known(chunks), err
+}
+
+// generationOf is the server's. Whether it is 2.x or later still is asked until it is
+// known, and then remembered: later ones demand less of sessions.
+func generationOf(ctx context.Context, c *workspace.Connection) (engram.Generation, error) {
+	if c.Facts().OrLater {
+		if err := c.FindGeneration(ctx); err != nil {
+			return 0, err
+		}
+	}
+	return c.Facts().Generation, nil
 }
 
 func (p *projector) Supplement(ctx context.Context, ids []engram.ChunkID, there *recognition.RowSet) (map[engram.ChunkID]recognition.Projection, error) {
 	chunks, err := p.Directory.Supplement(ctx, ids, there)
-	return p.withoutAccepted(chunks), errors.Join(err, p.save(p.there()))
+	return p.known(chunks), errors.Join(err, p.save(p.there()))
 }
 
-// withoutAccepted takes the rows that the user has accepted from those that are left out.
-func (p *projector) withoutAccepted(chunks map[engram.ChunkID]recognition.Projection) map[engram.ChunkID]recognition.Projection {
+// known takes the rows that the user has accepted from those that are left out, and
+// adds the ids that the server has answered.
+func (p *projector) known(chunks map[engram.ChunkID]recognition.Projection) map[engram.ChunkID]recognition.Projection {
 	for id, c := range chunks {
 		var leftOut []engram.RowNote
 		for _, r := range c.LeftOut {
@@ -120,20 +143,35 @@ func (p *projector) withoutAccepted(chunks map[engram.ChunkID]recognition.Projec
 			}
 		}
 		c.LeftOut = leftOut
+		c.Parts = slices.Clone(c.Parts) // they are in a cache
+		for i := range c.Parts {
+			if stored, ok := p.answered.Of(c.Parts[i].ID); ok {
+				c.Parts[i].Also = append(slices.Clip(c.Parts[i].Also), stored)
+			}
+		}
 		chunks[id] = c
 	}
 	return chunks
 }
 
+// Answered remembers an id that a server has answered.
+func (p *projector) Answered(part, stored engram.ChunkID) error {
+	p.answering.Lock()
+	defer p.answering.Unlock()
+	return p.answered.Add(part, stored)
+}
+
 // rowsAre is what the rows of a chunk here depend on besides it.
-const rowsAre = mend.Rule + " " + recognition.SignatureVersion
+func (p *projector) rowsAre() string {
+	return fmt.Sprintf("%s %s %v", mend.Rule, recognition.SignatureVersion, p.options.Generation)
+}
 
 // Rows are kept from run to run, but for the sessions that are added: those depend
 // on all chunks together.
 func (p *projector) Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]recognition.Signature, error) {
 	out := make(map[engram.ChunkID][]recognition.Signature, len(ids))
 	for _, id := range ids {
-		rows, ok := p.here().Read(id, rowsAre)
+		rows, ok := p.here().Read(id, p.rowsAre())
 		if !ok {
 			var err error
 			if rows, err = p.Directory.Rows(ctx, id); ctx.Err() != nil {
@@ -141,7 +179,7 @@ func (p *projector) Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.
 			} else if err != nil {
 				continue // it is told by whoever wants to send it
 			}
-			p.here().Add(id, rowsAre, rows)
+			p.here().Add(id, p.rowsAre(), rows)
 		}
 		out[id] = slices.Concat(rows, p.Stubs(id))
 	}

@@ -17,14 +17,14 @@ func (s *Project) prepare(row journal.Row) journal.Row {
 		return row
 	}
 	if !s.opts.Strict && row.Entry.Op == "upsert" {
-		if text, fills := mend.Payload(row.Entry.Entity, row.Entry.EntityKey, unwrapped(row.Entry.Payload)); len(fills) > 0 {
+		if text, fills := mend.Payload(s.opts.Generation, row.Entry.Entity, row.Entry.EntityKey, unwrapped(row.Entry.Payload)); len(fills) > 0 {
 			row.Entry.Payload, row.Fills = text, fills
 		}
 	}
 	if s.opts.Force {
 		return row
 	}
-	if problem := canon.Of(engram.Gen1).CheckMutation(row.Entry, s.project); problem != nil {
+	if problem := canon.Of(s.opts.Generation).CheckMutation(row.Entry, s.project); problem != nil {
 		name := "it"
 		if problem.Field != "" {
 			name = problem.Field

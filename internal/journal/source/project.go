@@ -30,9 +30,11 @@ type Project struct {
 
 // Options are how the rows of a project are made ready.
 type Options struct {
-	Personal bool // personal rows go too
-	Strict   bool // nothing is mended
-	Force    bool // what the server is known to refuse goes all the same
+	// Generation is the server's, whose demands differ; 0 is taken for 1.x.
+	Generation engram.Generation
+	Personal   bool // personal rows go too
+	Strict     bool // nothing is mended
+	Force      bool // what the server is known to refuse goes all the same
 	// Sessions gives the rows of those of the sessions that engram's database or a
 	// chunk has, for rows whose session is nowhere in the source.
 	Sessions func(ctx context.Context, ids []string) (map[string]json.RawMessage, error)
