@@ -68,6 +68,7 @@ type statusDocument struct {
 	Retirable []string `json:"retirable,omitempty"`
 	// Left are chunks of other projects that stay on an account server.
 	Left []string `json:"left,omitempty"`
+	Generation generations `json:"generation"`
 	// Unexported is null where there is no database, or it cannot be read.
 	Unexported *unexported `json:"unexported"`
 	// Of project servers only, as in the result of push and pull.
@@ -192,6 +193,7 @@ func statusHere(ctx context.Context, ws *workspace.Workspace, all bool) (doc sta
 	if all {
 		most = math.MaxInt64
 	}
+	doc.Generation = generationsHere(ctx, ws, dir, here)
 	doc.Unexported, doc.memories = memoriesStatus(ctx, ws, dir, most)
 	return doc, nil
 }
@@ -208,6 +210,7 @@ func (doc *statusDocument) compare(ws *workspace.Workspace, conn *workspace.Conn
 	doc.Retirable = texts(diff.Twins, func(t recognition.Twin) string { return t.Restored.String() })
 	doc.Left = texts(diff.Elsewhere, func(i syncer.Item) string { return i.Remote.String() })
 	doc.LeftBehind, doc.ServerMade = leftBehindItems(diff.Omitted), texts(diff.ServerMade, entryID)
+	doc.Generation.ask(conn)
 	if conn.PerProject() {
 		doc.Remote.Project, doc.projectFrom = conn.Project.Name, conn.Project.From
 	}
@@ -238,6 +241,9 @@ func (doc statusDocument) rows(cells terminal.Row) {
 		row("directory", "none here: pull makes one in a git work tree, or where --dir says")
 	} else {
 		row("directory", "%s: %s", doc.Dir, terminal.Count(doc.Here, "chunk"))
+	}
+	if text := doc.Generation.sentence(); text != "" {
+		row("engram", "%s", text)
 	}
 	if doc.memories != "" {
 		row("memories", "%s", doc.memories)
