@@ -99,7 +99,7 @@ func directoryGeneration(ctx context.Context, ws *workspace.Workspace, local syn
 	if !ok {
 		return m.Generation()
 	}
-	cache, known := state.OpenCache(state.Dir(), "generations", dir.Path()), map[engram.ChunkID]engram.Generation{}
+	cache, known := state.OpenCache(ws.State(), "generations", dir.Path()), map[engram.ChunkID]engram.Generation{}
 	cache.Get(generationRule, &known)
 	before := len(known)
 	g := m.Generation().Later(syncer.Shown(ctx, local, m, known, most))

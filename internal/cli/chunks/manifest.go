@@ -80,6 +80,7 @@ func newManifestDocument(m *engram.Manifest, here map[engram.ChunkID]bool, there
 }
 
 func localManifest(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace) error {
+	ws.OnlyLook()
 	dir, err := ws.OpenDirectory()
 	if err != nil {
 		return err

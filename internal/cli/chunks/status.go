@@ -67,7 +67,7 @@ type statusDocument struct {
 	// Retirable are restored chunks whose true ones are here too.
 	Retirable []string `json:"retirable,omitempty"`
 	// Left are chunks of other projects that stay on an account server.
-	Left []string `json:"left,omitempty"`
+	Left       []string    `json:"left,omitempty"`
 	Generation generations `json:"generation"`
 	// Unseen is how many of those to pull were not looked at yet: whose they are is not known.
 	Unseen int `json:"unseen,omitempty"`
