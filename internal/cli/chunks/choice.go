@@ -2,6 +2,7 @@ package chunks
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/state"
@@ -18,7 +19,7 @@ func compareSides(ctx context.Context, term *terminal.Terminal, ws *workspace.Wo
 	report, stop := command.Progress(term, "chunk")
 	defer stop()
 	opts.Report = report
-	known := state.OpenChunkProjects(state.Dir(), conn.Label)
+	known := state.OpenChunkProjects(ws.State(), conn.Label)
 	own, unknown := ws.RepositoryProject()
 	opts.Choice = func() *syncer.Choice {
 		if conn.PerProject() || project.allProjects || own.Name == "" {
@@ -31,6 +32,11 @@ func compareSides(ctx context.Context, term *terminal.Terminal, ws *workspace.Wo
 		err = unknown
 	}
 	return diff, known, err
+}
+
+// unseenText says of chunks to pull that they may stay where they are.
+func unseenText(n int) string {
+	return fmt.Sprintf("%d not looked at yet: those of other projects will stay there", n)
 }
 
 // noteLeft says how many chunks of other projects stay on the server, and with -v which.

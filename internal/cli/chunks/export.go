@@ -110,7 +110,7 @@ func (x *export) sizes() (made, read int64) {
 	return min(exportChunkBytes, x.ws.Config.MaxChunkBytes), x.ws.Config.MaxChunkBytes
 }
 
-func (x *export) run(ctx context.Context) error {
+func (x *export) run(ctx context.Context) (err error) {
 	if x.all && x.ws.Inputs.Flags.Changed("project") {
 		return &terminal.UsageError{Command: "engram-sync export", Err: errors.New("--all-projects and --project exclude each other")}
 	}
@@ -120,11 +120,11 @@ func (x *export) run(ctx context.Context) error {
 	if err := x.open(ctx); err != nil {
 		return err
 	}
-	dir, path, unlock, err := x.ws.Claim(ctx, workspace.Claim{Command: "export", Create: true, DryRun: x.dryRun})
+	dir, path, release, err := x.ws.Claim(ctx, workspace.Claim{Command: "export", Create: true, DryRun: x.dryRun})
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer func() { release(err) }()
 	if err := x.into(ctx, dir, path); err != nil {
 		return err
 	}

@@ -61,10 +61,10 @@ func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Lo
 			}
 			return &projector{
 				options:  projection.Options{Project: c.Project.Name, IncludePersonal: opts.includePersonal, Strict: opts.strict},
-				accepted: state.OpenAcceptedRows(state.Dir(), c.Label, c.Project.Name).Has,
+				accepted: state.OpenAcceptedRows(ws.State(), c.Label, c.Project.Name).Has,
 				open:     dir.OpenChunk, cache: filepath.Join(state.Dir(), "projections"), limit: ws.Config.Concurrency,
-				here:  openRows("here", c.Project.Name),
-				there: openRows("there", c.Label+"\x00"+c.Project.Name),
+				here:  openRows(ws, "here", c.Project.Name),
+				there: openRows(ws, "there", c.Label+"\x00"+c.Project.Name),
 				looks: ws.Looks(),
 			}
 		},
@@ -75,8 +75,8 @@ func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Lo
 type rowIndex = state.Index[recognition.Signature]
 
 // openRows opens an index when it is asked for: most runs need none.
-func openRows(side, of string) func() *rowIndex {
-	return sync.OnceValue(func() *rowIndex { return state.OpenIndex[recognition.Signature](state.Dir(), "rows "+side+"\x00"+of) })
+func openRows(ws *workspace.Workspace, side, of string) func() *rowIndex {
+	return sync.OnceValue(func() *rowIndex { return state.OpenIndex[recognition.Signature](ws.State(), "rows "+side+"\x00"+of) })
 }
 
 // projector is a projection, with what is remembered of rows from run to run.
