@@ -21,10 +21,10 @@ type Projector interface {
 	Supplement(ctx context.Context, ids []engram.ChunkID, there *RowSet) (map[engram.ChunkID]Projection, error)
 	// Rows gives the rows of chunks here as they are recognised, before they are mended.
 	Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]Signature, error)
-	// Known gives the rows that Learn was told of a chunk of the remote, in this run
-	// or an earlier one.
+	// Known gives the rows of a chunk of the remote that Learn was told, in this run or
+	// an earlier one.
 	Known(remote engram.ChunkID) ([]Signature, bool)
-	Learn(remote engram.ChunkID, rows []Signature)
+	Learn(chunks map[engram.ChunkID][]Signature) error
 	// Answered hears under which id the remote has stored a part, if that is none of
 	// those that the part may be known by: in later runs it is.
 	Answered(part, stored engram.ChunkID) error

@@ -93,7 +93,7 @@ func (p *pusher) blame(item Item, err error) error {
 // open opens what is sent of a chunk: all of it, or what it becomes on the remote.
 func (p *pusher) open(ctx context.Context, item Item) (*engram.Chunk, error) {
 	if _, projected := p.Projected[item.Local]; projected {
-		return p.projector.OpenPart(ctx, item.Local, item.Remote)
+		return p.asked.Projector.OpenPart(ctx, item.Local, item.Remote)
 	}
 	return p.local.OpenChunk(item.Local)
 }
@@ -140,7 +140,7 @@ func (p *pusher) confirmOne(ctx context.Context, there *engram.Manifest, item It
 	if !ok {
 		return ErrNotStored
 	}
-	if !p.opts.ReadBack && (p.projector != nil || !differ(item.Entry, listed)) {
+	if !p.opts.ReadBack && (p.asked.Projector != nil || !differ(item.Entry, listed)) {
 		return nil
 	}
 	got, _, err := p.readThere(ctx, stored, nil)
@@ -159,5 +159,5 @@ func (p *pusher) remember(item Item, stored engram.ChunkID) error {
 	if stored == item.Remote || slices.ContainsFunc(p.Projected[item.Local].Parts, expected) {
 		return nil
 	}
-	return p.projector.Answered(item.Remote, stored)
+	return p.asked.Projector.Answered(item.Remote, stored)
 }

@@ -2,7 +2,6 @@ package chunks
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -56,7 +55,7 @@ func (o *projectOptions) addStrict(cmd *cobra.Command) {
 // lookOptions are what a comparison with this remote needs to know.
 func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Local, opts projectOptions) syncer.CompareOptions {
 	return syncer.CompareOptions{
-		Aliases: c.Aliases, ServerChunks: opts.serverChunks, Fatal: problem.Unknowable,
+		Aliases: c.Aliases, ServerChunks: opts.serverChunks, Fatal: problem.Unknowable, Concurrency: ws.Config.Concurrency,
 		Projector: func() recognition.Projector {
 			if !c.PerProject() {
 				return nil
@@ -94,9 +93,7 @@ type projector struct {
 	looks    bool
 
 	here, there func() *rowIndex // the rows of chunks as they are recognised
-
-	answering sync.Mutex
-	answered  *state.AnsweredIDs
+	answered    *state.AnsweredIDs
 
 	*projection.Directory // of these options; set by Project
 }
@@ -127,7 +124,7 @@ func generationOf(ctx context.Context, c *workspace.Connection) (engram.Generati
 
 func (p *projector) Supplement(ctx context.Context, ids []engram.ChunkID, there *recognition.RowSet) (map[engram.ChunkID]recognition.Projection, error) {
 	chunks, err := p.Directory.Supplement(ctx, ids, there)
-	return p.known(chunks), errors.Join(err, p.save(p.there()))
+	return p.known(chunks), err
 }
 
 // known takes the rows that the user has accepted from those that are left out, and
@@ -156,8 +153,6 @@ func (p *projector) known(chunks map[engram.ChunkID]recognition.Projection) map[
 
 // Answered remembers an id that a server has answered.
 func (p *projector) Answered(part, stored engram.ChunkID) error {
-	p.answering.Lock()
-	defer p.answering.Unlock()
 	return p.answered.Add(part, stored)
 }
 
@@ -197,6 +192,9 @@ func (p *projector) Known(remote engram.ChunkID) ([]recognition.Signature, bool)
 	return p.there().Read(remote, recognition.SignatureVersion)
 }
 
-func (p *projector) Learn(remote engram.ChunkID, rows []recognition.Signature) {
-	p.there().Add(remote, recognition.SignatureVersion, rows)
+func (p *projector) Learn(chunks map[engram.ChunkID][]recognition.Signature) error {
+	for remote, rows := range chunks {
+		p.there().Add(remote, recognition.SignatureVersion, rows)
+	}
+	return p.save(p.there())
 }
