@@ -73,6 +73,9 @@ type PushOptions struct {
 	// row goes without its session. nil: nobody has to know.
 	Known   *Sessions
 	Parents Parents
+	// Kept gives what the remote makes of a row that it stores, for who looks for rows
+	// in its journal. It is called once that is needed. nil: it keeps rows as they are.
+	Kept func(context.Context) (func(engram.MutationEntry) engram.MutationEntry, error)
 	// Total is how many rows there are to send, those that are deferred too.
 	Total int
 	// Retries is how often a batch that was certainly not stored is sent again
@@ -132,7 +135,8 @@ type pusher struct {
 	opts    PushOptions
 	result  PushResult
 
-	rows     []Row // the batch in the making
+	kept     func(engram.MutationEntry) engram.MutationEntry // as opts.Kept says, once it was asked
+	rows     []Row                                           // the batch in the making
 	size     int
 	maxBytes int  // of a batch
 	tail     *Row // the last row that was skipped while rows wait in the batch
@@ -229,12 +233,12 @@ func (p *pusher) add(ctx context.Context, row Row) error {
 	switch {
 	case row.Skip:
 		p.missing.has(row.Entry)
-		p.have.take(row) // it stands for one of the journal's rows, and no later one does
+		p.has(row) // it stands for one of the journal's rows, and no later one does
 		p.result.Skipped++
 		p.job.Skipped++
 	case p.job.Accepted.Has(row.Position):
 		p.missing.lacks(row.Entry)
-	case p.have.take(row):
+	case p.has(row):
 		p.result.Present++
 		p.ended()
 	case row.Err != nil:

@@ -28,7 +28,10 @@ func (p *pusher) reconcile(ctx context.Context) (err error) {
 	p.job.Accepted = accepted
 	p.job.Reconciling, p.dirty = true, true
 	p.missing = missing{}
-	if p.have, p.job.LastSeq, err = readJournal(ctx, p.remote, p.missing); err != nil {
+	if err := p.findKept(ctx); err != nil {
+		return err
+	}
+	if p.have, p.job.LastSeq, err = p.readJournal(ctx); err != nil {
 		return err
 	}
 	p.headConfirmed = true
@@ -54,19 +57,19 @@ func (r *PushResult) mended(row Row) {
 // journalCounts are the rows that a journal holds: how many of each.
 type journalCounts map[[16]byte]int32
 
-// readJournal reads the whole journal. last is the number of its newest row. seen
-// gets to know what is there.
-func readJournal(ctx context.Context, remote Remote, seen missing) (have journalCounts, last int64, err error) {
+// readJournal reads the whole journal, and takes note of what is there. last is the
+// number of its newest row.
+func (p *pusher) readJournal(ctx context.Context) (have journalCounts, last int64, err error) {
 	have = journalCounts{}
 	for {
-		page, err := readPage(ctx, remote, last, reconcilePage)
+		page, err := readPage(ctx, p.remote, last, reconcilePage)
 		if err != nil {
 			return nil, 0, fmt.Errorf("read the journal: %w", err)
 		}
 		for _, row := range page.Mutations {
 			last = row.Seq
-			have[shortSum(row.Entry())]++
-			seen.has(row.Entry())
+			have[p.shortSum(row.Entry())]++
+			p.missing.has(row.Entry())
 		}
 		if !page.HasMore {
 			return have, last, nil
@@ -74,22 +77,22 @@ func readJournal(ctx context.Context, remote Remote, seen missing) (have journal
 	}
 }
 
-// take says whether the journal holds a row; each of its rows counts once.
-func (c journalCounts) take(row Row) bool {
-	if len(c) == 0 {
+// has says whether the journal holds a row; each of its rows counts once.
+func (p *pusher) has(row Row) bool {
+	if len(p.have) == 0 {
 		return false
 	}
-	sum := shortSum(row.Entry)
-	if c[sum] == 0 {
+	sum := p.shortSum(row.Entry)
+	if p.have[sum] == 0 {
 		return false
 	}
-	if c[sum]--; c[sum] == 0 {
-		delete(c, sum)
+	if p.have[sum]--; p.have[sum] == 0 {
+		delete(p.have, sum)
 	}
 	return true
 }
 
-func shortSum(e engram.MutationEntry) [16]byte {
-	sum := engram.MutationSum(e)
+func (p *pusher) shortSum(e engram.MutationEntry) [16]byte {
+	sum := p.sum(e)
 	return [16]byte(sum[:16])
 }

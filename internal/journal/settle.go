@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -99,6 +100,13 @@ type found struct {
 // rows of another time belong to another push. Source: account-server.md 4.1, 4.3.
 func (p *pusher) look(ctx context.Context, b batch) (found, error) {
 	var f found
+	if err := p.findKept(ctx); err != nil {
+		return f, err
+	}
+	var sums [][sha256.Size]byte
+	for _, e := range b.entries {
+		sums = append(sums, p.sum(e))
+	}
 	next := map[string]int{} // by time: how many rows of the batch were seen
 	for since := p.job.Intent.AfterSeq; ; {
 		page, err := readPage(ctx, p.remote, since, lookPage)
@@ -109,10 +117,10 @@ func (p *pusher) look(ctx context.Context, b batch) (found, error) {
 		for _, row := range page.Mutations {
 			since = row.Seq
 			i := next[row.OccurredAt]
-			if engram.MutationSum(row.Entry()) != b.sums[i] {
+			if p.sum(row.Entry()) != sums[i] {
 				continue
 			}
-			if i+1 == len(b.sums) {
+			if i+1 == len(sums) {
 				f.seq = row.Seq
 				return f, nil
 			}
@@ -122,6 +130,22 @@ func (p *pusher) look(ctx context.Context, b batch) (found, error) {
 			return f, nil
 		}
 	}
+}
+
+// findKept finds out what the remote makes of rows, before any is compared with its own.
+func (p *pusher) findKept(ctx context.Context) (err error) {
+	if p.kept == nil && p.opts.Kept != nil {
+		p.kept, err = p.opts.Kept(ctx)
+	}
+	return err
+}
+
+// sum is equal for a row and for what the remote makes of it.
+func (p *pusher) sum(e engram.MutationEntry) [sha256.Size]byte {
+	if p.kept != nil {
+		e = p.kept(e)
+	}
+	return engram.MutationSum(e)
 }
 
 // resume settles the batch that an earlier run left open: it is sent again, with

@@ -142,6 +142,32 @@ func (f fields) directory(g engram.Generation) string {
 	return UnknownDirectory
 }
 
+// Bare says whether a payload is a session of a project that has no directory, which
+// servers of some generations take.
+func Bare(entity string, payload json.RawMessage) bool {
+	var have fields
+	return listOf[entity] == Sessions && json.Unmarshal(payload, &have) == nil && have.Ownership.text == engram.ProjectOwned &&
+		!have.Directory.odd && strings.TrimSpace(have.Directory.text) == ""
+}
+
+// SayBare says of a session without a directory that it has none, where it says
+// nothing: a server invents one for who pushes such a mutation. Source: engram-2.md 4.5.
+func SayBare(payload json.RawMessage) json.RawMessage {
+	var members map[string]json.RawMessage
+	var have struct {
+		Directory json.RawMessage `json:"directory"`
+	}
+	if json.Unmarshal(payload, &members) != nil || json.Unmarshal(payload, &have) != nil || len(have.Directory) > 0 {
+		return payload
+	}
+	members["directory"] = json.RawMessage(`""`)
+	text, err := json.Marshal(members)
+	if err != nil {
+		return payload // can't be: all of it was JSON
+	}
+	return text
+}
+
 // maxTitle is how long a title that is taken from the content gets, in runes.
 const maxTitle = 80
 

@@ -100,7 +100,7 @@ type projector struct {
 
 func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]recognition.Projection, error) {
 	var err error
-	if p.options.Generation, err = generationOf(ctx, p.server); err != nil {
+	if p.options.Generation, err = p.server.Generation(ctx); err != nil {
 		return nil, err
 	}
 	p.Directory = projection.NewDirectory(p.options, p.open, p.cache, p.limit)
@@ -109,17 +109,6 @@ func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map
 	}
 	chunks, err := p.Chunks(ctx, all, ids)
 	return p.known(chunks), err
-}
-
-// generationOf is the server's. Whether it is 2.x or later still is asked until it is
-// known, and then remembered: later ones demand less of sessions.
-func generationOf(ctx context.Context, c *workspace.Connection) (engram.Generation, error) {
-	if c.Facts().OrLater {
-		if err := c.FindGeneration(ctx); err != nil {
-			return 0, err
-		}
-	}
-	return c.Facts().Generation, nil
 }
 
 func (p *projector) Supplement(ctx context.Context, ids []engram.ChunkID, there *recognition.RowSet) (map[engram.ChunkID]recognition.Projection, error) {

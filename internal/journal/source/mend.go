@@ -1,6 +1,7 @@
 package source
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 
@@ -12,26 +13,35 @@ import (
 
 // prepare mends a row by the rule that chunks are mended by, and judges it by what a
 // project server is known to refuse, so that nothing has to be halved for that.
-func (s *Project) prepare(row journal.Row) journal.Row {
+func (s *Project) prepare(ctx context.Context, row journal.Row) (_ journal.Row, err error) {
 	if row.Err != nil || row.Skip {
-		return row
+		return row, nil
+	}
+	generation := engram.Gen1
+	if s.opts.Generation != nil && mend.Bare(row.Entry.Entity, unwrapped(row.Entry.Payload)) {
+		if generation, err = s.opts.Generation(ctx); err != nil {
+			return row, err
+		}
 	}
 	if !s.opts.Strict && row.Entry.Op == "upsert" {
-		if text, fills := mend.Payload(s.opts.Generation, row.Entry.Entity, row.Entry.EntityKey, unwrapped(row.Entry.Payload)); len(fills) > 0 {
+		if text, fills := mend.Payload(generation, row.Entry.Entity, row.Entry.EntityKey, unwrapped(row.Entry.Payload)); len(fills) > 0 {
 			row.Entry.Payload, row.Fills = text, fills
 		}
 	}
-	if s.opts.Force {
-		return row
+	if generation >= engram.Gen3 && !s.opts.Strict {
+		row.Entry.Payload = mend.SayBare(unwrapped(row.Entry.Payload))
 	}
-	if problem := canon.Of(s.opts.Generation).CheckMutation(row.Entry, s.project); problem != nil {
+	if s.opts.Force {
+		return row, nil
+	}
+	if problem := canon.Of(generation).CheckMutation(row.Entry, s.project); problem != nil {
 		name := "it"
 		if problem.Field != "" {
 			name = problem.Field
 		}
 		row.Err = &engram.ContentError{Err: fmt.Errorf("the server would refuse it: %s %s", name, problem.Reason)}
 	}
-	return row
+	return row, nil
 }
 
 // unwrapped is a payload that is an object, where it can be a string that holds one.
