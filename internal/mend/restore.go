@@ -20,7 +20,7 @@ func Restore(id engram.ChunkID, content io.Reader) ([]byte, engram.ChunkRows, er
 	}
 	for i := range rows.Sessions {
 		s := &rows.Sessions[i]
-		s.EndedAt, s.Summary = given(s.EndedAt), given(s.Summary)
+		s.EndedAt, s.Summary, s.OwnershipMode = given(s.EndedAt), given(s.Summary), "" // which no old client knows
 	}
 	for i := range rows.Observations {
 		o := reducedObservation(rows.Observations[i])
