@@ -30,9 +30,9 @@ type indexedChunk[V any] struct {
 	values []V
 }
 
-// OpenIndex reads the index of a chunk directory. dir is the state directory.
-func OpenIndex[V any](dir, chunkDir string) *Index[V] {
-	x := &Index[V]{file: OpenCache(dir, "index", chunkDir), used: map[engram.ChunkID]bool{}}
+// OpenIndex reads the index of a chunk directory.
+func OpenIndex[V any](root Root, chunkDir string) *Index[V] {
+	x := &Index[V]{file: OpenCache(root, "index", chunkDir), used: map[engram.ChunkID]bool{}}
 	x.chunks = decodeIndex[V](x.file.read())
 	return x
 }

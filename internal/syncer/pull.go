@@ -41,30 +41,22 @@ const (
 	flushAfter   = 2 * time.Second
 )
 
-func (p *puller) pull(ctx context.Context, item Item) outcome {
-	out := p.fetch(ctx, item, p.choosing(item))
-	if errors.Is(out.err, errAgain) {
-		return p.fetch(ctx, item, false)
-	}
-	return out
-}
-
 // choosing says whether a chunk has to belong to the project: nobody named it, and
 // the manifest here does not either.
 func (p *puller) choosing(item Item) bool {
 	return p.choice != nil && len(p.opts.Only) == 0 && !p.Here.Has(item.Local)
 }
 
-// fetch downloads a chunk, and stores it, if it belongs to the project or may belong
+// pull downloads a chunk, and stores it, if it belongs to the project or may belong
 // to any.
-func (p *puller) fetch(ctx context.Context, item Item, choosing bool) outcome {
+func (p *puller) pull(ctx context.Context, item Item) outcome {
 	var chunk *engram.Chunk
 	store := func(c *engram.Chunk) error {
 		chunk = c
 		p.opts.Report.Watch(c)
 		return p.local.WriteChunk(ctx, c)
 	}
-	if keep := store; choosing {
+	if keep := store; p.choosing(item) {
 		store = func(c *engram.Chunk) error { return p.storeOurs(item.Remote, c, keep) }
 	}
 	sent, err := p.remote.ReadChunk(ctx, item.Remote, store)

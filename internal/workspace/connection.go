@@ -134,7 +134,7 @@ func (w *Workspace) KnownAliases() (*state.Aliases, error) {
 	if err != nil {
 		return nil, err
 	}
-	return state.OpenAliases(state.Dir(), label)
+	return state.OpenAliases(w.State(), label)
 }
 
 // Dial makes a connection to a server, with the token of a source.
@@ -151,7 +151,7 @@ func finish(w *Workspace, c *Connection, url string, base http.RoundTripper) err
 		return err
 	}
 	opts.Base, c.later = base, w.NoteLater
-	knowServer(&opts, w.Config, url)
+	knowServer(&opts, w, url)
 	c.Project, opts.NoProject = w.ServerProject()
 	opts.Project = c.Project.Name
 	w.TokenFrom = c.Source.From()
@@ -161,27 +161,27 @@ func finish(w *Workspace, c *Connection, url string, base http.RoundTripper) err
 	if c.Label == "" {
 		c.Label = c.URL()
 	}
-	c.Aliases, err = state.OpenAliases(state.Dir(), c.Label)
+	c.Aliases, err = state.OpenAliases(w.State(), c.Label)
 	return err
 }
 
 // knowServer tells the transport what is known of the server: from the user, or
 // from an earlier run.
-func knowServer(opts *transport.Options, cfg config.Config, url string) {
+func knowServer(opts *transport.Options, w *Workspace, url string) {
 	if opts.Base != nil { // embedded
 		opts.Known.Kind, opts.Forced = transport.KindAccount, true
 		return
 	}
-	known := state.ReadServer(state.Dir(), url)
+	known := state.ReadServer(w.State(), url)
 	opts.Known = transport.Facts{
 		Kind: transport.Kind(known.Kind), Generation: known.Generation, OrLater: known.OrLater, Gzip: transport.Gzip(known.Gzip),
 	}
 	opts.OnFacts = func(f transport.Facts) {
-		state.WriteServer(state.Dir(), url, state.Server{
+		state.WriteServer(w.State(), url, state.Server{
 			Kind: string(f.Kind), Generation: f.Generation, OrLater: f.OrLater, Gzip: string(f.Gzip),
 		})
 	}
-	if forced := transport.Kind(cfg.Protocol); cfg.Protocol != "auto" {
+	if forced := transport.Kind(w.Config.Protocol); w.Config.Protocol != "auto" {
 		if opts.Forced = true; opts.Known.Kind != forced {
 			opts.Known = transport.Facts{Kind: forced}
 		}

@@ -126,32 +126,40 @@ type Claim struct {
 	DryRun  bool   // change nothing: take no lock, and make no directory
 }
 
-// Claim finds the chunk directory and locks it. unlock is never nil.
-func (w *Workspace) Claim(ctx context.Context, c Claim) (dir syncer.Local, path string, unlock func(), err error) {
-	unlock = func() {}
+// Claim finds the chunk directory and locks it. release gives it back, and hears how
+// the run went: a failed one leaves no directory that it made for nothing.
+func (w *Workspace) Claim(ctx context.Context, c Claim) (dir syncer.Local, path string, release func(error), err error) {
+	release = func(error) {}
 	find, open := w.findDirectory, chunkdir.Open
 	if c.Create {
 		find = w.newDirectory
 	}
 	if path, err = find(); err != nil {
-		return nil, "", unlock, err
+		return nil, "", release, err
 	}
+	_, err = os.Lstat(path)
+	makes := c.Create && !c.DryRun && errors.Is(err, fs.ErrNotExist)
 	if c.Create && !c.DryRun {
 		open = chunkdir.Create
 	}
 	opened, err := open(path, dirOptions(w))
 	if c.Create && c.DryRun && errors.Is(err, fs.ErrNotExist) {
-		return noDirectory{}, path, unlock, nil
+		return noDirectory{}, path, release, nil
 	}
 	if err != nil {
-		return nil, "", unlock, err
+		return nil, "", release, err
 	}
 	if !c.DryRun {
-		release, err := w.Lock(ctx, w.directory(opened), c.Command)
+		unlock, err := w.Lock(ctx, w.directory(opened), c.Command)
 		if err != nil {
-			return nil, "", unlock, err
+			return nil, "", release, err
 		}
-		unlock = release
+		release = func(failed error) {
+			unlock()
+			if makes && failed != nil {
+				_ = os.Remove(path) // which it does only if nothing is in there
+			}
+		}
 	}
-	return w.directory(opened), path, unlock, nil
+	return w.directory(opened), path, release, nil
 }

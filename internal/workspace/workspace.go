@@ -57,9 +57,15 @@ func (w *Workspace) Getenv(name string) string { return w.env[name] }
 
 // OnlyLook is called by commands that change nothing: then nothing new is
 // remembered between runs either.
-func (w *Workspace) OnlyLook() {
-	w.looks = true
-	state.OnlyLook()
+func (w *Workspace) OnlyLook() { w.looks = true }
+
+// State is where to remember what is to be known in the next run.
+func (w *Workspace) State() state.Root {
+	root := state.In(state.Dir())
+	if w.looks {
+		return root.OnlyLook()
+	}
+	return root
 }
 
 // Looks says whether this run changes nothing.

@@ -2,7 +2,6 @@ package chunks
 
 import (
 	"context"
-	"errors"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -55,17 +54,17 @@ func (o *projectOptions) addStrict(cmd *cobra.Command) {
 // lookOptions are what a comparison with this remote needs to know.
 func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Local, opts projectOptions) syncer.CompareOptions {
 	return syncer.CompareOptions{
-		Aliases: c.Aliases, ServerChunks: opts.serverChunks, Fatal: problem.Unknowable,
+		Aliases: c.Aliases, ServerChunks: opts.serverChunks, Fatal: problem.Unknowable, Concurrency: ws.Config.Concurrency,
 		Projector: func() recognition.Projector {
 			if !c.PerProject() {
 				return nil
 			}
 			return &projector{
 				options:  projection.Options{Project: c.Project.Name, IncludePersonal: opts.includePersonal, Strict: opts.strict},
-				accepted: state.OpenAcceptedRows(state.Dir(), c.Label, c.Project.Name).Has,
+				accepted: state.OpenAcceptedRows(ws.State(), c.Label, c.Project.Name).Has,
 				open:     dir.OpenChunk, cache: filepath.Join(state.Dir(), "projections"), limit: ws.Config.Concurrency,
-				here:  openRows("here", c.Project.Name),
-				there: openRows("there", c.Label+"\x00"+c.Project.Name),
+				here:  openRows(ws, "here", c.Project.Name),
+				there: openRows(ws, "there", c.Label+"\x00"+c.Project.Name),
 				looks: ws.Looks(),
 			}
 		},
@@ -76,8 +75,8 @@ func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Lo
 type rowIndex = state.Index[recognition.Signature]
 
 // openRows opens an index when it is asked for: most runs need none.
-func openRows(side, of string) func() *rowIndex {
-	return sync.OnceValue(func() *rowIndex { return state.OpenIndex[recognition.Signature](state.Dir(), "rows "+side+"\x00"+of) })
+func openRows(ws *workspace.Workspace, side, of string) func() *rowIndex {
+	return sync.OnceValue(func() *rowIndex { return state.OpenIndex[recognition.Signature](ws.State(), "rows "+side+"\x00"+of) })
 }
 
 // projector is a projection, with what is remembered of rows from run to run.
@@ -105,7 +104,7 @@ func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map
 
 func (p *projector) Supplement(ctx context.Context, ids []engram.ChunkID, there *recognition.RowSet) (map[engram.ChunkID]recognition.Projection, error) {
 	chunks, err := p.Directory.Supplement(ctx, ids, there)
-	return p.withoutAccepted(chunks), errors.Join(err, p.save(p.there()))
+	return p.withoutAccepted(chunks), err
 }
 
 // withoutAccepted takes the rows that the user has accepted from those that are left out.
@@ -159,6 +158,9 @@ func (p *projector) Known(remote engram.ChunkID) ([]recognition.Signature, bool)
 	return p.there().Read(remote, recognition.SignatureVersion)
 }
 
-func (p *projector) Learn(remote engram.ChunkID, rows []recognition.Signature) {
-	p.there().Add(remote, recognition.SignatureVersion, rows)
+func (p *projector) Learn(chunks map[engram.ChunkID][]recognition.Signature) error {
+	for remote, rows := range chunks {
+		p.there().Add(remote, recognition.SignatureVersion, rows)
+	}
+	return p.save(p.there())
 }

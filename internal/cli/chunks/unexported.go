@@ -163,7 +163,7 @@ func lookUnexportedOf(ctx context.Context, ws *workspace.Workspace, db *engramdb
 // countUnexported counts for one project, or for all with a Project without a name.
 func countUnexported(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, local syncer.Local, p workspace.Project, most int64) (memories.Tallies, error) {
 	// Before anything is read: what changes meanwhile has another version.
-	question, answer, err := whatToCount(ctx, db, local, p)
+	question, answer, err := whatToCount(ctx, ws, db, local, p)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +202,7 @@ func projectFlag(name string) string {
 
 // whatToCount names all that a count depends on, besides the rules of this
 // release, and the place where it is remembered.
-func whatToCount(ctx context.Context, db *engramdb.DB, local syncer.Local, p workspace.Project) (string, state.Cache, error) {
+func whatToCount(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, local syncer.Local, p workspace.Project) (string, state.Cache, error) {
 	version, err := db.Version(ctx)
 	if err != nil {
 		return "", state.Cache{}, err
@@ -218,7 +218,7 @@ func whatToCount(ctx context.Context, db *engramdb.DB, local syncer.Local, p wor
 		}
 	}
 	question := fmt.Sprintf("4 %s %s %s", version, chunks, engram.NormalizeProject(p.Name))
-	return question, state.OpenCache(state.Dir(), slot, path+"\x00"+db.Path()), nil
+	return question, state.OpenCache(ws.State(), slot, path+"\x00"+db.Path()), nil
 }
 
 const databaseName = "engram.db"
@@ -262,7 +262,7 @@ func compare(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, loca
 	if d, ok := local.(workspace.Directory); ok {
 		files, path = d, d.Path()
 	}
-	index := state.OpenIndex[engram.Word](state.Dir(), path)
+	index := state.OpenIndex[engram.Word](ws.State(), path)
 	words, unread, err := memories.ReadWords(ctx, files, c.manifest.Entries(), index, maxBytes, ws.Config.Concurrency, report)
 	if err != nil {
 		return c, err

@@ -27,7 +27,7 @@ func TestRejectsOfEarlierReleasesCount(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = file.Close() })
-	kept, err := state.OpenAccount(t.TempDir(), "http://127.0.0.1", "project repo")
+	kept, err := state.OpenAccount(state.In(t.TempDir()), "http://127.0.0.1", "project repo")
 	if err != nil {
 		t.Fatal(err)
 	}

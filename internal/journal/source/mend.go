@@ -22,7 +22,7 @@ func (s *Project) prepare(row journal.Row) journal.Row {
 			row.Entry.Payload, row.Fills = text, fills
 		}
 	}
-	if problem := canon.CheckMutation(row.Entry, s.project); problem != nil {
+	if problem := canon.Of(engram.Gen1).CheckMutation(row.Entry, s.project); problem != nil {
 		if s.opts.Force && !invented(problem, unwrapped(row.Entry.Payload)) {
 			return row
 		}
