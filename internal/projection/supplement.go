@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"slices"
 
-	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/mend"
 	"github.com/engram-sync/engram-sync/internal/recognition"
@@ -29,10 +28,10 @@ func (d *Directory) Supplement(ctx context.Context, ids []engram.ChunkID, there 
 
 // dropHeld drops the rows that the server has. Members beside the lists went with
 // what it has of the chunk.
-func (s *selection) dropHeld(there *recognition.RowSet, project string) {
+func (s *selection) dropHeld(there *recognition.RowSet, o Options) {
 	for list, rows := range s.rows {
 		s.rows[list] = slices.DeleteFunc(slices.Clone(rows), func(r row) bool {
-			v, ok := r.signature(project)
+			v, ok := r.signature(o)
 			return ok && there.Has(v)
 		})
 	}
@@ -44,12 +43,12 @@ func (s *selection) dropHeld(there *recognition.RowSet, project string) {
 
 // signature is what a row is recognised by, without what was filled. A mutation is put into canonical form
 // for that.
-func (r row) signature(project string) (recognition.Signature, bool) {
+func (r row) signature(o Options) (recognition.Signature, bool) {
 	if r.list != listMutations {
 		return recognition.Sign(r.list, r.text, r.filled...)
 	}
 	alone := document{rows: map[string][]row{listMutations: {r}}}
-	text, err := canon.ForPush(alone.assemble(), project)
+	text, err := o.form().ForPush(alone.assemble(), o.Project)
 	var doc struct {
 		Mutations []json.RawMessage `json:"mutations"`
 	}
@@ -60,12 +59,12 @@ func (r row) signature(project string) (recognition.Signature, bool) {
 }
 
 // isThere says whether the server has a row that it would refuse as it is: mended.
-func (s *selection) isThere(r row, project string) bool {
+func (s *selection) isThere(r row, o Options) bool {
 	if s.there == nil {
 		return false
 	}
 	r.mend(s.id)
-	v, ok := r.signature(project)
+	v, ok := r.signature(o)
 	return ok && s.there.Has(v)
 }
 
@@ -75,7 +74,7 @@ func (d *Directory) Rows(ctx context.Context, id engram.ChunkID) (rows []recogni
 	err = d.withDocument(ctx, id, func(doc document) error {
 		for r := range doc.of(lists...) {
 			r.mend(id)
-			if v, ok := r.signature(d.opts.Project); ok {
+			if v, ok := r.signature(d.opts); ok {
 				rows = append(rows, v)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // Sides are what is compared: two manifests, and the chunk files that are here.
@@ -41,6 +42,9 @@ type Options struct {
 	// Fatal says of an error in reading a chunk of the remote that what it holds cannot
 	// be taken for nothing: its rows would be sent a second time. nil: none is.
 	Fatal func(error) bool
+	// Concurrency is how many chunks of the remote are read at once, Report hears of that.
+	Concurrency int
+	Report      work.Report
 }
 
 // Match says which chunks are the same.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -70,11 +71,12 @@ func (p *projector) Known(id engram.ChunkID) ([]recognition.Signature, bool) {
 	return rows, ok
 }
 
-func (p *projector) Learn(id engram.ChunkID, rows []recognition.Signature) {
+func (p *projector) Learn(chunks map[engram.ChunkID][]recognition.Signature) error {
 	if p.known == nil {
 		p.known = map[engram.ChunkID][]recognition.Signature{}
 	}
-	p.known[id] = rows
+	maps.Copy(p.known, chunks)
+	return nil
 }
 
 func (p *projector) OpenPart(_ context.Context, local, part engram.ChunkID) (*engram.Chunk, error) {

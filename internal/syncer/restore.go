@@ -41,7 +41,7 @@ func (p *puller) restore(ctx context.Context, item Item, store func(*engram.Chun
 	id := engram.IDOf(sha256.Sum256(text))
 	if id != item.Remote { // sessions alone lose nothing on the wire
 		// Before there is a file that a killed run would leave unknown, to be pushed.
-		if err := p.aliases.Add(item.Remote, id); err != nil {
+		if err := p.asked.Aliases.Add(item.Remote, id); err != nil {
 			return item.Entry, err
 		}
 	}
@@ -53,19 +53,19 @@ func (p *puller) restore(ctx context.Context, item Item, store func(*engram.Chun
 // restorable says whether a reduced chunk is to be restored: not where the file of
 // the true one is here, which may be damaged.
 func (p *puller) restorable(item Item) bool {
-	return !p.opts.Strict && p.aliases != nil && !p.Holds(item.Remote)
+	return !p.opts.Strict && p.asked.Aliases != nil && !p.Holds(item.Remote)
 }
 
 // recogniseAfterPull looks into the chunks that are to be pushed for those that were
 // restored, here or on another machine, from what has just come: the server has that.
 // What is found is remembered, so that later runs need not look.
 func (s *Diff) recogniseAfterPull(ctx context.Context, moved []Moved) {
-	if s.projector != nil || s.aliases == nil || len(moved) == 0 || ctx.Err() != nil {
+	if s.asked.Projector != nil || s.asked.Aliases == nil || len(moved) == 0 || ctx.Err() != nil {
 		return
 	}
 	for local, from := range s.Retimed {
 		if slices.ContainsFunc(moved, func(m Moved) bool { return m.Remote == from }) {
-			_ = s.aliases.Add(from, local) // without it, it is found out again
+			_ = s.asked.Aliases.Add(from, local) // without it, it is found out again
 		}
 	}
 	s.ToPush = slices.DeleteFunc(slices.Clone(s.ToPush), func(item Item) bool {
@@ -75,7 +75,7 @@ func (s *Diff) recogniseAfterPull(ctx context.Context, moved []Moved) {
 		}
 		at := slices.IndexFunc(moved, func(m Moved) bool { return restored.From(m.Remote) })
 		if at >= 0 {
-			_ = s.aliases.Add(moved[at].Remote, item.Local) // this run knows it anyway
+			_ = s.asked.Aliases.Add(moved[at].Remote, item.Local) // this run knows it anyway
 		}
 		return at >= 0
 	})

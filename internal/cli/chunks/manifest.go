@@ -30,7 +30,7 @@ func NewManifest(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Comman
 			if local {
 				return localManifest(cmd.Context(), term, ws)
 			}
-			return look(cmd.Context(), ws, func(diff *syncer.Diff, conn *workspace.Connection, _ string) error {
+			return look(cmd.Context(), term, ws, func(diff *syncer.Diff, conn *workspace.Connection, _ string) error {
 				command.NoteProject(term, conn)
 				return remoteManifest(term, diff)
 			})

@@ -2,7 +2,6 @@ package chunks
 
 import (
 	"context"
-	"errors"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -55,7 +54,7 @@ func (o *projectOptions) addStrict(cmd *cobra.Command) {
 // lookOptions are what a comparison with this remote needs to know.
 func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Local, opts projectOptions) syncer.CompareOptions {
 	return syncer.CompareOptions{
-		Aliases: c.Aliases, ServerChunks: opts.serverChunks, Fatal: problem.Unknowable,
+		Aliases: c.Aliases, ServerChunks: opts.serverChunks, Fatal: problem.Unknowable, Concurrency: ws.Config.Concurrency,
 		Projector: func() recognition.Projector {
 			if !c.PerProject() {
 				return nil
@@ -105,7 +104,7 @@ func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map
 
 func (p *projector) Supplement(ctx context.Context, ids []engram.ChunkID, there *recognition.RowSet) (map[engram.ChunkID]recognition.Projection, error) {
 	chunks, err := p.Directory.Supplement(ctx, ids, there)
-	return p.withoutAccepted(chunks), errors.Join(err, p.save(p.there()))
+	return p.withoutAccepted(chunks), err
 }
 
 // withoutAccepted takes the rows that the user has accepted from those that are left out.
@@ -159,6 +158,9 @@ func (p *projector) Known(remote engram.ChunkID) ([]recognition.Signature, bool)
 	return p.there().Read(remote, recognition.SignatureVersion)
 }
 
-func (p *projector) Learn(remote engram.ChunkID, rows []recognition.Signature) {
-	p.there().Add(remote, recognition.SignatureVersion, rows)
+func (p *projector) Learn(chunks map[engram.ChunkID][]recognition.Signature) error {
+	for remote, rows := range chunks {
+		p.there().Add(remote, recognition.SignatureVersion, rows)
+	}
+	return p.save(p.there())
 }

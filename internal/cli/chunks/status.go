@@ -97,14 +97,14 @@ type statusAuth struct {
 
 // look compares both sides, for commands that change nothing. path is "" where
 // there is no directory yet.
-func look(ctx context.Context, ws *workspace.Workspace, show func(diff *syncer.Diff, conn *workspace.Connection, path string) error) error {
+func look(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, show func(diff *syncer.Diff, conn *workspace.Connection, path string) error) error {
 	ws.OnlyLook()
 	dir, path, err := ws.OpenDirectoryIfAny()
 	if err != nil {
 		return err
 	}
 	return ws.With(ctx, func(conn *workspace.Connection) error {
-		diff, _, err := compareSides(ctx, ws, conn, dir, projectOptions{}, true)
+		diff, _, err := compareSides(ctx, term, ws, conn, dir, projectOptions{}, true)
 		if err != nil {
 			return err
 		}
@@ -121,7 +121,7 @@ func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Work
 	}
 	var diff *syncer.Diff
 	var wrong error
-	err = look(ctx, ws, func(d *syncer.Diff, conn *workspace.Connection, _ string) error {
+	err = look(ctx, term, ws, func(d *syncer.Diff, conn *workspace.Connection, _ string) error {
 		diff, wrong = d, wrongProject(conn, d)
 		doc.compare(ws, conn, d)
 		return nil

@@ -149,7 +149,7 @@ func (k *Kinds) Add(facts transport.Facts) {
 // Part is a chunk in the form of the project repo.
 func Part(t testing.TB, text string) Chunk {
 	t.Helper()
-	canonical, err := canon.ForPush([]byte(text), "repo")
+	canonical, err := canon.Of(engram.Gen1).ForPush([]byte(text), "repo")
 	if err != nil {
 		t.Fatal(err)
 	}

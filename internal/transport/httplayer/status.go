@@ -36,7 +36,7 @@ func (c *Call) classOf(e *StatusError) error {
 	switch {
 	case e.Status == http.StatusUnauthorized && c.contradicted(e):
 		return ErrUnavailable
-	case e.Status == http.StatusUnauthorized:
+	case e.Status == http.StatusUnauthorized, e.NobodyAsks():
 		return ErrUnauthorized
 	case e.Status < 400: // a server of this protocol says 200 or no
 		return ErrNotEngram
@@ -56,6 +56,12 @@ func (c *Call) classOf(e *StatusError) error {
 // are looked up there. Source: project-server.md 14, account-server.md 11.
 func (c *Call) contradicted(e *StatusError) bool {
 	return strings.HasPrefix(e.Message, "unauthorized: cloudstore: ") || c.goodBefore && e.Final && e.Message == "invalid credentials"
+}
+
+// NobodyAsks says whether a project server knows nobody behind the request, as those
+// do that run without authentication. Source: engram-2.md 4.2, project-server.md 14.
+func (e *StatusError) NobodyAsks() bool {
+	return e.Status == http.StatusForbidden && strings.EqualFold(e.Message, "forbidden: principal is required")
 }
 
 // CutShort says whether something on the way lost the end of the request, so that

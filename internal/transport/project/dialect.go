@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
@@ -78,9 +79,17 @@ func (d *Dialect) explain(err error) error {
 	switch {
 	case !ok:
 	case status.Code == CodeForbidden:
-		status.Message += fmt.Sprintf(" (project %q)", d.Project)
+		nameProjects(status, "project %q", d.Project)
 	case status.Status == http.StatusNotFound && status.Message == protocol.NoRoute:
 		status.Class = httplayer.ErrNotEngram
 	}
 	return err
+}
+
+// nameProjects adds the projects to a refusal that names none: releases before 2.0
+// don't. The server may spell them in another case. Source: engram-2.md 4.2.
+func nameProjects(status *httplayer.StatusError, format string, projects any) {
+	if !status.NobodyAsks() && !strings.Contains(status.Message, `"`) {
+		status.Message += fmt.Sprintf(" ("+format+")", projects)
+	}
 }

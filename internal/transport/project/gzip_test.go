@@ -91,7 +91,7 @@ func TestAPushIsOneValue(t *testing.T) {
 
 // A server that gives compressed chunks and takes none gets them as they are, and is
 // asked only once, by later processes too: whatever way it or a proxy refuses them.
-// Source: engram-2.md 4.3, 7 (29).
+// Source: engram-2.md 4.3, 7.
 func TestCompressedPushesThatAreRefused(t *testing.T) {
 	const code = `,"error_class":"repairable","error_code":"upgrade_repairable_payload_invalid"}`
 	for name, answer := range map[string]struct {

@@ -176,7 +176,7 @@ func (d *Dialect) PushMutations(
 		case status.Status == http.StatusRequestEntityTooLarge && !status.Stranger():
 			d.learnLimit(protocol.NamedLimit(status.Body()))
 		case status.Code == CodeForbidden:
-			status.Message += fmt.Sprintf(" (in the batch: %.100q)", named)
+			nameProjects(status, "in the batch: %.100q", named)
 		}
 	}
 	return result, outcome, err

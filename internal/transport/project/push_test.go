@@ -85,7 +85,7 @@ func TestVectorsTakeTheWholeWay(t *testing.T) {
 
 func vectorTravels(t *testing.T, url, project, data, id string) {
 	t.Helper()
-	canonical, err := canon.ForPush([]byte(data), project)
+	canonical, err := canon.Of(engram.Gen1).ForPush([]byte(data), project)
 	if err != nil {
 		t.Fatal(err)
 	}
