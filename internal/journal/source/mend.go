@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -14,7 +15,7 @@ import (
 // prepare mends a row by the rule that chunks are mended by, and judges it by what a
 // project server is known to refuse, so that nothing has to be halved for that.
 func (s *Project) prepare(ctx context.Context, row journal.Row) (_ journal.Row, err error) {
-	if row.Err != nil || row.Skip {
+	if row.Err != nil || row.Skip || row.SetAside != "" {
 		return row, nil
 	}
 	generation := engram.Gen1
@@ -28,13 +29,13 @@ func (s *Project) prepare(ctx context.Context, row journal.Row) (_ journal.Row, 
 			row.Entry.Payload, row.Fills = text, fills
 		}
 	}
-	if generation >= engram.Gen3 && !s.opts.Strict {
+	if generation >= engram.Gen3 {
 		row.Entry.Payload = mend.SayBare(unwrapped(row.Entry.Payload))
 	}
-	if s.opts.Force {
-		return row, nil
-	}
 	if problem := canon.Of(generation).CheckMutation(row.Entry, s.project); problem != nil {
+		if s.opts.Force && !invented(problem, unwrapped(row.Entry.Payload)) {
+			return row, nil
+		}
 		name := "it"
 		if problem.Field != "" {
 			name = problem.Field
@@ -42,6 +43,22 @@ func (s *Project) prepare(ctx context.Context, row journal.Row) (_ journal.Row, 
 		row.Err = &engram.ContentError{Err: fmt.Errorf("the server would refuse it: %s %s", name, problem.Reason)}
 	}
 	return row, nil
+}
+
+// invented says whether a server would not refuse a row but make up what it lacks: from 2.0 on
+// they fill a member that is absent, and put names such as legacy-ID into the journal.
+// Source: engram-2.md 4.5.
+func invented(problem *canon.RowError, payload json.RawMessage) bool {
+	var members map[string]json.RawMessage
+	if problem.Reason != canon.Blank || json.Unmarshal(payload, &members) != nil {
+		return false
+	}
+	for name, value := range members {
+		if strings.EqualFold(name, problem.Field) && string(value) != "null" {
+			return false
+		}
+	}
+	return true
 }
 
 // unwrapped is a payload that is an object, where it can be a string that holds one.
