@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/canon"
+	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // bigChunk has observations of about 700 bytes each, half of them as mutations too.
@@ -38,7 +39,7 @@ func BenchmarkCanonical(b *testing.B) {
 	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := canon.Canonical(data, "p"); err != nil {
+		if _, err := canon.Of(engram.Gen1).Canonical(data, "p"); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -60,7 +61,7 @@ func BenchmarkValidate(b *testing.B) {
 	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if problems, err := canon.Validate(data, "p", noSession); err != nil || len(problems) > 0 {
+		if problems, err := canon.Of(engram.Gen1).Validate(data, "p", noSession); err != nil || len(problems) > 0 {
 			b.Fatal(problems, err)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 func canonical(t *testing.T, data, project string) string {
 	t.Helper()
-	got, err := canon.Canonical([]byte(data), project)
+	got, err := canon.Of(engram.Gen1).Canonical([]byte(data), project)
 	if err != nil {
 		t.Fatalf("%s: %v", data, err)
 	}
@@ -38,7 +38,7 @@ func TestNullIsADocument(t *testing.T) {
 
 func TestWhatIsNoObjectHasNoCanonicalForm(t *testing.T) {
 	for _, data := range []string{"", "5", "[]", `"x"`, `{"a":1} x`, `{"a":}`, `{"a":1e400}`, `{"a":[1,1e400]}`, `{`} {
-		if got, err := canon.Canonical([]byte(data), "p"); err == nil {
+		if got, err := canon.Of(engram.Gen1).Canonical([]byte(data), "p"); err == nil {
 			t.Errorf("%q was accepted: %s", data, got)
 		}
 		if got, err := canon.Encode([]byte(data)); err == nil {
@@ -57,7 +57,7 @@ func TestNestingIsLimited(t *testing.T) {
 		data string
 		ok   bool
 	}{{nested(9998), true}, {nested(9999), false}, {nested(100000), false}, {row(9995), true}, {row(9996), false}} {
-		if _, err := canon.Canonical([]byte(tc.data), "p"); (err == nil) != tc.ok {
+		if _, err := canon.Of(engram.Gen1).Canonical([]byte(tc.data), "p"); (err == nil) != tc.ok {
 			t.Errorf("%d bytes: %v", len(tc.data), err)
 		}
 	}
@@ -87,7 +87,7 @@ func TestAPulledBodyIsOnlyEncoded(t *testing.T) {
 	if again := canonical(t, stored, "p"); again == stored {
 		t.Error("coercing again changes nothing here: the test proves nothing")
 	}
-	sent, err := canon.ForPush([]byte(pushed), "p")
+	sent, err := canon.Of(engram.Gen1).ForPush([]byte(pushed), "p")
 	if err != nil || canonical(t, string(sent), "p") != string(sent) {
 		t.Errorf("what is sent changes on the server: %s, %v", sent, err)
 	}
@@ -95,7 +95,7 @@ func TestAPulledBodyIsOnlyEncoded(t *testing.T) {
 
 func TestForPushHasNoNegativeZero(t *testing.T) {
 	data := `{"a":[-0,-0.0,-1e-400],"b":-0,"sessions":[{"id":"s","directory":"/","x":-0}]}`
-	sent, err := canon.ForPush([]byte(data), "p")
+	sent, err := canon.Of(engram.Gen1).ForPush([]byte(data), "p")
 	want := `{"a":[0,0,0],"b":0,"sessions":[{"directory":"/","id":"s","project":"p","x":0}]}`
 	if err != nil || string(sent) != want {
 		t.Errorf("got %s, %v, want %s", sent, err, want)
@@ -113,7 +113,7 @@ func TestRefusalsNameTheRow(t *testing.T) {
 		`{"prompts":[{"x":1e999}]}`:  {List: "prompts", Index: 0, Reason: canon.TooBig},
 		`{"x":1e999}`:                {List: "x", Index: -1, Reason: canon.TooBig},
 	} {
-		_, err := canon.Canonical([]byte(data), "p")
+		_, err := canon.Of(engram.Gen1).Canonical([]byte(data), "p")
 		var row *canon.RowError
 		if !errors.As(err, &row) || *row != want {
 			t.Errorf("%s: got %v, want %v", data, err, &want)
@@ -123,7 +123,7 @@ func TestRefusalsNameTheRow(t *testing.T) {
 
 func TestErrorsShowNoStrangersControlCharacters(t *testing.T) {
 	key, _ := json.Marshal("\x1b[31m" + strings.Repeat("x", 500))
-	_, err := canon.Canonical([]byte(`{`+string(key)+`:1e999}`), "p")
+	_, err := canon.Of(engram.Gen1).Canonical([]byte(`{`+string(key)+`:1e999}`), "p")
 	if err == nil || strings.Contains(err.Error(), "\x1b") || len(err.Error()) > 200 {
 		t.Errorf("got %q", err)
 	}

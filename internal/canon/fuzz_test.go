@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/canon"
+	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // FuzzEncode compares with the standard library's own decoder and encoder,
@@ -40,7 +41,7 @@ func FuzzCanonical(f *testing.F) {
 		f.Add([]byte(v.Data), v.Project)
 	}
 	f.Fuzz(func(t *testing.T, data []byte, project string) {
-		got, err := canon.Canonical(data, project)
+		got, err := canon.Of(engram.Gen1).Canonical(data, project)
 		if err != nil {
 			return
 		}
@@ -52,7 +53,7 @@ func FuzzCanonical(f *testing.F) {
 		if third := mustCanonical(t, second, project); !bytes.Equal(third, second) {
 			t.Errorf("third %s, want %s", third, second)
 		}
-		sent, err := canon.ForPush(data, project)
+		sent, err := canon.Of(engram.Gen1).ForPush(data, project)
 		if err != nil {
 			t.Fatalf("for a push: %v", err)
 		}
@@ -64,7 +65,7 @@ func FuzzCanonical(f *testing.F) {
 
 func mustCanonical(t *testing.T, data []byte, project string) []byte {
 	t.Helper()
-	got, err := canon.Canonical(data, project)
+	got, err := canon.Of(engram.Gen1).Canonical(data, project)
 	if err != nil {
 		t.Fatalf("%q: %v", data, err)
 	}
@@ -79,8 +80,8 @@ func FuzzValidate(f *testing.F) {
 	}
 	f.Add([]byte(`{"sessions":[{"id":"s"}],"observations":[` + observation + `}],"mutations":[{"entity":"session"}],"Prompts":[5]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		problems, err := canon.Validate(data, "p", noSession)
-		_, canonicalErr := canon.Canonical(data, "p")
+		problems, err := canon.Of(engram.Gen1).Validate(data, "p", noSession)
+		_, canonicalErr := canon.Of(engram.Gen1).Canonical(data, "p")
 		if err != nil {
 			if canonicalErr == nil {
 				t.Errorf("%q has a form: %v", data, err)
@@ -91,11 +92,11 @@ func FuzzValidate(f *testing.F) {
 			t.Errorf("%q: %v", data, canonicalErr)
 		}
 		rest := without(t, data, problems)
-		left, err := canon.Validate(rest, "p", noSession)
+		left, err := canon.Of(engram.Gen1).Validate(rest, "p", noSession)
 		if err != nil || len(left) > 0 {
 			t.Errorf("%q: without %v still %v %v: %s", data, problems, left, err, rest)
 		}
-		if _, err := canon.ForPush(rest, "p"); err != nil {
+		if _, err := canon.Of(engram.Gen1).ForPush(rest, "p"); err != nil {
 			t.Errorf("%q: %v", rest, err)
 		}
 	})

@@ -7,8 +7,8 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
-// mutationRow has the members of a row of "mutations" that the server keeps.
-// Source: project-server.md 3.3.
+// mutationRow has the members of a row of "mutations" that servers keep.
+// Source: project-server.md 3.3, engram-2.md 2.2.
 type mutationRow struct {
 	Seq        int64   `json:"seq"`
 	TargetKey  string  `json:"target_key"`
@@ -20,6 +20,11 @@ type mutationRow struct {
 	Project    string  `json:"project"`
 	OccurredAt string  `json:"occurred_at"`
 	AckedAt    *string `json:"acked_at"`
+
+	Disposition         loose `json:"disposition"`
+	DispositionReason   loose `json:"disposition_reason"`
+	DispositionEvidence loose `json:"disposition_evidence"`
+	DispositionAt       loose `json:"disposition_at"`
 }
 
 // mutation gives a row of "mutations" its canonical form, or refuses it (nil).
@@ -28,14 +33,14 @@ func (w *writer) mutation(index int, row map[string]any) map[string]any {
 	m, problem := readMutation(row)
 	if problem == nil {
 		var p payload
-		if p, problem = m.normalize(w.project); problem == nil {
+		if p, problem = m.normalize(w.form, w.project); problem == nil {
 			if w.checks != nil {
-				w.checks.mutation(index, m, p)
+				w.checks.mutation(w.form, index, m, p)
 			}
 			if w.forPush || namedExactly(row) {
 				w.learn(m, p)
 			}
-			return m.members()
+			return m.members(w.form)
 		}
 	}
 	w.refuse("mutations", index, problem.Field, problem.Reason)
@@ -58,15 +63,18 @@ func readMutation(row map[string]any) (mutationRow, *RowError) {
 }
 
 // normalize puts the payload into its form, and entity, op and key in order (A1, A2).
-func (m *mutationRow) normalize(project string) (payload, *RowError) {
+func (m *mutationRow) normalize(f *Form, project string) (payload, *RowError) {
 	m.Project = project
+	if field := m.dispose(f); field != "" {
+		return nil, &RowError{Field: field, Reason: WrongType}
+	}
 	m.Entity, m.Op = strings.TrimSpace(m.Entity), strings.TrimSpace(m.Op)
 	p, problem := readPayload(m.Entity, m.Op, m.Payload)
 	if problem != nil {
 		return nil, problem
 	}
-	if field := p.normalize(m.Op == opUpsert, project); field != "" {
-		return nil, &RowError{Field: field, Reason: Blank}
+	if problem = p.normalize(f, m.Op == opUpsert, project); problem != nil {
+		return nil, problem
 	}
 	if m.EntityKey = strings.TrimSpace(m.EntityKey); m.EntityKey == "" {
 		m.EntityKey = p.key()
@@ -82,7 +90,31 @@ func (m *mutationRow) normalize(project string) (payload, *RowError) {
 	return p, nil
 }
 
-func (m *mutationRow) members() map[string]any {
+// dispose drops the dispositions that a form does not keep, and names one that is no text.
+func (m *mutationRow) dispose(f *Form) (field string) {
+	for name, member := range m.dispositions() {
+		if !f.disposition {
+			*member = nil
+		}
+		if _, ok := member.text(); !ok {
+			return name
+		}
+		if f.undisposed {
+			*member = nil
+		}
+	}
+	return ""
+}
+
+func (m *mutationRow) dispositions() map[string]*loose {
+	return map[string]*loose{
+		"disposition": &m.Disposition, "disposition_reason": &m.DispositionReason,
+		"disposition_evidence": &m.DispositionEvidence, "disposition_at": &m.DispositionAt,
+	}
+}
+
+// members are those that a form keeps: the disposition always, where it knows it.
+func (m *mutationRow) members(f *Form) map[string]any {
 	members := map[string]any{
 		"seq": m.Seq, "target_key": m.TargetKey, "entity": m.Entity, "entity_key": m.EntityKey,
 		"op": m.Op, "payload": m.Payload, "source": m.Source, "project": m.Project,
@@ -90,6 +122,14 @@ func (m *mutationRow) members() map[string]any {
 	}
 	if m.AckedAt != nil {
 		members["acked_at"] = *m.AckedAt
+	}
+	if f.disposition {
+		members["disposition"] = ""
+	}
+	for name, member := range m.dispositions() {
+		if text, _ := member.text(); text != nil {
+			members[name] = *text
+		}
 	}
 	return members
 }
@@ -119,10 +159,20 @@ func (w *writer) learn(m mutationRow, p payload) {
 }
 
 // CheckMutation says why a project server would refuse a mutation that is pushed to
-// the journal, which it checks like one of a chunk: nil is no reason known. Source:
-// project-server.md 4.1.
-func CheckMutation(e engram.MutationEntry, project string) *RowError {
-	m := mutationRow{Entity: e.Entity, EntityKey: e.EntityKey, Op: e.Op, Payload: string(e.Payload)}
-	_, problem := m.normalize(project)
+// the journal, which it checks like one of a chunk: nil is no reason known. What lacks
+// a member that 2.x would invent counts as refused. Source: project-server.md 4.1,
+// engram-2.md 4.5.
+func (f *Form) CheckMutation(e engram.MutationEntry, project string) *RowError {
+	_, problem := f.Entry(e, project)
 	return problem
+}
+
+// Entry is a mutation in the form in which servers from 2.x on put it into the
+// journal: what is not known of it is gone. Source: engram-2.md 4.5.
+func (f *Form) Entry(e engram.MutationEntry, project string) (engram.MutationEntry, *RowError) {
+	m := mutationRow{Entity: e.Entity, EntityKey: e.EntityKey, Op: e.Op, Payload: string(e.Payload)}
+	if _, problem := m.normalize(f, f.project(project)); problem != nil {
+		return e, problem
+	}
+	return engram.MutationEntry{Project: m.Project, Entity: m.Entity, EntityKey: m.EntityKey, Op: m.Op, Payload: json.RawMessage(m.Payload)}, nil
 }

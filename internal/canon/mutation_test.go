@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/canon"
+	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // chunkWith is a chunk with one mutation of this payload text.
@@ -81,7 +82,7 @@ func TestMutationsThatTheServerRefuses(t *testing.T) {
 		`{"entity":"prompt","op":"upsert","payload":"{\"sync_id\":\"p\",\"session_id\":\"s\",\"content\":\"\\t\"}"}`: {Field: "content", Reason: canon.Blank},
 	} {
 		want.List = "mutations"
-		_, err := canon.Canonical([]byte(`{"mutations":[`+row+`]}`), "p")
+		_, err := canon.Of(engram.Gen1).Canonical([]byte(`{"mutations":[`+row+`]}`), "p")
 		var got *canon.RowError
 		if !errors.As(err, &got) || *got != want {
 			t.Errorf("%s: got %v, want %v", row, err, &want)

@@ -19,12 +19,12 @@ const (
 )
 
 // payload is what a mutation carries. Its fields are declared in the order in
-// which the server writes them; a pointer means that an empty text stays, and
-// only an absent one or null goes (project-server.md 3.3, A13).
+// which servers write them, for all forms (engram-2.md 2.2); a pointer means that an
+// empty text stays, and only an absent one or null goes (project-server.md 3.3, A13).
 type payload interface {
-	// normalize trims, files the payload under the project and names the first
-	// required field that is blank, or "".
-	normalize(upsert bool, project string) (blank string)
+	// normalize trims, files the payload under the project, drops what the form does
+	// not know and says what is wrong with the first field of which something is.
+	normalize(f *Form, upsert bool, project string) *RowError
 	// key is the value that must equal the mutation's entity_key.
 	key() string
 	// session is the session that the payload belongs to, or "".
@@ -82,7 +82,8 @@ func wrongType(err error) *RowError {
 type sessionPayload struct {
 	ID         string  `json:"id"`
 	Project    string  `json:"project"`
-	Directory  string  `json:"directory,omitempty"`
+	Ownership  loose   `json:"ownership_mode,omitempty"`
+	Directory  given   `json:"directory,omitzero"`
 	StartedAt  string  `json:"started_at,omitempty"`
 	EndedAt    *string `json:"ended_at,omitempty"`
 	Summary    *string `json:"summary,omitempty"`
@@ -94,19 +95,57 @@ type sessionPayload struct {
 func (p *sessionPayload) key() string     { return p.ID }
 func (p *sessionPayload) session() string { return "" }
 
-func (p *sessionPayload) normalize(upsert bool, project string) string {
+func (p *sessionPayload) normalize(f *Form, upsert bool, project string) *RowError {
 	p.Project = project
 	trim(&p.ID)
+	ownership, ok := p.Ownership.text()
+	switch {
+	case f.ownership && !ok:
+		return &RowError{Field: "ownership_mode", Reason: WrongType}
+	case !f.ownership || engram.Text(ownership) == "":
+		p.Ownership = nil
+	default:
+		p.Ownership, _ = json.Marshal(ownership) // a string, without needless escapes
+	}
 	if !upsert {
-		p.Directory, p.StartedAt, p.EndedAt, p.Summary = "", "", nil, nil
+		p.Directory, p.StartedAt, p.EndedAt, p.Summary = given{}, "", nil, nil
 		if trim(p.DeletedAt); engram.Text(p.DeletedAt) == "" {
 			p.DeletedAt = nil
 		}
 		return firstBlank(field{"id", p.ID})
 	}
-	trim(&p.Directory)
-	return firstBlank(field{"id", p.ID}, field{"directory", p.Directory})
+	trim(&p.Directory.text)
+	return firstBlank(f.sessionFields(p.ID, engram.Text(ownership), p.Directory)...)
 }
+
+// sessionFields are those that must not be blank. A session of a project may go
+// without a directory where the form allows it; only null is refused there too.
+// Source: engram-2.md 4.3, 10.
+func (f *Form) sessionFields(id, ownership string, directory given) []field {
+	fields := []field{{"id", id}}
+	if !f.bareOwned || ownership != engram.ProjectOwned || directory.null {
+		fields = append(fields, field{"directory", directory.text})
+	}
+	return fields
+}
+
+// given is a text that tells null from what is absent.
+type given struct {
+	text string
+	null bool
+}
+
+// UnmarshalJSON leaves the text where null comes after it (A13).
+func (g *given) UnmarshalJSON(text []byte) error {
+	g.null = string(text) == "null"
+	return json.Unmarshal(text, &g.text)
+}
+
+// MarshalJSON writes the text.
+func (g given) MarshalJSON() ([]byte, error) { return json.Marshal(g.text) }
+
+// IsZero leaves out what is empty.
+func (g given) IsZero() bool { return g.text == "" }
 
 type observationPayload struct {
 	SyncID         string  `json:"sync_id"`
@@ -121,6 +160,7 @@ type observationPayload struct {
 	RevisionCount  int64   `json:"revision_count,omitempty"`
 	DuplicateCount int64   `json:"duplicate_count,omitempty"`
 	LastSeenAt     *string `json:"last_seen_at,omitempty"`
+	ReviewAfter    loose   `json:"review_after,omitempty"`
 	CreatedAt      string  `json:"created_at,omitempty"`
 	UpdatedAt      string  `json:"updated_at,omitempty"`
 	Deleted        bool    `json:"deleted,omitempty"`
@@ -131,8 +171,11 @@ type observationPayload struct {
 func (p *observationPayload) key() string     { return p.SyncID }
 func (p *observationPayload) session() string { return p.SessionID }
 
-func (p *observationPayload) normalize(upsert bool, project string) string {
+func (p *observationPayload) normalize(f *Form, upsert bool, project string) *RowError {
 	p.Project = project
+	if !f.reviewAfter {
+		p.ReviewAfter = nil
+	}
 	trim(&p.SyncID, &p.SessionID)
 	if !upsert {
 		return firstBlank(field{"sync_id", p.SyncID})
@@ -156,7 +199,7 @@ type promptPayload struct {
 func (p *promptPayload) key() string     { return p.SyncID }
 func (p *promptPayload) session() string { return p.SessionID }
 
-func (p *promptPayload) normalize(upsert bool, project string) string {
+func (p *promptPayload) normalize(_ *Form, upsert bool, project string) *RowError {
 	p.Project = project
 	trim(&p.SyncID, &p.SessionID)
 	if !upsert {
@@ -189,7 +232,7 @@ func (p *relationPayload) key() string { return p.SyncID }
 // A relation's session_id is no reference (A6).
 func (p *relationPayload) session() string { return "" }
 
-func (p *relationPayload) normalize(_ bool, project string) string {
+func (p *relationPayload) normalize(_ *Form, _ bool, project string) *RowError {
 	p.Project = project
 	trim(&p.SyncID, &p.SourceID, &p.TargetID, &p.Relation, &p.JudgmentStatus, p.MarkedByActor, p.MarkedByKind)
 	return firstBlank(field{"sync_id", p.SyncID}, field{"source_id", p.SourceID}, field{"target_id", p.TargetID},
@@ -209,12 +252,12 @@ func trim(texts ...*string) {
 // field is a member that must not be blank.
 type field struct{ name, value string }
 
-// firstBlank names the first field that holds nothing but white space, or "".
-func firstBlank(fields ...field) string {
+// firstBlank is about the first field that holds nothing but white space, if any.
+func firstBlank(fields ...field) *RowError {
 	for _, f := range fields {
 		if strings.TrimSpace(f.value) == "" {
-			return f.name
+			return &RowError{Field: f.name, Reason: Blank}
 		}
 	}
-	return ""
+	return nil
 }

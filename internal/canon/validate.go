@@ -3,6 +3,7 @@ package canon
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 
@@ -18,12 +19,12 @@ import (
 // A session that is refused counts as unknown. So a chunk without the rows that
 // are named here is accepted. The error is about a text that is
 // no JSON object.
-func Validate(data []byte, project string, known func(sessionID string) bool) ([]RowError, error) {
+func (f *Form) Validate(data []byte, project string, known func(sessionID string) bool) ([]RowError, error) {
 	members, err := parse(data)
 	if err != nil {
 		return nil, err
 	}
-	w := newWriter(project)
+	w := f.newWriter(project)
 	w.checks = &checks{given: map[string]bool{}}
 	w.document(members)
 	for _, ref := range w.checks.references {
@@ -50,10 +51,10 @@ type reference struct {
 }
 
 // mutation remembers the session that a mutation brings, or that it needs.
-func (c *checks) mutation(index int, m mutationRow, p payload) {
+func (c *checks) mutation(f *Form, index int, m mutationRow, p payload) {
 	switch {
 	case m.Op != opUpsert:
-	case m.Entity == entitySession && !hasNul(m.members()):
+	case m.Entity == entitySession && !hasNul(m.members(f)):
 		c.given[p.key()] = true
 	case p.session() != "":
 		c.references = append(c.references, reference{"mutations", index, p.session()})
@@ -76,7 +77,7 @@ func (w *writer) check(key string, index int, v any, text []byte, refused bool) 
 // checkRow reads a row as the server does; its names in any case count (A11).
 func (w *writer) checkRow(key string, index int, text []byte, refused bool) {
 	list := jsonscan.Alike(key, listNames)
-	required, session, err := readRow(list, text)
+	required, session, err := w.form.readRow(list, text)
 	if err != nil {
 		problem := wrongType(err)
 		if problem.Field == "" {
@@ -132,12 +133,14 @@ func hasNul(v any) bool {
 // the server demands of its members: null passes for any of them. It gives the
 // fields that must not be blank, and the session that the row belongs to, or "".
 // Source: project-server.md 3.4 and A17.
-func readRow(list string, text []byte) (required []field, session string, err error) {
+func (f *Form) readRow(list string, text []byte) (required []field, session string, err error) {
 	switch list {
 	case "sessions":
 		var r engram.Session
-		err = json.Unmarshal(text, &r)
-		return []field{{"id", r.ID}, {"directory", r.Directory}}, "", err
+		var more sessionRow
+		err = errors.Join(json.Unmarshal(text, &r), json.Unmarshal(text, &more))
+		ownership, _ := more.Ownership.text() // else it is nobody's
+		return f.sessionFields(r.ID, engram.Text(ownership), more.Directory), "", err
 	case "observations":
 		var r engram.Observation
 		err = json.Unmarshal(text, &r)
@@ -148,4 +151,10 @@ func readRow(list string, text []byte) (required []field, session string, err er
 		err = json.Unmarshal(text, &r)
 		return []field{{"sync_id", r.SyncID}, {"session_id", r.SessionID}, {"content", r.Content}}, r.SessionID, err
 	}
+}
+
+// sessionRow is what decides whether a session needs a directory.
+type sessionRow struct {
+	Ownership loose `json:"ownership_mode"`
+	Directory given `json:"directory"`
 }

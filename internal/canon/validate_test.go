@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/engram-sync/engram-sync/internal/canon"
+	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 const (
@@ -17,7 +18,7 @@ const (
 
 func validate(t *testing.T, data string, known ...string) []canon.RowError {
 	t.Helper()
-	problems, err := canon.Validate([]byte(data), "p", func(id string) bool {
+	problems, err := canon.Of(engram.Gen1).Validate([]byte(data), "p", func(id string) bool {
 		for _, k := range known {
 			if k == id {
 				return true

@@ -47,7 +47,7 @@ func vectors(t testing.TB) []vector {
 
 func TestIDsAreThoseOfALiveServer(t *testing.T) {
 	for i, v := range vectors(t) {
-		got, err := canon.Canonical([]byte(v.Data), v.Project)
+		got, err := canon.Of(engram.Gen1).Canonical([]byte(v.Data), v.Project)
 		if err != nil {
 			t.Errorf("vector %d: %s: %v", i, v.Data, err)
 			continue
@@ -55,7 +55,7 @@ func TestIDsAreThoseOfALiveServer(t *testing.T) {
 		if id := idOf(got); id != v.ID {
 			t.Errorf("vector %d: id %s, want %s\n in %s\nout %s", i, id, v.ID, v.Data, got)
 		}
-		problems, err := canon.Validate([]byte(v.Data), v.Project, noSession)
+		problems, err := canon.Of(engram.Gen1).Validate([]byte(v.Data), v.Project, noSession)
 		if err != nil || len(problems) > 0 {
 			t.Errorf("vector %d was accepted by the server, but here: %v %v\n%s", i, problems, err, v.Data)
 		}

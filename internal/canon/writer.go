@@ -32,6 +32,7 @@ func parse(data []byte) (members map[string]json.RawMessage, err error) {
 // pieces. What it learns about the rows on the way, it keeps for the sessions,
 // which come last in the order of names.
 type writer struct {
+	form    *Form
 	project string
 	asIs    bool // encode only, force nothing
 	forPush bool // give a form that stays the same when it is given again
@@ -45,8 +46,8 @@ type writer struct {
 	named    map[string]bool // the sessions that something names, by trimmed id
 }
 
-func newWriter(project string) *writer {
-	return &writer{project: engram.NormalizeProject(project), named: map[string]bool{}}
+func (f *Form) newWriter(project string) *writer {
+	return &writer{form: f, project: f.project(project), named: map[string]bool{}}
 }
 
 func (w *writer) refuse(list string, index int, field string, reason Reason) {
@@ -190,16 +191,16 @@ const Version = 1
 // about a copy of data beside the result, and one row in pieces.
 //
 // "null" is a document too, if only by the server's mistake (3.1).
-func Canonical(data []byte, project string) ([]byte, error) {
-	return build(data, newWriter(project))
+func (f *Form) Canonical(data []byte, project string) ([]byte, error) {
+	return build(data, f.newWriter(project))
 }
 
 // ForPush is Canonical, but with 0 for every -0. A server can't keep a -0: its
 // database gives back a 0, so that the chunk never hashes to its id again, and
 // answers 409 when it is pushed twice (A8). What is sent in this form has the
 // same id from then on: Canonical(ForPush(x)) is ForPush(x).
-func ForPush(data []byte, project string) ([]byte, error) {
-	w := newWriter(project)
+func (f *Form) ForPush(data []byte, project string) ([]byte, error) {
+	w := f.newWriter(project)
 	w.forPush, w.enc.plainZero = true, true
 	return build(data, w)
 }
@@ -208,7 +209,7 @@ func ForPush(data []byte, project string) ([]byte, error) {
 // encodes, and changes nothing else: the server already forced the rows when it
 // stored them, and doing so again could change some ids (A7).
 func Encode(body []byte) ([]byte, error) {
-	w := newWriter("")
+	w := form1.newWriter("") // which does not matter: nothing is a row
 	w.asIs = true
 	return build(body, w)
 }

@@ -177,7 +177,7 @@ func TestBusyJournal(t *testing.T) {
 	_, id := auth.OwnerOf(s.token)
 	at := slices.IndexFunc(u.env, func(pair string) bool { return strings.HasPrefix(pair, "XDG_STATE_HOME=") })
 	dir := filepath.Join(strings.TrimPrefix(u.env[at], "XDG_STATE_HOME="), "engram-sync")
-	journal, err := state.OpenAccount(dir, s.url, "user "+id)
+	journal, err := state.OpenAccount(state.In(dir), s.url, "user "+id)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ func TestAnEntryGoesOnlyWhenSomebodySaysSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	const gone = "00000000"
-	if err := storeManifest(dir, []string{kept, gone}); err != nil {
+	if err := storeManifest(dir, []string{kept, gone, "00000001"}); err != nil {
 		t.Fatal(err)
 	}
 	manifest := filepath.Join(dir, "manifest.json")
@@ -30,7 +30,7 @@ func TestAnEntryGoesOnlyWhenSomebodySaysSo(t *testing.T) {
 		}
 		return strings.Contains(string(text), id)
 	}
-	const question = "Remove 1 entry from the manifest? [y/N]: "
+	const question = "Remove 2 entries from the manifest? [y/N]: "
 
 	// the remote may have it, so nobody is asked
 	p := u.atTerminal("verify", "--repair", "--dir", dir)

@@ -42,9 +42,10 @@ func runForTests() int {
 //	database VERSION FILE     copy the database that this engram wrote
 //	server NAME               start an account server; sets NAME_URL and NAME_TOKEN
 //	oldclient NAME DIR        push the chunks of DIR/.engram as engram 1.9.4 does: re-encoded, with fewer members
-//	answer NAME METHOD PATH STATUS TYPE BODY
+//	answer NAME METHOD PATH STATUS TYPE BODY [all]
 //	                          from now on the server answers this itself (BODY may be a file, in which
-//	                          $VARs are replaced); "answer NAME off" ends it
+//	                          $VARs are replaced), with "all" to messages with nothing in them too;
+//	                          "answer NAME off" ends it
 //	header NAME KEY VALUE     adds a header to those answers
 //	cut NAME METHOD PATH WHEN N
 //	                          the next N such requests lose their connection, before or after the server saw them

@@ -109,7 +109,7 @@ func cmdNoRowTwice(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: norowtwice NAME PROJECT MEMORIES")
 	}
-	seen := map[engram.RowVersion]bool{}
+	seen := map[recognition.Signature]bool{}
 	memories := 0
 	for _, text := range projectServerOf(ts, args[0]).Bodies(args[1]) {
 		rows, err := recognition.ReadSignatures(bytes.NewReader(text))

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -39,6 +40,7 @@ type scriptAnswer struct {
 	status int
 	kind   string
 	body   string
+	toAll  bool // to messages with nothing in them too
 }
 
 // scriptCut is how often a connection is still to be lost, and when.
@@ -66,7 +68,12 @@ func (s *scriptServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case cut != nil:
 		s.lose(r, cut.after)
 	case answered:
-		_, _ = io.Copy(io.Discard, r.Body)
+		sent, _ := io.ReadAll(r.Body) // a client that hung up sent what it sent
+		if wiretest.Nothing(sent) && !answer.toAll {
+			r.Body = io.NopCloser(bytes.NewReader(sent))
+			s.handler.ServeHTTP(w, r)
+			return
+		}
 		for key := range header {
 			w.Header().Set(key, header.Get(key))
 		}
@@ -167,8 +174,9 @@ func registerUser(url, name string) (token string, err error) {
 }
 
 func cmdAnswer(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 6 && (len(args) != 2 || args[1] != "off") {
-		ts.Fatalf("usage: answer NAME METHOD PATH STATUS TYPE BODY, or answer NAME off")
+	toAll := len(args) == 7 && args[6] == "all"
+	if neg || len(args) != 6 && !toAll && (len(args) != 2 || args[1] != "off") {
+		ts.Fatalf("usage: answer NAME METHOD PATH STATUS TYPE BODY [all], or answer NAME off")
 	}
 	s := serverOf(ts, args[0])
 	s.mu.Lock()
@@ -184,7 +192,7 @@ func cmdAnswer(ts *testscript.TestScript, neg bool, args []string) {
 	if text, err := os.ReadFile(ts.MkAbs(body)); err == nil {
 		body = os.Expand(string(text), ts.Getenv)
 	}
-	s.answers[args[1]+" "+args[2]] = scriptAnswer{status: status, kind: args[4], body: body}
+	s.answers[args[1]+" "+args[2]] = scriptAnswer{status: status, kind: args[4], body: body, toAll: toAll}
 }
 
 func cmdHeader(ts *testscript.TestScript, neg bool, args []string) {

@@ -60,7 +60,7 @@ func (d *desk) forge(observations int) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	answer := state.OpenCache(filepath.Dir(filepath.Dir(path)), "unexported", dir+"\x00"+filepath.Join(d.data, "engram.db"))
+	answer := state.OpenCache(state.In(filepath.Dir(filepath.Dir(path))), "unexported", dir+"\x00"+filepath.Join(d.data, "engram.db"))
 	if err := answer.Put(file.Question, memories.Tallies{"repo": {Memories: observations}}); err != nil {
 		d.t.Fatal(err)
 	}

@@ -40,6 +40,8 @@ type Chunk struct {
 	scan  *jsonscan.Scanner
 	size  int64
 	sum   [sha256.Size]byte
+	last  []byte // the end of the piece before, where a sign may begin
+	signs bool
 	tail  []byte // what is still to be given out, once src has ended
 	err   error  // of the last Read, for good
 }
@@ -91,6 +93,7 @@ func (c *Chunk) check(p []byte) error {
 		return c.damage(fmt.Sprintf("more than %d bytes uncompressed", c.limit), nil)
 	}
 	c.hash.Write(p)
+	c.lookForSigns(p)
 	if c.scan.Offset() == 0 && bytes.HasPrefix(p, BOM) {
 		return c.damage("a byte order mark stands before its JSON object", nil)
 	}

@@ -76,10 +76,6 @@ var ErrTwice = errors.New("stands twice")
 // mark before the text: engram cannot read it then.
 var ErrBOM = errors.New("it begins with a byte order mark")
 
-// ErrManifestVersion is the cause in a ManifestError where the file was written
-// by a later engram than we know.
-var ErrManifestVersion = errors.New("manifest version not supported")
-
 // ManifestError says what is wrong with a manifest, and where. errors.Is finds
 // ErrDamaged in it.
 type ManifestError struct {

@@ -4,15 +4,9 @@ import (
 	"bytes"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
-)
-
-// The versions of manifest.json that engram's releases write. 2 only adds
-// members that we carry along.
-const (
-	minManifestVersion = 1
-	maxManifestVersion = 2
 )
 
 // Manifest is the index of the chunks of a directory or a server. It keeps the
@@ -54,8 +48,8 @@ func NewManifest() *Manifest {
 	return m
 }
 
-// Version is 1 or 2.
-func (m *Manifest) Version() int { return m.version }
+// Version is at least 1: 0 and none say the same to engram. Source: engram-2.md 2.1, 10.
+func (m *Manifest) Version() int { return max(1, m.version) }
 
 // Entries are the entries in the order of the file. Don't modify them.
 func (m *Manifest) Entries() []ChunkEntry { return m.entries }
@@ -94,15 +88,27 @@ func (m *Manifest) With(version int, add ...ChunkEntry) (*Manifest, error) {
 			return nil, err
 		}
 	}
-	if version > m.version {
-		at := m.versionSpan
-		if m.versionSpan.from > m.chunksSpan.to { // it moved with the text before it
-			shift := len(text) - len(m.text)
-			at = span{at.from + shift, at.to + shift}
-		}
-		text = slices.Concat(text[:at.from], []byte(strconv.Itoa(version)), text[at.to:])
+	if version > m.Version() {
+		text = m.raise(text, version)
 	}
 	return ParseManifest(text)
+}
+
+// raise writes a version into the text, which is m's with other entries.
+func (m *Manifest) raise(text []byte, version int) []byte {
+	at, number := m.versionSpan, strconv.Itoa(version)
+	switch {
+	case at.to == 0: // there is none: it becomes the first member
+		at.from = bytes.IndexByte(text, '{') + 1
+		at.to, number = at.from, `"version":`+number+`,`
+		if end := text[at.from:]; bytes.HasPrefix(end, []byte("\n")) || bytes.HasPrefix(end, []byte("\r\n")) {
+			number = string(end[:bytes.IndexByte(end, '\n')+1]) + "  " + strings.Replace(number, ":", ": ", 1)
+		}
+	case at.from > m.chunksSpan.to: // it moved with the text before it
+		shift := len(text) - len(m.text)
+		at = span{at.from + shift, at.to + shift}
+	}
+	return slices.Concat(text[:at.from], []byte(number), text[at.to:])
 }
 
 // splice writes entries into the text, as engram indents them.

@@ -26,7 +26,7 @@ func ParseServerManifest(text []byte) (*Manifest, error) {
 	return (&manifestParser{text: text, m: &Manifest{text: text}, lenient: true}).parse()
 }
 
-// manifestMembers are the names of the members that every manifest has.
+// manifestMembers are the names of the members that engram knows.
 var manifestMembers = []string{"version", "chunks"}
 
 // minEntryBytes is less than an entry with its six members takes, so that no
@@ -79,10 +79,11 @@ func (p *manifestParser) parse() (*Manifest, error) {
 	if err := p.scan.Close(); err != nil {
 		return nil, p.failSyntax(err)
 	}
-	for _, name := range manifestMembers {
-		if p.seen[name] == 0 {
-			return nil, p.fail(0, fmt.Errorf("%q is missing", name))
-		}
+	if p.seen["chunks"] == 0 {
+		return nil, p.fail(0, errors.New(`"chunks" is missing`))
+	}
+	if p.lenient && p.seen["version"] == 0 { // every server says it, and who does not is none
+		return nil, p.fail(0, errors.New(`"version" is missing`))
 	}
 	return p.m, nil
 }
@@ -139,12 +140,9 @@ func (p *manifestParser) member() error {
 	switch p.name {
 	case "version":
 		p.m.versionSpan = span{p.from, p.at}
-		version, err := strconv.Atoi(string(p.text[p.from:p.at]))
-		if err != nil {
+		version, ok := ParseVersion(string(p.text[p.from:p.at]))
+		if !ok {
 			return p.fail(p.from, errors.New(`"version" is not a whole number`))
-		}
-		if version < minManifestVersion || version > maxManifestVersion {
-			return p.fail(p.from, fmt.Errorf("version %d: %w (1 and 2 are)", version, ErrManifestVersion))
 		}
 		p.m.version = version
 	case "chunks":
@@ -152,6 +150,16 @@ func (p *manifestParser) member() error {
 	}
 	p.name = ""
 	return nil
+}
+
+// ParseVersion reads the value of "version". null says no more than none does, and
+// every later version is one. Source: engram-2.md 2.1.
+func ParseVersion(value string) (version int, ok bool) {
+	if value == "null" {
+		return 0, true
+	}
+	version, err := strconv.Atoi(value)
+	return version, err == nil && version >= 0
 }
 
 func (p *manifestParser) entry() error {

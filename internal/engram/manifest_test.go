@@ -81,6 +81,44 @@ func TestAppendingKeepsEveryOtherByte(t *testing.T) {
 	}
 }
 
+func TestEveryVersionIsTakenAndOnlyRaised(t *testing.T) {
+	for name, tc := range map[string]struct {
+		text       string
+		version    int
+		generation engram.Generation
+		raised     string // to 2; "" where the text stays
+	}{
+		"1":              {`{"version":1,"chunks":[]}`, 1, engram.Gen1, `{"version":2,"chunks":[]}`},
+		"2":              {`{"version":2,"chunks":[]}`, 2, engram.Gen2, ""},
+		"a later one":    {`{"chunks":[], "version" : 7}`, 7, 0, ""},
+		"0":              {`{"version":0,"chunks":[]}`, 1, engram.Gen1, `{"version":2,"chunks":[]}`},
+		"null":           {`{"chunks":[],"version":null}`, 1, engram.Gen1, `{"chunks":[],"version":2}`},
+		"none":           {`{"chunks":[],"x":1}`, 1, engram.Gen1, `{"version":2,"chunks":[],"x":1}`},
+		"none, indented": {" {\r\n  \"chunks\": []\r\n}", 1, engram.Gen1, " {\r\n  \"version\": 2,\r\n  \"chunks\": []\r\n}"},
+	} {
+		m := mustParse(t, tc.text)
+		if m.Version() != tc.version || m.Generation() != tc.generation {
+			t.Errorf("%s: version %d, generation %v", name, m.Version(), m.Generation())
+		}
+		for version, want := range map[int]string{0: "", 1: "", 2: tc.raised} {
+			got, err := m.With(version)
+			if want == "" {
+				want = tc.text
+			}
+			if err != nil || string(got.Bytes()) != want {
+				t.Errorf("%s with %d: %q, %v, want %q", name, version, got.Bytes(), err, want)
+			}
+		}
+	}
+	m, err := mustParse(t, "{\n  \"chunks\": []\n}").With(2, entry(t, "c830cde8", "2026-11-22T09:14:58Z"))
+	if err != nil || m.Version() != 2 || !m.Has(mustID(t, "c830cde8")) || !strings.HasPrefix(string(m.Bytes()), "{\n  \"version\": 2,\n  \"chunks\": [\n") {
+		t.Errorf("%v in %s", err, m.Bytes())
+	}
+	if known := engram.ManifestVersion(); known != 1 || engram.ManifestVersion(engram.Gen1, engram.Gen3) != 2 || engram.ManifestVersion(0) != 2 {
+		t.Error("1 is for 1.x alone")
+	}
+}
+
 func TestAMemberThatWeDontKnowTravelsWithItsEntry(t *testing.T) {
 	const text = `{"ownership":{"b":1,"a":[true]},"id":"c830cde8","created_by":"<v&m>","created_at":"2026-11-22T09:14:58.10+02:00","sessions":1,"memories":5,"prompts":1,"n":1.50}`
 	e, err := engram.ParseEntry([]byte(text))
@@ -111,9 +149,9 @@ func TestBadManifestsNameThePlace(t *testing.T) {
 		"conflict":        {strings.Replace(oneEntry, "    {\n", "<<<<<<< HEAD\n    {\n", 1), "line 4: git conflict markers"},
 		"not an object":   {`[]`, "line 1: not a JSON object"},
 		"no chunks":       {`{"version":1}`, `"chunks" is missing`},
-		"no version":      {`{"chunks":[]}`, `"version" is missing`},
 		"version text":    {`{"version":"1","chunks":[]}`, `line 1: "version" is not a whole number`},
-		"version 3":       {`{"version":3,"chunks":[]}`, "version 3: manifest version not supported"},
+		"version below 0": {`{"version":-1,"chunks":[]}`, `"version" is not a whole number`},
+		"half a version":  {`{"version":1.5,"chunks":[]}`, `"version" is not a whole number`},
 		"member twice":    {"{\"version\":1,\n\"chunks\":[],\n\"chunks\":[]}", `line 3: "chunks" stands twice (first on line 2)`},
 		"member variant":  {`{"version":1,"chunks":[],"Chunks":[]}`, `"Chunks" is another spelling of "chunks"`},
 		"chunks object":   {`{"version":1,"chunks":{}}`, `"chunks" is not a list`},

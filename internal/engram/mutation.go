@@ -26,6 +26,9 @@ type MutationEntry struct {
 	// Project is what project servers file the change under; "" where nobody
 	// said. Account servers look into the payload instead.
 	Project string `json:"project,omitempty"`
+	// Extra is the text of the members that we don't know, joined by commas: they
+	// are passed on.
+	Extra string `json:"-"`
 }
 
 // PushMutationsResult is a server's answer to a batch that it stored.
@@ -46,11 +49,12 @@ type PullMutationResult struct {
 	Op         string          `json:"op"`
 	Payload    json.RawMessage `json:"payload"`
 	OccurredAt string          `json:"occurred_at"`
+	Extra      string          `json:"-"` // as in MutationEntry
 }
 
 // Entry is the change that a row of the journal records.
 func (r PullMutationResult) Entry() MutationEntry {
-	return MutationEntry{Entity: r.Entity, EntityKey: r.EntityKey, Op: r.Op, Payload: r.Payload, Project: r.Project}
+	return MutationEntry{Entity: r.Entity, EntityKey: r.EntityKey, Op: r.Op, Payload: r.Payload, Project: r.Project, Extra: r.Extra}
 }
 
 // PullMutationsResponse is one page of a journal, ascending by Seq.
@@ -89,17 +93,11 @@ func IsPersonal(scope string) bool { return strings.EqualFold(strings.TrimSpace(
 // Scope looks into the payload. The project is the payload's, trimmed as
 // servers do when they look whether it is paused, or else the entry's own.
 func (e MutationEntry) Scope() MutationScope {
-	payload := e.Payload
-	if len(payload) > 0 && payload[0] == '"' {
-		var text string
-		_ = json.Unmarshal(payload, &text)
-		payload = json.RawMessage(text)
-	}
 	var fields struct {
 		payloadFields
 		Scope string `json:"scope"`
 	}
-	_ = json.Unmarshal(payload, &fields) // what it cannot read stays empty
+	_ = json.Unmarshal(payloadObject(e.Payload), &fields) // what it cannot read stays empty
 	scope := MutationScope{Name: strings.TrimSpace(fields.Scope)}
 	if fields.Project != nil {
 		scope.Project = strings.TrimSpace(*fields.Project)
@@ -116,34 +114,50 @@ func (e MutationEntry) Scope() MutationScope {
 	return scope
 }
 
+// payloadObject is the object that a payload is, or that its text holds.
+func payloadObject(payload json.RawMessage) []byte {
+	if len(payload) > 0 && payload[0] == '"' {
+		var text string
+		_ = json.Unmarshal(payload, &text) // what it cannot read is empty
+		return []byte(text)
+	}
+	return payload
+}
+
 // The members of a line. The later ones are what servers and engram's own
 // journal add to a mutation: they mean nothing on the way to another server.
+// Source: account-server.md 4.3, engram-2.md 2.2.
 var lineMembers = []string{"entity", "entity_key", "op", "payload", "project",
-	"user_id", "seq", "occurred_at", "target_key", "source", "acked_at"}
+	"user_id", "seq", "occurred_at", "target_key", "source", "acked_at",
+	"disposition", "disposition_reason", "disposition_evidence", "disposition_at"}
 
 // ParseMutation reads a line of JSON Lines as a mutation: an object with the
 // strings entity, entity_key and op, and a payload, which keeps its bytes; a
 // project is optional. A member that stands there twice, or differs from a
-// known one by letter case alone, is an error: readers would not agree on it.
+// known one by letter case alone, is an error: readers would not agree on it. One
+// that nobody knows is kept.
 // The content is not judged: see Check.
 func ParseMutation(line []byte) (MutationEntry, error) {
 	members, err := splitObject(line)
 	if err != nil {
 		return MutationEntry{}, err
 	}
-	byName := make(map[string]jsonscan.Member, len(members))
+	byName, extra := make(map[string]jsonscan.Member, len(members)), []string(nil)
 	for _, m := range members {
 		if err := checkMember(m.Name, byName); err != nil {
 			return MutationEntry{}, err
 		}
 		byName[m.Name] = m
+		if !slices.Contains(lineMembers, m.Name) {
+			extra = append(extra, string(line[m.From:m.End()]))
+		}
 	}
 	for _, name := range lineMembers[:4] {
 		if _, there := byName[name]; !there {
 			return MutationEntry{}, fmt.Errorf("%s is missing", name)
 		}
 	}
-	var e MutationEntry
+	e := MutationEntry{Extra: strings.Join(extra, ",")}
 	for _, text := range []struct {
 		name string
 		to   *string
@@ -165,10 +179,7 @@ func checkMember(name string, seen map[string]jsonscan.Member) error {
 	if slices.Contains(lineMembers, name) {
 		return nil
 	}
-	if err := refuseVariant(name, lineMembers); err != nil {
-		return err
-	}
-	return fmt.Errorf("unknown member %s", short(name))
+	return refuseVariant(name, lineMembers)
 }
 
 // short makes a stranger's text fit for an error.

@@ -122,6 +122,9 @@ type Contents struct {
 	Sessions, Memories, Prompts int
 	// Newest is the latest time of any row, the zero time if there is none.
 	Newest time.Time
+	// Generation is that of the engram whose members the chunk has, Gen1 if there are
+	// none that tell.
+	Generation Generation
 
 	timed bool // one of its memories says when it was made
 }
@@ -129,15 +132,30 @@ type Contents struct {
 // ReadContents reads the JSON of a chunk row by row, in memory for one row. Members
 // that it doesn't know are passed over. It says nothing about the hash: read from a
 // Chunk for that.
-func ReadContents(r io.Reader) (c Contents, err error) {
-	readers := map[string]memberReader{}
+func ReadContents(r io.Reader) (Contents, error) {
+	c := Contents{Generation: Gen1}
+	readers := map[string]memberReader{"mutations": rows(func(m struct {
+		Payload json.RawMessage `json:"payload"`
+		signs
+	}) {
+		payload := []byte(m.Payload)
+		var inner string
+		if json.Unmarshal(payload, &inner) == nil {
+			payload = []byte(inner)
+		}
+		var told signs
+		_ = json.Unmarshal(payload, &told) // what cannot be read tells nothing
+		c.Generation = max(c.Generation, m.generation(), told.generation())
+	})}
 	for _, list := range []string{"sessions", "observations", "prompts"} {
 		readers[list] = rows(func(row struct {
 			StartedAt string `json:"started_at"`
 			CreatedAt string `json:"created_at"`
 			UpdatedAt string `json:"updated_at"`
+			signs
 		}) {
 			c.Count(list, row.StartedAt, row.CreatedAt, row.UpdatedAt)
+			c.Generation = max(c.Generation, row.generation())
 		})
 	}
 	return c, readMembers(r, readers)
@@ -152,8 +170,6 @@ func (c *Contents) Count(list, started, created, updated string) {
 		c.Memories++
 	case "prompts":
 		c.Prompts++
-	default:
-		return
 	}
 	c.timed = c.timed || list != "sessions" && created != ""
 	for _, text := range []string{started, created, updated} {
@@ -163,57 +179,18 @@ func (c *Contents) Count(list, started, created, updated string) {
 	}
 }
 
+// Tell takes in a member, which may tell the generation of its writer.
+func (c *Contents) Tell(name string, value json.RawMessage) {
+	switch name {
+	case "ownership_mode":
+		c.Generation = max(c.Generation, signs{OwnershipMode: value}.generation())
+	case "disposition":
+		c.Generation = max(c.Generation, signs{Disposition: value}.generation())
+	case "source_inbox_id":
+		c.Generation = max(c.Generation, signs{SourceInboxID: value}.generation())
+	}
+}
+
 // Untimed says whether none of its memories says when it was made, as with what old
 // clients leave of a chunk.
 func (c Contents) Untimed() bool { return c.Memories+c.Prompts > 0 && !c.timed }
-
-// ReadVersions reads the versions of all rows of a chunk, as a stream that keeps
-// nothing but them. Rows without a name are left out: nobody can find them
-// again. The mutations that chunks of servers may have are left out too, because
-// 1.9.4 does not read them.
-func ReadVersions(r io.Reader) ([]RowVersion, error) {
-	reader := versionReader{projects: map[string]string{}}
-	err := readMembers(r, map[string]memberReader{
-		"sessions":     rows(reader.session),
-		"observations": rows(func(o Observation) { reader.row(o.SyncID, o.version(), Text(o.Project), o.SessionID) }),
-		"prompts":      rows(func(p Prompt) { reader.row(p.SyncID, p.version(), p.Project, p.SessionID) }),
-	})
-	return reader.finish(), err
-}
-
-// versionReader reads one chunk. Only at its end all sessions are known: they
-// stand first as engram writes it, and last as servers do.
-type versionReader struct {
-	versions []RowVersion
-	projects map[string]string // of the sessions
-	rows     []unplacedRow
-}
-
-// unplacedRow is a version whose project may be that of its session.
-type unplacedRow struct {
-	version          RowVersion
-	project, session string
-}
-
-func (r *versionReader) session(s Session) {
-	if s.ID != "" {
-		r.projects[s.ID] = s.Project
-		v, begun := s.Version(), s.Begun().Version()
-		if r.versions = append(r.versions, v); begun != v {
-			r.versions = append(r.versions, begun)
-		}
-	}
-}
-
-func (r *versionReader) row(syncID string, v RowVersion, project, session string) {
-	if syncID != "" {
-		r.rows = append(r.rows, unplacedRow{v, project, session})
-	}
-}
-
-func (r *versionReader) finish() []RowVersion {
-	for _, row := range r.rows {
-		r.versions = append(r.versions, row.version.in(row.project, r.projects[row.session]))
-	}
-	return r.versions
-}

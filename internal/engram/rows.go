@@ -77,6 +77,24 @@ type ChunkRows struct {
 	Sessions     []Session     `json:"sessions"`
 	Observations []Observation `json:"observations"`
 	Prompts      []Prompt      `json:"prompts"`
+	// Mutations are relations and deletions, which have no rows.
+	Mutations []ChunkMutation `json:"mutations,omitempty"`
+}
+
+// ChunkMutation is a row of a chunk's "mutations" as engram's local export writes it:
+// without a number, a target and a source, and in 2.x with a blank disposition.
+// Source: engram-2.md 2.2 and 4.4.
+type ChunkMutation struct {
+	Seq         int64  `json:"seq"`
+	TargetKey   string `json:"target_key"`
+	Entity      string `json:"entity"`
+	EntityKey   string `json:"entity_key"`
+	Op          string `json:"op"`
+	Payload     string `json:"payload"` // JSON
+	Source      string `json:"source"`
+	Project     string `json:"project"`
+	OccurredAt  string `json:"occurred_at"`
+	Disposition string `json:"disposition"`
 }
 
 // EncodeChunk writes rows as engram does: compact JSON, an empty list as null,
@@ -97,6 +115,9 @@ func EncodeChunk(rows ChunkRows) ([]byte, error) {
 
 // rowTimeLayout is how engram writes the times of rows: UTC, without a zone.
 const rowTimeLayout = "2006-01-02 15:04:05"
+
+// RowTimeNanos is how 3.x writes them, for time.Format. Source: engram-2.md 1.
+const RowTimeNanos = rowTimeLayout + ".000000000"
 
 // RowTime reads a time as engram writes it, or as servers do; the zero time if
 // it is neither.
@@ -140,6 +161,7 @@ const (
 	SessionRow     RowKind = 's'
 	ObservationRow RowKind = 'o'
 	PromptRow      RowKind = 'p'
+	RelationRow    RowKind = 'r'
 )
 
 // RowHash is half of a SHA-256: enough to take two equal ones for the same.
@@ -167,7 +189,7 @@ type RowVersion struct {
 	Row      RowHash
 	Content  RowHash
 	Revision int64
-	Updated  int64 // unix seconds of updated_at, or of a session's end; 0 where there is none
+	Updated  int64 // updated_at, or a session's end, in nanoseconds since 1970; 0 where there is none
 }
 
 // Compare orders versions by kind and row, and those of one row by age.
@@ -186,8 +208,8 @@ func (v RowVersion) SameRow(other RowVersion) bool { return v.Kind == other.Kind
 // tell: it was changed later, and not less often. The time alone would not do,
 // because saving a text again that somebody else has edited meanwhile moves it.
 func (v RowVersion) Supersedes(other RowVersion) bool {
-	return v.Updated > other.Updated && v.Revision >= other.Revision ||
-		v.Updated == other.Updated && v.Revision > other.Revision
+	return v.Revision > other.Revision && !Later(other.Updated, v.Updated) ||
+		v.Revision == other.Revision && Later(v.Updated, other.Updated)
 }
 
 // Apart is the version of a copy of an observation under an identity of its own,
@@ -201,15 +223,9 @@ func (v RowVersion) Apart() (syncID string, apart RowVersion) {
 
 func (s Session) Version() RowVersion {
 	ended, summary := Text(s.EndedAt), Text(s.Summary)
-	v := RowVersion{Kind: SessionRow, Row: hashOf(s.ID), Updated: unix(ended)}
+	v := RowVersion{Kind: SessionRow, Row: hashOf(s.ID), Updated: instant(ended)}
 	v.Content = hashOf(NormalizeProject(s.Project), ended, summary)
 	return v
-}
-
-// Begun is s before it had an end or a summary, which a chunk that has s holds too.
-func (s Session) Begun() Session {
-	s.EndedAt, s.Summary = nil, nil
-	return s
 }
 
 // Version is the version of an observation. project is that of its session,
@@ -224,7 +240,7 @@ func (o Observation) version() RowVersion {
 		deleted = "deleted"
 	}
 	return RowVersion{
-		Kind: ObservationRow, Row: hashOf(o.SyncID), Revision: o.RevisionCount, Updated: unix(o.UpdatedAt),
+		Kind: ObservationRow, Row: hashOf(o.SyncID), Revision: o.RevisionCount, Updated: instant(o.UpdatedAt),
 		Content: hashOf(o.SessionID, o.Type, o.Title, o.Content, Text(o.ToolName), cmp.Or(o.Scope, "project"), Text(o.TopicKey), deleted),
 	}
 }
@@ -265,11 +281,4 @@ func inJSON(t string) string {
 		return t
 	}
 	return strings.Map(func(r rune) rune { return r }, t)
-}
-
-func unix(t string) int64 {
-	if parsed := RowTime(t); !parsed.IsZero() {
-		return parsed.Unix()
-	}
-	return 0
 }

@@ -67,7 +67,7 @@ func gunzip(t *testing.T, file string) []byte {
 // Some kilobytes of gzip hold millions of empty rows, and of each something is kept.
 func TestRowsAreBounded(t *testing.T) {
 	text := `{"sessions":[` + strings.Repeat("{},", 1<<20) + `{}]}`
-	if _, err := engram.ReadVersions(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), "more than 1048576 rows") {
+	if _, err := engram.ReadWords(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), "more than 1048576 rows") {
 		t.Errorf("got %v", err)
 	}
 }

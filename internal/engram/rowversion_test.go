@@ -51,7 +51,7 @@ func TestVersionOfAnObservation(t *testing.T) {
 
 // A chunk tells the versions that the database had, whatever is in the text and
 // whoever ordered the members.
-func TestReadVersionsOfWhatWasEncoded(t *testing.T) {
+func TestReadWordsOfWhatWasEncoded(t *testing.T) {
 	o := observation()
 	o.Content, o.Title = "bad \xff\xfe bytes \u2028 <b>", "\x00"
 	p := engram.Prompt{ID: 1, SyncID: "prompt-1", SessionID: "s-1", Content: "why\xc3?"}
@@ -64,18 +64,18 @@ func TestReadVersionsOfWhatWasEncoded(t *testing.T) {
 	}
 	parts := strings.SplitN(strings.TrimPrefix(string(text), "{"), `,"observations"`, 2)
 	asServersDo := `{"mutations":[{"payload":"{}"}],"observations"` + strings.TrimSuffix(parts[1], "}") + "," + parts[0] + "}"
-	want := []engram.RowVersion{s.Version(), s.Begun().Version(), o.Version("repo"), p.Version("repo")}
+	want := []engram.Word{s.Word(), o.Word("repo"), p.Word("repo")}
 	for _, text := range []string{string(text), asServersDo} {
-		got, err := engram.ReadVersions(strings.NewReader(text))
+		got, err := engram.ReadWords(strings.NewReader(text))
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("%v\n got %v\nwant %v\nof %q", err, got, want, text)
 		}
 	}
 }
 
-func TestReadVersionsOfDamage(t *testing.T) {
+func TestReadWordsOfDamage(t *testing.T) {
 	for _, text := range []string{"", "[]", `{"observations":{}}`, `{"observations":[{"id":"x"}]}`, `{"sessions":[`} {
-		if got, err := engram.ReadVersions(strings.NewReader(text)); err == nil {
+		if got, err := engram.ReadWords(strings.NewReader(text)); err == nil {
 			t.Errorf("%q gave %v", text, got)
 		}
 	}

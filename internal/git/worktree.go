@@ -62,7 +62,7 @@ func OnlyRepository(dir string) string {
 func (r repository) workTree(ctx context.Context) (top, inside string, err error) {
 	top, err = r.run(ctx, "rev-parse", "--show-toplevel")
 	if _, no := errors.AsType[*commandError](err); no {
-		return "", "", &SetupError{fmt.Errorf("%s is in no git work tree: %w", r.dir, err)}
+		return "", "", &SetupError{fmt.Errorf("%s is in no git work tree: run this in a repository, or make one with `git init` (%w)", r.dir, err)}
 	}
 	if err != nil {
 		return "", "", err

@@ -38,6 +38,9 @@ type Job struct {
 	Unsent Positions `json:"unsent,omitempty"`
 	// Rejects is the file that the rejected rows were put into last.
 	Rejects string `json:"rejects,omitempty"`
+	// Counted says that Rejected has all that were refused: jobs of earlier releases
+	// noted them in their file alone.
+	Counted bool `json:"rejected_counted,omitempty"`
 	// Reconciling: a run that compares with the journal has not come to its
 	// end, so that positions mean nothing yet.
 	Reconciling bool `json:"reconciling,omitempty"`
@@ -90,7 +93,7 @@ func (m *RowHash) UnmarshalJSON(text []byte) error {
 // Restart forgets how far the job came: everything is sent again. The nonce
 // makes sure that a server that knows the batches takes them for new ones.
 func (j *Job) Restart(nonce string) {
-	*j = Job{Store: j.Store, Schema: j.Schema, Source: j.Source, Nonce: nonce, LastSeq: j.LastSeq}
+	*j = Job{Store: j.Store, Schema: j.Schema, Source: j.Source, Nonce: nonce, LastSeq: j.LastSeq, Counted: true}
 }
 
 // Positions is a set of places in a source, as ranges in ascending order that

@@ -26,6 +26,10 @@ func AppendLine(dst []byte, row engram.PullMutationResult) []byte {
 	dst = append(dst, `,"payload":`...)
 	dst = appendPayload(dst, row.Payload)
 	dst = appendMember(dst, `,"occurred_at":`, row.OccurredAt)
+	if row.Extra != "" {
+		extra := appendPayload(nil, []byte("{"+row.Extra+"}")) // on one line
+		dst = append(append(dst, ','), extra[1:len(extra)-1]...)
+	}
 	return append(dst, "}\n"...)
 }
 

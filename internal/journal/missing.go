@@ -120,6 +120,6 @@ func (p *pusher) accept() {
 			}
 		}
 	}
-	p.job.Rejected, p.job.Unsent, p.dependent, p.dirty = nil, nil, nil, true
+	p.job.Rejected, p.job.Unsent, p.dependent, p.orphaned, p.dirty = nil, nil, nil, nil, true
 	p.result.Failed = nil
 }

@@ -3,6 +3,7 @@ package journal
 import (
 	"cmp"
 	"crypto/sha256"
+	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
@@ -75,7 +76,7 @@ func entitiesOf(e engram.MutationEntry, scope engram.MutationScope) [][16]byte {
 }
 
 func entityHash(entity, key string) [16]byte {
-	sum := sha256.Sum256([]byte(entity + "\x00" + key))
+	sum := sha256.Sum256([]byte(entity + "\x00" + strings.TrimSpace(key))) // as servers compare keys
 	return [16]byte(sum[:16])
 }
 

@@ -11,11 +11,15 @@ import (
 // they mean after Push. It is the same run, with nothing sent and nothing kept; but the
 // job is used up. The journal is only read where a run would compare with it: what
 // became of a batch whose answer was lost is not asked, and counts as not sent.
-func Plan(ctx context.Context, remote Reader, source Source, job *Job, reconcile bool) (PushResult, error) {
+func Plan(ctx context.Context, remote Reader, source Source, job *Job, opts PushOptions) (PushResult, error) {
 	job.Store, job.Intent = nowhere{}, nil
 	before := append(Positions(nil), job.Deferred...)
 	before.Cut(job.Position)
-	p := newPusher(takesAll{remote}, source, job, nowhere{}, PushOptions{Reconcile: reconcile})
+	if opts.Known != nil {
+		opts.Known.Store = nowhere{}
+	}
+	opts = PushOptions{Reconcile: opts.Reconcile, Known: opts.Known, Parents: opts.Parents}
+	p := newPusher(takesAll{remote}, source, job, nowhere{}, opts)
 	p.headConfirmed = true // no row's number matters
 	r := p.push(ctx)
 	r.Remaining, r.Sent, r.Batches = r.Sent, 0, 0

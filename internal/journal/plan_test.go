@@ -34,7 +34,7 @@ func TestPlanSaysWhatPushDoes(t *testing.T) {
 	for i, run := range []struct{ strict, reconcile bool }{{strict: true}, {strict: true}, {reconcile: true, strict: true}, {}, {strict: true}, {}, {reconcile: true}} {
 		src := source.ForProject(file, "demo", source.Options{Strict: run.strict})
 		disk, pulls := string(w.disk), w.pulls
-		plan, err := journal.Plan(t.Context(), w, src, w.job(src), run.reconcile)
+		plan, err := journal.Plan(t.Context(), w, src, w.job(src), journal.PushOptions{Reconcile: run.reconcile})
 		if err != nil || string(w.disk) != disk || !run.reconcile && w.pulls != pulls {
 			t.Errorf("run %d: %v, %d requests, or something was kept", i, err, w.pulls-pulls)
 		}

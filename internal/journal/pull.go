@@ -7,7 +7,6 @@ package journal
 import (
 	"bufio"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"iter"
 
@@ -174,8 +173,7 @@ func (p *puller) ask(ctx context.Context, since int64) (page engram.PullMutation
 func (p *puller) take(page engram.PullMutationsResponse) error {
 	refs := make([]engram.JournalRef, len(page.Mutations))
 	for i, row := range page.Mutations {
-		sum := engram.MutationSum(row.Entry())
-		refs[i] = engram.JournalRef{Seq: row.Seq, Sum: binary.BigEndian.Uint32(sum[:])}
+		refs[i] = journalRef(row)
 	}
 	if err := p.check(page, refs); err != nil {
 		return err

@@ -138,7 +138,7 @@ var errCrash = errors.New("crash")
 
 func (r *reader) pull(remote journal.Reader, opts journal.PullOptions) (journal.PullResult, error) {
 	r.t.Helper()
-	kept, err := state.OpenAccount(r.state, "https://engram.example.com", "user u-1")
+	kept, err := state.OpenAccount(state.In(r.state), "https://engram.example.com", "user u-1")
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -39,12 +39,15 @@ type Row struct {
 	// to this row.
 	Hash  [32]byte
 	Entry engram.MutationEntry
-	// LeftOut rows are not for sending.
+	// Skip says that the row is not for sending.
 	Skip bool
 	// Err is why the row cannot be sent. It is rejected then.
 	Err error
 	// Fills are what was mended in the entry.
 	Fills []mend.Fill
+	// Orphan is the session that the row needs and no row before it brings; "" if
+	// there is none.
+	Orphan string
 }
 
 // JobStore is where one job is kept between runs.
@@ -66,6 +69,10 @@ type PushOptions struct {
 	Reconcile bool
 	// Accept settles what was rejected, and what waits for it.
 	Accept bool
+	// Known are the sessions that the journal has, and Parents finds the others: no
+	// row goes without its session. nil: nobody has to know.
+	Known   *Sessions
+	Parents Parents
 	// Total is how many rows there are to send, those that are deferred too.
 	Total int
 	// Retries is how often a batch that was certainly not stored is sent again
@@ -111,7 +118,7 @@ func (p *pusher) push(ctx context.Context) PushResult {
 		p.accept()
 		r.Err, r.Deferred, r.Rejected = p.save(), job.Deferred.Len(), 0
 	}
-	r.Dependent, r.Accepted = p.dependent.Len(), job.Accepted.Len()
+	r.Dependent, r.Orphaned, r.Accepted = p.dependent.Len(), p.orphaned.Len(), job.Accepted.Len()
 	r.Standing = max(0, job.Rejected.Len()-r.Rejected)
 	return *r
 }
@@ -136,6 +143,9 @@ type pusher struct {
 	missing       missing       // nil while nothing was refused
 	dependent     Positions     // what waits for it
 	have          journalCounts // what the journal holds; nil unless reconciling
+
+	there    map[string]bool // of the sessions that orphans need; nil while nobody asked
+	orphaned Positions       // what waits because nobody has its session
 }
 
 func (p *pusher) run(ctx context.Context) error {

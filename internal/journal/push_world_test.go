@@ -78,6 +78,7 @@ type world struct {
 	faults   map[int]fault    // by number of push, from 1
 	refuse   func(engram.MutationEntry) error
 	limit    int // rows of one push; 0 is none
+	most     int // rows of one page; 0 is as many as are asked for
 	pushes   int
 	pulls    int
 	disk     []byte
@@ -210,7 +211,7 @@ func (w *world) PullMutations(ctx context.Context, since int64, limit int) (engr
 	for _, row := range w.journal {
 		switch {
 		case row.Seq <= since:
-		case len(page.Mutations) == limit:
+		case len(page.Mutations) == limit || w.most > 0 && len(page.Mutations) == w.most:
 			page.HasMore = true
 		default:
 			page.Mutations = append(page.Mutations, row)

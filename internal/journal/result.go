@@ -27,6 +27,10 @@ type PushResult struct {
 	// Deferred are the rows that wait, those of earlier runs too: for paused projects,
 	// or, which are Dependent, for what a rejected row should have brought.
 	Deferred, Dependent int64
+	// Orphaned are those of the dependent rows whose session nobody has, or, where it is
+	// Unread, perhaps the journal.
+	Orphaned int64
+	Unread   bool
 	// Remaining are the rows that an error kept from being tried.
 	Remaining int64
 	// Retried are, in a plan, the rows that would be sent and were Deferred so far.
@@ -39,6 +43,23 @@ type PushResult struct {
 	// MendedRows counts them, and Fills what was filled, by field.
 	MendedRows int64
 	Fills      map[string]int
+	// Added are the sessions that went ahead of rows which need them, at most a
+	// thousand, and AddedRows counts them; Stubs are those of them that nobody has.
+	Added            []Added
+	AddedRows, Stubs int64
 	// Err is what ended the run early; nil if it went through the whole source.
 	Err error
+}
+
+// add counts a session that went ahead of a row.
+func (r *PushResult) add(a Added, fills []mend.Fill) {
+	if r.AddedRows++; a.Stub {
+		r.Stubs++
+	}
+	if len(r.Added) < maxFailures {
+		r.Added = append(r.Added, a)
+	}
+	if !a.Stub {
+		r.mended(Row{Position: a.Position, Fills: fills})
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/cancellable"
@@ -18,8 +19,11 @@ import (
 // back; an error ends the run.
 func (p *pusher) send(ctx context.Context, rows []Row) error {
 	for todo := [][]Row{rows}; len(todo) > 0; {
-		rows := p.sendable(todo[len(todo)-1])
-		todo = todo[:len(todo)-1]
+		rows, err := p.withParents(ctx, p.sendable(todo[len(todo)-1]))
+		if err != nil {
+			return err
+		}
+		rows, todo = p.sendable(rows), todo[:len(todo)-1]
 		if len(rows) == 0 {
 			continue
 		}
@@ -93,6 +97,10 @@ func (p *pusher) stored(b batch, lastSeq int64) {
 	for _, row := range b.rows {
 		p.job.Deferred.Remove(row.Position)
 		p.missing.has(row.Entry)
+		if row.Entry.Entity == "session" && row.Entry.Op == "upsert" && p.there != nil {
+			p.there[strings.TrimSpace(row.Entry.EntityKey)] = true
+		}
+		p.orphaned.Remove(row.Position)
 		p.result.mended(row)
 		p.advance(row)
 		p.ended()

@@ -18,6 +18,8 @@ type database struct {
 	sessions     []engram.Session
 	observations []engram.Observation
 	prompts      []engram.Prompt
+	relations    []engram.Relation
+	deletions    []engram.Deletion
 }
 
 func (m database) Sessions(_ context.Context, yield func(engram.Session) error) error {
@@ -30,6 +32,14 @@ func (m database) Observations(_ context.Context, yield func(engram.Observation)
 
 func (m database) Prompts(_ context.Context, yield func(engram.Prompt) error) error {
 	return each(m.prompts, yield)
+}
+
+func (m database) Relations(_ context.Context, yield func(engram.Relation) error) error {
+	return each(m.relations, yield)
+}
+
+func (m database) Deletions(_ context.Context, yield func(engram.Deletion) error) error {
+	return each(m.deletions, yield)
 }
 
 func each[T any](rows []T, yield func(T) error) error {
@@ -61,27 +71,27 @@ func deletedAt(o engram.Observation, clock string) engram.Observation {
 	return o
 }
 
-// heldBy are the versions of observations that chunks hold, with their session.
-func heldBy(t *testing.T, rows ...engram.Observation) *memories.Versions {
+// heldBy are the words of observations that chunks hold, with their session.
+func heldBy(t *testing.T, rows ...engram.Observation) *memories.Words {
 	t.Helper()
 	return heldIn(t, engram.ChunkRows{Sessions: []engram.Session{session}, Observations: rows})
 }
 
-func heldIn(t *testing.T, chunks ...engram.ChunkRows) *memories.Versions {
+func heldIn(t *testing.T, chunks ...engram.ChunkRows) *memories.Words {
 	t.Helper()
-	var lists [][]engram.RowVersion
+	var lists [][]engram.Word
 	for _, rows := range chunks {
 		text, err := engram.EncodeChunk(rows)
 		if err != nil {
 			t.Fatal(err)
 		}
-		versions, err := engram.ReadVersions(strings.NewReader(string(text)))
+		words, err := engram.ReadWords(strings.NewReader(string(text)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		lists = append(lists, versions)
+		lists = append(lists, words)
 	}
-	return memories.NewVersions(lists...)
+	return memories.NewWords(lists...)
 }
 
 var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -89,7 +99,7 @@ var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 // newest are the entries of a manifest whose newest is of ten o'clock.
 var newest = []engram.ChunkEntry{{CreatedAt: "2026-11-22T10:00:00Z"}, {CreatedAt: "2026-11-22T09:00:00Z"}}
 
-func find(t *testing.T, m database, held *memories.Versions, scope memories.Scope) *memories.Unexported {
+func find(t *testing.T, m database, held *memories.Words, scope memories.Scope) *memories.Unexported {
 	t.Helper()
 	found, err := memories.FindUnexported(t.Context(), m, held, newest, scope, now)
 	if err != nil {
@@ -220,7 +230,7 @@ func TestFindUnexportedSessionsAndPrompts(t *testing.T) {
 		{"ended since its chunk", database{sessions: []engram.Session{ended}}, []engram.ChunkRows{{Sessions: []engram.Session{session}}}, []string{"session s: session_end"}},
 		{"ended again", database{sessions: []engram.Session{endedLater}}, []engram.ChunkRows{{Sessions: []engram.Session{ended}}}, []string{"session s: session_end"}},
 		{"ended elsewhere", database{sessions: []engram.Session{session}}, []engram.ChunkRows{{Sessions: []engram.Session{ended}}}, nil},
-		{"ended later elsewhere", database{sessions: []engram.Session{ended}}, []engram.ChunkRows{{Sessions: []engram.Session{endedLater}}}, []string{"session s: session_end"}},
+		{"ended later elsewhere", database{sessions: []engram.Session{ended}}, []engram.ChunkRows{{Sessions: []engram.Session{endedLater}}}, nil},
 		{"the manual session of another machine", database{sessions: []engram.Session{changed}}, []engram.ChunkRows{{Sessions: []engram.Session{session}}}, nil},
 		{"a prompt in no chunk", database{sessions: []engram.Session{session}, prompts: []engram.Prompt{prompt}}, nil,
 			[]string{"prompt prompt-1: new", "session s: older"}},
@@ -253,11 +263,11 @@ func TestScope(t *testing.T) {
 		scope memories.Scope
 		want  memories.Tallies
 	}{
-		{memories.Scope{Project: "Repo"}, memories.Tallies{"repo": {Memories: 2, Sessions: 1, Personal: 1, Unnamed: 1}}},
+		{memories.Scope{Project: "Repo"}, memories.Tallies{"repo": {Memories: 2, Sessions: 1, StayHome: memories.StayHome{Personal: 1}, Unnamed: 1}}},
 		{memories.Scope{Project: "repo", Personal: true}, memories.Tallies{"repo": {Memories: 3, Sessions: 1, Unnamed: 1}}},
-		{memories.Scope{Project: "repo", CountOnly: true}, memories.Tallies{"repo": {Memories: 2, Sessions: 1, Personal: 1, Unnamed: 1}}},
+		{memories.Scope{Project: "repo", CountOnly: true}, memories.Tallies{"repo": {Memories: 2, Sessions: 1, StayHome: memories.StayHome{Personal: 1}, Unnamed: 1}}},
 		{memories.Scope{}, memories.Tallies{
-			"repo": {Memories: 2, Sessions: 1, Personal: 1, Unnamed: 1}, "other": {Memories: 1, Sessions: 1}, "": {Memories: 1},
+			"repo": {Memories: 2, Sessions: 1, StayHome: memories.StayHome{Personal: 1}, Unnamed: 1}, "other": {Memories: 1, Sessions: 1}, "": {Memories: 1},
 		}},
 		{memories.Scope{Project: "third"}, memories.Tallies{}},
 	}

@@ -196,21 +196,21 @@ func (p *unionMergeParser) skip() string {
 
 // version is the highest that the text names.
 func (p *unionMergeParser) version() (int, error) {
-	highest, chunks := 0, false
+	highest, chunks := 1, false
 	for _, f := range p.closed {
 		if f.isEntry() {
 			continue
 		}
 		chunks = chunks || len(f.values["chunks"]) > 0
 		for _, v := range f.values["version"] {
-			n, err := strconv.Atoi(v)
-			if err != nil || n < 1 {
-				return 0, engram.ErrManifestVersion
+			n, ok := engram.ParseVersion(v)
+			if !ok {
+				return 0, errors.New("no version")
 			}
 			highest = max(highest, n)
 		}
 	}
-	if highest == 0 || !chunks {
+	if !chunks {
 		return 0, errors.New("no manifest")
 	}
 	return highest, nil

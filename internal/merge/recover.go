@@ -74,8 +74,6 @@ func recoverManifest(text []byte, depth int) (Recovery, error) {
 	var r Recovery
 	bom := err
 	switch {
-	case errors.Is(err, engram.ErrManifestVersion):
-		return r, err // it may mean something that we don't know
 	case errors.Is(err, engram.ErrBOM):
 		r, err = recoverManifest(bytes.TrimPrefix(text, engram.BOM), depth)
 		r.Cause = cmp.Or(r.Cause, bom)

@@ -113,7 +113,6 @@ func TestWhatIsNoMergeIsLeftAlone(t *testing.T) {
 		"empty":             {"", engram.ErrDamaged},
 		"cut off":           {withEntry(first)[:80], engram.ErrDamaged},
 		"text":              {"hello", engram.ErrDamaged},
-		"a later version":   {`{"version":99,"chunks":[]}`, engram.ErrManifestVersion},
 		"a bare value":      {withEntry(`"x", {"id":"22222222","id":"11111111","created_at":"2026-11-22T10:00:00Z"}`), engram.ErrDamaged},
 		"which x counts?":   {`{"version":1,"x":1,"x":2,"chunks":[]}`, engram.ErrDamaged},
 		"tangled markers":   {tangled, merge.ErrTangled},

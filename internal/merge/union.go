@@ -41,7 +41,7 @@ func (e *SideError) Unwrap() error { return e.Err }
 // Manifests is the union of two manifests by chunk id: no id of either
 // side is missing, also where the other side deleted it, because an entry too
 // many can be removed and one too few is a lost chunk. Entries come in the order
-// of created_at and id, and keep their bytes; the version is the higher one;
+// of created_at and id, and keep their bytes; the version is the highest of the three;
 // members that we don't know are kept. Two people who merge each other's
 // manifests get the same bytes.
 //
@@ -91,7 +91,7 @@ type merger struct {
 }
 
 func (m *merger) merge() *document {
-	d := &document{version: max(m.ours.version, m.theirs.version), values: map[string]string{}}
+	d := &document{version: max(m.base.version, m.ours.version, m.theirs.version), values: map[string]string{}}
 	d.layout = m.layout()
 	d.entries = m.entries()
 	for _, name := range d.names {
@@ -116,6 +116,9 @@ func (m *merger) layout() layout {
 				l.addMember(name, other)
 			}
 		}
+	}
+	if !slices.Contains(l.names, "version") && slices.Contains(base.names, "version") {
+		l.addMember("version", base)
 	}
 	l.eol, _ = choose(base.eol, ours.eol, theirs.eol)
 	l.list = ours.list

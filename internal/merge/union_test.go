@@ -176,6 +176,28 @@ func TestMergingKeepsWhatItDoesNotKnow(t *testing.T) {
 			theirs: `{"version":2,"x":2,"chunks":[]}`,
 			want:   `{"version":2,"x":2,"chunks":[]}`,
 		},
+		"a later version": {
+			ours:   `{"version":1,"chunks":[]}`,
+			theirs: `{"version":3,"chunks":[]}`,
+			want:   `{"version":3,"chunks":[]}`,
+		},
+		"both sides lowered the version": {
+			base:   `{"version":2,"chunks":[]}`,
+			ours:   `{"version":1,"chunks":[],"x":1}`,
+			theirs: `{"version":1,"chunks":[]}`,
+			want:   `{"version":2,"chunks":[],"x":1}`,
+		},
+		"both sides dropped the version": {
+			base:   `{"version":2,"chunks":[]}`,
+			ours:   `{"chunks":[],"x":1}`,
+			theirs: `{"chunks":[]}`,
+			want:   "{\"chunks\":[],\"x\":1,\n  \"version\":2}",
+		},
+		"one side has no version": {
+			ours:   `{"chunks":[]}`,
+			theirs: `{"chunks":[],"version":2}`,
+			want:   `{"chunks":[],"version":2}`,
+		},
 		"each side has a member": {
 			ours:   `{"version":1,"x":1,"chunks":[]}`,
 			theirs: `{"version":1,"chunks":[],"y":2}`,

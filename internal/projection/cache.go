@@ -19,7 +19,7 @@ import (
 
 // cacheVersion belongs to what this package does with the rows, as canon.Version
 // does to their canonical form: it changes when other parts come out.
-const cacheVersion = 3
+const cacheVersion = 4
 
 // maxCacheBytes bounds the file: one that is larger is nothing that we wrote.
 const maxCacheBytes = 256 << 20
@@ -46,7 +46,7 @@ type cacheEntry struct {
 }
 
 func openCache(dir string, opts Options) *cache {
-	of := fmt.Sprintf("%d %d %q %q %t %t", canon.Version, cacheVersion, mend.Rule, opts.Project, opts.IncludePersonal, opts.Strict)
+	of := fmt.Sprintf("%d %d %q %q %v %t %t", canon.Version, cacheVersion, mend.Rule, opts.Project, opts.form(), opts.IncludePersonal, opts.Strict)
 	sum := sha256.Sum256([]byte(of))
 	c := &cache{path: filepath.Join(dir, hex.EncodeToString(sum[:8])+".json")}
 	if info, err := os.Stat(c.path); err == nil && info.Size() <= maxCacheBytes {
@@ -123,7 +123,7 @@ func (o Options) sessionsOf(doc document) map[string]Session {
 	if !o.Strict {
 		s.mend()
 	}
-	problems, err := canon.Validate(s.assemble(), o.Project, func(string) bool { return true })
+	problems, err := o.form().Validate(s.assemble(), o.Project, func(string) bool { return true })
 	refused := map[string]map[int]bool{listSessions: {}, listMutations: {}}
 	for _, p := range problems {
 		refused[p.List][p.Index] = true // of no other lists

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/recognition"
 )
@@ -186,12 +187,18 @@ func (d *Directory) context(id engram.ChunkID, f facts) string {
 type Options struct {
 	// Project is normalised.
 	Project string
+	// Generation is the server's: it has a canonical form, and demands, of its own.
+	// 0 is taken for 1.x.
+	Generation engram.Generation
 	// IncludePersonal sends rows of scope personal too.
 	IncludePersonal bool
 	// Strict sends only what fits as it is. Otherwise rows are mended: what a server
 	// demands and a row lacks is filled, and missing sessions are added.
 	Strict bool
 }
+
+// form is the canonical form of the server.
+func (o Options) form() *canon.Form { return canon.Of(o.Generation) }
 
 // Session is what the chunks of the directory say about a session.
 type Session struct {

@@ -125,7 +125,7 @@ func TestOnlyTheProjectsRowsGo(t *testing.T) {
 	if diff := cmp.Diff(want, syncIDs(t, text)); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
-	again, err := canon.Canonical([]byte(text), "alpha")
+	again, err := canon.Of(engram.Gen1).Canonical([]byte(text), "alpha")
 	if err != nil || string(again) != text {
 		t.Errorf("the part is not canonical: %v", err)
 	}
@@ -202,7 +202,7 @@ func TestSplit(t *testing.T) {
 		if len(text) > 4<<20 && !slices.Equal(ids, []string{"huge"}) {
 			t.Errorf("part %d of %d rows has %d bytes", i, len(ids), len(text))
 		}
-		problems, err := canon.Validate([]byte(text), "alpha", func(string) bool { return false })
+		problems, err := canon.Of(engram.Gen1).Validate([]byte(text), "alpha", func(string) bool { return false })
 		if err != nil || len(problems) > 0 || len(part.Needs) > 0 {
 			t.Errorf("part %d does not stand alone: %v %v %v", i, problems, err, part.Needs)
 		}

@@ -48,8 +48,8 @@ type row struct {
 
 	id, session, project, scope, created string
 
-	mended bool   // something of it was filled
-	gives  string // the session that the row brings to a server
+	filled []string // fields that were blank
+	gives  string   // the session that the row brings to a server
 }
 
 // of gives the rows of some lists, one list after the other.

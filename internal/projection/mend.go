@@ -30,7 +30,9 @@ func (r *row) mend(chunk engram.ChunkID) []mend.Fill {
 	} else {
 		r.text, fills = mend.Row(mend.Place{Chunk: chunk, List: r.list, Index: r.index}, r.text)
 	}
-	r.mended = r.mended || len(fills) > 0
+	for _, f := range fills {
+		r.filled = append(r.filled, f.Field)
+	}
 	return fills
 }
 
@@ -126,7 +128,6 @@ func (o Options) stubs(sessions map[string]string) selection {
 	for _, id := range slices.Sorted(maps.Keys(sessions)) {
 		text, _ := json.Marshal(mend.Stub(id, o.Project, sessions[id])) // plain data
 		s.rows[listSessions] = append(s.rows[listSessions], newRow(listSessions, -1, text))
-		s.rows[listSessions][len(s.rows[listSessions])-1].mended = true
 		s.filled = append(s.filled, engram.RowNote{List: listSessions, Index: -1, Reason: fmt.Sprintf("got %.60q, which rows name and nobody has", id)})
 	}
 	return s

@@ -29,7 +29,7 @@ func (d *Directory) make(ctx context.Context, id engram.ChunkID) (c recognition.
 		c = recognition.Projection{LeftOut: s.leftOut, Filled: slices.Concat(s.filled, stubs.filled), Personal: s.personal, Foreign: s.foreign}
 		for _, s := range []selection{stubs, s} {
 			if there != nil {
-				s.dropHeld(there, d.opts.Project)
+				s.dropHeld(there, d.opts)
 			}
 			parts, err := d.opts.split(s, texts)
 			if err != nil {

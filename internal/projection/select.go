@@ -88,7 +88,7 @@ func (o Options) wants(s *selection, r row, sessions map[string]Session) bool {
 		s.foreign = counted(s.foreign, project)
 		return false
 	case engram.IsPersonal(r.scope) && !o.IncludePersonal:
-		if !s.isThere(r, o.Project) {
+		if !s.isThere(r, o) {
 			s.personal++
 		}
 		return false
@@ -124,7 +124,7 @@ func (o Options) prune(s *selection, sessions map[string]Session) error {
 		return o.has(sessions[key(id)]) || s.there != nil && s.there.HasSession(key(id))
 	}
 	for {
-		problems, err := canon.Validate(s.assemble(), o.Project, known)
+		problems, err := o.form().Validate(s.assemble(), o.Project, known)
 		if err != nil || len(problems) == 0 {
 			return err
 		}
@@ -164,7 +164,7 @@ func (s *selection) leaveOut(o Options, bad map[string]map[int]bool, p canon.Row
 		}
 		bad[p.List][p.Index] = true
 		r := rows[p.Index]
-		if s.isThere(r, o.Project) {
+		if s.isThere(r, o) {
 			return
 		}
 		if _, there := s.sessions[key(r.session)]; there && p.Reason == canon.UnknownSession {

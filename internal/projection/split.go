@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/recognition"
 )
@@ -130,7 +129,7 @@ func (b *splitter) flush() error {
 	if len(b.parts) == 0 {
 		b.members = b.selection.members // they are told once
 	}
-	text, err := canon.ForPush(b.assemble(), b.options.Project)
+	text, err := b.options.form().ForPush(b.assemble(), b.options.Project)
 	if err != nil {
 		return fmt.Errorf("make the canonical form: %w", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"slices"
 
-	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/mend"
 	"github.com/engram-sync/engram-sync/internal/recognition"
@@ -29,11 +28,11 @@ func (d *Directory) Supplement(ctx context.Context, ids []engram.ChunkID, there 
 
 // dropHeld drops the rows that the server has. Members beside the lists went with
 // what it has of the chunk.
-func (s *selection) dropHeld(there *recognition.RowSet, project string) {
+func (s *selection) dropHeld(there *recognition.RowSet, o Options) {
 	for list, rows := range s.rows {
 		s.rows[list] = slices.DeleteFunc(slices.Clone(rows), func(r row) bool {
-			v, ok := r.signature(project)
-			return ok && there.Has(v, r.mended)
+			v, ok := r.signature(o)
+			return ok && there.Has(v)
 		})
 	}
 	if len(s.rows[listMutations]) == 0 {
@@ -42,54 +41,54 @@ func (s *selection) dropHeld(there *recognition.RowSet, project string) {
 	s.members = nil
 }
 
-// signature is what a row is recognised by. A mutation is put into canonical form
+// signature is what a row is recognised by, without what was filled. A mutation is put into canonical form
 // for that.
-func (r row) signature(project string) (engram.RowVersion, bool) {
+func (r row) signature(o Options) (recognition.Signature, bool) {
 	if r.list != listMutations {
-		return recognition.Signature(r.list, r.text)
+		return recognition.Sign(r.list, r.text, r.filled...)
 	}
 	alone := document{rows: map[string][]row{listMutations: {r}}}
-	text, err := canon.ForPush(alone.assemble(), project)
+	text, err := o.form().ForPush(alone.assemble(), o.Project)
 	var doc struct {
 		Mutations []json.RawMessage `json:"mutations"`
 	}
 	if err != nil || json.Unmarshal(text, &doc) != nil || len(doc.Mutations) != 1 {
-		return engram.RowVersion{}, false
+		return recognition.Signature{}, false
 	}
-	return recognition.Signature(listMutations, doc.Mutations[0])
+	return recognition.Sign(listMutations, doc.Mutations[0])
 }
 
 // isThere says whether the server has a row that it would refuse as it is: mended.
-func (s *selection) isThere(r row, project string) bool {
+func (s *selection) isThere(r row, o Options) bool {
 	if s.there == nil {
 		return false
 	}
 	r.mend(s.id)
-	v, ok := r.signature(project)
-	return ok && s.there.Has(v, true)
+	v, ok := r.signature(o)
+	return ok && s.there.Has(v)
 }
 
-// Rows are those of chunks as they are recognised, mended, of whichever project
+// Rows are those of chunks as they are recognised, of whichever project
 // they are, and the sessions that are added for them.
-func (d *Directory) Rows(ctx context.Context, id engram.ChunkID) (versions []engram.RowVersion, err error) {
+func (d *Directory) Rows(ctx context.Context, id engram.ChunkID) (rows []recognition.Signature, err error) {
 	err = d.withDocument(ctx, id, func(doc document) error {
 		for r := range doc.of(lists...) {
 			r.mend(id)
-			if v, ok := r.signature(d.opts.Project); ok {
-				versions = append(versions, v)
+			if v, ok := r.signature(d.opts); ok {
+				rows = append(rows, v)
 			}
 		}
 		return nil
 	})
-	return versions, err
+	return rows, err
 }
 
 // Stubs are the sessions that are added for the rows of a chunk.
-func (d *Directory) Stubs(id engram.ChunkID) (versions []engram.RowVersion) {
+func (d *Directory) Stubs(id engram.ChunkID) (rows []recognition.Signature) {
 	for name, from := range d.stubs[id] {
 		text, _ := json.Marshal(mend.Stub(name, d.opts.Project, from)) // plain data
-		v, _ := recognition.Signature(listSessions, text)
-		versions = append(versions, v)
+		v, _ := recognition.Sign(listSessions, text)
+		rows = append(rows, v)
 	}
-	return versions
+	return rows
 }

@@ -58,7 +58,7 @@ func TestOddDocuments(t *testing.T) {
 	} {
 		d := newDirectory(content)
 		chunks, p := d.project(t, alpha, t.TempDir())
-		want, err := canon.ForPush([]byte(content), "alpha")
+		want, err := canon.Of(engram.Gen1).ForPush([]byte(content), "alpha")
 		if err != nil || chunks[0].Err != nil || len(chunks[0].Parts) != 1 {
 			t.Errorf("%s: %v, %+v", content, err, chunks[0])
 			continue

@@ -61,7 +61,7 @@ func (e Effects) String() string {
 		if who != "" {
 			who += " and "
 		}
-		parts = append(parts, who+names[last]+" "+does[effect])
+		parts = append(parts, who+names[last]+" would "+does[effect])
 	}
 	return strings.Join(parts, "; ")
 }
@@ -122,7 +122,7 @@ const (
 )
 
 var problems = map[Problem][2]string{
-	LowVersion:     {"its version is below 2: whoever has a session that belongs to its project, as `engram save` makes one, takes nothing from it", "`engram-sync export` where an engram.db of 2.x is raises it"},
+	LowVersion:     {"its version is below 2, where a reader has a session that belongs to its project, as `engram save` makes one", "`engram-sync verify --repair` where an engram.db of 2.x is raises it"},
 	Owned:          {"belongs to its project, and the manifest's version is below 2", "`engram-sync verify --repair` raises it"},
 	MissingChunk:   {"its file is missing", "bring the file back, or take the entry out with `engram-sync verify --repair --forget-missing`"},
 	BrokenChunk:    {"it cannot be read", "bring a good file, or take the file and its entry out"},

@@ -20,7 +20,6 @@ type Chunk struct {
 
 	ops     []op
 	blanks  map[[2]string]int
-	made    engram.Generation // by which members it has; 0: it could be any
 	err     error
 	settled bool
 }
@@ -36,7 +35,8 @@ const (
 )
 
 var (
-	lists    = []string{"sessions", "observations", "prompts", "mutations"}
+	// Lists are those that a Chunk takes rows of.
+	Lists    = []string{"sessions", "observations", "prompts", "mutations"}
 	entities = map[string]entity{"session": session, "observation": observation, "prompt": prompt, "relation": relation}
 	listOf   = []string{"sessions", "observations", "prompts", "relations"}
 	// idOf are the members that name a row.
@@ -91,9 +91,12 @@ var (
 // rows that came before.
 func Read(r io.Reader) (*Chunk, error) {
 	c := &Chunk{}
-	err := engram.ReadLists(r, c.Add, lists...)
-	return c, cmp.Or(err, c.err)
+	err := engram.ReadLists(r, c.Add, Lists...)
+	return c, cmp.Or(err, c.Err())
 }
+
+// Err says why a row could not be taken in.
+func (c *Chunk) Err() error { return c.err }
 
 // Add takes in a row of a list.
 func (c *Chunk) Add(list string, index int, row json.RawMessage) {
@@ -102,8 +105,9 @@ func (c *Chunk) Add(list string, index int, row json.RawMessage) {
 		c.err = cmp.Or(c.err, fmt.Errorf("%s[%d]: %w", list, index, err))
 		return
 	}
+	c.tell(o)
 	c.Count(list, o.text("started_at"), o.text("created_at"), o.text("updated_at"))
-	one := op{list: byte(slices.Index(lists, list)), index: int32(index)}
+	one := op{list: byte(slices.Index(Lists, list)), index: int32(index)}
 	if field := o.odd(rowTypes[list]); field != "" {
 		one.refused = fault{WrongType, field, all}
 		if slices.Contains(readByUs, field) {
@@ -118,6 +122,13 @@ func (c *Chunk) Add(list string, index int, row json.RawMessage) {
 		c.demand(list, index, o)
 	}
 	c.ops = append(c.ops, one)
+}
+
+func (c *Chunk) tell(o object) {
+	c.Generation = max(c.Generation, engram.Gen1)
+	for _, m := range o {
+		c.Tell(m.Name, m.Value)
+	}
 }
 
 // readByUs are members without which we do not know where a row belongs.
@@ -161,7 +172,6 @@ func (c *Chunk) row(one *op, o object) {
 	case prompt:
 		one.at = momentOf(o.text("created_at"))
 		if inbox := o.text("source_inbox_id"); inbox != "" {
-			c.made = engram.Gen3
 			one.target = hashOf(o.text("session_id") + "\x00" + inbox)
 		}
 	}
@@ -183,9 +193,6 @@ func (c *Chunk) session(one *op, o object) {
 	null := string(directory) == "null"
 	one.owned = mode == engram.ProjectOwned
 	one.blankDir = o.blank("directory") || null
-	if mode != "" {
-		c.made = max(c.made, engram.Gen2)
-	}
 	switch {
 	case mode != "" && !one.owned && mode != "shared":
 		one.stalled = fault{Ownership, "ownership_mode", since2}
@@ -210,9 +217,6 @@ func (c *Chunk) mutation(one *op, m object) {
 	one.named = hashOf(key)
 	disposition := m.text("disposition")
 	one.foreign = disposition != "" && disposition != "pending"
-	if disposition != "" {
-		c.made = max(c.made, engram.Gen2)
-	}
 	if !known || !one.deletes && operation != "upsert" {
 		one.entity, one.stalled = other, fault{Undecodable, "entity", all}
 		if known {
@@ -226,6 +230,7 @@ func (c *Chunk) mutation(one *op, m object) {
 		one.stalled = fault{Undecodable, "payload", all}
 		return
 	}
+	c.tell(payload)
 	c.row(one, payload)
 	one.named = hashOf(key)
 	one.otherKey = keyDiffers(one, key, payload.text(idOf[kind]))

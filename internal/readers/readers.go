@@ -119,7 +119,7 @@ func Seen(d Directory) []engram.Generation {
 	}
 	for _, c := range d.Chunks {
 		if c.Chunk != nil {
-			seen[cmp.Or(c.Chunk.made, engram.Gen1)] = true
+			seen[cmp.Or(c.Chunk.Generation, engram.Gen1)] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(seen))

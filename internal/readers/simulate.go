@@ -129,7 +129,7 @@ func (r *reader) tell(id engram.ChunkID, one op, field string, p Problem, e Effe
 	if one.list == mutations && !slices.Contains([]string{"entity", "entity_key", "op", "payload", "disposition"}, field) {
 		field = "payload." + field
 	}
-	r.note(r.g, id, &engram.RowNote{List: lists[one.list], Index: int(one.index), Field: field}, p, e)
+	r.note(r.g, id, &engram.RowNote{List: Lists[one.list], Index: int(one.index), Field: field}, p, e)
 }
 
 // passes applies chunks until no further one can be. Source: engram-2.md 2.3, 5.

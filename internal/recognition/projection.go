@@ -18,12 +18,12 @@ type Projector interface {
 	// Supplement gives of chunks that Project gave what the remote lacks if it holds
 	// the rows of there in another form. It is called once, after Project.
 	Supplement(ctx context.Context, ids []engram.ChunkID, there *RowSet) (map[engram.ChunkID]Projection, error)
-	// Rows gives the rows of chunks here as they are recognised.
-	Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]engram.RowVersion, error)
+	// Rows gives the rows of chunks here as they are recognised, before they are mended.
+	Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]Signature, error)
 	// Known gives the rows that Learn was told of a chunk of the remote, in this run
 	// or an earlier one.
-	Known(remote engram.ChunkID) ([]engram.RowVersion, bool)
-	Learn(remote engram.ChunkID, rows []engram.RowVersion)
+	Known(remote engram.ChunkID) ([]Signature, bool)
+	Learn(remote engram.ChunkID, rows []Signature)
 	// OpenPart opens the content of a part. It is called concurrently.
 	OpenPart(ctx context.Context, local, part engram.ChunkID) (*engram.Chunk, error)
 }

@@ -2,98 +2,145 @@ package recognition
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"io"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // SignatureVersion changes with what a signature is: those of another version say nothing.
-const SignatureVersion = "2"
+const SignatureVersion = "3"
 
 // MutationRow is a mutation in a chunk, which has no identity but what it says.
 const MutationRow engram.RowKind = 'm'
 
 // Signature is what a row is recognised by on a project server, in whichever form it
-// was sent: its version without the project, which all rows there have in common. A
-// mutation is recognised in canonical form only. false: nobody could find it again.
-func Signature(list string, row []byte) (v engram.RowVersion, ok bool) {
+// was sent: its version without the project, which all rows there have in common, and
+// without what a row may lack, which stands beside it.
+type Signature struct {
+	engram.RowVersion
+	Given [givens]uint64 // 0 where the row has nothing
+}
+
+// What a row may lack: what is filled where it is blank, and what came with later
+// releases, so that whoever is older loses it. Source: engram-2.md 2.2, 2.3.
+const (
+	givenType = iota
+	givenTitle
+	givenScope
+	givenLater // ownership_mode, review_after or source_inbox_id
+	givenRest  // members that nobody knows
+	givens
+
+	fillable = givenLater // those below are filled
+)
+
+// Sign gives the signature of a row of a list, of which these fields were filled. A
+// mutation is recognised in canonical form only, whichever release made that. false:
+// nobody could find the row again.
+func Sign(list string, row []byte, filled ...string) (v Signature, ok bool) {
+	var given map[int]string
 	switch list {
 	case "sessions":
 		var s engram.Session
 		ok = json.Unmarshal(row, &s) == nil && s.ID != ""
-		s.Project = ""
-		return s.Version(), ok
+		given = map[int]string{givenLater: s.OwnershipMode}
+		s.Project, s.OwnershipMode = "", ""
+		v.RowVersion = s.Version()
 	case "observations":
 		var o engram.Observation
 		ok = json.Unmarshal(row, &o) == nil && o.SyncID != ""
-		o.Project = nil
-		return o.Version(""), ok
+		given = map[int]string{givenType: o.Type, givenTitle: o.Title, givenScope: o.Scope, givenLater: engram.Text(o.ReviewAfter)}
+		o.Project, o.Type, o.Title, o.Scope, o.ReviewAfter = nil, "", "", "", nil
+		v.RowVersion = o.Version("")
 	case "prompts":
 		var p engram.Prompt
 		ok = json.Unmarshal(row, &p) == nil && p.SyncID != ""
-		p.Project = ""
-		return p.Version(""), ok
+		given = map[int]string{givenLater: engram.Text(p.SourceInboxID)}
+		p.Project, p.SourceInboxID = "", nil
+		v.RowVersion = p.Version("")
 	case "mutations":
-		var m struct {
-			Entity  string `json:"entity"`
-			Op      string `json:"op"`
-			Key     string `json:"entity_key"`
-			Payload string `json:"payload"`
-		}
-		ok = json.Unmarshal(row, &m) == nil
-		text, _ := json.Marshal([]string{m.Entity, m.Op, m.Key, m.Payload}) // texts
-		sum := sha256.Sum256(text)
-		said := engram.RowHash(sum[:len(engram.RowHash{})])
-		return engram.RowVersion{Kind: MutationRow, Row: said, Content: said}, ok
+		return signMutation(row)
 	}
-	return v, false
+	given[givenRest] = rest(list, row)
+	for i, field := range []string{"type", "title", "scope"} {
+		if slices.Contains(filled, field) {
+			delete(given, i)
+		}
+	}
+	for i, text := range given {
+		if strings.TrimSpace(text) != "" {
+			v.Given[i] = shortHash(text)
+		}
+	}
+	return v, ok
+}
+
+func shortHash(text string) uint64 {
+	sum := sha256.Sum256([]byte(text))
+	return max(1, binary.BigEndian.Uint64(sum[:]))
+}
+
+// known are the members that a signature has, or leaves out since each machine has its own.
+var known = map[string][]string{
+	"sessions": {"id", "project", "directory", "started_at", "ended_at", "summary", "ownership_mode"},
+	"observations": {"id", "sync_id", "session_id", "type", "title", "content", "tool_name", "project", "scope", "topic_key",
+		"revision_count", "duplicate_count", "last_seen_at", "created_at", "updated_at", "deleted_at", "review_after"},
+	"prompts": {"id", "sync_id", "session_id", "content", "project", "created_at", "source_inbox_id"},
+}
+
+// rest is what a row has in members that nobody knows, "" if it has none.
+func rest(list string, row []byte) string {
+	var members map[string]any
+	_ = json.Unmarshal(row, &members) // no object has none
+	maps.DeleteFunc(members, func(name string, value any) bool {
+		return value == nil || value == "" || slices.Contains(known[list], strings.ToLower(name))
+	})
+	if len(members) == 0 {
+		return ""
+	}
+	text, _ := json.Marshal(members) // it came from JSON
+	return string(text)
+}
+
+// signMutation leaves out what the canonical form of some release drops. Source:
+// engram-2.md 4.4.
+func signMutation(row []byte) (v Signature, ok bool) {
+	var m struct {
+		Entity  string `json:"entity"`
+		Op      string `json:"op"`
+		Key     string `json:"entity_key"`
+		Payload string `json:"payload"`
+	}
+	if json.Unmarshal(row, &m) != nil {
+		return v, false
+	}
+	var payload map[string]json.RawMessage
+	if json.Unmarshal([]byte(m.Payload), &payload) == nil {
+		for _, later := range []string{"ownership_mode", "review_after", "source_inbox_id"} {
+			delete(payload, later)
+		}
+		text, _ := json.Marshal(payload) // it came from JSON
+		m.Payload = string(text)
+	}
+	text, _ := json.Marshal(m) // texts
+	sum := sha256.Sum256(text)
+	said := engram.RowHash(sum[:len(engram.RowHash{})])
+	v.RowVersion = engram.RowVersion{Kind: MutationRow, Row: said, Content: said}
+	return v, true
 }
 
 // ReadSignatures reads the signatures of all rows of a chunk, as a stream that
 // keeps nothing but them.
-func ReadSignatures(r io.Reader) (versions []engram.RowVersion, err error) {
+func ReadSignatures(r io.Reader) (rows []Signature, err error) {
 	err = engram.ReadLists(r, func(list string, _ int, row json.RawMessage) {
-		if v, ok := Signature(list, row); ok {
-			versions = append(versions, v)
+		if v, ok := Sign(list, row); ok {
+			rows = append(rows, v)
 		}
 	}, "sessions", "observations", "prompts", "mutations")
-	return versions, err
-}
-
-// RowSet is the rows that somebody has, by their signatures.
-type RowSet struct {
-	versions map[rowKey][]engram.RowVersion
-}
-
-type rowKey struct {
-	kind engram.RowKind
-	row  engram.RowHash
-}
-
-// Add adds rows.
-func (s *RowSet) Add(versions []engram.RowVersion) {
-	if s.versions == nil {
-		s.versions = map[rowKey][]engram.RowVersion{}
-	}
-	for _, v := range versions {
-		key := rowKey{v.Kind, v.Row}
-		if !slices.Contains(s.versions[key], v) {
-			s.versions[key] = append(s.versions[key], v)
-		}
-	}
-}
-
-// Has says whether v, or a newer version of the same row, is there. Of a row that
-// was mended any version that is not older will do: whoever made it knew as much.
-func (s *RowSet) Has(v engram.RowVersion, mended bool) bool {
-	return slices.ContainsFunc(s.versions[rowKey{v.Kind, v.Row}], func(k engram.RowVersion) bool {
-		return k.Content == v.Content || k.Supersedes(v) || mended && !v.Supersedes(k)
-	})
-}
-
-// HasSession says whether any version of a session is there.
-func (s *RowSet) HasSession(id string) bool {
-	return len(s.versions[rowKey{engram.SessionRow, engram.Session{ID: id}.Version().Row}]) > 0
+	return rows, err
 }

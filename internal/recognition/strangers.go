@@ -65,8 +65,8 @@ func (m *Match) strangers() []engram.ChunkID {
 
 // readStrangers gives the rows of chunks of the remote. One that cannot be read
 // has none, unless it may be read another time.
-func (m *Match) readStrangers(ctx context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]engram.RowVersion, error) {
-	rows := map[engram.ChunkID][]engram.RowVersion{}
+func (m *Match) readStrangers(ctx context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]Signature, error) {
+	rows := map[engram.ChunkID][]Signature{}
 	var unread []engram.ChunkID
 	for _, id := range ids {
 		versions, ok := m.opts.Projector.Known(id)
@@ -121,7 +121,7 @@ func (m *Match) addListed(ctx context.Context, unlisted []engram.ChunkID, there 
 // strangersAtOnce is how many chunks of the remote are read at the same time.
 const strangersAtOnce = 8
 
-func (m *Match) readStranger(ctx context.Context, id engram.ChunkID) (versions []engram.RowVersion, err error) {
+func (m *Match) readStranger(ctx context.Context, id engram.ChunkID) (versions []Signature, err error) {
 	_, err = m.opts.Remote.ReadChunk(ctx, id, func(c *engram.Chunk) error {
 		versions, err = engram.ReadRows(c, ReadSignatures)
 		return err
@@ -131,12 +131,12 @@ func (m *Match) readStranger(ctx context.Context, id engram.ChunkID) (versions [
 
 // findCovered finds the strangers all of whose rows are here, and by which chunks:
 // to pull those would bring the same rows a second time.
-func (m *Match) findCovered(ctx context.Context, all []engram.ChunkID, strangers map[engram.ChunkID][]engram.RowVersion) error {
+func (m *Match) findCovered(ctx context.Context, all []engram.ChunkID, strangers map[engram.ChunkID][]Signature) error {
 	held, err := m.opts.Projector.Rows(ctx, all)
 	if err != nil {
 		return err
 	}
-	var here RowSet
+	here := RowSet{Unfilled: true}
 	holders := map[engram.RowHash][]engram.ChunkID{}
 	for id, versions := range held {
 		here.Add(versions)
@@ -152,7 +152,7 @@ func (m *Match) findCovered(ctx context.Context, all []engram.ChunkID, strangers
 				m.sharing[holder] = id
 			}
 		}
-		missing := slices.ContainsFunc(versions, func(v engram.RowVersion) bool { return !here.Has(v, false) })
+		missing := slices.ContainsFunc(versions, func(v Signature) bool { return !here.Has(v) })
 		if missing || len(versions) == 0 {
 			continue
 		}

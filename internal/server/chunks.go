@@ -74,7 +74,9 @@ type manifestEntry struct {
 }
 
 // pullManifest serves GET /sync/pull. It costs little to ask again with
-// If-None-Match.
+// If-None-Match. A push does not tell the version of the manifest that it comes from,
+// so it is that which the chunks want: 1.9.4 does not look at it.
+// Source: account-server.md 3.1, engram-2.md 1 and 2.1.
 func (h *chunkHandlers) pullManifest(w http.ResponseWriter, r *http.Request, u store.User) error {
 	if known := r.Header.Values("If-None-Match"); len(known) > 0 {
 		tag, err := h.store.ManifestTag(r.Context(), u.ID)
@@ -92,11 +94,13 @@ func (h *chunkHandlers) pullManifest(w http.ResponseWriter, r *http.Request, u s
 		return err
 	}
 	chunks := make([]manifestEntry, len(entries)) // an empty list must not become null
+	version := 1
 	for i, e := range entries {
+		version = max(version, e.Version)
 		chunks[i] = manifestEntry{e.ID, e.CreatedBy, timestamp(e.CreatedAt), e.Sessions, e.Memories, e.Prompts}
 	}
 	w.Header().Set("ETag", quoteTag(tag))
-	return writeJSON(w, http.StatusOK, reply{"chunks": chunks, "version": 1})
+	return writeJSON(w, http.StatusOK, reply{"chunks": chunks, "version": version})
 }
 
 // pull serves GET /sync/pull/{chunk_id}: the body of the push, byte for

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/server"
+	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 )
 
 // good gives the bytes of a backup with a few chunks.
@@ -143,11 +144,12 @@ func TestTheFirstSchemaIsBroughtUpToDate(t *testing.T) {
 	}
 	add(t, s, "alice")
 	alice, key := listen(t, s).signIn("alice", "password-of-alice")
+	listen(t, s).as(key).post("/sync/push", `{"chunk_id":"0cdb38de","data":`+fixtures.LaterChunk+`}`).want(t, 200, "")
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	execute(t, dir, `DROP TABLE mutations; DROP TABLE mutation_pushes;
-		ALTER TABLE users DROP COLUMN token_tag; PRAGMA user_version = 1; PRAGMA application_id = 0`)
+		ALTER TABLE users DROP COLUMN token_tag; ALTER TABLE chunks DROP COLUMN version; PRAGMA user_version = 1; PRAGMA application_id = 0`)
 
 	old := t.TempDir()
 	if err := server.Restore(t.Context(), filepath.Join(dir, "server.db"), old); err != nil {
@@ -157,7 +159,9 @@ func TestTheFirstSchemaIsBroughtUpToDate(t *testing.T) {
 		s := open(t, server.Options{Dir: dir})
 		c := listen(t, s)
 		c.as(alice.AccessToken).get("/sync/pull").want(t, 200, "")
-		c.as(key).get("/sync/pull").want(t, 200, "")
+		if r := c.as(key).get("/sync/pull"); !strings.Contains(r.body, `"version":2`) {
+			t.Errorf("a chunk of 2.x is forgotten: %s", r.body)
+		}
 		c.as(key).get("/sync/mutations/pull").want(t, 200, "")
 	}
 	s = open(t, server.Options{Dir: dir})
@@ -167,7 +171,7 @@ func TestTheFirstSchemaIsBroughtUpToDate(t *testing.T) {
 	listen(t, s).as(alice.AccessToken).get("/sync/pull").want(t, 401, badToken)
 	var id, version int
 	query(t, dir, "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version", &id, &version)
-	if id != 0x456e6773 || version != 3 {
+	if id != 0x456e6773 || version != 4 {
 		t.Errorf("application id %#x, schema %d", id, version)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/server"
+	"github.com/engram-sync/engram-sync/internal/testkit/wiretest"
 )
 
 // open makes a Server that is closed with the test.
@@ -65,27 +66,8 @@ type reply struct {
 // do sends one request. headers are "Name: value".
 func (c client) do(method, path string, body io.Reader, headers ...string) reply {
 	c.t.Helper()
-	req, err := http.NewRequestWithContext(c.t.Context(), method, c.url+path, body)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
-	}
-	for _, h := range headers {
-		name, value, _ := strings.Cut(h, ": ")
-		req.Header.Add(name, value)
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer shut(c.t, resp.Body)
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return reply{resp.StatusCode, resp.Header, string(text)}
+	a := wiretest.Ask(c.t, c.http, c.token, method, c.url+path, body, headers...)
+	return reply{a.Status, a.Header, a.Body}
 }
 
 func (c client) get(path string, headers ...string) reply {

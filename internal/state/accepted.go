@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 )
 
 // AcceptedRows are the rows that a remote would refuse and that the user has
 // accepted to be without there, for one project.
 type AcceptedRows struct {
+	root Root
 	path string
 	file acceptedFile
 	rows map[string]bool
@@ -25,10 +25,10 @@ type acceptedFile struct {
 }
 
 // OpenAcceptedRows reads what was accepted. What cannot be read was not: then the
-// rows are told again. dir is the state directory.
-func OpenAcceptedRows(dir, remote, project string) *AcceptedRows {
+// rows are told again.
+func OpenAcceptedRows(root Root, remote, project string) *AcceptedRows {
 	a := &AcceptedRows{
-		path: filepath.Join(dir, "accepted", fileName(remote+"\x00"+project)+".json"),
+		root: root, path: root.Path("accepted", fileName(remote+"\x00"+project)+".json"),
 		file: acceptedFile{Schema: 1, Remote: remote, Project: project}, rows: map[string]bool{},
 	}
 	text, err := os.ReadFile(a.path)
@@ -53,7 +53,7 @@ func (a *AcceptedRows) Add(rows []string) error {
 	file.Rows = slices.Sorted(maps.Keys(a.rows))
 	text, err := json.MarshalIndent(file, "", "  ")
 	if err == nil {
-		err = write(a.path, text)
+		err = a.root.write(a.path, text)
 	}
 	if err != nil {
 		return fmt.Errorf("remember the rows that were accepted: %w", err)

@@ -21,14 +21,15 @@ import (
 // AccountState is the place for what has to be remembered about one account's
 // mutation journal on one remote: cursors, and what was pushed.
 type AccountState struct {
+	root        Root
 	dir, remote string
 }
 
 // OpenAccount gives the place for a remote's base URL and an account of it, and
-// makes it, save for who only looks. dir is the state directory.
-func OpenAccount(dir, remote, account string) (*AccountState, error) {
-	j := &AccountState{dir: accountDir(dir, remote, account), remote: remote}
-	if looking.Load() {
+// makes it, save for who only looks.
+func OpenAccount(root Root, remote, account string) (*AccountState, error) {
+	j := &AccountState{root: root, dir: accountDir(root, remote, account), remote: remote}
+	if j.root.looks {
 		return j, nil
 	}
 	if err := os.MkdirAll(j.dir, 0o700); err != nil {
@@ -37,9 +38,9 @@ func OpenAccount(dir, remote, account string) (*AccountState, error) {
 	return j, nil
 }
 
-func accountDir(dir, remote, account string) string {
+func accountDir(root Root, remote, account string) string {
 	sum := sha256.Sum256([]byte(remote + "\n" + account))
-	return filepath.Join(dir, "journals", hex.EncodeToString(sum[:16]))
+	return root.Path("journals", hex.EncodeToString(sum[:16]))
 }
 
 // Path is the path of a file with this name in the journal's directory.
@@ -61,7 +62,7 @@ const lockName = "lock"
 // lock: the end of the process is its end. unlock is called once. Who only looks
 // needs no lock.
 func (j *AccountState) Lock(ctx context.Context, wait time.Duration) (unlock func() error, err error) {
-	if looking.Load() {
+	if j.root.looks {
 		return func() error { return nil }, nil
 	}
 	unlock, err = filelock.TryLock(ctx, j.Path(lockName), wait)
@@ -79,10 +80,10 @@ func (j *AccountState) Lock(ctx context.Context, wait time.Duration) (unlock fun
 // had another name. What is here already stays, and its namesake there too.
 // The caller holds the lock; that of the other name is taken meanwhile, for
 // which Adopt waits like Lock.
-func (j *AccountState) MigrateFrom(ctx context.Context, wait time.Duration, dir, account string) (err error) {
-	other := &AccountState{dir: accountDir(dir, j.remote, account), remote: j.remote}
+func (j *AccountState) MigrateFrom(ctx context.Context, wait time.Duration, account string) (err error) {
+	other := &AccountState{root: j.root, dir: accountDir(j.root, j.remote, account), remote: j.remote}
 	entries, err := os.ReadDir(other.dir)
-	if errors.Is(err, fs.ErrNotExist) || other.dir == j.dir || looking.Load() {
+	if errors.Is(err, fs.ErrNotExist) || other.dir == j.dir || j.root.looks {
 		return nil
 	}
 	if err != nil {
@@ -131,6 +132,10 @@ func (j *AccountState) JobFiles(group [32]byte) ([]JobFile, error) {
 func (j *AccountState) NewJobFile(group [32]byte) JobFile {
 	return JobFile{j.Path(jobPrefix(group) + rand.Text()[:8] + ".json")}
 }
+
+// SessionsFile is the place for what is known of the sessions that the journal has. It
+// is a cache.
+func (j *AccountState) SessionsFile() JobFile { return JobFile{j.Path("sessions.json")} }
 
 func jobPrefix(group [32]byte) string { return "push-" + hex.EncodeToString(group[:12]) + "-" }
 

@@ -15,7 +15,7 @@ import (
 func TestOneProcessAtATimeMovesTheMutationsOfAnAccount(t *testing.T) {
 	dir := t.TempDir()
 	open := func(remote, account string) *state.AccountState {
-		j, err := state.OpenAccount(dir, remote, account)
+		j, err := state.OpenAccount(state.In(dir), remote, account)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"sync"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -18,6 +17,7 @@ import (
 // for concurrent use in one process; the lock on the chunk directory keeps
 // others away.
 type Aliases struct {
+	root   Root
 	path   string
 	remote string
 
@@ -33,11 +33,11 @@ type aliasFile struct {
 	Reduced map[engram.ChunkID]engram.ChunkID `json:"reduced"`
 }
 
-// OpenAliases reads what is known of the remote with the given base URL. dir is
-// the state directory.
-func OpenAliases(dir, remote string) (*Aliases, error) {
+// OpenAliases reads what is known of the remote with the given base URL.
+func OpenAliases(root Root, remote string) (*Aliases, error) {
 	a := &Aliases{
-		path:   filepath.Join(dir, "reduced", fileName(remote)+".json"),
+		root:   root,
+		path:   root.Path("reduced", fileName(remote)+".json"),
 		remote: remote,
 		pairs:  map[engram.ChunkID]engram.ChunkID{}, elsewhere: map[engram.ChunkID]engram.ChunkID{},
 	}
@@ -96,7 +96,7 @@ func (a *Aliases) Add(remote, local engram.ChunkID) error {
 	if err != nil {
 		return fmt.Errorf("encode the restored chunks: %w", err)
 	}
-	if err := write(a.path, text); err != nil {
+	if err := a.root.write(a.path, text); err != nil {
 		return fmt.Errorf("remember restored chunk %s: %w", remote, err)
 	}
 	a.pairs = pairs

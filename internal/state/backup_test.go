@@ -13,7 +13,7 @@ func TestCopiesOfManifestsAreKeptApartAndPrivate(t *testing.T) {
 	dir, now := filepath.Join(t.TempDir(), "state"), time.Date(2026, 11, 22, 9, 15, 0, 0, time.UTC)
 	seen := map[string]bool{}
 	for _, c := range []struct{ path, text string }{{"/a", "one"}, {"/a", "two"}, {"/b", "one"}} {
-		copied, err := state.KeepManifest(dir, c.path, []byte(c.text), now)
+		copied, err := state.KeepManifest(state.In(dir), c.path, []byte(c.text), now)
 		if err != nil {
 			t.Fatal(err)
 		}

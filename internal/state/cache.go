@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 )
 
@@ -24,11 +23,14 @@ const (
 // Cache is a file about something that has a name, such as a chunk directory. It can
 // always be made anew: its text, behind the SHA-256 of it. Mode 0600, in a directory
 // of mode 0700. As what Get and Put see, it is the last answer to a question.
-type Cache struct{ path string }
+type Cache struct {
+	root Root
+	path string
+}
 
-// OpenCache gives the place of a cache. dir is the state directory.
-func OpenCache(dir, kind, name string) Cache {
-	return Cache{filepath.Join(dir, kind, fileName(name)+".cache")}
+// OpenCache gives the place of a cache.
+func OpenCache(root Root, kind, name string) Cache {
+	return Cache{root, root.Path(kind, fileName(name)+".cache")}
 }
 
 // read gives the text, nil where there is none that is whole.
@@ -58,7 +60,7 @@ func (c Cache) write(text []byte) error {
 		return nil
 	}
 	sum := sha256.Sum256(text)
-	if err := write(c.path, slices.Concat(sum[:], text)); err != nil {
+	if err := c.root.write(c.path, slices.Concat(sum[:], text)); err != nil {
 		return fmt.Errorf("write a cache: %w", err)
 	}
 	return c.prune()

@@ -21,9 +21,9 @@ type ChunkProjects struct {
 // chunkProjectsQuestion changes with what engram.Projects is.
 const chunkProjectsQuestion = "projects 1"
 
-// OpenChunkProjects reads what is known of a remote. dir is the state directory.
-func OpenChunkProjects(dir, remote string) *ChunkProjects {
-	c := &ChunkProjects{file: OpenCache(dir, "projects", remote), sessions: map[string]string{}}
+// OpenChunkProjects reads what is known of a remote.
+func OpenChunkProjects(root Root, remote string) *ChunkProjects {
+	c := &ChunkProjects{file: OpenCache(root, "projects", remote), sessions: map[string]string{}}
 	if !c.file.Get(chunkProjectsQuestion, &c.chunks) || c.chunks == nil {
 		c.chunks = map[engram.ChunkID]engram.Projects{}
 	}

@@ -15,7 +15,7 @@ import (
 
 func openCursor(t *testing.T, dir, name string) (*state.CursorFile, error) {
 	t.Helper()
-	j, err := state.OpenAccount(dir, "https://engram.example.com", "user u-1")
+	j, err := state.OpenAccount(state.In(dir), "https://engram.example.com", "user u-1")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,35 +11,35 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
-// Index remembers which versions of rows the chunk files of one directory hold,
-// so that they are read once. It is a cache: a file that is missing, damaged or
+// Index remembers what was read out of each chunk file of one directory, as values
+// of a fixed size, so that it is read once. It is a cache: a file that is missing, damaged or
 // of another release is an empty one, and it is safe to delete. It is safe for
 // concurrent use in one process; of two processes, the last one to save counts.
-type Index struct {
+type Index[V any] struct {
 	file Cache
 
 	mu      sync.Mutex
-	chunks  map[engram.ChunkID]indexedChunk
+	chunks  map[engram.ChunkID]indexedChunk[V]
 	used    map[engram.ChunkID]bool
 	changed bool
 }
 
 // indexedChunk is what is known of one chunk file.
-type indexedChunk struct {
-	stamp    string
-	versions []engram.RowVersion
+type indexedChunk[V any] struct {
+	stamp  string
+	values []V
 }
 
-// OpenIndex reads the index of a chunk directory. dir is the state directory.
-func OpenIndex(dir, chunkDir string) *Index {
-	x := &Index{file: OpenCache(dir, "index", chunkDir), used: map[engram.ChunkID]bool{}}
-	x.chunks = decodeIndex(x.file.read())
+// OpenIndex reads the index of a chunk directory.
+func OpenIndex[V any](root Root, chunkDir string) *Index[V] {
+	x := &Index[V]{file: OpenCache(root, "index", chunkDir), used: map[engram.ChunkID]bool{}}
+	x.chunks = decodeIndex[V](x.file.read())
 	return x
 }
 
-// Versions gives what was added for the id, if the stamp is still the same. The
+// Read gives what was added for the id, if the stamp is still the same. The
 // chunk is then among those that Save keeps.
-func (x *Index) Versions(id engram.ChunkID, stamp string) ([]engram.RowVersion, bool) {
+func (x *Index[V]) Read(id engram.ChunkID, stamp string) ([]V, bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	chunk, ok := x.chunks[id]
@@ -47,20 +47,20 @@ func (x *Index) Versions(id engram.ChunkID, stamp string) ([]engram.RowVersion, 
 		return nil, false
 	}
 	x.used[id] = true
-	return chunk.versions, true
+	return chunk.values, true
 }
 
 // Add remembers what a verified chunk file holds.
-func (x *Index) Add(id engram.ChunkID, stamp string, versions []engram.RowVersion) {
+func (x *Index[V]) Add(id engram.ChunkID, stamp string, values []V) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.chunks[id] = indexedChunk{stamp, versions}
+	x.chunks[id] = indexedChunk[V]{stamp, values}
 	x.used[id], x.changed = true, true
 }
 
 // Save writes the index, if there is anything new, without the chunks that
 // nobody asked for. One that would be too large is not kept at all.
-func (x *Index) Save() error {
+func (x *Index[V]) Save() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if !x.changed && len(x.used) == len(x.chunks) {
@@ -82,22 +82,24 @@ func (x *Index) Save() error {
 	return nil
 }
 
-// indexHeader stands first in an index. It changes with what a version is.
-const indexHeader = "engram-sync index 1\n"
+// indexHeader stands first in an index. It changes with what the values are.
+func indexHeader[V any]() string {
+	return fmt.Sprintf("engram-sync index 2, %d\n", binary.Size(*new(V)))
+}
 
 // encodeIndex writes chunks in the order of their ids: for each the id, the
-// length of its stamp, the stamp, the number of versions, the versions.
-func encodeIndex(chunks map[engram.ChunkID]indexedChunk) ([]byte, error) {
-	out := []byte(indexHeader)
+// length of its stamp, the stamp, the number of values, the values.
+func encodeIndex[V any](chunks map[engram.ChunkID]indexedChunk[V]) ([]byte, error) {
+	out := []byte(indexHeader[V]())
 	ids := slices.SortedFunc(maps.Keys(chunks), engram.ChunkID.Compare)
 	for _, id := range ids {
 		chunk := chunks[id]
 		stamp := chunk.stamp[:min(len(chunk.stamp), 255)]
 		out = append(out, id.String()...)
 		out = append(append(out, byte(len(stamp))), stamp...)
-		out = binary.BigEndian.AppendUint32(out, uint32(len(chunk.versions)))
+		out = binary.BigEndian.AppendUint32(out, uint32(len(chunk.values)))
 		var err error
-		if out, err = binary.Append(out, binary.BigEndian, chunk.versions); err != nil {
+		if out, err = binary.Append(out, binary.BigEndian, chunk.values); err != nil {
 			return nil, fmt.Errorf("encode the index of chunks: %w", err)
 		}
 	}
@@ -106,23 +108,23 @@ func encodeIndex(chunks map[engram.ChunkID]indexedChunk) ([]byte, error) {
 
 // decodeIndex is never nil. Text that ends too early, or is another release's,
 // gives an empty index.
-func decodeIndex(text []byte) map[engram.ChunkID]indexedChunk {
-	chunks := map[engram.ChunkID]indexedChunk{}
-	in, ok := bytes.CutPrefix(text, []byte(indexHeader))
+func decodeIndex[V any](text []byte) map[engram.ChunkID]indexedChunk[V] {
+	chunks := map[engram.ChunkID]indexedChunk[V]{}
+	in, ok := bytes.CutPrefix(text, []byte(indexHeader[V]()))
 	for ok && len(in) > 0 {
 		var id engram.ChunkID
-		var chunk indexedChunk
-		if id, chunk, in, ok = decodeChunk(in); ok {
+		var chunk indexedChunk[V]
+		if id, chunk, in, ok = decodeChunk[V](in); ok {
 			chunks[id] = chunk
 		}
 	}
 	if !ok {
-		return map[engram.ChunkID]indexedChunk{}
+		return map[engram.ChunkID]indexedChunk[V]{}
 	}
 	return chunks
 }
 
-func decodeChunk(in []byte) (id engram.ChunkID, chunk indexedChunk, rest []byte, ok bool) {
+func decodeChunk[V any](in []byte) (id engram.ChunkID, chunk indexedChunk[V], rest []byte, ok bool) {
 	const idLen = 8
 	if len(in) <= idLen {
 		return id, chunk, nil, false
@@ -134,11 +136,11 @@ func decodeChunk(in []byte) (id engram.ChunkID, chunk indexedChunk, rest []byte,
 	}
 	chunk.stamp = string(in[:stampLen])
 	n, in := int(binary.BigEndian.Uint32(in[stampLen:])), in[stampLen+4:]
-	size := binary.Size(engram.RowVersion{})
+	size := binary.Size(*new(V))
 	if n > len(in)/size {
 		return id, chunk, nil, false
 	}
-	chunk.versions = make([]engram.RowVersion, n)
-	used, err := binary.Decode(in, binary.BigEndian, chunk.versions)
+	chunk.values = make([]V, n)
+	used, err := binary.Decode(in, binary.BigEndian, chunk.values)
 	return id, chunk, in[used:], err == nil
 }

@@ -31,7 +31,7 @@ func versions(n int64) []engram.RowVersion {
 
 func saveIndex(t *testing.T, dir string) {
 	t.Helper()
-	x := state.OpenIndex(dir, "/repo/.engram")
+	x := state.OpenIndex[engram.RowVersion](state.In(dir), "/repo/.engram")
 	x.Add(chunkID(t, "00000001"), "10@1", versions(1))
 	x.Add(chunkID(t, "00000002"), "20@2", nil)
 	if err := x.Save(); err != nil {
@@ -52,17 +52,17 @@ func caches(t *testing.T, dir string) []string {
 func TestIndexRemembersAFileUntilItChanges(t *testing.T) {
 	dir := t.TempDir()
 	saveIndex(t, dir)
-	x := state.OpenIndex(dir, "/repo/.engram")
-	if got, ok := x.Versions(chunkID(t, "00000001"), "10@1"); !ok || !slices.Equal(got, versions(1)) {
+	x := state.OpenIndex[engram.RowVersion](state.In(dir), "/repo/.engram")
+	if got, ok := x.Read(chunkID(t, "00000001"), "10@1"); !ok || !slices.Equal(got, versions(1)) {
 		t.Errorf("got %v, %t", got, ok)
 	}
-	if got, ok := x.Versions(chunkID(t, "00000002"), "20@2"); !ok || len(got) != 0 {
+	if got, ok := x.Read(chunkID(t, "00000002"), "20@2"); !ok || len(got) != 0 {
 		t.Errorf("got %v, %t", got, ok)
 	}
-	if _, ok := x.Versions(chunkID(t, "00000001"), "10@3"); ok {
+	if _, ok := x.Read(chunkID(t, "00000001"), "10@3"); ok {
 		t.Error("a file that was written anew is taken for the old one")
 	}
-	if _, ok := state.OpenIndex(dir, "/other/.engram").Versions(chunkID(t, "00000001"), "10@1"); ok {
+	if _, ok := state.OpenIndex[engram.RowVersion](state.In(dir), "/other/.engram").Read(chunkID(t, "00000001"), "10@1"); ok {
 		t.Error("another directory has the same index")
 	}
 }
@@ -71,16 +71,16 @@ func TestIndexRemembersAFileUntilItChanges(t *testing.T) {
 func TestIndexForgetsWhatNobodyAsksFor(t *testing.T) {
 	dir := t.TempDir()
 	saveIndex(t, dir)
-	x := state.OpenIndex(dir, "/repo/.engram")
-	x.Versions(chunkID(t, "00000002"), "20@2")
+	x := state.OpenIndex[engram.RowVersion](state.In(dir), "/repo/.engram")
+	x.Read(chunkID(t, "00000002"), "20@2")
 	if err := x.Save(); err != nil {
 		t.Fatal(err)
 	}
-	x = state.OpenIndex(dir, "/repo/.engram")
-	if _, ok := x.Versions(chunkID(t, "00000001"), "10@1"); ok {
+	x = state.OpenIndex[engram.RowVersion](state.In(dir), "/repo/.engram")
+	if _, ok := x.Read(chunkID(t, "00000001"), "10@1"); ok {
 		t.Error("it is still there")
 	}
-	if _, ok := x.Versions(chunkID(t, "00000002"), "20@2"); !ok {
+	if _, ok := x.Read(chunkID(t, "00000002"), "20@2"); !ok {
 		t.Error("too much is gone")
 	}
 }
@@ -91,7 +91,7 @@ func TestCachesArePrivate(t *testing.T) {
 	}
 	dir := t.TempDir()
 	saveIndex(t, dir)
-	if err := state.OpenCache(dir, "answers", "x").Put("q", 1); err != nil {
+	if err := state.OpenCache(state.In(dir), "answers", "x").Put("q", 1); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range caches(t, dir) {
@@ -114,7 +114,7 @@ func TestADamagedCacheIsAnEmptyOne(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		saveIndex(t, dir)
-		if err := state.OpenCache(dir, "answers", "x").Put("q", 1); err != nil {
+		if err := state.OpenCache(state.In(dir), "answers", "x").Put("q", 1); err != nil {
 			t.Fatal(err)
 		}
 		for _, path := range caches(t, dir) {
@@ -126,23 +126,23 @@ func TestADamagedCacheIsAnEmptyOne(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		x := state.OpenIndex(dir, "/repo/.engram")
-		if _, ok := x.Versions(chunkID(t, "00000001"), "10@1"); ok {
+		x := state.OpenIndex[engram.RowVersion](state.In(dir), "/repo/.engram")
+		if _, ok := x.Read(chunkID(t, "00000001"), "10@1"); ok {
 			t.Errorf("%s: the index is believed", story)
 		}
 		var answer int
-		if state.OpenCache(dir, "answers", "x").Get("q", &answer) {
+		if state.OpenCache(state.In(dir), "answers", "x").Get("q", &answer) {
 			t.Errorf("%s: the answer is believed", story)
 		}
 		saveIndex(t, dir)
-		if _, ok := state.OpenIndex(dir, "/repo/.engram").Versions(chunkID(t, "00000001"), "10@1"); !ok {
+		if _, ok := state.OpenIndex[engram.RowVersion](state.In(dir), "/repo/.engram").Read(chunkID(t, "00000001"), "10@1"); !ok {
 			t.Errorf("%s: it does not come back", story)
 		}
 	}
 }
 
 func TestAnswerIsForOneQuestion(t *testing.T) {
-	a := state.OpenCache(t.TempDir(), "answers", "x")
+	a := state.OpenCache(state.In(t.TempDir()), "answers", "x")
 	var got map[string]int
 	if a.Get("q", &got) {
 		t.Error("there is an answer before one was given")
@@ -161,7 +161,7 @@ func TestAnswerIsForOneQuestion(t *testing.T) {
 func TestOldCachesGo(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 80 {
-		if err := state.OpenCache(dir, "answers", fmt.Sprint(i)).Put("q", i); err != nil {
+		if err := state.OpenCache(state.In(dir), "answers", fmt.Sprint(i)).Put("q", i); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -169,7 +169,7 @@ func TestOldCachesGo(t *testing.T) {
 		t.Errorf("there are %d", n)
 	}
 	var answer int
-	if !state.OpenCache(dir, "answers", "79").Get("q", &answer) || answer != 79 {
+	if !state.OpenCache(state.In(dir), "answers", "79").Get("q", &answer) || answer != 79 {
 		t.Error("the last one is gone")
 	}
 }

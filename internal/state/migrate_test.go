@@ -17,16 +17,16 @@ func TestAdoptedState(t *testing.T) {
 	put(t, token, "cursor", "5")
 	put(t, user, "cursor", "7")
 
-	if err := user.MigrateFrom(t.Context(), 0, dir, "token 1"); err != nil {
+	if err := user.MigrateFrom(t.Context(), 0, "token 1"); err != nil {
 		t.Fatal(err)
 	}
 	want(t, user, "job", "sent")
 	want(t, user, "cursor", "7")
 	want(t, token, "cursor", "5")
-	if err := user.MigrateFrom(t.Context(), 0, dir, "token 1"); err != nil {
+	if err := user.MigrateFrom(t.Context(), 0, "token 1"); err != nil {
 		t.Error("again:", err)
 	}
-	if err := user.MigrateFrom(t.Context(), 0, dir, "token 2"); err != nil {
+	if err := user.MigrateFrom(t.Context(), 0, "token 2"); err != nil {
 		t.Error("from nobody:", err)
 	}
 }
@@ -40,13 +40,13 @@ func TestAdoptWaitsForWhoeverIsAtWork(t *testing.T) {
 	}
 	put(t, token, "job", "sent")
 	var busy *state.BusyError
-	if err := user.MigrateFrom(t.Context(), 0, dir, "token 1"); !errors.As(err, &busy) {
+	if err := user.MigrateFrom(t.Context(), 0, "token 1"); !errors.As(err, &busy) {
 		t.Errorf("error %v, want a BusyError", err)
 	}
 	if err := unlock(); err != nil {
 		t.Fatal(err)
 	}
-	if err := user.MigrateFrom(t.Context(), 0, dir, "token 1"); err != nil {
+	if err := user.MigrateFrom(t.Context(), 0, "token 1"); err != nil {
 		t.Fatal(err)
 	}
 	want(t, user, "job", "sent")
@@ -54,7 +54,7 @@ func TestAdoptWaitsForWhoeverIsAtWork(t *testing.T) {
 
 func journalOf(t *testing.T, dir, account string) *state.AccountState {
 	t.Helper()
-	j, err := state.OpenAccount(dir, "https://engram.example.com", account)
+	j, err := state.OpenAccount(state.In(dir), "https://engram.example.com", account)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -68,6 +69,35 @@ func (r *Rejects) add(line reject) error {
 	}
 	r.have[line.key()] = true
 	return nil
+}
+
+// ReadRejects gives what a file of rejects holds, as far as it is lines of ours: the
+// place in the source, and the mutation. A file that is not there holds nothing.
+func ReadRejects(path string, each func(position int64, e engram.MutationEntry)) error {
+	file, err := os.Open(path)
+	if path == "" || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read what was rejected before: %w", err)
+	}
+	defer func() { _ = file.Close() }() // only read
+	for in := bufio.NewReader(file); ; {
+		text, err := in.ReadBytes('\n')
+		if errors.Is(err, io.EOF) { // a line that is not whole is one that a kill cut off
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read what was rejected before: %w", err)
+		}
+		var line reject
+		if !isOurs(text) || json.Unmarshal(text, &line) != nil {
+			continue
+		}
+		if e, err := engram.ParseMutation(line.Mutation); err == nil {
+			each(line.Line+line.Seq, e)
+		}
+	}
 }
 
 // open reads what the file has, and opens it for appending.

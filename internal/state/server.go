@@ -3,7 +3,6 @@ package state
 import (
 	"encoding/json"
 	"os"
-	"path/filepath"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
@@ -14,12 +13,13 @@ type Server struct {
 	Kind       string            `json:"kind,omitempty"`
 	Generation engram.Generation `json:"generation,omitempty"`
 	OrLater    bool              `json:"or_later,omitempty"`
+	Gzip       string            `json:"gzip,omitempty"`
 }
 
 // ReadServer reads what is remembered of a remote; what can't be read counts as
-// unknown. dir is the state directory.
-func ReadServer(dir, remote string) (s Server) {
-	text, err := os.ReadFile(serverPath(dir, remote))
+// unknown.
+func ReadServer(root Root, remote string) (s Server) {
+	text, err := os.ReadFile(serverPath(root, remote))
 	if err != nil || json.Unmarshal(text, &s) != nil {
 		return Server{}
 	}
@@ -28,17 +28,17 @@ func ReadServer(dir, remote string) (s Server) {
 
 // WriteServer remembers what a remote is; the zero value forgets it. What can't be
 // kept is found out again.
-func WriteServer(dir, remote string, s Server) {
-	path := serverPath(dir, remote)
+func WriteServer(root Root, remote string, s Server) {
+	path := serverPath(root, remote)
 	if s == (Server{}) {
 		_ = os.Remove(path)
 		return
 	}
 	if text, err := json.Marshal(s); err == nil {
-		_ = write(path, append(text, '\n'))
+		_ = root.write(path, append(text, '\n'))
 	}
 }
 
-func serverPath(dir, remote string) string {
-	return filepath.Join(dir, "servers", fileName(remote)+".json")
+func serverPath(root Root, remote string) string {
+	return root.Path("servers", fileName(remote)+".json")
 }

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"time"
 
 	"github.com/adrg/xdg"
@@ -43,16 +42,27 @@ func filesBeside(path string) []string {
 	return paths
 }
 
-// looking says that this process makes no new files here.
-var looking atomic.Bool
+// Root is the state directory, as one user of it may use it.
+type Root struct {
+	dir   string
+	looks bool
+}
 
-// OnlyLook is for commands that only look: from now on this process brings what
-// it remembers up to date where that is there, and makes nothing new.
-func OnlyLook() { looking.Store(true) }
+// In is the state directory at dir.
+func In(dir string) Root { return Root{dir: dir} }
+
+// OnlyLook is for who only looks: what is remembered is brought up to date where it
+// is there, and nothing new is made.
+func (r Root) OnlyLook() Root { return Root{r.dir, true} }
+
+// Path is the path of something in the directory.
+func (r Root) Path(names ...string) string {
+	return filepath.Join(append([]string{r.dir}, names...)...)
+}
 
 // write puts a file in place, and makes its directory if need be.
-func write(path string, text []byte) error {
-	if looking.Load() && !exists(path) {
+func (r Root) write(path string, text []byte) error {
+	if r.looks && !exists(path) {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -83,12 +93,11 @@ func checkSchema(text []byte, want int) error {
 }
 
 // KeepManifest keeps a copy of the manifest of the chunk directory at path,
-// before it is rewritten, and gives the path of the copy. dir is the state
-// directory. Copies are never removed; the same text is kept once a second.
-func KeepManifest(dir, path string, text []byte, now time.Time) (string, error) {
+// before it is rewritten, and gives the path of the copy. Copies are never removed; the same text is kept once a second.
+func KeepManifest(root Root, path string, text []byte, now time.Time) (string, error) {
 	what := sha256.Sum256(text)
-	copied := filepath.Join(dir, "manifests", fileName(path), now.UTC().Format("20060102T150405Z")+"-"+hex.EncodeToString(what[:4])+".json")
-	if err := write(copied, text); err != nil {
+	copied := root.Path("manifests", fileName(path), now.UTC().Format("20060102T150405Z")+"-"+hex.EncodeToString(what[:4])+".json")
+	if err := root.write(copied, text); err != nil {
 		return "", fmt.Errorf("keep a copy of the manifest: %w", err)
 	}
 	return copied, nil

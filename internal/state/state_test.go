@@ -20,7 +20,7 @@ func id(t *testing.T, s string) engram.ChunkID {
 
 func TestAliasesOutliveTheRunAndBelongToOneRemote(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
-	a, err := state.OpenAliases(dir, "https://one.example")
+	a, err := state.OpenAliases(state.In(dir), "https://one.example")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,14 +29,14 @@ func TestAliasesOutliveTheRunAndBelongToOneRemote(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	again, err := state.OpenAliases(dir, "https://one.example")
+	again, err := state.OpenAliases(state.In(dir), "https://one.example")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if local, ok := again.Local(id(t, "0cdb38de")); !ok || local != id(t, "ca8b5346") {
 		t.Errorf("got %v, %t", local, ok)
 	}
-	other, err := state.OpenAliases(dir, "https://two.example")
+	other, err := state.OpenAliases(state.In(dir), "https://two.example")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,14 +51,14 @@ func TestAliasesOutliveTheRunAndBelongToOneRemote(t *testing.T) {
 // Nothing in the name of the directory is a pattern: it is a user's.
 func TestStateLiesInAnyDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "[a-", "st[ab]te")
-	one, err := state.OpenAliases(dir, "https://one.example")
+	one, err := state.OpenAliases(state.In(dir), "https://one.example")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := one.Add(id(t, "0cdb38de"), id(t, "ca8b5346")); err != nil {
 		t.Fatal(err)
 	}
-	two, err := state.OpenAliases(dir, "https://two.example")
+	two, err := state.OpenAliases(state.In(dir), "https://two.example")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestStateLiesInAnyDirectory(t *testing.T) {
 		t.Error("what the other remote knows was not found")
 	}
 	for i := range 70 {
-		if err := state.OpenCache(dir, "kind", string(rune('A'+i))).Put("q", 1); err != nil {
+		if err := state.OpenCache(state.In(dir), "kind", string(rune('A'+i))).Put("q", 1); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -77,7 +77,7 @@ func TestStateLiesInAnyDirectory(t *testing.T) {
 
 func TestABadAliasFileIsAnErrorNotAnEmptyOne(t *testing.T) {
 	dir := t.TempDir()
-	a, err := state.OpenAliases(dir, "https://one.example")
+	a, err := state.OpenAliases(state.In(dir), "https://one.example")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestABadAliasFileIsAnErrorNotAnEmptyOne(t *testing.T) {
 		if err := os.WriteFile(files[0], []byte(bad), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := state.OpenAliases(dir, "https://one.example"); err == nil {
+		if _, err := state.OpenAliases(state.In(dir), "https://one.example"); err == nil {
 			t.Errorf("%s was accepted", bad)
 		}
 	}

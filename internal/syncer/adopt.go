@@ -30,7 +30,7 @@ func (s *Diff) Adopt(ctx context.Context, opts Options, dryRun bool) (*Diff, Ado
 		local = here
 	}
 	var a Adoption
-	a.Adopted, a.Failed = adopt(ctx, local, s.Here, orphans)
+	a.Adopted, a.Failed = adopt(ctx, local, s.Here, orphans, max(opts.MinVersion, s.There.Version()))
 	m, err := local.ReadManifest(context.WithoutCancel(ctx)) // what was adopted is to be said
 	if err != nil {
 		return s, a, err
@@ -80,24 +80,26 @@ func (d *memoryManifest) AddEntries(_ context.Context, version int, entries []en
 }
 
 // adopt adds entries for chunk files that the manifest, here, does not name, if they
-// are good: a run that was killed leaves such files, and so does a bad merge.
-func adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []engram.ChunkID) (adopted []engram.ChunkID, failed []work.Failure) {
+// are good: a run that was killed leaves such files, and so does a bad merge. The
+// manifest's version becomes no less than version, or than the chunks want.
+func adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []engram.ChunkID, version int) (adopted []engram.ChunkID, failed []work.Failure) {
 	var entries []engram.ChunkEntry
 	for _, id := range orphans {
 		if ctx.Err() != nil {
 			break
 		}
-		e, err := deriveEntry(local, here.Entries(), id)
+		e, shown, err := deriveEntry(local, here.Entries(), id)
 		if err != nil {
 			failed = append(failed, work.Failure{ID: id.String(), Err: fmt.Errorf("%w: %w", ErrUnlisted, err)})
 			continue
 		}
 		entries = append(entries, e)
+		version = max(version, engram.ManifestVersion(shown))
 	}
 	if len(entries) == 0 {
 		return nil, failed
 	}
-	err := local.AddEntries(context.WithoutCancel(ctx), here.Version(), entries)
+	err := local.AddEntries(context.WithoutCancel(ctx), max(version, here.Version()), entries)
 	for _, e := range entries {
 		if err != nil {
 			failed = append(failed, work.Failure{ID: e.ID.String(), Direction: work.Pulled, Err: err})
@@ -112,16 +114,17 @@ func adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []en
 const unknownAuthor = "unknown"
 
 // deriveEntry reads a chunk file, and makes the entry that can be made of it:
-// who wrote it, and when, is not in there. here are the entries that are known.
-func deriveEntry(local Local, here []engram.ChunkEntry, id engram.ChunkID) (engram.ChunkEntry, error) {
+// who wrote it, and when, is not in there. here are the entries that are known. It
+// says too which generation the chunk shows.
+func deriveEntry(local Local, here []engram.ChunkEntry, id engram.ChunkID) (engram.ChunkEntry, engram.Generation, error) {
 	contents, _, err := readFile(local, id, nil)
 	if err != nil {
-		return engram.ChunkEntry{}, err
+		return engram.ChunkEntry{}, 0, err
 	}
 	return engram.ChunkEntry{
 		ID: id, CreatedBy: unknownAuthor, CreatedAt: engram.FormatTime(harmlessTime(here, contents.Newest)),
 		Sessions: contents.Sessions, Memories: contents.Memories, Prompts: contents.Prompts,
-	}, nil
+	}, contents.Generation, nil
 }
 
 // readFile reads the rows of a chunk of the directory, and how large it is.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"sync"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -27,6 +28,21 @@ type ChunkProjects interface {
 	Projects(id engram.ChunkID) (engram.Projects, bool)
 	SessionProject(id string) string
 	Add(id engram.ChunkID, p engram.Projects)
+}
+
+// Unseen are the chunks to pull of which nobody knows yet whose they are: some of them
+// may stay there.
+func (s *Diff) Unseen() int {
+	n := 0
+	for _, item := range s.ToPull {
+		if s.choice == nil || s.Here.Has(item.Local) {
+			continue
+		}
+		if _, known := s.choice.Known.Projects(item.Remote); !known {
+			n++
+		}
+	}
+	return n
 }
 
 // isLeft says whether a chunk that is not here is known to be another project's. What
@@ -70,50 +86,80 @@ func (s *Diff) readSessions() {
 	}
 }
 
-// Why a chunk was not stored although it is good.
-var (
-	errLeft  = errors.New("it belongs to another project")
-	errAgain = errors.New("it belongs here, and is too large to be kept meanwhile")
-)
+// errLeft: a chunk was not stored although it is good.
+var errLeft = errors.New("it belongs to another project")
 
-// maxLook is how much of a chunk is in memory while it is found out whose it is; of
-// larger ones, which are asked for twice, only the beginning.
+// maxLook is how much of a chunk is in memory while it is found out whose it is.
 const maxLook = 2 << 20
 
 // storeOurs stores a chunk if it belongs to the project, and remembers whose it is.
+// What is too large for memory is on its way to the disk meanwhile, and gets no name
+// there if it does not belong here: its end is an error then.
 func (p *puller) storeOurs(id engram.ChunkID, c *engram.Chunk, store func(*engram.Chunk) error) error {
-	head := &beginning{}
-	projects, err := engram.ReadRows(c, func(r io.Reader) (engram.Projects, error) {
-		return engram.ReadProjects(io.TeeReader(r, head))
-	})
-	switch {
-	case err != nil && c.Verified():
-		projects = engram.Projects{} // rows that cannot be read are nobody's
+	var head bytes.Buffer
+	switch _, err := io.CopyN(&head, c, maxLook); {
+	case errors.Is(err, io.EOF):
+		projects, err := engram.ReadProjects(bytes.NewReader(head.Bytes()))
+		if err != nil {
+			projects = engram.Projects{} // rows that cannot be read are nobody's
+		}
+		if err := p.judge(id, projects); err != nil {
+			return err
+		}
+		return store(engram.NewChunk(c.ID(), io.NopCloser(&head), int64(head.Len())))
 	case err != nil:
 		return err
 	}
+	judged := judgedReader(io.MultiReader(&head, c), func(projects engram.Projects) error { return p.judge(id, projects) })
+	defer func() { _ = judged.Close() }() // never fails
+	return store(engram.NewChunk(c.ID(), judged, math.MaxInt64))
+}
+
+// judge remembers whose a chunk is, and says whether it belongs here.
+func (p *puller) judge(id engram.ChunkID, projects engram.Projects) error {
 	p.choice.Known.Add(id, projects)
-	switch {
-	case !p.belongs(projects):
+	if !p.belongs(projects) {
 		return errLeft
-	case head.cut:
-		return errAgain
 	}
-	return store(engram.NewChunk(c.ID(), io.NopCloser(&head.text), int64(head.text.Len())))
+	return nil
 }
 
-// beginning keeps the first maxLook bytes.
-type beginning struct {
-	text bytes.Buffer
-	cut  bool
+// judgedReader gives what r gives, and ends as judge ends, which hears whose the
+// rows were.
+func judgedReader(r io.Reader, judge func(engram.Projects) error) io.ReadCloser {
+	look, tee := io.Pipe()
+	seen := make(chan engram.Projects, 1)
+	go func() {
+		projects, err := engram.ReadProjects(look)
+		if err != nil {
+			projects = engram.Projects{} // rows that cannot be read are nobody's
+		}
+		_, _ = io.Copy(io.Discard, look) // it fails as r does, whose reader is told
+		seen <- projects
+	}()
+	return &judged{r: io.TeeReader(r, tee), tee: tee, judge: func() error { return judge(<-seen) }}
 }
 
-func (b *beginning) Write(p []byte) (int, error) {
-	if b.cut = b.cut || b.text.Len()+len(p) > maxLook; !b.cut {
-		return b.text.Write(p)
-	}
-	return len(p), nil
+type judged struct {
+	r     io.Reader
+	tee   *io.PipeWriter
+	judge func() error
 }
+
+func (j *judged) Read(p []byte) (int, error) {
+	n, err := j.r.Read(p)
+	if !errors.Is(err, io.EOF) {
+		return n, err
+	}
+	_ = j.tee.Close() // never fails
+	if left := j.judge(); left != nil {
+		err = left
+	}
+	return n, err
+}
+
+// Close ends the looking, if the end was not reached.
+func (j *judged) Close() error { return j.tee.CloseWithError(io.ErrUnexpectedEOF) }
 
 // pullOurs moves the items that belong to the project, and says which stay there.
 // Rows of one chunk can belong to a session of another, so what seemed foreign is

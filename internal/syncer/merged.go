@@ -62,7 +62,7 @@ func (r *repairer) resolve(ctx context.Context, rec merge.Recovery) (entries []e
 		if good && mixed {
 			// An error cannot stay for long: the chunk was good a moment ago, and the
 			// verification will say what is wrong now.
-			if rebuilt, err := deriveEntry(r.dir, certain, e.ID); err == nil {
+			if rebuilt, _, err := deriveEntry(r.dir, certain, e.ID); err == nil {
 				take(rebuilt, FixRebuilt, "the merge mixed its entry with another")
 			}
 		}

@@ -22,7 +22,7 @@ type projector struct {
 	rest  map[engram.ChunkID]recognition.Projection
 	asked []engram.ChunkID
 
-	known map[engram.ChunkID][]engram.RowVersion
+	known map[engram.ChunkID][]recognition.Signature
 }
 
 func (p *projector) Project(_ context.Context, _, ids []engram.ChunkID) (map[engram.ChunkID]recognition.Projection, error) {
@@ -45,7 +45,7 @@ func (p *projector) Supplement(_ context.Context, ids []engram.ChunkID, there *r
 		projected := p.rest[id]
 		for _, content := range p.parts[id] {
 			rows, _ := recognition.ReadSignatures(strings.NewReader(content))
-			if len(rows) == 0 || slices.ContainsFunc(rows, func(v engram.RowVersion) bool { return !there.Has(v, false) }) {
+			if len(rows) == 0 || slices.ContainsFunc(rows, func(v recognition.Signature) bool { return !there.Has(v) }) {
 				projected.Parts = append(projected.Parts, recognition.Part{ID: idOf(content)})
 			}
 		}
@@ -54,8 +54,8 @@ func (p *projector) Supplement(_ context.Context, ids []engram.ChunkID, there *r
 	return out, nil
 }
 
-func (p *projector) Rows(_ context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]engram.RowVersion, error) {
-	out := map[engram.ChunkID][]engram.RowVersion{}
+func (p *projector) Rows(_ context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]recognition.Signature, error) {
+	out := map[engram.ChunkID][]recognition.Signature{}
 	for _, id := range ids {
 		for _, content := range p.parts[id] {
 			rows, _ := recognition.ReadSignatures(strings.NewReader(content))
@@ -65,14 +65,14 @@ func (p *projector) Rows(_ context.Context, ids []engram.ChunkID) (map[engram.Ch
 	return out, nil
 }
 
-func (p *projector) Known(id engram.ChunkID) ([]engram.RowVersion, bool) {
+func (p *projector) Known(id engram.ChunkID) ([]recognition.Signature, bool) {
 	rows, ok := p.known[id]
 	return rows, ok
 }
 
-func (p *projector) Learn(id engram.ChunkID, rows []engram.RowVersion) {
+func (p *projector) Learn(id engram.ChunkID, rows []recognition.Signature) {
 	if p.known == nil {
-		p.known = map[engram.ChunkID][]engram.RowVersion{}
+		p.known = map[engram.ChunkID][]recognition.Signature{}
 	}
 	p.known[id] = rows
 }

@@ -27,6 +27,7 @@ type puller struct {
 
 	mu      sync.Mutex
 	pending []engram.ChunkEntry // stored, and not yet in the manifest
+	version int                 // that what was stored wants of the manifest
 	flushed time.Time
 	err     error // of writing the manifest
 
@@ -40,30 +41,22 @@ const (
 	flushAfter   = 2 * time.Second
 )
 
-func (p *puller) pull(ctx context.Context, item Item) outcome {
-	out := p.fetch(ctx, item, p.choosing(item))
-	if errors.Is(out.err, errAgain) {
-		return p.fetch(ctx, item, false)
-	}
-	return out
-}
-
 // choosing says whether a chunk has to belong to the project: nobody named it, and
 // the manifest here does not either.
 func (p *puller) choosing(item Item) bool {
 	return p.choice != nil && len(p.opts.Only) == 0 && !p.Here.Has(item.Local)
 }
 
-// fetch downloads a chunk, and stores it, if it belongs to the project or may belong
+// pull downloads a chunk, and stores it, if it belongs to the project or may belong
 // to any.
-func (p *puller) fetch(ctx context.Context, item Item, choosing bool) outcome {
+func (p *puller) pull(ctx context.Context, item Item) outcome {
 	var chunk *engram.Chunk
 	store := func(c *engram.Chunk) error {
 		chunk = c
 		p.opts.Report.Watch(c)
 		return p.local.WriteChunk(ctx, c)
 	}
-	if keep := store; choosing {
+	if keep := store; p.choosing(item) {
 		store = func(c *engram.Chunk) error { return p.storeOurs(item.Remote, c, keep) }
 	}
 	sent, err := p.remote.ReadChunk(ctx, item.Remote, store)
@@ -75,7 +68,11 @@ func (p *puller) fetch(ctx context.Context, item Item, choosing bool) outcome {
 	if err != nil {
 		return outcome{err: err}
 	}
-	p.list(ctx, p.entry(item, sent, chunk.ID()))
+	version, err := p.versionFor(chunk)
+	if err != nil {
+		return outcome{err: err}
+	}
+	p.list(ctx, p.entry(item, sent, chunk.ID()), version)
 	return outcome{local: chunk.ID(), bytes: chunk.Size(), restored: restored}
 }
 
@@ -92,10 +89,21 @@ func (p *puller) entry(item Item, sent *engram.ChunkEntry, id engram.ChunkID) en
 	return e.Clamped(time.Now())
 }
 
-// list puts an entry on its way into the manifest.
-func (p *puller) list(ctx context.Context, e engram.ChunkEntry) {
+// versionFor is the version of a manifest that lists a chunk, which has been stored.
+func (p *puller) versionFor(c *engram.Chunk) (int, error) {
+	known := max(p.opts.MinVersion, p.There.Version())
+	if !c.MayTell() || known >= engram.KnownManifestVersion {
+		return known, nil
+	}
+	contents, _, err := readFile(p.local, c.ID(), nil)
+	return max(known, engram.ManifestVersion(contents.Generation)), err
+}
+
+// list puts an entry on its way into the manifest, with the version that it wants.
+func (p *puller) list(ctx context.Context, e engram.ChunkEntry, version int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.version = max(p.version, version)
 	if p.flushed.IsZero() {
 		p.flushed = time.Now()
 	}
@@ -109,7 +117,7 @@ func (p *puller) list(ctx context.Context, e engram.ChunkEntry) {
 // the end of the run. The caller holds the lock.
 func (p *puller) flush(ctx context.Context) {
 	// What was stored is kept, also when the user has had enough.
-	p.err = p.local.AddEntries(context.WithoutCancel(ctx), p.There.Version(), p.pending)
+	p.err = p.local.AddEntries(context.WithoutCancel(ctx), p.version, p.pending)
 	p.flushed = time.Now()
 	if p.err == nil {
 		p.pending = nil

@@ -59,7 +59,7 @@ func (r *repairer) move(ctx context.Context, old engram.ChunkID) error {
 		e.ID, e.Sessions, e.Memories, e.Prompts = c.ID(), contents.Sessions, contents.Memories, contents.Prompts
 		next, err := m.Without(old)
 		if err == nil {
-			next, err = next.With(0, e)
+			next, err = next.With(engram.ManifestVersion(contents.Generation), e)
 		}
 		if err == nil {
 			err = r.dir.ReplaceManifest(ctx, m.Bytes(), next)

@@ -47,6 +47,7 @@ const (
 	FixRetired    Action = "retired"    // a restored chunk went, since the true one is here
 	// FixReidentified: a chunk that was edited in place got the id of its bytes.
 	FixReidentified Action = "re-identified"
+	FixRaised       Action = "raised"    // the manifest: its version was too low for the chunks
 	FixSetAside     Action = "set aside" // an entry that is not engram's went, because somebody said so
 )
 
@@ -92,6 +93,9 @@ func Repair(ctx context.Context, dir Repairable, opts RepairOptions) (Repaired, 
 	report, err := Verify(ctx, r.local, opts.Options)
 	r.done.Report = report
 	if err != nil {
+		return r.done, err
+	}
+	if err := r.raise(ctx); err != nil {
 		return r.done, err
 	}
 	if err := r.recount(ctx); err != nil {
@@ -244,7 +248,7 @@ func (r *repairer) adopt(ctx context.Context) error {
 			return err
 		}
 		var failed []work.Failure
-		adopted, failed = adopt(ctx, r.local, here, orphans)
+		adopted, failed = adopt(ctx, r.local, here, orphans, r.opts.MinVersion)
 		for _, f := range failed {
 			r.done.Findings = append(r.done.Findings, Finding{ID: f.ID, Where: "here", Err: f.Err})
 		}

@@ -75,15 +75,14 @@ func (s *Diff) recogniseAfterPull(ctx context.Context, moved []Moved) {
 	})
 }
 
-// judgeRestored finds restored chunks whose true one is here. untimed are the chunks
-// that may be restored ones, all the others.
+// judgeRestored finds restored chunks whose true one is here.
 func (v *verifier) judgeRestored(local Local) {
 	for _, id := range v.untimed {
 		restored, ok, err := recognition.ReadRestored(local, id)
 		if err != nil || !ok {
 			continue
 		}
-		for _, other := range v.good {
+		for _, other := range v.firsts[restored.First()] {
 			if restored.From(other) && recognition.Restores(local, other, id) {
 				v.note(Finding{ID: id.String(), Where: "here", Err: &TwinError{recognition.Twin{Restored: id, True: other}}, Harmless: true})
 			}

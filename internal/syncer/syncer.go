@@ -22,7 +22,8 @@ type Local interface {
 	OpenChunk(id engram.ChunkID) (*engram.Chunk, error)
 	// WriteChunk reads a chunk to its end, and stores it if it is good.
 	WriteChunk(ctx context.Context, c *engram.Chunk) error
-	// AddEntries adds to the manifest the entries whose ids it lacks.
+	// AddEntries adds to the manifest the entries whose ids it lacks, and raises its
+	// version to the given one.
 	AddEntries(ctx context.Context, version int, entries []engram.ChunkEntry) error
 }
 
@@ -86,10 +87,15 @@ type Options struct {
 	Concurrency int
 	// Only limits the run to these chunks; empty means all.
 	Only []engram.ChunkID
+	// MinVersion is the least version of a manifest that is written.
+	MinVersion int
 	// Strict leaves reduced chunks where they are: they are no true ones.
 	Strict bool
 	// Compare downloads each pushed chunk again and compares the bytes.
 	ReadBack bool
+	// Readers chooses whose import a verification judges, of those that the directory
+	// shows. nil: just these.
+	Readers func(seen []engram.Generation) []engram.Generation
 	// Fatal says of an error that no other item can fare better. nil: none is.
 	Fatal func(error) bool
 	// Report hears what happens.

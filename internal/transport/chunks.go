@@ -102,7 +102,7 @@ func (t *RemoteTransport) WriteChunk(ctx context.Context, entry engram.ChunkEntr
 		latest = chunk
 		return chunk, err
 	}
-	return t.client.Attempts(ctx, call, func() (httplayer.Outcome, error) {
+	err := t.client.Attempts(ctx, call, func() (httplayer.Outcome, error) {
 		outcome, err := t.dialect().Push(ctx, call, entry, keep)
 		if outcome != httplayer.Uncertain {
 			return outcome, err
@@ -113,4 +113,5 @@ func (t *RemoteTransport) WriteChunk(ctx context.Context, entry engram.ChunkEntr
 		}
 		return httplayer.Unapplied, err
 	})
+	return t.doubt(ctx, noChunk, err)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
+	"github.com/engram-sync/engram-sync/internal/transport/project"
 	"github.com/engram-sync/engram-sync/internal/transport/protocol"
 )
 
@@ -21,6 +22,8 @@ type Facts struct {
 	Generation engram.Generation
 	// OrLater says that the server may be of a later generation as well.
 	OrLater bool
+	// Gzip says whether a project server takes compressed chunks.
+	Gzip project.Gzip
 }
 
 // Facts are what is known of the server so far.
@@ -69,11 +72,15 @@ func (t *RemoteTransport) forget() {
 // by 2.0-rc.9 and all after it, for whatever is in the store. Source: engram-2.md 4.1, 10.
 func (t *RemoteTransport) learnVersion(version int) {
 	t.update(func(f *Facts) {
+		before := f.Generation
 		switch {
 		case version < 2:
 			f.Generation, f.OrLater = engram.Gen1, false
-		case f.Generation < engram.Gen2:
+		case before < engram.Gen2:
 			f.Generation, f.OrLater = engram.Gen2, true
+		}
+		if before != 0 && f.Generation != before {
+			f.Gzip = project.GzipUnknown // it was upgraded, or rolled back
 		}
 	})
 }

@@ -39,7 +39,7 @@ func (t *RemoteTransport) PushMutations(ctx context.Context, entries []MutationE
 		}
 		return httplayer.Reworded, nil
 	})
-	return result, err
+	return result, t.doubt(ctx, noMutations, err)
 }
 
 // PullMutations asks for the rows of the journal behind since: GET

@@ -44,10 +44,13 @@ type (
 	Tokens       = httplayer.Tokens
 	StoredTokens = httplayer.StoredTokens
 	AuthResult   = account.AuthResult
+	Gzip         = project.Gzip
 	OpenFunc     = protocol.OpenFunc
 	StoreFunc    = protocol.StoreFunc
 
 	MutationEntry         = engram.MutationEntry
+	ContentError          = engram.ContentError
+	BatchTooLargeError    = engram.BatchTooLargeError
 	PushMutationsResult   = engram.PushMutationsResult
 	PullMutationResult    = engram.PullMutationResult
 	PullMutationsResponse = engram.PullMutationsResponse

@@ -32,6 +32,8 @@ type RemoteTransport struct {
 	// pulling is full while a page of the journal is pulled: see PullMutations.
 	pulling chan struct{}
 
+	// heard says that the server's refusals are its own: see doubt.
+	heard atomic.Bool
 	// listed is the latest manifest.
 	listed atomic.Pointer[engram.Manifest]
 
@@ -60,7 +62,9 @@ func NewRemoteTransport(baseURL string, token TokenSource, opts Options) (*Remot
 	t.account = &account.Dialect{Client: client, MaxChunkBytes: opts.MaxChunkBytes, Logger: opts.Logger, Stranger: t.forget}
 	t.project = project.New(project.Options{
 		Client: client, MaxChunkBytes: opts.MaxChunkBytes, Project: opts.Project, NoProject: opts.NoProject, Stranger: t.forget,
-		Sure: func() bool { _, sure := t.known(); return sure },
+		Sure:      func() bool { _, sure := t.known(); return sure },
+		Gzip:      func() project.Gzip { return t.Facts().Gzip },
+		LearnGzip: func(gzip project.Gzip) { t.update(func(f *Facts) { f.Gzip = gzip }) },
 	})
 	if t.dialectOf(opts.Known.Kind) != nil {
 		t.facts = opts.Known

@@ -5,12 +5,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/auth"
 	"github.com/engram-sync/engram-sync/internal/config"
+	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
@@ -25,6 +27,16 @@ type Connection struct {
 	Aliases *state.Aliases
 
 	close func() error // nil if nothing has to be closed
+	later func(what string)
+}
+
+// ReadManifest says too if nobody here knows its version.
+func (c *Connection) ReadManifest(ctx context.Context) (*engram.Manifest, error) {
+	m, err := c.RemoteTransport.ReadManifest(ctx)
+	if err == nil && m.Generation() == 0 {
+		c.later(fmt.Sprintf("the remote's manifest has version %d", m.Version()))
+	}
+	return m, err
 }
 
 // With runs f with a connection to the configured remote. Nothing is sent
@@ -122,7 +134,7 @@ func (w *Workspace) KnownAliases() (*state.Aliases, error) {
 	if err != nil {
 		return nil, err
 	}
-	return state.OpenAliases(state.Dir(), label)
+	return state.OpenAliases(w.State(), label)
 }
 
 // Dial makes a connection to a server, with the token of a source.
@@ -138,8 +150,8 @@ func finish(w *Workspace, c *Connection, url string, base http.RoundTripper) err
 	if err != nil {
 		return err
 	}
-	opts.Base = base
-	knowServer(&opts, w.Config, url)
+	opts.Base, c.later = base, w.NoteLater
+	knowServer(&opts, w, url)
 	c.Project, opts.NoProject = w.ServerProject()
 	opts.Project = c.Project.Name
 	w.TokenFrom = c.Source.From()
@@ -149,23 +161,27 @@ func finish(w *Workspace, c *Connection, url string, base http.RoundTripper) err
 	if c.Label == "" {
 		c.Label = c.URL()
 	}
-	c.Aliases, err = state.OpenAliases(state.Dir(), c.Label)
+	c.Aliases, err = state.OpenAliases(w.State(), c.Label)
 	return err
 }
 
 // knowServer tells the transport what is known of the server: from the user, or
 // from an earlier run.
-func knowServer(opts *transport.Options, cfg config.Config, url string) {
+func knowServer(opts *transport.Options, w *Workspace, url string) {
 	if opts.Base != nil { // embedded
 		opts.Known.Kind, opts.Forced = transport.KindAccount, true
 		return
 	}
-	known := state.ReadServer(state.Dir(), url)
-	opts.Known = transport.Facts{Kind: transport.Kind(known.Kind), Generation: known.Generation, OrLater: known.OrLater}
-	opts.OnFacts = func(f transport.Facts) {
-		state.WriteServer(state.Dir(), url, state.Server{Kind: string(f.Kind), Generation: f.Generation, OrLater: f.OrLater})
+	known := state.ReadServer(w.State(), url)
+	opts.Known = transport.Facts{
+		Kind: transport.Kind(known.Kind), Generation: known.Generation, OrLater: known.OrLater, Gzip: transport.Gzip(known.Gzip),
 	}
-	if forced := transport.Kind(cfg.Protocol); cfg.Protocol != "auto" {
+	opts.OnFacts = func(f transport.Facts) {
+		state.WriteServer(w.State(), url, state.Server{
+			Kind: string(f.Kind), Generation: f.Generation, OrLater: f.OrLater, Gzip: string(f.Gzip),
+		})
+	}
+	if forced := transport.Kind(w.Config.Protocol); w.Config.Protocol != "auto" {
 		if opts.Forced = true; opts.Known.Kind != forced {
 			opts.Known = transport.Facts{Kind: forced}
 		}

@@ -15,7 +15,22 @@ import (
 )
 
 // Directory is a chunk directory as the syncer wants it.
-type Directory struct{ *chunkdir.Dir }
+type Directory struct {
+	*chunkdir.Dir
+
+	later func(what string) // hears of a manifest of a later engram; may be nil
+}
+
+func (w *Workspace) directory(dir *chunkdir.Dir) Directory { return Directory{dir, w.NoteLater} }
+
+// ReadManifest says too if nobody here knows its version.
+func (d Directory) ReadManifest(ctx context.Context) (*engram.Manifest, error) {
+	m, err := d.Dir.ReadManifest(ctx)
+	if err == nil && m.Generation() == 0 && d.later != nil {
+		d.later(fmt.Sprintf("the manifest here has version %d", m.Version()))
+	}
+	return m, err
+}
 
 func (d Directory) Chunks(ctx context.Context) ([]engram.ChunkID, []engram.Stray, error) {
 	listing, err := d.Files(ctx)
@@ -58,7 +73,7 @@ func (w *Workspace) OpenDirectory() (Directory, error) {
 		return Directory{}, err
 	}
 	dir, err := chunkdir.Open(path, dirOptions(w))
-	return Directory{dir}, err
+	return w.directory(dir), err
 }
 
 // newDirectory is where pull makes a chunk directory if there is none: at
@@ -101,7 +116,7 @@ func (w *Workspace) OpenDirectoryIfAny() (syncer.Local, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	return Directory{dir}, dir.Path(), nil
+	return w.directory(dir), dir.Path(), nil
 }
 
 // Claim is how a command takes the chunk directory that it will change.
@@ -111,32 +126,40 @@ type Claim struct {
 	DryRun  bool   // change nothing: take no lock, and make no directory
 }
 
-// Claim finds the chunk directory and locks it. unlock is never nil.
-func (w *Workspace) Claim(ctx context.Context, c Claim) (dir syncer.Local, path string, unlock func(), err error) {
-	unlock = func() {}
+// Claim finds the chunk directory and locks it. release gives it back, and hears how
+// the run went: a failed one leaves no directory that it made for nothing.
+func (w *Workspace) Claim(ctx context.Context, c Claim) (dir syncer.Local, path string, release func(error), err error) {
+	release = func(error) {}
 	find, open := w.findDirectory, chunkdir.Open
 	if c.Create {
 		find = w.newDirectory
 	}
 	if path, err = find(); err != nil {
-		return nil, "", unlock, err
+		return nil, "", release, err
 	}
+	_, err = os.Lstat(path)
+	makes := c.Create && !c.DryRun && errors.Is(err, fs.ErrNotExist)
 	if c.Create && !c.DryRun {
 		open = chunkdir.Create
 	}
 	opened, err := open(path, dirOptions(w))
 	if c.Create && c.DryRun && errors.Is(err, fs.ErrNotExist) {
-		return noDirectory{}, path, unlock, nil
+		return noDirectory{}, path, release, nil
 	}
 	if err != nil {
-		return nil, "", unlock, err
+		return nil, "", release, err
 	}
 	if !c.DryRun {
-		release, err := w.Lock(ctx, Directory{opened}, c.Command)
+		unlock, err := w.Lock(ctx, w.directory(opened), c.Command)
 		if err != nil {
-			return nil, "", unlock, err
+			return nil, "", release, err
 		}
-		unlock = release
+		release = func(failed error) {
+			unlock()
+			if makes && failed != nil {
+				_ = os.Remove(path) // which it does only if nothing is in there
+			}
+		}
 	}
-	return Directory{opened}, path, unlock, nil
+	return w.directory(opened), path, release, nil
 }

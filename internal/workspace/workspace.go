@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 
 	"github.com/adrg/xdg"
 	"github.com/spf13/pflag"
@@ -38,6 +39,7 @@ type Workspace struct {
 	env   map[string]string
 	looks bool
 	vault vaultUse
+	later sync.Once
 }
 
 // New gives the workspace of a process with this environment.
@@ -55,13 +57,27 @@ func (w *Workspace) Getenv(name string) string { return w.env[name] }
 
 // OnlyLook is called by commands that change nothing: then nothing new is
 // remembered between runs either.
-func (w *Workspace) OnlyLook() {
-	w.looks = true
-	state.OnlyLook()
+func (w *Workspace) OnlyLook() { w.looks = true }
+
+// State is where to remember what is to be known in the next run.
+func (w *Workspace) State() state.Root {
+	root := state.In(state.Dir())
+	if w.looks {
+		return root.OnlyLook()
+	}
+	return root
 }
 
 // Looks says whether this run changes nothing.
 func (w *Workspace) Looks() bool { return w.looks }
+
+// NoteLater says, once in a run, that something comes from a later engram than is
+// known here.
+func (w *Workspace) NoteLater(what string) {
+	w.later.Do(func() {
+		w.term.Warn(what + ", which is of a later engram than this engram-sync knows: what it has in common with the known ones is used, and the rest kept as it is")
+	})
+}
 
 // Load does what every command needs first: it goes where -C says, loads the
 // configuration and sets up the log.

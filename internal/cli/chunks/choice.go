@@ -2,6 +2,7 @@ package chunks
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
@@ -14,7 +15,7 @@ import (
 // something to pull.
 func compareSides(ctx context.Context, ws *workspace.Workspace, conn *workspace.Connection, dir syncer.Local, project projectOptions, pulls bool) (*syncer.Diff, *state.ChunkProjects, error) {
 	opts := lookOptions(ws, conn, dir, project)
-	known := state.OpenChunkProjects(state.Dir(), conn.Label)
+	known := state.OpenChunkProjects(ws.State(), conn.Label)
 	own, unknown := ws.RepositoryProject()
 	opts.Choice = func() *syncer.Choice {
 		if conn.PerProject() || project.allProjects || own.Name == "" {
@@ -27,6 +28,11 @@ func compareSides(ctx context.Context, ws *workspace.Workspace, conn *workspace.
 		err = unknown
 	}
 	return diff, known, err
+}
+
+// unseenText says of chunks to pull that they may stay where they are.
+func unseenText(n int) string {
+	return fmt.Sprintf("%d not looked at yet: those of other projects will stay there", n)
 }
 
 // noteLeft says how many chunks of other projects stay on the server, and with -v which.

@@ -25,22 +25,29 @@ import (
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-const exportLong = `Write the memories that engram.db holds, and no chunk does, into new chunks.
+const exportLong = `Write what engram.db holds or has deleted, and no chunk tells, into new chunks.
 
 engram's own export takes what is newer than the newest manifest entry, and
 passes over the rest for ever: what was saved before a teammate's chunk arrived
 or in the second of an export, edits and deletions (engram 1.9.4), ends of
-sessions. This command goes by identity and content, not by time. --dry-run
-says of each row why it was left behind.
+sessions; and up to 2.0, what was deleted for good. This command goes by
+identity and content, not by time. --dry-run says of each row why it was left
+behind.
 
 The chunks are as engram writes them, and each has the sessions that its rows
-belong to. Their manifest entries get a time in the second of the newest entry
-there is, or 1970, so that they hide nothing from engram's own export. engram.db
-is only read.
+belong to. Relations and deletions for good go into a chunk of their own, which
+comes after all others. The manifest entries get a time in the second of the
+newest entry there is, or 1970, so that they hide nothing from engram's own
+export. engram.db is only read.
 
 The project is the one that engram would choose here; --project names another.
-Personal memories stay here unless --include-personal says otherwise. Rows that
-were deleted for good leave no trace in engram.db, so no chunk can tell of them.`
+Personal memories stay here unless --include-personal says otherwise, and those
+of scope global unless --all-projects does. So do relations without one of their
+ends in the chunks, changes that are older than what a chunk says, and whatever
+else would do harm where it is imported; all that is counted.
+
+What was deleted for good is known from the tombstones of engram.db, or from its
+journal. A row of which neither knows stays in the chunks.`
 
 const exportExample = `  engram sync; engram-sync export
   engram-sync export --dry-run
@@ -84,7 +91,7 @@ func NewExport(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 	flags := cmd.Flags()
 	flags.BoolVarP(&x.dryRun, "dry-run", "n", false, "list what would be written, and why each row was left behind")
 	flags.BoolVar(&x.exitCode, "exit-code", false, "with --dry-run: exit with 10 if there is something to write")
-	flags.BoolVar(&x.all, "all-projects", false, "export the memories of all projects")
+	flags.BoolVar(&x.all, "all-projects", false, "export the memories of all projects, and global ones")
 	flags.BoolVar(&x.personal, "include-personal", false, "export personal memories too")
 	// In the place of the global flag: here it is about chunks that are made.
 	flags.String(maxChunkFlag, "4MiB", "make no chunks of more than `SIZE`, uncompressed; a larger row gets its own")
@@ -103,7 +110,7 @@ func (x *export) sizes() (made, read int64) {
 	return min(exportChunkBytes, x.ws.Config.MaxChunkBytes), x.ws.Config.MaxChunkBytes
 }
 
-func (x *export) run(ctx context.Context) error {
+func (x *export) run(ctx context.Context) (err error) {
 	if x.all && x.ws.Inputs.Flags.Changed("project") {
 		return &terminal.UsageError{Command: "engram-sync export", Err: errors.New("--all-projects and --project exclude each other")}
 	}
@@ -113,11 +120,11 @@ func (x *export) run(ctx context.Context) error {
 	if err := x.open(ctx); err != nil {
 		return err
 	}
-	dir, path, unlock, err := x.ws.Claim(ctx, workspace.Claim{Command: "export", Create: true, DryRun: x.dryRun})
+	dir, path, release, err := x.ws.Claim(ctx, workspace.Claim{Command: "export", Create: true, DryRun: x.dryRun})
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer func() { release(err) }()
 	if err := x.into(ctx, dir, path); err != nil {
 		return err
 	}
@@ -131,8 +138,12 @@ func (x *export) into(ctx context.Context, dir syncer.Local, path string) error 
 		return err
 	}
 	if !x.dryRun {
+		version, err := x.raiseVersion(ctx)
+		if err != nil {
+			return err
+		}
 		var failed []work.Failure
-		x.written, failed = memories.Export(ctx, x.dir, x.found.manifest.Version(), x.drafts)
+		x.written, failed = memories.Export(ctx, x.dir, version, x.drafts)
 		x.failed = append(x.failed, failed...)
 	}
 	return nil

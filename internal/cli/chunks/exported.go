@@ -33,7 +33,7 @@ func (c exportedChunk) MarshalJSON() ([]byte, error) {
 }
 
 type exportedRow struct {
-	Kind    string          `json:"kind"` // session, memory or prompt
+	Kind    string          `json:"kind"` // session, memory, prompt or relation
 	ID      string          `json:"id"`   // the sync_id, or that of a session
 	Title   string          `json:"title"`
 	Project string          `json:"project"`
@@ -69,6 +69,12 @@ func (x *export) warn() {
 	for _, f := range x.found.unread {
 		x.term.Warn(fmt.Sprintf("chunk %s: what it holds is not known, so it counts as nothing: %s", f.ID, terminal.OneLine(f.Err.Error())))
 	}
+	for _, d := range x.drafts {
+		if d.NoDirectory != "" {
+			x.term.Warn(fmt.Sprintf("session %s has no directory in engram.db: with its rows it is in a chunk of its own, %s, which engram 2.x refuses to import; other chunks are not held up",
+				terminal.Visible(d.NoDirectory), d.Entry.ID))
+		}
+	}
 	if n := x.found.Total().Unnamed; n > 0 {
 		x.term.Warn(unnamedSentence(n))
 	}
@@ -85,7 +91,7 @@ func (x *export) warn() {
 func (x *export) updates() int {
 	n := 0
 	for _, row := range x.found.Rows {
-		if row.Kind != engram.SessionRow && (row.Reason == memories.Edited || row.Reason == memories.Deleted) {
+		if (row.Observation != nil || row.Prompt != nil) && (row.Reason == memories.Edited || row.Reason == memories.Deleted) {
 			n++
 		}
 	}
@@ -128,6 +134,10 @@ func exportedChunks(drafts []memories.Draft) []exportedChunk {
 func exportedRowOf(row memories.Row, chunk engram.ChunkID) exportedRow {
 	out := exportedRow{Project: row.Project, Reason: row.Reason, Chunk: chunk}
 	switch {
+	case row.Deletion != nil:
+		out.Kind, out.ID = kindWords[row.Kind], row.Deletion.Key
+	case row.Relation != nil:
+		out.Kind, out.ID, out.Title = "relation", row.Relation.SyncID, row.Relation.Relation
 	case row.Observation != nil:
 		out.Kind, out.ID, out.Title = "memory", row.Observation.SyncID, row.Observation.Title
 	case row.Prompt != nil:
@@ -138,6 +148,10 @@ func exportedRowOf(row memories.Row, chunk engram.ChunkID) exportedRow {
 	return out
 }
 
+var kindWords = map[engram.RowKind]string{
+	engram.SessionRow: "session", engram.ObservationRow: "memory", engram.PromptRow: "prompt", engram.RelationRow: "relation",
+}
+
 var reasonWords = map[memories.Reason]string{
 	memories.New:         "not in any chunk yet",
 	memories.Older:       "older than the newest entry",
@@ -146,6 +160,7 @@ var reasonWords = map[memories.Reason]string{
 	memories.Edited:      "edited since its chunk",
 	memories.Conflict:    "edited here, and later elsewhere: kept as a memory of its own",
 	memories.Deleted:     "deleted here",
+	memories.Removed:     "deleted here for good",
 	memories.Ended:       "ended since its chunk",
 }
 
@@ -195,8 +210,25 @@ func (x *export) summary(verb string, drafts []memories.Draft) string {
 	default:
 		text = fmt.Sprintf("%s %s with %s of %s", verb, terminal.Count(len(drafts), "chunk"), tallyWords(total), where)
 	}
-	if total.Personal > 0 {
-		text += fmt.Sprintf("; %s left out (--include-personal)", terminal.Count(total.Personal, "personal memory"))
+	return text + leftHere(total.StayHome)
+}
+
+// leftHere says what is not written, and why.
+func leftHere(h memories.StayHome) string {
+	text := ""
+	for _, kind := range []struct {
+		n         int
+		noun, why string
+	}{
+		{h.Personal, "personal memory", " (--include-personal)"}, {h.Global, "global memory", " (--all-projects)"},
+		{h.Orphaned, "relation", ", whose end was deleted for good"}, {h.MissingEnds, "relation", ", whose end is in no chunk of the project"},
+		{h.Waiting, "deleted session", ", of which chunks have more than was deleted here"},
+		{h.Superseded, "change", ", which chunks have later ones of"},
+		{h.NoDirectory, "session end", ", as engram.db has no directory and chunks have one"},
+	} {
+		if kind.n > 0 {
+			text += "; " + terminal.Count(kind.n, kind.noun) + " left out" + kind.why
+		}
 	}
 	return text
 }

@@ -62,19 +62,22 @@ func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Lo
 			}
 			return &projector{
 				options:  projection.Options{Project: c.Project.Name, IncludePersonal: opts.includePersonal, Strict: opts.strict},
-				accepted: state.OpenAcceptedRows(state.Dir(), c.Label, c.Project.Name).Has,
+				accepted: state.OpenAcceptedRows(ws.State(), c.Label, c.Project.Name).Has,
 				open:     dir.OpenChunk, cache: filepath.Join(state.Dir(), "projections"), limit: ws.Config.Concurrency,
-				here:  rowIndex("here", c.Project.Name),
-				there: rowIndex("there", c.Label+"\x00"+c.Project.Name),
+				here:  openRows(ws, "here", c.Project.Name),
+				there: openRows(ws, "there", c.Label+"\x00"+c.Project.Name),
 				looks: ws.Looks(),
 			}
 		},
 	}
 }
 
-// rowIndex opens an index when it is asked for: most runs need none.
-func rowIndex(side, of string) func() *state.Index {
-	return sync.OnceValue(func() *state.Index { return state.OpenIndex(state.Dir(), "rows "+side+"\x00"+of) })
+// rowIndex remembers the rows of chunks as they are recognised.
+type rowIndex = state.Index[recognition.Signature]
+
+// openRows opens an index when it is asked for: most runs need none.
+func openRows(ws *workspace.Workspace, side, of string) func() *rowIndex {
+	return sync.OnceValue(func() *rowIndex { return state.OpenIndex[recognition.Signature](ws.State(), "rows "+side+"\x00"+of) })
 }
 
 // projector is a projection, with what is remembered of rows from run to run.
@@ -86,7 +89,7 @@ type projector struct {
 	limit    int
 	looks    bool
 
-	here, there func() *state.Index // the rows of chunks as they are recognised
+	here, there func() *rowIndex // the rows of chunks as they are recognised
 
 	*projection.Directory // of these options; set by Project
 }
@@ -127,10 +130,10 @@ const rowsAre = mend.Rule + " " + recognition.SignatureVersion
 
 // Rows are kept from run to run, but for the sessions that are added: those depend
 // on all chunks together.
-func (p *projector) Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]engram.RowVersion, error) {
-	out := make(map[engram.ChunkID][]engram.RowVersion, len(ids))
+func (p *projector) Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]recognition.Signature, error) {
+	out := make(map[engram.ChunkID][]recognition.Signature, len(ids))
 	for _, id := range ids {
-		rows, ok := p.here().Versions(id, rowsAre)
+		rows, ok := p.here().Read(id, rowsAre)
 		if !ok {
 			var err error
 			if rows, err = p.Directory.Rows(ctx, id); ctx.Err() != nil {
@@ -145,17 +148,17 @@ func (p *projector) Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.
 	return out, p.save(p.here())
 }
 
-func (p *projector) save(rows *state.Index) error {
+func (p *projector) save(rows *rowIndex) error {
 	if p.looks {
 		return nil
 	}
 	return rows.Save()
 }
 
-func (p *projector) Known(remote engram.ChunkID) ([]engram.RowVersion, bool) {
-	return p.there().Versions(remote, recognition.SignatureVersion)
+func (p *projector) Known(remote engram.ChunkID) ([]recognition.Signature, bool) {
+	return p.there().Read(remote, recognition.SignatureVersion)
 }
 
-func (p *projector) Learn(remote engram.ChunkID, rows []engram.RowVersion) {
+func (p *projector) Learn(remote engram.ChunkID, rows []recognition.Signature) {
 	p.there().Add(remote, recognition.SignatureVersion, rows)
 }

@@ -21,6 +21,7 @@ import (
 // keeper is a directory of whose manifest a copy is kept before it changes.
 type keeper struct {
 	workspace.Directory
+	state  state.Root
 	copied string // the path of the copy; "" as long as there is none
 }
 
@@ -53,7 +54,7 @@ func (k *keeper) AddEntries(ctx context.Context, version int, entries []engram.C
 // keep keeps the first manifest of the run, unless there was none.
 func (k *keeper) keep(text []byte) (err error) {
 	if k.copied == "" && !bytes.Equal(text, engram.NewManifest().Bytes()) {
-		k.copied, err = state.KeepManifest(state.Dir(), k.Path(), text, time.Now())
+		k.copied, err = state.KeepManifest(k.state, k.Path(), text, time.Now())
 	}
 	return err
 }
@@ -75,7 +76,7 @@ func (r *repair) run(ctx context.Context, words []string) error {
 	if err != nil {
 		return err
 	}
-	r.dir = &keeper{Directory: dir}
+	r.dir = &keeper{Directory: dir, state: r.ws.State()}
 	if !r.dryRun {
 		unlock, err := r.ws.Lock(ctx, dir, "verify --repair")
 		if err != nil {
@@ -84,7 +85,7 @@ func (r *repair) run(ctx context.Context, words []string) error {
 		defer unlock()
 	}
 	r.opts.DryRun = r.dryRun
-	r.opts.Concurrency, r.opts.Fatal = r.ws.Config.Concurrency, problem.Common
+	r.opts.Concurrency, r.opts.Fatal, r.opts.MinVersion = r.ws.Config.Concurrency, problem.Common, minVersion(ctx, r.ws)
 	if r.opts.Only, err = r.choose(ctx, words); err != nil {
 		return err
 	}
@@ -143,7 +144,9 @@ func (r *repair) work(ctx context.Context) (done syncer.Repaired, err error) {
 	}
 	err = r.ws.With(ctx, func(conn *workspace.Connection) error {
 		r.opts.Remote, r.opts.Aliases = conn, conn.Aliases
-		return mend()
+		err := mend()
+		command.NoteProject(r.term, conn)
+		return err
 	})
 	return done, err
 }

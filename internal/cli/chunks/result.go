@@ -25,6 +25,8 @@ type resultDocument struct {
 	Orphans []string      `json:"orphans,omitempty"` // of push: chunk files that no manifest names
 	// Left are chunks of other projects that stay on an account server.
 	Left []string `json:"left,omitempty"`
+	// Unseen is how many of the planned ones were not looked at yet.
+	Unseen int `json:"unseen,omitempty"`
 	// Of project servers only: what of the chunks does not go there, and chunks
 	// there that the server made itself.
 	LeftBehind []leftBehindItem `json:"left_behind,omitempty"`
@@ -127,6 +129,7 @@ func (t *transfer) document() resultDocument {
 		doc.Exported = exportedChunks(t.exported.drafts)
 	}
 	doc.Left = texts(t.Left, func(i syncer.Item) string { return i.Remote.String() })
+	doc.Unseen = t.unseen
 	doc.LeftBehind, doc.ServerMade = leftBehindItems(t.behind), texts(t.serverMade, entryID)
 	return doc
 }
@@ -151,6 +154,9 @@ func (t *transfer) printText() {
 	noteLeftBehind(t.term, t.behind, t.serverMade, t.moving())
 	if t.accepted > 0 {
 		t.term.Note("%s accepted to stay here: later runs only count them", terminal.Count(t.accepted, "row"))
+	}
+	if t.unseen > 0 {
+		t.term.Note("of the chunks to pull, %s", unseenText(t.unseen))
 	}
 	t.noteRestored()
 	t.noteLeft()
@@ -249,10 +255,10 @@ func (t *transfer) inAll(failed []work.Failure) int {
 	return len(all)
 }
 
-// nothingAnywhere says that a sync found nothing on either side, which is no news of
+// nothingAnywhere says that a pull or sync found nothing on either side, which is no news of
 // both being the same. One with --export has looked into engram.db, too.
 func (t *transfer) nothingAnywhere() bool {
-	return t.blank && t.opts.Push && !t.exporting && len(t.planned)+len(t.Moved)+len(t.Failed)+len(t.Present)+len(t.Left)+len(t.serverMade) == 0
+	return t.blank && !t.exporting && len(t.planned)+len(t.Moved)+len(t.Failed)+len(t.Present)+len(t.Left)+len(t.serverMade) == 0
 }
 
 // ofProject names the project that a project server was asked about, and what

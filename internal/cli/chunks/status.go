@@ -68,6 +68,8 @@ type statusDocument struct {
 	Retirable []string `json:"retirable,omitempty"`
 	// Left are chunks of other projects that stay on an account server.
 	Left []string `json:"left,omitempty"`
+	// Unseen is how many of those to pull were not looked at yet: whose they are is not known.
+	Unseen int `json:"unseen,omitempty"`
 	// Unexported is null where there is no database, or it cannot be read.
 	Unexported *unexported `json:"unexported"`
 	// Of project servers only, as in the result of push and pull.
@@ -207,6 +209,7 @@ func (doc *statusDocument) compare(ws *workspace.Workspace, conn *workspace.Conn
 	doc.Unsupported, doc.Foreign = texts(diff.Rejected, rejectedID), texts(diff.Foreign, syncer.ForeignName)
 	doc.Retirable = texts(diff.Twins, func(t recognition.Twin) string { return t.Restored.String() })
 	doc.Left = texts(diff.Elsewhere, func(i syncer.Item) string { return i.Remote.String() })
+	doc.Unseen = diff.Unseen()
 	doc.LeftBehind, doc.ServerMade = leftBehindItems(diff.Omitted), texts(diff.ServerMade, entryID)
 	if conn.PerProject() {
 		doc.Remote.Project, doc.projectFrom = conn.Project.Name, conn.Project.From
@@ -246,7 +249,11 @@ func (doc statusDocument) rows(cells terminal.Row) {
 		return
 	}
 	row("to push", "%d", len(doc.Push))
-	row("to pull", "%d", len(doc.Pull))
+	if doc.Unseen > 0 {
+		row("to pull", "%d (%s)", len(doc.Pull), unseenText(doc.Unseen))
+	} else {
+		row("to pull", "%d", len(doc.Pull))
+	}
 	for _, trouble := range []struct {
 		name string
 		ids  []string

@@ -47,6 +47,7 @@ type transfer struct {
 	accepted   int               // rows that this run has accepted
 	planned    []syncer.Item
 	behind     []recognition.Projection
+	unseen     int // of what is planned
 	serverMade []engram.ChunkEntry
 	twins      []recognition.Twin
 	adopted    []engram.ChunkID
@@ -98,12 +99,12 @@ func (t *transfer) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	var unlock func()
-	t.dir, t.path, unlock, err = t.ws.Claim(ctx, workspace.Claim{Command: t.command, Create: t.create, DryRun: t.dryRun})
+	var release func(error)
+	t.dir, t.path, release, err = t.ws.Claim(ctx, workspace.Claim{Command: t.command, Create: t.create, DryRun: t.dryRun})
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer func() { release(err) }()
 	if t.blank, err = isBlank(ctx, t.dir); err != nil {
 		return err
 	}
@@ -163,6 +164,9 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	}
 	opts := t.opts
 	opts.Concurrency, opts.Fatal, opts.Strict = t.ws.Config.Concurrency, problem.Common, t.project.strict
+	if opts.Pull && len(diff.ToPull)+len(diff.Orphans) > 0 {
+		opts.MinVersion = minVersion(ctx, t.ws)
+	}
 	if opts.Only, err = diff.Select(t.words, opts); err != nil {
 		return err
 	}
@@ -194,6 +198,9 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	}
 	if t.dryRun {
 		t.planned, t.Result = syncer.Plan(diff, opts)
+		if opts.Pull && len(opts.Only) == 0 {
+			t.unseen = diff.Unseen()
+		}
 	} else {
 		var stop func()
 		opts.Report, stop = command.Progress(t.term, "chunk")
@@ -235,7 +242,7 @@ func (t *transfer) acceptLeftOut(conn *workspace.Connection) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	err := state.OpenAcceptedRows(state.Dir(), conn.Label, conn.Project.Name).Add(rows)
+	err := state.OpenAcceptedRows(t.ws.State(), conn.Label, conn.Project.Name).Add(rows)
 	if err == nil {
 		t.Failed, t.accepted = rest, len(rows)
 	}

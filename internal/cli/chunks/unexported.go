@@ -77,7 +77,11 @@ func tallyWords(t memories.Tally) string {
 	for _, kind := range []struct {
 		n    int
 		noun string
-	}{{t.Memories, "memory"}, {t.Edits, "edit"}, {t.Deletes, "deletion"}, {t.Prompts, "prompt"}, {t.Sessions, "session"}} {
+	}{
+		{t.Memories, "memory"}, {t.Edits, "edit"}, {t.Deletes, "deletion"}, {t.HardDeletes, "hard deletion"},
+		{t.Prompts, "prompt"}, {t.PromptDeletes, "deleted prompt"}, {t.Sessions, "session"}, {t.SessionDeletes, "deleted session"},
+		{t.Relations, "relation"},
+	} {
 		if kind.n > 0 {
 			words = append(words, terminal.Count(kind.n, kind.noun))
 		}
@@ -159,7 +163,7 @@ func lookUnexportedOf(ctx context.Context, ws *workspace.Workspace, db *engramdb
 // countUnexported counts for one project, or for all with a Project without a name.
 func countUnexported(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, local syncer.Local, p workspace.Project, most int64) (memories.Tallies, error) {
 	// Before anything is read: what changes meanwhile has another version.
-	question, answer, err := whatToCount(ctx, db, local, p)
+	question, answer, err := whatToCount(ctx, ws, db, local, p)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +202,7 @@ func projectFlag(name string) string {
 
 // whatToCount names all that a count depends on, besides the rules of this
 // release, and the place where it is remembered.
-func whatToCount(ctx context.Context, db *engramdb.DB, local syncer.Local, p workspace.Project) (string, state.Cache, error) {
+func whatToCount(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, local syncer.Local, p workspace.Project) (string, state.Cache, error) {
 	version, err := db.Version(ctx)
 	if err != nil {
 		return "", state.Cache{}, err
@@ -213,8 +217,8 @@ func whatToCount(ctx context.Context, db *engramdb.DB, local syncer.Local, p wor
 			return "", state.Cache{}, err
 		}
 	}
-	question := fmt.Sprintf("3 %s %s %s", version, chunks, engram.NormalizeProject(p.Name))
-	return question, state.OpenCache(state.Dir(), slot, path+"\x00"+db.Path()), nil
+	question := fmt.Sprintf("4 %s %s %s", version, chunks, engram.NormalizeProject(p.Name))
+	return question, state.OpenCache(ws.State(), slot, path+"\x00"+db.Path()), nil
 }
 
 const databaseName = "engram.db"
@@ -258,8 +262,8 @@ func compare(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, loca
 	if d, ok := local.(workspace.Directory); ok {
 		files, path = d, d.Path()
 	}
-	index := state.OpenIndex(state.Dir(), path)
-	held, unread, err := memories.ReadVersions(ctx, files, c.manifest.Entries(), index, maxBytes, ws.Config.Concurrency, report)
+	index := state.OpenIndex[engram.Word](ws.State(), path)
+	words, unread, err := memories.ReadWords(ctx, files, c.manifest.Entries(), index, maxBytes, ws.Config.Concurrency, report)
 	if err != nil {
 		return c, err
 	}
@@ -268,7 +272,7 @@ func compare(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, loca
 		ws.Log.Info("remember what the chunks hold", "error", err)
 	}
 	err = db.Snapshot(ctx, func(s *engramdb.Snapshot) (err error) {
-		c.Unexported, err = memories.FindUnexported(ctx, s, held, c.manifest.Entries(), scope, time.Now())
+		c.Unexported, err = memories.FindUnexported(ctx, s, words, c.manifest.Entries(), scope, time.Now())
 		return err
 	})
 	return c, err

@@ -72,7 +72,7 @@ func findAccount(ctx context.Context, ws *workspace.Workspace, conn *workspace.C
 // makes this run the only one that uses it. What was put down while only the
 // token was known moves there.
 func openJournal(ctx context.Context, ws *workspace.Workspace, conn *workspace.Connection, acc account) (j *state.AccountState, unlock func(), err error) {
-	if j, err = state.OpenAccount(state.Dir(), conn.Label, acc.name()); err != nil {
+	if j, err = state.OpenAccount(ws.State(), conn.Label, acc.name()); err != nil {
 		return nil, nil, err
 	}
 	release, err := j.Lock(ctx, ws.Config.LockWait)
@@ -85,7 +85,7 @@ func openJournal(ctx context.Context, ws *workspace.Workspace, conn *workspace.C
 		}
 	}
 	if acc.id != "" && acc.token != "" {
-		if err := j.MigrateFrom(ctx, ws.Config.LockWait, state.Dir(), acc.token); err != nil {
+		if err := j.MigrateFrom(ctx, ws.Config.LockWait, acc.token); err != nil {
 			unlock()
 			return nil, nil, err
 		}

@@ -160,6 +160,9 @@ func (p *pull) round(ctx context.Context) (last bool, err error) {
 	err = errors.Join(err, done())
 	p.rows, p.rounds = p.rows+result.Rows, p.rounds+1
 	p.rescan = p.rescan && err != nil
+	if at := cursor.Cursor(); err == nil && p.rounds == 1 && at.Last.Seq == 0 && at.LowWatermark == 0 {
+		err = p.checkGrant(ctx)
+	}
 	if p.from != nil {
 		at := cursor.Cursor()
 		p.from = &at
@@ -168,6 +171,19 @@ func (p *pull) round(ctx context.Context) (last bool, err error) {
 		p.tell(result, err)
 	}
 	return p.limit > 0 && p.rows >= p.limit, explained(err)
+}
+
+// checkGrant is for a journal that gives nothing: to a token without a grant for the
+// project it looks empty, and only the manifest tells. Source: project-server.md 14,
+// engram-2.md 4.2.
+func (p *pull) checkGrant(ctx context.Context) error {
+	if p.account.project == "" {
+		return nil
+	}
+	if _, err := p.conn.ReadManifest(ctx); problem.Forbidden(err) {
+		return err
+	}
+	return nil
 }
 
 // open opens the saved cursor, or one that is not to be saved.

@@ -131,7 +131,7 @@ func (m *push) run(ctx context.Context, named bool) (err error) {
 		}
 		command.NoteProject(m.term, conn)
 		if acc.project != "" {
-			src = source.ForProject(src, acc.project, source.Options{Personal: m.personal, Strict: m.strict, Force: m.force})
+			src = source.ForProject(src, acc.project, source.Options{Personal: m.personal, Strict: m.strict, Force: m.force, Sessions: m.sessionsOf(src)})
 		}
 		err = m.push(ctx, conn, acc, src)
 		if !acc.known() && !m.dryRun {
@@ -152,31 +152,37 @@ func (m *push) push(ctx context.Context, conn *workspace.Connection, acc account
 	if err != nil {
 		return err
 	}
-	report := pushed{db: m.db, exitCode: m.exitCode, totals: pushTotals{
+	if err := m.countRejects(ctx, src, job); err != nil {
+		return err
+	}
+	report := pushed{db: m.db, exitCode: m.exitCode, strict: m.strict, totals: pushTotals{
 		Remote: conn.Label, Account: acc.id, Project: acc.project, Source: src.Name(), DryRun: m.dryRun, Before: job.Sent,
 	}}
 	report.rejects = m.rejectsOf(job)
-	if m.dryRun {
-		return m.plan(ctx, conn, src, job, report)
+	opts := journal.PushOptions{Reconcile: m.reconcile, Accept: m.accept, Retries: m.ws.Config.Retries, Refused: problem.Common}
+	if parents, ok := src.(*source.Project); ok {
+		opts.Known, opts.Parents = knownSessions(kept, acc.project), parents
 	}
-	total, err := toTry(ctx, src, job, m.reconcile)
-	if err != nil {
+	if m.dryRun {
+		return m.plan(ctx, conn, src, job, opts, report)
+	}
+	if opts.Total, err = toTry(ctx, src, job, m.reconcile); err != nil {
 		return err
 	}
-	report.PushResult = m.send(ctx, conn, src, job, report.rejects, total)
+	report.PushResult = m.send(ctx, conn, src, job, opts, report.rejects)
 	report.stays(src)
 	return printPush(m.term, m.ws, report)
 }
 
 // plan prints what push would do. What is remembered does not count if the
 // journal is asked instead.
-func (m *push) plan(ctx context.Context, conn *workspace.Connection, src source.Source, job *journal.Job, report pushed) (err error) {
+func (m *push) plan(ctx context.Context, conn *workspace.Connection, src source.Source, job *journal.Job, opts journal.PushOptions, report pushed) (err error) {
 	asks := m.reconcile || job.Reconciling
 	if asks {
 		report.totals.Before = 0
 	}
 	report.open = job.Intent != nil && !asks
-	report.PushResult, err = journal.Plan(ctx, conn, src, job, m.reconcile)
+	report.PushResult, err = journal.Plan(ctx, conn, src, job, opts)
 	if err != nil {
 		return err
 	}
@@ -198,13 +204,10 @@ func (m *push) rejectsOf(job *journal.Job) string {
 	return job.Store.(state.JobFile).RejectsPath()
 }
 
-func (m *push) send(ctx context.Context, conn *workspace.Connection, src source.Source, job *journal.Job, path string, total int) journal.PushResult {
+func (m *push) send(ctx context.Context, conn *workspace.Connection, src source.Source, job *journal.Job, opts journal.PushOptions, path string) journal.PushResult {
 	rejects := &rejectSink{file: state.NewRejects(path), db: m.db}
-	opts := journal.PushOptions{
-		Reconcile: m.reconcile, Accept: m.accept, Total: total, Retries: m.ws.Config.Retries, Refused: problem.Common,
-		Notify: func(wait time.Duration, why string) {
-			m.term.Note("waiting %s: %s", wait.Round(time.Second), terminal.OneLine(why))
-		},
+	opts.Notify = func(wait time.Duration, why string) {
+		m.term.Note("waiting %s: %s", wait.Round(time.Second), terminal.OneLine(why))
 	}
 	var stop func()
 	opts.Report, stop = command.Progress(m.term, "mutation")

@@ -122,6 +122,9 @@ func Common(err error) bool {
 		refusedWith(transport.CodeForbidden, transport.CodePaused)(err, "") || accountGone(err, "") || stranger(err, "") || As[*transport.RetryLaterError](err) || transport.IsUnreachable(err)
 }
 
+// Forbidden says of an error that the server refuses the project.
+func Forbidden(err error) bool { return refusedWith(transport.CodeForbidden)(err, "") }
+
 // Unknowable says of an error in looking at one item that a later look may see more:
 // nobody may act as if nothing were there. A 404 is no such error, as it can be for good.
 func Unknowable(err error) bool {
@@ -163,6 +166,12 @@ func collision(err error, tokenFrom string) bool {
 func accountGone(err error, _ string) bool {
 	var status *transport.StatusError
 	return errors.As(err, &status) && status.AccountGone()
+}
+
+// nobodyAsks recognises a project server that knows nobody behind the request.
+func nobodyAsks(err error, _ string) bool {
+	var status *transport.StatusError
+	return errors.As(err, &status) && status.NobodyAsks()
 }
 
 // stranger recognises what something before the server refused.

@@ -56,6 +56,7 @@ var verdicts = []verdict{
 	{kind: account, calls: "chunk", status: 404, names: `^db-`, want: "5"},        // account-server.md 11
 	{kind: project, calls: "login register refresh mint", status: 404, want: "2"}, // project-server.md 1
 	{status: 404, want: "6"},
+	{kind: project, status: 403, words: `principal is required`, want: "4"}, // engram-2.md 4.2, project-server.md 14
 	{status: 403, want: "6"},
 	{kind: project, calls: "push", status: 409, words: `chunk_conflict`, want: "7"}, // project-server.md 1: other content has the id
 	{status: 409, want: "6"},

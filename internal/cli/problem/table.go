@@ -32,6 +32,9 @@ const asItsCause = 0
 // recognises it, so what is special stands above what is general.
 var Classes = []Class{
 	// Tokens that were refused.
+	{"principal-required", Auth, nobodyAsks,
+		"give it the token of one of its users, `engram-sync login --token-stdin`; if it runs without authentication, only its operator can help",
+		"The project server knows no user behind the request: it runs without authentication, or wants the token of a user. Give it one, or ask its operator."},
 	{"token-variable", Auth, refusedToken(auth.TokenVariable, auth.EngramCloudVariable, auth.EngramLegacyVariable),
 		"VARIABLE holds a token that is not good here: replace it, or unset it to use a login",
 		"The server refused the token that an environment variable gave. A variable counts before any login, so replace or unset it."},
@@ -98,9 +101,6 @@ var Classes = []Class{
 	{"manifest-bom", Damaged, is(engram.ErrBOM),
 		"run `engram-sync verify --repair`: it takes the mark out",
 		"An editor has put a byte order mark before the manifest, which engram cannot read. The repair takes it out."},
-	{"manifest-newer", Damaged, is(engram.ErrManifestVersion),
-		"it was written by a newer engram: look for a newer engram-sync",
-		"The manifest has a version that this release does not know. A newer release will."},
 	{"manifest-damaged", Damaged, as[*engram.ManifestError],
 		"restore it from git, or mend it by hand; without the file `engram-sync verify --repair` makes new entries from the chunks",
 		"The manifest is not what engram writes. Restore it from git, or remove it and let the repair make a new one."},
@@ -189,8 +189,8 @@ var Classes = []Class{
 		"`engram-sync sync` gives such files one, and pushes them",
 		"No manifest entry names the chunk file, and a push sends what the manifest names. Sync adopts such files, and pushes them."},
 	{"project-forbidden", Refused, refusedWith(transport.CodeForbidden),
-		"ask the operator of the server to allow the project (ENGRAM_CLOUD_ALLOWED_PROJECTS), or name another with --project",
-		"The server does not allow this project. Ask its operator, or name another project."},
+		"ask the operator of the server to grant your user this project, or, where there are no users, to allow it (ENGRAM_CLOUD_ALLOWED_PROJECTS), or name another with --project",
+		"The token has no grant for this project, or the server does not allow it to anybody. Ask its operator, or name another project: other projects are not affected."},
 	{"project-paused", Refused, refusedWith(transport.CodePaused),
 		"the operator of the server has paused this project: run the same command again when that is over",
 		"The operator of the server has paused the project. Run the same command when that is over."},

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"iter"
+	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
@@ -49,6 +50,21 @@ func (s *Database) Close() error { return nil }
 func (s *Database) Matches(ctx context.Context, position int64, hash journal.RowHash) (bool, error) {
 	row, ok, err := s.db.JournalRow(ctx, position)
 	return ok && hashOf(row) == hash, err
+}
+
+// Sessions gives those of the wanted sessions that the database has, as rows of a chunk.
+func (s *Database) Sessions(ctx context.Context, wanted func(id string) bool, found func(id string, row json.RawMessage)) error {
+	return s.db.Snapshot(ctx, func(snapshot *engramdb.Snapshot) error {
+		return snapshot.Sessions(ctx, func(row engram.Session) error {
+			id := strings.TrimSpace(row.ID)
+			if !wanted(id) {
+				return nil
+			}
+			text, err := json.Marshal(row)
+			found(id, text)
+			return err
+		})
+	})
 }
 
 // dbPage is how many rows of the database are read at once.

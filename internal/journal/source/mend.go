@@ -24,7 +24,7 @@ func (s *Project) prepare(row journal.Row) journal.Row {
 	if s.opts.Force {
 		return row
 	}
-	if problem := canon.CheckMutation(row.Entry, s.project); problem != nil {
+	if problem := canon.Of(engram.Gen1).CheckMutation(row.Entry, s.project); problem != nil {
 		name := "it"
 		if problem.Field != "" {
 			name = problem.Field

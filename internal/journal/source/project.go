@@ -2,8 +2,10 @@ package source
 
 import (
 	"context"
+	"encoding/json"
 	"hash/maphash"
 	"iter"
+	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/journal"
@@ -21,6 +23,7 @@ type Project struct {
 	opts    Options
 	learned bool
 	skip    journal.Positions
+	orphans orphans
 	// Foreign and Personal count what stays here of the whole source.
 	Foreign, Personal int64
 }
@@ -30,6 +33,9 @@ type Options struct {
 	Personal bool // personal rows go too
 	Strict   bool // nothing is mended
 	Force    bool // what the server is known to refuse goes all the same
+	// Sessions gives the rows of those of the sessions that engram's database or a
+	// chunk has, for rows whose session is nowhere in the source.
+	Sessions func(ctx context.Context, ids []string) (map[string]json.RawMessage, error)
 }
 
 // ForProject gives the rows of a project.
@@ -51,6 +57,7 @@ func (s *Project) Rows(ctx context.Context, after int64) iter.Seq2[journal.Row, 
 			row.Entry.Project = s.project
 			if err == nil {
 				row = s.prepare(row)
+				row.Orphan = s.orphans.of[row.Position]
 			}
 			if !yield(row, err) {
 				return
@@ -66,24 +73,28 @@ func (s *Project) learn(ctx context.Context) error {
 		return nil
 	}
 	x := excluded{seed: maphash.MakeSeed(), foreign: map[uint64]bool{}, personal: map[uint64]bool{}}
+	s.orphans = newOrphans()
 	for row, err := range s.Source.Rows(ctx, 0) {
 		if err != nil {
 			return err
 		}
-		switch foreign, personal := x.judge(row.Entry, s.project); {
+		scope := row.Entry.Scope()
+		switch foreign, personal := x.judge(row.Entry, scope, s.project); {
 		case foreign:
 			s.skip.Add(row.Position)
 			s.Foreign++
 		case personal && !s.opts.Personal:
 			s.skip.Add(row.Position)
 			s.Personal++
+		case !row.Skip:
+			s.orphans.see(row, strings.TrimSpace(scope.Session))
 		}
 	}
 	s.learned = true
 	return nil
 }
 
-// excluded are the entitys that do not go to the project, as hashes.
+// excluded are the entities that do not go to the project, as hashes.
 type excluded struct {
 	seed              maphash.Seed
 	foreign, personal map[uint64]bool
@@ -91,8 +102,7 @@ type excluded struct {
 
 // judge says of a row whether it is another project's, or personal, and
 // remembers that for later rows about the same entity.
-func (x excluded) judge(e engram.MutationEntry, project string) (foreign, personal bool) {
-	scope := e.Scope()
+func (x excluded) judge(e engram.MutationEntry, scope engram.MutationScope, project string) (foreign, personal bool) {
 	own, entity, session := engram.NormalizeProject(scope.Project), x.hash(e.Entity, e.EntityKey), x.hash("session", scope.Session)
 	switch {
 	case own != "":

@@ -32,6 +32,7 @@ type EnvelopeParser struct {
 	member string   // the known name at hand at each depth, "" for others
 	list   string
 	field  int     // index into the row's fields, -1 for others
+	later  string  // the name of the field, if it is one of laterMembers
 	start  int64   // of the field's value
 	filled [3]bool // which of its mandatory fields the row at hand has
 
@@ -42,7 +43,7 @@ type EnvelopeParser struct {
 }
 
 func NewEnvelopeParser() *EnvelopeParser {
-	return &EnvelopeParser{scan: jsonscan.New(depthField), data: sha256.New()}
+	return &EnvelopeParser{scan: jsonscan.New(depthField), data: sha256.New(), chunk: store.NewChunk{Version: 1}}
 }
 
 // Feed takes in the next piece of the body. An error is an *Error, for good.
@@ -99,6 +100,10 @@ func (p *EnvelopeParser) key() error {
 		}
 		return p.once(p.list)
 	case depthField:
+		p.later = ""
+		if p.member == "data" && slices.Contains(laterMembers, name) {
+			p.later = name
+		}
 		if p.list != "" {
 			fields := rowFields[p.list].names
 			p.field = slices.Index(fields, jsonscan.Alike(name, fields))
@@ -136,8 +141,8 @@ func (p *EnvelopeParser) begin() error {
 			return want(jsonscan.Object, kind, "an element of "+p.list)
 		}
 	case depthField:
+		p.start = p.scan.Offset()
 		if p.list != "" && p.field >= 0 {
-			p.start = p.scan.Offset()
 			return want(jsonscan.String, kind, rowFields[p.list].names[p.field]+" in "+p.list)
 		}
 	}
@@ -166,6 +171,10 @@ func (p *EnvelopeParser) end() error {
 	case depthRow:
 		p.countRow()
 	case depthField:
+		text := p.scan.Kind() == jsonscan.String && p.scan.Offset()-p.start > int64(len(`""`))
+		if p.later == "disposition" || p.later != "" && text { // 2.x always writes the one, also ""
+			p.chunk.Version = 2
+		}
 		// null leaves what an earlier member of the same name has set.
 		if p.list != "" && p.field >= 0 && p.field < len(p.filled) && p.scan.Kind() == jsonscan.String {
 			p.filled[p.field] = p.scan.Offset()-p.start > int64(len(`""`))

@@ -23,6 +23,9 @@ const (
 var (
 	envelopeMembers = []string{"chunk_id", "created_by", "data"}
 	dataMembers     = []string{"sessions", "observations", "prompts"}
+	// laterMembers are members of rows that engram writes since 2.x: a manifest that
+	// lists such a chunk has version 2 there. Source: engram-2.md 2.2, 10.
+	laterMembers = []string{"ownership_mode", "source_inbox_id", "disposition"}
 )
 
 // rowFields are the members of rows that have to be strings. The first few must

@@ -38,9 +38,9 @@ func (s *Store) PutChunk(ctx context.Context, userID string, c store.NewChunk, b
 
 func (s *Store) insertChunk(ctx context.Context, tx *sql.Tx, userID string, c store.NewChunk, body io.Reader) error {
 	result, err := tx.ExecContext(ctx, `INSERT INTO chunks
-		(user_id, chunk_id, created_by, created_at, sessions, memories, prompts, size, body_sha256, data_sha256)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''))`,
-		userID, c.ID, c.CreatedBy, s.timestamp(), c.Sessions, c.Memories, c.Prompts, c.Size, c.BodySHA256, c.DataSHA256)
+		(user_id, chunk_id, created_by, created_at, sessions, memories, prompts, version, size, body_sha256, data_sha256)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''))`,
+		userID, c.ID, c.CreatedBy, s.timestamp(), c.Sessions, c.Memories, c.Prompts, c.Version, c.Size, c.BodySHA256, c.DataSHA256)
 	if err != nil {
 		return err
 	}
@@ -82,10 +82,10 @@ func (s *Store) Manifest(ctx context.Context, userID string) (tag string, entrie
 		}
 		return eachRow(ctx, tx, func(rows *sql.Rows) (more bool, err error) {
 			var e store.ChunkEntry
-			err = rows.Scan(&e.ID, &e.CreatedBy, moment{&e.CreatedAt}, &e.Sessions, &e.Memories, &e.Prompts)
+			err = rows.Scan(&e.ID, &e.CreatedBy, moment{&e.CreatedAt}, &e.Sessions, &e.Memories, &e.Prompts, &e.Version)
 			entries = append(entries, e)
 			return true, err
-		}, `SELECT chunk_id, created_by, created_at, sessions, memories, prompts
+		}, `SELECT chunk_id, created_by, created_at, sessions, memories, prompts, version
 			FROM chunks WHERE user_id = ? ORDER BY seq`, userID)
 	})
 	return tag, entries, err

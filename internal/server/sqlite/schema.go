@@ -8,7 +8,7 @@ import (
 
 // migrations lead from one version of the schema to the next: the first one
 // makes version 1. They are never edited, only added to.
-var migrations = []string{schema1, schema2, schema3}
+var migrations = []string{schema1, schema2, schema3, schema4}
 
 // A body lies in pieces, so that neither writing nor reading holds one whole; start
 // is the offset of a piece in it.
@@ -87,6 +87,14 @@ CREATE TABLE mutation_pushes (
 	last_seq        INTEGER NOT NULL,
 	PRIMARY KEY (user_id, idempotency_key)
 ) STRICT, WITHOUT ROWID;
+`
+
+// version is that of a manifest which lists the chunk. The quotes of a text in a row
+// are escaped, so what is looked for is a member.
+const schema4 = `
+ALTER TABLE chunks ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
+UPDATE chunks SET version = 2 WHERE EXISTS (
+	SELECT 1 FROM pieces WHERE chunk = seq AND instr(bytes, CAST('"ownership_mode":"project_owned"' AS BLOB)) > 0);
 `
 
 // migrate brings the schema up to date, and refuses a file that is not ours or

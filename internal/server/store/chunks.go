@@ -12,6 +12,7 @@ type ChunkEntry struct {
 	CreatedBy string // any text, U+0000 included
 	CreatedAt time.Time
 	Counts
+	Version int
 }
 
 // Counts are how many rows of a chunk hold the values that they must have.
@@ -25,6 +26,8 @@ type NewChunk struct {
 	ID        string
 	CreatedBy string
 	Counts
+	// Version is that of a manifest which lists the chunk, by what the rows show.
+	Version    int
 	DataSHA256 string // in hex, "" for a body without data
 	BodySHA256 string // in hex
 	Size       int64  // of the body

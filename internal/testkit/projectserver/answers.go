@@ -16,11 +16,18 @@ type refusal struct {
 
 var (
 	projectRequired = &refusal{http.StatusBadRequest, "blocked", "upgrade_blocked_project_required", "project is required", ""}
-	forbidden       = &refusal{http.StatusForbidden, "policy", "policy_forbidden", "forbidden: project is not allowed", ""}
 	noPrincipal     = &refusal{http.StatusForbidden, "policy", "policy_forbidden", "forbidden: principal is required", ""}
 	emptyBatch      = &refusal{http.StatusBadRequest, "repairable", "empty_batch", "mutation batch must contain at least one entry", ""}
 	emptyProject    = &refusal{http.StatusBadRequest, "invalid_request", "empty_project", "mutation entries must specify a project", ""}
 )
+
+// forbidden is the answer to a project that is not allowed, which newer releases name.
+func forbidden(name string) *refusal {
+	if name != "" {
+		name = fmt.Sprintf("%q ", name)
+	}
+	return &refusal{http.StatusForbidden, "policy", "policy_forbidden", "forbidden: project " + name + "is not allowed", ""}
+}
 
 func invalid(text string) *refusal {
 	return &refusal{http.StatusBadRequest, "repairable", "upgrade_repairable_payload_invalid", text, ""}
@@ -30,9 +37,17 @@ func internal(text string) *refusal {
 	return &refusal{http.StatusInternalServerError, "blocked", "upgrade_blocked_internal", text, ""}
 }
 
-func tooLarge(limit int64) *refusal {
+// tooLarge says so of a body, or of what it was before it was compressed.
+func tooLarge(limit int64, decoded string) *refusal {
 	return &refusal{http.StatusRequestEntityTooLarge, "repairable", "upgrade_repairable_payload_too_large",
-		fmt.Sprintf("push payload too large (max %d bytes)", limit), ""}
+		fmt.Sprintf("%spush payload too large (max %d bytes)", decoded, limit), ""}
+}
+
+// unknownType is the answer to a Content-Type that cannot be parsed, or is of another
+// version. Of its text only the code was read.
+func unknownType(contentType string) *refusal {
+	return &refusal{http.StatusUnsupportedMediaType, "repairable", "upgrade_repairable_payload_invalid",
+		fmt.Sprintf("unsupported content type %q", contentType), ""}
 }
 
 func conflict(id string) *refusal {

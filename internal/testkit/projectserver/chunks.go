@@ -40,7 +40,7 @@ type pushRequest = struct {
 // pushChunk checks in the server's order: body, data, project, allowlist, pause, content (13).
 func (s *Server) pushChunk(w http.ResponseWriter, r *http.Request, from caller) {
 	var req pushRequest
-	if bad := s.readBody(w, r, &req, "invalid push payload: "); bad != nil {
+	if bad := s.readChunk(w, r, &req); bad != nil {
 		bad.write(w)
 		return
 	}
@@ -52,7 +52,7 @@ func (s *Server) pushChunk(w http.ResponseWriter, r *http.Request, from caller) 
 	if project == "" {
 		project = engram.NormalizeProject(r.URL.Query().Get("project"))
 	}
-	if bad := from.mayUse(project); bad != nil {
+	if bad := s.mayUse(from, project); bad != nil {
 		bad.write(w)
 		return
 	}
@@ -65,14 +65,16 @@ func (s *Server) pushChunk(w http.ResponseWriter, r *http.Request, from caller) 
 }
 
 // mayUse is the answer to a project that is missing or not allowed, or nil.
-func (c caller) mayUse(project string) *refusal {
+func (s *Server) mayUse(c caller, project string) *refusal {
 	switch {
 	case project == "":
 		return projectRequired
 	case c.nobody:
 		return noPrincipal
+	case !c.allows(project) && s.traits.named:
+		return forbidden(project)
 	case !c.allows(project):
-		return forbidden
+		return forbidden("")
 	}
 	return nil
 }
@@ -89,7 +91,7 @@ func (s *Server) storePushed(project string, req pushRequest) (id string, bad *r
 		return "", bad
 	}
 	st := s.store(project)
-	canonical, bad := st.accept(project, req.Data)
+	canonical, bad := st.accept(s.traits.form(), project, req.Data)
 	if bad != nil {
 		return "", bad
 	}
@@ -104,7 +106,7 @@ func (s *Server) storePushed(project string, req pushRequest) (id string, bad *r
 	if err := textual(req.CreatedBy); err != nil {
 		return "", internal("write chunk: cloudstore: write chunk: " + err.Error())
 	}
-	rows, err := st.add(entry{ID: id, CreatedBy: strings.TrimSpace(req.CreatedBy), CreatedAt: createdAt}, canonical)
+	rows, err := s.add(st, entry{ID: id, CreatedBy: strings.TrimSpace(req.CreatedBy), CreatedAt: createdAt}, canonical)
 	if err != nil {
 		return "", internal("write chunk: cloudstore: " + err.Error())
 	}
@@ -134,7 +136,7 @@ func (st *store) find(id string) *chunk {
 
 // add stores a canonical chunk and remembers its sessions. It gives the rows in
 // the server's types.
-func (st *store) add(e entry, canonical []byte) (typedChunk, error) {
+func (s *Server) add(st *store, e entry, canonical []byte) (typedChunk, error) {
 	var rows typedChunk
 	body, err := jsonb(canonical)
 	if err != nil {
@@ -151,19 +153,20 @@ func (st *store) add(e entry, canonical []byte) (typedChunk, error) {
 	for _, id := range rows.sessionIDs() {
 		st.sessions[id] = true
 	}
+	s.traits.forget(&rows)
 	return rows, nil
 }
 
 func (s *Server) pullManifest(w http.ResponseWriter, r *http.Request, from caller) {
 	project := engram.NormalizeProject(r.URL.Query().Get("project"))
-	if bad := from.mayUse(project); bad != nil {
+	if bad := s.mayUse(from, project); bad != nil {
 		bad.write(w)
 		return
 	}
 	manifest := struct {
 		Version int     `json:"version"`
 		Chunks  []entry `json:"chunks"`
-	}{Version: 1, Chunks: []entry{}}
+	}{Version: s.traits.manifest, Chunks: []entry{}}
 	s.mu.Lock()
 	for _, c := range s.store(project).chunks {
 		manifest.Chunks = append(manifest.Chunks, c.entry)
@@ -179,7 +182,7 @@ func (s *Server) pullChunk(w http.ResponseWriter, r *http.Request, from caller) 
 		return
 	}
 	project := engram.NormalizeProject(r.URL.Query().Get("project"))
-	if bad := from.mayUse(project); bad != nil {
+	if bad := s.mayUse(from, project); bad != nil {
 		bad.write(w)
 		return
 	}

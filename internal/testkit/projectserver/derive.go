@@ -20,7 +20,7 @@ type derivedChunk struct {
 
 // deriveChunks makes the chunks of a batch, in the order of the projects' first
 // entries. Entries of unknown entities are in none (T4).
-func deriveChunks(rows []engram.PullMutationResult) ([]derivedChunk, error) {
+func (t traits) deriveChunks(rows []engram.PullMutationResult) ([]derivedChunk, error) {
 	var projects []string
 	byProject := map[string]*typedChunk{}
 	for _, row := range rows {
@@ -46,7 +46,7 @@ func deriveChunks(rows []engram.PullMutationResult) ([]derivedChunk, error) {
 	}
 	var derived []derivedChunk
 	for _, project := range projects {
-		d, err := derive(project, byProject[project])
+		d, err := t.derive(project, byProject[project])
 		if err != nil {
 			return nil, err
 		}
@@ -55,12 +55,13 @@ func deriveChunks(rows []engram.PullMutationResult) ([]derivedChunk, error) {
 	return derived, nil
 }
 
-func derive(project string, c *typedChunk) (derivedChunk, error) {
+func (t traits) derive(project string, c *typedChunk) (derivedChunk, error) {
+	t.forget(c)
 	data, err := json.Marshal(c)
 	if err != nil {
 		return derivedChunk{}, err
 	}
-	canonical, err := canon.Canonical(data, project)
+	canonical, err := t.form().Canonical(data, project)
 	var row *canon.RowError
 	if errors.As(err, &row) {
 		return derivedChunk{}, fmt.Errorf("canonicalize materialized mutation batch chunk: %s", refusalText(*row, data))

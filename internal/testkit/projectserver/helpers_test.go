@@ -2,14 +2,13 @@ package projectserver_test
 
 import (
 	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
+	"github.com/engram-sync/engram-sync/internal/testkit/wiretest"
 )
 
 const token = "s3cret"
@@ -42,26 +41,8 @@ type answer struct {
 // do sends a request; headers are "Name: value".
 func (c *client) do(method, path, body string, headers ...string) answer {
 	c.t.Helper()
-	req, err := http.NewRequestWithContext(c.t.Context(), method, c.url+path, strings.NewReader(body))
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
-	}
-	for _, h := range headers {
-		name, value, _ := strings.Cut(h, ": ")
-		req.Header.Set(name, value)
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	text, err := io.ReadAll(res.Body)
-	if err := errors.Join(err, res.Body.Close()); err != nil {
-		c.t.Fatal(err)
-	}
-	return answer{res.StatusCode, res.Header, string(text)}
+	a := wiretest.Ask(c.t, http.DefaultClient, c.token, method, c.url+path, strings.NewReader(body), headers...)
+	return answer{a.Status, a.Header, a.Body}
 }
 
 // is fails the test unless an answer has this status and text in it.

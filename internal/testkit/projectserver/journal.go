@@ -23,21 +23,28 @@ func (s *Server) commit(rows []engram.PullMutationResult) {
 	slices.SortFunc(s.journal, func(a, b engram.PullMutationResult) int { return int(a.Seq - b.Seq) })
 }
 
-// journalRows files one upsert for each row of a pushed chunk. Its mutations are
-// not filed: deletes and relations never reach who pulls the journal (3.5). s.mu is held.
+// journalRows files one upsert for each row of a pushed chunk. Of its mutations
+// nothing was filed at first, so that deletes and relations never reached who pulled
+// the journal (3.5); then relations were, and since 2.x deletes are. Upserts among
+// them still are not (engram-2.md 4.3). s.mu is held.
 func (s *Server) journalRows(project string, rows typedChunk) {
 	for _, row := range rows.Sessions {
-		s.journalRow(project, "session", row.ID, row)
+		s.journalRow(project, "session", row.ID, "upsert", row)
 	}
 	for _, row := range rows.Observations {
-		s.journalRow(project, "observation", row.SyncID, row)
+		s.journalRow(project, "observation", row.SyncID, "upsert", row)
 	}
 	for _, row := range rows.Prompts {
-		s.journalRow(project, "prompt", row.SyncID, row)
+		s.journalRow(project, "prompt", row.SyncID, "upsert", row)
+	}
+	for _, m := range rows.Mutations {
+		if m.Entity == "relation" && s.traits.relations || m.Op == "delete" && s.traits.deletes {
+			s.journalRow(project, m.Entity, m.EntityKey, m.Op, json.RawMessage(m.Payload))
+		}
 	}
 }
 
-func (s *Server) journalRow(project, entity, key string, row any) {
+func (s *Server) journalRow(project, entity, key, op string, row any) {
 	text, err := json.Marshal(row)
 	if err == nil {
 		text, err = jsonb(text)
@@ -47,7 +54,7 @@ func (s *Server) journalRow(project, entity, key string, row any) {
 	}
 	s.commit([]engram.PullMutationResult{{
 		Seq: s.takeSeq(), Project: project, Entity: entity, EntityKey: strings.TrimSpace(key),
-		Op: "upsert", Payload: text, OccurredAt: s.now(),
+		Op: op, Payload: text, OccurredAt: s.now(),
 	}})
 }
 

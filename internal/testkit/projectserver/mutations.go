@@ -1,6 +1,7 @@
 package projectserver
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -25,10 +26,15 @@ func (s *Server) pushMutations(w http.ResponseWriter, r *http.Request, from call
 		bad.write(w)
 		return
 	}
+	if s.traits.codec {
+		for i := range req.Entries {
+			req.Entries[i].Project = engram.NormalizeProject(req.Entries[i].Project) // which closes T1
+		}
+	}
 	if !s.entriesMayCome(w, from, req.Entries) {
 		return
 	}
-	seqs, err := s.storeBatch(r, req.Entries)
+	seqs, err := s.storeBatch(r, req.Entries, from)
 	if err != nil {
 		writeText(w, http.StatusInternalServerError, "insert mutations: cloudstore: "+err.Error())
 		return
@@ -56,7 +62,7 @@ func (s *Server) entriesMayCome(w http.ResponseWriter, from caller, entries []en
 		}
 	}
 	for _, e := range entries {
-		if bad := from.mayUse(engram.NormalizeProject(e.Project)); bad != nil {
+		if bad := s.mayUse(from, engram.NormalizeProject(e.Project)); bad != nil {
 			bad.write(w)
 			return false
 		}
@@ -64,6 +70,9 @@ func (s *Server) entriesMayCome(w http.ResponseWriter, from caller, entries []en
 	if paused := s.firstPaused(entries); paused != "" {
 		pausedBy(paused, strings.TrimSpace(entries[0].Project)).write(w)
 		return false
+	}
+	if s.traits.codec {
+		return s.inForm(w, entries)
 	}
 	if bad := badRelations(entries); len(bad) > 0 {
 		writeJSON(w, http.StatusBadRequest, map[string]any{
@@ -87,7 +96,8 @@ func (s *Server) firstPaused(entries []engram.MutationEntry) string {
 	return ""
 }
 
-type badRelation struct {
+// badEntry is one that is refused, and by which field.
+type badEntry struct {
 	Entity string `json:"entity"`
 	Field  string `json:"field"`
 	Index  int    `json:"index"`
@@ -95,8 +105,8 @@ type badRelation struct {
 
 // badRelations are all entries that are relations, and the first bad field of
 // each. The op doesn't matter, and a padded name is not looked at (13).
-func badRelations(entries []engram.MutationEntry) []badRelation {
-	var bad []badRelation
+func badRelations(entries []engram.MutationEntry) []badEntry {
+	var bad []badEntry
 	for i, e := range entries {
 		if e.Entity != "relation" {
 			continue
@@ -105,7 +115,7 @@ func badRelations(entries []engram.MutationEntry) []badRelation {
 		_ = json.Unmarshal(e.Payload, &fields) // what is no object has no fields
 		for _, name := range []string{"sync_id", "source_id", "target_id", "relation", "judgment_status", "marked_by_actor", "marked_by_kind"} {
 			if text, _ := fields[name].(string); strings.TrimSpace(text) == "" {
-				bad = append(bad, badRelation{Entity: e.Entity, Field: name, Index: i})
+				bad = append(bad, badEntry{Entity: e.Entity, Field: name, Index: i})
 				break
 			}
 		}
@@ -115,9 +125,9 @@ func badRelations(entries []engram.MutationEntry) []badRelation {
 
 // storeBatch files a batch in the journal, and its chunks in their projects. It
 // may be kept waiting before it commits (see HoldNextPush).
-func (s *Server) storeBatch(r *http.Request, entries []engram.MutationEntry) ([]int64, error) {
+func (s *Server) storeBatch(r *http.Request, entries []engram.MutationEntry, from caller) ([]int64, error) {
 	rows := journalled(entries)
-	derived, err := deriveChunks(rows)
+	derived, err := s.traits.deriveChunks(rows)
 	if err != nil {
 		return nil, err
 	}
@@ -126,6 +136,9 @@ func (s *Server) storeBatch(r *http.Request, entries []engram.MutationEntry) ([]
 	seqs := make([]int64, len(rows))
 	for i := range rows {
 		if err := insertable(&rows[i]); err != nil {
+			if s.traits.codec {
+				err = fmt.Errorf("index %d, entity %q, key %q: %w", i, rows[i].Entity, rows[i].EntityKey, err)
+			}
 			return nil, fmt.Errorf("insert mutation: %w", err) // rolled back; the numbers of those before are gone
 		}
 		rows[i].Seq, rows[i].OccurredAt = s.takeSeq(), s.now()
@@ -140,7 +153,11 @@ func (s *Server) storeBatch(r *http.Request, entries []engram.MutationEntry) ([]
 		}
 	}
 	s.commit(rows)
-	return seqs, s.addDerived(derived, "mutation-push")
+	createdBy := "mutation-push"
+	if s.traits.codec {
+		createdBy = cmp.Or(from.name, "unknown") // engram-2.md 4.5
+	}
+	return seqs, s.addDerived(derived, createdBy)
 }
 
 // addDerived stores chunks that the server makes itself; s.mu is held.
@@ -150,7 +167,7 @@ func (s *Server) addDerived(derived []derivedChunk, createdBy string) error {
 		if st.find(d.id) != nil {
 			continue
 		}
-		if _, err := st.add(entry{ID: d.id, CreatedBy: createdBy, CreatedAt: s.now()}, d.canonical); err != nil {
+		if _, err := s.add(st, entry{ID: d.id, CreatedBy: createdBy, CreatedAt: s.now()}, d.canonical); err != nil {
 			return err
 		}
 	}

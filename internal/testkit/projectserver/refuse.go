@@ -11,12 +11,12 @@ import (
 )
 
 // accept gives the canonical form of a chunk that the project takes; s.mu is held.
-func (st *store) accept(project string, data []byte) ([]byte, *refusal) {
+func (st *store) accept(form *canon.Form, project string, data []byte) ([]byte, *refusal) {
 	var doc map[string]any
 	if err := json.Unmarshal(data, &doc); err != nil {
 		return nil, invalid("invalid push payload: decode chunk data: " + err.Error())
 	}
-	canonical, err := canon.Canonical(data, project)
+	canonical, err := form.Canonical(data, project)
 	var row *canon.RowError
 	if errors.As(err, &row) {
 		return nil, invalid("invalid push payload: " + refusalText(*row, data))
@@ -24,7 +24,7 @@ func (st *store) accept(project string, data []byte) ([]byte, *refusal) {
 	if err != nil {
 		return nil, invalid("invalid push payload: decode chunk data: " + err.Error())
 	}
-	problems, err := canon.Validate(data, project, func(id string) bool { return st.sessions[id] })
+	problems, err := form.Validate(data, project, func(id string) bool { return st.sessions[id] })
 	if err != nil {
 		return nil, invalid("invalid push payload: " + err.Error())
 	}

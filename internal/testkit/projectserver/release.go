@@ -1,124 +1,76 @@
 package projectserver
 
 import (
-	"strings"
-
+	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // Release is a release of engram whose cloud server a Server answers like.
 type Release string
 
-// The releases that were recorded. Source: project-server.md 14.
+// The releases. Those of 1.x were recorded (project-server.md 14); 2.x and 3.x answer
+// as was read of them, and nobody has seen them do so (engram-2.md 4, 10).
 const (
 	Release1161 Release = "1.16.1" // also that of the zero value
 	Release120  Release = "1.20"
+	Release2    Release = "2.x"
+	Release3    Release = "3.x"
 )
 
-// traits are all that differs between releases, apart from the compressed
-// envelope of later ones (see Options.Compressed).
+// traits are all that differs between releases.
 type traits struct {
-	unknownToken string // what is said of a token that nobody has
-	adminSyncs   bool   // the administrator's token is good for /sync/*
-	members      bool   // there are managed users
-	wantsCaller  bool   // without authentication nobody is allowed a project
+	generation   engram.Generation // whose canonical form chunks have
+	unknownToken string            // what is said of a token that nobody has
+	adminSyncs   bool              // the administrator's token is good for /sync/*
+	members      bool              // there are managed users
+	wantsCaller  bool              // without authentication nobody is allowed a project
+	reviews      bool              // rows of observations have a review_after
+	manifest     int               // its version, whatever is in the store
+	envelope     bool              // chunks may be compressed, and a body is one value and nothing else
+	named        bool              // a 403 says which project it is about
+	relations    bool              // those of a pushed chunk reach the journal,
+	deletes      bool              // and so do its deletes
+	codec        bool              // mutations are brought into canonical form before they are stored
+	authorities  bool              // there is /sync/session-authorities
 }
 
+// releases has one row for each release. Source: project-server.md 14,
+// engram-2.md 1, 4.1 to 4.5 and 10; what 1.20 does with relations was only read.
 var releases = map[Release]traits{
-	Release1161: {unknownToken: "invalid bearer token"},
-	Release120:  {unknownToken: "unknown token", adminSyncs: true, members: true, wantsCaller: true},
+	Release1161: {
+		generation: engram.Gen1, manifest: 1, unknownToken: "invalid bearer token",
+	},
+	Release120: {
+		generation: engram.Gen1, manifest: 1, unknownToken: "unknown token", adminSyncs: true, members: true, wantsCaller: true,
+		reviews: true, relations: true,
+	},
+	Release2: {
+		generation: engram.Gen2, manifest: 2, unknownToken: "unknown token", adminSyncs: true, members: true, wantsCaller: true,
+		reviews: true, relations: true, deletes: true, envelope: true, named: true, codec: true,
+	},
+	Release3: {
+		generation: engram.Gen3, manifest: 2, unknownToken: "unknown token", adminSyncs: true, members: true, wantsCaller: true,
+		reviews: true, relations: true, deletes: true, envelope: true, named: true, codec: true, authorities: true,
+	},
 }
 
-// caller is whom a request comes from.
-type caller struct {
-	// projects are those that may be used, normalised; nil allows everything.
-	projects map[string]bool
-	nobody   bool // there is no authentication, and the release wants it
-}
+func (t traits) form() *canon.Form { return canon.Of(t.generation) }
 
-// allows says whether a project may be used, in the server's spelling.
-func (c caller) allows(normalized string) bool {
-	return normalized != "" && (c.projects == nil || c.projects[normalized])
-}
-
-// firstProject is the first allowed project in the alphabet: it means nothing (4.2).
-func (c caller) firstProject() string {
-	first := ""
-	for project := range c.projects {
-		if first == "" || project < first {
-			first = project
+// forget takes out of rows the members that the release does not know.
+func (t traits) forget(rows *typedChunk) {
+	for i := range rows.Sessions {
+		if t.generation < engram.Gen2 {
+			rows.Sessions[i].OwnershipMode = ""
 		}
 	}
-	return first
-}
-
-// Member is a managed user of a server of Release120: a token with grants of its
-// own, which count even for projects that the allowlist lacks.
-type Member struct {
-	server            *Server
-	grants            map[string]bool
-	disabled, revoked bool
-}
-
-// Member makes the managed user with this token, who has no grant yet.
-func (s *Server) Member(token string) *Member {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m := &Member{server: s, grants: map[string]bool{}}
-	s.members[token] = m
-	return m
-}
-
-// Grant allows a project, or takes it back.
-func (m *Member) Grant(project string, granted bool) {
-	m.set(func() { m.grants[engram.NormalizeProject(project)] = granted })
-}
-
-// Disable shuts the user out, or lets them in again.
-func (m *Member) Disable(disabled bool) { m.set(func() { m.disabled = disabled }) }
-
-// Revoke makes the token worthless for good.
-func (m *Member) Revoke() { m.set(func() { m.revoked = true }) }
-
-func (m *Member) set(change func()) {
-	m.server.mu.Lock()
-	defer m.server.mu.Unlock()
-	change()
-}
-
-// whose gives the caller that an Authorization header names, or the words of a 401.
-func (s *Server) whose(header string) (caller, string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	everyone := caller{projects: s.allowed}
-	if s.opts.Token == "" {
-		everyone.nobody = s.traits.wantsCaller
-		return everyone, ""
-	}
-	words := strings.Fields(header)
-	if header == "" {
-		return caller{}, "missing authorization header"
-	}
-	if len(words) != 2 || !strings.EqualFold(words[0], "bearer") {
-		return caller{}, "authorization must use Bearer token"
-	}
-	if token := words[1]; token == s.opts.Token || s.traits.adminSyncs && token == s.opts.AdminToken && token != "" {
-		return everyone, ""
-	}
-	m := s.members[words[1]]
-	switch {
-	case m == nil || !s.opts.Managed || !s.traits.members:
-		return caller{}, s.traits.unknownToken
-	case m.revoked:
-		return caller{}, "token is revoked"
-	case m.disabled:
-		return caller{}, "principal is disabled"
-	}
-	grants := map[string]bool{}
-	for project, granted := range m.grants {
-		if granted {
-			grants[project] = true
+	for i := range rows.Observations {
+		if !t.reviews {
+			rows.Observations[i].ReviewAfter = nil
 		}
 	}
-	return caller{projects: grants}, ""
+	for i := range rows.Prompts {
+		if t.generation < engram.Gen3 {
+			rows.Prompts[i].SourceInboxID = nil
+		}
+	}
 }

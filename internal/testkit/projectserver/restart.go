@@ -15,7 +15,7 @@ func (s *Server) Restart(opts Options) error {
 	defer s.mu.Unlock()
 	s.start(opts)
 	for _, project := range opts.Projects {
-		derived, err := deriveChunks(s.missing(engram.NormalizeProject(project)))
+		derived, err := s.traits.deriveChunks(s.missing(engram.NormalizeProject(project)))
 		if err != nil {
 			return err
 		}
@@ -42,7 +42,7 @@ func (s *Server) missing(project string) []engram.PullMutationResult {
 		if row.Project != project {
 			return true
 		}
-		alone, err := deriveChunks([]engram.PullMutationResult{row})
+		alone, err := s.traits.deriveChunks([]engram.PullMutationResult{row})
 		return err != nil || len(alone) == 0 || have[filedIn(alone[0].canonical)[0]]
 	})
 }

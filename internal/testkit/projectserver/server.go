@@ -1,8 +1,10 @@
 // Package projectserver is a project server for tests: a real http.Handler over
 // memory that answers as engram's cloud server does, mistakes included. Only tests
-// import it, and its own hold it against what releases 1.16.1 and 1.20 answered.
+// import it, and its own hold it against what releases 1.16.1 and 1.20 answered. Of
+// 2.x and 3.x nothing but text was seen: what they do is read, not recorded.
 //
-// Source: project-server.md, sections 1 to 4 and 12 to 14; the letter T means one
+// Source: project-server.md, sections 1 to 4 and 12 to 14, and engram-2.md, sections
+// 4 and 10; the letter T means one
 // of the traps of section 10, the letter A one of the corrections of section 13.
 package projectserver
 
@@ -34,8 +36,8 @@ type Options struct {
 	MaxPushBytes int64
 	// NoMutations makes it an old server, which has no routes for mutations.
 	NoMutations bool
-	// Compressed makes it a newer server, which speaks the envelope of section
-	// 12; others take the compressed bytes for bad JSON (400).
+	// Compressed lets an older release speak the envelope of newer ones, as release
+	// candidates do; others take the compressed bytes for bad JSON (400).
 	Compressed bool
 	// Now is the server's clock; nil means time.Now.
 	Now func() time.Time
@@ -101,6 +103,16 @@ func (s *Server) route() {
 	s.mux.HandleFunc("GET /sync/pull", s.authenticated(s.pullManifest))
 	s.mux.HandleFunc("GET /sync/pull/{chunkID}", s.authenticated(s.pullChunk))
 	s.mux.HandleFunc("POST /sync/push", s.authenticated(s.pushChunk))
+	if s.traits.members {
+		s.mux.HandleFunc("GET /admin/users", s.authenticated(func(w http.ResponseWriter, _ *http.Request, _ caller) {
+			writeJSON(w, http.StatusOK, []string{}) // nothing is known but that it is there
+		}))
+	}
+	if s.traits.authorities {
+		s.mux.HandleFunc("POST /sync/session-authorities", s.authenticated(func(w http.ResponseWriter, _ *http.Request, _ caller) {
+			invalid("session_id is required").write(w) // as far as anybody asks here
+		}))
+	}
 	if !s.opts.NoMutations {
 		s.mux.HandleFunc("POST /sync/mutations/push", s.authenticated(s.pushMutations))
 		s.mux.HandleFunc("GET /sync/mutations/pull", s.authenticated(s.pullMutations))

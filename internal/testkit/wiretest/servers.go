@@ -15,8 +15,8 @@ import (
 	"github.com/engram-sync/engram-sync/internal/transport"
 )
 
-// Front stands before a real server: it keeps what came, and answers in the
-// server's place where a test says so.
+// Front stands before a real server: it keeps what came, messages with nothing in
+// them aside (see Nothing), and answers in the server's place where a test says so.
 type Front struct {
 	Handler http.Handler
 	URL     string
@@ -38,12 +38,20 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body) // a client that hung up sent what it sent
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	f.mu.Lock()
-	f.asked = append(f.asked, Asked{r.Method + " " + r.RequestURI, r.Header.Get("Content-Type"), body})
+	if !Nothing(body) {
+		f.asked = append(f.asked, Asked{r.Method + " " + r.RequestURI, r.Header.Get("Content-Type"), body})
+	}
 	answer := f.answer
 	f.mu.Unlock()
 	if answer == nil || !answer(w, r) {
 		f.Handler.ServeHTTP(w, r)
 	}
+}
+
+// Nothing says whether a push has nothing in it: the client sends one to see whether a
+// refusal is about what was sent.
+func Nothing(body []byte) bool {
+	return string(body) == "{}" || string(body) == `{"entries":[],"mutations":[]}`
 }
 
 // Instead sets who answers from now on; nil is the server.
@@ -141,7 +149,7 @@ func (k *Kinds) Add(facts transport.Facts) {
 // Part is a chunk in the form of the project repo.
 func Part(t testing.TB, text string) Chunk {
 	t.Helper()
-	canonical, err := canon.ForPush([]byte(text), "repo")
+	canonical, err := canon.Of(engram.Gen1).ForPush([]byte(text), "repo")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,4 +33,6 @@ func (e *StatusError) AccountGone() bool { return e.SQLState == unknownAccount }
 
 // AboutContent says whether the database refuses what was sent for what it holds, and
 // always will: classes 22 and 54. Source: account-server.md 4.1, 10.
-func (e *StatusError) AboutContent() bool { return e.Status >= 500 && e.InState("22", "54") }
+func (e *StatusError) AboutContent() bool {
+	return e.Status >= 500 && !e.ToAll && e.InState("22", "54")
+}

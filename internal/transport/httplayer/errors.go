@@ -3,6 +3,7 @@ package httplayer
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -41,11 +42,18 @@ type StatusError struct {
 	// Final says that the server itself answered in its own format, so it is
 	// done with the request: nothing of it is still under way.
 	Final bool
+	// ToAll says that whatever is sent gets this answer, so that it is about none of it.
+	ToAll bool
 	// Class is what it means for the caller: one of the errors above.
 	Class error
 
-	body []byte
+	body  []byte
+	words []byte // the whole of Message, where it came in a form that servers use
 }
+
+// Says finds words in what the server says, in the form in which servers say it: not
+// in a page of HTML.
+func (e *StatusError) Says(words *regexp.Regexp) bool { return words.Match(e.words) }
 
 // Body is the beginning of the answer as it came, which may be unfit to print.
 func (e *StatusError) Body() []byte { return e.body }
@@ -54,6 +62,9 @@ func (e *StatusError) Error() string {
 	text := fmt.Sprintf("%s: %d", e.Op, e.Status)
 	if e.Message != "" {
 		text += " " + e.Message
+	}
+	if e.ToAll {
+		text += " (the answer to whatever is sent)"
 	}
 	return text + attempts(e.Attempts)
 }

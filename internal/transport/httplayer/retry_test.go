@@ -131,6 +131,9 @@ func TestWhatAPushIsRepeatedAfter(t *testing.T) {
 					if req.Method != http.MethodPost {
 						others++
 					}
+					if req.ContentLength == int64(len("{}")) {
+						return wiretest.Answer(req, http.StatusBadRequest, "there is nothing in it"), nil
+					}
 					attempts++
 					if tc.readBody {
 						_, _ = io.Copy(io.Discard, req.Body)

@@ -36,7 +36,7 @@ func (c *Call) classOf(e *StatusError) error {
 	switch {
 	case e.Status == http.StatusUnauthorized && c.contradicted(e):
 		return ErrUnavailable
-	case e.Status == http.StatusUnauthorized:
+	case e.Status == http.StatusUnauthorized, e.NobodyAsks():
 		return ErrUnauthorized
 	case e.Status < 400: // a server of this protocol says 200 or no
 		return ErrNotEngram
@@ -58,6 +58,12 @@ func (c *Call) contradicted(e *StatusError) bool {
 	return strings.HasPrefix(e.Message, "unauthorized: cloudstore: ") || c.goodBefore && e.Final && e.Message == "invalid credentials"
 }
 
+// NobodyAsks says whether a project server knows nobody behind the request, as those
+// do that run without authentication. Source: engram-2.md 4.2, project-server.md 14.
+func (e *StatusError) NobodyAsks() bool {
+	return e.Status == http.StatusForbidden && strings.EqualFold(e.Message, "forbidden: principal is required")
+}
+
 // CutShort says whether something on the way lost the end of the request, so that
 // nothing was stored. Source: account-server.md 10.
 func (e *StatusError) CutShort() bool {
@@ -72,19 +78,23 @@ func (e *StatusError) explain(resp *http.Response, body []byte) {
 		kind = ""
 	}
 	var shape struct {
-		Error     string `json:"error"`
-		ErrorCode string `json:"error_code"`
+		Error      string `json:"error"`
+		ErrorClass string `json:"error_class"`
+		ErrorCode  string `json:"error_code"`
 	}
 	switch {
 	case kind == "application/json" && json.Unmarshal(body, &shape) == nil && shape.Error != "":
-		e.Message, e.Code, e.Final = Printable(shape.Error), Printable(shape.ErrorCode), true
-		e.SQLState = stateIn(shape.Error)
+		e.Message, e.words, e.Final = Printable(shape.Error), []byte(shape.Error), true
+		if shape.ErrorClass != "" { // a gateway's codes come without one
+			e.Code = Printable(shape.ErrorCode)
+		}
 	case kind == "text/html":
 		e.Message = "an HTML page" + htmlTitle(body) + ": is there a proxy, or is the URL wrong?"
 	case kind == "text/plain":
 		line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
-		e.Message, e.SQLState = Printable(line), stateIn(string(body))
+		e.Message, e.words = Printable(line), body
 	}
+	e.SQLState = stateIn(string(e.words))
 }
 
 var title = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
@@ -41,6 +42,9 @@ type Options struct {
 	Stranger func()
 	// Sure says whether the server has shown already that it is of this kind.
 	Sure func() bool
+	// Gzip is what is known of compressed chunks, and LearnGzip hears more.
+	Gzip      func() Gzip
+	LearnGzip func(Gzip)
 }
 
 // Dialect speaks to a project server. Source: project-server.md.
@@ -48,15 +52,7 @@ type Dialect struct {
 	Options
 	memory *semaphore.Weighted // for chunks that are held whole, in bytes
 	limit  atomic.Int64        // of a push in bytes, compressed or not; 0 until the server told
-	gzip   atomic.Int32        // whether pushes go out compressed
 }
-
-// Whether pushes go out compressed.
-const (
-	gzipUnknown int32 = iota
-	gzipShown         // the server gave a compressed chunk
-	gzipRefused       // it refused one, which counts from then on
-)
 
 func New(opts Options) *Dialect {
 	return &Dialect{Options: opts, memory: semaphore.NewWeighted(maxWholeBytes)}
@@ -83,9 +79,17 @@ func (d *Dialect) explain(err error) error {
 	switch {
 	case !ok:
 	case status.Code == CodeForbidden:
-		status.Message += fmt.Sprintf(" (project %q)", d.Project)
+		nameProjects(status, "project %q", d.Project)
 	case status.Status == http.StatusNotFound && status.Message == protocol.NoRoute:
 		status.Class = httplayer.ErrNotEngram
 	}
 	return err
+}
+
+// nameProjects adds the projects to a refusal that names none: releases before 2.0
+// don't. The server may spell them in another case. Source: engram-2.md 4.2.
+func nameProjects(status *httplayer.StatusError, format string, projects any) {
+	if !status.NobodyAsks() && !strings.Contains(status.Message, `"`) {
+		status.Message += fmt.Sprintf(" ("+format+")", projects)
+	}
 }

@@ -7,9 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -65,10 +65,13 @@ func (d *Dialect) readText(ctx context.Context, op string, id engram.ChunkID) (t
 
 // readBody reads a body, compressed or not, up to the bound.
 func (d *Dialect) readBody(ctx context.Context, resp *http.Response) (body []byte, release func(), err error) {
-	if !strings.HasPrefix(resp.Header.Get("Content-Type"), gzipEnvelope) {
+	kind, params, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if kind != gzipEnvelope {
 		return d.readReserved(ctx, resp.Body, resp.ContentLength)
 	}
-	d.gzip.CompareAndSwap(gzipUnknown, gzipShown)
+	if d.Gzip() == GzipUnknown && params["version"] == "1" {
+		d.LearnGzip(GzipShown)
+	}
 	source := &failingReader{r: resp.Body}
 	z, err := gzip.NewReader(source)
 	if err == nil {

@@ -3,7 +3,6 @@ package project
 import (
 	"bytes"
 	"cmp"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,10 +17,6 @@ import (
 	"github.com/engram-sync/engram-sync/internal/transport/protocol"
 )
 
-// gzipEnvelope is the type of compressed envelopes, which newer project servers
-// take and give. Source: project-server.md 12.
-const gzipEnvelope = "application/vnd.engram.sync+gzip"
-
 // Push sends a chunk once, whole from memory: what is sent is the canonical text
 // with fewer escapes, which the server undoes.
 func (d *Dialect) Push(ctx context.Context, call *httplayer.Call, entry engram.ChunkEntry, open protocol.OpenFunc) (httplayer.Outcome, error) {
@@ -29,10 +24,22 @@ func (d *Dialect) Push(ctx context.Context, call *httplayer.Call, entry engram.C
 	if err != nil {
 		return httplayer.Final, fmt.Errorf("%s: %w", call.Op, err)
 	}
+	compressed := d.Gzip() == GzipShown
+	sent, err := d.send(ctx, call, name, entry, open, compressed)
+	if compressed && mayRefuseGzip(err) {
+		if sent, err = d.send(ctx, call, name, entry, open, false); err == nil {
+			d.LearnGzip(GzipRefused) // it is the same chunk, so it was the form
+		}
+	}
+	return httplayer.Judge(ctx, err, sent), err
+}
+
+func (d *Dialect) send(
+	ctx context.Context, call *httplayer.Call, name string, entry engram.ChunkEntry, open protocol.OpenFunc, compressed bool,
+) (sent bool, err error) {
 	free := func() {}
 	defer func() { free() }()
 	p := protocol.Push{ID: entry.ID, Yes: "ok", OtherYes: "accepted", Stranger: d.Stranger}
-	compressed := d.gzip.Load() == gzipShown
 	if compressed {
 		p.ContentType = gzipEnvelope + "; version=1"
 	}
@@ -44,20 +51,8 @@ func (d *Dialect) Push(ctx context.Context, call *httplayer.Call, entry engram.C
 		}
 		return httplayer.TextBody(text), err
 	}
-	sent, err := p.Send(ctx, d.Client, call)
-	if compressed && refusesGzip(err) {
-		d.gzip.Store(gzipRefused)
-		return httplayer.Reworded, err
-	}
-	err = d.refusal(entry.ID, err)
-	return httplayer.Judge(ctx, err, sent), err
-}
-
-// refusesGzip says whether an answer is that of a server that does not know
-// compressed envelopes.
-func refusesGzip(err error) bool {
-	status, ok := errors.AsType[*httplayer.StatusError](err)
-	return ok && (status.Status == http.StatusBadRequest || status.Status == http.StatusUnsupportedMediaType)
+	sent, err = p.Send(ctx, d.Client, call)
+	return sent, d.refusal(entry.ID, err)
 }
 
 // learnLimit remembers the limit that the server named, if it did.
@@ -76,7 +71,7 @@ func (d *Dialect) refusal(id engram.ChunkID, err error) error {
 	}
 	limit := protocol.NamedLimit([]byte(status.Message))
 	d.learnLimit(limit)
-	return &protocol.TooLargeError{ID: id, Limit: limit}
+	return &protocol.TooLargeError{ID: id, Limit: limit, Err: status}
 }
 
 // envelope reads a chunk to its end, once there is memory for it, and puts the
@@ -156,19 +151,6 @@ var costlyEscapes = map[string]string{
 	`\u003c`: "<", `\u003e`: ">", `\u0026`: "&", `\u2028`: "\u2028", `\u2029`: "\u2029",
 }
 
-func compress(text []byte) ([]byte, error) {
-	var out bytes.Buffer
-	z := gzip.NewWriter(&out)
-	_, err := z.Write(text)
-	if err == nil {
-		err = z.Close()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("compress a push: %w", err)
-	}
-	return out.Bytes(), nil
-}
-
 // maxBatchRows is the most rows that a project server takes in one push of
 // mutations. Source: project-server.md 4.1.
 const maxBatchRows = 100
@@ -194,7 +176,7 @@ func (d *Dialect) PushMutations(
 		case status.Status == http.StatusRequestEntityTooLarge && !status.Stranger():
 			d.learnLimit(protocol.NamedLimit(status.Body()))
 		case status.Code == CodeForbidden:
-			status.Message += fmt.Sprintf(" (in the batch: %.100q)", named)
+			nameProjects(status, "in the batch: %.100q", named)
 		}
 	}
 	return result, outcome, err

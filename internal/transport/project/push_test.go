@@ -3,7 +3,6 @@ package project_test
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,8 +22,6 @@ import (
 	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
 	"github.com/engram-sync/engram-sync/internal/transport"
 )
-
-const compressedEnvelope = "application/vnd.engram.sync+gzip; version=1"
 
 // A chunk goes up under the id that the server gives it too, with few escapes,
 // and comes down as the same text.
@@ -88,7 +85,7 @@ func TestVectorsTakeTheWholeWay(t *testing.T) {
 
 func vectorTravels(t *testing.T, url, project, data, id string) {
 	t.Helper()
-	canonical, err := canon.ForPush([]byte(data), project)
+	canonical, err := canon.Of(engram.Gen1).ForPush([]byte(data), project)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -301,101 +298,6 @@ func TestAnswersOfAPushThatAreNotBelieved(t *testing.T) {
 			other := wiretest.Part(t, wiretest.Rows("D"))
 			wiretest.OneClass(t, remote.WriteChunk(t.Context(), other.Entry, other.Open), transport.ErrOutcomeUnknown)
 		})
-	}
-}
-
-// Compressed pushes go only to servers that have shown that they know them.
-func TestPushesAreCompressed(t *testing.T) {
-	for _, knows := range []bool{true, false} {
-		s, f := wiretest.ProjectServer(t, projectserver.Options{Compressed: knows})
-		remote := wiretest.DialProject(t, f.URL, transport.Options{})
-		first, second := wiretest.Part(t, wiretest.Rows("first")), wiretest.Part(t, wiretest.Rows(strings.Repeat("second ", 1000)))
-		if err := remote.WriteChunk(t.Context(), first.Entry, first.Open); err != nil {
-			t.Fatal(err)
-		}
-		if text, err := wiretest.PullPart(t, remote, first.ID()); err != nil || text != first.Text {
-			t.Fatalf("pulled %q, %v", text, err)
-		}
-		if err := remote.WriteChunk(t.Context(), second.Entry, second.Open); err != nil {
-			t.Fatal(err)
-		}
-		var types []string
-		for _, a := range f.Requests() {
-			if a.What == "POST /sync/push" {
-				types = append(types, a.ContentType)
-			}
-		}
-		want := []string{"application/json", "application/json"}
-		if knows {
-			want[1] = compressedEnvelope
-		}
-		if !slices.Equal(types, want) || len(s.Chunks("repo")) != 2 {
-			t.Errorf("sent %q", types)
-		}
-	}
-}
-
-// A server that gives compressed chunks and takes none gets them as they are,
-// and is asked only once.
-func TestCompressedPushesThatAreRefused(t *testing.T) {
-	s, f := wiretest.ProjectServer(t, projectserver.Options{})
-	gives(t, f)
-	remote := wiretest.DialProject(t, f.URL, transport.Options{})
-	chunks := []wiretest.Chunk{wiretest.Part(t, wiretest.Rows("0")), wiretest.Part(t, wiretest.Rows("1")), wiretest.Part(t, wiretest.Rows("2"))}
-	for i, c := range chunks {
-		if err := remote.WriteChunk(t.Context(), c.Entry, c.Open); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := wiretest.PullPart(t, remote, chunks[i].ID()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var compressed int
-	for _, a := range f.Requests() {
-		if a.ContentType == compressedEnvelope {
-			compressed++
-		}
-	}
-	if compressed != 1 || len(s.Chunks("repo")) != 3 {
-		t.Errorf("%d compressed pushes, %q", compressed, s.Chunks("repo"))
-	}
-}
-
-// gives lets a server that knows no compression give compressed chunks.
-func gives(t *testing.T, f *wiretest.Front) {
-	t.Helper()
-	f.Instead(func(w http.ResponseWriter, r *http.Request) bool {
-		if !strings.HasPrefix(r.URL.Path, "/sync/pull/") {
-			return false
-		}
-		plain := httptest.NewRecorder()
-		f.Handler.ServeHTTP(plain, r)
-		w.Header().Set("Content-Type", compressedEnvelope)
-		z := gzip.NewWriter(w)
-		_, _ = z.Write(plain.Body.Bytes())
-		_ = z.Close()
-		return true
-	})
-}
-
-// The limit counts what a compressed push holds, not what it weighs.
-func TestTheLimitCountsWhatIsCompressed(t *testing.T) {
-	_, f := wiretest.ProjectServer(t, projectserver.Options{Compressed: true, MaxPushBytes: 10_000})
-	remote := wiretest.DialProject(t, f.URL, transport.Options{})
-	large, small := wiretest.Part(t, wiretest.Rows(strings.Repeat("m", 20_000))), wiretest.Part(t, wiretest.Rows("m"))
-	var tooLarge *transport.TooLargeError
-	if err := remote.WriteChunk(t.Context(), large.Entry, large.Open); !errors.As(err, &tooLarge) {
-		t.Fatalf("got %v", err)
-	}
-	if err := remote.WriteChunk(t.Context(), small.Entry, small.Open); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := wiretest.PullPart(t, remote, small.ID()); err != nil {
-		t.Fatal(err)
-	}
-	f.Requests()
-	if err := remote.WriteChunk(t.Context(), large.Entry, large.Open); !errors.As(err, &tooLarge) || len(f.Requests()) != 0 {
-		t.Errorf("got %v", err)
 	}
 }
 

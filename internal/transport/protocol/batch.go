@@ -91,7 +91,7 @@ func newBatch(form Form, entries []engram.MutationEntry, key string) (*batch, er
 	}
 	size := 64
 	for _, e := range entries {
-		size += 64 + len(e.Entity) + len(e.EntityKey) + len(e.Op) + len(e.Project) + len(e.Payload)
+		size += 64 + len(e.Entity) + len(e.EntityKey) + len(e.Op) + len(e.Project) + len(e.Payload) + len(e.Extra)
 	}
 	b.text = fmt.Appendf(make([]byte, 0, min(size, MaxBatchBytes)), `{%q:[`, form.Member)
 	for i, e := range entries {
@@ -150,6 +150,9 @@ func appendEntry(text []byte, e engram.MutationEntry) ([]byte, error) {
 	}
 	if len(e.Payload) > 0 {
 		text = append(append(text, `,"payload":`...), e.Payload...)
+	}
+	if e.Extra != "" {
+		text = append(append(text, ','), e.Extra...)
 	}
 	return append(text, '}'), nil
 }

@@ -26,13 +26,13 @@ func TestTheBatchOnTheWire(t *testing.T) {
 		{Entity: "session", EntityKey: "s", Op: "upsert", Payload: json.RawMessage(` { "id":"\u003cs>", "n":1.50, "id":-0 }`)},
 		{Entity: "observation", EntityKey: `<"é">`, Op: "delete", Payload: json.RawMessage(`"{\"sync_id\":\"x\"}"`), Project: "billing"},
 		{Op: "frobnicate", Payload: json.RawMessage("null")},
-		{Entity: "prompt", EntityKey: "p", Op: "upsert"},
+		{Entity: "prompt", EntityKey: "p", Op: "upsert", Extra: `"x_future":{"n":1.50}`},
 	}
 	const want = `{"mutations":[` +
 		`{"entity":"session","entity_key":"s","op":"upsert","payload": { "id":"\u003cs>", "n":1.50, "id":-0 }},` +
 		`{"entity":"observation","entity_key":"\u003c\"é\"\u003e","op":"delete","project":"billing","payload":"{\"sync_id\":\"x\"}"},` +
 		`{"entity":"","entity_key":"","op":"frobnicate","payload":null},` +
-		`{"entity":"prompt","entity_key":"p","op":"upsert"}]}`
+		`{"entity":"prompt","entity_key":"p","op":"upsert","x_future":{"n":1.50}}]}`
 	for _, key := range []string{"", "0123456789abcdef"} {
 		var got wiretest.Received
 		var keys []string
@@ -159,6 +159,9 @@ func tellBatch(t *testing.T, s wiretest.Story, taken int64, want outcome) {
 	synctest.Test(t, func(t *testing.T) {
 		attempts := 0
 		remote := wiretest.Dial(t, wiretest.Somewhere, transport.Options{Base: wiretest.Base(func(req *http.Request) (*http.Response, error) {
+			if req.ContentLength == int64(len(`{"entries":[],"mutations":[]}`)) {
+				return wiretest.Answer(req, http.StatusOK, `{"accepted":0,"last_seq":0}`), nil
+			}
 			attempts++
 			if _, err := io.CopyN(io.Discard, req.Body, taken); err != nil && !errors.Is(err, io.EOF) {
 				t.Error(err)

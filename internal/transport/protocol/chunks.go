@@ -4,6 +4,7 @@
 package protocol
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,7 @@ const NoRoute = "404 page not found"
 type TooLargeError struct {
 	ID    engram.ChunkID
 	Limit int64 // of the whole push, in bytes
+	Err   error // what the server said; nil if it was not asked
 }
 
 func (e *TooLargeError) Error() string {
@@ -35,7 +37,7 @@ func (e *TooLargeError) Error() string {
 	return fmt.Sprintf("chunk %s is too large: the server takes at most %s in one push", e.ID, bytesAndMiB(e.Limit))
 }
 
-func (e *TooLargeError) Unwrap() error { return httplayer.ErrRefused }
+func (e *TooLargeError) Unwrap() error { return cmp.Or(e.Err, httplayer.ErrRefused) }
 
 // bytesAndMiB is a size to compare with others and with settings.
 func bytesAndMiB(n int64) string {
@@ -57,10 +59,7 @@ func ReadManifest(ctx context.Context, client *httplayer.Client, op, query strin
 		return nil, err
 	}
 	m, err := engram.ParseServerManifest(text)
-	switch {
-	case errors.Is(err, engram.ErrManifestVersion):
-		return nil, fmt.Errorf("%s: %w", op, err)
-	case err != nil:
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w: %s answers with something that is not a manifest (%s)",
 			op, httplayer.ErrNotEngram, client.URL(), httplayer.Printable(err.Error()))
 	}

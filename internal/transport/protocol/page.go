@@ -89,6 +89,7 @@ type pageParser struct {
 	kind   jsonscan.Kind
 	member int // at hand, of the page; -1 is one that does not count
 	field  int // at hand, of the row
+	nameAt int // where its name begins, of one that does not count
 	met    uint
 	metRow uint
 
@@ -160,6 +161,9 @@ func (p *pageParser) event(event jsonscan.Event) (err error) {
 		if p.field, err = meet(rowMembers, p.scan.Key(), &p.metRow); err != nil {
 			return p.brokenRow(err)
 		}
+		if p.nameAt = p.at - len(p.scan.Key()) - len(`""`); len(p.scan.Key()) > jsonscan.MaxKey {
+			p.nameAt = -1 // only its beginning is known
+		}
 	case event == jsonscan.End && depth == 1:
 		if p.member == pageHasMore {
 			if p.kind != jsonscan.True && p.kind != jsonscan.False {
@@ -174,6 +178,11 @@ func (p *pageParser) event(event jsonscan.Event) (err error) {
 		if err := p.value(p.text[p.from:p.at:p.at]); err != nil {
 			return p.brokenRow(fmt.Errorf("%q: %w", rowMembers[p.field], err))
 		}
+	case event == jsonscan.End && depth == 3 && p.nameAt >= 0:
+		if p.row.Extra != "" {
+			p.row.Extra += ","
+		}
+		p.row.Extra += string(p.text[p.nameAt:p.at])
 	}
 	return nil
 }
@@ -222,7 +231,7 @@ func noPage(err error) error {
 	return fmt.Errorf("%w: the answer is not a page of a mutation journal (%s)", httplayer.ErrNotEngram, httplayer.Printable(err.Error()))
 }
 
-// rowMembers are the members of a row that count. Others are passed over.
+// rowMembers are the members of a row that count. Others are passed on.
 var rowMembers = []string{"seq", "user_id", "project", "entity", "entity_key", "op", "payload", "occurred_at"}
 
 // Places in rowMembers.
@@ -311,9 +320,19 @@ func (p *pageParser) endRow() error {
 	if p.row.Payload == nil {
 		p.row.Payload = json.RawMessage("null")
 	}
+	if p.row.Extra != "" && !readable(p.row.Extra) {
+		p.row.Extra = ""
+	}
 	p.last = p.row
 	p.page.Mutations = append(p.page.Mutations, p.row)
 	return nil
+}
+
+// readable says whether a line with these members can be read again: a hostile server
+// must not spoil a file of them.
+func readable(extra string) bool {
+	_, err := engram.ParseMutation([]byte(`{"entity":"","entity_key":"","op":"","payload":null,` + extra + "}"))
+	return err == nil
 }
 
 func (p *pageParser) brokenRow(err error) error {

@@ -41,7 +41,7 @@ func TestAPageOfTheJournal(t *testing.T) {
 	raw := func(s string) json.RawMessage { return json.RawMessage(s) }
 	want := transport.PullMutationsResponse{HasMore: true, Mutations: []transport.PullMutationResult{
 		{Seq: 2, UserID: "u", Entity: "session", EntityKey: "s<", Op: "upsert", Payload: raw(`{ "id":"\u003c", "n":1.50,"id":2 }`), OccurredAt: "2026-11-22T08:43:37.79Z"},
-		{Seq: 5, Project: "p", Entity: "observation", Op: "delete", Payload: raw(`"{\"a\":1}"`), OccurredAt: "2026-11-22T03:43:37-05:00"},
+		{Seq: 5, Project: "p", Entity: "observation", Op: "delete", Payload: raw(`"{\"a\":1}"`), OccurredAt: "2026-11-22T03:43:37-05:00", Extra: `"seqs":[{"seq":1}]`},
 		{Seq: 6, Entity: "prompt", EntityKey: "k", Op: "upsert", Payload: raw("null")},
 		{Seq: 9, UserID: "u", Entity: "prompt", EntityKey: "k", Op: "upsert", Payload: raw("null")},
 	}}

@@ -24,7 +24,7 @@ func (b *batch) refusal(client *httplayer.Client, call *httplayer.Call, resp *ht
 	case paused && !httplayer.EchoesToken(resp, project):
 		return &engram.PausedError{Project: project, Err: status}
 	case status.CutShort(), status.AccountGone():
-	case aboutARow(status, body):
+	case aboutARow(status):
 		status.Class = httplayer.ErrRefused
 		return &engram.ContentError{Err: status}
 	}
@@ -48,12 +48,12 @@ var refusedRow = regexp.MustCompile(`decode project|canonicalize|materialize|can
 // aboutARow says whether a batch is refused for what a row in it says, by the server
 // or by its database: classes 22 (data), 23 (constraints) and 54 (limits). A 400 counts only in the server's own words, and without a code, which is how
 // project servers refuse whole requests.
-func aboutARow(status *httplayer.StatusError, body []byte) bool {
+func aboutARow(status *httplayer.StatusError) bool {
 	switch status.Status {
 	case http.StatusBadRequest:
 		return status.Final && status.Code == "" && !status.Stranger()
 	case http.StatusInternalServerError:
-		return status.InState("22", "23", "54") || refusedRow.Match(body)
+		return status.InState("22", "23", "54") || status.Says(refusedRow)
 	}
 	return false
 }

@@ -45,15 +45,15 @@ func (f *chunkFiles) add(text string) engram.ChunkEntry {
 }
 
 // index is an index in memory.
-type index map[string][]engram.RowVersion
+type index map[string][]engram.Word
 
-func (x index) Versions(id engram.ChunkID, stamp string) ([]engram.RowVersion, bool) {
-	versions, ok := x[id.String()+stamp]
-	return versions, ok
+func (x index) Read(id engram.ChunkID, stamp string) ([]engram.Word, bool) {
+	words, ok := x[id.String()+stamp]
+	return words, ok
 }
 
-func (x index) Add(id engram.ChunkID, stamp string, versions []engram.RowVersion) {
-	x[id.String()+stamp] = versions
+func (x index) Add(id engram.ChunkID, stamp string, words []engram.Word) {
+	x[id.String()+stamp] = words
 }
 
 func newChunkFiles() (*chunkFiles, []engram.ChunkEntry) {
@@ -70,7 +70,7 @@ func TestReadHeldReadsEachFileOnce(t *testing.T) {
 	read := func(want ...engram.ChunkID) {
 		t.Helper()
 		files.opened = nil
-		held, failed, err := memories.ReadVersions(t.Context(), files, entries, known, 1<<20, 2, nil)
+		held, failed, err := memories.ReadWords(t.Context(), files, entries, known, 1<<20, 2, nil)
 		if err != nil || len(failed) > 0 {
 			t.Fatal(failed, err)
 		}
@@ -100,7 +100,7 @@ func TestReadHeldOfFilesThatAreNoGood(t *testing.T) {
 	delete(files.texts, entries[1].ID)
 	odd := files.add(`{"observations":[7]}`)
 	known := index{}
-	_, failed, err := memories.ReadVersions(t.Context(), files, append(entries, odd), known, 1<<20, 2, nil)
+	_, failed, err := memories.ReadWords(t.Context(), files, append(entries, odd), known, 1<<20, 2, nil)
 	if err != nil || len(failed) != 3 || len(known) > 0 {
 		t.Fatalf("%v, %v, remembered %v", failed, err, known)
 	}
@@ -114,14 +114,14 @@ func TestReadHeldOfFilesThatAreNoGood(t *testing.T) {
 func TestReadHeldReadsNotMoreThanIsAllowed(t *testing.T) {
 	files, entries := newChunkFiles()
 	known := index{}
-	if _, _, err := memories.ReadVersions(t.Context(), files, entries, known, 60, 2, nil); !errors.Is(err, memories.ErrTooMuch) || len(files.opened) > 0 {
+	if _, _, err := memories.ReadWords(t.Context(), files, entries, known, 60, 2, nil); !errors.Is(err, memories.ErrTooMuch) || len(files.opened) > 0 {
 		t.Errorf("%v, opened %v", err, files.opened)
 	}
 	// What is known already costs nothing.
-	if _, _, err := memories.ReadVersions(t.Context(), files, entries[:1], known, 60, 2, nil); err != nil {
+	if _, _, err := memories.ReadWords(t.Context(), files, entries[:1], known, 60, 2, nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := memories.ReadVersions(t.Context(), files, entries, known, 60, 2, nil); err != nil {
+	if _, _, err := memories.ReadWords(t.Context(), files, entries, known, 60, 2, nil); err != nil {
 		t.Error(err)
 	}
 }

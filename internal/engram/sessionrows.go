@@ -1,0 +1,36 @@
+package engram
+
+import (
+	"encoding/json"
+	"io"
+	"strings"
+)
+
+// ReadSessions gives the rows of a chunk that are sessions with a wanted id, as they
+// stand there: its lists' and those that its mutations bring.
+func ReadSessions(r io.Reader, wanted func(id string) bool, found func(id string, row json.RawMessage)) error {
+	take := func(row json.RawMessage) {
+		var s struct {
+			ID string `json:"id"`
+		}
+		if json.Unmarshal(row, &s) != nil { // it is no session that could be sent
+			return
+		}
+		if id := strings.TrimSpace(s.ID); wanted(id) {
+			found(id, row)
+		}
+	}
+	return readMembers(r, map[string]memberReader{
+		"sessions": rows(take),
+		"mutations": rows(func(m json.RawMessage) {
+			var session struct {
+				Entity  string `json:"entity"`
+				Op      string `json:"op"`
+				Payload string `json:"payload"`
+			}
+			if json.Unmarshal(m, &session) == nil && session.Entity == "session" && session.Op == "upsert" && json.Valid([]byte(session.Payload)) {
+				take(json.RawMessage(session.Payload))
+			}
+		}),
+	})
+}

@@ -1,0 +1,80 @@
+package memories
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// judgeDeletions takes the deletions of rows that chunks still have, observations
+// and prompts before sessions. What changed in a chunk after it was deleted here was
+// brought back to life by somebody, and the next import brings it back here.
+func (s *search) judgeDeletions() {
+	slices.SortStableFunc(s.deletions, func(a, b engram.Deletion) int {
+		return cmp.Or(cmp.Compare(deletionOrder(a.Kind), deletionOrder(b.Kind)), cmp.Compare(a.At, b.At), cmp.Compare(a.Key, b.Key))
+	})
+	left := s.leftOfSessions()
+	for _, d := range s.deletions {
+		row := Row{Kind: d.Kind, Reason: Removed, Project: s.projectOf(d), word: d.Word()}
+		said := s.found.words.on(row.word.RowVersion)
+		if !s.scope.has(row.Project) || said.gone() || engram.Later(said.newest(), row.word.Since) && row.word.Since != 0 {
+			continue
+		}
+		if d.Kind == engram.SessionRow && (s.kept[d.Key] || left[row.word.Session] > 0) {
+			s.found.stays(row.Project, StayHome{Waiting: 1})
+			continue
+		}
+		left[said.last().Session]--
+		d.At = behind(d.At, row.word.Since, said.newest(), s.reasons.now)
+		row.Deletion = &d
+		s.take(row)
+		s.found.add(row.Project, row.tally())
+	}
+}
+
+// leftOfSessions counts what chunks have of each deleted session. A reader cannot delete
+// a session that still has an observation, and would lose its prompts.
+// Source: engram-2.md 2.3 and 7, rule 17.
+func (s *search) leftOfSessions() map[[8]byte]int {
+	left := map[[8]byte]int{}
+	for _, d := range s.deletions {
+		if d.Kind == engram.SessionRow {
+			left[d.Word().Session] = 0
+		}
+	}
+	words := s.found.words
+	for first := 0; first < len(words.words) && len(left) > 0; {
+		said := words.run(first, words.words[first].RowVersion)
+		first += len(said)
+		last := said.last()
+		if _, deleted := left[last.Session]; deleted && last.Kind != engram.SessionRow && !said.gone() {
+			left[last.Session]++
+		}
+	}
+	return left
+}
+
+// deletionOrder is that in which engram deletes. Source: engram-2.md 2.3 and 2.4.
+func deletionOrder(k engram.RowKind) int {
+	return slices.Index([]engram.RowKind{engram.ObservationRow, engram.PromptRow, engram.SessionRow}, k)
+}
+
+// projectOf is the project of a deletion; 1.9.4 notes none, and then it is that of
+// the chunks which have the row. Source: local-state.md 2.3.
+func (s *search) projectOf(d engram.Deletion) string {
+	return cmp.Or(engram.ProjectOf(d.Project, s.found.sessions[d.Session].Project), engram.NormalizeProject(s.scope.Project))
+}
+
+// behind is the time of a deletion, which has to be later than that of the row, or
+// the row comes back. Source: engram-2.md 7, rule 9.
+func behind(at string, since, row int64, now time.Time) string {
+	switch {
+	case since > row:
+		return at
+	case row == 0:
+		return now.UTC().Format(engram.RowTimeNanos)
+	}
+	return time.Unix(0, row+1).UTC().Format(engram.RowTimeNanos)
+}

@@ -1,0 +1,75 @@
+package memories
+
+import (
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// unheld is what has to be written of a row so that nothing is left behind, nil if
+// nothing has. A text that somebody changed later, where no chunk ever had ours, is
+// an edit that conflicts with theirs: the clocks say who was later, not who is
+// right, so both stay. What cannot stay beside theirs is outdated.
+func (s *search) unheld(row Row, said said) (toWrite *Row, outdated bool) {
+	if len(said) == 0 {
+		return &row, false
+	}
+	told, exactly := said.tell(row.word)
+	switch last := said.last(); {
+	case last.Says == engram.Removed, last.Says == engram.Deleted && last.Content == engram.RowHash{}:
+		if row.word.Says == engram.Deleted || !revived(row.word, last, told) {
+			return nil, !told && row.hasText()
+		}
+	case last.Tells(row.word):
+		return nil, false
+	case exactly:
+		// An older version came behind ours, and would win wherever all are imported.
+		if !row.word.Supersedes(last.RowVersion) {
+			return nil, false
+		}
+	case said.supersede(row.word):
+		if told || !row.hasText() {
+			return nil, false
+		}
+		if row.word.Kind != engram.ObservationRow {
+			return nil, true
+		}
+		return s.apart(row), false
+	}
+	return &row, false
+}
+
+// revived says whether a row has come back to life since a chunk said that it was
+// deleted. If chunks had it before, the deletion was about what they had. If not, and
+// it may have been written in the very second of the deletion, it stays: it would be lost.
+// What is older is written nowhere any more. Source: engram-2.md 2.3 and 7, rule 11.
+func revived(row, deletion engram.Word, told bool) bool {
+	if told {
+		return engram.Later(row.Since, deletion.Since)
+	}
+	return !engram.Later(deletion.Since, row.Since) && deletion.Since != row.Since
+}
+
+// hasText says whether somebody could miss the row if a later version of it is
+// kept: a deletion or the time of an end nobody does.
+func (r Row) hasText() bool {
+	if r.Session != nil {
+		return engram.Text(r.Session.Summary) != ""
+	}
+	return r.word.Says == engram.Alive
+}
+
+// apart is an observation under an identity of its own: under its own one it would
+// take the place of the later version wherever it is imported. nil if a chunk has
+// that copy. Source: local-state.md 1.4.
+func (s *search) apart(row Row) *Row {
+	row.Reason = Conflict
+	var id string
+	id, row.word.RowVersion = row.word.Apart()
+	if row.Observation != nil {
+		own := *row.Observation
+		own.SyncID, row.Observation = id, &own
+	}
+	if len(s.found.words.on(row.word.RowVersion)) > 0 {
+		return nil
+	}
+	return &row
+}

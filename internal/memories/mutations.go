@@ -1,0 +1,105 @@
+package memories
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// mutations makes chunks of relations and, behind them, deletions, in the order in
+// which the search found these: observations, prompts, sessions.
+func (d *drafter) mutations(rows []Row) error {
+	slices.SortStableFunc(rows, func(a, b Row) int {
+		if a.Relation != nil && b.Relation != nil {
+			return cmp.Compare(a.Relation.SyncID, b.Relation.SyncID)
+		}
+		return cmp.Compare(orderOf(a), orderOf(b))
+	})
+	var list []engram.ChunkMutation
+	from, size := 0, int64(0)
+	for i, row := range rows {
+		m, err := mutationOf(row)
+		if err != nil {
+			return err
+		}
+		n, err := encodedSize(m)
+		if err != nil {
+			return err
+		}
+		if size+n > d.max && i > from {
+			if err := d.draft(Draft{Rows: rows[from:i]}, engram.ChunkRows{Mutations: list}); err != nil {
+				return err
+			}
+			list, from, size = nil, i, 0
+		}
+		list, size = append(list, m), size+n
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return d.draft(Draft{Rows: rows[from:]}, engram.ChunkRows{Mutations: list})
+}
+
+func orderOf(row Row) int {
+	if row.Relation != nil {
+		return -1
+	}
+	return deletionOrder(row.Kind)
+}
+
+// mutationOf is a row as engram's own local export has it.
+// Source: engram-2.md 2.2, and 7, rules 9, 13 and 16.
+func mutationOf(row Row) (engram.ChunkMutation, error) {
+	m := engram.ChunkMutation{Entity: row.Kind.Entity(), Op: "upsert"}
+	var payload any
+	if r := row.Relation; r != nil {
+		m.EntityKey, m.Project, m.OccurredAt, payload = r.SyncID, r.Project, cmp.Or(r.UpdatedAt, r.CreatedAt), r
+	} else {
+		del := row.Deletion
+		m.Op, m.EntityKey, m.Project, m.OccurredAt = "delete", del.Key, cmp.Or(del.Project, row.Project), del.At
+		payload = deletionPayload(*del, m.Project)
+	}
+	text, err := json.Marshal(payload)
+	m.Payload = string(text)
+	return m, err
+}
+
+// deletionPayload has the members that engram always writes, and those that delete.
+func deletionPayload(d engram.Deletion, project string) any {
+	type deleted struct {
+		Deleted    bool   `json:"deleted"`
+		DeletedAt  string `json:"deleted_at"`
+		HardDelete bool   `json:"hard_delete"`
+	}
+	end := deleted{true, d.At, true}
+	switch d.Kind {
+	case engram.SessionRow:
+		return struct {
+			ID      string `json:"id"`
+			Project string `json:"project"`
+			deleted
+		}{d.Key, project, end}
+	case engram.PromptRow:
+		return struct {
+			SyncID    string `json:"sync_id"`
+			SessionID string `json:"session_id"`
+			Content   string `json:"content"`
+			Project   string `json:"project"`
+			deleted
+		}{d.Key, d.Session, "", project, end}
+	}
+	return struct {
+		SyncID         string `json:"sync_id"`
+		SessionID      string `json:"session_id"`
+		Type           string `json:"type"`
+		Title          string `json:"title"`
+		Content        string `json:"content"`
+		Project        string `json:"project"`
+		Scope          string `json:"scope"`
+		RevisionCount  int    `json:"revision_count"`
+		DuplicateCount int    `json:"duplicate_count"`
+		deleted
+	}{SyncID: d.Key, SessionID: d.Session, Project: project, deleted: end}
+}

@@ -1,0 +1,193 @@
+package memories
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/work"
+)
+
+// ChunkFiles are the files of a chunk directory, as the index of what they hold
+// wants them. Its methods are called concurrently.
+type ChunkFiles interface {
+	OpenChunk(id engram.ChunkID) (*engram.Chunk, error)
+	// Stamp is a text that differs once the file was written anew, and the size
+	// of the file. A missing file gives an error that wraps fs.ErrNotExist.
+	Stamp(id engram.ChunkID) (stamp string, size int64, err error)
+}
+
+// WordIndex remembers what was read out of chunk files.
+type WordIndex interface {
+	// Read gives what was added for the same id and stamp.
+	Read(id engram.ChunkID, stamp string) ([]engram.Word, bool)
+	Add(id engram.ChunkID, stamp string, words []engram.Word)
+}
+
+// ErrTooMuch: more would have to be read than the caller allows.
+var ErrTooMuch = errors.New("too much has to be read")
+
+// ReadWords finds out what the chunks that a manifest lists say, in its order. Chunk
+// files that the index does not know are read and verified, atOnce at once, if they
+// have no more than maxBytes together on disk: else the error wraps ErrTooMuch.
+//
+// What is missing, damaged or unreadable says nothing, and is in failed.
+func ReadWords(ctx context.Context, files ChunkFiles, entries []engram.ChunkEntry, index WordIndex, maxBytes int64, atOnce int, report work.Report) (words *Words, failed []work.Failure, err error) {
+	chunks := make([]indexedChunk, len(entries))
+	var unread []*indexedChunk
+	var total int64
+	for i, e := range entries {
+		c := &chunks[i]
+		c.id = e.ID
+		var size int64
+		if c.stamp, size, c.err = files.Stamp(e.ID); c.err != nil {
+			continue
+		}
+		var known bool
+		if c.words, known = index.Read(e.ID, c.stamp); !known {
+			unread, total = append(unread, c), total+size
+		}
+	}
+	if total > maxBytes {
+		return nil, nil, fmt.Errorf("%w: %d bytes in %d chunk files", ErrTooMuch, total, len(unread))
+	}
+	report.Tell(work.Event{Kind: work.EventPlan, Items: len(unread)})
+	work.Each(unread, atOnce, report, func(c *indexedChunk) {
+		if ctx.Err() == nil {
+			c.words, c.err = readChunk(files, c.id, report)
+		}
+	})
+	if ctx.Err() != nil {
+		return nil, nil, context.Cause(ctx)
+	}
+	for _, c := range unread {
+		if c.err == nil {
+			index.Add(c.id, c.stamp, c.words)
+		}
+	}
+	lists := make([][]engram.Word, len(chunks))
+	for i, c := range chunks {
+		lists[i] = c.words
+		if errors.Is(c.err, fs.ErrNotExist) {
+			c.err = engram.ErrNoFile
+		}
+		if c.err != nil {
+			failed = append(failed, work.Failure{ID: c.id.String(), Err: c.err})
+		}
+	}
+	return NewWords(lists...), failed, nil
+}
+
+// indexedChunk is one chunk of a directory.
+type indexedChunk struct {
+	id    engram.ChunkID
+	stamp string
+	words []engram.Word
+	err   error
+}
+
+func readChunk(files ChunkFiles, id engram.ChunkID, report work.Report) (words []engram.Word, err error) {
+	c, err := files.OpenChunk(id)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = c.Close() }() // only read
+	report.Watch(c)
+	return engram.ReadRows(c, engram.ReadWords)
+}
+
+// Words are what a set of chunks says: all words on one row stand together, in the
+// order in which they were said.
+type Words struct{ words []engram.Word }
+
+// NewWords takes the words of each chunk, in the order of the manifest. It keeps
+// none of the slices.
+func NewWords(chunks ...[]engram.Word) *Words {
+	all := slices.Concat(chunks...)
+	slices.SortStableFunc(all, compareRows)
+	return &Words{slices.Compact(all)}
+}
+
+func compareRows(a, b engram.Word) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), slices.Compare(a.Row[:], b.Row[:]))
+}
+
+// on are the words on the same row as w, the last one last.
+func (h *Words) on(w engram.RowVersion) said {
+	from, _ := slices.BinarySearchFunc(h.words, engram.Word{RowVersion: w}, compareRows)
+	return h.run(from, w)
+}
+
+// run are the words from first on that are on that row.
+func (h *Words) run(first int, row engram.RowVersion) said {
+	end := first
+	for end < len(h.words) && h.words[end].SameRow(row) {
+		end++
+	}
+	return said(h.words[first:end])
+}
+
+// said are all words on one row.
+type said []engram.Word
+
+// last is the word that counts: a session that only came along with its rows does
+// not deny its end.
+func (s said) last() engram.Word {
+	last := s[len(s)-1]
+	for i := len(s) - 1; last.Bare && i >= 0; i-- {
+		if s[i].Says == engram.Removed {
+			break
+		}
+		if !s[i].Bare {
+			return s[i]
+		}
+	}
+	return last
+}
+
+// gone says whether nothing of the row is left for who reads all chunks.
+func (s said) gone() bool { return len(s) == 0 || s.last().Says == engram.Removed }
+
+// stored says whether who reads all chunks has the row: a deletion that comes before
+// it stores nothing. Source: local-state.md 1.4.
+func (s said) stored() bool { return !s.gone() && s.any(engram.Alive) }
+
+// placed says whether who reads all chunks knows the directory of the session.
+func (s said) placed() bool {
+	return slices.ContainsFunc(s, func(w engram.Word) bool { return w.Placed })
+}
+
+func (s said) any(says engram.Saying) bool {
+	return slices.ContainsFunc(s, func(w engram.Word) bool { return w.Says == says })
+}
+
+// tell says whether some chunk said what row does, exactly if it was revised as often.
+func (s said) tell(row engram.Word) (told, exactly bool) {
+	for _, w := range s {
+		if w.Tells(row) {
+			told, exactly = true, exactly || w.Revision == row.Revision
+		}
+	}
+	return told, exactly
+}
+
+// supersede says whether somebody changed the row later than w, and that has not been
+// imported here.
+func (s said) supersede(w engram.Word) bool {
+	return slices.ContainsFunc(s, func(k engram.Word) bool { return k.Supersedes(w.RowVersion) })
+}
+
+// newest is the latest moment of a state of the row that is no deletion.
+func (s said) newest() int64 {
+	var newest int64
+	for _, w := range s {
+		if w.Says != engram.Removed {
+			newest = max(newest, w.Since)
+		}
+	}
+	return newest
+}

@@ -1,0 +1,58 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/readers"
+)
+
+// VersionError says that a manifest has a lower version than its chunks want, or
+// than engram's own database beside it: a later engram would refuse to import them.
+// Source: engram-2.md 2.3.
+type VersionError struct{ Has, Wants int }
+
+func (e *VersionError) Error() string {
+	return fmt.Sprintf("its version is %d, and must be %d: engram 2.x refuses to import what it lists; run `engram-sync verify --repair` to raise it", e.Has, e.Wants)
+}
+
+// judgeVersion compares the manifest's version with what its chunks show.
+func (v *verifier) judgeVersion(m *engram.Manifest) {
+	if wants := engram.ManifestVersion(v.shown); m.Version() < wants {
+		v.note(Finding{ID: manifestFile, Where: "here", Err: &VersionError{Has: m.Version(), Wants: wants}, Harmless: true})
+	}
+}
+
+// manifestFile stands for the manifest where a finding is about none of its chunks.
+const manifestFile = "manifest.json"
+
+// raise gives the manifest the version that its chunks want.
+func (r *repairer) raise(ctx context.Context) error {
+	m, err := r.local.ReadManifest(ctx)
+	if err != nil {
+		return err
+	}
+	wants := r.opts.MinVersion
+	for _, f := range r.done.Findings {
+		if low, ok := errors.AsType[*VersionError](f.Err); ok {
+			wants = max(wants, low.Wants)
+		}
+	}
+	if m.Version() >= wants || len(m.Entries()) == 0 {
+		return nil
+	}
+	if !r.opts.DryRun {
+		if err := r.local.AddEntries(ctx, wants, nil); err != nil {
+			return err
+		}
+	}
+	r.done.Fixes = append(r.done.Fixes, Fix{Action: FixRaised, Detail: fmt.Sprintf("version %d, in place of %d", wants, m.Version())})
+	r.done.Findings = slices.DeleteFunc(r.done.Findings, func(f Finding) bool {
+		_, low := errors.AsType[*VersionError](f.Err)
+		return low || f.Reader != nil && (f.Reader.Problem == readers.Owned || f.Reader.Problem == readers.LowVersion)
+	})
+	return nil
+}

@@ -1,0 +1,59 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
+	"github.com/engram-sync/engram-sync/internal/transport/protocol"
+)
+
+// control is a message with nothing in it, of which no server stores anything. Source:
+// account-server.md 3.1, 4.1, project-server.md 4.1, 13.
+type control struct{ path, text string }
+
+var (
+	noChunk     = control{"/sync/push", `{}`}
+	noMutations = control{"/sync/mutations/push", `{"entries":[],"mutations":[]}`} // each kind ignores the other's member
+)
+
+// doubt checks the first refusal of a process that blames what was sent, as long as
+// nothing else has been taken: if a message with nothing in it is refused in the same
+// words, these are a gateway's to everybody, whatever their form, and the error is no
+// longer one about a row or a chunk.
+func (t *RemoteTransport) doubt(ctx context.Context, c control, err error) error {
+	if err == nil {
+		t.heard.Store(true)
+	}
+	status, ok := errors.AsType[*StatusError](err)
+	if !ok || !blames(status, err) || t.heard.Load() {
+		return err
+	}
+	call := &httplayer.Call{Op: status.Op}
+	resp, _, err2 := t.client.Post(ctx, call, httplayer.Message{
+		Path: c.path, NewBody: func() (httplayer.Body, error) { return httplayer.TextBody([]byte(c.text)), nil },
+	})
+	if err2 != nil {
+		return err2 // nothing was found out, so nothing may be given up
+	}
+	defer func() { _ = resp.Body.Close() }() // its content has been judged
+	if resp.StatusCode == status.Status {
+		again := call.Refused(resp)
+		if again.Message == status.Message && again.Code == status.Code {
+			status.ToAll, status.Class = true, ErrRefused
+			return status
+		}
+	}
+	t.heard.Store(true)
+	return err
+}
+
+// blames says whether a refusal is about what was sent, in the form of a server.
+func blames(status *StatusError, err error) bool {
+	_, row := errors.AsType[*ContentError](err)
+	_, large := errors.AsType[*protocol.TooLargeError](err)
+	_, largeBatch := errors.AsType[*BatchTooLargeError](err)
+	return errors.Is(status, ErrRefused) && !status.Stranger() && (row || large || largeBatch || status.AboutContent() ||
+		status.Status == http.StatusBadRequest || status.Status == http.StatusUnsupportedMediaType)
+}
