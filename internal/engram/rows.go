@@ -82,19 +82,19 @@ type ChunkRows struct {
 }
 
 // ChunkMutation is a row of a chunk's "mutations" as engram's local export writes it:
-// without a number, a target and a source, and in 2.x with a blank disposition.
-// Source: engram-2.md 2.2 and 4.4.
+// without a number, a target and a source, and from 2.x on with a blank disposition,
+// which so is a sign of its generation. Source: engram-2.md 2.2 and 4.4.
 type ChunkMutation struct {
-	Seq         int64  `json:"seq"`
-	TargetKey   string `json:"target_key"`
-	Entity      string `json:"entity"`
-	EntityKey   string `json:"entity_key"`
-	Op          string `json:"op"`
-	Payload     string `json:"payload"` // JSON
-	Source      string `json:"source"`
-	Project     string `json:"project"`
-	OccurredAt  string `json:"occurred_at"`
-	Disposition string `json:"disposition"`
+	Seq         int64   `json:"seq"`
+	TargetKey   string  `json:"target_key"`
+	Entity      string  `json:"entity"`
+	EntityKey   string  `json:"entity_key"`
+	Op          string  `json:"op"`
+	Payload     string  `json:"payload"` // JSON
+	Source      string  `json:"source"`
+	Project     string  `json:"project"`
+	OccurredAt  string  `json:"occurred_at"`
+	Disposition *string `json:"disposition,omitempty"` // not in 1.x
 }
 
 // EncodeChunk writes rows as engram does: compact JSON, an empty list as null,

@@ -33,6 +33,9 @@ type Scope struct {
 	// Personal includes observations of scope "personal". Otherwise they are
 	// only counted.
 	Personal bool
+	// Generation is that of the engram which keeps the database: chunks are written as it
+	// writes them.
+	Generation engram.Generation
 	// CountOnly leaves the contents of the rows out of the result.
 	CountOnly bool
 }
@@ -74,8 +77,9 @@ type Unexported struct {
 	Rows []Row
 	Tallies
 
-	sessions map[string]engram.Session // of the database, by id
-	words    *Words
+	sessions   map[string]engram.Session // of the database, by id
+	words      *Words
+	generation engram.Generation
 }
 
 // FindUnexported compares a database with what a set of chunks says, by
@@ -91,7 +95,7 @@ func FindUnexported(ctx context.Context, m Database, words *Words, entries []eng
 	s := &search{
 		scope: scope, reasons: reasons{newest: engram.NewestTime(entries), now: now},
 		used: map[string]bool{}, kept: map[string]bool{}, ends: map[string]*end{},
-		found: Unexported{Tallies: Tallies{}, sessions: map[string]engram.Session{}, words: words},
+		found: Unexported{Tallies: Tallies{}, sessions: map[string]engram.Session{}, words: words, generation: scope.Generation},
 	}
 	read := []func() error{
 		func() error {

@@ -38,7 +38,7 @@ func (u *Unexported) Drafts(maxBytes int64, createdBy string, entries []engram.C
 		at = newest.Add(time.Microsecond)
 	}
 	d := drafter{
-		sessions: u.sessions, words: u.words, max: maxBytes,
+		sessions: u.sessions, words: u.words, generation: u.generation, max: maxBytes,
 		entry: engram.ChunkEntry{CreatedBy: createdBy, CreatedAt: engram.FormatTime(at)},
 	}
 	var rows, mutations []Row
@@ -58,9 +58,7 @@ func (u *Unexported) Drafts(maxBytes int64, createdBy string, entries []engram.C
 	if err := d.finish(); err != nil {
 		return nil, fmt.Errorf("encode the rows of a chunk: %w", err)
 	}
-	// Merges put entries in order by time: what is said of rows has to come after them.
-	d.entry.CreatedAt = engram.FormatTime(at.Add(time.Microsecond))
-	if err := d.mutations(mutations); err != nil {
+	if err := d.mutations(mutations, at); err != nil {
 		return nil, fmt.Errorf("encode the mutations of a chunk: %w", err)
 	}
 	return d.drafts, nil
@@ -68,11 +66,12 @@ func (u *Unexported) Drafts(maxBytes int64, createdBy string, entries []engram.C
 
 // drafter fills one chunk after the other.
 type drafter struct {
-	sessions map[string]engram.Session
-	words    *Words
-	max      int64
-	entry    engram.ChunkEntry
-	drafts   []Draft
+	sessions   map[string]engram.Session
+	words      *Words
+	generation engram.Generation
+	max        int64
+	entry      engram.ChunkEntry
+	drafts     []Draft
 
 	rows  engram.ChunkRows
 	why   []Row

@@ -2,7 +2,9 @@ package memories
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"fmt"
 	"io"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -26,6 +28,16 @@ func (d Draft) chunk() *engram.Chunk {
 	return engram.NewChunk(d.Entry.ID, io.NopCloser(bytes.NewReader(d.Text)), int64(len(d.Text)))
 }
 
+// Waits is why a draft must not be written where others were not: what mutations say
+// is about rows of earlier chunks, and 1.x imports nothing any more once it has a
+// relation without its end. nil if the draft can be written. Source: engram-2.md 2.3.
+func (d Draft) Waits(failed []work.Failure) error {
+	if len(failed) == 0 || d.Rows[0].Relation == nil && d.Rows[0].Deletion == nil {
+		return nil
+	}
+	return fmt.Errorf("it waits for chunk %s: %w", failed[0].ID, failed[0].Err)
+}
+
 // Directory is a chunk directory, as a place for new chunks.
 type Directory interface {
 	// WriteChunk reads a chunk to its end, and stores it if it is good.
@@ -41,7 +53,7 @@ type Directory interface {
 // pull adopts.
 func Export(ctx context.Context, dir Directory, version int, drafts []Draft) (written []Draft, failed []work.Failure) {
 	for _, d := range drafts {
-		err := context.Cause(ctx)
+		err := cmp.Or(context.Cause(ctx), d.Waits(failed))
 		if err == nil {
 			err = dir.WriteChunk(ctx, d.chunk())
 		}

@@ -79,3 +79,24 @@ func TestExportWithoutAManifestFails(t *testing.T) {
 		t.Errorf("%d written, failed: %v", len(written), failed)
 	}
 }
+
+// A relation without its end stops who imports it, so it waits for the rows.
+func TestMutationsWaitForTheRowsBeforeThem(t *testing.T) {
+	m, said := everyKind()
+	drafts, err := find(t, m, heldIn(t, said...), memories.Scope{Project: "repo"}).Drafts(1<<20, "me", newest, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("no space")
+	here := &shelf{}
+	here.fail = func(id engram.ChunkID) error {
+		if id == drafts[0].Entry.ID {
+			return broken
+		}
+		return nil
+	}
+	written, failed := memories.Export(t.Context(), here, 1, drafts)
+	if len(written) > 0 || len(failed) != 2 || !errors.Is(failed[1].Err, broken) {
+		t.Errorf("%d written, failed: %v", len(written), failed)
+	}
+}

@@ -4,13 +4,15 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
+	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // mutations makes chunks of relations and, behind them, deletions, in the order in
-// which the search found these: observations, prompts, sessions.
-func (d *drafter) mutations(rows []Row) error {
+// which the search found these: observations, prompts, sessions. Merges put entries in
+// order by time, so each is later than what comes before it.
+func (d *drafter) mutations(rows []Row, at time.Time) error {
 	slices.SortStableFunc(rows, func(a, b Row) int {
 		if a.Relation != nil && b.Relation != nil {
 			return cmp.Compare(a.Relation.SyncID, b.Relation.SyncID)
@@ -19,27 +21,36 @@ func (d *drafter) mutations(rows []Row) error {
 	})
 	var list []engram.ChunkMutation
 	from, size := 0, int64(0)
+	finish := func(to int) error {
+		at = at.Add(time.Microsecond)
+		d.entry.CreatedAt = engram.FormatTime(at)
+		err := d.draft(Draft{Rows: rows[from:to]}, engram.ChunkRows{Mutations: list})
+		list, from, size = nil, to, 0
+		return err
+	}
 	for i, row := range rows {
 		m, err := mutationOf(row)
 		if err != nil {
 			return err
+		}
+		if d.generation != engram.Gen1 {
+			m.Disposition = new(string)
 		}
 		n, err := encodedSize(m)
 		if err != nil {
 			return err
 		}
 		if size+n > d.max && i > from {
-			if err := d.draft(Draft{Rows: rows[from:i]}, engram.ChunkRows{Mutations: list}); err != nil {
+			if err := finish(i); err != nil {
 				return err
 			}
-			list, from, size = nil, i, 0
 		}
 		list, size = append(list, m), size+n
 	}
 	if len(list) == 0 {
 		return nil
 	}
-	return d.draft(Draft{Rows: rows[from:]}, engram.ChunkRows{Mutations: list})
+	return finish(len(rows))
 }
 
 func orderOf(row Row) int {

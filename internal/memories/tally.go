@@ -46,7 +46,8 @@ func (t Tally) Rows() int {
 	return t.Memories + t.Edits + t.Deletes + t.HardDeletes + t.Prompts + t.PromptDeletes + t.Sessions + t.SessionDeletes + t.Relations
 }
 
-func (t Tally) plus(other Tally) Tally {
+// With is the sum of both.
+func (t Tally) With(other Tally) Tally {
 	return Tally{
 		Memories: t.Memories + other.Memories, Edits: t.Edits + other.Edits, Deletes: t.Deletes + other.Deletes,
 		HardDeletes: t.HardDeletes + other.HardDeletes, Prompts: t.Prompts + other.Prompts,
@@ -72,12 +73,12 @@ type Tallies map[string]Tally
 func (t Tallies) Total() Tally {
 	var total Tally
 	for _, tally := range t {
-		total = total.plus(tally)
+		total = total.With(tally)
 	}
 	return total
 }
 
-func (t Tallies) add(project string, tally Tally) { t[project] = t[project].plus(tally) }
+func (t Tallies) add(project string, tally Tally) { t[project] = t[project].With(tally) }
 
 func (t Tallies) stays(project string, why StayHome) { t.add(project, Tally{StayHome: why}) }
 

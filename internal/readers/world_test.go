@@ -117,7 +117,7 @@ func (w *world) observation(id string) importer.Row {
 func (w *world) prompt(id string) importer.Row {
 	p := importer.APrompt(id, w.anySession()).With(importer.Row{"created_at": w.time()})
 	if w.strange() {
-		p["source_inbox_id"] = pick(w, "i1", "i2")
+		p["source_inbox_id"] = "i1"
 	}
 	return p
 }

@@ -20,10 +20,10 @@ type Projector interface {
 	Supplement(ctx context.Context, ids []engram.ChunkID, there *RowSet) (map[engram.ChunkID]Projection, error)
 	// Rows gives the rows of chunks here as they are recognised, before they are mended.
 	Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]Signature, error)
-	// Known gives the rows that Learn was told of a chunk of the remote, in this run
-	// or an earlier one.
+	// Known gives the rows of a chunk of the remote that Learn was told, in this run or
+	// an earlier one.
 	Known(remote engram.ChunkID) ([]Signature, bool)
-	Learn(remote engram.ChunkID, rows []Signature)
+	Learn(chunks map[engram.ChunkID][]Signature) error
 	// OpenPart opens the content of a part. It is called concurrently.
 	OpenPart(ctx context.Context, local, part engram.ChunkID) (*engram.Chunk, error)
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // Sides are what is compared: two manifests, and the chunk files that are here.
@@ -41,6 +42,9 @@ type Options struct {
 	// Fatal says of an error in reading a chunk of the remote that what it holds cannot
 	// be taken for nothing: its rows would be sent a second time. nil: none is.
 	Fatal func(error) bool
+	// Concurrency is how many chunks of the remote are read at once, Report hears of that.
+	Concurrency int
+	Report      work.Report
 }
 
 // Match says which chunks are the same.
@@ -48,6 +52,9 @@ type Match struct {
 	Sides
 	// Twins are restored chunks beside the true ones.
 	Twins []Twin
+	// Retimed are chunks here that were restored from what the remote lists with another
+	// time, and from which of it.
+	Retimed map[engram.ChunkID]engram.ChunkID
 	// Projected is what chunks here become on the remote, by their ids, where it keeps
 	// them in a form of its own. Of those it lists under their own ids nobody needs that.
 	Projected map[engram.ChunkID]Projection

@@ -57,6 +57,16 @@ func (s *RowSet) gives(k, v Signature) bool {
 	return true
 }
 
+// shares says whether some version of one of these rows is in the set. Sessions are
+// shared by all chunks about them, so they count where there is nothing else.
+func (s *RowSet) shares(rows []Signature) bool {
+	isSession := func(v Signature) bool { return v.Kind == engram.SessionRow }
+	if others := slices.DeleteFunc(slices.Clone(rows), isSession); len(others) > 0 {
+		rows = others
+	}
+	return slices.ContainsFunc(rows, func(v Signature) bool { return len(s.rows[v.key()]) > 0 })
+}
+
 // HasSession says whether any version of a session is there.
 func (s *RowSet) HasSession(id string) bool {
 	return len(s.rows[rowKey{engram.SessionRow, engram.Session{ID: id}.Version().Row}]) > 0

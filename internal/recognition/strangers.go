@@ -2,6 +2,8 @@ package recognition
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"slices"
 	"sync"
 
@@ -10,35 +12,67 @@ import (
 )
 
 // recognise finds out what the remote holds in another form than this run would
-// send: pushed with other options, by an older rule, or by somebody else. Its chunks
-// that are nothing of ours are read once, and recognised by their rows. They are
-// not read where everything of ours is listed.
+// send: pushed with other options, by an older rule, or by somebody else. Nothing is
+// read where everything of ours is listed.
 func (m *Match) recognise(ctx context.Context, all []engram.ChunkID) error {
-	unlisted, strangers := m.unlisted(all), m.strangers()
-	if len(unlisted) == 0 || len(strangers) == 0 {
+	unlisted := m.unlisted(all)
+	if len(unlisted) == 0 || len(m.There.Entries()) == 0 {
 		return nil
 	}
-	rows, err := m.readStrangers(ctx, strangers)
+	held, err := m.opts.Projector.Rows(ctx, all)
+	if err != nil {
+		return err
+	}
+	for _, e := range m.There.Entries() {
+		m.opts.Projector.Known(e.ID) // what is still there is still worth remembering
+	}
+	r := reader{Match: m, learned: map[engram.ChunkID][]Signature{}}
+	err = r.recognise(ctx, all, unlisted, held)
+	return errors.Join(err, m.opts.Projector.Learn(r.learned)) // nothing is read again, however it ended
+}
+
+// reader is one recognition on its way.
+type reader struct {
+	*Match
+	mu      sync.Mutex
+	learned map[engram.ChunkID][]Signature // the rows of chunks that were read
+}
+
+func (r *reader) recognise(ctx context.Context, all, unlisted []engram.ChunkID, held map[engram.ChunkID][]Signature) error {
+	strangers, err := r.readStrangers(ctx)
 	if err != nil {
 		return err
 	}
 	var there RowSet
-	for _, versions := range rows {
-		there.Add(versions)
+	for _, rows := range strangers {
+		there.Add(rows)
 	}
-	if err := m.addListed(ctx, unlisted, &there); err != nil {
-		return err
+	for _, id := range r.near(all, unlisted, held) {
+		if err := r.addListed(ctx, id, &there); err != nil {
+			return err
+		}
 	}
-	supplements, err := m.opts.Projector.Supplement(ctx, unlisted, &there)
-	if err != nil {
-		return err
+	doubtful := slices.DeleteFunc(slices.Clone(unlisted), func(id engram.ChunkID) bool { return !there.shares(held[id]) })
+	for _, id := range doubtful {
+		if err := r.addListed(ctx, id, &there); err != nil {
+			return err
+		}
 	}
+	r.findCovered(held, strangers)
+	return r.supplement(ctx, doubtful, &there)
+}
+
+// supplement replaces what is sent of chunks of which the remote has rows by what it lacks.
+func (m *Match) supplement(ctx context.Context, ids []engram.ChunkID, there *RowSet) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	supplements, err := m.opts.Projector.Supplement(ctx, ids, there)
 	for id, p := range supplements {
-		listed := slices.DeleteFunc(slices.Clone(m.Projected[id].Parts), func(part Part) bool { return !m.There.Has(part.ID) })
-		p.Supplement, p.Parts = true, append(listed, p.Parts...)
+		p.Supplement, p.Parts = true, append(m.listedParts(id), p.Parts...)
 		m.Projected[id] = p
 	}
-	return m.findCovered(ctx, all, rows)
+	return err
 }
 
 // unlisted are the chunks of which the remote does not list all, or that have rows
@@ -46,9 +80,64 @@ func (m *Match) recognise(ctx context.Context, all []engram.ChunkID) error {
 func (m *Match) unlisted(all []engram.ChunkID) []engram.ChunkID {
 	return slices.DeleteFunc(slices.Clone(all), func(id engram.ChunkID) bool {
 		p := m.Projected[id]
-		missing := slices.ContainsFunc(p.Parts, func(part Part) bool { return !m.There.Has(part.ID) })
-		return p.Err != nil || !missing && len(p.LeftOut)+p.Personal == 0
+		return p.Err != nil || len(m.listedParts(id)) == len(p.Parts) && len(p.LeftOut)+p.Personal == 0
 	})
+}
+
+// listedParts are the parts of a chunk that the remote lists.
+func (m *Match) listedParts(id engram.ChunkID) []Part {
+	return slices.DeleteFunc(slices.Clone(m.Projected[id].Parts), func(part Part) bool { return !m.There.Has(part.ID) })
+}
+
+// near are the other chunks here that have rows of unlisted ones: what the remote has of
+// those it may have got of them, from here or from somebody who has them too.
+func (m *Match) near(all, unlisted []engram.ChunkID, held map[engram.ChunkID][]Signature) []engram.ChunkID {
+	var ours RowSet
+	without := setOf(unlisted)
+	for id := range without {
+		ours.Add(held[id])
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(id engram.ChunkID) bool { return without[id] || !ours.shares(held[id]) })
+}
+
+// addListed adds the rows of what the remote lists of a chunk here.
+func (r *reader) addListed(ctx context.Context, id engram.ChunkID, there *RowSet) error {
+	open := map[engram.ChunkID]func() (*engram.Chunk, error){}
+	if r.There.Has(id) {
+		open[id] = func() (*engram.Chunk, error) { return r.opts.Local.OpenChunk(id) }
+	}
+	for _, part := range r.listedParts(id) {
+		open[part.ID] = func() (*engram.Chunk, error) { return r.opts.Projector.OpenPart(ctx, id, part.ID) }
+	}
+	for remote, open := range open {
+		rows, ok := r.opts.Projector.Known(remote)
+		if !ok {
+			var err error
+			if rows, err = readSignatures(open); ctx.Err() != nil {
+				return context.Cause(ctx)
+			} else if err != nil {
+				continue // it is told when it moves, or by a verification
+			}
+			r.learn(remote, rows)
+		}
+		there.Add(rows)
+	}
+	return nil
+}
+
+func readSignatures(open func() (*engram.Chunk, error)) ([]Signature, error) {
+	c, err := open()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = c.Close() }() // only read
+	return engram.ReadRows(c, ReadSignatures)
+}
+
+func (r *reader) learn(remote engram.ChunkID, rows []Signature) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.learned[remote] = rows
 }
 
 // strangers are the remote's chunks that are neither here nor become of any here.
@@ -63,109 +152,81 @@ func (m *Match) strangers() []engram.ChunkID {
 	return ids
 }
 
-// readStrangers gives the rows of chunks of the remote. One that cannot be read
-// has none, unless it may be read another time.
-func (m *Match) readStrangers(ctx context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]Signature, error) {
-	rows := map[engram.ChunkID][]Signature{}
+// readStrangers gives the rows of the remote's chunks that are nothing of ours, each of
+// which is read once, whatever becomes of the run. One that cannot be read has none,
+// unless it may be read another time.
+func (r *reader) readStrangers(ctx context.Context) (map[engram.ChunkID][]Signature, error) {
+	known := map[engram.ChunkID][]Signature{}
 	var unread []engram.ChunkID
-	for _, id := range ids {
-		versions, ok := m.opts.Projector.Known(id)
-		if rows[id] = versions; !ok {
+	for _, id := range r.strangers() {
+		rows, ok := r.opts.Projector.Known(id)
+		if known[id] = rows; !ok {
 			unread = append(unread, id)
 		}
 	}
-	var mu sync.Mutex
-	var failed error
-	work.Each(unread, strangersAtOnce, nil, func(id engram.ChunkID) {
-		versions, err := m.readStranger(ctx, id)
-		mu.Lock()
-		defer mu.Unlock()
+	if len(unread) == 0 {
+		return known, nil
+	}
+	trying, stop := context.WithCancelCause(ctx) // for what has not begun
+	defer stop(nil)
+	r.opts.Report.Tell(work.Event{Kind: work.EventPlan, Direction: work.Compared, Items: len(unread)})
+	work.Each(unread, r.opts.Concurrency, r.opts.Report, func(id engram.ChunkID) {
+		if trying.Err() != nil {
+			return
+		}
+		rows, err := r.readStranger(ctx, id)
 		switch {
 		case err == nil:
-			rows[id] = versions
-			m.opts.Projector.Learn(id, versions)
-		case ctx.Err() != nil:
-			failed = context.Cause(ctx)
-		case m.opts.Fatal != nil && m.opts.Fatal(err):
-			failed = err
+			r.learn(id, rows)
+		case ctx.Err() == nil && r.opts.Fatal != nil && r.opts.Fatal(err):
+			stop(err)
 		}
 	})
-	return rows, failed
+	maps.Copy(known, r.learned)
+	return known, context.Cause(trying)
 }
 
-// addListed adds the rows of the parts that the remote lists, of chunks of which it
-// does not list all.
-func (m *Match) addListed(ctx context.Context, unlisted []engram.ChunkID, there *RowSet) error {
-	for _, id := range unlisted {
-		for _, part := range m.Projected[id].Parts {
-			if !m.There.Has(part.ID) {
-				continue
-			}
-			versions, ok := m.opts.Projector.Known(part.ID)
-			if !ok {
-				c, err := m.opts.Projector.OpenPart(ctx, id, part.ID)
-				if err == nil {
-					versions, err = engram.ReadRows(c, ReadSignatures)
-				}
-				if err != nil {
-					return err
-				}
-				m.opts.Projector.Learn(part.ID, versions)
-			}
-			there.Add(versions)
-		}
-	}
-	return nil
-}
-
-// strangersAtOnce is how many chunks of the remote are read at the same time.
-const strangersAtOnce = 8
-
-func (m *Match) readStranger(ctx context.Context, id engram.ChunkID) (versions []Signature, err error) {
-	_, err = m.opts.Remote.ReadChunk(ctx, id, func(c *engram.Chunk) error {
-		versions, err = engram.ReadRows(c, ReadSignatures)
+func (r *reader) readStranger(ctx context.Context, id engram.ChunkID) (rows []Signature, err error) {
+	_, err = r.opts.Remote.ReadChunk(ctx, id, func(c *engram.Chunk) error {
+		r.opts.Report.Watch(c)
+		rows, err = engram.ReadRows(c, ReadSignatures)
 		return err
 	})
-	return versions, err
+	return rows, err
 }
 
 // findCovered finds the strangers all of whose rows are here, and by which chunks:
 // to pull those would bring the same rows a second time.
-func (m *Match) findCovered(ctx context.Context, all []engram.ChunkID, strangers map[engram.ChunkID][]Signature) error {
-	held, err := m.opts.Projector.Rows(ctx, all)
-	if err != nil {
-		return err
-	}
+func (m *Match) findCovered(held, strangers map[engram.ChunkID][]Signature) {
 	here := RowSet{Unfilled: true}
-	holders := map[engram.RowHash][]engram.ChunkID{}
-	for id, versions := range held {
-		here.Add(versions)
-		for _, v := range versions {
-			holders[v.Row] = append(holders[v.Row], id)
+	holders := map[rowKey][]engram.ChunkID{}
+	for id, rows := range held {
+		here.Add(rows)
+		for _, v := range rows {
+			holders[v.key()] = append(holders[v.key()], id)
 		}
 	}
 	m.sharing = map[engram.ChunkID]engram.ChunkID{}
 	m.covered = map[engram.ChunkID][]engram.ChunkID{}
-	for id, versions := range strangers {
-		for _, v := range versions {
-			for _, holder := range holders[v.Row] {
-				m.sharing[holder] = id
-			}
-		}
-		missing := slices.ContainsFunc(versions, func(v Signature) bool { return !here.Has(v) })
-		if missing || len(versions) == 0 {
-			continue
-		}
+	for id, rows := range strangers {
 		by := map[engram.ChunkID]bool{}
-		for _, v := range versions {
-			for _, holder := range holders[v.Row] {
-				by[holder] = true
+		missing := len(rows) == 0
+		for _, v := range rows {
+			missing = missing || !here.Has(v)
+			for _, holder := range holders[v.key()] {
+				m.sharing[holder], by[holder] = id, true
 			}
 		}
-		for holder := range by {
-			m.covered[id] = append(m.covered[id], holder)
+		if !missing {
+			m.covered[id] = slices.SortedFunc(maps.Keys(by), engram.ChunkID.Compare)
 		}
-		slices.SortFunc(m.covered[id], engram.ChunkID.Compare)
 	}
-	return nil
+}
+
+func setOf(ids []engram.ChunkID) map[engram.ChunkID]bool {
+	set := make(map[engram.ChunkID]bool, len(ids))
+	for _, id := range ids {
+		set[id] = true
+	}
+	return set
 }

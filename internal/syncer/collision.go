@@ -41,7 +41,7 @@ func (s *Diff) failCollisions(ctx context.Context, opts Options, result *Result)
 			failing.Store(true)
 		}
 		if err == nil && same {
-			err = s.aliases.Add(item.Remote, item.Local) // no later run has to look again
+			err = s.asked.Aliases.Add(item.Remote, item.Local) // no later run has to look again
 		}
 		if err == nil && !same {
 			mu.Lock()
@@ -61,10 +61,10 @@ func (s *Diff) failCollisions(ctx context.Context, opts Options, result *Result)
 // isDoubtful says whether the two sides may mean different chunks.
 func (s *Diff) isDoubtful(item Item) bool {
 	here, ok := s.Here.Entry(item.Local)
-	if !ok || s.projector != nil || s.aliases == nil || item.Local != item.Remote {
+	if !ok || s.asked.Projector != nil || s.asked.Aliases == nil || item.Local != item.Remote {
 		return false
 	}
-	if _, looked := s.aliases.Local(item.Remote); looked {
+	if _, looked := s.asked.Aliases.Local(item.Remote); looked {
 		return false
 	}
 	return differ(here, item.Entry)

@@ -41,9 +41,7 @@ type Diff struct {
 
 	local        Local
 	remote       Remote
-	aliases      recognition.Aliases
-	projector    recognition.Projector
-	fatal        func(error) bool
+	asked        recognition.Options // for Match
 	serverChunks bool
 	choice       *Choice // nil: all chunks are wanted
 }
@@ -62,6 +60,9 @@ type CompareOptions struct {
 	// ServerChunks takes the chunks that a project server made itself of
 	// mutations: they repeat the journal, and can revive deleted memories.
 	ServerChunks bool
+	// Concurrency is how many chunks of the remote are read at once, Report hears of that.
+	Concurrency int
+	Report      work.Report
 	// Fatal says of an error in reading a chunk of the remote that what it holds cannot
 	// be taken for nothing: its rows would be sent a second time. nil: none is.
 	Fatal func(error) bool
@@ -77,9 +78,13 @@ func Compare(ctx context.Context, local Local, remote Remote, opts CompareOption
 	if err != nil {
 		return nil, err
 	}
-	s := &Diff{Rejected: there.Rejected(), local: local, remote: remote, aliases: opts.Aliases, serverChunks: opts.ServerChunks, fatal: opts.Fatal}
+	s := &Diff{Rejected: there.Rejected(), local: local, remote: remote, serverChunks: opts.ServerChunks}
+	s.asked = recognition.Options{
+		Local: local, Remote: remote, Aliases: opts.Aliases,
+		Fatal: opts.Fatal, Concurrency: opts.Concurrency, Report: opts.Report,
+	}
 	if opts.Projector != nil {
-		s.projector = opts.Projector()
+		s.asked.Projector = opts.Projector()
 	}
 	if opts.Choice != nil {
 		s.choice = opts.Choice()
@@ -93,15 +98,13 @@ func (s *Diff) against(ctx context.Context, here, there *engram.Manifest) (*Diff
 	if err != nil {
 		return nil, err
 	}
-	match, err := recognition.Find(ctx, recognition.Sides{Here: here, There: there, Files: setOf(files)}, recognition.Options{
-		Local: s.local, Remote: s.remote, Aliases: s.aliases, Projector: s.projector, Fatal: s.fatal,
-	})
+	match, err := recognition.Find(ctx, recognition.Sides{Here: here, There: there, Files: setOf(files)}, s.asked)
 	if err != nil {
 		return nil, err
 	}
 	next := &Diff{
 		Match: match, Rejected: s.Rejected, Foreign: here.Rejected(),
-		local: s.local, remote: s.remote, aliases: s.aliases, projector: s.projector, fatal: s.fatal, serverChunks: s.serverChunks, choice: s.choice,
+		local: s.local, remote: s.remote, asked: s.asked, serverChunks: s.serverChunks, choice: s.choice,
 	}
 	next.compare()
 	return next, nil
@@ -190,7 +193,7 @@ func (s *Diff) classify(e engram.ChunkEntry, origins map[engram.ChunkID][]engram
 // serverMade says whether a project server made the chunk itself. Source:
 // project-server.md 3.6.
 func (s *Diff) serverMade(e engram.ChunkEntry) bool {
-	return s.projector != nil && (e.CreatedBy == "mutation-push" || e.CreatedBy == "mutation-backfill")
+	return s.asked.Projector != nil && (e.CreatedBy == "mutation-push" || e.CreatedBy == "mutation-backfill")
 }
 
 // Clean says whether there is nothing to do in either direction, and nothing wrong.

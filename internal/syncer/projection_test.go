@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -70,11 +71,12 @@ func (p *projector) Known(id engram.ChunkID) ([]recognition.Signature, bool) {
 	return rows, ok
 }
 
-func (p *projector) Learn(id engram.ChunkID, rows []recognition.Signature) {
+func (p *projector) Learn(chunks map[engram.ChunkID][]recognition.Signature) error {
 	if p.known == nil {
 		p.known = map[engram.ChunkID][]recognition.Signature{}
 	}
-	p.known[id] = rows
+	maps.Copy(p.known, chunks)
+	return nil
 }
 
 func (p *projector) OpenPart(_ context.Context, local, part engram.ChunkID) (*engram.Chunk, error) {
@@ -243,6 +245,34 @@ func TestRowsAreRecognised(t *testing.T) {
 			t.Errorf("present %v", s.Present)
 		}
 		there.fail = func(engram.ChunkID) error { return errors.New("read twice") }
+	}
+}
+
+// TestAnInterruptedRecognition reads nothing again that it has read.
+func TestAnInterruptedRecognition(t *testing.T) {
+	here, there := newSide(), newSide()
+	ours := here.add(numbered(1))
+	for n := range 9 {
+		there.add(numbered(10 + n))
+	}
+	p := &projector{parts: map[engram.ChunkID][]string{ours: {`{"part":1}`}}}
+	down := errors.New("the server goes down")
+	there.fail = func(engram.ChunkID) error {
+		if len(there.tried) > 5 {
+			return down
+		}
+		return nil
+	}
+	opts := syncer.CompareOptions{Projector: func() recognition.Projector { return p }, Fatal: func(error) bool { return true }}
+	if _, err := syncer.Compare(t.Context(), local{here}, remote{there}, opts); !errors.Is(err, down) {
+		t.Fatalf("it ends with %v", err)
+	}
+	there.fail = nil
+	if _, err := syncer.Compare(t.Context(), local{here}, remote{there}, opts); err != nil {
+		t.Fatal(err)
+	}
+	if len(there.tried) != 10 { // the one that failed was tried twice, those behind it once
+		t.Errorf("read %d times", len(there.tried))
 	}
 }
 

@@ -87,7 +87,7 @@ func (p *pusher) blame(item Item, err error) error {
 // open opens what is sent of a chunk: all of it, or what it becomes on the remote.
 func (p *pusher) open(ctx context.Context, item Item) (*engram.Chunk, error) {
 	if _, projected := p.Projected[item.Local]; projected {
-		return p.projector.OpenPart(ctx, item.Local, item.Remote)
+		return p.asked.Projector.OpenPart(ctx, item.Local, item.Remote)
 	}
 	return p.local.OpenChunk(item.Local)
 }
@@ -131,7 +131,7 @@ func (p *pusher) confirmOne(ctx context.Context, there *engram.Manifest, item It
 	if !ok {
 		return ErrNotStored
 	}
-	if !p.opts.ReadBack && (p.projector != nil || !differ(item.Entry, listed)) {
+	if !p.opts.ReadBack && (p.asked.Projector != nil || !differ(item.Entry, listed)) {
 		return nil
 	}
 	got, _, err := p.readThere(ctx, item.Remote, nil)

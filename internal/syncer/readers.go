@@ -47,7 +47,10 @@ func (v *verifier) judgeReaders(m *engram.Manifest, files []engram.ChunkID) {
 	failed, unread := v.failures(), false
 	add := func(id engram.ChunkID) {
 		l := readers.Listed{ID: id, Chunk: v.chunks[id]}
-		if at, bad := failed[id.String()]; bad && l.Chunk == nil {
+		if at, bad := failed[id.String()]; l.Chunk == nil {
+			if !bad {
+				return // nobody misses it
+			}
 			unread = true
 			l.Broken = !errors.Is(v.report.Findings[at].Err, engram.ErrNoFile)
 		}

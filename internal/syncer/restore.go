@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -40,7 +42,7 @@ func (p *puller) restore(ctx context.Context, item Item, store func(*engram.Chun
 	id := engram.IDOf(sha256.Sum256(text))
 	if id != item.Remote { // sessions alone lose nothing on the wire
 		// Before there is a file that a killed run would leave unknown, to be pushed.
-		if err := p.aliases.Add(item.Remote, id); err != nil {
+		if err := p.asked.Aliases.Add(item.Remote, id); err != nil {
 			return item.Entry, err
 		}
 	}
@@ -52,15 +54,20 @@ func (p *puller) restore(ctx context.Context, item Item, store func(*engram.Chun
 // restorable says whether a reduced chunk is to be restored: not where the file of
 // the true one is here, which may be damaged.
 func (p *puller) restorable(item Item) bool {
-	return !p.opts.Strict && p.aliases != nil && !p.Holds(item.Remote)
+	return !p.opts.Strict && p.asked.Aliases != nil && !p.Holds(item.Remote)
 }
 
 // recogniseAfterPull looks into the chunks that are to be pushed for those that were
 // restored, here or on another machine, from what has just come: the server has that.
 // What is found is remembered, so that later runs need not look.
 func (s *Diff) recogniseAfterPull(ctx context.Context, moved []Moved) {
-	if s.projector != nil || s.aliases == nil || len(moved) == 0 || ctx.Err() != nil {
+	if s.asked.Projector != nil || s.asked.Aliases == nil || len(moved) == 0 || ctx.Err() != nil {
 		return
+	}
+	for local, from := range s.Retimed {
+		if slices.ContainsFunc(moved, func(m Moved) bool { return m.Remote == from }) {
+			_ = s.asked.Aliases.Add(from, local) // without it, it is found out again
+		}
 	}
 	s.ToPush = slices.DeleteFunc(slices.Clone(s.ToPush), func(item Item) bool {
 		restored, ok, err := recognition.ReadRestored(s.local, item.Local)
@@ -69,25 +76,50 @@ func (s *Diff) recogniseAfterPull(ctx context.Context, moved []Moved) {
 		}
 		at := slices.IndexFunc(moved, func(m Moved) bool { return restored.From(m.Remote) })
 		if at >= 0 {
-			_ = s.aliases.Add(moved[at].Remote, item.Local) // this run knows it anyway
+			_ = s.asked.Aliases.Add(moved[at].Remote, item.Local) // this run knows it anyway
 		}
 		return at >= 0
 	})
 }
 
-// judgeRestored finds restored chunks whose true one is here.
-func (v *verifier) judgeRestored(local Local) {
+// judgeRestored finds restored chunks whose true one is here. Of a restored one that was retired, a merge
+// may have brought the entry back: git knows nothing of the reason.
+func (v *verifier) judgeRestored(local Local, m *engram.Manifest) {
 	for _, id := range v.untimed {
 		restored, ok, err := recognition.ReadRestored(local, id)
 		if err != nil || !ok {
 			continue
 		}
 		for _, other := range v.firsts[restored.First()] {
-			if restored.From(other) && recognition.Restores(local, other, id) {
+			if restored.From(other) && recognition.RestoredID(local, other) == id ||
+				restored.Nameless() && other != id && alike(m, id, other) && recognition.SameReduced(local, id, other) {
 				v.note(Finding{ID: id.String(), Where: "here", Err: &TwinError{recognition.Twin{Restored: id, True: other}}, Harmless: true})
 			}
 		}
 	}
+	missing := func(f Finding) bool { return errors.Is(f.Err, engram.ErrNoFile) }
+	if !slices.ContainsFunc(v.report.Findings, missing) {
+		return
+	}
+	trueOf := map[string]engram.ChunkID{}
+	for _, id := range slices.Concat(slices.Collect(maps.Values(v.firsts))...) {
+		if restored := recognition.RestoredID(local, id); restored != id {
+			trueOf[restored.String()] = id
+		}
+	}
+	for i, f := range v.report.Findings {
+		if id, ok := trueOf[f.ID]; ok && missing(f) {
+			restored, _ := engram.ParseChunkID(f.ID) // it is a key of the map
+			v.report.Findings[i].Err, v.report.Findings[i].Harmless = &TwinError{recognition.Twin{Restored: restored, True: id}}, true
+		}
+	}
+}
+
+// alike says whether the manifest counts the same rows in two chunks.
+func alike(m *engram.Manifest, a, b engram.ChunkID) bool {
+	one, known := m.Entry(a)
+	other, too := m.Entry(b)
+	return known && too && one.Sessions == other.Sessions && one.Memories == other.Memories && one.Prompts == other.Prompts
 }
 
 // retire takes restored chunks away whose true one is here: first the entry, then
@@ -120,5 +152,8 @@ func (r *repairer) remove(ctx context.Context, id engram.ChunkID) error {
 	if err := r.dir.ReplaceManifest(ctx, m.Bytes(), next); err != nil {
 		return err
 	}
-	return r.dir.RemoveChunk(id)
+	if err := r.dir.RemoveChunk(id); !errors.Is(err, fs.ErrNotExist) { // a merge brings back entries, and no files
+		return err
+	}
+	return nil
 }

@@ -94,8 +94,8 @@ func Verify(ctx context.Context, local Local, opts Options) (Report, error) {
 		}
 	}
 	v.each(ctx, "here", ids, func(id engram.ChunkID) (int64, error) { return v.local(local, m, id) })
+	v.judgeRestored(local, m)
 	v.judgeReaders(m, files)
-	v.judgeRestored(local)
 	v.judgeVersion(m)
 	return v.result(), ctx.Err()
 }
@@ -132,7 +132,7 @@ func VerifyRemote(ctx context.Context, s *Diff, opts Options) (Report, error) {
 // the one here as well: ids have 32 bits.
 func (s *Diff) compareBytes(ctx context.Context, id engram.ChunkID, report work.Report) (int64, error) {
 	theirs, size, err := s.readThere(ctx, id, report)
-	if err != nil || s.projector != nil || !s.Holds(id) {
+	if err != nil || s.asked.Projector != nil || !s.Holds(id) {
 		return size, err
 	}
 	if mine, err := sumOf(s.local, id); err == nil && mine != theirs { // damage here is told as that

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -55,4 +56,39 @@ func (r *repairer) raise(ctx context.Context) error {
 		return low || f.Reader != nil && (f.Reader.Problem == readers.Owned || f.Reader.Problem == readers.LowVersion)
 	})
 	return nil
+}
+
+// Shown is the latest generation that the chunks of a manifest show by their members.
+// known is what earlier calls have found, and gets what this one finds; of others at
+// most so many bytes are read, the newest first. A chunk that cannot be read shows
+// nothing, which is others' to tell.
+func Shown(ctx context.Context, local Local, m *engram.Manifest, known map[engram.ChunkID]engram.Generation, most int64) engram.Generation {
+	shown := engram.Gen1
+	for _, e := range slices.Backward(m.Entries()) {
+		g, ok := known[e.ID]
+		if !ok && most > 0 && ctx.Err() == nil {
+			var size int64
+			var err error
+			if g, size, err = shownBy(local, e.ID); err == nil {
+				known[e.ID] = g
+			}
+			most -= size
+		}
+		shown = max(shown, g)
+	}
+	return shown
+}
+
+// shownBy reads one chunk: row by row only if a word in it may tell something.
+func shownBy(local Local, id engram.ChunkID) (g engram.Generation, size int64, err error) {
+	c, err := local.OpenChunk(id)
+	if err != nil {
+		return engram.Gen1, 0, err
+	}
+	defer func() { _ = c.Close() }() // only read
+	if _, err = io.Copy(io.Discard, c); err != nil || !c.MayTell() {
+		return engram.Gen1, c.Size(), err
+	}
+	contents, again, err := readFile(local, id, nil)
+	return max(engram.Gen1, contents.Generation), c.Size() + again, err
 }

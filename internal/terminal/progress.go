@@ -72,9 +72,11 @@ func (p *Progress) lines() {
 			return
 		case <-ticker.C:
 			p.term.mu.Lock()
-			text := p.tally.line(time.Now())
+			begun, text := p.tally.items > 0, p.tally.line(time.Now())
 			p.term.mu.Unlock()
-			p.term.Note("%s", text)
+			if begun {
+				p.term.Note("%s", text)
+			}
 		}
 	}
 }

@@ -16,6 +16,8 @@ type Direction string
 const (
 	Pushed Direction = "push"
 	Pulled Direction = "pull"
+	// Compared items are only looked at.
+	Compared Direction = "compare"
 )
 
 // Failure is an item that did not move, and why.

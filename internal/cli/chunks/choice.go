@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -13,8 +14,11 @@ import (
 // compareSides compares both sides. On account servers, which hold all projects of a user,
 // a repository wants only the chunks of its own; which that is has to be known only if there is
 // something to pull.
-func compareSides(ctx context.Context, ws *workspace.Workspace, conn *workspace.Connection, dir syncer.Local, project projectOptions, pulls bool) (*syncer.Diff, *state.ChunkProjects, error) {
+func compareSides(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, conn *workspace.Connection, dir syncer.Local, project projectOptions, pulls bool) (*syncer.Diff, *state.ChunkProjects, error) {
 	opts := lookOptions(ws, conn, dir, project)
+	report, stop := command.Progress(term, "chunk")
+	defer stop()
+	opts.Report = report
 	known := state.OpenChunkProjects(ws.State(), conn.Label)
 	own, unknown := ws.RepositoryProject()
 	opts.Choice = func() *syncer.Choice {

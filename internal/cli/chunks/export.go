@@ -80,7 +80,7 @@ func NewExport(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 	x := &export{term: term, ws: ws}
 	cmd := &cobra.Command{
 		Use:     "export",
-		Short:   "Write what engram.db holds and no chunk does into new chunks",
+		Short:   "Write what engram.db holds or has deleted, and no chunk tells, into new chunks",
 		Long:    problem.Help(exportLong, problem.Local, problem.Partial, problem.Unavailable, problem.Refused, problem.Damaged, problem.Different, problem.Locked, problem.Interrupted, problem.Terminated),
 		Example: exportExample,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -183,8 +183,12 @@ func (x *export) open(ctx context.Context) (err error) {
 // draft finds what is in no chunk and makes chunks of it. Chunks that cannot be
 // read are no reason to stop: what only they may hold is exported once more.
 func (x *export) draft(ctx context.Context) (err error) {
+	generation, err := x.db.Generation(ctx)
+	if err != nil {
+		return err
+	}
 	report, stop := command.Progress(x.term, "chunk")
-	x.found, err = compare(ctx, x.ws, x.db, x.dir, memories.Scope{Project: x.project.Name, Personal: x.personal}, math.MaxInt64, report)
+	x.found, err = compare(ctx, x.ws, x.db, x.dir, memories.Scope{Project: x.project.Name, Personal: x.personal, Generation: generation}, math.MaxInt64, report)
 	stop()
 	if err == nil {
 		err = x.checkName(ctx, x.found)
@@ -215,6 +219,10 @@ func (x *export) checkName(ctx context.Context, found compared) error {
 // nobody here would see that they are there, and they would be written each time.
 func readable(drafts []memories.Draft, most int64) (good []memories.Draft, failed []work.Failure) {
 	for _, d := range drafts {
+		if err := d.Waits(failed); err != nil {
+			failed = append(failed, work.Failure{ID: d.Entry.ID.String(), Err: err})
+			continue
+		}
 		if int64(len(d.Text)) <= most {
 			good = append(good, d)
 			continue

@@ -2,9 +2,13 @@ package chunks
 
 import (
 	"context"
+	"math"
+	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
@@ -35,6 +39,88 @@ func ownGeneration(ctx context.Context, ws *workspace.Workspace) (g engram.Gener
 	return g, err == nil
 }
 
+// generations are those of the engrams behind a directory, a database and a server:
+// "" where there is none, or nothing is known, and "unknown" for a later one than is
+// known here.
+type generations struct {
+	Directory string `json:"directory"`
+	Database  string `json:"database"`
+	Server    string `json:"server"` // of project servers: account servers keep what they are given
+	// ServerOrLater says that the server may be of a later one as well.
+	ServerOrLater bool `json:"server_or_later"`
+
+	low bool // the manifest's version is less than what these want
+}
+
+// generationBytes is how much of chunks is read on the side to find out what they show.
+const generationBytes = 4 << 20
+
+// generationsHere are those that no server is needed for. Where engram.db cannot be
+// read, that is others' to tell.
+func generationsHere(ctx context.Context, ws *workspace.Workspace, local syncer.Local, m *engram.Manifest) generations {
+	var found generations
+	var all []engram.Generation
+	if _, there := local.(workspace.Directory); there {
+		g := directoryGeneration(ctx, ws, local, m, generationBytes)
+		found.Directory, all = g.String(), append(all, g)
+	}
+	if db, err := openDatabase(ctx, ws); err == nil && db != nil {
+		if g, err := databaseGeneration(ctx, ws, db); err == nil {
+			found.Database, all = g.String(), append(all, g)
+		}
+	}
+	found.low = len(m.Entries()) > 0 && m.Version() < engram.ManifestVersion(all...)
+	return found
+}
+
+// ask adds what is known of the server.
+func (g *generations) ask(conn *workspace.Connection) {
+	if facts := conn.Facts(); conn.PerProject() && facts.Generation != 0 {
+		g.Server, g.ServerOrLater = facts.Generation.String(), facts.OrLater
+	}
+}
+
+// sentence is for people: "" where there is nothing to say.
+func (g generations) sentence() string {
+	server := g.Server
+	if g.ServerOrLater {
+		server += " or later"
+	}
+	var words []string
+	for _, of := range [][2]string{{"the directory", g.Directory}, {"engram.db", g.Database}, {"the server", server}} {
+		if of[1] != "" {
+			words = append(words, of[0]+" "+of[1])
+		}
+	}
+	text := strings.Join(words, ", ")
+	if g.low {
+		text += "; the manifest's version is too low for that: `engram-sync verify --repair` raises it"
+	}
+	return text
+}
+
+// directoryGeneration is that of a directory, by its manifest's version and the members
+// of its chunks, of which at most so many bytes are read. What they show is remembered.
+func directoryGeneration(ctx context.Context, ws *workspace.Workspace, local syncer.Local, m *engram.Manifest, most int64) engram.Generation {
+	dir, ok := local.(workspace.Directory)
+	if !ok {
+		return m.Generation()
+	}
+	cache, known := state.OpenCache(ws.State(), "generations", dir.Path()), map[engram.ChunkID]engram.Generation{}
+	cache.Get(generationRule, &known)
+	before := len(known)
+	g := m.Generation().Later(syncer.Shown(ctx, local, m, known, most))
+	if len(known) > before {
+		if err := cache.Put(generationRule, known); err != nil {
+			ws.Log.Info("remember what the chunks show", "error", err)
+		}
+	}
+	return g
+}
+
+// generationRule changes with what is taken for a sign of a generation.
+const generationRule = "1"
+
 // databaseGeneration is that of an engram.db. One that nobody knows is said.
 func databaseGeneration(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB) (engram.Generation, error) {
 	g, err := db.Generation(ctx)
@@ -53,7 +139,7 @@ func (x *export) raiseVersion(ctx context.Context) (version int, err error) {
 		return 0, err
 	}
 	before := x.found.manifest.Version()
-	version = max(before, engram.ManifestVersion(g))
+	version = max(before, engram.ManifestVersion(g, directoryGeneration(ctx, x.ws, x.dir, x.found.manifest, math.MaxInt64)))
 	if version == before || len(x.drafts)+len(x.found.manifest.Entries()) == 0 {
 		return version, nil
 	}

@@ -30,9 +30,9 @@ func NewManifest(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Comman
 			if local {
 				return localManifest(cmd.Context(), term, ws)
 			}
-			return look(cmd.Context(), ws, func(diff *syncer.Diff, conn *workspace.Connection, _ string) error {
+			return look(cmd.Context(), term, ws, func(diff *syncer.Diff, conn *workspace.Connection, _ string) error {
 				command.NoteProject(term, conn)
-				return remoteManifest(term, diff)
+				return remoteManifest(cmd.Context(), term, ws, conn, diff)
 			})
 		},
 	}
@@ -61,6 +61,7 @@ type manifestDocument struct {
 	Version     int           `json:"version"`
 	Chunks      []manifestRow `json:"chunks"`
 	Unsupported []string      `json:"unsupported"`
+	Generation  generations   `json:"generation"`
 
 	where string // the unsupported ones are
 }
@@ -79,6 +80,7 @@ func newManifestDocument(m *engram.Manifest, here map[engram.ChunkID]bool, there
 }
 
 func localManifest(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace) error {
+	ws.OnlyLook()
 	dir, err := ws.OpenDirectory()
 	if err != nil {
 		return err
@@ -95,16 +97,25 @@ func localManifest(ctx context.Context, term *terminal.Terminal, ws *workspace.W
 	for _, id := range files {
 		here[id] = true
 	}
-	return printManifest(term, newManifestDocument(m, here, nil, m.Rejected()))
+	doc := newManifestDocument(m, here, nil, m.Rejected())
+	doc.Generation = generationsHere(ctx, ws, dir, m)
+	return printManifest(term, doc)
 }
 
-func remoteManifest(term *terminal.Terminal, diff *syncer.Diff) error {
+func remoteManifest(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, conn *workspace.Connection, diff *syncer.Diff) error {
 	here := map[engram.ChunkID]bool{}
 	for _, item := range diff.Present {
 		here[item.Remote] = true
 	}
 	yes := true
-	return printManifest(term, newManifestDocument(diff.There, here, &yes, diff.Rejected))
+	doc := newManifestDocument(diff.There, here, &yes, diff.Rejected)
+	local, _, err := ws.OpenDirectoryIfAny()
+	if err != nil {
+		return err
+	}
+	doc.Generation = generationsHere(ctx, ws, local, diff.Here)
+	doc.Generation.ask(conn)
+	return printManifest(term, doc)
 }
 
 func printManifest(term *terminal.Terminal, doc manifestDocument) error {

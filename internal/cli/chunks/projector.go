@@ -55,7 +55,7 @@ func (o *projectOptions) addStrict(cmd *cobra.Command) {
 // lookOptions are what a comparison with this remote needs to know.
 func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Local, opts projectOptions) syncer.CompareOptions {
 	return syncer.CompareOptions{
-		Aliases: c.Aliases, ServerChunks: opts.serverChunks, Fatal: problem.Unknowable,
+		Aliases: c.Aliases, ServerChunks: opts.serverChunks, Fatal: problem.Unknowable, Concurrency: ws.Config.Concurrency,
 		Projector: func() recognition.Projector {
 			if !c.PerProject() {
 				return nil
@@ -105,7 +105,7 @@ func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map
 
 func (p *projector) Supplement(ctx context.Context, ids []engram.ChunkID, there *recognition.RowSet) (map[engram.ChunkID]recognition.Projection, error) {
 	chunks, err := p.Directory.Supplement(ctx, ids, there)
-	return p.withoutAccepted(chunks), errors.Join(err, p.save(p.there()))
+	return p.withoutAccepted(chunks), err
 }
 
 // withoutAccepted takes the rows that the user has accepted from those that are left out.
@@ -132,33 +132,31 @@ const rowsAre = mend.Rule + " " + recognition.SignatureVersion
 // on all chunks together.
 func (p *projector) Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]recognition.Signature, error) {
 	out := make(map[engram.ChunkID][]recognition.Signature, len(ids))
+	var unread []engram.ChunkID
 	for _, id := range ids {
 		rows, ok := p.here().Read(id, rowsAre)
-		if !ok {
-			var err error
-			if rows, err = p.Directory.Rows(ctx, id); ctx.Err() != nil {
-				return nil, context.Cause(ctx)
-			} else if err != nil {
-				continue // it is told by whoever wants to send it
-			}
-			p.here().Add(id, rowsAre, rows)
+		if out[id] = rows; !ok {
+			unread = append(unread, id)
 		}
+	}
+	read, err := p.Directory.Rows(ctx, unread)
+	for id, rows := range read {
+		out[id] = rows
+		p.here().Add(id, rowsAre, rows)
+	}
+	for id, rows := range out {
 		out[id] = slices.Concat(rows, p.Stubs(id))
 	}
-	return out, p.save(p.here())
-}
-
-func (p *projector) save(rows *rowIndex) error {
-	if p.looks {
-		return nil
-	}
-	return rows.Save()
+	return out, errors.Join(err, p.here().Save())
 }
 
 func (p *projector) Known(remote engram.ChunkID) ([]recognition.Signature, bool) {
 	return p.there().Read(remote, recognition.SignatureVersion)
 }
 
-func (p *projector) Learn(remote engram.ChunkID, rows []recognition.Signature) {
-	p.there().Add(remote, recognition.SignatureVersion, rows)
+func (p *projector) Learn(chunks map[engram.ChunkID][]recognition.Signature) error {
+	for remote, rows := range chunks {
+		p.there().Add(remote, recognition.SignatureVersion, rows)
+	}
+	return p.there().Save()
 }

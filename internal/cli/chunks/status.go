@@ -67,7 +67,8 @@ type statusDocument struct {
 	// Retirable are restored chunks whose true ones are here too.
 	Retirable []string `json:"retirable,omitempty"`
 	// Left are chunks of other projects that stay on an account server.
-	Left []string `json:"left,omitempty"`
+	Left       []string    `json:"left,omitempty"`
+	Generation generations `json:"generation"`
 	// Unseen is how many of those to pull were not looked at yet: whose they are is not known.
 	Unseen int `json:"unseen,omitempty"`
 	// Unexported is null where there is no database, or it cannot be read.
@@ -97,14 +98,14 @@ type statusAuth struct {
 
 // look compares both sides, for commands that change nothing. path is "" where
 // there is no directory yet.
-func look(ctx context.Context, ws *workspace.Workspace, show func(diff *syncer.Diff, conn *workspace.Connection, path string) error) error {
+func look(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, show func(diff *syncer.Diff, conn *workspace.Connection, path string) error) error {
 	ws.OnlyLook()
 	dir, path, err := ws.OpenDirectoryIfAny()
 	if err != nil {
 		return err
 	}
 	return ws.With(ctx, func(conn *workspace.Connection) error {
-		diff, _, err := compareSides(ctx, ws, conn, dir, projectOptions{}, true)
+		diff, _, err := compareSides(ctx, term, ws, conn, dir, projectOptions{}, true)
 		if err != nil {
 			return err
 		}
@@ -121,7 +122,7 @@ func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Work
 	}
 	var diff *syncer.Diff
 	var wrong error
-	err = look(ctx, ws, func(d *syncer.Diff, conn *workspace.Connection, _ string) error {
+	err = look(ctx, term, ws, func(d *syncer.Diff, conn *workspace.Connection, _ string) error {
 		diff, wrong = d, wrongProject(conn, d)
 		doc.compare(ws, conn, d)
 		return nil
@@ -194,6 +195,7 @@ func statusHere(ctx context.Context, ws *workspace.Workspace, all bool) (doc sta
 	if all {
 		most = math.MaxInt64
 	}
+	doc.Generation = generationsHere(ctx, ws, dir, here)
 	doc.Unexported, doc.memories = memoriesStatus(ctx, ws, dir, most)
 	return doc, nil
 }
@@ -211,6 +213,7 @@ func (doc *statusDocument) compare(ws *workspace.Workspace, conn *workspace.Conn
 	doc.Left = texts(diff.Elsewhere, func(i syncer.Item) string { return i.Remote.String() })
 	doc.Unseen = diff.Unseen()
 	doc.LeftBehind, doc.ServerMade = leftBehindItems(diff.Omitted), texts(diff.ServerMade, entryID)
+	doc.Generation.ask(conn)
 	if conn.PerProject() {
 		doc.Remote.Project, doc.projectFrom = conn.Project.Name, conn.Project.From
 	}
@@ -241,6 +244,9 @@ func (doc statusDocument) rows(cells terminal.Row) {
 		row("directory", "none here: pull makes one in a git work tree, or where --dir says")
 	} else {
 		row("directory", "%s: %s", doc.Dir, terminal.Count(doc.Here, "chunk"))
+	}
+	if text := doc.Generation.sentence(); text != "" {
+		row("engram", "%s", text)
 	}
 	if doc.memories != "" {
 		row("memories", "%s", doc.memories)

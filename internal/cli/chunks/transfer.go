@@ -158,7 +158,7 @@ func (t *transfer) writeMemories(ctx context.Context) error {
 
 // move compares both sides, moves what is missing, and says so.
 func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
-	diff, known, err := compareSides(ctx, t.ws, conn, t.dir, t.project, t.opts.Pull)
+	diff, known, err := compareSides(ctx, t.term, t.ws, conn, t.dir, t.project, t.opts.Pull)
 	if err != nil {
 		return err
 	}
