@@ -3,8 +3,10 @@ package projection
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 
+	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/mend"
 	"github.com/engram-sync/engram-sync/internal/recognition"
@@ -41,14 +43,15 @@ func (s *selection) dropHeld(there *recognition.RowSet, o Options) {
 	s.members = nil
 }
 
-// signature is what a row is recognised by, without what was filled. A mutation is put into canonical form
-// for that.
+// signature is what a row is recognised by, without what was filled. A mutation is put
+// into a canonical form for that: the one that takes the most, as what differs between
+// forms is no part of a signature.
 func (r row) signature(o Options) (recognition.Signature, bool) {
 	if r.list != listMutations {
 		return recognition.Sign(r.list, r.text, r.filled...)
 	}
 	alone := document{rows: map[string][]row{listMutations: {r}}}
-	text, err := o.form().ForPush(alone.assemble(), o.Project)
+	text, err := canon.Of(engram.Gen3).ForPush(alone.assemble(), o.Project)
 	var doc struct {
 		Mutations []json.RawMessage `json:"mutations"`
 	}
@@ -68,19 +71,26 @@ func (s *selection) isThere(r row, o Options) bool {
 	return ok && s.there.Has(v)
 }
 
-// Rows are those of chunks as they are recognised, of whichever project
-// they are, and the sessions that are added for them.
-func (d *Directory) Rows(ctx context.Context, id engram.ChunkID) (rows []recognition.Signature, err error) {
-	err = d.withDocument(ctx, id, func(doc document) error {
-		for r := range doc.of(lists...) {
-			r.mend(id)
-			if v, ok := r.signature(d.opts); ok {
-				rows = append(rows, v)
+// Rows are those of chunks as they are recognised, of whichever project they are. A
+// chunk that cannot be read is left out.
+func (d *Directory) Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]recognition.Signature, error) {
+	read, err := each(ctx, d.limit, ids, func(id engram.ChunkID) (rows []recognition.Signature) {
+		rows = []recognition.Signature{}
+		if d.withDocument(ctx, id, func(doc document) error {
+			for r := range doc.of(lists...) {
+				r.mend(id)
+				if v, ok := r.signature(d.opts); ok {
+					rows = append(rows, v)
+				}
 			}
+			return nil
+		}) != nil {
+			return nil
 		}
-		return nil
+		return rows
 	})
-	return rows, err
+	maps.DeleteFunc(read, func(_ engram.ChunkID, rows []recognition.Signature) bool { return rows == nil })
+	return read, err
 }
 
 // Stubs are the sessions that are added for the rows of a chunk.

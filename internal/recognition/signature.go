@@ -107,7 +107,7 @@ func rest(list string, row []byte) string {
 	return string(text)
 }
 
-// signMutation leaves out what the canonical form of some release drops. Source:
+// signMutation leaves out the project, and what the canonical form of some release drops. Source:
 // engram-2.md 4.4.
 func signMutation(row []byte) (v Signature, ok bool) {
 	var m struct {
@@ -121,8 +121,8 @@ func signMutation(row []byte) (v Signature, ok bool) {
 	}
 	var payload map[string]json.RawMessage
 	if json.Unmarshal([]byte(m.Payload), &payload) == nil {
-		for _, later := range []string{"ownership_mode", "review_after", "source_inbox_id"} {
-			delete(payload, later)
+		for _, name := range []string{"project", "ownership_mode", "review_after", "source_inbox_id"} {
+			delete(payload, name)
 		}
 		text, _ := json.Marshal(payload) // it came from JSON
 		m.Payload = string(text)

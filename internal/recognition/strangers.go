@@ -23,6 +23,9 @@ func (m *Match) recognise(ctx context.Context, all []engram.ChunkID) error {
 	if err != nil {
 		return err
 	}
+	for _, e := range m.There.Entries() {
+		m.opts.Projector.Known(e.ID) // what is still there is still worth remembering
+	}
 	r := reader{Match: m, learned: map[engram.ChunkID][]Signature{}}
 	err = r.recognise(ctx, all, unlisted, held)
 	return errors.Join(err, m.opts.Projector.Learn(r.learned)) // nothing is read again, however it ended

@@ -248,6 +248,34 @@ func TestRowsAreRecognised(t *testing.T) {
 	}
 }
 
+// TestAnInterruptedRecognition reads nothing again that it has read.
+func TestAnInterruptedRecognition(t *testing.T) {
+	here, there := newSide(), newSide()
+	ours := here.add(numbered(1))
+	for n := range 9 {
+		there.add(numbered(10 + n))
+	}
+	p := &projector{parts: map[engram.ChunkID][]string{ours: {`{"part":1}`}}}
+	down := errors.New("the server goes down")
+	there.fail = func(engram.ChunkID) error {
+		if len(there.tried) > 5 {
+			return down
+		}
+		return nil
+	}
+	opts := syncer.CompareOptions{Projector: func() recognition.Projector { return p }, Fatal: func(error) bool { return true }}
+	if _, err := syncer.Compare(t.Context(), local{here}, remote{there}, opts); !errors.Is(err, down) {
+		t.Fatalf("it ends with %v", err)
+	}
+	there.fail = nil
+	if _, err := syncer.Compare(t.Context(), local{here}, remote{there}, opts); err != nil {
+		t.Fatal(err)
+	}
+	if len(there.tried) != 10 { // the one that failed was tried twice, those behind it once
+		t.Errorf("read %d times", len(there.tried))
+	}
+}
+
 // TestChunksThatCannotBeProjected fail, each in its own right, and can be named
 // like those of which nothing goes.
 func TestChunksThatCannotBeProjected(t *testing.T) {

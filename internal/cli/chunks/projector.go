@@ -2,6 +2,7 @@ package chunks
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -131,27 +132,22 @@ const rowsAre = mend.Rule + " " + recognition.SignatureVersion
 // on all chunks together.
 func (p *projector) Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]recognition.Signature, error) {
 	out := make(map[engram.ChunkID][]recognition.Signature, len(ids))
+	var unread []engram.ChunkID
 	for _, id := range ids {
 		rows, ok := p.here().Read(id, rowsAre)
-		if !ok {
-			var err error
-			if rows, err = p.Directory.Rows(ctx, id); ctx.Err() != nil {
-				return nil, context.Cause(ctx)
-			} else if err != nil {
-				continue // it is told by whoever wants to send it
-			}
-			p.here().Add(id, rowsAre, rows)
+		if out[id] = rows; !ok {
+			unread = append(unread, id)
 		}
+	}
+	read, err := p.Directory.Rows(ctx, unread)
+	for id, rows := range read {
+		out[id] = rows
+		p.here().Add(id, rowsAre, rows)
+	}
+	for id, rows := range out {
 		out[id] = slices.Concat(rows, p.Stubs(id))
 	}
-	return out, p.save(p.here())
-}
-
-func (p *projector) save(rows *rowIndex) error {
-	if p.looks {
-		return nil
-	}
-	return rows.Save()
+	return out, errors.Join(err, p.here().Save())
 }
 
 func (p *projector) Known(remote engram.ChunkID) ([]recognition.Signature, bool) {
@@ -162,5 +158,5 @@ func (p *projector) Learn(chunks map[engram.ChunkID][]recognition.Signature) err
 	for remote, rows := range chunks {
 		p.there().Add(remote, recognition.SignatureVersion, rows)
 	}
-	return p.save(p.there())
+	return p.there().Save()
 }
