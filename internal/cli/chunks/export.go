@@ -144,6 +144,10 @@ func (x *export) into(ctx context.Context, dir syncer.Local, path string) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, x.found.Close()) }()
+	version, err := x.raiseVersion(ctx)
+	if err != nil {
+		return err
+	}
 	if x.dryRun {
 		for _, err := range x.readable() {
 			if err != nil {
@@ -151,10 +155,6 @@ func (x *export) into(ctx context.Context, dir syncer.Local, path string) (err e
 			}
 		}
 		return nil
-	}
-	version, err := x.raiseVersion(ctx)
-	if err != nil {
-		return err
 	}
 	var failed []work.Failure
 	x.written, failed, err = memories.Export(ctx, x.dir, version, x.readable())
