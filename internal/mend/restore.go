@@ -36,6 +36,22 @@ func Restore(id engram.ChunkID, content io.Reader) ([]byte, engram.ChunkRows, er
 	return text, rows, err
 }
 
+// Reduce is what an old client leaves of the rows of a chunk, and no identities: it is
+// the same for a chunk, what was left of it, and what was restored.
+func Reduce(content io.Reader) ([]byte, error) {
+	_, rows, err := Restore(engram.ChunkID{}, content)
+	if err != nil {
+		return nil, err
+	}
+	for i := range rows.Observations {
+		rows.Observations[i].SyncID = ""
+	}
+	for i := range rows.Prompts {
+		rows.Prompts[i].SyncID = ""
+	}
+	return engram.EncodeChunk(rows)
+}
+
 // maxReduced is more than an old client can push. Source: account-server.md 1.3.
 const maxReduced = 64 << 20
 
@@ -102,6 +118,10 @@ func ReadRestored(content io.Reader) (r Restored, ok bool, err error) {
 	}
 	return r, false, nil
 }
+
+// Nameless says that the row has no identity: the chunk is what an old client left of
+// another, as older releases of ours took it.
+func (r Restored) Nameless() bool { return r.identity == "" }
 
 // From says whether the chunk was restored from one of this id.
 func (r Restored) From(id engram.ChunkID) bool {

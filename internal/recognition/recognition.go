@@ -52,6 +52,9 @@ type Match struct {
 	Sides
 	// Twins are restored chunks beside the true ones.
 	Twins []Twin
+	// Retimed are chunks here that were restored from what the remote lists with another
+	// time, and from which of it.
+	Retimed map[engram.ChunkID]engram.ChunkID
 	// Projected is what chunks here become on the remote, by their ids, where it keeps
 	// them in a form of its own. Of those it lists under their own ids nobody needs that.
 	Projected map[engram.ChunkID]Projection

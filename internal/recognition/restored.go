@@ -1,7 +1,9 @@
 package recognition
 
 import (
+	"bytes"
 	"crypto/sha256"
+	"fmt"
 	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -27,7 +29,7 @@ type Twin struct{ Restored, True engram.ChunkID }
 // runs remember, and where another machine has restored one, by what it holds.
 // No old client has pushed to a project server, where all ids are others.
 func (m *Match) findRestored() {
-	m.restored = map[engram.ChunkID]engram.ChunkID{}
+	m.restored, m.Retimed = map[engram.ChunkID]engram.ChunkID{}, map[engram.ChunkID]engram.ChunkID{}
 	if m.opts.Projector == nil {
 		m.recogniseRestored()
 	}
@@ -48,7 +50,7 @@ func (m *Match) findTwins(untimed []engram.ChunkID) {
 			continue // what is wrong with it is told when it is to move
 		}
 		for _, e := range m.Here.Entries() {
-			if e.ID != id && m.Holds(e.ID) && restored.From(e.ID) && Restores(m.opts.Local, e.ID, id) {
+			if e.ID != id && m.Holds(e.ID) && restored.From(e.ID) && SameReduced(m.opts.Local, e.ID, id) {
 				m.Twins = append(m.Twins, Twin{Restored: id, True: e.ID})
 			}
 		}
@@ -57,27 +59,34 @@ func (m *Match) findTwins(untimed []engram.ChunkID) {
 
 // recogniseRestored looks into chunks here that the remote does not list, and of
 // which the manifests say the same as of one that it does. What was restored from
-// another remote's is left out: this one may have the true chunk, and is asked once.
+// another remote's is left out: this one may have the true chunk, and is asked once. So is
+// what has another time than there, and is only never sent.
 func (m *Match) recogniseRestored() {
-	type origin struct{ by, at string }
+	type origin struct{ by, what string }
 	originOf := func(e engram.ChunkEntry) origin { return origin{e.CreatedBy, engram.FormatTime(e.Time())} }
+	countOf := func(e engram.ChunkEntry) origin {
+		return origin{e.CreatedBy, fmt.Sprint(e.Sessions, e.Memories, e.Prompts)}
+	}
 	there := map[origin][]engram.ChunkID{}
 	for _, e := range m.There.Entries() {
 		if _, known := m.restoredAnywhere(e.ID); !known {
 			there[originOf(e)] = append(there[originOf(e)], e.ID)
+			there[countOf(e)] = append(there[countOf(e)], e.ID)
 		}
 	}
 	for _, e := range m.Here.Entries() {
-		candidates := there[originOf(e)]
-		if len(candidates) == 0 || m.There.Has(e.ID) || !m.Files[e.ID] {
+		same, alike := there[originOf(e)], there[countOf(e)]
+		if len(same)+len(alike) == 0 || m.There.Has(e.ID) || !m.Files[e.ID] {
 			continue
 		}
 		restored, ok, err := ReadRestored(m.opts.Local, e.ID)
 		if err != nil || !ok {
 			continue // what is wrong with it is told when it is to move
 		}
-		if at := slices.IndexFunc(candidates, restored.From); at >= 0 {
-			m.restored[candidates[at]] = e.ID
+		if at := slices.IndexFunc(same, restored.From); at >= 0 {
+			m.restored[same[at]] = e.ID
+		} else if at := slices.IndexFunc(alike, restored.From); at >= 0 {
+			m.Retimed[e.ID] = alike[at]
 		}
 	}
 }
@@ -105,6 +114,9 @@ func (m *Match) restoredAnywhere(id engram.ChunkID) (engram.ChunkID, bool) {
 // true ones, or what an old client left of them. It lacks nothing of theirs.
 func (m *Match) Superseded() map[engram.ChunkID]bool {
 	of := map[engram.ChunkID]bool{}
+	for local := range m.Retimed {
+		of[local] = true
+	}
 	for _, e := range m.There.Entries() {
 		if local, ok := m.restoredAnywhere(e.ID); ok && local != e.ID {
 			of[local] = true
@@ -129,13 +141,36 @@ func ReadRestored(local Local, id engram.ChunkID) (r mend.Restored, ok bool, err
 	return mend.ReadRestored(c)
 }
 
-// Restores says whether a chunk here holds all that a restored one does.
-func Restores(local Local, id, restored engram.ChunkID) bool {
+// RestoredID is the id that a chunk here has where it was restored of what an old client
+// left of it; zero if it cannot be read, or has only sessions, which lose nothing.
+func RestoredID(local Local, id engram.ChunkID) engram.ChunkID {
 	c, err := local.OpenChunk(id)
+	if err != nil {
+		return engram.ChunkID{}
+	}
+	defer func() { _ = c.Close() }() // only read
+	text, rows, err := mend.Restore(id, c)
+	if err != nil || len(rows.Observations)+len(rows.Prompts) == 0 {
+		return engram.ChunkID{}
+	}
+	return engram.IDOf(sha256.Sum256(text))
+}
+
+// SameReduced says whether an old client leaves the same of two chunks here.
+func SameReduced(local Local, a, b engram.ChunkID) bool {
+	one, err := reduced(local, a)
 	if err != nil {
 		return false
 	}
+	other, err := reduced(local, b)
+	return err == nil && bytes.Equal(one, other)
+}
+
+func reduced(local Local, id engram.ChunkID) ([]byte, error) {
+	c, err := local.OpenChunk(id)
+	if err != nil {
+		return nil, err
+	}
 	defer func() { _ = c.Close() }() // only read
-	text, _, err := mend.Restore(id, c)
-	return err == nil && engram.IDOf(sha256.Sum256(text)) == restored
+	return mend.Reduce(c)
 }

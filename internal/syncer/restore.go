@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -62,6 +63,11 @@ func (s *Diff) recogniseAfterPull(ctx context.Context, moved []Moved) {
 	if s.asked.Projector != nil || s.asked.Aliases == nil || len(moved) == 0 || ctx.Err() != nil {
 		return
 	}
+	for local, from := range s.Retimed {
+		if slices.ContainsFunc(moved, func(m Moved) bool { return m.Remote == from }) {
+			_ = s.asked.Aliases.Add(from, local) // without it, it is found out again
+		}
+	}
 	s.ToPush = slices.DeleteFunc(slices.Clone(s.ToPush), func(item Item) bool {
 		restored, ok, err := recognition.ReadRestored(s.local, item.Local)
 		if err != nil || !ok {
@@ -76,19 +82,44 @@ func (s *Diff) recogniseAfterPull(ctx context.Context, moved []Moved) {
 }
 
 // judgeRestored finds restored chunks whose true one is here. untimed are the chunks
-// that may be restored ones, all the others.
-func (v *verifier) judgeRestored(local Local) {
+// that may be restored ones, all the others. Of a restored one that was retired, a merge
+// may have brought the entry back: git knows nothing of the reason.
+func (v *verifier) judgeRestored(local Local, m *engram.Manifest) {
 	for _, id := range v.untimed {
 		restored, ok, err := recognition.ReadRestored(local, id)
 		if err != nil || !ok {
 			continue
 		}
 		for _, other := range v.good {
-			if restored.From(other) && recognition.Restores(local, other, id) {
+			if restored.From(other) && recognition.RestoredID(local, other) == id ||
+				restored.Nameless() && other != id && alike(m, id, other) && recognition.SameReduced(local, id, other) {
 				v.note(Finding{ID: id.String(), Where: "here", Err: &TwinError{recognition.Twin{Restored: id, True: other}}, Harmless: true})
 			}
 		}
 	}
+	missing := func(f Finding) bool { return errors.Is(f.Err, engram.ErrNoFile) }
+	if !slices.ContainsFunc(v.report.Findings, missing) {
+		return
+	}
+	trueOf := map[string]engram.ChunkID{}
+	for _, id := range v.good {
+		if restored := recognition.RestoredID(local, id); restored != id {
+			trueOf[restored.String()] = id
+		}
+	}
+	for i, f := range v.report.Findings {
+		if id, ok := trueOf[f.ID]; ok && missing(f) {
+			restored, _ := engram.ParseChunkID(f.ID) // it is a key of the map
+			v.report.Findings[i].Err, v.report.Findings[i].Harmless = &TwinError{recognition.Twin{Restored: restored, True: id}}, true
+		}
+	}
+}
+
+// alike says whether the manifest counts the same rows in two chunks.
+func alike(m *engram.Manifest, a, b engram.ChunkID) bool {
+	one, known := m.Entry(a)
+	other, too := m.Entry(b)
+	return known && too && one.Sessions == other.Sessions && one.Memories == other.Memories && one.Prompts == other.Prompts
 }
 
 // retire takes restored chunks away whose true one is here: first the entry, then
@@ -121,5 +152,8 @@ func (r *repairer) remove(ctx context.Context, id engram.ChunkID) error {
 	if err := r.dir.ReplaceManifest(ctx, m.Bytes(), next); err != nil {
 		return err
 	}
-	return r.dir.RemoveChunk(id)
+	if err := r.dir.RemoveChunk(id); !errors.Is(err, fs.ErrNotExist) { // a merge brings back entries, and no files
+		return err
+	}
+	return nil
 }

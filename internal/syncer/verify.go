@@ -95,8 +95,8 @@ func Verify(ctx context.Context, local Local, opts Options) (Report, error) {
 		}
 	}
 	v.each(ctx, "here", ids, func(id engram.ChunkID) (int64, error) { return v.local(local, m, id) })
+	v.judgeRestored(local, m)
 	v.judgeSessions()
-	v.judgeRestored(local)
 	v.judgeVersion(m)
 	return v.result(), ctx.Err()
 }
