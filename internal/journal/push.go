@@ -72,15 +72,15 @@ type PushOptions struct {
 	Reconcile bool
 	// Accept settles what was rejected, and what waits for it.
 	Accept bool
+	// Form brings a mutation into the form that the journal gives it, where that is not the one
+	// in which it was sent, so that it is known again; nil if that is the same.
+	Form func(engram.MutationEntry) engram.MutationEntry
 	// RowsGo says that rows can go from the source: others then say what they said.
 	RowsGo bool
 	// Known are the sessions that the journal has, and Parents finds the others: no
 	// row goes without its session. nil: nobody has to know.
 	Known   *Sessions
 	Parents Parents
-	// Kept gives what the remote makes of a row that it stores, for who looks for rows
-	// in its journal. It is called once that is needed. nil: it keeps rows as they are.
-	Kept func(context.Context) (func(engram.MutationEntry) engram.MutationEntry, error)
 	// Total is how many rows there are to send, those that are deferred too.
 	Total int
 	// Retries is how often a batch that was certainly not stored is sent again
@@ -140,8 +140,7 @@ type pusher struct {
 	opts    PushOptions
 	result  PushResult
 
-	kept     func(engram.MutationEntry) engram.MutationEntry // as opts.Kept says, once it was asked
-	rows     []Row                                           // the batch in the making
+	rows     []Row // the batch in the making
 	size     int
 	maxBytes int  // of a batch
 	tail     *Row // the last row that was skipped while rows wait in the batch
@@ -243,12 +242,12 @@ func (p *pusher) add(ctx context.Context, row Row) error {
 		p.setAside(row)
 	case row.Skip:
 		p.missing.has(row.Entry)
-		p.has(row) // it stands for one of the journal's rows, and no later one does
+		p.take(row) // it stands for one of the journal's rows, and no later one does
 		p.result.Skipped++
 		p.job.Skipped++
 	case p.job.Accepted.Has(row.Position):
 		p.missing.lacks(row.Entry)
-	case p.has(row):
+	case p.take(row):
 		p.result.Present++
 		p.ended()
 	case row.Err != nil:

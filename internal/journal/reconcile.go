@@ -28,10 +28,7 @@ func (p *pusher) reconcile(ctx context.Context) (err error) {
 	p.job.Accepted = accepted
 	p.job.Reconciling, p.dirty = true, true
 	p.missing = missing{}
-	if err := p.findKept(ctx); err != nil {
-		return err
-	}
-	if p.have, p.job.LastSeq, err = p.readJournal(ctx); err != nil {
+	if err := p.readJournal(ctx); err != nil {
 		return err
 	}
 	p.headConfirmed = true
@@ -57,14 +54,13 @@ func (r *PushResult) mended(row Row) {
 // journalCounts are the rows that a journal holds: how many of each.
 type journalCounts map[[16]byte]int32
 
-// readJournal reads the whole journal, and takes note of what is there. last is the
-// number of its newest row.
-func (p *pusher) readJournal(ctx context.Context) (have journalCounts, last int64, err error) {
-	have = journalCounts{}
+// readJournal reads the whole journal.
+func (p *pusher) readJournal(ctx context.Context) error {
+	have, last := journalCounts{}, int64(0)
 	for {
 		page, err := readPage(ctx, p.remote, last, reconcilePage)
 		if err != nil {
-			return nil, 0, fmt.Errorf("read the journal: %w", err)
+			return fmt.Errorf("read the journal: %w", err)
 		}
 		for _, row := range page.Mutations {
 			last = row.Seq
@@ -72,22 +68,24 @@ func (p *pusher) readJournal(ctx context.Context) (have journalCounts, last int6
 			p.missing.has(row.Entry())
 		}
 		if !page.HasMore {
-			return have, last, nil
+			p.have, p.job.LastSeq = have, last
+			return nil
 		}
 	}
 }
 
-// has says whether the journal holds a row; each of its rows counts once.
-func (p *pusher) has(row Row) bool {
-	if len(p.have) == 0 {
+// take says whether the journal holds a row; each of its rows counts once.
+func (p *pusher) take(row Row) bool {
+	c := p.have
+	if len(c) == 0 {
 		return false
 	}
 	sum := p.shortSum(row.Entry)
-	if p.have[sum] == 0 {
+	if c[sum] == 0 {
 		return false
 	}
-	if p.have[sum]--; p.have[sum] == 0 {
-		delete(p.have, sum)
+	if c[sum]--; c[sum] == 0 {
+		delete(c, sum)
 	}
 	return true
 }

@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -94,20 +93,25 @@ type found struct {
 	ordered bool  // the server is one that stores a key only once
 }
 
+// sum tells whether a row of the journal says what a row of ours does.
+func (p *pusher) sum(e engram.MutationEntry) [32]byte {
+	if p.opts.Form != nil {
+		e = p.opts.Form(e)
+	}
+	return engram.MutationSum(e)
+}
+
 // look reads the journal from where the batch can be, and looks for it: its
 // rows in their order, all with one time; rows of others may lie between. A push
 // is one transaction, and the time of a row is when its transaction began, so
 // rows of another time belong to another push. Source: account-server.md 4.1, 4.3.
 func (p *pusher) look(ctx context.Context, b batch) (found, error) {
 	var f found
-	if err := p.findKept(ctx); err != nil {
-		return f, err
-	}
-	var sums [][sha256.Size]byte
-	for _, e := range b.entries {
-		sums = append(sums, p.sum(e))
-	}
 	next := map[string]int{} // by time: how many rows of the batch were seen
+	sums := make([][32]byte, len(b.entries))
+	for i, e := range b.entries {
+		sums[i] = p.sum(e)
+	}
 	for since := p.job.Intent.AfterSeq; ; {
 		page, err := readPage(ctx, p.remote, since, lookPage)
 		if err != nil {
@@ -130,22 +134,6 @@ func (p *pusher) look(ctx context.Context, b batch) (found, error) {
 			return f, nil
 		}
 	}
-}
-
-// findKept finds out what the remote makes of rows, before any is compared with its own.
-func (p *pusher) findKept(ctx context.Context) (err error) {
-	if p.kept == nil && p.opts.Kept != nil {
-		p.kept, err = p.opts.Kept(ctx)
-	}
-	return err
-}
-
-// sum is equal for a row and for what the remote makes of it.
-func (p *pusher) sum(e engram.MutationEntry) [sha256.Size]byte {
-	if p.kept != nil {
-		e = p.kept(e)
-	}
-	return engram.MutationSum(e)
 }
 
 // resume settles the batch that an earlier run left open: it is sent again, with

@@ -53,6 +53,10 @@ func (p *projector) Project(_ context.Context, _, ids []engram.ChunkID) (map[eng
 	return out, nil
 }
 
+func (p *projector) Untimed(context.Context, []engram.ChunkID) ([]engram.ChunkID, error) {
+	return nil, nil
+}
+
 // Supplement gives the parts of which the remote lacks a row.
 func (p *projector) Supplement(_ context.Context, ids []engram.ChunkID, there *recognition.RowSet) (map[engram.ChunkID]recognition.Projection, error) {
 	out := map[engram.ChunkID]recognition.Projection{}
@@ -104,7 +108,7 @@ func (p *projector) OpenPart(_ context.Context, local, part engram.ChunkID) (*en
 
 func lookThrough(t *testing.T, here, there *side, p *projector, change ...func(*syncer.CompareOptions)) *syncer.Diff {
 	t.Helper()
-	opts := syncer.CompareOptions{Projector: func() recognition.Projector { return p }}
+	opts := syncer.CompareOptions{Projector: func(context.Context) (recognition.Projector, error) { return p, nil }}
 	for _, f := range change {
 		f(&opts)
 	}
@@ -277,7 +281,7 @@ func TestAnInterruptedRecognition(t *testing.T) {
 		}
 		return nil
 	}
-	opts := syncer.CompareOptions{Projector: func() recognition.Projector { return p }, Fatal: func(error) bool { return true }}
+	opts := syncer.CompareOptions{Projector: func(context.Context) (recognition.Projector, error) { return p, nil }, Fatal: func(error) bool { return true }}
 	if _, err := syncer.Compare(t.Context(), local{here}, remote{there}, opts); !errors.Is(err, down) {
 		t.Fatalf("it ends with %v", err)
 	}
@@ -349,7 +353,7 @@ func TestAnotherIDIsTheServersLastWord(t *testing.T) {
 		here, there := newSide(), newSide()
 		id := here.add(numbered(1))
 		p := &projector{parts: map[engram.ChunkID][]string{id: {`{"form":"ours"}`}}}
-		opts := syncer.CompareOptions{Projector: func() recognition.Projector { return p }}
+		opts := syncer.CompareOptions{Projector: func(context.Context) (recognition.Projector, error) { return p, nil }}
 		s, err := syncer.Compare(t.Context(), local{here}, renaming{remote{there}}, opts)
 		if err != nil {
 			t.Fatal(err)

@@ -57,20 +57,27 @@ func (o *projectOptions) addStrict(cmd *cobra.Command) {
 func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Local, opts projectOptions) syncer.CompareOptions {
 	return syncer.CompareOptions{
 		Aliases: c.Aliases, ServerChunks: opts.serverChunks, Fatal: problem.Unknowable, Concurrency: ws.Config.Concurrency,
-		Projector: func() recognition.Projector {
+		Projector: func(ctx context.Context) (recognition.Projector, error) {
 			if !c.PerProject() {
-				return nil
+				return nil, nil
 			}
-			return &projector{
-				options:  projection.Options{Project: c.Project.Name, IncludePersonal: opts.includePersonal, Strict: opts.strict},
-				server:   c,
+			options := projection.Options{Project: c.Project.Name, IncludePersonal: opts.includePersonal, Strict: opts.strict}
+			var err error
+			if options.Generation, err = c.Generation(ctx); err != nil {
+				return nil, err
+			}
+			p := &projector{
 				answered: state.OpenAnsweredIDs(ws.State(), c.Label, c.Project.Name),
 				accepted: state.OpenAcceptedRows(ws.State(), c.Label, c.Project.Name).Has,
-				open:     dir.OpenChunk, cache: filepath.Join(state.Dir(), "projections"), limit: ws.Config.Concurrency,
-				here:  openRows(ws, "here", c.Project.Name),
-				there: openRows(ws, "there", c.Label+"\x00"+c.Project.Name),
-				looks: ws.Looks(),
+				here:     openRows(ws, "here", c.Project.Name),
+				there:    openRows(ws, "there", c.Label+"\x00"+c.Project.Name),
+				rowsAre:  fmt.Sprintf("%s %s %v", mend.Rule, recognition.SignatureVersion, options.Generation),
 			}
+			p.Directory = projection.NewDirectory(options, dir.OpenChunk, filepath.Join(state.Dir(), "projections"), ws.Config.Concurrency)
+			if ws.Looks() {
+				p.OnlyLook()
+			}
+			return p, nil
 		},
 	}
 }
@@ -85,29 +92,15 @@ func openRows(ws *workspace.Workspace, side, of string) func() *rowIndex {
 
 // projector is a projection, with what is remembered of rows from run to run.
 type projector struct {
-	options  projection.Options // of this run
-	server   *workspace.Connection
-	accepted func(row string) bool
-	open     projection.OpenFunc
-	cache    string
-	limit    int
-	looks    bool
+	*projection.Directory
 
-	here, there func() *rowIndex // the rows of chunks as they are recognised
+	accepted    func(row string) bool
 	answered    *state.AnsweredIDs
-
-	*projection.Directory // of these options; set by Project
+	here, there func() *rowIndex // the rows of chunks as they are recognised
+	rowsAre     string           // what those here depend on besides the chunk
 }
 
 func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]recognition.Projection, error) {
-	var err error
-	if p.options.Generation, err = p.server.Generation(ctx); err != nil {
-		return nil, err
-	}
-	p.Directory = projection.NewDirectory(p.options, p.open, p.cache, p.limit)
-	if p.looks {
-		p.OnlyLook()
-	}
 	chunks, err := p.Chunks(ctx, all, ids)
 	return p.known(chunks), err
 }
@@ -146,18 +139,13 @@ func (p *projector) Answered(part, stored engram.ChunkID) error {
 	return p.answered.Add(part, stored)
 }
 
-// rowsAre is what the rows of a chunk here depend on besides it.
-func (p *projector) rowsAre() string {
-	return fmt.Sprintf("%s %s %v", mend.Rule, recognition.SignatureVersion, p.options.Generation)
-}
-
 // Rows are kept from run to run, but for the sessions that are added: those depend
 // on all chunks together.
 func (p *projector) Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]recognition.Signature, error) {
 	out := make(map[engram.ChunkID][]recognition.Signature, len(ids))
 	var unread []engram.ChunkID
 	for _, id := range ids {
-		rows, ok := p.here().Read(id, p.rowsAre())
+		rows, ok := p.here().Read(id, p.rowsAre)
 		if out[id] = rows; !ok {
 			unread = append(unread, id)
 		}
@@ -165,7 +153,7 @@ func (p *projector) Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.
 	read, err := p.Directory.Rows(ctx, unread)
 	for id, rows := range read {
 		out[id] = rows
-		p.here().Add(id, p.rowsAre(), rows)
+		p.here().Add(id, p.rowsAre, rows)
 	}
 	for id, rows := range out {
 		out[id] = slices.Concat(rows, p.Stubs(id))

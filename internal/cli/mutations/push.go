@@ -11,10 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
-	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/journal/source"
 	"github.com/engram-sync/engram-sync/internal/state"
@@ -133,10 +131,7 @@ func (m *push) run(ctx context.Context, named bool) (err error) {
 		}
 		command.NoteProject(m.term, conn)
 		if acc.project != "" {
-			src = source.ForProject(src, acc.project, source.Options{
-				Personal: m.personal, Strict: m.strict, Force: m.force, Sessions: m.sessionsOf(src),
-				Generation: conn.Generation,
-			})
+			src = source.ForProject(src, acc.project, source.Options{Personal: m.personal, Strict: m.strict, Force: m.force, Sessions: m.sessionsOf(src), Generation: conn.Generation})
 		}
 		err = m.push(ctx, conn, acc, src)
 		if !acc.known() && !m.dryRun {
@@ -169,9 +164,7 @@ func (m *push) push(ctx context.Context, conn *workspace.Connection, acc account
 		opts.RowsGo = db.Replaces()
 	}
 	if parents, ok := src.(*source.Project); ok {
-		opts.Known, opts.Parents, opts.Kept = knownSessions(kept, acc.project), parents, func(ctx context.Context) (func(engram.MutationEntry) engram.MutationEntry, error) {
-			return keptBy(ctx, conn)
-		}
+		opts.Known, opts.Parents, opts.Form = knownSessions(kept, acc.project), parents, parents.Form
 	}
 	if m.dryRun {
 		return m.plan(ctx, conn, src, job, opts, report)
@@ -181,19 +174,6 @@ func (m *push) push(ctx context.Context, conn *workspace.Connection, acc account
 	}
 	report.PushResult = m.send(ctx, conn, src, job, opts, report.rejects)
 	return m.print(ctx, src, report)
-}
-
-// keptBy gives what a project server makes of a row that it stores. From 2.x on, that is
-// its canonical form. Source: engram-2.md 4.5.
-func keptBy(ctx context.Context, conn *workspace.Connection) (func(engram.MutationEntry) engram.MutationEntry, error) {
-	generation, err := conn.Generation(ctx)
-	if generation < engram.Gen2 {
-		return func(e engram.MutationEntry) engram.MutationEntry { return e }, err
-	}
-	return func(e engram.MutationEntry) engram.MutationEntry {
-		e, _ = canon.Of(generation).Entry(e, e.Project) // what has no form stays as it is
-		return e
-	}, err
 }
 
 // plan prints what push would do. What is remembered does not count if the
