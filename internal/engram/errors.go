@@ -115,9 +115,15 @@ func (e *UncertainError) Error() string { return e.Err.Error() }
 func (e *UncertainError) Unwrap() error { return ErrOutcomeUnknown }
 
 // ContentError means that a server refuses a batch for what a row in it says:
-// nothing of it was stored, and sending it again will not help. The row is to be
-// found by halving the batch. Source: account-server.md 4.1, project-server.md 4.1.
-type ContentError struct{ Err error }
+// nothing of it was stored, and sending it again will not help. Where the server does
+// not say which rows it means, they are to be found by halving the batch. Source:
+// account-server.md 4.1, project-server.md 4.1.
+type ContentError struct {
+	Err error
+	// Invalid are the rows that the server names, by their index in the batch, and the
+	// member that it does not take; each is one of the batch. A server can be wrong.
+	Invalid map[int]string
+}
 
 func (e *ContentError) Error() string { return e.Err.Error() }
 

@@ -50,6 +50,8 @@ type PullMutationResult struct {
 	Payload    json.RawMessage `json:"payload"`
 	OccurredAt string          `json:"occurred_at"`
 	Extra      string          `json:"-"` // as in MutationEntry
+	// Odd says why the row can't be read: then it has a number, and nothing else.
+	Odd string `json:"-"`
 }
 
 // Entry is the change that a row of the journal records.

@@ -87,7 +87,7 @@ func TestTheJournalComesByteForByte(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := 0; rows.Next(); i++ {
-			var want engramdb.Mutation
+			want := engramdb.Mutation{Disposition: engramdb.Pending}
 			if err := rows.Scan(&want.Seq, &want.Entity, &want.EntityKey, &want.Op, &want.Payload, &want.Project, &want.OccurredAt); err != nil {
 				t.Fatal(err)
 			}

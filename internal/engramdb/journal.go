@@ -1,6 +1,7 @@
 package engramdb
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -21,6 +22,9 @@ type Mutation struct {
 	engram.MutationEntry
 	OccurredAt string // as stored: "YYYY-MM-DD HH:MM:SS", UTC
 	Acked      bool   // engram's own client has sent it, or decided not to (local-state.md 2.5)
+	// Disposition is what 2.x means to do with it: Pending, or what takes it out of the
+	// queue, such as "quarantined" and "superseded". Source: engram-2.md 3.
+	Disposition string
 }
 
 // Journal gives rows with a seq above after, ascending: at most limit, and
@@ -45,11 +49,38 @@ func (db *DB) JournalRow(ctx context.Context, seq int64) (Mutation, bool, error)
 	return db.mutation(ctx, "seq = ?", seq)
 }
 
+// Pending is the Disposition of what is to be sent; that of all rows of 1.x.
+const Pending = "pending"
+
 // JournalStart gives the journal's first row, acked or not; false if it is empty.
-// engram never deletes from its journal: with another first row, it is another
-// database, or one that was made anew.
+// With another first row, it is another database, or one that was made anew. From
+// 2.x on (Replaces) it is the first that is no session's upsert, if there is one:
+// those are taken out of the journal when the session changes before they were
+// sent, and come again under a new number. All other rows stay. Source: engram-2.md 3.
 func (db *DB) JournalStart(ctx context.Context) (Mutation, bool, error) {
-	return db.mutation(ctx, "true ORDER BY seq LIMIT 1")
+	replaces, err := db.Replaces(ctx)
+	if err != nil {
+		return Mutation{}, false, err
+	}
+	order := "seq"
+	if replaces {
+		order = "entity = 'session' AND op = 'upsert', seq"
+	}
+	return db.mutation(ctx, "true ORDER BY "+order+" LIMIT 1")
+}
+
+// Replaces says whether rows can go from the journal, as from 2.x on. Their numbers
+// are never given again. Errors: those of Open. Source: engram-2.md 3.
+func (db *DB) Replaces(ctx context.Context) (replaces bool, err error) {
+	err = db.read(ctx, func(ctx context.Context, v *view) error {
+		columns, err := v.columnsOf(ctx, mutations.name)
+		replaces = columns["disposition"]
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("read engram's journal: %w", err)
+	}
+	return replaces, nil
 }
 
 func (db *DB) mutation(ctx context.Context, where string, args ...any) (Mutation, bool, error) {
@@ -98,7 +129,7 @@ func scanMutation(scan func(...any) error) (Mutation, error) {
 	var m Mutation
 	var acked, target sql.NullString
 	err := scan(&m.Seq, orZero(&m.Entity), orZero(&m.EntityKey), orZero(&m.Op), (*[]byte)(&m.Payload),
-		orZero(&m.Project), orZero(&m.OccurredAt), &acked, &target)
-	m.Acked = acked.Valid
+		orZero(&m.Project), orZero(&m.OccurredAt), &acked, &target, orZero(&m.Disposition))
+	m.Acked, m.Disposition = acked.Valid, cmp.Or(m.Disposition, Pending)
 	return m, err
 }

@@ -130,6 +130,7 @@ var (
 		{"seq", integer, false}, {"entity", text, false}, {"entity_key", text, false},
 		{"op", text, false}, {"payload", text, false}, {"project", text, true},
 		{"occurred_at", text, false}, {"acked_at", text, false}, {"target_key", text, false},
+		{"disposition", text, true},
 	}}
 )
 

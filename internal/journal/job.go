@@ -36,6 +36,8 @@ type Job struct {
 	// Unsent are those of the rejected ones that were never sent, since it was known
 	// that they would be refused.
 	Unsent Positions `json:"unsent,omitempty"`
+	// SetAside are those that the source itself keeps from being sent.
+	SetAside Positions `json:"set_aside,omitempty"`
 	// Rejects is the file that the rejected rows were put into last.
 	Rejects string `json:"rejects,omitempty"`
 	// Counted says that Rejected has all that were refused: jobs of earlier releases

@@ -62,6 +62,7 @@ func (p *pusher) learnMissing(ctx context.Context) error {
 			return err
 		case at > last:
 			return nil
+		case row.SetAside != "":
 		case row.Skip:
 			p.missing.has(row.Entry)
 		case p.job.Rejected.Has(at), p.job.Accepted.Has(at), p.job.Deferred.Has(at) && p.missing.needs(row.Entry):
@@ -84,10 +85,14 @@ func (p *pusher) waitsForMissing(row Row) bool {
 }
 
 // reconsider looks again at rows that were rejected without being sent: mended, or by
-// another rule, they can go.
+// another rule, they can go. So can those that the source has set aside no longer.
 func (p *pusher) reconsider(ctx context.Context) error {
 	p.job.Unsent.Cut(p.job.Position)
-	return p.pick(ctx, append(Positions(nil), p.job.Unsent...), func(row Row) error {
+	p.job.SetAside.Cut(p.job.Position)
+	if err := p.forgetGone(ctx); err != nil {
+		return err
+	}
+	if err := p.pick(ctx, append(Positions(nil), p.job.Unsent...), func(row Row) error {
 		if row.Err == nil {
 			p.job.Unsent.Remove(row.Position)
 			p.job.Rejected.Remove(row.Position)
@@ -95,7 +100,59 @@ func (p *pusher) reconsider(ctx context.Context) error {
 			p.dirty = true
 		}
 		return nil
+	}); err != nil {
+		return err
+	}
+	return p.pick(ctx, append(Positions(nil), p.job.SetAside...), func(row Row) error {
+		if row.SetAside != "" {
+			p.result.setAside(row)
+			return nil
+		}
+		p.job.SetAside.Remove(row.Position)
+		if !row.Skip {
+			p.job.Deferred.Add(row.Position)
+		}
+		p.dirty = true
+		return nil
 	})
+}
+
+// forgetGone forgets the rows that are in the source no more.
+func (p *pusher) forgetGone(ctx context.Context) error {
+	sets := []*Positions{&p.job.Deferred, &p.job.Rejected, &p.job.Accepted, &p.job.Unsent, &p.job.SetAside}
+	var all, there Positions
+	for _, set := range sets {
+		for _, r := range *set {
+			for at := r[0]; at <= r[1]; at++ {
+				all.Add(at)
+			}
+		}
+	}
+	if !p.opts.RowsGo || len(all) == 0 {
+		return nil
+	}
+	if err := p.pick(ctx, all, func(row Row) error { there.Add(row.Position); return nil }); err != nil {
+		return err
+	}
+	for _, r := range all {
+		for at := r[0]; at <= r[1]; at++ {
+			for _, set := range sets {
+				if !there.Has(at) && set.Has(at) {
+					set.Remove(at)
+					p.dirty = true
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// setAside passes over a row that the source keeps from being sent, for now.
+func (p *pusher) setAside(row Row) {
+	p.result.setAside(row)
+	p.job.Deferred.Remove(row.Position)
+	p.job.SetAside.Add(row.Position)
+	p.dirty = true
 }
 
 // retryDependent tries the rows again that had to wait: a later row may have brought

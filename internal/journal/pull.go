@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
@@ -61,6 +62,10 @@ type PullOptions struct {
 type PullResult struct {
 	Rows    int // given out
 	Skipped int // not wanted
+	// Unreadable are the rows that can't be read, which are passed over; Unread is the
+	// first of them, and why.
+	Unreadable int
+	Unread     string
 	// Late are the rows given out that became visible below the cursor.
 	Late int
 	// Cursor is where the reader is now.
@@ -160,8 +165,9 @@ func (p *puller) ask(ctx context.Context, since int64) (page engram.PullMutation
 		return page, err
 	}
 	p.window.answer(page.Now)
-	for _, row := range page.Mutations {
-		if user := page.Mutations[0].UserID; row.UserID != user {
+	readable := slices.DeleteFunc(slices.Clone(page.Mutations), func(row engram.PullMutationResult) bool { return row.Odd != "" })
+	for _, row := range readable {
+		if user := readable[0].UserID; row.UserID != user {
 			return page, fmt.Errorf("it has rows of user %s and of %s: %w", quoteID(user), quoteID(row.UserID), ErrBadPage)
 		}
 	}
@@ -214,6 +220,12 @@ func (p *puller) pass(ref engram.JournalRef, occurred string) (fresh bool, err e
 // giveOut writes a row, if it is wanted.
 func (p *puller) giveOut(row engram.PullMutationResult) error {
 	p.changed = true
+	if row.Odd != "" {
+		if p.Unreadable++; p.Unreadable == 1 {
+			p.Unread = fmt.Sprintf("%d (%s)", row.Seq, row.Odd)
+		}
+		return nil
+	}
 	if p.opts.Keep != nil && !p.opts.Keep(row) {
 		p.Skipped++
 		return nil

@@ -41,6 +41,9 @@ type Row struct {
 	Entry engram.MutationEntry
 	// Skip says that the row is not for sending.
 	Skip bool
+	// SetAside is the word for why the source itself keeps the row from being sent; ""
+	// if it does not. That may end.
+	SetAside string
 	// Err is why the row cannot be sent. It is rejected then.
 	Err error
 	// Fills are what was mended in the entry.
@@ -69,6 +72,8 @@ type PushOptions struct {
 	Reconcile bool
 	// Accept settles what was rejected, and what waits for it.
 	Accept bool
+	// RowsGo says that rows can go from the source: others then say what they said.
+	RowsGo bool
 	// Known are the sessions that the journal has, and Parents finds the others: no
 	// row goes without its session. nil: nobody has to know.
 	Known   *Sessions
@@ -221,12 +226,17 @@ func (p *pusher) pick(ctx context.Context, at Positions, use func(Row) error) er
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: rows that are still to be sent are gone", ErrOtherSource)
+	if !p.opts.RowsGo {
+		return fmt.Errorf("%w: rows that are still to be sent are gone", ErrOtherSource)
+	}
+	return nil
 }
 
 // add takes the next row of the source. The batch is sent when it is full.
 func (p *pusher) add(ctx context.Context, row Row) error {
 	switch {
+	case row.SetAside != "":
+		p.setAside(row)
 	case row.Skip:
 		p.missing.has(row.Entry)
 		p.have.take(row) // it stands for one of the journal's rows, and no later one does

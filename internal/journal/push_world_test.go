@@ -77,8 +77,9 @@ type world struct {
 	others   bool             // somebody else writes before each push, with the same time
 	faults   map[int]fault    // by number of push, from 1
 	refuse   func(engram.MutationEntry) error
-	limit    int // rows of one push; 0 is none
-	most     int // rows of one page; 0 is as many as are asked for
+	lists    func(bad []int) map[int]string // what it says which rows it refuses, as 2.x does; nil says nothing
+	limit    int                            // rows of one push; 0 is none
+	most     int                            // rows of one page; 0 is as many as are asked for
 	pushes   int
 	pulls    int
 	disk     []byte
@@ -141,12 +142,21 @@ func (w *world) PushMutations(ctx context.Context, entries []engram.MutationEntr
 	if w.limit > 0 && len(entries) > w.limit {
 		return none, &engram.BatchTooLargeError{Rows: len(entries)}
 	}
-	for _, e := range entries {
-		if w.refuse != nil {
-			if err := w.refuse(e); err != nil {
-				return none, err
-			}
+	var refusal error
+	var bad []int
+	for i, e := range entries {
+		if w.refuse == nil {
+			break
 		}
+		if err := w.refuse(e); err != nil {
+			refusal, bad = err, append(bad, i)
+		}
+	}
+	if refusal != nil && w.lists != nil {
+		refusal = &engram.ContentError{Err: refusal, Invalid: w.lists(bad)}
+	}
+	if refusal != nil {
+		return none, refusal
 	}
 	lost := &engram.UncertainError{Err: errors.New("no answer")}
 	switch fault {

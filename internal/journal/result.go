@@ -43,6 +43,8 @@ type PushResult struct {
 	// MendedRows counts them, and Fills what was filled, by field.
 	MendedRows int64
 	Fills      map[string]int
+	// SetAside are the rows that the source itself keeps from being sent, by its word.
+	SetAside map[string]int
 	// Added are the sessions that went ahead of rows which need them, at most a
 	// thousand, and AddedRows counts them; Stubs are those of them that nobody has.
 	Added            []Added
@@ -62,4 +64,11 @@ func (r *PushResult) add(a Added, fills []mend.Fill) {
 	if !a.Stub {
 		r.mended(Row{Position: a.Position, Fills: fills})
 	}
+}
+
+func (r *PushResult) setAside(row Row) {
+	if r.SetAside == nil {
+		r.SetAside = map[string]int{}
+	}
+	r.SetAside[row.SetAside]++
 }

@@ -1,11 +1,13 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -18,11 +20,16 @@ import (
 // that it does not take for good are rejected, and those of paused projects held
 // back; an error ends the run.
 func (p *pusher) send(ctx context.Context, rows []Row) error {
-	for todo := [][]Row{rows}; len(todo) > 0; {
-		rows, err := p.withParents(ctx, p.sendable(todo[len(todo)-1]))
+	type part struct {
+		rows  []Row
+		lists int // how often the server named rows of it that it does not take
+	}
+	for todo := []part{{rows: rows}}; len(todo) > 0; {
+		rows, err := p.withParents(ctx, p.sendable(todo[len(todo)-1].rows))
 		if err != nil {
 			return err
 		}
+		lists := todo[len(todo)-1].lists
 		rows, todo = p.sendable(rows), todo[:len(todo)-1]
 		if len(rows) == 0 {
 			continue
@@ -35,10 +42,16 @@ func (p *pusher) send(ctx context.Context, rows []Row) error {
 		case next == stop:
 			return err
 		case next == sendAgain:
-			todo = append(todo, rows)
+			todo = append(todo, part{rows, lists})
+		case next == halve && lists < maxLists && len(invalidOf(err)) > 0:
+			rest, err := p.rejectNamed(ctx, rows, err)
+			if err != nil {
+				return err
+			}
+			todo = append(todo, part{rest, lists + 1})
 		case len(rows) > 1:
 			half := middle(rows, next == halveBySize)
-			todo = append(todo, rows[half:], rows[:half])
+			todo = append(todo, part{rows: rows[half:], lists: lists}, part{rows: rows[:half], lists: lists})
 		default:
 			if err := p.reject(ctx, rows[0], err); err != nil {
 				return err
@@ -46,6 +59,35 @@ func (p *pusher) send(ctx context.Context, rows []Row) error {
 		}
 	}
 	return nil
+}
+
+// maxLists is how often a server is believed which rows of a batch it does not take: it
+// names all of them at once, so that the second list is one too many already.
+// Source: engram-2.md 4.5.
+const maxLists = 2
+
+func invalidOf(err error) map[int]string {
+	if content, ok := errors.AsType[*engram.ContentError](err); ok {
+		return content.Invalid
+	}
+	return nil
+}
+
+// rejectNamed rejects the rows that the server names, and gives the others.
+func (p *pusher) rejectNamed(ctx context.Context, rows []Row, refusal error) (rest []Row, err error) {
+	invalid := invalidOf(refusal)
+	for i, row := range rows {
+		field, named := invalid[i]
+		if !named {
+			rest = append(rest, row)
+			continue
+		}
+		reason := &engram.ContentError{Err: fmt.Errorf("the server does not take its %s: %w", cmp.Or(field, "content"), refusal)}
+		if err := p.reject(ctx, row, reason); err != nil {
+			return nil, err
+		}
+	}
+	return rest, nil
 }
 
 // step is what comes after a batch was posted.

@@ -135,6 +135,10 @@ func (p *pusher) resume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if len(b.rows) == 0 { // all of them are gone, and others say what they said
+		p.job.Intent, p.dirty = nil, true
+		return nil
+	}
 	var seen found
 	var lookErr error
 	waiting := func(rest time.Duration) {
@@ -172,6 +176,9 @@ func (p *pusher) intended(ctx context.Context) (batch, error) {
 		return batch{}, err
 	}
 	b := newBatch(rows)
+	if p.opts.RowsGo && b.at.Len() < p.job.Intent.Rows.Len() {
+		return b, nil // what is left of it: it was stored whole, or not at all
+	}
 	if b.key(p.job) != p.job.Intent.Key {
 		return batch{}, fmt.Errorf("%w: the mutations that were sent last have changed", ErrOtherSource)
 	}

@@ -112,6 +112,13 @@ type JobFile struct{ path string }
 // JobFiles gives the jobs of a group, which is the hash of how a source begins:
 // there can be several, for sources that begin alike.
 func (j *AccountState) JobFiles(group [32]byte) ([]JobFile, error) {
+	return j.jobFiles(jobPrefix(group))
+}
+
+// AllJobFiles gives the jobs of all groups.
+func (j *AccountState) AllJobFiles() ([]JobFile, error) { return j.jobFiles(jobsPrefix) }
+
+func (j *AccountState) jobFiles(prefix string) ([]JobFile, error) {
 	entries, err := os.ReadDir(j.dir) // no pattern: the path is the user's, with brackets or without
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // somebody only looks
@@ -121,7 +128,7 @@ func (j *AccountState) JobFiles(group [32]byte) ([]JobFile, error) {
 	}
 	var jobs []JobFile
 	for _, entry := range entries {
-		if name := entry.Name(); strings.HasPrefix(name, jobPrefix(group)) && strings.HasSuffix(name, ".json") {
+		if name := entry.Name(); strings.HasPrefix(name, prefix) && strings.HasSuffix(name, ".json") {
 			jobs = append(jobs, JobFile{j.Path(name)})
 		}
 	}
@@ -137,7 +144,9 @@ func (j *AccountState) NewJobFile(group [32]byte) JobFile {
 // is a cache.
 func (j *AccountState) SessionsFile() JobFile { return JobFile{j.Path("sessions.json")} }
 
-func jobPrefix(group [32]byte) string { return "push-" + hex.EncodeToString(group[:12]) + "-" }
+const jobsPrefix = "push-"
+
+func jobPrefix(group [32]byte) string { return jobsPrefix + hex.EncodeToString(group[:12]) + "-" }
 
 // RejectsPath is where the rows go that cannot be pushed, unless the user wants
 // them elsewhere.

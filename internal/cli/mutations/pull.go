@@ -260,6 +260,7 @@ type pullSummary struct {
 		Rows    int    `json:"rows"`
 		Late    int    `json:"late"`
 		LeftOut int    `json:"left_out"`
+		Unread  int    `json:"unreadable"`
 		Cursor  int64  `json:"cursor"`
 		Saved   bool   `json:"saved"`
 		More    bool   `json:"more"`
@@ -275,6 +276,13 @@ func (p *pull) tell(r journal.PullResult, err error) {
 	if r.Evicted > 0 {
 		p.term.Warn(terminal.Count(r.Evicted, "row") + " that were read once are not in the journal any more: should they come back, they are given out again")
 	}
+	if r.Unreadable > 0 {
+		more := ""
+		if r.Unreadable > 1 {
+			more = fmt.Sprintf(", and %d more", r.Unreadable-1)
+		}
+		p.term.Warn("the journal holds what cannot be read, row " + r.Unread + more + ": left out, and the rest went on")
+	}
 	if (err != nil || p.rounds > 1) && r.Rows == 0 {
 		return
 	}
@@ -287,6 +295,7 @@ func (p *pull) tell(r journal.PullResult, err error) {
 	}
 	doc := pullSummary{Schema: terminal.Schema}
 	doc.Summary.Remote, doc.Summary.Rows, doc.Summary.Late, doc.Summary.LeftOut = p.conn.Label, r.Rows, r.Late, r.Skipped
+	doc.Summary.Unread = r.Unreadable
 	doc.Summary.Cursor, doc.Summary.Saved, doc.Summary.More = r.Cursor.Last.Seq, p.from == nil, r.Full
 	terminal.PrintJSON(p.term.Stderr(), doc)
 }

@@ -160,6 +160,9 @@ func (m *push) push(ctx context.Context, conn *workspace.Connection, acc account
 	}}
 	report.rejects = m.rejectsOf(job)
 	opts := journal.PushOptions{Reconcile: m.reconcile, Accept: m.accept, Retries: m.ws.Config.Retries, Refused: problem.Common}
+	if db := databaseOf(src); db != nil {
+		opts.RowsGo = db.Replaces()
+	}
 	if parents, ok := src.(*source.Project); ok {
 		opts.Known, opts.Parents = knownSessions(kept, acc.project), parents
 	}
@@ -170,8 +173,7 @@ func (m *push) push(ctx context.Context, conn *workspace.Connection, acc account
 		return err
 	}
 	report.PushResult = m.send(ctx, conn, src, job, opts, report.rejects)
-	report.stays(src)
-	return printPush(m.term, m.ws, report)
+	return m.print(ctx, src, report)
 }
 
 // plan prints what push would do. What is remembered does not count if the
@@ -186,7 +188,17 @@ func (m *push) plan(ctx context.Context, conn *workspace.Connection, src source.
 	if err != nil {
 		return err
 	}
+	return m.print(ctx, src, report)
+}
+
+// print prints how the run went, and what the source does not have.
+func (m *push) print(ctx context.Context, src source.Source, report pushed) (err error) {
 	report.stays(src)
+	if report.Err == nil {
+		if report.totals.Unjournaled, err = m.noteUnjournaled(ctx, src, report.totals.Project); err != nil {
+			return err
+		}
+	}
 	return printPush(m.term, m.ws, report)
 }
 
@@ -230,6 +242,11 @@ func toTry(ctx context.Context, src source.Source, job *journal.Job, all bool) (
 		deferred.Cut(after)
 		total = int(deferred.Len())
 		again = append(again, job.Unsent...)
+		for _, r := range job.SetAside {
+			for at := r[0]; at <= r[1]; at++ {
+				again.Add(at)
+			}
+		}
 		again.Cut(after)
 	}
 	from := after
@@ -240,6 +257,7 @@ func toTry(ctx context.Context, src source.Source, job *journal.Job, all bool) (
 		switch at := row.Position; {
 		case err != nil:
 			return total, err
+		case row.SetAside != "":
 		case again.Has(at) && row.Err == nil, at > after && !row.Skip && !job.Accepted.Has(at):
 			total++
 		}

@@ -24,12 +24,14 @@ type pushed struct {
 }
 
 type pushDocument struct {
-	Schema  int            `json:"schema"`
-	Failed  []failedChange `json:"failed"`
-	Paused  []pausedItem   `json:"paused"`
-	Filled  []filledChange `json:"filled"`
-	Added   []addedSession `json:"added"`
-	Summary pushTotals     `json:"summary"`
+	Schema int            `json:"schema"`
+	Failed []failedChange `json:"failed"`
+	Paused []pausedItem   `json:"paused"`
+	Filled []filledChange `json:"filled"`
+	Added  []addedSession `json:"added"`
+	// SetAside counts what engram's journal itself keeps from being sent, by its word.
+	SetAside map[string]int `json:"set_aside"`
+	Summary  pushTotals     `json:"summary"`
 }
 
 type failedChange struct {
@@ -79,9 +81,11 @@ type pushTotals struct {
 	LeftOut  int64  `json:"left_out"`
 	Foreign  int64  `json:"foreign"` // of a project server, like Personal: rows of the source that are not for it
 	Personal int64  `json:"personal"`
-	Batches  int    `json:"batches"`
-	LastSeq  int64  `json:"last_seq"`
-	Rejects  string `json:"rejects_file"`
+	// Unjournaled are the rows of a database of which its journal has none.
+	Unjournaled int64  `json:"unjournaled"`
+	Batches     int    `json:"batches"`
+	LastSeq     int64  `json:"last_seq"`
+	Rejects     string `json:"rejects_file"`
 }
 
 // stays counts what of a source, which was gone through, is not for the project
@@ -148,7 +152,7 @@ func (r pushed) failures() []work.Failure {
 }
 
 func (r pushed) document() pushDocument {
-	doc := pushDocument{Schema: terminal.Schema, Failed: []failedChange{}, Paused: []pausedItem{}, Filled: []filledChange{}, Added: []addedSession{}, Summary: r.totals}
+	doc := pushDocument{Schema: terminal.Schema, Failed: []failedChange{}, Paused: []pausedItem{}, Filled: []filledChange{}, Added: []addedSession{}, SetAside: map[string]int{}, Summary: r.totals}
 	add := func(position int64, err error) {
 		item := failedChange{Judged: problem.Judge(err)}
 		if r.db {
@@ -183,6 +187,7 @@ func (r pushed) document() pushDocument {
 		}
 		doc.Added = append(doc.Added, item)
 	}
+	maps.Copy(doc.SetAside, r.SetAside)
 	s := &doc.Summary
 	s.Sent, s.Present, s.Rejected, s.Parked = r.Sent, r.Present, r.rejected(), r.Deferred+r.Retried
 	s.Accepted, s.Waiting, s.Mended = r.Accepted, r.Dependent, r.MendedRows

@@ -170,6 +170,9 @@ func (r pushed) summary() string {
 	}
 	part(r.Accepted, "%s accepted as not sent")
 	part(r.Skipped, "%s left out that engram has marked as sent (--all sends them)")
+	if len(r.SetAside) > 0 {
+		parts = append(parts, r.setAside())
+	}
 	part(r.totals.Foreign, "%s of other projects not sent")
 	part(r.totals.Personal, "%s personal not sent")
 	text := strings.Join(parts, ", ") + "; "
@@ -177,6 +180,16 @@ func (r pushed) summary() string {
 		text += "journal at " + strconv.FormatInt(r.LastSeq, 10) + " "
 	}
 	return text + "on " + r.totals.Remote
+}
+
+// setAside says what engram's journal itself keeps from being sent.
+func (r pushed) setAside() string {
+	var words []string
+	total := 0
+	for _, word := range slices.Sorted(maps.Keys(r.SetAside)) {
+		words, total = append(words, fmt.Sprintf("%s %s", humanize.Comma(int64(r.SetAside[word])), terminal.OneLine(word))), total+r.SetAside[word]
+	}
+	return fmt.Sprintf("%s set aside by engram (%s)", humanize.Comma(int64(total)), strings.Join(words, ", "))
 }
 
 // toPush is how many rows a dry run would send.

@@ -116,7 +116,7 @@ func (r *rejectSink) Add(row journal.Row, reason error) error {
 // job finds what is remembered of a source: of the jobs that it can belong to,
 // the one that came furthest.
 func (m *push) job(ctx context.Context, kept *state.AccountState, src source.Source) (*journal.Job, error) {
-	jobs, err := readJobs(kept, src)
+	jobs, err := m.readJobs(ctx, kept, src)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func (m *push) job(ctx context.Context, kept *state.AccountState, src source.Sou
 	return best, nil
 }
 
-func readJobs(kept *state.AccountState, src source.Source) ([]*journal.Job, error) {
+func (m *push) readJobs(ctx context.Context, kept *state.AccountState, src source.Source) ([]*journal.Job, error) {
 	files, err := kept.JobFiles(src.Group())
 	if err != nil {
 		return nil, err
@@ -160,7 +160,54 @@ func readJobs(kept *state.AccountState, src source.Source) ([]*journal.Job, erro
 			jobs = append(jobs, job)
 		}
 	}
+	if db := databaseOf(src); db != nil && len(jobs) == 0 {
+		return m.renamedJobs(ctx, kept, db)
+	}
 	return jobs, nil
+}
+
+// renamedJobs finds the jobs of a database that was known by another row, which engram has
+// taken out of its journal since, or by which it is not known any more since 2.x.
+func (m *push) renamedJobs(ctx context.Context, kept *state.AccountState, db *source.Database) ([]*journal.Job, error) {
+	files, err := kept.AllJobFiles()
+	if err != nil || !db.Replaces() {
+		return nil, err
+	}
+	var jobs []*journal.Job
+	for _, file := range files {
+		job := &journal.Job{Store: file}
+		if file.Read(job, journal.JobSchema) != nil || !source.OfDatabase(job) {
+			continue // of another source
+		}
+		same := job.Source == db.ID()
+		if !same {
+			if same, err = db.Has(ctx, job.Position, job.Hash); err != nil {
+				return nil, err
+			}
+		}
+		if !same {
+			continue
+		}
+		if job.Intent == nil && job.Source != db.ID() { // an intent's key depends on the name
+			job.Source = db.ID()
+			if !m.dryRun {
+				if err := file.Write(job); err != nil {
+					return nil, err
+				}
+			}
+		}
+		jobs = append(jobs, job)
+	}
+	return jobs, nil
+}
+
+// databaseOf is the database that a source reads; nil if it reads none.
+func databaseOf(src source.Source) *source.Database {
+	if p, ok := src.(*source.Project); ok {
+		src = p.Source
+	}
+	db, _ := src.(*source.Database)
+	return db
 }
 
 // fits says whether the source goes on where the job came to. A database has

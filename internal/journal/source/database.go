@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -20,19 +21,31 @@ type Database struct {
 	// All sends also what engram has marked as sent, Force what readers choke on.
 	All, Force bool
 	first      journal.RowHash
+	replaces   bool
 }
 
 // OpenDatabase gives the journal of a database.
 func OpenDatabase(ctx context.Context, db *engramdb.DB) (*Database, error) {
+	s := &Database{db: db}
 	first, ok, err := db.JournalStart(ctx)
 	if err != nil || !ok {
-		return &Database{db: db}, err
+		return s, err
 	}
-	return &Database{db: db, first: hashOf(first)}, nil
+	s.first = hashOf(first)
+	s.replaces, err = db.Replaces(ctx)
+	return s, err
 }
 
+// Replaces says whether rows can go from the journal, while others come for them.
+func (s *Database) Replaces() bool { return s.replaces }
+
 // ID implements journal.Source.
-func (s *Database) ID() string { return "db " + hex.EncodeToString(s.first[:]) }
+func (s *Database) ID() string { return databasePrefix + hex.EncodeToString(s.first[:]) }
+
+const databasePrefix = "db "
+
+// OfDatabase says whether a job is about a database.
+func OfDatabase(job *journal.Job) bool { return strings.HasPrefix(job.Source, databasePrefix) }
 
 // Name implements Source.
 func (s *Database) Name() string { return s.db.Path() }
@@ -46,8 +59,19 @@ func (s *Database) Check(context.Context, []*journal.Job) error { return nil }
 // Close implements Source. The database is not open between two questions.
 func (s *Database) Close() error { return nil }
 
-// Matches implements Source.
+// Matches implements Source. A row that was replaced is gone, and another one came for it
+// with a higher number, while after a restore from a backup there is none above.
 func (s *Database) Matches(ctx context.Context, position int64, hash journal.RowHash) (bool, error) {
+	row, ok, err := s.db.JournalRow(ctx, position)
+	if err != nil || ok || !s.replaces {
+		return ok && hashOf(row) == hash, err
+	}
+	later, err := s.db.Journal(ctx, position, 1, true)
+	return len(later) > 0, err
+}
+
+// Has says whether the very row with this hash is at a position.
+func (s *Database) Has(ctx context.Context, position int64, hash journal.RowHash) (bool, error) {
 	row, ok, err := s.db.JournalRow(ctx, position)
 	return ok && hashOf(row) == hash, err
 }
@@ -65,6 +89,38 @@ func (s *Database) Sessions(ctx context.Context, wanted func(id string) bool, fo
 			return err
 		})
 	})
+}
+
+// Empty says whether the journal has no row at all.
+func (s *Database) Empty() bool { return s.first == journal.RowHash{} }
+
+// Memories counts the sessions, observations and prompts of projects, which the journal need
+// not have. A row that names no project belongs to its session's.
+func (s *Database) Memories(ctx context.Context, wanted func(project string) bool) (n int64, err error) {
+	count := func(project string) {
+		if wanted(project) {
+			n++
+		}
+	}
+	err = s.db.Snapshot(ctx, func(snapshot *engramdb.Snapshot) error {
+		n = 0
+		of := map[string]string{}
+		return cmp.Or(
+			snapshot.Sessions(ctx, func(row engram.Session) error {
+				of[row.ID] = row.Project
+				count(row.Project)
+				return nil
+			}),
+			snapshot.Observations(ctx, func(row engram.Observation) error {
+				count(engram.ProjectOf(engram.Text(row.Project), of[row.SessionID]))
+				return nil
+			}),
+			snapshot.Prompts(ctx, func(row engram.Prompt) error {
+				count(engram.ProjectOf(row.Project, of[row.SessionID]))
+				return nil
+			}))
+	})
+	return n, err
 }
 
 // dbPage is how many rows of the database are read at once.
@@ -95,6 +151,10 @@ func (s *Database) Rows(ctx context.Context, after int64) iter.Seq2[journal.Row,
 // row judges a row of the database. Nobody can edit those: bad ones are rejected.
 func (s *Database) row(m engramdb.Mutation) journal.Row {
 	row := journal.Row{Position: m.Seq, Hash: hashOf(m), Entry: m.MutationEntry, Skip: m.Acked && !s.All}
+	if m.Disposition != engramdb.Pending && !row.Skip {
+		row.SetAside = m.Disposition
+		return row
+	}
 	err := m.Check()
 	if s.Force && (len(m.Payload) == 0 || json.Valid(m.Payload)) {
 		err = nil

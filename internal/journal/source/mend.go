@@ -3,6 +3,7 @@ package source
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -13,7 +14,7 @@ import (
 // prepare mends a row by the rule that chunks are mended by, and judges it by what a
 // project server is known to refuse, so that nothing has to be halved for that.
 func (s *Project) prepare(row journal.Row) journal.Row {
-	if row.Err != nil || row.Skip {
+	if row.Err != nil || row.Skip || row.SetAside != "" {
 		return row
 	}
 	if !s.opts.Strict && row.Entry.Op == "upsert" {
@@ -21,10 +22,10 @@ func (s *Project) prepare(row journal.Row) journal.Row {
 			row.Entry.Payload, row.Fills = text, fills
 		}
 	}
-	if s.opts.Force {
-		return row
-	}
 	if problem := canon.Of(engram.Gen1).CheckMutation(row.Entry, s.project); problem != nil {
+		if s.opts.Force && !invented(problem, unwrapped(row.Entry.Payload)) {
+			return row
+		}
 		name := "it"
 		if problem.Field != "" {
 			name = problem.Field
@@ -32,6 +33,22 @@ func (s *Project) prepare(row journal.Row) journal.Row {
 		row.Err = &engram.ContentError{Err: fmt.Errorf("the server would refuse it: %s %s", name, problem.Reason)}
 	}
 	return row
+}
+
+// invented says whether a server would not refuse a row but make up what it lacks: from 2.0 on
+// they fill a member that is absent, and put names such as legacy-ID into the journal.
+// Source: engram-2.md 4.5.
+func invented(problem *canon.RowError, payload json.RawMessage) bool {
+	var members map[string]json.RawMessage
+	if problem.Reason != canon.Blank || json.Unmarshal(payload, &members) != nil {
+		return false
+	}
+	for name, value := range members {
+		if strings.EqualFold(name, problem.Field) && string(value) != "null" {
+			return false
+		}
+	}
+	return true
 }
 
 // unwrapped is a payload that is an object, where it can be a string that holds one.

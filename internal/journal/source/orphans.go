@@ -109,7 +109,7 @@ func (s *Project) sessionRows(ctx context.Context, ids []string) (rows map[strin
 		if err != nil {
 			return nil, err
 		}
-		if e := row.Entry; e.Entity == "session" && e.Op == "upsert" && wanted[e.EntityKey] && row.Err == nil {
+		if e := row.Entry; e.Entity == "session" && e.Op == "upsert" && wanted[e.EntityKey] && row.Err == nil && row.SetAside == "" {
 			rows[e.EntityKey] = unwrapped(e.Payload)
 		}
 	}

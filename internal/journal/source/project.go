@@ -24,8 +24,9 @@ type Project struct {
 	learned bool
 	skip    journal.Positions
 	orphans orphans
-	// Foreign and Personal count what stays here of the whole source.
-	Foreign, Personal int64
+	// Ours counts the rows of the project in the whole source, Foreign and Personal what
+	// stays here of it.
+	Ours, Foreign, Personal int64
 }
 
 // Options are how the rows of a project are made ready.
@@ -79,14 +80,18 @@ func (s *Project) learn(ctx context.Context) error {
 			return err
 		}
 		scope := row.Entry.Scope()
-		switch foreign, personal := x.judge(row.Entry, scope, s.project); {
+		foreign, personal := x.judge(row.Entry, scope, s.project)
+		if !foreign {
+			s.Ours++
+		}
+		switch {
 		case foreign:
 			s.skip.Add(row.Position)
 			s.Foreign++
 		case personal && !s.opts.Personal:
 			s.skip.Add(row.Position)
 			s.Personal++
-		case !row.Skip:
+		case !row.Skip && row.SetAside == "":
 			s.orphans.see(row, strings.TrimSpace(scope.Session))
 		}
 	}

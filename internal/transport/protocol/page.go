@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -94,10 +95,12 @@ type pageParser struct {
 	metRow uint
 
 	row, last engram.PullMutationResult
+	odd       error // the first reason why the row at hand can't be read
 	page      engram.PullMutationsResponse
 }
 
-// parsePage reads the text of a page strictly. Of a text that was cut at
+// parsePage reads the text of a page strictly: a row that can be read in two ways, or
+// in none, is odd. Of a text that was cut at
 // maxPageBytes it takes the rows that are whole, and says that there are more.
 // The error wraps ErrNotEngram if this is no page of a journal, and ErrRefused if
 // the journal is broken: a hostile server must not move a cursor. Source:
@@ -159,7 +162,7 @@ func (p *pageParser) event(event jsonscan.Event) (err error) {
 		}
 	case event == jsonscan.Key:
 		if p.field, err = meet(rowMembers, p.scan.Key(), &p.metRow); err != nil {
-			return p.brokenRow(err)
+			p.oddRow(err)
 		}
 		if p.nameAt = p.at - len(p.scan.Key()) - len(`""`); len(p.scan.Key()) > jsonscan.MaxKey {
 			p.nameAt = -1 // only its beginning is known
@@ -176,7 +179,7 @@ func (p *pageParser) event(event jsonscan.Event) (err error) {
 		return p.endRow()
 	case event == jsonscan.End && depth == 3 && p.field >= 0:
 		if err := p.value(p.text[p.from:p.at:p.at]); err != nil {
-			return p.brokenRow(fmt.Errorf("%q: %w", rowMembers[p.field], err))
+			p.oddRow(fmt.Errorf("%q: %w", rowMembers[p.field], err))
 		}
 	case event == jsonscan.End && depth == 3 && p.nameAt >= 0:
 		if p.row.Extra != "" {
@@ -196,7 +199,7 @@ func (p *pageParser) begin(depth int) error {
 	case depth == 2 && p.kind != jsonscan.Object:
 		return p.brokenRow(errors.New("not a JSON object"))
 	case depth == 2:
-		p.rowAt, p.row, p.metRow = p.at, engram.PullMutationResult{}, 0
+		p.rowAt, p.row, p.metRow, p.odd = p.at, engram.PullMutationResult{}, 0, nil
 	}
 	return nil
 }
@@ -255,13 +258,10 @@ func (p *pageParser) value(text []byte) (err error) {
 	switch p.field {
 	case rowSeq:
 		if p.row.Seq, err = strconv.ParseInt(string(text), 10, 64); err != nil {
-			return errors.New("not a whole number")
+			p.row.Seq = -1 // which is above no row
 		}
-		return nil
+		return err
 	case rowPayload:
-		if p.kind != jsonscan.Object && p.kind != jsonscan.String && p.kind != jsonscan.Null {
-			return errors.New("neither an object nor a string")
-		}
 		p.row.Payload = text
 		return nil
 	}
@@ -306,16 +306,21 @@ func (p *pageParser) str(text []byte, like string) (string, error) {
 	return s, err
 }
 
+// endRow takes a row over. One that is odd keeps its place, and nothing else: no row
+// stops those behind it, as long as it has a number.
 func (p *pageParser) endRow() error {
 	switch {
-	case !utf8.Valid(p.text[p.rowAt:p.at]):
-		return p.brokenRow(errors.New("not valid UTF-8"))
-	case p.metRow&mandatory != mandatory:
-		return p.brokenRow(errors.New("one of seq, entity, entity_key and op is missing"))
 	case p.row.Seq <= p.last.Seq:
-		return p.brokenRow(fmt.Errorf("seq %d comes after %d, and is not above it", p.row.Seq, p.last.Seq))
+		return p.brokenRow(fmt.Errorf("its seq is not a whole number above %d", p.last.Seq))
 	case len(p.page.Mutations) == maxPageRows:
 		return p.brokenRow(errors.New("more rows than a page can have"))
+	case !utf8.Valid(p.text[p.rowAt:p.at]):
+		p.oddRow(errors.New("not valid UTF-8"))
+	case p.metRow&mandatory != mandatory:
+		p.oddRow(errors.New("one of entity, entity_key and op is missing"))
+	}
+	if p.odd != nil {
+		p.row = engram.PullMutationResult{Seq: p.row.Seq, Odd: httplayer.Printable(p.odd.Error())}
 	}
 	if p.row.Payload == nil {
 		p.row.Payload = json.RawMessage("null")
@@ -327,6 +332,8 @@ func (p *pageParser) endRow() error {
 	p.page.Mutations = append(p.page.Mutations, p.row)
 	return nil
 }
+
+func (p *pageParser) oddRow(err error) { p.odd = cmp.Or(p.odd, err) }
 
 // readable says whether a line with these members can be read again: a hostile server
 // must not spoil a file of them.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"testing"
 	"unicode/utf8"
 
@@ -33,6 +34,9 @@ func FuzzPage(f *testing.F) {
 				t.Errorf("%q gave %v", text, err)
 			}
 			return
+		}
+		if slices.ContainsFunc(got.Mutations, func(row transport.PullMutationResult) bool { return row.Odd != "" }) {
+			return // the standard library takes it for something else, or for nothing
 		}
 		var want transport.PullMutationsResponse
 		if err := json.Unmarshal(text, &want); err != nil {

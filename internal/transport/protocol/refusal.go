@@ -24,11 +24,49 @@ func (b *batch) refusal(client *httplayer.Client, call *httplayer.Call, resp *ht
 	case paused && !httplayer.EchoesToken(resp, project):
 		return &engram.PausedError{Project: project, Err: status}
 	case status.CutShort(), status.AccountGone():
+	case listsRows(status, body):
+		status.Class = httplayer.ErrRefused
+		return &engram.ContentError{Err: status, Invalid: invalidRows(body, b.rows)}
 	case aboutARow(status):
 		status.Class = httplayer.ErrRefused
 		return &engram.ContentError{Err: status}
 	}
 	return explainMissing(client, status)
+}
+
+// invalidList is what project servers say of the rows of a batch, one entry each. Which
+// code comes with it depends on the release. Source: project-server.md 4.1,
+// engram-2.md 4.5, 10.
+type invalidList struct {
+	ReasonCode string `json:"reason_code"`
+	Invalid    *[]struct {
+		Index *int   `json:"index"`
+		Field string `json:"field"`
+	} `json:"invalid"`
+}
+
+// listsRows says whether a refusal is the server's own list of rows that it does not take.
+// No gateway knows rows, or has a reason code for them.
+func listsRows(status *httplayer.StatusError, body []byte) bool {
+	var answer invalidList
+	return status.Status == http.StatusBadRequest && status.Final && json.Unmarshal(body, &answer) == nil && answer.Invalid != nil &&
+		(answer.ReasonCode != "" && !status.ToAll || !status.Stranger())
+}
+
+// invalidRows are those of the list that are rows of the batch.
+func invalidRows(body []byte, rows int) map[int]string {
+	var answer invalidList
+	_ = json.Unmarshal(body, &answer) // it is one
+	invalid := map[int]string{}
+	for _, row := range *answer.Invalid {
+		if row.Index == nil || *row.Index < 0 || *row.Index >= rows {
+			continue
+		}
+		if _, twice := invalid[*row.Index]; !twice {
+			invalid[*row.Index] = httplayer.Printable(row.Field)
+		}
+	}
+	return invalid
 }
 
 // explainMissing explains the answer of a router that knows no path of the journal.
