@@ -32,6 +32,9 @@ type Chunk struct {
 	SizeHint int64
 	// Progress, if set, hears of every piece that was read, by its length.
 	Progress func(n int)
+	// Signs has the bytes looked through for what MayTell says, which takes about as
+	// long as all the rest of reading them.
+	Signs bool
 
 	id    ChunkID // zero: the content names itself
 	src   io.ReadCloser
@@ -41,7 +44,7 @@ type Chunk struct {
 	size  int64
 	sum   [sha256.Size]byte
 	last  []byte // the end of the piece before, where a sign may begin
-	signs bool
+	told  bool
 	tail  []byte // what is still to be given out, once src has ended
 	err   error  // of the last Read, for good
 }
@@ -93,7 +96,9 @@ func (c *Chunk) check(p []byte) error {
 		return c.damage(fmt.Sprintf("more than %d bytes uncompressed", c.limit), nil)
 	}
 	c.hash.Write(p)
-	c.lookForSigns(p)
+	if c.Signs && !c.told {
+		c.lookForSigns(p)
+	}
 	if c.scan.Offset() == 0 && bytes.HasPrefix(p, BOM) {
 		return c.damage("a byte order mark stands before its JSON object", nil)
 	}

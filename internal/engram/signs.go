@@ -35,17 +35,14 @@ const longestSign = len("source_inbox_id")
 
 // MayTell says whether the bytes so far have a word that is the name of a member
 // which tells a generation: only then is ReadContents worth the while of who wants
-// to know that alone.
-func (c *Chunk) MayTell() bool { return c.signs }
+// to know that alone. It is known only with Signs.
+func (c *Chunk) MayTell() bool { return c.told }
 
 // lookForSigns looks into a piece, and where it meets the one before.
 func (c *Chunk) lookForSigns(p []byte) {
-	if c.signs {
-		return
-	}
 	edge := append(c.last, p[:min(len(p), longestSign)]...)
 	for _, name := range signNames {
-		c.signs = c.signs || bytes.Contains(p, name) || bytes.Contains(edge, name)
+		c.told = c.told || bytes.Contains(p, name) || bytes.Contains(edge, name)
 	}
 	if len(p) >= longestSign {
 		edge = p

@@ -29,6 +29,7 @@ func TestMembersTellAGeneration(t *testing.T) {
 	} {
 		for _, read := range []func(io.Reader) io.Reader{iotest.OneByteReader, iotest.HalfReader, iotest.DataErrReader} {
 			c := engram.AddressChunk(io.NopCloser(read(strings.NewReader(tc.text))), 1<<20)
+			c.Signs = true
 			contents, err := engram.ReadRows(c, engram.ReadContents)
 			if err != nil || contents.Generation != tc.want || c.MayTell() != tc.may {
 				t.Errorf("%s: %v, may %v, %v", name, contents.Generation, c.MayTell(), err)

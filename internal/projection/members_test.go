@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/projection"
 	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 )
@@ -37,6 +38,34 @@ func TestMembersThatNobodyKnowsGoToTheServer(t *testing.T) {
 	for _, member := range []string{`"ownership_mode":"project_owned"`, `"source_inbox_id":"in-1"`, `"observation_versions":[{`, `,"x_future":{"a":[],"b":1}}`} {
 		if !strings.Contains(text, member) {
 			t.Errorf("%s is not in %s", member, text)
+		}
+	}
+}
+
+// Of mutations the server keeps what it knows, and from 2.x on that is also what
+// became of them, and who owns a session. Source: engram-2.md 4.4.
+func TestLaterMembersOfMutationsGoToLaterServers(t *testing.T) {
+	text := strings.TrimSuffix(fixtures.LaterChunk, "}]"+","+fixtures.LaterLists+"}") +
+		`},{"entity":"session","entity_key":"manual-save-shop","op":"upsert","payload":"{\"id\":\"manual-save-shop\",\"ownership_mode\":\"project_owned\",\"directory\":\"/w/shop\"}","disposition":""}],` + fixtures.LaterLists + "}"
+	for generation, kept := range map[engram.Generation]bool{engram.Gen1: false, engram.Gen2: true, engram.Gen3: true} {
+		d := newDirectory(text)
+		chunks, p := d.project(t, projection.Options{Project: "shop", Generation: generation}, t.TempDir())
+		if len(chunks[0].Parts) != 1 || len(chunks[0].LeftOut) > 0 {
+			t.Fatalf("%v: it becomes %+v", generation, chunks[0])
+		}
+		part := d.part(t, p, d.ids[0], chunks[0].Parts[0])
+		for _, member := range []string{
+			`"disposition":"pending","disposition_at":"2026-10-02 10:00:01","disposition_evidence":"e","disposition_reason":"r"`,
+			`\"ownership_mode\":\"project_owned\"`,
+		} {
+			if strings.Contains(part, member) != kept {
+				t.Errorf("%v: %s: want it there: %t, in %s", generation, member, kept, part)
+			}
+		}
+		for _, member := range []string{`"source_inbox_id":"in-1"`, `"observation_versions":[{`, `"ownership_mode":"project_owned"`, `\"deleted_at\":\"2026-10-02 10:00:00.000000001\"`} {
+			if !strings.Contains(part, member) {
+				t.Errorf("%v: no %s in %s", generation, member, part)
+			}
 		}
 	}
 }

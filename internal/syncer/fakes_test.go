@@ -26,6 +26,7 @@ type side struct {
 	batches [][]engram.ChunkID
 	tried   []engram.ChunkID
 	opened  int // chunk files
+	version int // of the manifest
 
 	// What happens in place of the usual, where it is set.
 	fail       func(engram.ChunkID) error // a chunk is read or written
@@ -69,7 +70,7 @@ func (s *side) ReadManifest(ctx context.Context) (*engram.Manifest, error) {
 			return nil, err
 		}
 	}
-	return engram.NewManifest().With(1, s.entries...)
+	return engram.NewManifest().With(s.version, s.entries...)
 }
 
 func (s *side) Chunks(context.Context) ([]engram.ChunkID, []engram.Stray, error) {
@@ -133,7 +134,7 @@ func (l local) WriteChunk(_ context.Context, c *engram.Chunk) error {
 	return nil
 }
 
-func (l local) AddEntries(_ context.Context, _ int, entries []engram.ChunkEntry) error {
+func (l local) AddEntries(_ context.Context, version int, entries []engram.ChunkEntry) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.addEntries != nil {
@@ -148,7 +149,7 @@ func (l local) AddEntries(_ context.Context, _ int, entries []engram.ChunkEntry)
 			return errors.New("an entry without its chunk")
 		}
 	}
-	l.batches = append(l.batches, batch)
+	l.batches, l.version = append(l.batches, batch), max(l.version, version)
 	for _, e := range entries {
 		if !slices.ContainsFunc(l.entries, func(old engram.ChunkEntry) bool { return old.ID == e.ID }) {
 			l.entries = append(l.entries, e)

@@ -52,7 +52,7 @@ func (p *puller) choosing(item Item) bool {
 func (p *puller) pull(ctx context.Context, item Item) outcome {
 	var chunk *engram.Chunk
 	store := func(c *engram.Chunk) error {
-		chunk = c
+		chunk, c.Signs = c, p.known() < engram.KnownManifestVersion
 		p.opts.Report.Watch(c)
 		return p.local.WriteChunk(ctx, c)
 	}
@@ -91,13 +91,15 @@ func (p *puller) entry(item Item, sent *engram.ChunkEntry, id engram.ChunkID) en
 
 // versionFor is the version of a manifest that lists a chunk, which has been stored.
 func (p *puller) versionFor(c *engram.Chunk) (int, error) {
-	known := max(p.opts.MinVersion, p.There.Version())
-	if !c.MayTell() || known >= engram.KnownManifestVersion {
-		return known, nil
+	if !c.MayTell() {
+		return p.known(), nil
 	}
 	contents, _, err := readFile(p.local, c.ID(), nil)
-	return max(known, engram.ManifestVersion(contents.Generation)), err
+	return max(p.known(), engram.ManifestVersion(contents.Generation)), err
 }
+
+// known is the version that is written whatever the chunks show.
+func (p *puller) known() int { return max(p.opts.MinVersion, p.There.Version()) }
 
 // list puts an entry on its way into the manifest, with the version that it wants.
 func (p *puller) list(ctx context.Context, e engram.ChunkEntry, version int) {

@@ -82,6 +82,7 @@ func shownBy(local Local, id engram.ChunkID) (g engram.Generation, size int64, e
 		return engram.Gen1, 0, err
 	}
 	defer func() { _ = c.Close() }() // only read
+	c.Signs = true
 	if _, err = io.Copy(io.Discard, c); err != nil || !c.MayTell() {
 		return engram.Gen1, c.Size(), err
 	}

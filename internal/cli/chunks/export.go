@@ -137,11 +137,11 @@ func (x *export) into(ctx context.Context, dir syncer.Local, path string) error 
 	if err := x.draft(ctx); err != nil {
 		return err
 	}
+	version, err := x.raiseVersion(ctx)
+	if err != nil {
+		return err
+	}
 	if !x.dryRun {
-		version, err := x.raiseVersion(ctx)
-		if err != nil {
-			return err
-		}
 		var failed []work.Failure
 		x.written, failed = memories.Export(ctx, x.dir, version, x.drafts)
 		x.failed = append(x.failed, failed...)

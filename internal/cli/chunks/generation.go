@@ -136,9 +136,12 @@ func (x *export) raiseVersion(ctx context.Context) (version int, err error) {
 	if version == before || len(x.drafts)+len(x.found.manifest.Entries()) == 0 {
 		return version, nil
 	}
-	if err := x.dir.AddEntries(ctx, version, nil); err != nil {
+	has := "has"
+	if x.dryRun {
+		has = "would have"
+	} else if err := x.dir.AddEntries(ctx, version, nil); err != nil {
 		return 0, err
 	}
-	x.term.Note("the manifest has version %d now, in place of %d: engram 2.x refuses to import what one of less lists", version, before)
+	x.term.Note("the manifest %s version %d now, in place of %d: engram 2.x refuses to import what one of less lists", has, version, before)
 	return version, nil
 }
