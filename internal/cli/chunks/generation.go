@@ -133,7 +133,7 @@ func (x *export) raiseVersion(ctx context.Context) (version int, err error) {
 	}
 	before := x.found.manifest.Version()
 	version = max(before, engram.ManifestVersion(g, directoryGeneration(ctx, x.ws, x.dir, x.found.manifest, math.MaxInt64)))
-	if version == before || len(x.drafts)+len(x.found.manifest.Entries()) == 0 {
+	if version == before || len(x.found.Rows)+len(x.found.manifest.Entries()) == 0 {
 		return version, nil
 	}
 	has := "has"
