@@ -13,6 +13,7 @@ type Server struct {
 	Kind       string            `json:"kind,omitempty"`
 	Generation engram.Generation `json:"generation,omitempty"`
 	OrLater    bool              `json:"or_later,omitempty"`
+	Asked      int64             `json:"asked,omitempty"` // in Unix seconds
 	Gzip       string            `json:"gzip,omitempty"`
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
@@ -20,10 +21,23 @@ type Facts struct {
 	// Generation is that of a project server; 0 while it is unknown, and for
 	// account servers, which keep what they are given.
 	Generation engram.Generation
-	// OrLater says that the server may be of a later generation as well.
+	// OrLater says that the server may be of a later generation as well; where it may
+	// not, somebody has Asked, in Unix seconds.
 	OrLater bool
+	Asked   int64
 	// Gzip says whether a project server takes compressed chunks.
 	Gzip project.Gzip
+}
+
+// askAgain is how long the answer to a question is believed that nothing else answers.
+const askAgain = 24 * time.Hour
+
+// remembered are the facts of an earlier run as far as they are believed.
+func (f Facts) remembered(now time.Time) Facts {
+	if f.Generation >= engram.Gen2 && now.Sub(time.Unix(f.Asked, 0)) > askAgain {
+		f.Generation, f.OrLater, f.Asked = engram.Gen2, true, 0
+	}
+	return f
 }
 
 // Facts are what is known of the server so far.
@@ -75,7 +89,7 @@ func (t *RemoteTransport) learnVersion(version int) {
 		before := f.Generation
 		switch {
 		case version < 2:
-			f.Generation, f.OrLater = engram.Gen1, false
+			f.Generation, f.OrLater, f.Asked = engram.Gen1, false, 0
 		case before < engram.Gen2:
 			f.Generation, f.OrLater = engram.Gen2, true
 		}
@@ -105,7 +119,7 @@ func (t *RemoteTransport) FindGeneration(ctx context.Context) error {
 		return err
 	}
 	t.asked = true
-	t.update(func(f *Facts) { f.Generation, f.OrLater = found, !exact })
+	t.update(func(f *Facts) { f.Generation, f.OrLater, f.Asked = found, !exact, time.Now().Unix() })
 	return nil
 }
 

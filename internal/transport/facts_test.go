@@ -5,16 +5,18 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
 	"github.com/engram-sync/engram-sync/internal/testkit/wiretest"
 	"github.com/engram-sync/engram-sync/internal/transport"
 )
 
 const authorities = "POST /sync/session-authorities"
 
-// later is a project server of a later release: the version of its manifest, and how
-// it answers who asks for session authorities. Source: engram-2.md 4.1.
+// later is a project server of a later release behind something: the version of its
+// manifest, and what is answered to who asks for session authorities. Source: engram-2.md 4.1.
 type later struct {
 	version string
 	status  int
@@ -37,7 +39,28 @@ func (s *later) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // The manifest tells 1.x from what came later, and a question that changes nothing
-// tells 3.x, asked once by who needs it. An odd answer leaves it open.
+// tells 3.x, asked once by who needs it.
+func TestTheGenerationOfARelease(t *testing.T) {
+	for release, want := range map[projectserver.Release]engram.Generation{
+		projectserver.Release1161: engram.Gen1, projectserver.Release120: engram.Gen1, projectserver.Release2: engram.Gen2, projectserver.Release3: engram.Gen3,
+	} {
+		s, f := wiretest.ProjectServer(t, projectserver.Options{Release: release})
+		remote := wiretest.DialProject(t, f.URL, transport.Options{})
+		for range 2 {
+			if err := remote.FindGeneration(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := remote.Facts(); got.Generation != want || got.OrLater {
+			t.Errorf("%s: got %+v", release, got)
+		}
+		if n := s.Requests()[authorities]; n > 1 || n == 1 != (want > engram.Gen1) {
+			t.Errorf("%s: %d questions", release, n)
+		}
+	}
+}
+
+// What stands before a server can answer anything: then it stays open.
 func TestTheGenerationOfAProjectServer(t *testing.T) {
 	const text, json = "text/plain; charset=utf-8", "application/json"
 	for name, tc := range map[string]struct {
@@ -46,12 +69,9 @@ func TestTheGenerationOfAProjectServer(t *testing.T) {
 		orLater bool
 		asked   bool
 	}{
-		"1.x":                         {later{version: "1", status: 404, kind: text, words: "404 page not found\n"}, engram.Gen1, false, false},
-		"2.x":                         {later{version: "2", status: 404, kind: text, words: "404 page not found\n"}, engram.Gen2, false, true},
-		"3.x":                         {later{version: "2", status: 401, kind: text, words: "unauthorized: missing authorization header\n"}, engram.Gen3, false, true},
-		"3.x without authentication":  {later{version: "2", status: 400, kind: json, words: wiretest.Failure("session_id is required")}, engram.Gen3, false, true},
-		"3.x, in plain text":          {later{version: "2", status: 400, kind: text, words: "invalid json: EOF\n"}, engram.Gen3, false, true},
-		"a gateway that wants logins": {later{version: "2", status: 401, kind: "text/html", words: "<title>Sign in</title>"}, engram.Gen2, true, true},
+		"3.x without authentication":                   {later{version: "2", status: 400, kind: json, words: wiretest.Failure("session_id is required")}, engram.Gen3, false, true},
+		"3.x, in plain text":                           {later{version: "2", status: 400, kind: text, words: "invalid json: EOF\n"}, engram.Gen3, false, true},
+		"a gateway that wants logins":                  {later{version: "2", status: 401, kind: "text/html", words: "<title>Sign in</title>"}, engram.Gen2, true, true},
 		"a gateway that lets only known paths through": {later{version: "2", status: 404, kind: json, words: `{"message":"no route"}`}, engram.Gen2, true, true},
 		"a gateway that says 400":                      {later{version: "2", status: 400, kind: "text/html", words: "<title>400</title>"}, engram.Gen2, true, true},
 		"one that says yes to everything":              {later{version: "2", status: 200, kind: json, words: `{}`}, engram.Gen2, true, true},
@@ -72,9 +92,8 @@ func TestTheGenerationOfAProjectServer(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			want := transport.Facts{Kind: transport.KindProject, Generation: tc.want, OrLater: tc.orLater}
-			if got := remote.Facts(); got != want || heard != want {
-				t.Errorf("got %+v, heard %+v, want %+v", got, heard, want)
+			if got := remote.Facts(); got.Generation != tc.want || got.OrLater != tc.orLater || got != heard {
+				t.Errorf("got %+v, heard %+v", got, heard)
 			}
 			if n := len(slices.DeleteFunc(f.Whats(), func(what string) bool { return what != authorities })); n != 0 != tc.asked || n > 1 {
 				t.Errorf("%d questions", n)
@@ -88,7 +107,7 @@ func TestTheGenerationOfAProjectServer(t *testing.T) {
 func TestARememberedGenerationIsOverruled(t *testing.T) {
 	server := &later{version: "1", status: 404, kind: "text/plain", words: "404 page not found"}
 	f := wiretest.Listen(t, server)
-	known := transport.Facts{Kind: transport.KindProject, Generation: engram.Gen3}
+	known := transport.Facts{Kind: transport.KindProject, Generation: engram.Gen3, Asked: time.Now().Unix()}
 	for _, tc := range []struct {
 		version, what string
 		want          engram.Generation
@@ -107,7 +126,11 @@ func TestARememberedGenerationIsOverruled(t *testing.T) {
 			t.Errorf("%s: got %+v", tc.what, got)
 		}
 	}
-	remote := wiretest.DialProject(t, f.URL, transport.Options{Known: transport.Facts{Kind: transport.KindProject, Generation: engram.Gen3}})
+	old := transport.Facts{Kind: transport.KindProject, Generation: engram.Gen3, Asked: time.Now().Add(-25 * time.Hour).Unix()}
+	remote := wiretest.DialProject(t, f.URL, transport.Options{Known: old})
+	if got := remote.Facts(); got.Generation != engram.Gen2 || !got.OrLater {
+		t.Errorf("asked a day ago, it is %+v", got)
+	}
 	if err := remote.FindGeneration(t.Context()); err != nil || remote.Facts().Generation != engram.Gen2 || remote.Facts().OrLater {
 		t.Errorf("asked again, it is %+v, %v", remote.Facts(), err)
 	}

@@ -67,7 +67,7 @@ func NewRemoteTransport(baseURL string, token TokenSource, opts Options) (*Remot
 		LearnGzip: func(gzip project.Gzip) { t.update(func(f *Facts) { f.Gzip = gzip }) },
 	})
 	if t.dialectOf(opts.Known.Kind) != nil {
-		t.facts = opts.Known
+		t.facts = opts.Known.remembered(time.Now())
 	}
 	return t, nil
 }

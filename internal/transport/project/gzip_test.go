@@ -44,8 +44,10 @@ func write(t *testing.T, remote *transport.RemoteTransport, content string) wire
 // Compressed pushes go only to servers that have shown that they know them, and a
 // later process takes its word for it.
 func TestPushesAreCompressed(t *testing.T) {
-	for _, knows := range []bool{true, false} {
-		s, f := wiretest.ProjectServer(t, projectserver.Options{Compressed: knows})
+	for release, knows := range map[projectserver.Release]bool{
+		projectserver.Release1161: false, projectserver.Release120: false, projectserver.Release2: true, projectserver.Release3: true,
+	} {
+		s, f := wiretest.ProjectServer(t, projectserver.Options{Release: release})
 		var known transport.Facts
 		hear := func(facts transport.Facts) { known = facts }
 		remote := wiretest.DialProject(t, f.URL, transport.Options{OnFacts: hear})
@@ -60,7 +62,7 @@ func TestPushesAreCompressed(t *testing.T) {
 			want[1], want[2] = compressedEnvelope, compressedEnvelope
 		}
 		if types := pushed(f); !slices.Equal(types, want) || len(s.Chunks("repo")) != 3 {
-			t.Errorf("sent %q", types)
+			t.Errorf("%s: sent %q", release, types)
 		}
 	}
 }
@@ -68,7 +70,7 @@ func TestPushesAreCompressed(t *testing.T) {
 // What is sent is one JSON value and nothing after it, compressed or not: 2.x
 // refuses more. Source: engram-2.md 4.3.
 func TestAPushIsOneValue(t *testing.T) {
-	_, f := wiretest.ProjectServer(t, projectserver.Options{Compressed: true})
+	_, f := wiretest.ProjectServer(t, projectserver.Options{Release: projectserver.Release2})
 	for _, known := range []transport.Gzip{"", "shown"} {
 		write(t, wiretest.DialProject(t, f.URL, transport.Options{Known: transport.Facts{Gzip: known}}), "C")
 		var body io.Reader
@@ -130,7 +132,7 @@ func TestCompressedPushesThatAreRefused(t *testing.T) {
 // A chunk that is refused for what it says is so in both forms: that says nothing of
 // the form.
 func TestABadChunkTakesNoLicence(t *testing.T) {
-	_, f := wiretest.ProjectServer(t, projectserver.Options{Compressed: true})
+	_, f := wiretest.ProjectServer(t, projectserver.Options{Release: projectserver.Release2})
 	remote := wiretest.DialProject(t, f.URL, transport.Options{Known: transport.Facts{Gzip: "shown"}})
 	bad := wiretest.Part(t, strings.Replace(wiretest.Rows("C"), `"title":"`, `"title":" ","was":"`, 1))
 	wiretest.OneClass(t, remote.WriteChunk(t.Context(), bad.Entry, bad.Open), transport.ErrRefused)
@@ -180,18 +182,7 @@ func gives(f *wiretest.Front, refuse func(http.ResponseWriter)) {
 // The limit counts what a compressed push holds, not what it weighs. Later releases
 // say so in words of their own. Source: engram-2.md 4.3.
 func TestTheLimitCountsWhatIsCompressed(t *testing.T) {
-	s, f := wiretest.ProjectServer(t, projectserver.Options{Compressed: true, MaxPushBytes: 10_000})
-	f.Instead(func(w http.ResponseWriter, r *http.Request) bool {
-		if r.Header.Get("Content-Type") != compressedEnvelope {
-			return false
-		}
-		answer := httptest.NewRecorder()
-		s.ServeHTTP(answer, r)
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(answer.Code)
-		_, _ = io.WriteString(w, strings.Replace(answer.Body.String(), `"push payload`, `"decoded push payload`, 1))
-		return true
-	})
+	_, f := wiretest.ProjectServer(t, projectserver.Options{Release: projectserver.Release3, MaxPushBytes: 10_000})
 	remote := wiretest.DialProject(t, f.URL, transport.Options{Known: transport.Facts{Gzip: "shown"}})
 	large := wiretest.Part(t, wiretest.Rows(strings.Repeat("m", 20_000)))
 	for _, want := range [][]string{{compressedEnvelope}, nil} {
