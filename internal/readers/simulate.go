@@ -39,11 +39,11 @@ type sessionRow struct {
 
 type memoryRow struct {
 	spoken
-	here, dead bool // dead: softly deleted
-	session    hash
-	project    hash
-	stone      moment
-	tomb       bool
+	here    bool // also when it is softly deleted
+	session hash
+	project hash
+	stone   moment
+	tomb    bool
 }
 
 type promptRow struct {
