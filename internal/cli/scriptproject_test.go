@@ -46,7 +46,7 @@ func cmdProjectServer(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 || len(args) > 2 {
 		ts.Fatalf("usage: projectserver NAME [BYTES]")
 	}
-	opts := projectserver.Options{Token: args[0] + "-secret-token", Projects: []string{"repo", "other", "demo", "shop", "shop-old", "alpha-bravo", "alpha_bravo", "alphabravo", "alpha-bravo-2", "tidewatch", "lanternfish"}}
+	opts := projectserver.Options{Token: args[0] + "-secret-token", Projects: []string{"repo", "other", "demo", "shop", "shop-old", "café", "alpha-bravo", "alpha_bravo", "alphabravo", "alpha-bravo-2", "tidewatch", "lanternfish"}}
 	if len(args) == 2 {
 		var err error
 		opts.MaxPushBytes, err = strconv.ParseInt(args[1], 10, 64)
