@@ -104,6 +104,7 @@ func scriptParams(dir string) testscript.Params {
 
 			"projectserver": cmdProjectServer,
 			"pause":         cmdPause,
+			"restart":       cmdRestart,
 			"journalrow":    cmdJournalRow,
 		}),
 	}

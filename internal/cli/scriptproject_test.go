@@ -42,11 +42,14 @@ func TestScriptsOnProjectServers(t *testing.T) {
 	testscript.Run(t, params)
 }
 
+// storyProjects are those of every project server.
+var storyProjects = []string{"repo", "other", "demo", "shop", "shop-old", "alpha-bravo", "alpha_bravo", "alphabravo", "alpha-bravo-2", "tidewatch", "lanternfish"}
+
 func cmdProjectServer(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 || len(args) > 2 {
 		ts.Fatalf("usage: projectserver NAME [BYTES]")
 	}
-	opts := projectserver.Options{Token: args[0] + "-secret-token", Projects: []string{"repo", "other", "demo", "shop", "shop-old", "alpha-bravo", "alpha_bravo", "alphabravo", "alpha-bravo-2", "tidewatch", "lanternfish"}}
+	opts := projectserver.Options{Token: args[0] + "-secret-token", Projects: storyProjects}
 	if len(args) == 2 {
 		var err error
 		opts.MaxPushBytes, err = strconv.ParseInt(args[1], 10, 64)
@@ -59,6 +62,16 @@ func startProjectServer(ts *testscript.TestScript, name string, opts projectserv
 	srv := projectserver.New(opts)
 	listenFor(ts, name, srv)
 	ts.Setenv(name+"_TOKEN", opts.Token)
+}
+
+// cmdRestart is an upgrade of a project server: another release, over the same database.
+func cmdRestart(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: restart NAME RELEASE")
+	}
+	opts := projectserver.Options{Token: args[0] + "-secret-token", Projects: storyProjects, Release: projectserver.Release(args[1])}
+	ts.Check(projectServerOf(ts, args[0]).Restart(opts))
+	serverOf(ts, args[0]).forgetCounts()
 }
 
 func projectServerOf(ts *testscript.TestScript, name string) *projectserver.Server {
