@@ -43,7 +43,7 @@ type Scope struct {
 }
 
 func (s Scope) has(project string) bool {
-	return s.Project == "" || engram.NormalizeProject(s.Project) == project
+	return s.Project == "" || engram.ProjectKey(s.Project) == project
 }
 
 // home says why an observation of such a scope stays home; zero if it does not. Only
@@ -120,7 +120,7 @@ type search struct {
 func (s *search) observation(o engram.Observation) {
 	s.kept[o.SessionID] = true
 	session := s.found.sessions[o.SessionID].Project
-	row := Row{Observation: &o, Project: engram.ProjectOf(engram.Text(o.Project), session), word: o.Word(session)}
+	row := Row{Observation: &o, Project: engram.ProjectKey(engram.ProjectOf(engram.Text(o.Project), session)), word: o.Word(session)}
 	end := s.ends[o.SyncID]
 	if end != nil {
 		end.is(row.Project, engram.Text(o.Project), session)
@@ -145,7 +145,7 @@ func (s *search) observation(o engram.Observation) {
 func (s *search) prompt(p engram.Prompt) {
 	s.kept[p.SessionID] = true
 	session := s.found.sessions[p.SessionID].Project
-	row := Row{Prompt: &p, Project: engram.ProjectOf(p.Project, session), word: p.Word(session)}
+	row := Row{Prompt: &p, Project: engram.ProjectKey(engram.ProjectOf(p.Project, session)), word: p.Word(session)}
 	if !s.scope.has(row.Project) {
 		return
 	}
@@ -165,7 +165,7 @@ func (s *search) named(row Row, name, session string, said said) (taken bool) {
 }
 
 func (s *search) session(row engram.Session) {
-	project := engram.NormalizeProject(row.Project)
+	project := engram.ProjectKey(row.Project)
 	w := row.Word()
 	if row.ID == "" || w.Bare && !s.used[row.ID] || !s.scope.has(project) {
 		return
