@@ -48,7 +48,7 @@ func TestScriptsOnProjectServers(t *testing.T) {
 var (
 	onReleases = []string{
 		"project_push", "project_mended", "project_supplement", "project_leftout", "project_rows", "project_mutations",
-		"project_mutations_db", "project_mutations_dryrun", "project_mutations_mended", "project_mutations_orphans", "project_mutations_rejected",
+		"project_mutations_db", "project_mutations_db_2x", "project_mutations_dryrun", "project_mutations_mended", "project_mutations_orphans", "project_mutations_rejected",
 	}
 	laterReleases = []projectserver.Release{projectserver.Release3, projectserver.Release120}
 )
@@ -78,7 +78,7 @@ func cmdProjectServer(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 || len(args) > 3 {
 		ts.Fatalf("usage: projectserver NAME [BYTES [RELEASE]]")
 	}
-	opts := projectserver.Options{Token: args[0] + "-secret-token", Projects: []string{"repo", "other", "demo", "shop", "shop-old", "alpha-bravo", "alpha_bravo", "alphabravo", "alpha-bravo-2", "tidewatch", "lanternfish"}}
+	opts := projectserver.Options{Token: args[0] + "-secret-token", Projects: []string{"repo", "other", "demo", "shop", "shop-old", "café", "alpha-bravo", "alpha_bravo", "alphabravo", "alpha-bravo-2", "tidewatch", "lanternfish"}}
 	opts.Release = projectserver.Release(ts.Getenv("RELEASE"))
 	if len(args) > 2 {
 		opts.Release = projectserver.Release(args[2])

@@ -24,7 +24,7 @@ func (s *Project) prepare(ctx context.Context, row journal.Row) (journal.Row, er
 // project server is known to refuse, so that nothing has to be halved for that.
 func (s *Project) mend(ctx context.Context, row journal.Row) (_ journal.Row, err error) {
 	generation := engram.Gen1
-	if s.opts.Generation != nil && mend.Bare(row.Entry.Entity, unwrapped(row.Entry.Payload)) {
+	if s.opts.Generation != nil && row.Entry.Op == "upsert" && mend.Bare(row.Entry.Entity, unwrapped(row.Entry.Payload)) {
 		if generation, err = s.opts.Generation(ctx); err != nil {
 			return row, err
 		}
