@@ -61,7 +61,7 @@ func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Lo
 				return nil
 			}
 			return &projector{
-				options:  projection.Options{Project: c.Project.Name, IncludePersonal: opts.includePersonal, Strict: opts.strict},
+				options:  projection.Options{Project: c.Project.Name, Limit: c.Facts().Limit, IncludePersonal: opts.includePersonal, Strict: opts.strict},
 				accepted: state.OpenAcceptedRows(ws.State(), c.Label, c.Project.Name).Has,
 				open:     dir.OpenChunk, cache: filepath.Join(state.Dir(), "projections"), limit: ws.Config.Concurrency,
 				here:  openRows(ws, "here", c.Project.Name),
