@@ -206,17 +206,23 @@ func TestTheFieldIsAccountedForOnProjectServers(t *testing.T) {
 	}
 }
 
-// An account server takes all of it, byte for byte.
+// An account server takes all of it, byte for byte. All directories are one account's: none
+// of them gets what is another's.
 func TestTheFieldIsAccountedForOnAccountServers(t *testing.T) {
+	srv := newWatchedServer(t)
+	u := newUser(t, srv.url, srv.token)
+	home := t.TempDir()
 	var sum figures
 	for i, d := range field() {
 		if !testing.Short() && i%4 != 3 {
 			continue // a part of it will do: rows make no difference here
 		}
-		srv := newWatchedServer(t)
-		u := newUser(t, srv.url, srv.token)
-		u.enter(d, t.TempDir())
+		u.enter(d, home)
 		u.settleDown(d, d.ForeignEntries == 0)
+		files, err := os.ReadDir(filepath.Join(u.where, ".engram", "chunks"))
+		if err != nil || len(files) != len(d.Chunks) {
+			t.Errorf("%s: %d files for %d chunks: %v", d.Name, len(files), len(d.Chunks), err)
+		}
 
 		copied := filepath.Join(t.TempDir(), "copy")
 		u.where = t.TempDir() // outside of the repository all of it comes

@@ -35,7 +35,7 @@ func (p Projects) Belongs(project string, sessionProject func(id string) string)
 			names = append(names, name)
 		}
 	}
-	return len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool { return name != project })
+	return len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool { return ProjectKey(name) != ProjectKey(project) })
 }
 
 // ReadProjects reads whose the rows of a chunk are, as a stream.

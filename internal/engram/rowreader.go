@@ -1,7 +1,6 @@
 package engram
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
@@ -119,177 +117,80 @@ func ReadRows[T any](c *Chunk, read func(io.Reader) (T, error)) (T, error) {
 	return result, fmt.Errorf("%w: it fits its id, but its rows cannot be read: %w", ErrDamaged, err)
 }
 
-// Contents is what a chunk holds, as far as checks across chunks need it.
+// Contents is what its entry says of a chunk, and what can be made of one.
 type Contents struct {
 	Sessions, Memories, Prompts int
-	// SessionIDs are the sessions that the chunk brings.
-	SessionIDs map[string]bool
-	// References are the sessions that its observations and prompts belong to, each
-	// with the first row that does.
-	References map[string]RowNote
-	// SyncIDs are the identities of its observations, and Ends those that its
-	// relations name, each with the first one that does.
-	SyncIDs map[string]bool
-	Ends    map[string]RowNote
-	// Blank are rows that lack what today's engram and project servers demand of
-	// them, at most maxBlank of each field.
-	Blank []RowNote
 	// Newest is the latest time of any row, the zero time if there is none.
 	Newest time.Time
 	// Generation is that of the engram whose members the chunk has, Gen1 if there are
 	// none that tell.
 	Generation Generation
 
-	timed  bool              // one of its memories says when it was made
-	blanks map[[2]string]int // list and field, to how many lack it
+	timed bool // one of its memories says when it was made
 }
 
-// ReadContents reads the JSON of a chunk row by row, in memory for one row and
-// the session ids. Members that it doesn't know are passed over. It says
-// nothing about the hash: read from a Chunk for that.
+// ReadContents reads the JSON of a chunk row by row, in memory for one row. Members
+// that it doesn't know are passed over. It says nothing about the hash: read from a
+// Chunk for that.
 func ReadContents(r io.Reader) (Contents, error) {
-	c := Contents{Generation: Gen1, SessionIDs: map[string]bool{}, References: map[string]RowNote{}, SyncIDs: map[string]bool{}, Ends: map[string]RowNote{}, blanks: map[[2]string]int{}}
-	mutations := 0
-	err := readMembers(r, map[string]memberReader{
-		"sessions":     rows(c.addSession),
-		"observations": rows(func(row contentRow) { c.addMemory("observations", &c.Memories, row) }),
-		"prompts":      rows(func(row contentRow) { c.addMemory("prompts", &c.Prompts, row) }),
-		"mutations":    rows(func(m contentMutation) { c.addMutation(mutations, m); mutations++ }),
-	})
-	return c, err
-}
-
-// contentRow has the members that ReadContents looks at, of all three kinds of row.
-type contentRow struct {
-	ID        any    `json:"id"` // text in sessions, a number elsewhere
-	SessionID string `json:"session_id"`
-	StartedAt string `json:"started_at"`
-	CreatedAt string `json:"created_at"`
-	UpdatedAt string `json:"updated_at"`
-	SyncID    any    `json:"sync_id"`
-	Directory filled `json:"directory"`
-	Type      filled `json:"type"`
-	Title     filled `json:"title"`
-	Content   filled `json:"content"`
-	signs
-}
-
-// contentMutation is what may stand beside the rows: relations, for one.
-type contentMutation struct {
-	Entity, Op any
-	EntityKey  any             `json:"entity_key"`
-	Payload    json.RawMessage `json:"payload"`
-	signs
-}
-
-// filled says of a member that it is more than white space. Whatever is no text
-// is not judged here.
-type filled bool
-
-// UnmarshalJSON looks no further than it has to: contents are long.
-func (f *filled) UnmarshalJSON(text []byte) error {
-	if text[0] != '"' {
-		*f = string(text) != "null"
-		return nil
+	c := Contents{Generation: Gen1}
+	readers := map[string]memberReader{"mutations": rows(func(m struct {
+		Payload json.RawMessage `json:"payload"`
+		signs
+	}) {
+		payload := []byte(m.Payload)
+		var inner string
+		if json.Unmarshal(payload, &inner) == nil {
+			payload = []byte(inner)
+		}
+		var told signs
+		_ = json.Unmarshal(payload, &told) // what cannot be read tells nothing
+		c.Generation = max(c.Generation, m.generation(), told.generation())
+	})}
+	for _, list := range []string{"sessions", "observations", "prompts"} {
+		readers[list] = rows(func(row struct {
+			StartedAt string `json:"started_at"`
+			CreatedAt string `json:"created_at"`
+			UpdatedAt string `json:"updated_at"`
+			signs
+		}) {
+			c.Count(list, row.StartedAt, row.CreatedAt, row.UpdatedAt)
+			c.Generation = max(c.Generation, row.generation())
+		})
 	}
-	inside := bytes.TrimSpace(text[1 : len(text)-1])
-	if *f = len(inside) > 0; *f && inside[0] == '\\' {
-		var s string
-		*f = json.Unmarshal(text, &s) != nil || filled(strings.TrimSpace(s) != "")
-	}
-	return nil
+	return c, readMembers(r, readers)
 }
 
-// maxBlank bounds what is kept of rows that lack the same.
-const maxBlank = 100
-
-// demand notes a row that lacks what it must have.
-func (c *Contents) demand(list string, index int, field string, has filled) {
-	if kind := [2]string{list, field}; !has {
-		if c.blanks[kind]++; c.blanks[kind] <= maxBlank {
-			c.Blank = append(c.Blank, RowNote{List: list, Index: index, Field: field, Reason: Required})
+// Count takes in a row of a list, with its times.
+func (c *Contents) Count(list, started, created, updated string) {
+	switch list {
+	case "sessions":
+		c.Sessions++
+	case "observations":
+		c.Memories++
+	case "prompts":
+		c.Prompts++
+	}
+	c.timed = c.timed || list != "sessions" && created != ""
+	for _, text := range []string{started, created, updated} {
+		if t := RowTime(text); t.After(c.Newest) {
+			c.Newest = t
 		}
 	}
 }
 
-func textOf(v any) filled {
-	s, ok := v.(string)
-	return filled(v != nil && !ok || strings.TrimSpace(s) != "")
-}
-
-func (c *Contents) addSession(row contentRow) {
-	c.demand("sessions", c.Sessions, "id", textOf(row.ID))
-	c.demand("sessions", c.Sessions, "directory", row.Directory)
-	c.Sessions++
-	c.addTimes(row)
-	c.Generation = max(c.Generation, row.generation())
-	if id, ok := row.ID.(string); ok {
-		c.SessionIDs[id] = true
-	}
-}
-
-func (c *Contents) addMemory(list string, count *int, row contentRow) {
-	c.demand(list, *count, "sync_id", textOf(row.SyncID))
-	c.demand(list, *count, "content", row.Content)
-	if list == "observations" {
-		c.demand(list, *count, "type", row.Type)
-		c.demand(list, *count, "title", row.Title)
-		if id, ok := row.SyncID.(string); ok {
-			c.SyncIDs[id] = true
-		}
-	}
-	if _, before := c.References[row.SessionID]; !before {
-		c.References[row.SessionID] = RowNote{List: list, Index: *count, Field: "session_id"}
-	}
-	*count++
-	c.Generation = max(c.Generation, row.generation())
-	c.timed = c.timed || row.CreatedAt != ""
-	c.addTimes(row)
-}
-
-// addMutation takes in what a mutation brings, and the ends of a relation.
-func (c *Contents) addMutation(index int, m contentMutation) {
-	entity, _ := m.Entity.(string)
-	key, _ := m.EntityKey.(string)
-	payload := []byte(m.Payload)
-	var inner string
-	if json.Unmarshal(payload, &inner) == nil {
-		payload = []byte(inner)
-	}
-	var told signs
-	_ = json.Unmarshal(payload, &told) // what cannot be read tells nothing
-	c.Generation = max(c.Generation, m.generation(), told.generation())
-	if op, _ := m.Op.(string); op != "upsert" {
-		return
-	}
-	switch entity {
-	case "session":
-		c.SessionIDs[key] = true
-	case "observation":
-		c.SyncIDs[key] = true
-	case "relation":
-		var ends struct {
-			Source any `json:"source_id"`
-			Target any `json:"target_id"`
-		}
-		_ = json.Unmarshal(payload, &ends) // what cannot be read has no ends
-		for field, end := range map[string]any{"source_id": ends.Source, "target_id": ends.Target} {
-			id, ok := end.(string)
-			if _, before := c.Ends[id]; ok && !before {
-				c.Ends[id] = RowNote{List: "mutations", Index: index, Field: field}
-			}
-		}
+// Tell takes in a member, which may tell the generation of its writer.
+func (c *Contents) Tell(name string, value json.RawMessage) {
+	switch name {
+	case "ownership_mode":
+		c.Generation = max(c.Generation, signs{OwnershipMode: value}.generation())
+	case "disposition":
+		c.Generation = max(c.Generation, signs{Disposition: value}.generation())
+	case "source_inbox_id":
+		c.Generation = max(c.Generation, signs{SourceInboxID: value}.generation())
 	}
 }
 
 // Untimed says whether none of its memories says when it was made, as with what old
 // clients leave of a chunk.
 func (c Contents) Untimed() bool { return c.Memories+c.Prompts > 0 && !c.timed }
-
-func (c *Contents) addTimes(row contentRow) {
-	for _, text := range []string{row.StartedAt, row.CreatedAt, row.UpdatedAt} {
-		if t := RowTime(text); t.After(c.Newest) {
-			c.Newest = t
-		}
-	}
-}

@@ -91,7 +91,7 @@ const (
 // leads to; "" if there is no such remote. It reads the repository's own config
 // file, and runs nothing: git itself would also do what that file says.
 func OriginName(top string) (string, error) {
-	dir, err := gitDir(top)
+	dir, err := CommonDir(top)
 	if err != nil {
 		return "", err
 	}
@@ -102,9 +102,9 @@ func OriginName(top string) (string, error) {
 	return repositoryName(originURL(string(text))), err
 }
 
-// gitDir is the directory with the config of a work tree: .git itself, or where
-// a .git file leads to in linked work trees and submodules.
-func gitDir(top string) (string, error) {
+// CommonDir is the directory with the config of a work tree, which linked work trees
+// share: .git itself, or where a .git file leads to in those and in submodules.
+func CommonDir(top string) (string, error) {
 	path := filepath.Join(top, ".git")
 	if info, err := os.Stat(path); err != nil || info.IsDir() {
 		return path, err

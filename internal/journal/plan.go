@@ -18,7 +18,7 @@ func Plan(ctx context.Context, remote Reader, source Source, job *Job, opts Push
 	if opts.Known != nil {
 		opts.Known.Store = nowhere{}
 	}
-	opts = PushOptions{Reconcile: opts.Reconcile, Known: opts.Known, Parents: opts.Parents, RowsGo: opts.RowsGo}
+	opts = PushOptions{Reconcile: opts.Reconcile, Known: opts.Known, Parents: opts.Parents, RowsGo: opts.RowsGo, Form: opts.Form}
 	p := newPusher(takesAll{remote}, source, job, nowhere{}, opts)
 	p.headConfirmed = true // no row's number matters
 	r := p.push(ctx)

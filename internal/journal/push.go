@@ -72,6 +72,9 @@ type PushOptions struct {
 	Reconcile bool
 	// Accept settles what was rejected, and what waits for it.
 	Accept bool
+	// Form brings a mutation into the form that the journal gives it, where that is not the one
+	// in which it was sent, so that it is known again; nil if that is the same.
+	Form func(engram.MutationEntry) engram.MutationEntry
 	// RowsGo says that rows can go from the source: others then say what they said.
 	RowsGo bool
 	// Known are the sessions that the journal has, and Parents finds the others: no
@@ -239,12 +242,12 @@ func (p *pusher) add(ctx context.Context, row Row) error {
 		p.setAside(row)
 	case row.Skip:
 		p.missing.has(row.Entry)
-		p.have.take(row) // it stands for one of the journal's rows, and no later one does
+		p.take(row) // it stands for one of the journal's rows, and no later one does
 		p.result.Skipped++
 		p.job.Skipped++
 	case p.job.Accepted.Has(row.Position):
 		p.missing.lacks(row.Entry)
-	case p.have.take(row):
+	case p.take(row):
 		p.result.Present++
 		p.ended()
 	case row.Err != nil:

@@ -28,7 +28,7 @@ func (p *pusher) reconcile(ctx context.Context) (err error) {
 	p.job.Accepted = accepted
 	p.job.Reconciling, p.dirty = true, true
 	p.missing = missing{}
-	if p.have, p.job.LastSeq, err = readJournal(ctx, p.remote, p.missing); err != nil {
+	if err := p.readJournal(ctx); err != nil {
 		return err
 	}
 	p.headConfirmed = true
@@ -54,32 +54,33 @@ func (r *PushResult) mended(row Row) {
 // journalCounts are the rows that a journal holds: how many of each.
 type journalCounts map[[16]byte]int32
 
-// readJournal reads the whole journal. last is the number of its newest row. seen
-// gets to know what is there.
-func readJournal(ctx context.Context, remote Remote, seen missing) (have journalCounts, last int64, err error) {
-	have = journalCounts{}
+// readJournal reads the whole journal.
+func (p *pusher) readJournal(ctx context.Context) error {
+	have, last := journalCounts{}, int64(0)
 	for {
-		page, err := readPage(ctx, remote, last, reconcilePage)
+		page, err := readPage(ctx, p.remote, last, reconcilePage)
 		if err != nil {
-			return nil, 0, fmt.Errorf("read the journal: %w", err)
+			return fmt.Errorf("read the journal: %w", err)
 		}
 		for _, row := range page.Mutations {
 			last = row.Seq
-			have[shortSum(row.Entry())]++
-			seen.has(row.Entry())
+			have[p.shortSum(row.Entry())]++
+			p.missing.has(row.Entry())
 		}
 		if !page.HasMore {
-			return have, last, nil
+			p.have, p.job.LastSeq = have, last
+			return nil
 		}
 	}
 }
 
 // take says whether the journal holds a row; each of its rows counts once.
-func (c journalCounts) take(row Row) bool {
+func (p *pusher) take(row Row) bool {
+	c := p.have
 	if len(c) == 0 {
 		return false
 	}
-	sum := shortSum(row.Entry)
+	sum := p.shortSum(row.Entry)
 	if c[sum] == 0 {
 		return false
 	}
@@ -89,7 +90,7 @@ func (c journalCounts) take(row Row) bool {
 	return true
 }
 
-func shortSum(e engram.MutationEntry) [16]byte {
-	sum := engram.MutationSum(e)
+func (p *pusher) shortSum(e engram.MutationEntry) [16]byte {
+	sum := p.sum(e)
 	return [16]byte(sum[:16])
 }

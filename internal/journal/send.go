@@ -289,14 +289,12 @@ const (
 type batch struct {
 	rows    []Row
 	entries []engram.MutationEntry
-	sums    [][sha256.Size]byte
 	at      Positions
 }
 
 func newBatch(rows []Row) batch {
 	b := batch{rows: rows}
 	for _, row := range rows {
-		b.sums = append(b.sums, engram.MutationSum(row.Entry))
 		b.entries = append(b.entries, row.Entry)
 		b.at.Add(row.Position)
 	}

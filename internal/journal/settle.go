@@ -93,6 +93,14 @@ type found struct {
 	ordered bool  // the server is one that stores a key only once
 }
 
+// sum tells whether a row of the journal says what a row of ours does.
+func (p *pusher) sum(e engram.MutationEntry) [32]byte {
+	if p.opts.Form != nil {
+		e = p.opts.Form(e)
+	}
+	return engram.MutationSum(e)
+}
+
 // look reads the journal from where the batch can be, and looks for it: its
 // rows in their order, all with one time; rows of others may lie between. A push
 // is one transaction, and the time of a row is when its transaction began, so
@@ -100,6 +108,10 @@ type found struct {
 func (p *pusher) look(ctx context.Context, b batch) (found, error) {
 	var f found
 	next := map[string]int{} // by time: how many rows of the batch were seen
+	sums := make([][32]byte, len(b.entries))
+	for i, e := range b.entries {
+		sums[i] = p.sum(e)
+	}
 	for since := p.job.Intent.AfterSeq; ; {
 		page, err := readPage(ctx, p.remote, since, lookPage)
 		if err != nil {
@@ -109,10 +121,10 @@ func (p *pusher) look(ctx context.Context, b batch) (found, error) {
 		for _, row := range page.Mutations {
 			since = row.Seq
 			i := next[row.OccurredAt]
-			if engram.MutationSum(row.Entry()) != b.sums[i] {
+			if p.sum(row.Entry()) != sums[i] {
 				continue
 			}
-			if i+1 == len(b.sums) {
+			if i+1 == len(sums) {
 				f.seq = row.Seq
 				return f, nil
 			}

@@ -4,7 +4,9 @@
 package memories
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -41,7 +43,7 @@ type Scope struct {
 }
 
 func (s Scope) has(project string) bool {
-	return s.Project == "" || engram.NormalizeProject(s.Project) == project
+	return s.Project == "" || engram.ProjectKey(s.Project) == project
 }
 
 // home says why an observation of such a scope stays home; zero if it does not. Only
@@ -54,32 +56,6 @@ func (s Scope) home(scope string) StayHome {
 		return StayHome{}
 	}
 	return StayHome{Global: 1}
-}
-
-// Row is a row of the database that no chunk holds as it is, or one that chunks
-// hold and that was deleted there.
-type Row struct {
-	Kind    engram.RowKind
-	Reason  Reason
-	Project string // normalized; a row without one has that of its session
-	// The row itself; nil for other kinds, and if only counting was asked for.
-	Session     *engram.Session
-	Observation *engram.Observation
-	Prompt      *engram.Prompt
-	Relation    *engram.Relation
-	Deletion    *engram.Deletion // with Removed
-
-	word engram.Word
-}
-
-// Unexported is what a search found.
-type Unexported struct {
-	Rows []Row
-	Tallies
-
-	sessions   map[string]engram.Session // of the database, by id
-	words      *Words
-	generation engram.Generation
 }
 
 // FindUnexported compares a database with what a set of chunks says, by
@@ -95,7 +71,7 @@ func FindUnexported(ctx context.Context, m Database, words *Words, entries []eng
 	s := &search{
 		scope: scope, reasons: reasons{newest: engram.NewestTime(entries), now: now},
 		used: map[string]bool{}, kept: map[string]bool{}, ends: map[string]*end{},
-		found: Unexported{Tallies: Tallies{}, sessions: map[string]engram.Session{}, words: words, generation: scope.Generation},
+		found: Unexported{Tallies: Tallies{}, sessions: map[string]engram.Session{}, begun: map[string]string{}, words: words, generation: scope.Generation},
 	}
 	read := []func() error{
 		func() error {
@@ -112,8 +88,8 @@ func FindUnexported(ctx context.Context, m Database, words *Words, entries []eng
 		},
 	}
 	for _, read := range read {
-		if err := read(); err != nil {
-			return nil, err
+		if err := cmp.Or(read(), s.err); err != nil {
+			return nil, errors.Join(err, s.found.Close())
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.found.sessions)) {
@@ -122,6 +98,9 @@ func FindUnexported(ctx context.Context, m Database, words *Words, entries []eng
 	s.finish()
 	s.judgeRelations()
 	s.judgeDeletions()
+	if s.err != nil {
+		return nil, errors.Join(s.err, s.found.Close())
+	}
 	return &s.found, nil
 }
 
@@ -135,12 +114,13 @@ type search struct {
 	ends      map[string]*end // of the relations
 	deletions []engram.Deletion
 	found     Unexported
+	err       error // of keeping the rows' contents
 }
 
 func (s *search) observation(o engram.Observation) {
 	s.kept[o.SessionID] = true
 	session := s.found.sessions[o.SessionID].Project
-	row := Row{Observation: &o, Project: engram.ProjectOf(engram.Text(o.Project), session), word: o.Word(session)}
+	row := Row{Observation: &o, Project: engram.ProjectKey(engram.ProjectOf(engram.Text(o.Project), session)), word: o.Word(session)}
 	end := s.ends[o.SyncID]
 	if end != nil {
 		end.is(row.Project, engram.Text(o.Project), session)
@@ -165,7 +145,7 @@ func (s *search) observation(o engram.Observation) {
 func (s *search) prompt(p engram.Prompt) {
 	s.kept[p.SessionID] = true
 	session := s.found.sessions[p.SessionID].Project
-	row := Row{Prompt: &p, Project: engram.ProjectOf(p.Project, session), word: p.Word(session)}
+	row := Row{Prompt: &p, Project: engram.ProjectKey(engram.ProjectOf(p.Project, session)), word: p.Word(session)}
 	if !s.scope.has(row.Project) {
 		return
 	}
@@ -185,7 +165,7 @@ func (s *search) named(row Row, name, session string, said said) (taken bool) {
 }
 
 func (s *search) session(row engram.Session) {
-	project := engram.NormalizeProject(row.Project)
+	project := engram.ProjectKey(row.Project)
 	w := row.Word()
 	if row.ID == "" || w.Bare && !s.used[row.ID] || !s.scope.has(project) {
 		return
@@ -215,30 +195,23 @@ func (s *search) judge(row Row, said said) (taken bool) {
 	return toWrite != nil
 }
 
-func (s *search) take(row Row) {
-	if s.scope.CountOnly {
-		row.Session, row.Observation, row.Prompt, row.Relation, row.Deletion = nil, nil, nil, nil, nil
-	}
-	s.found.Rows = append(s.found.Rows, row)
-}
-
 // finish keeps what a newer row of the same name says otherwise apart, and counts.
 func (s *search) finish() {
 	rows := s.found.Rows
-	slices.SortStableFunc(rows, func(a, b Row) int { return a.word.Compare(b.word.RowVersion) })
-	rows = slices.CompactFunc(rows, func(a, b Row) bool { return a.word.RowVersion == b.word.RowVersion })
-	var kept []Row
+	slices.SortStableFunc(rows, func(a, b *Row) int { return a.word.Compare(b.word.RowVersion) })
+	rows = slices.CompactFunc(rows, func(a, b *Row) bool { return a.word.RowVersion == b.word.RowVersion })
+	kept := rows[:0]
 	for i, row := range rows {
 		if supersededAmong(rows[i+1:], row) {
 			if row.Reason == Deleted || row.Kind != engram.ObservationRow {
 				continue
 			}
-			own := s.apart(row)
+			own := s.twinApart(row)
 			if own == nil {
 				s.found.add(row.Project, Tally{InChunks: 1})
 				continue
 			}
-			row = *own
+			row = own
 		}
 		kept = append(kept, row)
 		s.found.add(row.Project, row.tally())
@@ -246,8 +219,20 @@ func (s *search) finish() {
 	s.found.Rows = kept
 }
 
+// twinApart is apart for a row that was taken.
+func (s *search) twinApart(twin *Row) *Row {
+	row, err := s.found.Load(twin)
+	s.err = cmp.Or(s.err, err)
+	own := s.apart(row)
+	if own != nil && own.Observation != nil {
+		s.keep(own)
+		own.Observation = nil
+	}
+	return own
+}
+
 // supersededAmong looks at the rows behind one of them, in the order of Compare.
-func supersededAmong(later []Row, row Row) bool {
+func supersededAmong(later []*Row, row *Row) bool {
 	for _, other := range later {
 		if !other.word.SameRow(row.word.RowVersion) {
 			return false

@@ -112,6 +112,10 @@ func find(t *testing.T, m database, held *memories.Words, scope memories.Scope) 
 func shown(found *memories.Unexported) []string {
 	var list []string
 	for _, row := range found.Rows {
+		row, err := found.Load(row)
+		if err != nil {
+			panic(err)
+		}
 		switch {
 		case row.Session != nil:
 			list = append(list, fmt.Sprintf("session %s: %s", row.Session.ID, row.Reason))
@@ -178,7 +182,7 @@ func TestFindUnexportedObservations(t *testing.T) {
 				t.Fatal(diff)
 			}
 			// What was exported is left behind no more.
-			drafts, err := found.Drafts(1<<20, "me", nil, now)
+			drafts, err := collect(found.Drafts(1<<20, "me", nil, now))
 			if err != nil {
 				t.Fatal(err)
 			}

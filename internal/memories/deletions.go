@@ -64,7 +64,7 @@ func deletionOrder(k engram.RowKind) int {
 // projectOf is the project of a deletion; 1.9.4 notes none, and then it is that of
 // the chunks which have the row. Source: local-state.md 2.3.
 func (s *search) projectOf(d engram.Deletion) string {
-	return cmp.Or(engram.ProjectOf(d.Project, s.found.sessions[d.Session].Project), engram.NormalizeProject(s.scope.Project))
+	return engram.ProjectKey(cmp.Or(engram.ProjectOf(d.Project, s.found.sessions[d.Session].Project), s.scope.Project))
 }
 
 // behind is the time of a deletion, which has to be later than that of the row, or

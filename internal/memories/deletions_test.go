@@ -70,7 +70,7 @@ func TestDeletions(t *testing.T) {
 			if diff := cmp.Diff(tt.want, found.Total()) + cmp.Diff(tt.times, times); diff != "" {
 				t.Fatal(diff)
 			}
-			drafts, err := found.Drafts(1<<20, "me", nil, now)
+			drafts, err := collect(found.Drafts(1<<20, "me", nil, now))
 			if err != nil {
 				t.Fatal(err)
 			}

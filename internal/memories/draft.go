@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -31,87 +33,91 @@ import (
 // order by time and id, so at the very time of the newest a chunk with an older
 // version of a row could be imported after this one.
 // Source: local-state.md 1.5 and 7.4, account-server.md 6.4.
-func (u *Unexported) Drafts(maxBytes int64, createdBy string, entries []engram.ChunkEntry, now time.Time) ([]Draft, error) {
+//
+// Drafts come one after the other, and none is kept here. An error is the last.
+func (u *Unexported) Drafts(maxBytes int64, createdBy string, entries []engram.ChunkEntry, now time.Time) iter.Seq2[Draft, error] {
 	past := slices.DeleteFunc(slices.Clone(entries), func(e engram.ChunkEntry) bool { return e.Time().After(now) })
 	at := time.Unix(0, 0)
 	if newest := engram.NewestTime(past); !newest.IsZero() {
 		at = newest.Add(time.Microsecond)
 	}
-	d := drafter{
-		sessions: u.sessions, words: u.words, generation: u.generation, max: maxBytes,
-		entry: engram.ChunkEntry{CreatedBy: createdBy, CreatedAt: engram.FormatTime(at)},
-	}
-	var rows, mutations []Row
-	for _, row := range u.Rows {
-		if row.Relation != nil || row.Deletion != nil {
-			mutations = append(mutations, row)
-		} else {
-			rows = append(rows, row)
+	return func(yield func(Draft, error) bool) {
+		d := drafter{
+			from: u, max: maxBytes, yield: yield,
+			entry: engram.ChunkEntry{CreatedBy: createdBy, CreatedAt: engram.FormatTime(at)},
+		}
+		err := d.draft(at)
+		if err != nil && !errors.Is(err, errEnough) {
+			yield(Draft{}, fmt.Errorf("make a chunk: %w", err))
 		}
 	}
-	slices.SortStableFunc(rows, d.compare)
-	for _, row := range rows {
-		if err := d.add(row); err != nil {
-			return nil, fmt.Errorf("encode the rows of a chunk: %w", err)
-		}
-	}
-	if err := d.finish(); err != nil {
-		return nil, fmt.Errorf("encode the rows of a chunk: %w", err)
-	}
-	if err := d.mutations(mutations, at); err != nil {
-		return nil, fmt.Errorf("encode the mutations of a chunk: %w", err)
-	}
-	return d.drafts, nil
 }
+
+// errEnough: nobody wants more drafts.
+var errEnough = errors.New("enough")
 
 // drafter fills one chunk after the other.
 type drafter struct {
-	sessions   map[string]engram.Session
-	words      *Words
-	generation engram.Generation
-	max        int64
-	entry      engram.ChunkEntry
-	drafts     []Draft
+	from  *Unexported
+	max   int64
+	yield func(Draft, error) bool
+	entry engram.ChunkEntry
 
-	rows  engram.ChunkRows
-	why   []Row
-	has   map[string]bool // sessions in rows
-	size  int64           // no less than what the rows take
-	apart string          // the session without a directory that the chunk is for
+	sessions []engram.Session // of the chunk
+	why      []*Row           // its rows, a part of those of the search
+	has      map[string]bool  // ids of sessions
+	size     int64            // no less than what the chunk takes
+	apart    string           // the session without a directory that the chunk is for
 }
 
+func (d *drafter) draft(at time.Time) error {
+	rows := d.from.Rows
+	slices.SortStableFunc(rows, d.compare)
+	first := slices.IndexFunc(rows, (*Row).isMutation)
+	if first < 0 {
+		first = len(rows)
+	}
+	for i := range first {
+		if err := d.add(rows[:first], i); err != nil {
+			return err
+		}
+	}
+	if err := d.finish(); err != nil {
+		return err
+	}
+	return d.mutations(rows[first:], at)
+}
+
+// isMutation says whether chunks have no list for such rows.
+func (r *Row) isMutation() bool { return r.Kind == engram.RelationRow || r.Reason == Removed }
+
 // compare puts rows of one session together, oldest session first, those without a
-// directory at the end.
-func (d *drafter) compare(a, b Row) int {
+// directory at the end, and mutations behind all.
+func (d *drafter) compare(a, b *Row) int {
+	if a.isMutation() || b.isMutation() {
+		return compareMutations(a, b)
+	}
 	sa, sb := d.sessionOf(a), d.sessionOf(b)
-	_, ida := a.own()
-	_, idb := b.own()
 	return cmp.Or(
 		cmp.Compare(len(d.alone(sa)), len(d.alone(sb))),
 		cmp.Compare(sa.StartedAt, sb.StartedAt), cmp.Compare(sa.ID, sb.ID),
 		// The session itself, observations, prompts.
 		cmp.Compare(strings.IndexByte("sop", byte(a.Kind)), strings.IndexByte("sop", byte(b.Kind))),
-		cmp.Compare(ida, idb),
+		cmp.Compare(a.number, b.number),
 	)
 }
 
 // sessionOf is the session that a row needs. 1.9.4 can store rows of sessions
 // that do not exist; it cannot import those, so they get one that says no more
 // than they do.
-func (d *drafter) sessionOf(row Row) engram.Session {
-	stub := mend.Stub("", row.Project, "")
-	switch {
-	case row.Session != nil:
+func (d *drafter) sessionOf(row *Row) engram.Session {
+	if row.Session != nil {
 		return *row.Session
-	case row.Observation != nil:
-		stub.ID, stub.StartedAt = row.Observation.SessionID, row.Observation.CreatedAt
-	case row.Prompt != nil:
-		stub.ID, stub.StartedAt = row.Prompt.SessionID, row.Prompt.CreatedAt
 	}
-	if known, ok := d.sessions[stub.ID]; ok {
+	if known, ok := d.from.sessions[row.session]; ok {
 		return known
 	}
-	return stub
+	return mend.Stub(row.session, row.Project, d.from.begun[row.session])
 }
 
 // alone is the id of a session that goes into a chunk of its own; "" for others.
@@ -126,58 +132,40 @@ func (d *drafter) alone(s engram.Session) string {
 // directory that 1.x would forget, or all of it where the database has none of it.
 // Source: engram-2.md 2.3 and 7, rule 15.
 func (d *drafter) known(s engram.Session) bool {
-	said := d.words.on(engram.SessionNamed(s.ID))
-	if _, here := d.sessions[s.ID]; !here {
+	said := d.from.words.on(engram.SessionNamed(s.ID))
+	if _, here := d.from.sessions[s.ID]; !here {
 		return !said.gone()
 	}
 	return !said.gone() && said.placed() && strings.TrimSpace(s.Directory) == ""
 }
 
-// add puts a row into the chunk, or into the next one if there is no room.
-func (d *drafter) add(row Row) error {
+// add puts rows[i] into the chunk, or into the next one if there is no room.
+func (d *drafter) add(rows []*Row, i int) error {
+	row := rows[i]
 	session := d.sessionOf(row)
-	own, _ := row.own()
-	alone, err := encodedSize(own)
+	sessionSize, err := int64(0), error(nil)
+	if !d.has[session.ID] {
+		sessionSize, err = encodedSize(session)
+	}
 	if err != nil {
 		return err
 	}
-	sessionSize, err := encodedSize(session)
-	if err != nil {
-		return err
-	}
-	need := func() int64 {
-		if d.has[session.ID] {
-			return alone
-		}
-		return alone + sessionSize
-	}
-	apart := d.alone(session)
-	if len(d.why) > 0 && (d.size+need() > d.max || apart != d.apart) {
+	own, apart := int64(row.text.size)+1, d.alone(session)
+	if len(d.why) > 0 && (d.size+own+sessionSize > d.max || apart != d.apart) {
 		if err := d.finish(); err != nil {
 			return err
 		}
+		return d.add(rows, i)
 	}
 	if len(d.why) == 0 {
 		d.has, d.size = map[string]bool{}, int64(len(`{"sessions":null,"observations":null,"prompts":null}`))
 	}
-	d.size += need()
-	d.apart = apart
-	d.take(row, session)
-	return nil
-}
-
-func (d *drafter) take(row Row, session engram.Session) {
 	if !d.has[session.ID] && (row.Session != nil || !d.known(session)) {
-		d.has[session.ID] = true
-		d.rows.Sessions = append(d.rows.Sessions, session)
+		d.sessions = append(d.sessions, session)
 	}
-	if row.Observation != nil {
-		d.rows.Observations = append(d.rows.Observations, stamped(*row.Observation))
-	}
-	if row.Prompt != nil {
-		d.rows.Prompts = append(d.rows.Prompts, *row.Prompt)
-	}
-	d.why = append(d.why, row)
+	d.has[session.ID] = true
+	d.why, d.apart, d.size = rows[i-len(d.why):i+1], apart, d.size+own+sessionSize
+	return nil
 }
 
 // stamped is an observation that does not look older than its deletion, which would
@@ -189,23 +177,8 @@ func stamped(o engram.Observation) engram.Observation {
 	return o
 }
 
-// own is what a row adds to a chunk besides its session, and the id of it: nil if
-// nothing.
-func (r Row) own() (row any, id int64) {
-	switch {
-	case r.Observation != nil:
-		return r.Observation, r.Observation.ID
-	case r.Prompt != nil:
-		return r.Prompt, r.Prompt.ID
-	}
-	return nil, 0
-}
-
 // encodedSize is what a row takes in a chunk, with its comma.
 func encodedSize(row any) (int64, error) {
-	if row == nil {
-		return 0, nil
-	}
 	text, err := json.Marshal(row)
 	return int64(len(text)) + 1, err
 }
@@ -215,23 +188,53 @@ func (d *drafter) finish() error {
 	if len(d.why) == 0 {
 		return nil
 	}
-	slices.SortFunc(d.rows.Observations, func(a, b engram.Observation) int { return cmp.Compare(a.ID, b.ID) })
-	slices.SortFunc(d.rows.Prompts, func(a, b engram.Prompt) int { return cmp.Compare(a.ID, b.ID) })
-	if err := d.draft(Draft{Rows: d.why, NoDirectory: d.apart}, d.rows); err != nil {
+	sessions, err := json.Marshal(d.sessions) // null without any, as engram has it
+	if err != nil {
 		return err
 	}
-	d.rows, d.why = engram.ChunkRows{}, nil
-	return nil
+	text := append(make([]byte, 0, d.size), `{"sessions":`...)
+	text = append(text, sessions...)
+	draft := Draft{Rows: d.why, NoDirectory: d.apart, Entry: d.entry}
+	draft.Entry.Sessions = len(d.sessions)
+	if text, draft.Entry.Memories, err = d.list(text, "observations", engram.ObservationRow); err != nil {
+		return err
+	}
+	if text, draft.Entry.Prompts, err = d.list(text, "prompts", engram.PromptRow); err != nil {
+		return err
+	}
+	d.sessions, d.why, d.has = nil, nil, nil
+	return d.give(draft, append(text, '}'))
 }
 
-// draft adds one chunk to the drafts.
-func (d *drafter) draft(draft Draft, rows engram.ChunkRows) (err error) {
-	if draft.Text, err = engram.EncodeChunk(rows); err != nil {
-		return err
+// list adds a list of the rows of a kind, by their integer ids, as engram.EncodeChunk
+// writes it.
+func (d *drafter) list(text []byte, name string, kind engram.RowKind) (_ []byte, n int, err error) {
+	var rows []*Row
+	for _, row := range d.why {
+		if row.Kind == kind {
+			rows = append(rows, row)
+		}
 	}
-	draft.Entry = d.entry
-	draft.Entry.ID = engram.IDOf(sha256.Sum256(draft.Text))
-	draft.Entry.Sessions, draft.Entry.Memories, draft.Entry.Prompts = len(rows.Sessions), len(rows.Observations), len(rows.Prompts)
-	d.drafts = append(d.drafts, draft)
+	text = append(text, `,"`+name+`":`...)
+	if len(rows) == 0 {
+		return append(text, "null"...), 0, nil
+	}
+	slices.SortStableFunc(rows, func(a, b *Row) int { return cmp.Compare(a.number, b.number) })
+	for i, row := range rows {
+		text = append(text, "[,"[min(i, 1)])
+		if text, err = d.from.contents.append(text, row.text); err != nil {
+			return nil, 0, err
+		}
+	}
+	return append(text, ']'), len(rows), nil
+}
+
+// give gives out one chunk.
+func (d *drafter) give(draft Draft, text []byte) error {
+	draft.Text, draft.Size = text, len(text)
+	draft.Entry.ID = engram.IDOf(sha256.Sum256(text))
+	if !d.yield(draft, nil) {
+		return errEnough
+	}
 	return nil
 }

@@ -3,6 +3,7 @@ package memories_test
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -32,6 +33,28 @@ func contents(t *testing.T, drafts []memories.Draft) []engram.ChunkRows {
 	return chunks
 }
 
+// collect are all drafts at once.
+func collect(drafts iter.Seq2[memories.Draft, error]) (list []memories.Draft, err error) {
+	for d, err := range drafts {
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, d)
+	}
+	return list, nil
+}
+
+// inTurn gives drafts one by one.
+func inTurn(drafts []memories.Draft) iter.Seq2[memories.Draft, error] {
+	return func(yield func(memories.Draft, error) bool) {
+		for _, d := range drafts {
+			if !yield(d, nil) {
+				return
+			}
+		}
+	}
+}
+
 // manyRows are 3 sessions with 10 observations and 5 prompts each.
 func manyRows() database {
 	var m database
@@ -54,7 +77,7 @@ func manyRows() database {
 
 func draft(t *testing.T, m database, limit int64) []memories.Draft {
 	t.Helper()
-	drafts, err := find(t, m, heldIn(t), memories.Scope{}).Drafts(limit, "me", newest, now)
+	drafts, err := collect(find(t, m, heldIn(t), memories.Scope{}).Drafts(limit, "me", newest, now))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +170,7 @@ func TestEntryTimeIsInTheSecondOfTheNewestEntry(t *testing.T) {
 		{[]engram.ChunkEntry{{CreatedAt: "2026-11-22T10:00:00.000001Z"}}, "2026-11-22T10:00:00.000002Z"},
 		{[]engram.ChunkEntry{future}, "1970-01-01T00:00:00Z"},
 	} {
-		drafts, err := find(t, manyRows(), heldIn(t), memories.Scope{}).Drafts(1<<20, "me", tt.entries, now)
+		drafts, err := collect(find(t, manyRows(), heldIn(t), memories.Scope{}).Drafts(1<<20, "me", tt.entries, now))
 		if err != nil || drafts[0].Entry.CreatedAt != tt.want {
 			t.Errorf("got %s, %v, want %s", drafts[0].Entry.CreatedAt, err, tt.want)
 		}
@@ -166,7 +189,7 @@ func TestEditStaysBehindWhatItEdits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	drafts, err := find(t, manyRows(), heldIn(t), memories.Scope{}).Drafts(1<<20, "me", base.Entries(), now)
+	drafts, err := collect(find(t, manyRows(), heldIn(t), memories.Scope{}).Drafts(1<<20, "me", base.Entries(), now))
 	if err != nil {
 		t.Fatal(err)
 	}

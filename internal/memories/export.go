@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/work"
@@ -14,10 +15,11 @@ import (
 // Draft is a chunk that has been made, and not been written.
 type Draft struct {
 	Entry engram.ChunkEntry
-	Text  []byte // the uncompressed bytes, which hash to the id
+	Text  []byte // the uncompressed bytes, which hash to the id; nil once it was written
+	Size  int    // of Text
 	// Rows are those that were in no chunk. The sessions that come with them
 	// are not among them.
-	Rows []Row
+	Rows []*Row
 	// NoDirectory is the session for which, having none, the chunk is apart from the
 	// others; "" for all others.
 	NoDirectory string
@@ -32,7 +34,7 @@ func (d Draft) chunk() *engram.Chunk {
 // is about rows of earlier chunks, and 1.x imports nothing any more once it has a
 // relation without its end. nil if the draft can be written. Source: engram-2.md 2.3.
 func (d Draft) Waits(failed []work.Failure) error {
-	if len(failed) == 0 || d.Rows[0].Relation == nil && d.Rows[0].Deletion == nil {
+	if len(failed) == 0 || !d.Rows[0].isMutation() {
 		return nil
 	}
 	return fmt.Errorf("it waits for chunk %s: %w", failed[0].ID, failed[0].Err)
@@ -46,35 +48,36 @@ type Directory interface {
 	AddEntries(ctx context.Context, version int, entries []engram.ChunkEntry) error
 }
 
-// Export stores drafts in a directory, and then adds their entries to its
-// manifest. What was stored before an error gets its entry all the same; the
+// Export stores drafts in a directory, each before the next is made, and then adds their
+// entries to its manifest. What was stored before an error gets its entry all the same; the
 // drafts that were not come back as failures. A run that is killed in between
 // leaves files that the next one makes again, byte for byte, or that the next
-// pull adopts.
-func Export(ctx context.Context, dir Directory, version int, drafts []Draft) (written []Draft, failed []work.Failure) {
-	for _, d := range drafts {
-		err := cmp.Or(context.Cause(ctx), d.Waits(failed))
-		if err == nil {
-			err = dir.WriteChunk(ctx, d.chunk())
+// pull adopts. The error is of making a draft.
+func Export(ctx context.Context, dir Directory, version int, drafts iter.Seq2[Draft, error]) (written []Draft, failed []work.Failure, err error) {
+	var entries []engram.ChunkEntry
+	for d, broken := range drafts {
+		if err = broken; err != nil {
+			break
 		}
-		if err != nil {
-			failed = append(failed, work.Failure{ID: d.Entry.ID.String(), Err: err})
+		why := cmp.Or(context.Cause(ctx), d.Waits(failed))
+		if why == nil {
+			why = dir.WriteChunk(ctx, d.chunk())
+		}
+		if why != nil {
+			failed = append(failed, work.Failure{ID: d.Entry.ID.String(), Err: why})
 			continue
 		}
-		written = append(written, d)
+		d.Text = nil
+		written, entries = append(written, d), append(entries, d.Entry)
 	}
 	if len(written) == 0 {
-		return nil, failed
+		return nil, failed, err
 	}
-	entries := make([]engram.ChunkEntry, len(written))
-	for i, d := range written {
-		entries[i] = d.Entry
-	}
-	if err := dir.AddEntries(context.WithoutCancel(ctx), version, entries); err != nil {
+	if added := dir.AddEntries(context.WithoutCancel(ctx), version, entries); added != nil {
 		for _, d := range written {
-			failed = append(failed, work.Failure{ID: d.Entry.ID.String(), Err: err})
+			failed = append(failed, work.Failure{ID: d.Entry.ID.String(), Err: added})
 		}
-		return nil, failed
+		written = nil
 	}
-	return written, failed
+	return written, failed, err
 }

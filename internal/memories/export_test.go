@@ -46,7 +46,7 @@ func TestExportKeepsWhatWasStored(t *testing.T) {
 		}
 		return nil
 	}
-	written, failed := memories.Export(t.Context(), here, 1, drafts)
+	written, failed, _ := memories.Export(t.Context(), here, 1, inTurn(drafts))
 	if len(failed) != 1 || failed[0].ID != drafts[1].Entry.ID.String() || !errors.Is(failed[0].Err, broken) {
 		t.Errorf("failed: %v", failed)
 	}
@@ -65,7 +65,7 @@ func TestExportThatIsInterruptedKeepsWhatWasStored(t *testing.T) {
 		}
 		return nil
 	}
-	written, failed := memories.Export(ctx, here, 1, drafts)
+	written, failed, _ := memories.Export(ctx, here, 1, inTurn(drafts))
 	if len(written) != 1 || len(here.entries) != 1 || len(failed) != len(drafts)-1 || !errors.Is(failed[0].Err, context.Canceled) {
 		t.Errorf("%d written, %d entries, failed: %v", len(written), len(here.entries), failed)
 	}
@@ -75,7 +75,7 @@ func TestExportWithoutAManifestFails(t *testing.T) {
 	here := &shelf{}
 	here.addEntries = func() error { return errors.New("read-only") }
 	drafts := draft(t, manyRows(), 1<<20)
-	if written, failed := memories.Export(t.Context(), here, 1, drafts); len(written) > 0 || len(failed) != len(drafts) {
+	if written, failed, _ := memories.Export(t.Context(), here, 1, inTurn(drafts)); len(written) > 0 || len(failed) != len(drafts) {
 		t.Errorf("%d written, failed: %v", len(written), failed)
 	}
 }
@@ -83,7 +83,7 @@ func TestExportWithoutAManifestFails(t *testing.T) {
 // A relation without its end stops who imports it, so it waits for the rows.
 func TestMutationsWaitForTheRowsBeforeThem(t *testing.T) {
 	m, said := everyKind()
-	drafts, err := find(t, m, heldIn(t, said...), memories.Scope{Project: "repo"}).Drafts(1<<20, "me", newest, now)
+	drafts, err := collect(find(t, m, heldIn(t, said...), memories.Scope{Project: "repo"}).Drafts(1<<20, "me", newest, now))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestMutationsWaitForTheRowsBeforeThem(t *testing.T) {
 		}
 		return nil
 	}
-	written, failed := memories.Export(t.Context(), here, 1, drafts)
+	written, failed, _ := memories.Export(t.Context(), here, 1, inTurn(drafts))
 	if len(written) > 0 || len(failed) != 2 || !errors.Is(failed[1].Err, broken) {
 		t.Errorf("%d written, failed: %v", len(written), failed)
 	}

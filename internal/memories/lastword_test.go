@@ -94,7 +94,7 @@ func exportedOnce(t *testing.T, m database, said []engram.ChunkRows, want []stri
 	if diff := cmp.Diff(want, shown(found)); diff != "" {
 		t.Fatal(diff)
 	}
-	drafts, err := found.Drafts(1<<20, "me", nil, now)
+	drafts, err := collect(found.Drafts(1<<20, "me", nil, now))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,37 +3,34 @@ package memories
 import (
 	"cmp"
 	"encoding/json"
-	"slices"
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
-// mutations makes chunks of relations and, behind them, deletions, in the order in
-// which the search found these: observations, prompts, sessions. Merges put entries in
-// order by time, so each is later than what comes before it.
-func (d *drafter) mutations(rows []Row, at time.Time) error {
-	slices.SortStableFunc(rows, func(a, b Row) int {
-		if a.Relation != nil && b.Relation != nil {
-			return cmp.Compare(a.Relation.SyncID, b.Relation.SyncID)
-		}
-		return cmp.Compare(orderOf(a), orderOf(b))
-	})
+// mutations makes chunks of relations and, behind them, deletions, which stand in the
+// order of compareMutations. Merges put entries in order by time, so each is later than
+// what comes before it.
+func (d *drafter) mutations(rows []*Row, at time.Time) error {
 	var list []engram.ChunkMutation
 	from, size := 0, int64(0)
 	finish := func(to int) error {
 		at = at.Add(time.Microsecond)
 		d.entry.CreatedAt = engram.FormatTime(at)
-		err := d.draft(Draft{Rows: rows[from:to]}, engram.ChunkRows{Mutations: list})
+		text, err := engram.EncodeChunk(engram.ChunkRows{Mutations: list})
+		if err != nil {
+			return err
+		}
+		draft := Draft{Rows: rows[from:to], Entry: d.entry}
 		list, from, size = nil, to, 0
-		return err
+		return d.give(draft, text)
 	}
 	for i, row := range rows {
 		m, err := mutationOf(row)
 		if err != nil {
 			return err
 		}
-		if d.generation != engram.Gen1 {
+		if d.from.generation != engram.Gen1 {
 			m.Disposition = new(string)
 		}
 		n, err := encodedSize(m)
@@ -53,16 +50,27 @@ func (d *drafter) mutations(rows []Row, at time.Time) error {
 	return finish(len(rows))
 }
 
-func orderOf(row Row) int {
-	if row.Relation != nil {
-		return -1
+// compareMutations puts rows before mutations, relations before deletions, and leaves
+// these in the order of the search.
+func compareMutations(a, b *Row) int {
+	order := func(r *Row) int {
+		switch {
+		case !r.isMutation():
+			return -2
+		case r.Relation != nil:
+			return -1
+		}
+		return deletionOrder(r.Kind)
 	}
-	return deletionOrder(row.Kind)
+	if a.Relation != nil && b.Relation != nil {
+		return cmp.Compare(a.Relation.SyncID, b.Relation.SyncID)
+	}
+	return cmp.Compare(order(a), order(b))
 }
 
 // mutationOf is a row as engram's own local export has it.
 // Source: engram-2.md 2.2, and 7, rules 9, 13 and 16.
-func mutationOf(row Row) (engram.ChunkMutation, error) {
+func mutationOf(row *Row) (engram.ChunkMutation, error) {
 	m := engram.ChunkMutation{Entity: row.Kind.Entity(), Op: "upsert"}
 	var payload any
 	if r := row.Relation; r != nil {

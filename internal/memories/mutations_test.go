@@ -36,7 +36,7 @@ func everyKind() (database, []engram.ChunkRows) {
 func TestMutationsStandBehindRowsInEngramsForm(t *testing.T) {
 	m, said := everyKind()
 	found := find(t, m, heldIn(t, said...), memories.Scope{Project: "repo"})
-	drafts, err := found.Drafts(1<<20, "me", newest, now)
+	drafts, err := collect(found.Drafts(1<<20, "me", newest, now))
 	if err != nil || len(drafts) != 2 {
 		t.Fatalf("%d chunks, %v", len(drafts), err)
 	}
@@ -49,7 +49,7 @@ func TestMutationsStandBehindRowsInEngramsForm(t *testing.T) {
 		t.Error(diff)
 	}
 	// A disposition is a sign of 2.x, which a directory of 1.x does not get from us.
-	older, err := find(t, m, heldIn(t, said...), memories.Scope{Project: "repo", Generation: engram.Gen1}).Drafts(1<<20, "me", newest, now)
+	older, err := collect(find(t, m, heldIn(t, said...), memories.Scope{Project: "repo", Generation: engram.Gen1}).Drafts(1<<20, "me", newest, now))
 	if err != nil || string(older[1].Text) != strings.ReplaceAll(want, `,"disposition":""`, "") {
 		t.Errorf("of 1.x: %s, %v", older[1].Text, err)
 	}
@@ -66,7 +66,7 @@ func TestMutationsStandBehindRowsInEngramsForm(t *testing.T) {
 func TestMutationsAreSplitInOrder(t *testing.T) {
 	m, said := everyKind()
 	found := find(t, m, heldIn(t, said...), memories.Scope{Project: "repo"})
-	drafts, err := found.Drafts(1, "me", newest, now)
+	drafts, err := collect(found.Drafts(1, "me", newest, now))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestSessionsWithoutADirectoryAreApart(t *testing.T) {
 	m := database{sessions: []engram.Session{session, first, second, third}, observations: []engram.Observation{
 		in("obs-1", "t"), in("obs-2", "s"), in("obs-3", "u"), in("obs-4", "v"), in("obs-5", "s")}}
 	found := find(t, m, heldIn(t), memories.Scope{Project: "repo"})
-	drafts, err := found.Drafts(1<<20, "me", newest, now)
+	drafts, err := collect(found.Drafts(1<<20, "me", newest, now))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestAKnownDirectoryIsNotForgotten(t *testing.T) {
 		"without a directory here": {sessions: []engram.Session{blank}, observations: []engram.Observation{o}},
 		"not here at all":          {observations: []engram.Observation{o}},
 	} {
-		drafts, err := find(t, m, heldIn(t, held), memories.Scope{Project: "repo"}).Drafts(1<<20, "me", newest, now)
+		drafts, err := collect(find(t, m, heldIn(t, held), memories.Scope{Project: "repo"}).Drafts(1<<20, "me", newest, now))
 		if err != nil || len(drafts) != 1 || drafts[0].NoDirectory != "" {
 			t.Fatalf("%s: %+v, %v", story, drafts, err)
 		}

@@ -71,7 +71,7 @@ func TestRelations(t *testing.T) {
 			if diff := cmp.Diff(memories.Tallies{"": without, "x": tt.want}.Total(), found.Total()); diff != "" {
 				t.Fatal(diff)
 			}
-			drafts, err := found.Drafts(1<<20, "me", newest, now)
+			drafts, err := collect(found.Drafts(1<<20, "me", newest, now))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -90,7 +90,7 @@ func TestTheSessionOfARelationComesWithIt(t *testing.T) {
 	m := database{sessions: []engram.Session{session, judged}, observations: []engram.Observation{a, b},
 		relations: []engram.Relation{related("judged", func(r *engram.Relation) { r.SessionID = ptr("t") })}}
 	found := find(t, m, heldIn(t, chunk(a, b)), memories.Scope{Project: "repo"})
-	drafts, err := found.Drafts(1<<20, "me", newest, now)
+	drafts, err := collect(found.Drafts(1<<20, "me", newest, now))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -82,7 +82,7 @@ func (t Tallies) add(project string, tally Tally) { t[project] = t[project].With
 
 func (t Tallies) stays(project string, why StayHome) { t.add(project, Tally{StayHome: why}) }
 
-func (r Row) tally() Tally {
+func (r *Row) tally() Tally {
 	gone := r.Reason == Removed
 	switch r.Kind {
 	case engram.SessionRow:

@@ -102,23 +102,32 @@ func readChunk(files ChunkFiles, id engram.ChunkID, report work.Report) (words [
 
 // Words are what a set of chunks says: all words on one row stand together, in the
 // order in which they were said.
-type Words struct{ words []engram.Word }
+type Words struct{ words said }
 
-// NewWords takes the words of each chunk, in the order of the manifest. It keeps
-// none of the slices.
+// NewWords takes the words of each chunk, in the order of the manifest, and keeps the
+// slices: there can be many words.
 func NewWords(chunks ...[]engram.Word) *Words {
-	all := slices.Concat(chunks...)
-	slices.SortStableFunc(all, compareRows)
-	return &Words{slices.Compact(all)}
+	n := 0
+	for _, words := range chunks {
+		n += len(words)
+	}
+	all := make(said, 0, n)
+	for _, words := range chunks {
+		for i := range words {
+			all = append(all, &words[i])
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *engram.Word) int { return compareRows(&a.RowVersion, &b.RowVersion) })
+	return &Words{slices.CompactFunc(all, func(a, b *engram.Word) bool { return *a == *b })}
 }
 
-func compareRows(a, b engram.Word) int {
+func compareRows(a, b *engram.RowVersion) int {
 	return cmp.Or(cmp.Compare(a.Kind, b.Kind), slices.Compare(a.Row[:], b.Row[:]))
 }
 
 // on are the words on the same row as w, the last one last.
 func (h *Words) on(w engram.RowVersion) said {
-	from, _ := slices.BinarySearchFunc(h.words, engram.Word{RowVersion: w}, compareRows)
+	from, _ := slices.BinarySearchFunc(h.words, &w, func(word *engram.Word, w *engram.RowVersion) int { return compareRows(&word.RowVersion, w) })
 	return h.run(from, w)
 }
 
@@ -128,22 +137,22 @@ func (h *Words) run(first int, row engram.RowVersion) said {
 	for end < len(h.words) && h.words[end].SameRow(row) {
 		end++
 	}
-	return said(h.words[first:end])
+	return h.words[first:end]
 }
 
 // said are all words on one row.
-type said []engram.Word
+type said []*engram.Word
 
 // last is the word that counts: a session that only came along with its rows does
 // not deny its end.
 func (s said) last() engram.Word {
-	last := s[len(s)-1]
+	last := *s[len(s)-1]
 	for i := len(s) - 1; last.Bare && i >= 0; i-- {
 		if s[i].Says == engram.Removed {
 			break
 		}
 		if !s[i].Bare {
-			return s[i]
+			return *s[i]
 		}
 	}
 	return last
@@ -158,11 +167,11 @@ func (s said) stored() bool { return !s.gone() && s.any(engram.Alive) }
 
 // placed says whether who reads all chunks knows the directory of the session.
 func (s said) placed() bool {
-	return slices.ContainsFunc(s, func(w engram.Word) bool { return w.Placed })
+	return slices.ContainsFunc(s, func(w *engram.Word) bool { return w.Placed })
 }
 
 func (s said) any(says engram.Saying) bool {
-	return slices.ContainsFunc(s, func(w engram.Word) bool { return w.Says == says })
+	return slices.ContainsFunc(s, func(w *engram.Word) bool { return w.Says == says })
 }
 
 // tell says whether some chunk said what row does, exactly if it was revised as often.
@@ -178,7 +187,7 @@ func (s said) tell(row engram.Word) (told, exactly bool) {
 // supersede says whether somebody changed the row later than w, and that has not been
 // imported here.
 func (s said) supersede(w engram.Word) bool {
-	return slices.ContainsFunc(s, func(k engram.Word) bool { return k.Supersedes(w.RowVersion) })
+	return slices.ContainsFunc(s, func(k *engram.Word) bool { return k.Supersedes(w.RowVersion) })
 }
 
 // newest is the latest moment of a state of the row that is no deletion.

@@ -1,6 +1,7 @@
 package mend
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -122,6 +123,28 @@ func ReadRestored(content io.Reader) (r Restored, ok bool, err error) {
 // Nameless says that the row has no identity: the chunk is what an old client left of
 // another, as older releases of ours took it.
 func (r Restored) Nameless() bool { return r.identity == "" }
+
+// First is what FirstMemory gives for the chunk, and for the true one.
+func (r Restored) First() [sha256.Size]byte { return first(r.list, r.text) }
+
+// FirstMemory hashes what an old client leaves of a row, which is the first of its list:
+// of the observations, and of the prompts where there are none. By it a restored chunk
+// is found among many.
+func FirstMemory(list string, row json.RawMessage) (sum [sha256.Size]byte, ok bool) {
+	var o engram.Observation
+	var p engram.Prompt
+	switch {
+	case list == Observations && json.Unmarshal(row, &o) == nil:
+		return first(list, rowText(reducedObservation(o))), true
+	case list == Prompts && json.Unmarshal(row, &p) == nil:
+		return first(list, rowText(reducedPrompt(p))), true
+	}
+	return sum, false
+}
+
+func first(list string, text []byte) [sha256.Size]byte {
+	return sha256.Sum256(append([]byte(list+"\n"), text...))
+}
 
 // From says whether the chunk was restored from one of this id.
 func (r Restored) From(id engram.ChunkID) bool {

@@ -90,11 +90,13 @@ type facts struct {
 	// Orphans are the sessions that the chunk does not bring, and its rows need
 	// which are ours or nobody's: with the time of the oldest of these rows.
 	Orphans map[string]string `json:"orphans,omitempty"`
+	// Untimed says that its memories have no times, as those of a restored chunk.
+	Untimed bool `json:"untimed,omitempty"`
 }
 
 // factsOf says what a chunk brings and what it refers to.
 func (o Options) factsOf(doc document) facts {
-	f := facts{Sessions: o.sessionsOf(doc)}
+	f := facts{Sessions: o.sessionsOf(doc), Untimed: doc.untimed()}
 	if !o.Strict {
 		f.Orphans = o.orphansOf(doc, f.Sessions)
 	}
@@ -110,6 +112,14 @@ func (o Options) factsOf(doc document) facts {
 	}
 	f.References, f.Claims = unique(f.References), unique(f.Claims)
 	return f
+}
+
+// untimed says whether the first memory has no time.
+func (d document) untimed() bool {
+	for r := range d.of(listObservations, listPrompts) {
+		return r.created == ""
+	}
+	return false
 }
 
 // sessionsOf are the sessions that a chunk brings, as rows or as mutations.

@@ -21,8 +21,8 @@ import (
 // OpenFunc opens a chunk of the directory. Its content is checked while it is read.
 type OpenFunc = func(engram.ChunkID) (*engram.Chunk, error)
 
-// Directory projects the chunks of one directory. After Chunks, which is called
-// once, it is safe for concurrent use.
+// Directory projects the chunks of one directory. After Chunks it is safe for concurrent
+// use.
 type Directory struct {
 	opts  Options
 	open  OpenFunc
@@ -53,6 +53,12 @@ func NewDirectory(opts Options, open OpenFunc, cacheDir string, concurrency int)
 	}
 }
 
+// Untimed are those of these chunks whose memories have no times.
+func (d *Directory) Untimed(ctx context.Context, all []engram.ChunkID) ([]engram.ChunkID, error) {
+	known, _, err := d.allFacts(ctx, all)
+	return slices.DeleteFunc(slices.Clone(all), func(id engram.ChunkID) bool { return !known[id].Untimed }), err
+}
+
 // OnlyLook is for commands that only look: what is not remembered yet will not be.
 func (d *Directory) OnlyLook() { d.cache.fixed = true }
 
@@ -65,6 +71,7 @@ func (d *Directory) Chunks(ctx context.Context, all, ids []engram.ChunkID) (map[
 	if err != nil {
 		return nil, err
 	}
+	d.there, d.supplements = nil, nil
 	d.sessions = mergeSessions(known)
 	d.stubs = d.opts.addStubs(d.sessions, known)
 	out := make(map[engram.ChunkID]recognition.Projection, len(ids))

@@ -56,7 +56,7 @@ func (o Options) orphansOf(doc document, brings map[string]Session) map[string]s
 	s := selection{document: document{id: doc.id, rows: map[string][]row{}}}
 	for r := range doc.of(lists...) {
 		project := engram.NormalizeProject(r.project)
-		if id := key(r.session); id != "" && !brings[id].Good && (project == "" || project == o.Project) && (o.IncludePersonal || !engram.IsPersonal(r.scope)) {
+		if id := key(r.session); id != "" && !brings[id].Good && (project == "" || o.owns(project)) && (o.IncludePersonal || !engram.IsPersonal(r.scope)) {
 			s.rows[r.list] = append(s.rows[r.list], r)
 		}
 	}
@@ -107,7 +107,7 @@ func (o Options) addStubs(sessions map[string]Session, known map[engram.ChunkID]
 	for _, id := range slices.SortedFunc(maps.Keys(known), engram.ChunkID.Compare) {
 		for name, from := range known[id].Orphans {
 			s := sessions[name]
-			if s.Good || !s.Needed && s.Project != "" && s.Project != o.Project {
+			if s.Good || !s.Needed && s.Project != "" && !o.owns(s.Project) {
 				continue
 			}
 			s.Good = true

@@ -55,7 +55,7 @@ func (o Options) reassignSessions(s *selection) {
 		return
 	}
 	for i, r := range s.rows[listSessions] {
-		if project := engram.NormalizeProject(r.project); project != "" && project != o.Project {
+		if project := engram.NormalizeProject(r.project); project != "" && !o.owns(project) {
 			s.rows[listSessions][i].set("project", o.Project)
 		}
 	}
@@ -84,7 +84,7 @@ func (s *selection) drop(name string) {
 func (o Options) wants(s *selection, r row, sessions map[string]Session) bool {
 	project := r.belongsTo(sessions)
 	switch {
-	case project != "" && project != o.Project && (r.gives == "" || !sessions[r.gives].Needed):
+	case project != "" && !o.owns(project) && (r.gives == "" || !sessions[r.gives].Needed):
 		s.foreign = counted(s.foreign, project)
 		return false
 	case engram.IsPersonal(r.scope) && !o.IncludePersonal:
@@ -94,6 +94,11 @@ func (o Options) wants(s *selection, r row, sessions map[string]Session) bool {
 		return false
 	}
 	return true
+}
+
+// owns says whether a project is ours, however Unicode spells it.
+func (o Options) owns(project string) bool {
+	return engram.ProjectKey(project) == engram.ProjectKey(o.Project)
 }
 
 func counted(counts map[string]int, name string) map[string]int {
@@ -107,13 +112,13 @@ func counted(counts map[string]int, name string) map[string]int {
 // claims says whether a row is of our project and needs its session there, by
 // what it says itself.
 func (o Options) claims(r row) bool {
-	return engram.NormalizeProject(r.project) == o.Project && (o.IncludePersonal || !engram.IsPersonal(r.scope))
+	return o.owns(r.project) && (o.IncludePersonal || !engram.IsPersonal(r.scope))
 }
 
 // has says whether a server has a session of our project, or gets it from a chunk
 // of the directory.
 func (o Options) has(s Session) bool {
-	return s.Good && (s.Needed || s.Project == "" || s.Project == o.Project)
+	return s.Good && (s.Needed || s.Project == "" || o.owns(s.Project))
 }
 
 // prune leaves out the rows that the server would refuse, and those that need

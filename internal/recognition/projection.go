@@ -2,6 +2,7 @@ package recognition
 
 import (
 	"context"
+	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
@@ -15,6 +16,9 @@ type Projector interface {
 	// the directory, ids among them: where a session belongs may stand in any.
 	// What is wrong with a single chunk stands in its own result.
 	Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]Projection, error)
+	// Untimed gives those of the chunks whose memories have no times, and which may
+	// have been restored.
+	Untimed(ctx context.Context, all []engram.ChunkID) ([]engram.ChunkID, error)
 	// Supplement gives of chunks that Project gave what the remote lacks if it holds
 	// the rows of there in another form. It is called once, after Project.
 	Supplement(ctx context.Context, ids []engram.ChunkID, there *RowSet) (map[engram.ChunkID]Projection, error)
@@ -75,19 +79,21 @@ func (p Projection) Omits() bool {
 // project finds out what the chunks that the remote does not list under their
 // own ids become there.
 func (m *Match) project(ctx context.Context) error {
-	var all, ids []engram.ChunkID
+	var files []engram.ChunkID
 	for _, e := range m.Here.Entries() {
-		if !m.Files[e.ID] || m.IsTwin(e.ID) {
-			continue
-		}
-		all = append(all, e.ID)
-		if !m.There.Has(e.ID) {
-			ids = append(ids, e.ID)
+		if m.Files[e.ID] {
+			files = append(files, e.ID)
 		}
 	}
-	var err error
+	untimed, err := m.opts.Projector.Untimed(ctx, files)
+	if err != nil {
+		return err
+	}
+	m.findTwins(untimed)
+	all := slices.DeleteFunc(slices.Clone(files), m.IsTwin)
+	ids := slices.DeleteFunc(slices.Clone(all), m.There.Has)
 	if m.Projected, err = m.opts.Projector.Project(ctx, all, ids); err != nil {
 		return err
 	}
-	return m.recognise(ctx, all)
+	return m.recognise(ctx, files, all)
 }

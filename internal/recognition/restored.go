@@ -41,6 +41,22 @@ func (m *Match) findRestored() {
 	}
 }
 
+// findTwins finds the true ones of chunks here that may have been restored, on whichever
+// machine: without them no identity says that the rows are the same.
+func (m *Match) findTwins(untimed []engram.ChunkID) {
+	for _, id := range untimed {
+		restored, ok, err := ReadRestored(m.opts.Local, id)
+		if err != nil || !ok || m.IsTwin(id) {
+			continue // what is wrong with it is told when it is to move
+		}
+		for _, e := range m.Here.Entries() {
+			if e.ID != id && m.Holds(e.ID) && restored.From(e.ID) && SameReduced(m.opts.Local, e.ID, id) {
+				m.Twins = append(m.Twins, Twin{Restored: id, True: e.ID})
+			}
+		}
+	}
+}
+
 // recogniseRestored looks into chunks here that the remote does not list, and of
 // which the manifests say the same as of one that it does. What was restored from
 // another remote's is left out: this one may have the true chunk, and is asked once. So is

@@ -13,13 +13,14 @@ import (
 
 // recognise finds out what the remote holds in another form than this run would
 // send: pushed with other options, by an older rule, or by somebody else. Nothing is
-// read where everything of ours is listed.
-func (m *Match) recognise(ctx context.Context, all []engram.ChunkID) error {
+// read where everything of ours is listed. files are all chunks here, all those that are to
+// be there: without the twins, of which the remote may have what was sent before.
+func (m *Match) recognise(ctx context.Context, files, all []engram.ChunkID) error {
 	unlisted := m.unlisted(all)
-	if len(unlisted) == 0 || len(m.There.Entries()) == 0 {
+	if len(unlisted)+len(m.Twins) == 0 || len(m.There.Entries()) == 0 {
 		return nil
 	}
-	held, err := m.opts.Projector.Rows(ctx, all)
+	held, err := m.opts.Projector.Rows(ctx, files)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/mend"
@@ -70,11 +71,16 @@ func (s *Diff) isDoubtful(item Item) bool {
 	return differ(here, item.Entry)
 }
 
-// differ says whether two entries of one id may be about different chunks. Who adopts a
-// file does not know who wrote it.
+// wrongClock is how far two clocks may be apart.
+const wrongClock = 24 * time.Hour
+
+// differ says whether two entries of one id, here and there, may be about different
+// chunks. Who adopts a file does not know who wrote it. What a server received before it
+// was made is another. Source: account-server.md 3.3.
 func differ(a, b engram.ChunkEntry) bool {
 	by := a.CreatedBy != b.CreatedBy && a.CreatedBy != unknownAuthor && b.CreatedBy != unknownAuthor
-	return by || a.Sessions != b.Sessions || a.Memories != b.Memories || a.Prompts != b.Prompts
+	early := b.Time().Before(a.Time().Add(-wrongClock)) && !b.Time().IsZero()
+	return by || early || a.Sessions != b.Sessions || a.Memories != b.Memories || a.Prompts != b.Prompts
 }
 
 // isSame compares the bytes of both sides; of what an old client has reduced, the rows

@@ -19,12 +19,15 @@ const (
 func TestCollisions(t *testing.T) {
 	for name, c := range map[string]struct {
 		there, reduced string
+		received       string
 		collides       bool
 	}{
-		"another chunk":                      {there: alices, collides: true},
-		"the same, by another hand":          {there: bobs},
-		"the same, as an old client sent it": {reduced: bobs},
-		"another, as an old client sent it":  {reduced: alices, collides: true},
+		"another by the same hand, that was there first": {there: alices, received: "2026-11-20T09:15:00.5Z", collides: true},
+		"the same, received by a slow clock":             {there: bobs, received: "2026-11-20T09:15:00.5Z"},
+		"another chunk":                                  {there: alices, collides: true},
+		"the same, by another hand":                      {there: bobs},
+		"the same, as an old client sent it":             {reduced: bobs},
+		"another, as an old client sent it":              {reduced: alices, collides: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			here, there := newSide(), newSide()
@@ -37,7 +40,9 @@ func TestCollisions(t *testing.T) {
 				there.reduced = map[engram.ChunkID]string{id: c.reduced}
 			}
 			entry := entryOf(id)
-			entry.CreatedBy = "alice"
+			if entry.CreatedBy = "alice"; c.received != "" {
+				entry.CreatedBy, entry.CreatedAt = here.entries[0].CreatedBy, c.received
+			}
 			there.entries = []engram.ChunkEntry{entry}
 			known := aliases{}
 			for range 2 {

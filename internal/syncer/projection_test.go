@@ -39,6 +39,10 @@ func (p *projector) Project(_ context.Context, _, ids []engram.ChunkID) (map[eng
 	return out, nil
 }
 
+func (p *projector) Untimed(context.Context, []engram.ChunkID) ([]engram.ChunkID, error) {
+	return nil, nil
+}
+
 // Supplement gives the parts of which the remote lacks a row.
 func (p *projector) Supplement(_ context.Context, ids []engram.ChunkID, there *recognition.RowSet) (map[engram.ChunkID]recognition.Projection, error) {
 	out := map[engram.ChunkID]recognition.Projection{}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -81,8 +82,7 @@ func (s *Diff) recogniseAfterPull(ctx context.Context, moved []Moved) {
 	})
 }
 
-// judgeRestored finds restored chunks whose true one is here. untimed are the chunks
-// that may be restored ones, all the others. Of a restored one that was retired, a merge
+// judgeRestored finds restored chunks whose true one is here. Of a restored one that was retired, a merge
 // may have brought the entry back: git knows nothing of the reason.
 func (v *verifier) judgeRestored(local Local, m *engram.Manifest) {
 	for _, id := range v.untimed {
@@ -90,7 +90,7 @@ func (v *verifier) judgeRestored(local Local, m *engram.Manifest) {
 		if err != nil || !ok {
 			continue
 		}
-		for _, other := range v.good {
+		for _, other := range v.firsts[restored.First()] {
 			if restored.From(other) && recognition.RestoredID(local, other) == id ||
 				restored.Nameless() && other != id && alike(m, id, other) && recognition.SameReduced(local, id, other) {
 				v.note(Finding{ID: id.String(), Where: "here", Err: &TwinError{recognition.Twin{Restored: id, True: other}}, Harmless: true})
@@ -102,7 +102,7 @@ func (v *verifier) judgeRestored(local Local, m *engram.Manifest) {
 		return
 	}
 	trueOf := map[string]engram.ChunkID{}
-	for _, id := range v.good {
+	for _, id := range slices.Concat(slices.Collect(maps.Values(v.firsts))...) {
 		if restored := recognition.RestoredID(local, id); restored != id {
 			trueOf[restored.String()] = id
 		}

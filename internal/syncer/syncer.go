@@ -93,6 +93,9 @@ type Options struct {
 	Strict bool
 	// Compare downloads each pushed chunk again and compares the bytes.
 	ReadBack bool
+	// Readers chooses whose import a verification judges, of those that the directory
+	// shows. nil: just these.
+	Readers func(seen []engram.Generation) []engram.Generation
 	// Fatal says of an error that no other item can fare better. nil: none is.
 	Fatal func(error) bool
 	// Report hears what happens.

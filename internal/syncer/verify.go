@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/readers"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
@@ -21,12 +22,16 @@ type Finding struct {
 	Err   error
 	// Row is the one that it is about, if any: its Reason is empty, Err has that.
 	Row *engram.RowNote
+	// Reader is what readers of the directory make of it, if that is what is wrong.
+	Reader *readers.Finding
 	// Harmless: it is worth knowing, and nothing is damaged or lost by it.
 	Harmless bool
 }
 
 // Report is what a verification found.
 type Report struct {
+	// Readers are the generations whose import was judged.
+	Readers  []engram.Generation
 	Checked  int   // chunks that were read to their end
 	Bytes    int64 // of them, uncompressed
 	Findings []Finding
@@ -40,14 +45,8 @@ var (
 	ErrOrphan = errors.New("no manifest entry names this file: run `engram-sync verify --repair` to adopt it")
 	// ErrStray: a file that engram would never write there.
 	ErrStray = errors.New("it does not belong there")
-	// ErrNoSession: rows whose session is in no chunk.
-	ErrNoSession = errors.New("names a session that no chunk holds: a push adds it; `engram sync` of a release of today refuses the row")
-	// ErrNoEnd: a relation whose end is in no chunk.
-	ErrNoEnd = errors.New("names a memory that no chunk holds: the relation waits for it")
-	// ErrBlank: a row lacks what project servers and today's engram demand.
-	ErrBlank = errors.New("is blank: a push to a project server fills it where that invents nothing; `engram sync` of a release of today may refuse the row")
-	// ErrNoName: several rows have no identity.
-	ErrNoName = errors.New("is blank, as in other rows: engram takes all of these for one, and imports one of them")
+	// ErrBlank: a row lacks what project servers demand.
+	ErrBlank = errors.New("is blank: a push to a project server fills it where that invents nothing")
 )
 
 // CountsError says that the entry of a chunk has other numbers than the chunk.
@@ -79,7 +78,7 @@ func Verify(ctx context.Context, local Local, opts Options) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	v := verifier{opts: opts, shown: engram.Gen1, sessions: map[string]bool{}, references: map[string]rowPlace{}, memories: map[string]bool{}, ends: map[string]rowPlace{}}
+	v := verifier{opts: opts, shown: engram.Gen1, chunks: map[engram.ChunkID]*readers.Chunk{}, firsts: map[[32]byte][]engram.ChunkID{}}
 	for _, s := range strays {
 		v.note(Finding{ID: s.Name, Where: "here", Err: fmt.Errorf("%w: %s", ErrStray, s.Reason), Harmless: true})
 	}
@@ -96,7 +95,7 @@ func Verify(ctx context.Context, local Local, opts Options) (Report, error) {
 	}
 	v.each(ctx, "here", ids, func(id engram.ChunkID) (int64, error) { return v.local(local, m, id) })
 	v.judgeRestored(local, m)
-	v.judgeSessions()
+	v.judgeReaders(m, files)
 	v.judgeVersion(m)
 	return v.result(), ctx.Err()
 }
@@ -156,15 +155,12 @@ func (s *Diff) readThere(ctx context.Context, id engram.ChunkID, report work.Rep
 type verifier struct {
 	opts Options
 
-	mu         sync.Mutex
-	report     Report
-	shown      engram.Generation   // by the members of all chunks
-	sessions   map[string]bool     // that some chunk holds
-	references map[string]rowPlace // session to the first row that refers to it
-	memories   map[string]bool     // that some chunk holds, by sync_id
-	ends       map[string]rowPlace // memory to the first relation that names it
-	good       []engram.ChunkID
-	untimed    []engram.ChunkID // good ones whose memories have no times
+	mu      sync.Mutex
+	report  Report
+	shown   engram.Generation                 // by the members of all chunks
+	chunks  map[engram.ChunkID]*readers.Chunk // what could be read
+	firsts  map[[32]byte][]engram.ChunkID     // good ones, by mend.FirstMemory
+	untimed []engram.ChunkID                  // good ones whose memories have no times
 }
 
 // each reads chunks to their end, and notes why one cannot be.
@@ -190,7 +186,7 @@ func (v *verifier) each(ctx context.Context, where string, ids []engram.ChunkID,
 // local checks one chunk of the directory.
 func (v *verifier) local(local Local, m *engram.Manifest, id engram.ChunkID) (int64, error) {
 	e, listed := m.Entry(id)
-	contents, size, err := readFile(local, id, v.opts.Report)
+	chunk, first, size, err := v.read(local, id)
 	switch {
 	case listed && errors.Is(err, fs.ErrNotExist):
 		return 0, engram.ErrNoFile
@@ -199,68 +195,17 @@ func (v *verifier) local(local Local, m *engram.Manifest, id engram.ChunkID) (in
 	case !listed && m.Names(id): // by an entry that is not engram's, which was noted
 	case !listed:
 		v.note(Finding{ID: id.String(), Where: "here", Err: ErrOrphan, Harmless: true})
-	case !fits(e, contents):
-		v.note(Finding{ID: id.String(), Where: "here", Harmless: true, Err: &CountsError{Entry: e, Contents: contents}})
+	case !fits(e, chunk.Contents):
+		v.note(Finding{ID: id.String(), Where: "here", Harmless: true, Err: &CountsError{Entry: e, Contents: chunk.Contents}})
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.good = append(v.good, id)
-	v.shown = max(v.shown, contents.Generation)
-	if contents.Untimed() {
+	v.shown = max(v.shown, chunk.Generation)
+	v.firsts[first] = append(v.firsts[first], id)
+	if chunk.Untimed() {
 		v.untimed = append(v.untimed, id)
 	}
-	for session := range contents.SessionIDs {
-		v.sessions[session] = true
-	}
-	for memory := range contents.SyncIDs {
-		v.memories[memory] = true
-	}
-	first(v.references, id, contents.References)
-	first(v.ends, id, contents.Ends)
-	unnamed := slices.DeleteFunc(slices.Clone(contents.Blank), func(n engram.RowNote) bool { return n.Field != "sync_id" })
-	for _, n := range contents.Blank {
-		f := Finding{ID: id.String(), Where: "here", Err: ErrBlank, Row: &n, Harmless: true}
-		if n.Field == "sync_id" && len(unnamed) > 1 {
-			f.Err = ErrNoName
-		}
-		v.report.Findings = append(v.report.Findings, f)
-	}
 	return size, nil
-}
-
-// rowPlace is a row of a chunk.
-type rowPlace struct {
-	chunk engram.ChunkID
-	engram.RowNote
-}
-
-// first keeps of what rows name the one that comes first, whichever worker read it.
-func first(kept map[string]rowPlace, id engram.ChunkID, named map[string]engram.RowNote) {
-	for name, row := range named {
-		if before, ok := kept[name]; !ok || id.Compare(before.chunk) < 0 {
-			kept[name] = rowPlace{id, row}
-		}
-	}
-}
-
-// judgeSessions runs after all chunks were read: a session may lie in another
-// chunk than the rows that belong to it.
-func (v *verifier) judgeSessions() {
-	unread := slices.ContainsFunc(v.report.Findings, func(f Finding) bool { return !f.Harmless && !errors.Is(f.Err, ErrForeign) })
-	if len(v.opts.Only) > 0 || unread {
-		return // the session may lie in what was not read
-	}
-	v.missing(v.references, v.sessions, ErrNoSession)
-	v.missing(v.ends, v.memories, ErrNoEnd)
-}
-
-// missing notes the rows that name what no chunk holds.
-func (v *verifier) missing(named map[string]rowPlace, held map[string]bool, why error) {
-	for name, row := range named {
-		if !held[name] {
-			v.note(Finding{ID: row.chunk.String(), Where: "here", Err: why, Row: &row.RowNote, Harmless: true})
-		}
-	}
 }
 
 func (v *verifier) note(f Finding) {

@@ -28,7 +28,7 @@ var kinds = []struct {
 	err  error
 }{
 	{"damaged", engram.ErrDamaged}, {"no file", engram.ErrNoFile}, {"orphan", syncer.ErrOrphan},
-	{"stray", syncer.ErrStray}, {"no session", syncer.ErrNoSession},
+	{"stray", syncer.ErrStray},
 	{"bad id", engram.ErrBadChunkID},
 }
 
@@ -41,6 +41,9 @@ func findingsOf(r syncer.Report) []finding {
 		kind := f.Err.Error()
 		if _, ok := errors.AsType[*syncer.CountsError](f.Err); ok {
 			kind = "counts"
+		}
+		if f.Reader != nil && f.Harmless {
+			kind = string(f.Reader.Problem)
 		}
 		for _, k := range kinds {
 			if errors.Is(f.Err, k.err) {
@@ -91,7 +94,7 @@ func TestVerify(t *testing.T) {
 			id := s.add(`{"prompts":[{"session_id":"gone"}]}`)
 			s.entries[0].Prompts = 1
 			return id
-		}, &finding{Kind: "no session", Harmless: true}},
+		}, &finding{Kind: "no_session", Harmless: true}},
 		{"a session in another chunk", func(s *side) engram.ChunkID {
 			id := s.add(`{"prompts":[{"session_id":"there"}]}`)
 			s.entries[0].Prompts = 1

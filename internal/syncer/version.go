@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/readers"
 )
 
 // VersionError says that a manifest has a lower version than its chunks want, or
@@ -50,7 +51,10 @@ func (r *repairer) raise(ctx context.Context) error {
 		}
 	}
 	r.done.Fixes = append(r.done.Fixes, Fix{Action: FixRaised, Detail: fmt.Sprintf("version %d, in place of %d", wants, m.Version())})
-	r.done.Findings = slices.DeleteFunc(r.done.Findings, func(f Finding) bool { _, low := errors.AsType[*VersionError](f.Err); return low })
+	r.done.Findings = slices.DeleteFunc(r.done.Findings, func(f Finding) bool {
+		_, low := errors.AsType[*VersionError](f.Err)
+		return low || f.Reader != nil && (f.Reader.Problem == readers.Owned || f.Reader.Problem == readers.LowVersion)
+	})
 	return nil
 }
 

@@ -20,14 +20,16 @@ import (
 type Project struct {
 	Name string // in the spelling of its source; never "" without an error
 	From string // what named it
+	// Older is what engram 1.x would take, and from where, if that is another; else "".
+	Older string
 }
 
 // ProjectRule says whose rules count where nothing names the project.
 type ProjectRule int
 
 const (
-	// CurrentRule is that of engram 1.16.1: the name of git's origin, or of the
-	// top of the work tree.
+	// CurrentRule is that of engram 1.16.1 and later: what 2.x has bound the clone to, the
+	// name of git's origin, or of the top of the work tree.
 	CurrentRule ProjectRule = iota
 	// LegacyRule is that of engram 1.9.4: the name of the working directory.
 	LegacyRule
@@ -40,11 +42,19 @@ const (
 func (w *Workspace) ServerProject() (Project, error) {
 	p, err := w.FindProject(RepositoryRule)
 	p.Name = engram.NormalizeProject(p.Name)
-	if err == nil && p.Name == "" {
-		err = terminal.Usagef("the project that %s names is blank", p.From)
+	switch {
+	case err != nil:
+		return Project{}, err
+	case p.Name == "":
+		return Project{}, terminal.Usagef("the project that %s names is blank", p.From)
+	case p.Name == ownProject:
+		return Project{}, terminal.Usagef("%s names %s, which engram keeps for itself, and no server has", p.From, ownProject)
 	}
-	return p, err
+	return p, nil
 }
+
+// ownProject is the name that engram 3.x keeps for itself. Source: engram-2.md 3, 10.
+const ownProject = "inbox"
 
 // RepositoryProject is the project of the git work tree that the chunk directory is
 // in, or will be: only its chunks are for the directory. Outside of one there is none,
@@ -71,7 +81,7 @@ func (w *Workspace) RepositoryProject() (Project, error) {
 	if git.Top(real) == "" && git.Top(start) == "" && !w.Inputs.Flags.Changed("project") {
 		return Project{}, nil
 	}
-	p := Project{w.Config.Project, w.Config.Sources["project"]}
+	p := Project{Name: w.Config.Project, From: w.Config.Sources["project"]}
 	if p.Name == "" {
 		if git.Top(real) != "" && filepath.Base(path) != chunkdir.DirName {
 			start = real
@@ -79,6 +89,7 @@ func (w *Workspace) RepositoryProject() (Project, error) {
 		if p, err = projectAt(start, RepositoryRule); err != nil {
 			return Project{}, fmt.Errorf("find the project: %w", err)
 		}
+		w.warnOlder(p)
 	}
 	p.Name = engram.NormalizeProject(p.Name)
 	if p.Name == "" {
@@ -89,10 +100,10 @@ func (w *Workspace) RepositoryProject() (Project, error) {
 
 // FindProject resolves the project as engram does: what the configuration says
 // (--project first), the nearest .engram/config.json of the repository, and then
-// the rule. Source: local-state.md 1.1.
+// the rule. Source: local-state.md 1.1, engram-2.md 5.
 func (w *Workspace) FindProject(rule ProjectRule) (Project, error) {
 	if w.Config.Project != "" {
-		return Project{w.Config.Project, w.Config.Sources["project"]}, nil
+		return Project{Name: w.Config.Project, From: w.Config.Sources["project"]}, nil
 	}
 	start, err := projectStart(w)
 	if err != nil {
@@ -102,7 +113,18 @@ func (w *Workspace) FindProject(rule ProjectRule) (Project, error) {
 	if err != nil {
 		return Project{}, fmt.Errorf("find the project: %w", err)
 	}
+	w.warnOlder(p)
 	return p, nil
+}
+
+// warnOlder says, once in a run, that teammates with engram 1.x file under another name.
+func (w *Workspace) warnOlder(p Project) {
+	if p.Older == "" || w.toldOlder {
+		return
+	}
+	w.toldOlder = true
+	w.term.Warn(fmt.Sprintf("the project is %s, from %s; engram 1.x would take %s: --project or .engram-sync.yaml says which it is",
+		terminal.Visible(p.Name), terminal.Visible(p.From), p.Older))
 }
 
 // projectStart is where engram would have run: beside the chunk directory, there
@@ -141,7 +163,7 @@ func projectAt(dir string, rule ProjectRule) (Project, error) {
 	if rule == RepositoryRule && top == "" {
 		return p, terminal.Usagef("%s is in no git work tree that could name one", start)
 	}
-	p = Project{filepath.Base(start), "the name of the directory " + start}
+	p = Project{Name: filepath.Base(start), From: "the name of the directory " + start}
 	if rule != LegacyRule {
 		if p, err = projectOfGit(start, top, p); err != nil {
 			return Project{}, err
@@ -153,21 +175,30 @@ func projectAt(dir string, rule ProjectRule) (Project, error) {
 	return p, nil
 }
 
-// projectOfGit is what engram 1.16.1 takes from git: the name of origin or of the
-// top of the work tree, and outside of one that of the only repository right
-// below start. otherwise is what counts if there is none of these.
+// projectOfGit is what engram takes from git: what 2.x has bound the clone to, and what
+// 1.16.1 takes, the name of origin or of the top of the work tree; outside of one that of
+// the only repository right below start. otherwise is what counts if there is none of these.
 func projectOfGit(start, top string, otherwise Project) (Project, error) {
 	if top == "" {
 		if child := git.OnlyRepository(start); child != "" {
-			return Project{child, "the only repository in " + start}, nil
+			return Project{Name: child, From: "the only repository in " + start}, nil
 		}
 		return otherwise, nil
 	}
-	name, err := git.OriginName(top)
-	if err != nil || name != "" {
-		return Project{name, "git's remote origin"}, err
+	older := Project{Name: filepath.Base(top), From: "the name of the directory " + top}
+	if name, err := git.OriginName(top); err != nil {
+		return Project{}, err
+	} else if name != "" {
+		older = Project{Name: name, From: "git's remote origin"}
 	}
-	return Project{filepath.Base(top), "the name of the directory " + top}, nil
+	bound, err := boundProject(top)
+	if err != nil || bound.Name == "" {
+		return older, err
+	}
+	if engram.ProjectKey(bound.Name) != engram.ProjectKey(older.Name) {
+		bound.Older = fmt.Sprintf("%s, from %s", terminal.Visible(older.Name), terminal.Visible(older.From))
+	}
+	return bound, nil
 }
 
 // existing is the real path of the nearest directory upwards that is there:
@@ -182,8 +213,6 @@ func existing(path string) (string, error) {
 		path = parent
 	}
 }
-
-const maxProjectFile = 64 << 10
 
 // configuredProject reads the nearest .engram/config.json, no further up than
 // the top of the work tree. One that cannot be read is an error: the next guess
@@ -200,7 +229,7 @@ func configuredProject(start, top string) (Project, error) {
 				return Project{}, terminal.Usagef("%s: %w: mend it, or give --project", path, err)
 			}
 			if engram.NormalizeProject(config.ProjectName) != "" {
-				return Project{config.ProjectName, path}, nil
+				return Project{Name: config.ProjectName, From: path}, checkName(config.ProjectName, path)
 			}
 		} else if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
 			return Project{}, err

@@ -77,6 +77,19 @@ func TestProjectIsNamedAsEngramNamesIt(t *testing.T) {
 		{"a linked work tree", map[string]string{"main/.git/config": originConfig, "main/.git/worktrees/w/commondir": "../..\n",
 			"w/.git": "gitdir: ../main/.git/worktrees/w\n"},
 			"w", CurrentRule, "Billing-API", "git's remote origin"},
+		{"a clone that engram 2.x has bound, before its origin moved", map[string]string{"app/.git/config": originConfig, "app/.git/engram-project-identity.json": `{"version":1,"id":"00112233445566778899aabbccddeeff","project":"Money"}`},
+			"app", CurrentRule, "Money", "engram's binding ROOT/app/.git/engram-project-identity.json"},
+		{"which 1.9.4 does not know", map[string]string{"app/.git/engram-project-identity.json": `{"version":1,"project":"Money"}`},
+			"app", LegacyRule, "app", "the name of the directory ROOT/app"},
+		{"a bound clone that says who it is", map[string]string{"app/.engram/config.json": `{"project_name":"Mine"}`, "app/.git/engram-project-identity.json": `{"version":1,"project":"Money"}`},
+			"app", CurrentRule, "Mine", "ROOT/app/.engram/config.json"},
+		{"the nearest file on the way up to the top", map[string]string{"app/.git/": "", "app/.engram/config.json": `{"project_name":"whole"}`, "app/part/.engram/config.json": `{"project_name":"part"}`, "app/part/src/": ""},
+			"app/part/src", CurrentRule, "part", "ROOT/app/part/.engram/config.json"},
+		{"outside of git only the directory's own", map[string]string{"app/.engram/config.json": `{"project_name":"whole"}`, "app/part/": ""},
+			"app/part", CurrentRule, "part", "the name of the directory ROOT/app/part"},
+		{"the binding that linked work trees share", map[string]string{"main/.git/config": originConfig, "main/.git/worktrees/w/commondir": "../..\n",
+			"main/.git/engram-project-identity.json": `{"version":1,"project":"Money"}`, "w/.git": "gitdir: ../main/.git/worktrees/w\n"},
+			"w", CurrentRule, "Money", "engram's binding ROOT/main/.git/engram-project-identity.json"},
 		{"a submodule", map[string]string{"main/.git/modules/sub/config": originConfig, "main/sub/.git": "gitdir: ../.git/modules/sub\n"},
 			"main/sub", CurrentRule, "Billing-API", "git's remote origin"},
 	}
@@ -84,7 +97,8 @@ func TestProjectIsNamedAsEngramNamesIt(t *testing.T) {
 		t.Run(tt.story, func(t *testing.T) {
 			root := tree(t, tt.files)
 			got, err := projectAt(filepath.Join(root, tt.start), tt.rule)
-			want := Project{tt.want, filepath.FromSlash(strings.ReplaceAll(tt.from, "ROOT", root))}
+			got.Older = "" // which has a test of its own
+			want := Project{Name: tt.want, From: filepath.FromSlash(strings.ReplaceAll(tt.from, "ROOT", root))}
 			if err != nil || got != want {
 				t.Errorf("got %+v, %v, want %+v", got, err, want)
 			}
@@ -92,9 +106,42 @@ func TestProjectIsNamedAsEngramNamesIt(t *testing.T) {
 	}
 }
 
+// Where engram 1.x takes another name than 2.x has bound the clone to, that is told; two
+// spellings are one name.
+func TestOlderNameOfABoundClone(t *testing.T) {
+	for bound, want := range map[string]string{"money": "Billing-API, from git's remote origin", "billing--api": ""} {
+		root := tree(t, map[string]string{"app/.git/config": originConfig, "app/.git/engram-project-identity.json": `{"version":1,"project":"` + bound + `"}`})
+		if got, err := projectAt(filepath.Join(root, "app"), CurrentRule); err != nil || got.Older != want {
+			t.Errorf("%s: got %+v, %v", bound, got, err)
+		}
+	}
+}
+
+// A binding that is no good is no reason to take another name, whoever wrote it.
+func TestBadBindingIsNotGuessed(t *testing.T) {
+	const name = "app/.git/engram-project-identity.json"
+	for _, text := range []string{"", "{", "[]", `{"version":1}`, `{"project":"x"}`, `{"version":1,"project":" "}`, `{"version":1,"project":"a/b"}`, `{"version":1,"project":"a\\b"}`,
+		`{"version":1,"project":"a\u001b[31mb"}`, strings.Repeat(" ", maxProjectFile) + `{"version":1,"project":"x"}`} {
+		root := tree(t, map[string]string{"app/.git/config": originConfig, name: text})
+		got, err := projectAt(filepath.Join(root, "app"), CurrentRule)
+		if err == nil || !strings.Contains(err.Error(), "engram-project-identity.json") || strings.Contains(err.Error(), "\x1b") {
+			t.Errorf("%.60q: got %+v, %v", text, got, err)
+		}
+	}
+	root := tree(t, map[string]string{"app/.git/config": originConfig, name + "/": ""})
+	if got, err := projectAt(filepath.Join(root, "app"), CurrentRule); !errors.As(err, new(*repofile.UnfitError)) {
+		t.Errorf("a directory: got %+v, %v", got, err)
+	}
+}
+
 func TestProjectOfABadConfigFileIsNotGuessed(t *testing.T) {
 	root := tree(t, map[string]string{"app/.git/config": originConfig, "app/.engram/config.json": "{"})
 	if got, err := projectAt(filepath.Join(root, "app"), CurrentRule); !errors.As(err, new(*terminal.UsageError)) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	// nor one whose name engram would not take
+	root = tree(t, map[string]string{"app/.git/config": originConfig, "app/.engram/config.json": `{"project_name":"team/app"}`})
+	if got, err := projectAt(filepath.Join(root, "app"), CurrentRule); !errors.As(err, new(*terminal.UsageError)) || !strings.Contains(err.Error(), "config.json") {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	// nor is one read that is no file

@@ -38,8 +38,10 @@ type Workspace struct {
 	term  *terminal.Terminal
 	env   map[string]string
 	looks bool
-	vault vaultUse
-	later sync.Once
+
+	toldOlder bool // that engram 1.x names the project otherwise
+	vault     vaultUse
+	later     sync.Once
 }
 
 // New gives the workspace of a process with this environment.

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -71,7 +73,8 @@ type export struct {
 	project workspace.Project
 
 	found   compared
-	drafts  []memories.Draft
+	drafts  []memories.Draft                 // those that can be written
+	rows    map[engram.ChunkID][]exportedRow // of the drafts, if they are shown
 	written []memories.Draft
 	failed  []work.Failure
 }
@@ -132,21 +135,31 @@ func (x *export) run(ctx context.Context) (err error) {
 }
 
 // into writes into a directory what no chunk of it holds.
-func (x *export) into(ctx context.Context, dir syncer.Local, path string) error {
+func (x *export) into(ctx context.Context, dir syncer.Local, path string) (err error) {
 	x.dir, x.path = dir, path
-	if err := x.draft(ctx); err != nil {
+	// Hundreds of thousands of rows are looked at once and kept as little as can be: memory
+	// that is collected sooner costs next to nothing here.
+	defer debug.SetGCPercent(debug.SetGCPercent(50))
+	if err := x.find(ctx); err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, x.found.Close()) }()
 	version, err := x.raiseVersion(ctx)
 	if err != nil {
 		return err
 	}
-	if !x.dryRun {
-		var failed []work.Failure
-		x.written, failed = memories.Export(ctx, x.dir, version, x.drafts)
-		x.failed = append(x.failed, failed...)
+	if x.dryRun {
+		for _, err := range x.readable() {
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	return nil
+	var failed []work.Failure
+	x.written, failed, err = memories.Export(ctx, x.dir, version, x.readable())
+	x.failed = append(x.failed, failed...)
+	return err
 }
 
 // open opens engram's database, which must be there, and finds the project. That comes
@@ -180,9 +193,9 @@ func (x *export) open(ctx context.Context) (err error) {
 	return x.checkName(ctx, found)
 }
 
-// draft finds what is in no chunk and makes chunks of it. Chunks that cannot be
+// find finds what is in no chunk. Chunks that cannot be
 // read are no reason to stop: what only they may hold is exported once more.
-func (x *export) draft(ctx context.Context) (err error) {
+func (x *export) find(ctx context.Context) (err error) {
 	generation, err := x.db.Generation(ctx)
 	if err != nil {
 		return err
@@ -190,15 +203,10 @@ func (x *export) draft(ctx context.Context) (err error) {
 	report, stop := command.Progress(x.term, "chunk")
 	x.found, err = compare(ctx, x.ws, x.db, x.dir, memories.Scope{Project: x.project.Name, Personal: x.personal, Generation: generation}, math.MaxInt64, report)
 	stop()
-	if err == nil {
-		err = x.checkName(ctx, x.found)
-	}
 	if err != nil {
 		return err
 	}
-	drafts, err := x.found.Drafts(x.made, createdBy(x.ws), x.found.manifest.Entries(), time.Now())
-	x.drafts, x.failed = readable(drafts, x.ws.Config.MaxChunkBytes)
-	return err
+	return x.checkName(ctx, x.found)
 }
 
 // checkName looks for another spelling where the database has nothing of the project:
@@ -215,24 +223,65 @@ func (x *export) checkName(ctx context.Context, found compared) error {
 		terminal.Visible(x.project.From), strings.Join(texts(near, terminal.Visible), " and "), projectFlag(near[0]))
 }
 
-// readable parts the drafts from those that are too large for what we may read:
+// readable gives the drafts, but for those that are too large for what we may read:
 // nobody here would see that they are there, and they would be written each time.
-func readable(drafts []memories.Draft, most int64) (good []memories.Draft, failed []work.Failure) {
-	for _, d := range drafts {
-		if err := d.Waits(failed); err != nil {
-			failed = append(failed, work.Failure{ID: d.Entry.ID.String(), Err: err})
-			continue
+func (x *export) readable() iter.Seq2[memories.Draft, error] {
+	drafts := x.found.Drafts(x.made, createdBy(x.ws), x.found.manifest.Entries(), time.Now())
+	return func(yield func(memories.Draft, error) bool) {
+		for d, err := range drafts {
+			if err == nil {
+				err = x.show(d)
+			}
+			if err != nil {
+				yield(d, err)
+				return
+			}
+			if why := cmp.Or(d.Waits(x.failed), x.tooLarge(d)); why != nil {
+				x.failed = append(x.failed, work.Failure{ID: d.Entry.ID.String(), Err: why})
+				continue
+			}
+			listed := d
+			listed.Text = nil
+			x.drafts = append(x.drafts, listed)
+			if !yield(d, nil) {
+				return
+			}
 		}
-		if int64(len(d.Text)) <= most {
-			good = append(good, d)
-			continue
-		}
-		row := exportedRowOf(d.Rows[0], d.Entry.ID) // there is but one that large
-		failed = append(failed, work.Failure{ID: row.Chunk.String(), Err: &terminal.UsageError{Err: fmt.Errorf(
-			"the %s %s takes %s alone, and max_chunk_bytes is %s: raise it",
-			row.Kind, strconv.QuoteToGraphic(shorten(cmp.Or(row.Title, row.ID))), terminal.Size(int64(len(d.Text))), terminal.Size(most))}})
 	}
-	return good, failed
+}
+
+// show keeps what is shown of the rows of a draft.
+func (x *export) show(d memories.Draft) error {
+	if !x.dryRun && !x.term.Verbose {
+		return nil
+	}
+	rows := make([]exportedRow, len(d.Rows))
+	for i, row := range d.Rows {
+		row, err := x.found.Load(row)
+		if err != nil {
+			return err
+		}
+		rows[i] = exportedRowOf(row, d.Entry.ID)
+	}
+	if x.rows == nil {
+		x.rows = map[engram.ChunkID][]exportedRow{}
+	}
+	x.rows[d.Entry.ID] = rows
+	return nil
+}
+
+func (x *export) tooLarge(d memories.Draft) error {
+	most := x.ws.Config.MaxChunkBytes
+	if int64(d.Size) <= most {
+		return nil
+	}
+	row, err := x.found.Load(d.Rows[0]) // there is but one that large
+	if err != nil {
+		return err
+	}
+	shown := exportedRowOf(row, d.Entry.ID)
+	return &terminal.UsageError{Err: fmt.Errorf("the %s %s takes %s alone, and max_chunk_bytes is %s: raise it",
+		shown.Kind, strconv.QuoteToGraphic(shorten(cmp.Or(shown.Title, shown.ID))), terminal.Size(int64(d.Size)), terminal.Size(most))}
 }
 
 func (x *export) findProject(rule workspace.ProjectRule) (workspace.Project, error) {

@@ -91,7 +91,7 @@ func (x *export) warn() {
 func (x *export) updates() int {
 	n := 0
 	for _, row := range x.found.Rows {
-		if (row.Observation != nil || row.Prompt != nil) && (row.Reason == memories.Edited || row.Reason == memories.Deleted) {
+		if (row.Kind == engram.ObservationRow || row.Kind == engram.PromptRow) && (row.Reason == memories.Edited || row.Reason == memories.Deleted) {
 			n++
 		}
 	}
@@ -108,9 +108,7 @@ func (x *export) document() exportDocument {
 		doc.Planned = exportedChunks(x.drafts)
 		chunks = doc.Planned
 		for _, d := range x.drafts {
-			for _, row := range d.Rows {
-				doc.Rows = append(doc.Rows, exportedRowOf(row, d.Entry.ID))
-			}
+			doc.Rows = append(doc.Rows, x.rows[d.Entry.ID]...)
 		}
 	}
 	doc.Summary = exportSummary{
@@ -126,7 +124,7 @@ func (x *export) document() exportDocument {
 func exportedChunks(drafts []memories.Draft) []exportedChunk {
 	chunks := []exportedChunk{}
 	for _, d := range drafts {
-		chunks = append(chunks, exportedChunk{d.Entry, len(d.Text)})
+		chunks = append(chunks, exportedChunk{d.Entry, d.Size})
 	}
 	return chunks
 }
@@ -179,9 +177,8 @@ func (x *export) printText() {
 		if !x.dryRun && !x.term.Verbose {
 			break
 		}
-		fmt.Fprintf(x.term.Stdout, "%s %s  %s, %s\n", verb, d.Entry.ID, describe(d.Entry), terminal.Size(int64(len(d.Text))))
-		for _, row := range d.Rows {
-			shown := exportedRowOf(row, d.Entry.ID)
+		fmt.Fprintf(x.term.Stdout, "%s %s  %s, %s\n", verb, d.Entry.ID, describe(d.Entry), terminal.Size(int64(d.Size)))
+		for _, shown := range x.rows[d.Entry.ID] {
 			title := ""
 			if shown.Title != "" {
 				title = strconv.QuoteToGraphic(shorten(shown.Title)) + ", "

@@ -17,19 +17,26 @@ import (
 // engram.db. It never fails the command: where the database cannot be read, the chunks
 // alone decide.
 func minVersion(ctx context.Context, ws *workspace.Workspace) int {
+	if g, known := ownGeneration(ctx, ws); known {
+		return engram.ManifestVersion(g)
+	}
+	return engram.ManifestVersion()
+}
+
+// ownGeneration is that of this user's engram.db; not known where there is none, or
+// none that can be read.
+func ownGeneration(ctx context.Context, ws *workspace.Workspace) (g engram.Generation, known bool) {
 	db, err := openDatabase(ctx, ws)
 	if err == nil && db == nil {
-		return engram.ManifestVersion()
+		return 0, false
 	}
-	g := engram.Gen1
 	if err == nil {
 		g, err = databaseGeneration(ctx, ws, db)
 	}
 	if err != nil {
 		ws.Log.Info("cannot tell the generation of engram.db", "error", terminal.OneLine(err.Error()))
-		return engram.ManifestVersion()
 	}
-	return engram.ManifestVersion(g)
+	return g, err == nil
 }
 
 // generations are those of the engrams behind a directory, a database and a server:
@@ -133,7 +140,7 @@ func (x *export) raiseVersion(ctx context.Context) (version int, err error) {
 	}
 	before := x.found.manifest.Version()
 	version = max(before, engram.ManifestVersion(g, directoryGeneration(ctx, x.ws, x.dir, x.found.manifest, math.MaxInt64)))
-	if version == before || len(x.drafts)+len(x.found.manifest.Entries()) == 0 {
+	if version == before || len(x.found.Rows)+len(x.found.manifest.Entries()) == 0 {
 		return version, nil
 	}
 	has := "has"

@@ -60,14 +60,17 @@ func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Lo
 			if !c.PerProject() {
 				return nil
 			}
-			return &projector{
-				options:  projection.Options{Project: c.Project.Name, Limit: c.Facts().Limit, IncludePersonal: opts.includePersonal, Strict: opts.strict},
+			p := &projector{
 				accepted: state.OpenAcceptedRows(ws.State(), c.Label, c.Project.Name).Has,
-				open:     dir.OpenChunk, cache: filepath.Join(state.Dir(), "projections"), limit: ws.Config.Concurrency,
-				here:  openRows(ws, "here", c.Project.Name),
-				there: openRows(ws, "there", c.Label+"\x00"+c.Project.Name),
-				looks: ws.Looks(),
+				here:     openRows(ws, "here", c.Project.Name),
+				there:    openRows(ws, "there", c.Label+"\x00"+c.Project.Name),
 			}
+			options := projection.Options{Project: c.Project.Name, Limit: c.Facts().Limit, IncludePersonal: opts.includePersonal, Strict: opts.strict}
+			p.Directory = projection.NewDirectory(options, dir.OpenChunk, filepath.Join(state.Dir(), "projections"), ws.Config.Concurrency)
+			if ws.Looks() {
+				p.OnlyLook()
+			}
+			return p
 		},
 	}
 }
@@ -82,23 +85,13 @@ func openRows(ws *workspace.Workspace, side, of string) func() *rowIndex {
 
 // projector is a projection, with what is remembered of rows from run to run.
 type projector struct {
-	options  projection.Options // of this run
-	accepted func(row string) bool
-	open     projection.OpenFunc
-	cache    string
-	limit    int
-	looks    bool
+	*projection.Directory
 
+	accepted    func(row string) bool
 	here, there func() *rowIndex // the rows of chunks as they are recognised
-
-	*projection.Directory // of these options; set by Project
 }
 
 func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]recognition.Projection, error) {
-	p.Directory = projection.NewDirectory(p.options, p.open, p.cache, p.limit)
-	if p.looks {
-		p.OnlyLook()
-	}
 	chunks, err := p.Chunks(ctx, all, ids)
 	return p.withoutAccepted(chunks), err
 }

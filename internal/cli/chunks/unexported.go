@@ -217,7 +217,7 @@ func whatToCount(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, 
 			return "", state.Cache{}, err
 		}
 	}
-	question := fmt.Sprintf("4 %s %s %s", version, chunks, engram.NormalizeProject(p.Name))
+	question := fmt.Sprintf("5 %s %s %s", version, chunks, engram.ProjectKey(p.Name))
 	return question, state.OpenCache(ws.State(), slot, path+"\x00"+db.Path()), nil
 }
 

@@ -27,6 +27,8 @@ type verified struct {
 		Bytes    int64 `json:"bytes"`
 		Failed   int   `json:"failed"`
 		Warnings int   `json:"warnings"`
+		// Readers are the generations whose import was judged.
+		Readers []string `json:"readers"`
 	} `json:"summary"`
 
 	failures []work.Failure // those of Failed
@@ -43,6 +45,7 @@ type repaired struct {
 type badItem struct {
 	failedItem
 	Where string `json:"where"` // "here" or "remote"
+	readBy
 }
 
 type warnedItem struct {
@@ -50,6 +53,7 @@ type warnedItem struct {
 	Message string `json:"message"`
 	Where   string `json:"where"`
 	*warnedRow
+	readBy
 
 	stray bool
 	kind  error // of a row: what it lacks
@@ -78,16 +82,17 @@ func newVerified(r syncer.Report) *verified {
 			continue
 		}
 		failure := work.Failure{ID: f.ID, Err: f.Err}
-		v.Failed = append(v.Failed, badItem{failedItems([]work.Failure{failure})[0], f.Where})
+		v.Failed = append(v.Failed, badItem{failedItems([]work.Failure{failure})[0], f.Where, newReadBy(f)})
 		v.failures = append(v.failures, failure)
 	}
 	v.Summary.Checked, v.Summary.Bytes = r.Checked, r.Bytes
 	v.Summary.Failed, v.Summary.Warnings = len(v.Failed), len(v.Warnings)
+	v.Summary.Readers = texts(r.Readers, engram.Generation.String)
 	return v
 }
 
 func newWarnedItem(f syncer.Finding) warnedItem {
-	w := warnedItem{ID: f.ID, Message: terminal.OneLine(f.Err.Error()), Where: f.Where, stray: problem.Is(f.Err, syncer.ErrStray)}
+	w := warnedItem{ID: f.ID, Message: terminal.OneLine(f.Err.Error()), Where: f.Where, readBy: newReadBy(f), stray: problem.Is(f.Err, syncer.ErrStray)}
 	if f.Row != nil {
 		w.warnedRow, w.kind = &warnedRow{f.Row.List, f.Row.Index, f.Row.Field}, f.Err
 		w.Message = fmt.Sprintf("%s[%d].%s %s", w.List, w.Index, w.Field, w.Message)

@@ -18,7 +18,10 @@ import (
 const verifyLong = `Read every chunk of the chunk directory and check it: gzip and its checksum,
 the hash against the id, the JSON, the numbers in the manifest. Then check the
 directory: files that are missing or that no entry names, rows whose session
-no chunk holds.
+no chunk holds, and whatever else ` + "`engram sync --import`" + ` of a teammate would refuse,
+stop at, drop, or bring back. --for names the releases of engram to think of:
+1.x, 2.x, 3.x. Without it these are the ones that the directory shows, and that
+of your own engram.db.
 
 With --remote the chunks of that remote are downloaded and checked too, and
 not kept, and chunks that are here and not there are counted. Without it
@@ -42,14 +45,19 @@ Arguments are chunk ids, or the first digits of some: then only those are read.`
 func NewVerify(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	var mend bool
 	r := &repair{term: term, ws: ws}
+	var generations []string
 	cmd := &cobra.Command{
 		Use:   "verify [CHUNK-ID...]",
 		Short: "Check every local chunk against its id, and repair what can be",
 		Long:  problem.Help(verifyLong, problem.Remote, problem.Partial, problem.Locked),
-		Example: "  engram-sync verify\n  engram-sync verify --remote work\n" +
+		Example: "  engram-sync verify\n  engram-sync verify --for 1.x,3.x\n  engram-sync verify --remote work\n" +
 			"  engram-sync verify --repair --dry-run\n  engram-sync verify --repair --remote work",
 		RunE: func(cmd *cobra.Command, words []string) error {
 			r.remote = cmd.Flags().Changed("remote")
+			var err error
+			if r.opts.Readers, err = readersOf(cmd.Context(), ws, generations); err != nil {
+				return &terminal.UsageError{Command: cmd.CommandPath(), Err: err}
+			}
 			if !mend || r.dryRun {
 				ws.OnlyLook()
 			}
@@ -61,9 +69,10 @@ func NewVerify(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 			case r.forget || r.opts.SetAside || r.opts.Reidentify:
 				return &terminal.UsageError{Command: cmd.CommandPath(), Err: errors.New("--forget-missing, --set-aside and --re-identify are for --repair")}
 			}
-			return verify(cmd.Context(), term, ws, words, r.remote)
+			return verify(cmd.Context(), term, ws, words, r.opts.Options, r.remote)
 		},
 	}
+	cmd.Flags().StringSliceVar(&generations, "for", nil, "judge what these releases of engram make of it: 1.x, 2.x, 3.x")
 	cmd.Flags().BoolVar(&mend, "repair", false, "mend what can be mended without losing anything")
 	cmd.Flags().BoolVar(&r.forget, "forget-missing", false, "with --repair: remove the entries of chunks whose files are nowhere")
 	cmd.Flags().BoolVar(&r.opts.Reidentify, "re-identify", false, "with --repair: give chunks that were edited in place the ids of their bytes")
@@ -92,12 +101,12 @@ func errBlank(path, fill string) error {
 }
 
 // verify checks one side or both.
-func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, words []string, remote bool) error {
+func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, words []string, opts syncer.Options, remote bool) error {
 	dir, err := openToVerify(ctx, ws)
 	if err != nil {
 		return err
 	}
-	opts := syncer.Options{Concurrency: ws.Config.Concurrency}
+	opts.Concurrency = ws.Config.Concurrency
 	if opts.Only, err = selectLocal(ctx, dir, words); err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/git"
 	"github.com/engram-sync/engram-sync/internal/merge"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -122,6 +123,9 @@ func (d *driver) merge(ctx context.Context, words []string) error {
 		what = append(what, c.String())
 	}
 	if len(what) == 0 {
+		if m, err := engram.ParseManifest(merged); err == nil && m.Generation() == 0 {
+			d.ws.NoteLater(fmt.Sprintf("%s has version %d", name, m.Version()))
+		}
 		return nil
 	}
 	return &terminal.ExitStatus{Code: problem.Failed, Message: fmt.Sprintf("conflict in %s: %s; run `engram-sync verify --repair`, then git add it",

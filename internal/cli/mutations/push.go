@@ -164,7 +164,7 @@ func (m *push) push(ctx context.Context, conn *workspace.Connection, acc account
 		opts.RowsGo = db.Replaces()
 	}
 	if parents, ok := src.(*source.Project); ok {
-		opts.Known, opts.Parents = knownSessions(kept, acc.project), parents
+		opts.Known, opts.Parents, opts.Form = knownSessions(kept, acc.project), parents, parents.Form
 	}
 	if m.dryRun {
 		return m.plan(ctx, conn, src, job, opts, report)

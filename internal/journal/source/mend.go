@@ -35,6 +35,23 @@ func (s *Project) prepare(row journal.Row) journal.Row {
 	return row
 }
 
+// Form is what the journal of a server from 2.0 on makes of a mutation: what is not known
+// of it is gone there, and texts are trimmed. What has no such form stays as it is, as
+// older servers keep everything; and another project's row is another one, whatever
+// it says. Source: engram-2.md 4.5.
+func (s *Project) Form(e engram.MutationEntry) engram.MutationEntry {
+	if engram.NormalizeProject(e.Project) != s.project {
+		e.Entity = e.Project + " " + e.Entity
+		return e
+	}
+	e.Payload = unwrapped(e.Payload)
+	formed, problem := canon.Of(engram.Gen3).Entry(e, s.project)
+	if problem != nil {
+		return e
+	}
+	return formed
+}
+
 // invented says whether a server would not refuse a row but make up what it lacks: from 2.0 on
 // they fill a member that is absent, and put names such as legacy-ID into the journal.
 // Source: engram-2.md 4.5.

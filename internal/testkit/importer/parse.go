@@ -136,7 +136,7 @@ func (r *run) parse(c Chunk) (*content, error) {
 		r.payload(&one, m.Payload)
 		listed = append(listed, one)
 		explicit[Name{m.Entity, m.Key}] = true
-		if one.op == "upsert" {
+		if one.op == "upsert" && (one.entity == "observation" || one.entity == "prompt") {
 			needed[one.of] = true
 		}
 	}

@@ -1,0 +1,59 @@
+package chunks
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/readers"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/workspace"
+)
+
+// readersOf chooses whose import a verification judges: the named ones, else those that
+// the directory shows and that of the user's own engram.
+func readersOf(ctx context.Context, ws *workspace.Workspace, names []string) (func(seen []engram.Generation) []engram.Generation, error) {
+	var named []engram.Generation
+	for _, name := range names {
+		g, err := engram.ParseGeneration(name)
+		if err != nil {
+			return nil, fmt.Errorf("--for: %w", err)
+		}
+		named = append(named, g)
+	}
+	return func(seen []engram.Generation) []engram.Generation {
+		all := named
+		if len(named) == 0 {
+			own, _ := ownGeneration(ctx, ws)
+			all = append(seen, own)
+		}
+		all = slices.DeleteFunc(all, func(g engram.Generation) bool { return g < engram.Gen1 })
+		slices.Sort(all)
+		return slices.Compact(all)
+	}, nil
+}
+
+// readBy is what readers of a directory do, in JSON mode.
+type readBy struct {
+	Problem readers.Problem `json:"problem,omitempty"`
+	Readers []readerEffect  `json:"readers,omitempty"`
+	Hint    string          `json:"hint,omitempty"` // what can be done about it
+}
+
+type readerEffect struct {
+	Generation string         `json:"generation"`
+	Effect     readers.Effect `json:"effect"`
+}
+
+func newReadBy(f syncer.Finding) readBy {
+	if f.Reader == nil {
+		return readBy{}
+	}
+	r := readBy{Problem: f.Reader.Problem, Hint: f.Reader.Problem.Remedy()}
+	for _, g := range slices.Sorted(maps.Keys(f.Reader.Effects)) {
+		r.Readers = append(r.Readers, readerEffect{g.String(), f.Reader.Effects[g]})
+	}
+	return r
+}

@@ -1,0 +1,275 @@
+package readers
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// reader is one that has imported nothing yet.
+type reader struct {
+	g    engram.Generation
+	d    Directory
+	note func(engram.Generation, engram.ChunkID, *engram.RowNote, Problem, Effect)
+
+	pending []int32       // chunks that are to be applied
+	listed  map[hash]bool // sessions of all chunks that can be read
+	named   map[hash]bool // memories of them
+	owned   bool          // a chunk has a session that belongs to its project
+
+	sessions table[sessionRow]
+	memories table[memoryRow]
+	prompts  table[promptRow]
+	inbox    table[hash]    // places in it, and the prompts that have them
+	events   []event        // of the chunk that is being applied
+	waiting  map[hash]event // relations that were set aside
+}
+
+type sessionRow struct {
+	spoken
+	here, owned, directory bool // directory: it has a concrete one
+	erased                 word // which said that it has none
+	observations           int
+	stone                  moment // of the tombstone; tomb says that there is one
+	tomb                   bool
+	project                hash
+}
+
+type memoryRow struct {
+	spoken
+	here, dead bool // dead: softly deleted
+	session    hash
+	project    hash
+	stone      moment
+	tomb       bool
+}
+
+type promptRow struct {
+	spoken
+	here    bool
+	session hash
+	inbox   hash
+	stone   moment
+	tomb    bool
+}
+
+// event is something that is told if the chunk is applied.
+type event struct {
+	chunk, op int32
+	field     string
+	problem   Problem
+	effect    Effect
+}
+
+func newReader(g engram.Generation, d Directory, note func(engram.Generation, engram.ChunkID, *engram.RowNote, Problem, Effect)) *reader {
+	return &reader{g: g, d: d, note: note, listed: map[hash]bool{}, named: map[hash]bool{}, waiting: map[hash]event{}}
+}
+
+// refusals finds what ends the whole import, and what is left to apply.
+// Source: engram-2.md 2.3, 1 and 2, 10.
+func (r *reader) refusals() {
+	known := map[engram.ChunkID]bool{}
+	lowered := r.g >= engram.Gen2 && r.d.Version < 2
+	for i, l := range r.d.Chunks {
+		switch {
+		case known[l.ID]:
+			continue
+		case l.Chunk == nil && l.Broken:
+			r.note(r.g, l.ID, nil, BrokenChunk, Refuses)
+		case l.Chunk == nil:
+			r.note(r.g, l.ID, nil, MissingChunk, Skips)
+		default:
+			l.Chunk.settle()
+			if r.fit(l, lowered) {
+				r.pending = append(r.pending, int32(i))
+			}
+		}
+		known[l.ID] = true
+	}
+	if lowered && !r.owned {
+		r.note(r.g, engram.ChunkID{}, nil, LowVersion, Refuses)
+	}
+	for _, i := range r.pending {
+		for _, one := range r.d.Chunks[i].Chunk.ops {
+			switch {
+			case one.deletes || one.overruled:
+			case one.entity == session:
+				r.listed[one.named] = true
+			case one.entity == observation:
+				r.named[one.key] = true
+			}
+		}
+	}
+}
+
+// fit says whether nothing in a chunk ends the import.
+func (r *reader) fit(l Listed, lowered bool) bool {
+	good := true
+	for _, one := range l.Chunk.ops {
+		memory := one.entity == session || one.entity == observation || one.entity == prompt
+		switch {
+		case one.refused.of(r.g):
+			r.tell(l.ID, one, one.refused.field, one.refused.problem, Refuses)
+			good = false
+		case one.lone || one.overruled:
+		case lowered && memory && one.stalled.of(r.g): // what cannot be decoded
+			r.tell(l.ID, one, one.stalled.field, one.stalled.problem, Refuses)
+			good = false
+		case lowered && one.owned:
+			r.owned = true
+			r.tell(l.ID, one, "ownership_mode", Owned, Refuses)
+		}
+	}
+	return good
+}
+
+func (r *reader) tell(id engram.ChunkID, one op, field string, p Problem, e Effect) {
+	if one.list == mutations && !slices.Contains([]string{"entity", "entity_key", "op", "payload", "disposition"}, field) {
+		field = "payload." + field
+	}
+	r.note(r.g, id, &engram.RowNote{List: Lists[one.list], Index: int(one.index), Field: field}, p, e)
+}
+
+// passes applies chunks until no further one can be. Source: engram-2.md 2.3, 5.
+func (r *reader) passes() {
+	for progress := true; progress; {
+		progress = false
+		r.pending = slices.DeleteFunc(r.pending, func(at int32) bool {
+			good := len(r.apply(at)) == 0
+			progress = progress || good
+			r.end(good)
+			return good
+		})
+		maps.DeleteFunc(r.waiting, func(_ hash, e event) bool { why, _ := r.unfit(r.op(e), e.chunk); return why == None })
+	}
+	for _, at := range r.pending {
+		for _, e := range r.apply(at) {
+			r.tellEvent(e)
+		}
+		r.end(false)
+	}
+	for _, e := range r.waiting {
+		e.problem, e.field = r.unfit(r.op(e), e.chunk)
+		r.tellEvent(e)
+	}
+}
+
+func (r *reader) op(e event) op { return r.d.Chunks[e.chunk].Chunk.ops[e.op] }
+
+func (r *reader) tellEvent(e event) {
+	r.tell(r.d.Chunks[e.chunk].ID, r.op(e), e.field, e.problem, e.effect)
+}
+
+// end keeps what was applied, or takes it back.
+func (r *reader) end(good bool) {
+	r.sessions.end(good)
+	r.memories.end(good)
+	r.prompts.end(good)
+	r.inbox.end(good)
+	for _, e := range r.events {
+		switch {
+		case !good:
+		case e.effect == Aside:
+			r.waiting[r.op(e).key] = e
+		default:
+			r.tellEvent(e)
+		}
+	}
+	r.events = nil
+}
+
+// order is the order in which the changes of a chunk are applied.
+// Source: engram-2.md 2.3, 4.
+func (r *reader) order(ops []op) []int32 {
+	rank := func(one op) int {
+		switch {
+		case one.entity == session && !one.deletes:
+			return 1
+		case one.entity == relation && !one.deletes && r.g >= engram.Gen2:
+			return 3
+		case !one.deletes:
+			return 2
+		case one.entity != session:
+			return 4
+		}
+		return 5
+	}
+	early := r.early(ops)
+	order := make([]int32, len(ops))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortStableFunc(order, func(a, b int32) int {
+		if early[a] != early[b] {
+			if early[a] {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(rank(ops[a]), rank(ops[b]))
+	})
+	return order
+}
+
+// early are the session deletes that keep their place before an upsert, and the
+// deletes before those. Source: engram-2.md 2.3, 4: only 3.x.
+func (r *reader) early(ops []op) map[int32]bool {
+	early, last := map[int32]bool{}, map[hash]int{}
+	if r.g < engram.Gen3 {
+		return early
+	}
+	for i, one := range ops {
+		if one.entity == session && !one.deletes {
+			last[one.named] = i
+		}
+	}
+	found := false
+	for i := len(ops) - 1; i >= 0; i-- {
+		one := ops[i]
+		switch {
+		case one.entity == session && one.deletes && last[one.named] > i:
+			early[int32(i)], found = true, true
+		case found && one.deletes && one.entity != session:
+			early[int32(i)] = true
+		}
+	}
+	return early
+}
+
+// aftermath tells where the last word on a row is not its newest one.
+func (r *reader) aftermath() {
+	wrong := func(s spoken, same bool) {
+		if !s.last.said {
+			return
+		}
+		field := func(one op) string { return idOf[one.entity] }
+		l := r.d.Chunks[s.last.chunk]
+		one := l.Chunk.ops[s.last.op]
+		if same || s.last == s.best || one.nameless {
+			return
+		}
+		switch {
+		case s.best.deletes && !s.last.deletes:
+			r.tell(l.ID, one, field(one), Deleted, Returns)
+		case s.last.deletes && !s.best.deletes:
+			r.tell(l.ID, one, field(one), OlderDelete, Loses)
+		case one.entity == observation && s.last.content != s.best.content && !s.last.deletes:
+			r.tell(l.ID, one, field(one), Older, Replaces)
+		}
+	}
+	for _, row := range r.sessions.rows {
+		wrong(row.spoken, row.here == !row.best.deletes)
+		if row.here && !row.directory && row.erased.said {
+			l := r.d.Chunks[row.erased.chunk]
+			r.tell(l.ID, l.Chunk.ops[row.erased.op], "directory", Erased, Erases)
+		}
+	}
+	for _, row := range r.memories.rows {
+		wrong(row.spoken, false)
+	}
+	for _, row := range r.prompts.rows {
+		wrong(row.spoken, row.here == !row.best.deletes)
+	}
+}

@@ -1,0 +1,113 @@
+package readers
+
+import (
+	"hash/maphash"
+	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// hash stands for a text. Its seed is another one in every process.
+type hash uint64
+
+var seed = maphash.MakeSeed()
+
+// noText is the hash of "".
+var noText = hashOf("")
+
+func hashOf(text string) hash { return hash(maphash.String(seed, text)) }
+
+// moment is a time of a row; not ok where nobody can read it.
+type moment struct {
+	sec   int64
+	nano  int32
+	whole bool // it may be any moment of its second. Source: engram-2.md 7, rule 20.
+	ok    bool
+}
+
+func momentOf(text string) moment {
+	t := engram.RowTime(text)
+	if t.IsZero() {
+		return moment{}
+	}
+	return moment{sec: t.Unix(), nano: int32(t.Nanosecond()), whole: !strings.Contains(text, "."), ok: true}
+}
+
+// after says whether m is a later instant, a whole second being its beginning, as for engram.
+func (m moment) after(other moment) bool {
+	return m.ok && other.ok && (m.sec > other.sec || m.sec == other.sec && m.nano > other.nano)
+}
+
+// surelyBefore says whether m is earlier, whatever whole seconds leave open.
+func (m moment) surelyBefore(other moment) bool {
+	if m.sec == other.sec && (m.whole || other.whole) {
+		return false
+	}
+	return other.after(m)
+}
+
+// word is what one change says of its row.
+type word struct {
+	said    bool // there is one
+	at      moment
+	deletes bool
+	content hash
+	chunk   int32 // of the directory
+	op      int32 // of the chunk
+}
+
+// outdoes says whether w, which came later, is the newer word on a row.
+func (w word) outdoes(before word) bool {
+	switch {
+	case !before.said:
+		return true
+	case before.deletes && !w.deletes:
+		return w.at.after(before.at)
+	case before.deletes && w.deletes:
+		return !before.at.after(w.at)
+	}
+	return !w.at.surelyBefore(before.at)
+}
+
+// spoken is what was said of a row: last has the last word, best the newest.
+type spoken struct{ last, best word }
+
+func (s spoken) hear(w word) spoken {
+	if w.outdoes(s.best) {
+		s.best = w
+	}
+	s.last = w
+	return s
+}
+
+// table is rows by identity that can be taken back to how they were before a chunk.
+type table[V any] struct {
+	rows map[hash]V
+	log  []former[V]
+}
+
+type former[V any] struct {
+	key hash
+	row V
+	had bool
+}
+
+func (t *table[V]) set(key hash, row V) {
+	if t.rows == nil {
+		t.rows = map[hash]V{}
+	}
+	was, had := t.rows[key]
+	t.log = append(t.log, former[V]{key, was, had})
+	t.rows[key] = row
+}
+
+func (t *table[V]) end(good bool) {
+	for i := len(t.log) - 1; i >= 0 && !good; i-- {
+		if f := t.log[i]; f.had {
+			t.rows[f.key] = f.row
+		} else {
+			delete(t.rows, f.key)
+		}
+	}
+	t.log = t.log[:0]
+}
