@@ -214,6 +214,22 @@ func Encode(body []byte) ([]byte, error) {
 	return build(body, w)
 }
 
+// Pulled gives a pulled body the form that fits its id. That is what Encode makes of
+// it, unless the server has put what it stored into another form since; where none
+// fits, that is damage, and it comes back encoded.
+func Pulled(body []byte, project string, fits func([]byte) bool) ([]byte, error) {
+	encoded, err := Encode(body)
+	if err != nil || fits(encoded) {
+		return encoded, err
+	}
+	for _, f := range Known() {
+		if text, err := f.Canonical(body, project); err == nil && fits(text) {
+			return text, nil
+		}
+	}
+	return encoded, nil
+}
+
 func build(data []byte, w *writer) ([]byte, error) {
 	members, err := parse(data)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -14,6 +15,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
 )
 
 func TestMain(m *testing.M) {
@@ -31,8 +33,11 @@ func runForTests() int {
 // own that is also its HOME. Besides testscript's own commands they have:
 //
 //	exit CODE PROGRAM ARG...  run a program, which must end with this exit code
-//	projectserver NAME [BYTES] start a project server for the projects repo and other, which takes
-//	                          pushes of at most BYTES; sets NAME_URL and NAME_TOKEN
+//	projectserver NAME [BYTES [RELEASE]]
+//	                          start a project server for the projects repo and other, which takes
+//	                          pushes of at most BYTES ("-": the usual), and answers like this release of
+//	                          engram; sets NAME_URL and NAME_TOKEN
+//	upgrade NAME RELEASE      start it again as another release
 //	pause NAME PROJECT on|off pause a project there
 //	journalrow NAME PROJECT ENTITY KEY
 //	                          let somebody else push an upsert there
@@ -104,6 +109,7 @@ func scriptParams(dir string) testscript.Params {
 
 			"projectserver": cmdProjectServer,
 			"pause":         cmdPause,
+			"upgrade":       cmdUpgrade,
 			"journalrow":    cmdJournalRow,
 		}),
 	}
@@ -125,13 +131,15 @@ func setupStory(env *testscript.Env) error {
 
 // conditions are [keyring], if a keyring was started for the tests, and the kind
 // of server that the stories are told on, [account] or [project].
-func conditions(kind string) func(name string) (bool, error) {
+func conditions(kind string, release ...projectserver.Release) func(name string) (bool, error) {
 	return func(name string) (bool, error) {
 		switch name {
 		case "keyring":
 			return keyringStarted(), nil
 		case "account", "project":
 			return name == kind, nil
+		case "1.x", "3.x":
+			return (name == "3.x") == slices.Contains(release, projectserver.Release3), nil
 		}
 		return false, fmt.Errorf("unknown condition %q", name)
 	}

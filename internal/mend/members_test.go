@@ -27,13 +27,13 @@ func TestMendingKeepsWhatItDoesNotKnow(t *testing.T) {
 			`{"content":"C","source_inbox_id":"in-1","sync_id":"ID","x_future":12345678901234567890}`},
 	} {
 		at := mend.Place{List: tc.list}
-		got, fills := mend.Row(at, json.RawMessage(tc.row))
+		got, fills := mend.Row(engram.Gen1, at, json.RawMessage(tc.row))
 		want := strings.Replace(tc.want, "ID", mend.SyncID(at, []byte(tc.row)), 1)
 		if diff := cmp.Diff(want, string(got)); diff != "" || len(fills) != 1 {
 			t.Errorf("%s: %v (-want +got):\n%s", name, fills, diff)
 		}
 	}
-	payload, fills := mend.Payload("session", "m", json.RawMessage(`{"ownership_mode":"shared","directory":null,"x_future":[1.0]}`))
+	payload, fills := mend.Payload(engram.Gen1, "session", "m", json.RawMessage(`{"ownership_mode":"shared","directory":null,"x_future":[1.0]}`))
 	if want := `{"directory":"unknown","id":"m","ownership_mode":"shared","x_future":[1.0]}`; string(payload) != want || len(fills) != 2 {
 		t.Errorf("a payload: %s, %v", payload, fills)
 	}

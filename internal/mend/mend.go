@@ -41,32 +41,32 @@ type Place struct {
 	Index int
 }
 
-// Row fills the blanks of a row of one of the lists. A row that is no object, and
-// one of any other list, comes back as it is.
-func Row(at Place, row json.RawMessage) (json.RawMessage, []Fill) {
+// Row fills the blanks of a row of one of the lists, as servers of a generation demand
+// it. A row that is no object, and one of any other list, comes back as it is.
+func Row(g engram.Generation, at Place, row json.RawMessage) (json.RawMessage, []Fill) {
 	identity := ""
 	if at.List == Observations || at.List == Prompts {
 		identity = SyncID(at, row)
 	}
-	return fill(at.List, identity, row)
+	return fill(g, at.List, identity, row)
 }
 
 // Payload fills the blanks of what an upsert of an entity carries. The key of
 // the mutation is the identity of its row: it counts where the payload has none.
-func Payload(entity, key string, payload json.RawMessage) (json.RawMessage, []Fill) {
-	return fill(listOf[entity], strings.TrimSpace(key), payload)
+func Payload(g engram.Generation, entity, key string, payload json.RawMessage) (json.RawMessage, []Fill) {
+	return fill(g, listOf[entity], strings.TrimSpace(key), payload)
 }
 
 var listOf = map[string]string{"session": Sessions, "observation": Observations, "prompt": Prompts}
 
-func fill(list, identity string, row json.RawMessage) (json.RawMessage, []Fill) {
+func fill(g engram.Generation, list, identity string, row json.RawMessage) (json.RawMessage, []Fill) {
 	var have fields
 	if json.Unmarshal(row, &have) != nil {
 		return row, nil
 	}
 	var fills []Fill
-	for _, b := range have.required(list, identity) {
-		if b.Value != "" && !b.has.odd && strings.TrimSpace(b.has.text) == "" {
+	for _, b := range have.required(g, list, identity) {
+		if (b.Value != "" || b.Field == "directory" && b.has.null) && !b.has.odd && strings.TrimSpace(b.has.text) == "" {
 			fills = append(fills, b.Fill)
 		}
 	}
@@ -94,17 +94,18 @@ type fields struct {
 	Title     member `json:"title"`
 	Content   member `json:"content"`
 	Scope     member `json:"scope"`
+	Ownership member `json:"ownership_mode"`
 }
 
 // member is a text; an odd one is of another type, which is no blank: nobody
 // knows what it was to say.
 type member struct {
-	text string
-	odd  bool
+	text      string
+	odd, null bool
 }
 
 func (m *member) UnmarshalJSON(value []byte) error {
-	if string(value) != "null" {
+	if m.null = string(value) == "null"; !m.null {
 		m.odd = json.Unmarshal(value, &m.text) != nil
 	}
 	return nil
@@ -116,10 +117,10 @@ type required struct {
 	has member
 }
 
-func (f fields) required(list, identity string) []required {
+func (f fields) required(g engram.Generation, list, identity string) []required {
 	switch list {
 	case Sessions:
-		return []required{{Fill{"id", identity}, f.ID}, {Fill{"directory", UnknownDirectory}, f.Directory}}
+		return []required{{Fill{"id", identity}, f.ID}, {Fill{"directory", f.directory(g)}, f.Directory}}
 	case Observations:
 		return []required{
 			{Fill{"sync_id", identity}, f.SyncID}, {Fill{"type", "manual"}, f.Type},
@@ -129,6 +130,42 @@ func (f fields) required(list, identity string) []required {
 		return []required{{Fill{"sync_id", identity}, f.SyncID}}
 	}
 	return nil
+}
+
+// directory is what a session gets that has none. One of a project gets nothing from
+// 3.x on, where the first directory that comes stays for ever; only null is refused there.
+// Source: engram-2.md 7 (14, 15), 10.
+func (f fields) directory(g engram.Generation) string {
+	if g >= engram.Gen3 && f.Ownership.text == engram.ProjectOwned {
+		return ""
+	}
+	return UnknownDirectory
+}
+
+// Bare says whether a payload is a session of a project that has no directory, which
+// servers of some generations take.
+func Bare(entity string, payload json.RawMessage) bool {
+	var have fields
+	return listOf[entity] == Sessions && json.Unmarshal(payload, &have) == nil && have.Ownership.text == engram.ProjectOwned &&
+		!have.Directory.odd && strings.TrimSpace(have.Directory.text) == ""
+}
+
+// SayBare says of a session without a directory that it has none, where it says
+// nothing: a server invents one for who pushes such a mutation. Source: engram-2.md 4.5.
+func SayBare(payload json.RawMessage) json.RawMessage {
+	var members map[string]json.RawMessage
+	var have struct {
+		Directory json.RawMessage `json:"directory"`
+	}
+	if json.Unmarshal(payload, &members) != nil || json.Unmarshal(payload, &have) != nil || len(have.Directory) > 0 {
+		return payload
+	}
+	members["directory"] = json.RawMessage(`""`)
+	text, err := json.Marshal(members)
+	if err != nil {
+		return payload // can't be: all of it was JSON
+	}
+	return text
 }
 
 // maxTitle is how long a title that is taken from the content gets, in runes.

@@ -35,13 +35,13 @@ func TestBlanksAreFilledByAFixedRule(t *testing.T) {
 		{mend.Prompts, `null`, `null`},
 		{"relations", `{}`, `{}`},
 	} {
-		got, fills := mend.Row(place(tc.list, 0), json.RawMessage(tc.row))
+		got, fills := mend.Row(engram.Gen1, place(tc.list, 0), json.RawMessage(tc.row))
 		if string(got) != tc.want || (len(fills) == 0) != (tc.row == tc.want) {
 			t.Errorf("%s becomes\n%s with %v, want\n%s", tc.row, got, fills, tc.want)
 		}
 	}
 	row := json.RawMessage(`{"sync_id":"o","type":"t","scope":"project","content":"` + strings.Repeat("ü", 100) + `"}`)
-	_, fills := mend.Row(place(mend.Observations, 0), row)
+	_, fills := mend.Row(engram.Gen1, place(mend.Observations, 0), row)
 	if want := strings.Repeat("ü", 79) + "…"; len(fills) != 1 || fills[0].Value != want {
 		t.Errorf("a long line gives %v, want %s", fills, want)
 	}
@@ -66,14 +66,14 @@ func TestIdentitiesDependOnContentAndPlace(t *testing.T) {
 }
 
 func TestThePayloadOfAMutationHasTheIdentityOfItsKey(t *testing.T) {
-	got, fills := mend.Payload("session", " s ", json.RawMessage(`{"directory":""}`))
+	got, fills := mend.Payload(engram.Gen1, "session", " s ", json.RawMessage(`{"directory":""}`))
 	if want := `{"directory":"unknown","id":"s"}`; string(got) != want || len(fills) != 2 {
 		t.Errorf("it becomes %s with %v, want %s", got, fills, want)
 	}
-	if got, fills := mend.Payload("relation", "r", json.RawMessage(`{}`)); string(got) != "{}" || fills != nil {
+	if got, fills := mend.Payload(engram.Gen1, "relation", "r", json.RawMessage(`{}`)); string(got) != "{}" || fills != nil {
 		t.Errorf("a relation becomes %s", got)
 	}
-	if got, _ := mend.Payload("prompt", "", json.RawMessage(`{"content":"C"}`)); string(got) != `{"content":"C"}` {
+	if got, _ := mend.Payload(engram.Gen1, "prompt", "", json.RawMessage(`{"content":"C"}`)); string(got) != `{"content":"C"}` {
 		t.Errorf("a prompt without any identity becomes %s", got)
 	}
 }
@@ -83,7 +83,7 @@ func TestAStubHasAllThatIsDemanded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, fills := mend.Row(place(mend.Sessions, 0), text); len(fills) > 0 || !strings.Contains(string(got), "2026-11-20 10:00:01") {
+	if got, fills := mend.Row(engram.Gen1, place(mend.Sessions, 0), text); len(fills) > 0 || !strings.Contains(string(got), "2026-11-20 10:00:01") {
 		t.Errorf("it is %s, and lacks %v", got, fills)
 	}
 }

@@ -131,7 +131,7 @@ func (o Options) sessionsOf(doc document) map[string]Session {
 		}
 	}
 	if !o.Strict {
-		s.mend()
+		s.mend(o.Generation)
 	}
 	problems, err := o.form().Validate(s.assemble(), o.Project, func(string) bool { return true })
 	refused := map[string]map[int]bool{listSessions: {}, listMutations: {}}

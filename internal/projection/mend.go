@@ -12,23 +12,23 @@ import (
 )
 
 // mend gives the rows what a server demands and they lack.
-func (s *selection) mend() {
+func (s *selection) mend(g engram.Generation) {
 	for _, list := range lists {
 		for i := range s.rows[list] {
 			r := &s.rows[list][i]
-			for _, f := range r.mend(s.id) {
+			for _, f := range r.mend(g, s.id) {
 				s.filled = append(s.filled, engram.RowNote{List: list, Index: r.index, Field: f.Field, Reason: f.String()})
 			}
 		}
 	}
 }
 
-func (r *row) mend(chunk engram.ChunkID) []mend.Fill {
+func (r *row) mend(g engram.Generation, chunk engram.ChunkID) []mend.Fill {
 	var fills []mend.Fill
 	if r.list == listMutations {
-		fills = r.mendPayload()
+		fills = r.mendPayload(g)
 	} else {
-		r.text, fills = mend.Row(mend.Place{Chunk: chunk, List: r.list, Index: r.index}, r.text)
+		r.text, fills = mend.Row(g, mend.Place{Chunk: chunk, List: r.list, Index: r.index}, r.text)
 	}
 	for _, f := range fills {
 		r.filled = append(r.filled, f.Field)
@@ -37,12 +37,12 @@ func (r *row) mend(chunk engram.ChunkID) []mend.Fill {
 }
 
 // mendPayload mends what an upsert carries.
-func (r *row) mendPayload() []mend.Fill {
+func (r *row) mendPayload(g engram.Generation) []mend.Fill {
 	var m mutation
 	if json.Unmarshal(r.text, &m) != nil || !m.isUpsert() {
 		return nil
 	}
-	payload, fills := mend.Payload(m.Entity, m.Key, m.payload())
+	payload, fills := mend.Payload(g, m.Entity, m.Key, m.payload())
 	if len(fills) > 0 {
 		r.set("payload", string(payload))
 		r.readMutation()
@@ -60,7 +60,7 @@ func (o Options) orphansOf(doc document, brings map[string]Session) map[string]s
 			s.rows[r.list] = append(s.rows[r.list], r)
 		}
 	}
-	s.mend()
+	s.mend(o.Generation)
 	if err := o.prune(&s, allGood(s.document)); err != nil {
 		return nil // what is wrong is told when the chunk is made
 	}

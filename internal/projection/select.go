@@ -41,7 +41,7 @@ func (o Options) choose(doc document, sessions map[string]Session, there *recogn
 		}
 	}
 	if !o.Strict {
-		s.mend()
+		s.mend(o.Generation)
 	}
 	o.reassignSessions(&s)
 	return s, o.prune(&s, sessions)

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"slices"
 
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/recognition"
 )
@@ -140,18 +143,35 @@ func (b *splitter) flush() error {
 	if len(b.parts) == 0 {
 		b.members = b.selection.members // they are told once
 	}
-	text, err := b.options.form().ForPush(b.assemble(), b.options.Project)
+	data := b.assemble()
+	text, err := b.options.form().ForPush(data, b.options.Project)
 	if err != nil {
 		return fmt.Errorf("make the canonical form: %w", err)
 	}
 	id := engram.IDOf(sha256.Sum256(text))
 	b.texts[id] = text
 	b.parts = append(b.parts, recognition.Part{
-		ID:       id,
+		ID: id, Also: b.also(data, id),
 		Sessions: len(b.rows[listSessions]), Memories: len(b.rows[listObservations]), Prompts: len(b.rows[listPrompts]),
 		Provides: b.provides(), Needs: b.needs(),
 	})
 	return nil
+}
+
+// also are the ids of the part at hand in other forms. Rows alone have one in all of
+// them, unless the project has an odd name.
+func (b *splitter) also(data []byte, id engram.ChunkID) (ids []engram.ChunkID) {
+	project := b.options.Project
+	if len(b.rows[listMutations]) == 0 && norm.NFC.IsNormalString(project) {
+		return nil
+	}
+	for _, f := range canon.Known() {
+		text, err := f.ForPush(data, project)
+		if other := engram.IDOf(sha256.Sum256(text)); err == nil && other != id && !slices.Contains(ids, other) {
+			ids = append(ids, other)
+		}
+	}
+	return ids
 }
 
 func (b *splitter) provides() []string {

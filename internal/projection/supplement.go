@@ -66,7 +66,7 @@ func (s *selection) isThere(r row, o Options) bool {
 	if s.there == nil {
 		return false
 	}
-	r.mend(s.id)
+	r.mend(o.Generation, s.id)
 	v, ok := r.signature(o)
 	return ok && s.there.Has(v)
 }
@@ -78,7 +78,7 @@ func (d *Directory) Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.
 		rows = []recognition.Signature{}
 		if d.withDocument(ctx, id, func(doc document) error {
 			for r := range doc.of(lists...) {
-				r.mend(id)
+				r.mend(d.opts.Generation, id)
 				if v, ok := r.signature(d.opts); ok {
 					rows = append(rows, v)
 				}

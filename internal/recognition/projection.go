@@ -28,6 +28,9 @@ type Projector interface {
 	// an earlier one.
 	Known(remote engram.ChunkID) ([]Signature, bool)
 	Learn(chunks map[engram.ChunkID][]Signature) error
+	// Answered hears under which id the remote has stored a part, if that is none of
+	// those that the part may be known by: in later runs it is.
+	Answered(part, stored engram.ChunkID) error
 	// OpenPart opens the content of a part. It is called concurrently.
 	OpenPart(ctx context.Context, local, part engram.ChunkID) (*engram.Chunk, error)
 }
@@ -58,10 +61,13 @@ type Projection struct {
 
 // Part is a chunk on the remote that is made of one here.
 type Part struct {
-	ID       engram.ChunkID `json:"id"`
-	Sessions int            `json:"sessions"`
-	Memories int            `json:"memories"`
-	Prompts  int            `json:"prompts"`
+	ID engram.ChunkID `json:"id"`
+	// Also are other ids that a server may know it by: those of other generations, and
+	// one that this server has answered. Source: engram-2.md 4.4.
+	Also     []engram.ChunkID `json:"also,omitempty"`
+	Sessions int              `json:"sessions"`
+	Memories int              `json:"memories"`
+	Prompts  int              `json:"prompts"`
 	// Provides are the sessions that the part brings, Needs those that its
 	// rows belong to and that some other part has to bring.
 	Provides []string `json:"provides,omitempty"`
@@ -70,6 +76,12 @@ type Part struct {
 	// the sessions that its rows belong to.
 	Stage int `json:"-"`
 }
+
+// IDs are all by which a server may know the part.
+func (p Part) IDs() []engram.ChunkID { return append([]engram.ChunkID{p.ID}, p.Also...) }
+
+// In says whether a manifest lists the part, by any of its ids.
+func (p Part) In(m *engram.Manifest) bool { return slices.ContainsFunc(p.IDs(), m.Has) }
 
 // Omits says whether anything of the chunk does not go as it is.
 func (p Projection) Omits() bool {

@@ -98,10 +98,12 @@ func (m *Match) Origins() map[engram.ChunkID][]engram.ChunkID {
 	for _, e := range m.Here.Entries() {
 		seen := map[engram.ChunkID]bool{}
 		for _, part := range m.Projected[e.ID].Parts {
-			if !seen[part.ID] {
-				of[part.ID] = append(of[part.ID], e.ID)
+			for _, id := range part.IDs() {
+				if !seen[id] {
+					of[id] = append(of[id], e.ID)
+				}
+				seen[id] = true
 			}
-			seen[part.ID] = true
 		}
 	}
 	return of

@@ -87,7 +87,7 @@ func (m *Match) unlisted(all []engram.ChunkID) []engram.ChunkID {
 
 // listedParts are the parts of a chunk that the remote lists.
 func (m *Match) listedParts(id engram.ChunkID) []Part {
-	return slices.DeleteFunc(slices.Clone(m.Projected[id].Parts), func(part Part) bool { return !m.There.Has(part.ID) })
+	return slices.DeleteFunc(slices.Clone(m.Projected[id].Parts), func(part Part) bool { return !part.In(m.There) })
 }
 
 // near are the other chunks here that have rows of unlisted ones: what the remote has of

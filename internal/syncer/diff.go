@@ -53,7 +53,7 @@ type CompareOptions struct {
 	// Projector gives the Projector of a remote that needs one, or nil. It is
 	// called after the remote's manifest was read: only then is it known for
 	// sure what kind of server it is.
-	Projector func() recognition.Projector
+	Projector func(context.Context) (recognition.Projector, error)
 	// Choice gives which chunks are wanted, or nil if all are. It is called when
 	// Projector is.
 	Choice func() *Choice
@@ -84,7 +84,9 @@ func Compare(ctx context.Context, local Local, remote Remote, opts CompareOption
 		Fatal: opts.Fatal, Concurrency: opts.Concurrency, Report: opts.Report,
 	}
 	if opts.Projector != nil {
-		s.asked.Projector = opts.Projector()
+		if s.asked.Projector, err = opts.Projector(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if opts.Choice != nil {
 		s.choice = opts.Choice()
@@ -230,7 +232,7 @@ func (s *Diff) pushParts(e engram.ChunkEntry, p recognition.Projection, present 
 		s.Present = append(s.Present, Item{Local: e.ID, Remote: there, Entry: e})
 	}
 	for _, part := range p.Parts {
-		if s.There.Has(part.ID) {
+		if part.In(s.There) {
 			continue // present
 		}
 		entry := e

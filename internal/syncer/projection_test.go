@@ -23,7 +23,21 @@ type projector struct {
 	rest  map[engram.ChunkID]recognition.Projection
 	asked []engram.ChunkID
 
-	known map[engram.ChunkID][]recognition.Signature
+	known    map[engram.ChunkID][]recognition.Signature
+	answered map[engram.ChunkID]engram.ChunkID
+}
+
+func (p *projector) Answered(part, stored engram.ChunkID) error {
+	p.answered = map[engram.ChunkID]engram.ChunkID{part: stored}
+	return nil
+}
+
+func (p *projector) part(content string) recognition.Part {
+	part := recognition.Part{ID: idOf(content), Memories: 1, Stage: p.waves[content]}
+	if stored, ok := p.answered[part.ID]; ok {
+		part.Also = append(part.Also, stored)
+	}
+	return part
 }
 
 func (p *projector) Project(_ context.Context, _, ids []engram.ChunkID) (map[engram.ChunkID]recognition.Projection, error) {
@@ -32,7 +46,7 @@ func (p *projector) Project(_ context.Context, _, ids []engram.ChunkID) (map[eng
 	for _, id := range ids {
 		projected := p.rest[id]
 		for _, content := range p.parts[id] {
-			projected.Parts = append(projected.Parts, recognition.Part{ID: idOf(content), Memories: 1, Stage: p.waves[content]})
+			projected.Parts = append(projected.Parts, p.part(content))
 		}
 		out[id] = projected
 	}
@@ -94,7 +108,7 @@ func (p *projector) OpenPart(_ context.Context, local, part engram.ChunkID) (*en
 
 func lookThrough(t *testing.T, here, there *side, p *projector, change ...func(*syncer.CompareOptions)) *syncer.Diff {
 	t.Helper()
-	opts := syncer.CompareOptions{Projector: func() recognition.Projector { return p }}
+	opts := syncer.CompareOptions{Projector: func(context.Context) (recognition.Projector, error) { return p, nil }}
 	for _, f := range change {
 		f(&opts)
 	}
@@ -267,7 +281,7 @@ func TestAnInterruptedRecognition(t *testing.T) {
 		}
 		return nil
 	}
-	opts := syncer.CompareOptions{Projector: func() recognition.Projector { return p }, Fatal: func(error) bool { return true }}
+	opts := syncer.CompareOptions{Projector: func(context.Context) (recognition.Projector, error) { return p, nil }, Fatal: func(error) bool { return true }}
 	if _, err := syncer.Compare(t.Context(), local{here}, remote{there}, opts); !errors.Is(err, down) {
 		t.Fatalf("it ends with %v", err)
 	}
@@ -312,5 +326,48 @@ func TestChunksThatCannotBeProjected(t *testing.T) {
 	result := syncer.Run(t.Context(), s, syncer.Options{Push: true, Concurrency: 1, Only: []engram.ChunkID{foreign}})
 	if len(result.Moved)+len(result.Failed) != 0 {
 		t.Errorf("got %+v", result)
+	}
+}
+
+// storedAs is the answer of a server that gives chunks ids of its own.
+type storedAs engram.ChunkID
+
+func (storedAs) Error() string              { return "it has another id" }
+func (s storedAs) StoredAs() engram.ChunkID { return engram.ChunkID(s) }
+
+// renaming is a server whose form of chunks is not ours.
+type renaming struct{ remote }
+
+func (r renaming) WriteChunk(ctx context.Context, entry engram.ChunkEntry, open func() (*engram.Chunk, error)) error {
+	theirs := `{"form":"theirs"}`
+	entry.ID = idOf(theirs)
+	err := r.remote.WriteChunk(ctx, entry, open)
+	r.content[entry.ID] = theirs
+	return errors.Join(err, storedAs(entry.ID))
+}
+
+// TestAnotherIDIsTheServersLastWord: what it has under an id that nobody expected is
+// there, is read back as what it is, and is neither pushed nor pulled by a later run.
+func TestAnotherIDIsTheServersLastWord(t *testing.T) {
+	for _, readBack := range []bool{false, true} {
+		here, there := newSide(), newSide()
+		id := here.add(numbered(1))
+		p := &projector{parts: map[engram.ChunkID][]string{id: {`{"form":"ours"}`}}}
+		opts := syncer.CompareOptions{Projector: func(context.Context) (recognition.Projector, error) { return p, nil }}
+		s, err := syncer.Compare(t.Context(), local{here}, renaming{remote{there}}, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := both
+		run.ReadBack = readBack
+		if result := syncer.Run(t.Context(), s, run); len(result.Moved) != 1 || len(result.Failed) > 0 {
+			t.Errorf("the push became %+v", result)
+		}
+		if p.answered[idOf(`{"form":"ours"}`)] != idOf(`{"form":"theirs"}`) {
+			t.Errorf("remembered: %v", p.answered)
+		}
+		if again := lookThrough(t, here, there, p); !again.Clean() {
+			t.Errorf("the next run would push %v and pull %v", again.ToPush, again.ToPull)
+		}
 	}
 }

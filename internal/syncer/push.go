@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/recognition"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
@@ -44,13 +45,18 @@ func (p *pusher) push(ctx context.Context, item Item) outcome {
 		last = c
 		return c, nil
 	}
+	stored := item.Remote
 	if err := p.remote.WriteChunk(ctx, item.Entry, open); err != nil {
-		return outcome{err: p.blame(item, err)}
+		var other interface{ StoredAs() engram.ChunkID }
+		if _, projected := p.Projected[item.Local]; !projected || !errors.As(err, &other) {
+			return outcome{err: p.blame(item, err)}
+		}
+		stored = other.StoredAs() // on which the server has the last word
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.sums[item.Remote] = last.Sum()
-	return outcome{local: item.Local, bytes: last.Size()}
+	p.sums[stored] = last.Sum()
+	return outcome{local: item.Local, stored: stored, bytes: last.Size()}
 }
 
 // ContentRefusedError says that a server refuses a chunk for what it holds, and
@@ -106,7 +112,10 @@ func (p *pusher) confirm(ctx context.Context, items []Item, outcomes []outcome) 
 			continue
 		}
 		if outcomes[i].err = err; err == nil {
-			outcomes[i].err = p.confirmOne(ctx, there, item)
+			outcomes[i].err = p.confirmOne(ctx, there, item, outcomes[i].stored)
+		}
+		if outcomes[i].err == nil {
+			outcomes[i].err = p.remember(item, outcomes[i].stored)
 		}
 	}
 }
@@ -126,17 +135,29 @@ func (p *pusher) readAgain(ctx context.Context) (*engram.Manifest, error) {
 	return p.remote.ReadManifest(ctx)
 }
 
-func (p *pusher) confirmOne(ctx context.Context, there *engram.Manifest, item Item) error {
-	listed, ok := there.Entry(item.Remote)
+func (p *pusher) confirmOne(ctx context.Context, there *engram.Manifest, item Item, stored engram.ChunkID) error {
+	listed, ok := there.Entry(stored)
 	if !ok {
 		return ErrNotStored
 	}
 	if !p.opts.ReadBack && (p.asked.Projector != nil || !differ(item.Entry, listed)) {
 		return nil
 	}
-	got, _, err := p.readThere(ctx, item.Remote, nil)
-	if err == nil && got != p.sums[item.Remote] {
+	got, _, err := p.readThere(ctx, stored, nil)
+	if err == nil && stored == item.Remote && got != p.sums[stored] { // else it is in a form of the server's
 		return ErrOtherBytes
 	}
 	return err
+}
+
+// remember keeps an id that the server gave a part for later runs, where nobody here
+// would have expected it. Source: project-server.md 3.1, engram-2.md 4.4.
+func (p *pusher) remember(item Item, stored engram.ChunkID) error {
+	expected := func(part recognition.Part) bool {
+		return part.ID == item.Remote && slices.Contains(part.IDs(), stored)
+	}
+	if stored == item.Remote || slices.ContainsFunc(p.Projected[item.Local].Parts, expected) {
+		return nil
+	}
+	return p.asked.Projector.Answered(item.Remote, stored)
 }

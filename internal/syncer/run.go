@@ -107,7 +107,9 @@ func (s *Diff) failUnreadable(opts Options, result *Result) {
 type outcome struct {
 	local engram.ChunkID // the id here, once that is known
 	bytes int64
-	err   error
+	// stored is the id there of what was sent.
+	stored engram.ChunkID
+	err    error
 	// restored: a chunk that an old client reduced was restored.
 	restored bool
 }

@@ -93,7 +93,8 @@ func (t *RemoteTransport) ReadReduced(ctx context.Context, id engram.ChunkID, st
 // whole of it was found good, so that damage on this side aborts the request.
 // A request whose outcome is uncertain is looked for before anything else is done:
 // nil means that the server has these bytes, ErrOutcomeUnknown that nobody
-// knows, ErrRefused that it won't take them.
+// knows, ErrRefused that it won't take them. A *protocol.OtherIDError is a yes too: a
+// project server has the rows, in a form of its own.
 func (t *RemoteTransport) WriteChunk(ctx context.Context, entry engram.ChunkEntry, open OpenFunc) error {
 	call := &httplayer.Call{Op: "push chunk " + entry.ID.String()}
 	var latest *engram.Chunk // whose sum is good once the whole of it was sent

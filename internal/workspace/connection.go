@@ -39,6 +39,17 @@ func (c *Connection) ReadManifest(ctx context.Context) (*engram.Manifest, error)
 	return m, err
 }
 
+// Generation is that of a project server. It is asked for once, and then remembered:
+// whether a server is of 2.x or of a later line shows only then.
+func (c *Connection) Generation(ctx context.Context) (engram.Generation, error) {
+	if f := c.Facts(); f.Generation == 0 || f.OrLater {
+		if err := c.FindGeneration(ctx); err != nil {
+			return 0, err
+		}
+	}
+	return c.Facts().Generation, nil
+}
+
 // With runs f with a connection to the configured remote. Nothing is sent
 // before f sends it.
 func (w *Workspace) With(ctx context.Context, f func(*Connection) error) (err error) {

@@ -3,6 +3,7 @@ package chunks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -56,21 +57,27 @@ func (o *projectOptions) addStrict(cmd *cobra.Command) {
 func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Local, opts projectOptions) syncer.CompareOptions {
 	return syncer.CompareOptions{
 		Aliases: c.Aliases, ServerChunks: opts.serverChunks, Fatal: problem.Unknowable, Concurrency: ws.Config.Concurrency,
-		Projector: func() recognition.Projector {
+		Projector: func(ctx context.Context) (recognition.Projector, error) {
 			if !c.PerProject() {
-				return nil
+				return nil, nil
+			}
+			options := projection.Options{Project: c.Project.Name, Limit: c.Facts().Limit, IncludePersonal: opts.includePersonal, Strict: opts.strict}
+			var err error
+			if options.Generation, err = c.Generation(ctx); err != nil {
+				return nil, err
 			}
 			p := &projector{
+				answered: state.OpenAnsweredIDs(ws.State(), c.Label, c.Project.Name),
 				accepted: state.OpenAcceptedRows(ws.State(), c.Label, c.Project.Name).Has,
 				here:     openRows(ws, "here", c.Project.Name),
 				there:    openRows(ws, "there", c.Label+"\x00"+c.Project.Name),
+				rowsAre:  fmt.Sprintf("%s %s %v", mend.Rule, recognition.SignatureVersion, options.Generation),
 			}
-			options := projection.Options{Project: c.Project.Name, Limit: c.Facts().Limit, IncludePersonal: opts.includePersonal, Strict: opts.strict}
 			p.Directory = projection.NewDirectory(options, dir.OpenChunk, filepath.Join(state.Dir(), "projections"), ws.Config.Concurrency)
 			if ws.Looks() {
 				p.OnlyLook()
 			}
-			return p
+			return p, nil
 		},
 	}
 }
@@ -88,21 +95,24 @@ type projector struct {
 	*projection.Directory
 
 	accepted    func(row string) bool
+	answered    *state.AnsweredIDs
 	here, there func() *rowIndex // the rows of chunks as they are recognised
+	rowsAre     string           // what those here depend on besides the chunk
 }
 
 func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]recognition.Projection, error) {
 	chunks, err := p.Chunks(ctx, all, ids)
-	return p.withoutAccepted(chunks), err
+	return p.known(chunks), err
 }
 
 func (p *projector) Supplement(ctx context.Context, ids []engram.ChunkID, there *recognition.RowSet) (map[engram.ChunkID]recognition.Projection, error) {
 	chunks, err := p.Directory.Supplement(ctx, ids, there)
-	return p.withoutAccepted(chunks), err
+	return p.known(chunks), err
 }
 
-// withoutAccepted takes the rows that the user has accepted from those that are left out.
-func (p *projector) withoutAccepted(chunks map[engram.ChunkID]recognition.Projection) map[engram.ChunkID]recognition.Projection {
+// known takes the rows that the user has accepted from those that are left out, and
+// adds the ids that the server has answered.
+func (p *projector) known(chunks map[engram.ChunkID]recognition.Projection) map[engram.ChunkID]recognition.Projection {
 	for id, c := range chunks {
 		var leftOut []engram.RowNote
 		for _, r := range c.LeftOut {
@@ -113,13 +123,21 @@ func (p *projector) withoutAccepted(chunks map[engram.ChunkID]recognition.Projec
 			}
 		}
 		c.LeftOut = leftOut
+		c.Parts = slices.Clone(c.Parts) // they are in a cache
+		for i := range c.Parts {
+			if stored, ok := p.answered.Of(c.Parts[i].ID); ok {
+				c.Parts[i].Also = append(slices.Clip(c.Parts[i].Also), stored)
+			}
+		}
 		chunks[id] = c
 	}
 	return chunks
 }
 
-// rowsAre is what the rows of a chunk here depend on besides it.
-const rowsAre = mend.Rule + " " + recognition.SignatureVersion
+// Answered remembers an id that a server has answered.
+func (p *projector) Answered(part, stored engram.ChunkID) error {
+	return p.answered.Add(part, stored)
+}
 
 // Rows are kept from run to run, but for the sessions that are added: those depend
 // on all chunks together.
@@ -127,7 +145,7 @@ func (p *projector) Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.
 	out := make(map[engram.ChunkID][]recognition.Signature, len(ids))
 	var unread []engram.ChunkID
 	for _, id := range ids {
-		rows, ok := p.here().Read(id, rowsAre)
+		rows, ok := p.here().Read(id, p.rowsAre)
 		if out[id] = rows; !ok {
 			unread = append(unread, id)
 		}
@@ -135,7 +153,7 @@ func (p *projector) Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.
 	read, err := p.Directory.Rows(ctx, unread)
 	for id, rows := range read {
 		out[id] = rows
-		p.here().Add(id, rowsAre, rows)
+		p.here().Add(id, p.rowsAre, rows)
 	}
 	for id, rows := range out {
 		out[id] = slices.Concat(rows, p.Stubs(id))

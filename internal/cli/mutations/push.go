@@ -131,7 +131,7 @@ func (m *push) run(ctx context.Context, named bool) (err error) {
 		}
 		command.NoteProject(m.term, conn)
 		if acc.project != "" {
-			src = source.ForProject(src, acc.project, source.Options{Personal: m.personal, Strict: m.strict, Force: m.force, Sessions: m.sessionsOf(src)})
+			src = source.ForProject(src, acc.project, source.Options{Personal: m.personal, Strict: m.strict, Force: m.force, Sessions: m.sessionsOf(src), Generation: conn.Generation})
 		}
 		err = m.push(ctx, conn, acc, src)
 		if !acc.known() && !m.dryRun {

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -13,18 +14,27 @@ import (
 
 // prepare mends a row by the rule that chunks are mended by, and judges it by what a
 // project server is known to refuse, so that nothing has to be halved for that.
-func (s *Project) prepare(row journal.Row) journal.Row {
+func (s *Project) prepare(ctx context.Context, row journal.Row) (_ journal.Row, err error) {
 	if row.Err != nil || row.Skip || row.SetAside != "" {
-		return row
+		return row, nil
+	}
+	generation := engram.Gen1
+	if s.opts.Generation != nil && mend.Bare(row.Entry.Entity, unwrapped(row.Entry.Payload)) {
+		if generation, err = s.opts.Generation(ctx); err != nil {
+			return row, err
+		}
 	}
 	if !s.opts.Strict && row.Entry.Op == "upsert" {
-		if text, fills := mend.Payload(row.Entry.Entity, row.Entry.EntityKey, unwrapped(row.Entry.Payload)); len(fills) > 0 {
+		if text, fills := mend.Payload(generation, row.Entry.Entity, row.Entry.EntityKey, unwrapped(row.Entry.Payload)); len(fills) > 0 {
 			row.Entry.Payload, row.Fills = text, fills
 		}
 	}
-	if problem := canon.Of(engram.Gen1).CheckMutation(row.Entry, s.project); problem != nil {
+	if generation >= engram.Gen3 {
+		row.Entry.Payload = mend.SayBare(unwrapped(row.Entry.Payload))
+	}
+	if problem := canon.Of(generation).CheckMutation(row.Entry, s.project); problem != nil {
 		if s.opts.Force && !invented(problem, unwrapped(row.Entry.Payload)) {
-			return row
+			return row, nil
 		}
 		name := "it"
 		if problem.Field != "" {
@@ -32,7 +42,7 @@ func (s *Project) prepare(row journal.Row) journal.Row {
 		}
 		row.Err = &engram.ContentError{Err: fmt.Errorf("the server would refuse it: %s %s", name, problem.Reason)}
 	}
-	return row
+	return row, nil
 }
 
 // Form is what the journal of a server from 2.0 on makes of a mutation: what is not known

@@ -76,9 +76,12 @@ func (s *Project) Sessions(ctx context.Context, ids []string) (map[string]journa
 		if !known {
 			text, _ = json.Marshal(mend.Stub(id, s.project, s.orphans.from[id])) // plain data
 		}
-		row := s.prepare(journal.Row{Entry: engram.MutationEntry{
+		row, err := s.prepare(ctx, journal.Row{Entry: engram.MutationEntry{
 			Entity: "session", EntityKey: id, Op: "upsert", Project: s.project, Payload: s.filed(text),
 		}})
+		if err != nil {
+			return nil, err
+		}
 		if row.Err == nil {
 			parents[id] = journal.Parent{Entry: row.Entry, Fills: row.Fills, Stub: !known}
 		}

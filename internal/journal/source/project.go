@@ -31,9 +31,12 @@ type Project struct {
 
 // Options are how the rows of a project are made ready.
 type Options struct {
-	Personal bool // personal rows go too
-	Strict   bool // nothing is mended
-	Force    bool // what the server is known to refuse goes all the same
+	// Generation gives the server's, for sessions of a project without a directory: all
+	// else is demanded alike. It is called once that is needed. nil: it is 1.x.
+	Generation func(context.Context) (engram.Generation, error)
+	Personal   bool // personal rows go too
+	Strict     bool // nothing is mended
+	Force      bool // what the server is known to refuse goes all the same
 	// Sessions gives the rows of those of the sessions that engram's database or a
 	// chunk has, for rows whose session is nowhere in the source.
 	Sessions func(ctx context.Context, ids []string) (map[string]json.RawMessage, error)
@@ -57,7 +60,7 @@ func (s *Project) Rows(ctx context.Context, after int64) iter.Seq2[journal.Row, 
 			}
 			row.Entry.Project = s.project
 			if err == nil {
-				row = s.prepare(row)
+				row, err = s.prepare(ctx, row)
 				row.Orphan = s.orphans.of[row.Position]
 			}
 			if !yield(row, err) {

@@ -26,6 +26,15 @@ func (s *Server) Restart(opts Options) error {
 	return nil
 }
 
+// Upgrade starts the server again as another release.
+func (s *Server) Upgrade(release Release) error {
+	s.mu.Lock()
+	opts := s.opts
+	s.mu.Unlock()
+	opts.Release = release
+	return s.Restart(opts)
+}
+
 // filed is a mutation as a chunk files it.
 type filed struct{ entity, key, op, payload string }
 

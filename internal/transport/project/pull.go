@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -56,7 +57,8 @@ func (d *Dialect) readText(ctx context.Context, op string, id engram.ChunkID) (t
 	if err != nil {
 		return nil, nil, bodyError(ctx, call, id, err)
 	}
-	if text, err = canon.Encode(body); err != nil {
+	fits := func(text []byte) bool { return engram.IDOf(sha256.Sum256(text)) == id }
+	if text, err = canon.Pulled(body, project, fits); err != nil {
 		release()
 		return nil, nil, &engram.DamageError{ID: id, Reason: "the server's copy", Err: err}
 	}

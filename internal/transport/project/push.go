@@ -39,7 +39,7 @@ func (d *Dialect) send(
 ) (sent bool, err error) {
 	free := func() {}
 	defer func() { free() }()
-	p := protocol.Push{ID: entry.ID, Yes: "ok", OtherYes: "accepted", Stranger: d.Stranger}
+	p := protocol.Push{ID: entry.ID, Yes: "ok", OtherYes: "accepted", Stranger: d.Stranger, Names: true}
 	if compressed {
 		p.ContentType = gzipEnvelope + "; version=1"
 	}

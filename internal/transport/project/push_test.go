@@ -21,6 +21,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
 	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/transport/protocol"
 )
 
 // A chunk goes up under the id that the server gives it too, with few escapes,
@@ -289,6 +290,13 @@ func TestAnswersOfAPushThatAreNotBelieved(t *testing.T) {
 					t.Errorf("it still is a %s server", remote.Kind())
 				}
 				wiretest.OneClass(t, err, transport.ErrOutcomeUnknown)
+				return
+			}
+			if name == "another id" {
+				// The server has the last word on that; whoever asked finds out whether it holds.
+				if other, ok := errors.AsType[*protocol.OtherIDError](err); !ok || other.ID != chunk.ID() || other.StoredAs().String() != "00000000" {
+					t.Errorf("got %v", err)
+				}
 				return
 			}
 			if err != nil {

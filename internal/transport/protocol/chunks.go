@@ -83,7 +83,20 @@ type Push struct {
 	// the other kind says it, which Stranger hears of.
 	Yes, OtherYes string
 	Stranger      func()
+	// Names says that the server gives chunks ids of its own: one that it answers counts.
+	Names bool
 }
+
+// OtherIDError says that a server has stored a chunk under another id than the one that
+// it was sent with: its canonical form is none that was expected.
+type OtherIDError struct{ ID, Stored engram.ChunkID }
+
+func (e *OtherIDError) Error() string {
+	return fmt.Sprintf("the server has stored chunk %s, and calls it %s", e.ID, e.Stored)
+}
+
+// StoredAs is the server's id.
+func (e *OtherIDError) StoredAs() engram.ChunkID { return e.Stored }
 
 // Send sends a push once, and says whether the server may have the whole of it. It
 // believes only the answer that the kind of server gives: its yes, and the id.
@@ -116,6 +129,9 @@ func (p Push) judge(call *httplayer.Call, resp *http.Response) error {
 	}
 	if answer.Status == p.OtherYes {
 		p.Stranger()
+	}
+	if stored, bad := engram.ParseChunkID(answer.ChunkID); p.Names && err == nil && bad == nil && answer.Status == p.Yes && stored != p.ID {
+		return &OtherIDError{ID: p.ID, Stored: stored}
 	}
 	if err == nil && (answer.Status != p.Yes || answer.ChunkID != p.ID.String()) {
 		err = fmt.Errorf("status %q for chunk %q", httplayer.Printable(answer.Status), httplayer.Printable(answer.ChunkID))

@@ -1,0 +1,58 @@
+package state
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+)
+
+// AnsweredIDs are the ids under which a project server stored what was sent under
+// others, in a canonical form that nobody here knows, for one project.
+type AnsweredIDs struct {
+	root Root
+	path string
+	file answeredFile
+}
+
+type answeredFile struct {
+	Schema  int                               `json:"schema"`
+	Remote  string                            `json:"remote"`
+	Project string                            `json:"project"`
+	IDs     map[engram.ChunkID]engram.ChunkID `json:"ids"` // by those that were sent
+}
+
+// OpenAnsweredIDs reads what was answered. What cannot be read is forgotten: then the
+// server's chunks are recognised by their rows.
+func OpenAnsweredIDs(root Root, remote, project string) *AnsweredIDs {
+	a := &AnsweredIDs{
+		root: root, path: root.Path("answered", fileName(remote+"\x00"+project)+".json"),
+		file: answeredFile{Schema: 1, Remote: remote, Project: project, IDs: map[engram.ChunkID]engram.ChunkID{}},
+	}
+	text, err := os.ReadFile(a.path)
+	var file answeredFile
+	if err == nil && checkSchema(text, 1) == nil && json.Unmarshal(text, &file) == nil && file.IDs != nil {
+		a.file.IDs = file.IDs
+	}
+	return a
+}
+
+// Of gives the server's id for one of ours.
+func (a *AnsweredIDs) Of(sent engram.ChunkID) (stored engram.ChunkID, ok bool) {
+	stored, ok = a.file.IDs[sent]
+	return stored, ok
+}
+
+// Add remembers a pair. It is on disk when it returns.
+func (a *AnsweredIDs) Add(sent, stored engram.ChunkID) error {
+	a.file.IDs[sent] = stored
+	text, err := json.MarshalIndent(a.file, "", "  ")
+	if err == nil {
+		err = a.root.write(a.path, text)
+	}
+	if err != nil {
+		return fmt.Errorf("remember the id that the server gave chunk %s: %w", sent, err)
+	}
+	return nil
+}
