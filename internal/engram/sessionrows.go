@@ -16,7 +16,7 @@ func ReadSessions(r io.Reader, wanted func(id string) bool, found func(id string
 		if json.Unmarshal(row, &s) != nil { // it is no session that could be sent
 			return
 		}
-		if id := strings.TrimSpace(s.ID); wanted(id) {
+		if id := strings.TrimSpace(s.ID); id != "" && wanted(id) {
 			found(id, row)
 		}
 	}

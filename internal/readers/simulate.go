@@ -39,11 +39,11 @@ type sessionRow struct {
 
 type memoryRow struct {
 	spoken
-	here, dead bool // dead: softly deleted
-	session    hash
-	project    hash
-	stone      moment
-	tomb       bool
+	here    bool // also when it is softly deleted
+	session hash
+	project hash
+	stone   moment
+	tomb    bool
 }
 
 type promptRow struct {
@@ -108,13 +108,13 @@ func (r *reader) refusals() {
 func (r *reader) fit(l Listed, lowered bool) bool {
 	good := true
 	for _, one := range l.Chunk.ops {
-		memory := one.entity == session || one.entity == observation || one.entity == prompt
+		undecodable := one.entity <= prompt && one.stalled.problem == Undecodable && one.stalled.field == "payload"
 		switch {
 		case one.refused.of(r.g):
 			r.tell(l.ID, one, one.refused.field, one.refused.problem, Refuses)
 			good = false
 		case one.lone || one.overruled:
-		case lowered && memory && one.stalled.of(r.g): // what cannot be decoded
+		case lowered && undecodable:
 			r.tell(l.ID, one, one.stalled.field, one.stalled.problem, Refuses)
 			good = false
 		case lowered && one.owned:
@@ -146,7 +146,9 @@ func (r *reader) passes() {
 	}
 	for _, at := range r.pending {
 		for _, e := range r.apply(at) {
-			r.tellEvent(e)
+			if e.problem != Waits || !r.brings(at, r.op(e).session) { // the session itself is told
+				r.tellEvent(e)
+			}
 		}
 		r.end(false)
 	}
@@ -154,6 +156,13 @@ func (r *reader) passes() {
 		e.problem, e.field = r.unfit(r.op(e), e.chunk)
 		r.tellEvent(e)
 	}
+}
+
+// brings says whether a chunk has an upsert of a session, be it good or bad.
+func (r *reader) brings(chunk int32, key hash) bool {
+	return slices.ContainsFunc(r.d.Chunks[chunk].Chunk.ops, func(one op) bool {
+		return one.entity == session && one.key == key && !one.deletes && !one.overruled && !one.lone
+	})
 }
 
 func (r *reader) op(e event) op { return r.d.Chunks[e.chunk].Chunk.ops[e.op] }

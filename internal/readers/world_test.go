@@ -61,7 +61,7 @@ func (w *world) time() string {
 		at = w.dice.IntN(w.n + 5)
 	}
 	switch {
-	case w.strange() && w.strange():
+	case w.dice.IntN(144) < w.odd*w.odd:
 		return pick(w, "", "?")
 	case w.dice.IntN(4) == 0:
 		return fmt.Sprintf("2026-10-%02d 10:00:%02d", 1+at/60, at%60)

@@ -117,7 +117,7 @@ const unknownAuthor = "unknown"
 // who wrote it, and when, is not in there. here are the entries that are known. It
 // says too which generation the chunk shows.
 func deriveEntry(local Local, here []engram.ChunkEntry, id engram.ChunkID) (engram.ChunkEntry, engram.Generation, error) {
-	contents, _, err := readFile(local, id, nil)
+	contents, _, err := readFile(local, id)
 	if err != nil {
 		return engram.ChunkEntry{}, 0, err
 	}
@@ -128,13 +128,12 @@ func deriveEntry(local Local, here []engram.ChunkEntry, id engram.ChunkID) (engr
 }
 
 // readFile reads the rows of a chunk of the directory, and how large it is.
-func readFile(local Local, id engram.ChunkID, report work.Report) (engram.Contents, int64, error) {
+func readFile(local Local, id engram.ChunkID) (engram.Contents, int64, error) {
 	c, err := local.OpenChunk(id)
 	if err != nil {
 		return engram.Contents{}, 0, err
 	}
 	defer func() { _ = c.Close() }() // only read
-	report.Watch(c)
 	contents, err := engram.ReadRows(c, engram.ReadContents)
 	return contents, c.Size(), err
 }

@@ -51,7 +51,7 @@ func (r *repairer) resolve(ctx context.Context, rec merge.Recovery) (entries []e
 		if !two && doubt.Confidence == merge.Certain || ctx.Err() != nil {
 			continue
 		}
-		contents, _, err := readFile(r.dir, e.ID, nil)
+		contents, _, err := readFile(r.dir, e.ID)
 		good := err == nil
 		if two {
 			var detail string

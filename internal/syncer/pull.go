@@ -94,7 +94,7 @@ func (p *puller) versionFor(c *engram.Chunk) (int, error) {
 	if !c.MayTell() {
 		return p.known(), nil
 	}
-	contents, _, err := readFile(p.local, c.ID(), nil)
+	contents, _, err := readFile(p.local, c.ID())
 	return max(p.known(), engram.ManifestVersion(contents.Generation)), err
 }
 

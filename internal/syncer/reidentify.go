@@ -42,7 +42,7 @@ func (r *repairer) move(ctx context.Context, old engram.ChunkID) error {
 	if err != nil {
 		return err
 	}
-	contents, _, err := readFile(r.dir, c.ID(), nil)
+	contents, _, err := readFile(r.dir, c.ID())
 	if err != nil {
 		return err
 	}

@@ -90,6 +90,6 @@ func shownBy(local Local, id engram.ChunkID) (g engram.Generation, size int64, e
 	if _, err = io.Copy(io.Discard, c); err != nil || !c.MayTell() {
 		return engram.Gen1, c.Size(), err
 	}
-	contents, again, err := readFile(local, id, nil)
+	contents, again, err := readFile(local, id)
 	return max(engram.Gen1, contents.Generation), c.Size() + again, err
 }

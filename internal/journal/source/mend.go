@@ -19,7 +19,7 @@ func (s *Project) prepare(ctx context.Context, row journal.Row) (_ journal.Row, 
 		return row, nil
 	}
 	generation := engram.Gen1
-	if s.opts.Generation != nil && mend.Bare(row.Entry.Entity, unwrapped(row.Entry.Payload)) {
+	if s.opts.Generation != nil && row.Entry.Op == "upsert" && mend.Bare(row.Entry.Entity, unwrapped(row.Entry.Payload)) {
 		if generation, err = s.opts.Generation(ctx); err != nil {
 			return row, err
 		}

@@ -184,7 +184,7 @@ func (r *run) preflight(pending []*content) {
 			why := ""
 			switch {
 			case m.entity == "relation":
-			case m.bad != nil && (m.entity == "session" || m.entity == "observation" || m.entity == "prompt"):
+			case m.undecodable && (m.entity == "session" || m.entity == "observation" || m.entity == "prompt"):
 				why = m.bad.Error()
 			case m.entity == "session" && m.op == "upsert" && m.session.Mode == owner,
 				m.entity == "session" && m.op == "delete" && r.db.Sessions[m.key].Mode == owner,

@@ -105,6 +105,7 @@ type change struct {
 	of, project     string // session and project
 	listed          bool   // it stood in the list of mutations
 	bad             error  // why it cannot be applied
+	undecodable     bool   // because its payload cannot be read
 
 	session     Session
 	observation Observation
@@ -192,12 +193,16 @@ func (r *run) payload(one *change, payload string) {
 	decode := func(to any) {
 		if err == nil {
 			err = json.Unmarshal(in, to)
+			one.undecodable = err != nil
 		}
 	}
 	switch one.entity {
 	case "session":
 		decode(&one.session)
 		one.id = one.session.ID
+		if err == nil && kindOf(one.session.Raw) == odd {
+			err, one.undecodable = errors.New("the directory is no text"), true
+		}
 		if err == nil && one.op == "upsert" {
 			err = r.setDirectory(&one.session, true)
 		}
