@@ -15,7 +15,7 @@ import (
 // prepare mends a row by the rule that chunks are mended by, and judges it by what a
 // project server is known to refuse, so that nothing has to be halved for that.
 func (s *Project) prepare(ctx context.Context, row journal.Row) (_ journal.Row, err error) {
-	if row.Err != nil || row.Skip || row.SetAside != "" {
+	if stays(row) {
 		return row, nil
 	}
 	generation := engram.Gen1
@@ -44,6 +44,9 @@ func (s *Project) prepare(ctx context.Context, row journal.Row) (_ journal.Row, 
 	}
 	return row, nil
 }
+
+// stays says whether a row is not to be sent in any case.
+func stays(row journal.Row) bool { return row.Err != nil || row.Skip || row.SetAside != "" }
 
 // Form is what the journal of a server from 2.0 on makes of a mutation: what is not known
 // of it is gone there, and texts are trimmed. What has no such form stays as it is, as
