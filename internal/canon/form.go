@@ -3,8 +3,6 @@ package canon
 import (
 	"encoding/json"
 
-	"golang.org/x/text/unicode/norm"
-
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
@@ -58,7 +56,7 @@ func (f *Form) String() string { return f.name }
 // project is a project's name as servers of this form compare it.
 func (f *Form) project(name string) string {
 	if f.composed {
-		name = norm.NFC.String(name)
+		return engram.ProjectKey(name)
 	}
 	return engram.NormalizeProject(name)
 }

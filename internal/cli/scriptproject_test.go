@@ -78,7 +78,7 @@ func cmdProjectServer(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 || len(args) > 3 {
 		ts.Fatalf("usage: projectserver NAME [BYTES [RELEASE]]")
 	}
-	opts := projectserver.Options{Token: args[0] + "-secret-token", Projects: []string{"repo", "other", "demo", "shop", "shop-old", "alpha-bravo", "alpha_bravo", "alphabravo", "alpha-bravo-2", "tidewatch", "lanternfish"}}
+	opts := projectserver.Options{Token: args[0] + "-secret-token", Projects: []string{"repo", "other", "demo", "shop", "shop-old", "café", "alpha-bravo", "alpha_bravo", "alphabravo", "alpha-bravo-2", "tidewatch", "lanternfish"}}
 	opts.Release = projectserver.Release(ts.Getenv("RELEASE"))
 	if len(args) > 2 {
 		opts.Release = projectserver.Release(args[2])

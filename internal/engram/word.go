@@ -190,9 +190,10 @@ func (r *wordReader) mutation(text json.RawMessage) {
 		return
 	}
 	payload := payloadObject(m.Payload)
-	if m.Op == "delete" {
+	switch m.Op {
+	case "delete":
 		r.deletion(m.Entity, m.EntityKey, m.OccurredAt, payload)
-	} else if m.Op == "upsert" {
+	case "upsert":
 		r.upsert(m.Entity, m.EntityKey, m.Project, payload)
 	}
 }

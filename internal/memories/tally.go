@@ -53,7 +53,7 @@ func (t Tally) With(other Tally) Tally {
 		HardDeletes: t.HardDeletes + other.HardDeletes, Prompts: t.Prompts + other.Prompts,
 		PromptDeletes: t.PromptDeletes + other.PromptDeletes, Sessions: t.Sessions + other.Sessions,
 		SessionDeletes: t.SessionDeletes + other.SessionDeletes, Relations: t.Relations + other.Relations,
-		StayHome: t.StayHome.plus(other.StayHome),
+		StayHome: t.plus(other.StayHome),
 		Unnamed:  t.Unnamed + other.Unnamed, InChunks: t.InChunks + other.InChunks,
 	}
 }

@@ -73,6 +73,7 @@ type export struct {
 	project workspace.Project
 
 	found   compared
+	version int                              // of the manifest
 	drafts  []memories.Draft                 // those that can be written
 	rows    map[engram.ChunkID][]exportedRow // of the drafts, if they are shown
 	written []memories.Draft
@@ -144,8 +145,7 @@ func (x *export) into(ctx context.Context, dir syncer.Local, path string) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, x.found.Close()) }()
-	version, err := x.raiseVersion(ctx)
-	if err != nil {
+	if x.version, err = x.raiseVersion(ctx); err != nil {
 		return err
 	}
 	if x.dryRun {
@@ -157,7 +157,7 @@ func (x *export) into(ctx context.Context, dir syncer.Local, path string) (err e
 		return nil
 	}
 	var failed []work.Failure
-	x.written, failed, err = memories.Export(ctx, x.dir, version, x.readable())
+	x.written, failed, err = memories.Export(ctx, x.dir, x.version, x.readable())
 	x.failed = append(x.failed, failed...)
 	return err
 }

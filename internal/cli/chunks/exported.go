@@ -71,8 +71,12 @@ func (x *export) warn() {
 	}
 	for _, d := range x.drafts {
 		if d.NoDirectory != "" {
-			x.term.Warn(fmt.Sprintf("session %s has no directory in engram.db: with its rows it is in a chunk of its own, %s, which engram 2.x refuses to import; other chunks are not held up",
-				terminal.Visible(d.NoDirectory), d.Entry.ID))
+			others := "other chunks are not held up"
+			if x.version < 2 { // Source: engram-2.md 10.
+				others = "and beside a manifest of version 1 perhaps all others: `engram-sync verify --for 2.x` tells"
+			}
+			x.term.Warn(fmt.Sprintf("session %s has no directory in engram.db: with its rows it is in a chunk of its own, %s, which engram 2.x refuses to import; %s",
+				terminal.Visible(d.NoDirectory), d.Entry.ID, others))
 		}
 	}
 	if n := x.found.Total().Unnamed; n > 0 {
