@@ -12,12 +12,17 @@ import (
 	"github.com/engram-sync/engram-sync/internal/mend"
 )
 
-// prepare mends a row by the rule that chunks are mended by, and judges it by what a
-// project server is known to refuse, so that nothing has to be halved for that.
-func (s *Project) prepare(ctx context.Context, row journal.Row) (_ journal.Row, err error) {
-	if stays(row) {
-		return row, nil
+// prepare makes a row ready that goes.
+func (s *Project) prepare(ctx context.Context, row journal.Row) (journal.Row, error) {
+	if row.Err == nil && !row.Skip && row.SetAside == "" {
+		return s.mend(ctx, row)
 	}
+	return row, nil
+}
+
+// mend mends a row by the rule that chunks are mended by, and judges it by what a
+// project server is known to refuse, so that nothing has to be halved for that.
+func (s *Project) mend(ctx context.Context, row journal.Row) (_ journal.Row, err error) {
 	generation := engram.Gen1
 	if s.opts.Generation != nil && row.Entry.Op == "upsert" && mend.Bare(row.Entry.Entity, unwrapped(row.Entry.Payload)) {
 		if generation, err = s.opts.Generation(ctx); err != nil {
@@ -44,9 +49,6 @@ func (s *Project) prepare(ctx context.Context, row journal.Row) (_ journal.Row, 
 	}
 	return row, nil
 }
-
-// stays says whether a row is not to be sent in any case.
-func stays(row journal.Row) bool { return row.Err != nil || row.Skip || row.SetAside != "" }
 
 // Form is what the journal of a server from 2.0 on makes of a mutation: what is not known
 // of it is gone there, and texts are trimmed. What has no such form stays as it is, as
