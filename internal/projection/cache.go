@@ -46,7 +46,7 @@ type cacheEntry struct {
 }
 
 func openCache(dir string, opts Options) *cache {
-	of := fmt.Sprintf("%d %d %q %q %v %t %t", canon.Version, cacheVersion, mend.Rule, opts.Project, opts.form(), opts.IncludePersonal, opts.Strict)
+	of := fmt.Sprintf("%d %d %q %q %v %t %t %d", canon.Version, cacheVersion, mend.Rule, opts.Project, opts.form(), opts.IncludePersonal, opts.Strict, opts.maxPart())
 	sum := sha256.Sum256([]byte(of))
 	c := &cache{path: filepath.Join(dir, hex.EncodeToString(sum[:8])+".json")}
 	if info, err := os.Stat(c.path); err == nil && info.Size() <= maxCacheBytes {

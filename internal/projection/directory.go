@@ -197,6 +197,8 @@ type Options struct {
 	// Generation is the server's: it has a canonical form, and demands, of its own.
 	// 0 is taken for 1.x.
 	Generation engram.Generation
+	// Limit is the server's, of a push in bytes; 0 where it has named none.
+	Limit int64
 	// IncludePersonal sends rows of scope personal too.
 	IncludePersonal bool
 	// Strict sends only what fits as it is. Otherwise rows are mended: what a server

@@ -46,7 +46,7 @@ func TestAPartIsKnownByAllItsIDs(t *testing.T) {
 }
 
 // TestSessionsOfAProjectWithoutADirectory go as they are where that is taken, and are
-// mended elsewhere. Source: engram-2.md 7 (14, 15), 10.
+// mended elsewhere. Source: engram-2.md 7, 10.
 func TestSessionsOfAProjectWithoutADirectory(t *testing.T) {
 	owned := `{"id":"s1","project":"alpha","ownership_mode":"project_owned"}`
 	content := chunk([]string{owned}, []string{observation("o", "s1", "")})

@@ -13,10 +13,21 @@ import (
 	"github.com/engram-sync/engram-sync/internal/recognition"
 )
 
-// maxPart is the size from which a chunk is split, in bytes of canonical text.
-// It is a constant, and not the limit that a server has: another size would
-// make other parts, and all would be sent again. Source: project-server.md 9, 12.
+// maxPart is the size from which a chunk is split, in bytes of canonical text. It is
+// a constant for all servers that take so much: another size makes other parts, whose
+// rows have to be recognised in those that are there. Source: project-server.md 9, 12.
 const maxPart = 4 << 20
+
+// around is what a push has around a part, and more.
+const around = 4 << 10
+
+// maxPart is the size of a part that fits through the server's limit, if that is known.
+func (o Options) maxPart() int {
+	if o.Limit > 0 && o.Limit < maxPart+around {
+		return int(max(o.Limit-around, 1))
+	}
+	return maxPart
+}
 
 // split makes the parts of a selection: the rows in their order, and with each
 // the session that it belongs to, if the chunk has it. A row that is larger than
@@ -70,7 +81,7 @@ func (b *splitter) begin() {
 // the next one if that would get too large.
 func (b *splitter) add(r row) error {
 	size := b.weight(r)
-	if b.full && b.size+size > maxPart {
+	if b.full && b.size+size > b.options.maxPart() {
 		if err := b.flush(); err != nil {
 			return err
 		}

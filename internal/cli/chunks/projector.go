@@ -61,7 +61,7 @@ func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Lo
 			if !c.PerProject() {
 				return nil, nil
 			}
-			options := projection.Options{Project: c.Project.Name, IncludePersonal: opts.includePersonal, Strict: opts.strict}
+			options := projection.Options{Project: c.Project.Name, Limit: c.Facts().Limit, IncludePersonal: opts.includePersonal, Strict: opts.strict}
 			var err error
 			if options.Generation, err = c.Generation(ctx); err != nil {
 				return nil, err
