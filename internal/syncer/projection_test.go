@@ -266,6 +266,21 @@ func TestRowsAreRecognised(t *testing.T) {
 	}
 }
 
+// TestSessionsAlone are rows too: of a chunk whose memories stayed here the remote may have them.
+func TestSessionsAlone(t *testing.T) {
+	here, there := newSide(), newSide()
+	ours, other := here.add(numbered(1)), here.add(numbered(2))
+	const session = `{"sessions":[{"id":"s"}]`
+	there.add(session + `}`)
+	p := &projector{parts: map[engram.ChunkID][]string{
+		ours: {session + `,"prompts":[{"sync_id":"p","session_id":"s","content":"C"}]}`}, other: {`{"prompts":[{"sync_id":"q","session_id":"t","content":"C"}]}`},
+	}}
+	s := lookThrough(t, here, there, p)
+	if !s.Projected[ours].Supplement || s.Projected[other].Supplement {
+		t.Errorf("projected %+v", s.Projected)
+	}
+}
+
 // TestAnInterruptedRecognition reads nothing again that it has read.
 func TestAnInterruptedRecognition(t *testing.T) {
 	here, there := newSide(), newSide()
