@@ -59,6 +59,18 @@ func (d *Directory) Untimed(ctx context.Context, all []engram.ChunkID) ([]engram
 	return slices.DeleteFunc(slices.Clone(all), func(id engram.ChunkID) bool { return !known[id].Untimed }), err
 }
 
+// Also are the ids by which servers may know each of these chunks, whole, besides its own.
+func (d *Directory) Also(ctx context.Context, all []engram.ChunkID) (map[engram.ChunkID][]engram.ChunkID, error) {
+	known, _, err := d.allFacts(ctx, all)
+	also := map[engram.ChunkID][]engram.ChunkID{}
+	for id, f := range known {
+		if len(f.Also) > 0 {
+			also[id] = f.Also
+		}
+	}
+	return also, err
+}
+
 // OnlyLook is for commands that only look: what is not remembered yet will not be.
 func (d *Directory) OnlyLook() { d.cache.fixed = true }
 

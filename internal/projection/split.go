@@ -143,30 +143,29 @@ func (b *splitter) flush() error {
 	if len(b.parts) == 0 {
 		b.members = b.selection.members // they are told once
 	}
-	data := b.assemble()
-	text, err := b.options.form().ForPush(data, b.options.Project)
+	text, err := b.options.form().ForPush(b.assemble(), b.options.Project)
 	if err != nil {
 		return fmt.Errorf("make the canonical form: %w", err)
 	}
 	id := engram.IDOf(sha256.Sum256(text))
 	b.texts[id] = text
 	b.parts = append(b.parts, recognition.Part{
-		ID: id, Also: b.also(data, id),
+		ID: id, Also: b.options.also(b.document, id),
 		Sessions: len(b.rows[listSessions]), Memories: len(b.rows[listObservations]), Prompts: len(b.rows[listPrompts]),
 		Provides: b.provides(), Needs: b.needs(),
 	})
 	return nil
 }
 
-// also are the ids of the part at hand in other forms. Rows alone have one in all of
-// them, unless the project has an odd name.
-func (b *splitter) also(data []byte, id engram.ChunkID) (ids []engram.ChunkID) {
-	project := b.options.Project
-	if len(b.rows[listMutations]) == 0 && norm.NFC.IsNormalString(project) {
+// also are the ids of a document in other forms. Rows alone have one in all of them,
+// unless the project has an odd name.
+func (o Options) also(doc document, id engram.ChunkID) (ids []engram.ChunkID) {
+	if len(doc.rows[listMutations]) == 0 && norm.NFC.IsNormalString(o.Project) {
 		return nil
 	}
+	data := doc.assemble()
 	for _, f := range canon.Known() {
-		text, err := f.ForPush(data, project)
+		text, err := f.ForPush(data, o.Project)
 		if other := engram.IDOf(sha256.Sum256(text)); err == nil && other != id && !slices.Contains(ids, other) {
 			ids = append(ids, other)
 		}

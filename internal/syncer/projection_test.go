@@ -32,6 +32,16 @@ func (p *projector) Answered(part, stored engram.ChunkID) error {
 	return nil
 }
 
+func (p *projector) Also(_ context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]engram.ChunkID, error) {
+	also := map[engram.ChunkID][]engram.ChunkID{}
+	for _, id := range ids {
+		if other, ok := p.answered[id]; ok {
+			also[id] = []engram.ChunkID{other}
+		}
+	}
+	return also, nil
+}
+
 func (p *projector) part(content string) recognition.Part {
 	part := recognition.Part{ID: idOf(content), Memories: 1, Stage: p.waves[content]}
 	if stored, ok := p.answered[part.ID]; ok {
@@ -384,5 +394,19 @@ func TestAnotherIDIsTheServersLastWord(t *testing.T) {
 		if again := lookThrough(t, here, there, p); !again.Clean() {
 			t.Errorf("the next run would push %v and pull %v", again.ToPush, again.ToPull)
 		}
+	}
+}
+
+// TestAChunkThatIsListedTwice, by an upgraded server to which somebody else has sent it
+// again, is here already under the id that both list.
+func TestAChunkThatIsListedTwice(t *testing.T) {
+	here, there := newSide(), newSide()
+	both := here.add(numbered(1))
+	there.add(numbered(1))
+	again, stranger := there.add(`{"form":"newer"}`), there.add(numbered(2))
+	p := &projector{answered: map[engram.ChunkID]engram.ChunkID{both: again}}
+	s := lookThrough(t, here, there, p)
+	if len(s.ToPull) != 1 || s.ToPull[0].Remote != stranger || len(s.ToPush) > 0 {
+		t.Errorf("it would push %v and pull %v", s.ToPush, s.ToPull)
 	}
 }
