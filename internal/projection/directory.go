@@ -24,6 +24,10 @@ type OpenFunc = func(engram.ChunkID) (*engram.Chunk, error)
 // Directory projects the chunks of one directory. After Chunks it is safe for concurrent
 // use.
 type Directory struct {
+	// Noted hears of the rows of a chunk that is read for the first time, if it is set: who
+	// wants to know them later need not read it again. It is called concurrently.
+	Noted func(engram.ChunkID, []recognition.Signature)
+
 	opts  Options
 	open  OpenFunc
 	cache *cache
@@ -170,6 +174,9 @@ func (d *Directory) allFacts(ctx context.Context, all []engram.ChunkID) (map[eng
 		var r read
 		r.err = d.withDocument(ctx, id, func(doc document) error {
 			r.facts = d.opts.factsOf(doc)
+			if d.Noted != nil {
+				d.Noted(id, d.opts.signatures(doc))
+			}
 			return nil
 		})
 		return r
