@@ -151,3 +151,32 @@ func TestMembersThatOneFormKnows(t *testing.T) {
 		}
 	}
 }
+
+// TestAPulledBodyIsTriedInEachForm: one that a server has put into another form since,
+// or that it gives out as it came, fits its id all the same. Source: engram-2.md 4.4.
+func TestAPulledBodyIsTriedInEachForm(t *testing.T) {
+	as := func(f *canon.Form, data string) string {
+		text, err := f.Canonical([]byte(data), "demo")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	pushed := alone("null", "relation", "rel-1", "upsert", e4, "pending")
+	old, current := as(canon.Of(engram.Gen1), pushed), as(canon.Of(engram.Gen3), pushed)
+	for name, tc := range map[string]struct{ body, stored string }{
+		"as it was stored":          {current, current},
+		"from before an upgrade":    {old, old},
+		"in a newer form than then": {current, old},
+		"as it came":                {pushed, current},
+	} {
+		fits := func(text []byte) bool { return idOf(text) == idOf([]byte(tc.stored)) }
+		if got, err := canon.Pulled([]byte(tc.body), "demo", fits); err != nil || string(got) != tc.stored {
+			t.Errorf("%s: %s, %v", name, got, err)
+		}
+	}
+	damaged := strings.Replace(current, "supersedes", "conflicts_with", 1)
+	if got, err := canon.Pulled([]byte(damaged), "demo", func([]byte) bool { return false }); err != nil || string(got) != damaged {
+		t.Errorf("what fits nothing became %s, %v", got, err)
+	}
+}

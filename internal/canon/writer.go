@@ -3,8 +3,8 @@
 // it: it is pure, without state, clock or anything but its arguments.
 //
 // Such a server doesn't keep a chunk's bytes: it forces the rows into one project
-// and encodes the document anew. Source: project-server.md 3.1 to 3.5, as
-// corrected by its section 13 (A1 to A17).
+// and encodes the document anew, in a form of its generation. Source: project-server.md
+// 3.1 to 3.5, as corrected by its section 13 (A1 to A17), and engram-2.md 4.4.
 package canon
 
 import (

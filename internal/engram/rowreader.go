@@ -74,19 +74,6 @@ func rows[T any](add func(T)) memberReader {
 	}
 }
 
-// ReadLists reads the rows of some lists of a chunk as they are written, as a stream.
-func ReadLists(r io.Reader, add func(list string, index int, row json.RawMessage), lists ...string) error {
-	readers := make(map[string]memberReader, len(lists))
-	for _, list := range lists {
-		index := 0
-		readers[list] = rows(func(row json.RawMessage) {
-			add(list, index, row)
-			index++
-		})
-	}
-	return readMembers(r, readers)
-}
-
 func expectDelim(dec *json.Decoder, want json.Delim) error {
 	token, err := dec.Token()
 	if err != nil {

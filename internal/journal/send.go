@@ -1,13 +1,11 @@
 package journal
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -59,35 +57,6 @@ func (p *pusher) send(ctx context.Context, rows []Row) error {
 		}
 	}
 	return nil
-}
-
-// maxLists is how often a server is believed which rows of a batch it does not take: it
-// names all of them at once, so that the second list is one too many already.
-// Source: engram-2.md 4.5.
-const maxLists = 2
-
-func invalidOf(err error) map[int]string {
-	if content, ok := errors.AsType[*engram.ContentError](err); ok {
-		return content.Invalid
-	}
-	return nil
-}
-
-// rejectNamed rejects the rows that the server names, and gives the others.
-func (p *pusher) rejectNamed(ctx context.Context, rows []Row, refusal error) (rest []Row, err error) {
-	invalid := invalidOf(refusal)
-	for i, row := range rows {
-		field, named := invalid[i]
-		if !named {
-			rest = append(rest, row)
-			continue
-		}
-		reason := &engram.ContentError{Err: fmt.Errorf("the server does not take its %s: %w", cmp.Or(field, "content"), refusal)}
-		if err := p.reject(ctx, row, reason); err != nil {
-			return nil, err
-		}
-	}
-	return rest, nil
 }
 
 // step is what comes after a batch was posted.

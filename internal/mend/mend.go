@@ -134,7 +134,7 @@ func (f fields) required(g engram.Generation, list, identity string) []required 
 
 // directory is what a session gets that has none. One of a project gets nothing from
 // 3.x on, where the first directory that comes stays for ever; only null is refused there.
-// Source: engram-2.md 7 (14, 15), 10.
+// Source: engram-2.md 7, 10.
 func (f fields) directory(g engram.Generation) string {
 	if g >= engram.Gen3 && f.Ownership.text == engram.ProjectOwned {
 		return ""

@@ -9,7 +9,7 @@ import (
 )
 
 // TestNoDirectoryIsInventedForASessionOfAProject where a server takes it without: it
-// would keep what it got for ever. Source: engram-2.md 7 (14, 15), 10.
+// would keep what it got for ever. Source: engram-2.md 7, 10.
 func TestNoDirectoryIsInventedForASessionOfAProject(t *testing.T) {
 	const filled = `{"directory":"unknown","id":"s","ownership_mode":"project_owned"}`
 	for _, tc := range []struct{ row, gen2, gen3 string }{

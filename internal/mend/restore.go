@@ -130,16 +130,15 @@ func (r Restored) First() [sha256.Size]byte { return first(r.list, r.text) }
 // FirstMemory hashes what an old client leaves of a row, which is the first of its list:
 // of the observations, and of the prompts where there are none. By it a restored chunk
 // is found among many.
-func FirstMemory(list string, row json.RawMessage) (sum [sha256.Size]byte, ok bool) {
-	var o engram.Observation
-	var p engram.Prompt
-	switch {
-	case list == Observations && json.Unmarshal(row, &o) == nil:
-		return first(list, rowText(reducedObservation(o))), true
-	case list == Prompts && json.Unmarshal(row, &p) == nil:
-		return first(list, rowText(reducedPrompt(p))), true
+func FirstMemory(list string, row json.RawMessage) [sha256.Size]byte {
+	if list == Prompts {
+		var p engram.Prompt
+		_ = json.Unmarshal(row, &p) // one that cannot be read is of no restored chunk
+		return first(list, rowText(reducedPrompt(p)))
 	}
-	return sum, false
+	var o engram.Observation
+	_ = json.Unmarshal(row, &o)
+	return first(list, rowText(reducedObservation(o)))
 }
 
 func first(list string, text []byte) [sha256.Size]byte {

@@ -19,7 +19,7 @@ import (
 
 // cacheVersion belongs to what this package does with the rows, as canon.Version
 // does to their canonical form: it changes when other parts come out.
-const cacheVersion = 4
+const cacheVersion = 5
 
 // maxCacheBytes bounds the file: one that is larger is nothing that we wrote.
 const maxCacheBytes = 256 << 20
@@ -46,7 +46,7 @@ type cacheEntry struct {
 }
 
 func openCache(dir string, opts Options) *cache {
-	of := fmt.Sprintf("%d %d %q %q %v %t %t", canon.Version, cacheVersion, mend.Rule, opts.Project, opts.form(), opts.IncludePersonal, opts.Strict)
+	of := fmt.Sprintf("%d %d %q %q %v %t %t %d", canon.Version, cacheVersion, mend.Rule, opts.Project, opts.form(), opts.IncludePersonal, opts.Strict, opts.maxPart())
 	sum := sha256.Sum256([]byte(of))
 	c := &cache{path: filepath.Join(dir, hex.EncodeToString(sum[:8])+".json")}
 	if info, err := os.Stat(c.path); err == nil && info.Size() <= maxCacheBytes {
@@ -92,11 +92,13 @@ type facts struct {
 	Orphans map[string]string `json:"orphans,omitempty"`
 	// Untimed says that its memories have no times, as those of a restored chunk.
 	Untimed bool `json:"untimed,omitempty"`
+	// Also are the ids by which servers may know the chunk, whole, if it has mutations.
+	Also []engram.ChunkID `json:"also,omitempty"`
 }
 
 // factsOf says what a chunk brings and what it refers to.
 func (o Options) factsOf(doc document) facts {
-	f := facts{Sessions: o.sessionsOf(doc), Untimed: doc.untimed()}
+	f := facts{Sessions: o.sessionsOf(doc), Untimed: doc.untimed(), Also: o.also(doc, doc.id)}
 	if !o.Strict {
 		f.Orphans = o.orphansOf(doc, f.Sessions)
 	}

@@ -24,6 +24,10 @@ type OpenFunc = func(engram.ChunkID) (*engram.Chunk, error)
 // Directory projects the chunks of one directory. After Chunks it is safe for concurrent
 // use.
 type Directory struct {
+	// Noted hears of the rows of a chunk that is read for the first time, if it is set: who
+	// wants to know them later need not read it again. It is called concurrently.
+	Noted func(engram.ChunkID, []recognition.Signature)
+
 	opts  Options
 	open  OpenFunc
 	cache *cache
@@ -57,6 +61,18 @@ func NewDirectory(opts Options, open OpenFunc, cacheDir string, concurrency int)
 func (d *Directory) Untimed(ctx context.Context, all []engram.ChunkID) ([]engram.ChunkID, error) {
 	known, _, err := d.allFacts(ctx, all)
 	return slices.DeleteFunc(slices.Clone(all), func(id engram.ChunkID) bool { return !known[id].Untimed }), err
+}
+
+// Also are the ids by which servers may know each of these chunks, whole, besides its own.
+func (d *Directory) Also(ctx context.Context, all []engram.ChunkID) (map[engram.ChunkID][]engram.ChunkID, error) {
+	known, _, err := d.allFacts(ctx, all)
+	also := map[engram.ChunkID][]engram.ChunkID{}
+	for id, f := range known {
+		if len(f.Also) > 0 {
+			also[id] = f.Also
+		}
+	}
+	return also, err
 }
 
 // OnlyLook is for commands that only look: what is not remembered yet will not be.
@@ -158,6 +174,9 @@ func (d *Directory) allFacts(ctx context.Context, all []engram.ChunkID) (map[eng
 		var r read
 		r.err = d.withDocument(ctx, id, func(doc document) error {
 			r.facts = d.opts.factsOf(doc)
+			if d.Noted != nil {
+				d.Noted(id, d.opts.signatures(doc))
+			}
 			return nil
 		})
 		return r
@@ -197,6 +216,8 @@ type Options struct {
 	// Generation is the server's: it has a canonical form, and demands, of its own.
 	// 0 is taken for 1.x.
 	Generation engram.Generation
+	// Limit is the server's, of a push in bytes; 0 where it has named none.
+	Limit int64
 	// IncludePersonal sends rows of scope personal too.
 	IncludePersonal bool
 	// Strict sends only what fits as it is. Otherwise rows are mended: what a server

@@ -39,6 +39,11 @@ func TestAPartIsKnownByAllItsIDs(t *testing.T) {
 			}
 		}
 	}
+	d := newDirectory(mutation, rows)
+	_, p := d.project(t, on(engram.Gen3, "alpha"), t.TempDir())
+	if also, err := p.Also(t.Context(), d.ids); err != nil || len(also) != 1 || len(also[d.ids[0]]) != 3 { // none of which its own bytes have
+		t.Errorf("chunks are known as %v, %v", also, err)
+	}
 	odd := strings.ReplaceAll(rows, "alpha", "cafe\u0301")
 	if chunks, _ := newDirectory(odd).project(t, on(engram.Gen3, "cafe\u0301"), t.TempDir()); len(chunks[0].Parts[0].IDs()) != 2 {
 		t.Errorf("rows of an odd project are known as %v", chunks[0].Parts[0].IDs())
@@ -46,7 +51,7 @@ func TestAPartIsKnownByAllItsIDs(t *testing.T) {
 }
 
 // TestSessionsOfAProjectWithoutADirectory go as they are where that is taken, and are
-// mended elsewhere. Source: engram-2.md 7 (14, 15), 10.
+// mended elsewhere. Source: engram-2.md 7, 10.
 func TestSessionsOfAProjectWithoutADirectory(t *testing.T) {
 	owned := `{"id":"s1","project":"alpha","ownership_mode":"project_owned"}`
 	content := chunk([]string{owned}, []string{observation("o", "s1", "")})

@@ -13,10 +13,21 @@ import (
 	"github.com/engram-sync/engram-sync/internal/recognition"
 )
 
-// maxPart is the size from which a chunk is split, in bytes of canonical text.
-// It is a constant, and not the limit that a server has: another size would
-// make other parts, and all would be sent again. Source: project-server.md 9, 12.
+// maxPart is the size from which a chunk is split, in bytes of canonical text. It is
+// a constant for all servers that take so much: another size makes other parts, whose
+// rows have to be recognised in those that are there. Source: project-server.md 9, 12.
 const maxPart = 4 << 20
+
+// around is what a push has around a part, and more.
+const around = 4 << 10
+
+// maxPart is the size of a part that fits through the server's limit, if that is known.
+func (o Options) maxPart() int {
+	if o.Limit > 0 && o.Limit < maxPart+around {
+		return int(max(o.Limit-around, 1))
+	}
+	return maxPart
+}
 
 // split makes the parts of a selection: the rows in their order, and with each
 // the session that it belongs to, if the chunk has it. A row that is larger than
@@ -70,7 +81,7 @@ func (b *splitter) begin() {
 // the next one if that would get too large.
 func (b *splitter) add(r row) error {
 	size := b.weight(r)
-	if b.full && b.size+size > maxPart {
+	if b.full && b.size+size > b.options.maxPart() {
 		if err := b.flush(); err != nil {
 			return err
 		}
@@ -132,30 +143,29 @@ func (b *splitter) flush() error {
 	if len(b.parts) == 0 {
 		b.members = b.selection.members // they are told once
 	}
-	data := b.assemble()
-	text, err := b.options.form().ForPush(data, b.options.Project)
+	text, err := b.options.form().ForPush(b.assemble(), b.options.Project)
 	if err != nil {
 		return fmt.Errorf("make the canonical form: %w", err)
 	}
 	id := engram.IDOf(sha256.Sum256(text))
 	b.texts[id] = text
 	b.parts = append(b.parts, recognition.Part{
-		ID: id, Also: b.also(data, id),
+		ID: id, Also: b.options.also(b.document, id),
 		Sessions: len(b.rows[listSessions]), Memories: len(b.rows[listObservations]), Prompts: len(b.rows[listPrompts]),
 		Provides: b.provides(), Needs: b.needs(),
 	})
 	return nil
 }
 
-// also are the ids of the part at hand in other forms. Rows alone have one in all of
-// them, unless the project has an odd name.
-func (b *splitter) also(data []byte, id engram.ChunkID) (ids []engram.ChunkID) {
-	project := b.options.Project
-	if len(b.rows[listMutations]) == 0 && norm.NFC.IsNormalString(project) {
+// also are the ids of a document in other forms. Rows alone have one in all of them,
+// unless the project has an odd name.
+func (o Options) also(doc document, id engram.ChunkID) (ids []engram.ChunkID) {
+	if len(doc.rows[listMutations]) == 0 && norm.NFC.IsNormalString(o.Project) {
 		return nil
 	}
+	data := doc.assemble()
 	for _, f := range canon.Known() {
-		text, err := f.ForPush(data, project)
+		text, err := f.ForPush(data, o.Project)
 		if other := engram.IDOf(sha256.Sum256(text)); err == nil && other != id && !slices.Contains(ids, other) {
 			ids = append(ids, other)
 		}

@@ -75,22 +75,26 @@ func (s *selection) isThere(r row, o Options) bool {
 // chunk that cannot be read is left out.
 func (d *Directory) Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]recognition.Signature, error) {
 	read, err := each(ctx, d.limit, ids, func(id engram.ChunkID) (rows []recognition.Signature) {
-		rows = []recognition.Signature{}
-		if d.withDocument(ctx, id, func(doc document) error {
-			for r := range doc.of(lists...) {
-				r.mend(d.opts.Generation, id)
-				if v, ok := r.signature(d.opts); ok {
-					rows = append(rows, v)
-				}
-			}
+		_ = d.withDocument(ctx, id, func(doc document) error {
+			rows = d.opts.signatures(doc)
 			return nil
-		}) != nil {
-			return nil
-		}
+		})
 		return rows
 	})
 	maps.DeleteFunc(read, func(_ engram.ChunkID, rows []recognition.Signature) bool { return rows == nil })
 	return read, err
+}
+
+// signatures are what the rows of a chunk are recognised by; never nil.
+func (o Options) signatures(doc document) []recognition.Signature {
+	rows := []recognition.Signature{}
+	for r := range doc.of(lists...) {
+		r.mend(o.Generation, doc.id)
+		if v, ok := r.signature(o); ok {
+			rows = append(rows, v)
+		}
+	}
+	return rows
 }
 
 // Stubs are the sessions that are added for the rows of a chunk.

@@ -48,7 +48,7 @@ func TestASupplementHasWhatIsMissing(t *testing.T) {
 	if got := syncIDs(t, text); !slices.Equal(got, []string{"new", "edited"}) || c.Parts[0].Sessions != 0 || strings.Contains(text, "mutations") || strings.Contains(text, "kept") {
 		t.Errorf("the supplement is %s", text)
 	}
-	if c, text := d.supplement(t, mended, text+"{}"); len(c.Parts) != 1 || strings.Contains(text, `"new"`) {
+	if c, text := d.supplement(t, mended, text); len(c.Parts) != 1 || strings.Contains(text, `"new"`) {
 		t.Errorf("once that is there, it is %s", text)
 	}
 }

@@ -12,9 +12,9 @@ func (r *reader) apply(at int32) (stalls []event) {
 	ops := r.d.Chunks[at].Chunk.ops
 	for _, i := range r.order(ops) {
 		one := ops[i]
-		w := word{said: true, at: one.at, deletes: one.deletes, content: one.content, chunk: at, op: i}
+		w := word{at + 1, i}
 		if why, field := r.one(one, w); why != None {
-			stalls = append(stalls, event{at, i, field, why, Stalls})
+			stalls = append(stalls, event{w, field, why, Stalls})
 		}
 	}
 	return stalls
@@ -22,7 +22,7 @@ func (r *reader) apply(at int32) (stalls []event) {
 
 // happens notes what is told of a change if its chunk is applied.
 func (r *reader) happens(w word, field string, p Problem, e Effect) {
-	r.events = append(r.events, event{w.chunk, w.op, field, p, e})
+	r.events = append(r.events, event{w, field, p, e})
 }
 
 // one applies one change, or says why it stalls its chunk.
@@ -32,7 +32,7 @@ func (r *reader) one(one op, w word) (why Problem, field string) {
 	}
 	switch {
 	case one.overruled:
-		if row := r.memories.rows[one.key]; one.entity == observation && w.outdoes(row.best) {
+		if row := r.memories.rows[one.key]; one.entity == observation && r.outdoes(w, row.best) {
 			row.best = w // nobody hears it, and it may be newer
 			r.memories.set(one.key, row)
 		}
@@ -70,7 +70,7 @@ func (r *reader) absent(key hash) Problem {
 	switch s := r.sessions.rows[key]; {
 	case s.here:
 		return None
-	case s.best.deletes:
+	case s.best.said() && r.of(s.best).deletes:
 		return Gone
 	}
 	return Waits
@@ -79,7 +79,7 @@ func (r *reader) absent(key hash) Problem {
 // invent makes the session of a memory where no chunk has it.
 func (r *reader) invent(one op, w word) {
 	row := r.sessions.rows[one.session]
-	if row.here || r.listed[one.session] || one.stalled.of(r.g) || row.tomb && row.stone.ok { // it begins in 1970
+	if row.here || r.listed[one.session] || one.stalled.of(r.g) || r.isStale(row.spoken, moment{ok: true}) { // it begins in 1970
 		return
 	}
 	r.happens(w, "session_id", NoSession, Invents)
@@ -94,14 +94,16 @@ func (r *reader) session(one op, w word) (Problem, string) {
 		return InUse, "op"
 	case one.deletes:
 		row.here, row.directory, row.erased = false, false, word{}
-		row.tomb, row.stone = r.g >= engram.Gen2, w.at
-		row.spoken = row.hear(w)
+		if row.stone = (word{}); r.g >= engram.Gen2 {
+			row.stone = w
+		}
+		r.hear(&row.spoken, w)
 		r.sessions.set(one.key, row)
 		return None, ""
-	case row.tomb && w.at.ok && row.stone.ok && !w.at.after(row.stone):
+	case r.isStale(row.spoken, one.at):
 		return None, "" // stale
 	}
-	row.tomb = false
+	row.stone = word{}
 	if !row.here {
 		row.directory, row.erased = false, word{}
 	}
@@ -116,7 +118,7 @@ func (r *reader) session(one op, w word) (Problem, string) {
 	}
 	row.owned = row.here && row.owned || one.owned
 	row.here = true
-	row.spoken = row.hear(w)
+	r.hear(&row.spoken, w)
 	r.sessions.set(one.key, row)
 	return None, ""
 }
@@ -127,15 +129,17 @@ func (r *reader) observation(one op, w word) (Problem, string) {
 	case one.deletes && one.hard:
 		r.belongs(row, -1)
 		row.here = false
-		row.tomb, row.stone = r.g >= engram.Gen2, w.at
-		row.spoken = row.hear(w)
+		if row.stone = (word{}); r.g >= engram.Gen2 {
+			row.stone = w
+		}
+		r.hear(&row.spoken, w)
 		r.memories.set(one.key, row)
 		return None, ""
 	case one.deletes:
-		row.spoken = row.hear(w)
+		r.hear(&row.spoken, w)
 		r.memories.set(one.key, row)
 		return None, ""
-	case row.tomb && w.at.ok && row.stone.ok && !w.at.after(row.stone):
+	case r.isStale(row.spoken, one.at):
 		return None, "" // stale
 	}
 	if why := r.absent(one.session); why != None {
@@ -151,15 +155,15 @@ func (r *reader) observation(one op, w word) (Problem, string) {
 		r.happens(w, "sync_id", Nameless, Merges)
 	}
 	r.belongs(row, -1)
-	row.here, row.tomb, row.session, row.project = true, false, one.session, one.project
+	row.here, row.stone, row.session, row.project = true, word{}, one.session, one.project
 	r.belongs(row, 1)
-	row.spoken = row.hear(w)
+	r.hear(&row.spoken, w)
 	r.memories.set(one.key, row)
 	return None, ""
 }
 
 // belongs counts an observation for its session, or out of it.
-func (r *reader) belongs(row memoryRow, n int) {
+func (r *reader) belongs(row memoryRow, n int32) {
 	if row.here {
 		s := r.sessions.rows[row.session]
 		s.observations += n
@@ -171,11 +175,11 @@ func (r *reader) prompt(one op, w word) (Problem, string) {
 	row := r.prompts.rows[one.key]
 	switch {
 	case one.deletes:
-		row.here, row.tomb, row.stone = false, true, w.at
-		row.spoken = row.hear(w)
+		row.here, row.stone = false, w
+		r.hear(&row.spoken, w)
 		r.prompts.set(one.key, row)
 		return None, ""
-	case row.tomb && !w.at.after(row.stone):
+	case row.stone.said() && !one.at.after(r.of(row.stone).at):
 		return None, "" // stale
 	}
 	if why := r.absent(one.session); why != None {
@@ -190,8 +194,8 @@ func (r *reader) prompt(one op, w word) (Problem, string) {
 	if one.target != 0 {
 		r.inbox.set(one.target, one.key)
 	}
-	row.here, row.tomb, row.session, row.inbox = true, false, one.session, one.target
-	row.spoken = row.hear(w)
+	row.here, row.stone, row.session, row.inbox = true, word{}, one.session, one.target
+	r.hear(&row.spoken, w)
 	r.prompts.set(one.key, row)
 	return None, ""
 }
@@ -204,7 +208,7 @@ func (r *reader) holds(key, place hash) bool {
 
 // relate stores a relation if both of its ends are there.
 func (r *reader) relate(one op, w word) (Problem, string) {
-	why, field := r.unfit(one, w.chunk)
+	why, field := r.unfit(w)
 	if why != None && r.g >= engram.Gen2 {
 		r.happens(w, field, why, Aside)
 		return None, ""
@@ -212,19 +216,20 @@ func (r *reader) relate(one op, w word) (Problem, string) {
 	return why, field
 }
 
-// unfit is why a relation of a chunk cannot be stored, and which end it is.
-func (r *reader) unfit(one op, chunk int32) (Problem, string) {
-	for field, end := range r.ends(one) {
+// unfit is why a relation cannot be stored, and which end it is.
+func (r *reader) unfit(w word) (Problem, string) {
+	one := r.of(w)
+	for field, end := range one.ends() {
 		switch row := r.memories.rows[end]; {
 		case row.here && r.projectFits(one, row):
 			continue
 		case row.here:
 			return ForeignEnd, field
-		case row.best.deletes:
+		case row.best.said() && r.of(row.best).deletes:
 			return Deleted, field
 		case !r.named[end]:
 			return NoEnd, field
-		case r.comesHere(end, chunk):
+		case r.comesHere(end, w.chunk-1):
 			return EndTooLate, field
 		}
 		return Waits, field
@@ -233,14 +238,14 @@ func (r *reader) unfit(one op, chunk int32) (Problem, string) {
 }
 
 // ends are the ends of a relation, by the members that name them.
-func (r *reader) ends(one op) iter.Seq2[string, hash] {
+func (one *op) ends() iter.Seq2[string, hash] {
 	return func(yield func(string, hash) bool) {
 		_ = yield("source_id", one.session) && yield("target_id", one.target)
 	}
 }
 
 // projectFits says whether a memory is of the relation's project, as 2.x wants it.
-func (r *reader) projectFits(one op, row memoryRow) bool {
+func (r *reader) projectFits(one *op, row memoryRow) bool {
 	project := row.project
 	if project == noText {
 		project = r.sessions.rows[row.session].project

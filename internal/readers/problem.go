@@ -117,7 +117,7 @@ func (p Problem) Text() string   { return problems[p][0] }
 func (p Problem) Remedy() string { return problems[p][1] }
 
 const (
-	byHand   = "correct it where it was written, and export it again"
+	byHand   = "correct it in the chunk's file, and run `engram-sync verify --repair --re-identify`"
 	reexport = "`engram-sync export` where the memory is writes it again"
 )
 
@@ -127,28 +127,28 @@ var problems = map[Problem][2]string{
 	MissingChunk:   {"its file is missing", "bring the file back, or take the entry out with `engram-sync verify --repair --forget-missing`"},
 	BrokenChunk:    {"it cannot be read", "bring a good file, or take the file and its entry out"},
 	WrongType:      {"is of another type than engram writes", byHand},
-	BlankDirectory: {"is blank", "give the session a directory where it was made, then run `engram-sync export`"},
+	BlankDirectory: {"is blank", "write one into the chunk's file, and run `engram-sync verify --repair --re-identify`"},
 	Ownership:      {"is neither shared nor project_owned", byHand},
 	Undecodable:    {"cannot be read as a change of engram's", byHand},
 	OtherKey:       {"differs from the id in the payload", byHand},
-	LoneSession:    {"is a session that nothing in this chunk needs, beside mutations", "`engram-sync export` where the session is writes it again, without mutations beside it"},
+	LoneSession:    {"is a session that nothing in this chunk needs, beside mutations", byHand},
 	NoSession:      {"names a session that no chunk holds", "`engram-sync export` where the session is writes it"},
 	NoEnd:          {"names a memory that no chunk holds", reexport},
-	EndTooLate:     {"names a memory that comes behind it, in the same chunk", reexport},
+	EndTooLate:     {"names a memory that comes behind it, in the same chunk", byHand},
 	ForeignEnd:     {"names a memory of another project than the relation's", byHand},
 	Waits:          {"needs what stands in a chunk that cannot be imported", "mend that chunk first"},
-	RelationDelete: {"deletes a relation, which no release takes from a chunk", "delete one of the memories instead"},
-	Deleted:        {"was deleted, and stands here without being newer than that", "delete it again where it is, then run `engram-sync export`"},
+	RelationDelete: {"deletes a relation, which no release takes from a chunk", byHand},
+	Deleted:        {"was deleted, and stands here without being newer than that", "`engram-sync export` where it was deleted says so again"},
 	OlderDelete:    {"is a deletion that is older than what it deletes", "`engram-sync export` where the memory is writes it again"},
 	Older:          {"is older than what another chunk says of the same memory", "`engram-sync export` where the newer one is writes it again"},
-	Erased:         {"is blank, and an earlier chunk knows it", "`engram-sync export` where the session is writes it again"},
+	Erased:         {"is blank, and an earlier chunk knows it", byHand},
 	InUse:          {"deletes a session that still has observations, be they deleted ones", "delete those for good, then run `engram-sync export`"},
 	Gone:           {"names a session that was deleted, and not made again since", "start the session anew, later than its deletion"},
 	PutAside:       {"says that its writer had put it aside", byHand},
 	SaysDeleted:    {"says that it is deleted, and is no deletion", "delete it where it is, then run `engram-sync export`"},
 	NoReviewTime:   {"has no time to derive its review from", byHand},
 	InboxTwice:     {"names a place in the inbox that another prompt of its session has", byHand},
-	Nameless:       {"is blank, as in other rows", "any command of engram's gives them names where they were written: export them again"},
+	Nameless:       {"is blank, as in other rows", "any command of engram's gives them names where they were written: run it, then `engram-sync export`"},
 }
 
 // Problems are all problems.

@@ -68,16 +68,19 @@ type op struct {
 	at            moment
 
 	// refused and stalled are why, and where, the import or the chunk ends there.
-	refused, stalled fault
+	refused, stalled *fault
 }
 
+// fault is why something ends, at which member, and for whom. nil: it does not.
 type fault struct {
 	problem Problem
 	field   string
 	by      []engram.Generation
 }
 
-func (f fault) of(g engram.Generation) bool { return slices.Contains(f.by, g) }
+func (f *fault) of(g engram.Generation) bool { return f != nil && slices.Contains(f.by, g) }
+
+func (f *fault) isUndecodable() bool { return f == undecodable }
 
 var (
 	all     = Generations
@@ -85,6 +88,14 @@ var (
 	only2   = []engram.Generation{engram.Gen2}
 	only3   = []engram.Generation{engram.Gen3}
 	reviews = []string{"decision", "policy", "preference"}
+
+	undecodable = &fault{Undecodable, "payload", all}
+	noEntity    = &fault{Undecodable, "entity", all}
+	noOperation = &fault{Undecodable, "op", all}
+	ownership   = &fault{Ownership, "ownership_mode", since2}
+	nullOwned   = &fault{BlankDirectory, "directory", only3}
+	blankOwned  = &fault{BlankDirectory, "directory", only2}
+	blankShared = &fault{BlankDirectory, "directory", since2}
 )
 
 // Read reads the JSON of a chunk. Also where there is an error, the chunk holds the
@@ -109,7 +120,7 @@ func (c *Chunk) Add(list string, index int, row json.RawMessage) {
 	c.Count(list, o.text("started_at"), o.text("created_at"), o.text("updated_at"))
 	one := op{list: byte(slices.Index(Lists, list)), index: int32(index)}
 	if field := o.odd(rowTypes[list]); field != "" {
-		one.refused = fault{WrongType, field, all}
+		one.refused = &fault{WrongType, field, all}
 		if slices.Contains(readByUs, field) {
 			c.err = cmp.Or(c.err, fmt.Errorf("%s[%d].%s is no text", list, index, field))
 		}
@@ -195,16 +206,16 @@ func (c *Chunk) session(one *op, o object) {
 	one.blankDir = o.blank("directory") || null
 	switch {
 	case mode != "" && !one.owned && mode != "shared":
-		one.stalled = fault{Ownership, "ownership_mode", since2}
+		one.stalled = ownership
 	case one.blankDir && one.owned && null && one.list != mutations:
-		one.stalled = fault{BlankDirectory, "directory", only2}
-		if one.refused.problem == None {
-			one.refused = fault{BlankDirectory, "directory", only3}
+		one.stalled = blankOwned
+		if one.refused == nil {
+			one.refused = nullOwned
 		}
 	case one.blankDir && one.owned && !null:
-		one.stalled = fault{BlankDirectory, "directory", only2}
+		one.stalled = blankOwned
 	case one.blankDir:
-		one.stalled = fault{BlankDirectory, "directory", since2}
+		one.stalled = blankShared
 	}
 }
 
@@ -218,16 +229,16 @@ func (c *Chunk) mutation(one *op, m object) {
 	disposition := m.text("disposition")
 	one.foreign = disposition != "" && disposition != "pending"
 	if !known || !one.deletes && operation != "upsert" {
-		one.entity, one.stalled = other, fault{Undecodable, "entity", all}
+		one.entity, one.stalled = other, noEntity
 		if known {
-			one.entity, one.stalled.field = kind, "op"
+			one.entity, one.stalled = kind, noOperation
 		}
 		return
 	}
 	one.entity = kind
 	hard := payload.value("hard_delete")
 	if err != nil || payload.odd(rowTypes[listOf[kind]]) != "" || one.deletes && hard != nil && hard[0] != 't' && hard[0] != 'f' {
-		one.stalled = fault{Undecodable, "payload", all}
+		one.stalled = undecodable
 		return
 	}
 	c.tell(payload)
@@ -241,7 +252,7 @@ func (c *Chunk) mutation(one *op, m object) {
 	if one.deletes {
 		one.hard = string(hard) == "true"
 		one.at = momentOf(payload.text("deleted_at"))
-		one.stalled, one.owned = fault{}, false // nothing but its id counts
+		one.stalled, one.owned = nil, false // nothing but its id counts
 	} else {
 		one.alive = string(payload.value("deleted")) == "true" || payload.text("deleted_at") != ""
 	}
@@ -286,5 +297,6 @@ func (c *Chunk) settle() {
 		c.ops[i].overruled = row && explicit[name{one.entity, one.key}]
 		c.ops[i].lone = listed && one.list == byte(session) && !needed[one.key] && !c.ops[i].overruled
 	}
+	c.ops = slices.Clip(c.ops)
 	slices.SortStableFunc(c.ops, func(a, b op) int { return cmp.Compare(a.list, b.list) }) // servers write them in another order
 }

@@ -31,9 +31,7 @@ type sessionRow struct {
 	spoken
 	here, owned, directory bool // directory: it has a concrete one
 	erased                 word // which said that it has none
-	observations           int
-	stone                  moment // of the tombstone; tomb says that there is one
-	tomb                   bool
+	observations           int32
 	project                hash
 }
 
@@ -42,8 +40,6 @@ type memoryRow struct {
 	here    bool // also when it is softly deleted
 	session hash
 	project hash
-	stone   moment
-	tomb    bool
 }
 
 type promptRow struct {
@@ -51,16 +47,14 @@ type promptRow struct {
 	here    bool
 	session hash
 	inbox   hash
-	stone   moment
-	tomb    bool
 }
 
 // event is something that is told if the chunk is applied.
 type event struct {
-	chunk, op int32
-	field     string
-	problem   Problem
-	effect    Effect
+	word
+	field   string
+	problem Problem
+	effect  Effect
 }
 
 func newReader(g engram.Generation, d Directory, note func(engram.Generation, engram.ChunkID, *engram.RowNote, Problem, Effect)) *reader {
@@ -82,7 +76,7 @@ func (r *reader) refusals() {
 			r.note(r.g, l.ID, nil, MissingChunk, Skips)
 		default:
 			l.Chunk.settle()
-			if r.fit(l, lowered) {
+			if r.fit(i, lowered) {
 				r.pending = append(r.pending, int32(i))
 			}
 		}
@@ -105,31 +99,33 @@ func (r *reader) refusals() {
 }
 
 // fit says whether nothing in a chunk ends the import.
-func (r *reader) fit(l Listed, lowered bool) bool {
+func (r *reader) fit(at int, lowered bool) bool {
 	good := true
-	for _, one := range l.Chunk.ops {
-		undecodable := one.entity <= prompt && one.stalled.problem == Undecodable && one.stalled.field == "payload"
+	for i, one := range r.d.Chunks[at].Chunk.ops {
+		w := word{int32(at) + 1, int32(i)}
+		undecodable := one.entity <= prompt && one.stalled.isUndecodable()
 		switch {
 		case one.refused.of(r.g):
-			r.tell(l.ID, one, one.refused.field, one.refused.problem, Refuses)
+			r.tell(w, one.refused.field, one.refused.problem, Refuses)
 			good = false
 		case one.lone || one.overruled:
 		case lowered && undecodable:
-			r.tell(l.ID, one, one.stalled.field, one.stalled.problem, Refuses)
+			r.tell(w, one.stalled.field, Undecodable, Refuses)
 			good = false
 		case lowered && one.owned:
 			r.owned = true
-			r.tell(l.ID, one, "ownership_mode", Owned, Refuses)
+			r.tell(w, "ownership_mode", Owned, Refuses)
 		}
 	}
 	return good
 }
 
-func (r *reader) tell(id engram.ChunkID, one op, field string, p Problem, e Effect) {
+func (r *reader) tell(w word, field string, p Problem, e Effect) {
+	one := r.of(w)
 	if one.list == mutations && !slices.Contains([]string{"entity", "entity_key", "op", "payload", "disposition"}, field) {
 		field = "payload." + field
 	}
-	r.note(r.g, id, &engram.RowNote{List: Lists[one.list], Index: int(one.index), Field: field}, p, e)
+	r.note(r.g, r.d.Chunks[w.chunk-1].ID, &engram.RowNote{List: Lists[one.list], Index: int(one.index), Field: field}, p, e)
 }
 
 // passes applies chunks until no further one can be. Source: engram-2.md 2.3, 5.
@@ -142,18 +138,18 @@ func (r *reader) passes() {
 			r.end(good)
 			return good
 		})
-		maps.DeleteFunc(r.waiting, func(_ hash, e event) bool { why, _ := r.unfit(r.op(e), e.chunk); return why == None })
+		maps.DeleteFunc(r.waiting, func(_ hash, e event) bool { why, _ := r.unfit(e.word); return why == None })
 	}
 	for _, at := range r.pending {
 		for _, e := range r.apply(at) {
-			if e.problem != Waits || !r.brings(at, r.op(e).session) { // the session itself is told
+			if e.problem != Waits || !r.brings(at, r.of(e.word).session) { // the session itself is told
 				r.tellEvent(e)
 			}
 		}
 		r.end(false)
 	}
 	for _, e := range r.waiting {
-		e.problem, e.field = r.unfit(r.op(e), e.chunk)
+		e.problem, e.field = r.unfit(e.word)
 		r.tellEvent(e)
 	}
 }
@@ -165,11 +161,7 @@ func (r *reader) brings(chunk int32, key hash) bool {
 	})
 }
 
-func (r *reader) op(e event) op { return r.d.Chunks[e.chunk].Chunk.ops[e.op] }
-
-func (r *reader) tellEvent(e event) {
-	r.tell(r.d.Chunks[e.chunk].ID, r.op(e), e.field, e.problem, e.effect)
-}
+func (r *reader) tellEvent(e event) { r.tell(e.word, e.field, e.problem, e.effect) }
 
 // end keeps what was applied, or takes it back.
 func (r *reader) end(good bool) {
@@ -181,7 +173,7 @@ func (r *reader) end(good bool) {
 		switch {
 		case !good:
 		case e.effect == Aside:
-			r.waiting[r.op(e).key] = e
+			r.waiting[r.of(e.word).key] = e
 		default:
 			r.tellEvent(e)
 		}
@@ -250,35 +242,29 @@ func (r *reader) early(ops []op) map[int32]bool {
 // aftermath tells where the last word on a row is not its newest one.
 func (r *reader) aftermath() {
 	wrong := func(s spoken, same bool) {
-		if !s.last.said {
+		if same || s.last == s.best || !s.last.said() || r.of(s.last).nameless {
 			return
 		}
-		field := func(one op) string { return idOf[one.entity] }
-		l := r.d.Chunks[s.last.chunk]
-		one := l.Chunk.ops[s.last.op]
-		if same || s.last == s.best || one.nameless {
-			return
-		}
+		last, best := r.of(s.last), r.of(s.best)
 		switch {
-		case s.best.deletes && !s.last.deletes:
-			r.tell(l.ID, one, field(one), Deleted, Returns)
-		case s.last.deletes && !s.best.deletes:
-			r.tell(l.ID, one, field(one), OlderDelete, Loses)
-		case one.entity == observation && s.last.content != s.best.content && !s.last.deletes:
-			r.tell(l.ID, one, field(one), Older, Replaces)
+		case best.deletes && !last.deletes:
+			r.tell(s.last, idOf[last.entity], Deleted, Returns)
+		case last.deletes && !best.deletes:
+			r.tell(s.last, idOf[last.entity], OlderDelete, Loses)
+		case last.entity == observation && last.content != best.content && !last.deletes:
+			r.tell(s.last, idOf[last.entity], Older, Replaces)
 		}
 	}
 	for _, row := range r.sessions.rows {
-		wrong(row.spoken, row.here == !row.best.deletes)
-		if row.here && !row.directory && row.erased.said {
-			l := r.d.Chunks[row.erased.chunk]
-			r.tell(l.ID, l.Chunk.ops[row.erased.op], "directory", Erased, Erases)
+		wrong(row.spoken, !row.best.said() || row.here == !r.of(row.best).deletes)
+		if row.here && !row.directory && row.erased.said() {
+			r.tell(row.erased, "directory", Erased, Erases)
 		}
 	}
 	for _, row := range r.memories.rows {
 		wrong(row.spoken, false)
 	}
 	for _, row := range r.prompts.rows {
-		wrong(row.spoken, row.here == !row.best.deletes)
+		wrong(row.spoken, !row.best.said() || row.here == !r.of(row.best).deletes)
 	}
 }

@@ -46,38 +46,46 @@ func (m moment) surelyBefore(other moment) bool {
 	return other.after(m)
 }
 
-// word is what one change says of its row.
+// word is what one change says of its row: where it stands. The zero word is none.
 type word struct {
-	said    bool // there is one
-	at      moment
-	deletes bool
-	content hash
-	chunk   int32 // of the directory
-	op      int32 // of the chunk
+	chunk int32 // of the directory, from 1
+	op    int32 // of the chunk
 }
+
+func (w word) said() bool { return w.chunk > 0 }
+
+// of is the change that a word stands for.
+func (r *reader) of(w word) *op { return &r.d.Chunks[w.chunk-1].Chunk.ops[w.op] }
 
 // outdoes says whether w, which came later, is the newer word on a row.
-func (w word) outdoes(before word) bool {
-	switch {
-	case !before.said:
+func (r *reader) outdoes(w, before word) bool {
+	if !before.said() {
 		return true
-	case before.deletes && !w.deletes:
-		return w.at.after(before.at)
-	case before.deletes && w.deletes:
-		return !before.at.after(w.at)
 	}
-	return !w.at.surelyBefore(before.at)
+	later, earlier := r.of(w), r.of(before)
+	switch {
+	case earlier.deletes && !later.deletes:
+		return later.at.after(earlier.at)
+	case earlier.deletes && later.deletes:
+		return !earlier.at.after(later.at)
+	}
+	return !later.at.surelyBefore(earlier.at)
 }
 
-// spoken is what was said of a row: last has the last word, best the newest.
-type spoken struct{ last, best word }
+// spoken is what was said of a row: last has the last word, best the newest, and stone
+// the deletion that left a tombstone.
+type spoken struct{ last, best, stone word }
 
-func (s spoken) hear(w word) spoken {
-	if w.outdoes(s.best) {
+func (r *reader) hear(s *spoken, w word) {
+	if r.outdoes(w, s.best) {
 		s.best = w
 	}
 	s.last = w
-	return s
+}
+
+// isStale says whether a tombstone stands in the way of an upsert whose time can be read.
+func (r *reader) isStale(s spoken, at moment) bool {
+	return s.stone.said() && at.ok && r.of(s.stone).at.ok && !at.after(r.of(s.stone).at)
 }
 
 // table is rows by identity that can be taken back to how they were before a chunk.

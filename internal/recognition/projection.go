@@ -12,6 +12,9 @@ import (
 // depends on the chunk directory and the project alone, so a later run finds the
 // same parts.
 type Projector interface {
+	// Also gives the ids by which a remote may know each of the chunks, whole, besides its
+	// own: a server that was upgraded can list one under two.
+	Also(ctx context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]engram.ChunkID, error)
 	// Project gives what each of the chunks ids becomes. all are the chunks of
 	// the directory, ids among them: where a session belongs may stand in any.
 	// What is wrong with a single chunk stands in its own result.
@@ -104,6 +107,10 @@ func (m *Match) project(ctx context.Context) error {
 	m.findTwins(untimed)
 	all := slices.DeleteFunc(slices.Clone(files), m.IsTwin)
 	ids := slices.DeleteFunc(slices.Clone(all), m.There.Has)
+	listed := slices.DeleteFunc(slices.Clone(all), func(id engram.ChunkID) bool { return !m.There.Has(id) })
+	if m.also, err = m.opts.Projector.Also(ctx, listed); err != nil {
+		return err
+	}
 	if m.Projected, err = m.opts.Projector.Project(ctx, all, ids); err != nil {
 		return err
 	}

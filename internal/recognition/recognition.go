@@ -63,6 +63,7 @@ type Match struct {
 	restored map[engram.ChunkID]engram.ChunkID   // besides the aliases: by what they were restored from
 	covered  map[engram.ChunkID][]engram.ChunkID // chunks there whose rows are all here, by which
 	sharing  map[engram.ChunkID]engram.ChunkID   // chunks here, with one there that has rows of theirs
+	also     map[engram.ChunkID][]engram.ChunkID // other ids of chunks that both list
 }
 
 // Find compares two sides. It costs no request, but for chunks of a project server that
@@ -97,6 +98,9 @@ func (m *Match) Origins() map[engram.ChunkID][]engram.ChunkID {
 	}
 	for _, e := range m.Here.Entries() {
 		seen := map[engram.ChunkID]bool{}
+		for _, id := range m.also[e.ID] {
+			of[id] = append(of[id], e.ID)
+		}
 		for _, part := range m.Projected[e.ID].Parts {
 			for _, id := range part.IDs() {
 				if !seen[id] {

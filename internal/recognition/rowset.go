@@ -57,13 +57,8 @@ func (s *RowSet) gives(k, v Signature) bool {
 	return true
 }
 
-// shares says whether some version of one of these rows is in the set. Sessions are
-// shared by all chunks about them, so they count where there is nothing else.
+// shares says whether some version of one of these rows is in the set.
 func (s *RowSet) shares(rows []Signature) bool {
-	isSession := func(v Signature) bool { return v.Kind == engram.SessionRow }
-	if others := slices.DeleteFunc(slices.Clone(rows), isSession); len(others) > 0 {
-		rows = others
-	}
 	return slices.ContainsFunc(rows, func(v Signature) bool { return len(s.rows[v.key()]) > 0 })
 }
 

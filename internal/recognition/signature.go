@@ -95,15 +95,20 @@ var known = map[string][]string{
 
 // rest is what a row has in members that nobody knows, "" if it has none.
 func rest(list string, row []byte) string {
-	var members map[string]any
+	var members map[string]json.RawMessage
 	_ = json.Unmarshal(row, &members) // no object has none
-	maps.DeleteFunc(members, func(name string, value any) bool {
-		return value == nil || value == "" || slices.Contains(known[list], strings.ToLower(name))
-	})
-	if len(members) == 0 {
+	maps.DeleteFunc(members, func(name string, _ json.RawMessage) bool { return slices.Contains(known[list], strings.ToLower(name)) })
+	unknown := map[string]any{}
+	for name, text := range members {
+		var value any
+		if json.Unmarshal(text, &value) == nil && value != nil && value != "" {
+			unknown[name] = value
+		}
+	}
+	if len(unknown) == 0 {
 		return ""
 	}
-	text, _ := json.Marshal(members) // it came from JSON
+	text, _ := json.Marshal(unknown) // it came from JSON
 	return string(text)
 }
 

@@ -91,12 +91,13 @@ func (m *Match) listedParts(id engram.ChunkID) []Part {
 }
 
 // near are the other chunks here that have rows of unlisted ones: what the remote has of
-// those it may have got of them, from here or from somebody who has them too.
+// those it may have got of them, from here or from somebody who has them too. Sessions
+// do not count: chunks have them in common, and each part brings its own.
 func (m *Match) near(all, unlisted []engram.ChunkID, held map[engram.ChunkID][]Signature) []engram.ChunkID {
 	var ours RowSet
 	without := setOf(unlisted)
 	for id := range without {
-		ours.Add(held[id])
+		ours.Add(slices.DeleteFunc(slices.Clone(held[id]), func(v Signature) bool { return v.Kind == engram.SessionRow }))
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(id engram.ChunkID) bool { return without[id] || !ours.shares(held[id]) })
 }

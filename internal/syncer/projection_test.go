@@ -32,6 +32,16 @@ func (p *projector) Answered(part, stored engram.ChunkID) error {
 	return nil
 }
 
+func (p *projector) Also(_ context.Context, ids []engram.ChunkID) (map[engram.ChunkID][]engram.ChunkID, error) {
+	also := map[engram.ChunkID][]engram.ChunkID{}
+	for _, id := range ids {
+		if other, ok := p.answered[id]; ok {
+			also[id] = []engram.ChunkID{other}
+		}
+	}
+	return also, nil
+}
+
 func (p *projector) part(content string) recognition.Part {
 	part := recognition.Part{ID: idOf(content), Memories: 1, Stage: p.waves[content]}
 	if stored, ok := p.answered[part.ID]; ok {
@@ -266,6 +276,21 @@ func TestRowsAreRecognised(t *testing.T) {
 	}
 }
 
+// TestSessionsAlone are rows too: of a chunk whose memories stayed here the remote may have them.
+func TestSessionsAlone(t *testing.T) {
+	here, there := newSide(), newSide()
+	ours, other := here.add(numbered(1)), here.add(numbered(2))
+	const session = `{"sessions":[{"id":"s"}]`
+	there.add(session + `}`)
+	p := &projector{parts: map[engram.ChunkID][]string{
+		ours: {session + `,"prompts":[{"sync_id":"p","session_id":"s","content":"C"}]}`}, other: {`{"prompts":[{"sync_id":"q","session_id":"t","content":"C"}]}`},
+	}}
+	s := lookThrough(t, here, there, p)
+	if !s.Projected[ours].Supplement || s.Projected[other].Supplement {
+		t.Errorf("projected %+v", s.Projected)
+	}
+}
+
 // TestAnInterruptedRecognition reads nothing again that it has read.
 func TestAnInterruptedRecognition(t *testing.T) {
 	here, there := newSide(), newSide()
@@ -369,5 +394,19 @@ func TestAnotherIDIsTheServersLastWord(t *testing.T) {
 		if again := lookThrough(t, here, there, p); !again.Clean() {
 			t.Errorf("the next run would push %v and pull %v", again.ToPush, again.ToPull)
 		}
+	}
+}
+
+// TestAChunkThatIsListedTwice, by an upgraded server to which somebody else has sent it
+// again, is here already under the id that both list.
+func TestAChunkThatIsListedTwice(t *testing.T) {
+	here, there := newSide(), newSide()
+	both := here.add(numbered(1))
+	there.add(numbered(1))
+	again, stranger := there.add(`{"form":"newer"}`), there.add(numbered(2))
+	p := &projector{answered: map[engram.ChunkID]engram.ChunkID{both: again}}
+	s := lookThrough(t, here, there, p)
+	if len(s.ToPull) != 1 || s.ToPull[0].Remote != stranger || len(s.ToPush) > 0 {
+		t.Errorf("it would push %v and pull %v", s.ToPush, s.ToPull)
 	}
 }

@@ -26,8 +26,8 @@ func (v *verifier) read(local Local, id engram.ChunkID) (chunk *readers.Chunk, f
 	_, err = engram.ReadRows(c, func(r io.Reader) (struct{}, error) {
 		err := engram.ReadLists(r, func(list string, index int, row json.RawMessage) {
 			chunk.Add(list, index, row)
-			if sum, ok := mend.FirstMemory(list, row); index == 0 && ok && (list == mend.Observations || chunk.Memories == 0) {
-				first = sum
+			if index == 0 && (list == mend.Observations || list == mend.Prompts && chunk.Memories == 0) {
+				first = mend.FirstMemory(list, row)
 			}
 		}, readers.Lists...)
 		return struct{}{}, cmp.Or(err, chunk.Err())

@@ -114,5 +114,7 @@ func (t *RemoteTransport) WriteChunk(ctx context.Context, entry engram.ChunkEntr
 		}
 		return httplayer.Unapplied, err
 	})
-	return t.doubt(ctx, noChunk, err)
+	err = t.doubt(ctx, noChunk, err)
+	t.learnLimit(err)
+	return err
 }

@@ -27,6 +27,8 @@ type Facts struct {
 	Asked   int64
 	// Gzip says whether a project server takes compressed chunks.
 	Gzip project.Gzip
+	// Limit is that of a push to a project server, in bytes, as its refusal named it.
+	Limit int64
 }
 
 // askAgain is how long the answer to a question is believed that nothing else answers.
@@ -141,4 +143,25 @@ func (t *RemoteTransport) askAuthorities(ctx context.Context) (found engram.Gene
 		return engram.Gen2, true, nil
 	}
 	return engram.Gen2, false, nil
+}
+
+// splitAnyway is a little more than the parts have that are made for a server that has
+// named no limit.
+const splitAnyway = 4<<20 + 4<<10
+
+// learnLimit remembers the limit that a project server has named, and marks the refusal
+// of a chunk as one that the smaller parts of the next run may escape.
+func (t *RemoteTransport) learnLimit(err error) {
+	var limit int64
+	if chunk, ok := errors.AsType[*protocol.TooLargeError](err); ok && chunk.Err != nil {
+		limit = chunk.Limit
+		chunk.News = limit > 0 && limit < splitAnyway && limit != t.opts.Known.Limit
+	} else if batch, ok := errors.AsType[*BatchTooLargeError](err); ok && !batch.Stranger {
+		if _, answered := errors.AsType[*StatusError](err); answered {
+			limit = batch.Limit
+		}
+	}
+	if limit > 0 && t.PerProject() {
+		t.update(func(f *Facts) { f.Limit = limit })
+	}
 }

@@ -39,7 +39,9 @@ func (t *RemoteTransport) PushMutations(ctx context.Context, entries []MutationE
 		}
 		return httplayer.Reworded, nil
 	})
-	return result, t.doubt(ctx, noMutations, err)
+	err = t.doubt(ctx, noMutations, err)
+	t.learnLimit(err)
+	return result, err
 }
 
 // PullMutations asks for the rows of the journal behind since: GET

@@ -3,6 +3,7 @@ package chunks
 import (
 	"context"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -10,6 +11,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/work"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
@@ -120,6 +122,16 @@ func directoryGeneration(ctx context.Context, ws *workspace.Workspace, local syn
 
 // generationRule changes with what is taken for a sign of a generation.
 const generationRule = "1"
+
+// noteVersion says after a transfer, which writes a manifest only if something came, that
+// its version is too low beside this user's engram.db.
+func (t *transfer) noteVersion(ctx context.Context, here *engram.Manifest) {
+	came := len(t.adopted) > 0 || slices.ContainsFunc(t.Moved, func(m syncer.Moved) bool { return m.Direction == work.Pulled })
+	if t.term.Quiet || t.term.JSON || came || len(here.Entries()) == 0 || here.Version() >= minVersion(ctx, t.ws) {
+		return
+	}
+	t.term.Note("note: the manifest has version %d, and engram.db is of 2.x or later, which may refuse to import what it lists: run `engram-sync verify --repair`", here.Version())
+}
 
 // databaseGeneration is that of an engram.db. One that nobody knows is said.
 func databaseGeneration(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB) (engram.Generation, error) {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -61,7 +62,7 @@ func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Lo
 			if !c.PerProject() {
 				return nil, nil
 			}
-			options := projection.Options{Project: c.Project.Name, IncludePersonal: opts.includePersonal, Strict: opts.strict}
+			options := projection.Options{Project: c.Project.Name, Limit: c.Facts().Limit, IncludePersonal: opts.includePersonal, Strict: opts.strict}
 			var err error
 			if options.Generation, err = c.Generation(ctx); err != nil {
 				return nil, err
@@ -74,6 +75,10 @@ func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Lo
 				rowsAre:  fmt.Sprintf("%s %s %v", mend.Rule, recognition.SignatureVersion, options.Generation),
 			}
 			p.Directory = projection.NewDirectory(options, dir.OpenChunk, filepath.Join(state.Dir(), "projections"), ws.Config.Concurrency)
+			p.Noted = func(id engram.ChunkID, rows []recognition.Signature) {
+				p.here().Add(id, p.rowsAre, rows)
+				p.noted.Store(true)
+			}
 			if ws.Looks() {
 				p.OnlyLook()
 			}
@@ -98,10 +103,17 @@ type projector struct {
 	answered    *state.AnsweredIDs
 	here, there func() *rowIndex // the rows of chunks as they are recognised
 	rowsAre     string           // what those here depend on besides the chunk
+	noted       atomic.Bool      // some were read by the way
 }
 
 func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]recognition.Projection, error) {
 	chunks, err := p.Chunks(ctx, all, ids)
+	if p.noted.Swap(false) {
+		for _, id := range all {
+			p.here().Read(id, p.rowsAre) // they are all worth remembering
+		}
+		err = errors.Join(err, p.here().Save())
+	}
 	return p.known(chunks), err
 }
 

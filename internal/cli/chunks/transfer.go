@@ -212,6 +212,7 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	}
 	t.Failed = append(t.Failed, adoption.Failed...)
 	explainMissing(ctx, t.ws, t.dir, t.Failed)
+	defer t.noteVersion(ctx, diff.Here)
 	if !t.exporting {
 		defer noteUnexported(ctx, t.term, t.ws, t.dir)
 	}

@@ -99,16 +99,20 @@ func (r pushed) noteAdded(term *terminal.Terminal) {
 	if r.AddedRows == 0 {
 		return
 	}
+	went := "went"
+	if r.totals.DryRun {
+		went = "would go"
+	}
 	for _, a := range r.Added {
 		if term.Verbose {
-			term.Note("%s: session %.60q went along%s", r.place(a.Position), a.Session, map[bool]string{true: " as a stub"}[a.Stub])
+			term.Note("%s: session %.60q %s along%s", r.place(a.Position), a.Session, went, map[bool]string{true: " as a stub"}[a.Stub])
 		}
 	}
 	stubs := ""
 	if r.Stubs > 0 {
 		stubs = fmt.Sprintf(", %s of them as a stub, since nobody has more of it", humanize.Comma(r.Stubs))
 	}
-	term.Note("%s that mutations need went along%s (-v lists them)", terminal.Count(int(r.AddedRows), "session"), stubs)
+	term.Note("%s that mutations need %s along%s (-v lists them)", terminal.Count(int(r.AddedRows), "session"), went, stubs)
 }
 
 // noteMended says what was filled: in one line, and with -v for each row.

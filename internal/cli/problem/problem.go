@@ -168,6 +168,12 @@ func accountGone(err error, _ string) bool {
 	return errors.As(err, &status) && status.AccountGone()
 }
 
+// limitLearnt recognises a chunk that goes through in smaller parts, which the next run makes.
+func limitLearnt(err error, _ string) bool {
+	var large *transport.TooLargeError
+	return errors.As(err, &large) && large.News
+}
+
 // nobodyAsks recognises a project server that knows nobody behind the request.
 func nobodyAsks(err error, _ string) bool {
 	var status *transport.StatusError

@@ -12,12 +12,17 @@ import (
 	"github.com/engram-sync/engram-sync/internal/mend"
 )
 
-// prepare mends a row by the rule that chunks are mended by, and judges it by what a
-// project server is known to refuse, so that nothing has to be halved for that.
-func (s *Project) prepare(ctx context.Context, row journal.Row) (_ journal.Row, err error) {
-	if row.Err != nil || row.Skip || row.SetAside != "" {
-		return row, nil
+// prepare makes a row ready that goes.
+func (s *Project) prepare(ctx context.Context, row journal.Row) (journal.Row, error) {
+	if row.Err == nil && !row.Skip && row.SetAside == "" {
+		return s.mend(ctx, row)
 	}
+	return row, nil
+}
+
+// mend mends a row by the rule that chunks are mended by, and judges it by what a
+// project server is known to refuse, so that nothing has to be halved for that.
+func (s *Project) mend(ctx context.Context, row journal.Row) (_ journal.Row, err error) {
 	generation := engram.Gen1
 	if s.opts.Generation != nil && row.Entry.Op == "upsert" && mend.Bare(row.Entry.Entity, unwrapped(row.Entry.Payload)) {
 		if generation, err = s.opts.Generation(ctx); err != nil {

@@ -63,8 +63,10 @@ func first(docs ...any) []any {
 const whole = "a; b; p; s(/w/demo)" // what 1.x has of it
 const whole2 = "a; b; p; s(/w/demo,shared)"
 
-// TestTheTable has a case for each line of engram-2.md 2.3's table. "" is as the
-// generation before. What 1.x does was seen in 1.16 and 1.20 [L], the rest read [R].
+// TestTheTable has a case for each line of engram-2.md 2.3's table, as section 10 has it.
+// "" is as the generation before. The column of 1.x was seen in 1.16 and 1.20 [L], all else
+// was read [R]; so are, for 1.x too, the members that it does not know, and a session that
+// is deleted and made again.
 func TestTheTable(t *testing.T) {
 	older := AnObservation("a", "s").With(Row{"title": "older", "updated_at": Early})
 	for _, c := range []struct {

@@ -41,7 +41,7 @@ func (s *Server) readChunk(w http.ResponseWriter, r *http.Request, v any) *refus
 	const prefix = "invalid push payload: "
 	contentType := r.Header.Get("Content-Type")
 	isGzip, known := namesGzip(contentType)
-	if !s.traits.envelope && !(s.opts.Compressed && isGzip) {
+	if !s.traits.envelope && (!s.opts.Compressed || !isGzip) {
 		return s.readBody(w, r, v, prefix)
 	}
 	if !known {

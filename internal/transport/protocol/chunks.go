@@ -28,6 +28,7 @@ type TooLargeError struct {
 	ID    engram.ChunkID
 	Limit int64 // of the whole push, in bytes
 	Err   error // what the server said; nil if it was not asked
+	News  bool  // it has not said so before, so that larger chunks were made than need be
 }
 
 func (e *TooLargeError) Error() string {
