@@ -99,7 +99,7 @@ func (e MutationEntry) Scope() MutationScope {
 		payloadFields
 		Scope string `json:"scope"`
 	}
-	_ = json.Unmarshal(payloadObject(e.Payload), &fields) // what it cannot read stays empty
+	_ = json.Unmarshal(PayloadObject(e.Payload), &fields) // what it cannot read stays empty
 	scope := MutationScope{Name: strings.TrimSpace(fields.Scope)}
 	if fields.Project != nil {
 		scope.Project = strings.TrimSpace(*fields.Project)
@@ -116,8 +116,8 @@ func (e MutationEntry) Scope() MutationScope {
 	return scope
 }
 
-// payloadObject is the object that a payload is, or that its text holds.
-func payloadObject(payload json.RawMessage) []byte {
+// PayloadObject is the object that a payload is, or that its text holds.
+func PayloadObject(payload json.RawMessage) []byte {
 	if len(payload) > 0 && payload[0] == '"' {
 		var text string
 		_ = json.Unmarshal(payload, &text) // what it cannot read is empty

@@ -41,11 +41,11 @@ func (p Projects) Belongs(project string, sessionProject func(id string) string)
 // ReadProjects reads whose the rows of a chunk are, as a stream.
 func ReadProjects(r io.Reader) (Projects, error) {
 	reader := projectReader{names: map[string]bool{}, sessions: map[string]string{}, open: map[string]bool{}}
-	err := readMembers(r, map[string]memberReader{
-		"sessions":     rows(reader.session),
-		"observations": rows(func(row ownedRow) { reader.row(Text(row.Project), row.SessionID) }),
-		"prompts":      rows(func(row ownedRow) { reader.row(Text(row.Project), row.SessionID) }),
-		"mutations":    rows(reader.mutation),
+	err := ReadMembers(r, map[string]MemberReader{
+		"sessions":     Rows(reader.session),
+		"observations": Rows(func(row ownedRow) { reader.row(Text(row.Project), row.SessionID) }),
+		"prompts":      Rows(func(row ownedRow) { reader.row(Text(row.Project), row.SessionID) }),
+		"mutations":    Rows(reader.mutation),
 	})
 	return reader.finish(), err
 }

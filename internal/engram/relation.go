@@ -1,10 +1,5 @@
 package engram
 
-import (
-	"cmp"
-	"strconv"
-)
-
 // Relation is what engram's agents think of two observations: the payload of a
 // mutation in a chunk, with its members in engram's order. A database keeps no
 // project with it: that is the one of its ends. Source: engram-2.md 2.2.
@@ -30,21 +25,6 @@ type Relation struct {
 // nobody. Source: engram-2.md 2.4.
 func (r Relation) Orphaned() bool { return r.Judgment == "orphaned" }
 
-// Word is what a chunk with this relation says. Where it was judged is left out:
-// importers need not keep that.
-func (r Relation) Word() Word {
-	confidence := ""
-	if r.Confidence != nil {
-		confidence = strconv.FormatFloat(*r.Confidence, 'g', -1, 64)
-	}
-	at := instant(cmp.Or(r.UpdatedAt, r.CreatedAt))
-	return Word{Since: at, RowVersion: RowVersion{
-		Kind: RelationRow, Row: hashOf(r.SyncID), Updated: at,
-		Content: hashOf(r.SourceID, r.TargetID, r.Relation, Text(r.Reason), Text(r.Evidence), confidence,
-			r.Judgment, Text(r.Actor), Text(r.ActorKind), Text(r.Model)),
-	}}
-}
-
 // Deletion is what a database still knows of a row that it has no more.
 type Deletion struct {
 	Kind    RowKind
@@ -54,13 +34,21 @@ type Deletion struct {
 	At      string // as stored
 }
 
-// Word is what a chunk with this deletion says.
-func (d Deletion) Word() Word {
-	if d.Kind == SessionRow {
-		d.Session = d.Key
+// KindOf is the kind of row that a mutation's entity is; 0 for others.
+func KindOf(entity string) RowKind {
+	switch entity {
+	case "session", "observation", "prompt", "relation":
+		return RowKind(entity[0])
 	}
-	return Word{
-		RowVersion: RowVersion{Kind: d.Kind, Row: hashOf(d.Key)}, Says: Removed,
-		Since: instant(d.At), Session: sessionOf(d.Session),
+	return 0
+}
+
+// Entity is what mutations call a kind of row.
+func (k RowKind) Entity() string {
+	for _, entity := range knownEntities {
+		if k == KindOf(entity) {
+			return entity
+		}
 	}
+	return ""
 }

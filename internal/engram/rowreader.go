@@ -13,12 +13,12 @@ import (
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
-// memberReader reads the value of one member of a chunk.
-type memberReader func(*json.Decoder) error
+// MemberReader reads the value of one member of a chunk.
+type MemberReader func(*json.Decoder) error
 
-// readMembers reads the JSON of a chunk, and passes over members for which
+// ReadMembers reads the JSON of a chunk, and passes over members for which
 // there is no reader. It reads to the end, so that a Chunk can check that.
-func readMembers(r io.Reader, readers map[string]memberReader) error {
+func ReadMembers(r io.Reader, readers map[string]MemberReader) error {
 	dec := json.NewDecoder(r)
 	if err := expectDelim(dec, '{'); err != nil {
 		return err
@@ -48,9 +48,9 @@ func readMembers(r io.Reader, readers map[string]memberReader) error {
 // 200 bytes and more, and a chunk of a million of them could hardly be read anyway.
 const maxRows = 1 << 20
 
-// rows reads a list of at most maxRows rows one by one, or the null that engram
+// Rows reads a list of at most maxRows rows one by one, or the null that engram
 // writes for an empty one.
-func rows[T any](add func(T)) memberReader {
+func Rows[T any](add func(T)) MemberReader {
 	return func(dec *json.Decoder) error {
 		open, err := dec.Token()
 		if err != nil || open == nil {
@@ -121,7 +121,7 @@ type Contents struct {
 // Chunk for that.
 func ReadContents(r io.Reader) (Contents, error) {
 	c := Contents{Generation: Gen1}
-	readers := map[string]memberReader{"mutations": rows(func(m struct {
+	readers := map[string]MemberReader{"mutations": Rows(func(m struct {
 		Payload json.RawMessage `json:"payload"`
 		signs
 	}) {
@@ -135,7 +135,7 @@ func ReadContents(r io.Reader) (Contents, error) {
 		c.Generation = max(c.Generation, m.generation(), told.generation())
 	})}
 	for _, list := range []string{"sessions", "observations", "prompts"} {
-		readers[list] = rows(func(row struct {
+		readers[list] = Rows(func(row struct {
 			StartedAt string `json:"started_at"`
 			CreatedAt string `json:"created_at"`
 			UpdatedAt string `json:"updated_at"`
@@ -145,7 +145,7 @@ func ReadContents(r io.Reader) (Contents, error) {
 			c.Generation = max(c.Generation, row.generation())
 		})
 	}
-	return c, readMembers(r, readers)
+	return c, ReadMembers(r, readers)
 }
 
 // Count takes in a row of a list, with its times.

@@ -217,53 +217,55 @@ func (v RowVersion) Supersedes(other RowVersion) bool {
 func (v RowVersion) Apart() (syncID string, apart RowVersion) {
 	sum := sha256.Sum256(slices.Concat([]byte("engram-sync kept copy 1"), v.Row[:], v.Content[:]))
 	syncID = "obs-" + hex.EncodeToString(sum[:8])
-	v.Row = hashOf(syncID)
+	v.Row = HashOf(syncID)
 	return syncID, v
 }
 
 func (s Session) Version() RowVersion {
 	ended, summary := Text(s.EndedAt), Text(s.Summary)
-	v := RowVersion{Kind: SessionRow, Row: hashOf(s.ID), Updated: instant(ended)}
-	v.Content = hashOf(NormalizeProject(s.Project), ended, summary)
+	v := RowVersion{Kind: SessionRow, Row: HashOf(s.ID), Updated: Instant(ended)}
+	v.Content = HashOf(NormalizeProject(s.Project), ended, summary)
 	return v
 }
 
 // Version is the version of an observation. project is that of its session,
 // which counts where it has none itself.
 func (o Observation) Version(project string) RowVersion {
-	return o.version().in(Text(o.Project), project)
+	return o.Unplaced().In(Text(o.Project), project)
 }
 
-func (o Observation) version() RowVersion {
+// Unplaced is the version of an observation in no project: see In.
+func (o Observation) Unplaced() RowVersion {
 	deleted := ""
 	if Text(o.DeletedAt) != "" {
 		deleted = "deleted"
 	}
 	return RowVersion{
-		Kind: ObservationRow, Row: hashOf(o.SyncID), Revision: o.RevisionCount, Updated: instant(o.UpdatedAt),
-		Content: hashOf(o.SessionID, o.Type, o.Title, o.Content, Text(o.ToolName), cmp.Or(o.Scope, "project"), Text(o.TopicKey), deleted),
+		Kind: ObservationRow, Row: HashOf(o.SyncID), Revision: o.RevisionCount, Updated: Instant(o.UpdatedAt),
+		Content: HashOf(o.SessionID, o.Type, o.Title, o.Content, Text(o.ToolName), cmp.Or(o.Scope, "project"), Text(o.TopicKey), deleted),
 	}
 }
 
 // Version is the version of a prompt; project as with observations.
 func (p Prompt) Version(project string) RowVersion {
-	return p.version().in(p.Project, project)
+	return p.Unplaced().In(p.Project, project)
 }
 
-func (p Prompt) version() RowVersion {
-	return RowVersion{Kind: PromptRow, Row: hashOf(p.SyncID), Content: hashOf(p.SessionID, p.Content)}
+// Unplaced is the version of a prompt in no project: see In.
+func (p Prompt) Unplaced() RowVersion {
+	return RowVersion{Kind: PromptRow, Row: HashOf(p.SyncID), Content: HashOf(p.SessionID, p.Content)}
 }
 
-// in is v in its own project, or else in that of its session.
-func (v RowVersion) in(own, session string) RowVersion {
-	name := hashOf(ProjectOf(own, session))
+// In is v in its own project, or else in that of its session.
+func (v RowVersion) In(own, session string) RowVersion {
+	name := HashOf(ProjectOf(own, session))
 	sum := sha256.Sum256(slices.Concat(v.Content[:], name[:]))
 	v.Content = RowHash(sum[:len(RowHash{})])
 	return v
 }
 
-// hashOf hashes a list of texts, as they are once they were in a chunk.
-func hashOf(texts ...string) RowHash {
+// HashOf hashes a list of texts, as they are once they were in a chunk.
+func HashOf(texts ...string) RowHash {
 	sum := sha256.New()
 	for _, t := range texts {
 		t = inJSON(t)
@@ -281,4 +283,22 @@ func inJSON(t string) string {
 		return t
 	}
 	return strings.Map(func(r rune) rune { return r }, t)
+}
+
+// Instant is a time in nanoseconds since 1970; 0 if it is none.
+func Instant(t string) int64 {
+	if parsed := RowTime(t); !parsed.IsZero() {
+		return parsed.UnixNano()
+	}
+	return 0
+}
+
+// Later says whether a moment is certainly behind another. A whole second is
+// written by releases that count in seconds, and is any moment of it. 0 is no
+// moment. Source: engram-2.md 7, rule 20.
+func Later(a, b int64) bool {
+	if b != 0 && b%int64(time.Second) == 0 {
+		b += int64(time.Second) - 1
+	}
+	return a > b
 }

@@ -1,8 +1,6 @@
 package engram_test
 
 import (
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -45,38 +43,6 @@ func TestVersionOfAnObservation(t *testing.T) {
 		tt.change(&o)
 		if same := o.Version("repo").Content == observation().Version("repo").Content; same != tt.same {
 			t.Errorf("%s: same content %t, want %t", tt.story, same, tt.same)
-		}
-	}
-}
-
-// A chunk tells the versions that the database had, whatever is in the text and
-// whoever ordered the members.
-func TestReadWordsOfWhatWasEncoded(t *testing.T) {
-	o := observation()
-	o.Content, o.Title = "bad \xff\xfe bytes \u2028 <b>", "\x00"
-	p := engram.Prompt{ID: 1, SyncID: "prompt-1", SessionID: "s-1", Content: "why\xc3?"}
-	s := engram.Session{ID: "s-1", Project: "Repo", EndedAt: ptr("2026-11-22 10:00:00"), Summary: ptr("done")}
-	text, err := engram.EncodeChunk(engram.ChunkRows{
-		Sessions: []engram.Session{s}, Observations: []engram.Observation{o, {Title: "nameless"}}, Prompts: []engram.Prompt{p},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	parts := strings.SplitN(strings.TrimPrefix(string(text), "{"), `,"observations"`, 2)
-	asServersDo := `{"mutations":[{"payload":"{}"}],"observations"` + strings.TrimSuffix(parts[1], "}") + "," + parts[0] + "}"
-	want := []engram.Word{s.Word(), o.Word("repo"), p.Word("repo")}
-	for _, text := range []string{string(text), asServersDo} {
-		got, err := engram.ReadWords(strings.NewReader(text))
-		if err != nil || !slices.Equal(got, want) {
-			t.Errorf("%v\n got %v\nwant %v\nof %q", err, got, want, text)
-		}
-	}
-}
-
-func TestReadWordsOfDamage(t *testing.T) {
-	for _, text := range []string{"", "[]", `{"observations":{}}`, `{"observations":[{"id":"x"}]}`, `{"sessions":[`} {
-		if got, err := engram.ReadWords(strings.NewReader(text)); err == nil {
-			t.Errorf("%q gave %v", text, got)
 		}
 	}
 }

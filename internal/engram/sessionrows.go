@@ -20,9 +20,9 @@ func ReadSessions(r io.Reader, wanted func(id string) bool, found func(id string
 			found(id, row)
 		}
 	}
-	return readMembers(r, map[string]memberReader{
-		"sessions": rows(take),
-		"mutations": rows(func(m json.RawMessage) {
+	return ReadMembers(r, map[string]MemberReader{
+		"sessions": Rows(take),
+		"mutations": Rows(func(m json.RawMessage) {
 			var session struct {
 				Entity  string `json:"entity"`
 				Op      string `json:"op"`

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/words"
 )
 
 // Database is what engram's database holds at one moment. Rows come in the
@@ -120,7 +121,7 @@ type search struct {
 func (s *search) observation(o engram.Observation) {
 	s.kept[o.SessionID] = true
 	session := s.found.sessions[o.SessionID].Project
-	row := Row{Observation: &o, Project: engram.ProjectKey(engram.ProjectOf(engram.Text(o.Project), session)), word: o.Word(session)}
+	row := Row{Observation: &o, Project: engram.ProjectKey(engram.ProjectOf(engram.Text(o.Project), session)), word: words.OfObservation(o, session)}
 	end := s.ends[o.SyncID]
 	if end != nil {
 		end.is(row.Project, engram.Text(o.Project), session)
@@ -138,14 +139,14 @@ func (s *search) observation(o engram.Observation) {
 	row.Reason = s.reasons.observation(o, len(said) > 0)
 	taken := s.named(row, o.SyncID, o.SessionID, said)
 	if end != nil {
-		end.stored = end.stored || said.stored() || taken && row.word.Says == engram.Alive
+		end.stored = end.stored || said.stored() || taken && row.word.Says == words.Alive
 	}
 }
 
 func (s *search) prompt(p engram.Prompt) {
 	s.kept[p.SessionID] = true
 	session := s.found.sessions[p.SessionID].Project
-	row := Row{Prompt: &p, Project: engram.ProjectKey(engram.ProjectOf(p.Project, session)), word: p.Word(session)}
+	row := Row{Prompt: &p, Project: engram.ProjectKey(engram.ProjectOf(p.Project, session)), word: words.OfPrompt(p, session)}
 	if !s.scope.has(row.Project) {
 		return
 	}
@@ -166,7 +167,7 @@ func (s *search) named(row Row, name, session string, said said) (taken bool) {
 
 func (s *search) session(row engram.Session) {
 	project := engram.ProjectKey(row.Project)
-	w := row.Word()
+	w := words.OfSession(row)
 	if row.ID == "" || w.Bare && !s.used[row.ID] || !s.scope.has(project) {
 		return
 	}

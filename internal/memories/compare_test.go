@@ -11,6 +11,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/memories"
+	"github.com/engram-sync/engram-sync/internal/words"
 )
 
 // database is one in memory.
@@ -79,17 +80,17 @@ func heldBy(t *testing.T, rows ...engram.Observation) *memories.Words {
 
 func heldIn(t *testing.T, chunks ...engram.ChunkRows) *memories.Words {
 	t.Helper()
-	var lists [][]engram.Word
+	var lists [][]words.Word
 	for _, rows := range chunks {
 		text, err := engram.EncodeChunk(rows)
 		if err != nil {
 			t.Fatal(err)
 		}
-		words, err := engram.ReadWords(strings.NewReader(string(text)))
+		said, err := words.Read(strings.NewReader(string(text)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		lists = append(lists, words)
+		lists = append(lists, said)
 	}
 	return memories.NewWords(lists...)
 }

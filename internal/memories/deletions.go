@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/words"
 )
 
 // judgeDeletions takes the deletions of rows that chunks still have, observations
@@ -17,7 +18,7 @@ func (s *search) judgeDeletions() {
 	})
 	left := s.leftOfSessions()
 	for _, d := range s.deletions {
-		row := Row{Kind: d.Kind, Reason: Removed, Project: s.projectOf(d), word: d.Word()}
+		row := Row{Kind: d.Kind, Reason: Removed, Project: s.projectOf(d), word: words.OfDeletion(d)}
 		said := s.found.words.on(row.word.RowVersion)
 		if !s.scope.has(row.Project) || said.gone() || engram.Later(said.newest(), row.word.Since) && row.word.Since != 0 {
 			continue
@@ -41,7 +42,7 @@ func (s *search) leftOfSessions() map[[8]byte]int {
 	left := map[[8]byte]int{}
 	for _, d := range s.deletions {
 		if d.Kind == engram.SessionRow {
-			left[d.Word().Session] = 0
+			left[words.OfDeletion(d).Session] = 0
 		}
 	}
 	words := s.found.words

@@ -13,6 +13,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/mend"
+	"github.com/engram-sync/engram-sync/internal/words"
 )
 
 // Drafts makes chunks of the rows, in engram's encoding, of at most maxBytes
@@ -132,7 +133,7 @@ func (d *drafter) alone(s engram.Session) string {
 // directory that 1.x would forget, or all of it where the database has none of it.
 // Source: engram-2.md 2.3 and 7, rule 15.
 func (d *drafter) known(s engram.Session) bool {
-	said := d.from.words.on(engram.SessionNamed(s.ID))
+	said := d.from.words.on(words.SessionNamed(s.ID))
 	if _, here := d.from.sessions[s.ID]; !here {
 		return !said.gone()
 	}

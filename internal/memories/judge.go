@@ -2,6 +2,7 @@ package memories
 
 import (
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/words"
 )
 
 // unheld is what has to be written of a row so that nothing is left behind, nil if
@@ -14,8 +15,8 @@ func (s *search) unheld(row Row, said said) (toWrite *Row, outdated bool) {
 	}
 	told, exactly := said.tell(row.word)
 	switch last := said.last(); {
-	case last.Says == engram.Removed, last.Says == engram.Deleted && last.Content == engram.RowHash{}:
-		if row.word.Says == engram.Deleted || !revived(row.word, last, told) {
+	case last.Says == words.Removed, last.Says == words.Deleted && last.Content == engram.RowHash{}:
+		if row.word.Says == words.Deleted || !revived(row.word, last, told) {
 			return nil, !told && row.hasText()
 		}
 	case last.Tells(row.word):
@@ -41,7 +42,7 @@ func (s *search) unheld(row Row, said said) (toWrite *Row, outdated bool) {
 // deleted. If chunks had it before, the deletion was about what they had. If not, and
 // it may have been written in the very second of the deletion, it stays: it would be lost.
 // What is older is written nowhere any more. Source: engram-2.md 2.3 and 7, rule 11.
-func revived(row, deletion engram.Word, told bool) bool {
+func revived(row, deletion words.Word, told bool) bool {
 	if told {
 		return engram.Later(row.Since, deletion.Since)
 	}
@@ -54,7 +55,7 @@ func (r Row) hasText() bool {
 	if r.Session != nil {
 		return engram.Text(r.Session.Summary) != ""
 	}
-	return r.word.Says == engram.Alive
+	return r.word.Says == words.Alive
 }
 
 // apart is an observation under an identity of its own: under its own one it would

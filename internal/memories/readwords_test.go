@@ -12,6 +12,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/memories"
+	"github.com/engram-sync/engram-sync/internal/words"
 )
 
 // chunkFiles are chunk files in memory, which notes who is opened.
@@ -45,15 +46,15 @@ func (f *chunkFiles) add(text string) engram.ChunkEntry {
 }
 
 // index is an index in memory.
-type index map[string][]engram.Word
+type index map[string][]words.Word
 
-func (x index) Read(id engram.ChunkID, stamp string) ([]engram.Word, bool) {
-	words, ok := x[id.String()+stamp]
-	return words, ok
+func (x index) Read(id engram.ChunkID, stamp string) ([]words.Word, bool) {
+	said, ok := x[id.String()+stamp]
+	return said, ok
 }
 
-func (x index) Add(id engram.ChunkID, stamp string, words []engram.Word) {
-	x[id.String()+stamp] = words
+func (x index) Add(id engram.ChunkID, stamp string, said []words.Word) {
+	x[id.String()+stamp] = said
 }
 
 func newChunkFiles() (*chunkFiles, []engram.ChunkEntry) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/words"
 )
 
 // end is what is known of an observation that a relation names.
@@ -41,7 +42,7 @@ func (s *search) judgeRelations() {
 			continue
 		}
 		r.Project = source.text
-		row := Row{Kind: engram.RelationRow, Project: project, Relation: &r, word: r.Word()}
+		row := Row{Kind: engram.RelationRow, Project: project, Relation: &r, word: words.OfRelation(r)}
 		said := s.found.words.on(row.word.RowVersion)
 		row.Reason = s.reasons.row(r.CreatedAt, len(said) > 0)
 		toWrite, _ := s.unheld(row, said)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/words"
 )
 
 // Row is a row of the database that no chunk holds as it is, or one that chunks
@@ -21,7 +22,7 @@ type Row struct {
 	Relation    *engram.Relation
 	Deletion    *engram.Deletion // with Removed
 
-	word    engram.Word
+	word    words.Word
 	number  int64  // the integer id of an observation or a prompt
 	session string // that it belongs to
 	text    span

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/words"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
@@ -24,8 +25,8 @@ type ChunkFiles interface {
 // WordIndex remembers what was read out of chunk files.
 type WordIndex interface {
 	// Read gives what was added for the same id and stamp.
-	Read(id engram.ChunkID, stamp string) ([]engram.Word, bool)
-	Add(id engram.ChunkID, stamp string, words []engram.Word)
+	Read(id engram.ChunkID, stamp string) ([]words.Word, bool)
+	Add(id engram.ChunkID, stamp string, words []words.Word)
 }
 
 // ErrTooMuch: more would have to be read than the caller allows.
@@ -36,7 +37,7 @@ var ErrTooMuch = errors.New("too much has to be read")
 // have no more than maxBytes together on disk: else the error wraps ErrTooMuch.
 //
 // What is missing, damaged or unreadable says nothing, and is in failed.
-func ReadWords(ctx context.Context, files ChunkFiles, entries []engram.ChunkEntry, index WordIndex, maxBytes int64, atOnce int, report work.Report) (words *Words, failed []work.Failure, err error) {
+func ReadWords(ctx context.Context, files ChunkFiles, entries []engram.ChunkEntry, index WordIndex, maxBytes int64, atOnce int, report work.Report) (said *Words, failed []work.Failure, err error) {
 	chunks := make([]indexedChunk, len(entries))
 	var unread []*indexedChunk
 	var total int64
@@ -69,7 +70,7 @@ func ReadWords(ctx context.Context, files ChunkFiles, entries []engram.ChunkEntr
 			index.Add(c.id, c.stamp, c.words)
 		}
 	}
-	lists := make([][]engram.Word, len(chunks))
+	lists := make([][]words.Word, len(chunks))
 	for i, c := range chunks {
 		lists[i] = c.words
 		if errors.Is(c.err, fs.ErrNotExist) {
@@ -86,18 +87,18 @@ func ReadWords(ctx context.Context, files ChunkFiles, entries []engram.ChunkEntr
 type indexedChunk struct {
 	id    engram.ChunkID
 	stamp string
-	words []engram.Word
+	words []words.Word
 	err   error
 }
 
-func readChunk(files ChunkFiles, id engram.ChunkID, report work.Report) (words []engram.Word, err error) {
+func readChunk(files ChunkFiles, id engram.ChunkID, report work.Report) (said []words.Word, err error) {
 	c, err := files.OpenChunk(id)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = c.Close() }() // only read
 	report.Watch(c)
-	return engram.ReadRows(c, engram.ReadWords)
+	return engram.ReadRows(c, words.Read)
 }
 
 // Words are what a set of chunks says: all words on one row stand together, in the
@@ -106,19 +107,19 @@ type Words struct{ words said }
 
 // NewWords takes the words of each chunk, in the order of the manifest, and keeps the
 // slices: there can be many words.
-func NewWords(chunks ...[]engram.Word) *Words {
+func NewWords(chunks ...[]words.Word) *Words {
 	n := 0
-	for _, words := range chunks {
-		n += len(words)
+	for _, chunk := range chunks {
+		n += len(chunk)
 	}
 	all := make(said, 0, n)
-	for _, words := range chunks {
-		for i := range words {
-			all = append(all, &words[i])
+	for _, chunk := range chunks {
+		for i := range chunk {
+			all = append(all, &chunk[i])
 		}
 	}
-	slices.SortStableFunc(all, func(a, b *engram.Word) int { return compareRows(&a.RowVersion, &b.RowVersion) })
-	return &Words{slices.CompactFunc(all, func(a, b *engram.Word) bool { return *a == *b })}
+	slices.SortStableFunc(all, func(a, b *words.Word) int { return compareRows(&a.RowVersion, &b.RowVersion) })
+	return &Words{slices.CompactFunc(all, func(a, b *words.Word) bool { return *a == *b })}
 }
 
 func compareRows(a, b *engram.RowVersion) int {
@@ -127,7 +128,7 @@ func compareRows(a, b *engram.RowVersion) int {
 
 // on are the words on the same row as w, the last one last.
 func (h *Words) on(w engram.RowVersion) said {
-	from, _ := slices.BinarySearchFunc(h.words, &w, func(word *engram.Word, w *engram.RowVersion) int { return compareRows(&word.RowVersion, w) })
+	from, _ := slices.BinarySearchFunc(h.words, &w, func(word *words.Word, w *engram.RowVersion) int { return compareRows(&word.RowVersion, w) })
 	return h.run(from, w)
 }
 
@@ -141,14 +142,14 @@ func (h *Words) run(first int, row engram.RowVersion) said {
 }
 
 // said are all words on one row.
-type said []*engram.Word
+type said []*words.Word
 
 // last is the word that counts: a session that only came along with its rows does
 // not deny its end.
-func (s said) last() engram.Word {
+func (s said) last() words.Word {
 	last := *s[len(s)-1]
 	for i := len(s) - 1; last.Bare && i >= 0; i-- {
-		if s[i].Says == engram.Removed {
+		if s[i].Says == words.Removed {
 			break
 		}
 		if !s[i].Bare {
@@ -159,23 +160,23 @@ func (s said) last() engram.Word {
 }
 
 // gone says whether nothing of the row is left for who reads all chunks.
-func (s said) gone() bool { return len(s) == 0 || s.last().Says == engram.Removed }
+func (s said) gone() bool { return len(s) == 0 || s.last().Says == words.Removed }
 
 // stored says whether who reads all chunks has the row: a deletion that comes before
 // it stores nothing. Source: local-state.md 1.4.
-func (s said) stored() bool { return !s.gone() && s.any(engram.Alive) }
+func (s said) stored() bool { return !s.gone() && s.any(words.Alive) }
 
 // placed says whether who reads all chunks knows the directory of the session.
 func (s said) placed() bool {
-	return slices.ContainsFunc(s, func(w *engram.Word) bool { return w.Placed })
+	return slices.ContainsFunc(s, func(w *words.Word) bool { return w.Placed })
 }
 
-func (s said) any(says engram.Saying) bool {
-	return slices.ContainsFunc(s, func(w *engram.Word) bool { return w.Says == says })
+func (s said) any(says words.Saying) bool {
+	return slices.ContainsFunc(s, func(w *words.Word) bool { return w.Says == says })
 }
 
 // tell says whether some chunk said what row does, exactly if it was revised as often.
-func (s said) tell(row engram.Word) (told, exactly bool) {
+func (s said) tell(row words.Word) (told, exactly bool) {
 	for _, w := range s {
 		if w.Tells(row) {
 			told, exactly = true, exactly || w.Revision == row.Revision
@@ -186,15 +187,15 @@ func (s said) tell(row engram.Word) (told, exactly bool) {
 
 // supersede says whether somebody changed the row later than w, and that has not been
 // imported here.
-func (s said) supersede(w engram.Word) bool {
-	return slices.ContainsFunc(s, func(k *engram.Word) bool { return k.Supersedes(w.RowVersion) })
+func (s said) supersede(w words.Word) bool {
+	return slices.ContainsFunc(s, func(k *words.Word) bool { return k.Supersedes(w.RowVersion) })
 }
 
 // newest is the latest moment of a state of the row that is no deletion.
 func (s said) newest() int64 {
 	var newest int64
 	for _, w := range s {
-		if w.Says != engram.Removed {
+		if w.Says != words.Removed {
 			newest = max(newest, w.Since)
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/words"
 	"github.com/engram-sync/engram-sync/internal/work"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
@@ -73,7 +74,7 @@ func unnamedSentence(n int) string {
 
 // tallyWords is "12 memories, 2 edits and 1 prompt".
 func tallyWords(t memories.Tally) string {
-	var words []string
+	var counts []string
 	for _, kind := range []struct {
 		n    int
 		noun string
@@ -83,13 +84,13 @@ func tallyWords(t memories.Tally) string {
 		{t.Relations, "relation"},
 	} {
 		if kind.n > 0 {
-			words = append(words, terminal.Count(kind.n, kind.noun))
+			counts = append(counts, terminal.Count(kind.n, kind.noun))
 		}
 	}
-	if last := len(words) - 1; last > 0 {
-		return strings.Join(words[:last], ", ") + " and " + words[last]
+	if last := len(counts) - 1; last > 0 {
+		return strings.Join(counts[:last], ", ") + " and " + counts[last]
 	}
-	return strings.Join(words, "")
+	return strings.Join(counts, "")
 }
 
 // noteUnexported says, after a transfer, if memories are in no chunk. It never
@@ -262,8 +263,8 @@ func compare(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, loca
 	if d, ok := local.(workspace.Directory); ok {
 		files, path = d, d.Path()
 	}
-	index := state.OpenIndex[engram.Word](ws.State(), path)
-	words, unread, err := memories.ReadWords(ctx, files, c.manifest.Entries(), index, maxBytes, ws.Config.Concurrency, report)
+	index := state.OpenIndex[words.Word](ws.State(), path)
+	said, unread, err := memories.ReadWords(ctx, files, c.manifest.Entries(), index, maxBytes, ws.Config.Concurrency, report)
 	if err != nil {
 		return c, err
 	}
@@ -272,7 +273,7 @@ func compare(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, loca
 		ws.Log.Info("remember what the chunks hold", "error", err)
 	}
 	err = db.Snapshot(ctx, func(s *engramdb.Snapshot) (err error) {
-		c.Unexported, err = memories.FindUnexported(ctx, s, words, c.manifest.Entries(), scope, time.Now())
+		c.Unexported, err = memories.FindUnexported(ctx, s, said, c.manifest.Entries(), scope, time.Now())
 		return err
 	})
 	return c, err

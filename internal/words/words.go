@@ -1,20 +1,24 @@
-package engram
+// Package words reads what chunks say of rows, deletions included. Who compares a
+// database with chunks calls it.
+package words
 
 import (
 	"cmp"
 	"encoding/json"
 	"hash/fnv"
 	"io"
+	"strconv"
 	"strings"
-	"time"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // Word is what one chunk says of one row, small enough that those of all chunks
 // can be kept. Chunks speak in the order of the manifest, and the last word on a
 // row counts. Source: engram-2.md 2.3.
 type Word struct {
-	RowVersion // Content is zero where the word is about a deletion alone
-	Says       Saying
+	engram.RowVersion // Content is zero where the word is about a deletion alone
+	Says              Saying
 	// Bare is a session without an end and a summary: it came along with its rows,
 	// and does not deny what others say of its end.
 	Bare bool
@@ -39,64 +43,82 @@ const (
 	Removed        // for good
 )
 
-// Later says whether a moment is certainly behind another. A whole second is
-// written by releases that count in seconds, and is any moment of it. 0 is no
-// moment. Source: engram-2.md 7, rule 20.
-func Later(a, b int64) bool {
-	if b != 0 && b%int64(time.Second) == 0 {
-		b += int64(time.Second) - 1
-	}
-	return a > b
-}
-
 // Tells says whether w already says what a row of a database does. A database that
 // has no time for a review may only not have imported it. Source: engram-2.md 1.
 func (w Word) Tells(row Word) bool {
 	return w.Says != Removed && w.Content == row.Content && (row.Review == 0 || w.Review == row.Review)
 }
 
-// Word is what a chunk with this session says.
-func (s Session) Word() Word {
+// OfSession is what a chunk with this session says.
+func OfSession(s engram.Session) Word {
 	return Word{
-		RowVersion: s.Version(), Since: instant(s.StartedAt), Bare: Text(s.EndedAt) == "" && Text(s.Summary) == "",
+		RowVersion: s.Version(), Since: engram.Instant(s.StartedAt), Bare: engram.Text(s.EndedAt) == "" && engram.Text(s.Summary) == "",
 		Placed: strings.TrimSpace(s.Directory) != "", Session: sessionOf(s.ID),
 	}
 }
 
-// Word is what a chunk with this observation says; project is that of its session.
-func (o Observation) Word(project string) Word {
-	return o.word().in(Text(o.Project), project)
+// OfObservation is what a chunk with this observation says; project is that of its session.
+func OfObservation(o engram.Observation, project string) Word {
+	return ofObservation(o).in(engram.Text(o.Project), project)
 }
 
-func (o Observation) word() Word {
-	w := Word{RowVersion: o.version(), Review: review(Text(o.ReviewAfter)), Session: sessionOf(o.SessionID)}
-	w.Since = cmp.Or(w.Updated, instant(o.CreatedAt))
-	if Text(o.DeletedAt) != "" {
+func ofObservation(o engram.Observation) Word {
+	w := Word{RowVersion: o.Unplaced(), Review: review(engram.Text(o.ReviewAfter)), Session: sessionOf(o.SessionID)}
+	w.Since = cmp.Or(w.Updated, engram.Instant(o.CreatedAt))
+	if engram.Text(o.DeletedAt) != "" {
 		w.Says = Deleted
 	}
 	return w
 }
 
-// Word is what a chunk with this prompt says; project is that of its session.
-func (p Prompt) Word(project string) Word {
-	return p.word().in(p.Project, project)
+// OfPrompt is what a chunk with this prompt says; project is that of its session.
+func OfPrompt(p engram.Prompt, project string) Word {
+	return ofPrompt(p).in(p.Project, project)
 }
 
-func (p Prompt) word() Word {
-	return Word{RowVersion: p.version(), Since: instant(p.CreatedAt), Session: sessionOf(p.SessionID)}
+func ofPrompt(p engram.Prompt) Word {
+	return Word{RowVersion: p.Unplaced(), Since: engram.Instant(p.CreatedAt), Session: sessionOf(p.SessionID)}
+}
+
+// OfRelation is what a chunk with this relation says. Where it was judged is left out:
+// importers need not keep that.
+func OfRelation(r engram.Relation) Word {
+	confidence := ""
+	if r.Confidence != nil {
+		confidence = strconv.FormatFloat(*r.Confidence, 'g', -1, 64)
+	}
+	at := engram.Instant(cmp.Or(r.UpdatedAt, r.CreatedAt))
+	return Word{Since: at, RowVersion: engram.RowVersion{
+		Kind: engram.RelationRow, Row: engram.HashOf(r.SyncID), Updated: at,
+		Content: engram.HashOf(r.SourceID, r.TargetID, r.Relation, engram.Text(r.Reason), engram.Text(r.Evidence), confidence,
+			r.Judgment, engram.Text(r.Actor), engram.Text(r.ActorKind), engram.Text(r.Model)),
+	}}
+}
+
+// OfDeletion is what a chunk with this deletion says.
+func OfDeletion(d engram.Deletion) Word {
+	if d.Kind == engram.SessionRow {
+		d.Session = d.Key
+	}
+	return Word{
+		RowVersion: engram.RowVersion{Kind: d.Kind, Row: engram.HashOf(d.Key)}, Says: Removed,
+		Since: engram.Instant(d.At), Session: sessionOf(d.Session),
+	}
 }
 
 func (w Word) in(own, session string) Word {
-	w.RowVersion = w.RowVersion.in(own, session)
+	w.RowVersion = w.In(own, session)
 	return w
 }
 
 // SessionNamed has the identity of a session, to look for what is said of it.
-func SessionNamed(id string) RowVersion { return RowVersion{Kind: SessionRow, Row: hashOf(id)} }
+func SessionNamed(id string) engram.RowVersion {
+	return engram.RowVersion{Kind: engram.SessionRow, Row: engram.HashOf(id)}
+}
 
 func sessionOf(id string) (part [8]byte) {
 	if id != "" {
-		sum := hashOf(id)
+		sum := engram.HashOf(id)
 		part = [8]byte(sum[:])
 	}
 	return part
@@ -104,34 +126,28 @@ func sessionOf(id string) (part [8]byte) {
 
 // review is a moment that two databases may write otherwise, or a text that is none.
 func review(t string) int64 {
-	if t == "" || !RowTime(t).IsZero() {
-		return instant(t)
+	if t == "" || !engram.RowTime(t).IsZero() {
+		return engram.Instant(t)
 	}
 	sum := fnv.New64a()
 	io.WriteString(sum, t) //nolint:errcheck // a hash takes everything
 	return int64(sum.Sum64() | 1)
 }
 
-// instant is a time in nanoseconds since 1970; 0 if it is none.
-func instant(t string) int64 {
-	if parsed := RowTime(t); !parsed.IsZero() {
-		return parsed.UnixNano()
-	}
-	return 0
-}
-
-// ReadWords reads what a chunk says of all its rows, as a stream that keeps nothing
+// Read reads what a chunk says of all its rows, as a stream that keeps nothing
 // but that. Rows without a name are left out: nobody can find them again. They come
 // in the order in which engram applies them, so that the last word on a row counts:
 // rows, then what mutations upsert, then what they delete, sessions at the end.
 // Source: engram-2.md 2.3.
-func ReadWords(r io.Reader) ([]Word, error) {
+func Read(r io.Reader) ([]Word, error) {
 	reader := wordReader{projects: map[string]string{}}
-	err := readMembers(r, map[string]memberReader{
-		"sessions":     rows(reader.session),
-		"observations": rows(func(o Observation) { reader.row(o.SyncID, o.word(), Text(o.Project), o.SessionID) }),
-		"prompts":      rows(func(p Prompt) { reader.row(p.SyncID, p.word(), p.Project, p.SessionID) }),
-		"mutations":    rows(reader.mutation),
+	err := engram.ReadMembers(r, map[string]engram.MemberReader{
+		"sessions": engram.Rows(reader.session),
+		"observations": engram.Rows(func(o engram.Observation) {
+			reader.row(o.SyncID, ofObservation(o), engram.Text(o.Project), o.SessionID)
+		}),
+		"prompts":   engram.Rows(func(p engram.Prompt) { reader.row(p.SyncID, ofPrompt(p), p.Project, p.SessionID) }),
+		"mutations": engram.Rows(reader.mutation),
 	})
 	return reader.finish(), err
 }
@@ -151,10 +167,10 @@ type unplacedWord struct {
 	project, session string
 }
 
-func (r *wordReader) session(s Session) {
+func (r *wordReader) session(s engram.Session) {
 	if s.ID != "" {
 		r.projects[s.ID] = s.Project
-		r.sessions = append(r.sessions, s.Word())
+		r.sessions = append(r.sessions, OfSession(s))
 	}
 }
 
@@ -189,7 +205,7 @@ func (r *wordReader) mutation(text json.RawMessage) {
 	if json.Unmarshal(text, &m) != nil || m.EntityKey == "" {
 		return
 	}
-	payload := payloadObject(m.Payload)
+	payload := engram.PayloadObject(m.Payload)
 	switch m.Op {
 	case "delete":
 		r.deletion(m.Entity, m.EntityKey, m.OccurredAt, payload)
@@ -201,26 +217,26 @@ func (r *wordReader) mutation(text json.RawMessage) {
 func (r *wordReader) upsert(entity, key, project string, payload []byte) {
 	switch entity {
 	case "session":
-		var s Session
+		var s engram.Session
 		if json.Unmarshal(payload, &s) == nil && s.ID == key {
 			s.Project = cmp.Or(s.Project, project)
 			r.session(s)
 		}
 	case "observation":
-		var o Observation
+		var o engram.Observation
 		if json.Unmarshal(payload, &o) == nil && o.SyncID == key {
 			o.DeletedAt = nil // only op decides. Source: engram-2.md 10.
-			r.upserts = append(r.upserts, unplacedWord{o.word(), cmp.Or(Text(o.Project), project), o.SessionID})
+			r.upserts = append(r.upserts, unplacedWord{ofObservation(o), cmp.Or(engram.Text(o.Project), project), o.SessionID})
 		}
 	case "prompt":
-		var p Prompt
+		var p engram.Prompt
 		if json.Unmarshal(payload, &p) == nil && p.SyncID == key {
-			r.upserts = append(r.upserts, unplacedWord{p.word(), cmp.Or(p.Project, project), p.SessionID})
+			r.upserts = append(r.upserts, unplacedWord{ofPrompt(p), cmp.Or(p.Project, project), p.SessionID})
 		}
 	case "relation":
-		var relation Relation
+		var relation engram.Relation
 		if json.Unmarshal(payload, &relation) == nil && relation.SyncID == key {
-			r.relations = append(r.relations, relation.Word())
+			r.relations = append(r.relations, OfRelation(relation))
 		}
 	}
 }
@@ -238,38 +254,19 @@ func (r *wordReader) deletion(entity, key, occurred string, payload []byte) {
 	if json.Unmarshal(payload, &said) != nil {
 		return
 	}
-	d := Deletion{Kind: KindOf(entity), Key: key, Session: said.SessionID, At: cmp.Or(said.DeletedAt, occurred)}
+	d := engram.Deletion{Kind: engram.KindOf(entity), Key: key, Session: said.SessionID, At: cmp.Or(said.DeletedAt, occurred)}
 	switch d.Kind {
-	case SessionRow:
+	case engram.SessionRow:
 		if said.ID == key {
-			r.lastDeleted = append(r.lastDeleted, d.Word())
+			r.lastDeleted = append(r.lastDeleted, OfDeletion(d))
 		}
-	case ObservationRow, PromptRow:
-		w := d.Word()
-		if d.Kind == ObservationRow && !said.Hard {
+	case engram.ObservationRow, engram.PromptRow:
+		w := OfDeletion(d)
+		if d.Kind == engram.ObservationRow && !said.Hard {
 			w.Says = Deleted
 		}
 		if said.SyncID == key {
 			r.deletions = append(r.deletions, w)
 		}
 	}
-}
-
-// KindOf is the kind of row that a mutation's entity is; 0 for others.
-func KindOf(entity string) RowKind {
-	switch entity {
-	case "session", "observation", "prompt", "relation":
-		return RowKind(entity[0])
-	}
-	return 0
-}
-
-// Entity is what mutations call a kind of row.
-func (k RowKind) Entity() string {
-	for _, entity := range knownEntities {
-		if k == KindOf(entity) {
-			return entity
-		}
-	}
-	return ""
 }
