@@ -40,34 +40,41 @@ func FuzzCanonical(f *testing.F) {
 	for _, v := range vectors(f) {
 		f.Add([]byte(v.Data), v.Project)
 	}
+	f.Add([]byte(alone("null", "session", "s", "upsert", `{"id":"s","ownership_mode":"project_owned","directory":null}`, "pending")), "cafe\u0301")
 	f.Fuzz(func(t *testing.T, data []byte, project string) {
-		got, err := canon.Of(engram.Gen1).Canonical(data, project)
-		if err != nil {
-			return
-		}
-		if encoded, err := canon.Encode(got); err != nil || !bytes.Equal(encoded, got) {
-			t.Errorf("encoded: %s, %v, want %s", encoded, err, got)
-		}
-		// Names in another case are exact after the first time, and count then (A7).
-		second := mustCanonical(t, got, project)
-		if third := mustCanonical(t, second, project); !bytes.Equal(third, second) {
-			t.Errorf("third %s, want %s", third, second)
-		}
-		sent, err := canon.Of(engram.Gen1).ForPush(data, project)
-		if err != nil {
-			t.Fatalf("for a push: %v", err)
-		}
-		if stored := mustCanonical(t, sent, project); !bytes.Equal(stored, sent) {
-			t.Errorf("sent %s, stored %s", sent, stored)
+		for _, form := range append(canon.Known(), canon.Of(engram.Gen3)) {
+			canonicalIn(t, form, data, project)
 		}
 	})
 }
 
-func mustCanonical(t *testing.T, data []byte, project string) []byte {
-	t.Helper()
-	got, err := canon.Of(engram.Gen1).Canonical(data, project)
+func canonicalIn(t *testing.T, form *canon.Form, data []byte, project string) {
+	got, err := form.Canonical(data, project)
 	if err != nil {
-		t.Fatalf("%q: %v", data, err)
+		return
+	}
+	if encoded, err := canon.Encode(got); err != nil || !bytes.Equal(encoded, got) {
+		t.Errorf("%v: encoded: %s, %v, want %s", form, encoded, err, got)
+	}
+	// Names in another case are exact after the first time, and count then (A7).
+	second := mustCanonical(t, form, got, project)
+	if third := mustCanonical(t, form, second, project); !bytes.Equal(third, second) {
+		t.Errorf("%v: third %s, want %s", form, third, second)
+	}
+	sent, err := form.ForPush(data, project)
+	if err != nil {
+		t.Fatalf("%v: for a push: %v", form, err)
+	}
+	if stored := mustCanonical(t, form, sent, project); !bytes.Equal(stored, sent) {
+		t.Errorf("%v: sent %s, stored %s", form, sent, stored)
+	}
+}
+
+func mustCanonical(t *testing.T, form *canon.Form, data []byte, project string) []byte {
+	t.Helper()
+	got, err := form.Canonical(data, project)
+	if err != nil {
+		t.Fatalf("%v: %q: %v", form, data, err)
 	}
 	return got
 }
@@ -80,8 +87,9 @@ func FuzzValidate(f *testing.F) {
 	}
 	f.Add([]byte(`{"sessions":[{"id":"s"}],"observations":[` + observation + `}],"mutations":[{"entity":"session"}],"Prompts":[5]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		problems, err := canon.Of(engram.Gen1).Validate(data, "p", noSession)
-		_, canonicalErr := canon.Of(engram.Gen1).Canonical(data, "p")
+		form := canon.Of(engram.Gen1 + engram.Generation(len(data)%3))
+		problems, err := form.Validate(data, "p", noSession)
+		_, canonicalErr := form.Canonical(data, "p")
 		if err != nil {
 			if canonicalErr == nil {
 				t.Errorf("%q has a form: %v", data, err)
@@ -92,11 +100,11 @@ func FuzzValidate(f *testing.F) {
 			t.Errorf("%q: %v", data, canonicalErr)
 		}
 		rest := without(t, data, problems)
-		left, err := canon.Of(engram.Gen1).Validate(rest, "p", noSession)
+		left, err := form.Validate(rest, "p", noSession)
 		if err != nil || len(left) > 0 {
 			t.Errorf("%q: without %v still %v %v: %s", data, problems, left, err, rest)
 		}
-		if _, err := canon.Of(engram.Gen1).ForPush(rest, "p"); err != nil {
+		if _, err := form.ForPush(rest, "p"); err != nil {
 			t.Errorf("%q: %v", rest, err)
 		}
 	})

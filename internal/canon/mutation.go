@@ -92,24 +92,30 @@ func (m *mutationRow) normalize(f *Form, project string) (payload, *RowError) {
 
 // dispose drops the dispositions that a form does not keep, and names one that is no text.
 func (m *mutationRow) dispose(f *Form) (field string) {
-	for name, member := range m.dispositions() {
+	for _, member := range m.dispositions() {
 		if !f.disposition {
-			*member = nil
+			*member.value = nil
 		}
-		if _, ok := member.text(); !ok {
-			return name
+		if _, ok := member.value.text(); !ok {
+			return member.name
 		}
 		if f.undisposed {
-			*member = nil
+			*member.value = nil
 		}
 	}
 	return ""
 }
 
-func (m *mutationRow) dispositions() map[string]*loose {
-	return map[string]*loose{
-		"disposition": &m.Disposition, "disposition_reason": &m.DispositionReason,
-		"disposition_evidence": &m.DispositionEvidence, "disposition_at": &m.DispositionAt,
+// looseMember is a member that only some forms know.
+type looseMember struct {
+	name  string
+	value *loose
+}
+
+func (m *mutationRow) dispositions() [4]looseMember {
+	return [...]looseMember{
+		{"disposition", &m.Disposition}, {"disposition_reason", &m.DispositionReason},
+		{"disposition_evidence", &m.DispositionEvidence}, {"disposition_at", &m.DispositionAt},
 	}
 }
 
@@ -126,9 +132,9 @@ func (m *mutationRow) members(f *Form) map[string]any {
 	if f.disposition {
 		members["disposition"] = ""
 	}
-	for name, member := range m.dispositions() {
-		if text, _ := member.text(); text != nil {
-			members[name] = *text
+	for _, member := range m.dispositions() {
+		if text, _ := member.value.text(); text != nil {
+			members[member.name] = *text
 		}
 	}
 	return members

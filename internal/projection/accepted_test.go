@@ -40,7 +40,8 @@ func (m *maker) project() string {
 }
 
 func (m *maker) sessionRow() string {
-	return `{"id":"` + m.ownSession() + `","directory":"` + m.of("/w", "/w", "/w", "") + `"` + m.project() + `}`
+	return `{"id":"` + m.ownSession() + `"` + m.of(`,"directory":"/w"`, `,"directory":"/w"`, `,"directory":"/w"`, `,"directory":""`, ``, `,"directory":null`) +
+		m.of(``, ``, `,"ownership_mode":"shared"`, `,"ownership_mode":"project_owned"`) + m.project() + `}`
 }
 
 func (m *maker) members() string {
@@ -62,7 +63,7 @@ func (m *maker) mutation() string {
 	if m.IntN(3) == 0 {
 		text, _ = json.Marshal(string(text))
 	}
-	return `{"entity":"` + entity + `","op":"upsert","payload":` + string(text) + m.project() + `}`
+	return `{"entity":"` + entity + `","op":"upsert","payload":` + string(text) + m.project() + m.of(``, `,"disposition":"pending"`) + `}`
 }
 
 func (m *maker) list(name string, row func() string) string {
@@ -100,8 +101,9 @@ func TestWhatIsProjectedIsAccepted(t *testing.T) {
 		}
 		opts := alpha
 		opts.Strict = seed%2 == 0
+		opts.Generation = engram.Gen1 + engram.Generation(seed%3)
 		chunks, p := d.project(t, opts, t.TempDir())
-		server := projectserver.New(projectserver.Options{Projects: []string{"alpha"}})
+		server := projectserver.New(projectserver.Options{Token: "secret", Projects: []string{"alpha"}, Release: releaseOf[opts.Generation]})
 		pushAll(t, seed, d, p, chunks, server)
 		for _, row := range server.Journal() {
 			text := strings.ToLower(string(row.Payload))
@@ -118,6 +120,11 @@ func TestWhatIsProjectedIsAccepted(t *testing.T) {
 			}
 		}
 	}
+}
+
+// releaseOf are servers of the generations.
+var releaseOf = map[engram.Generation]projectserver.Release{
+	engram.Gen1: projectserver.Release1161, engram.Gen2: projectserver.Release2, engram.Gen3: projectserver.Release3,
 }
 
 type sent struct {
@@ -145,8 +152,10 @@ func pushAll(t *testing.T, seed uint64, d *directory, p *projection.Directory, c
 			t.Errorf("seed %d: %s would be sent", seed, text)
 		}
 		answer := httptest.NewRecorder()
-		server.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/sync/push",
-			bytes.NewReader([]byte(`{"project":"alpha","data":`+text+`}`))))
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/sync/push",
+			bytes.NewReader([]byte(`{"project":"alpha","data":`+text+`}`)))
+		request.Header.Set("Authorization", "Bearer secret")
+		server.ServeHTTP(answer, request)
 		if answer.Code != http.StatusOK || !strings.Contains(answer.Body.String(), s.part.ID.String()) {
 			t.Errorf("seed %d: %d %s for %s in wave %d:\n%s", seed, answer.Code, answer.Body, s.part.ID, s.wave, text)
 		}

@@ -213,7 +213,8 @@ func (p *pull) open(journal *state.AccountState) (*state.CursorFile, error) {
 func (p *pull) pull(ctx context.Context, cursor *state.CursorFile, lines journal.Lines) (journal.PullResult, error) {
 	opts := journal.PullOptions{Rescan: p.rescan}
 	if project := p.account.project; project != "" {
-		opts.Keep = func(row engram.PullMutationResult) bool { return engram.NormalizeProject(row.Project) == project }
+		key := engram.ProjectKey(project)
+		opts.Keep = func(row engram.PullMutationResult) bool { return engram.ProjectKey(row.Project) == key }
 	}
 	if p.limit > 0 {
 		opts.Limit = p.limit - p.rows

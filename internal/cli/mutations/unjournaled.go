@@ -18,7 +18,7 @@ func (m *push) noteUnjournaled(ctx context.Context, src source.Source, project s
 	if p, ok := src.(*source.Project); ok && p.Ours > 0 || !ok && !db.Empty() {
 		return 0, nil
 	}
-	rows, err := db.Memories(ctx, func(own string) bool { return project == "" || engram.NormalizeProject(own) == project })
+	rows, err := db.Memories(ctx, func(own string) bool { return project == "" || engram.ProjectKey(own) == engram.ProjectKey(project) })
 	if err != nil || rows == 0 {
 		return 0, err
 	}

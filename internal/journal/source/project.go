@@ -111,10 +111,10 @@ type excluded struct {
 // judge says of a row whether it is another project's, or personal, and
 // remembers that for later rows about the same entity.
 func (x excluded) judge(e engram.MutationEntry, scope engram.MutationScope, project string) (foreign, personal bool) {
-	own, entity, session := engram.NormalizeProject(scope.Project), x.hash(e.Entity, e.EntityKey), x.hash("session", scope.Session)
+	own, entity, session := engram.ProjectKey(scope.Project), x.hash(e.Entity, e.EntityKey), x.hash("session", scope.Session)
 	switch {
 	case own != "":
-		foreign = own != project
+		foreign = own != engram.ProjectKey(project)
 	case x.foreign[entity]:
 		foreign = true
 	default:
