@@ -48,16 +48,15 @@ func (r *reader) recognise(ctx context.Context, all, unlisted []engram.ChunkID, 
 	for _, rows := range strangers {
 		there.Add(rows)
 	}
-	for _, id := range r.near(all, unlisted, held) {
-		if err := r.addListed(ctx, id, &there); err != nil {
-			return err
-		}
+	// Sessions do not count at first: chunks have them in common, and each part brings
+	// its own. Of what is sent in another form anyway none goes a second time.
+	if err := r.addListed(ctx, near(all, unlisted, held, withoutSessions), &there); err != nil {
+		return err
 	}
 	doubtful := slices.DeleteFunc(slices.Clone(unlisted), func(id engram.ChunkID) bool { return !there.shares(held[id]) })
-	for _, id := range doubtful {
-		if err := r.addListed(ctx, id, &there); err != nil {
-			return err
-		}
+	whole := func(rows []Signature) []Signature { return rows }
+	if err := r.addListed(ctx, slices.Concat(doubtful, near(all, doubtful, held, whole)), &there); err != nil {
+		return err
 	}
 	r.findCovered(held, strangers)
 	return r.supplement(ctx, doubtful, &there)
@@ -90,20 +89,43 @@ func (m *Match) listedParts(id engram.ChunkID) []Part {
 	return slices.DeleteFunc(slices.Clone(m.Projected[id].Parts), func(part Part) bool { return !part.In(m.There) })
 }
 
-// near are the other chunks here that have rows of unlisted ones: what the remote has of
-// those it may have got of them, from here or from somebody who has them too. Sessions
-// do not count: chunks have them in common, and each part brings its own.
-func (m *Match) near(all, unlisted []engram.ChunkID, held map[engram.ChunkID][]Signature) []engram.ChunkID {
+// near are the other chunks here that have rows of these ones: what the remote has of
+// those it may have got of them, from here or from somebody who has them too.
+func near(all, ids []engram.ChunkID, held map[engram.ChunkID][]Signature, counting func([]Signature) []Signature) []engram.ChunkID {
 	var ours RowSet
-	without := setOf(unlisted)
+	without := setOf(ids)
 	for id := range without {
-		ours.Add(slices.DeleteFunc(slices.Clone(held[id]), func(v Signature) bool { return v.Kind == engram.SessionRow }))
+		ours.Add(counting(held[id]))
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(id engram.ChunkID) bool { return without[id] || !ours.shares(held[id]) })
 }
 
-// addListed adds the rows of what the remote lists of a chunk here.
-func (r *reader) addListed(ctx context.Context, id engram.ChunkID, there *RowSet) error {
+func withoutSessions(rows []Signature) []Signature {
+	return slices.DeleteFunc(slices.Clone(rows), func(v Signature) bool { return v.Kind == engram.SessionRow })
+}
+
+// addListed adds the rows of what the remote lists of chunks here.
+func (r *reader) addListed(ctx context.Context, ids []engram.ChunkID, there *RowSet) error {
+	for _, id := range ids {
+		for remote, open := range r.listed(ctx, id) {
+			rows, ok := r.known(remote)
+			if !ok {
+				var err error
+				if rows, err = readSignatures(open); ctx.Err() != nil {
+					return context.Cause(ctx)
+				} else if err != nil {
+					continue // it is told when it moves, or by a verification
+				}
+				r.learn(remote, rows)
+			}
+			there.Add(rows)
+		}
+	}
+	return nil
+}
+
+// listed are the ways to open what the remote lists of a chunk here.
+func (r *reader) listed(ctx context.Context, id engram.ChunkID) map[engram.ChunkID]func() (*engram.Chunk, error) {
 	open := map[engram.ChunkID]func() (*engram.Chunk, error){}
 	if r.There.Has(id) {
 		open[id] = func() (*engram.Chunk, error) { return r.opts.Local.OpenChunk(id) }
@@ -111,20 +133,15 @@ func (r *reader) addListed(ctx context.Context, id engram.ChunkID, there *RowSet
 	for _, part := range r.listedParts(id) {
 		open[part.ID] = func() (*engram.Chunk, error) { return r.opts.Projector.OpenPart(ctx, id, part.ID) }
 	}
-	for remote, open := range open {
-		rows, ok := r.opts.Projector.Known(remote)
-		if !ok {
-			var err error
-			if rows, err = readSignatures(open); ctx.Err() != nil {
-				return context.Cause(ctx)
-			} else if err != nil {
-				continue // it is told when it moves, or by a verification
-			}
-			r.learn(remote, rows)
-		}
-		there.Add(rows)
+	return open
+}
+
+// known are the rows of a chunk of the remote that were read, now or earlier.
+func (r *reader) known(remote engram.ChunkID) ([]Signature, bool) {
+	if rows, ok := r.learned[remote]; ok {
+		return rows, true
 	}
-	return nil
+	return r.opts.Projector.Known(remote)
 }
 
 func readSignatures(open func() (*engram.Chunk, error)) ([]Signature, error) {
