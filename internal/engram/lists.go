@@ -19,7 +19,7 @@ func ReadLists(r io.Reader, add func(list string, index int, row json.RawMessage
 		if err := l.take(piece[:n]); err != nil {
 			return err
 		}
-		if err == io.EOF { //nolint:errorlint // an error that wraps io.EOF is not the end of the source
+		if err == io.EOF {
 			return l.scan.Close()
 		}
 		if err != nil {

@@ -62,7 +62,7 @@ func (r *reader) one(one op, w word) (why Problem, field string) {
 	case prompt:
 		return r.prompt(one, w)
 	}
-	return r.relate(one, w)
+	return r.relate(w)
 }
 
 // absent is why a session is not there; None if it is.
@@ -207,7 +207,7 @@ func (r *reader) holds(key, place hash) bool {
 }
 
 // relate stores a relation if both of its ends are there.
-func (r *reader) relate(one op, w word) (Problem, string) {
+func (r *reader) relate(w word) (Problem, string) {
 	why, field := r.unfit(w)
 	if why != None && r.g >= engram.Gen2 {
 		r.happens(w, field, why, Aside)
@@ -220,16 +220,16 @@ func (r *reader) relate(one op, w word) (Problem, string) {
 func (r *reader) unfit(w word) (Problem, string) {
 	one := r.of(w)
 	for field, end := range one.ends() {
-		switch row := r.memories.rows[end]; {
-		case row.here && r.projectFits(one, row):
+		switch m := r.memories.rows[end]; {
+		case m.here && r.projectFits(one, m):
 			continue
-		case row.here:
+		case m.here:
 			return ForeignEnd, field
-		case row.best.said() && r.of(row.best).deletes:
+		case m.best.said() && r.of(m.best).deletes:
 			return Deleted, field
 		case !r.named[end]:
 			return NoEnd, field
-		case r.comesHere(end, w.chunk-1):
+		case r.brings(w.chunk-1, row{observation, end}):
 			return EndTooLate, field
 		}
 		return Waits, field
@@ -253,12 +253,21 @@ func (r *reader) projectFits(one *op, row memoryRow) bool {
 	return r.g < engram.Gen2 || one.project == noText || project == one.project
 }
 
-// comesHere says whether a chunk has an upsert of a memory.
-func (r *reader) comesHere(key hash, chunk int32) bool {
-	for _, one := range r.d.Chunks[chunk].Chunk.ops {
-		if one.entity == observation && !one.deletes && !one.overruled && one.key == key {
-			return true
+// row is one of a kind.
+type row struct {
+	entity entity
+	key    hash
+}
+
+// brings says whether a chunk has an upsert of a row, be it good or bad.
+func (r *reader) brings(chunk int32, of row) bool {
+	if r.upserts == nil || r.upsertsOf != chunk { // it is asked for many rows of one chunk
+		r.upserts, r.upsertsOf = map[row]bool{}, chunk
+		for _, one := range r.d.Chunks[chunk].Chunk.ops {
+			if !one.deletes && !one.overruled && !one.lone {
+				r.upserts[row{one.entity, one.key}] = true
+			}
 		}
 	}
-	return false
+	return r.upserts[of]
 }

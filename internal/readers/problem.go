@@ -1,12 +1,9 @@
 package readers
 
 import (
-	"iter"
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // Effect is what a reader does. Each has a name for scripts.
@@ -64,17 +61,6 @@ func (e Effects) String() string {
 		parts = append(parts, who+names[last]+" would "+does[effect])
 	}
 	return strings.Join(parts, "; ")
-}
-
-// Of are the effects on some generations; nil if there are none.
-func (e Effects) Of(gs []engram.Generation) Effects {
-	some := Effects{}
-	for _, g := range gs {
-		if effect, ok := e[g]; ok {
-			some[g] = effect
-		}
-	}
-	return some
 }
 
 // Problem is why readers do what was not meant. Each has a name for scripts.
@@ -150,6 +136,3 @@ var problems = map[Problem][2]string{
 	InboxTwice:     {"names a place in the inbox that another prompt of its session has", byHand},
 	Nameless:       {"is blank, as in other rows", "any command of engram's gives them names where they were written: run it, then `engram-sync export`"},
 }
-
-// Problems are all problems.
-func Problems() iter.Seq[Problem] { return maps.Keys(problems) }

@@ -20,6 +20,7 @@ type Chunk struct {
 
 	ops     []op
 	blanks  map[[2]string]int
+	odd     int // rows without a name, and changes of nobody knows what
 	err     error
 	settled bool
 }
@@ -131,6 +132,11 @@ func (c *Chunk) Add(list string, index int, row json.RawMessage) {
 		one.entity = entity(one.list)
 		c.row(&one, o)
 		c.demand(list, index, o)
+	}
+	if one.nameless || one.entity == other {
+		if c.odd++; c.odd > maxAlike && one.refused == nil {
+			return // it fares as those before, and a small file can hold millions of them
+		}
 	}
 	c.ops = append(c.ops, one)
 }

@@ -25,6 +25,9 @@ type reader struct {
 	inbox    table[hash]    // places in it, and the prompts that have them
 	events   []event        // of the chunk that is being applied
 	waiting  map[hash]event // relations that were set aside
+
+	upserts   map[row]bool // of the chunk upsertsOf
+	upsertsOf int32
 }
 
 type sessionRow struct {
@@ -142,7 +145,7 @@ func (r *reader) passes() {
 	}
 	for _, at := range r.pending {
 		for _, e := range r.apply(at) {
-			if e.problem != Waits || !r.brings(at, r.of(e.word).session) { // the session itself is told
+			if e.problem != Waits || !r.brings(at, row{session, r.of(e.word).session}) { // the session itself is told
 				r.tellEvent(e)
 			}
 		}
@@ -152,13 +155,6 @@ func (r *reader) passes() {
 		e.problem, e.field = r.unfit(e.word)
 		r.tellEvent(e)
 	}
-}
-
-// brings says whether a chunk has an upsert of a session, be it good or bad.
-func (r *reader) brings(chunk int32, key hash) bool {
-	return slices.ContainsFunc(r.d.Chunks[chunk].Chunk.ops, func(one op) bool {
-		return one.entity == session && one.key == key && !one.deletes && !one.overruled && !one.lone
-	})
 }
 
 func (r *reader) tellEvent(e event) { r.tell(e.word, e.field, e.problem, e.effect) }
@@ -255,10 +251,10 @@ func (r *reader) aftermath() {
 			r.tell(s.last, idOf[last.entity], Older, Replaces)
 		}
 	}
-	for _, row := range r.sessions.rows {
-		wrong(row.spoken, !row.best.said() || row.here == !r.of(row.best).deletes)
-		if row.here && !row.directory && row.erased.said() {
-			r.tell(row.erased, "directory", Erased, Erases)
+	for _, s := range r.sessions.rows {
+		wrong(s.spoken, !s.best.said() || s.here == !r.of(s.best).deletes)
+		if s.here && !s.directory && s.erased.said() {
+			r.tell(s.erased, "directory", Erased, Erases)
 		}
 	}
 	for _, row := range r.memories.rows {

@@ -1,0 +1,91 @@
+package readers_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/readers"
+)
+
+// What project servers demand of rows is noted with its place, at most so often.
+func TestBlanksAreNoted(t *testing.T) {
+	c, err := readers.Read(strings.NewReader(`{"sessions":[{"id":"s"},{"id":"t","directory":" \u0009"},{"id":"u","directory":5}],
+		"OBSERVATIONS":[{"id":1,"session_id":"x","sync_id":"o1","type":"n","title":"T","content":"C"},{"session_id":"x","sync_id":null,"Type":"n","title":"\\","content":""}],
+		"prompts":[{"session_id":"s","content":"C"}],"mutations":null,"later":[1,{"prompts":[2]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, n := range c.Blank {
+		got = append(got, n.String())
+	}
+	want := []string{
+		"sessions[0].directory is required", "sessions[1].directory is required",
+		"observations[1].sync_id is required", "observations[1].content is required", "prompts[0].sync_id is required",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if c.Sessions != 3 || c.Memories != 2 || c.Prompts != 1 || c.Generation != engram.Gen1 {
+		t.Errorf("counted %+v", c.Contents)
+	}
+	many, err := readers.Read(strings.NewReader(`{"sessions":[` + strings.Repeat(`{},`, 5000) + `{}]}`))
+	if err != nil || len(many.Blank) > 300 || many.Sessions != 5001 {
+		t.Errorf("%d notes of %d rows, %v", len(many.Blank), many.Sessions, err)
+	}
+	if found := readers.Judge(readers.Directory{Version: 2, Chunks: []readers.Listed{{Chunk: many}}}, readers.Generations...); len(found) > 300 {
+		t.Errorf("%d findings", len(found))
+	}
+}
+
+// What is no chunk of rows is none for readers either.
+func TestReadRefuses(t *testing.T) {
+	for _, bad := range []string{`[]`, `{"sessions":3}`, `{"prompts":[3]}`, `{`, ``, `{"prompts":[{"created_at":5}]}`, `{}x`} {
+		if _, err := readers.Read(strings.NewReader(bad)); err == nil {
+			t.Errorf("%s: no error", bad)
+		}
+	}
+	broken := errors.New("disk on fire")
+	if _, err := readers.Read(errReader{broken}); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+}
+
+type errReader struct{ err error }
+
+func (r errReader) Read([]byte) (int, error) { return 0, r.err }
+
+// The generations that a directory shows are those of its members and of its version.
+func TestSeen(t *testing.T) {
+	read := func(text string) readers.Listed {
+		c, err := readers.Read(strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return readers.Listed{Chunk: c}
+	}
+	plain, inbox := read(`{"sessions":[{"id":"s"}]}`), read(`{"prompts":[{"source_inbox_id":"i"}]}`)
+	owned := read(`{"mutations":[{"entity":"session","op":"upsert","payload":"{\"ownership_mode\":\"shared\"}"}]}`)
+	for _, c := range []struct {
+		d    readers.Directory
+		want string
+	}{
+		{readers.Directory{Version: 1}, ""},
+		{readers.Directory{Version: 2}, "2.x"},
+		{readers.Directory{Version: 1, Chunks: []readers.Listed{plain, {Broken: true}}}, "1.x"},
+		{readers.Directory{Version: 1, Chunks: []readers.Listed{owned}}, "2.x"},
+		{readers.Directory{Version: 2, Chunks: []readers.Listed{plain, inbox}}, "1.x 2.x 3.x"},
+	} {
+		var got []string
+		for _, g := range readers.Seen(c.d) {
+			got = append(got, g.String())
+		}
+		if d := cmp.Diff(c.want, strings.Join(got, " ")); d != "" {
+			t.Error(d)
+		}
+	}
+}
