@@ -49,6 +49,7 @@ var (
 	onReleases = []string{
 		"project_push", "project_mended", "project_supplement", "project_leftout", "project_limit", "project_rows", "project_mutations",
 		"project_mutations_db", "project_mutations_db_2x", "project_mutations_dryrun", "project_mutations_mended", "project_mutations_orphans", "project_mutations_rejected",
+		"project_conflict", "project_grants", "project_near",
 	}
 	laterReleases = []projectserver.Release{projectserver.Release3, projectserver.Release120}
 )

@@ -108,7 +108,7 @@ const (
 )
 
 var problems = map[Problem][2]string{
-	LowVersion:     {"its version is below 2, where a reader has a session that belongs to its project, as `engram save` makes one", "`engram-sync verify --repair` where an engram.db of 2.x is raises it"},
+	LowVersion:     {"its version is below 2, where a reader has a session that belongs to its project, as `engram save` makes one", "`engram-sync verify --repair --for 2.x` raises it"},
 	Owned:          {"belongs to its project, and the manifest's version is below 2", "`engram-sync verify --repair` raises it"},
 	MissingChunk:   {"its file is missing", "bring the file back, or take the entry out with `engram-sync verify --repair --forget-missing`"},
 	BrokenChunk:    {"it cannot be read", "bring a good file, or take the file and its entry out"},

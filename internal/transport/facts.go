@@ -116,33 +116,39 @@ func (t *RemoteTransport) FindGeneration(ctx context.Context) error {
 	if t.asked || t.Facts().Generation < engram.Gen2 {
 		return nil
 	}
-	found, exact, err := t.askAuthorities(ctx)
-	if err != nil {
-		return err
+	found, exact, answered := t.askAuthorities(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s: %w", opGeneration, context.Cause(ctx))
+	case answered:
+		t.asked = true
+		t.update(func(f *Facts) { f.Generation, f.OrLater, f.Asked = found, !exact, time.Now().Unix() })
 	}
-	t.asked = true
-	t.update(func(f *Facts) { f.Generation, f.OrLater, f.Asked = found, !exact, time.Now().Unix() })
 	return nil
 }
 
-// askAuthorities asks for the route that 3.x has and 2.x lacks.
-func (t *RemoteTransport) askAuthorities(ctx context.Context) (found engram.Generation, exact bool, err error) {
-	call := &httplayer.Call{Op: "ask for the server's generation", Anonymous: true, Idempotent: true}
+const opGeneration = "ask for the server's generation"
+
+// askAuthorities asks for the route that 3.x has and 2.x lacks. Without an answer, or
+// with one that may be another later, nothing was found out, and nothing is lost by it:
+// nobody waits for that.
+func (t *RemoteTransport) askAuthorities(ctx context.Context) (found engram.Generation, exact, answered bool) {
+	call := &httplayer.Call{Op: opGeneration, Anonymous: true, NoWait: true, NoRetryOnStall: true}
 	resp, _, err := t.client.Post(ctx, call, httplayer.Message{Path: "/sync/session-authorities"})
 	if err != nil {
-		return 0, false, err
+		return 0, false, false
 	}
 	defer func() { _ = resp.Body.Close() }() // its content has been judged
 	switch status := call.Refused(resp); {
 	case errors.Is(status, ErrUnavailable):
-		return 0, false, status
+		return 0, false, false
 	case status.Status == http.StatusUnauthorized && strings.HasPrefix(status.Message, unauthorizedWords),
 		status.Status == http.StatusBadRequest && (status.Final || !status.Stranger()):
-		return engram.Gen3, true, nil
+		return engram.Gen3, true, true
 	case status.Status == http.StatusNotFound && status.Message == protocol.NoRoute:
-		return engram.Gen2, true, nil
+		return engram.Gen2, true, true
 	}
-	return engram.Gen2, false, nil
+	return engram.Gen2, false, true
 }
 
 // splitAnyway is a little more than the parts have that are made for a server that has

@@ -136,14 +136,29 @@ func TestARememberedGenerationIsOverruled(t *testing.T) {
 	}
 }
 
-// A server that does not answer has told nothing: it is asked again.
+// A question that gets no answer stands in nobody's way, and is put again.
 func TestAGenerationThatCannotBeAskedFor(t *testing.T) {
-	server := &later{version: "2", status: 503, kind: "text/plain", words: "down"}
+	server := &later{version: "2"}
 	f := wiretest.Listen(t, server)
-	remote := wiretest.DialProject(t, f.URL, transport.Options{Retries: -1})
-	wiretest.OneClass(t, remote.FindGeneration(t.Context()), transport.ErrUnavailable)
+	remote := wiretest.DialProject(t, f.URL, transport.Options{})
+	for _, status := range []int{502, 503, 429} {
+		server.status, server.kind, server.words = status, "text/plain", "down"
+		if err := remote.FindGeneration(t.Context()); err != nil || remote.Facts().Generation != engram.Gen2 || !remote.Facts().OrLater {
+			t.Errorf("%d: got %+v, %v", status, remote.Facts(), err)
+		}
+	}
+	f.Instead(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPost {
+			panic(http.ErrAbortHandler)
+		}
+		return false
+	})
+	if err := remote.FindGeneration(t.Context()); err != nil || !remote.Facts().OrLater {
+		t.Errorf("cut off: got %+v, %v", remote.Facts(), err)
+	}
+	f.Instead(nil)
 	server.status, server.words = 401, "unauthorized: missing authorization header"
-	if err := remote.FindGeneration(t.Context()); err != nil || remote.Facts().Generation != engram.Gen3 {
+	if err := remote.FindGeneration(t.Context()); err != nil || remote.Facts().Generation != engram.Gen3 || remote.Facts().OrLater {
 		t.Errorf("got %+v, %v", remote.Facts(), err)
 	}
 }

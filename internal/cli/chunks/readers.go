@@ -12,10 +12,8 @@ import (
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-// readersOf chooses whose import a verification judges: the named ones, else those that
-// the directory shows and that of the user's own engram.
-func readersOf(ctx context.Context, ws *workspace.Workspace, names []string) (func(seen []engram.Generation) []engram.Generation, error) {
-	var named []engram.Generation
+// parseReaders reads the generations that were named.
+func parseReaders(names []string) (named []engram.Generation, err error) {
 	for _, name := range names {
 		g, err := engram.ParseGeneration(name)
 		if err != nil {
@@ -23,6 +21,12 @@ func readersOf(ctx context.Context, ws *workspace.Workspace, names []string) (fu
 		}
 		named = append(named, g)
 	}
+	return named, nil
+}
+
+// readersOf chooses whose import a verification judges: the named ones, else those that
+// the directory shows and that of the user's own engram.
+func readersOf(ctx context.Context, ws *workspace.Workspace, named []engram.Generation) func(seen []engram.Generation) []engram.Generation {
 	return func(seen []engram.Generation) []engram.Generation {
 		all := named
 		if len(named) == 0 {
@@ -32,7 +36,7 @@ func readersOf(ctx context.Context, ws *workspace.Workspace, names []string) (fu
 		all = slices.DeleteFunc(all, func(g engram.Generation) bool { return g < engram.Gen1 })
 		slices.Sort(all)
 		return slices.Compact(all)
-	}, nil
+	}
 }
 
 // readBy is what readers of a directory do, in JSON mode.

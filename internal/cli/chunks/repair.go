@@ -66,8 +66,10 @@ type repair struct {
 	dryRun bool
 	remote bool // --remote was given
 	forget bool // the entries of chunks that are nowhere
-	dir    *keeper
-	opts   syncer.RepairOptions
+	// readers are the generations that were named.
+	readers []engram.Generation
+	dir     *keeper
+	opts    syncer.RepairOptions
 }
 
 // run mends what it can, and says what is left.
@@ -85,7 +87,7 @@ func (r *repair) run(ctx context.Context, words []string) error {
 		defer unlock()
 	}
 	r.opts.DryRun = r.dryRun
-	r.opts.Concurrency, r.opts.Fatal, r.opts.MinVersion = r.ws.Config.Concurrency, problem.Common, minVersion(ctx, r.ws)
+	r.opts.Concurrency, r.opts.Fatal, r.opts.MinVersion = r.ws.Config.Concurrency, problem.Common, max(minVersion(ctx, r.ws), engram.ManifestVersion(r.readers...))
 	if r.opts.Only, err = r.choose(ctx, words); err != nil {
 		return err
 	}

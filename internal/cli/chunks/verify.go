@@ -29,13 +29,14 @@ nothing leaves this machine.
 
 With --repair what is wrong here is mended, as far as nothing is lost by it:
 a manifest with git's conflict markers, or with entries that git's union merge
-has glued together, becomes the union of both sides; chunk files without an
-entry get one; counts in entries become those of their chunks; and with
+has glued together, becomes the union of both sides; its version rises to what
+the chunks, your engram.db and the releases of --for want; chunk files without
+an entry get one; counts in entries become those of their chunks; and with
 --remote, damaged and missing chunks are downloaded from there (the remote
 itself is not checked then). A file is only ever replaced by verified bytes of
-the same id. A chunk whose bytes are whole, and
-have another id than its name, was edited: it is replaced only if you name it,
-and gets the id of its bytes with --re-identify. An entry whose chunk is nowhere is
+the same id. A chunk whose bytes are whole, and have another id than its name,
+was edited: it is replaced only if you name it, and gets the id of its bytes
+with --re-identify. An entry whose chunk is nowhere is
 removed only if you say so, by --forget-missing or when asked on a terminal, and
 one that is not engram's only with --set-aside. Before the manifest is
 rewritten, a copy goes to the state directory; its path is printed.
@@ -55,9 +56,10 @@ func NewVerify(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 		RunE: func(cmd *cobra.Command, words []string) error {
 			r.remote = cmd.Flags().Changed("remote")
 			var err error
-			if r.opts.Readers, err = readersOf(cmd.Context(), ws, generations); err != nil {
+			if r.readers, err = parseReaders(generations); err != nil {
 				return &terminal.UsageError{Command: cmd.CommandPath(), Err: err}
 			}
+			r.opts.Readers = readersOf(cmd.Context(), ws, r.readers)
 			if !mend || r.dryRun {
 				ws.OnlyLook()
 			}
