@@ -21,6 +21,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/cli/serve"
 	"github.com/engram-sync/engram-sync/internal/cli/settings"
+	"github.com/engram-sync/engram-sync/internal/cli/verify"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
@@ -65,7 +66,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		chunks.NewStatus(term, ws),
 		chunks.NewManifest(term, ws),
 		chunks.NewExport(term, ws),
-		chunks.NewVerify(term, ws),
+		verify.New(term, ws),
 		mergedriver.New(term, ws),
 	)
 	addGroup(cmd, "journal", "Journal:", mutations.New(term, ws))

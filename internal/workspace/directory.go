@@ -163,3 +163,8 @@ func (w *Workspace) Claim(ctx context.Context, c Claim) (dir syncer.Local, path 
 	}
 	return w.directory(opened), path, release, nil
 }
+
+// ErrBlank says that a directory holds nothing, and what else would fill it.
+func ErrBlank(path, fill string) error {
+	return &chunkdir.PathError{Path: path, Reason: "it holds neither a manifest nor a chunk: name the right one with --dir, or " + fill}
+}

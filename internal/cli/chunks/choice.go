@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/projection"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -15,7 +17,8 @@ import (
 // a repository wants only the chunks of its own; which that is has to be known only if there is
 // something to pull.
 func compareSides(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, conn *workspace.Connection, dir syncer.Local, project projectOptions, pulls bool) (*syncer.Diff, *state.ChunkProjects, error) {
-	opts := lookOptions(ws, conn, dir, project)
+	opts := ws.Comparison(conn, dir, projection.Options{IncludePersonal: project.includePersonal, Strict: project.strict})
+	opts.ServerChunks, opts.Fatal = project.serverChunks, problem.Unknowable
 	report, stop := command.Progress(term, "chunk")
 	defer stop()
 	opts.Report = report

@@ -18,6 +18,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
 	"github.com/engram-sync/engram-sync/internal/memories"
@@ -72,7 +73,7 @@ type export struct {
 	legacy  bool  // it is one of 1.9.4
 	project workspace.Project
 
-	found   compared
+	found   surroundings.Compared
 	version int                              // of the manifest
 	drafts  []memories.Draft                 // those that can be written
 	rows    map[engram.ChunkID][]exportedRow // of the drafts, if they are shown
@@ -165,14 +166,14 @@ func (x *export) into(ctx context.Context, dir syncer.Local, path string) (err e
 // open opens engram's database, which must be there, and finds the project. That comes
 // before a chunk directory is made, which would be for nothing if it fails.
 func (x *export) open(ctx context.Context) (err error) {
-	if x.db, err = openDatabase(ctx, x.ws); err != nil {
+	if x.db, err = surroundings.OpenDatabase(ctx, x.ws); err != nil {
 		return err
 	}
 	if x.db == nil {
-		path := filepath.Join(x.ws.DataDir(), databaseName)
+		path := filepath.Join(x.ws.DataDir(), surroundings.DatabaseName)
 		return terminal.Usagef("engram has no database at %s: set ENGRAM_DATA_DIR if it is elsewhere", path)
 	}
-	rule, err := ruleOf(ctx, x.db)
+	rule, err := surroundings.RuleOf(ctx, x.db)
 	if err != nil {
 		return err
 	}
@@ -186,7 +187,7 @@ func (x *export) open(ctx context.Context) (err error) {
 		return err
 	}
 	x.dir = local
-	found, err := compare(ctx, x.ws, x.db, local, memories.Scope{Project: x.project.Name, Personal: x.personal, CountOnly: true}, math.MaxInt64, nil)
+	found, err := surroundings.Compare(ctx, x.ws, x.db, local, memories.Scope{Project: x.project.Name, Personal: x.personal, CountOnly: true}, math.MaxInt64, nil)
 	if err != nil {
 		return err
 	}
@@ -201,7 +202,7 @@ func (x *export) find(ctx context.Context) (err error) {
 		return err
 	}
 	report, stop := command.Progress(x.term, "chunk")
-	x.found, err = compare(ctx, x.ws, x.db, x.dir, memories.Scope{Project: x.project.Name, Personal: x.personal, Generation: generation}, math.MaxInt64, report)
+	x.found, err = surroundings.Compare(ctx, x.ws, x.db, x.dir, memories.Scope{Project: x.project.Name, Personal: x.personal, Generation: generation}, math.MaxInt64, report)
 	stop()
 	if err != nil {
 		return err
@@ -211,22 +212,22 @@ func (x *export) find(ctx context.Context) (err error) {
 
 // checkName looks for another spelling where the database has nothing of the project:
 // then its name is wrong, here or there, and "nothing to export" would not be true.
-func (x *export) checkName(ctx context.Context, found compared) error {
+func (x *export) checkName(ctx context.Context, found surroundings.Compared) error {
 	if x.all || found.Total() != (memories.Tally{}) {
 		return nil
 	}
-	near, err := nearProjects(ctx, x.ws, x.db, x.dir, x.project, math.MaxInt64)
+	near, err := surroundings.NearProjects(ctx, x.ws, x.db, x.dir, x.project, math.MaxInt64)
 	if err != nil || len(near) == 0 {
 		return err
 	}
 	return terminal.Usagef("engram.db has nothing of project %s (%s): it has %s; add %s", terminal.Visible(x.project.Name),
-		terminal.Visible(x.project.From), strings.Join(texts(near, terminal.Visible), " and "), projectFlag(near[0]))
+		terminal.Visible(x.project.From), strings.Join(command.Texts(near, terminal.Visible), " and "), surroundings.ProjectFlag(near[0]))
 }
 
 // readable gives the drafts, but for those that are too large for what we may read:
 // nobody here would see that they are there, and they would be written each time.
 func (x *export) readable() iter.Seq2[memories.Draft, error] {
-	drafts := x.found.Drafts(x.made, createdBy(x.ws), x.found.manifest.Entries(), time.Now())
+	drafts := x.found.Drafts(x.made, createdBy(x.ws), x.found.Manifest.Entries(), time.Now())
 	return func(yield func(memories.Draft, error) bool) {
 		for d, err := range drafts {
 			if err == nil {
@@ -295,4 +296,27 @@ func (x *export) findProject(rule workspace.ProjectRule) (workspace.Project, err
 func createdBy(ws *workspace.Workspace) string {
 	host, _ := os.Hostname() // "" if it is not known
 	return cmp.Or(ws.Getenv("USER"), ws.Getenv("USERNAME"), host, "unknown")
+}
+
+// raiseVersion raises the version of the manifest to that which the database, or what
+// the directory holds, wants of it: before there is a chunk that a later engram would
+// refuse, and also without one, as engram itself does. Source: engram-2.md 2.1.
+func (x *export) raiseVersion(ctx context.Context) (version int, err error) {
+	g, err := surroundings.DatabaseGeneration(ctx, x.ws, x.db)
+	if err != nil {
+		return 0, err
+	}
+	before := x.found.Manifest.Version()
+	version = max(before, engram.ManifestVersion(g, surroundings.DirectoryGeneration(ctx, x.ws, x.dir, x.found.Manifest, math.MaxInt64)))
+	if version == before || len(x.found.Rows)+len(x.found.Manifest.Entries()) == 0 {
+		return version, nil
+	}
+	has := "has"
+	if x.dryRun {
+		has = "would have"
+	} else if err := x.dir.AddEntries(ctx, version, nil); err != nil {
+		return 0, err
+	}
+	x.term.Note("the manifest %s version %d now, in place of %d: engram 2.x refuses to import what one of less lists", has, version, before)
+	return version, nil
 }

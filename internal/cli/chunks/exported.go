@@ -5,21 +5,23 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/memories"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
 type exportDocument struct {
-	Schema  int             `json:"schema"`
-	Moved   []exportedChunk `json:"moved"`
-	Present []string        `json:"present"` // always empty
-	Failed  []failedItem    `json:"failed"`
-	Planned []exportedChunk `json:"planned,omitempty"` // only with --dry-run
-	Rows    []exportedRow   `json:"rows,omitempty"`    // only with --dry-run
-	Unread  []failedItem    `json:"unread"`
-	Summary exportSummary   `json:"summary"`
+	Schema  int                  `json:"schema"`
+	Moved   []exportedChunk      `json:"moved"`
+	Present []string             `json:"present"` // always empty
+	Failed  []command.FailedItem `json:"failed"`
+	Planned []exportedChunk      `json:"planned,omitempty"` // only with --dry-run
+	Rows    []exportedRow        `json:"rows,omitempty"`    // only with --dry-run
+	Unread  []command.FailedItem `json:"unread"`
+	Summary exportSummary        `json:"summary"`
 }
 
 type exportedChunk struct {
@@ -50,7 +52,7 @@ type exportSummary struct {
 	Chunks   int    `json:"chunks"`
 	Failed   int    `json:"failed"`
 	Bytes    int    `json:"bytes"`
-	*unexported
+	*surroundings.Unexported
 }
 
 // print prints how an export ended, and gives the error that makes its
@@ -66,7 +68,7 @@ func (x *export) print() error {
 }
 
 func (x *export) warn() {
-	for _, f := range x.found.unread {
+	for _, f := range x.found.Unread {
 		x.term.Warn(fmt.Sprintf("chunk %s: what it holds is not known, so it counts as nothing: %s", f.ID, terminal.OneLine(f.Err.Error())))
 	}
 	for _, d := range x.drafts {
@@ -80,7 +82,7 @@ func (x *export) warn() {
 		}
 	}
 	if n := x.found.Total().Unnamed; n > 0 {
-		x.term.Warn(unnamedSentence(n))
+		x.term.Warn(surroundings.UnnamedSentence(n))
 	}
 	if updates := x.updates(); x.legacy && len(x.drafts) > 0 {
 		text := "engram 1.9.4 adds rows a second time: do not import this chunk into the database that it came from"
@@ -105,7 +107,7 @@ func (x *export) updates() int {
 func (x *export) document() exportDocument {
 	doc := exportDocument{
 		Schema: terminal.Schema, Moved: exportedChunks(x.written), Present: []string{},
-		Failed: failedItems(x.failed), Unread: failedItems(x.found.unread),
+		Failed: command.FailedItems(x.failed), Unread: command.FailedItems(x.found.Unread),
 	}
 	chunks := doc.Moved
 	if x.dryRun {
@@ -117,7 +119,7 @@ func (x *export) document() exportDocument {
 	}
 	doc.Summary = exportSummary{
 		Dir: x.path, Database: x.db.Path(), DryRun: x.dryRun, Chunks: len(chunks), Failed: len(x.failed),
-		unexported: newUnexported(x.project, x.found.Tallies),
+		Unexported: surroundings.NewUnexported(x.project, x.found.Tallies),
 	}
 	for _, c := range chunks {
 		doc.Summary.Bytes += c.Bytes
@@ -168,7 +170,7 @@ var reasonWords = map[memories.Reason]string{
 
 func (x *export) printText() {
 	for _, f := range x.failed {
-		printFailure(x.term, f, problem.NextStep(f.Err, x.ws.TokenFrom))
+		command.PrintFailure(x.term, f, problem.NextStep(f.Err, x.ws.TokenFrom))
 	}
 	if x.term.Quiet {
 		return
@@ -209,7 +211,7 @@ func (x *export) summary(verb string, drafts []memories.Draft) string {
 	case len(drafts) == 0:
 		text = "nothing to export: the chunks hold everything of " + where
 	default:
-		text = fmt.Sprintf("%s %s with %s of %s", verb, terminal.Count(len(drafts), "chunk"), tallyWords(total), where)
+		text = fmt.Sprintf("%s %s with %s of %s", verb, terminal.Count(len(drafts), "chunk"), surroundings.TallyWords(total), where)
 	}
 	return text + leftHere(total.StayHome)
 }

@@ -4,22 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
+	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/work"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
-
-type failedItem struct {
-	ID        string         `json:"id"`
-	Direction work.Direction `json:"direction,omitempty"`
-	problem.Judged
-}
 
 // exitStatus is the error that makes the exit code of a run about so many chunks in
 // all. differs: what a dry run found is to be a code of its own.
@@ -50,14 +44,6 @@ func countFailed(failed []work.Failure) int {
 // makes that a part of the whole, on every run as on the first.
 func refusedAlone(failed []work.Failure) bool { return problem.CodeOfAll(0, failed) == problem.Refused }
 
-func failedItems(failed []work.Failure) []failedItem {
-	items := []failedItem{}
-	for _, f := range failed {
-		items = append(items, failedItem{f.ID, f.Direction, problem.Judge(f.Err)})
-	}
-	return items
-}
-
 // printFailures prints a line for each failed item, and one for all that were
 // not tried: thousands of those would hide why.
 func printFailures(term *terminal.Terminal, ws *workspace.Workspace, failed []work.Failure) {
@@ -72,12 +58,12 @@ func printFailures(term *terminal.Terminal, ws *workspace.Workspace, failed []wo
 			untried = append(untried, f)
 			continue
 		}
-		printFailure(term, f, nextStepFor(ws, f))
+		command.PrintFailure(term, f, nextStepFor(ws, f))
 	}
 	switch len(untried) {
 	case 0:
 	case 1:
-		printFailure(term, untried[0], "")
+		command.PrintFailure(term, untried[0], "")
 	default:
 		term.Errorf("%s: %s", terminal.Count(len(untried), "chunk"), terminal.OneLine(untried[0].Err.Error()))
 	}
@@ -99,7 +85,7 @@ func printLeftOut(term *terminal.Terminal, ws *workspace.Workspace, failed []wor
 	switch chunks {
 	case 0:
 	case 1:
-		printFailure(term, first, nextStepFor(ws, first))
+		command.PrintFailure(term, first, nextStepFor(ws, first))
 	default:
 		term.Errorf("push: %s of %s left out, which the server would refuse: %s; %s", terminal.Count(len(rows), "row"),
 			terminal.Count(chunks, "chunk"), terminal.OneLine(syncer.Causes(rows)), nextStepFor(ws, first))
@@ -112,7 +98,7 @@ func printOrphans(term *terminal.Terminal, ws *workspace.Workspace, failed []wor
 	switch n := len(orphans); n {
 	case 0:
 	case 1:
-		printFailure(term, orphans[0], nextStepFor(ws, orphans[0]))
+		command.PrintFailure(term, orphans[0], nextStepFor(ws, orphans[0]))
 	default:
 		term.Errorf("push: %s have no manifest entry, and are not pushed; %s", terminal.Count(n, "chunk file"), nextStepFor(ws, orphans[0]))
 	}
@@ -129,33 +115,8 @@ func nextStepFor(ws *workspace.Workspace, f work.Failure) string {
 	if f.Direction == work.Pulled && problem.Is(f.Err, engram.ErrDamaged) {
 		return "nothing was written: if it stays so, the server's copy is bad, and only a machine that has the chunk can help"
 	}
-	if problem.Is(f.Err, errDeleted) {
+	if problem.Is(f.Err, surroundings.ErrDeleted) {
 		return "" // it has the step
 	}
 	return problem.NextStep(f.Err, ws.TokenFrom)
-}
-
-// printFailure prints one failed item, and the next step, as one line.
-func printFailure(term *terminal.Terminal, f work.Failure, next string) {
-	id := idText(f.ID)
-	message := terminal.OneLine(f.Err.Error())
-	if !strings.Contains(message, id) {
-		message = "chunk " + id + ": " + message
-	}
-	if f.Direction != "" && !strings.HasPrefix(message, string(f.Direction)) {
-		message = string(f.Direction) + ": " + message
-	}
-	if next != "" {
-		message += "; " + next
-	}
-	term.Errorf("%s", message)
-}
-
-// idText is an id, quoted if it is none: a stranger's text must not reach the
-// terminal.
-func idText(id string) string {
-	if _, err := engram.ParseChunkID(id); err != nil {
-		return strconv.Quote(id)
-	}
-	return id
 }

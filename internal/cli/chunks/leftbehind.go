@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
+	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/recognition"
 	"github.com/engram-sync/engram-sync/internal/syncer"
@@ -32,7 +33,7 @@ func leftBehindItems(behind []recognition.Projection) []leftBehindItem {
 	var items []leftBehindItem
 	for _, b := range behind {
 		items = append(items, leftBehindItem{
-			ID: b.ID.String(), RemoteIDs: texts(b.Parts, func(p recognition.Part) string { return p.ID.String() }),
+			ID: b.ID.String(), RemoteIDs: command.Texts(b.Parts, func(p recognition.Part) string { return p.ID.String() }),
 			Personal: b.Personal, Foreign: total(b.Foreign),
 			LeftOut: append([]engram.RowNote{}, b.LeftOut...), Filled: append([]engram.RowNote{}, b.Filled...), Accepted: b.Accepted,
 		})
@@ -113,7 +114,7 @@ func projectsListed(rows map[string]int) string {
 	if more := len(names) - maxProjects; more > 0 {
 		parts = append(parts, fmt.Sprintf("and %d more projects", more))
 	}
-	return strings.Join(parts, ", ") + " (" + projectFlag(names[0]) + " sends those)"
+	return strings.Join(parts, ", ") + " (" + surroundings.ProjectFlag(names[0]) + " sends those)"
 }
 
 // wrongProject is the error of a directory that has rows, all of other projects,
@@ -134,7 +135,7 @@ func wrongProject(conn *workspace.Connection, diff *syncer.Diff) error {
 	text := fmt.Sprintf("nothing here is of project %s, from %s: the rows are %s", terminal.Visible(conn.Project.Name),
 		terminal.Visible(conn.Project.From), projectsListed(foreign))
 	if near := engram.NearProjects(conn.Project.Name, slices.Collect(maps.Keys(foreign))); len(near) > 0 {
-		text += "; the nearest name is " + terminal.Visible(near[0]) + " (" + projectFlag(near[0]) + ")"
+		text += "; the nearest name is " + terminal.Visible(near[0]) + " (" + surroundings.ProjectFlag(near[0]) + ")"
 	}
 	return terminal.Usagef("%s", text)
 }
@@ -145,10 +146,10 @@ func (t *transfer) misnamedProject(ctx context.Context, conn *workspace.Connecti
 	if !conn.PerProject() || !diff.Clean() || len(diff.There.Entries())+len(diff.Present)+len(diff.Omitted) > 0 {
 		return nil
 	}
-	db, err := openDatabase(ctx, t.ws)
-	var found *unexported
+	db, err := surroundings.OpenDatabase(ctx, t.ws)
+	var found *surroundings.Unexported
 	if db != nil {
-		found, err = lookUnexportedOf(ctx, t.ws, db, t.dir, conn.Project, noticeBytes)
+		found, err = surroundings.LookUnexported(ctx, t.ws, db, t.dir, conn.Project, surroundings.NoticeBytes)
 	}
 	switch {
 	case err != nil: // the transfer does not need the database
@@ -156,7 +157,7 @@ func (t *transfer) misnamedProject(ctx context.Context, conn *workspace.Connecti
 	case found != nil && len(found.Near) > 0:
 		return terminal.Usagef("nothing is here of project %s, from %s: engram.db has %s; run `engram-sync sync --export %s`",
 			terminal.Visible(conn.Project.Name), terminal.Visible(conn.Project.From),
-			strings.Join(texts(found.Near, terminal.Visible), " and "), projectFlag(found.Near[0]))
+			strings.Join(command.Texts(found.Near, terminal.Visible), " and "), surroundings.ProjectFlag(found.Near[0]))
 	}
 	return nil
 }

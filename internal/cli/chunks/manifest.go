@@ -9,6 +9,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -57,18 +58,18 @@ func (r manifestRow) MarshalJSON() ([]byte, error) {
 }
 
 type manifestDocument struct {
-	Schema      int           `json:"schema"`
-	Version     int           `json:"version"`
-	Chunks      []manifestRow `json:"chunks"`
-	Unsupported []string      `json:"unsupported"`
-	Generation  generations   `json:"generation"`
+	Schema      int                      `json:"schema"`
+	Version     int                      `json:"version"`
+	Chunks      []manifestRow            `json:"chunks"`
+	Unsupported []string                 `json:"unsupported"`
+	Generation  surroundings.Generations `json:"generation"`
 
 	where string // the unsupported ones are
 }
 
 // newManifestDocument lists a manifest. there: it is that of the remote.
 func newManifestDocument(m *engram.Manifest, here map[engram.ChunkID]bool, there *bool, unsupported []engram.RejectedEntry) manifestDocument {
-	doc := manifestDocument{Schema: terminal.Schema, Version: m.Version(), Chunks: []manifestRow{}, Unsupported: texts(unsupported, rejectedID)}
+	doc := manifestDocument{Schema: terminal.Schema, Version: m.Version(), Chunks: []manifestRow{}, Unsupported: command.Texts(unsupported, rejectedID)}
 	doc.where = "here (not an entry of engram's)"
 	if there != nil {
 		doc.where = "there (unsupported id)"
@@ -98,7 +99,7 @@ func localManifest(ctx context.Context, term *terminal.Terminal, ws *workspace.W
 		here[id] = true
 	}
 	doc := newManifestDocument(m, here, nil, m.Rejected())
-	doc.Generation = generationsHere(ctx, ws, dir, m)
+	doc.Generation = surroundings.GenerationsHere(ctx, ws, dir, m)
 	return printManifest(term, doc)
 }
 
@@ -113,8 +114,8 @@ func remoteManifest(ctx context.Context, term *terminal.Terminal, ws *workspace.
 	if err != nil {
 		return err
 	}
-	doc.Generation = generationsHere(ctx, ws, local, diff.Here)
-	doc.Generation.ask(conn)
+	doc.Generation = surroundings.GenerationsHere(ctx, ws, local, diff.Here)
+	doc.Generation.Ask(conn)
 	return printManifest(term, doc)
 }
 

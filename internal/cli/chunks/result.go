@@ -1,12 +1,15 @@
 package chunks
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/engram-sync/engram-sync/internal/cli/command"
+	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -16,13 +19,13 @@ import (
 
 // resultDocument is what push, pull and sync print in JSON mode.
 type resultDocument struct {
-	Schema  int           `json:"schema"`
-	Moved   []movedItem   `json:"moved"`
-	Present []presentItem `json:"present"`
-	Failed  []failedItem  `json:"failed"`
-	Planned []plannedItem `json:"planned,omitempty"` // only with --dry-run
-	Adopted []string      `json:"adopted,omitempty"`
-	Orphans []string      `json:"orphans,omitempty"` // of push: chunk files that no manifest names
+	Schema  int                  `json:"schema"`
+	Moved   []movedItem          `json:"moved"`
+	Present []presentItem        `json:"present"`
+	Failed  []command.FailedItem `json:"failed"`
+	Planned []plannedItem        `json:"planned,omitempty"` // only with --dry-run
+	Adopted []string             `json:"adopted,omitempty"`
+	Orphans []string             `json:"orphans,omitempty"` // of push: chunk files that no manifest names
 	// Left are chunks of other projects that stay on an account server.
 	Left []string `json:"left,omitempty"`
 	// Unseen is how many of the planned ones were not looked at yet.
@@ -101,7 +104,7 @@ func (t *transfer) print() error {
 }
 
 func (t *transfer) document() resultDocument {
-	doc := resultDocument{Schema: terminal.Schema, Moved: []movedItem{}, Present: []presentItem{}, Failed: failedItems(slices.Concat(t.exported.failed, t.Failed))}
+	doc := resultDocument{Schema: terminal.Schema, Moved: []movedItem{}, Present: []presentItem{}, Failed: command.FailedItems(slices.Concat(t.exported.failed, t.Failed))}
 	doc.Summary = resultSummary{
 		Remote: t.remote, Dir: t.path, DryRun: t.dryRun,
 		Moved: len(t.Moved), Present: len(t.Present), Failed: len(doc.Failed), Adopted: len(t.adopted),
@@ -119,7 +122,7 @@ func (t *transfer) document() resultDocument {
 		item.ID = p.ID() // that which the chunk has here, if it is here
 		doc.Planned = append(doc.Planned, item)
 	}
-	doc.Adopted = texts(t.adopted, engram.ChunkID.String)
+	doc.Adopted = command.Texts(t.adopted, engram.ChunkID.String)
 	for _, f := range t.Failed {
 		if isOrphan(f) {
 			doc.Orphans = append(doc.Orphans, f.ID)
@@ -128,9 +131,9 @@ func (t *transfer) document() resultDocument {
 	if doc.Exported = exportedChunks(t.exported.written); t.dryRun {
 		doc.Exported = exportedChunks(t.exported.drafts)
 	}
-	doc.Left = texts(t.Left, func(i syncer.Item) string { return i.Remote.String() })
+	doc.Left = command.Texts(t.Left, func(i syncer.Item) string { return i.Remote.String() })
 	doc.Unseen = t.unseen
-	doc.LeftBehind, doc.ServerMade = leftBehindItems(t.behind), texts(t.serverMade, entryID)
+	doc.LeftBehind, doc.ServerMade = leftBehindItems(t.behind), command.Texts(t.serverMade, entryID)
 	return doc
 }
 
@@ -283,15 +286,16 @@ func describe(e engram.ChunkEntry) string {
 		terminal.Count(e.Sessions, "session"), terminal.Count(e.Memories, "memory"), terminal.Count(e.Prompts, "prompt"))
 }
 
-// texts gives a text for each of a list; JSON has no null for none.
-func texts[T any](list []T, text func(T) string) []string {
-	out := make([]string, len(list))
-	for i, one := range list {
-		out[i] = text(one)
-	}
-	return out
-}
-
 func entryID(e engram.ChunkEntry) string { return e.ID.String() }
 
 func rejectedID(r engram.RejectedEntry) string { return r.ID }
+
+// noteVersion says after a transfer, which writes a manifest only if something came, that
+// its version is too low beside this user's engram.db.
+func (t *transfer) noteVersion(ctx context.Context, here *engram.Manifest) {
+	came := len(t.adopted) > 0 || slices.ContainsFunc(t.Moved, func(m syncer.Moved) bool { return m.Direction == work.Pulled })
+	if t.term.Quiet || t.term.JSON || came || len(here.Entries()) == 0 || here.Version() >= surroundings.MinVersion(ctx, t.ws) {
+		return
+	}
+	t.term.Note("note: the manifest has version %d, and engram.db is of 2.x or later, which may refuse to import what it lists: run `engram-sync verify --repair`", here.Version())
+}

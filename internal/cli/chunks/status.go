@@ -8,7 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/recognition"
@@ -67,12 +69,12 @@ type statusDocument struct {
 	// Retirable are restored chunks whose true ones are here too.
 	Retirable []string `json:"retirable,omitempty"`
 	// Left are chunks of other projects that stay on an account server.
-	Left       []string    `json:"left,omitempty"`
-	Generation generations `json:"generation"`
+	Left       []string                 `json:"left,omitempty"`
+	Generation surroundings.Generations `json:"generation"`
 	// Unseen is how many of those to pull were not looked at yet: whose they are is not known.
 	Unseen int `json:"unseen,omitempty"`
 	// Unexported is null where there is no database, or it cannot be read.
-	Unexported *unexported `json:"unexported"`
+	Unexported *surroundings.Unexported `json:"unexported"`
 	// Of project servers only, as in the result of push and pull.
 	LeftBehind []leftBehindItem `json:"left_behind,omitempty"`
 	ServerMade []string         `json:"server_made,omitempty"`
@@ -154,7 +156,7 @@ func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Work
 	if term.Quiet && !term.JSON {
 		printLeftOut(term, ws, failed)
 	}
-	return exitStatus(term, 0, all, failed, diff != nil && !diff.Clean() || doc.Unexported.differs())
+	return exitStatus(term, 0, all, failed, diff != nil && !diff.Clean() || doc.Unexported.Differs())
 }
 
 // noteLeftOut says what a push would leave here, and mend.
@@ -191,12 +193,12 @@ func statusHere(ctx context.Context, ws *workspace.Workspace, all bool) (doc sta
 		Schema: terminal.Schema, Dir: path, Here: len(here.Entries()),
 		Push: []string{}, Pull: []string{}, Missing: []string{}, Orphans: []string{}, Unsupported: []string{}, Foreign: []string{},
 	}
-	most := int64(noticeBytes)
+	most := int64(surroundings.NoticeBytes)
 	if all {
 		most = math.MaxInt64
 	}
-	doc.Generation = generationsHere(ctx, ws, dir, here)
-	doc.Unexported, doc.memories = memoriesStatus(ctx, ws, dir, most)
+	doc.Generation = surroundings.GenerationsHere(ctx, ws, dir, here)
+	doc.Unexported, doc.memories = surroundings.MemoriesStatus(ctx, ws, dir, most)
 	return doc, nil
 }
 
@@ -206,14 +208,14 @@ func (doc *statusDocument) compare(ws *workspace.Workspace, conn *workspace.Conn
 	doc.Remote = statusRemote{URL: conn.Label, Name: ws.Config.Remote.Name, Kind: string(conn.Kind())}
 	doc.Auth = statusAuth{Source: conn.Source.From(), OK: true}
 	doc.Here, doc.There, doc.Present = len(diff.Here.Entries()), len(diff.There.Entries()), len(diff.Present)
-	doc.Push, doc.Pull = texts(diff.Pushes(), engram.ChunkID.String), texts(diff.ToPull, func(i syncer.Item) string { return i.ID().String() })
-	doc.Missing, doc.Orphans = texts(diff.Missing, entryID), texts(diff.Orphans, engram.ChunkID.String)
-	doc.Unsupported, doc.Foreign = texts(diff.Rejected, rejectedID), texts(diff.Foreign, syncer.ForeignName)
-	doc.Retirable = texts(diff.Twins, func(t recognition.Twin) string { return t.Restored.String() })
-	doc.Left = texts(diff.Elsewhere, func(i syncer.Item) string { return i.Remote.String() })
+	doc.Push, doc.Pull = command.Texts(diff.Pushes(), engram.ChunkID.String), command.Texts(diff.ToPull, func(i syncer.Item) string { return i.ID().String() })
+	doc.Missing, doc.Orphans = command.Texts(diff.Missing, entryID), command.Texts(diff.Orphans, engram.ChunkID.String)
+	doc.Unsupported, doc.Foreign = command.Texts(diff.Rejected, rejectedID), command.Texts(diff.Foreign, syncer.ForeignName)
+	doc.Retirable = command.Texts(diff.Twins, func(t recognition.Twin) string { return t.Restored.String() })
+	doc.Left = command.Texts(diff.Elsewhere, func(i syncer.Item) string { return i.Remote.String() })
 	doc.Unseen = diff.Unseen()
-	doc.LeftBehind, doc.ServerMade = leftBehindItems(diff.Omitted), texts(diff.ServerMade, entryID)
-	doc.Generation.ask(conn)
+	doc.LeftBehind, doc.ServerMade = leftBehindItems(diff.Omitted), command.Texts(diff.ServerMade, entryID)
+	doc.Generation.Ask(conn)
 	if conn.PerProject() {
 		doc.Remote.Project, doc.projectFrom = conn.Project.Name, conn.Project.From
 	}
@@ -245,7 +247,7 @@ func (doc statusDocument) rows(cells terminal.Row) {
 	} else {
 		row("directory", "%s: %s", doc.Dir, terminal.Count(doc.Here, "chunk"))
 	}
-	if text := doc.Generation.sentence(); text != "" {
+	if text := doc.Generation.Sentence(); text != "" {
 		row("engram", "%s", text)
 	}
 	if doc.memories != "" {

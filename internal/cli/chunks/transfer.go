@@ -1,4 +1,4 @@
-// Package chunks is the commands about chunks: push, pull, sync, status, manifest, verify and export.
+// Package chunks is the commands by which chunks come and go: push, pull, sync, status, manifest and export.
 // Only the root of the commands calls it.
 package chunks
 
@@ -12,6 +12,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/recognition"
 	"github.com/engram-sync/engram-sync/internal/state"
@@ -112,7 +113,7 @@ func (t *transfer) run(ctx context.Context) (err error) {
 		return errNothingToPush(t.path) // before a vault is made for it
 	}
 	if dir, ok := t.dir.(workspace.Directory); ok {
-		warnOfLeftovers(ctx, t.term, t.ws, dir)
+		surroundings.WarnOfLeftovers(ctx, t.term, t.ws, dir)
 	}
 	if t.exporting {
 		if err := t.writeMemories(ctx); err != nil {
@@ -127,7 +128,7 @@ func (t *transfer) run(ctx context.Context) (err error) {
 func (t *transfer) nothingToPush() bool { return t.blank && !t.opts.Pull }
 
 func errNothingToPush(path string) error {
-	return errBlank(path, "make its first chunk with `engram-sync export`")
+	return workspace.ErrBlank(path, "make its first chunk with `engram-sync export`")
 }
 
 // isBlank says whether a directory holds nothing, or is not there yet.
@@ -165,7 +166,7 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	opts := t.opts
 	opts.Concurrency, opts.Fatal, opts.Strict = t.ws.Config.Concurrency, problem.Common, t.project.strict
 	if opts.Pull && len(diff.ToPull)+len(diff.Orphans) > 0 {
-		opts.MinVersion = minVersion(ctx, t.ws)
+		opts.MinVersion = surroundings.MinVersion(ctx, t.ws)
 	}
 	if opts.Only, err = diff.Select(t.words, opts); err != nil {
 		return err
@@ -211,10 +212,10 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		}
 	}
 	t.Failed = append(t.Failed, adoption.Failed...)
-	explainMissing(ctx, t.ws, t.dir, t.Failed)
+	surroundings.ExplainMissing(ctx, t.ws, t.dir, t.Failed)
 	defer t.noteVersion(ctx, diff.Here)
 	if !t.exporting {
-		defer noteUnexported(ctx, t.term, t.ws, t.dir)
+		defer surroundings.NoteUnexported(ctx, t.term, t.ws, t.dir)
 	}
 	var unkept error
 	if t.project.acceptLeftOut && !t.dryRun {

@@ -1,4 +1,4 @@
-package chunks
+package verify
 
 import (
 	"cmp"
@@ -7,7 +7,9 @@ import (
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
+	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
@@ -43,7 +45,7 @@ type repaired struct {
 }
 
 type badItem struct {
-	failedItem
+	command.FailedItem
 	Where string `json:"where"` // "here" or "remote"
 	readBy
 }
@@ -82,12 +84,12 @@ func newVerified(r syncer.Report) *verified {
 			continue
 		}
 		failure := work.Failure{ID: f.ID, Err: f.Err}
-		v.Failed = append(v.Failed, badItem{failedItems([]work.Failure{failure})[0], f.Where, newReadBy(f)})
+		v.Failed = append(v.Failed, badItem{command.FailedItems([]work.Failure{failure})[0], f.Where, newReadBy(f)})
 		v.failures = append(v.failures, failure)
 	}
 	v.Summary.Checked, v.Summary.Bytes = r.Checked, r.Bytes
 	v.Summary.Failed, v.Summary.Warnings = len(v.Failed), len(v.Warnings)
-	v.Summary.Readers = texts(r.Readers, engram.Generation.String)
+	v.Summary.Readers = command.Texts(r.Readers, engram.Generation.String)
 	return v
 }
 
@@ -145,7 +147,7 @@ func (v *verified) printText(term *terminal.Terminal, next func(err error, where
 		v.repaired.show(term.Stdout)
 	}
 	for i, f := range v.failures {
-		printFailure(term, f, next(f.Err, v.Failed[i].Where))
+		command.PrintFailure(term, f, next(f.Err, v.Failed[i].Where))
 	}
 	var strays []string
 	rows, told := v.sameRows(), map[[2]string]bool{}
@@ -159,10 +161,10 @@ func (v *verified) printText(term *terminal.Terminal, next func(err error, where
 			told[w.sort()] = true
 		}
 		if w.stray && !term.Verbose {
-			strays = append(strays, idText(w.ID))
+			strays = append(strays, command.IDText(w.ID))
 			continue
 		}
-		term.Warn(idText(w.ID) + ": " + w.Message)
+		term.Warn(command.IDText(w.ID) + ": " + w.Message)
 	}
 	if n := len(strays); n > 0 {
 		const most = 5
@@ -195,12 +197,12 @@ func (r *repaired) show(w io.Writer) {
 func afterVerify(ws *workspace.Workspace) func(err error, where string) string {
 	return func(err error, where string) string {
 		switch damaged := problem.Is(err, engram.ErrDamaged, chunkdir.ErrNotRegular); {
-		case problem.Is(err, errDeleted):
+		case problem.Is(err, surroundings.ErrDeleted):
 			return ""
-		case problem.Is(err, errEdited):
+		case problem.Is(err, surroundings.ErrEdited):
 			return "`engram-sync verify --repair --re-identify` gives it the id of its bytes"
 		case problem.Is(err, chunkdir.ErrPointer):
-		case problem.Is(err, errCommitted):
+		case problem.Is(err, surroundings.ErrCommitted):
 			return "restore an older state of the file from git, or the file from another machine"
 		case damaged && problem.As[*engram.MismatchError](err) && where == "here":
 			return "restore the file from git or from another machine, or keep it under the id of its bytes with `engram-sync verify --repair --re-identify`"

@@ -1,4 +1,4 @@
-package chunks
+package workspace
 
 import (
 	"context"
@@ -9,77 +9,41 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/spf13/cobra"
-
-	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/mend"
 	"github.com/engram-sync/engram-sync/internal/projection"
 	"github.com/engram-sync/engram-sync/internal/recognition"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
-	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-// projectOptions are the flags that only matter on project servers.
-type projectOptions struct {
-	includePersonal, strict, serverChunks, allProjects, acceptLeftOut bool
-}
-
-func (o *projectOptions) addPush(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&o.includePersonal, "include-personal", false, "project servers: send rows of scope personal too")
-	o.addStrict(cmd)
-	cmd.Flags().Bool("fill-blanks", false, "what is done without it too")
-	_ = cmd.Flags().MarkHidden("fill-blanks") // of older scripts
-}
-
-func (o *projectOptions) addPull(cmd *cobra.Command) {
-	o.addStrict(cmd)
-	cmd.Flags().Bool("accept-reduced", false, "what is done without it too")
-	_ = cmd.Flags().MarkHidden("accept-reduced") // of older scripts
-	cmd.Flags().BoolVar(&o.serverChunks, "include-server-chunks", false,
-		"project servers: take the chunks that the server made of mutations too")
-	cmd.Flags().BoolVar(&o.allProjects, "all-projects", false, "account servers: take the chunks of all projects into a git work tree too")
-}
-
-func (o *projectOptions) addAccept(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&o.acceptLeftOut, "accept-left-out", false,
-		"project servers: rows that the server would refuse are no failure from now on; new ones are")
-}
-
-// addStrict adds the flag to a command that may have it already, as one of both directions.
-func (o *projectOptions) addStrict(cmd *cobra.Command) {
-	if cmd.Flags().Lookup("strict") == nil {
-		cmd.Flags().BoolVar(&o.strict, "strict", false, "send and take only what fits as it is: mend nothing, and restore nothing")
-	}
-}
-
-// lookOptions are what a comparison with this remote needs to know.
-func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Local, opts projectOptions) syncer.CompareOptions {
+// Comparison is what a comparison of a directory with a remote needs to know; options are
+// what the user chose for project servers.
+func (w *Workspace) Comparison(c *Connection, dir syncer.Local, options projection.Options) syncer.CompareOptions {
 	return syncer.CompareOptions{
-		Aliases: c.Aliases, ServerChunks: opts.serverChunks, Fatal: problem.Unknowable, Concurrency: ws.Config.Concurrency,
+		Aliases: c.Aliases, Concurrency: w.Config.Concurrency,
 		Projector: func(ctx context.Context) (recognition.Projector, error) {
 			if !c.PerProject() {
 				return nil, nil
 			}
-			options := projection.Options{Project: c.Project.Name, Limit: c.Facts().Limit, IncludePersonal: opts.includePersonal, Strict: opts.strict}
+			options.Project, options.Limit = c.Project.Name, c.Facts().Limit
 			var err error
 			if options.Generation, err = c.Generation(ctx); err != nil {
 				return nil, err
 			}
 			p := &projector{
-				answered: state.OpenAnsweredIDs(ws.State(), c.Label, c.Project.Name),
-				accepted: state.OpenAcceptedRows(ws.State(), c.Label, c.Project.Name).Has,
-				here:     openRows(ws, "here", c.Project.Name),
-				there:    openRows(ws, "there", c.Label+"\x00"+c.Project.Name),
+				answered: state.OpenAnsweredIDs(w.State(), c.Label, c.Project.Name),
+				accepted: state.OpenAcceptedRows(w.State(), c.Label, c.Project.Name).Has,
+				here:     openRows(w, "here", c.Project.Name),
+				there:    openRows(w, "there", c.Label+"\x00"+c.Project.Name),
 				rowsAre:  fmt.Sprintf("%s %s %v", mend.Rule, recognition.SignatureVersion, options.Generation),
 			}
-			p.Directory = projection.NewDirectory(options, dir.OpenChunk, filepath.Join(state.Dir(), "projections"), ws.Config.Concurrency)
+			p.Directory = projection.NewDirectory(options, dir.OpenChunk, filepath.Join(state.Dir(), "projections"), w.Config.Concurrency)
 			p.Noted = func(id engram.ChunkID, rows []recognition.Signature) {
 				p.here().Add(id, p.rowsAre, rows)
 				p.noted.Store(true)
 			}
-			if ws.Looks() {
+			if w.Looks() {
 				p.OnlyLook()
 			}
 			return p, nil
@@ -91,8 +55,8 @@ func lookOptions(ws *workspace.Workspace, c *workspace.Connection, dir syncer.Lo
 type rowIndex = state.Index[recognition.Signature]
 
 // openRows opens an index when it is asked for: most runs need none.
-func openRows(ws *workspace.Workspace, side, of string) func() *rowIndex {
-	return sync.OnceValue(func() *rowIndex { return state.OpenIndex[recognition.Signature](ws.State(), "rows "+side+"\x00"+of) })
+func openRows(w *Workspace, side, of string) func() *rowIndex {
+	return sync.OnceValue(func() *rowIndex { return state.OpenIndex[recognition.Signature](w.State(), "rows "+side+"\x00"+of) })
 }
 
 // projector is a projection, with what is remembered of rows from run to run.

@@ -1,4 +1,4 @@
-package chunks
+package surroundings
 
 import (
 	"cmp"
@@ -14,6 +14,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
 	"github.com/engram-sync/engram-sync/internal/memories"
@@ -25,12 +26,12 @@ import (
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-// noticeBytes is how much of chunk files that were never read status and its
+// NoticeBytes is how much of chunk files that were never read status and its
 // like read on the side. What is read is remembered, so usually that is little.
-const noticeBytes = 32 << 20
+const NoticeBytes = 32 << 20
 
-// unexported is how much of a database no chunk of a directory holds.
-type unexported struct {
+// Unexported is how much of a database no chunk of a directory holds.
+type Unexported struct {
 	Project        string           `json:"project"`
 	ProjectFrom    string           `json:"project_from"`
 	memories.Tally                  // of all projects
@@ -40,31 +41,32 @@ type unexported struct {
 	Near []string `json:"near,omitempty"`
 }
 
-func newUnexported(p workspace.Project, tallies memories.Tallies) *unexported {
-	return &unexported{Project: p.Name, ProjectFrom: p.From, Tally: tallies.Total(), ByProject: tallies}
+func NewUnexported(p workspace.Project, tallies memories.Tallies) *Unexported {
+	return &Unexported{Project: p.Name, ProjectFrom: p.From, Tally: tallies.Total(), ByProject: tallies}
 }
 
-// differs says whether export has something to do, or to say.
-func (u *unexported) differs() bool { return u != nil && (u.Rows() > 0 || len(u.Near) > 0) }
+// Differs says whether export has something to do, or to say.
+func (u *Unexported) Differs() bool { return u != nil && (u.Rows() > 0 || len(u.Near) > 0) }
 
 // sentence says it in one line, "" if there is nothing to say. Personal
 // memories are not talked about.
-func (u *unexported) sentence() string {
+func (u *Unexported) sentence() string {
 	text := ""
 	switch u.Rows() {
 	case 0:
 	case 1:
-		text = tallyWords(u.Tally) + " is in no chunk: run `engram-sync export`"
+		text = TallyWords(u.Tally) + " is in no chunk: run `engram-sync export`"
 	default:
-		text = tallyWords(u.Tally) + " are in no chunk: run `engram-sync export`"
+		text = TallyWords(u.Tally) + " are in no chunk: run `engram-sync export`"
 	}
 	if u.Unnamed > 0 {
-		text = strings.TrimPrefix(text+"; "+unnamedSentence(u.Unnamed), "; ")
+		text = strings.TrimPrefix(text+"; "+UnnamedSentence(u.Unnamed), "; ")
 	}
 	return text
 }
 
-func unnamedSentence(n int) string {
+// UnnamedSentence says of rows that have no identity what mends that.
+func UnnamedSentence(n int) string {
 	has, it := "has", "it"
 	if n > 1 {
 		has, it = "have", "them"
@@ -72,8 +74,8 @@ func unnamedSentence(n int) string {
 	return fmt.Sprintf("%s %s no sync_id, so nobody can tell whether a chunk holds %s: run any engram command, which mends that", terminal.Count(n, "row"), has, it)
 }
 
-// tallyWords is "12 memories, 2 edits and 1 prompt".
-func tallyWords(t memories.Tally) string {
+// TallyWords is "12 memories, 2 edits and 1 prompt".
+func TallyWords(t memories.Tally) string {
 	var counts []string
 	for _, kind := range []struct {
 		n    int
@@ -93,13 +95,13 @@ func tallyWords(t memories.Tally) string {
 	return strings.Join(counts, "")
 }
 
-// noteUnexported says, after a transfer, if memories are in no chunk. It never
+// NoteUnexported says, after a transfer, if memories are in no chunk. It never
 // fails the command.
-func noteUnexported(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, local syncer.Local) {
+func NoteUnexported(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, local syncer.Local) {
 	if term.Quiet || term.JSON || ctx.Err() != nil {
 		return
 	}
-	found, err := lookUnexported(ctx, ws, local, noticeBytes)
+	found, err := lookUnexportedHere(ctx, ws, local, NoticeBytes)
 	switch {
 	case err != nil:
 		ws.Log.Info("cannot tell whether memories are in no chunk", "error", terminal.OneLine(err.Error()))
@@ -108,10 +110,10 @@ func noteUnexported(ctx context.Context, term *terminal.Terminal, ws *workspace.
 	}
 }
 
-// memoriesStatus is what status says of engram's database: nil and "" where
+// MemoriesStatus is what status says of engram's database: nil and "" where
 // there is none. It never fails the command.
-func memoriesStatus(ctx context.Context, ws *workspace.Workspace, local syncer.Local, most int64) (*unexported, string) {
-	found, err := lookUnexported(ctx, ws, local, most)
+func MemoriesStatus(ctx context.Context, ws *workspace.Workspace, local syncer.Local, most int64) (*Unexported, string) {
+	found, err := lookUnexportedHere(ctx, ws, local, most)
 	switch {
 	case errors.Is(err, memories.ErrTooMuch):
 		return nil, "not compared with the chunks yet: `engram-sync export --dry-run` does it"
@@ -121,23 +123,23 @@ func memoriesStatus(ctx context.Context, ws *workspace.Workspace, local syncer.L
 		return nil, ""
 	case len(found.Near) > 0:
 		return found, fmt.Sprintf("none of project %s (%s), but of %s: add %s", terminal.Visible(found.Project),
-			terminal.Visible(found.ProjectFrom), strings.Join(texts(found.Near, terminal.Visible), " and "), projectFlag(found.Near[0]))
+			terminal.Visible(found.ProjectFrom), strings.Join(command.Texts(found.Near, terminal.Visible), " and "), ProjectFlag(found.Near[0]))
 	case found.Tally == memories.Tally{}: // then it may be the wrong one, and nothing is safe
 		return found, fmt.Sprintf("none of project %s (%s): --project names another", terminal.Visible(found.Project), terminal.Visible(found.ProjectFrom))
 	}
 	return found, cmp.Or(found.sentence(), "all in chunks")
 }
 
-// lookUnexported counts what engram's database holds and no chunk of the
+// lookUnexportedHere counts what engram's database holds and no chunk of the
 // directory does; nil where there is no database. The count is remembered: while
 // the database, the manifest and the names of the chunk files stay as they are,
 // none of them is looked into. most is how much of chunk files may be read.
-func lookUnexported(ctx context.Context, ws *workspace.Workspace, local syncer.Local, most int64) (*unexported, error) {
-	db, err := openDatabase(ctx, ws)
+func lookUnexportedHere(ctx context.Context, ws *workspace.Workspace, local syncer.Local, most int64) (*Unexported, error) {
+	db, err := OpenDatabase(ctx, ws)
 	if db == nil || err != nil {
 		return nil, err
 	}
-	rule, err := ruleOf(ctx, db)
+	rule, err := RuleOf(ctx, db)
 	if err != nil {
 		return nil, err
 	}
@@ -145,18 +147,18 @@ func lookUnexported(ctx context.Context, ws *workspace.Workspace, local syncer.L
 	if err != nil {
 		return nil, err
 	}
-	return lookUnexportedOf(ctx, ws, db, local, project, most)
+	return LookUnexported(ctx, ws, db, local, project, most)
 }
 
-// lookUnexportedOf is lookUnexported for a project that is known.
-func lookUnexportedOf(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, local syncer.Local, project workspace.Project, most int64) (*unexported, error) {
+// LookUnexported is lookUnexportedHere for a project that is known.
+func LookUnexported(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, local syncer.Local, project workspace.Project, most int64) (*Unexported, error) {
 	tallies, err := countUnexported(ctx, ws, db, local, project, most)
 	if err != nil {
 		return nil, err
 	}
-	found := newUnexported(project, tallies)
+	found := NewUnexported(project, tallies)
 	if found.Tally == (memories.Tally{}) {
-		found.Near, err = nearProjects(ctx, ws, db, local, project, most)
+		found.Near, err = NearProjects(ctx, ws, db, local, project, most)
 	}
 	return found, err
 }
@@ -172,12 +174,12 @@ func countUnexported(ctx context.Context, ws *workspace.Workspace, db *engramdb.
 	if answer.Get(question, &remembered) {
 		return remembered, nil
 	}
-	c, err := compare(ctx, ws, db, local, memories.Scope{Project: p.Name, CountOnly: true}, most, nil)
+	c, err := Compare(ctx, ws, db, local, memories.Scope{Project: p.Name, CountOnly: true}, most, nil)
 	if err != nil {
 		return nil, err
 	}
 	unreadable := func(f work.Failure) bool { return !errors.Is(f.Err, engram.ErrNoFile) }
-	if !slices.ContainsFunc(c.unread, unreadable) {
+	if !slices.ContainsFunc(c.Unread, unreadable) {
 		if err := answer.Put(question, c.Tallies); err != nil {
 			ws.Log.Info("remember what is in no chunk", "error", err)
 		}
@@ -185,14 +187,14 @@ func countUnexported(ctx context.Context, ws *workspace.Workspace, db *engramdb.
 	return c.Tallies, nil
 }
 
-// nearProjects are those of the database that people take for p.
-func nearProjects(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, local syncer.Local, p workspace.Project, most int64) ([]string, error) {
+// NearProjects are those of the database that people take for p.
+func NearProjects(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, local syncer.Local, p workspace.Project, most int64) ([]string, error) {
 	all, err := countUnexported(ctx, ws, db, local, workspace.Project{}, most)
 	return engram.NearProjects(p.Name, slices.Collect(maps.Keys(all))), err
 }
 
-// projectFlag is what somebody types to choose a project.
-func projectFlag(name string) string {
+// ProjectFlag is what somebody types to choose a project.
+func ProjectFlag(name string) string {
 	if strings.ContainsFunc(name, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_.", r)
 	}) {
@@ -222,23 +224,23 @@ func whatToCount(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, 
 	return question, state.OpenCache(ws.State(), slot, path+"\x00"+db.Path()), nil
 }
 
-const databaseName = "engram.db"
+const DatabaseName = "engram.db"
 
-// openDatabase opens engram's database; nil where there is none.
-func openDatabase(ctx context.Context, ws *workspace.Workspace) (*engramdb.DB, error) {
+// OpenDatabase opens engram's database; nil where there is none.
+func OpenDatabase(ctx context.Context, ws *workspace.Workspace) (*engramdb.DB, error) {
 	dir := ws.DataDir()
 	if dir == "" {
 		return nil, nil
 	}
-	db, err := engramdb.Open(ctx, filepath.Join(dir, databaseName))
+	db, err := engramdb.Open(ctx, filepath.Join(dir, DatabaseName))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, engramdb.ErrEmpty) {
 		return nil, nil
 	}
 	return db, err
 }
 
-// ruleOf says by whose rules the user's engram names projects.
-func ruleOf(ctx context.Context, db *engramdb.DB) (workspace.ProjectRule, error) {
+// RuleOf says by whose rules the user's engram names projects.
+func RuleOf(ctx context.Context, db *engramdb.DB) (workspace.ProjectRule, error) {
 	legacy, err := db.Legacy(ctx)
 	if legacy {
 		return workspace.LegacyRule, err
@@ -246,17 +248,17 @@ func ruleOf(ctx context.Context, db *engramdb.DB) (workspace.ProjectRule, error)
 	return workspace.CurrentRule, err
 }
 
-// compared is what the database holds beside the chunks of a directory.
-type compared struct {
+// Compared is what the database holds beside the chunks of a directory.
+type Compared struct {
 	*memories.Unexported
-	manifest *engram.Manifest // of the directory
-	unread   []work.Failure   // chunks of which nobody knows what they hold
+	Manifest *engram.Manifest // of the directory
+	Unread   []work.Failure   // chunks of which nobody knows what they hold
 }
 
-// compare finds what the database holds and no chunk of the directory does. What
+// Compare finds what the database holds and no chunk of the directory does. What
 // the chunks hold is remembered.
-func compare(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, local syncer.Local, scope memories.Scope, maxBytes int64, report work.Report) (c compared, err error) {
-	if c.manifest, err = local.ReadManifest(ctx); err != nil {
+func Compare(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, local syncer.Local, scope memories.Scope, maxBytes int64, report work.Report) (c Compared, err error) {
+	if c.Manifest, err = local.ReadManifest(ctx); err != nil {
 		return c, err
 	}
 	files, path := workspace.Directory{}, "" // where there is no directory, nothing is listed
@@ -264,16 +266,16 @@ func compare(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, loca
 		files, path = d, d.Path()
 	}
 	index := state.OpenIndex[words.Word](ws.State(), path)
-	said, unread, err := memories.ReadWords(ctx, files, c.manifest.Entries(), index, maxBytes, ws.Config.Concurrency, report)
+	said, unread, err := memories.ReadWords(ctx, files, c.Manifest.Entries(), index, maxBytes, ws.Config.Concurrency, report)
 	if err != nil {
 		return c, err
 	}
-	c.unread = unread
+	c.Unread = unread
 	if err := index.Save(); err != nil {
 		ws.Log.Info("remember what the chunks hold", "error", err)
 	}
 	err = db.Snapshot(ctx, func(s *engramdb.Snapshot) (err error) {
-		c.Unexported, err = memories.FindUnexported(ctx, s, said, c.manifest.Entries(), scope, time.Now())
+		c.Unexported, err = memories.FindUnexported(ctx, s, said, c.Manifest.Entries(), scope, time.Now())
 		return err
 	})
 	return c, err

@@ -1,4 +1,6 @@
-package chunks
+// Package surroundings is what lies around the chunks of a directory: engram.db, git, and the generations of engram that they show.
+// Only the groups of commands about chunks call it.
+package surroundings
 
 import (
 	"context"
@@ -19,26 +21,26 @@ import (
 // Why a file that is bad or missing is so, where git knows more than the file.
 var (
 	// errEdited: git has the same bytes, so somebody changed them on purpose.
-	errEdited = errors.New("git has it so: somebody edited it under its old id")
+	ErrEdited = errors.New("git has it so: somebody edited it under its old id")
 	// errCommitted: git has the same damage.
-	errCommitted = errors.New("git has it so too")
+	ErrCommitted = errors.New("git has it so too")
 	// errDeleted: the file is missing here alone.
-	errDeleted = errors.New("git has it")
+	ErrDeleted = errors.New("git has it")
 )
 
-// surroundings is what lies around the chunks of a directory: git, and things
+// Around is what lies around the chunks of a directory: git, and things
 // that do not belong there.
-type surroundings struct {
+type Around struct {
 	dir workspace.Directory
 	git git.Files
 }
 
-func lookAround(ctx context.Context, ws *workspace.Workspace, dir workspace.Directory) surroundings {
-	return surroundings{dir: dir, git: git.Status(ctx, dir.Path(), ws.Environ)}
+func LookAround(ctx context.Context, ws *workspace.Workspace, dir workspace.Directory) Around {
+	return Around{dir: dir, git: git.Status(ctx, dir.Path(), ws.Environ)}
 }
 
-// judge adds what they say to a report: to each bad chunk, and as warnings.
-func (s surroundings) judge(ctx context.Context, r *syncer.Report, whole bool) error {
+// Judge adds what they say to a report: to each bad chunk, and as warnings.
+func (s Around) Judge(ctx context.Context, r *syncer.Report, whole bool) error {
 	for i, f := range r.Findings {
 		id, err := engram.ParseChunkID(f.ID)
 		if err != nil || f.Harmless || f.Where != "here" {
@@ -69,24 +71,24 @@ func (s surroundings) judge(ctx context.Context, r *syncer.Report, whole bool) e
 }
 
 // explain adds what git knows to why a chunk file is bad or missing.
-func (s surroundings) explain(id engram.ChunkID, err error) error {
+func (s Around) explain(id engram.ChunkID, err error) error {
 	name := chunkdir.ChunkName(id)
 	_, other := errors.AsType[*engram.MismatchError](err)
 	switch {
 	case errors.Is(err, engram.ErrNoFile) && s.git.Deleted(name): // its path has the id, and the rest has not
-		return fmt.Errorf("chunk %s: %w, and %w: `git checkout -- %s` brings it back", id, err, errDeleted, s.path(name))
+		return fmt.Errorf("chunk %s: %w, and %w: `git checkout -- %s` brings it back", id, err, ErrDeleted, s.path(name))
 	case errors.Is(err, engram.ErrNoFile) || !s.git.Has(name):
 	case other:
-		return fmt.Errorf("%w, and %w", err, errEdited)
+		return fmt.Errorf("%w, and %w", err, ErrEdited)
 	case errors.Is(err, engram.ErrDamaged):
-		return fmt.Errorf("%w, and %w", err, errCommitted)
+		return fmt.Errorf("%w, and %w", err, ErrCommitted)
 	}
 	return err
 }
 
-// explainMissing lets git say which of the chunks whose files are missing it has.
-func explainMissing(ctx context.Context, ws *workspace.Workspace, dir syncer.Local, failed []work.Failure) {
-	var around *surroundings
+// ExplainMissing lets git say which of the chunks whose files are missing it has.
+func ExplainMissing(ctx context.Context, ws *workspace.Workspace, dir syncer.Local, failed []work.Failure) {
+	var around *Around
 	for i, f := range failed {
 		id, err := engram.ParseChunkID(f.ID)
 		opened, ok := dir.(workspace.Directory)
@@ -94,14 +96,14 @@ func explainMissing(ctx context.Context, ws *workspace.Workspace, dir syncer.Loc
 			continue
 		}
 		if around == nil { // git is asked only if there is something to ask
-			looked := lookAround(ctx, ws, opened)
+			looked := LookAround(ctx, ws, opened)
 			around = &looked
 		}
 		failed[i].Err = around.explain(id, f.Err)
 	}
 }
 
-func (s surroundings) countUnknown(ids []engram.ChunkID) (ignored, untracked int) {
+func (s Around) countUnknown(ids []engram.ChunkID) (ignored, untracked int) {
 	for _, id := range ids {
 		switch name := chunkdir.ChunkName(id); {
 		case s.git.Ignored(name):
@@ -114,7 +116,7 @@ func (s surroundings) countUnknown(ids []engram.ChunkID) (ignored, untracked int
 }
 
 // leftover is the warning of something beside the chunks; "" where it does no harm.
-func (s surroundings) leftover(name string) string {
+func (s Around) leftover(name string) string {
 	path := s.path(name)
 	switch {
 	case name == chunkdir.DirName:
@@ -129,7 +131,7 @@ func (s surroundings) leftover(name string) string {
 }
 
 // path is a path in the directory, seen from the working directory if that is shorter.
-func (s surroundings) path(name string) string {
+func (s Around) path(name string) string {
 	path := filepath.Join(s.dir.Path(), name)
 	if wd, err := os.Getwd(); err == nil {
 		if rel, err := filepath.Rel(wd, path); err == nil && len(rel) < len(path) {
@@ -139,13 +141,13 @@ func (s surroundings) path(name string) string {
 	return path
 }
 
-// warnOfLeftovers tells whoever moves chunks that a database lies beside them.
-func warnOfLeftovers(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, dir workspace.Directory) {
+// WarnOfLeftovers tells whoever moves chunks that a database lies beside them.
+func WarnOfLeftovers(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, dir workspace.Directory) {
 	names := dir.Leftovers()
 	if len(names) == 0 {
 		return
 	}
-	around := lookAround(ctx, ws, dir)
+	around := LookAround(ctx, ws, dir)
 	for _, name := range names {
 		if text := around.leftover(name); text != "" {
 			term.Warn(name + ": " + text)

@@ -1,4 +1,6 @@
-package chunks
+// Package verify is the command that checks a chunk directory, and with --repair mends it.
+// Only the root calls it.
+package verify
 
 import (
 	"context"
@@ -6,10 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/projection"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
@@ -43,7 +46,7 @@ rewritten, a copy goes to the state directory; its path is printed.
 
 Arguments are chunk ids, or the first digits of some: then only those are read.`
 
-func NewVerify(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
+func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	var mend bool
 	r := &repair{term: term, ws: ws}
 	var generations []string
@@ -92,14 +95,9 @@ func openToVerify(ctx context.Context, ws *workspace.Workspace) (workspace.Direc
 	}
 	blank, err := dir.Blank(ctx)
 	if err == nil && blank {
-		err = errBlank(dir.Path(), "let `engram-sync pull` fill it")
+		err = workspace.ErrBlank(dir.Path(), "let `engram-sync pull` fill it")
 	}
 	return dir, err
-}
-
-// errBlank says that a directory holds nothing, and what else would fill it.
-func errBlank(path, fill string) error {
-	return &chunkdir.PathError{Path: path, Reason: "it holds neither a manifest nor a chunk: name the right one with --dir, or " + fill}
 }
 
 // verify checks one side or both.
@@ -116,12 +114,14 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 	if err != nil {
 		return err
 	}
-	if err := lookAround(ctx, ws, dir).judge(ctx, &report, len(words) == 0); err != nil {
+	if err := surroundings.LookAround(ctx, ws, dir).Judge(ctx, &report, len(words) == 0); err != nil {
 		return err
 	}
 	if remote {
 		err = ws.With(ctx, func(conn *workspace.Connection) error {
-			diff, err := syncer.Compare(ctx, dir, conn, lookOptions(ws, conn, dir, projectOptions{}))
+			compared := ws.Comparison(conn, dir, projection.Options{})
+			compared.Fatal = problem.Unknowable
+			diff, err := syncer.Compare(ctx, dir, conn, compared)
 			if err != nil {
 				return err
 			}

@@ -1,4 +1,4 @@
-package chunks
+package verify
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/state"
@@ -87,7 +88,7 @@ func (r *repair) run(ctx context.Context, words []string) error {
 		defer unlock()
 	}
 	r.opts.DryRun = r.dryRun
-	r.opts.Concurrency, r.opts.Fatal, r.opts.MinVersion = r.ws.Config.Concurrency, problem.Common, max(minVersion(ctx, r.ws), engram.ManifestVersion(r.readers...))
+	r.opts.Concurrency, r.opts.Fatal, r.opts.MinVersion = r.ws.Config.Concurrency, problem.Common, max(surroundings.MinVersion(ctx, r.ws), engram.ManifestVersion(r.readers...))
 	if r.opts.Only, err = r.choose(ctx, words); err != nil {
 		return err
 	}
@@ -98,7 +99,7 @@ func (r *repair) run(ctx context.Context, words []string) error {
 	if ctx.Err() != nil || err != nil && len(done.Fixes)+len(done.Findings)+done.Checked == 0 {
 		return err
 	}
-	if err := lookAround(ctx, r.ws, dir).judge(ctx, &done.Report, len(words) == 0); err != nil {
+	if err := surroundings.LookAround(ctx, r.ws, dir).Judge(ctx, &done.Report, len(words) == 0); err != nil {
 		return err
 	}
 	v := newVerified(done.Report)
@@ -184,7 +185,7 @@ func (r *repair) hint(err error, where string) string {
 	switch {
 	case r.remote && where == "here" && problem.As[*engram.MismatchError](err):
 		return "name the chunk as well to download it again over the edit, or keep the edit with --re-identify"
-	case r.remote || problem.Is(err, syncer.ErrForeign, errEdited, errDeleted, chunkdir.ErrPointer):
+	case r.remote || problem.Is(err, syncer.ErrForeign, surroundings.ErrEdited, surroundings.ErrDeleted, chunkdir.ErrPointer):
 	case problem.Is(err, engram.ErrDamaged, engram.ErrNoFile) && !problem.Is(r.ws.Config.RemoteErr, config.ErrNoRemote):
 		return "a remote may have it: run `engram-sync verify --repair --remote NAME`"
 	}

@@ -1,4 +1,4 @@
-package chunks
+package verify
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/readers"
 	"github.com/engram-sync/engram-sync/internal/syncer"
@@ -30,7 +31,7 @@ func readersOf(ctx context.Context, ws *workspace.Workspace, named []engram.Gene
 	return func(seen []engram.Generation) []engram.Generation {
 		all := named
 		if len(named) == 0 {
-			own, _ := ownGeneration(ctx, ws)
+			own, _ := surroundings.OwnGeneration(ctx, ws)
 			all = append(seen, own)
 		}
 		all = slices.DeleteFunc(all, func(g engram.Generation) bool { return g < engram.Gen1 })

@@ -1,0 +1,36 @@
+package chunks
+
+import "github.com/spf13/cobra"
+
+// projectOptions are the flags that only matter on project servers.
+type projectOptions struct {
+	includePersonal, strict, serverChunks, allProjects, acceptLeftOut bool
+}
+
+func (o *projectOptions) addPush(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&o.includePersonal, "include-personal", false, "project servers: send rows of scope personal too")
+	o.addStrict(cmd)
+	cmd.Flags().Bool("fill-blanks", false, "what is done without it too")
+	_ = cmd.Flags().MarkHidden("fill-blanks") // of older scripts
+}
+
+func (o *projectOptions) addPull(cmd *cobra.Command) {
+	o.addStrict(cmd)
+	cmd.Flags().Bool("accept-reduced", false, "what is done without it too")
+	_ = cmd.Flags().MarkHidden("accept-reduced") // of older scripts
+	cmd.Flags().BoolVar(&o.serverChunks, "include-server-chunks", false,
+		"project servers: take the chunks that the server made of mutations too")
+	cmd.Flags().BoolVar(&o.allProjects, "all-projects", false, "account servers: take the chunks of all projects into a git work tree too")
+}
+
+func (o *projectOptions) addAccept(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&o.acceptLeftOut, "accept-left-out", false,
+		"project servers: rows that the server would refuse are no failure from now on; new ones are")
+}
+
+// addStrict adds the flag to a command that may have it already, as one of both directions.
+func (o *projectOptions) addStrict(cmd *cobra.Command) {
+	if cmd.Flags().Lookup("strict") == nil {
+		cmd.Flags().BoolVar(&o.strict, "strict", false, "send and take only what fits as it is: mend nothing, and restore nothing")
+	}
+}

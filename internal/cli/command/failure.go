@@ -1,0 +1,61 @@
+package command
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/work"
+)
+
+// FailedItem is what failed, in JSON mode.
+type FailedItem struct {
+	ID        string         `json:"id"`
+	Direction work.Direction `json:"direction,omitempty"`
+	problem.Judged
+}
+
+// FailedItems are never null.
+func FailedItems(failed []work.Failure) []FailedItem {
+	items := []FailedItem{}
+	for _, f := range failed {
+		items = append(items, FailedItem{f.ID, f.Direction, problem.Judge(f.Err)})
+	}
+	return items
+}
+
+// PrintFailure prints one failed item, and the next step, as one line.
+func PrintFailure(term *terminal.Terminal, f work.Failure, next string) {
+	id := IDText(f.ID)
+	message := terminal.OneLine(f.Err.Error())
+	if !strings.Contains(message, id) {
+		message = "chunk " + id + ": " + message
+	}
+	if f.Direction != "" && !strings.HasPrefix(message, string(f.Direction)) {
+		message = string(f.Direction) + ": " + message
+	}
+	if next != "" {
+		message += "; " + next
+	}
+	term.Errorf("%s", message)
+}
+
+// IDText is an id, quoted if it is none: a stranger's text must not reach the
+// terminal.
+func IDText(id string) string {
+	if _, err := engram.ParseChunkID(id); err != nil {
+		return strconv.Quote(id)
+	}
+	return id
+}
+
+// Texts gives a text for each of a list; JSON has no null for none.
+func Texts[T any](list []T, text func(T) string) []string {
+	out := make([]string, len(list))
+	for i, one := range list {
+		out[i] = text(one)
+	}
+	return out
+}
