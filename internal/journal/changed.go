@@ -69,7 +69,7 @@ func (p *puller) check(page engram.PullMutationsResponse, refs []engram.JournalR
 	if p.opts.Rescan {
 		return nil
 	}
-	if seq, other := p.seen.conflict(refs, p.Cursor.Last.Seq); other {
+	if seq, other := p.seen.Conflict(refs, p.Cursor.Last.Seq); other {
 		return anotherRow(seq)
 	}
 	if p.checked {

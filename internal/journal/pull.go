@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/journal/passed"
 )
 
 // Reader is a server's mutation journal. It is never asked for two pages at
@@ -101,8 +102,10 @@ func Pull(ctx context.Context, remote Reader, place CursorStore, out Lines, opts
 	return p.PullResult, nil
 }
 
-// pullPage is how many rows are asked for at once.
-const pullPage = 1000
+const (
+	pullPage  = 1000          // how many rows are asked for at once
+	maxWindow = 20 * pullPage // how many rows are read again at most
+)
 
 // puller is one run. Its cursor is the saved one, except in a rescan.
 type puller struct {
@@ -117,8 +120,8 @@ type puller struct {
 
 	before  int64 // the cursor's last row when the run began
 	checked bool  // that row is still what it was
-	seen    *seen
-	window  window
+	seen    *passed.Seen
+	window  passed.Window
 	done    bool // the limit is reached
 	changed bool // since the last save
 }
@@ -126,15 +129,15 @@ type puller struct {
 func (p *puller) run(ctx context.Context) error {
 	since := p.Cursor.Start()
 	if p.opts.Rescan {
-		p.seen, p.checked, since = newSeen(p.place.Seen(), p.Cursor.Recent), true, 0
+		p.seen, p.checked, since = passed.NewSeen(p.place.Seen(), p.Cursor.Recent), true, 0
 		p.Cursor = engram.Cursor{UserID: p.Cursor.UserID}
 		if err := p.place.ResetSeen(); err != nil {
 			return err
 		}
 	} else {
-		p.seen, p.checked = newSeen(nil, p.Cursor.Recent), p.before == 0
+		p.seen, p.checked = passed.NewSeen(nil, p.Cursor.Recent), p.before == 0
 	}
-	defer func() { p.seen.stop() }()
+	defer func() { p.seen.Stop() }()
 	for {
 		page, err := p.ask(ctx, since)
 		if err != nil {
@@ -158,13 +161,13 @@ func (p *puller) ask(ctx context.Context, since int64) (page engram.PullMutation
 	limit := pullPage
 	if p.opts.Limit > 0 {
 		// No more than can be given out, beside what was seen, and the row at the cursor.
-		limit = min(limit, p.opts.Limit-p.Rows+len(p.seen.recent)+1)
+		limit = min(limit, p.opts.Limit-p.Rows+len(p.seen.Recent)+1)
 	}
-	p.window.ask()
+	p.window.Ask()
 	if page, err = readPage(ctx, p.remote, since, limit); err != nil {
 		return page, err
 	}
-	p.window.answer(page.Now)
+	p.window.Answer(page.Now)
 	readable := slices.DeleteFunc(slices.Clone(page.Mutations), func(row engram.PullMutationResult) bool { return row.Odd != "" })
 	for _, row := range readable {
 		if user := readable[0].UserID; row.UserID != user {
@@ -203,7 +206,7 @@ func (p *puller) take(page engram.PullMutationsResponse) error {
 
 // pass moves past a row, and says whether earlier runs were not done with it.
 func (p *puller) pass(ref engram.JournalRef, occurred string) (fresh bool, err error) {
-	known, err := p.seen.pass(ref, func(gone engram.JournalRef) { p.window.pass(gone, "") })
+	known, err := p.seen.Pass(ref, func(gone engram.JournalRef) { p.window.Pass(gone, "") })
 	if err != nil {
 		return false, err
 	}
@@ -213,7 +216,7 @@ func (p *puller) pass(ref engram.JournalRef, occurred string) (fresh bool, err e
 	if ref.Seq <= p.Cursor.LowWatermark {
 		return false, nil // the row at the cursor, which comes again although everything up to it is settled
 	}
-	p.window.pass(ref, occurred)
+	p.window.Pass(ref, occurred)
 	return !known, nil
 }
 
@@ -256,30 +259,30 @@ func (p *puller) keep(ordered bool) error {
 	if p.opts.Rescan || !p.changed {
 		return nil
 	}
-	return p.save(p.seen.recent)
+	return p.save(p.seen.Recent)
 }
 
 // advanceWatermark puts into the log what need not be read again.
 func (p *puller) advanceWatermark(ordered bool) error {
-	n := p.window.settled()
+	n := p.window.Settled()
 	if ordered {
-		n = len(p.window.refs)
+		n = len(p.window.Refs)
 	}
-	if over := len(p.window.refs) + p.seen.below(p.Cursor.Last.Seq) - maxWindow; over > n {
-		n = min(over, len(p.window.refs))
+	if over := len(p.window.Refs) + p.seen.Below(p.Cursor.Last.Seq) - maxWindow; over > n {
+		n = min(over, len(p.window.Refs))
 		p.WindowCut = true
 	}
 	if n == 0 {
 		return nil
 	}
-	refs := p.window.remove(n)
+	refs := p.window.Remove(n)
 	p.changed, p.Cursor.LowWatermark = true, refs[n-1].Seq
 	return p.place.AppendSeen(refs)
 }
 
 // save saves the cursor. The refs are those that are still to be passed.
 func (p *puller) save(ahead []engram.JournalRef) error {
-	p.Cursor.Recent = append(append(make([]engram.JournalRef, 0, len(p.window.refs)+len(ahead)), p.window.refs...), ahead...)
+	p.Cursor.Recent = append(append(make([]engram.JournalRef, 0, len(p.window.Refs)+len(ahead)), p.window.Refs...), ahead...)
 	p.changed = false
 	if err := p.place.Save(p.Cursor); err != nil {
 		return err
@@ -294,11 +297,11 @@ func (p *puller) finish() error {
 	if !p.opts.Rescan {
 		return nil
 	}
-	gone, more, err := p.seen.rest(maxWindow)
+	gone, more, err := p.seen.Rest(maxWindow)
 	if err != nil {
 		return err
 	}
 	p.Evicted = more
-	p.seen.stop()
+	p.seen.Stop()
 	return p.save(gone)
 }

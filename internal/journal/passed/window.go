@@ -1,4 +1,6 @@
-package journal
+// Package passed is what of a journal a pull has passed: the rows that it may meet again, and those that are not settled.
+// Only the pull of internal/journal calls it.
+package passed
 
 import (
 	"math"
@@ -7,15 +9,11 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
-const (
-	// visibleWithin is for how long after a row was written others may still
-	// become visible below it.
-	visibleWithin = 10 * time.Minute
-	// maxWindow is how many rows are read again at most.
-	maxWindow = 20 * pullPage
-)
+// visibleWithin is for how long after a row was written others may still
+// become visible below it.
+const visibleWithin = 10 * time.Minute
 
-// window holds the refs of the rows that a run has passed and that are not
+// Window holds the refs of the rows that a run has passed and that are not
 // settled: it can't be said yet that no row will become visible below them.
 //
 // A server numbers a row when it is inserted, and shows it when its transaction
@@ -34,8 +32,8 @@ const (
 // the time of the first is used, which is the earliest. That is read off its own
 // answer, not off later ones: our clock stands still while the machine sleeps.
 // When everything that was read is settled, the next page begins a new one.
-type window struct {
-	refs  []engram.JournalRef
+type Window struct {
+	Refs  []engram.JournalRef
 	times []int64 // when each occurred, in Unix milliseconds; unknownTime where nobody knows
 
 	asked time.Time     // our time of the question that its first page answered
@@ -50,36 +48,36 @@ const (
 	unset       = math.MinInt64 / 2 // a time that nothing is before
 )
 
-// ask notes that a page is about to be asked for.
-func (w *window) ask() {
-	if len(w.refs) == 0 {
+// Ask notes that a page is about to be asked for.
+func (w *Window) Ask() {
+	if len(w.Refs) == 0 {
 		w.asked, w.began = time.Now(), unset
 	}
 }
 
-// answer notes the server's time of an answer, in Unix seconds, 0 if it said none.
-func (w *window) answer(seconds int64) { w.clock, w.since = seconds, time.Since(w.asked) }
+// Answer notes the server's time of an answer, in Unix seconds, 0 if it said none.
+func (w *Window) Answer(seconds int64) { w.clock, w.since = seconds, time.Since(w.asked) }
 
-// pass adds a row, which is above all that were added before. occurred is as the
+// Pass adds a row, which is above all that were added before. occurred is as the
 // server wrote it.
-func (w *window) pass(m engram.JournalRef, occurred string) {
+func (w *Window) Pass(m engram.JournalRef, occurred string) {
 	at := int64(unknownTime)
 	if t, err := time.Parse(time.RFC3339, occurred); err == nil {
 		at = t.UnixMilli()
 		w.now = max(w.now, at)
 	}
-	w.refs, w.times = append(w.refs, m), append(w.times, at)
+	w.Refs, w.times = append(w.Refs, m), append(w.times, at)
 }
 
-// settled is how many of the refs, counted from the lowest, are settled.
-func (w *window) settled() int {
+// Settled is how many of the refs, counted from the lowest, are settled.
+func (w *Window) Settled() int {
 	switch {
 	case w.clock > 0 && w.began == unset:
 		w.began = time.Unix(w.clock, 0).UnixMilli() - w.since.Milliseconds()
 	case w.clock == 0 && w.now > 0:
 		w.began = max(w.began, w.now-w.since.Milliseconds())
 	}
-	for i := len(w.refs); i > 0; i-- {
+	for i := len(w.Refs); i > 0; i-- {
 		if w.times[i-1] <= w.began-visibleWithin.Milliseconds() {
 			return i
 		}
@@ -87,9 +85,9 @@ func (w *window) settled() int {
 	return 0
 }
 
-// remove takes the lowest n refs out. They are good until the next pass.
-func (w *window) remove(n int) []engram.JournalRef {
-	taken := w.refs[:n]
-	w.refs, w.times = w.refs[n:], w.times[n:]
+// Remove takes the lowest n refs out. They are good until the next pass.
+func (w *Window) Remove(n int) []engram.JournalRef {
+	taken := w.Refs[:n]
+	w.Refs, w.times = w.Refs[n:], w.times[n:]
 	return taken
 }
