@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/ownership"
 )
 
 // ChunkProjects remembers whose the rows of a remote's chunks are, so that each is
@@ -13,19 +14,19 @@ type ChunkProjects struct {
 	file Cache
 
 	mu       sync.Mutex
-	chunks   map[engram.ChunkID]engram.Projects
+	chunks   map[engram.ChunkID]ownership.Projects
 	sessions map[string]string // of all of these chunks
 	changed  bool
 }
 
-// chunkProjectsQuestion changes with what engram.Projects is.
+// chunkProjectsQuestion changes with what ownership.Projects is.
 const chunkProjectsQuestion = "projects 1"
 
 // OpenChunkProjects reads what is known of a remote.
 func OpenChunkProjects(root Root, remote string) *ChunkProjects {
 	c := &ChunkProjects{file: OpenCache(root, "projects", remote), sessions: map[string]string{}}
 	if !c.file.Get(chunkProjectsQuestion, &c.chunks) || c.chunks == nil {
-		c.chunks = map[engram.ChunkID]engram.Projects{}
+		c.chunks = map[engram.ChunkID]ownership.Projects{}
 	}
 	for _, p := range c.chunks {
 		maps.Copy(c.sessions, p.Sessions)
@@ -34,7 +35,7 @@ func OpenChunkProjects(root Root, remote string) *ChunkProjects {
 }
 
 // Projects gives what was added for a chunk.
-func (c *ChunkProjects) Projects(id engram.ChunkID) (engram.Projects, bool) {
+func (c *ChunkProjects) Projects(id engram.ChunkID) (ownership.Projects, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p, ok := c.chunks[id]
@@ -49,7 +50,7 @@ func (c *ChunkProjects) SessionProject(id string) string {
 }
 
 // Add remembers whose the rows of a chunk are.
-func (c *ChunkProjects) Add(id engram.ChunkID, p engram.Projects) {
+func (c *ChunkProjects) Add(id engram.ChunkID, p ownership.Projects) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.chunks[id], c.changed = p, true

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/ownership"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
@@ -25,9 +26,9 @@ type Choice struct {
 
 // ChunkProjects remembers whose the rows of a remote's chunks are.
 type ChunkProjects interface {
-	Projects(id engram.ChunkID) (engram.Projects, bool)
+	Projects(id engram.ChunkID) (ownership.Projects, bool)
 	SessionProject(id string) string
-	Add(id engram.ChunkID, p engram.Projects)
+	Add(id engram.ChunkID, p ownership.Projects)
 }
 
 // Unseen are the chunks to pull of which nobody knows yet whose they are: some of them
@@ -57,7 +58,7 @@ func (s *Diff) isLeft(item Item) bool {
 
 // belongs says whether rows belong to the project. Their sessions may lie in other
 // chunks, of the remote or here.
-func (s *Diff) belongs(p engram.Projects) bool {
+func (s *Diff) belongs(p ownership.Projects) bool {
 	return p.Belongs(s.choice.Project, func(session string) string {
 		if project := s.choice.Known.SessionProject(session); project != "" {
 			return project
@@ -76,7 +77,7 @@ func (s *Diff) readSessions() {
 		if err != nil {
 			continue
 		}
-		p, err := engram.ReadRows(c, engram.ReadProjects)
+		p, err := engram.ReadRows(c, ownership.Read)
 		if err == nil {
 			for id, project := range p.Sessions {
 				s.choice.here[id] = project
@@ -99,9 +100,9 @@ func (p *puller) storeOurs(id engram.ChunkID, c *engram.Chunk, store func(*engra
 	var head bytes.Buffer
 	switch _, err := io.CopyN(&head, c, maxLook); {
 	case errors.Is(err, io.EOF):
-		projects, err := engram.ReadProjects(bytes.NewReader(head.Bytes()))
+		projects, err := ownership.Read(bytes.NewReader(head.Bytes()))
 		if err != nil {
-			projects = engram.Projects{} // rows that cannot be read are nobody's
+			projects = ownership.Projects{} // rows that cannot be read are nobody's
 		}
 		if err := p.judge(id, projects); err != nil {
 			return err
@@ -110,13 +111,13 @@ func (p *puller) storeOurs(id engram.ChunkID, c *engram.Chunk, store func(*engra
 	case err != nil:
 		return err
 	}
-	judged := judgedReader(io.MultiReader(&head, c), func(projects engram.Projects) error { return p.judge(id, projects) })
+	judged := judgedReader(io.MultiReader(&head, c), func(projects ownership.Projects) error { return p.judge(id, projects) })
 	defer func() { _ = judged.Close() }() // never fails
 	return store(engram.NewChunk(c.ID(), judged, math.MaxInt64))
 }
 
 // judge remembers whose a chunk is, and says whether it belongs here.
-func (p *puller) judge(id engram.ChunkID, projects engram.Projects) error {
+func (p *puller) judge(id engram.ChunkID, projects ownership.Projects) error {
 	p.choice.Known.Add(id, projects)
 	if !p.belongs(projects) {
 		return errLeft
@@ -126,13 +127,13 @@ func (p *puller) judge(id engram.ChunkID, projects engram.Projects) error {
 
 // judgedReader gives what r gives, and ends as judge ends, which hears whose the
 // rows were.
-func judgedReader(r io.Reader, judge func(engram.Projects) error) io.ReadCloser {
+func judgedReader(r io.Reader, judge func(ownership.Projects) error) io.ReadCloser {
 	look, tee := io.Pipe()
-	seen := make(chan engram.Projects, 1)
+	seen := make(chan ownership.Projects, 1)
 	go func() {
-		projects, err := engram.ReadProjects(look)
+		projects, err := ownership.Read(look)
 		if err != nil {
-			projects = engram.Projects{} // rows that cannot be read are nobody's
+			projects = ownership.Projects{} // rows that cannot be read are nobody's
 		}
 		_, _ = io.Copy(io.Discard, look) // it fails as r does, whose reader is told
 		seen <- projects

@@ -1,14 +1,14 @@
-package engram_test
+package ownership_test
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/ownership"
 )
 
 // A chunk belongs to a project if all its rows do, by themselves or by their sessions.
-func TestProjectsBelong(t *testing.T) {
+func TestChunksBelong(t *testing.T) {
 	elsewhere := map[string]string{"far": "shop", "alien": "other"}
 	for _, c := range []struct {
 		name, chunk string
@@ -28,7 +28,7 @@ func TestProjectsBelong(t *testing.T) {
 		{"a change of what a session in it names", `{"mutations":[{"entity":"session","entity_key":"s","op":"upsert","payload":{"project":"other"}},{"entity":"prompt","entity_key":"p","op":"upsert","payload":{"session_id":"s"}}]}`, false},
 		{"a list in other letters", `{"Prompts":[{"session_id":"a","project":"other"}],"sessions":[{"id":"a","project":"shop"}]}`, false},
 	} {
-		p, err := engram.ReadProjects(strings.NewReader(c.chunk))
+		p, err := ownership.Read(strings.NewReader(c.chunk))
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
@@ -45,7 +45,7 @@ func TestProjectsAreBounded(t *testing.T) {
 	for i := range 1000 {
 		row += `{"session_id":"a","project":"p` + strings.Repeat("x", i%50) + `"},`
 	}
-	p, err := engram.ReadProjects(strings.NewReader(`{"prompts":[` + strings.TrimSuffix(row, ",") + `]}`))
+	p, err := ownership.Read(strings.NewReader(`{"prompts":[` + strings.TrimSuffix(row, ",") + `]}`))
 	if err != nil || len(p.Names) > 16 || p.Belongs("p", func(string) string { return "" }) {
 		t.Errorf("%v %v", len(p.Names), err)
 	}

@@ -1,4 +1,6 @@
-package engram
+// Package ownership is whose the rows of a chunk are, by the projects that they or their sessions name.
+// Whoever moves chunks of many projects asks it, and whoever remembers the answer.
+package ownership
 
 import (
 	"encoding/json"
@@ -6,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // Projects says whose the rows of one chunk are.
@@ -35,17 +39,17 @@ func (p Projects) Belongs(project string, sessionProject func(id string) string)
 			names = append(names, name)
 		}
 	}
-	return len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool { return ProjectKey(name) != ProjectKey(project) })
+	return len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool { return engram.ProjectKey(name) != engram.ProjectKey(project) })
 }
 
-// ReadProjects reads whose the rows of a chunk are, as a stream.
-func ReadProjects(r io.Reader) (Projects, error) {
+// Read reads whose the rows of a chunk are, as a stream.
+func Read(r io.Reader) (Projects, error) {
 	reader := projectReader{names: map[string]bool{}, sessions: map[string]string{}, open: map[string]bool{}}
-	err := ReadMembers(r, map[string]MemberReader{
-		"sessions":     Rows(reader.session),
-		"observations": Rows(func(row ownedRow) { reader.row(Text(row.Project), row.SessionID) }),
-		"prompts":      Rows(func(row ownedRow) { reader.row(Text(row.Project), row.SessionID) }),
-		"mutations":    Rows(reader.mutation),
+	err := engram.ReadMembers(r, map[string]engram.MemberReader{
+		"sessions":     engram.Rows(reader.session),
+		"observations": engram.Rows(func(row ownedRow) { reader.row(engram.Text(row.Project), row.SessionID) }),
+		"prompts":      engram.Rows(func(row ownedRow) { reader.row(engram.Text(row.Project), row.SessionID) }),
+		"mutations":    engram.Rows(reader.mutation),
 	})
 	return reader.finish(), err
 }
@@ -67,11 +71,11 @@ func (r *projectReader) session(s struct {
 	ID      string  `json:"id"`
 	Project *string `json:"project"`
 }) {
-	r.bring(s.ID, Text(s.Project))
+	r.bring(s.ID, engram.Text(s.Project))
 }
 
 func (r *projectReader) bring(id, project string) {
-	if project = NormalizeProject(project); project == "" {
+	if project = engram.NormalizeProject(project); project == "" {
 		return
 	}
 	r.names[project] = true
@@ -81,7 +85,7 @@ func (r *projectReader) bring(id, project string) {
 }
 
 func (r *projectReader) row(project, session string) {
-	if project = NormalizeProject(project); project != "" {
+	if project = engram.NormalizeProject(project); project != "" {
 		r.names[project] = true
 	} else if session != "" {
 		r.open[session] = true
@@ -95,7 +99,7 @@ func (r *projectReader) mutation(m struct {
 	Payload   json.RawMessage `json:"payload"`
 	Project   string          `json:"project"`
 }) {
-	e := MutationEntry{Entity: m.Entity, EntityKey: m.EntityKey, Op: m.Op, Payload: m.Payload, Project: m.Project}
+	e := engram.MutationEntry{Entity: m.Entity, EntityKey: m.EntityKey, Op: m.Op, Payload: m.Payload, Project: m.Project}
 	scope := e.Scope()
 	if strings.EqualFold(e.Entity, "session") {
 		r.bring(e.EntityKey, scope.Project)
