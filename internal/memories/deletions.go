@@ -27,7 +27,7 @@ func (s *search) judgeDeletions() {
 			s.found.stays(row.Project, StayHome{Waiting: 1})
 			continue
 		}
-		left[said.last().Session]--
+		left[said.session()]--
 		d.At = behind(d.At, row.word.Since, said.newest(), s.reasons.now)
 		row.Deletion = &d
 		s.take(row)
@@ -49,9 +49,9 @@ func (s *search) leftOfSessions() map[[8]byte]int {
 	for first := 0; first < len(words.words) && len(left) > 0; {
 		said := words.run(first, words.words[first].RowVersion)
 		first += len(said)
-		last := said.last()
-		if _, deleted := left[last.Session]; deleted && last.Kind != engram.SessionRow && !said.gone() {
-			left[last.Session]++
+		session := said.session()
+		if _, deleted := left[session]; deleted && said[0].Kind != engram.SessionRow && !said.gone() {
+			left[session]++
 		}
 	}
 	return left

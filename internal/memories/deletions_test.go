@@ -21,6 +21,7 @@ func TestDeletions(t *testing.T) {
 	waiting := memories.Tally{StayHome: memories.StayHome{Waiting: 1}}
 	unplaced := obs
 	unplaced.Project, unplaced.Session = "", "" // as 1.9.4 notes it
+	marked := mutation("observation", "obs-1", "delete", `{"sync_id":"obs-1","deleted_at":"`+at("08:45")+`"}`)
 	elsewhere := obs
 	elsewhere.Project = "other"
 	tests := []struct {
@@ -52,6 +53,10 @@ func TestDeletions(t *testing.T) {
 			memories.Tally{HardDeletes: 1}.With(waiting), []string{at("09:00")}},
 		{"a session with an observation that is marked as deleted", database{deletions: []engram.Deletion{ses, prompt}}, []engram.ChunkRows{all, chunk(deletedAt(o, "08:45"))},
 			memories.Tally{PromptDeletes: 1}.With(waiting), []string{at("09:00")}},
+		{"a session with an observation that was marked as deleted by who did not say where it was", database{deletions: []engram.Deletion{ses, prompt}}, []engram.ChunkRows{all, marked},
+			memories.Tally{PromptDeletes: 1}.With(waiting), []string{at("09:00")}},
+		{"a session with all of it, one of which was marked so", database{deletions: []engram.Deletion{ses, obs, prompt}}, []engram.ChunkRows{all, marked},
+			memories.Tally{HardDeletes: 1, PromptDeletes: 1, SessionDeletes: 1}, []string{at("09:00"), at("09:00"), at("09:00")}},
 		{"a session with an observation that is not deleted here", database{observations: []engram.Observation{o}, deletions: []engram.Deletion{ses, prompt}}, []engram.ChunkRows{all},
 			memories.Tally{PromptDeletes: 1, InChunks: 1}.With(waiting), []string{at("09:00")}},
 		{"a session that is empty in chunks", database{deletions: []engram.Deletion{ses}}, []engram.ChunkRows{{Sessions: []engram.Session{session}}},

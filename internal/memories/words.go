@@ -159,6 +159,16 @@ func (s said) last() words.Word {
 	return last
 }
 
+// session is the one that the row is in for who reads all chunks: deletions need not name it.
+func (s said) session() (named [8]byte) {
+	for _, w := range s {
+		if w.Session != [8]byte{} {
+			named = w.Session
+		}
+	}
+	return named
+}
+
 // gone says whether nothing of the row is left for who reads all chunks.
 func (s said) gone() bool { return len(s) == 0 || s.last().Says == words.Removed }
 
