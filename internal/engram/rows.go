@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -285,12 +286,20 @@ func inJSON(t string) string {
 	return strings.Map(func(r rune) rune { return r }, t)
 }
 
-// Instant is a time in nanoseconds since 1970; 0 if it is none.
+// Instant is a time in nanoseconds since 1970; 0 if it is none. One that is too far away
+// for that is the farthest that is not: else the year 3000 would be before all others.
 func Instant(t string) int64 {
-	if parsed := RowTime(t); !parsed.IsZero() {
+	const farthest = math.MaxInt64 - 1 // which has a moment behind it
+	switch parsed := RowTime(t); {
+	case parsed.IsZero():
+		return 0
+	case parsed.After(time.Unix(0, farthest)):
+		return farthest
+	case parsed.Before(time.Unix(0, -farthest)):
+		return -farthest
+	default:
 		return parsed.UnixNano()
 	}
-	return 0
 }
 
 // Later says whether a moment is certainly behind another. A whole second is

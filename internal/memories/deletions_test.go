@@ -22,6 +22,9 @@ func TestDeletions(t *testing.T) {
 	unplaced := obs
 	unplaced.Project, unplaced.Session = "", "" // as 1.9.4 notes it
 	marked := mutation("observation", "obs-1", "delete", `{"sync_id":"obs-1","deleted_at":"`+at("08:45")+`"}`)
+	edited := note("obs-1", "09:30", "b", 2)
+	edited.UpdatedAt = "3000-01-01 00:00:00"
+	ahead := chunk(edited)
 	elsewhere := obs
 	elsewhere.Project = "other"
 	tests := []struct {
@@ -40,6 +43,7 @@ func TestDeletions(t *testing.T) {
 		{"marked as deleted in a chunk", database{deletions: []engram.Deletion{obs}}, []engram.ChunkRows{all, chunk(deletedAt(o, "08:45"))}, memories.Tally{HardDeletes: 1}, []string{at("09:00")}},
 		{"an older chunk was merged behind the deletion", database{deletions: []engram.Deletion{obs}}, []engram.ChunkRows{all, gone("observation", "obs-1", at("09:00")), all}, memories.Tally{HardDeletes: 1}, []string{at("09:00")}},
 		{"edited elsewhere after that", database{deletions: []engram.Deletion{obs}}, []engram.ChunkRows{all, chunk(note("obs-1", "09:30", "b", 2))}, memories.Tally{}, nil},
+		{"edited elsewhere by a clock that is centuries ahead", database{deletions: []engram.Deletion{obs}}, []engram.ChunkRows{all, ahead}, memories.Tally{}, nil},
 		{"in the second of its last edit", database{deletions: []engram.Deletion{deletion(engram.ObservationRow, "obs-1", at("08:30"))}}, []engram.ChunkRows{all},
 			memories.Tally{HardDeletes: 1}, []string{at("08:30") + ".000000001"}},
 		{"at a time that cannot be read", database{deletions: []engram.Deletion{deletion(engram.ObservationRow, "obs-1", "soon")}}, []engram.ChunkRows{all},

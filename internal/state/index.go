@@ -84,7 +84,7 @@ func (x *Index[V]) Save() error {
 
 // indexHeader stands first in an index. It changes with what the values are.
 func indexHeader[V any]() string {
-	return fmt.Sprintf("engram-sync index 2, %d\n", binary.Size(*new(V)))
+	return fmt.Sprintf("engram-sync index 3, %d\n", binary.Size(*new(V)))
 }
 
 // encodeIndex writes chunks in the order of their ids: for each the id, the
