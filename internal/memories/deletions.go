@@ -62,8 +62,9 @@ func deletionOrder(k engram.RowKind) int {
 	return slices.Index([]engram.RowKind{engram.ObservationRow, engram.PromptRow, engram.SessionRow}, k)
 }
 
-// projectOf is the project of a deletion; 1.9.4 notes none, and then it is that of
-// the chunks which have the row. Source: local-state.md 2.3.
+// projectOf is the project of a deletion, or that of its session. 1.9.4 notes neither;
+// then it counts for the project of the run, which the chunks that have the row are
+// taken to be of. Source: local-state.md 2.3.
 func (s *search) projectOf(d engram.Deletion) string {
 	return engram.ProjectKey(cmp.Or(engram.ProjectOf(d.Project, s.found.sessions[d.Session].Project), s.scope.Project))
 }
