@@ -21,12 +21,15 @@ func invalidOf(err error) map[int]string {
 	return nil
 }
 
-// rejectNamed rejects the rows that the server names, and gives the others.
+// rejectNamed rejects the rows that the server names, and gives the others. The position
+// moves past those of them that lie before a named one, so they count as deferred until
+// they have arrived.
 func (p *pusher) rejectNamed(ctx context.Context, rows []Row, refusal error) (rest []Row, err error) {
 	invalid := invalidOf(refusal)
 	for i, row := range rows {
 		field, named := invalid[i]
 		if !named {
+			p.job.Deferred.Add(row.Position)
 			rest = append(rest, row)
 			continue
 		}

@@ -83,3 +83,29 @@ func TestWhatNeedsANamedRowWaits(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// A run that ends after the server has named a row, and before the others have gone,
+// leaves those to the next run: also those that lie before the named one.
+func TestTheOthersOfANamedRowOutliveTheRun(t *testing.T) {
+	w := newWorld(t)
+	rows := changes(5)
+	down := errors.New("the server is down")
+	w.lists = func(bad []int) map[int]string { return map[int]string{bad[0]: "payload"} }
+	w.refuse = func(e engram.MutationEntry) error {
+		if w.pushes == 2 {
+			w.lists = nil
+			return down
+		}
+		if e.EntityKey == "obs-3" {
+			return &engram.ContentError{Err: errors.New("refused")}
+		}
+		return nil
+	}
+	if r := w.push(t.Context(), rows); !errors.Is(r.Err, down) || r.Rejected != 1 {
+		t.Fatalf("%+v", r)
+	}
+	if r := w.push(t.Context(), rows); r.Err != nil || r.Sent != 4 || r.Deferred != 0 {
+		t.Errorf("%+v", r)
+	}
+	w.wantRows(rows, "obs-3")
+}

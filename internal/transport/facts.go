@@ -36,7 +36,7 @@ const askAgain = 24 * time.Hour
 
 // remembered are the facts of an earlier run as far as they are believed.
 func (f Facts) remembered(now time.Time) Facts {
-	if f.Generation >= engram.Gen2 && now.Sub(time.Unix(f.Asked, 0)) > askAgain {
+	if age := now.Sub(time.Unix(f.Asked, 0)); f.Generation >= engram.Gen2 && (age > askAgain || age < -askAgain) { // a clock was wrong
 		f.Generation, f.OrLater, f.Asked = engram.Gen2, true, 0
 	}
 	return f
@@ -96,7 +96,7 @@ func (t *RemoteTransport) learnVersion(version int) {
 			f.Generation, f.OrLater = engram.Gen2, true
 		}
 		if before != 0 && f.Generation != before {
-			f.Gzip = project.GzipUnknown // it was upgraded, or rolled back
+			f.Gzip, f.Limit = project.GzipUnknown, 0 // it was upgraded, or rolled back
 		}
 	})
 }

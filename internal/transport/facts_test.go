@@ -126,6 +126,10 @@ func TestARememberedGenerationIsOverruled(t *testing.T) {
 			t.Errorf("%s: got %+v", tc.what, got)
 		}
 	}
+	ahead := transport.Facts{Kind: transport.KindProject, Generation: engram.Gen3, Asked: time.Now().Add(25 * time.Hour).Unix()}
+	if got := wiretest.DialProject(t, f.URL, transport.Options{Known: ahead}).Facts(); got.Generation != engram.Gen2 || !got.OrLater {
+		t.Errorf("asked by a clock that was wrong, it is %+v", got)
+	}
 	old := transport.Facts{Kind: transport.KindProject, Generation: engram.Gen3, Asked: time.Now().Add(-25 * time.Hour).Unix()}
 	remote := wiretest.DialProject(t, f.URL, transport.Options{Known: old})
 	if got := remote.Facts(); got.Generation != engram.Gen2 || !got.OrLater {
@@ -133,6 +137,20 @@ func TestARememberedGenerationIsOverruled(t *testing.T) {
 	}
 	if err := remote.FindGeneration(t.Context()); err != nil || remote.Facts().Generation != engram.Gen2 || remote.Facts().OrLater {
 		t.Errorf("asked again, it is %+v, %v", remote.Facts(), err)
+	}
+}
+
+// An upgraded server may take more than it did: nobody else would say so.
+func TestAnUpgradeEndsTheLimit(t *testing.T) {
+	server := &later{version: "1"}
+	f := wiretest.Listen(t, server)
+	known := transport.Facts{Kind: transport.KindProject, Generation: engram.Gen1, Limit: 5000}
+	for version, want := range map[string]int64{"1": 5000, "2": 0} {
+		server.version = version
+		remote := wiretest.DialProject(t, f.URL, transport.Options{Known: known})
+		if _, err := remote.ReadManifest(t.Context()); err != nil || remote.Facts().Limit != want {
+			t.Errorf("version %s: got %+v, %v", version, remote.Facts(), err)
+		}
 	}
 }
 

@@ -199,3 +199,28 @@ func TestTheLimitCountsWhatIsCompressed(t *testing.T) {
 		t.Errorf("a small one was pushed as %q", types)
 	}
 }
+
+// A chunk that is stored under another id was taken as well: the next one goes out as it
+// is at once.
+func TestAnotherIDEndsCompressionToo(t *testing.T) {
+	f := wiretest.Listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", plainEnvelope)
+		if r.Header.Get("Content-Type") == compressedEnvelope {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"error":"invalid json: invalid character"}`)
+			return
+		}
+		_, _ = io.WriteString(w, `{"status":"ok","chunk_id":"00000000"}`)
+	}))
+	remote := wiretest.DialProject(t, f.URL, transport.Options{Known: transport.Facts{Gzip: "shown"}})
+	for _, content := range []string{"first", "second"} {
+		c := wiretest.Part(t, wiretest.Rows(content))
+		if err := remote.WriteChunk(t.Context(), c.Entry, c.Open); err == nil {
+			t.Error("it has the id that it was sent with")
+		}
+	}
+	if types := pushed(f); !slices.Equal(types, []string{compressedEnvelope, plainEnvelope, plainEnvelope}) {
+		t.Errorf("sent %q", types)
+	}
+}

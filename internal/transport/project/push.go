@@ -27,7 +27,8 @@ func (d *Dialect) Push(ctx context.Context, call *httplayer.Call, entry engram.C
 	compressed := d.Gzip() == GzipShown
 	sent, err := d.send(ctx, call, name, entry, open, compressed)
 	if compressed && mayRefuseGzip(err) {
-		if sent, err = d.send(ctx, call, name, entry, open, false); err == nil {
+		sent, err = d.send(ctx, call, name, entry, open, false)
+		if _, renamed := errors.AsType[*protocol.OtherIDError](err); err == nil || renamed {
 			d.LearnGzip(GzipRefused) // it is the same chunk, so it was the form
 		}
 	}

@@ -1,6 +1,7 @@
 package protocol_test
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 
@@ -32,5 +33,21 @@ func TestMembersThatNobodyKnowsTravelWithTheirRow(t *testing.T) {
 		if err != nil || sent.Extra != strings.Trim(want, "-") || string(sent.Payload) != `{"ownership_mode":"shared"}` {
 			t.Errorf("%s: %+v, %v", extra, sent, err)
 		}
+	}
+}
+
+// A row with very many members costs about what its text does: who writes the page
+// decides how many there are.
+func TestVeryManyMembersCostLittle(t *testing.T) {
+	const members = 20_000
+	page := `{"mutations":[{"seq":1,"entity":"session","entity_key":"s","op":"upsert"` + strings.Repeat(`,"a":1`, members) + `}],"has_more":false}`
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := pullPage(t, 0, page); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if taken := after.TotalAlloc - before.TotalAlloc; taken > 200*uint64(len(page)) {
+		t.Errorf("%d bytes were allocated for %d", taken, len(page))
 	}
 }

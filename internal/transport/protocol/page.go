@@ -95,7 +95,8 @@ type pageParser struct {
 	metRow uint
 
 	row, last engram.PullMutationResult
-	odd       error // the first reason why the row at hand can't be read
+	odd       error  // the first reason why the row at hand can't be read
+	extra     []byte // its Extra so far
 	page      engram.PullMutationsResponse
 }
 
@@ -182,10 +183,10 @@ func (p *pageParser) event(event jsonscan.Event) (err error) {
 			p.oddRow(fmt.Errorf("%q: %w", rowMembers[p.field], err))
 		}
 	case event == jsonscan.End && depth == 3 && p.nameAt >= 0:
-		if p.row.Extra != "" {
-			p.row.Extra += ","
+		if len(p.extra) > 0 {
+			p.extra = append(p.extra, ',')
 		}
-		p.row.Extra += string(p.text[p.nameAt:p.at])
+		p.extra = append(p.extra, p.text[p.nameAt:p.at]...)
 	}
 	return nil
 }
@@ -199,7 +200,7 @@ func (p *pageParser) begin(depth int) error {
 	case depth == 2 && p.kind != jsonscan.Object:
 		return p.brokenRow(errors.New("not a JSON object"))
 	case depth == 2:
-		p.rowAt, p.row, p.metRow, p.odd = p.at, engram.PullMutationResult{}, 0, nil
+		p.rowAt, p.row, p.metRow, p.odd, p.extra = p.at, engram.PullMutationResult{}, 0, nil, p.extra[:0]
 	}
 	return nil
 }
@@ -325,8 +326,8 @@ func (p *pageParser) endRow() error {
 	if p.row.Payload == nil {
 		p.row.Payload = json.RawMessage("null")
 	}
-	if p.row.Extra != "" && !readable(p.row.Extra) {
-		p.row.Extra = ""
+	if extra := string(p.extra); p.odd == nil && extra != "" && readable(extra) {
+		p.row.Extra = extra
 	}
 	p.last = p.row
 	p.page.Mutations = append(p.page.Mutations, p.row)
