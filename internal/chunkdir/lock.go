@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -44,7 +45,7 @@ func (e *LockedError) Error() string {
 func (d *Dir) Lock(ctx context.Context, wait time.Duration, command string) (unlock func() error, err error) {
 	release, err := d.tryLock(ctx, wait)
 	if errors.Is(err, filelock.ErrHeld) {
-		return nil, d.lockedError()
+		return nil, d.holder()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot lock %s: %w", d.path, err)
@@ -58,6 +59,26 @@ func (d *Dir) Lock(ctx context.Context, wait time.Duration, command string) (unl
 		}
 		return nil
 	}, nil
+}
+
+// Holder says who has the lock, nil where nobody has it. It takes the lock for a moment
+// only where a note says that somebody may have it.
+func (d *Dir) Holder(ctx context.Context) (*LockedError, error) {
+	path, err := d.statePath(".json")
+	if err != nil || path == "" {
+		return nil, err
+	}
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	unlock, err := d.tryLock(ctx, 0)
+	if errors.Is(err, filelock.ErrHeld) {
+		return d.holder(), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot look at the lock of %s: %w", d.path, err)
+	}
+	return nil, unlock()
 }
 
 // sweep removes leftovers where it can. One that stays, on a read-only disk
@@ -111,8 +132,8 @@ func (d *Dir) forgetHolder() {
 	}
 }
 
-// lockedError tells what the note says, if there is a good one.
-func (d *Dir) lockedError() error {
+// holder tells what the note says, if there is a good one.
+func (d *Dir) holder() *LockedError {
 	var locked LockedError
 	path, err := d.statePath(".json")
 	if err == nil {
