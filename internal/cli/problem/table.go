@@ -233,6 +233,8 @@ var Classes = []Class{
 		"Nothing says which server to talk to. Pass --remote, or set one in the configuration."},
 	{"configuration", Usage, as[*config.Error], "",
 		"A setting cannot be understood. The message names the key, and the file, flag or variable that it comes from."},
+	{"token-unmeant", Usage, as[*auth.UnmeantError], "",
+		"ENGRAM_SYNC_TOKEN is set, and a file of the repository chose the remote, so the token is not sent there. If it is meant for that remote, name it with --remote or ENGRAM_SYNC_REMOTE."},
 	{"git", Usage, as[*git.SetupError], "",
 		"git is missing, or this is no git work tree. Install git, or run the command in a repository."},
 	{"file-unfit", Usage, as[*repofile.UnfitError], "",
