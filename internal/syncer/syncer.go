@@ -110,6 +110,8 @@ var (
 	ErrUnconfirmed = errors.New("the server accepted it, but could not be asked to confirm that")
 	// ErrOtherBytes: the server lists the chunk, and gives other bytes.
 	ErrOtherBytes = errors.New("the server holds other bytes under this id")
+	// ErrOtherRows: the server says that it has stored the chunk as one that has other rows.
+	ErrOtherRows = errors.New("the server accepted it, and names another chunk for it, which does not have its rows")
 	// ErrNowhere is engram.ErrNoFile where the remote cannot help.
 	ErrNowhere = fmt.Errorf("%w, and the remote does not have it", engram.ErrNoFile)
 	// ErrForeign: an entry of the manifest here is none of engram's.
