@@ -64,7 +64,7 @@ func (d *Dir) Lock(ctx context.Context, wait time.Duration, command string) (unl
 // Holder says who has the lock, nil where nobody has it. It takes the lock for a moment
 // only where a note says that somebody may have it.
 func (d *Dir) Holder(ctx context.Context) (*LockedError, error) {
-	path, err := d.statePath(".json")
+	path, err := d.notePath()
 	if err != nil || path == "" {
 		return nil, err
 	}
@@ -110,11 +110,14 @@ func (d *Dir) statePath(suffix string) (string, error) {
 	return filepath.Join(d.opts.StateDir, "locks", hex.EncodeToString(sum[:16])+suffix), nil
 }
 
+// notePath is where the note about the holder of the lock lies.
+func (d *Dir) notePath() (string, error) { return d.statePath(".json") }
+
 // noteHolder writes the note that tells others who has the lock, as the JSON of
 // a LockedError. It is a courtesy to them, so without a place to write it the
 // lock is as good.
 func (d *Dir) noteHolder(command string) {
-	path, err := d.statePath(".json")
+	path, err := d.notePath()
 	if err != nil || path == "" {
 		return
 	}
@@ -127,7 +130,7 @@ func (d *Dir) noteHolder(command string) {
 
 // forgetHolder removes the note. One that stays is overwritten by the next holder.
 func (d *Dir) forgetHolder() {
-	if path, err := d.statePath(".json"); err == nil && path != "" {
+	if path, err := d.notePath(); err == nil && path != "" {
 		_ = os.Remove(path)
 	}
 }
@@ -135,7 +138,7 @@ func (d *Dir) forgetHolder() {
 // holder tells what the note says, if there is a good one.
 func (d *Dir) holder() *LockedError {
 	var locked LockedError
-	path, err := d.statePath(".json")
+	path, err := d.notePath()
 	if err == nil {
 		if note, err := os.ReadFile(path); err != nil || json.Unmarshal(note, &locked) != nil {
 			locked = LockedError{}
