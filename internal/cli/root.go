@@ -75,6 +75,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		login.NewLogin(term, ws), // as under auth
 		login.NewLogout(term, ws),
 		settings.New(term, ws),
+		settings.NewTrust(term, ws),
 		serve.New(term, ws),
 		newVersion(term, ws),
 	)
