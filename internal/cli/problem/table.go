@@ -209,7 +209,7 @@ var Classes = []Class{
 	{"no-such-chunk", Usage, as[*syncer.SelectError],
 		"`engram-sync manifest` lists the ids of the remote, manifest --local those of the directory",
 		"No chunk, or more than one, has an id that begins so. List the ids, and give more digits."},
-	{"not-stored", Refused, is(syncer.ErrNotStored),
+	{"not-stored", Refused, is(syncer.ErrNotStored, syncer.ErrOtherRows),
 		"ask whoever runs the server: sending it again would change nothing",
 		"The server accepted a chunk and does not have it. Ask whoever runs it."},
 	{"bad-chunk-id", Refused, is(engram.ErrBadChunkID),
