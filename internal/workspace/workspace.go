@@ -16,6 +16,7 @@ import (
 	"github.com/adrg/xdg"
 	"github.com/spf13/pflag"
 
+	"github.com/engram-sync/engram-sync/internal/auth"
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/git"
@@ -48,6 +49,7 @@ type Workspace struct {
 // New gives the workspace of a process with this environment.
 func New(term *terminal.Terminal, environ []string, version string) *Workspace {
 	w := &Workspace{term: term, Environ: environ, env: map[string]string{}, Version: version}
+	auth.LearnSecrets(environ)
 	for _, pair := range environ {
 		name, value, _ := strings.Cut(pair, "=")
 		w.env[name] = value
@@ -120,6 +122,7 @@ func (w *Workspace) LoadAnyway(flags *pflag.FlagSet) (wrong *config.Error, err e
 func (w *Workspace) configure(in config.Inputs) (err error) {
 	w.Config, err = config.Load(in)
 	w.Log = w.term.Logger(w.Config.LogFormat)
+	slog.SetDefault(w.Log) // so that net/http, which uses the standard logger, talks as we do
 	return err
 }
 

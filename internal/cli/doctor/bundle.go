@@ -12,7 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/engram-sync/engram-sync/internal/auth"
+	"github.com/engram-sync/engram-sync/internal/secret"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
@@ -50,22 +50,12 @@ func (e *exam) writeBundle(path string, found []finding) error {
 	return nil
 }
 
-// minSecret is the length from which a text can be a secret, and be told from a word.
-const minSecret = 8
-
-// withoutPrivate takes out what a stranger should not see: secrets whole, hosts and the home directory by their place.
+// withoutPrivate takes out what a stranger should not see: secrets, names of hosts and the home directory.
 func (e *exam) withoutPrivate(text string) string {
+	text = secret.Redact(text)
 	e.mu.Lock()
-	secrets, hosts := slices.Clone(e.secrets), slices.Clone(e.hosts)
+	hosts := slices.Clone(e.hosts)
 	e.mu.Unlock()
-	for _, name := range []string{auth.TokenVariable, auth.EngramCloudVariable, auth.EngramLegacyVariable} {
-		if value := strings.TrimSpace(e.ws.Getenv(name)); len(value) >= minSecret {
-			secrets = append(secrets, value)
-		}
-	}
-	for _, secret := range secrets {
-		text = strings.ReplaceAll(text, secret, "SECRET")
-	}
 	urls := []string{e.ws.Config.Remote.URL}
 	for _, r := range e.ws.Config.Remotes {
 		urls = append(urls, r.URL)

@@ -224,13 +224,33 @@ func (e *exam) mergeDriver(ctx context.Context, f *findings, dir workspace.Direc
 	}
 }
 
-// project says which one a transfer is about.
+// project says which one a transfer is about, and whether it may be: one that a file of the
+// repository chose needs the user's word.
 func (e *exam) project(f *findings) {
 	const check = "project"
 	p, err := e.ws.RepositoryProject()
-	switch {
-	case err != nil:
+	if err != nil {
 		f.fail(check, "", err)
+		return
+	}
+	claims, err := e.ws.Claims()
+	remote, none := e.ws.RemoteLabel()
+	if none != nil {
+		remote = ""
+	}
+	trusted := true
+	for _, claim := range claims {
+		if !e.ws.Trusts(claim, remote) {
+			trusted = false
+			untrusted := e.ws.Untrusted(claim, remote)
+			f.add(finding{
+				Check: check, Verdict: failed, Code: problem.Code(untrusted), Hint: "if that is right, run `" + untrusted.Command + "`",
+				Message: untrusted.Choice() + ", and nothing moves before you allowed it",
+			})
+		}
+	}
+	switch {
+	case !trusted:
 	case p.Name == "":
 		f.ok(check, "none: outside of a git work tree a directory holds all projects")
 	default:

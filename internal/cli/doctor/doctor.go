@@ -63,7 +63,6 @@ type exam struct {
 
 	mu          sync.Mutex // the parts run at the same time
 	generations surroundings.Generations
-	secrets     []string // that were seen
 	hosts       []string // addresses that were seen
 }
 

@@ -100,11 +100,3 @@ func TestStrangersWords(t *testing.T) {
 		}
 	}
 }
-
-func TestShell(t *testing.T) {
-	for path, want := range map[string]string{"/a/b-c.d": "/a/b-c.d", "/a b": "'/a b'", "/it's": `'/it'\''s'`, "$(x)": "'$(x)'"} {
-		if got := shell(path); got != want {
-			t.Errorf("%s: %s", path, got)
-		}
-	}
-}

@@ -19,6 +19,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/place"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // machine looks at what is needed before any chunk or server comes in.
@@ -97,7 +98,7 @@ func (e *exam) permissions(f *findings) {
 			continue
 		}
 		bad++
-		hint := fmt.Sprintf("run `chmod %s %s`", c.chmod, shell(c.path))
+		hint := fmt.Sprintf("run `chmod %s %s`", c.chmod, workspace.ShellWord(c.path))
 		message := fmt.Sprintf("%s has mode %#o: %s", c.path, info.Mode().Perm(), c.what)
 		if c.fails {
 			f.fail("permissions", hint, errors.New(message))
@@ -108,7 +109,7 @@ func (e *exam) permissions(f *findings) {
 	for _, path := range []string{state.Dir(), filepath.Dir(config)} {
 		if err := place.Writable(nearest(path)); err != nil {
 			bad++
-			f.fail("permissions", fmt.Sprintf("make it yours: `sudo chown -R %s %s`", owner(), shell(nearest(path))), fmt.Errorf("%s cannot be written: %w", nearest(path), err))
+			f.fail("permissions", fmt.Sprintf("make it yours: `sudo chown -R %s %s`", owner(), workspace.ShellWord(nearest(path))), fmt.Errorf("%s cannot be written: %w", nearest(path), err))
 		}
 	}
 	if bad == 0 {
@@ -171,14 +172,6 @@ func nearest(path string) string {
 	}
 }
 
-// shell is a path as a shell takes it.
-func shell(path string) string {
-	if strings.Trim(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@:,") == "" {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
-}
-
 // engram looks at engram's own files.
 func (e *exam) engram(ctx context.Context, f *findings) {
 	e.cloudFile(f)
@@ -223,7 +216,6 @@ func (e *exam) cloudFile(f *findings) {
 		f.warn("plaintext", "see whether it holds a token", "%v", err)
 	default:
 		members := cloud.Secrets()
-		e.hide(cloud.Token, cloud.RefreshToken)
 		if len(members) == 0 {
 			return
 		}
@@ -232,17 +224,6 @@ func (e *exam) cloudFile(f *findings) {
 			hint = "take that out of the file"
 		}
 		f.warn("plaintext", hint, "%s holds %s in plain text", path, strings.Join(members, " and "))
-	}
-}
-
-// hide notes secrets, so that no report repeats them.
-func (e *exam) hide(secrets ...string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, s := range secrets {
-		if len(s) >= minSecret {
-			e.secrets = append(e.secrets, s)
-		}
 	}
 }
 

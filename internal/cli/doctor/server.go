@@ -74,12 +74,6 @@ func (e *exam) connect(ctx context.Context, f *findings, embedded bool) {
 	err := ws.With(ctx, func(conn *workspace.Connection) error {
 		found = true
 		f.tokenFrom = conn.Source.From()
-		if token, err := conn.Source.Token(ctx); err == nil {
-			e.hide(token)
-		}
-		if login := conn.Source.Login(); login != nil {
-			e.hide(login.Tokens().Access, login.Tokens().Refresh)
-		}
 		if embedded {
 			f.ok("remote", "%s, from %s", conn.Label, ws.Config.Sources["remote"])
 		} else {
@@ -258,7 +252,6 @@ func (e *exam) ask(ctx context.Context, f *findings, conn *workspace.Connection)
 	case token == "":
 		f.ok("token", "none, and none is needed")
 	default:
-		e.hide(token)
 		end := ""
 		if at := transport.TokenEnd(token); !at.IsZero() {
 			end = fmt.Sprintf("; it ends %s", at.Local().Format(time.DateTime))

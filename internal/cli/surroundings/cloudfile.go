@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/engram-sync/engram-sync/internal/secret"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
@@ -41,5 +42,6 @@ func ReadCloudFile(ws *workspace.Workspace) (cloud CloudFile, path string, err e
 	if json.Unmarshal(text, &cloud) != nil {
 		return cloud, path, terminal.Usagef("%s is not a cloud.json with a server_url", path)
 	}
+	secret.Add(cloud.Token, cloud.RefreshToken)
 	return cloud, path, nil
 }
