@@ -138,7 +138,7 @@ func (p *pusher) post(ctx context.Context, b batch) (lastSeq int64, err error) {
 		return 0, err
 	}
 	open := false // an earlier attempt may still be under way
-	for pause, attempt := firstPause, 0; ; pause, attempt = pause*2, attempt+1 {
+	for pause, attempt := time.Second, 0; ; pause, attempt = pause*2, attempt+1 {
 		seq, became, err := p.try(ctx, b)
 		open = open || became == idempotent
 		lastTry := attempt >= p.opts.Retries

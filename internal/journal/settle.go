@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
@@ -49,7 +50,7 @@ func (p *pusher) settle(ctx context.Context, b batch, cause error) (seq int64, b
 	waiting := func(time.Duration) {
 		p.opts.Notify(settleFor, "no answer: looking whether the server stored the mutations")
 	}
-	_ = poll(ctx, settleFor, waiting, func() bool { // an error is ctx's, which is asked below
+	_ = cancellable.Poll(ctx, settleFor, waiting, func() bool { // an error is ctx's, which is asked below
 		seen, lookErr = p.look(ctx, b)
 		if lookErr != nil {
 			return ctx.Err() != nil || p.opts.Refused(lookErr)
@@ -156,7 +157,7 @@ func (p *pusher) resume(ctx context.Context) error {
 	waiting := func(rest time.Duration) {
 		p.opts.Notify(rest, "an earlier run did not see whether the server stored its last mutations: looking for them")
 	}
-	err = poll(ctx, p.job.Intent.wait(time.Now()), waiting, func() bool {
+	err = cancellable.Poll(ctx, p.job.Intent.wait(time.Now()), waiting, func() bool {
 		seen, lookErr = p.look(ctx, b)
 		return lookErr != nil || seen.seq > 0 || seen.ordered
 	})
