@@ -33,15 +33,20 @@ type Finder struct {
 	// EngramRemote: the remote's URL came from engram's own variables, so
 	// their token is meant for it.
 	EngramRemote bool
-	Command      []string // token_command; nil if there is none
-	BaseURL      string   // normalised
-	Logins       Logins
+	// Unmeant says why a token in TokenVariable is not meant for the remote; nil if it is.
+	Unmeant *UnmeantError
+	Command []string // token_command; nil if there is none
+	BaseURL string   // normalised
+	Logins  Logins
 }
 
 // Find gives the source that counts. Having none is not an error: there are
-// servers that need no token. A keyring that is needed and does not open is one.
+// servers that need no token. A keyring that is needed and does not open is one, and
+// so is a token in the environment that is not meant for the remote: an *UnmeantError.
 func (f Finder) Find(ctx context.Context) (Source, error) {
-	if source := f.fromEnv(); source.from != "" {
+	if source := f.fromEnv(); source.from == TokenVariable && f.Unmeant != nil {
+		return Source{}, f.Unmeant
+	} else if source.from != "" {
 		return source, nil
 	}
 	if len(f.Command) > 0 {
@@ -59,6 +64,16 @@ func (f Finder) Find(ctx context.Context) (Source, error) {
 		return Source{}, fmt.Errorf("read the token for %s: %w", f.BaseURL, err)
 	}
 	return Source{token: login.tokens.Access, from: "the " + login.store.Name(), login: login}, nil
+}
+
+// UnmeantError says that the token in TokenVariable is not sent, since it belongs to the
+// remote that the user chose, and a file of a repository chose this one. Taking the next
+// best token would make the user somebody else.
+type UnmeantError struct{ File, Remote string }
+
+func (e *UnmeantError) Error() string {
+	return fmt.Sprintf("the token in %s is not sent to the remote %s, which %s chose: if it is meant for that one, run the same command with --remote %[2]s, or set ENGRAM_SYNC_REMOTE=%[2]s",
+		TokenVariable, e.Remote, e.File)
 }
 
 // Stronger names the source that counts before any login; "" if there is none.

@@ -31,6 +31,11 @@ type Config struct {
 	RemoteErr error `mapstructure:"-"`
 	// Remotes are the named ones, by name, with their own fields only.
 	Remotes map[string]Remote `mapstructure:"remotes"`
+	// RemoteByRepo and ProjectByRepo say that a file of the repository chose the
+	// remote's name, or the project, and the user did not: not even the same. Who
+	// chooses the remote chooses the project that the user gave it.
+	RemoteByRepo  bool `mapstructure:"-"`
+	ProjectByRepo bool `mapstructure:"-"`
 	// Project is the project that counts, "" for none; Remote has the same.
 	// As it was written: the transport normalises it.
 	Project string `mapstructure:"project"`

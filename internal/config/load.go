@@ -74,6 +74,8 @@ func Load(in Inputs) (Config, error) {
 		return Config{}, err
 	}
 	cfg, err := m.config()
+	cfg.RemoteByRepo = m.onlyRepo(remoteKey, user, repo)
+	cfg.ProjectByRepo = m.onlyRepo(projectKey, user, repo) || cfg.RemoteByRepo && m.ofRemote(cfg.Remote.Name)
 	cfg.Warnings = env.warnings()
 	return cfg, err
 }
@@ -119,6 +121,17 @@ func merge(env environment, layers ...layer) (merged, error) {
 		return merged{}, fmt.Errorf("cannot merge the configuration: %w", err)
 	}
 	return m, nil
+}
+
+// onlyRepo says whether the value that counts is one that a file of the repository
+// gives, and the user's file does not.
+func (m merged) onlyRepo(key string, user, repo layer) bool {
+	return m.origins[key].rank == fromRepoFile && user.values[key] != repo.values[key]
+}
+
+// ofRemote says whether the project that counts is that of the remote's own.
+func (m merged) ofRemote(name string) bool {
+	return m.Remotes[name].Project != "" && m.origins[projectKey].rank == fromUserFile
 }
 
 // config chooses the remote and its project.

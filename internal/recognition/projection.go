@@ -31,9 +31,9 @@ type Projector interface {
 	// an earlier one.
 	Known(remote engram.ChunkID) ([]Signature, bool)
 	Learn(chunks map[engram.ChunkID][]Signature) error
-	// Answered hears under which id the remote has stored a part, if that is none of
-	// those that the part may be known by: in later runs it is.
-	Answered(part, stored engram.ChunkID) error
+	// Answered hears under which ids the remote has stored parts, by those of the parts, if
+	// they are none of those that a part may be known by: in later runs they are.
+	Answered(stored map[engram.ChunkID]engram.ChunkID) error
 	// OpenPart opens the content of a part. It is called concurrently.
 	OpenPart(ctx context.Context, local, part engram.ChunkID) (*engram.Chunk, error)
 }

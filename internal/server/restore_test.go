@@ -171,7 +171,7 @@ func TestTheFirstSchemaIsBroughtUpToDate(t *testing.T) {
 	listen(t, s).as(alice.AccessToken).get("/sync/pull").want(t, 401, badToken)
 	var id, version int
 	query(t, dir, "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version", &id, &version)
-	if id != 0x456e6773 || version != 4 {
+	if id != 0x456e6773 || version != 5 {
 		t.Errorf("application id %#x, schema %d", id, version)
 	}
 }

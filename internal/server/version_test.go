@@ -45,3 +45,35 @@ func TestTheManifestsVersionFollowsTheChunks(t *testing.T) {
 		version(tc.want)
 	}
 }
+
+// A store of an earlier release finds out what it has, however that is spelled and
+// wherever a piece of it ends, and whoever remembers the manifest gets it anew.
+func TestAnEarlierStoreJudgesItsChunks(t *testing.T) {
+	spaces := strings.Repeat(" ", 256<<10)
+	for i, tc := range []struct {
+		data string
+		want int
+	}{
+		{`{"sessions":[{"id":"s","ownership_mode" : "project_owned"}]}`, 2},
+		{`{"sessions":[{"id":"s","ownership\u005fmode":"shared"}]}`, 2},
+		{`{"sessions":[` + spaces[:len(spaces)-90] + `{"id":"s","ownership_mode":"project_owned","x":"` + spaces + `"}]}`, 2},
+		{`{"sessions":[{"id":"s"}],"x":{"ownership_mode":"project_owned"}}`, 1},
+	} {
+		dir := t.TempDir()
+		s, err := server.Open(t.Context(), server.Options{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := listen(t, s)
+		c.post("/sync/push", fmt.Sprintf(`{"chunk_id":"0000000%d","created_by":"dev","data":%s}`, i, tc.data)).want(t, 200, "")
+		tag := c.get("/sync/pull").header.Get("ETag")
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		execute(t, dir, fmt.Sprintf("UPDATE chunks SET version = %d; PRAGMA user_version = 4", 3-tc.want))
+		r := listen(t, open(t, server.Options{Dir: dir})).get("/sync/pull", "If-None-Match: "+tag)
+		if r.status != 200 || !strings.Contains(r.body, fmt.Sprintf(`"version":%d`, tc.want)) {
+			t.Errorf("%d: want version %d: %d %.200s", i, tc.want, r.status, r.body)
+		}
+	}
+}

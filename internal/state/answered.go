@@ -3,6 +3,7 @@ package state
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -23,16 +24,19 @@ type answeredFile struct {
 	IDs     map[engram.ChunkID]engram.ChunkID `json:"ids"` // by those that were sent
 }
 
-// OpenAnsweredIDs reads what was answered. What cannot be read is forgotten: then the
-// server's chunks are recognised by their rows.
+// answeredSchema is 2 since ids are kept only of chunks that were read back.
+const answeredSchema = 2
+
+// OpenAnsweredIDs reads what was answered. What cannot be read, or may not have been read
+// back, is forgotten: then the server's chunks are recognised by their rows.
 func OpenAnsweredIDs(root Root, remote, project string) *AnsweredIDs {
 	a := &AnsweredIDs{
 		root: root, path: root.Path("answered", fileName(remote+"\x00"+project)+".json"),
-		file: answeredFile{Schema: 1, Remote: remote, Project: project, IDs: map[engram.ChunkID]engram.ChunkID{}},
+		file: answeredFile{Schema: answeredSchema, Remote: remote, Project: project, IDs: map[engram.ChunkID]engram.ChunkID{}},
 	}
 	text, err := os.ReadFile(a.path)
 	var file answeredFile
-	if err == nil && checkSchema(text, 1) == nil && json.Unmarshal(text, &file) == nil && file.IDs != nil {
+	if err == nil && checkSchema(text, answeredSchema) == nil && json.Unmarshal(text, &file) == nil && file.IDs != nil {
 		a.file.IDs = file.IDs
 	}
 	return a
@@ -44,15 +48,16 @@ func (a *AnsweredIDs) Of(sent engram.ChunkID) (stored engram.ChunkID, ok bool) {
 	return stored, ok
 }
 
-// Add remembers a pair. It is on disk when it returns.
-func (a *AnsweredIDs) Add(sent, stored engram.ChunkID) error {
-	a.file.IDs[sent] = stored
+// Add remembers the server's ids, by ours. They are on disk when it returns. The file is
+// written whole, so what a run learns is added at once.
+func (a *AnsweredIDs) Add(stored map[engram.ChunkID]engram.ChunkID) error {
+	maps.Copy(a.file.IDs, stored)
 	text, err := json.MarshalIndent(a.file, "", "  ")
 	if err == nil {
 		err = a.root.write(a.path, text)
 	}
 	if err != nil {
-		return fmt.Errorf("remember the id that the server gave chunk %s: %w", sent, err)
+		return fmt.Errorf("remember the ids that the server gave %d chunks: %w", len(stored), err)
 	}
 	return nil
 }

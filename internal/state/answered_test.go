@@ -10,7 +10,7 @@ import (
 func TestAnsweredIDsAreKeptForOneProjectOfOneRemote(t *testing.T) {
 	root := state.In(t.TempDir())
 	sent, stored := engram.IDOf([32]byte{1}), engram.IDOf([32]byte{2})
-	if err := state.OpenAnsweredIDs(root, "https://a.example", "p").Add(sent, stored); err != nil {
+	if err := state.OpenAnsweredIDs(root, "https://a.example", "p").Add(map[engram.ChunkID]engram.ChunkID{sent: stored}); err != nil {
 		t.Fatal(err)
 	}
 	if got, ok := state.OpenAnsweredIDs(root, "https://a.example", "p").Of(sent); !ok || got != stored {

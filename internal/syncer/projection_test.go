@@ -27,8 +27,8 @@ type projector struct {
 	answered map[engram.ChunkID]engram.ChunkID
 }
 
-func (p *projector) Answered(part, stored engram.ChunkID) error {
-	p.answered = map[engram.ChunkID]engram.ChunkID{part: stored}
+func (p *projector) Answered(stored map[engram.ChunkID]engram.ChunkID) error {
+	p.answered = stored
 	return nil
 }
 
@@ -361,25 +361,33 @@ func (storedAs) Error() string              { return "it has another id" }
 func (s storedAs) StoredAs() engram.ChunkID { return engram.ChunkID(s) }
 
 // renaming is a server whose form of chunks is not ours.
-type renaming struct{ remote }
+type renaming struct {
+	remote
+	theirs string // what it makes of the chunk
+}
 
 func (r renaming) WriteChunk(ctx context.Context, entry engram.ChunkEntry, open func() (*engram.Chunk, error)) error {
-	theirs := `{"form":"theirs"}`
-	entry.ID = idOf(theirs)
+	entry.ID = idOf(r.theirs)
 	err := r.remote.WriteChunk(ctx, entry, open)
-	r.content[entry.ID] = theirs
+	r.content[entry.ID] = r.theirs
 	return errors.Join(err, storedAs(entry.ID))
+}
+
+// rowIn is a chunk with one memory, in some form.
+func rowIn(form, syncID string) string {
+	return fmt.Sprintf(`{"form":%q,"observations":[{"sync_id":%q,"content":"c"}]}`, form, syncID)
 }
 
 // TestAnotherIDIsTheServersLastWord: what it has under an id that nobody expected is
 // there, is read back as what it is, and is neither pushed nor pulled by a later run.
 func TestAnotherIDIsTheServersLastWord(t *testing.T) {
+	ours, theirs := rowIn("ours", "o1"), rowIn("theirs", "o1")
 	for _, readBack := range []bool{false, true} {
 		here, there := newSide(), newSide()
 		id := here.add(numbered(1))
-		p := &projector{parts: map[engram.ChunkID][]string{id: {`{"form":"ours"}`}}}
+		p := &projector{parts: map[engram.ChunkID][]string{id: {ours}}}
 		opts := syncer.CompareOptions{Projector: func(context.Context) (recognition.Projector, error) { return p, nil }}
-		s, err := syncer.Compare(t.Context(), local{here}, renaming{remote{there}}, opts)
+		s, err := syncer.Compare(t.Context(), local{here}, renaming{remote{there}, theirs}, opts)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -388,11 +396,34 @@ func TestAnotherIDIsTheServersLastWord(t *testing.T) {
 		if result := syncer.Run(t.Context(), s, run); len(result.Moved) != 1 || len(result.Failed) > 0 {
 			t.Errorf("the push became %+v", result)
 		}
-		if p.answered[idOf(`{"form":"ours"}`)] != idOf(`{"form":"theirs"}`) {
+		if p.answered[idOf(ours)] != idOf(theirs) {
 			t.Errorf("remembered: %v", p.answered)
 		}
 		if again := lookThrough(t, here, there, p); !again.Clean() {
 			t.Errorf("the next run would push %v and pull %v", again.ToPush, again.ToPull)
+		}
+	}
+}
+
+// TestAnotherIDIsNotBelievedOfOtherRows: the push failed, whatever the server says, and
+// the next run tries again.
+func TestAnotherIDIsNotBelievedOfOtherRows(t *testing.T) {
+	here := newSide()
+	id := here.add(numbered(1))
+	p := &projector{parts: map[engram.ChunkID][]string{id: {rowIn("ours", "o1")}}}
+	opts := syncer.CompareOptions{Projector: func(context.Context) (recognition.Projector, error) { return p, nil }}
+	for range 2 {
+		there := newSide()
+		s, err := syncer.Compare(t.Context(), local{here}, renaming{remote{there}, rowIn("theirs", "o2")}, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		result := syncer.Run(t.Context(), s, syncer.Options{Push: true, Concurrency: 1})
+		if len(result.Failed) != 1 || !errors.Is(result.Failed[0].Err, syncer.ErrOtherRows) {
+			t.Errorf("the push became %+v", result)
+		}
+		if len(p.answered) > 0 {
+			t.Errorf("remembered: %v", p.answered)
 		}
 	}
 }

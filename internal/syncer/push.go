@@ -107,17 +107,18 @@ func (p *pusher) confirm(ctx context.Context, items []Item, outcomes []outcome) 
 	if err != nil {
 		err = fmt.Errorf("%w: %w", ErrUnconfirmed, err)
 	}
-	for i, item := range items {
-		if outcomes[i].err != nil {
-			continue
-		}
-		if outcomes[i].err = err; err == nil {
-			outcomes[i].err = p.confirmOne(ctx, there, item, outcomes[i].stored)
-		}
+	sent := make([]int, 0, len(items))
+	for i := range items {
 		if outcomes[i].err == nil {
-			outcomes[i].err = p.remember(item, outcomes[i].stored)
+			sent = append(sent, i)
 		}
 	}
+	work.Each(sent, p.opts.Concurrency, nil, func(i int) {
+		if outcomes[i].err = err; err == nil {
+			outcomes[i].err = p.confirmOne(ctx, there, items[i], outcomes[i].stored)
+		}
+	})
+	p.remember(items, outcomes)
 }
 
 // lastLook is how long an interrupted push may still take to find out what the
@@ -140,6 +141,9 @@ func (p *pusher) confirmOne(ctx context.Context, there *engram.Manifest, item It
 	if !ok {
 		return ErrNotStored
 	}
+	if !p.expected(item, stored) {
+		return p.confirmRows(ctx, item, stored)
+	}
 	if !p.opts.ReadBack && (p.asked.Projector != nil || !differ(item.Entry, listed)) {
 		return nil
 	}
@@ -150,14 +154,57 @@ func (p *pusher) confirmOne(ctx context.Context, there *engram.Manifest, item It
 	return err
 }
 
-// remember keeps an id that the server gave a part for later runs, where nobody here
-// would have expected it. Source: project-server.md 3.1, engram-2.md 4.4.
-func (p *pusher) remember(item Item, stored engram.ChunkID) error {
-	expected := func(part recognition.Part) bool {
+// expected says whether the remote may know what was sent by this id. Source:
+// project-server.md 3.1, engram-2.md 4.4.
+func (p *pusher) expected(item Item, stored engram.ChunkID) bool {
+	return stored == item.Remote || slices.ContainsFunc(p.Projected[item.Local].Parts, func(part recognition.Part) bool {
 		return part.ID == item.Remote && slices.Contains(part.IDs(), stored)
+	})
+}
+
+// confirmRows believes an id that nobody here expected when the chunk behind it has the
+// rows that were sent: an answer can be another request's, or a lie, and the id of some
+// other chunk would be taken for this one from then on.
+func (p *pusher) confirmRows(ctx context.Context, item Item, stored engram.ChunkID) error {
+	var theirs recognition.RowSet
+	_, err := p.remote.ReadChunk(ctx, stored, func(c *engram.Chunk) error {
+		rows, err := engram.ReadRows(c, recognition.ReadSignatures)
+		theirs.Add(rows)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnconfirmed, err)
 	}
-	if stored == item.Remote || slices.ContainsFunc(p.Projected[item.Local].Parts, expected) {
-		return nil
+	c, err := p.open(ctx, item)
+	if err != nil {
+		return err
 	}
-	return p.asked.Projector.Answered(item.Remote, stored)
+	defer func() { _ = c.Close() }() // only read
+	ours, err := engram.ReadRows(c, recognition.ReadSignatures)
+	if err != nil {
+		return err
+	}
+	if len(ours) == 0 || slices.ContainsFunc(ours, func(v recognition.Signature) bool { return !theirs.Has(v) }) {
+		return fmt.Errorf("%w: chunk %s", ErrOtherRows, stored)
+	}
+	return nil
+}
+
+// remember keeps the ids that nobody here would have expected for later runs.
+func (p *pusher) remember(items []Item, outcomes []outcome) {
+	answered := map[engram.ChunkID]engram.ChunkID{}
+	for i, item := range items {
+		if outcomes[i].err == nil && !p.expected(item, outcomes[i].stored) {
+			answered[item.Remote] = outcomes[i].stored
+		}
+	}
+	if len(answered) == 0 {
+		return
+	}
+	err := p.asked.Projector.Answered(answered)
+	for i, item := range items {
+		if _, ok := answered[item.Remote]; ok && outcomes[i].err == nil {
+			outcomes[i].err = err
+		}
+	}
 }

@@ -110,12 +110,17 @@ var (
 	ErrUnconfirmed = errors.New("the server accepted it, but could not be asked to confirm that")
 	// ErrOtherBytes: the server lists the chunk, and gives other bytes.
 	ErrOtherBytes = errors.New("the server holds other bytes under this id")
+	// ErrOtherRows: the server says that it has stored the chunk as one that has other rows.
+	ErrOtherRows = errors.New("the server accepted it, and names another chunk for it, which does not have its rows")
 	// ErrNowhere is engram.ErrNoFile where the remote cannot help.
 	ErrNowhere = fmt.Errorf("%w, and the remote does not have it", engram.ErrNoFile)
 	// ErrForeign: an entry of the manifest here is none of engram's.
 	ErrForeign = errors.New("the manifest has an entry that is not engram's")
 	// ErrUnlisted: a chunk file that no manifest names is no good either.
 	ErrUnlisted = errors.New("no manifest names its file, and it cannot be adopted")
+	// ErrNotInTurn: the chunk was pulled, and its entry would stand before one that
+	// the next run brings.
+	ErrNotInTurn = errors.New("its file is here, and is listed with what comes before it")
 	// ErrNotTried: an earlier error made it pointless.
 	ErrNotTried = errors.New("not tried")
 )

@@ -227,9 +227,17 @@ func transportOptions(w *Workspace) (transport.Options, error) {
 // Finder looks for the token of a server where the configuration says.
 func (w *Workspace) Finder(base string) auth.Finder {
 	return auth.Finder{
-		Environ: w.Environ, EngramRemote: w.Config.Remote.FromEngramEnv, Command: w.Config.Remote.TokenCommand,
+		Environ: w.Environ, EngramRemote: w.Config.Remote.FromEngramEnv, Unmeant: w.unmeant(), Command: w.Config.Remote.TokenCommand,
 		BaseURL: base, Logins: w.Logins(),
 	}
+}
+
+// unmeant says why a token of the environment is not meant for the remote, if it is not.
+func (w *Workspace) unmeant() *auth.UnmeantError {
+	if !w.Config.RemoteByRepo {
+		return nil
+	}
+	return &auth.UnmeantError{File: w.Inputs.RepoFile, Remote: w.Config.Remote.Name}
 }
 
 // Logins are the accounts on this machine, with all stores that their secrets

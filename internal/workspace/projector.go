@@ -110,9 +110,9 @@ func (p *projector) known(chunks map[engram.ChunkID]recognition.Projection) map[
 	return chunks
 }
 
-// Answered remembers an id that a server has answered.
-func (p *projector) Answered(part, stored engram.ChunkID) error {
-	return p.answered.Add(part, stored)
+// Answered remembers ids that a server has answered.
+func (p *projector) Answered(stored map[engram.ChunkID]engram.ChunkID) error {
+	return p.answered.Add(stored)
 }
 
 // Rows are kept from run to run, but for the sessions that are added: those depend

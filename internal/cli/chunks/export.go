@@ -129,7 +129,7 @@ func (x *export) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { release(err) }()
+	defer release()
 	if err := x.into(ctx, dir, path); err != nil {
 		return err
 	}
@@ -316,6 +316,9 @@ func (x *export) raiseVersion(ctx context.Context) (version int, err error) {
 		has = "would have"
 	} else if err := x.dir.AddEntries(ctx, version, nil); err != nil {
 		return 0, err
+	}
+	if len(x.found.Manifest.Entries()) == 0 {
+		return version, nil // it lists nothing that was of another version
 	}
 	x.term.Note("the manifest %s version %d now, in place of %d: engram 2.x refuses to import what one of less lists", has, version, before)
 	return version, nil

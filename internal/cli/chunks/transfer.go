@@ -100,12 +100,12 @@ func (t *transfer) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	var release func(error)
+	var release func()
 	t.dir, t.path, release, err = t.ws.Claim(ctx, workspace.Claim{Command: t.command, Create: t.create, DryRun: t.dryRun})
 	if err != nil {
 		return err
 	}
-	defer func() { release(err) }()
+	defer release()
 	if t.blank, err = isBlank(ctx, t.dir); err != nil {
 		return err
 	}
@@ -280,7 +280,7 @@ const pullLong = `Download the chunks of the remote that are missing here.
 A chunk gets its name on disk only after its bytes were found to hash to its
 id. Files that an interrupted run left without a manifest entry are adopted.
 Where there is no chunk directory yet, .engram is made at the top of the git
-work tree, or wherever --dir says.
+work tree, or wherever --dir says: in a directory that is empty or not there yet.
 
 Chunks that old clients (engram 1.9.4) re-encoded while pushing have lost their
 times and identities, and do not fit their ids. They are restored: each memory

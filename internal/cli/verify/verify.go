@@ -59,7 +59,7 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		RunE: func(cmd *cobra.Command, words []string) error {
 			r.remote = cmd.Flags().Changed("remote")
 			var err error
-			if r.readers, err = parseReaders(generations); err != nil {
+			if r.readers, err = parseReaders(generations, cmd.Flags().Changed("for")); err != nil {
 				return &terminal.UsageError{Command: cmd.CommandPath(), Err: err}
 			}
 			r.opts.Readers = readersOf(cmd.Context(), ws, r.readers)

@@ -1,6 +1,7 @@
 // Package pushbody takes the bodies of pushes apart, as Go's decoder would for the
 // types of the reference server, and refuses what cannot be kept or comes back
-// otherwise. It knows bytes in and store's types out; only internal/server calls it.
+// otherwise. It knows bytes in and store's types out; internal/server calls it, and a store
+// that judges anew what it has.
 package pushbody
 
 import (

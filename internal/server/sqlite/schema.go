@@ -8,7 +8,16 @@ import (
 
 // migrations lead from one version of the schema to the next: the first one
 // makes version 1. They are never edited, only added to.
-var migrations = []string{schema1, schema2, schema3, schema4}
+var migrations = []migration{statements(schema1), statements(schema2), statements(schema3), statements(schema4), judgeVersions}
+
+type migration func(ctx context.Context, tx *sql.Tx) error
+
+func statements(text string) migration {
+	return func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, text)
+		return err
+	}
+}
 
 // A body lies in pieces, so that neither writing nor reading holds one whole; start
 // is the offset of a piece in it.
@@ -89,8 +98,7 @@ CREATE TABLE mutation_pushes (
 ) STRICT, WITHOUT ROWID;
 `
 
-// version is that of a manifest which lists the chunk. The quotes of a text in a row
-// are escaped, so what is looked for is a member.
+// version is that of a manifest which lists the chunk. Version 5 judges it anew.
 const schema4 = `
 ALTER TABLE chunks ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
 UPDATE chunks SET version = 2 WHERE EXISTS (
@@ -106,7 +114,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 			return err
 		}
 		for _, step := range migrations[version:] {
-			if _, err := tx.ExecContext(ctx, step); err != nil {
+			if err := step(ctx, tx); err != nil {
 				return fmt.Errorf("migrate the schema: %w", err)
 			}
 		}
