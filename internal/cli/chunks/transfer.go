@@ -95,7 +95,8 @@ func (t *transfer) run(ctx context.Context) (err error) {
 		return err
 	}
 	if t.exporting {
-		t.exported = export{term: t.term, ws: t.ws, dryRun: t.dryRun, personal: t.project.includePersonal}
+		remote, _ := t.ws.RemoteLabel() // without one the run fails soon enough
+		t.exported = export{term: t.term, ws: t.ws, dryRun: t.dryRun, personal: t.project.includePersonal, remote: remote}
 		if err := t.exported.open(ctx); err != nil {
 			return err
 		}
@@ -159,6 +160,9 @@ func (t *transfer) writeMemories(ctx context.Context) error {
 
 // move compares both sides, moves what is missing, and says so.
 func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
+	if err := command.MayUseThere(ctx, t.term, t.ws, conn); err != nil {
+		return err
+	}
 	diff, known, err := compareSides(ctx, t.term, t.ws, conn, t.dir, t.project, t.opts.Pull)
 	if err != nil {
 		return err
@@ -174,6 +178,9 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	t.remote = conn.Label
 	if conn.PerProject() {
 		t.of = conn.Project
+	}
+	if err := t.mayBring(ctx, conn, diff); err != nil {
+		return err
 	}
 	if opts.Push && len(t.words) == 0 {
 		if err := cmp.Or(wrongProject(conn, diff), t.misnamedProject(ctx, conn, diff)); err != nil {
