@@ -69,8 +69,9 @@ type export struct {
 	dir     syncer.Local
 	path    string // of dir
 	db      *engramdb.DB
-	made    int64 // how large chunks may get
-	legacy  bool  // it is one of 1.9.4
+	made    int64  // how large chunks may get
+	legacy  bool   // it is one of 1.9.4
+	remote  string // that the chunks go to afterwards; "" if they stay here
 	project workspace.Project
 
 	found   surroundings.Compared
@@ -180,6 +181,9 @@ func (x *export) open(ctx context.Context) (err error) {
 	x.made, x.ws.Config.MaxChunkBytes = x.sizes()
 	x.legacy = rule == workspace.LegacyRule
 	if x.project, err = x.findProject(rule); err != nil {
+		return err
+	}
+	if err := command.MayUse(ctx, x.term, x.ws, x.project, x.remote); err != nil {
 		return err
 	}
 	local, path, err := x.ws.OpenDirectoryIfAny()

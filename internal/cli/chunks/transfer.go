@@ -97,7 +97,8 @@ func (t *transfer) run(ctx context.Context) (err error) {
 		return err
 	}
 	if t.exporting {
-		t.exported = export{term: t.term, ws: t.ws, dryRun: t.dryRun, personal: t.project.includePersonal}
+		remote, _ := t.ws.RemoteLabel() // without one the run fails soon enough
+		t.exported = export{term: t.term, ws: t.ws, dryRun: t.dryRun, personal: t.project.includePersonal, remote: remote}
 		if err := t.exported.open(ctx); err != nil {
 			return err
 		}
@@ -161,6 +162,9 @@ func (t *transfer) writeMemories(ctx context.Context) error {
 
 // move compares both sides, moves what is missing, and says so.
 func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
+	if err := command.MayUseThere(ctx, t.term, t.ws, conn); err != nil {
+		return err
+	}
 	inFlight, err := t.openInFlight(conn) // before the manifest is read, which may be the only look
 	if err != nil {
 		return err
@@ -184,6 +188,9 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		opts.InFlight = inFlight
 	}
 	opts.Notify = func(wait time.Duration, why string) { t.term.Note("waiting %s: %s", wait.Round(time.Second), why) }
+	if err := t.mayBring(ctx, conn, diff); err != nil {
+		return err
+	}
 	if opts.Push && len(t.words) == 0 {
 		if err := cmp.Or(wrongProject(conn, diff), t.misnamedProject(ctx, conn, diff)); err != nil {
 			return err

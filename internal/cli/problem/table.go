@@ -21,6 +21,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // ErrBadLogin: the server knows no such name with such a password.
@@ -239,6 +240,8 @@ var Classes = []Class{
 		"Nothing says which server to talk to. Pass --remote, or set one in the configuration."},
 	{"configuration", Usage, as[*config.Error], "",
 		"A setting cannot be understood. The message names the key, and the file, flag or variable that it comes from."},
+	{"project-untrusted", Usage, as[*workspace.UntrustedError], "",
+		"A file of the repository chose a project that is not that of git's origin, and nobody allowed it. If that is right run `engram-sync trust`, else name the project with --project."},
 	{"token-unmeant", Usage, as[*auth.UnmeantError], "",
 		"ENGRAM_SYNC_TOKEN is set, and a file of the repository chose the remote, so the token is not sent there. If it is meant for that remote, name it with --remote or ENGRAM_SYNC_REMOTE."},
 	{"git", Usage, as[*git.SetupError], "",
