@@ -226,13 +226,14 @@ func transportOptions(w *Workspace) (transport.Options, error) {
 		return transport.Options{}, err
 	}
 	retries := w.Config.Retries
-	if retries == 0 {
+	if retries == 0 || w.Config.RetryTime == 0 {
 		retries = -1 // which is never, where 0 means the default
 	}
 	return transport.Options{
 		Concurrency:   w.Config.Concurrency,
 		Timeout:       w.Config.Timeout,
 		Retries:       retries,
+		RetryTime:     w.Config.RetryTime,
 		MaxChunkBytes: w.Config.MaxChunkBytes,
 		InsecureHTTP:  w.Config.InsecureHTTP,
 		TLS:           tlsConfig,
