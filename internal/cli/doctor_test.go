@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"io"
 	"os"
 	"path/filepath"
@@ -59,7 +58,7 @@ func memoriesIn(t *testing.T, dir string) (texts []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := d.ReadManifest(context.Background())
+	m, err := d.ReadManifest(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
