@@ -135,19 +135,6 @@ func warnCleartext(w *Workspace, c *Connection, what string) {
 	}
 }
 
-// KnownAliases are those of the configured remote, without a connection to it.
-func (w *Workspace) KnownAliases() (*state.Aliases, error) {
-	label, err := w.BaseURL()
-	if named, ok := w.Config.Remote.Embedded(); ok {
-		label, err = w.findVault(named)
-		label = "embedded:" + label
-	}
-	if err != nil {
-		return nil, err
-	}
-	return state.OpenAliases(w.State(), label)
-}
-
 // Dial makes a connection to a server, with the token of a source.
 func (w *Workspace) Dial(base string, source auth.Source) (*Connection, error) {
 	c := &Connection{Source: source}
