@@ -135,6 +135,15 @@ func warnCleartext(w *Workspace, c *Connection, what string) {
 	}
 }
 
+// RemoteLabel is what a connection to the configured remote would have as its Label.
+func (w *Workspace) RemoteLabel() (string, error) {
+	if named, ok := w.Config.Remote.Embedded(); ok {
+		dir, err := vaultPath(named)
+		return "embedded:" + dir, err
+	}
+	return w.BaseURL()
+}
+
 // Dial makes a connection to a server, with the token of a source.
 func (w *Workspace) Dial(base string, source auth.Source) (*Connection, error) {
 	c := &Connection{Source: source}
@@ -192,13 +201,14 @@ func transportOptions(w *Workspace) (transport.Options, error) {
 		return transport.Options{}, err
 	}
 	retries := w.Config.Retries
-	if retries == 0 {
+	if retries == 0 || w.Config.RetryTime == 0 {
 		retries = -1 // which is never, where 0 means the default
 	}
 	return transport.Options{
 		Concurrency:   w.Config.Concurrency,
 		Timeout:       w.Config.Timeout,
 		Retries:       retries,
+		RetryTime:     w.Config.RetryTime,
 		MaxChunkBytes: w.Config.MaxChunkBytes,
 		InsecureHTTP:  w.Config.InsecureHTTP,
 		TLS:           tlsConfig,

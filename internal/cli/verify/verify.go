@@ -125,7 +125,9 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 			if err != nil {
 				return err
 			}
-			command.NoteProject(term, conn)
+			if err := command.UseProject(ctx, term, ws, conn); err != nil {
+				return err
+			}
 			there, err := checked(term, opts, func(opts syncer.Options) (syncer.Report, error) { return syncer.VerifyRemote(ctx, diff, opts) })
 			report.Checked += there.Checked
 			report.Bytes += there.Bytes
