@@ -105,6 +105,19 @@ func (w *Workspace) WithAnonymous(ctx context.Context, f func(*Connection) error
 	return f(c)
 }
 
+// Inspect looks at the way to the configured remote, without a token. timeout bounds each step.
+func (w *Workspace) Inspect(ctx context.Context, timeout time.Duration) (*transport.Way, error) {
+	base, err := w.BaseURL()
+	if err != nil {
+		return nil, err
+	}
+	authorities, err := tlsConfig(w.Config)
+	if err != nil {
+		return nil, err
+	}
+	return transport.Inspect(ctx, base, authorities, timeout)
+}
+
 // BaseURL is the URL of the configured remote in the form that logins are kept under.
 func (w *Workspace) BaseURL() (string, error) {
 	if w.Config.RemoteErr != nil {
