@@ -21,6 +21,7 @@ func push(ctx context.Context, s *Diff, opts Options, result *Result) {
 		return
 	}
 	p := pusher{Diff: s, opts: opts, sums: map[engram.ChunkID][32]byte{}}
+	p.arrival, items = s.arrange(ctx, items, opts)
 	outcomes := transfer(ctx, work.Pushed, items, opts, p.push)
 	p.confirm(ctx, items, outcomes)
 	result.collect(items, outcomes)
@@ -28,13 +29,28 @@ func push(ctx context.Context, s *Diff, opts Options, result *Result) {
 
 type pusher struct {
 	*Diff
-	opts Options
+	opts    Options
+	arrival *arrival
 
 	mu   sync.Mutex
 	sums map[engram.ChunkID][32]byte // of what was sent, by the id there
 }
 
+// push sends a chunk, unless one that has to be there before it has failed.
 func (p *pusher) push(ctx context.Context, item Item) outcome {
+	f, waits := p.arrival.waits(item)
+	if waits {
+		p.arrival.fail(item, f)
+		return outcome{err: fmt.Errorf("%w: chunk %s has to be there before it, and failed: %w", ErrNotTried, f.id, f.err)}
+	}
+	out := p.send(ctx, item)
+	if out.err != nil && p.opts.Passing != nil && p.opts.Passing(out.err) {
+		p.arrival.fail(item, failure{id: item.Local, err: out.err})
+	}
+	return out
+}
+
+func (p *pusher) send(ctx context.Context, item Item) outcome {
 	var last *engram.Chunk
 	open := func() (*engram.Chunk, error) {
 		c, err := p.open(ctx, item)
