@@ -212,3 +212,24 @@ func (a *arrival) fail(item Item, f failure) {
 		a.failed[m.Row] = first
 	}
 }
+
+// behind parts items from those that say something else of a row than some that go later,
+// since an earlier run may have sent those: they go together, in their stages.
+func (a *arrival) behind(late, items []Item) (free, behind []Item) {
+	if len(late) == 0 {
+		return items, nil
+	}
+	b := arrival{mentions: a.mentions, failed: map[uint64]failure{}}
+	for _, item := range late {
+		b.fail(item, failure{})
+	}
+	for _, item := range slices.SortedStableFunc(slices.Values(items), func(a, b Item) int { return cmp.Compare(a.Stage, b.Stage) }) {
+		if _, waits := b.waits(item); waits {
+			b.fail(item, failure{})
+			behind = append(behind, item)
+			continue
+		}
+		free = append(free, item)
+	}
+	return free, behind
+}

@@ -207,3 +207,25 @@ func BenchmarkStages(b *testing.B) {
 		})
 	}
 }
+
+// sentBefore is an earlier run, which may have sent a chunk.
+type sentBefore struct{ id engram.ChunkID }
+
+func (n sentBefore) Left() ([]engram.ChunkID, time.Duration) { return []engram.ChunkID{n.id}, 0 }
+func (n sentBefore) Note([]engram.ChunkID) error             { return nil }
+func (n sentBefore) End([]engram.ChunkID)                    {}
+
+// What an earlier run may have sent is looked for, and what is about its rows goes behind.
+func TestBehindWhatMayBeThere(t *testing.T) {
+	s, items := pushing(
+		toPush{at: "00:00", text: observed("o", "1")}, toPush{at: "00:01", text: observed("o", "2")},
+		toPush{at: "00:02", text: observed("o", "3")}, toPush{at: "00:03", text: observed("p", "1")},
+	)
+	server := &failing{}
+	s.remote, s.Projected, s.ToPush = server, nil, items
+	push(t.Context(), s, Options{Concurrency: 1, InFlight: sentBefore{items[0].Local}}, &Result{})
+	want := []engram.ChunkID{items[3].Local, items[0].Local, items[1].Local, items[2].Local}
+	if !slices.Equal(server.stored, want) {
+		t.Errorf("they arrived as %v, not %v", server.stored, want)
+	}
+}

@@ -22,7 +22,15 @@ func push(ctx context.Context, s *Diff, opts Options, result *Result) {
 	}
 	p := pusher{Diff: s, opts: opts, sums: map[engram.ChunkID][32]byte{}}
 	p.arrival, items = s.arrange(ctx, items, opts)
+	var late, behind []Item
+	p.flight, items, late = newFlight(opts.InFlight, items)
+	items, behind = p.arrival.behind(late, items)
 	outcomes := transfer(ctx, work.Pushed, items, opts, p.push)
+	if len(late) > 0 {
+		present, sent, more := p.pushLate(ctx, late, behind)
+		result.Present, items, outcomes = append(result.Present, present...), append(items, sent...), append(outcomes, more...)
+	}
+	p.flight.end(items, outcomes)
 	p.confirm(ctx, items, outcomes)
 	result.collect(items, outcomes)
 }
@@ -31,6 +39,7 @@ type pusher struct {
 	*Diff
 	opts    Options
 	arrival *arrival
+	flight  *flight
 
 	mu   sync.Mutex
 	sums map[engram.ChunkID][32]byte // of what was sent, by the id there
@@ -62,6 +71,9 @@ func (p *pusher) send(ctx context.Context, item Item) outcome {
 		return c, nil
 	}
 	stored := item.Remote
+	if err := p.flight.note(item); err != nil {
+		return outcome{err: err}
+	}
 	if err := p.remote.WriteChunk(ctx, item.Entry, open); err != nil {
 		var other interface{ StoredAs() engram.ChunkID }
 		if _, projected := p.Projected[item.Local]; !projected || !errors.As(err, &other) {

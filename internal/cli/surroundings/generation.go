@@ -2,6 +2,7 @@ package surroundings
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -38,6 +39,21 @@ func OwnGeneration(ctx context.Context, ws *workspace.Workspace) (g engram.Gener
 	return g, err == nil
 }
 
+// Readers chooses whose import a verification judges: the named ones, else those that
+// the directory shows and that of the user's own engram.
+func Readers(ctx context.Context, ws *workspace.Workspace, named []engram.Generation) func(seen []engram.Generation) []engram.Generation {
+	return func(seen []engram.Generation) []engram.Generation {
+		all := named
+		if len(named) == 0 {
+			own, _ := OwnGeneration(ctx, ws)
+			all = append(seen, own)
+		}
+		all = slices.DeleteFunc(all, func(g engram.Generation) bool { return g < engram.Gen1 })
+		slices.Sort(all)
+		return slices.Compact(all)
+	}
+}
+
 // Generations are those of the engrams behind a directory, a database and a server:
 // "" where there is none, or nothing is known, and "unknown" for a later one than is
 // known here.
@@ -59,7 +75,7 @@ const generationBytes = 4 << 20
 func GenerationsHere(ctx context.Context, ws *workspace.Workspace, local syncer.Local, m *engram.Manifest) Generations {
 	var found Generations
 	var all []engram.Generation
-	if _, there := local.(workspace.Directory); there {
+	if dir, there := local.(workspace.Directory); there && !isBlank(ctx, dir) {
 		g := DirectoryGeneration(ctx, ws, local, m, generationBytes)
 		found.Directory, all = g.String(), append(all, g)
 	}
@@ -70,6 +86,12 @@ func GenerationsHere(ctx context.Context, ws *workspace.Workspace, local syncer.
 	}
 	found.low = len(m.Entries()) > 0 && m.Version() < engram.ManifestVersion(all...)
 	return found
+}
+
+// isBlank says whether nothing is in a directory that could show anything.
+func isBlank(ctx context.Context, dir workspace.Directory) bool {
+	blank, err := dir.Blank(ctx)
+	return err == nil && blank
 }
 
 // Ask adds what is known of the server.
