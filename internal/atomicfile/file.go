@@ -136,7 +136,7 @@ func Sweep(dir string) error {
 	}
 	var failure error
 	for _, entry := range entries {
-		if !entry.Type().IsRegular() || !isTempName(entry.Name()) {
+		if !entry.Type().IsRegular() || !IsTemporary(entry.Name()) {
 			continue
 		}
 		err := os.Remove(filepath.Join(dir, entry.Name()))
@@ -147,7 +147,8 @@ func Sweep(dir string) error {
 	return failure
 }
 
-func isTempName(name string) bool {
+// IsTemporary says whether a file of that name is one that was to become another.
+func IsTemporary(name string) bool {
 	return strings.HasPrefix(name, TempPrefix) && strings.HasSuffix(name, TempSuffix)
 }
 

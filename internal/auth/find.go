@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/engram-sync/engram-sync/internal/secret"
 )
 
 // The variables that a token can come from. engram's own count only for the
@@ -112,7 +114,26 @@ type Source struct {
 }
 
 // Fixed is a source of a token that is used as it is, and never stored.
-func Fixed(token, from string) Source { return Source{token: token, from: from} }
+func Fixed(token, from string) Source {
+	secret.Add(token)
+	return Source{token: token, from: from}
+}
+
+// LearnSecrets learns what is secret in an environment, whether it is used or not.
+func LearnSecrets(environ []string) {
+	secret.AddEnvironment(environ)
+	for _, pair := range environ {
+		if name, value, _ := strings.Cut(pair, "="); isToken(name) {
+			secret.Add(value)
+		}
+	}
+}
+
+// isToken says whether a variable holds a token.
+func isToken(name string) bool {
+	same := func(s string) bool { return strings.EqualFold(s, name) } // on Windows they are the same
+	return slices.ContainsFunc([]string{TokenVariable, EngramCloudVariable, EngramLegacyVariable}, same)
+}
 
 // Token gives the token, or "" if there is none.
 func (s Source) Token(context.Context) (string, error) { return s.token, nil }
@@ -161,6 +182,7 @@ func runCommand(ctx context.Context, command []string, environ []string) (string
 	var stdout, stderr limited
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
+	secret.Add(stdout.text.String()) // before anything is said of it
 	if errors.Is(err, exec.ErrWaitDelay) && ctx.Err() == nil {
 		err = nil // it ended well, and left something running in the background
 	}
@@ -185,9 +207,7 @@ func runCommand(ctx context.Context, command []string, environ []string) (string
 func withoutSecrets(environ []string) []string {
 	kept := make([]string, 0, len(environ))
 	for _, pair := range environ {
-		name, _, _ := strings.Cut(pair, "=")
-		secret := func(s string) bool { return strings.EqualFold(s, name) } // on Windows they are the same
-		if !slices.ContainsFunc([]string{TokenVariable, EngramCloudVariable, EngramLegacyVariable}, secret) {
+		if name, _, _ := strings.Cut(pair, "="); !isToken(name) {
 			kept = append(kept, pair)
 		}
 	}

@@ -46,6 +46,7 @@ func (l Logins) Current(ctx context.Context, baseURL string) (*Login, error) {
 	if err != nil {
 		return nil, fmt.Errorf("account %.80q: %w", account.Name, err)
 	}
+	tokens.learn()
 	return &Login{Account: account, logins: l, store: store, tokens: tokens}, nil
 }
 
@@ -65,6 +66,7 @@ func (l Logins) Check(ctx context.Context, storeName string) error {
 // secrets are stored first: a name without secrets would be no login. A copy of
 // the account that is in another store is removed there.
 func (l Logins) Add(ctx context.Context, account Account, tokens Credentials) (err error) {
+	tokens.learn()
 	store, err := l.store(account.Store)
 	if err != nil {
 		return err
@@ -171,6 +173,7 @@ func (l *Login) Exclusive(ctx context.Context) (tokens Credentials, release func
 	if err != nil {
 		return Credentials{}, nil, errors.Join(fmt.Errorf("read the token again: %w", err), release())
 	}
+	tokens.learn()
 	return tokens, release, nil
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/filelock"
+	"github.com/engram-sync/engram-sync/internal/secret"
 )
 
 // Why there are no credentials. The errors of a Store wrap one of these.
@@ -49,6 +50,9 @@ type Credentials struct {
 func (Credentials) String() string { return "credentials" }
 
 func (c Credentials) GoString() string { return c.String() }
+
+// learn keeps them out of everything that is said from now on.
+func (c Credentials) learn() { secret.Add(c.Access, c.Refresh) }
 
 // Store keeps credentials between runs. It is safe for concurrent use.
 type Store interface {

@@ -13,12 +13,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
 
+	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/git"
 	"github.com/engram-sync/engram-sync/internal/repofile"
@@ -134,6 +136,34 @@ func (d *Dir) Blank(ctx context.Context) (bool, error) {
 // manifest: engram's own files, and a chunk directory in this one.
 func (d *Dir) Leftovers() []string {
 	return slices.DeleteFunc([]string{databaseName, cloudName, DirName}, func(name string) bool { return !holds(d.path, name) })
+}
+
+// Occupant is the name of a thing in the directory that tells that it is for something
+// else; "" where chunks may come into it: into an empty one, one that has a manifest or
+// chunks, and one of the name that engram gives them.
+func (d *Dir) Occupant() (string, error) {
+	if filepath.Base(d.path) == DirName || holds(d.path, manifestName, chunksName) {
+		return "", nil
+	}
+	f, err := os.Open(d.path)
+	if err != nil {
+		return "", fmt.Errorf("cannot look into the chunk directory: %w", err)
+	}
+	defer func() { _ = f.Close() }() // only read
+	for {
+		names, err := f.Readdirnames(64)
+		for _, name := range names {
+			if !slices.Contains([]string{"config.json", ".gitignore", ".gitattributes", ".gitkeep", "lost+found"}, name) && !atomicfile.IsTemporary(name) {
+				return name, nil
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return "", nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("cannot look into the chunk directory: %w", err)
+		}
+	}
 }
 
 // Create is Open for a directory that may be missing: it and its parents are

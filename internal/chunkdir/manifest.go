@@ -37,9 +37,31 @@ const (
 func (d *Dir) ReadManifest(ctx context.Context) (*engram.Manifest, error) {
 	m, err := readManifest(ctx, d.manifestText)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read %s: %w", d.manifestPath(), err)
+		return nil, fmt.Errorf("cannot read %s: %w", d.manifestPath(), d.orMergeable(err))
 	}
 	return m, nil
+}
+
+// MergeableError is of a manifest that cannot be read, and that RecoverManifest can.
+type MergeableError struct{ Err error }
+
+func (e *MergeableError) Error() string { return e.Err.Error() }
+
+func (e *MergeableError) Unwrap() error { return e.Err }
+
+// orMergeable says of the error of a manifest if a merge has spoiled that.
+func (d *Dir) orMergeable(err error) error {
+	if !errors.Is(err, engram.ErrDamaged) {
+		return err
+	}
+	text, again := d.manifestText()
+	if again != nil || text == nil {
+		return err
+	}
+	if _, tangled := merge.Recover(text); tangled != nil {
+		return err
+	}
+	return &MergeableError{err}
 }
 
 // errChanging is the error of a reading during which the file was written.

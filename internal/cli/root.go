@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -22,6 +24,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/serve"
 	"github.com/engram-sync/engram-sync/internal/cli/settings"
 	"github.com/engram-sync/engram-sync/internal/cli/verify"
+	"github.com/engram-sync/engram-sync/internal/secret"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
@@ -53,7 +56,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		},
 	}
 	cmd.SetIn(term.Stdin)
-	cmd.SetOut(term.Stdout)
+	cmd.SetOut(term.Stdout.Block())
 	cmd.SetErr(term.Stderr())
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &terminal.UsageError{Command: cmd.CommandPath(), Err: err}
@@ -75,6 +78,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		login.NewLogin(term, ws), // as under auth
 		login.NewLogout(term, ws),
 		settings.New(term, ws),
+		settings.NewTrust(term, ws),
 		serve.New(term, ws),
 		newVersion(term, ws),
 	)
@@ -165,11 +169,14 @@ func platform() string { return runtime.GOOS + "/" + runtime.GOARCH }
 // Run runs the command line of this process, and gives its exit code.
 func Run(ctx context.Context, version string) int {
 	term := terminal.New(os.Stdin, os.Stdout, os.Stderr)
+	log.SetOutput(term.Stderr()) // until the workspace has a logger
 	return run(ctx, term, workspace.New(term, os.Environ(), version), os.Args[1:])
 }
 
 // run executes one command line and gives the exit code.
 func run(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, args []string) int {
+	secret.AddURL(strings.Join(args, " "))
+	defer term.Flush()
 	cmd := newRootCmd(term, ws)
 	cmd.SetArgs(args)
 	err := protect(func() error { return cmd.ExecuteContext(ctx) })

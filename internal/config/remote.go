@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/secret"
 )
 
 const (
@@ -71,6 +73,7 @@ func isEmbedded(text string) bool {
 }
 
 func checkURL(text string) error {
+	secret.AddURL(text)
 	u, err := url.Parse(text)
 	if err != nil {
 		return errors.New("is not a valid URL")

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/repofile"
+	"github.com/engram-sync/engram-sync/internal/secret"
 )
 
 // Top is the top of the work tree that start lies in, as a real path: the
@@ -99,7 +100,9 @@ func OriginName(top string) (string, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
-	return repositoryName(originURL(string(text))), err
+	url := originURL(string(text))
+	secret.AddURL(url)
+	return repositoryName(url), err
 }
 
 // CommonDir is the directory with the config of a work tree, which linked work trees

@@ -136,7 +136,7 @@ func (s *search) observation(o engram.Observation) {
 		}
 		return
 	}
-	row.Reason = s.reasons.observation(o, len(said) > 0)
+	row.Reason, row.odd = s.reasons.observation(o, len(said) > 0), oddityOf(s.reasons.now, o.UpdatedAt, engram.Text(o.DeletedAt))
 	taken := s.named(row, o.SyncID, o.SessionID, said)
 	if end != nil {
 		end.stored = end.stored || said.stored() || taken && row.word.Says == words.Alive
@@ -172,11 +172,16 @@ func (s *search) session(row engram.Session) {
 		return
 	}
 	said := s.found.words.on(w.RowVersion)
-	found := Row{Project: project, Session: &row, word: w, Reason: s.reasons.session(row, len(said) > 0)}
+	found := Row{Project: project, Session: &row, word: w, Reason: s.reasons.session(row, len(said) > 0), odd: oddityOf(s.reasons.now, engram.Text(row.EndedAt))}
 	if toWrite, _ := s.unheld(found, said); toWrite != nil && !w.Placed && said.placed() {
-		// 1.x would forget the directory. Source: engram-2.md 7, rule 15.
-		s.found.stays(project, StayHome{NoDirectory: 1})
-		return
+		// Without the directory, 1.x would forget it. Source: engram-2.md 7, rule 15.
+		var err error
+		row.Directory, err = s.found.words.directory(w.RowVersion)
+		s.err = cmp.Or(s.err, err)
+		if row.Directory == "" {
+			s.found.stays(project, StayHome{NoDirectory: 1})
+			return
+		}
 	}
 	s.judge(found, said)
 }
@@ -184,12 +189,12 @@ func (s *search) session(row engram.Session) {
 // judge takes the row into the result unless what chunks say of it makes that needless.
 func (s *search) judge(row Row, said said) (taken bool) {
 	row.Kind = row.word.Kind
-	toWrite, outdated := s.unheld(row, said)
+	toWrite, home := s.unheld(row, said)
 	switch {
 	case toWrite != nil:
 		s.take(*toWrite)
-	case outdated:
-		s.found.stays(row.Project, StayHome{Superseded: 1})
+	case home != StayHome{}:
+		s.found.stays(row.Project, home)
 	default:
 		s.found.add(row.Project, Tally{InChunks: 1})
 	}

@@ -18,9 +18,17 @@ func (s *search) judgeDeletions() {
 	})
 	left := s.leftOfSessions()
 	for _, d := range s.deletions {
-		row := Row{Kind: d.Kind, Reason: Removed, Project: s.projectOf(d), word: words.OfDeletion(d)}
+		row := Row{Kind: d.Kind, Reason: Removed, word: words.OfDeletion(d)}
 		said := s.found.words.on(row.word.RowVersion)
-		if !s.scope.has(row.Project) || said.gone() || engram.Later(said.newest(), row.word.Since) && row.word.Since != 0 {
+		if said.gone() || engram.Later(said.newest(), row.word.Since) && row.word.Since != 0 {
+			continue
+		}
+		project, known := s.projectOf(d, said)
+		if row.Project = project; known && !s.scope.has(project) {
+			continue
+		}
+		if home := s.deletionHome(d, known); home != (StayHome{}) {
+			s.found.stays(project, home)
 			continue
 		}
 		if d.Kind == engram.SessionRow && (s.kept[d.Key] || left[row.word.Session] > 0) {
@@ -28,7 +36,7 @@ func (s *search) judgeDeletions() {
 			continue
 		}
 		left[said.session()]--
-		d.At = behind(d.At, row.word.Since, said.newest(), s.reasons.now)
+		d.At = behind(d.At, row.word.Since, said.newest())
 		row.Deletion = &d
 		s.take(row)
 		s.found.add(row.Project, row.tally())
@@ -62,21 +70,39 @@ func deletionOrder(k engram.RowKind) int {
 	return slices.Index([]engram.RowKind{engram.ObservationRow, engram.PromptRow, engram.SessionRow}, k)
 }
 
-// projectOf is the project of a deletion, or that of its session. 1.9.4 notes neither;
-// then it counts for the project of the run, which the chunks that have the row are
-// taken to be of. Source: local-state.md 2.3.
-func (s *search) projectOf(d engram.Deletion) string {
-	return engram.ProjectKey(cmp.Or(engram.ProjectOf(d.Project, s.found.sessions[d.Session].Project), s.scope.Project))
+// deletionHome says why a deletion stays home, whatever became of its session.
+func (s *search) deletionHome(d engram.Deletion, placed bool) (home StayHome) {
+	switch {
+	case !placed:
+		home.NoProject = 1
+	case d.At == "" || oddityOf(s.reasons.now, d.At) != timely:
+		home.OddTimes = 1
+	}
+	return home
+}
+
+// projectOf is the project of a deletion, or that of its session. 1.9.4 notes neither:
+// then it is that of the row in the chunks. One that is of another project than the
+// run's has no name here. known is false where nobody says. Source: local-state.md 2.3.
+func (s *search) projectOf(d engram.Deletion, said said) (project string, known bool) {
+	if project = engram.ProjectKey(engram.ProjectOf(d.Project, s.found.sessions[d.Session].Project)); project != "" || s.scope.Project == "" {
+		return project, true
+	}
+	of := said.project()
+	if session := said.session(); of == words.NoProject && session != [8]byte{} {
+		of = s.found.words.projectOfSession(session)
+	}
+	if project = engram.ProjectKey(s.scope.Project); of == words.ProjectNamed(project) {
+		return project, true
+	}
+	return "", of != words.NoProject
 }
 
 // behind is the time of a deletion, which has to be later than that of the row, or
 // the row comes back. Source: engram-2.md 7, rule 9.
-func behind(at string, since, row int64, now time.Time) string {
-	switch {
-	case since > row:
+func behind(at string, since, row int64) string {
+	if since > row {
 		return at
-	case row == 0:
-		return now.UTC().Format(engram.RowTimeNanos)
 	}
 	return time.Unix(0, row+1).UTC().Format(engram.RowTimeNanos)
 }

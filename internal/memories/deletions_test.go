@@ -19,6 +19,7 @@ func TestDeletions(t *testing.T) {
 	all := engram.ChunkRows{Sessions: []engram.Session{session}, Observations: []engram.Observation{o}, Prompts: []engram.Prompt{p}}
 	obs, prompt, ses := deletion(engram.ObservationRow, "obs-1", at("09:00")), deletion(engram.PromptRow, "prompt-1", at("09:00")), deletion(engram.SessionRow, "s", at("09:00"))
 	waiting := memories.Tally{StayHome: memories.StayHome{Waiting: 1}}
+	odd := memories.Tally{StayHome: memories.StayHome{OddTimes: 1}}
 	unplaced := obs
 	unplaced.Project, unplaced.Session = "", "" // as 1.9.4 notes it
 	marked := mutation("observation", "obs-1", "delete", `{"sync_id":"obs-1","deleted_at":"`+at("08:45")+`"}`)
@@ -46,8 +47,20 @@ func TestDeletions(t *testing.T) {
 		{"edited elsewhere by a clock that is centuries ahead", database{deletions: []engram.Deletion{obs}}, []engram.ChunkRows{all, ahead}, memories.Tally{}, nil},
 		{"in the second of its last edit", database{deletions: []engram.Deletion{deletion(engram.ObservationRow, "obs-1", at("08:30"))}}, []engram.ChunkRows{all},
 			memories.Tally{HardDeletes: 1}, []string{at("08:30") + ".000000001"}},
-		{"at a time that cannot be read", database{deletions: []engram.Deletion{deletion(engram.ObservationRow, "obs-1", "soon")}}, []engram.ChunkRows{all},
-			memories.Tally{HardDeletes: 1}, []string{at("08:30") + ".000000001"}},
+		{"at a time that cannot be read", database{deletions: []engram.Deletion{deletion(engram.ObservationRow, "obs-1", "soon")}}, []engram.ChunkRows{all}, odd, nil},
+		{"at no time", database{deletions: []engram.Deletion{deletion(engram.PromptRow, "prompt-1", "")}}, []engram.ChunkRows{all}, odd, nil},
+		{"at a time before all times", database{deletions: []engram.Deletion{deletion(engram.ObservationRow, "obs-1", "1970-01-01 00:00:00")}}, []engram.ChunkRows{all}, odd, nil},
+		{"at a time that has not come yet", database{deletions: []engram.Deletion{deletion(engram.ObservationRow, "obs-1", "2030-01-01 00:00:00")}},
+			[]engram.ChunkRows{all, chunk(note("obs-1", "09:30", "b", 2))}, odd, nil},
+		{"a session, and one of it at an odd time", database{deletions: []engram.Deletion{ses, prompt, deletion(engram.ObservationRow, "obs-1", "soon")}}, []engram.ChunkRows{all},
+			memories.Tally{PromptDeletes: 1}.With(odd).With(waiting), []string{at("09:00")}},
+
+		{"one that 1.9.4 files nowhere, of a row of another project", database{deletions: []engram.Deletion{unplaced}},
+			[]engram.ChunkRows{{Sessions: []engram.Session{{ID: "s", Project: "other"}}, Observations: all.Observations}}, memories.Tally{}, nil},
+		{"one that 1.9.4 files nowhere, of a row whose session another chunk has", database{deletions: []engram.Deletion{unplaced}},
+			[]engram.ChunkRows{{Observations: all.Observations}, {Sessions: all.Sessions}}, memories.Tally{HardDeletes: 1}, []string{at("09:00")}},
+		{"one that 1.9.4 files nowhere, of a row whose session nobody has", database{deletions: []engram.Deletion{unplaced}},
+			[]engram.ChunkRows{{Observations: all.Observations}}, memories.Tally{StayHome: memories.StayHome{NoProject: 1}}, nil},
 
 		{"a session and all of it", database{deletions: []engram.Deletion{ses, obs, prompt}}, []engram.ChunkRows{all},
 			memories.Tally{HardDeletes: 1, PromptDeletes: 1, SessionDeletes: 1}, []string{at("09:00"), at("09:00"), at("09:00")}},

@@ -1,6 +1,8 @@
 package memories
 
 import (
+	"time"
+
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/words"
 )
@@ -8,34 +10,79 @@ import (
 // unheld is what has to be written of a row so that nothing is left behind, nil if
 // nothing has. A text that somebody changed later, where no chunk ever had ours, is
 // an edit that conflicts with theirs: the clocks say who was later, not who is
-// right, so both stay. What cannot stay beside theirs is outdated.
-func (s *search) unheld(row Row, said said) (toWrite *Row, outdated bool) {
+// right, so both stay. What cannot stay beside theirs stays home.
+func (s *search) unheld(row Row, said said) (toWrite *Row, home StayHome) {
 	if len(said) == 0 {
-		return &row, false
+		return &row, home
 	}
 	told, exactly := said.tell(row.word)
 	switch last := said.last(); {
+	case last.Tells(row.word):
+		return nil, home
+	case row.odd != timely:
+		return s.unheldOdd(row, told)
 	case last.Says == words.Removed, last.Says == words.Deleted && last.Content == engram.RowHash{}:
 		if row.word.Says == words.Deleted || !revived(row.word, last, told) {
-			return nil, !told && row.hasText()
+			return nil, outdated(!told && row.hasText())
 		}
-	case last.Tells(row.word):
-		return nil, false
 	case exactly:
 		// An older version came behind ours, and would win wherever all are imported.
 		if !row.word.Supersedes(last.RowVersion) {
-			return nil, false
+			return nil, home
 		}
 	case said.supersede(row.word):
 		if told || !row.hasText() {
-			return nil, false
+			return nil, home
 		}
 		if row.word.Kind != engram.ObservationRow {
-			return nil, true
+			return nil, outdated(true)
 		}
-		return s.apart(row), false
+		return s.apart(row), home
 	}
-	return &row, false
+	return &row, home
+}
+
+// unheldOdd is unheld for a change that would win against everybody's, or of which
+// nobody can tell whether it should. What has a time to come waits for it.
+func (s *search) unheldOdd(row Row, told bool) (toWrite *Row, home StayHome) {
+	switch {
+	case told:
+		return nil, home
+	case row.odd == undated && row.word.Kind == engram.ObservationRow && row.hasText():
+		return s.apart(row), home
+	}
+	return nil, StayHome{OddTimes: 1}
+}
+
+func outdated(is bool) (home StayHome) {
+	if is {
+		home.Superseded = 1
+	}
+	return home
+}
+
+// oddity is what is wrong with the time of a change.
+type oddity byte
+
+const (
+	timely  oddity = iota
+	ahead          // it has not come yet
+	undated        // it cannot be read
+)
+
+// oddityOf judges the times of one change, the latest of which counts; "" is no time.
+func oddityOf(now time.Time, times ...string) oddity {
+	worst := timely
+	for _, t := range times {
+		switch at := engram.Instant(t); {
+		case t == "":
+		case at > now.UnixNano():
+			return ahead
+		case at == 0:
+			worst = undated
+		}
+	}
+	return worst
 }
 
 // revived says whether a row has come back to life since a chunk said that it was

@@ -23,6 +23,7 @@ type Row struct {
 	Deletion    *engram.Deletion // with Removed
 
 	word    words.Word
+	odd     oddity // what is wrong with the time of its last change
 	number  int64  // the integer id of an observation or a prompt
 	session string // that it belongs to
 	text    span

@@ -37,8 +37,14 @@ type StayHome struct {
 	Waiting int `json:"waiting"`
 	// Superseded are changes that are older than what chunks say, and in none.
 	Superseded int `json:"superseded"`
-	// NoDirectory are ends of sessions that have a directory in the chunks and none here.
+	// NoDirectory are ends of sessions that have a directory in the chunks, which could
+	// not be read again, and none here.
 	NoDirectory int `json:"no_directory"`
+	// OddTimes are changes, of what chunks have otherwise, at a time that has not come
+	// yet or cannot be read: they would win against those of everybody else.
+	OddTimes int `json:"odd_times"`
+	// NoProject are deletions that name no project, of rows whose project nobody knows.
+	NoProject int `json:"no_project"`
 }
 
 // Rows is how many rows an export would write.
@@ -63,6 +69,7 @@ func (h StayHome) plus(other StayHome) StayHome {
 		Personal: h.Personal + other.Personal, Global: h.Global + other.Global, Orphaned: h.Orphaned + other.Orphaned,
 		MissingEnds: h.MissingEnds + other.MissingEnds, Waiting: h.Waiting + other.Waiting,
 		Superseded: h.Superseded + other.Superseded, NoDirectory: h.NoDirectory + other.NoDirectory,
+		OddTimes: h.OddTimes + other.OddTimes, NoProject: h.NoProject + other.NoProject,
 	}
 }
 

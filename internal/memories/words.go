@@ -3,10 +3,12 @@ package memories
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/words"
@@ -80,7 +82,32 @@ func ReadWords(ctx context.Context, files ChunkFiles, entries []engram.ChunkEntr
 			failed = append(failed, work.Failure{ID: c.id.String(), Err: c.err})
 		}
 	}
-	return NewWords(lists...), failed, nil
+	said = NewWords(lists...)
+	said.directoryOf = func(session engram.RowVersion) (string, error) { return readDirectory(files, chunks, session) }
+	return said, failed, nil
+}
+
+// readDirectory reads the directory that the last chunk to name one has for a session.
+func readDirectory(files ChunkFiles, chunks []indexedChunk, session engram.RowVersion) (directory string, err error) {
+	for _, c := range slices.Backward(chunks) {
+		if !slices.ContainsFunc(c.words, func(w words.Word) bool { return w.Placed && w.SameRow(session) }) {
+			continue
+		}
+		file, err := files.OpenChunk(c.id)
+		if err != nil {
+			return "", err
+		}
+		err = engram.ReadSessions(file, func(id string) bool { return engram.HashOf(id) == session.Row }, func(_ string, row json.RawMessage) {
+			var s engram.Session
+			if json.Unmarshal(row, &s) == nil && strings.TrimSpace(s.Directory) != "" {
+				directory = s.Directory
+			}
+		})
+		if err = errors.Join(err, file.Close()); err != nil || directory != "" {
+			return directory, err
+		}
+	}
+	return "", nil
 }
 
 // indexedChunk is one chunk of a directory.
@@ -103,7 +130,35 @@ func readChunk(files ChunkFiles, id engram.ChunkID, report work.Report) (said []
 
 // Words are what a set of chunks says: all words on one row stand together, in the
 // order in which they were said.
-type Words struct{ words said }
+type Words struct {
+	words said
+	// directoryOf reads what words do not have; nil where there are no chunk files.
+	directoryOf func(session engram.RowVersion) (string, error)
+}
+
+// directory is that of a session whose directory some chunk has; "" if it cannot be had.
+func (h *Words) directory(session engram.RowVersion) (string, error) {
+	if h.directoryOf == nil {
+		return "", nil
+	}
+	return h.directoryOf(session)
+}
+
+// projectOfSession is the last project that any chunk names for a session.
+func (h *Words) projectOfSession(session [8]byte) (project [8]byte) {
+	looked := engram.RowVersion{Kind: engram.SessionRow}
+	copy(looked.Row[:], session[:])
+	from, _ := slices.BinarySearchFunc(h.words, &looked, func(word *words.Word, w *engram.RowVersion) int { return compareRows(&word.RowVersion, w) })
+	for _, w := range h.words[from:] {
+		if w.Kind != engram.SessionRow || w.Session != session {
+			break
+		}
+		if w.Project != words.NoProject {
+			project = w.Project
+		}
+	}
+	return project
+}
 
 // NewWords takes the words of each chunk, in the order of the manifest, and keeps the
 // slices: there can be many words.
@@ -119,7 +174,7 @@ func NewWords(chunks ...[]words.Word) *Words {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b *words.Word) int { return compareRows(&a.RowVersion, &b.RowVersion) })
-	return &Words{slices.CompactFunc(all, func(a, b *words.Word) bool { return *a == *b })}
+	return &Words{words: slices.CompactFunc(all, func(a, b *words.Word) bool { return *a == *b })}
 }
 
 func compareRows(a, b *engram.RowVersion) int {
@@ -164,6 +219,16 @@ func (s said) session() (named [8]byte) {
 	for _, w := range s {
 		if w.Session != [8]byte{} {
 			named = w.Session
+		}
+	}
+	return named
+}
+
+// project is the last one that any word names.
+func (s said) project() (named [8]byte) {
+	for _, w := range s {
+		if w.Project != words.NoProject {
+			named = w.Project
 		}
 	}
 	return named

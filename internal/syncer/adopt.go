@@ -83,21 +83,38 @@ func (d *memoryManifest) AddEntries(_ context.Context, version int, entries []en
 // are good: a run that was killed leaves such files, and so does a bad merge. The
 // manifest's version becomes no less than version, or than the chunks want.
 func adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []engram.ChunkID, version int) (adopted []engram.ChunkID, failed []work.Failure) {
-	var entries []engram.ChunkEntry
+	found := map[engram.ChunkID]engram.Contents{}
+	var good []engram.ChunkID
 	for _, id := range orphans {
 		if ctx.Err() != nil {
 			break
 		}
-		e, shown, err := deriveEntry(local, here.Entries(), id)
+		contents, _, err := readFile(local, id)
 		if err != nil {
 			failed = append(failed, work.Failure{ID: id.String(), Err: fmt.Errorf("%w: %w", ErrUnlisted, err)})
 			continue
 		}
-		entries = append(entries, e)
-		version = max(version, engram.ManifestVersion(shown))
+		good, found[id] = append(good, id), contents
+		version = max(version, engram.ManifestVersion(contents.Generation))
 	}
-	if len(entries) == 0 {
+	if len(good) == 0 {
 		return nil, failed
+	}
+	// Who only says something of rows comes behind those who have them.
+	slices.SortStableFunc(good, func(a, b engram.ChunkID) int {
+		x, y := found[a].Newest, found[b].Newest
+		if x.IsZero() != y.IsZero() {
+			return y.Compare(x)
+		}
+		return x.Compare(y)
+	})
+	var entries []engram.ChunkEntry
+	var last time.Time
+	for _, id := range good {
+		e := derivedEntry(here.Entries(), id, found[id])
+		last = later(last, e.Time())
+		e.CreatedAt = engram.FormatTime(last)
+		entries = append(entries, e)
 	}
 	err := local.AddEntries(context.WithoutCancel(ctx), max(version, here.Version()), entries)
 	for _, e := range entries {
@@ -113,18 +130,13 @@ func adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []en
 // unknownAuthor stands in entries that were derived from their chunks.
 const unknownAuthor = "unknown"
 
-// deriveEntry reads a chunk file, and makes the entry that can be made of it:
-// who wrote it, and when, is not in there. here are the entries that are known. It
-// says too which generation the chunk shows.
-func deriveEntry(local Local, here []engram.ChunkEntry, id engram.ChunkID) (engram.ChunkEntry, engram.Generation, error) {
-	contents, _, err := readFile(local, id)
-	if err != nil {
-		return engram.ChunkEntry{}, 0, err
-	}
+// derivedEntry is the entry that can be made of what a chunk holds: who wrote it, and
+// when, is not in there. here are the entries that are known.
+func derivedEntry(here []engram.ChunkEntry, id engram.ChunkID, c engram.Contents) engram.ChunkEntry {
 	return engram.ChunkEntry{
-		ID: id, CreatedBy: unknownAuthor, CreatedAt: engram.FormatTime(harmlessTime(here, contents.Newest)),
-		Sessions: contents.Sessions, Memories: contents.Memories, Prompts: contents.Prompts,
-	}, contents.Generation, nil
+		ID: id, CreatedBy: unknownAuthor, CreatedAt: engram.FormatTime(harmlessTime(here, c.Newest)),
+		Sessions: c.Sessions, Memories: c.Memories, Prompts: c.Prompts,
+	}
 }
 
 // readFile reads the rows of a chunk of the directory, and how large it is.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"sync"
@@ -87,8 +88,12 @@ func (s *Diff) readSessions() {
 	}
 }
 
-// errLeft: a chunk was not stored although it is good.
-var errLeft = errors.New("it belongs to another project")
+// errLeft: a chunk was not stored although it is good. errOpen: sessions of other chunks
+// may still say that it belongs here.
+var (
+	errLeft = errors.New("it belongs to another project")
+	errOpen = fmt.Errorf("%w, or to none that is known", errLeft)
+)
 
 // maxLook is how much of a chunk is in memory while it is found out whose it is.
 const maxLook = 2 << 20
@@ -119,10 +124,14 @@ func (p *puller) storeOurs(id engram.ChunkID, c *engram.Chunk, store func(*engra
 // judge remembers whose a chunk is, and says whether it belongs here.
 func (p *puller) judge(id engram.ChunkID, projects ownership.Projects) error {
 	p.choice.Known.Add(id, projects)
-	if !p.belongs(projects) {
-		return errLeft
+	ours := func(string) string { return p.choice.Project }
+	switch {
+	case p.belongs(projects):
+		return nil
+	case projects.Belongs(p.choice.Project, ours):
+		return errOpen
 	}
-	return nil
+	return errLeft
 }
 
 // judgedReader gives what r gives, and ends as judge ends, which hears whose the

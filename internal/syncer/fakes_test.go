@@ -3,6 +3,7 @@ package syncer_test
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -70,7 +71,11 @@ func (s *side) ReadManifest(ctx context.Context) (*engram.Manifest, error) {
 			return nil, err
 		}
 	}
-	return engram.NewManifest().With(s.version, s.entries...)
+	text, err := json.Marshal(map[string]any{"version": max(1, s.version), "chunks": slices.Concat([]engram.ChunkEntry{}, s.entries)})
+	if err != nil {
+		return nil, err
+	}
+	return engram.ParseManifest(text)
 }
 
 func (s *side) Chunks(context.Context) ([]engram.ChunkID, []engram.Stray, error) {

@@ -60,11 +60,7 @@ func (r *repairer) resolve(ctx context.Context, rec merge.Recovery) (entries []e
 		}
 		mixed := doubt.Confidence != merge.Certain && (doubt.Confidence != merge.Pieced || !fits(e, contents))
 		if good && mixed {
-			// An error cannot stay for long: the chunk was good a moment ago, and the
-			// verification will say what is wrong now.
-			if rebuilt, _, err := deriveEntry(r.dir, certain, e.ID); err == nil {
-				take(rebuilt, FixRebuilt, "the merge mixed its entry with another")
-			}
+			take(derivedEntry(certain, e.ID, contents), FixRebuilt, "the merge mixed its entry with another")
 		}
 	}
 	return entries, fixes

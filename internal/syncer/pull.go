@@ -3,6 +3,9 @@ package syncer
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,10 +15,10 @@ import (
 // pull downloads the chunks that are missing here. A chunk that cannot be had
 // stays out of the manifest.
 func pull(ctx context.Context, s *Diff, opts Options, result *Result) {
-	p := puller{Diff: s, opts: opts}
 	if items := s.pulls(opts); len(items) > 0 {
+		p := puller{Diff: s, opts: opts, order: lineUp(items)}
 		tried, outcomes, left := p.pullOurs(ctx, items)
-		p.finish(ctx, outcomes)
+		p.finish(ctx, tried, outcomes, left)
 		result.collect(tried, outcomes)
 		result.Left = append(result.Left, left...)
 	}
@@ -26,7 +29,8 @@ type puller struct {
 	opts Options
 
 	mu      sync.Mutex
-	pending []engram.ChunkEntry // stored, and not yet in the manifest
+	order   *lineup
+	pending []engram.ChunkEntry // stored, in turn, and not yet in the manifest
 	version int                 // that what was stored wants of the manifest
 	flushed time.Time
 	err     error // of writing the manifest
@@ -35,7 +39,7 @@ type puller struct {
 }
 
 // The manifest is written now and then during a long pull, so that a killed
-// run has not much to do again.
+// run has not much to do again: it asks anew for what no entry names.
 const (
 	flushEntries = 64
 	flushAfter   = 2 * time.Second
@@ -47,9 +51,22 @@ func (p *puller) choosing(item Item) bool {
 	return p.choice != nil && len(p.opts.Only) == 0 && !p.Here.Has(item.Local)
 }
 
-// pull downloads a chunk, and stores it, if it belongs to the project or may belong
-// to any.
-func (p *puller) pull(ctx context.Context, item Item) outcome {
+// pull brings a chunk here, and its entry into the manifest when it is its turn.
+func (p *puller) pull(ctx context.Context, item Item) (out outcome) {
+	var entry engram.ChunkEntry
+	var version int
+	defer func() { // in a panic as well
+		if !p.comesAgain(ctx, out.err) {
+			p.list(ctx, item, entry, version)
+		}
+	}()
+	out, entry, version = p.fetch(ctx, item)
+	return out
+}
+
+// fetch downloads a chunk, and stores it, if it belongs to the project or may belong
+// to any. It gives its entry, and the version of a manifest that lists it.
+func (p *puller) fetch(ctx context.Context, item Item) (outcome, engram.ChunkEntry, int) {
 	var chunk *engram.Chunk
 	store := func(c *engram.Chunk) error {
 		chunk, c.Signs = c, p.known() < engram.KnownManifestVersion
@@ -66,14 +83,13 @@ func (p *puller) pull(ctx context.Context, item Item) outcome {
 		item.Entry, err = p.restore(ctx, item, store)
 	}
 	if err != nil {
-		return outcome{err: err}
+		return outcome{err: err}, engram.ChunkEntry{}, 0
 	}
 	version, err := p.versionFor(chunk)
 	if err != nil {
-		return outcome{err: err}
+		return outcome{err: err}, engram.ChunkEntry{}, 0
 	}
-	p.list(ctx, p.entry(item, sent, chunk.ID()), version)
-	return outcome{local: chunk.ID(), bytes: chunk.Size(), restored: restored}
+	return outcome{local: chunk.ID(), bytes: chunk.Size(), restored: restored}, p.entry(item, sent, chunk.ID()), version
 }
 
 // entry is what the manifest will say about a pulled chunk: what its pusher
@@ -82,8 +98,6 @@ func (p *puller) entry(item Item, sent *engram.ChunkEntry, id engram.ChunkID) en
 	e := item.Entry
 	if sent != nil {
 		e = *sent
-	} else {
-		e.CreatedAt = engram.FormatTime(e.Time())
 	}
 	e.ID = id
 	return e.Clamped(time.Now())
@@ -101,16 +115,17 @@ func (p *puller) versionFor(c *engram.Chunk) (int, error) {
 // known is the version that is written whatever the chunks show.
 func (p *puller) known() int { return max(p.opts.MinVersion, p.There.Version()) }
 
-// list puts an entry on its way into the manifest, with the version that it wants.
-func (p *puller) list(ctx context.Context, e engram.ChunkEntry, version int) {
+// list says that an item has ended. Its entry, if there is one, goes on its way into
+// the manifest, with the version that it wants.
+func (p *puller) list(ctx context.Context, item Item, e engram.ChunkEntry, version int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.version = max(p.version, version)
 	if p.flushed.IsZero() {
 		p.flushed = time.Now()
 	}
-	p.pending = append(p.pending, e)
-	if len(p.pending) >= flushEntries || time.Since(p.flushed) >= flushAfter {
+	p.pending = append(p.pending, p.order.end(item, e)...)
+	if len(p.pending) >= flushEntries || len(p.pending) > 0 && time.Since(p.flushed) >= flushAfter {
 		p.flush(ctx)
 	}
 }
@@ -126,22 +141,35 @@ func (p *puller) flush(ctx context.Context) {
 	}
 }
 
-// finish writes the rest of the entries. An item whose entry could not be
-// written has failed, although its file is there: the next run adopts it.
-func (p *puller) finish(ctx context.Context, outcomes []outcome) {
+// finish writes the rest of the entries. An item whose entry was not written has
+// failed, although its file is there: the next run lists it.
+func (p *puller) finish(ctx context.Context, tried []Item, outcomes []outcome, left []Item) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.pending) == 0 {
-		return
+	for _, item := range left {
+		p.pending = append(p.pending, p.order.end(item, engram.ChunkEntry{})...)
 	}
-	p.flush(ctx)
-	lost := map[engram.ChunkID]bool{}
-	for _, e := range p.pending {
-		lost[e.ID] = true
+	if len(p.pending) > 0 {
+		p.flush(ctx)
+	}
+	p.fail(outcomes, p.pending, p.err)
+	held := slices.Collect(maps.Values(p.order.ended))
+	for i, item := range tried {
+		if p.order.place[item.Remote] == p.order.next {
+			p.fail(outcomes, held, fmt.Errorf("%w: %w", ErrNotInTurn, outcomes[i].err))
+		}
+	}
+}
+
+// fail is how the items of these entries end.
+func (p *puller) fail(outcomes []outcome, entries []engram.ChunkEntry, err error) {
+	of := map[engram.ChunkID]bool{}
+	for _, e := range entries {
+		of[e.ID] = true
 	}
 	for i := range outcomes {
-		if outcomes[i].err == nil && lost[outcomes[i].local] {
-			outcomes[i].err = p.err
+		if outcomes[i].err == nil && of[outcomes[i].local] {
+			outcomes[i].err = err
 		}
 	}
 }

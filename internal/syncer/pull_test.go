@@ -22,7 +22,9 @@ func TestBatches(t *testing.T) {
 	for n := range 200 {
 		there.add(numbered(n))
 	}
-	syncer.Run(t.Context(), look(t, here, there, nil), pulling)
+	one := pulling
+	one.Concurrency = 1
+	syncer.Run(t.Context(), look(t, here, there, nil), one)
 	var sizes []int
 	total := 0
 	for _, batch := range here.batches {

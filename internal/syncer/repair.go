@@ -284,9 +284,10 @@ func (r *repairer) fetch(ctx context.Context) error {
 		r.fetched(items, make([]outcome, len(items)))
 		return nil
 	}
-	p := puller{Diff: s, opts: r.opts.Options}
+	items = inTurn(items, s.There)
+	p := puller{Diff: s, opts: r.opts.Options, order: lineUp(items)}
 	outcomes := transfer(ctx, work.Pulled, items, p.opts, p.pull)
-	p.finish(ctx, outcomes)
+	p.finish(ctx, items, outcomes, nil)
 	r.fetched(items, outcomes)
 	return nil
 }

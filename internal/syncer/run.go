@@ -76,12 +76,13 @@ func (s *Diff) given(opts Options) Result {
 	return result
 }
 
-// pulls are the items that a pull is about. Who names a chunk wants it, whosever it is.
+// pulls are the items that a pull is about, in its order. Who names a chunk wants it,
+// whosever it is.
 func (s *Diff) pulls(opts Options) []Item {
 	if len(opts.Only) == 0 {
-		return s.ToPull
+		return inTurn(s.ToPull, s.There)
 	}
-	return opts.choose(slices.Concat(s.ToPull, s.Elsewhere))
+	return inTurn(opts.choose(slices.Concat(s.ToPull, s.Elsewhere)), s.There)
 }
 
 // ForeignName is what to call an entry of the directory that is not engram's.

@@ -5,52 +5,68 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"strconv"
 	"syscall"
-	"unicode/utf16"
-	"unicode/utf8"
 )
 
 // Output is stdout. It remembers the first error, so that the many places that
 // print need not look at theirs: a result that nobody could read is a failure.
 type Output struct {
-	w   io.Writer
-	err error
+	stream *stream
+	err    error
 }
 
-func (o *Output) Write(p []byte) (int, error) {
-	if o.err != nil {
-		return 0, o.err
+// Write prints one line of a result, or one document: a line break within it is
+// shown, not obeyed, since it stands in somebody's name.
+func (o *Output) Write(p []byte) (int, error) { return o.note(o.stream.line(p)) }
+
+// Block is for text of several lines, and for lines that come in pieces.
+func (o *Output) Block() io.Writer { return block{o} }
+
+type block struct{ out *Output }
+
+func (b block) Write(p []byte) (int, error) { return b.out.note(b.out.stream.text.Write(p)) }
+
+// reveal is for the secret that was asked for: nothing is taken out.
+type reveal struct{ out *Output }
+
+func (r reveal) Write(p []byte) (int, error) {
+	if r.out.Err() != nil {
+		return 0, r.out.err
 	}
-	n, err := o.w.Write(p)
-	if err != nil {
+	return r.out.note(r.out.stream.raw.Write(p))
+}
+
+func (o *Output) note(n int, err error) (int, error) {
+	if err != nil && o.err == nil {
 		o.err = fmt.Errorf("write the result: %w", err)
 	}
-	return n, err
+	return n, o.err
 }
 
-func (o *Output) Err() error { return o.err }
+// Err gives the first error, when all is written.
+func (o *Output) Err() error {
+	_, err := o.note(0, o.stream.text.Flush())
+	return err
+}
 
 // IsTerminal says whether a person reads it.
-func (o *Output) IsTerminal() bool { return isTerminal(o.w) }
+func (o *Output) IsTerminal() bool { return isTerminal(o.stream.raw) }
 
 // DirectLines writes JSON Lines to stdout itself: what was written has left the
 // process. It goes around Output, for which a reader that has seen enough is a
-// failure.
-type DirectLines struct {
-	w        io.Writer
-	terminal bool
-}
+// failure. To a program they go byte for byte, and to a person as all text does.
+type DirectLines struct{ w io.Writer }
 
 // Lines is for a result that is read while it is made.
-func (o *Output) Lines() DirectLines { return DirectLines{w: o.w, terminal: o.IsTerminal()} }
+func (o *Output) Lines() DirectLines {
+	if o.IsTerminal() {
+		return DirectLines{o.stream.text}
+	}
+	return DirectLines{o.stream.raw}
+}
 
 func (s DirectLines) Write(p []byte) (int, error) {
-	text := p
-	if s.terminal {
-		text = escapeUnseen(p)
-	}
-	if _, err := s.w.Write(text); err != nil {
+	if _, err := s.w.Write(p); err != nil {
 		return 0, &stdoutError{err}
 	}
 	return len(p), nil
@@ -58,27 +74,6 @@ func (s DirectLines) Write(p []byte) (int, error) {
 
 // Flush has nothing to do.
 func (s DirectLines) Flush() error { return nil }
-
-// escapeUnseen writes what a terminal would obey, and what cannot be seen, as
-// JSON escapes. In JSON such characters can only be inside of strings, save for
-// line breaks and tabs.
-func escapeUnseen(text []byte) []byte {
-	out := make([]byte, 0, len(text))
-	for len(text) > 0 {
-		r, size := utf8.DecodeRune(text)
-		if r == '\n' || r == '\t' || strconv.IsGraphic(r) {
-			out = append(out, text[:size]...)
-		} else {
-			for _, unit := range utf16.AppendRune(nil, r) {
-				out = append(out, `\u`...)
-				const digits = "0123456789abcdef"
-				out = append(out, digits[unit>>12], digits[unit>>8&15], digits[unit>>4&15], digits[unit&15])
-			}
-		}
-		text = text[size:]
-	}
-	return out
-}
 
 // stdoutError is a failure to write to stdout. A connection can break like a
 // pipe does, so the two have to be told apart.

@@ -24,10 +24,10 @@ func TestClosedPipeIsThatOfStdout(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.WriteString(DirectLines{w: w}, "{}\n"); !IsClosedPipe(err) {
+	if _, err := io.WriteString(DirectLines{w}, "{}\n"); !IsClosedPipe(err) {
 		t.Errorf("nobody reads: %v", err)
 	}
-	if _, err := io.WriteString(DirectLines{w: failing{}}, "{}\n"); err == nil || IsClosedPipe(err) {
+	if _, err := io.WriteString(DirectLines{failing{}}, "{}\n"); err == nil || IsClosedPipe(err) {
 		t.Errorf("a full disk: %v", err)
 	}
 }

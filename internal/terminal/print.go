@@ -5,12 +5,16 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 	"unicode/utf8"
 
 	"github.com/dustin/go-humanize"
+
+	"github.com/engram-sync/engram-sync/internal/safetext"
 )
 
 // Schema is the number of the JSON shapes of the results. It changes when a
@@ -36,6 +40,16 @@ func (t *Terminal) Result(doc any, text func(w io.Writer) error) error {
 	return text(t.Stdout)
 }
 
+// Reveal is Value for a secret that was asked for: the one text that may hold it.
+func (t *Terminal) Reveal(doc any, line string) error {
+	if t.JSON {
+		PrintJSON(reveal{t.Stdout}, doc)
+		return nil
+	}
+	_, err := fmt.Fprintln(reveal{t.Stdout}, line)
+	return err
+}
+
 // Value prints a result that was asked for in so many words: a line that quiet
 // does not silence.
 func (t *Terminal) Value(doc any, line string) error {
@@ -58,15 +72,28 @@ type Row func(format string, cells ...any)
 
 // Table prints a result whose text is rows in columns; header may be "".
 func (t *Terminal) Table(doc any, header string, fill func(Row)) error {
-	return t.Result(doc, func(w io.Writer) error {
-		tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	return t.Result(doc, func(io.Writer) error {
+		tab := tabwriter.NewWriter(t.Stdout.Block(), 0, 0, 2, ' ', 0)
 		if header != "" {
 			fmt.Fprintln(tab, header)
 		}
-		fill(func(format string, cells ...any) { fmt.Fprintf(tab, format+"\n", cells...) })
+		fill(func(format string, cells ...any) { fmt.Fprintf(tab, format+"\n", visible(cells)...) })
 		return tab.Flush()
 	})
 }
+
+// visible makes each text in a table one that keeps to its cell.
+func visible(cells []any) []any {
+	shown := slices.Clone(cells)
+	for i, cell := range cells {
+		if _, speaks := cell.(interface{ Error() string }); speaks || reflect.TypeOf(cell).Kind() == reflect.String {
+			shown[i] = inCell.Replace(safetext.Escape(fmt.Sprint(cell)))
+		}
+	}
+	return shown
+}
+
+var inCell = strings.NewReplacer("\n", `\n`, "\t", `\t`)
 
 // PrintJSON writes one document on one line.
 func PrintJSON(w io.Writer, doc any) {

@@ -31,7 +31,7 @@ func (t *Terminal) Progress(noun string) *Progress {
 		return nil
 	}
 	p := &Progress{term: t, tally: tally{noun: noun}, done: make(chan struct{})}
-	if isTerminal(t.stderr) {
+	if isTerminal(t.stderr.raw) {
 		p.bar = t.startBar()
 	} else {
 		p.group.Go(p.lines)
@@ -99,7 +99,7 @@ func (t *Terminal) Counter(verb, noun string) (report func(n int), stop func()) 
 	if t.Quiet || t.JSON {
 		return nil, func() {}
 	}
-	if !isTerminal(t.stderr) {
+	if !isTerminal(t.stderr.raw) {
 		next := time.Now().Add(lineEvery)
 		return func(n int) {
 			if now := time.Now(); now.After(next) {
@@ -110,7 +110,7 @@ func (t *Terminal) Counter(verb, noun string) (report func(n int), stop func()) 
 	}
 	b := t.startBar()
 	b.bar = progressbar.NewOptions64(-1,
-		progressbar.OptionSetWriter(t.stderr),
+		progressbar.OptionSetWriter(t.stderr.raw),
 		progressbar.OptionClearOnFinish(),
 		progressbar.OptionThrottle(frameEvery),
 		progressbar.OptionUseANSICodes(false),
@@ -179,7 +179,7 @@ func (b *bar) frame(t *tally) {
 	b.last = now
 	if b.bar == nil {
 		b.bar = progressbar.NewOptions64(1,
-			progressbar.OptionSetWriter(b.term.stderr),
+			progressbar.OptionSetWriter(b.term.stderr.raw),
 			progressbar.OptionShowBytes(true),
 			progressbar.OptionShowTotalBytes(true),
 			progressbar.OptionSetPredictTime(true),

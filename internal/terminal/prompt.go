@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/engram-sync/engram-sync/internal/cancellable"
+	"github.com/engram-sync/engram-sync/internal/secret"
 )
 
 // maxSecret bounds what is read as a password or token, in bytes.
@@ -20,18 +21,19 @@ const maxSecret = 64 << 10
 // ReadSecret reads a password or token from stdin to its end. One newline at
 // the end, which echo and editors leave there, does not count.
 func (t *Terminal) ReadSecret(what string) (string, error) {
-	text, err := io.ReadAll(io.LimitReader(t.Stdin, maxSecret+1))
+	input, err := io.ReadAll(io.LimitReader(t.Stdin, maxSecret+1))
 	if err != nil {
 		return "", fmt.Errorf("read the %s from stdin: %w", what, err)
 	}
-	secret := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+	text := strings.TrimSuffix(strings.TrimSuffix(string(input), "\n"), "\r")
 	switch {
-	case secret == "":
+	case text == "":
 		return "", Usagef("stdin holds no %s", what)
-	case len(secret) > maxSecret || strings.ContainsAny(secret, "\n\r\x00"):
+	case len(text) > maxSecret || strings.ContainsAny(text, "\n\r\x00"):
 		return "", Usagef("stdin holds more than one line, so it is no %s", what)
 	}
-	return secret, nil
+	secret.Add(text)
+	return text, nil
 }
 
 // Ask asks the user for a line of text. Where stdin is no terminal it is an
@@ -43,12 +45,26 @@ func (t *Terminal) Ask(ctx context.Context, question, instead string) (string, e
 	})
 }
 
+// AskWhether asks a question that the user answers with yes or no. Where nobody can be
+// asked, in JSON and quiet mode too, and without an answer, it is a no.
+func (t *Terminal) AskWhether(ctx context.Context, question string) (bool, error) {
+	if t.JSON || t.Quiet || !t.Interactive() {
+		return false, nil
+	}
+	answer, err := t.Ask(ctx, question+" [y/N]", "nothing")
+	if _, none := errors.AsType[*UsageError](err); none || errors.Is(err, io.EOF) {
+		return false, nil
+	}
+	return strings.EqualFold(answer, "y") || strings.EqualFold(answer, "yes"), err
+}
+
 // AskSecret is Ask without showing what is typed.
 func (t *Terminal) AskSecret(ctx context.Context, question, instead string) (string, error) {
 	return t.prompt(ctx, question, instead, func(f *os.File) (string, error) {
 		defer t.Note("")
-		secret, err := term.ReadPassword(int(f.Fd()))
-		return string(secret), err
+		text, err := term.ReadPassword(int(f.Fd()))
+		secret.Add(string(text))
+		return string(text), err
 	})
 }
 
@@ -62,6 +78,7 @@ func (t *Terminal) prompt(ctx context.Context, question, instead string, read fu
 		return "", fmt.Errorf("prepare the terminal: %w", err)
 	}
 	fmt.Fprintf(t.Stderr(), "%s: ", question)
+	t.Flush()
 	text, err := cancellable.Do(ctx, func() (string, error) { return read(f) })
 	switch {
 	case ctx.Err() != nil:

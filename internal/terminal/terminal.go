@@ -1,5 +1,5 @@
 // Package terminal is the user's end of a command: what is typed, results as text or JSON, tables, progress, prompts.
-// It knows nothing of engram; the commands and the workspace call it.
+// No secret and no control character leaves through it. It knows nothing of engram; the commands and the workspace call it.
 package terminal
 
 import (
@@ -17,17 +17,17 @@ type Terminal struct {
 	Stdout               *Output
 	JSON, Quiet, Verbose bool
 
-	stderr io.Writer
+	stderr *stream
 	mu     sync.Mutex // guards stderr and the bar on it
 	bar    *bar
 }
 
 // New gives a terminal on these streams.
 func New(stdin io.Reader, stdout, stderr io.Writer) *Terminal {
-	return &Terminal{Stdin: stdin, Stdout: &Output{w: stdout}, stderr: stderr}
+	return &Terminal{Stdin: stdin, Stdout: &Output{stream: newStream(stdout)}, stderr: newStream(stderr)}
 }
 
-// Stderr takes whole lines, and takes the progress bar out of their way.
+// Stderr takes a line with each write, and takes the progress bar out of its way.
 func (t *Terminal) Stderr() io.Writer { return lineWriter{t} }
 
 type lineWriter struct{ term *Terminal }
@@ -38,7 +38,16 @@ func (w lineWriter) Write(p []byte) (int, error) {
 	if w.term.bar != nil {
 		w.term.bar.clear()
 	}
-	return w.term.stderr.Write(p)
+	return w.term.stderr.line(p)
+}
+
+// Flush writes what waits on the streams for the rest of its line. Stdout remembers
+// its error.
+func (t *Terminal) Flush() {
+	_ = t.Stdout.Err()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_ = t.stderr.text.Flush() // there is nowhere to report it
 }
 
 // Interactive says whether somebody can be asked.

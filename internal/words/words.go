@@ -29,9 +29,13 @@ type Word struct {
 	Since int64
 	// Review is when an observation is to be looked at again; 0 if it does not say.
 	Review int64
-	// Session is a part of the hash of the session that a row belongs to.
-	Session [8]byte
+	// Session is a part of the hash of the session that a row belongs to, and Project
+	// of that of its project, NoProject where neither the row nor the chunk says.
+	Session, Project [8]byte
 }
+
+// NoProject is the Project of a word that names none.
+var NoProject [8]byte
 
 // Saying is what becomes of a row.
 type Saying byte
@@ -53,7 +57,7 @@ func (w Word) Tells(row Word) bool {
 func OfSession(s engram.Session) Word {
 	return Word{
 		RowVersion: s.Version(), Since: engram.Instant(s.StartedAt), Bare: engram.Text(s.EndedAt) == "" && engram.Text(s.Summary) == "",
-		Placed: strings.TrimSpace(s.Directory) != "", Session: sessionOf(s.ID),
+		Placed: strings.TrimSpace(s.Directory) != "", Session: partOf(s.ID), Project: ProjectNamed(engram.ProjectKey(s.Project)),
 	}
 }
 
@@ -63,7 +67,7 @@ func OfObservation(o engram.Observation, project string) Word {
 }
 
 func ofObservation(o engram.Observation) Word {
-	w := Word{RowVersion: o.Unplaced(), Review: review(engram.Text(o.ReviewAfter)), Session: sessionOf(o.SessionID)}
+	w := Word{RowVersion: o.Unplaced(), Review: review(engram.Text(o.ReviewAfter)), Session: partOf(o.SessionID)}
 	w.Since = cmp.Or(w.Updated, engram.Instant(o.CreatedAt))
 	if engram.Text(o.DeletedAt) != "" {
 		w.Says = Deleted
@@ -77,7 +81,7 @@ func OfPrompt(p engram.Prompt, project string) Word {
 }
 
 func ofPrompt(p engram.Prompt) Word {
-	return Word{RowVersion: p.Unplaced(), Since: engram.Instant(p.CreatedAt), Session: sessionOf(p.SessionID)}
+	return Word{RowVersion: p.Unplaced(), Since: engram.Instant(p.CreatedAt), Session: partOf(p.SessionID)}
 }
 
 // OfRelation is what a chunk with this relation says. Where it was judged is left out:
@@ -102,12 +106,13 @@ func OfDeletion(d engram.Deletion) Word {
 	}
 	return Word{
 		RowVersion: engram.RowVersion{Kind: d.Kind, Row: engram.HashOf(d.Key)}, Says: Removed,
-		Since: engram.Instant(d.At), Session: sessionOf(d.Session),
+		Since: engram.Instant(d.At), Session: partOf(d.Session),
 	}
 }
 
 func (w Word) in(own, session string) Word {
 	w.RowVersion = w.In(own, session)
+	w.Project = ProjectNamed(engram.ProjectKey(engram.ProjectOf(own, session)))
 	return w
 }
 
@@ -116,7 +121,10 @@ func SessionNamed(id string) engram.RowVersion {
 	return engram.RowVersion{Kind: engram.SessionRow, Row: engram.HashOf(id)}
 }
 
-func sessionOf(id string) (part [8]byte) {
+// ProjectNamed is the Project of words about rows of a project, by its key.
+func ProjectNamed(key string) [8]byte { return partOf(key) }
+
+func partOf(id string) (part [8]byte) {
 	if id != "" {
 		sum := engram.HashOf(id)
 		part = [8]byte(sum[:])

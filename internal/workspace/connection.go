@@ -135,12 +135,20 @@ func warnCleartext(w *Workspace, c *Connection, what string) {
 	}
 }
 
+// RemoteLabel is what a connection to the configured remote would have as its Label.
+func (w *Workspace) RemoteLabel() (string, error) {
+	if named, ok := w.Config.Remote.Embedded(); ok {
+		dir, err := vaultPath(named)
+		return "embedded:" + dir, err
+	}
+	return w.BaseURL()
+}
+
 // KnownAliases are those of the configured remote, without a connection to it.
 func (w *Workspace) KnownAliases() (*state.Aliases, error) {
-	label, err := w.BaseURL()
-	if named, ok := w.Config.Remote.Embedded(); ok {
-		label, err = w.findVault(named)
-		label = "embedded:" + label
+	label, err := w.RemoteLabel()
+	if err == nil {
+		err = w.CheckVault()
 	}
 	if err != nil {
 		return nil, err

@@ -126,10 +126,10 @@ type Claim struct {
 	DryRun  bool   // change nothing: take no lock, and make no directory
 }
 
-// Claim finds the chunk directory and locks it. release gives it back, and hears how
-// the run went: a failed one leaves no directory that it made for nothing.
-func (w *Workspace) Claim(ctx context.Context, c Claim) (dir syncer.Local, path string, release func(error), err error) {
-	release = func(error) {}
+// Claim finds the chunk directory and locks it. release gives it back: a run leaves no
+// directory that it made for nothing.
+func (w *Workspace) Claim(ctx context.Context, c Claim) (dir syncer.Local, path string, release func(), err error) {
+	release = func() {}
 	find, open := w.findDirectory, chunkdir.Open
 	if c.Create {
 		find = w.newDirectory
@@ -137,14 +137,16 @@ func (w *Workspace) Claim(ctx context.Context, c Claim) (dir syncer.Local, path 
 	if path, err = find(); err != nil {
 		return nil, "", release, err
 	}
-	_, err = os.Lstat(path)
-	makes := c.Create && !c.DryRun && errors.Is(err, fs.ErrNotExist)
+	var made []string
 	if c.Create && !c.DryRun {
-		open = chunkdir.Create
+		made, open = missing(path), chunkdir.Create
 	}
 	opened, err := open(path, dirOptions(w))
 	if c.Create && c.DryRun && errors.Is(err, fs.ErrNotExist) {
 		return noDirectory{}, path, release, nil
+	}
+	if err == nil && c.Create {
+		err = vacant(opened)
 	}
 	if err != nil {
 		return nil, "", release, err
@@ -154,14 +156,33 @@ func (w *Workspace) Claim(ctx context.Context, c Claim) (dir syncer.Local, path 
 		if err != nil {
 			return nil, "", release, err
 		}
-		release = func(failed error) {
+		release = func() {
 			unlock()
-			if makes && failed != nil {
+			for _, path := range made {
 				_ = os.Remove(path) // which it does only if nothing is in there
 			}
 		}
 	}
 	return w.directory(opened), path, release, nil
+}
+
+// missing are the directories that have to be made for a path, the innermost first.
+func missing(path string) (paths []string) {
+	for {
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			return paths
+		}
+		paths, path = append(paths, path), filepath.Dir(path)
+	}
+}
+
+// vacant says what a directory is for, if it is not for chunks.
+func vacant(dir *chunkdir.Dir) error {
+	name, err := dir.Occupant()
+	if name != "" {
+		err = &chunkdir.PathError{Path: dir.Path(), Reason: fmt.Sprintf("it holds %.60q, and neither a manifest nor chunks: give --dir an empty directory, or one that is not there yet", name)}
+	}
+	return err
 }
 
 // ErrBlank says that a directory holds nothing, and what else would fill it.

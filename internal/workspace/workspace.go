@@ -15,6 +15,7 @@ import (
 	"github.com/adrg/xdg"
 	"github.com/spf13/pflag"
 
+	"github.com/engram-sync/engram-sync/internal/auth"
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/git"
@@ -47,6 +48,7 @@ type Workspace struct {
 // New gives the workspace of a process with this environment.
 func New(term *terminal.Terminal, environ []string, version string) *Workspace {
 	w := &Workspace{term: term, Environ: environ, env: map[string]string{}, Version: version}
+	auth.LearnSecrets(environ)
 	for _, pair := range environ {
 		name, value, _ := strings.Cut(pair, "=")
 		w.env[name] = value
@@ -93,6 +95,7 @@ func (w *Workspace) Load(flags *pflag.FlagSet) error {
 	}
 	w.Config = cfg
 	w.Log = w.term.Logger(cfg.LogFormat)
+	slog.SetDefault(w.Log) // so that net/http, which uses the standard logger, talks as we do
 	for _, warning := range cfg.Warnings {
 		w.term.Warn(warning)
 	}

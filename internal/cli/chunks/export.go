@@ -69,8 +69,9 @@ type export struct {
 	dir     syncer.Local
 	path    string // of dir
 	db      *engramdb.DB
-	made    int64 // how large chunks may get
-	legacy  bool  // it is one of 1.9.4
+	made    int64  // how large chunks may get
+	legacy  bool   // it is one of 1.9.4
+	remote  string // that the chunks go to afterwards; "" if they stay here
 	project workspace.Project
 
 	found   surroundings.Compared
@@ -129,7 +130,7 @@ func (x *export) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { release(err) }()
+	defer release()
 	if err := x.into(ctx, dir, path); err != nil {
 		return err
 	}
@@ -180,6 +181,9 @@ func (x *export) open(ctx context.Context) (err error) {
 	x.made, x.ws.Config.MaxChunkBytes = x.sizes()
 	x.legacy = rule == workspace.LegacyRule
 	if x.project, err = x.findProject(rule); err != nil {
+		return err
+	}
+	if err := command.MayUse(ctx, x.term, x.ws, x.project, x.remote); err != nil {
 		return err
 	}
 	local, path, err := x.ws.OpenDirectoryIfAny()
@@ -316,6 +320,9 @@ func (x *export) raiseVersion(ctx context.Context) (version int, err error) {
 		has = "would have"
 	} else if err := x.dir.AddEntries(ctx, version, nil); err != nil {
 		return 0, err
+	}
+	if len(x.found.Manifest.Entries()) == 0 {
+		return version, nil // it lists nothing that was of another version
 	}
 	x.term.Note("the manifest %s version %d now, in place of %d: engram 2.x refuses to import what one of less lists", has, version, before)
 	return version, nil

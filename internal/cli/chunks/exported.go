@@ -208,32 +208,14 @@ func (x *export) summary(verb string, drafts []memories.Draft) string {
 		text = fmt.Sprintf("%s %s, %d failed; %s", verb, terminal.Count(len(drafts), "chunk"), len(x.failed), where)
 	case total == memories.Tally{}:
 		text = "nothing to export: engram.db has nothing of " + where
+	case len(drafts) == 0 && total.StayHome != memories.StayHome{}:
+		text = "nothing to export: the chunks hold all the rest of " + where
 	case len(drafts) == 0:
 		text = "nothing to export: the chunks hold everything of " + where
 	default:
 		text = fmt.Sprintf("%s %s with %s of %s", verb, terminal.Count(len(drafts), "chunk"), surroundings.TallyWords(total), where)
 	}
-	return text + leftHere(total.StayHome)
-}
-
-// leftHere says what is not written, and why.
-func leftHere(h memories.StayHome) string {
-	text := ""
-	for _, kind := range []struct {
-		n         int
-		noun, why string
-	}{
-		{h.Personal, "personal memory", " (--include-personal)"}, {h.Global, "global memory", " (--all-projects)"},
-		{h.Orphaned, "relation", ", whose end was deleted for good"}, {h.MissingEnds, "relation", ", whose end is in no chunk of the project"},
-		{h.Waiting, "deleted session", ", of which chunks have more than was deleted here"},
-		{h.Superseded, "change", ", which chunks have later ones of"},
-		{h.NoDirectory, "session end", ", as engram.db has no directory and chunks have one"},
-	} {
-		if kind.n > 0 {
-			text += "; " + terminal.Count(kind.n, kind.noun) + " left out" + kind.why
-		}
-	}
-	return text
+	return text + surroundings.LeftHere(total.StayHome)
 }
 
 // shorten makes one short line of a text.

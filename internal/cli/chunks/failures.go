@@ -28,7 +28,7 @@ func exitStatus(term *terminal.Terminal, moved, all int, failed []work.Failure, 
 	if !term.JSON && (len(failed) == 1 || !slices.ContainsFunc(failed, hasOwnLine)) {
 		return &terminal.ExitStatus{Code: code} // the lines before say it all
 	}
-	return &terminal.ExitStatus{Code: code, Message: fmt.Sprintf("%s of %d failed", terminal.Count(countFailed(failed), "chunk"), all)}
+	return &terminal.ExitStatus{Code: code, Message: fmt.Sprintf("%s of %d failed", terminal.Count(countFailed(failed), command.FailedNoun(failed)), all)}
 }
 
 // countFailed is how many chunks failed, some perhaps in several parts.

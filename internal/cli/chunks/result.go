@@ -229,7 +229,7 @@ func (t *transfer) summary() string {
 		parts = append(parts, "nothing to do")
 	}
 	if len(t.Failed) > 0 {
-		parts = append(parts, terminal.Count(countFailed(t.Failed), "chunk")+" failed")
+		parts = append(parts, command.FailedWords(t.Failed))
 	}
 	return strings.Join(parts, ", ") + fmt.Sprintf("; %s here and on %s", terminal.Count(len(t.onBothSides()), "chunk"), t.remote) + ofProject(t.of)
 }

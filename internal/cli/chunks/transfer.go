@@ -95,17 +95,18 @@ func (t *transfer) run(ctx context.Context) (err error) {
 		return err
 	}
 	if t.exporting {
-		t.exported = export{term: t.term, ws: t.ws, dryRun: t.dryRun, personal: t.project.includePersonal}
+		remote, _ := t.ws.RemoteLabel() // without one the run fails soon enough
+		t.exported = export{term: t.term, ws: t.ws, dryRun: t.dryRun, personal: t.project.includePersonal, remote: remote}
 		if err := t.exported.open(ctx); err != nil {
 			return err
 		}
 	}
-	var release func(error)
+	var release func()
 	t.dir, t.path, release, err = t.ws.Claim(ctx, workspace.Claim{Command: t.command, Create: t.create, DryRun: t.dryRun})
 	if err != nil {
 		return err
 	}
-	defer func() { release(err) }()
+	defer release()
 	if t.blank, err = isBlank(ctx, t.dir); err != nil {
 		return err
 	}
@@ -159,6 +160,9 @@ func (t *transfer) writeMemories(ctx context.Context) error {
 
 // move compares both sides, moves what is missing, and says so.
 func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
+	if err := command.MayUseThere(ctx, t.term, t.ws, conn); err != nil {
+		return err
+	}
 	diff, known, err := compareSides(ctx, t.term, t.ws, conn, t.dir, t.project, t.opts.Pull)
 	if err != nil {
 		return err
@@ -174,6 +178,9 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	t.remote = conn.Label
 	if conn.PerProject() {
 		t.of = conn.Project
+	}
+	if err := t.mayBring(ctx, conn, diff); err != nil {
+		return err
 	}
 	if opts.Push && len(t.words) == 0 {
 		if err := cmp.Or(wrongProject(conn, diff), t.misnamedProject(ctx, conn, diff)); err != nil {
@@ -280,7 +287,7 @@ const pullLong = `Download the chunks of the remote that are missing here.
 A chunk gets its name on disk only after its bytes were found to hash to its
 id. Files that an interrupted run left without a manifest entry are adopted.
 Where there is no chunk directory yet, .engram is made at the top of the git
-work tree, or wherever --dir says.
+work tree, or wherever --dir says: in a directory that is empty or not there yet.
 
 Chunks that old clients (engram 1.9.4) re-encoded while pushing have lost their
 times and identities, and do not fit their ids. They are restored: each memory

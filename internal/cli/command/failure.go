@@ -1,11 +1,13 @@
 package command
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
@@ -30,7 +32,11 @@ func FailedItems(failed []work.Failure) []FailedItem {
 func PrintFailure(term *terminal.Terminal, f work.Failure, next string) {
 	id := IDText(f.ID)
 	message := terminal.OneLine(f.Err.Error())
-	if !strings.Contains(message, id) {
+	switch {
+	case strings.Contains(message, id):
+	case problem.Is(f.Err, syncer.ErrForeign):
+		message = id + ": " + message // it says itself that it is no chunk
+	default:
 		message = "chunk " + id + ": " + message
 	}
 	if f.Direction != "" && !strings.HasPrefix(message, string(f.Direction)) {
@@ -40,6 +46,34 @@ func PrintFailure(term *terminal.Terminal, f work.Failure, next string) {
 		message += "; " + next
 	}
 	term.Errorf("%s", message)
+}
+
+// FailedWords counts what failed, each chunk once: "2 chunks failed and 1 foreign entry".
+func FailedWords(failed []work.Failure) string {
+	chunks, foreign := map[string]bool{}, 0
+	for _, f := range failed {
+		if problem.Is(f.Err, syncer.ErrForeign) {
+			foreign++
+		} else {
+			chunks[f.ID] = true
+		}
+	}
+	var parts []string
+	if len(chunks) > 0 {
+		parts = append(parts, terminal.Count(len(chunks), "chunk")+" failed")
+	}
+	if foreign > 0 {
+		parts = append(parts, terminal.Count(foreign, "foreign entry"))
+	}
+	return strings.Join(parts, " and ")
+}
+
+// FailedNoun is what all of them are.
+func FailedNoun(failed []work.Failure) string {
+	if slices.ContainsFunc(failed, func(f work.Failure) bool { return problem.Is(f.Err, syncer.ErrForeign) }) {
+		return "item"
+	}
+	return "chunk"
 }
 
 // IDText is an id, quoted if it is none: a stranger's text must not reach the

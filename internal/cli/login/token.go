@@ -131,7 +131,7 @@ func newToken(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return term.Value(terminal.Fields{"access_token": token}, token)
+			return term.Reveal(terminal.Fields{"access_token": token}, token)
 		}),
 	}
 }
@@ -194,7 +194,7 @@ func createAPIKey(ctx context.Context, term *terminal.Terminal, ws *workspace.Wo
 	if store {
 		return keep(ctx, term, ws, conn, login.Account, auth.Credentials{Access: key})
 	}
-	return term.Value(terminal.Fields{"api_key": key}, key)
+	return term.Reveal(terminal.Fields{"api_key": key}, key)
 }
 
 func newAPIKeyRevoke(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {

@@ -20,6 +20,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // ErrBadLogin: the server knows no such name with such a password.
@@ -104,6 +105,9 @@ var Classes = []Class{
 	{"manifest-bom", Damaged, is(engram.ErrBOM),
 		"run `engram-sync verify --repair`: it takes the mark out",
 		"An editor has put a byte order mark before the manifest, which engram cannot read. The repair takes it out."},
+	{"manifest-glued", Damaged, as[*chunkdir.MergeableError],
+		"run `engram-sync verify --repair`: it unites what a merge has spoiled",
+		"A merge has glued entries of the manifest together. The repair takes them apart, and asks the chunks where that is not certain."},
 	{"manifest-damaged", Damaged, as[*engram.ManifestError],
 		"restore it from git, or mend it by hand; without the file `engram-sync verify --repair` makes new entries from the chunks",
 		"The manifest is not what engram writes. Restore it from git, or remove it and let the repair make a new one."},
@@ -236,6 +240,8 @@ var Classes = []Class{
 		"Nothing says which server to talk to. Pass --remote, or set one in the configuration."},
 	{"configuration", Usage, as[*config.Error], "",
 		"A setting cannot be understood. The message names the key, and the file, flag or variable that it comes from."},
+	{"project-untrusted", Usage, as[*workspace.UntrustedError], "",
+		"A file of the repository chose a project that is not that of git's origin, and nobody allowed it. If that is right run `engram-sync trust`, else name the project with --project."},
 	{"token-unmeant", Usage, as[*auth.UnmeantError], "",
 		"ENGRAM_SYNC_TOKEN is set, and a file of the repository chose the remote, so the token is not sent there. If it is meant for that remote, name it with --remote or ENGRAM_SYNC_REMOTE."},
 	{"git", Usage, as[*git.SetupError], "",

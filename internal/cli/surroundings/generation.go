@@ -59,7 +59,7 @@ const generationBytes = 4 << 20
 func GenerationsHere(ctx context.Context, ws *workspace.Workspace, local syncer.Local, m *engram.Manifest) Generations {
 	var found Generations
 	var all []engram.Generation
-	if _, there := local.(workspace.Directory); there {
+	if dir, there := local.(workspace.Directory); there && !isBlank(ctx, dir) {
 		g := DirectoryGeneration(ctx, ws, local, m, generationBytes)
 		found.Directory, all = g.String(), append(all, g)
 	}
@@ -70,6 +70,12 @@ func GenerationsHere(ctx context.Context, ws *workspace.Workspace, local syncer.
 	}
 	found.low = len(m.Entries()) > 0 && m.Version() < engram.ManifestVersion(all...)
 	return found
+}
+
+// isBlank says whether nothing is in a directory that could show anything.
+func isBlank(ctx context.Context, dir workspace.Directory) bool {
+	blank, err := dir.Blank(ctx)
+	return err == nil && blank
 }
 
 // Ask adds what is known of the server.

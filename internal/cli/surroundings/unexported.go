@@ -95,6 +95,28 @@ func TallyWords(t memories.Tally) string {
 	return strings.Join(counts, "")
 }
 
+// LeftHere says what is not written, and why.
+func LeftHere(h memories.StayHome) string {
+	text := ""
+	for _, kind := range []struct {
+		n         int
+		noun, why string
+	}{
+		{h.Personal, "personal memory", " (--include-personal)"}, {h.Global, "global memory", " (--all-projects)"},
+		{h.Orphaned, "relation", ", whose end was deleted for good"}, {h.MissingEnds, "relation", ", whose end is in no chunk of the project"},
+		{h.Waiting, "deleted session", ", of which chunks have more than was deleted here"},
+		{h.Superseded, "change", ", which chunks have later ones of"},
+		{h.NoDirectory, "session end", ", as engram.db has no directory and chunks have one"},
+		{h.OddTimes, "change", ", whose time has not come yet or cannot be read"},
+		{h.NoProject, "deletion", ", as neither engram.db nor a chunk says of which project"},
+	} {
+		if kind.n > 0 {
+			text += "; " + terminal.Count(kind.n, kind.noun) + " left out" + kind.why
+		}
+	}
+	return text
+}
+
 // NoteUnexported says, after a transfer, if memories are in no chunk. It never
 // fails the command.
 func NoteUnexported(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, local syncer.Local) {
@@ -127,7 +149,11 @@ func MemoriesStatus(ctx context.Context, ws *workspace.Workspace, local syncer.L
 	case found.Tally == memories.Tally{}: // then it may be the wrong one, and nothing is safe
 		return found, fmt.Sprintf("none of project %s (%s): --project names another", terminal.Visible(found.Project), terminal.Visible(found.ProjectFrom))
 	}
-	return found, cmp.Or(found.sentence(), "all in chunks")
+	text := cmp.Or(found.sentence(), "all in chunks")
+	if found.Rows()+found.Unnamed == 0 && found.StayHome != (memories.StayHome{}) {
+		text = "all the rest in chunks"
+	}
+	return found, text + LeftHere(found.StayHome)
 }
 
 // lookUnexportedHere counts what engram's database holds and no chunk of the
@@ -220,7 +246,7 @@ func whatToCount(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, 
 			return "", state.Cache{}, err
 		}
 	}
-	question := fmt.Sprintf("5 %s %s %s", version, chunks, engram.ProjectKey(p.Name))
+	question := fmt.Sprintf("6 %s %s %s", version, chunks, engram.ProjectKey(p.Name))
 	return question, state.OpenCache(ws.State(), slot, path+"\x00"+db.Path()), nil
 }
 

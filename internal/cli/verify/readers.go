@@ -13,8 +13,11 @@ import (
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-// parseReaders reads the generations that were named.
-func parseReaders(names []string) (named []engram.Generation, err error) {
+// parseReaders reads the generations that were named, at least one if any was asked for.
+func parseReaders(names []string, asked bool) (named []engram.Generation, err error) {
+	if asked && len(names) == 0 {
+		names = []string{""}
+	}
 	for _, name := range names {
 		g, err := engram.ParseGeneration(name)
 		if err != nil {

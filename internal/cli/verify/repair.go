@@ -3,8 +3,6 @@ package verify
 import (
 	"bytes"
 	"context"
-	"io"
-	"strings"
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
@@ -146,6 +144,9 @@ func (r *repair) work(ctx context.Context) (done syncer.Repaired, err error) {
 		return done, mend()
 	}
 	err = r.ws.With(ctx, func(conn *workspace.Connection) error {
+		if err := command.MayUseThere(ctx, r.term, r.ws, conn); err != nil {
+			return err
+		}
 		r.opts.Remote, r.opts.Aliases = conn, conn.Aliases
 		err := mend()
 		command.NoteProject(r.term, conn)
@@ -170,11 +171,8 @@ func (r *repair) askToForget(ctx context.Context, done *syncer.Repaired) error {
 	for _, id := range done.Missing {
 		r.term.Note("chunk %s: its file is nowhere", id)
 	}
-	answer, err := r.term.Ask(ctx, "Remove "+terminal.Count(len(done.Missing), "entry")+" from the manifest? [y/N]", "nothing")
-	if problem.As[*terminal.UsageError](err) || problem.Is(err, io.EOF) {
-		return nil // no answer is a no
-	}
-	if err != nil || !strings.EqualFold(answer, "y") && !strings.EqualFold(answer, "yes") {
+	yes, err := r.term.AskWhether(ctx, "Remove "+terminal.Count(len(done.Missing), "entry")+" from the manifest?")
+	if err != nil || !yes {
 		return err
 	}
 	return syncer.Forget(ctx, r.dir, done, false)

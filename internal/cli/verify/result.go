@@ -128,7 +128,7 @@ func (v *verified) show(term *terminal.Terminal, next func(err error, where stri
 	}
 	status := &terminal.ExitStatus{Code: problem.CodeOfAll(good, v.failures)}
 	if term.JSON {
-		status.Message = terminal.Count(len(v.failures), "chunk") + " " + what
+		status.Message = terminal.Count(len(v.failures), command.FailedNoun(v.failures)) + " " + what
 	}
 	return status
 }
@@ -174,8 +174,17 @@ func (v *verified) printText(term *terminal.Terminal, next func(err error, where
 		term.Warn(strings.Join(strays, ", ") + ": no chunk, and nothing reads it: move it out of chunks/")
 	}
 	if !term.Quiet {
-		fmt.Fprintf(term.Stdout, "verified %s (%s): %d damaged or missing, %s\n",
-			terminal.Count(v.Summary.Checked, "chunk"), terminal.Size(v.Summary.Bytes), len(v.Failed), terminal.Count(len(v.Warnings), "warning"))
+		bad, foreign := len(v.Failed), ""
+		for _, f := range v.failures {
+			if problem.Is(f.Err, syncer.ErrForeign) {
+				bad--
+			}
+		}
+		if n := len(v.Failed) - bad; n > 0 {
+			foreign = ", " + terminal.Count(n, "foreign entry")
+		}
+		fmt.Fprintf(term.Stdout, "verified %s (%s): %d damaged or missing%s, %s\n",
+			terminal.Count(v.Summary.Checked, "chunk"), terminal.Size(v.Summary.Bytes), bad, foreign, terminal.Count(len(v.Warnings), "warning"))
 	}
 }
 

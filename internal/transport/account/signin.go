@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/secret"
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
 )
 
@@ -61,6 +62,7 @@ func (s *SignIn) CreateAPIKey(ctx context.Context) (string, error) {
 	}
 	const op = "create an API key"
 	err := s.ask(ctx, apiRequest{op: op, method: http.MethodPost, path: "/auth/api-key", want: http.StatusCreated}, &answer)
+	secret.Add(answer.APIKey)
 	if err != nil {
 		return "", err
 	}
@@ -90,6 +92,7 @@ func (s *SignIn) signIn(ctx context.Context, op, path string, want int, password
 // anything is done with them.
 func (s *SignIn) askTokens(ctx context.Context, q apiRequest) (answer AuthResult, err error) {
 	err = s.ask(ctx, q, &answer)
+	secret.Add(answer.Access, answer.Refresh)
 	switch {
 	case err != nil:
 	case answer.Access == "":
@@ -111,7 +114,7 @@ type apiRequest struct {
 	anonymous        bool   // no token goes along
 	idempotent       bool   // it does no harm twice
 	in               any    // what to send; nil for nothing
-	secret           string // in what is sent, for errors not to repeat
+	secret           string // in what is sent
 }
 
 // ask sends a request and decodes its answer.
@@ -120,6 +123,7 @@ func (s *SignIn) ask(ctx context.Context, q apiRequest, out any) error {
 		Op: q.op, Confidential: true, Anonymous: q.anonymous, Idempotent: q.idempotent, NoWait: q.anonymous && !q.idempotent,
 	}
 	m := httplayer.Message{Method: q.method, Path: q.path}
+	secret.Add(q.secret)
 	if q.in != nil {
 		body, err := json.Marshal(q.in)
 		if err != nil {
@@ -151,7 +155,6 @@ func (s *SignIn) ask(ctx context.Context, q apiRequest, out any) error {
 func (s *SignIn) refusal(call *httplayer.Call, q apiRequest, resp *http.Response) error {
 	pause, asked := httplayer.RetryAfter(resp)
 	status := call.Refused(resp)
-	status.Conceal(q.secret)
 	switch {
 	case status.Status == http.StatusTooManyRequests && asked:
 		return &httplayer.RetryLaterError{Op: q.op, Status: status.Status, Wait: pause, At: time.Now().Add(pause)}

@@ -5,9 +5,12 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/engram-sync/engram-sync/internal/secret"
 )
 
 // ParseBaseURL brings a server's URL into its one form: http or https, lower-case
@@ -15,6 +18,7 @@ import (
 // Userinfo would be a secret in a config file, and a query or fragment would
 // end up in the middle of every request. The error wraps ErrBadURL.
 func ParseBaseURL(text string) (*url.URL, error) {
+	secret.AddURL(text)
 	u, err := url.Parse(strings.TrimSpace(text))
 	if err != nil {
 		// The text of url.Parse repeats the URL, which may hold a password.
@@ -82,6 +86,20 @@ func normalHost(u *url.URL) (string, error) {
 func oddInHost(r rune) bool {
 	return !unicode.In(r, unicode.Letter, unicode.Mark, unicode.Digit) && !strings.ContainsRune(".-_:%", r)
 }
+
+// isBelow says whether a URL is of base's origin and below its path, for servers as
+// well that read a path in a way of their own: nothing may lead up again.
+func isBelow(u, base *url.URL) bool {
+	if !sameOrigin(u, base) || !strings.HasPrefix(u.EscapedPath()+"/", base.EscapedPath()+"/") {
+		return false
+	}
+	return !slices.ContainsFunc(strings.FieldsFunc(strings.TrimPrefix(u.Path, base.Path), isSlash), func(segment string) bool {
+		name, _, _ := strings.Cut(segment, ";") // with parameters, to some servers
+		return name == "." || name == ".."
+	})
+}
+
+func isSlash(r rune) bool { return r == '/' || r == '\\' }
 
 // sameOrigin says whether two normalised URLs have scheme, host and port in common.
 func sameOrigin(a, b *url.URL) bool {

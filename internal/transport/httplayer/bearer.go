@@ -8,9 +8,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/secret"
 )
 
-// Bearer puts the token on requests to the base URL's origin, and on
+// Bearer puts the token on requests below the base URL, and on
 // no others: a RoundTripper runs again on each hop of a redirect. After a 401 it
 // renews the token, if it can, and sends the request once more.
 type Bearer struct {
@@ -61,7 +63,7 @@ func (t *Bearer) tokenFor(req *http.Request) (string, error) {
 			return "", err
 		}
 	}
-	if call.Anonymous || !sameOrigin(req.URL, t.Base) {
+	if call.Anonymous || !isBelow(req.URL, t.Base) {
 		return "", nil
 	}
 	return t.Token(req.Context())
@@ -96,6 +98,7 @@ func (t *Bearer) send(req *http.Request, token string) (*http.Response, error) {
 	if token == "" {
 		return t.Next.RoundTrip(req)
 	}
+	secret.Add(token) // the caller may be anybody
 	req.Header.Set("Authorization", "Bearer "+token)
 	good := t.good.Load()
 	callFrom(req.Context()).goodBefore = good != nil && good.token == token && time.Since(good.at) < aMoment

@@ -29,7 +29,7 @@ type Client struct {
 }
 
 func NewClient(base *url.URL, retry *Retry) *Client {
-	return &Client{base: base, retry: retry, http: &http.Client{Transport: retry, CheckRedirect: checkRedirect}}
+	return &Client{base: base, retry: retry, http: &http.Client{Transport: retry, CheckRedirect: checkRedirect(base)}}
 }
 
 // NewBase is Go's own transport, set up so that as many connections stay open as
@@ -60,15 +60,16 @@ func (c *Client) Private() bool { return isPrivate(c.base) }
 // maxRedirects is more than any server needs to clean a path up.
 const maxRedirects = 5
 
-// checkRedirect follows a GET within the origin only. Whatever else is asked
-// for is handed back as the answer, for the StatusError to explain: a redirected
-// POST turns into a GET or sends its body to a stranger.
-func checkRedirect(req *http.Request, via []*http.Request) error {
-	first := via[0]
-	if first.Method != http.MethodGet || !sameOrigin(req.URL, first.URL) || len(via) > maxRedirects {
-		return http.ErrUseLastResponse
+// checkRedirect follows a GET below the base URL only: what else its host serves is
+// somebody else's. Whatever else is asked for is handed back as the answer, for the
+// StatusError to explain: a redirected POST turns into a GET or sends its body to a stranger.
+func checkRedirect(base *url.URL) func(*http.Request, []*http.Request) error {
+	return func(req *http.Request, via []*http.Request) error {
+		if via[0].Method != http.MethodGet || !isBelow(req.URL, base) || len(via) > maxRedirects {
+			return http.ErrUseLastResponse
+		}
+		return nil
 	}
-	return nil
 }
 
 // Get asks for a path below the base URL, perhaps with a query, and gives the answer

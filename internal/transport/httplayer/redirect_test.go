@@ -35,6 +35,33 @@ func TestRedirectsWithinTheOriginAreFollowed(t *testing.T) {
 	}
 }
 
+// Below a prefix a GET follows, and beside it neither token nor request goes: who
+// serves the rest of the host is somebody else.
+func TestRedirectsStayBelowTheBaseURL(t *testing.T) {
+	for location, followed := range map[string]bool{
+		"/team/engram/sync/pull/": true, "/team/engram": true, "?again=1": true, "https://engram.example.com/team/engram/v2/sync/pull": true,
+		"/": false, "/login": false, "/team/engram2/sync/pull": false, "/team": false, "/TEAM/engram/sync/pull": false,
+		"/team/engram/../x": false, "/team/engram/%2e%2e/x": false, "/team/engram/..%2fx": false, "/team/engram/..;a=b/x": false,
+		`/team/engram/..\x`: false, `/team/engram/%2e%2e%5cx`: false, "/team%2fengram/x": false, "//evil.example/team/engram/sync/pull": false,
+	} {
+		var seen []string
+		remote := wiretest.Dial(t, wiretest.Somewhere+"/team/engram/", transport.Options{Base: wiretest.Base(func(req *http.Request) (*http.Response, error) {
+			seen = append(seen, req.Header.Get("Authorization"))
+			if len(seen) == 1 {
+				return wiretest.Answer(req, http.StatusTemporaryRedirect, "", "Location: "+location), nil
+			}
+			return wiretest.Answer(req, http.StatusOK, wiretest.EmptyManifest), nil
+		})})
+		_, err := remote.ReadManifest(t.Context())
+		if followed != (err == nil) || followed != (len(seen) == 2) || followed && seen[1] != "Bearer secret-token" {
+			t.Errorf("%s: %v, tokens %q", location, err, seen)
+		}
+		if !followed {
+			wiretest.OneClass(t, err, transport.ErrNotEngram)
+		}
+	}
+}
+
 // Across origins nothing goes: no token, no request.
 func TestRedirectsAcrossOriginsAreNotFollowed(t *testing.T) {
 	for _, location := range []string{

@@ -3,12 +3,14 @@ package httplayer
 import (
 	"encoding/json"
 	"fmt"
+	"html"
 	"mime"
 	"net/http"
 	"regexp"
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/safetext"
+	"github.com/engram-sync/engram-sync/internal/secret"
 )
 
 // Refused reads an answer that says no.
@@ -23,7 +25,6 @@ func (c *Call) Refused(resp *http.Response) *StatusError {
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
 		e.Message = redirectMessage(resp)
 	}
-	e.Conceal(sentToken(resp))
 	if e.Message == "" {
 		e.Message = strings.ToLower(http.StatusText(resp.StatusCode))
 	}
@@ -104,7 +105,7 @@ func htmlTitle(body []byte) string {
 	if m == nil {
 		return ""
 	}
-	return fmt.Sprintf(" %q", Printable(strings.Join(strings.Fields(string(m[1])), " ")))
+	return fmt.Sprintf(" %q", Printable(html.UnescapeString(string(m[1]))))
 }
 
 func redirectMessage(resp *http.Response) string {
@@ -112,41 +113,15 @@ func redirectMessage(resp *http.Response) string {
 	if err != nil {
 		return "a redirect to nowhere"
 	}
-	target.User, target.RawQuery, target.Fragment = nil, "", ""
+	target.User, target.RawQuery, target.Fragment, target.RawPath = nil, "", "", "" // and the path in our escapes
 	return "redirects to " + Printable(target.String()) + ", which is not followed: if that is the right server, set the remote's URL to it"
-}
-
-// secretWords stands in for a server's words that hold what we sent it in secret.
-const secretWords = "(its words repeat what was secret)"
-
-// Conceal takes a secret out of what the error says.
-func (e *StatusError) Conceal(secret string) {
-	if repeats(e.Message, secret) {
-		e.Message = secretWords
-	}
-}
-
-// EchoesToken says whether a text holds the token that went along with the
-// request of an answer.
-func EchoesToken(resp *http.Response, text string) bool { return repeats(text, sentToken(resp)) }
-
-func sentToken(resp *http.Response) string {
-	if resp.Request == nil {
-		return ""
-	}
-	return strings.TrimPrefix(resp.Request.Header.Get("Authorization"), "Bearer ")
-}
-
-// repeats says whether a text holds a secret, or, since texts are cut, the
-// beginning of a long one.
-func repeats(text, secret string) bool {
-	const telling = 24 // bytes; what all JWTs begin with is as long
-	return secret != "" && strings.Contains(text, secret[:min(len(secret), telling)])
 }
 
 // maxMessage is how much of a server's words a user gets to see, in characters.
 const maxMessage = 300
 
-// Printable makes a stranger's words safe for a terminal and a log: one line,
-// no control characters, not too long.
-func Printable(s string) string { return safetext.Line(s, maxMessage) }
+// Printable makes a stranger's words safe for a terminal, a log and our files: one
+// line, no control characters, none of our secrets, not too long.
+func Printable(s string) string {
+	return safetext.Cut(secret.Redact(safetext.OneLine(s)), maxMessage)
+}

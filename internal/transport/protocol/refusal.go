@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/secret"
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
 )
 
@@ -21,7 +22,7 @@ func (b *batch) refusal(client *httplayer.Client, call *httplayer.Call, resp *ht
 	switch project, paused := pausedProject(status, body); {
 	case status.Status == http.StatusRequestEntityTooLarge:
 		return &engram.BatchTooLargeError{Limit: NamedLimit(body), Rows: b.rows, Stranger: status.Stranger(), Err: status}
-	case paused && !httplayer.EchoesToken(resp, project):
+	case paused && secret.Redact(project) == project:
 		return &engram.PausedError{Project: project, Err: status}
 	case status.CutShort(), status.AccountGone():
 	case listsRows(status, body):
