@@ -100,6 +100,13 @@ func sameFile(a, b string) bool {
 	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
 }
 
+// Configured says whether this clone knows how to run the driver. A clone has to be told
+// itself; the attributes, which choose the driver, come with the repository.
+func (d *Driver) Configured(ctx context.Context) (bool, error) {
+	commands, err := d.repository.config(ctx, driverCommand)
+	return len(commands) > 0, err
+}
+
 // Install lets git use the driver, with this command. A second time it changes
 // nothing.
 func (d *Driver) Install(ctx context.Context, command string) (DriverChange, error) {

@@ -21,14 +21,22 @@ func push(ctx context.Context, s *Diff, opts Options, result *Result) {
 		return
 	}
 	p := pusher{Diff: s, opts: opts, sums: map[engram.ChunkID][32]byte{}}
+	var late []Item
+	p.flight, items, late = newFlight(opts.InFlight, items)
 	outcomes := transfer(ctx, work.Pushed, items, opts, p.push)
+	if len(late) > 0 {
+		present, sent, more := p.pushLate(ctx, late)
+		result.Present, items, outcomes = append(result.Present, present...), append(items, sent...), append(outcomes, more...)
+	}
+	p.flight.end(items, outcomes)
 	p.confirm(ctx, items, outcomes)
 	result.collect(items, outcomes)
 }
 
 type pusher struct {
 	*Diff
-	opts Options
+	opts   Options
+	flight *flight
 
 	mu   sync.Mutex
 	sums map[engram.ChunkID][32]byte // of what was sent, by the id there
@@ -46,6 +54,9 @@ func (p *pusher) push(ctx context.Context, item Item) outcome {
 		return c, nil
 	}
 	stored := item.Remote
+	if err := p.flight.note(item); err != nil {
+		return outcome{err: err}
+	}
 	if err := p.remote.WriteChunk(ctx, item.Entry, open); err != nil {
 		var other interface{ StoredAs() engram.ChunkID }
 		if _, projected := p.Projected[item.Local]; !projected || !errors.As(err, &other) {

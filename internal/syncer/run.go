@@ -136,7 +136,7 @@ func transfer(ctx context.Context, way work.Direction, items []Item, opts Option
 				return
 			}
 			outcomes[i] = protect(func() outcome { return move(ctx, items[i]) })
-			if err := outcomes[i].err; err != nil && opts.Fatal != nil && opts.Fatal(err) {
+			if err := outcomes[i].err; err != nil && opts.fatal(err) {
 				stop(err)
 			}
 		})

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/work"
@@ -100,7 +101,14 @@ type Options struct {
 	Fatal func(error) bool
 	// Report hears what happens.
 	Report work.Report
+	// InFlight remembers what is being pushed. nil: a remote that takes a chunk twice
+	// without harm, or that ends with this process.
+	InFlight InFlight
+	// Notify hears of waits that a person would notice. nil: nobody does.
+	Notify func(wait time.Duration, why string)
 }
+
+func (o Options) fatal(err error) bool { return o.Fatal != nil && o.Fatal(err) }
 
 // Why an item did not move although no request failed.
 var (

@@ -34,6 +34,8 @@ type RemoteTransport struct {
 
 	// heard says that the server's refusals are its own: see doubt.
 	heard atomic.Bool
+	// settling is for pushes that are in doubt.
+	settling settling
 	// listed is the latest manifest.
 	listed atomic.Pointer[engram.Manifest]
 
@@ -58,7 +60,7 @@ func NewRemoteTransport(baseURL string, token TokenSource, opts Options) (*Remot
 	trace := &httplayer.Trace{Next: opts.Base, Log: opts.Logger}
 	stall := &httplayer.Stall{Next: trace, Timeout: opts.Timeout}
 	bearer := &httplayer.Bearer{Next: stall, Base: base, Source: token, Insecure: opts.InsecureHTTP, UserAgent: opts.UserAgent}
-	retry := &httplayer.Retry{Next: bearer, Retries: opts.Retries, Budget: opts.RetryBudget, Notify: opts.Notify}
+	retry := &httplayer.Retry{Next: bearer, Retries: opts.Retries, Time: opts.RetryTime, Notify: opts.Notify}
 	client := httplayer.NewClient(base, retry)
 	t := &RemoteTransport{SignIn: &account.SignIn{Client: client}, client: client, bearer: bearer, opts: opts, pulling: make(chan struct{}, 1)}
 	t.account = &account.Dialect{Client: client, MaxChunkBytes: opts.MaxChunkBytes, Logger: opts.Logger, Stranger: t.forget}
@@ -114,12 +116,14 @@ type Options struct {
 	// Timeout is how long a request may stand still, without a byte in either
 	// direction. Default 30 s.
 	Timeout time.Duration
-	// Retries is how often a request is repeated; negative means never. Default 4.
+	// Retries is how often a request is repeated at most; negative means never. Default
+	// 100, which is more than fit into the default of RetryTime.
 	Retries int
-	// RetryBudget bounds the time from the first attempt to the start of the
-	// last. Default 5 min.
-	RetryBudget time.Duration
-	// SettleFor is how long an uncertain push is looked for. Default 30 s.
+	// RetryTime is how long one request may go on failing: its failed attempts and the
+	// pauses between them, while bytes move only up to 30 s of each. Default 2 min.
+	RetryTime time.Duration
+	// SettleFor is how long pushes that are in doubt are looked for, all together.
+	// Default 30 s.
 	SettleFor time.Duration
 	// MaxChunkBytes bounds the uncompressed size of a chunk. Default 512 MiB.
 	MaxChunkBytes int64
@@ -149,8 +153,8 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	o.Concurrency = cmp.Or(o.Concurrency, 8)
 	o.Timeout = cmp.Or(o.Timeout, 30*time.Second)
-	o.Retries = cmp.Or(o.Retries, 4)
-	o.RetryBudget = cmp.Or(o.RetryBudget, 5*time.Minute)
+	o.Retries = cmp.Or(o.Retries, 100)
+	o.RetryTime = cmp.Or(o.RetryTime, 2*time.Minute)
 	o.SettleFor = cmp.Or(o.SettleFor, 30*time.Second)
 	o.MaxChunkBytes = cmp.Or(o.MaxChunkBytes, engram.DefaultMaxChunkBytes)
 	o.UserAgent = cmp.Or(o.UserAgent, "engram-sync")

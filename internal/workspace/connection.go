@@ -105,6 +105,19 @@ func (w *Workspace) WithAnonymous(ctx context.Context, f func(*Connection) error
 	return f(c)
 }
 
+// Inspect looks at the way to the configured remote, without a token. timeout bounds each step.
+func (w *Workspace) Inspect(ctx context.Context, timeout time.Duration) (*transport.Way, error) {
+	base, err := w.BaseURL()
+	if err != nil {
+		return nil, err
+	}
+	authorities, err := tlsConfig(w.Config)
+	if err != nil {
+		return nil, err
+	}
+	return transport.Inspect(ctx, base, authorities, timeout)
+}
+
 // BaseURL is the URL of the configured remote in the form that logins are kept under.
 func (w *Workspace) BaseURL() (string, error) {
 	if w.Config.RemoteErr != nil {
@@ -213,13 +226,14 @@ func transportOptions(w *Workspace) (transport.Options, error) {
 		return transport.Options{}, err
 	}
 	retries := w.Config.Retries
-	if retries == 0 {
+	if retries == 0 || w.Config.RetryTime == 0 {
 		retries = -1 // which is never, where 0 means the default
 	}
 	return transport.Options{
 		Concurrency:   w.Config.Concurrency,
 		Timeout:       w.Config.Timeout,
 		Retries:       retries,
+		RetryTime:     w.Config.RetryTime,
 		MaxChunkBytes: w.Config.MaxChunkBytes,
 		InsecureHTTP:  w.Config.InsecureHTTP,
 		TLS:           tlsConfig,

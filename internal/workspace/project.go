@@ -122,12 +122,13 @@ func (w *Workspace) FindProject(rule ProjectRule) (Project, error) {
 
 // warnOlder says, once in a run, that teammates with engram 1.x file under another name.
 func (w *Workspace) warnOlder(p Project) {
-	if p.Older == "" || w.toldOlder {
+	if p.Older == "" {
 		return
 	}
-	w.toldOlder = true
-	w.term.Warn(fmt.Sprintf("the project is %s, from %s; engram 1.x would take %s: --project or .engram-sync.yaml says which it is",
-		terminal.Visible(p.Name), terminal.Visible(p.From), p.Older))
+	w.older.Do(func() {
+		w.term.Warn(fmt.Sprintf("the project is %s, from %s; engram 1.x would take %s: --project or .engram-sync.yaml says which it is",
+			terminal.Visible(p.Name), terminal.Visible(p.From), p.Older))
+	})
 }
 
 // projectStart is where engram would have run: beside the chunk directory, there

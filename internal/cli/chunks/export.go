@@ -87,7 +87,7 @@ func NewExport(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 	cmd := &cobra.Command{
 		Use:     "export",
 		Short:   "Write what engram.db holds or has deleted, and no chunk tells, into new chunks",
-		Long:    problem.Help(exportLong, problem.Local, problem.Partial, problem.Unavailable, problem.Refused, problem.Damaged, problem.Different, problem.Locked, problem.Interrupted, problem.Terminated),
+		Long:    problem.Help(exportLong, problem.Local, problem.Partial, problem.Unavailable, problem.Refused, problem.Damaged, problem.Different, problem.Locked, problem.HungUp, problem.Interrupted, problem.Terminated),
 		Example: exportExample,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			x.sizeChosen = cmd.Flags().Changed(maxChunkFlag)

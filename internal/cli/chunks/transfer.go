@@ -6,7 +6,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -163,6 +165,10 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	if err := command.MayUseThere(ctx, t.term, t.ws, conn); err != nil {
 		return err
 	}
+	inFlight, err := t.openInFlight(conn) // before the manifest is read, which may be the only look
+	if err != nil {
+		return err
+	}
 	diff, known, err := compareSides(ctx, t.term, t.ws, conn, t.dir, t.project, t.opts.Pull)
 	if err != nil {
 		return err
@@ -178,7 +184,10 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	t.remote = conn.Label
 	if conn.PerProject() {
 		t.of = conn.Project
+	} else if inFlight != nil { // project servers store a chunk once (project-server.md 3.5)
+		opts.InFlight = inFlight
 	}
+	opts.Notify = func(wait time.Duration, why string) { t.term.Note("waiting %s: %s", wait.Round(time.Second), why) }
 	if err := t.mayBring(ctx, conn, diff); err != nil {
 		return err
 	}
@@ -233,6 +242,19 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		t.term.Fail(problem.Failure(unkept, ""))
 	}
 	return ended
+}
+
+// openInFlight opens the memory of what is being pushed. The embedded server has none:
+// it ends with this process, and whatever it was doing.
+func (t *transfer) openInFlight(conn *workspace.Connection) (*state.InFlight, error) {
+	if _, embedded := t.ws.Config.Remote.Embedded(); embedded || !t.opts.Push || t.dryRun {
+		return nil, nil
+	}
+	path, err := filepath.EvalSymlinks(t.path)
+	if err != nil {
+		return nil, err
+	}
+	return state.OpenInFlight(t.ws.State(), conn.Label, path)
 }
 
 // acceptLeftOut remembers the rows that this run left out, so that they are no

@@ -3,6 +3,7 @@ package problem
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"syscall"
 
 	"github.com/engram-sync/engram-sync/internal/auth"
@@ -230,9 +231,11 @@ var Classes = []Class{
 		"The server refused the request for good. Ask whoever runs it."},
 
 	// What names its next step itself.
-	{"interrupted", Interrupted, signalled(false), "",
+	{"interrupted", Interrupted, signalled(os.Interrupt), "",
 		"Ctrl-C ended the run. What was finished is kept, and the same command goes on from there."},
-	{"terminated", Terminated, signalled(true), "",
+	{"hung-up", HungUp, signalled(syscall.SIGHUP), "",
+		"The terminal was closed, or SIGHUP sent. What was finished is kept, and the same command goes on from there."},
+	{"terminated", Terminated, signalled(syscall.SIGTERM), "",
 		"SIGTERM ended the run. What was finished is kept, and the same command goes on from there."},
 	{"bad-usage", Usage, as[*terminal.UsageError], "",
 		"What was asked for cannot be done as it stands. The message names the flag or setting to change."},
