@@ -21,7 +21,7 @@ func pull(ctx context.Context, s *Diff, opts Options, result *Result) {
 		tried, outcomes, left := p.pullOurs(ctx, items)
 		p.finish(ctx, tried, outcomes, left)
 		result.collect(tried, outcomes)
-		result.Left = append(result.Left, left...)
+		result.Left, result.Replaced = append(result.Left, left...), append(result.Replaced, p.found...)
 	}
 }
 
@@ -38,6 +38,10 @@ type puller struct {
 
 	forms     forms
 	restoring sync.Mutex
+
+	findOrigins sync.Once
+	origins     map[origin][]engram.ChunkID // of the chunks here
+	found       []Replacement               // of what has come and was not wanted
 }
 
 // The manifest is written now and then during a long pull, so that a killed
@@ -95,7 +99,11 @@ func (p *puller) fetch(ctx context.Context, item Item) (outcome, engram.ChunkEnt
 	if err != nil {
 		return outcome{err: err}, engram.ChunkEntry{}, 0
 	}
-	return outcome{local: chunk.ID(), bytes: chunk.Size(), restored: restored}, p.entry(item, sent, chunk.ID()), version
+	entry := p.entry(item, sent, chunk.ID())
+	if err := p.unlessReplaced(item, entry); err != nil {
+		return outcome{err: err}, engram.ChunkEntry{}, 0
+	}
+	return outcome{local: chunk.ID(), bytes: chunk.Size(), restored: restored}, entry, version
 }
 
 // entry is what the manifest will say about a pulled chunk: what its pusher

@@ -78,6 +78,8 @@ type Result struct {
 	Failed  []work.Failure
 	// Left are chunks of other projects that stay on the remote.
 	Left []Item
+	// Replaced stay there too, since others have taken their place here.
+	Replaced []Replacement
 }
 
 // Options are how a run goes about its work.

@@ -157,18 +157,6 @@ func (w *Workspace) RemoteLabel() (string, error) {
 	return w.BaseURL()
 }
 
-// KnownAliases are those of the configured remote, without a connection to it.
-func (w *Workspace) KnownAliases() (*state.Aliases, error) {
-	label, err := w.RemoteLabel()
-	if err == nil {
-		err = w.CheckVault()
-	}
-	if err != nil {
-		return nil, err
-	}
-	return state.OpenAliases(w.State(), label)
-}
-
 // Dial makes a connection to a server, with the token of a source.
 func (w *Workspace) Dial(base string, source auth.Source) (*Connection, error) {
 	c := &Connection{Source: source}

@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -224,7 +225,8 @@ func existing(path string) (string, error) {
 func configuredProject(start, top string) (Project, error) {
 	for at := start; ; at = filepath.Dir(at) {
 		path := filepath.Join(at, chunkdir.DirName, "config.json")
-		text, err := repofile.Read(path, maxProjectFile)
+		tree := cmp.Or(top, at)
+		text, err := repofile.ReadWithin(tree, path, maxProjectFile)
 		if err == nil {
 			var config struct {
 				ProjectName string `json:"project_name"`
@@ -233,10 +235,6 @@ func configuredProject(start, top string) (Project, error) {
 				return Project{}, terminal.Usagef("%s: %w: mend it, or give --project", path, err)
 			}
 			if engram.NormalizeProject(config.ProjectName) != "" {
-				tree := top
-				if top == "" {
-					tree = at
-				}
 				return claimed(Project{Name: config.ProjectName, From: path}, tree, top), checkName(config.ProjectName, path)
 			}
 		} else if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {

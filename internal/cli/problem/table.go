@@ -251,6 +251,8 @@ var Classes = []Class{
 		"git is missing, or this is no git work tree. Install git, or run the command in a repository."},
 	{"file-unfit", Usage, as[*repofile.UnfitError], "",
 		"A file that the repository brings is a link, too large, or no file at all. Replace it by a regular file."},
+	{"link-out", Usage, as[*repofile.LinkError], "",
+		"A link in the repository leads out of it, and may be anybody's. Put the thing itself in its place, or name that with --dir."},
 	{"no-directory", Usage, as[*chunkdir.NotFoundError], "",
 		"There is no chunk directory around the working directory. Run the command in the repository, or name one with --dir."},
 	{"data-directory", Usage, as[*chunkdir.DataDirError], "",
