@@ -78,9 +78,6 @@ type Part struct {
 	// rows belong to and that some other part has to bring.
 	Provides []string `json:"provides,omitempty"`
 	Needs    []string `json:"needs,omitempty"`
-	// Stage is when it can be sent: after all parts of lower stages, which bring
-	// the sessions that its rows belong to.
-	Stage int `json:"-"`
 }
 
 // IDs are all by which a server may know the part.

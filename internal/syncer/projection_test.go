@@ -19,7 +19,8 @@ import (
 // parts that a test says.
 type projector struct {
 	parts map[engram.ChunkID][]string
-	waves map[string]int
+	needs map[string][]string // sessions, by the content of the part
+	gives map[string][]string
 	rest  map[engram.ChunkID]recognition.Projection
 	asked []engram.ChunkID
 
@@ -43,7 +44,7 @@ func (p *projector) Also(_ context.Context, ids []engram.ChunkID) (map[engram.Ch
 }
 
 func (p *projector) part(content string) recognition.Part {
-	part := recognition.Part{ID: idOf(content), Memories: 1, Stage: p.waves[content]}
+	part := recognition.Part{ID: idOf(content), Memories: 1, Needs: p.needs[content], Provides: p.gives[content]}
 	if stored, ok := p.answered[part.ID]; ok {
 		part.Also = append(part.Also, stored)
 	}
@@ -176,27 +177,33 @@ func TestProjectedChunks(t *testing.T) {
 	}
 }
 
-// TestWaves lets a part go only after the one that brings its session.
-func TestWaves(t *testing.T) {
+// TestSessionsFirst lets a part go only after the one that brings its session.
+func TestSessionsFirst(t *testing.T) {
 	here, there := newSide(), newSide()
-	p := &projector{parts: map[engram.ChunkID][]string{}, waves: map[string]int{}}
+	p := &projector{parts: map[engram.ChunkID][]string{}, needs: map[string][]string{}, gives: map[string][]string{}}
+	of := map[engram.ChunkID]string{}
 	for n := range 40 {
 		content := numbered(100 + n)
+		of[idOf(content)] = content
 		p.parts[here.add(numbered(n))] = []string{content}
-		p.waves[content] = 2 - n%3
+		p.needs[content] = []string{fmt.Sprint("s", n/3)}
+		if n%3 == 2 {
+			p.gives[content], p.needs[content] = p.needs[content], nil
+		}
 	}
 	result := syncer.Run(t.Context(), lookThrough(t, here, there, p), syncer.Options{Push: true, Concurrency: 8})
 	if len(result.Moved) != 40 {
 		t.Fatalf("moved %d, failed %v", len(result.Moved), result.Failed)
 	}
-	wave := 0
+	brought := map[string]bool{"s13": true} // which no part brings
 	for _, id := range there.tried {
-		for content, w := range p.waves {
-			if idOf(content) == id && w < wave {
-				t.Fatalf("a part of wave %d was sent after one of wave %d", w, wave)
-			} else if idOf(content) == id {
-				wave = w
+		for _, session := range p.needs[of[id]] {
+			if !brought[session] {
+				t.Fatalf("%s was sent before session %s", id, session)
 			}
+		}
+		for _, session := range p.gives[of[id]] {
+			brought[session] = true
 		}
 	}
 }

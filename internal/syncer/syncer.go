@@ -101,6 +101,9 @@ type Options struct {
 	Readers func(seen []engram.Generation) []engram.Generation
 	// Fatal says of an error that no other item can fare better. nil: none is.
 	Fatal func(error) bool
+	// Passing says of an error in pushing an item that a later run may not meet it. nil:
+	// none is.
+	Passing func(error) bool
 	// Report hears what happens.
 	Report work.Report
 	// InFlight remembers what is being pushed. nil: a remote that takes a chunk twice
