@@ -248,6 +248,6 @@ func (s *Diff) pushParts(e engram.ChunkEntry, p recognition.Projection, present 
 		entry := e
 		entry.ID = part.ID
 		entry.Sessions, entry.Memories, entry.Prompts = part.Sessions, part.Memories, part.Prompts
-		s.ToPush = append(s.ToPush, Item{Local: e.ID, Remote: part.ID, Entry: entry, Direction: work.Pushed, Stage: part.Stage})
+		s.ToPush = append(s.ToPush, Item{Local: e.ID, Remote: part.ID, Entry: entry, Direction: work.Pushed})
 	}
 }
