@@ -76,16 +76,16 @@ const (
 )
 
 // statePath is the path in StateDir of a file about this directory; "" without a
-// StateDir. It is the same for every name that leads to the directory.
+// StateDir. It is the same for every path that leads to the directory.
 func (d *Dir) statePath(suffix string) (string, error) {
 	if d.opts.StateDir == "" {
 		return "", nil
 	}
-	path, err := filepath.EvalSymlinks(d.path)
+	what, err := filelock.IdentityAt(d.path)
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256([]byte(path))
+	sum := sha256.Sum256([]byte(what))
 	return filepath.Join(d.opts.StateDir, "locks", hex.EncodeToString(sum[:16])+suffix), nil
 }
 
