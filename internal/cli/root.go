@@ -17,6 +17,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/cli/chunks"
 	"github.com/engram-sync/engram-sync/internal/cli/command"
+	"github.com/engram-sync/engram-sync/internal/cli/doctor"
 	"github.com/engram-sync/engram-sync/internal/cli/login"
 	"github.com/engram-sync/engram-sync/internal/cli/mergedriver"
 	"github.com/engram-sync/engram-sync/internal/cli/mutations"
@@ -79,13 +80,14 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		login.NewLogout(term, ws),
 		settings.New(term, ws),
 		settings.NewTrust(term, ws),
+		doctor.New(term, ws),
 		serve.New(term, ws),
 		newVersion(term, ws),
 	)
 	command.TakeNamed(cmd)
 	cmd.SetHelpCommandGroupID("other")
 	cmd.SetCompletionCommandGroupID("other")
-	cmd.SetVersionTemplate(versionLine(ws.Version) + "\n")
+	cmd.SetVersionTemplate(command.VersionLine(ws.Version) + "\n")
 	refuseUnknownTopics(cmd)
 	return cmd
 }
@@ -155,17 +157,10 @@ func newVersion(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
 		RunE: func(*cobra.Command, []string) error {
 			return term.Value(
-				terminal.Fields{"version": ws.Version, "go": runtime.Version(), "platform": platform()}, versionLine(ws.Version))
+				terminal.Fields{"version": ws.Version, "go": runtime.Version(), "platform": command.Platform()}, command.VersionLine(ws.Version))
 		},
 	}
 }
-
-// versionLine is what version and --version print.
-func versionLine(version string) string {
-	return fmt.Sprintf("engram-sync %s (%s, %s)", version, runtime.Version(), platform())
-}
-
-func platform() string { return runtime.GOOS + "/" + runtime.GOARCH }
 
 // Run runs the command line of this process, and gives its exit code.
 func Run(ctx context.Context, version string) int {

@@ -105,6 +105,19 @@ func (w *Workspace) WithAnonymous(ctx context.Context, f func(*Connection) error
 	return f(c)
 }
 
+// Inspect looks at the way to the configured remote, without a token. timeout bounds each step.
+func (w *Workspace) Inspect(ctx context.Context, timeout time.Duration) (*transport.Way, error) {
+	base, err := w.BaseURL()
+	if err != nil {
+		return nil, err
+	}
+	authorities, err := tlsConfig(w.Config)
+	if err != nil {
+		return nil, err
+	}
+	return transport.Inspect(ctx, base, authorities, timeout)
+}
+
 // BaseURL is the URL of the configured remote in the form that logins are kept under.
 func (w *Workspace) BaseURL() (string, error) {
 	if w.Config.RemoteErr != nil {
@@ -144,18 +157,6 @@ func (w *Workspace) RemoteLabel() (string, error) {
 	return w.BaseURL()
 }
 
-// KnownAliases are those of the configured remote, without a connection to it.
-func (w *Workspace) KnownAliases() (*state.Aliases, error) {
-	label, err := w.RemoteLabel()
-	if err == nil {
-		err = w.CheckVault()
-	}
-	if err != nil {
-		return nil, err
-	}
-	return state.OpenAliases(w.State(), label)
-}
-
 // Dial makes a connection to a server, with the token of a source.
 func (w *Workspace) Dial(base string, source auth.Source) (*Connection, error) {
 	c := &Connection{Source: source}
@@ -193,11 +194,11 @@ func knowServer(opts *transport.Options, w *Workspace, url string) {
 	}
 	known := state.ReadServer(w.State(), url)
 	opts.Known = transport.Facts{
-		Kind: transport.Kind(known.Kind), Generation: known.Generation, OrLater: known.OrLater, Asked: known.Asked, Gzip: transport.Gzip(known.Gzip), Limit: known.Limit,
+		Kind: transport.Kind(known.Kind), Generation: known.Generation, OrLater: known.OrLater, Asked: known.Asked, Gzip: transport.Gzip(known.Gzip), Limit: known.Limit, LimitAt: known.LimitAt,
 	}
 	opts.OnFacts = func(f transport.Facts) {
 		state.WriteServer(w.State(), url, state.Server{
-			Kind: string(f.Kind), Generation: f.Generation, OrLater: f.OrLater, Asked: f.Asked, Gzip: string(f.Gzip), Limit: f.Limit,
+			Kind: string(f.Kind), Generation: f.Generation, OrLater: f.OrLater, Asked: f.Asked, Gzip: string(f.Gzip), Limit: f.Limit, LimitAt: f.LimitAt,
 		})
 	}
 	if forced := transport.Kind(w.Config.Protocol); w.Config.Protocol != "auto" {

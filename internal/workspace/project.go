@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -122,12 +123,13 @@ func (w *Workspace) FindProject(rule ProjectRule) (Project, error) {
 
 // warnOlder says, once in a run, that teammates with engram 1.x file under another name.
 func (w *Workspace) warnOlder(p Project) {
-	if p.Older == "" || w.toldOlder {
+	if p.Older == "" {
 		return
 	}
-	w.toldOlder = true
-	w.term.Warn(fmt.Sprintf("the project is %s, from %s; engram 1.x would take %s: --project or .engram-sync.yaml says which it is",
-		terminal.Visible(p.Name), terminal.Visible(p.From), p.Older))
+	w.older.Do(func() {
+		w.term.Warn(fmt.Sprintf("the project is %s, from %s; engram 1.x would take %s: --project or .engram-sync.yaml says which it is",
+			terminal.Visible(p.Name), terminal.Visible(p.From), p.Older))
+	})
 }
 
 // projectStart is where engram would have run: beside the chunk directory, there
@@ -223,7 +225,8 @@ func existing(path string) (string, error) {
 func configuredProject(start, top string) (Project, error) {
 	for at := start; ; at = filepath.Dir(at) {
 		path := filepath.Join(at, chunkdir.DirName, "config.json")
-		text, err := repofile.Read(path, maxProjectFile)
+		tree := cmp.Or(top, at)
+		text, err := repofile.ReadWithin(tree, path, maxProjectFile)
 		if err == nil {
 			var config struct {
 				ProjectName string `json:"project_name"`
@@ -232,10 +235,6 @@ func configuredProject(start, top string) (Project, error) {
 				return Project{}, terminal.Usagef("%s: %w: mend it, or give --project", path, err)
 			}
 			if engram.NormalizeProject(config.ProjectName) != "" {
-				tree := top
-				if top == "" {
-					tree = at
-				}
 				return claimed(Project{Name: config.ProjectName, From: path}, tree, top), checkName(config.ProjectName, path)
 			}
 		} else if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {

@@ -63,14 +63,14 @@ func (w *Workspace) Untrusted(p Project, remote string) *UntrustedError {
 	e := &UntrustedError{Project: p, Remote: remote, Command: "engram-sync trust"}
 	for _, name := range []string{"directory", "dir", "config", "remote"} {
 		if flag := w.Inputs.Flags.Lookup(name); flag != nil && flag.Changed {
-			e.Command += " --" + name + " " + shellWord(flag.Value.String())
+			e.Command += " --" + name + " " + ShellWord(flag.Value.String())
 		}
 	}
 	return e
 }
 
-// shellWord is a text as one word of a command line that can be copied.
-func shellWord(text string) string {
+// ShellWord is a text as one word of a command line that can be copied.
+func ShellWord(text string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/.:_-+,=@%", r)
 	}

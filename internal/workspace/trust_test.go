@@ -45,7 +45,7 @@ func TestWhatARepositoryChoseIsClaimed(t *testing.T) {
 
 func TestShellWord(t *testing.T) {
 	for text, want := range map[string]string{"work": "work", "/a/b c": "'/a/b c'", "it's": `'it'\''s'`, "$(x)": "'$(x)'", "": "''"} {
-		if got := shellWord(text); got != want {
+		if got := ShellWord(text); got != want {
 			t.Errorf("%q: got %s, want %s", text, got, want)
 		}
 	}

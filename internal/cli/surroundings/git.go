@@ -51,8 +51,16 @@ func (s Around) Judge(ctx context.Context, r *syncer.Report, whole bool) error {
 	if !whole {
 		return nil
 	}
+	warnings, err := s.Warnings(ctx)
+	r.Findings = append(r.Findings, warnings...)
+	return err
+}
+
+// Warnings are about what does not belong beside the chunks, and about chunks that git
+// does not have.
+func (s Around) Warnings(ctx context.Context) (found []syncer.Finding, err error) {
 	warn := func(id, format string, args ...any) {
-		r.Findings = append(r.Findings, syncer.Finding{ID: id, Where: "here", Harmless: true, Err: fmt.Errorf(format, args...)})
+		found = append(found, syncer.Finding{ID: id, Where: "here", Harmless: true, Err: fmt.Errorf(format, args...)})
 	}
 	for _, name := range s.dir.Leftovers() {
 		if text := s.leftover(name); text != "" {
@@ -67,7 +75,7 @@ func (s Around) Judge(ctx context.Context, r *syncer.Report, whole bool) error {
 	if untracked > 0 {
 		warn("chunks", "git does not have %s yet: `git add %s` does that", terminal.Count(untracked, "chunk file"), s.path(""))
 	}
-	return err
+	return found, err
 }
 
 // explain adds what git knows to why a chunk file is bad or missing.

@@ -62,7 +62,7 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 			if r.readers, err = parseReaders(generations, cmd.Flags().Changed("for")); err != nil {
 				return &terminal.UsageError{Command: cmd.CommandPath(), Err: err}
 			}
-			r.opts.Readers = readersOf(cmd.Context(), ws, r.readers)
+			r.opts.Readers = surroundings.Readers(cmd.Context(), ws, r.readers)
 			if !mend || r.dryRun {
 				ws.OnlyLook()
 			}
