@@ -14,6 +14,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/filelock"
+	"github.com/engram-sync/engram-sync/internal/safetext"
 )
 
 // LockedError says that another process, or another Lock of this one, works on
@@ -28,7 +29,7 @@ type LockedError struct {
 func (e *LockedError) Error() string {
 	who := ""
 	if e.PID > 0 {
-		who = fmt.Sprintf(" (%s, process %d, since %s)", e.Command, e.PID, e.Since.Local().Format("15:04:05"))
+		who = fmt.Sprintf(" (%s, process %d, since %s)", e.Command, e.PID, safetext.Clock(e.Since, time.Now()))
 	}
 	return fmt.Sprintf("another engram-sync is at work on %s%s: try again later, or wait for it with --lock-wait", e.Path, who)
 }
