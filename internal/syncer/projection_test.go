@@ -435,6 +435,32 @@ func TestAnotherIDIsNotBelievedOfOtherRows(t *testing.T) {
 	}
 }
 
+// TestAChunkThatIsListedTwiceComesOnce: of its forms the latest, by which the others are
+// known; what only looks like another form comes as well.
+func TestAChunkThatIsListedTwiceComesOnce(t *testing.T) {
+	for _, concurrency := range []int{1, 8} {
+		here, there := newSide(), newSide()
+		there.version = 2
+		earlier, stranger := there.add(rowIn("1.x", "o1")), there.add(rowIn("1.x", "o2"))
+		later := there.add(rowIn("2.x", "o1"))
+		p := &projector{answered: map[engram.ChunkID]engram.ChunkID{later: earlier}}
+		result := syncer.Run(t.Context(), lookThrough(t, here, there, p), syncer.Options{Pull: true, Concurrency: concurrency})
+		if len(result.Moved) != 2 || len(result.Failed) > 0 || len(result.Present) != 1 || result.Present[0].Local != later || result.Present[0].Remote != earlier {
+			t.Errorf("%+v", result)
+		}
+		var listed []engram.ChunkID
+		for _, e := range here.entries {
+			listed = append(listed, e.ID)
+		}
+		if !slices.Equal(listed, []engram.ChunkID{stranger, later}) {
+			t.Errorf("listed: %v", listed)
+		}
+		if again := lookThrough(t, here, there, p); !again.Clean() {
+			t.Errorf("the next run would push %v and pull %v", again.ToPush, again.ToPull)
+		}
+	}
+}
+
 // TestAChunkThatIsListedTwice, by an upgraded server to which somebody else has sent it
 // again, is here already under the id that both list.
 func TestAChunkThatIsListedTwice(t *testing.T) {
