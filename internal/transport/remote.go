@@ -32,8 +32,9 @@ type RemoteTransport struct {
 	// pulling is full while a page of the journal is pulled: see PullMutations.
 	pulling chan struct{}
 
-	// heard says that the server's refusals are its own: see doubt.
-	heard atomic.Bool
+	// heard says that the server's refusals are its own, after so many controls: see doubt.
+	heard    atomic.Bool
+	controls atomic.Int32
 	// settling is for pushes that are in doubt.
 	settling settling
 	// listed is the latest manifest.
