@@ -5,11 +5,12 @@
 // It reads what engram writes, strictly and within limits, and writes so that
 // each file is whole or absent. The directory comes out of a repository, so its
 // content is hostile until checked: only regular files are read, a symbolic link
-// inside of it is never followed (the directory itself may be one), and names are
-// chunk ids or nothing.
+// inside of it is never followed, and names are chunk ids or nothing. The directory
+// itself may be a link, but to nothing outside of the git work tree that the link is in.
 package chunkdir
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,6 +74,9 @@ func Open(path string, opts Options) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the chunk directory: %w", err)
 	}
+	if err := checkLinks(abs); err != nil {
+		return nil, err
+	}
 	info, err := os.Stat(abs)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -104,11 +108,38 @@ func (e *PathError) Error() string { return e.Path + " is no chunk directory: " 
 
 func (e *PathError) Unwrap() error { return e.Err }
 
+// checkLinks refuses a path on which a link leads out of the git work tree that it is
+// in: the path is the user's, but the link can be anybody's.
+func checkLinks(abs string) error {
+	paths := []string{abs}
+	if parent, err := filepath.EvalSymlinks(filepath.Dir(abs)); err == nil {
+		paths = append(paths, filepath.Join(parent, filepath.Base(abs))) // by a link of the user's into a work tree
+	}
+	for _, path := range paths {
+		at := filepath.Dir(path)
+		for !holds(at, ".git") && at != filepath.Dir(at) {
+			at = filepath.Dir(at)
+		}
+		if !holds(at, ".git") {
+			continue
+		}
+		if err := repofile.Within(at, path); isLink(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+func isLink(err error) bool {
+	_, is := errors.AsType[*repofile.LinkError](err)
+	return is
+}
+
 // holdsAnother says whether path is the repository around a chunk directory,
 // which is easily named in its place, and would look like an empty one.
 func holdsAnother(path string) bool {
-	info, err := os.Stat(filepath.Join(path, DirName))
-	return err == nil && info.IsDir() && !holds(path, manifestName, chunksName)
+	info, err := os.Lstat(filepath.Join(path, DirName))
+	return err == nil && (info.IsDir() || info.Mode()&fs.ModeSymlink != 0) && !holds(path, manifestName, chunksName)
 }
 
 // isChunksOfOne says whether path is the chunks/ of a chunk directory, which would
@@ -177,8 +208,15 @@ func Create(path string, opts Options) (*Dir, error) {
 	if isDataDir(abs, opts.DataDir) {
 		return nil, &DataDirError{Path: abs}
 	}
-	if info, err := os.Stat(abs); err == nil && !info.IsDir() {
+	if err := checkLinks(abs); err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(abs)
+	switch {
+	case err == nil && !info.IsDir():
 		return Open(abs, opts)
+	case err != nil && holds(filepath.Dir(abs), filepath.Base(abs)):
+		return nil, &PathError{Path: abs, Reason: "it is a link to nothing: give another --dir"}
 	}
 	if err := os.MkdirAll(abs, dirPerm); err != nil {
 		return nil, fmt.Errorf("cannot create the chunk directory: %w", err)
@@ -205,10 +243,19 @@ func (d *Dir) checkChunks() error {
 		return err
 	}
 	if !info.IsDir() {
-		return fmt.Errorf("%s is a link or a file, and must be a directory", path)
+		return &noDirectoryError{path}
 	}
 	return nil
 }
+
+// noDirectoryError is ErrNotRegular for what has to be a directory.
+type noDirectoryError struct{ path string }
+
+func (e *noDirectoryError) Error() string {
+	return e.path + " is a link or a file, and must be a directory"
+}
+
+func (e *noDirectoryError) Is(target error) bool { return target == ErrNotRegular }
 
 // DirName is the name under which a chunk directory lies in a repository.
 const DirName = ".engram"
@@ -246,7 +293,8 @@ func (e *NotFoundError) Error() string {
 //
 // The nearest one decides: if it is engram's own data directory (dataDir, ""
 // where that is not known, or one that looks like it), the error is a
-// *DataDirError. If there is none, it is a *NotFoundError.
+// *DataDirError, and if it is a link out of the work tree, a *repofile.LinkError. If
+// there is none, it is a *NotFoundError.
 func Discover(start, dataDir string) (string, error) {
 	dir, err := filepath.Abs(start)
 	if err == nil {
@@ -258,6 +306,9 @@ func Discover(start, dataDir string) (string, error) {
 	top := git.Top(dir)
 	for at := dir; ; at = filepath.Dir(at) {
 		path := filepath.Join(at, DirName)
+		if err := repofile.Within(cmp.Or(top, dir), path); isLink(err) {
+			return "", err
+		}
 		if info, err := os.Stat(path); err == nil && info.IsDir() {
 			if isDataDir(path, dataDir) {
 				return "", &DataDirError{Path: path}

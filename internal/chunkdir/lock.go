@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -44,7 +45,7 @@ func (e *LockedError) Error() string {
 func (d *Dir) Lock(ctx context.Context, wait time.Duration, command string) (unlock func() error, err error) {
 	release, err := d.tryLock(ctx, wait)
 	if errors.Is(err, filelock.ErrHeld) {
-		return nil, d.lockedError()
+		return nil, d.holder()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot lock %s: %w", d.path, err)
@@ -58,6 +59,26 @@ func (d *Dir) Lock(ctx context.Context, wait time.Duration, command string) (unl
 		}
 		return nil
 	}, nil
+}
+
+// Holder says who has the lock, nil where nobody has it. It takes the lock for a moment
+// only where a note says that somebody may have it.
+func (d *Dir) Holder(ctx context.Context) (*LockedError, error) {
+	path, err := d.notePath()
+	if err != nil || path == "" {
+		return nil, err
+	}
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	unlock, err := d.tryLock(ctx, 0)
+	if errors.Is(err, filelock.ErrHeld) {
+		return d.holder(), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot look at the lock of %s: %w", d.path, err)
+	}
+	return nil, unlock()
 }
 
 // sweep removes leftovers where it can. One that stays, on a read-only disk
@@ -89,11 +110,14 @@ func (d *Dir) statePath(suffix string) (string, error) {
 	return filepath.Join(d.opts.StateDir, "locks", hex.EncodeToString(sum[:16])+suffix), nil
 }
 
+// notePath is where the note about the holder of the lock lies.
+func (d *Dir) notePath() (string, error) { return d.statePath(".json") }
+
 // noteHolder writes the note that tells others who has the lock, as the JSON of
 // a LockedError. It is a courtesy to them, so without a place to write it the
 // lock is as good.
 func (d *Dir) noteHolder(command string) {
-	path, err := d.statePath(".json")
+	path, err := d.notePath()
 	if err != nil || path == "" {
 		return
 	}
@@ -106,15 +130,15 @@ func (d *Dir) noteHolder(command string) {
 
 // forgetHolder removes the note. One that stays is overwritten by the next holder.
 func (d *Dir) forgetHolder() {
-	if path, err := d.statePath(".json"); err == nil && path != "" {
+	if path, err := d.notePath(); err == nil && path != "" {
 		_ = os.Remove(path)
 	}
 }
 
-// lockedError tells what the note says, if there is a good one.
-func (d *Dir) lockedError() error {
+// holder tells what the note says, if there is a good one.
+func (d *Dir) holder() *LockedError {
 	var locked LockedError
-	path, err := d.statePath(".json")
+	path, err := d.notePath()
 	if err == nil {
 		if note, err := os.ReadFile(path); err != nil || json.Unmarshal(note, &locked) != nil {
 			locked = LockedError{}

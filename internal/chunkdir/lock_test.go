@@ -165,7 +165,13 @@ func TestLockBetweenProcesses(t *testing.T) {
 	if text := err.Error(); !strings.Contains(text, "push") || !strings.Contains(text, "--lock-wait") || strings.Contains(text, "\n") {
 		t.Errorf("error %q", text)
 	}
+	if holder, err := d.Holder(t.Context()); err != nil || holder == nil || holder.PID != pid || holder.Command != "push" {
+		t.Errorf("the holder is %v, %v", holder, err)
+	}
 	end()
+	if holder, err := d.Holder(t.Context()); err != nil || holder != nil {
+		t.Errorf("nobody has it: %v, %v", holder, err)
+	}
 	mustLock(t, d)
 	if left := names(t, d); len(left) != 0 {
 		t.Errorf("the lock left %v in the directory", left)
@@ -179,6 +185,9 @@ func TestKilledHolderLeavesNoLock(t *testing.T) {
 	d, state := lockable(t)
 	_, kill, _ := startChild(t, "push", d.Path(), state)
 	kill()
+	if holder, err := d.Holder(t.Context()); err != nil || holder != nil { // its note is still there
+		t.Errorf("nobody has it: %v, %v", holder, err)
+	}
 	mustLock(t, d)
 }
 

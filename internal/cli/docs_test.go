@@ -75,7 +75,7 @@ func exitCodesPage() string {
 	for _, c := range problem.Codes {
 		fmt.Fprintf(&b, "| %d | `%s` | %s |\n", c.Code, c.Kind, c.Meaning)
 	}
-	b.WriteString("\nWith several chunks, interruption (130, 143) beats an unknown outcome (8), that beats damage (7); else it is 3\n" +
+	b.WriteString("\nWith several chunks, interruption (129, 130, 143) beats an unknown outcome (8), that beats damage (7); else it is 3\n" +
 		"if something moved and something failed, or else what all failures have in common.\n")
 	b.WriteString("\nA code that a script does not know means failure. `kind` is the word for a code in JSON output.\n")
 	return b.String()

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -25,9 +26,13 @@ func TestInterrupted(t *testing.T) {
 	}{
 		{"SIGINT", syscall.SIGINT, 130},
 		{"SIGTERM", syscall.SIGTERM, 143},
+		{"SIGHUP", syscall.SIGHUP, 129},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
+			if signal.Ignored(c.signal) {
+				t.Skip("whoever started this ignores it, and so do the processes that it starts")
+			}
 			source := filepath.Join(t.TempDir(), ".engram")
 			makeChunks(t, source, 6, 10_000)
 			s := newWatchedServer(t)
@@ -37,6 +42,7 @@ func TestInterrupted(t *testing.T) {
 			out, errs := u.interrupted(s, pushRequest, c.signal, c.code, "push", "--dir", source, "-j", "1")
 			wantLine(t, out, "pushed 2 chunks")
 			wantLine(t, errs, "interrupted")
+			u.minuteLater()
 			out, _ = u.run(0, "push", "--dir", source)
 			if !strings.HasPrefix(out, "pushed 3 chunks") && !strings.HasPrefix(out, "pushed 4 chunks") {
 				t.Errorf("the next push: %s", out)

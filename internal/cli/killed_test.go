@@ -1,7 +1,11 @@
 package cli
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -9,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -66,6 +71,7 @@ func TestKilledPush(t *testing.T) {
 		s := newWatchedServer(t)
 		u := newUser(t, s.url, s.token)
 		u.killed(s, round, pushRequest, source, "push", "--dir", source)
+		u.minuteLater()
 		u.run(0, "push", "--dir", source)
 		u.run(0, "verify", "--dir", source, "--remote", s.url)
 		want := map[string]int{}
@@ -75,6 +81,53 @@ func TestKilledPush(t *testing.T) {
 		if diff := cmp.Diff(want, s.accepted()); diff != "" {
 			t.Fatalf("round %d: how often each chunk was accepted (-want +got):\n%s", round, diff)
 		}
+	}
+}
+
+// TestKilledInMidRequest kills push while the server is at work on its chunk, which no
+// manifest lists yet. The next run looks, and does not send that chunk again: not
+// while it may still come, and not when it has.
+func TestKilledInMidRequest(t *testing.T) {
+	t.Parallel()
+	source := filepath.Join(t.TempDir(), ".engram")
+	makeChunks(t, source, 2, 1000)
+	s := newWatchedServer(t)
+	u := newUser(t, s.url, s.token)
+	killed := u.command("push", "--dir", source, "-j", "1")
+	begun, applied := make(chan struct{}), make(chan struct{})
+	var pushes, looks atomic.Int64
+	s.watch(func(r *http.Request) {
+		switch {
+		case pushRequest(r) && pushes.Add(1) == 2:
+			*r = *r.WithContext(context.WithoutCancel(r.Context())) // as a server that does not notice
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			close(begun)
+			<-applied
+		case pushes.Load() < 2:
+		case r.URL.Path == "/sync/pull" && looks.Add(1) == 2: // the first look, behind the one that compares
+			close(applied)
+		}
+	}, nil)
+	if err := killed.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	if err := killed.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = killed.Wait() // it was killed
+	out, errs := u.run(0, "push", "--dir", source)
+	wantLine(t, errs, "an earlier run did not see whether the server stored")
+	want := map[string]int{}
+	for _, id := range listed(t, source) {
+		want[id] = 1
+	}
+	if diff := cmp.Diff(want, s.accepted()); diff != "" {
+		t.Errorf("how often each chunk was accepted (-want +got):\n%s\n%s", diff, out)
 	}
 }
 
@@ -151,6 +204,22 @@ func (u *user) killed(s *watchedServer, round int, counts func(*http.Request) bo
 	s.settle()
 	s.watch(nil, nil)
 	u.t.Logf("round %d: killed at request %d: %v", round, victim, err)
+}
+
+// minuteLater makes it longer ago that a run was killed: what it has sent is on the
+// server by now, or never will be.
+func (u *user) minuteLater() {
+	u.t.Helper()
+	ago := time.Now().Add(-time.Minute)
+	err := filepath.WalkDir(u.home, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || filepath.Base(filepath.Dir(path)) != "in-flight" {
+			return err
+		}
+		return os.Chtimes(path, ago, ago)
+	})
+	if err != nil {
+		u.t.Fatal(err)
+	}
 }
 
 // killAtManifest waits for the moment in which a manifest is being written.

@@ -79,6 +79,7 @@ func TestLookingCreatesNothing(t *testing.T) {
 			looks(0, "export", "--dry-run")
 			looks(0, "config", "list")
 			looks(0, "config", "path")
+			looks(remote.code, "doctor")
 			if remote.code != 0 {
 				looks(2, "push", "--init", "--dry-run")
 				looks(2, "verify", "--remote", remote.url)

@@ -23,6 +23,7 @@ import (
 type user struct {
 	t     *testing.T
 	env   []string
+	home  string
 	where string
 }
 
@@ -32,7 +33,7 @@ func newUser(t *testing.T, remote, token string) *user {
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	u := &user{t: t, where: t.TempDir(), env: []string{
+	u := &user{t: t, home: home, where: t.TempDir(), env: []string{
 		"PATH=" + os.Getenv("PATH"), "ENGRAM_SYNC_REMOTE=" + remote, "ENGRAM_SYNC_TOKEN=" + token,
 	}}
 	for key, value := range homeAt(home) {

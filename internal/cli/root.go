@@ -17,6 +17,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/cli/chunks"
 	"github.com/engram-sync/engram-sync/internal/cli/command"
+	"github.com/engram-sync/engram-sync/internal/cli/doctor"
 	"github.com/engram-sync/engram-sync/internal/cli/login"
 	"github.com/engram-sync/engram-sync/internal/cli/mergedriver"
 	"github.com/engram-sync/engram-sync/internal/cli/mutations"
@@ -78,13 +79,15 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		login.NewLogin(term, ws), // as under auth
 		login.NewLogout(term, ws),
 		settings.New(term, ws),
+		settings.NewTrust(term, ws),
+		doctor.New(term, ws),
 		serve.New(term, ws),
 		newVersion(term, ws),
 	)
 	command.TakeNamed(cmd)
 	cmd.SetHelpCommandGroupID("other")
 	cmd.SetCompletionCommandGroupID("other")
-	cmd.SetVersionTemplate(versionLine(ws.Version) + "\n")
+	cmd.SetVersionTemplate(command.VersionLine(ws.Version) + "\n")
 	refuseUnknownTopics(cmd)
 	return cmd
 }
@@ -134,7 +137,8 @@ func addGlobalFlags(term *terminal.Terminal, ws *workspace.Workspace, flags *pfl
 	flags.BoolVarP(&term.Verbose, "verbose", "v", false, "say more: each item, and each request")
 	flags.String("log-format", "text", "log to stderr as `text|json`")
 	flags.Duration("timeout", 0, "give up on a request that stands still for `DURATION` (default 30s)")
-	flags.Int("retries", 4, "repeat a failed request up to `N` times")
+	flags.Int("retries", 100, "repeat a failed request up to `N` times, within --retry-time")
+	flags.Duration("retry-time", 0, "give a request that fails up to `DURATION` for retries (default 2m0s)")
 	flags.Duration("lock-wait", 0, "wait for another engram-sync on the same directory for `DURATION` (default 0s)")
 	flags.String("max-chunk-bytes", "512MiB", "refuse chunks of more than `SIZE`, uncompressed")
 	flags.Bool("insecure-http", false, "allow tokens over cleartext http to other machines")
@@ -153,17 +157,10 @@ func newVersion(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
 		RunE: func(*cobra.Command, []string) error {
 			return term.Value(
-				terminal.Fields{"version": ws.Version, "go": runtime.Version(), "platform": platform()}, versionLine(ws.Version))
+				terminal.Fields{"version": ws.Version, "go": runtime.Version(), "platform": command.Platform()}, command.VersionLine(ws.Version))
 		},
 	}
 }
-
-// versionLine is what version and --version print.
-func versionLine(version string) string {
-	return fmt.Sprintf("engram-sync %s (%s, %s)", version, runtime.Version(), platform())
-}
-
-func platform() string { return runtime.GOOS + "/" + runtime.GOARCH }
 
 // Run runs the command line of this process, and gives its exit code.
 func Run(ctx context.Context, version string) int {

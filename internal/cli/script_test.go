@@ -67,6 +67,8 @@ func runForTests() int {
 //	jsonok FILE               FILE (or stdout, stderr) is exactly one JSON document, on one line
 //	jsonhas FILE PATH VALUE   a member of it has this value; PATH is like failed.0.code, or failed.length
 //	jsonget FILE PATH VAR     sets VAR to the value of a member
+//	verdict CHECK VERDICT     doctor --json has said this of a check
+//	mend CHECK                run the command that its hint names
 //	jsonshape FILE GOLDEN     its members and their types are those of the golden file
 //
 // and those of withSignInCommands.
@@ -111,6 +113,9 @@ func scriptParams(dir string) testscript.Params {
 			"pause":         cmdPause,
 			"upgrade":       cmdUpgrade,
 			"journalrow":    cmdJournalRow,
+
+			"mend":    cmdMend,
+			"verdict": cmdVerdict,
 		}),
 	}
 }

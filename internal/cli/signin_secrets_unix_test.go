@@ -78,6 +78,7 @@ func (p *planted) everyCommand(source string) {
 		{"pull", "--dir", filepath.Join(p.where, ".engram")}, {"sync", "--dir", source},
 		{"verify", "--dir", source, "--remote", p.getenv("ENGRAM_SYNC_REMOTE")},
 		{"config", "list"}, {"auth", "refresh", "--json"}, {"sync", "--dir", source, "--log-format", "json"},
+		{"doctor", "--dir", source}, {"doctor", "--dir", source, "--json"}, {"doctor", "--dir", source, "--bundle", filepath.Join(p.where, "report")},
 	} {
 		p.run(0, append(words, "-v")...)
 	}
@@ -97,6 +98,7 @@ func (p *planted) failures(source string, voice []string) {
 		p.env = append(env[:len(env):len(env)], "ENGRAM_SYNC_TOKEN="+secret)
 		p.run(4, with("push", "--dir", source)...)
 		p.run(4, with("auth", "refresh")...)
+		p.run(4, with("doctor", "--dir", source)...)
 		p.run(2, with("push", "--dir", source, "--remote", "http://engram.invalid")...)
 		p.env = env
 		p.say(4, secret, with("login", "--token-stdin")...)

@@ -48,8 +48,10 @@ type Config struct {
 	Concurrency int `mapstructure:"concurrency"`
 	// Timeout is how long a request may make no progress, 1 ms to 24 h.
 	Timeout time.Duration `mapstructure:"timeout"`
-	// Retries is how often a failed request is repeated, 0 to 20.
+	// Retries is how often a failed request is repeated at most, 0 to 100.
 	Retries int `mapstructure:"retries"`
+	// RetryTime is for how long, 0 to 24 h: what is spent first, counts.
+	RetryTime time.Duration `mapstructure:"retry_time"`
 	// LockWait is how long to wait for another run's lock, 0 to 24 h.
 	LockWait time.Duration `mapstructure:"lock_wait"`
 	// MaxChunkBytes bounds one uncompressed chunk, 1 byte to 1 TiB.

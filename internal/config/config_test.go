@@ -65,6 +65,7 @@ func parse(t *testing.T, args ...string) *pflag.FlagSet {
 	flags.IntP("concurrency", "j", -1, "")
 	flags.Int("retries", -1, "")
 	flags.Duration("timeout", -time.Second, "")
+	flags.Duration("retry-time", -time.Second, "")
 	flags.Duration("lock-wait", -time.Second, "")
 	flags.Bool("insecure-http", true, "")
 	if err := flags.Parse(args); err != nil {

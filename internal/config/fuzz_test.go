@@ -59,7 +59,7 @@ func FuzzLoad(f *testing.F) {
 
 func checkBounds(t *testing.T, cfg config.Config) {
 	t.Helper()
-	if cfg.Concurrency < 1 || cfg.Concurrency > 64 || cfg.Retries < 0 || cfg.Retries > 20 ||
+	if cfg.Concurrency < 1 || cfg.Concurrency > 64 || cfg.Retries < 0 || cfg.Retries > 100 ||
 		cfg.Timeout <= 0 || cfg.Timeout > 24*time.Hour || cfg.LockWait < 0 || cfg.LockWait > 24*time.Hour ||
 		cfg.MaxChunkBytes < 1 || cfg.MaxChunkBytes > 1<<40 {
 		t.Errorf("out of bounds: %+v", cfg)

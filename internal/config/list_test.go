@@ -29,6 +29,7 @@ func TestListIsStableAndSaysWhence(t *testing.T) {
 		{Key: "concurrency", Value: "3", Source: "flag --concurrency"},
 		{Key: "timeout", Value: "1m0s", Source: user},
 		{Key: "retries", Value: "0", Source: "ENGRAM_SYNC_RETRIES"},
+		{Key: "retry_time", Value: "2m0s", Source: "default"},
 		{Key: "lock_wait", Value: "0s", Source: "default"},
 		{Key: "max_chunk_bytes", Value: "512MiB", Source: "default"},
 		{Key: "log_format", Value: "text", Source: "default"},

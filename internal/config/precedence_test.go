@@ -47,7 +47,9 @@ func TestPrecedence(t *testing.T) {
 		{key: "timeout", env: "ENGRAM_SYNC_TIMEOUT", values: map[string]string{
 			"default": "30s", "user": "1s", "env": "2ms", "flag": "24h0m0s"}},
 		{key: "retries", env: "ENGRAM_SYNC_RETRIES", values: map[string]string{
-			"default": "4", "user": "1", "env": "0", "flag": "20"}},
+			"default": "100", "user": "1", "env": "0", "flag": "20"}},
+		{key: "retry_time", env: "ENGRAM_SYNC_RETRY_TIME", values: map[string]string{
+			"default": "2m0s", "user": "1s", "env": "0s", "flag": "1h0m0s"}},
 		{key: "lock_wait", env: "ENGRAM_SYNC_LOCK_WAIT", values: map[string]string{
 			"default": "0s", "user": "1s", "env": "2s", "flag": "0s"}},
 		{key: "max_chunk_bytes", env: "ENGRAM_SYNC_MAX_CHUNK_BYTES", values: map[string]string{
@@ -197,7 +199,7 @@ func TestDefaultFileFollowsXDG(t *testing.T) {
 func flagOf(key string) string {
 	return map[string]string{
 		"remote": "remote", "project": "project", "protocol": "protocol", "dir": "dir", "concurrency": "concurrency",
-		"timeout": "timeout", "retries": "retries", "lock_wait": "lock-wait", "log_format": "log-format",
+		"timeout": "timeout", "retries": "retries", "retry_time": "retry-time", "lock_wait": "lock-wait", "log_format": "log-format",
 		"max_chunk_bytes": "max-chunk-bytes", "insecure_http": "insecure-http",
 		"ca_cert": "ca-cert", "client_cert": "client-cert", "client_key": "client-key",
 	}[key]

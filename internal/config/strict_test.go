@@ -23,7 +23,7 @@ func TestBadValuesInTheUsersFile(t *testing.T) {
 		{"hexadecimal", `concurrency: 0x10`, `"0x10" is not a whole number`},
 		{"too small", `concurrency: 0`, `0 is not between 1 and 64`},
 		{"too big", `concurrency: 65`, `65 is not between 1 and 64`},
-		{"negative", `retries: -1`, `-1 is not between 0 and 20`},
+		{"negative", `retries: -1`, `-1 is not between 0 and 100`},
 		{"huge", `retries: 99999999999999999999`, `is not a whole number`},
 		{"no unit", `timeout: 30`, `timeout: "30" has no unit; write 30s`},
 		{"quoted, no unit", `timeout: "30"`, `timeout: "30" has no unit`},
@@ -96,10 +96,10 @@ func TestBadValuesInTheUsersFile(t *testing.T) {
 
 func TestGoodValuesInTheUsersFile(t *testing.T) {
 	tests := []struct{ yaml, key, want string }{
-		{"# nothing\n", "retries", "4"},
-		{"---\n", "retries", "4"},
-		{"remotes:\n", "retries", "4"},
-		{"remotes: {}\n", "retries", "4"},
+		{"# nothing\n", "retries", "100"},
+		{"---\n", "retries", "100"},
+		{"remotes:\n", "retries", "100"},
+		{"remotes: {}\n", "retries", "100"},
 		{"lock_wait: 0", "lock_wait", "0s"},
 		{"timeout: 1m30s", "timeout", "1m30s"},
 		{"max_chunk_bytes: 1GB", "max_chunk_bytes", "1000000000"},

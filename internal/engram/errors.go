@@ -106,7 +106,10 @@ type UncertainError struct {
 	// Done says that the server itself answered, so that nothing is under way
 	// any more and one look is enough. Otherwise it may still be at work.
 	Done bool
-	Err  error // the reason, for the text only
+	// Brief says that a proxy could not pass it on, or lost its connection to the
+	// server: whatever is under way ends soon.
+	Brief bool
+	Err   error // the reason, for the text only
 }
 
 func (e *UncertainError) Error() string { return e.Err.Error() }

@@ -54,11 +54,11 @@ type DriverChange struct {
 // FindDriver gives the driver for a file of a directory. environ is for git; the
 // repository is the one around the directory, whatever environ says.
 func FindDriver(ctx context.Context, environ []string, dir, file string) (*Driver, error) {
-	top, inside, err := newRepository(dir, environ).workTree(ctx)
+	repo, inside, err := workTree(ctx, environ, dir)
 	if err != nil {
 		return nil, err
 	}
-	d := &Driver{repository: newRepository(top, environ), Attributes: filepath.Join(top, ".gitattributes"), mode: 0o644}
+	d := &Driver{repository: repo, Attributes: filepath.Join(repo.dir, ".gitattributes"), mode: 0o644}
 	d.Path = path.Join(inside, file)
 	d.pattern = attributePattern(d.Path)
 	d.Line = d.pattern + " " + useOurDriver
@@ -98,6 +98,13 @@ func sameFile(a, b string) bool {
 	infoA, errA := os.Stat(a)
 	infoB, errB := os.Stat(b)
 	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
+}
+
+// Configured says whether this clone knows how to run the driver. A clone has to be told
+// itself; the attributes, which choose the driver, come with the repository.
+func (d *Driver) Configured(ctx context.Context) (bool, error) {
+	commands, err := d.repository.config(ctx, driverCommand)
+	return len(commands) > 0, err
 }
 
 // Install lets git use the driver, with this command. A second time it changes
@@ -142,10 +149,23 @@ func (d *Driver) write(after attributes) error {
 	if after == d.before {
 		return nil
 	}
-	if err := atomicfile.Write(d.Attributes, []byte(after), d.mode); err != nil {
+	if err := replace(d.Attributes, []byte(after), d.mode); err != nil {
 		return fmt.Errorf("write the attributes: %w", err)
 	}
 	return nil
+}
+
+// replace is atomicfile.Write for a file of a repository: no link is followed.
+func replace(path string, text []byte, mode fs.FileMode) (err error) {
+	f, err := atomicfile.Create(path, mode)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Discard()) }() // does nothing after Commit
+	if _, err := f.Write(text); err != nil {
+		return err
+	}
+	return f.Commit()
 }
 
 // Overruled says what driver git will use for the file all the same, "" if it is

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -39,13 +40,17 @@ func newRepository(dir string, environ []string) repository {
 		name, _, _ := strings.Cut(pair, "=")
 		return slices.Contains(whichRepository, strings.ToUpper(name))
 	})
-	return repository{dir: dir, env: env}
+	return repository{dir: dir, env: append(env, "GIT_OPTIONAL_LOCKS=0", "GIT_NO_LAZY_FETCH=1", "GIT_TERMINAL_PROMPT=0")}
 }
+
+// carefully are the options of every call: no settings of a repository that somebody has
+// hidden in another one, no hooks (a relative core.hooksPath leads into the work tree), no monitor.
+var carefully = []string{"-c", "safe.bareRepository=explicit", "-c", "core.hooksPath=" + os.DevNull, "-c", "core.fsmonitor=false"}
 
 // run gives what git prints, without the newline at its end. The error of a git
 // that said no is a *commandError.
 func (r repository) run(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd := exec.CommandContext(ctx, "git", slices.Concat(carefully, args)...)
 	cmd.Dir, cmd.Env = r.dir, r.env
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -4,7 +4,6 @@ import (
 	"context"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -19,13 +18,12 @@ type Files struct {
 // Status asks git about the files in a directory. It reads them, and runs nothing
 // that the repository asks for.
 func Status(ctx context.Context, dir string, environ []string) Files {
-	repo := newRepository(dir, slices.Concat(environ, []string{"GIT_OPTIONAL_LOCKS=0"}))
-	_, inside, err := repo.workTree(ctx)
+	repo, inside, err := workTree(ctx, environ, dir)
 	if err != nil {
 		return Files{}
 	}
-	text, err := repo.run(ctx, "-c", "core.fsmonitor=false", "status", "--porcelain=v1", "-z", "--no-renames",
-		"--untracked-files=all", "--ignored=traditional", "--", ".")
+	text, err := repo.run(ctx, "status", "--porcelain=v1", "-z", "--no-renames", "--ignore-submodules=all",
+		"--untracked-files=all", "--ignored=traditional", "--", ":(literal)"+inside)
 	if err != nil {
 		return Files{}
 	}
@@ -54,6 +52,9 @@ func (f Files) letters(name string) string {
 	}
 	return ""
 }
+
+// Known says whether git told anything: there is a git, and a work tree that it takes.
+func (f Files) Known() bool { return f.known }
 
 // Has says whether git has just these bytes of a file that is there.
 func (f Files) Has(name string) bool {

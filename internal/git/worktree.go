@@ -1,6 +1,7 @@
 package git
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,28 +59,31 @@ func OnlyRepository(dir string) string {
 	return only
 }
 
-// workTree is what git says is the top of the work tree around the directory,
-// and the directory seen from there.
-func (r repository) workTree(ctx context.Context) (top, inside string, err error) {
-	top, err = r.run(ctx, "rev-parse", "--show-toplevel")
+// workTree is what git says is the top of the work tree around a directory, and the
+// directory seen from there. git is asked at the top that we find, since a directory further
+// down can hold what git takes for a repository, with settings that run programs.
+func workTree(ctx context.Context, environ []string, dir string) (r repository, inside string, err error) {
+	r = newRepository(cmp.Or(Top(dir), dir), environ)
+	top, err := r.run(ctx, "rev-parse", "--show-toplevel")
 	if _, no := errors.AsType[*commandError](err); no {
-		return "", "", &SetupError{fmt.Errorf("%s is in no git work tree: run this in a repository, or make one with `git init` (%w)", r.dir, err)}
+		return r, "", &SetupError{fmt.Errorf("%s is in no git work tree: run this in a repository, or make one with `git init` (%w)", dir, err)}
 	}
 	if err != nil {
-		return "", "", err
+		return r, "", err
 	}
 	if top, err = filepath.EvalSymlinks(filepath.FromSlash(top)); err != nil {
-		return "", "", fmt.Errorf("find the top of the work tree: %w", err)
+		return r, "", fmt.Errorf("find the top of the work tree: %w", err)
 	}
-	dir, err := filepath.EvalSymlinks(r.dir)
+	dir, err = filepath.EvalSymlinks(dir)
 	if err != nil {
-		return "", "", fmt.Errorf("find the chunk directory: %w", err)
+		return r, "", fmt.Errorf("find the chunk directory: %w", err)
 	}
 	inside, err = filepath.Rel(top, dir)
 	if err != nil {
-		return "", "", fmt.Errorf("find the chunk directory in the work tree: %w", err)
+		return r, "", fmt.Errorf("find the chunk directory in the work tree: %w", err)
 	}
-	return top, filepath.ToSlash(inside), nil
+	r.dir = top
+	return r, filepath.ToSlash(inside), nil
 }
 
 // Bounds of git's own files.
@@ -130,6 +134,9 @@ func pathIn(file, base, prefix string) (string, error) {
 		return "", err
 	}
 	path := strings.TrimSpace(strings.TrimPrefix(string(text), prefix))
+	if repofile.IsRemote(path) && !repofile.IsRemote(base) {
+		return "", &SetupError{fmt.Errorf("%s leads to another machine (%q), and is not followed", file, path)}
+	}
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(base, path)
 	}

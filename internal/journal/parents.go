@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/mend"
 )
@@ -170,7 +171,7 @@ func (p *pusher) settleParents(ctx context.Context, ids []string, cause error) e
 	waiting := func(time.Duration) {
 		p.opts.Notify(settleFor, "no answer: looking whether the server stored the sessions")
 	}
-	_ = poll(ctx, settleFor, waiting, func() bool { // an error is ctx's, and the cause is given then
+	_ = cancellable.Poll(ctx, settleFor, waiting, func() bool { // an error is ctx's, and the cause is given then
 		_, lookErr = p.opts.Known.read(ctx, p.remote)
 		return all() || lookErr != nil && (ctx.Err() != nil || p.opts.Refused(lookErr))
 	})

@@ -138,10 +138,14 @@ func (p *pusher) post(ctx context.Context, b batch) (lastSeq int64, err error) {
 		return 0, err
 	}
 	open := false // an earlier attempt may still be under way
-	for pause, attempt := firstPause, 0; ; pause, attempt = pause*2, attempt+1 {
+	var failing time.Time
+	for pause, attempt := time.Second, 0; ; pause, attempt = pause*2, attempt+1 {
 		seq, became, err := p.try(ctx, b)
 		open = open || became == idempotent
-		lastTry := attempt >= p.opts.Retries
+		if failing.IsZero() {
+			failing = time.Now()
+		}
+		lastTry := attempt >= p.opts.Retries || time.Since(failing)+pause > settleFor
 		switch {
 		case became == arrived:
 			return seq, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
@@ -19,6 +20,9 @@ const (
 	// sent last, give or take a heartbeat, the request may have been on its way as
 	// long as the server may then take for it, and clocks are not that exact.
 	certainAfter = 2 * settleFor
+	// briefly is how long a server may still be at work on what a proxy could not pass
+	// on, or lost its connection for.
+	briefly = 2 * time.Second
 	// lastLook bounds the one look that an interrupted run still takes.
 	lastLook = 3 * time.Second
 
@@ -43,25 +47,28 @@ func (p *pusher) settle(ctx context.Context, b batch, cause error) (seq int64, b
 		return p.settleOnce(ctx, b, cause)
 	}
 	uncertain, ok := errors.AsType[*engram.UncertainError](cause)
-	done := ok && uncertain.Done // nothing is under way any more
+	began := time.Now()
+	done := func() bool { // nothing is under way any more
+		return ok && (uncertain.Done || uncertain.Brief && time.Since(began) >= briefly)
+	}
 	var seen found
 	var lookErr error
 	waiting := func(time.Duration) {
 		p.opts.Notify(settleFor, "no answer: looking whether the server stored the mutations")
 	}
-	_ = poll(ctx, settleFor, waiting, func() bool { // an error is ctx's, which is asked below
+	_ = cancellable.Poll(ctx, settleFor, waiting, func() bool { // an error is ctx's, which is asked below
 		seen, lookErr = p.look(ctx, b)
 		if lookErr != nil {
 			return ctx.Err() != nil || p.opts.Refused(lookErr)
 		}
-		return seen.seq > 0 || done || seen.ordered
+		return seen.seq > 0 || done() || seen.ordered
 	})
 	switch {
 	case ctx.Err() != nil:
 		return p.settleOnce(ctx, b, cause)
 	case seen.seq > 0:
 		return seen.seq, arrived, nil
-	case lookErr == nil && done:
+	case lookErr == nil && done():
 		return 0, absent, cause
 	case lookErr == nil && seen.ordered:
 		return 0, idempotent, cause
@@ -73,10 +80,11 @@ func (p *pusher) settle(ctx context.Context, b batch, cause error) (seq int64, b
 func (p *pusher) settleOnce(ctx context.Context, b batch, cause error) (int64, outcome, error) {
 	looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastLook)
 	defer cancel()
-	if seen, err := p.look(looking, b); err == nil && seen.seq > 0 {
+	seen, err := p.look(looking, b)
+	if err == nil && seen.seq > 0 {
 		return seen.seq, arrived, nil
 	}
-	return 0, unknown, fmt.Errorf("%w (%w)", unsettled(cause, nil), context.Cause(ctx))
+	return 0, unknown, fmt.Errorf("%w (%w)", unsettled(cause, err), context.Cause(ctx))
 }
 
 // unsettled says what is known.
@@ -156,7 +164,7 @@ func (p *pusher) resume(ctx context.Context) error {
 	waiting := func(rest time.Duration) {
 		p.opts.Notify(rest, "an earlier run did not see whether the server stored its last mutations: looking for them")
 	}
-	err = poll(ctx, p.job.Intent.wait(time.Now()), waiting, func() bool {
+	err = cancellable.Poll(ctx, p.job.Intent.wait(time.Now()), waiting, func() bool {
 		seen, lookErr = p.look(ctx, b)
 		return lookErr != nil || seen.seq > 0 || seen.ordered
 	})

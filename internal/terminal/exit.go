@@ -33,12 +33,12 @@ type Interrupted struct{ Signal os.Signal }
 
 func (e *Interrupted) Error() string { return "interrupted" }
 
-// WithSignals gives a context that the first SIGINT or SIGTERM ends. From then
+// WithSignals gives a context that the first SIGINT, SIGTERM or SIGHUP ends. From then
 // on the signals do again what they always do: a second one kills.
 func WithSignals(parent context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, ending()...)
 	go func() {
 		select {
 		case s := <-signals:
@@ -49,4 +49,13 @@ func WithSignals(parent context.Context) (context.Context, context.CancelFunc) {
 		}
 	}()
 	return ctx, func() { cancel(nil) }
+}
+
+// ending are the signals that end a run. A SIGHUP that somebody ignores, as nohup does,
+// stays ignored: to listen to it would end that.
+func ending() []os.Signal {
+	if signal.Ignored(syscall.SIGHUP) {
+		return []os.Signal{os.Interrupt, syscall.SIGTERM}
+	}
+	return []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
 }

@@ -45,6 +45,19 @@ func (t *Terminal) Ask(ctx context.Context, question, instead string) (string, e
 	})
 }
 
+// AskWhether asks a question that the user answers with yes or no. Where nobody can be
+// asked, in JSON and quiet mode too, and without an answer, it is a no.
+func (t *Terminal) AskWhether(ctx context.Context, question string) (bool, error) {
+	if t.JSON || t.Quiet || !t.Interactive() {
+		return false, nil
+	}
+	answer, err := t.Ask(ctx, question+" [y/N]", "nothing")
+	if _, none := errors.AsType[*UsageError](err); none || errors.Is(err, io.EOF) {
+		return false, nil
+	}
+	return strings.EqualFold(answer, "y") || strings.EqualFold(answer, "yes"), err
+}
+
 // AskSecret is Ask without showing what is typed.
 func (t *Terminal) AskSecret(ctx context.Context, question, instead string) (string, error) {
 	return t.prompt(ctx, question, instead, func(f *os.File) (string, error) {

@@ -105,16 +105,19 @@ func (t *RemoteTransport) WriteChunk(ctx context.Context, entry engram.ChunkEntr
 	}
 	err := t.client.Attempts(ctx, call, func() (httplayer.Outcome, error) {
 		outcome, err := t.dialect().Push(ctx, call, entry, keep)
+		if err == nil {
+			t.settling.close()
+		}
 		if outcome != httplayer.Uncertain {
 			return outcome, err
 		}
-		stored, settleErr := t.settle(ctx, call.Op, entry.ID, latest.Sum(), err)
-		if stored || settleErr != nil {
-			return httplayer.Final, settleErr
+		_, again, settled := t.settle(ctx, call.Op, entry.ID, latest.Sum(), err)
+		if again {
+			return httplayer.Unapplied, err
 		}
-		return httplayer.Unapplied, err
+		return httplayer.Final, settled
 	})
-	err = t.doubt(ctx, noChunk, err)
+	err = t.recheck(ctx, t.doubt(ctx, noChunk, err))
 	t.learnLimit(err)
 	return err
 }

@@ -18,18 +18,23 @@ var (
 	noMutations = control{"/sync/mutations/push", `{"entries":[],"mutations":[]}`} // each kind ignores the other's member
 )
 
-// doubt checks the first refusal of a process that blames what was sent, as long as
-// nothing else has been taken: if a message with nothing in it is refused in the same
+// maxControls bounds how often a process doubts: as many refusals among what is taken are
+// nobody's who has begun to say no to everything.
+const maxControls = 4
+
+// doubt checks the first refusal of a process that blames what was sent, and the first
+// after something was taken: if a message with nothing in it is refused in the same
 // words, these are a gateway's to everybody, whatever their form, and the error is no
 // longer one about a row or a chunk.
 func (t *RemoteTransport) doubt(ctx context.Context, c control, err error) error {
 	if err == nil {
-		t.heard.Store(true)
+		t.heard.Store(t.controls.Load() >= maxControls)
 	}
 	status, ok := errors.AsType[*StatusError](err)
 	if !ok || !blames(status, err) || t.heard.Load() {
 		return err
 	}
+	t.controls.Add(1)
 	call := &httplayer.Call{Op: status.Op}
 	resp, _, err2 := t.client.Post(ctx, call, httplayer.Message{
 		Path: c.path, NewBody: func() (httplayer.Body, error) { return httplayer.TextBody([]byte(c.text)), nil },

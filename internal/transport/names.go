@@ -39,6 +39,8 @@ type (
 	RetryLaterError = httplayer.RetryLaterError
 	TooLargeError   = protocol.TooLargeError
 
+	Way          = httplayer.Way
+	Step         = httplayer.Step
 	Wait         = httplayer.Wait
 	TokenSource  = httplayer.TokenSource
 	Tokens       = httplayer.Tokens
@@ -56,6 +58,16 @@ type (
 	PullMutationsResponse = engram.PullMutationsResponse
 )
 
+// The steps of a Way.
+const (
+	StepProxy   = httplayer.StepProxy
+	StepDNS     = httplayer.StepDNS
+	StepConnect = httplayer.StepConnect
+	StepTLS     = httplayer.StepTLS
+	StepAnswer  = httplayer.StepAnswer
+	StepDone    = httplayer.StepDone
+)
+
 // Codes with which project servers refuse.
 const (
 	CodeForbidden     = project.CodeForbidden
@@ -68,4 +80,5 @@ var (
 	IsUnreachable = httplayer.IsUnreachable
 	NormalizeURL  = httplayer.NormalizeURL
 	TokenEnd      = httplayer.TokenEnd
+	Inspect       = httplayer.Inspect
 )

@@ -32,17 +32,22 @@ type RemoteTransport struct {
 	// pulling is full while a page of the journal is pulled: see PullMutations.
 	pulling chan struct{}
 
-	// heard says that the server's refusals are its own: see doubt.
-	heard atomic.Bool
+	// heard says that the server's refusals are its own, after so many controls: see doubt.
+	heard    atomic.Bool
+	controls atomic.Int32
+	// settling is for pushes that are in doubt.
+	settling settling
 	// listed is the latest manifest.
 	listed atomic.Pointer[engram.Manifest]
 
+	telling sync.Mutex // held while somebody hears of facts
 	factsMu sync.Mutex
 	facts   Facts
 	sure    bool // the server has shown its kind in this process, as against a cache
 
 	askGeneration sync.Mutex
 	asked         bool // for the route that tells 3.x
+	askLimit      sync.Mutex
 }
 
 // NewRemoteTransport makes a transport for the server at baseURL, which wraps
@@ -56,7 +61,7 @@ func NewRemoteTransport(baseURL string, token TokenSource, opts Options) (*Remot
 	trace := &httplayer.Trace{Next: opts.Base, Log: opts.Logger}
 	stall := &httplayer.Stall{Next: trace, Timeout: opts.Timeout}
 	bearer := &httplayer.Bearer{Next: stall, Base: base, Source: token, Insecure: opts.InsecureHTTP, UserAgent: opts.UserAgent}
-	retry := &httplayer.Retry{Next: bearer, Retries: opts.Retries, Budget: opts.RetryBudget, Notify: opts.Notify}
+	retry := &httplayer.Retry{Next: bearer, Retries: opts.Retries, Time: opts.RetryTime, Notify: opts.Notify}
 	client := httplayer.NewClient(base, retry)
 	t := &RemoteTransport{SignIn: &account.SignIn{Client: client}, client: client, bearer: bearer, opts: opts, pulling: make(chan struct{}, 1)}
 	t.account = &account.Dialect{Client: client, MaxChunkBytes: opts.MaxChunkBytes, Logger: opts.Logger, Stranger: t.forget}
@@ -112,12 +117,14 @@ type Options struct {
 	// Timeout is how long a request may stand still, without a byte in either
 	// direction. Default 30 s.
 	Timeout time.Duration
-	// Retries is how often a request is repeated; negative means never. Default 4.
+	// Retries is how often a request is repeated at most; negative means never. Default
+	// 100, which is more than fit into the default of RetryTime.
 	Retries int
-	// RetryBudget bounds the time from the first attempt to the start of the
-	// last. Default 5 min.
-	RetryBudget time.Duration
-	// SettleFor is how long an uncertain push is looked for. Default 30 s.
+	// RetryTime is how long one request may go on failing: its failed attempts and the
+	// pauses between them, while bytes move only up to 30 s of each. Default 2 min.
+	RetryTime time.Duration
+	// SettleFor is how long pushes that are in doubt are looked for, all together.
+	// Default 30 s.
 	SettleFor time.Duration
 	// MaxChunkBytes bounds the uncompressed size of a chunk. Default 512 MiB.
 	MaxChunkBytes int64
@@ -131,7 +138,7 @@ type Options struct {
 	Known  Facts
 	Forced bool
 	// OnFacts hears what the server turned out to be, the zero value if what was
-	// known is wrong. It may be called from several goroutines at once.
+	// known is wrong. It is called from several goroutines, one at a time.
 	OnFacts func(Facts)
 	// Project is the project that requests to a project server are about,
 	// normalised; account servers have none. Where it is "", NoProject may say why.
@@ -147,8 +154,8 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	o.Concurrency = cmp.Or(o.Concurrency, 8)
 	o.Timeout = cmp.Or(o.Timeout, 30*time.Second)
-	o.Retries = cmp.Or(o.Retries, 4)
-	o.RetryBudget = cmp.Or(o.RetryBudget, 5*time.Minute)
+	o.Retries = cmp.Or(o.Retries, 100)
+	o.RetryTime = cmp.Or(o.RetryTime, 2*time.Minute)
 	o.SettleFor = cmp.Or(o.SettleFor, 30*time.Second)
 	o.MaxChunkBytes = cmp.Or(o.MaxChunkBytes, engram.DefaultMaxChunkBytes)
 	o.UserAgent = cmp.Or(o.UserAgent, "engram-sync")

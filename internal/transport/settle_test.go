@@ -81,11 +81,22 @@ func TestAnUncertainPushIsSettled(t *testing.T) {
 		{"502 page of a proxy, not stored", func(v *vault, _ int, req *http.Request) (*http.Response, error) {
 			v.read(req)
 			return proxyPage(req, http.StatusBadGateway), nil
-		}, 1, transport.ErrOutcomeUnknown},
+		}, 5, transport.ErrUnavailable},
 		{"503 page of a proxy, not stored", func(v *vault, _ int, req *http.Request) (*http.Response, error) {
 			v.read(req)
 			return proxyPage(req, http.StatusServiceUnavailable), nil
-		}, 1, transport.ErrOutcomeUnknown},
+		}, 5, transport.ErrUnavailable},
+		{"502 page of a proxy, then well", func(v *vault, n int, req *http.Request) (*http.Response, error) {
+			if n == 1 {
+				v.read(req)
+				return proxyPage(req, http.StatusBadGateway), nil
+			}
+			return v.accept(req), nil
+		}, 2, nil},
+		{"507 page, not stored", func(v *vault, _ int, req *http.Request) (*http.Response, error) {
+			v.read(req)
+			return proxyPage(req, http.StatusInsufficientStorage), nil
+		}, 1, transport.ErrUnavailable},
 		{"504 JSON of a gateway, not stored", func(v *vault, _ int, req *http.Request) (*http.Response, error) {
 			v.read(req)
 			return wiretest.Answer(req, http.StatusGatewayTimeout, wiretest.Failure("upstream timed out")), nil
@@ -112,7 +123,7 @@ func TestAnUncertainPushIsSettled(t *testing.T) {
 		}, 1, transport.ErrOutcomeUnknown},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got := pushTo(t, transport.Options{}, func(v *vault) {
+			got := pushTo(t, transport.Options{Retries: 4}, func(v *vault) {
 				v.push = func(n int, req *http.Request) (*http.Response, error) { return tc.push(v, n, req) }
 			})
 			if got.pushes != tc.pushes {

@@ -105,6 +105,19 @@ func (w *Workspace) WithAnonymous(ctx context.Context, f func(*Connection) error
 	return f(c)
 }
 
+// Inspect looks at the way to the configured remote, without a token. timeout bounds each step.
+func (w *Workspace) Inspect(ctx context.Context, timeout time.Duration) (*transport.Way, error) {
+	base, err := w.BaseURL()
+	if err != nil {
+		return nil, err
+	}
+	authorities, err := tlsConfig(w.Config)
+	if err != nil {
+		return nil, err
+	}
+	return transport.Inspect(ctx, base, authorities, timeout)
+}
+
 // BaseURL is the URL of the configured remote in the form that logins are kept under.
 func (w *Workspace) BaseURL() (string, error) {
 	if w.Config.RemoteErr != nil {
@@ -135,17 +148,13 @@ func warnCleartext(w *Workspace, c *Connection, what string) {
 	}
 }
 
-// KnownAliases are those of the configured remote, without a connection to it.
-func (w *Workspace) KnownAliases() (*state.Aliases, error) {
-	label, err := w.BaseURL()
+// RemoteLabel is what a connection to the configured remote would have as its Label.
+func (w *Workspace) RemoteLabel() (string, error) {
 	if named, ok := w.Config.Remote.Embedded(); ok {
-		label, err = w.findVault(named)
-		label = "embedded:" + label
+		dir, err := vaultPath(named)
+		return "embedded:" + dir, err
 	}
-	if err != nil {
-		return nil, err
-	}
-	return state.OpenAliases(w.State(), label)
+	return w.BaseURL()
 }
 
 // Dial makes a connection to a server, with the token of a source.
@@ -185,11 +194,11 @@ func knowServer(opts *transport.Options, w *Workspace, url string) {
 	}
 	known := state.ReadServer(w.State(), url)
 	opts.Known = transport.Facts{
-		Kind: transport.Kind(known.Kind), Generation: known.Generation, OrLater: known.OrLater, Asked: known.Asked, Gzip: transport.Gzip(known.Gzip), Limit: known.Limit,
+		Kind: transport.Kind(known.Kind), Generation: known.Generation, OrLater: known.OrLater, Asked: known.Asked, Gzip: transport.Gzip(known.Gzip), Limit: known.Limit, LimitAt: known.LimitAt,
 	}
 	opts.OnFacts = func(f transport.Facts) {
 		state.WriteServer(w.State(), url, state.Server{
-			Kind: string(f.Kind), Generation: f.Generation, OrLater: f.OrLater, Asked: f.Asked, Gzip: string(f.Gzip), Limit: f.Limit,
+			Kind: string(f.Kind), Generation: f.Generation, OrLater: f.OrLater, Asked: f.Asked, Gzip: string(f.Gzip), Limit: f.Limit, LimitAt: f.LimitAt,
 		})
 	}
 	if forced := transport.Kind(w.Config.Protocol); w.Config.Protocol != "auto" {
@@ -205,13 +214,14 @@ func transportOptions(w *Workspace) (transport.Options, error) {
 		return transport.Options{}, err
 	}
 	retries := w.Config.Retries
-	if retries == 0 {
+	if retries == 0 || w.Config.RetryTime == 0 {
 		retries = -1 // which is never, where 0 means the default
 	}
 	return transport.Options{
 		Concurrency:   w.Config.Concurrency,
 		Timeout:       w.Config.Timeout,
 		Retries:       retries,
+		RetryTime:     w.Config.RetryTime,
 		MaxChunkBytes: w.Config.MaxChunkBytes,
 		InsecureHTTP:  w.Config.InsecureHTTP,
 		TLS:           tlsConfig,

@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,9 @@ type Project struct {
 	From string // what named it
 	// Older is what engram 1.x would take, and from where, if that is another; else "".
 	Older string
+	// Claimed is the top of the work tree of which a file chose the project, where nothing
+	// else does: then Trusts has to say that it may be used. Else "".
+	Claimed string
 }
 
 // ProjectRule says whose rules count where nothing names the project.
@@ -81,7 +85,7 @@ func (w *Workspace) RepositoryProject() (Project, error) {
 	if git.Top(real) == "" && git.Top(start) == "" && !w.Inputs.Flags.Changed("project") {
 		return Project{}, nil
 	}
-	p := Project{Name: w.Config.Project, From: w.Config.Sources["project"]}
+	p := w.configured()
 	if p.Name == "" {
 		if git.Top(real) != "" && filepath.Base(path) != chunkdir.DirName {
 			start = real
@@ -102,8 +106,8 @@ func (w *Workspace) RepositoryProject() (Project, error) {
 // (--project first), the nearest .engram/config.json of the repository, and then
 // the rule. Source: local-state.md 1.1, engram-2.md 5.
 func (w *Workspace) FindProject(rule ProjectRule) (Project, error) {
-	if w.Config.Project != "" {
-		return Project{Name: w.Config.Project, From: w.Config.Sources["project"]}, nil
+	if p := w.configured(); p.Name != "" {
+		return p, nil
 	}
 	start, err := projectStart(w)
 	if err != nil {
@@ -119,12 +123,13 @@ func (w *Workspace) FindProject(rule ProjectRule) (Project, error) {
 
 // warnOlder says, once in a run, that teammates with engram 1.x file under another name.
 func (w *Workspace) warnOlder(p Project) {
-	if p.Older == "" || w.toldOlder {
+	if p.Older == "" {
 		return
 	}
-	w.toldOlder = true
-	w.term.Warn(fmt.Sprintf("the project is %s, from %s; engram 1.x would take %s: --project or .engram-sync.yaml says which it is",
-		terminal.Visible(p.Name), terminal.Visible(p.From), p.Older))
+	w.older.Do(func() {
+		w.term.Warn(fmt.Sprintf("the project is %s, from %s; engram 1.x would take %s: --project or .engram-sync.yaml says which it is",
+			terminal.Visible(p.Name), terminal.Visible(p.From), p.Older))
+	})
 }
 
 // projectStart is where engram would have run: beside the chunk directory, there
@@ -220,7 +225,8 @@ func existing(path string) (string, error) {
 func configuredProject(start, top string) (Project, error) {
 	for at := start; ; at = filepath.Dir(at) {
 		path := filepath.Join(at, chunkdir.DirName, "config.json")
-		text, err := repofile.Read(path, maxProjectFile)
+		tree := cmp.Or(top, at)
+		text, err := repofile.ReadWithin(tree, path, maxProjectFile)
 		if err == nil {
 			var config struct {
 				ProjectName string `json:"project_name"`
@@ -229,7 +235,7 @@ func configuredProject(start, top string) (Project, error) {
 				return Project{}, terminal.Usagef("%s: %w: mend it, or give --project", path, err)
 			}
 			if engram.NormalizeProject(config.ProjectName) != "" {
-				return Project{Name: config.ProjectName, From: path}, checkName(config.ProjectName, path)
+				return claimed(Project{Name: config.ProjectName, From: path}, tree, top), checkName(config.ProjectName, path)
 			}
 		} else if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
 			return Project{}, err

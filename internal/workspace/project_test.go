@@ -97,7 +97,7 @@ func TestProjectIsNamedAsEngramNamesIt(t *testing.T) {
 		t.Run(tt.story, func(t *testing.T) {
 			root := tree(t, tt.files)
 			got, err := projectAt(filepath.Join(root, tt.start), tt.rule)
-			got.Older = "" // which has a test of its own
+			got.Older, got.Claimed = "", "" // which have tests of their own
 			want := Project{Name: tt.want, From: filepath.FromSlash(strings.ReplaceAll(tt.from, "ROOT", root))}
 			if err != nil || got != want {
 				t.Errorf("got %+v, %v, want %+v", got, err, want)

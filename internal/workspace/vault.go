@@ -69,16 +69,24 @@ func (w *Workspace) CheckVault() error {
 	return err
 }
 
+// vaultPath is where a vault lies, "" being the default one.
+func vaultPath(named string) (string, error) {
+	if named == "" {
+		named = filepath.Join(xdg.DataHome, "engram-sync", "vault")
+	}
+	dir, err := filepath.Abs(named)
+	if err != nil {
+		return "", fmt.Errorf("open the embedded server: %w", err)
+	}
+	return dir, nil
+}
+
 // findVault is where the vault is, or is to be made. One that is not there is
 // refused, unless this run is to make it.
 func (w *Workspace) findVault(named string) (string, error) {
-	dir := named
-	if dir == "" {
-		dir = filepath.Join(xdg.DataHome, "engram-sync", "vault")
-	}
-	dir, err := filepath.Abs(dir)
+	dir, err := vaultPath(named)
 	if err != nil {
-		return "", fmt.Errorf("open the embedded server: %w", err)
+		return "", err
 	}
 	makes := !w.looks && (w.vault == vaultInit || w.vault == vaultFirstPush && named == "")
 	switch err := server.Exists(dir); {

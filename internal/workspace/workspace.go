@@ -3,6 +3,7 @@
 package workspace
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -40,9 +41,9 @@ type Workspace struct {
 	env   map[string]string
 	looks bool
 
-	toldOlder bool // that engram 1.x names the project otherwise
-	vault     vaultUse
-	later     sync.Once
+	older sync.Once // that engram 1.x names the project otherwise
+	vault vaultUse
+	later sync.Once
 }
 
 // New gives the workspace of a process with this environment.
@@ -89,17 +90,40 @@ func (w *Workspace) Load(flags *pflag.FlagSet) error {
 	if err := w.Locate(flags); err != nil {
 		return err
 	}
-	cfg, err := config.Load(w.Inputs)
-	if err != nil {
+	if err := w.configure(w.Inputs); err != nil {
 		return err
 	}
-	w.Config = cfg
-	w.Log = w.term.Logger(cfg.LogFormat)
-	slog.SetDefault(w.Log) // so that net/http, which uses the standard logger, talks as we do
-	for _, warning := range cfg.Warnings {
+	for _, warning := range w.Config.Warnings {
 		w.term.Warn(warning)
 	}
 	return nil
+}
+
+// LoadAnyway is Load for who explains what is wrong: instead of a configuration that
+// cannot be used the defaults count, and no remote. wrong says why; warnings are told by the caller.
+func (w *Workspace) LoadAnyway(flags *pflag.FlagSet) (wrong *config.Error, err error) {
+	if err := w.Locate(flags); err != nil {
+		return nil, err
+	}
+	err = w.configure(w.Inputs)
+	wrong, _ = errors.AsType[*config.Error](err)
+	if wrong == nil {
+		return nil, err
+	}
+	if w.configure(config.Inputs{Flags: flags}) != nil {
+		err = w.configure(config.Inputs{})
+	} else {
+		err = nil
+	}
+	w.Config.Remote, w.Config.RemoteErr = config.Remote{}, wrong
+	return wrong, err
+}
+
+func (w *Workspace) configure(in config.Inputs) (err error) {
+	w.Config, err = config.Load(in)
+	w.Log = w.term.Logger(w.Config.LogFormat)
+	slog.SetDefault(w.Log) // so that net/http, which uses the standard logger, talks as we do
+	return err
 }
 
 // Locate goes where -C says, and finds out where the settings are.

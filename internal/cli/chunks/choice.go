@@ -37,6 +37,16 @@ func compareSides(ctx context.Context, term *terminal.Terminal, ws *workspace.Wo
 	return diff, known, err
 }
 
+// mayBring gets the user's word for the project where a file of the repository chose it, and
+// an account server has chunks that would come because they are of it.
+func (t *transfer) mayBring(ctx context.Context, conn *workspace.Connection, diff *syncer.Diff) error {
+	if conn.PerProject() || !t.opts.Pull || t.project.allProjects || len(t.words) > 0 || len(diff.ToPull) == 0 {
+		return nil
+	}
+	own, _ := t.ws.RepositoryProject() // compareSides has told why there is none
+	return command.MayUse(ctx, t.term, t.ws, own, conn.Label)
+}
+
 // unseenText says of chunks to pull that they may stay where they are.
 func unseenText(n int) string {
 	return fmt.Sprintf("%d not looked at yet: those of other projects will stay there", n)

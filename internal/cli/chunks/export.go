@@ -69,8 +69,9 @@ type export struct {
 	dir     syncer.Local
 	path    string // of dir
 	db      *engramdb.DB
-	made    int64 // how large chunks may get
-	legacy  bool  // it is one of 1.9.4
+	made    int64  // how large chunks may get
+	legacy  bool   // it is one of 1.9.4
+	remote  string // that the chunks go to afterwards; "" if they stay here
 	project workspace.Project
 
 	found   surroundings.Compared
@@ -86,7 +87,7 @@ func NewExport(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 	cmd := &cobra.Command{
 		Use:     "export",
 		Short:   "Write what engram.db holds or has deleted, and no chunk tells, into new chunks",
-		Long:    problem.Help(exportLong, problem.Local, problem.Partial, problem.Unavailable, problem.Refused, problem.Damaged, problem.Different, problem.Locked, problem.Interrupted, problem.Terminated),
+		Long:    problem.Help(exportLong, problem.Local, problem.Partial, problem.Unavailable, problem.Refused, problem.Damaged, problem.Different, problem.Locked, problem.HungUp, problem.Interrupted, problem.Terminated),
 		Example: exportExample,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			x.sizeChosen = cmd.Flags().Changed(maxChunkFlag)
@@ -180,6 +181,9 @@ func (x *export) open(ctx context.Context) (err error) {
 	x.made, x.ws.Config.MaxChunkBytes = x.sizes()
 	x.legacy = rule == workspace.LegacyRule
 	if x.project, err = x.findProject(rule); err != nil {
+		return err
+	}
+	if err := command.MayUse(ctx, x.term, x.ws, x.project, x.remote); err != nil {
 		return err
 	}
 	local, path, err := x.ws.OpenDirectoryIfAny()

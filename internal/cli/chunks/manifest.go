@@ -32,7 +32,9 @@ func NewManifest(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Comman
 				return localManifest(cmd.Context(), term, ws)
 			}
 			return look(cmd.Context(), term, ws, func(diff *syncer.Diff, conn *workspace.Connection, _ string) error {
-				command.NoteProject(term, conn)
+				if err := command.UseProject(cmd.Context(), term, ws, conn); err != nil {
+					return err
+				}
 				return remoteManifest(cmd.Context(), term, ws, conn, diff)
 			})
 		},

@@ -51,6 +51,8 @@ type statusDocument struct {
 	Schema int          `json:"schema"`
 	Remote statusRemote `json:"remote"`
 	Auth   statusAuth   `json:"auth"`
+	// Project decides what moves; no name if none is known.
+	Project statusProject `json:"project"`
 	// Compared says whether the remote has told what it has: else nothing of it is known.
 	Compared bool   `json:"compared"`
 	Dir      string `json:"dir"` // "" if there is none yet
@@ -69,7 +71,9 @@ type statusDocument struct {
 	// Retirable are restored chunks whose true ones are here too.
 	Retirable []string `json:"retirable,omitempty"`
 	// Left are chunks of other projects that stay on an account server.
-	Left       []string                 `json:"left,omitempty"`
+	Left []string `json:"left,omitempty"`
+	// Replaced are chunks there whose place others have taken here.
+	Replaced   []replacedItem           `json:"replaced,omitempty"`
 	Generation surroundings.Generations `json:"generation"`
 	// Unseen is how many of those to pull were not looked at yet: whose they are is not known.
 	Unseen int `json:"unseen,omitempty"`
@@ -79,10 +83,10 @@ type statusDocument struct {
 	LeftBehind []leftBehindItem `json:"left_behind,omitempty"`
 	ServerMade []string         `json:"server_made,omitempty"`
 
+	claimed  bool   // a file of the repository chose the project
+	allow    string // the command that allows it
 	memories string // what is unexported, for people; "" where there is no database
-
-	projectFrom string // what named the project
-	noRemote    bool   // none is chosen
+	noRemote bool   // none is chosen
 }
 
 type statusRemote struct {
@@ -91,6 +95,12 @@ type statusRemote struct {
 	Kind string `json:"kind"`
 	// Project is that of a project server; "" on account servers.
 	Project string `json:"project"`
+}
+
+type statusProject struct {
+	Name    string `json:"name"`
+	Source  string `json:"source"`  // what named it
+	Trusted bool   `json:"trusted"` // see workspace.Trusts
 }
 
 type statusAuth struct {
@@ -190,12 +200,16 @@ func statusHere(ctx context.Context, ws *workspace.Workspace, all bool) (doc sta
 		return doc, err
 	}
 	doc = statusDocument{
-		Schema: terminal.Schema, Dir: path, Here: len(here.Entries()),
+		Schema: terminal.Schema, Project: statusProject{Trusted: true}, Dir: path, Here: len(here.Entries()),
 		Push: []string{}, Pull: []string{}, Missing: []string{}, Orphans: []string{}, Unsupported: []string{}, Foreign: []string{},
 	}
 	most := int64(surroundings.NoticeBytes)
 	if all {
 		most = math.MaxInt64
+	}
+	if own, err := ws.RepositoryProject(); err == nil && own.Name != "" {
+		remote, _ := ws.RemoteLabel() // "" is none
+		doc.use(ws, own, remote)
 	}
 	doc.Generation = surroundings.GenerationsHere(ctx, ws, dir, here)
 	doc.Unexported, doc.memories = surroundings.MemoriesStatus(ctx, ws, dir, most)
@@ -213,12 +227,35 @@ func (doc *statusDocument) compare(ws *workspace.Workspace, conn *workspace.Conn
 	doc.Unsupported, doc.Foreign = command.Texts(diff.Rejected, rejectedID), command.Texts(diff.Foreign, syncer.ForeignName)
 	doc.Retirable = command.Texts(diff.Twins, func(t recognition.Twin) string { return t.Restored.String() })
 	doc.Left = command.Texts(diff.Elsewhere, func(i syncer.Item) string { return i.Remote.String() })
-	doc.Unseen = diff.Unseen()
+	doc.Unseen, doc.Replaced = diff.Unseen(), replacedItems(diff.Replaced)
 	doc.LeftBehind, doc.ServerMade = leftBehindItems(diff.Omitted), command.Texts(diff.ServerMade, entryID)
 	doc.Generation.Ask(conn)
 	if conn.PerProject() {
-		doc.Remote.Project, doc.projectFrom = conn.Project.Name, conn.Project.From
+		doc.Remote.Project = conn.Project.Name
+		doc.use(ws, conn.Project, conn.Label)
 	}
+}
+
+// use tells which project decides what moves.
+func (doc *statusDocument) use(ws *workspace.Workspace, p workspace.Project, remote string) {
+	doc.Project = statusProject{Name: p.Name, Source: p.From, Trusted: ws.Trusts(p, remote)}
+	doc.claimed = p.Claimed != ""
+	doc.allow = ws.Untrusted(p, remote).Command
+}
+
+// projectText is empty where nobody asked for the project, and nothing is wrong with it.
+func (doc *statusDocument) projectText() string {
+	if doc.Remote.Project == "" && !doc.claimed {
+		return ""
+	}
+	text := terminal.Visible(doc.Project.Name) + ", from " + terminal.Visible(doc.Project.Source)
+	switch {
+	case !doc.Project.Trusted:
+		text += ": a file of this repository chose it, and nothing moves before `" + doc.allow + "` allows it"
+	case doc.claimed:
+		text += ": allowed"
+	}
+	return text
 }
 
 // rows are for people: what is in order gets few words.
@@ -232,8 +269,8 @@ func (doc statusDocument) rows(cells terminal.Row) {
 	default:
 		row("remote", "not compared: the error says why")
 	}
-	if doc.Remote.Project != "" {
-		row("project", "%s, from %s", terminal.Visible(doc.Remote.Project), terminal.Visible(doc.projectFrom))
+	if text := doc.projectText(); text != "" {
+		row("project", "%s", text)
 	}
 	switch {
 	case !doc.Compared:
@@ -277,6 +314,9 @@ func (doc statusDocument) rows(cells terminal.Row) {
 		if len(trouble.ids) > 0 {
 			row(trouble.name, "%d (%s)", len(trouble.ids), trouble.next)
 		}
+	}
+	if len(doc.Replaced) > 0 {
+		row("replaced", "%d (there; here with other text or restored: `engram-sync pull %s` takes it)", len(doc.Replaced), doc.Replaced[0].ID)
 	}
 	for _, id := range doc.Unsupported {
 		row("", "%s", strconv.Quote(id))

@@ -6,7 +6,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -95,7 +97,8 @@ func (t *transfer) run(ctx context.Context) (err error) {
 		return err
 	}
 	if t.exporting {
-		t.exported = export{term: t.term, ws: t.ws, dryRun: t.dryRun, personal: t.project.includePersonal}
+		remote, _ := t.ws.RemoteLabel() // without one the run fails soon enough
+		t.exported = export{term: t.term, ws: t.ws, dryRun: t.dryRun, personal: t.project.includePersonal, remote: remote}
 		if err := t.exported.open(ctx); err != nil {
 			return err
 		}
@@ -159,12 +162,19 @@ func (t *transfer) writeMemories(ctx context.Context) error {
 
 // move compares both sides, moves what is missing, and says so.
 func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
+	if err := command.MayUseThere(ctx, t.term, t.ws, conn); err != nil {
+		return err
+	}
+	inFlight, err := t.openInFlight(conn) // before the manifest is read, which may be the only look
+	if err != nil {
+		return err
+	}
 	diff, known, err := compareSides(ctx, t.term, t.ws, conn, t.dir, t.project, t.opts.Pull)
 	if err != nil {
 		return err
 	}
 	opts := t.opts
-	opts.Concurrency, opts.Fatal, opts.Strict = t.ws.Config.Concurrency, problem.Common, t.project.strict
+	opts.Concurrency, opts.Fatal, opts.Passing, opts.Strict = t.ws.Config.Concurrency, problem.Common, problem.Passing, t.project.strict
 	if opts.Pull && len(diff.ToPull)+len(diff.Orphans) > 0 {
 		opts.MinVersion = surroundings.MinVersion(ctx, t.ws)
 	}
@@ -174,6 +184,12 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	t.remote = conn.Label
 	if conn.PerProject() {
 		t.of = conn.Project
+	} else if inFlight != nil { // project servers store a chunk once (project-server.md 3.5)
+		opts.InFlight = inFlight
+	}
+	opts.Notify = func(wait time.Duration, why string) { t.term.Note("waiting %s: %s", wait.Round(time.Second), why) }
+	if err := t.mayBring(ctx, conn, diff); err != nil {
+		return err
 	}
 	if opts.Push && len(t.words) == 0 {
 		if err := cmp.Or(wrongProject(conn, diff), t.misnamedProject(ctx, conn, diff)); err != nil {
@@ -226,6 +242,19 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		t.term.Fail(problem.Failure(unkept, ""))
 	}
 	return ended
+}
+
+// openInFlight opens the memory of what is being pushed. The embedded server has none:
+// it ends with this process, and whatever it was doing.
+func (t *transfer) openInFlight(conn *workspace.Connection) (*state.InFlight, error) {
+	if _, embedded := t.ws.Config.Remote.Embedded(); embedded || !t.opts.Push || t.dryRun {
+		return nil, nil
+	}
+	path, err := filepath.EvalSymlinks(t.path)
+	if err != nil {
+		return nil, err
+	}
+	return state.OpenInFlight(t.ws.State(), conn.Label, path)
 }
 
 // acceptLeftOut remembers the rows that this run left out, so that they are no

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -105,3 +106,10 @@ func NoteProject(term *terminal.Terminal, conn *workspace.Connection) {
 		term.Note("project %s, from %s", terminal.Visible(conn.Project.Name), terminal.Visible(conn.Project.From))
 	}
 }
+
+// VersionLine is what version and --version print.
+func VersionLine(version string) string {
+	return fmt.Sprintf("engram-sync %s (%s, %s)", version, runtime.Version(), Platform())
+}
+
+func Platform() string { return runtime.GOOS + "/" + runtime.GOARCH }

@@ -118,7 +118,9 @@ func (p *pull) run(ctx context.Context) error {
 		if p.account, err = findAccount(ctx, p.ws, conn); err != nil {
 			return err
 		}
-		command.NoteProject(p.term, conn)
+		if err := command.UseProject(ctx, p.term, p.ws, conn); err != nil {
+			return err
+		}
 		if p.follow {
 			err = journal.Follow(ctx, p.interval, p.round, p.retryable)
 		} else {

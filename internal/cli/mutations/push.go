@@ -129,7 +129,9 @@ func (m *push) run(ctx context.Context, named bool) (err error) {
 		if err != nil {
 			return err
 		}
-		command.NoteProject(m.term, conn)
+		if err := command.UseProject(ctx, m.term, m.ws, conn); err != nil {
+			return err
+		}
 		if acc.project != "" {
 			src = source.ForProject(src, acc.project, source.Options{Personal: m.personal, Strict: m.strict, Force: m.force, Sessions: m.sessionsOf(src), Generation: conn.Generation})
 		}

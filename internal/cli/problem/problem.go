@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -33,7 +34,7 @@ type match func(err error, tokenFrom string) bool
 
 // byWeight are the codes in the order in which they are looked for: what is
 // more certain, or worse, comes first.
-var byWeight = []int{Interrupted, Terminated, Unknown, Usage, Locked, Damaged, Partial, Auth, Refused, Unavailable}
+var byWeight = []int{Interrupted, Terminated, HungUp, Unknown, Usage, Locked, Damaged, Partial, Auth, Refused, Unavailable}
 
 func find(fits func(*Class) bool) *Class {
 	for i := range Classes {
@@ -71,7 +72,7 @@ func CodeOfAll(moved int, failed []work.Failure) int {
 	for i, f := range failed {
 		codes[i] = Code(f.Err)
 	}
-	for _, worst := range []int{Interrupted, Terminated, Unknown, Damaged} {
+	for _, worst := range []int{Interrupted, Terminated, HungUp, Unknown, Damaged} {
 		if slices.Contains(codes, worst) {
 			return worst
 		}
@@ -131,6 +132,10 @@ func Unknowable(err error) bool {
 	status, ok := errors.AsType[*transport.StatusError](err)
 	return Common(err) || Code(err) == Unavailable && (!ok || status.Status != http.StatusNotFound)
 }
+
+// Passing says of an error in pushing an item that the next run may push it, or find that
+// it is there.
+func Passing(err error) bool { return Unknowable(err) || Code(err) == Unknown }
 
 // Is says whether err is any of the targets.
 func Is(err error, targets ...error) bool {
@@ -193,11 +198,11 @@ func refusedToken(sources ...string) match {
 	}
 }
 
-// signalled recognises the end by a signal: SIGTERM, or any other.
-func signalled(term bool) match {
+// signalled recognises the end by one of these signals.
+func signalled(signals ...os.Signal) match {
 	return func(err error, _ string) bool {
-		signal, ok := errors.AsType[*terminal.Interrupted](err)
-		return ok && (signal.Signal == syscall.SIGTERM) == term
+		ended, ok := errors.AsType[*terminal.Interrupted](err)
+		return ok && slices.Contains(signals, ended.Signal)
 	}
 }
 
@@ -214,6 +219,7 @@ const (
 	Unknown     = 8
 	Different   = 10
 	Locked      = 11
+	HungUp      = 129
 	Interrupted = 130
 	Terminated  = 143
 )
@@ -234,6 +240,7 @@ var Codes = []struct {
 	{Unknown, "unknown", "outcome unknown: the request may or may not have been applied"},
 	{Different, "different", "there are differences (only with --exit-code)"},
 	{Locked, "locked", "another engram-sync holds the lock on this directory or journal"},
+	{HungUp, "hung-up", "interrupted by SIGHUP"},
 	{Interrupted, "interrupted", "interrupted by SIGINT"},
 	{Terminated, "terminated", "interrupted by SIGTERM"},
 }
@@ -251,8 +258,8 @@ func Kind(code int) string {
 // Sets of codes that kinds of commands can return, for their help.
 var (
 	Local    = []int{OK, Failed, Usage}
-	SignIn   = []int{OK, Failed, Usage, Auth, Unavailable, Refused, Interrupted, Terminated}
-	Remote   = []int{OK, Failed, Usage, Auth, Unavailable, Refused, Damaged, Interrupted, Terminated}
+	SignIn   = []int{OK, Failed, Usage, Auth, Unavailable, Refused, HungUp, Interrupted, Terminated}
+	Remote   = []int{OK, Failed, Usage, Auth, Unavailable, Refused, Damaged, HungUp, Interrupted, Terminated}
 	Transfer = append(slices.Clip(Remote), Partial, Unknown, Different, Locked)
 )
 

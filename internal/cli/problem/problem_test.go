@@ -49,6 +49,7 @@ func TestCodeOf(t *testing.T) {
 		{&chunkdir.LockedError{}, 11},
 		{&terminal.Interrupted{Signal: syscall.SIGINT}, 130},
 		{&terminal.Interrupted{Signal: syscall.SIGTERM}, 143},
+		{&terminal.Interrupted{Signal: syscall.SIGHUP}, 129},
 		{fmt.Errorf("%w: %w", transport.ErrOutcomeUnknown, &terminal.Interrupted{Signal: syscall.SIGINT}), 130},
 	} {
 		if got := Code(c.err); got != c.want {

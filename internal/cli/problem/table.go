@@ -3,6 +3,7 @@ package problem
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"syscall"
 
 	"github.com/engram-sync/engram-sync/internal/auth"
@@ -20,6 +21,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // ErrBadLogin: the server knows no such name with such a password.
@@ -57,6 +59,9 @@ var Classes = []Class{
 	{"database-foreign", Usage, as[*engramdb.SchemaError],
 		"see whether engram itself opens it, and whether ENGRAM_DATA_DIR names the right directory",
 		"The database lacks tables that engram's has, so it is another program's or of an unknown release. Point ENGRAM_DATA_DIR at engram's own directory."},
+	{"database-too-large", Damaged, is(engramdb.ErrTooLarge),
+		"delete that memory in engram: no chunk could hold it",
+		"A row of engram.db takes more memory than a reader should give it. Delete it in engram."},
 	{"database-busy", Unavailable, is(engramdb.ErrBusy),
 		"run the same command again",
 		"engram was writing to its database all the time. Run the same command again."},
@@ -203,6 +208,9 @@ var Classes = []Class{
 	{"retry-later", Unavailable, as[*transport.RetryLaterError],
 		"run the same command again then",
 		"The server asked to come back at a later time than we wait for. Run the same command again then."},
+	{"server-changed", Unavailable, is(transport.ErrChanged),
+		"run the same command again: it judges by what the server is now",
+		"The server was rolled back, or replaced, since an earlier run found out what it is. Nothing was given up for it: run the same command again."},
 	{"unavailable", Unavailable, is(transport.ErrUnavailable),
 		"check that the server runs and the URL is right, then run the same command again",
 		"The server could not be reached, or is overloaded. Check that it runs, and try again."},
@@ -226,9 +234,11 @@ var Classes = []Class{
 		"The server refused the request for good. Ask whoever runs it."},
 
 	// What names its next step itself.
-	{"interrupted", Interrupted, signalled(false), "",
+	{"interrupted", Interrupted, signalled(os.Interrupt), "",
 		"Ctrl-C ended the run. What was finished is kept, and the same command goes on from there."},
-	{"terminated", Terminated, signalled(true), "",
+	{"hung-up", HungUp, signalled(syscall.SIGHUP), "",
+		"The terminal was closed, or SIGHUP sent. What was finished is kept, and the same command goes on from there."},
+	{"terminated", Terminated, signalled(syscall.SIGTERM), "",
 		"SIGTERM ended the run. What was finished is kept, and the same command goes on from there."},
 	{"bad-usage", Usage, as[*terminal.UsageError], "",
 		"What was asked for cannot be done as it stands. The message names the flag or setting to change."},
@@ -236,12 +246,16 @@ var Classes = []Class{
 		"Nothing says which server to talk to. Pass --remote, or set one in the configuration."},
 	{"configuration", Usage, as[*config.Error], "",
 		"A setting cannot be understood. The message names the key, and the file, flag or variable that it comes from."},
+	{"project-untrusted", Usage, as[*workspace.UntrustedError], "",
+		"A file of the repository chose a project that is not that of git's origin, and nobody allowed it. If that is right run `engram-sync trust`, else name the project with --project."},
 	{"token-unmeant", Usage, as[*auth.UnmeantError], "",
 		"ENGRAM_SYNC_TOKEN is set, and a file of the repository chose the remote, so the token is not sent there. If it is meant for that remote, name it with --remote or ENGRAM_SYNC_REMOTE."},
 	{"git", Usage, as[*git.SetupError], "",
 		"git is missing, or this is no git work tree. Install git, or run the command in a repository."},
 	{"file-unfit", Usage, as[*repofile.UnfitError], "",
 		"A file that the repository brings is a link, too large, or no file at all. Replace it by a regular file."},
+	{"link-out", Usage, as[*repofile.LinkError], "",
+		"A link in the repository leads out of it, and may be anybody's. Put the thing itself in its place, or name that with --dir."},
 	{"no-directory", Usage, as[*chunkdir.NotFoundError], "",
 		"There is no chunk directory around the working directory. Run the command in the repository, or name one with --dir."},
 	{"data-directory", Usage, as[*chunkdir.DataDirError], "",

@@ -25,7 +25,7 @@ It speaks the protocol of Engram Cloud account servers, so engram's own client
 works with it too. Anybody who reaches the address can register an account,
 unless --no-register is given: keep it on loopback, or behind TLS and a firewall.
 
-It stops on SIGINT and SIGTERM, after the requests under way.`
+It stops on SIGINT, SIGTERM and SIGHUP, after the requests under way.`
 
 type serveOptions struct {
 	addr, data      string

@@ -1,4 +1,4 @@
-// Package settings is the commands about the configuration: all of config.
+// Package settings is the commands about the configuration, all of config, and about what a repository may choose: trust.
 // Only the root of the commands calls it.
 package settings
 

@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/auth"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
@@ -46,16 +46,6 @@ func newImport(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 	return cmd
 }
 
-// cloudFile is engram's cloud.json, in both layouts: 1.16.1 has only the first
-// two members. Source: local-state.md 4.
-type cloudFile struct {
-	ServerURL    string `json:"server_url"`
-	Token        string `json:"token"`
-	RefreshToken string `json:"refresh_token"`
-	UserID       string `json:"user_id"`
-	Username     string `json:"username"`
-}
-
 type importedDocument struct {
 	Schema           int    `json:"schema"`
 	File             string `json:"file"`
@@ -67,10 +57,14 @@ type importedDocument struct {
 }
 
 func importEngram(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, opts importOptions) error {
-	path := filepath.Join(ws.DataDir(), "cloud.json")
-	cloud, err := readCloudFile(path)
-	if err != nil {
+	cloud, path, err := surroundings.ReadCloudFile(ws)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return terminal.Usagef("engram has no %s: there is nothing to import", path)
+	case err != nil:
 		return err
+	case cloud.ServerURL == "":
+		return terminal.Usagef("%s is not a cloud.json with a server_url", path)
 	}
 	base, err := transport.NormalizeURL(cloud.ServerURL)
 	if err != nil {
@@ -96,25 +90,9 @@ func importEngram(ctx context.Context, term *terminal.Terminal, ws *workspace.Wo
 	return printImported(term, doc)
 }
 
-func readCloudFile(path string) (cloudFile, error) {
-	var cloud cloudFile
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return cloud, terminal.Usagef("engram has no %s: there is nothing to import", path)
-	}
-	if err != nil {
-		return cloud, fmt.Errorf("read engram's login: %w", err)
-	}
-	// The decoder's own text could quote a token.
-	if json.Unmarshal(text, &cloud) != nil || cloud.ServerURL == "" {
-		return cloud, terminal.Usagef("%s is not a cloud.json with a server_url", path)
-	}
-	return cloud, nil
-}
-
 // importLogin keeps the tokens. The name of the account stands in the file, or
 // else in the token.
-func importLogin(ctx context.Context, ws *workspace.Workspace, base string, cloud cloudFile, doc *importedDocument) error {
+func importLogin(ctx context.Context, ws *workspace.Workspace, base string, cloud surroundings.CloudFile, doc *importedDocument) error {
 	name, userID := auth.OwnerOf(cloud.Token)
 	if cloud.Username != "" {
 		name, userID = cloud.Username, cloud.UserID

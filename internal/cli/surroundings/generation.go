@@ -2,6 +2,7 @@ package surroundings
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -36,6 +37,21 @@ func OwnGeneration(ctx context.Context, ws *workspace.Workspace) (g engram.Gener
 		ws.Log.Info("cannot tell the generation of engram.db", "error", terminal.OneLine(err.Error()))
 	}
 	return g, err == nil
+}
+
+// Readers chooses whose import a verification judges: the named ones, else those that
+// the directory shows and that of the user's own engram.
+func Readers(ctx context.Context, ws *workspace.Workspace, named []engram.Generation) func(seen []engram.Generation) []engram.Generation {
+	return func(seen []engram.Generation) []engram.Generation {
+		all := named
+		if len(named) == 0 {
+			own, _ := OwnGeneration(ctx, ws)
+			all = append(seen, own)
+		}
+		all = slices.DeleteFunc(all, func(g engram.Generation) bool { return g < engram.Gen1 })
+		slices.Sort(all)
+		return slices.Compact(all)
+	}
 }
 
 // Generations are those of the engrams behind a directory, a database and a server:

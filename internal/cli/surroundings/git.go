@@ -39,6 +39,9 @@ func LookAround(ctx context.Context, ws *workspace.Workspace, dir workspace.Dire
 	return Around{dir: dir, git: git.Status(ctx, dir.Path(), ws.Environ)}
 }
 
+// GitTold says whether git could be asked.
+func (s Around) GitTold() bool { return s.git.Known() }
+
 // Judge adds what they say to a report: to each bad chunk, and as warnings.
 func (s Around) Judge(ctx context.Context, r *syncer.Report, whole bool) error {
 	for i, f := range r.Findings {
@@ -51,8 +54,16 @@ func (s Around) Judge(ctx context.Context, r *syncer.Report, whole bool) error {
 	if !whole {
 		return nil
 	}
+	warnings, err := s.Warnings(ctx)
+	r.Findings = append(r.Findings, warnings...)
+	return err
+}
+
+// Warnings are about what does not belong beside the chunks, and about chunks that git
+// does not have.
+func (s Around) Warnings(ctx context.Context) (found []syncer.Finding, err error) {
 	warn := func(id, format string, args ...any) {
-		r.Findings = append(r.Findings, syncer.Finding{ID: id, Where: "here", Harmless: true, Err: fmt.Errorf(format, args...)})
+		found = append(found, syncer.Finding{ID: id, Where: "here", Harmless: true, Err: fmt.Errorf(format, args...)})
 	}
 	for _, name := range s.dir.Leftovers() {
 		if text := s.leftover(name); text != "" {
@@ -67,7 +78,7 @@ func (s Around) Judge(ctx context.Context, r *syncer.Report, whole bool) error {
 	if untracked > 0 {
 		warn("chunks", "git does not have %s yet: `git add %s` does that", terminal.Count(untracked, "chunk file"), s.path(""))
 	}
-	return err
+	return found, err
 }
 
 // explain adds what git knows to why a chunk file is bad or missing.

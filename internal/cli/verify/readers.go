@@ -1,16 +1,13 @@
 package verify
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
 
-	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/readers"
 	"github.com/engram-sync/engram-sync/internal/syncer"
-	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // parseReaders reads the generations that were named, at least one if any was asked for.
@@ -26,21 +23,6 @@ func parseReaders(names []string, asked bool) (named []engram.Generation, err er
 		named = append(named, g)
 	}
 	return named, nil
-}
-
-// readersOf chooses whose import a verification judges: the named ones, else those that
-// the directory shows and that of the user's own engram.
-func readersOf(ctx context.Context, ws *workspace.Workspace, named []engram.Generation) func(seen []engram.Generation) []engram.Generation {
-	return func(seen []engram.Generation) []engram.Generation {
-		all := named
-		if len(named) == 0 {
-			own, _ := surroundings.OwnGeneration(ctx, ws)
-			all = append(seen, own)
-		}
-		all = slices.DeleteFunc(all, func(g engram.Generation) bool { return g < engram.Gen1 })
-		slices.Sort(all)
-		return slices.Compact(all)
-	}
 }
 
 // readBy is what readers of a directory do, in JSON mode.

@@ -3,8 +3,6 @@ package verify
 import (
 	"bytes"
 	"context"
-	"io"
-	"strings"
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
@@ -87,7 +85,7 @@ func (r *repair) run(ctx context.Context, words []string) error {
 		}
 		defer unlock()
 	}
-	r.opts.DryRun = r.dryRun
+	r.opts.DryRun, r.opts.Replaced = r.dryRun, state.OpenReplaced(r.ws.State(), dir.Path())
 	r.opts.Concurrency, r.opts.Fatal, r.opts.MinVersion = r.ws.Config.Concurrency, problem.Common, max(surroundings.MinVersion(ctx, r.ws), engram.ManifestVersion(r.readers...))
 	if r.opts.Only, err = r.choose(ctx, words); err != nil {
 		return err
@@ -137,15 +135,12 @@ func (r *repair) work(ctx context.Context) (done syncer.Repaired, err error) {
 		return err
 	}
 	if !r.remote {
-		// A pull must not bring back what was edited.
-		if aliases, err := r.ws.KnownAliases(); err == nil {
-			r.opts.Aliases = aliases
-		} else if r.opts.Reidentify && !problem.Is(err, config.ErrNoRemote) {
-			return done, err
-		}
 		return done, mend()
 	}
 	err = r.ws.With(ctx, func(conn *workspace.Connection) error {
+		if err := command.MayUseThere(ctx, r.term, r.ws, conn); err != nil {
+			return err
+		}
 		r.opts.Remote, r.opts.Aliases = conn, conn.Aliases
 		err := mend()
 		command.NoteProject(r.term, conn)
@@ -170,11 +165,8 @@ func (r *repair) askToForget(ctx context.Context, done *syncer.Repaired) error {
 	for _, id := range done.Missing {
 		r.term.Note("chunk %s: its file is nowhere", id)
 	}
-	answer, err := r.term.Ask(ctx, "Remove "+terminal.Count(len(done.Missing), "entry")+" from the manifest? [y/N]", "nothing")
-	if problem.As[*terminal.UsageError](err) || problem.Is(err, io.EOF) {
-		return nil // no answer is a no
-	}
-	if err != nil || !strings.EqualFold(answer, "y") && !strings.EqualFold(answer, "yes") {
+	yes, err := r.term.AskWhether(ctx, "Remove "+terminal.Count(len(done.Missing), "entry")+" from the manifest?")
+	if err != nil || !yes {
 		return err
 	}
 	return syncer.Forget(ctx, r.dir, done, false)

@@ -62,7 +62,7 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 			if r.readers, err = parseReaders(generations, cmd.Flags().Changed("for")); err != nil {
 				return &terminal.UsageError{Command: cmd.CommandPath(), Err: err}
 			}
-			r.opts.Readers = readersOf(cmd.Context(), ws, r.readers)
+			r.opts.Readers = surroundings.Readers(cmd.Context(), ws, r.readers)
 			if !mend || r.dryRun {
 				ws.OnlyLook()
 			}
@@ -125,7 +125,9 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 			if err != nil {
 				return err
 			}
-			command.NoteProject(term, conn)
+			if err := command.UseProject(ctx, term, ws, conn); err != nil {
+				return err
+			}
 			there, err := checked(term, opts, func(opts syncer.Options) (syncer.Report, error) { return syncer.VerifyRemote(ctx, diff, opts) })
 			report.Checked += there.Checked
 			report.Bytes += there.Bytes

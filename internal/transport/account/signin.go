@@ -120,7 +120,7 @@ type apiRequest struct {
 // ask sends a request and decodes its answer.
 func (s *SignIn) ask(ctx context.Context, q apiRequest, out any) error {
 	call := &httplayer.Call{
-		Op: q.op, Confidential: true, Anonymous: q.anonymous, Idempotent: q.idempotent, NoWait: q.anonymous && !q.idempotent,
+		Op: q.op, Confidential: true, Anonymous: q.anonymous, Idempotent: q.idempotent, Soon: q.idempotent, NoWait: q.anonymous && !q.idempotent,
 	}
 	m := httplayer.Message{Method: q.method, Path: q.path}
 	secret.Add(q.secret)

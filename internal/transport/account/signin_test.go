@@ -313,7 +313,7 @@ func TestWhichQuestionsAreRepeated(t *testing.T) {
 			seen[req.Method+" "+req.URL.Path]++
 			return wiretest.Answer(req, http.StatusServiceUnavailable, wiretest.Failure("database unavailable")), nil
 		})
-		calls(t.Context(), t, wiretest.Somewhere, transport.Options{Base: network})
+		calls(t.Context(), t, wiretest.Somewhere, transport.Options{Retries: 4, Base: network})
 		want := map[string]int{
 			"POST /auth/register": 1, "POST /auth/login": 1, "POST /auth/refresh": 5, "POST /auth/api-key": 1, "DELETE /auth/api-key": 5,
 		}

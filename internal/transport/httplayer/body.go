@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"time"
 )
 
 // bodyMode is how far the retries of a GET reach into its body.
@@ -41,6 +40,7 @@ type resumingBody struct {
 	run  *run
 	body io.ReadCloser
 	read int64
+	cut  int64 // where it was cut the last time
 }
 
 func (b *resumingBody) Read(p []byte) (int, error) {
@@ -70,10 +70,17 @@ func (b *resumingBody) resume(cause error) error {
 	}
 	_ = b.body.Close() // it is broken already
 	b.body = http.NoBody
-	if err := r.rest(r.req.Context(), r.pauses.NextBackOff(), describe(nil, cause)); err != nil {
+	if b.read > b.cut { // a long download is not a long wait
+		b.cut, r.left = b.read, r.Time
+		r.pauses.Reset()
+	}
+	pause := r.pauses.NextBackOff()
+	if r.left -= pause; r.left < 0 {
+		return cause
+	}
+	if err := r.rest(r.req.Context(), pause, describe(nil, cause)); err != nil {
 		return err
 	}
-	r.started = time.Now() // a long download is not a long wait
 	resp, err := r.next()
 	if err != nil {
 		return err

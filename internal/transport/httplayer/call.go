@@ -25,6 +25,7 @@ type Call struct {
 	Confidential   bool // with or without a token, it goes nowhere that a token would not go
 	Idempotent     bool // a POST or DELETE that does no harm twice
 	NoWait         bool // somebody waits at a prompt: better an error than a pause
+	Soon           bool // others wait for it, so it gets a share of the time for retries
 	NoRetryOnStall bool // a server that does not answer is not asked again: it may hang
 
 	mode       bodyMode
@@ -86,6 +87,13 @@ func plain(err error) error {
 func isDial(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && op.Op == "dial" && !isUnknownHost(err)
+}
+
+// isUnsent says whether the server certainly has nothing of a request: there was no
+// connection, or a kept one that the server had closed before anything was written. For
+// the latter net/http has no type, and it sends only GETs again by itself.
+func isUnsent(err error) bool {
+	return isDial(err) || strings.HasSuffix(err.Error(), "server closed idle connection")
 }
 
 func isUnknownHost(err error) bool {

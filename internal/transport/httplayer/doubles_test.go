@@ -156,5 +156,8 @@ func process(t *testing.T, a *authority, v *safe, change ...func(*transport.Opti
 	return remote
 }
 
+// fourRetries bounds the attempts by a number that they always reach.
+func fourRetries(o *transport.Options) { o.Retries = 4 }
+
 // pass lets time go by, which takes none in a synctest bubble.
 func pass(d time.Duration) { <-time.After(d) }

@@ -36,7 +36,7 @@ func ask(t *testing.T, layer http.RoundTripper) (status int, err error) {
 func TestRetryAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		attempts := 0
-		layer := &httplayer.Retry{Retries: 2, Budget: time.Minute, Next: wiretest.Base(func(req *http.Request) (*http.Response, error) {
+		layer := &httplayer.Retry{Retries: 2, Time: time.Minute, Next: wiretest.Base(func(req *http.Request) (*http.Response, error) {
 			if attempts++; attempts < 3 {
 				return wiretest.Answer(req, http.StatusBadGateway, ""), nil
 			}

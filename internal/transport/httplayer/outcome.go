@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // Outcome is what is known of a POST after its answer, or the lack of one.
@@ -29,10 +30,12 @@ func Judge(ctx context.Context, err error, sent bool) Outcome {
 	}
 	network, ok := errors.AsType[*NetworkError](err)
 	switch {
+	case ok && isUnsent(network.Err): // Retry has tried that often enough
+		return Final
 	case sent && (ok || ctx.Err() != nil):
 		return Uncertain
-	case ok && isTransient(network.Err) && errors.Is(network.Class, ErrUnavailable) && !isDial(network.Err):
-		return Unapplied // cut off before the end; Retry has tried dials often enough
+	case ok && isTransient(network.Err) && errors.Is(network.Class, ErrUnavailable):
+		return Unapplied // cut off before the end
 	}
 	return Final
 }
@@ -54,20 +57,48 @@ func judgeAnswer(status *StatusError, sent bool) Outcome {
 	return Unapplied
 }
 
-// Attempts tries to send a message until the outcome is final, as often as Retry
-// would. What is uncertain is for try to settle: it ends the attempts.
+// Attempts tries to send a message until the outcome is final, as often and as long as
+// Retry would. What is uncertain is for try to settle: it ends the attempts.
 func (c *Client) Attempts(ctx context.Context, call *Call, try func() (Outcome, error)) error {
-	pauses := newPauses()
+	pauses, left := newPauses(), c.retry.Time
 	for {
+		began := time.Now()
 		outcome, err := try()
+		pause := pauses.NextBackOff()
+		left -= min(time.Since(began), mostCharged) + pause
 		switch {
 		case outcome == Reworded:
 			continue
-		case outcome != Unapplied || call.attempts > c.retry.Retries:
+		case outcome != Unapplied || call.attempts > c.retry.Retries || left < 0:
 			return err
 		}
-		if err := c.retry.rest(ctx, pauses.NextBackOff(), Reason(err)); err != nil {
+		if err := c.retry.rest(ctx, pause, Reason(err)); err != nil {
 			return fmt.Errorf("%s: %w", call.Op, err)
 		}
 	}
+}
+
+// Patience is how long to look for a message whose outcome is uncertain.
+type Patience int
+
+// The kinds of patience.
+const (
+	Long  Patience = iota // the server may still be at work
+	Brief                 // a proxy could not pass it on, or lost its connection to the server
+	Once                  // the server is done with it, and a later try may go better
+	None                  // the server is done with it, and said that it failed
+)
+
+// PatienceAfter judges by the bad answer, or the lack of one.
+func PatienceAfter(cause error) Patience {
+	status, ok := errors.AsType[*StatusError](cause)
+	switch {
+	case !ok, status.Status < 500 && !status.Final, status.Status < 300, status.Status == http.StatusGatewayTimeout:
+		return Long
+	case status.Status == http.StatusServiceUnavailable && status.Final:
+		return Once
+	case status.Status == http.StatusBadGateway, status.Status == http.StatusServiceUnavailable:
+		return Brief
+	}
+	return None
 }

@@ -69,7 +69,7 @@ func TestPausesDoubleAndAreBounded(t *testing.T) {
 func TestTheTotalTimeIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		started, last := time.Now(), time.Now()
-		remote := wiretest.Dial(t, wiretest.Somewhere, transport.Options{Retries: 1000, RetryBudget: time.Minute,
+		remote := wiretest.Dial(t, wiretest.Somewhere, transport.Options{Retries: 1000, RetryTime: time.Minute,
 			Base: wiretest.Base(func(req *http.Request) (*http.Response, error) {
 				last = time.Now()
 				return wiretest.Answer(req, http.StatusBadGateway, ""), nil

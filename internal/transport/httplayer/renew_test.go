@@ -69,7 +69,7 @@ func TestFifty401sOfALostLogin(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const workers = 50
 				a := &authority{good: "another", refresh: "another", fails: tc.fails, refuse: make(chan struct{})}
-				errs := readManifests(t, process(t, a, newSafe("opaque", "refresh-0")), workers)
+				errs := readManifests(t, process(t, a, newSafe("opaque", "refresh-0"), fourRetries), workers)
 				synctest.Wait()
 				close(a.refuse)
 				for range workers {

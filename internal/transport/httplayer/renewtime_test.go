@@ -89,7 +89,7 @@ func TestAServerThatCannotExchange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first := jwtFor(0, time.Hour)
 		a := &authority{good: first, refresh: "refresh-0", life: time.Hour, fails: 1000}
-		remote := process(t, a, newSafe(first, "refresh-0"))
+		remote := process(t, a, newSafe(first, "refresh-0"), fourRetries)
 		pass(59*time.Minute + time.Second)
 		for range 5 { // the first pays for the attempts, the others go straight through
 			if _, err := remote.ReadManifest(t.Context()); err != nil {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -13,22 +14,38 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cancellable"
 )
 
-// Retry repeats what may be repeated, and holds all requests back while the server
-// asks for quiet.
+// Retry repeats what may be repeated, as long as neither the retries nor the time for
+// them are spent, and holds all requests back while the server asks for quiet. Where it
+// is overloaded, fewer go at once.
 type Retry struct {
 	Next    http.RoundTripper
 	Retries int
-	Budget  time.Duration // from the first attempt to the start of the last
+	Time    time.Duration // that one request may take for failed attempts and pauses
 	Notify  func(Wait)    // hears of long pauses, from several goroutines
 
-	gate gate
+	gate    gate
+	lanes   lanes
+	reached atomic.Bool // an answer came
 }
 
+const (
+	// mostCharged is how much of Time an attempt takes at most: what moved bytes for
+	// longer than that before it failed deserves another one.
+	mostCharged = 30 * time.Second
+	// firstShare of Time, an eighth, is for a server that could not be reached at all so far: more
+	// likely than its restart is a wrong URL, or a network that is off.
+	firstShare = 8
+)
+
 func (t *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
-	run := &run{Retry: t, req: req, call: callFrom(req.Context()), budget: t.Budget, started: time.Now(), pauses: newPauses()}
-	if run.call.NoWait {
-		run.budget = 0
+	run := &run{Retry: t, req: req, call: callFrom(req.Context()), left: t.Time, pauses: newPauses()}
+	switch {
+	case run.call.NoWait:
+		run.left = 0
+	case run.call.Soon:
+		run.left /= firstShare
 	}
+	run.whole = run.left
 	resp, err := run.next()
 	if err == nil && resp.StatusCode == http.StatusOK && run.call.mode == bodyResume {
 		resp.Body = &resumingBody{run: run, body: resp.Body}
@@ -48,12 +65,12 @@ func newPauses() *backoff.ExponentialBackOff {
 // run is one request on its way through its attempts.
 type run struct {
 	*Retry
-	req     *http.Request
-	call    *Call
-	budget  time.Duration
-	started time.Time
-	tries   int
-	pauses  *backoff.ExponentialBackOff
+	req    *http.Request
+	call   *Call
+	whole  time.Duration // what it may take of Time
+	left   time.Duration // of that
+	tries  int
+	pauses *backoff.ExponentialBackOff
 }
 
 // next makes attempts until one is final.
@@ -86,29 +103,55 @@ func (t *Retry) tell(w Wait) {
 }
 
 func (r *run) attempt() (*http.Response, error) {
-	if err := r.gate.wait(r.req.Context(), r.budget-time.Since(r.started), r.tell); err != nil {
+	ctx, leave, err := r.lanes.enter(r.req.Context())
+	if err != nil {
 		closeBody(r.req)
 		return nil, &idleError{err}
 	}
-	req := r.req
+	defer leave()
+	began := time.Now()
+	err = r.gate.wait(ctx, r.left, r.tell)
+	if r.left -= time.Since(began); err != nil {
+		closeBody(r.req)
+		return nil, &idleError{err}
+	}
+	req := r.req.WithContext(ctx)
 	if r.tries++; r.tries > 1 && req.GetBody != nil {
-		body, err := req.GetBody()
-		if err != nil {
+		if req.Body, err = req.GetBody(); err != nil {
 			return nil, &idleError{&localError{err}}
 		}
-		req = req.Clone(req.Context())
-		req.Body = body
 	}
 	r.call.attempts++
+	began = time.Now()
 	resp, err := r.Next.RoundTrip(req)
 	if err == nil && resp.StatusCode == http.StatusOK && r.call.mode == bodyWhole {
 		err = r.call.readWhole(resp)
 	}
+	r.left -= min(time.Since(began), mostCharged)
+	r.learn(began, resp, err)
 	if err != nil {
 		return nil, err
 	}
-	r.gate.close(resp)
 	return resp, nil
+}
+
+// learn takes from what came of an attempt what is true for all requests.
+func (r *run) learn(began time.Time, resp *http.Response, err error) {
+	if err != nil {
+		if isDial(err) {
+			r.lanes.narrow(began)
+		}
+		return
+	}
+	r.reached.Store(true)
+	r.gate.close(resp)
+	switch resp.StatusCode {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable:
+		r.lanes.narrow(began)
+	case http.StatusGatewayTimeout:
+	default:
+		r.lanes.widen()
+	}
 }
 
 // again says whether the outcome of an attempt may be tried again, and after
@@ -123,12 +166,17 @@ func (r *run) again(resp *http.Response, err error) (pause time.Duration, again 
 		}
 	}
 	pause = r.pauses.NextBackOff()
-	return pause, time.Since(r.started)+pause <= r.budget
+	r.left -= pause
+	reserve := time.Duration(0)
+	if err != nil && isDial(err) && !r.reached.Load() {
+		reserve = r.whole - r.Time/firstShare
+	}
+	return pause, r.left >= reserve
 }
 
 // repeatable says whether what came of an attempt allows another one: any GET
-// after network errors, 429, 502, 503 and 504; a POST or DELETE after a failed
-// dial or 429, which cannot have been applied, and after 502, 503 and 504 only if
+// after network errors, 429, 502, 503 and 504; a POST or DELETE after 429 or where
+// nothing was sent, which cannot have been applied, and after 502, 503 and 504 only if
 // it is marked as idempotent. Source: account-server.md 5.2.3.
 func (r *run) repeatable(resp *http.Response, err error) bool {
 	get := r.req.Method == http.MethodGet
@@ -136,7 +184,7 @@ func (r *run) repeatable(resp *http.Response, err error) bool {
 		if r.call.NoRetryOnStall && is[*stalledError](err) {
 			return false
 		}
-		return isDial(err) || get && isTransient(err)
+		return (get || isUnsent(err)) && isTransient(err)
 	}
 	switch resp.StatusCode {
 	case http.StatusTooManyRequests:

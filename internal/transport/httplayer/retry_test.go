@@ -60,7 +60,7 @@ func TestWhatAGetIsRepeatedAfter(t *testing.T) {
 		t.Run(tc.Title(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				attempts := 0
-				remote := wiretest.Dial(t, wiretest.Somewhere, transport.Options{Base: wiretest.Base(func(req *http.Request) (*http.Response, error) {
+				remote := wiretest.Dial(t, wiretest.Somewhere, transport.Options{Retries: 4, Base: wiretest.Base(func(req *http.Request) (*http.Response, error) {
 					attempts++
 					return tc.Attempt(req)
 				})})
@@ -127,7 +127,7 @@ func TestWhatAPushIsRepeatedAfter(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				opened := &wiretest.Openings{Chunk: wiretest.Sample()}
 				attempts, others := 0, 0
-				remote := wiretest.Dial(t, wiretest.Somewhere, transport.Options{Base: wiretest.Base(func(req *http.Request) (*http.Response, error) {
+				remote := wiretest.Dial(t, wiretest.Somewhere, transport.Options{Retries: 4, Base: wiretest.Base(func(req *http.Request) (*http.Response, error) {
 					if req.Method != http.MethodPost {
 						others++
 					}

@@ -26,7 +26,7 @@ func TestRetryAfterIsObeyedExactly(t *testing.T) {
 		for _, status := range []int{429, 502, 503, 504} {
 			synctest.Test(t, func(t *testing.T) {
 				var at []time.Time
-				remote := wiretest.Dial(t, wiretest.Somewhere, transport.Options{RetryBudget: 6 * time.Minute, Base: wiretest.Base(func(req *http.Request) (*http.Response, error) {
+				remote := wiretest.Dial(t, wiretest.Somewhere, transport.Options{RetryTime: 6 * time.Minute, Base: wiretest.Base(func(req *http.Request) (*http.Response, error) {
 					at = append(at, time.Now())
 					if len(at) == 1 {
 						return wiretest.Answer(req, status, "", "Retry-After: "+value), nil
@@ -50,7 +50,7 @@ func TestOddRetryAfterStillPauses(t *testing.T) {
 	for _, value := range []string{"soon", "-5", "1.5", "", "Fri, 31 Dec 1999 23:59:59 GMT", "0x10", "１"} {
 		synctest.Test(t, func(t *testing.T) {
 			started, attempts := time.Now(), 0
-			remote := wiretest.Dial(t, wiretest.Somewhere, transport.Options{Base: wiretest.Base(func(req *http.Request) (*http.Response, error) {
+			remote := wiretest.Dial(t, wiretest.Somewhere, transport.Options{Retries: 4, Base: wiretest.Base(func(req *http.Request) (*http.Response, error) {
 				attempts++
 				return wiretest.Answer(req, http.StatusServiceUnavailable, "", "Retry-After: "+value), nil
 			})})
@@ -73,7 +73,7 @@ func TestRetryAfterBeyondTheBudget(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			started, attempts := time.Now(), 0
-			remote := wiretest.Dial(t, wiretest.Somewhere, transport.Options{Base: wiretest.Base(func(req *http.Request) (*http.Response, error) {
+			remote := wiretest.Dial(t, wiretest.Somewhere, transport.Options{Retries: 4, Base: wiretest.Base(func(req *http.Request) (*http.Response, error) {
 				attempts++
 				return wiretest.Answer(req, http.StatusTooManyRequests, wiretest.Failure("rate limit exceeded"), "Retry-After: "+value), nil
 			})})

@@ -188,8 +188,8 @@ func (b *batch) judge(op string, resp *http.Response, delivery *httplayer.Delive
 // A server that answered in its own format is done with it: even its 503 can
 // follow a commit whose connection was lost. Source: account-server.md 10, 1.1.
 func uncertain(op string, cause error) error {
-	status, done := errors.AsType[*httplayer.StatusError](cause)
+	patience := httplayer.PatienceAfter(cause)
 	why := strings.TrimPrefix(httplayer.Reason(cause), op+": ")
-	return &engram.UncertainError{Done: done && status.Final, Err: fmt.Errorf(
+	return &engram.UncertainError{Done: patience == httplayer.None || patience == httplayer.Once, Brief: patience == httplayer.Brief, Err: fmt.Errorf(
 		"%s: %w: it was sent, and no good answer came (%s)", op, engram.ErrOutcomeUnknown, why)}
 }

@@ -90,7 +90,7 @@ func TestWhatAnAnswerToABatchMeans(t *testing.T) {
 		{wiretest.Story{Status: 413}, outcome{1, refused, "2 rows over 0"}},
 		{wiretest.Story{Status: 429, Body: "rate limit exceeded"}, outcome{5, transport.ErrUnavailable, ""}},
 		{wiretest.Story{Status: 500, Body: "internal error"}, outcome{1, unknown, "uncertain, done true"}},
-		{wiretest.Story{Status: 500}, outcome{1, unknown, "uncertain, done false"}},
+		{wiretest.Story{Status: 500}, outcome{1, unknown, "uncertain, done true"}},
 		{wiretest.Story{Status: 500, Body: "ERROR: null value (SQLSTATE 23502)"}, outcome{1, refused, "content"}},
 		{wiretest.Story{Status: 500, Body: "ERROR: foreign key (SQLSTATE 23503)"}, outcome{1, refused, ""}},
 		{wiretest.Story{Status: 500, Body: "ERROR: bad byte (SQLSTATE 22021)"}, outcome{1, refused, "content"}},
@@ -158,7 +158,7 @@ func tellBatch(t *testing.T, s wiretest.Story, taken int64, want outcome) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		attempts := 0
-		remote := wiretest.Dial(t, wiretest.Somewhere, transport.Options{Base: wiretest.Base(func(req *http.Request) (*http.Response, error) {
+		remote := wiretest.Dial(t, wiretest.Somewhere, transport.Options{Retries: 4, Base: wiretest.Base(func(req *http.Request) (*http.Response, error) {
 			if req.ContentLength == int64(len(`{"entries":[],"mutations":[]}`)) {
 				return wiretest.Answer(req, http.StatusOK, `{"accepted":0,"last_seq":0}`), nil
 			}

@@ -223,7 +223,7 @@ func TestWhatAPullIsRepeatedAfter(t *testing.T) {
 		t.Run(tc.Title(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				attempts := 0
-				remote := wiretest.Dial(t, wiretest.Somewhere, transport.Options{Base: wiretest.Base(func(req *http.Request) (*http.Response, error) {
+				remote := wiretest.Dial(t, wiretest.Somewhere, transport.Options{Retries: 4, Base: wiretest.Base(func(req *http.Request) (*http.Response, error) {
 					attempts++
 					return tc.Attempt(req)
 				})})
