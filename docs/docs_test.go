@@ -24,11 +24,14 @@ var (
 	mark    = regexp.MustCompile(`^[*-] (?:\*\*)?([AT]\d+) `)
 	noSlug  = regexp.MustCompile(`[^\p{L}\p{N} _-]+`)
 
-	citation = regexp.MustCompile(`([\w./-]*\w\.md)((?:,? (?:section )?` + ref + `(?:(?:, |/| and | to | \()` + ref + `)*)?)`)
-	refs     = regexp.MustCompile(ref)
-	link     = regexp.MustCompile(`\]\(([^)\s]+)\)`)
-	inCode   = regexp.MustCompile("`((?:cmd|docs|internal|testdata)/[\\w./-]*)`")
-	code     = regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
+	citation   = regexp.MustCompile(`([\w./-]*\w\.md)((?:,? (?:section )?` + ref + `(?:(?:, |/| and | to | \()` + ref + `)*)?)`)
+	refs       = regexp.MustCompile(ref)
+	link       = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	inCode     = regexp.MustCompile("`((?:cmd|docs|internal|testdata)/[\\w./-]*)`")
+	testFunc   = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)\w+)\(`)
+	namedTest  = regexp.MustCompile("`((?:Test|Fuzz)[A-Z]\\w+)`")
+	namedStory = regexp.MustCompile("`(\\w+\\.txtar)`")
+	code       = regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
 )
 
 const ref = `\b[AT]?\d+(?:\.\d+)*\b`
@@ -91,6 +94,29 @@ func TestPaths(t *testing.T) {
 		for _, named := range inCode.FindAllStringSubmatch(read(t, path), -1) {
 			if _, err := os.Stat(filepath.Join("..", named[1])); err != nil {
 				t.Errorf("%s names %s, which is not there", path, named[1])
+			}
+		}
+	}
+}
+
+// TestNamedTests looks up the tests and stories that pages name as what holds a promise.
+func TestNamedTests(t *testing.T) {
+	funcs := map[string]bool{}
+	stories := filepath.Join("..", "internal", "cli", "testdata", "script")
+	for _, path := range files(t, func(name string) bool { return strings.HasSuffix(name, "_test.go") }) {
+		for _, f := range testFunc.FindAllStringSubmatch(read(t, path), -1) {
+			funcs[f[1]] = true
+		}
+	}
+	for path := range readPages(t) {
+		for _, named := range namedTest.FindAllStringSubmatch(read(t, path), -1) {
+			if !funcs[named[1]] {
+				t.Errorf("%s names %s, which is no test", path, named[1])
+			}
+		}
+		for _, named := range namedStory.FindAllStringSubmatch(read(t, path), -1) {
+			if _, err := os.Stat(filepath.Join(stories, named[1])); err != nil {
+				t.Errorf("%s names %s, which is no story", path, named[1])
 			}
 		}
 	}

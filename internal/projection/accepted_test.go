@@ -2,7 +2,6 @@ package projection_test
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -130,7 +129,23 @@ var releaseOf = map[engram.Generation]projectserver.Release{
 type sent struct {
 	local engram.ChunkID
 	part  recognition.Part
-	wave  int
+}
+
+// inOrder puts what brings a session before what needs it; where parts need each other,
+// one of them goes first.
+func inOrder(all []sent) (ordered []sent) {
+	waits := func(s sent) bool {
+		return slices.ContainsFunc(s.part.Needs, func(session string) bool {
+			brings := func(other sent) bool { return slices.Contains(other.part.Provides, session) }
+			return slices.ContainsFunc(all, brings) && !slices.ContainsFunc(ordered, brings)
+		})
+	}
+	for len(all) > 0 {
+		at := max(0, slices.IndexFunc(all, func(s sent) bool { return !waits(s) }))
+		ordered = append(ordered, all[at])
+		all = slices.Delete(all, at, at+1)
+	}
+	return ordered
 }
 
 func pushAll(t *testing.T, seed uint64, d *directory, p *projection.Directory, chunks []recognition.Projection, server http.Handler) {
@@ -140,12 +155,11 @@ func pushAll(t *testing.T, seed uint64, d *directory, p *projection.Directory, c
 		if c.Err != nil {
 			t.Fatalf("seed %d: %v", seed, c.Err)
 		}
-		for j, part := range c.Parts {
-			all = append(all, sent{d.ids[i], part, c.Parts[j].Stage})
+		for _, part := range c.Parts {
+			all = append(all, sent{d.ids[i], part})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b sent) int { return cmp.Compare(a.wave, b.wave) })
-	for _, s := range all {
+	for _, s := range inOrder(all) {
 		text := d.part(t, p, s.local, s.part)
 		ours := strings.ReplaceAll(text, `"Project":"beta",`, "") // of a session of theirs that rows of ours need
 		if strings.Contains(strings.ToLower(ours), "personal") || strings.Contains(ours, "beta") {
@@ -157,7 +171,7 @@ func pushAll(t *testing.T, seed uint64, d *directory, p *projection.Directory, c
 		request.Header.Set("Authorization", "Bearer secret")
 		server.ServeHTTP(answer, request)
 		if answer.Code != http.StatusOK || !strings.Contains(answer.Body.String(), s.part.ID.String()) {
-			t.Errorf("seed %d: %d %s for %s in wave %d:\n%s", seed, answer.Code, answer.Body, s.part.ID, s.wave, text)
+			t.Errorf("seed %d: %d %s for %s:\n%s", seed, answer.Code, answer.Body, s.part.ID, text)
 		}
 	}
 }

@@ -113,7 +113,6 @@ func (d *Directory) Chunks(ctx context.Context, all, ids []engram.ChunkID) (map[
 		}
 	}
 	d.cache.save()
-	order(out)
 	return out, nil
 }
 

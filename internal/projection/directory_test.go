@@ -132,7 +132,7 @@ func TestOnlyTheProjectsRowsGo(t *testing.T) {
 	if len(chunks[1].Parts) != 0 || chunks[1].Foreign["beta"] != 2 {
 		t.Errorf("a chunk without anything for the project becomes %+v", chunks[1])
 	}
-	if len(chunks[2].Parts) != 1 || chunks[2].Foreign["beta"] != 1 || chunks[2].Parts[0].Stage != 1 {
+	if len(chunks[2].Parts) != 1 || chunks[2].Foreign["beta"] != 1 || len(chunks[2].Parts[0].Needs) != 1 {
 		t.Errorf("a chunk that needs another becomes %+v", chunks[2])
 	}
 	everything := alpha
@@ -241,7 +241,7 @@ func TestKnownChunksAreNotReadAgain(t *testing.T) {
 	d.add(chunk([]string{session("s1", "alpha")}, nil))
 	d.opened = 0
 	later, _ := d.project(t, alpha, cache)
-	if d.opened != 3 || len(later[0].Parts) != 1 || later[0].Parts[0].Stage != 1 {
+	if d.opened != 3 || len(later[0].Parts) != 1 || len(later[0].Parts[0].Needs) != 1 {
 		t.Errorf("opened %d chunks once the session came: %+v", d.opened, later[0])
 	}
 	d.opened = 0

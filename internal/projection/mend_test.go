@@ -27,7 +27,7 @@ func TestASessionThatNobodyHas(t *testing.T) {
 		if len(c.Parts) == 2 {
 			stubs = append(stubs, d.part(t, p, d.ids[i], c.Parts[0]))
 		}
-		if stage := last.Stage; stage != 1 || last.Memories != 1 {
+		if len(last.Needs) != 1 || last.Memories != 1 {
 			t.Errorf("chunk %d becomes %+v", i, c.Parts)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"testing"
 
@@ -66,8 +65,8 @@ func TestSessionsThatMutationsBring(t *testing.T) {
 		`{"mutations":[{"entity":"session","op":"delete","payload":"{\"id\":\"s2\"}","project":"alpha"}]}`,
 	)
 	chunks, _ := d.project(t, alpha, t.TempDir())
-	for i, wave := range []int{1, 0} {
-		if c := chunks[i]; len(c.Parts) != 1 || len(c.LeftOut) != 0 || c.Parts[0].Stage != wave {
+	for i, needs := range []int{1, 0} {
+		if c := chunks[i]; len(c.Parts) != 1 || len(c.LeftOut) != 0 || len(c.Parts[0].Needs) != needs {
 			t.Errorf("chunk %d becomes %+v", i, c)
 		}
 	}
@@ -87,7 +86,7 @@ func TestASessionThatOthersNeed(t *testing.T) {
 	}
 	d.add(chunk(nil, []string{observation("ours", "s1", `,"project":"Alpha"`)}))
 	chunks, p := d.project(t, alpha, cache)
-	if len(chunks[0].Parts) != 1 || chunks[0].Foreign["beta"] != 2 || chunks[1].Parts[0].Stage != 1 {
+	if len(chunks[0].Parts) != 1 || chunks[0].Foreign["beta"] != 2 || len(chunks[1].Parts[0].Needs) != 1 {
 		t.Fatalf("it becomes %+v, %+v", chunks[0], chunks[1])
 	}
 	want := `{"observations":[],"prompts":[],"sessions":[{"directory":"/w","id":"s1","project":"alpha","started_at":"2026-11-22 09:14:57"}]}`
@@ -143,23 +142,5 @@ func TestADirectoryIsProjectedInParallel(t *testing.T) {
 		if err := <-failed; err != nil {
 			t.Error(err)
 		}
-	}
-}
-
-// TestAnOrderOfManyChunks has a chain of chunks that need each other: each wave
-// follows the one that it needs.
-func TestAnOrderOfManyChunks(t *testing.T) {
-	d := newDirectory()
-	const n = 300
-	for i := range n {
-		d.add(chunk([]string{session(fmt.Sprint("s", i), "alpha")}, []string{observation(fmt.Sprint("o", i), fmt.Sprint("s", max(0, i-1)), "")}))
-	}
-	chunks, _ := d.project(t, alpha, t.TempDir())
-	var waves []int
-	for _, c := range chunks {
-		waves = append(waves, c.Parts[0].Stage)
-	}
-	if !slices.IsSorted(waves) || waves[n-1] != n-1 {
-		t.Errorf("waves %v", waves)
 	}
 }

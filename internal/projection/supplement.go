@@ -24,7 +24,6 @@ func (d *Directory) Supplement(ctx context.Context, ids []engram.ChunkID, there 
 	if err != nil {
 		return nil, err
 	}
-	order(made)
 	return made, nil
 }
 

@@ -178,7 +178,10 @@ func (p *puller) pullOurs(ctx context.Context, items []Item) (tried []Item, outc
 	for range 2 {
 		var again []Item
 		for i, out := range transfer(ctx, work.Pulled, items, p.opts, p.pull) {
+			replaced, isReplaced := errors.AsType[*replacedError](out.err)
 			switch {
+			case isReplaced:
+				p.found = append(p.found, Replacement{items[i], replaced.by})
 			case !errors.Is(out.err, errLeft):
 				tried, outcomes = append(tried, items[i]), append(outcomes, out)
 			case p.isLeft(items[i]):

@@ -19,6 +19,9 @@ type Diff struct {
 	// Elsewhere are chunks that only the remote has, and that are known to be another
 	// project's: they are not pulled.
 	Elsewhere []Item
+	// Replaced are chunks that only the remote has, and that are not pulled either: others
+	// have taken their place here.
+	Replaced []Replacement
 	// Present are chunks that both list.
 	Present []Item
 	// Missing are entries of the directory whose file is nowhere: neither here
@@ -44,12 +47,15 @@ type Diff struct {
 	asked        recognition.Options // for Match
 	serverChunks bool
 	choice       *Choice // nil: all chunks are wanted
+	replaced     Replaced
 }
 
 // CompareOptions are what Compare needs to know of the remote. Zero values mean that
 // there is nothing to know.
 type CompareOptions struct {
 	Aliases recognition.Aliases
+	// Replaced remembers what is not wanted any more; nil: nothing is.
+	Replaced Replaced
 	// Projector gives the Projector of a remote that needs one, or nil. It is
 	// called after the remote's manifest was read: only then is it known for
 	// sure what kind of server it is.
@@ -78,7 +84,7 @@ func Compare(ctx context.Context, local Local, remote Remote, opts CompareOption
 	if err != nil {
 		return nil, err
 	}
-	s := &Diff{Rejected: there.Rejected(), local: local, remote: remote, serverChunks: opts.ServerChunks}
+	s := &Diff{Rejected: there.Rejected(), local: local, remote: remote, serverChunks: opts.ServerChunks, replaced: opts.Replaced}
 	s.asked = recognition.Options{
 		Local: local, Remote: remote, Aliases: opts.Aliases,
 		Fatal: opts.Fatal, Concurrency: opts.Concurrency, Report: opts.Report,
@@ -106,7 +112,7 @@ func (s *Diff) against(ctx context.Context, here, there *engram.Manifest) (*Diff
 	}
 	next := &Diff{
 		Match: match, Rejected: s.Rejected, Foreign: here.Rejected(),
-		local: s.local, remote: s.remote, asked: s.asked, serverChunks: s.serverChunks, choice: s.choice,
+		local: s.local, remote: s.remote, asked: s.asked, serverChunks: s.serverChunks, choice: s.choice, replaced: s.replaced,
 	}
 	next.compare()
 	return next, nil
@@ -131,6 +137,10 @@ func (s *Diff) compare() {
 			s.ServerMade = append(s.ServerMade, e)
 		case absent:
 			item.Direction = work.Pulled
+			if by, ok := s.replacedBy(item.Local); ok {
+				s.Replaced = append(s.Replaced, Replacement{item, by})
+				continue
+			}
 			if s.isLeft(item) {
 				s.Elsewhere = append(s.Elsewhere, item)
 				continue
@@ -238,6 +248,6 @@ func (s *Diff) pushParts(e engram.ChunkEntry, p recognition.Projection, present 
 		entry := e
 		entry.ID = part.ID
 		entry.Sessions, entry.Memories, entry.Prompts = part.Sessions, part.Memories, part.Prompts
-		s.ToPush = append(s.ToPush, Item{Local: e.ID, Remote: part.ID, Entry: entry, Direction: work.Pushed, Stage: part.Stage})
+		s.ToPush = append(s.ToPush, Item{Local: e.ID, Remote: part.ID, Entry: entry, Direction: work.Pushed})
 	}
 }

@@ -109,8 +109,9 @@ func (f *flight) end(items []Item, outcomes []outcome) {
 }
 
 // pushLate moves what an earlier run may have sent: it looks until each item is there,
-// or certainly absent, and sends only those. What it finds is present.
-func (p *pusher) pushLate(ctx context.Context, late []Item) (present, sent []Item, outcomes []outcome) {
+// or certainly absent, and sends only those, and what may have to stand behind them. What
+// it finds is present.
+func (p *pusher) pushLate(ctx context.Context, late, behind []Item) (present, sent []Item, outcomes []outcome) {
 	absent, err := p.lookFor(ctx, late)
 	for _, item := range late {
 		if !slices.ContainsFunc(absent, func(other Item) bool { return other.Remote == item.Remote }) {
@@ -118,14 +119,15 @@ func (p *pusher) pushLate(ctx context.Context, late []Item) (present, sent []Ite
 			delete(p.flight.late, item.Remote)
 		}
 	}
+	sent = slices.Concat(absent, behind)
 	if err == nil {
 		p.flight.expect(absent)
-		return present, absent, transfer(ctx, work.Pushed, absent, p.opts, p.push)
+		return present, sent, transfer(ctx, work.Pushed, sent, p.opts, p.push)
 	}
-	for range absent {
+	for range sent {
 		outcomes = append(outcomes, outcome{err: fmt.Errorf("%w: %w", ErrNotTried, err)})
 	}
-	return present, absent, outcomes
+	return present, sent, outcomes
 }
 
 // lookFor gives the items that the remote does not list, which are certainly absent

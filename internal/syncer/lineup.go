@@ -47,7 +47,7 @@ func (l *lineup) end(item Item, e engram.ChunkEntry) (ready []engram.ChunkEntry)
 // comesAgain says of an error in pulling an item that the next run will have it, since
 // this one is being cut off, or that this one may still have it, which is judged at its end.
 func (p *puller) comesAgain(ctx context.Context, err error) bool {
-	return err != nil && (ctx.Err() != nil || errors.Is(err, errOpen) || p.opts.Fatal != nil && p.opts.Fatal(err))
+	return err != nil && (ctx.Err() != nil || errors.Is(err, errOpen) || p.opts.fatal(err))
 }
 
 // inTurn gives items that are to be pulled the times of the list that they come from,

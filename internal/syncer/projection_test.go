@@ -19,7 +19,8 @@ import (
 // parts that a test says.
 type projector struct {
 	parts map[engram.ChunkID][]string
-	waves map[string]int
+	needs map[string][]string // sessions, by the content of the part
+	gives map[string][]string
 	rest  map[engram.ChunkID]recognition.Projection
 	asked []engram.ChunkID
 
@@ -43,7 +44,7 @@ func (p *projector) Also(_ context.Context, ids []engram.ChunkID) (map[engram.Ch
 }
 
 func (p *projector) part(content string) recognition.Part {
-	part := recognition.Part{ID: idOf(content), Memories: 1, Stage: p.waves[content]}
+	part := recognition.Part{ID: idOf(content), Memories: 1, Needs: p.needs[content], Provides: p.gives[content]}
 	if stored, ok := p.answered[part.ID]; ok {
 		part.Also = append(part.Also, stored)
 	}
@@ -176,27 +177,33 @@ func TestProjectedChunks(t *testing.T) {
 	}
 }
 
-// TestWaves lets a part go only after the one that brings its session.
-func TestWaves(t *testing.T) {
+// TestSessionsFirst lets a part go only after the one that brings its session.
+func TestSessionsFirst(t *testing.T) {
 	here, there := newSide(), newSide()
-	p := &projector{parts: map[engram.ChunkID][]string{}, waves: map[string]int{}}
+	p := &projector{parts: map[engram.ChunkID][]string{}, needs: map[string][]string{}, gives: map[string][]string{}}
+	of := map[engram.ChunkID]string{}
 	for n := range 40 {
 		content := numbered(100 + n)
+		of[idOf(content)] = content
 		p.parts[here.add(numbered(n))] = []string{content}
-		p.waves[content] = 2 - n%3
+		p.needs[content] = []string{fmt.Sprint("s", n/3)}
+		if n%3 == 2 {
+			p.gives[content], p.needs[content] = p.needs[content], nil
+		}
 	}
 	result := syncer.Run(t.Context(), lookThrough(t, here, there, p), syncer.Options{Push: true, Concurrency: 8})
 	if len(result.Moved) != 40 {
 		t.Fatalf("moved %d, failed %v", len(result.Moved), result.Failed)
 	}
-	wave := 0
+	brought := map[string]bool{"s13": true} // which no part brings
 	for _, id := range there.tried {
-		for content, w := range p.waves {
-			if idOf(content) == id && w < wave {
-				t.Fatalf("a part of wave %d was sent after one of wave %d", w, wave)
-			} else if idOf(content) == id {
-				wave = w
+		for _, session := range p.needs[of[id]] {
+			if !brought[session] {
+				t.Fatalf("%s was sent before session %s", id, session)
 			}
+		}
+		for _, session := range p.gives[of[id]] {
+			brought[session] = true
 		}
 	}
 }
@@ -424,6 +431,32 @@ func TestAnotherIDIsNotBelievedOfOtherRows(t *testing.T) {
 		}
 		if len(p.answered) > 0 {
 			t.Errorf("remembered: %v", p.answered)
+		}
+	}
+}
+
+// TestAChunkThatIsListedTwiceComesOnce: of its forms the latest, by which the others are
+// known; what only looks like another form comes as well.
+func TestAChunkThatIsListedTwiceComesOnce(t *testing.T) {
+	for _, concurrency := range []int{1, 8} {
+		here, there := newSide(), newSide()
+		there.version = 2
+		earlier, stranger := there.add(rowIn("1.x", "o1")), there.add(rowIn("1.x", "o2"))
+		later := there.add(rowIn("2.x", "o1"))
+		p := &projector{answered: map[engram.ChunkID]engram.ChunkID{later: earlier}}
+		result := syncer.Run(t.Context(), lookThrough(t, here, there, p), syncer.Options{Pull: true, Concurrency: concurrency})
+		if len(result.Moved) != 2 || len(result.Failed) > 0 || len(result.Present) != 1 || result.Present[0].Local != later || result.Present[0].Remote != earlier {
+			t.Errorf("%+v", result)
+		}
+		var listed []engram.ChunkID
+		for _, e := range here.entries {
+			listed = append(listed, e.ID)
+		}
+		if !slices.Equal(listed, []engram.ChunkID{stranger, later}) {
+			t.Errorf("listed: %v", listed)
+		}
+		if again := lookThrough(t, here, there, p); !again.Clean() {
+			t.Errorf("the next run would push %v and pull %v", again.ToPush, again.ToPull)
 		}
 	}
 }

@@ -17,10 +17,11 @@ import (
 func pull(ctx context.Context, s *Diff, opts Options, result *Result) {
 	if items := s.pulls(opts); len(items) > 0 {
 		p := puller{Diff: s, opts: opts, order: lineUp(items)}
+		p.holdForms(items)
 		tried, outcomes, left := p.pullOurs(ctx, items)
 		p.finish(ctx, tried, outcomes, left)
 		result.collect(tried, outcomes)
-		result.Left = append(result.Left, left...)
+		result.Left, result.Replaced = append(result.Left, left...), append(result.Replaced, p.found...)
 	}
 }
 
@@ -35,7 +36,12 @@ type puller struct {
 	flushed time.Time
 	err     error // of writing the manifest
 
+	forms     forms
 	restoring sync.Mutex
+
+	findOrigins sync.Once
+	origins     map[origin][]engram.ChunkID // of the chunks here
+	found       []Replacement               // of what has come and was not wanted
 }
 
 // The manifest is written now and then during a long pull, so that a killed
@@ -60,7 +66,11 @@ func (p *puller) pull(ctx context.Context, item Item) (out outcome) {
 			p.list(ctx, item, entry, version)
 		}
 	}()
+	if local, ok := p.formOf(ctx, item); ok {
+		return outcome{local: local, present: true}
+	}
 	out, entry, version = p.fetch(ctx, item)
+	p.noteForm(item, out)
 	return out
 }
 
@@ -89,7 +99,11 @@ func (p *puller) fetch(ctx context.Context, item Item) (outcome, engram.ChunkEnt
 	if err != nil {
 		return outcome{err: err}, engram.ChunkEntry{}, 0
 	}
-	return outcome{local: chunk.ID(), bytes: chunk.Size(), restored: restored}, p.entry(item, sent, chunk.ID()), version
+	entry := p.entry(item, sent, chunk.ID())
+	if err := p.unlessReplaced(item, entry); err != nil {
+		return outcome{err: err}, engram.ChunkEntry{}, 0
+	}
+	return outcome{local: chunk.ID(), bytes: chunk.Size(), restored: restored}, entry, version
 }
 
 // entry is what the manifest will say about a pulled chunk: what its pusher

@@ -21,11 +21,13 @@ func push(ctx context.Context, s *Diff, opts Options, result *Result) {
 		return
 	}
 	p := pusher{Diff: s, opts: opts, sums: map[engram.ChunkID][32]byte{}}
-	var late []Item
+	p.arrival, items = s.arrange(ctx, items, opts)
+	var late, behind []Item
 	p.flight, items, late = newFlight(opts.InFlight, items)
+	items, behind = p.arrival.behind(late, items)
 	outcomes := transfer(ctx, work.Pushed, items, opts, p.push)
 	if len(late) > 0 {
-		present, sent, more := p.pushLate(ctx, late)
+		present, sent, more := p.pushLate(ctx, late, behind)
 		result.Present, items, outcomes = append(result.Present, present...), append(items, sent...), append(outcomes, more...)
 	}
 	p.flight.end(items, outcomes)
@@ -35,14 +37,29 @@ func push(ctx context.Context, s *Diff, opts Options, result *Result) {
 
 type pusher struct {
 	*Diff
-	opts   Options
-	flight *flight
+	opts    Options
+	arrival *arrival
+	flight  *flight
 
 	mu   sync.Mutex
 	sums map[engram.ChunkID][32]byte // of what was sent, by the id there
 }
 
+// push sends a chunk, unless one that has to be there before it has failed.
 func (p *pusher) push(ctx context.Context, item Item) outcome {
+	f, waits := p.arrival.waits(item)
+	if waits {
+		p.arrival.fail(item, f)
+		return outcome{err: fmt.Errorf("%w: chunk %s has to be there before it, and failed: %w", ErrNotTried, f.id, f.err)}
+	}
+	out := p.send(ctx, item)
+	if out.err != nil && p.opts.Passing != nil && p.opts.Passing(out.err) {
+		p.arrival.fail(item, failure{id: item.Local, err: out.err})
+	}
+	return out
+}
+
+func (p *pusher) send(ctx context.Context, item Item) outcome {
 	var last *engram.Chunk
 	open := func() (*engram.Chunk, error) {
 		c, err := p.open(ctx, item)

@@ -11,7 +11,7 @@ import (
 
 // reidentify gives chunks that somebody has edited in place the ids of their bytes,
 // if it shall. A remote that has the bytes from before keeps them: the old id is
-// remembered as the new chunk, or the next pull would bring them back.
+// remembered as one that is not wanted, or the next pull would bring them back.
 func (r *repairer) reidentify(ctx context.Context) {
 	if !r.opts.Reidentify {
 		return
@@ -50,10 +50,8 @@ func (r *repairer) move(ctx context.Context, old engram.ChunkID) error {
 	if err != nil {
 		return err
 	}
-	if r.opts.Aliases != nil {
-		if err := r.opts.Aliases.Add(old, c.ID()); err != nil {
-			return err
-		}
+	if err := r.remember(old, c.ID()); err != nil {
+		return err
 	}
 	if e, ok := m.Entry(old); ok { // else it is adopted
 		e.ID, e.Sessions, e.Memories, e.Prompts = c.ID(), contents.Sessions, contents.Memories, contents.Prompts
@@ -71,4 +69,12 @@ func (r *repairer) move(ctx context.Context, old engram.ChunkID) error {
 		r.done.Findings = append(r.done.Findings, Finding{ID: c.ID().String(), Where: "here", Err: ErrOrphan, Harmless: true})
 	}
 	return r.dir.RemoveChunk(old)
+}
+
+// remember says for later pulls that another chunk has taken the place of one.
+func (r *repairer) remember(old, by engram.ChunkID) error {
+	if r.opts.Replaced == nil {
+		return nil
+	}
+	return r.opts.Replaced.Add(old, by)
 }

@@ -73,6 +73,8 @@ type RepairOptions struct {
 	Remote Remote
 	// Aliases of the remote; may be nil.
 	Aliases recognition.Aliases
+	// Replaced remembers whose place others took; nil: nobody does.
+	Replaced Replaced
 }
 
 // Repair mends what Verify finds and can be mended without losing anything: it

@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -131,7 +132,7 @@ func (r *repairer) retire(ctx context.Context) error {
 			continue
 		}
 		if !r.opts.DryRun {
-			if err := r.remove(ctx, twin.Restored); err != nil {
+			if err := cmp.Or(r.remember(twin.Restored, twin.True), r.remove(ctx, twin.Restored)); err != nil {
 				return err
 			}
 		}

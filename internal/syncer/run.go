@@ -56,7 +56,7 @@ func (s *Diff) staying(opts Options, others int) []work.Failure {
 func (s *Diff) given(opts Options) Result {
 	result := Result{Present: opts.choose(s.Present)}
 	if opts.Pull && len(opts.Only) == 0 {
-		result.Left = slices.Clone(s.Elsewhere)
+		result.Left, result.Replaced = slices.Clone(s.Elsewhere), slices.Clone(s.Replaced)
 	}
 	for _, e := range s.Missing {
 		if opts.wants(e.ID) {
@@ -82,7 +82,14 @@ func (s *Diff) pulls(opts Options) []Item {
 	if len(opts.Only) == 0 {
 		return inTurn(s.ToPull, s.There)
 	}
-	return inTurn(opts.choose(slices.Concat(s.ToPull, s.Elsewhere)), s.There)
+	return inTurn(opts.choose(slices.Concat(s.ToPull, s.Elsewhere, itemsOf(s.Replaced))), s.There)
+}
+
+func itemsOf(replaced []Replacement) (items []Item) {
+	for _, r := range replaced {
+		items = append(items, r.Item)
+	}
+	return items
 }
 
 // ForeignName is what to call an entry of the directory that is not engram's.
@@ -113,6 +120,8 @@ type outcome struct {
 	err    error
 	// restored: a chunk that an old client reduced was restored.
 	restored bool
+	// present: it is here already, in another form.
+	present bool
 }
 
 // transfer moves items, several at once, and gives their outcomes in the order
@@ -161,6 +170,10 @@ func (r *Result) collect(items []Item, outcomes []outcome) {
 			continue
 		}
 		item.Local = outcomes[i].local
+		if outcomes[i].present {
+			r.Present = append(r.Present, item)
+			continue
+		}
 		r.Moved = append(r.Moved, Moved{Item: item, Bytes: outcomes[i].bytes, Restored: outcomes[i].restored})
 	}
 }

@@ -39,7 +39,7 @@ func (s *Diff) Select(words []string, opts Options) ([]engram.ChunkID, error) {
 	items := slices.Clone(s.Present)
 	all := slices.Clone(s.Orphans)
 	if opts.Pull {
-		items = append(append(items, s.ToPull...), s.Elsewhere...)
+		items = slices.Concat(items, s.ToPull, s.Elsewhere, itemsOf(s.Replaced))
 	}
 	if opts.Push {
 		items, all = append(items, s.ToPush...), append(all, s.Unreadable()...)

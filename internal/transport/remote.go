@@ -39,12 +39,14 @@ type RemoteTransport struct {
 	// listed is the latest manifest.
 	listed atomic.Pointer[engram.Manifest]
 
+	telling sync.Mutex // held while somebody hears of facts
 	factsMu sync.Mutex
 	facts   Facts
 	sure    bool // the server has shown its kind in this process, as against a cache
 
 	askGeneration sync.Mutex
 	asked         bool // for the route that tells 3.x
+	askLimit      sync.Mutex
 }
 
 // NewRemoteTransport makes a transport for the server at baseURL, which wraps
@@ -135,7 +137,7 @@ type Options struct {
 	Known  Facts
 	Forced bool
 	// OnFacts hears what the server turned out to be, the zero value if what was
-	// known is wrong. It may be called from several goroutines at once.
+	// known is wrong. It is called from several goroutines, one at a time.
 	OnFacts func(Facts)
 	// Project is the project that requests to a project server are about,
 	// normalised; account servers have none. Where it is "", NoProject may say why.

@@ -149,14 +149,7 @@ func review(t string) int64 {
 // Source: engram-2.md 2.3.
 func Read(r io.Reader) ([]Word, error) {
 	reader := wordReader{projects: map[string]string{}}
-	err := engram.ReadMembers(r, map[string]engram.MemberReader{
-		"sessions": engram.Rows(reader.session),
-		"observations": engram.Rows(func(o engram.Observation) {
-			reader.row(o.SyncID, ofObservation(o), engram.Text(o.Project), o.SessionID)
-		}),
-		"prompts":   engram.Rows(func(p engram.Prompt) { reader.row(p.SyncID, ofPrompt(p), p.Project, p.SessionID) }),
-		"mutations": engram.Rows(reader.mutation),
-	})
+	err := reader.read(r)
 	return reader.finish(), err
 }
 
@@ -167,12 +160,24 @@ type wordReader struct {
 	sessions                          []Word
 	rows, upserts                     []unplacedWord
 	relations, deletions, lastDeleted []Word
+	ends                              []string // of the relations
 }
 
 // unplacedWord is a word whose project may be that of its session.
 type unplacedWord struct {
 	Word
 	project, session string
+}
+
+func (r *wordReader) read(from io.Reader) error {
+	return engram.ReadMembers(from, map[string]engram.MemberReader{
+		"sessions": engram.Rows(r.session),
+		"observations": engram.Rows(func(o engram.Observation) {
+			r.row(o.SyncID, ofObservation(o), engram.Text(o.Project), o.SessionID)
+		}),
+		"prompts":   engram.Rows(func(p engram.Prompt) { r.row(p.SyncID, ofPrompt(p), p.Project, p.SessionID) }),
+		"mutations": engram.Rows(r.mutation),
+	})
 }
 
 func (r *wordReader) session(s engram.Session) {
@@ -245,6 +250,7 @@ func (r *wordReader) upsert(entity, key, project string, payload []byte) {
 		var relation engram.Relation
 		if json.Unmarshal(payload, &relation) == nil && relation.SyncID == key {
 			r.relations = append(r.relations, OfRelation(relation))
+			r.ends = append(r.ends, relation.SourceID, relation.TargetID)
 		}
 	}
 }

@@ -157,18 +157,6 @@ func (w *Workspace) RemoteLabel() (string, error) {
 	return w.BaseURL()
 }
 
-// KnownAliases are those of the configured remote, without a connection to it.
-func (w *Workspace) KnownAliases() (*state.Aliases, error) {
-	label, err := w.RemoteLabel()
-	if err == nil {
-		err = w.CheckVault()
-	}
-	if err != nil {
-		return nil, err
-	}
-	return state.OpenAliases(w.State(), label)
-}
-
 // Dial makes a connection to a server, with the token of a source.
 func (w *Workspace) Dial(base string, source auth.Source) (*Connection, error) {
 	c := &Connection{Source: source}
@@ -206,11 +194,11 @@ func knowServer(opts *transport.Options, w *Workspace, url string) {
 	}
 	known := state.ReadServer(w.State(), url)
 	opts.Known = transport.Facts{
-		Kind: transport.Kind(known.Kind), Generation: known.Generation, OrLater: known.OrLater, Asked: known.Asked, Gzip: transport.Gzip(known.Gzip), Limit: known.Limit,
+		Kind: transport.Kind(known.Kind), Generation: known.Generation, OrLater: known.OrLater, Asked: known.Asked, Gzip: transport.Gzip(known.Gzip), Limit: known.Limit, LimitAt: known.LimitAt,
 	}
 	opts.OnFacts = func(f transport.Facts) {
 		state.WriteServer(w.State(), url, state.Server{
-			Kind: string(f.Kind), Generation: f.Generation, OrLater: f.OrLater, Asked: f.Asked, Gzip: string(f.Gzip), Limit: f.Limit,
+			Kind: string(f.Kind), Generation: f.Generation, OrLater: f.OrLater, Asked: f.Asked, Gzip: string(f.Gzip), Limit: f.Limit, LimitAt: f.LimitAt,
 		})
 	}
 	if forced := transport.Kind(w.Config.Protocol); w.Config.Protocol != "auto" {

@@ -21,13 +21,16 @@ import (
 // what the user chose for project servers.
 func (w *Workspace) Comparison(c *Connection, dir syncer.Local, options projection.Options) syncer.CompareOptions {
 	return syncer.CompareOptions{
-		Aliases: c.Aliases, Concurrency: w.Config.Concurrency,
+		Aliases: c.Aliases, Replaced: w.replaced(dir), Concurrency: w.Config.Concurrency,
 		Projector: func(ctx context.Context) (recognition.Projector, error) {
 			if !c.PerProject() {
 				return nil, nil
 			}
-			options.Project, options.Limit = c.Project.Name, c.Facts().Limit
+			options.Project = c.Project.Name
 			var err error
+			if options.Limit, err = c.FindLimit(ctx); err != nil {
+				return nil, err
+			}
 			if options.Generation, err = c.Generation(ctx); err != nil {
 				return nil, err
 			}
@@ -49,6 +52,14 @@ func (w *Workspace) Comparison(c *Connection, dir syncer.Local, options projecti
 			return p, nil
 		},
 	}
+}
+
+// replaced is what is not wanted any more in a directory; nil where there is none yet.
+func (w *Workspace) replaced(dir syncer.Local) syncer.Replaced {
+	if d, ok := dir.(Directory); ok {
+		return state.OpenReplaced(w.State(), d.Path())
+	}
+	return nil
 }
 
 // rowIndex remembers the rows of chunks as they are recognised.

@@ -28,6 +28,8 @@ type resultDocument struct {
 	Orphans []string             `json:"orphans,omitempty"` // of push: chunk files that no manifest names
 	// Left are chunks of other projects that stay on an account server.
 	Left []string `json:"left,omitempty"`
+	// Replaced are chunks there whose place others have taken here.
+	Replaced []replacedItem `json:"replaced,omitempty"`
 	// Unseen is how many of the planned ones were not looked at yet.
 	Unseen int `json:"unseen,omitempty"`
 	// Of project servers only: what of the chunks does not go there, and chunks
@@ -132,7 +134,7 @@ func (t *transfer) document() resultDocument {
 		doc.Exported = exportedChunks(t.exported.drafts)
 	}
 	doc.Left = command.Texts(t.Left, func(i syncer.Item) string { return i.Remote.String() })
-	doc.Unseen = t.unseen
+	doc.Unseen, doc.Replaced = t.unseen, replacedItems(t.Replaced)
 	doc.LeftBehind, doc.ServerMade = leftBehindItems(t.behind), command.Texts(t.serverMade, entryID)
 	return doc
 }
@@ -163,6 +165,7 @@ func (t *transfer) printText() {
 	}
 	t.noteRestored()
 	t.noteLeft()
+	noteReplaced(t.term, t.Replaced)
 }
 
 // moving are the chunks, by their ids here, of which something moved, or would.
@@ -243,6 +246,9 @@ func (t *transfer) onBothSides() map[string]bool {
 	for _, m := range t.Moved {
 		both[m.ID().String()] = true
 	}
+	for _, f := range t.Failed { // there may be some of it
+		delete(both, f.ID)
+	}
 	return both
 }
 
@@ -261,7 +267,7 @@ func (t *transfer) inAll(failed []work.Failure) int {
 // nothingAnywhere says that a pull or sync found nothing on either side, which is no news of
 // both being the same. One with --export has looked into engram.db, too.
 func (t *transfer) nothingAnywhere() bool {
-	return t.blank && !t.exporting && len(t.planned)+len(t.Moved)+len(t.Failed)+len(t.Present)+len(t.Left)+len(t.serverMade) == 0
+	return t.blank && !t.exporting && len(t.planned)+len(t.Moved)+len(t.Failed)+len(t.Present)+len(t.Left)+len(t.Replaced)+len(t.serverMade) == 0
 }
 
 // ofProject names the project that a project server was asked about, and what

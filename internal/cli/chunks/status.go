@@ -71,7 +71,9 @@ type statusDocument struct {
 	// Retirable are restored chunks whose true ones are here too.
 	Retirable []string `json:"retirable,omitempty"`
 	// Left are chunks of other projects that stay on an account server.
-	Left       []string                 `json:"left,omitempty"`
+	Left []string `json:"left,omitempty"`
+	// Replaced are chunks there whose place others have taken here.
+	Replaced   []replacedItem           `json:"replaced,omitempty"`
 	Generation surroundings.Generations `json:"generation"`
 	// Unseen is how many of those to pull were not looked at yet: whose they are is not known.
 	Unseen int `json:"unseen,omitempty"`
@@ -225,7 +227,7 @@ func (doc *statusDocument) compare(ws *workspace.Workspace, conn *workspace.Conn
 	doc.Unsupported, doc.Foreign = command.Texts(diff.Rejected, rejectedID), command.Texts(diff.Foreign, syncer.ForeignName)
 	doc.Retirable = command.Texts(diff.Twins, func(t recognition.Twin) string { return t.Restored.String() })
 	doc.Left = command.Texts(diff.Elsewhere, func(i syncer.Item) string { return i.Remote.String() })
-	doc.Unseen = diff.Unseen()
+	doc.Unseen, doc.Replaced = diff.Unseen(), replacedItems(diff.Replaced)
 	doc.LeftBehind, doc.ServerMade = leftBehindItems(diff.Omitted), command.Texts(diff.ServerMade, entryID)
 	doc.Generation.Ask(conn)
 	if conn.PerProject() {
@@ -312,6 +314,9 @@ func (doc statusDocument) rows(cells terminal.Row) {
 		if len(trouble.ids) > 0 {
 			row(trouble.name, "%d (%s)", len(trouble.ids), trouble.next)
 		}
+	}
+	if len(doc.Replaced) > 0 {
+		row("replaced", "%d (there; here with other text or restored: `engram-sync pull %s` takes it)", len(doc.Replaced), doc.Replaced[0].ID)
 	}
 	for _, id := range doc.Unsupported {
 		row("", "%s", strconv.Quote(id))

@@ -174,7 +174,7 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		return err
 	}
 	opts := t.opts
-	opts.Concurrency, opts.Fatal, opts.Strict = t.ws.Config.Concurrency, problem.Common, t.project.strict
+	opts.Concurrency, opts.Fatal, opts.Passing, opts.Strict = t.ws.Config.Concurrency, problem.Common, problem.Passing, t.project.strict
 	if opts.Pull && len(diff.ToPull)+len(diff.Orphans) > 0 {
 		opts.MinVersion = surroundings.MinVersion(ctx, t.ws)
 	}

@@ -233,7 +233,7 @@ func (e *exam) project(f *findings) {
 		f.fail(check, "", err)
 		return
 	}
-	claims, err := e.ws.Claims()
+	claims, _ := e.ws.Claims() // an error of it is that of the project
 	remote, none := e.ws.RemoteLabel()
 	if none != nil {
 		remote = ""

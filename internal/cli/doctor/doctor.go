@@ -34,7 +34,7 @@ token and no text of a memory; paths begin with ~ for your home directory, and
 the names of hosts are taken out. Read it before you send it.
 
 It ends with 0 if nothing failed (warnings are no failures), or with the code of
-the worst failure: 7, 2, 4, 6, 1 or 5, in this order.`
+the worst failure: 7, 2, 4, 6, 1, 3 or 5, in this order.`
 
 func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	var bundle string
@@ -42,7 +42,7 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "doctor",
 		Short:   "Explain what is wrong with this setup, and what mends it",
-		Long:    problem.Help(long, problem.Remote),
+		Long:    problem.Help(long, problem.Remote, problem.Partial),
 		Example: "  engram-sync doctor\n  engram-sync doctor --bundle report.txt",
 		// In place of the root's: a configuration that cannot be read is a finding.
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -68,8 +68,9 @@ type exam struct {
 
 // Bounds of the time that a run may take.
 const (
-	budget   = 8 * time.Second
-	stepWait = 3 * time.Second // of one step on the way to the server, and of one request
+	budget    = 8 * time.Second
+	stepWait  = 3 * time.Second // of one step on the way to the server, and of one request
+	tokenWait = 5 * time.Second // of a keyring, and of a token_command
 )
 
 // errSlow is the cause of whatever is ended because time is up.

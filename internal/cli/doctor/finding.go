@@ -84,7 +84,7 @@ func (f *findings) skip(why string, checks ...string) {
 
 // byWeight are the codes of failures, the worst first: what is damaged, what has to be set
 // right, and then what may pass.
-var byWeight = []int{problem.Damaged, problem.Usage, problem.Auth, problem.Refused, problem.Failed}
+var byWeight = []int{problem.Damaged, problem.Usage, problem.Auth, problem.Refused, problem.Failed, problem.Partial}
 
 // worst is the exit code of a run.
 func worst(found []finding) int {

@@ -135,6 +135,29 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// Something that takes connections and never answers is told in time, as unavailable.
+func TestASilentServer(t *testing.T) {
+	var config net.ListenConfig
+	silent, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = silent.Close() })
+	for scheme, check := range map[string]string{"http": "connection", "https": "tls"} {
+		way, err := transport.Inspect(t.Context(), scheme+"://"+silent.Addr().String(), nil, 100*time.Millisecond)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := &findings{}
+		(&exam{}).tellWay(f, way, false)
+		for _, n := range f.have() {
+			if (n.Verdict == failed) != (n.Check == check) || n.Verdict == failed && (n.Code != problem.Unavailable || n.Hint == "") {
+				t.Errorf("%s: %+v", scheme, n)
+			}
+		}
+	}
+}
+
 func TestTheClock(t *testing.T) {
 	for ahead, want := range map[time.Duration]string{
 		0: "as the server's", 59 * time.Second: "as the server's", -2 * time.Minute: "2m0s behind the server", 3 * time.Hour: "3h0m0s ahead of the server",

@@ -133,6 +133,10 @@ func Unknowable(err error) bool {
 	return Common(err) || Code(err) == Unavailable && (!ok || status.Status != http.StatusNotFound)
 }
 
+// Passing says of an error in pushing an item that the next run may push it, or find that
+// it is there.
+func Passing(err error) bool { return Unknowable(err) || Code(err) == Unknown }
+
 // Is says whether err is any of the targets.
 func Is(err error, targets ...error) bool {
 	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })

@@ -85,7 +85,7 @@ func (r *repair) run(ctx context.Context, words []string) error {
 		}
 		defer unlock()
 	}
-	r.opts.DryRun = r.dryRun
+	r.opts.DryRun, r.opts.Replaced = r.dryRun, state.OpenReplaced(r.ws.State(), dir.Path())
 	r.opts.Concurrency, r.opts.Fatal, r.opts.MinVersion = r.ws.Config.Concurrency, problem.Common, max(surroundings.MinVersion(ctx, r.ws), engram.ManifestVersion(r.readers...))
 	if r.opts.Only, err = r.choose(ctx, words); err != nil {
 		return err
@@ -135,12 +135,6 @@ func (r *repair) work(ctx context.Context) (done syncer.Repaired, err error) {
 		return err
 	}
 	if !r.remote {
-		// A pull must not bring back what was edited.
-		if aliases, err := r.ws.KnownAliases(); err == nil {
-			r.opts.Aliases = aliases
-		} else if r.opts.Reidentify && !problem.Is(err, config.ErrNoRemote) {
-			return done, err
-		}
 		return done, mend()
 	}
 	err = r.ws.With(ctx, func(conn *workspace.Connection) error {
