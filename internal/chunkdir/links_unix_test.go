@@ -19,13 +19,13 @@ func TestLinksInAWorkTreeStayInIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, dir := range []string{"repo/.git", "repo/sub", "repo/memories/chunks", "victim/.engram/chunks", "plain"} {
+	for _, dir := range []string{"repo/.git", "repo/sub", "repo/memories/chunks", "victim/.engram/chunks", "other/.git", "other/.engram"} {
 		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for link, target := range map[string]string{
-		"repo/.engram": "memories", "repo/sub/.engram": "../../victim/.engram", "repo/gone": "../new", "repo/way": "../victim",
+		"repo/.engram": "memories", "repo/sub/.engram": "../../victim/.engram", "repo/gone": "../new", "repo/way": "../victim", "repo/other": "../other",
 		"into": "repo/sub", "mine": "victim/.engram",
 	} {
 		if err := os.Symlink(target, filepath.Join(root, link)); err != nil {
@@ -33,7 +33,7 @@ func TestLinksInAWorkTreeStayInIt(t *testing.T) {
 		}
 	}
 	for path, leaves := range map[string]bool{
-		"repo/.engram": false, "repo/sub/.engram": true, "repo/gone": true, "repo/way/.engram": true, "repo/way/new": true,
+		"repo/.engram": false, "repo/sub/.engram": true, "repo/gone": true, "repo/way/.engram": true, "repo/way/new": true, "repo/other/.engram": true, "other/.engram": false,
 		"into/.engram": true, "mine": false, "victim/.engram": false,
 	} {
 		for _, open := range []func(string, chunkdir.Options) (*chunkdir.Dir, error){chunkdir.Open, chunkdir.Create} {
