@@ -42,11 +42,8 @@ func (e *exam) configuration(f *findings) {
 	switch _, err := os.Stat(path); {
 	case e.wrong != nil:
 		hint := "correct it there"
-		if e.wrong.Source == path {
-			hint = "correct it there, or run `engram-sync config unset KEY`"
-			if e.wrong.Key != "" {
-				hint = "correct it there, or run `engram-sync config unset " + e.wrong.Key + "`"
-			}
+		if e.wrong.Source == path && e.wrong.Key != "" {
+			hint = "correct it there, or run `engram-sync config unset " + e.wrong.Key + "`"
 		}
 		f.fail("configuration", hint, e.wrong)
 	case err != nil:
