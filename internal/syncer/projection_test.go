@@ -26,10 +26,12 @@ type projector struct {
 
 	known    map[engram.ChunkID][]recognition.Signature
 	answered map[engram.ChunkID]engram.ChunkID
+	answers  int // how often somebody remembered some
 }
 
 func (p *projector) Answered(stored map[engram.ChunkID]engram.ChunkID) error {
 	p.answered = stored
+	p.answers++
 	return nil
 }
 
@@ -375,6 +377,13 @@ type renaming struct {
 
 func (r renaming) WriteChunk(ctx context.Context, entry engram.ChunkEntry, open func() (*engram.Chunk, error)) error {
 	entry.ID = idOf(r.theirs)
+	if _, again := r.content[entry.ID]; again {
+		c, err := open()
+		if err == nil {
+			_, err = io.Copy(io.Discard, c)
+		}
+		return errors.Join(err, storedAs(entry.ID))
+	}
 	err := r.remote.WriteChunk(ctx, entry, open)
 	r.content[entry.ID] = r.theirs
 	return errors.Join(err, storedAs(entry.ID))
@@ -409,6 +418,23 @@ func TestAnotherIDIsTheServersLastWord(t *testing.T) {
 		if again := lookThrough(t, here, there, p); !again.Clean() {
 			t.Errorf("the next run would push %v and pull %v", again.ToPush, again.ToPull)
 		}
+	}
+}
+
+// TestOtherIDsAreRememberedAtOnce: what keeps them writes all of them each time.
+func TestOtherIDsAreRememberedAtOnce(t *testing.T) {
+	here, there := newSide(), newSide()
+	id := here.add(numbered(1))
+	ours := []string{rowIn("ours", "o1"), rowIn("ours", "o2"), rowIn("ours", "o3")}
+	p := &projector{parts: map[engram.ChunkID][]string{id: ours}}
+	opts := syncer.CompareOptions{Projector: func(context.Context) (recognition.Projector, error) { return p, nil }}
+	theirs := `{"observations":[{"sync_id":"o1","content":"c"},{"sync_id":"o2","content":"c"},{"sync_id":"o3","content":"c"}]}`
+	s, err := syncer.Compare(t.Context(), local{here}, renaming{remote{there}, theirs}, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result := syncer.Run(t.Context(), s, syncer.Options{Push: true, Concurrency: 1}); len(result.Failed) > 0 || p.answers != 1 || len(p.answered) != 3 {
+		t.Errorf("remembered %d times: %v, %+v", p.answers, p.answered, result)
 	}
 }
 

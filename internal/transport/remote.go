@@ -32,8 +32,9 @@ type RemoteTransport struct {
 	// pulling is full while a page of the journal is pulled: see PullMutations.
 	pulling chan struct{}
 
-	// heard says that the server's refusals are its own: see doubt.
-	heard atomic.Bool
+	// heard says that the server's refusals are its own, after so many controls: see doubt.
+	heard    atomic.Bool
+	controls atomic.Int32
 	// settling is for pushes that are in doubt.
 	settling settling
 	// listed is the latest manifest.
@@ -127,6 +128,9 @@ type Options struct {
 	SettleFor time.Duration
 	// MaxChunkBytes bounds the uncompressed size of a chunk. Default 512 MiB.
 	MaxChunkBytes int64
+	// OwnDisk says that the server keeps its data on a disk of this machine, in this
+	// process: a full one is an error of ours, which wraps syscall.ENOSPC.
+	OwnDisk bool
 	// InsecureHTTP allows tokens over cleartext to hosts other than loopback.
 	InsecureHTTP bool
 	// UserAgent names the program. Default "engram-sync".
