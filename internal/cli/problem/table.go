@@ -258,7 +258,7 @@ var Classes = []Class{
 	{"file-unfit", Usage, as[*repofile.UnfitError], "",
 		"A file that the repository brings is a link, too large, or no file at all. Replace it by a regular file."},
 	{"link-out", Usage, as[*repofile.LinkError], "",
-		"A link in the repository leads out of it, and may be anybody's. Put the thing itself in its place, or name that with --dir."},
+		"A link in the repository leads out of it, and may be anybody's. Put what it leads to in its place, or name that instead of the link, with --dir for a chunk directory."},
 	{"no-directory", Usage, as[*chunkdir.NotFoundError], "",
 		"There is no chunk directory around the working directory. Run the command in the repository, or name one with --dir."},
 	{"data-directory", Usage, as[*chunkdir.DataDirError], "",
