@@ -276,6 +276,17 @@ type RowError struct {
 	Reason Reason
 }
 
+// unjudged are what engram says of relations that nobody has marked. It writes those into
+// chunks, and its own servers refuse each of them, so that none ever has one. Source:
+// engram-2.md 2.4, project-server.md 3.3.
+var unjudged = []string{"pending", "superseded"}
+
+// Unjudged says whether it is a relation that is refused, whose judgment_status this is,
+// only since nobody has judged it: no server misses it.
+func (e *RowError) Unjudged(status string) bool {
+	return e.Reason == Blank && strings.HasPrefix(e.Field, "marked_by_") && slices.Contains(unjudged, strings.TrimSpace(status))
+}
+
 func (e *RowError) Error() string {
 	where := fmt.Sprintf("%.40q", e.List)
 	if slices.Contains(listNames, e.List) {

@@ -105,7 +105,7 @@ func TestPoisonedMutation(t *testing.T) {
 	file, rejects := filepath.Join(t.TempDir(), "changes.jsonl"), filepath.Join(t.TempDir(), "rejects.jsonl")
 	keys := writeChanges(t, file, 1000)
 	stdout, stderr := u.run(3, "mutations", "push", file, "--rejects", rejects)
-	if !strings.Contains(stdout, "pushed 999 mutations, 1 rejected, 0 left") || !strings.Contains(stderr, "changes.jsonl:618: ") {
+	if !strings.Contains(stdout, "pushed 999 mutations, 1 rejected; ") || !strings.Contains(stderr, "changes.jsonl:618: ") {
 		t.Errorf("%s%s", stdout, stderr)
 	}
 	want := append(append([]string{}, keys[:617]...), keys[618:]...)

@@ -50,6 +50,8 @@ import (
 type DB struct {
 	path string // as the caller knows it
 	file string // with symbolic links resolved, as SQLite does before it adds -wal
+	// maxRow is how many bytes one value may have: more would have to be in memory.
+	maxRow int
 }
 
 // Open checks that path is a readable database of engram's. Errors: fs.ErrNotExist
@@ -63,7 +65,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open engram's database: %w", err)
 	}
-	db := &DB{path: abs, file: file}
+	db := &DB{path: abs, file: file, maxRow: maxRowBytes}
 	err = db.read(ctx, func(ctx context.Context, v *view) error {
 		for _, table := range []table{sessions, observations, prompts} {
 			if _, err := v.columns(ctx, table); err != nil {
@@ -87,6 +89,12 @@ var ErrEmpty = errors.New("there is no database in the file yet")
 // ErrBusy says that the database changed, or was locked, each time it was
 // looked at. The same call may work later.
 var ErrBusy = errors.New("engram's database is busy")
+
+// maxRowBytes is four times what a chunk may have.
+const maxRowBytes = 256 << 20
+
+// ErrTooLarge says that a row has more than can be read.
+var ErrTooLarge = errors.New("a row of engram's database takes more than 256 MiB")
 
 // DamagedError says that a file is no SQLite database, or has lost parts:
 // errors.Is finds engram.ErrDamaged in it. An encrypted database looks the same.
@@ -124,6 +132,8 @@ func (db *DB) judge(err error) error {
 		return &DamagedError{Path: db.path, Err: err}
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return fmt.Errorf("%w: %w", ErrBusy, err)
+	case sqlite3.SQLITE_TOOBIG:
+		return fmt.Errorf("%w: %w", ErrTooLarge, err)
 	}
 	return err
 }

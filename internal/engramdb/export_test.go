@@ -7,3 +7,6 @@ func LastSeq(ctx context.Context, s *Snapshot) (last int64, err error) {
 	err = s.view.query(ctx, func(scan func(...any) error) error { return scan(&last) }, "SELECT max(seq) FROM sync_mutations")
 	return last, err
 }
+
+// LimitRows is for a database whose rows are not as large as would be needed.
+func (db *DB) LimitRows(n int) { db.maxRow = n }

@@ -163,6 +163,8 @@ func (v *view) columns(ctx context.Context, t table) (string, error) {
 	return strings.Join(list, ", "), nil
 }
 
+// columnsOf are the columns of a table: none where something else has its name. A view may
+// have rows without an end, and what a virtual table does is its module's to say.
 func (v *view) columnsOf(ctx context.Context, table string) (present map[string]bool, err error) {
 	present = map[string]bool{}
 	err = v.query(ctx, func(scan func(...any) error) error {
@@ -170,7 +172,8 @@ func (v *view) columnsOf(ctx context.Context, table string) (present map[string]
 		err := scan(&name)
 		present[name] = true
 		return err
-	}, "SELECT name FROM pragma_table_info(?)", table)
+	}, `SELECT name FROM pragma_table_info(?1)
+		WHERE EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND rootpage > 0 AND name = ?1 COLLATE NOCASE)`, table)
 	return present, err
 }
 

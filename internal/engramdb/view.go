@@ -14,7 +14,8 @@ import (
 	"sync"
 	"time"
 
-	_ "modernc.org/sqlite" // registers the driver
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/engram-sync/engram-sync/internal/cancellable"
 	"github.com/engram-sync/engram-sync/internal/sqliteuri"
@@ -100,6 +101,9 @@ func (db *DB) open(ctx context.Context, file, option string, free func() error) 
 	}
 	pool.SetMaxOpenConns(1)
 	v := &view{db: db, pool: pool, free: free}
+	if err := db.limit(ctx, pool); err != nil {
+		return nil, errors.Join(db.judge(err), v.close())
+	}
 	if v.tx, err = pool.BeginTx(ctx, nil); err != nil {
 		return nil, errors.Join(db.judge(err), v.close())
 	}
@@ -109,6 +113,16 @@ func (db *DB) open(ctx context.Context, file, option string, free func() error) 
 		return nil, errors.Join(db.judge(err), v.close())
 	}
 	return v, nil
+}
+
+// limit bounds what one value may take of memory, on the one connection of the pool.
+func (db *DB) limit(ctx context.Context, pool *sql.DB) error {
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = sqlite.Limit(conn, sqlite3.SQLITE_LIMIT_LENGTH, db.maxRow)
+	return errors.Join(err, conn.Close())
 }
 
 // run calls f and closes the view. What f said comes back as it is.

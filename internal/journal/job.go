@@ -24,7 +24,7 @@ type Job struct {
 	Hash     RowHash `json:"mark"`
 	// Sent counts the rows that arrived, in all runs.
 	Sent int64 `json:"sent"`
-	// LeftOut counts the rows that were passed over because they were not for sending.
+	// Skipped counts the rows that were passed over because they were not for sending.
 	Skipped int64 `json:"left_out,omitempty"`
 	// LastSeq is the number of the journal's newest row that is known.
 	LastSeq  int64     `json:"last_seq"`

@@ -103,8 +103,10 @@ func Pull(ctx context.Context, remote Reader, place CursorStore, out Lines, opts
 }
 
 const (
-	pullPage  = 1000          // how many rows are asked for at once
-	maxWindow = 20 * pullPage // how many rows are read again at most
+	pullPage = 1000 // how many rows are asked for at once
+	// maxWindow is how many rows are read again at most, by every reader of a journal: more
+	// than that in ten minutes would cost each run more than what it is about.
+	maxWindow = 20 * pullPage
 )
 
 // puller is one run. Its cursor is the saved one, except in a rescan.

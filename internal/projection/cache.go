@@ -19,7 +19,7 @@ import (
 
 // cacheVersion belongs to what this package does with the rows, as canon.Version
 // does to their canonical form: it changes when other parts come out.
-const cacheVersion = 5
+const cacheVersion = 6
 
 // maxCacheBytes bounds the file: one that is larger is nothing that we wrote.
 const maxCacheBytes = 256 << 20

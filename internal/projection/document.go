@@ -50,6 +50,7 @@ type row struct {
 
 	filled []string // fields that were blank
 	gives  string   // the session that the row brings to a server
+	judged string   // judgment_status of a relation
 }
 
 // of gives the rows of some lists, one list after the other.
@@ -144,6 +145,7 @@ type rowMembers struct {
 	Project string `json:"project"`
 	Scope   string `json:"scope"`
 	Created string `json:"created_at"`
+	Judged  string `json:"judgment_status"`
 }
 
 func newRow(list string, index int, text json.RawMessage) row {
@@ -168,7 +170,7 @@ func (r *row) readMutation() {
 	var inside rowMembers
 	_ = json.Unmarshal(r.text, &m) // what fits is taken
 	_ = json.Unmarshal(m.payload(), &inside)
-	r.id, r.session, r.scope, r.created = "", inside.Session, inside.Scope, inside.Created
+	r.id, r.session, r.scope, r.created, r.judged = "", inside.Session, inside.Scope, inside.Created, inside.Judged
 	r.project = cmp.Or(m.Project, inside.Project)
 	if strings.TrimSpace(m.Entity) == "session" {
 		r.id = inside.ID

@@ -26,7 +26,7 @@ func (d *Directory) make(ctx context.Context, id engram.ChunkID) (c recognition.
 			return err
 		}
 		stubs := d.opts.stubs(d.stubs[id])
-		c = recognition.Projection{LeftOut: s.leftOut, Filled: slices.Concat(s.filled, stubs.filled), Personal: s.personal, Foreign: s.foreign}
+		c = recognition.Projection{LeftOut: s.leftOut, Filled: slices.Concat(s.filled, stubs.filled), Personal: s.personal, Unjudged: s.unjudged, Foreign: s.foreign}
 		for _, s := range []selection{stubs, s} {
 			if there != nil {
 				s.dropHeld(there, d.opts)

@@ -20,6 +20,7 @@ type selection struct {
 	document
 	leftOut, filled []engram.RowNote
 	personal        int
+	unjudged        int            // relations
 	foreign         map[string]int // by their projects
 	sessions        map[string]Session
 	there           *recognition.RowSet // what the server has in another form; nil if nobody asked
@@ -170,6 +171,10 @@ func (s *selection) leaveOut(o Options, bad map[string]map[int]bool, p canon.Row
 		bad[p.List][p.Index] = true
 		r := rows[p.Index]
 		if s.isThere(r, o) {
+			return
+		}
+		if p.Unjudged(r.judged) {
+			s.unjudged++
 			return
 		}
 		if _, there := s.sessions[key(r.session)]; there && p.Reason == canon.UnknownSession {

@@ -55,6 +55,9 @@ type Projection struct {
 	// how many because they are another project's, by its name.
 	Personal int            `json:"personal,omitempty"`
 	Foreign  map[string]int `json:"foreign,omitempty"`
+	// Unjudged is how many relations stay here that nobody has judged: no server has
+	// such ones.
+	Unjudged int `json:"unjudged,omitempty"`
 	// Err says that the chunk cannot be read.
 	Err error `json:"-"`
 	// Supplement says that the remote may hold some of the chunk in another form:
@@ -85,7 +88,7 @@ func (p Part) In(m *engram.Manifest) bool { return slices.ContainsFunc(p.IDs(), 
 
 // Omits says whether anything of the chunk does not go as it is.
 func (p Projection) Omits() bool {
-	return len(p.Parts) == 0 && !p.Supplement || len(p.LeftOut)+len(p.Accepted)+len(p.Filled)+p.Personal+len(p.Foreign) > 0
+	return len(p.Parts) == 0 && !p.Supplement || len(p.LeftOut)+len(p.Accepted)+len(p.Filled)+p.Personal+p.Unjudged+len(p.Foreign) > 0
 }
 
 // project finds out what the chunks that the remote does not list under their

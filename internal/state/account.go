@@ -79,7 +79,7 @@ func (j *AccountState) Lock(ctx context.Context, wait time.Duration) (unlock fun
 // MigrateFrom moves here what was remembered of the same remote while the account
 // had another name. What is here already stays, and its namesake there too.
 // The caller holds the lock; that of the other name is taken meanwhile, for
-// which Adopt waits like Lock.
+// which it waits like Lock.
 func (j *AccountState) MigrateFrom(ctx context.Context, wait time.Duration, account string) (err error) {
 	other := &AccountState{root: j.root, dir: accountDir(j.root, j.remote, account), remote: j.remote}
 	entries, err := os.ReadDir(other.dir)
@@ -166,7 +166,7 @@ func (e *JobError) Error() string {
 // Unwrap gives the reason.
 func (e *JobError) Unwrap() error { return e.Err }
 
-// Read reads the job, which must have this schema. Else it gives a *PushJobError.
+// Read reads the job, which must have this schema. Else it gives a *JobError.
 func (p JobFile) Read(job any, schema int) error {
 	text, err := os.ReadFile(p.path)
 	if err != nil {

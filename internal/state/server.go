@@ -15,7 +15,8 @@ type Server struct {
 	OrLater    bool              `json:"or_later,omitempty"`
 	Asked      int64             `json:"asked,omitempty"` // in Unix seconds
 	Gzip       string            `json:"gzip,omitempty"`
-	Limit      int64             `json:"limit,omitempty"` // of a push, in bytes
+	Limit      int64             `json:"limit,omitempty"`    // of a push, in bytes
+	LimitAt    int64             `json:"limit_at,omitempty"` // in Unix seconds
 }
 
 // ReadServer reads what is remembered of a remote; what can't be read counts as

@@ -143,7 +143,7 @@ func TestWhoWaits(t *testing.T) {
 		s.ToPush = items
 		push(t.Context(), s, Options{Concurrency: 1, Passing: func(err error) bool { return errors.Is(err, busy) }}, &result)
 		want := []engram.ChunkID{items[1].Local, items[3].Local}
-		if why == refused {
+		if errors.Is(why, refused) {
 			want = []engram.ChunkID{items[1].Local, items[3].Local, items[2].Local, items[4].Local}
 		}
 		if !slices.Equal(server.stored, want) {

@@ -26,10 +26,12 @@ type projector struct {
 
 	known    map[engram.ChunkID][]recognition.Signature
 	answered map[engram.ChunkID]engram.ChunkID
+	answers  int // how often somebody remembered some
 }
 
 func (p *projector) Answered(stored map[engram.ChunkID]engram.ChunkID) error {
 	p.answered = stored
+	p.answers++
 	return nil
 }
 
@@ -375,6 +377,13 @@ type renaming struct {
 
 func (r renaming) WriteChunk(ctx context.Context, entry engram.ChunkEntry, open func() (*engram.Chunk, error)) error {
 	entry.ID = idOf(r.theirs)
+	if _, again := r.content[entry.ID]; again {
+		c, err := open()
+		if err == nil {
+			_, err = io.Copy(io.Discard, c)
+		}
+		return errors.Join(err, storedAs(entry.ID))
+	}
 	err := r.remote.WriteChunk(ctx, entry, open)
 	r.content[entry.ID] = r.theirs
 	return errors.Join(err, storedAs(entry.ID))
@@ -412,6 +421,23 @@ func TestAnotherIDIsTheServersLastWord(t *testing.T) {
 	}
 }
 
+// TestOtherIDsAreRememberedAtOnce: what keeps them writes all of them each time.
+func TestOtherIDsAreRememberedAtOnce(t *testing.T) {
+	here, there := newSide(), newSide()
+	id := here.add(numbered(1))
+	ours := []string{rowIn("ours", "o1"), rowIn("ours", "o2"), rowIn("ours", "o3")}
+	p := &projector{parts: map[engram.ChunkID][]string{id: ours}}
+	opts := syncer.CompareOptions{Projector: func(context.Context) (recognition.Projector, error) { return p, nil }}
+	theirs := `{"observations":[{"sync_id":"o1","content":"c"},{"sync_id":"o2","content":"c"},{"sync_id":"o3","content":"c"}]}`
+	s, err := syncer.Compare(t.Context(), local{here}, renaming{remote{there}, theirs}, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result := syncer.Run(t.Context(), s, syncer.Options{Push: true, Concurrency: 1}); len(result.Failed) > 0 || p.answers != 1 || len(p.answered) != 3 {
+		t.Errorf("remembered %d times: %v, %+v", p.answers, p.answered, result)
+	}
+}
+
 // TestAnotherIDIsNotBelievedOfOtherRows: the push failed, whatever the server says, and
 // the next run tries again.
 func TestAnotherIDIsNotBelievedOfOtherRows(t *testing.T) {
@@ -431,6 +457,32 @@ func TestAnotherIDIsNotBelievedOfOtherRows(t *testing.T) {
 		}
 		if len(p.answered) > 0 {
 			t.Errorf("remembered: %v", p.answered)
+		}
+	}
+}
+
+// TestAChunkThatIsListedTwiceComesOnce: of its forms the latest, by which the others are
+// known; what only looks like another form comes as well.
+func TestAChunkThatIsListedTwiceComesOnce(t *testing.T) {
+	for _, concurrency := range []int{1, 8} {
+		here, there := newSide(), newSide()
+		there.version = 2
+		earlier, stranger := there.add(rowIn("1.x", "o1")), there.add(rowIn("1.x", "o2"))
+		later := there.add(rowIn("2.x", "o1"))
+		p := &projector{answered: map[engram.ChunkID]engram.ChunkID{later: earlier}}
+		result := syncer.Run(t.Context(), lookThrough(t, here, there, p), syncer.Options{Pull: true, Concurrency: concurrency})
+		if len(result.Moved) != 2 || len(result.Failed) > 0 || len(result.Present) != 1 || result.Present[0].Local != later || result.Present[0].Remote != earlier {
+			t.Errorf("%+v", result)
+		}
+		var listed []engram.ChunkID
+		for _, e := range here.entries {
+			listed = append(listed, e.ID)
+		}
+		if !slices.Equal(listed, []engram.ChunkID{stranger, later}) {
+			t.Errorf("listed: %v", listed)
+		}
+		if again := lookThrough(t, here, there, p); !again.Clean() {
+			t.Errorf("the next run would push %v and pull %v", again.ToPush, again.ToPull)
 		}
 	}
 }

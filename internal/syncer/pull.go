@@ -17,6 +17,7 @@ import (
 func pull(ctx context.Context, s *Diff, opts Options, result *Result) {
 	if items := s.pulls(opts); len(items) > 0 {
 		p := puller{Diff: s, opts: opts, order: lineUp(items)}
+		p.holdForms(items)
 		tried, outcomes, left := p.pullOurs(ctx, items)
 		p.finish(ctx, tried, outcomes, left)
 		result.collect(tried, outcomes)
@@ -35,6 +36,7 @@ type puller struct {
 	flushed time.Time
 	err     error // of writing the manifest
 
+	forms     forms
 	restoring sync.Mutex
 
 	findOrigins sync.Once
@@ -64,7 +66,11 @@ func (p *puller) pull(ctx context.Context, item Item) (out outcome) {
 			p.list(ctx, item, entry, version)
 		}
 	}()
+	if local, ok := p.formOf(ctx, item); ok {
+		return outcome{local: local, present: true}
+	}
 	out, entry, version = p.fetch(ctx, item)
+	p.noteForm(item, out)
 	return out
 }
 

@@ -120,6 +120,8 @@ type outcome struct {
 	err    error
 	// restored: a chunk that an old client reduced was restored.
 	restored bool
+	// present: it is here already, in another form.
+	present bool
 }
 
 // transfer moves items, several at once, and gives their outcomes in the order
@@ -168,6 +170,10 @@ func (r *Result) collect(items []Item, outcomes []outcome) {
 			continue
 		}
 		item.Local = outcomes[i].local
+		if outcomes[i].present {
+			r.Present = append(r.Present, item)
+			continue
+		}
 		r.Moved = append(r.Moved, Moved{Item: item, Bytes: outcomes[i].bytes, Restored: outcomes[i].restored})
 	}
 }

@@ -125,8 +125,9 @@ var (
 	ErrOtherBytes = errors.New("the server holds other bytes under this id")
 	// ErrOtherRows: the server says that it has stored the chunk as one that has other rows.
 	ErrOtherRows = errors.New("the server accepted it, and names another chunk for it, which does not have its rows")
-	// ErrNowhere is engram.ErrNoFile where the remote cannot help.
-	ErrNowhere = fmt.Errorf("%w, and the remote does not have it", engram.ErrNoFile)
+	// ErrNowhere is engram.ErrNoFile where the remote cannot help: project servers may have
+	// the rows under another id, which nobody can tell without the file.
+	ErrNowhere = fmt.Errorf("%w, and the remote has no chunk of this id", engram.ErrNoFile)
 	// ErrForeign: an entry of the manifest here is none of engram's.
 	ErrForeign = errors.New("the manifest has an entry that is not engram's")
 	// ErrUnlisted: a chunk file that no manifest names is no good either.

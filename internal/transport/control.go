@@ -3,7 +3,9 @@ package transport
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"syscall"
 
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
 	"github.com/engram-sync/engram-sync/internal/transport/protocol"
@@ -18,18 +20,23 @@ var (
 	noMutations = control{"/sync/mutations/push", `{"entries":[],"mutations":[]}`} // each kind ignores the other's member
 )
 
-// doubt checks the first refusal of a process that blames what was sent, as long as
-// nothing else has been taken: if a message with nothing in it is refused in the same
+// maxControls bounds how often a process doubts: as many refusals among what is taken are
+// nobody's who has begun to say no to everything.
+const maxControls = 4
+
+// doubt checks the first refusal of a process that blames what was sent, and the first
+// after something was taken: if a message with nothing in it is refused in the same
 // words, these are a gateway's to everybody, whatever their form, and the error is no
 // longer one about a row or a chunk.
 func (t *RemoteTransport) doubt(ctx context.Context, c control, err error) error {
 	if err == nil {
-		t.heard.Store(true)
+		t.heard.Store(t.controls.Load() >= maxControls)
 	}
 	status, ok := errors.AsType[*StatusError](err)
 	if !ok || !blames(status, err) || t.heard.Load() {
 		return err
 	}
+	t.controls.Add(1)
 	call := &httplayer.Call{Op: status.Op}
 	resp, _, err2 := t.client.Post(ctx, call, httplayer.Message{
 		Path: c.path, NewBody: func() (httplayer.Body, error) { return httplayer.TextBody([]byte(c.text)), nil },
@@ -56,4 +63,13 @@ func blames(status *StatusError, err error) bool {
 	_, largeBatch := errors.AsType[*BatchTooLargeError](err)
 	return errors.Is(status, ErrRefused) && !status.Stranger() && (row || large || largeBatch || status.AboutContent() ||
 		status.Status == http.StatusBadRequest || status.Status == http.StatusUnsupportedMediaType)
+}
+
+// full makes the disk of a server in this process our own: when it is full, trying
+// again helps nobody.
+func (t *RemoteTransport) full(err error) error {
+	if status, ok := errors.AsType[*StatusError](err); ok && t.opts.OwnDisk && status.Full() {
+		return fmt.Errorf("%s: %w", status.Op, syscall.ENOSPC)
+	}
+	return err
 }

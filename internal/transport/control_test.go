@@ -54,21 +54,38 @@ func TestWhoseRefusalItIs(t *testing.T) {
 	}
 }
 
-// Nothing is doubted where the server has taken something before: that costs requests.
-func TestWhoTookSomethingIsBelieved(t *testing.T) {
-	_, f := wiretest.ProjectServer(t, projectserver.Options{})
+// A gateway can begin to refuse at any time: after something was taken the next refusal is
+// doubted as the first was, a few times in a process, since that costs requests.
+func TestAGatewayThatBeginsToRefuse(t *testing.T) {
+	s, f := wiretest.ProjectServer(t, projectserver.Options{})
 	remote := wiretest.DialProject(t, f.URL, transport.Options{})
 	good, bad := wiretest.Part(t, wiretest.Rows("C")), wiretest.Part(t, `{"sessions":[{"id":"s"}]}`)
-	for _, c := range []wiretest.Chunk{good, bad} {
-		_ = remote.WriteChunk(t.Context(), c.Entry, c.Open) // the last refusal is looked at
-	}
-	f.Instead(func(w http.ResponseWriter, _ *http.Request) bool {
+	const push = "POST /sync/push"
+	gateway := func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = io.WriteString(w, wiretest.Failure("mutations[0]: entity is required"))
 		return true
-	})
-	if _, err := remote.PushMutations(t.Context(), wiretest.Two(), ""); wiretest.KindOf(err) != "content" {
-		t.Errorf("got %v", err)
+	}
+	for round := range 6 {
+		if err := remote.WriteChunk(t.Context(), good.Entry, good.Open); err != nil {
+			t.Fatal(err)
+		}
+		if round == 1 {
+			f.Instead(gateway)
+			if _, err := remote.PushMutations(t.Context(), wiretest.Two(), ""); wiretest.KindOf(err) == "content" {
+				t.Errorf("it is believed: %v", err)
+			}
+			f.Instead(nil)
+			continue
+		}
+		before := s.Requests()[push]
+		err := remote.WriteChunk(t.Context(), bad.Entry, bad.Open)
+		if err == nil {
+			t.Error("a bad chunk was taken")
+		}
+		if n := s.Requests()[push] - before; n != 2 && round < 4 || n != 1 && round >= 4 {
+			t.Errorf("round %d: %d requests: %v", round, n, err)
+		}
 	}
 }

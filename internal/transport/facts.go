@@ -27,16 +27,25 @@ type Facts struct {
 	Asked   int64
 	// Gzip says whether a project server takes compressed chunks.
 	Gzip project.Gzip
-	// Limit is that of a push to a project server, in bytes, as its refusal named it.
-	Limit int64
+	// Limit is that of a push to a project server, in bytes, as its refusal named it at
+	// LimitAt, in Unix seconds.
+	Limit   int64
+	LimitAt int64
 }
 
 // askAgain is how long the answer to a question is believed that nothing else answers.
 const askAgain = 24 * time.Hour
 
+// isOld says whether what was found out then, in Unix seconds, is to be asked again, or
+// comes from a clock that was wrong.
+func isOld(then int64, now time.Time) bool {
+	age := now.Sub(time.Unix(then, 0))
+	return age > askAgain || age < -askAgain
+}
+
 // remembered are the facts of an earlier run as far as they are believed.
 func (f Facts) remembered(now time.Time) Facts {
-	if age := now.Sub(time.Unix(f.Asked, 0)); f.Generation >= engram.Gen2 && (age > askAgain || age < -askAgain) { // a clock was wrong
+	if f.Generation >= engram.Gen2 && isOld(f.Asked, now) {
 		f.Generation, f.OrLater, f.Asked = engram.Gen2, true, 0
 	}
 	return f
@@ -49,15 +58,18 @@ func (t *RemoteTransport) Facts() Facts {
 	return t.facts
 }
 
-// update changes what is known, and tells who wants to know.
+// update changes what is known, and tells who wants to know: one after the other, and
+// what is known by then, so that the last that is told is the last that was found out.
 func (t *RemoteTransport) update(change func(*Facts)) {
 	t.factsMu.Lock()
 	before := t.facts
 	change(&t.facts)
-	after := t.facts
+	changed := t.facts != before
 	t.factsMu.Unlock()
-	if after != before {
-		t.opts.OnFacts(after)
+	if changed {
+		t.telling.Lock()
+		defer t.telling.Unlock()
+		t.opts.OnFacts(t.Facts())
 	}
 }
 
@@ -96,7 +108,7 @@ func (t *RemoteTransport) learnVersion(version int) {
 			f.Generation, f.OrLater = engram.Gen2, true
 		}
 		if before != 0 && f.Generation != before {
-			f.Gzip, f.Limit = project.GzipUnknown, 0 // it was upgraded, or rolled back
+			f.Gzip, f.Limit, f.LimitAt = project.GzipUnknown, 0, 0 // it was upgraded, or rolled back
 		}
 	})
 }
@@ -151,23 +163,32 @@ func (t *RemoteTransport) askAuthorities(ctx context.Context) (found engram.Gene
 	return engram.Gen2, false, true
 }
 
-// splitAnyway is a little more than the parts have that are made for a server that has
-// named no limit.
-const splitAnyway = 4<<20 + 4<<10
+// ErrChanged: a project server refused what it takes as what it was known for, and is
+// something else by now.
+var ErrChanged = errors.New("the server is of another generation than it was")
 
-// learnLimit remembers the limit that a project server has named, and marks the refusal
-// of a chunk as one that the smaller parts of the next run may escape.
-func (t *RemoteTransport) learnLimit(err error) {
-	var limit int64
-	if chunk, ok := errors.AsType[*protocol.TooLargeError](err); ok && chunk.Err != nil {
-		limit = chunk.Limit
-		chunk.News = limit > 0 && limit < splitAnyway && limit != t.opts.Known.Limit
-	} else if batch, ok := errors.AsType[*BatchTooLargeError](err); ok && !batch.Stranger {
-		if _, answered := errors.AsType[*StatusError](err); answered {
-			limit = batch.Limit
-		}
+// recheck asks again what generation a server is of that refuses what was sent, where
+// that was made for one which only an earlier run has asked for: it may have been rolled
+// back, and then nothing may be given up for that.
+func (t *RemoteTransport) recheck(ctx context.Context, err error) error {
+	status, ok := errors.AsType[*StatusError](err)
+	if !ok || !blames(status, err) {
+		return err
 	}
-	if limit > 0 && t.PerProject() {
-		t.update(func(f *Facts) { f.Limit = limit })
+	t.askGeneration.Lock()
+	asked := t.asked
+	t.askGeneration.Unlock()
+	was := t.Facts().Generation
+	if asked || was < engram.Gen3 {
+		return err
 	}
+	t.update(func(f *Facts) { f.Generation, f.OrLater, f.Asked = engram.Gen2, true, 0 })
+	if err := t.FindGeneration(ctx); err != nil {
+		return err
+	}
+	if t.Facts().Generation == was {
+		return err
+	}
+	status.Class = ErrUnavailable
+	return fmt.Errorf("%w: %w", ErrChanged, status)
 }

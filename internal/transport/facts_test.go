@@ -154,6 +154,44 @@ func TestAnUpgradeEndsTheLimit(t *testing.T) {
 	}
 }
 
+// A limit that nobody has named for a day is put to the test, once, with something a
+// little larger, and no other.
+func TestALimitRises(t *testing.T) {
+	const was = 5000
+	day := time.Now().Add(-25 * time.Hour).Unix()
+	for name, tc := range map[string]struct {
+		limit, at, want int64
+		asked           int
+		gone            bool // for now
+	}{
+		"it is the same":        {was, day, was, 1, false},
+		"it fell":               {was - 1000, day, was - 1000, 1, false},
+		"it rose":               {was + 1000, day, 0, 1, false},
+		"it was named today":    {was + 1000, time.Now().Unix(), was, 0, false},
+		"nobody knows when":     {was + 1000, 0, 0, 1, false},
+		"who asks gets nowhere": {was + 1000, day, was, 2, true},
+		"a clock ran far ahead": {was + 1000, time.Now().Add(25 * time.Hour).Unix(), 0, 1, false},
+	} {
+		s, f := wiretest.ProjectServer(t, projectserver.Options{MaxPushBytes: tc.limit})
+		if tc.gone {
+			f.Instead(func(w http.ResponseWriter, _ *http.Request) bool {
+				w.WriteHeader(http.StatusRequestEntityTooLarge)
+				return true
+			})
+		}
+		known := transport.Facts{Generation: engram.Gen1, Limit: was, LimitAt: tc.at}
+		remote := wiretest.DialProject(t, f.URL, transport.Options{Known: known})
+		for range 2 {
+			if limit, err := remote.FindLimit(t.Context()); err != nil || limit != tc.want {
+				t.Errorf("%s: got %d, %v", name, limit, err)
+			}
+		}
+		if asked := len(f.Whats()); asked != tc.asked || len(s.Chunks("p")) > 0 {
+			t.Errorf("%s: asked %d times", name, asked)
+		}
+	}
+}
+
 // A question that gets no answer stands in nobody's way, and is put again.
 func TestAGenerationThatCannotBeAskedFor(t *testing.T) {
 	server := &later{version: "2"}

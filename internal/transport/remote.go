@@ -33,19 +33,22 @@ type RemoteTransport struct {
 	// pulling is full while a page of the journal is pulled: see PullMutations.
 	pulling chan struct{}
 
-	// heard says that the server's refusals are its own: see doubt.
-	heard atomic.Bool
+	// heard says that the server's refusals are its own, after so many controls: see doubt.
+	heard    atomic.Bool
+	controls atomic.Int32
 	// settling is for pushes that are in doubt.
 	settling settling
 	// listed is the latest manifest.
 	listed atomic.Pointer[engram.Manifest]
 
+	telling sync.Mutex // held while somebody hears of facts
 	factsMu sync.Mutex
 	facts   Facts
 	sure    bool // the server has shown its kind in this process, as against a cache
 
 	askGeneration sync.Mutex
 	asked         bool // for the route that tells 3.x
+	askLimit      sync.Mutex
 }
 
 // NewRemoteTransport makes a transport for the server at baseURL, which wraps
@@ -137,6 +140,9 @@ type Options struct {
 	SettleFor time.Duration
 	// MaxChunkBytes bounds the uncompressed size of a chunk. Default 512 MiB.
 	MaxChunkBytes int64
+	// OwnDisk says that the server keeps its data on a disk of this machine, in this
+	// process: a full one is an error of ours, which wraps syscall.ENOSPC.
+	OwnDisk bool
 	// InsecureHTTP allows tokens over cleartext to hosts other than loopback.
 	InsecureHTTP bool
 	// UserAgent names the program. Default "engram-sync".
@@ -147,7 +153,7 @@ type Options struct {
 	Known  Facts
 	Forced bool
 	// OnFacts hears what the server turned out to be, the zero value if what was
-	// known is wrong. It may be called from several goroutines at once.
+	// known is wrong. It is called from several goroutines, one at a time.
 	OnFacts func(Facts)
 	// Project is the project that requests to a project server are about,
 	// normalised; account servers have none. Where it is "", NoProject may say why.

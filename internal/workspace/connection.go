@@ -189,16 +189,16 @@ func finish(w *Workspace, c *Connection, url string, base http.RoundTripper) err
 // from an earlier run.
 func knowServer(opts *transport.Options, w *Workspace, url string) {
 	if opts.Base != nil { // embedded
-		opts.Known.Kind, opts.Forced = transport.KindAccount, true
+		opts.Known.Kind, opts.Forced, opts.OwnDisk = transport.KindAccount, true, true
 		return
 	}
 	known := state.ReadServer(w.State(), url)
 	opts.Known = transport.Facts{
-		Kind: transport.Kind(known.Kind), Generation: known.Generation, OrLater: known.OrLater, Asked: known.Asked, Gzip: transport.Gzip(known.Gzip), Limit: known.Limit,
+		Kind: transport.Kind(known.Kind), Generation: known.Generation, OrLater: known.OrLater, Asked: known.Asked, Gzip: transport.Gzip(known.Gzip), Limit: known.Limit, LimitAt: known.LimitAt,
 	}
 	opts.OnFacts = func(f transport.Facts) {
 		state.WriteServer(w.State(), url, state.Server{
-			Kind: string(f.Kind), Generation: f.Generation, OrLater: f.OrLater, Asked: f.Asked, Gzip: string(f.Gzip), Limit: f.Limit,
+			Kind: string(f.Kind), Generation: f.Generation, OrLater: f.OrLater, Asked: f.Asked, Gzip: string(f.Gzip), Limit: f.Limit, LimitAt: f.LimitAt,
 		})
 	}
 	if forced := transport.Kind(w.Config.Protocol); w.Config.Protocol != "auto" {

@@ -26,8 +26,11 @@ func (w *Workspace) Comparison(c *Connection, dir syncer.Local, options projecti
 			if !c.PerProject() {
 				return nil, nil
 			}
-			options.Project, options.Limit = c.Project.Name, c.Facts().Limit
+			options.Project = c.Project.Name
 			var err error
+			if options.Limit, err = c.FindLimit(ctx); err != nil {
+				return nil, err
+			}
 			if options.Generation, err = c.Generation(ctx); err != nil {
 				return nil, err
 			}

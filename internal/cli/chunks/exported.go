@@ -208,7 +208,7 @@ func (x *export) summary(verb string, drafts []memories.Draft) string {
 		text = fmt.Sprintf("%s %s, %d failed; %s", verb, terminal.Count(len(drafts), "chunk"), len(x.failed), where)
 	case total == memories.Tally{}:
 		text = "nothing to export: engram.db has nothing of " + where
-	case len(drafts) == 0 && total.StayHome != memories.StayHome{}:
+	case len(drafts) == 0 && (total.StayHome != memories.StayHome{} || total.Unnamed > 0):
 		text = "nothing to export: the chunks hold all the rest of " + where
 	case len(drafts) == 0:
 		text = "nothing to export: the chunks hold everything of " + where

@@ -23,6 +23,7 @@ type leftBehindItem struct {
 	RemoteIDs []string         `json:"remote_ids"`
 	Personal  int              `json:"personal"`
 	Foreign   int              `json:"foreign"`
+	Unjudged  int              `json:"unjudged,omitempty"`
 	LeftOut   []engram.RowNote `json:"left_out"`
 	Filled    []engram.RowNote `json:"filled"`
 	// Accepted are rows that would be left out too, and that the user has accepted.
@@ -34,7 +35,7 @@ func leftBehindItems(behind []recognition.Projection) []leftBehindItem {
 	for _, b := range behind {
 		items = append(items, leftBehindItem{
 			ID: b.ID.String(), RemoteIDs: command.Texts(b.Parts, func(p recognition.Part) string { return p.ID.String() }),
-			Personal: b.Personal, Foreign: total(b.Foreign),
+			Personal: b.Personal, Foreign: total(b.Foreign), Unjudged: b.Unjudged,
 			LeftOut: append([]engram.RowNote{}, b.LeftOut...), Filled: append([]engram.RowNote{}, b.Filled...), Accepted: b.Accepted,
 		})
 	}
@@ -46,10 +47,10 @@ func leftBehindItems(behind []recognition.Projection) []leftBehindItem {
 // told of the chunks that are moving. Rows that are left out are failures, which
 // have a line of their own.
 func noteLeftBehind(term *terminal.Terminal, behind []recognition.Projection, serverMade []engram.ChunkEntry, moving map[engram.ChunkID]bool) {
-	var personal, accepted, mended, nothing int
+	var personal, accepted, mended, nothing, unjudged int
 	foreign, fields := map[string]int{}, map[string]int{}
 	for _, b := range behind {
-		personal, accepted = personal+b.Personal, accepted+len(b.Accepted)
+		personal, accepted, unjudged = personal+b.Personal, accepted+len(b.Accepted), unjudged+b.Unjudged
 		for name, n := range b.Foreign {
 			foreign[name] += n
 		}
@@ -71,6 +72,7 @@ func noteLeftBehind(term *terminal.Terminal, behind []recognition.Projection, se
 		{nothing, "chunk", "not for this project"},
 		{total(foreign), "row", "of other projects not sent: " + projectsListed(foreign)},
 		{personal, "personal row", "not sent (--include-personal sends them)"},
+		{unjudged, "relation", "not sent: not judged yet, and no server takes such ones"},
 		{accepted, "row", "left out, as was accepted (-v lists them)"},
 		{mended, "row", "mended: " + command.Counts(fields) + " (-v lists them; --strict sends only what fits as it is)"},
 		{len(serverMade), "chunk", "made by the server of mutations not taken (--include-server-chunks takes them)"},
@@ -95,7 +97,7 @@ func noteChunk(term *terminal.Terminal, b recognition.Projection) {
 
 // onlyForeign says whether a chunk has rows, and all are of other projects.
 func onlyForeign(b recognition.Projection) bool {
-	return len(b.Parts)+len(b.LeftOut)+len(b.Accepted)+b.Personal == 0 && len(b.Foreign) > 0
+	return len(b.Parts)+len(b.LeftOut)+len(b.Accepted)+b.Personal+b.Unjudged == 0 && len(b.Foreign) > 0
 }
 
 // maxProjects is how many projects a line names.

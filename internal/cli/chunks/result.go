@@ -246,6 +246,9 @@ func (t *transfer) onBothSides() map[string]bool {
 	for _, m := range t.Moved {
 		both[m.ID().String()] = true
 	}
+	for _, f := range t.Failed { // there may be some of it
+		delete(both, f.ID)
+	}
 	return both
 }
 

@@ -37,7 +37,7 @@ func (e *exam) writeBundle(path string, found []finding) error {
 	}
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return terminal.Usagef("write the report: %w: name another file", err)
+		return errExists(path)
 	}
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
@@ -48,6 +48,10 @@ func (e *exam) writeBundle(path string, found []finding) error {
 	}
 	e.term.Note("the report is in %s: read it before you send it", path)
 	return nil
+}
+
+func errExists(path string) error {
+	return terminal.Usagef("write the report: %s: %w: name another file", path, fs.ErrExist)
 }
 
 // withoutPrivate takes out what a stranger should not see: secrets, names of hosts and the home directory.

@@ -5,6 +5,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -92,6 +93,9 @@ var parts = []part{
 
 func (e *exam) run(ctx context.Context, bundle string) error {
 	e.ws.OnlyLook()
+	if _, err := os.Lstat(bundle); err == nil { // before all the work
+		return errExists(bundle)
+	}
 	e.ws.Config.Retries, e.ws.Config.Timeout = 0, min(e.ws.Config.Timeout, stepWait)
 	found := e.examine(ctx)
 	if ctx.Err() != nil {

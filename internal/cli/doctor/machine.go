@@ -42,11 +42,8 @@ func (e *exam) configuration(f *findings) {
 	switch _, err := os.Stat(path); {
 	case e.wrong != nil:
 		hint := "correct it there"
-		if e.wrong.Source == path {
-			hint = "correct it there, or run `engram-sync config unset KEY`"
-			if e.wrong.Key != "" {
-				hint = "correct it there, or run `engram-sync config unset " + e.wrong.Key + "`"
-			}
+		if e.wrong.Source == path && e.wrong.Key != "" {
+			hint = "correct it there, or run `engram-sync config unset " + e.wrong.Key + "`"
 		}
 		f.fail("configuration", hint, e.wrong)
 	case err != nil:
@@ -237,7 +234,7 @@ func (e *exam) memories(ctx context.Context, f *findings) {
 	found, text := surroundings.MemoriesStatus(ctx, e.ws, dir, surroundings.NoticeBytes)
 	switch {
 	case ctx.Err() != nil:
-		f.skip(errSlow.Error(), "memories")
+		f.fail("memories", "", context.Cause(ctx))
 	case found == nil || found.Differs():
 		hint := ""
 		if at := strings.LastIndex(text, ": "); at >= 0 && found != nil {

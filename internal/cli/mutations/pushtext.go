@@ -168,9 +168,7 @@ func (r pushed) summary() string {
 		part(r.Present, "%s there already")
 		part(r.rejected(), "%s rejected")
 		part(r.Deferred, "%s held back")
-		if !r.idle() {
-			parts = append(parts, humanize.Comma(r.Remaining)+" left")
-		}
+		part(r.Remaining, "%s left")
 	}
 	part(r.Accepted, "%s accepted as not sent")
 	part(r.Skipped, "%s left out that engram has marked as sent (--all sends them)")

@@ -121,7 +121,13 @@ func Failure(err error, tokenFrom string) terminal.Failure {
 func Common(err error) bool {
 	return Is(err, transport.ErrUnauthorized, transport.ErrTLS, transport.ErrProxy, transport.ErrCleartext, transport.ErrNoProject, syscall.ENOSPC) ||
 		As[*transport.FailingError](err) ||
-		refusedWith(transport.CodeForbidden, transport.CodePaused)(err, "") || accountGone(err, "") || stranger(err, "") && !proxyLimit(err, "") || As[*transport.RetryLaterError](err) || transport.IsUnreachable(err)
+		refusedWith(transport.CodeForbidden, transport.CodePaused)(err, "") || accountGone(err, "") || stranger(err, "") && !proxyLimit(err, "") || full(err, "") || As[*transport.RetryLaterError](err) || transport.IsUnreachable(err)
+}
+
+// full recognises a server without room.
+func full(err error, _ string) bool {
+	var status *transport.StatusError
+	return errors.As(err, &status) && status.Full()
 }
 
 // Forbidden says of an error that the server refuses the project.

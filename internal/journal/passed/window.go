@@ -1,5 +1,5 @@
 // Package passed is what of a journal a pull has passed: the rows that it may meet again, and those that are not settled.
-// Only the pull of internal/journal calls it.
+// Only internal/journal calls it.
 package passed
 
 import (

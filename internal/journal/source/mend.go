@@ -38,6 +38,10 @@ func (s *Project) mend(ctx context.Context, row journal.Row) (_ journal.Row, err
 		row.Entry.Payload = mend.SayBare(unwrapped(row.Entry.Payload))
 	}
 	if problem := canon.Of(generation).CheckMutation(row.Entry, s.project); problem != nil {
+		if problem.Unjudged(judgmentOf(row.Entry.Payload)) {
+			row.SetAside = "unjudged"
+			return row, nil
+		}
 		if s.opts.Force && !invented(problem, unwrapped(row.Entry.Payload)) {
 			return row, nil
 		}
@@ -65,6 +69,14 @@ func (s *Project) Form(e engram.MutationEntry) engram.MutationEntry {
 		return e
 	}
 	return formed
+}
+
+func judgmentOf(payload json.RawMessage) string {
+	var relation struct {
+		Status string `json:"judgment_status"`
+	}
+	_ = json.Unmarshal(unwrapped(payload), &relation) // what is none has none
+	return relation.Status
 }
 
 // invented says whether a server would not refuse a row but make up what it lacks: from 2.0 on

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/safetext"
 )
 
 // The classes of failure that a caller decides on. Every error of a request
@@ -111,12 +112,8 @@ type RetryLaterError struct {
 }
 
 func (e *RetryLaterError) Error() string {
-	at := e.At.Local()
-	layout := "15:04:05"
-	if now := time.Now(); at.YearDay() != now.YearDay() || at.Year() != now.Year() {
-		layout = "2006-01-02 15:04"
-	}
-	return fmt.Sprintf("%s: %d the server asks to come back in %s, at %s", e.Op, e.Status, e.Wait.Round(time.Second), at.Format(layout))
+	return fmt.Sprintf("%s: %d the server asks to come back in %s, at %s", e.Op, e.Status,
+		e.Wait.Round(time.Second), safetext.Clock(e.At, time.Now()))
 }
 
 func (e *RetryLaterError) Unwrap() error { return ErrUnavailable }
