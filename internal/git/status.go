@@ -53,6 +53,9 @@ func (f Files) letters(name string) string {
 	return ""
 }
 
+// Known says whether git told anything: there is a git, and a work tree that it takes.
+func (f Files) Known() bool { return f.known }
+
 // Has says whether git has just these bytes of a file that is there.
 func (f Files) Has(name string) bool {
 	odd := f.letters(name)

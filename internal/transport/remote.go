@@ -128,6 +128,9 @@ type Options struct {
 	SettleFor time.Duration
 	// MaxChunkBytes bounds the uncompressed size of a chunk. Default 512 MiB.
 	MaxChunkBytes int64
+	// OwnDisk says that the server keeps its data on a disk of this machine, in this
+	// process: a full one is an error of ours, which wraps syscall.ENOSPC.
+	OwnDisk bool
 	// InsecureHTTP allows tokens over cleartext to hosts other than loopback.
 	InsecureHTTP bool
 	// UserAgent names the program. Default "engram-sync".

@@ -189,7 +189,7 @@ func finish(w *Workspace, c *Connection, url string, base http.RoundTripper) err
 // from an earlier run.
 func knowServer(opts *transport.Options, w *Workspace, url string) {
 	if opts.Base != nil { // embedded
-		opts.Known.Kind, opts.Forced = transport.KindAccount, true
+		opts.Known.Kind, opts.Forced, opts.OwnDisk = transport.KindAccount, true, true
 		return
 	}
 	known := state.ReadServer(w.State(), url)

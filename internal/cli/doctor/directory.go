@@ -79,11 +79,12 @@ func (e *exam) chunks(ctx context.Context, f *findings, around surroundings.Arou
 	}
 	switch {
 	case ctx.Err() != nil:
-		f.warn("chunks", "`engram-sync verify` takes its time", "there are too many to read them all here")
-		f.skip(errSlow.Error(), "import")
+		f.fail("chunks", "", context.Cause(ctx))
+		f.fail("import", "", context.Cause(ctx))
 		return
 	case err != nil:
 		f.fail("chunks", "", err)
+		f.skip("the chunks cannot be read", "import")
 		return
 	}
 	var bad []work.Failure
@@ -188,8 +189,12 @@ func (e *exam) git(ctx context.Context, f *findings, around surroundings.Around,
 	}
 	switch {
 	case len(warnings) > 0 || err != nil:
+	case ctx.Err() != nil:
+		f.fail("git", "", context.Cause(ctx))
 	case git.Top(dir.Path()) == "":
 		f.skip("the chunk directory is in no git work tree", "git")
+	case !around.GitTold():
+		f.warn("git", "see what `git status` says there", "git could not be asked: is it installed?")
 	default:
 		f.ok("git", "it has every chunk file")
 	}

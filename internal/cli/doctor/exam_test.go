@@ -23,14 +23,14 @@ func TestAPartThatHangs(t *testing.T) {
 		ctx, cancel := context.WithTimeoutCause(t.Context(), budget, errSlow)
 		defer cancel()
 		began := time.Now()
-		found := (&exam{}).examinePart(ctx, part{[]string{"first", "second"}, func(_ *exam, _ context.Context, f *findings) {
+		found := (&exam{}).examinePart(ctx, part{[]string{"first", "chunks"}, func(_ *exam, _ context.Context, f *findings) {
 			f.ok("first", "well")
 			<-release
 		}})
 		if took := time.Since(began); took != budget {
 			t.Errorf("it took %s", took)
 		}
-		want := []finding{{Check: "first", Verdict: good, Message: "well"}, {Check: "second", Verdict: skipped, Message: errSlow.Error()}}
+		want := []finding{{Check: "first", Verdict: good, Message: "well"}, {Check: "chunks", Verdict: skipped, Message: errSlow.Error(), Hint: "run `engram-sync verify`"}}
 		if diff := cmp.Diff(want, found); diff != "" {
 			t.Errorf("findings (-want +got):\n%s", diff)
 		}

@@ -66,7 +66,7 @@ func (f *findings) warn(check, hint, format string, args ...any) {
 // better. What ended only because time was up has not failed.
 func (f *findings) fail(check, hint string, err error) {
 	if errors.Is(err, errSlow) {
-		f.skip(errSlow.Error(), check)
+		f.add(finding{Check: check, Verdict: skipped, Message: errSlow.Error(), Hint: slowly[check]})
 		return
 	}
 	told := problem.Failure(err, f.tokenFrom)
@@ -74,6 +74,11 @@ func (f *findings) fail(check, hint string, err error) {
 		hint = told.Hint
 	}
 	f.add(finding{check, failed, told.Message, hint, told.Code})
+}
+
+// slowly is what takes the time that a check may need.
+var slowly = map[string]string{
+	"chunks": "run `engram-sync verify`", "import": "run `engram-sync verify`", "memories": "run `engram-sync export --dry-run`", "git": "run `git status`",
 }
 
 func (f *findings) skip(why string, checks ...string) {

@@ -234,7 +234,7 @@ func (e *exam) memories(ctx context.Context, f *findings) {
 	found, text := surroundings.MemoriesStatus(ctx, e.ws, dir, surroundings.NoticeBytes)
 	switch {
 	case ctx.Err() != nil:
-		f.skip(errSlow.Error(), "memories")
+		f.fail("memories", "", context.Cause(ctx))
 	case found == nil || found.Differs():
 		hint := ""
 		if at := strings.LastIndex(text, ": "); at >= 0 && found != nil {

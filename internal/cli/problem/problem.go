@@ -120,7 +120,13 @@ func Failure(err error, tokenFrom string) terminal.Failure {
 // Common says of an error that every other item would meet it too.
 func Common(err error) bool {
 	return Is(err, transport.ErrUnauthorized, transport.ErrTLS, transport.ErrCleartext, transport.ErrNoProject, syscall.ENOSPC) ||
-		refusedWith(transport.CodeForbidden, transport.CodePaused)(err, "") || accountGone(err, "") || stranger(err, "") || As[*transport.RetryLaterError](err) || transport.IsUnreachable(err)
+		refusedWith(transport.CodeForbidden, transport.CodePaused)(err, "") || accountGone(err, "") || stranger(err, "") || full(err, "") || As[*transport.RetryLaterError](err) || transport.IsUnreachable(err)
+}
+
+// full recognises a server without room.
+func full(err error, _ string) bool {
+	var status *transport.StatusError
+	return errors.As(err, &status) && status.Full()
 }
 
 // Forbidden says of an error that the server refuses the project.

@@ -39,6 +39,9 @@ func LookAround(ctx context.Context, ws *workspace.Workspace, dir workspace.Dire
 	return Around{dir: dir, git: git.Status(ctx, dir.Path(), ws.Environ)}
 }
 
+// GitTold says whether git could be asked.
+func (s Around) GitTold() bool { return s.git.Known() }
+
 // Judge adds what they say to a report: to each bad chunk, and as warnings.
 func (s Around) Judge(ctx context.Context, r *syncer.Report, whole bool) error {
 	for i, f := range r.Findings {

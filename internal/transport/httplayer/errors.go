@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/safetext"
 )
 
 // The classes of failure that a caller decides on. Every error of a request
@@ -103,7 +104,7 @@ type RetryLaterError struct {
 
 func (e *RetryLaterError) Error() string {
 	return fmt.Sprintf("%s: %d the server asks to come back in %s, at %s", e.Op, e.Status,
-		e.Wait.Round(time.Second), e.At.Local().Format("15:04:05"))
+		e.Wait.Round(time.Second), safetext.Clock(e.At, time.Now()))
 }
 
 func (e *RetryLaterError) Unwrap() error { return ErrUnavailable }

@@ -47,6 +47,8 @@ func judgeAnswer(status *StatusError, sent bool) Outcome {
 		return Uncertain
 	case status.CutShort():
 		return Unapplied
+	case status.Full(): // which a second attempt would meet, too
+		return Final
 	case !errors.Is(status.Class, ErrUnavailable), status.Status == http.StatusTooManyRequests: // Retry has tried that often enough
 		return Final
 	case sent:

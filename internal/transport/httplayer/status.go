@@ -71,6 +71,9 @@ func (e *StatusError) CutShort() bool {
 	return e.Status == http.StatusBadRequest && e.Final && strings.HasPrefix(e.Message, "failed to read body")
 }
 
+// Full says whether the server itself has no room for what was sent.
+func (e *StatusError) Full() bool { return e.Status == http.StatusInsufficientStorage && e.Final }
+
 // explain finds the server's words in the shapes that servers and proxies use,
 // and whether they are of the server's own shape.
 func (e *StatusError) explain(resp *http.Response, body []byte) {
