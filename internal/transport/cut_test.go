@@ -45,7 +45,7 @@ func closing(t *testing.T, part int, status int, body string) (url string) {
 func TestACutAnswerIsAnOutage(t *testing.T) {
 	chunk := wiretest.Sample()
 	page := `{"mutations":[{"seq":1,"entity":"e","entity_key":"k","op":"o"}],"has_more":false}`
-	login := `{"user_id":"u","username":"ana","access_token":"token","refresh_token":"r","expires_in":3600}`
+	login := `{"user_id":"u","username":"ana","access_token":"a-cut-access-one","refresh_token":"a-cut-refresh-one","expires_in":3600}`
 	for name, tc := range map[string]struct {
 		body string
 		ask  func(*transport.RemoteTransport) error
