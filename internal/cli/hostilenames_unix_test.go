@@ -4,7 +4,6 @@ package cli
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -164,10 +163,10 @@ func plantHostileNames(t *testing.T, u *user) {
 	for _, statement := range []string{
 		"UPDATE observations SET title=" + set + ", project=" + set + ", type=" + set, "UPDATE sessions SET project=" + set + ", directory=" + set,
 	} {
-		if err := execSQL(context.Background(), filepath.Join(u.getenv("HOME"), ".engram"), statement); err != nil {
+		if err := execSQL(t.Context(), filepath.Join(u.getenv("HOME"), ".engram"), statement); err != nil {
 			t.Fatal(err)
 		}
-		if err := execSQL(context.Background(), u.where, statement); err != nil {
+		if err := execSQL(t.Context(), u.where, statement); err != nil {
 			t.Fatal(err)
 		}
 	}
