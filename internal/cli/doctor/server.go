@@ -11,6 +11,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/config"
+	"github.com/engram-sync/engram-sync/internal/panics"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
 	"github.com/engram-sync/engram-sync/internal/workspace"
@@ -57,6 +58,7 @@ func (e *exam) connect(ctx context.Context, f *findings, embedded bool) {
 		}
 		f.ok("remote", "%s, from %s", label, ws.Config.Sources["remote"])
 		go func() {
+			defer panics.Guard()
 			seen, err := ws.Inspect(ctx, ws.Config.Timeout)
 			if err != nil { // of the files of the configuration
 				seen = &transport.Way{Secure: true, Ended: transport.StepTLS, Err: err}
