@@ -224,9 +224,6 @@ type repairer struct {
 	done  Repaired
 }
 
-// WithManifest is a directory whose manifest reads as m, for what only looks.
-func WithManifest(dir Local, m *engram.Manifest) Local { return &memoryManifest{dir, m} }
-
 // finding is the one about a chunk that makes a repair necessary, if any.
 func (r *repairer) finding(id engram.ChunkID) *Finding {
 	if i := slices.IndexFunc(r.done.Findings, func(f Finding) bool { return f.needsRepair(id) }); i >= 0 {
@@ -283,14 +280,14 @@ func (r *repairer) fetch(ctx context.Context) error {
 		}
 	}
 	if r.opts.DryRun {
-		r.fetched(items, make([]outcome, len(items)))
+		would := make([]Fetched, len(items))
+		for i, item := range items {
+			would[i].Item = item
+		}
+		r.fetched(would)
 		return nil
 	}
-	items = inTurn(items, s.There)
-	p := puller{Diff: s, opts: r.opts.Options, order: lineUp(items)}
-	outcomes := transfer(ctx, work.Pulled, items, p.opts, p.pull)
-	p.finish(ctx, items, outcomes, nil)
-	r.fetched(items, outcomes)
+	r.fetched(s.Fetch(ctx, items, r.opts.Options))
 	return nil
 }
 
@@ -302,23 +299,24 @@ func (r *repairer) isEdit(f *Finding, id engram.ChunkID) bool {
 }
 
 // fetched notes how each download ended.
-func (r *repairer) fetched(items []Item, outcomes []outcome) {
-	for i, item := range items {
-		f := r.finding(item.Local)
+func (r *repairer) fetched(downloads []Fetched) {
+	for _, d := range downloads {
+		f := r.finding(d.Local)
 		if f == nil {
 			continue // it is there under two ids, and one was enough
 		}
-		if outcomes[i].restored && outcomes[i].local != item.Local {
-			outcomes[i].err = fmt.Errorf("the remote has only what an old client left of it, which is here as %s now", outcomes[i].local)
+		err := d.Err
+		if d.Restored && d.As != d.Local {
+			err = fmt.Errorf("the remote has only what an old client left of it, which is here as %s now", d.As)
 		}
-		if err := outcomes[i].err; err != nil {
+		if err != nil {
 			f.Err, f.Harmless = fmt.Errorf("%w; downloading it again: %w", f.Err, err), false
 			continue
 		}
 		if errors.Is(f.Err, ErrOrphan) {
-			r.done.fixed(item.Local, FixAdopted, "no manifest entry named its file, and the remote has one")
+			r.done.fixed(d.Local, FixAdopted, "no manifest entry named its file, and the remote has one")
 			continue
 		}
-		r.done.fixed(item.Local, FixDownloaded, f.Err.Error())
+		r.done.fixed(d.Local, FixDownloaded, f.Err.Error())
 	}
 }
