@@ -21,7 +21,7 @@ type Adoption struct {
 // The comparison that it gives has them as chunks of the directory, to be pushed.
 // In a dry run nothing is written.
 func (s *Diff) Adopt(ctx context.Context, opts Options, dryRun bool) (*Diff, Adoption, error) {
-	orphans := slices.DeleteFunc(slices.Clone(s.Orphans), func(id engram.ChunkID) bool { return !opts.wants(id) })
+	orphans := slices.DeleteFunc(slices.Clone(s.Orphans), func(id engram.ChunkID) bool { return !opts.Wants(id) })
 	if len(orphans) == 0 {
 		return s, Adoption{}, nil
 	}
@@ -30,7 +30,7 @@ func (s *Diff) Adopt(ctx context.Context, opts Options, dryRun bool) (*Diff, Ado
 		local = here
 	}
 	var a Adoption
-	a.Adopted, a.Failed = adopt(ctx, local, s.Here, orphans, max(opts.MinVersion, s.There.Version()))
+	a.Adopted, a.Failed = Adopt(ctx, local, s.Here, orphans, max(opts.MinVersion, s.There.Version()))
 	m, err := local.ReadManifest(context.WithoutCancel(ctx)) // what was adopted is to be said
 	if err != nil {
 		return s, a, err
@@ -59,7 +59,7 @@ func (e *OrphanError) Error() string {
 func (s *Diff) unadopted(opts Options, others int) []work.Failure {
 	var failed []work.Failure
 	for _, id := range s.Orphans {
-		if !opts.Pull && opts.wants(id) {
+		if !opts.Pull && opts.Wants(id) {
 			failed = append(failed, work.Failure{ID: id.String(), Direction: work.Pushed, Err: &OrphanError{ID: id, Alone: others == 0}})
 		}
 	}
@@ -82,17 +82,17 @@ func (d *memoryManifest) AddEntries(_ context.Context, version int, entries []en
 	return err
 }
 
-// adopt adds entries for chunk files that the manifest, here, does not name, if they
+// Adopt adds entries for chunk files that the manifest, here, does not name, if they
 // are good: a run that was killed leaves such files, and so does a bad merge. The
 // manifest's version becomes no less than version, or than the chunks want.
-func adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []engram.ChunkID, version int) (adopted []engram.ChunkID, failed []work.Failure) {
+func Adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []engram.ChunkID, version int) (adopted []engram.ChunkID, failed []work.Failure) {
 	found := map[engram.ChunkID]engram.Contents{}
 	var good []engram.ChunkID
 	for _, id := range orphans {
 		if ctx.Err() != nil {
 			break
 		}
-		contents, _, err := readFile(local, id)
+		contents, _, err := ReadFile(local, id)
 		if err != nil {
 			failed = append(failed, work.Failure{ID: id.String(), Err: fmt.Errorf("%w: %w", ErrUnlisted, err)})
 			continue
@@ -114,7 +114,7 @@ func adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []en
 	var entries []engram.ChunkEntry
 	var last time.Time
 	for _, id := range good {
-		e := derivedEntry(here.Entries(), id, found[id])
+		e := DerivedEntry(here.Entries(), id, found[id])
 		last = later(last, e.Time())
 		e.CreatedAt = engram.FormatTime(last)
 		entries = append(entries, e)
@@ -133,17 +133,17 @@ func adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []en
 // unknownAuthor stands in entries that were derived from their chunks.
 const unknownAuthor = "unknown"
 
-// derivedEntry is the entry that can be made of what a chunk holds: who wrote it, and
+// DerivedEntry is the entry that can be made of what a chunk holds: who wrote it, and
 // when, is not in there. here are the entries that are known.
-func derivedEntry(here []engram.ChunkEntry, id engram.ChunkID, c engram.Contents) engram.ChunkEntry {
+func DerivedEntry(here []engram.ChunkEntry, id engram.ChunkID, c engram.Contents) engram.ChunkEntry {
 	return engram.ChunkEntry{
 		ID: id, CreatedBy: unknownAuthor, CreatedAt: engram.FormatTime(harmlessTime(here, c.Newest)),
 		Sessions: c.Sessions, Memories: c.Memories, Prompts: c.Prompts,
 	}
 }
 
-// readFile reads the rows of a chunk of the directory, and how large it is.
-func readFile(local Local, id engram.ChunkID) (engram.Contents, int64, error) {
+// ReadFile reads the rows of a chunk of the directory, and how large it is.
+func ReadFile(local Local, id engram.ChunkID) (engram.Contents, int64, error) {
 	c, err := local.OpenChunk(id)
 	if err != nil {
 		return engram.Contents{}, 0, err

@@ -121,9 +121,9 @@ func sumOf(local Local, id engram.ChunkID) (sum [32]byte, err error) {
 	return c.Sum(), err
 }
 
-// compareBytes reads a chunk of the remote, and where it is here under the same id,
+// CompareBytes reads a chunk of the remote, and where it is here under the same id,
 // the one here as well: ids have 32 bits.
-func (s *Diff) compareBytes(ctx context.Context, id engram.ChunkID, report work.Report) (int64, error) {
+func (s *Diff) CompareBytes(ctx context.Context, id engram.ChunkID, report work.Report) (int64, error) {
 	theirs, size, err := s.readThere(ctx, id, report)
 	if err != nil || s.asked.Projector != nil || !s.Holds(id) {
 		return size, err

@@ -59,13 +59,13 @@ func (s *Diff) given(opts Options) Result {
 		result.Left, result.Replaced = slices.Clone(s.Elsewhere), slices.Clone(s.Replaced)
 	}
 	for _, e := range s.Missing {
-		if opts.wants(e.ID) {
+		if opts.Wants(e.ID) {
 			result.Failed = append(result.Failed, work.Failure{ID: e.ID.String(), Err: ErrNowhere})
 		}
 	}
 	if len(opts.Only) == 0 {
 		for _, f := range s.Foreign {
-			result.Failed = append(result.Failed, work.Failure{ID: ForeignName(f), Err: foreignError(f)})
+			result.Failed = append(result.Failed, work.Failure{ID: ForeignName(f), Err: ForeignError(f)})
 		}
 	}
 	if opts.Pull && len(opts.Only) == 0 {
@@ -97,7 +97,7 @@ func ForeignName(r engram.RejectedEntry) string {
 	return cmp.Or(r.ID, fmt.Sprintf("entry %d", r.Place+1))
 }
 
-func foreignError(r engram.RejectedEntry) error {
+func ForeignError(r engram.RejectedEntry) error {
 	return fmt.Errorf("%w (entry %d): %w", ErrForeign, r.Place+1, r.Err)
 }
 
@@ -105,7 +105,7 @@ func foreignError(r engram.RejectedEntry) error {
 // them can be pushed.
 func (s *Diff) failUnreadable(opts Options, result *Result) {
 	for _, id := range s.Unreadable() {
-		if opts.Push && opts.wants(id) {
+		if opts.Push && opts.Wants(id) {
 			result.Failed = append(result.Failed, work.Failure{ID: id.String(), Direction: work.Pushed, Err: s.Projected[id].Err})
 		}
 	}

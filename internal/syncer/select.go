@@ -74,16 +74,16 @@ func (o Options) choose(items []Item) []Item {
 	if len(o.Only) == 0 {
 		return items
 	}
-	only := setOf(o.Only)
+	only := SetOf(o.Only)
 	return slices.DeleteFunc(slices.Clone(items), func(i Item) bool { return !only[i.ID()] })
 }
 
-// wants says whether the run is about the chunk.
-func (o Options) wants(id engram.ChunkID) bool {
+// Wants says whether the run is about the chunk.
+func (o Options) Wants(id engram.ChunkID) bool {
 	return len(o.Only) == 0 || slices.Contains(o.Only, id)
 }
 
-func setOf(ids []engram.ChunkID) map[engram.ChunkID]bool {
+func SetOf(ids []engram.ChunkID) map[engram.ChunkID]bool {
 	set := make(map[engram.ChunkID]bool, len(ids))
 	for _, id := range ids {
 		set[id] = true

@@ -6,6 +6,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/verification"
 )
 
 const owned = `{"sessions":[{"id":"m","ownership_mode":"project_owned"}]}`
@@ -82,7 +83,7 @@ func TestWhatChunksShowIsReadOnce(t *testing.T) {
 		{1 << 20, engram.Gen2, 1, "only the damaged one is read again"},
 	} {
 		here.opened = 0
-		if got := syncer.Shown(t.Context(), local{here}, m, known, tc.most); got != tc.want || here.opened != tc.opened {
+		if got := verification.Shown(t.Context(), local{here}, m, known, tc.most); got != tc.want || here.opened != tc.opened {
 			t.Errorf("%s: %v, %d opened", tc.because, got, here.opened)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/projection"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/verification"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
@@ -125,7 +126,7 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 	if opts.Only, err = selectLocal(ctx, dir, words); err != nil {
 		return err
 	}
-	report, err := checked(term, opts, func(opts syncer.Options) (syncer.Report, error) { return syncer.Verify(ctx, dir, opts) })
+	report, err := checked(term, opts, func(opts syncer.Options) (verification.Report, error) { return verification.Verify(ctx, dir, opts) })
 	if err != nil {
 		return err
 	}
@@ -143,7 +144,9 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 			if err := command.UseProject(ctx, term, ws, conn); err != nil {
 				return err
 			}
-			there, err := checked(term, opts, func(opts syncer.Options) (syncer.Report, error) { return syncer.VerifyRemote(ctx, diff, opts) })
+			there, err := checked(term, opts, func(opts syncer.Options) (verification.Report, error) {
+				return verification.VerifyRemote(ctx, diff, opts)
+			})
 			report.Checked += there.Checked
 			report.Bytes += there.Bytes
 			report.Findings = append(report.Findings, there.Findings...)
@@ -156,7 +159,7 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 }
 
 // checked runs a check, and shows how it goes.
-func checked(term *terminal.Terminal, opts syncer.Options, check func(syncer.Options) (syncer.Report, error)) (syncer.Report, error) {
+func checked(term *terminal.Terminal, opts syncer.Options, check func(syncer.Options) (verification.Report, error)) (verification.Report, error) {
 	report, stop := command.Progress(term, "chunk")
 	defer stop()
 	opts.Report = report

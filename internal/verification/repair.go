@@ -1,4 +1,4 @@
-package syncer
+package verification
 
 import (
 	"context"
@@ -9,12 +9,13 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/merge"
 	"github.com/engram-sync/engram-sync/internal/recognition"
+	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // Repairable is a chunk directory whose manifest can be mended.
 type Repairable interface {
-	Local
+	syncer.Local
 	// RecoverManifest is ReadManifest for one that a merge has spoiled.
 	RecoverManifest(ctx context.Context) (merge.Recovery, error)
 	// ReplaceManifest puts next in the place of a manifest whose text is still was.
@@ -62,7 +63,7 @@ type Repaired struct {
 
 // RepairOptions are how a repair goes about its work.
 type RepairOptions struct {
-	Options
+	syncer.Options
 	// SetAside takes the entries that are not engram's out of the manifest.
 	SetAside bool
 	// Reidentify gives chunks that were edited in place the ids of their bytes.
@@ -70,11 +71,11 @@ type RepairOptions struct {
 	// DryRun finds out what would be done, and does nothing.
 	DryRun bool
 	// Remote has what is damaged or missing here; nil: there is none to ask.
-	Remote Remote
+	Remote syncer.Remote
 	// Aliases of the remote; may be nil.
 	Aliases recognition.Aliases
 	// Replaced remembers whose place others took; nil: nobody does.
-	Replaced Replaced
+	Replaced syncer.Replaced
 }
 
 // Repair mends what Verify finds and can be mended without losing anything: it
@@ -137,12 +138,12 @@ func (r *repairer) setAside(ctx context.Context) error {
 		return err
 	}
 	if r.opts.DryRun {
-		r.local = WithManifest(r.dir, next)
+		r.local = syncer.WithManifest(r.dir, next)
 	} else if err := r.dir.ReplaceManifest(ctx, m.Bytes(), next); err != nil {
 		return err
 	}
 	for _, f := range m.Rejected() {
-		r.done.Fixes = append(r.done.Fixes, Fix{ID: ForeignName(f), Action: FixSetAside, Detail: f.Err.Error()})
+		r.done.Fixes = append(r.done.Fixes, Fix{ID: syncer.ForeignName(f), Action: FixSetAside, Detail: f.Err.Error()})
 	}
 	return nil
 }
@@ -219,7 +220,7 @@ func (f Finding) needsRepair(id engram.ChunkID) bool {
 // repairer is one Repair on its way.
 type repairer struct {
 	dir   Repairable
-	local Local // dir; in a dry run, with the manifest that it would have
+	local syncer.Local // dir; in a dry run, with the manifest that it would have
 	opts  RepairOptions
 	done  Repaired
 }
@@ -247,7 +248,7 @@ func (r *repairer) adopt(ctx context.Context) error {
 			return err
 		}
 		var failed []work.Failure
-		adopted, failed = adopt(ctx, r.local, here, orphans, r.opts.MinVersion)
+		adopted, failed = syncer.Adopt(ctx, r.local, here, orphans, r.opts.MinVersion)
 		for _, f := range failed {
 			r.done.Findings = append(r.done.Findings, Finding{ID: f.ID, Where: "here", Err: f.Err})
 		}
@@ -261,14 +262,14 @@ func (r *repairer) adopt(ctx context.Context) error {
 // fetch downloads what is damaged or missing here, and with the entries of the
 // remote what no entry here names.
 func (r *repairer) fetch(ctx context.Context) error {
-	s, err := Compare(ctx, r.local, r.opts.Remote, CompareOptions{Aliases: r.opts.Aliases, ServerChunks: true})
+	s, err := syncer.Compare(ctx, r.local, r.opts.Remote, syncer.CompareOptions{Aliases: r.opts.Aliases, ServerChunks: true})
 	if err != nil {
 		return err
 	}
-	var items []Item
+	var items []syncer.Item
 	there := map[engram.ChunkID]bool{}
 	for _, e := range s.There.Entries() {
-		item := Item{Remote: e.ID, Local: s.LocalID(e.ID), Entry: e, Direction: work.Pulled}
+		item := syncer.Item{Remote: e.ID, Local: s.LocalID(e.ID), Entry: e, Direction: work.Pulled}
 		if f := r.finding(item.Local); f != nil && !r.isEdit(f, item.Local) {
 			items = append(items, item)
 			there[item.Local] = true
@@ -276,11 +277,11 @@ func (r *repairer) fetch(ctx context.Context) error {
 	}
 	for i, f := range r.done.Findings {
 		if id, err := engram.ParseChunkID(f.ID); err == nil && !there[id] && errors.Is(f.Err, engram.ErrNoFile) {
-			r.done.Findings[i].Err = ErrNowhere
+			r.done.Findings[i].Err = syncer.ErrNowhere
 		}
 	}
 	if r.opts.DryRun {
-		would := make([]Fetched, len(items))
+		would := make([]syncer.Fetched, len(items))
 		for i, item := range items {
 			would[i].Item = item
 		}
@@ -299,7 +300,7 @@ func (r *repairer) isEdit(f *Finding, id engram.ChunkID) bool {
 }
 
 // fetched notes how each download ended.
-func (r *repairer) fetched(downloads []Fetched) {
+func (r *repairer) fetched(downloads []syncer.Fetched) {
 	for _, d := range downloads {
 		f := r.finding(d.Local)
 		if f == nil {

@@ -1,4 +1,4 @@
-package syncer
+package verification
 
 import (
 	"cmp"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/readers"
+	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
@@ -68,7 +69,7 @@ func (e *CountsError) right() engram.ChunkEntry {
 
 // Verify reads every chunk of the directory and checks it against its id and
 // its entry, and the directory against itself.
-func Verify(ctx context.Context, local Local, opts Options) (Report, error) {
+func Verify(ctx context.Context, local syncer.Local, opts syncer.Options) (Report, error) {
 	m, err := local.ReadManifest(ctx)
 	if err != nil {
 		return Report{}, err
@@ -83,10 +84,10 @@ func Verify(ctx context.Context, local Local, opts Options) (Report, error) {
 	}
 	if len(opts.Only) == 0 {
 		for _, r := range m.Rejected() {
-			v.note(Finding{ID: ForeignName(r), Where: "here", Err: foreignError(r)})
+			v.note(Finding{ID: syncer.ForeignName(r), Where: "here", Err: syncer.ForeignError(r)})
 		}
 	}
-	ids, have := slices.Clone(files), setOf(files)
+	ids, have := slices.Clone(files), syncer.SetOf(files)
 	for _, e := range m.Entries() {
 		if !have[e.ID] {
 			ids = append(ids, e.ID)
@@ -102,13 +103,13 @@ func Verify(ctx context.Context, local Local, opts Options) (Report, error) {
 // VerifyRemote downloads every chunk of the remote and checks it against its
 // id, without keeping it. What is here and not there is worth a finding, too: whoever
 // asks wants to know whether the other side holds all.
-func VerifyRemote(ctx context.Context, s *Diff, opts Options) (Report, error) {
+func VerifyRemote(ctx context.Context, s *syncer.Diff, opts syncer.Options) (Report, error) {
 	v := verifier{opts: opts}
 	for _, r := range s.Rejected {
 		v.note(Finding{ID: r.ID, Where: "remote", Err: r.Err})
 	}
-	for _, id := range s.absent() {
-		if opts.wants(id) {
+	for _, id := range s.Absent() {
+		if opts.Wants(id) {
 			v.note(Finding{ID: id.String(), Where: "remote", Err: ErrAbsent})
 		}
 	}
@@ -117,7 +118,7 @@ func VerifyRemote(ctx context.Context, s *Diff, opts Options) (Report, error) {
 		ids = append(ids, e.ID)
 	}
 	v.each(ctx, "remote", ids, func(id engram.ChunkID) (int64, error) {
-		size, err := s.compareBytes(ctx, id, opts.Report)
+		size, err := s.CompareBytes(ctx, id, opts.Report)
 		if _, reduced := errors.AsType[*engram.ReducedError](err); reduced && s.Holds(s.LocalID(id)) {
 			v.note(Finding{ID: id.String(), Where: "remote", Err: err, Harmless: true}) // what was left of it is here, or all of it
 			return size, nil
@@ -128,7 +129,7 @@ func VerifyRemote(ctx context.Context, s *Diff, opts Options) (Report, error) {
 }
 
 type verifier struct {
-	opts Options
+	opts syncer.Options
 
 	mu      sync.Mutex
 	report  Report
@@ -140,7 +141,7 @@ type verifier struct {
 
 // each reads chunks to their end, and notes why one cannot be.
 func (v *verifier) each(ctx context.Context, where string, ids []engram.ChunkID, read func(engram.ChunkID) (size int64, err error)) {
-	ids = slices.DeleteFunc(slices.Clone(ids), func(id engram.ChunkID) bool { return !v.opts.wants(id) })
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id engram.ChunkID) bool { return !v.opts.Wants(id) })
 	v.opts.Report.Tell(work.Event{Kind: work.EventPlan, Items: len(ids)})
 	work.Each(ids, v.opts.Concurrency, v.opts.Report, func(id engram.ChunkID) {
 		if ctx.Err() != nil {
@@ -159,7 +160,7 @@ func (v *verifier) each(ctx context.Context, where string, ids []engram.ChunkID,
 }
 
 // local checks one chunk of the directory.
-func (v *verifier) local(local Local, m *engram.Manifest, id engram.ChunkID) (int64, error) {
+func (v *verifier) local(local syncer.Local, m *engram.Manifest, id engram.ChunkID) (int64, error) {
 	e, listed := m.Entry(id)
 	chunk, first, size, err := v.read(local, id)
 	switch {

@@ -1,4 +1,4 @@
-package syncer
+package verification
 
 import (
 	"cmp"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/recognition"
+	"github.com/engram-sync/engram-sync/internal/syncer"
 )
 
 // TwinError is the finding about a restored chunk whose true one is here too.
@@ -22,7 +23,7 @@ func (e *TwinError) Error() string {
 
 // judgeRestored finds restored chunks whose true one is here. Of a restored one that was retired, a merge
 // may have brought the entry back: git knows nothing of the reason.
-func (v *verifier) judgeRestored(local Local, m *engram.Manifest) {
+func (v *verifier) judgeRestored(local syncer.Local, m *engram.Manifest) {
 	for _, id := range v.untimed {
 		restored, ok, err := recognition.ReadRestored(local, id)
 		if err != nil || !ok {
