@@ -21,7 +21,7 @@ type Adoption struct {
 // The comparison that it gives has them as chunks of the directory, to be pushed.
 // In a dry run nothing is written.
 func (s *Diff) Adopt(ctx context.Context, opts Options, dryRun bool) (*Diff, Adoption, error) {
-	orphans := slices.DeleteFunc(slices.Clone(s.Orphans), func(id engram.ChunkID) bool { return !opts.Wants(id) })
+	orphans := slices.DeleteFunc(slices.Clone(s.Orphans), func(id engram.ChunkID) bool { return !opts.wants(id) })
 	if len(orphans) == 0 {
 		return s, Adoption{}, nil
 	}
@@ -29,8 +29,7 @@ func (s *Diff) Adopt(ctx context.Context, opts Options, dryRun bool) (*Diff, Ado
 	if dryRun {
 		local = here
 	}
-	var a Adoption
-	a.Adopted, a.Failed = Adopt(ctx, local, s.Here, orphans, max(opts.MinVersion, s.There.Version()))
+	a := Adopt(ctx, local, s.Here, orphans, max(opts.MinVersion, s.There.Version()))
 	m, err := local.ReadManifest(context.WithoutCancel(ctx)) // what was adopted is to be said
 	if err != nil {
 		return s, a, err
@@ -59,7 +58,7 @@ func (e *OrphanError) Error() string {
 func (s *Diff) unadopted(opts Options, others int) []work.Failure {
 	var failed []work.Failure
 	for _, id := range s.Orphans {
-		if !opts.Pull && opts.Wants(id) {
+		if !opts.Pull && opts.wants(id) {
 			failed = append(failed, work.Failure{ID: id.String(), Direction: work.Pushed, Err: &OrphanError{ID: id, Alone: others == 0}})
 		}
 	}
@@ -85,27 +84,27 @@ func (d *memoryManifest) AddEntries(_ context.Context, version int, entries []en
 // Adopt adds entries for chunk files that the manifest, here, does not name, if they
 // are good: a run that was killed leaves such files, and so does a bad merge. The
 // manifest's version becomes no less than version, or than the chunks want.
-func Adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []engram.ChunkID, version int) (adopted []engram.ChunkID, failed []work.Failure) {
+func Adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []engram.ChunkID, version int) (a Adoption) {
 	found := map[engram.ChunkID]engram.Contents{}
 	var good []engram.ChunkID
 	for _, id := range orphans {
 		if ctx.Err() != nil {
 			break
 		}
-		contents, _, err := ReadFile(local, id)
+		contents, _, err := ReadContents(local, id)
 		if err != nil {
-			failed = append(failed, work.Failure{ID: id.String(), Err: fmt.Errorf("%w: %w", ErrUnlisted, err)})
+			a.Failed = append(a.Failed, work.Failure{ID: id.String(), Err: fmt.Errorf("%w: %w", ErrUnlisted, err)})
 			continue
 		}
 		good, found[id] = append(good, id), contents
 		version = max(version, engram.ManifestVersion(contents.Generation))
 	}
 	if len(good) == 0 {
-		return nil, failed
+		return a
 	}
 	// Who only says something of rows comes behind those who have them.
-	slices.SortStableFunc(good, func(a, b engram.ChunkID) int {
-		x, y := found[a].Newest, found[b].Newest
+	slices.SortStableFunc(good, func(one, other engram.ChunkID) int {
+		x, y := found[one].Newest, found[other].Newest
 		if x.IsZero() != y.IsZero() {
 			return y.Compare(x)
 		}
@@ -122,12 +121,12 @@ func Adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []en
 	err := local.AddEntries(context.WithoutCancel(ctx), max(version, here.Version()), entries)
 	for _, e := range entries {
 		if err != nil {
-			failed = append(failed, work.Failure{ID: e.ID.String(), Direction: work.Pulled, Err: err})
+			a.Failed = append(a.Failed, work.Failure{ID: e.ID.String(), Direction: work.Pulled, Err: err})
 			continue
 		}
-		adopted = append(adopted, e.ID)
+		a.Adopted = append(a.Adopted, e.ID)
 	}
-	return adopted, failed
+	return a
 }
 
 // unknownAuthor stands in entries that were derived from their chunks.
@@ -142,8 +141,8 @@ func DerivedEntry(here []engram.ChunkEntry, id engram.ChunkID, c engram.Contents
 	}
 }
 
-// ReadFile reads the rows of a chunk of the directory, and how large it is.
-func ReadFile(local Local, id engram.ChunkID) (engram.Contents, int64, error) {
+// ReadContents reads the rows of a chunk of the directory, and how large it is.
+func ReadContents(local Local, id engram.ChunkID) (engram.Contents, int64, error) {
 	c, err := local.OpenChunk(id)
 	if err != nil {
 		return engram.Contents{}, 0, err

@@ -106,7 +106,7 @@ func (s *Diff) against(ctx context.Context, here, there *engram.Manifest) (*Diff
 	if err != nil {
 		return nil, err
 	}
-	match, err := recognition.Find(ctx, recognition.Sides{Here: here, There: there, Files: SetOf(files)}, s.asked)
+	match, err := recognition.Find(ctx, recognition.Sides{Here: here, There: there, Files: setOf(files)}, s.asked)
 	if err != nil {
 		return nil, err
 	}

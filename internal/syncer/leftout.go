@@ -28,7 +28,7 @@ func (e *LeftOutError) Error() string {
 func (s *Diff) LeftOut(opts Options, others int) []work.Failure {
 	var failed []work.Failure
 	for _, b := range s.Omitted {
-		if len(b.LeftOut) > 0 && opts.Wants(b.ID) {
+		if len(b.LeftOut) > 0 && opts.wants(b.ID) {
 			err := &LeftOutError{ID: b.ID, Rows: b.LeftOut, Alone: others == 0}
 			failed = append(failed, work.Failure{ID: b.ID.String(), Direction: work.Pushed, Err: err})
 		}

@@ -147,7 +147,7 @@ func (p *puller) versionFor(c *engram.Chunk) (int, error) {
 	if !c.MayTell() {
 		return p.known(), nil
 	}
-	contents, _, err := ReadFile(p.local, c.ID())
+	contents, _, err := ReadContents(p.local, c.ID())
 	return max(p.known(), engram.ManifestVersion(contents.Generation)), err
 }
 

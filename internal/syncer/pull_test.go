@@ -167,7 +167,7 @@ func TestReduced(t *testing.T) {
 			t.Errorf("%s: %d to push, %d to pull, twins %v", name, len(diff.ToPush), len(diff.ToPull), diff.Twins)
 		}
 	}
-	report, err := verification.Verify(t.Context(), local{here}, checking)
+	report, err := verification.Verify(t.Context(), local{here}, verification.Options{})
 	var twin *verification.TwinError
 	if err != nil || len(report.Findings) == 0 || !errors.As(report.Findings[0].Err, &twin) || twin.Restored != restored || twin.True != old {
 		t.Errorf("findings %+v, %v", report.Findings, err)

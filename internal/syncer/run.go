@@ -59,7 +59,7 @@ func (s *Diff) given(opts Options) Result {
 		result.Left, result.Replaced = slices.Clone(s.Elsewhere), slices.Clone(s.Replaced)
 	}
 	for _, e := range s.Missing {
-		if opts.Wants(e.ID) {
+		if opts.wants(e.ID) {
 			result.Failed = append(result.Failed, work.Failure{ID: e.ID.String(), Err: ErrNowhere})
 		}
 	}
@@ -97,6 +97,7 @@ func ForeignName(r engram.RejectedEntry) string {
 	return cmp.Or(r.ID, fmt.Sprintf("entry %d", r.Place+1))
 }
 
+// ForeignError is how such an entry fails.
 func ForeignError(r engram.RejectedEntry) error {
 	return fmt.Errorf("%w (entry %d): %w", ErrForeign, r.Place+1, r.Err)
 }
@@ -105,7 +106,7 @@ func ForeignError(r engram.RejectedEntry) error {
 // them can be pushed.
 func (s *Diff) failUnreadable(opts Options, result *Result) {
 	for _, id := range s.Unreadable() {
-		if opts.Push && opts.Wants(id) {
+		if opts.Push && opts.wants(id) {
 			result.Failed = append(result.Failed, work.Failure{ID: id.String(), Direction: work.Pushed, Err: s.Projected[id].Err})
 		}
 	}

@@ -74,16 +74,16 @@ func (o Options) choose(items []Item) []Item {
 	if len(o.Only) == 0 {
 		return items
 	}
-	only := SetOf(o.Only)
+	only := setOf(o.Only)
 	return slices.DeleteFunc(slices.Clone(items), func(i Item) bool { return !only[i.ID()] })
 }
 
-// Wants says whether the run is about the chunk.
-func (o Options) Wants(id engram.ChunkID) bool {
+// wants says whether the run is about the chunk.
+func (o Options) wants(id engram.ChunkID) bool {
 	return len(o.Only) == 0 || slices.Contains(o.Only, id)
 }
 
-func SetOf(ids []engram.ChunkID) map[engram.ChunkID]bool {
+func setOf(ids []engram.ChunkID) map[engram.ChunkID]bool {
 	set := make(map[engram.ChunkID]bool, len(ids))
 	for _, id := range ids {
 		set[id] = true

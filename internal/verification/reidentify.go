@@ -43,7 +43,7 @@ func (r *repairer) move(ctx context.Context, old engram.ChunkID) error {
 	if err != nil {
 		return err
 	}
-	contents, _, err := syncer.ReadFile(r.dir, c.ID())
+	contents, _, err := syncer.ReadContents(r.dir, c.ID())
 	if err != nil {
 		return err
 	}

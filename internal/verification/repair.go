@@ -63,7 +63,11 @@ type Repaired struct {
 
 // RepairOptions are how a repair goes about its work.
 type RepairOptions struct {
-	syncer.Options
+	Options
+	// MinVersion is the least version of a manifest that is written.
+	MinVersion int
+	// Fatal says of an error of the remote that no other chunk can fare better. nil: none is.
+	Fatal func(error) bool
 	// SetAside takes the entries that are not engram's out of the manifest.
 	SetAside bool
 	// Reidentify gives chunks that were edited in place the ids of their bytes.
@@ -247,9 +251,9 @@ func (r *repairer) adopt(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		var failed []work.Failure
-		adopted, failed = syncer.Adopt(ctx, r.local, here, orphans, r.opts.MinVersion)
-		for _, f := range failed {
+		done := syncer.Adopt(ctx, r.local, here, orphans, r.opts.MinVersion)
+		adopted = done.Adopted
+		for _, f := range done.Failed {
 			r.done.Findings = append(r.done.Findings, Finding{ID: f.ID, Where: "here", Err: f.Err})
 		}
 	}
@@ -288,7 +292,9 @@ func (r *repairer) fetch(ctx context.Context) error {
 		r.fetched(would)
 		return nil
 	}
-	r.fetched(s.Fetch(ctx, items, r.opts.Options))
+	r.fetched(s.Fetch(ctx, items, syncer.Options{
+		Concurrency: r.opts.Concurrency, MinVersion: r.opts.MinVersion, Fatal: r.opts.Fatal, Report: r.opts.Report,
+	}))
 	return nil
 }
 

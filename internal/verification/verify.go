@@ -1,3 +1,6 @@
+// Package verification finds what is wrong with a chunk directory, or with a remote beside
+// it, and repairs what can be. The commands for that call it, and put disks and networks
+// behind the interfaces of the syncer, which downloads for a repair.
 package verification
 
 import (
@@ -14,6 +17,24 @@ import (
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
+
+// Options are how a verification goes about its work.
+type Options struct {
+	// Concurrency is how many chunks are read at once, at least 1.
+	Concurrency int
+	// Only limits it to these chunks; empty means all.
+	Only []engram.ChunkID
+	// Readers chooses whose import is judged, of those that the directory shows.
+	// nil: just these.
+	Readers func(seen []engram.Generation) []engram.Generation
+	// Report hears what happens.
+	Report work.Report
+}
+
+// wants says whether the verification is about the chunk.
+func (o Options) wants(id engram.ChunkID) bool {
+	return len(o.Only) == 0 || slices.Contains(o.Only, id)
+}
 
 // Finding is something that a verification noticed about one chunk or file.
 type Finding struct {
@@ -69,7 +90,7 @@ func (e *CountsError) right() engram.ChunkEntry {
 
 // Verify reads every chunk of the directory and checks it against its id and
 // its entry, and the directory against itself.
-func Verify(ctx context.Context, local syncer.Local, opts syncer.Options) (Report, error) {
+func Verify(ctx context.Context, local syncer.Local, opts Options) (Report, error) {
 	m, err := local.ReadManifest(ctx)
 	if err != nil {
 		return Report{}, err
@@ -87,12 +108,12 @@ func Verify(ctx context.Context, local syncer.Local, opts syncer.Options) (Repor
 			v.note(Finding{ID: syncer.ForeignName(r), Where: "here", Err: syncer.ForeignError(r)})
 		}
 	}
-	ids, have := slices.Clone(files), syncer.SetOf(files)
+	ids := slices.Clone(files)
 	for _, e := range m.Entries() {
-		if !have[e.ID] {
-			ids = append(ids, e.ID)
-		}
+		ids = append(ids, e.ID)
 	}
+	slices.SortFunc(ids, engram.ChunkID.Compare)
+	ids = slices.Compact(ids)
 	v.each(ctx, "here", ids, func(id engram.ChunkID) (int64, error) { return v.local(local, m, id) })
 	v.judgeRestored(local, m)
 	v.judgeReaders(m, files)
@@ -103,13 +124,13 @@ func Verify(ctx context.Context, local syncer.Local, opts syncer.Options) (Repor
 // VerifyRemote downloads every chunk of the remote and checks it against its
 // id, without keeping it. What is here and not there is worth a finding, too: whoever
 // asks wants to know whether the other side holds all.
-func VerifyRemote(ctx context.Context, s *syncer.Diff, opts syncer.Options) (Report, error) {
+func VerifyRemote(ctx context.Context, s *syncer.Diff, opts Options) (Report, error) {
 	v := verifier{opts: opts}
 	for _, r := range s.Rejected {
 		v.note(Finding{ID: r.ID, Where: "remote", Err: r.Err})
 	}
 	for _, id := range s.Absent() {
-		if opts.Wants(id) {
+		if opts.wants(id) {
 			v.note(Finding{ID: id.String(), Where: "remote", Err: ErrAbsent})
 		}
 	}
@@ -129,7 +150,7 @@ func VerifyRemote(ctx context.Context, s *syncer.Diff, opts syncer.Options) (Rep
 }
 
 type verifier struct {
-	opts syncer.Options
+	opts Options
 
 	mu      sync.Mutex
 	report  Report
@@ -141,7 +162,7 @@ type verifier struct {
 
 // each reads chunks to their end, and notes why one cannot be.
 func (v *verifier) each(ctx context.Context, where string, ids []engram.ChunkID, read func(engram.ChunkID) (size int64, err error)) {
-	ids = slices.DeleteFunc(slices.Clone(ids), func(id engram.ChunkID) bool { return !v.opts.Wants(id) })
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id engram.ChunkID) bool { return !v.opts.wants(id) })
 	v.opts.Report.Tell(work.Event{Kind: work.EventPlan, Items: len(ids)})
 	work.Each(ids, v.opts.Concurrency, v.opts.Report, func(id engram.ChunkID) {
 		if ctx.Err() != nil {

@@ -91,6 +91,6 @@ func shownBy(local syncer.Local, id engram.ChunkID) (g engram.Generation, size i
 	if _, err = io.Copy(io.Discard, c); err != nil || !c.MayTell() {
 		return engram.Gen1, c.Size(), err
 	}
-	contents, again, err := syncer.ReadFile(local, id)
+	contents, again, err := syncer.ReadContents(local, id)
 	return max(engram.Gen1, contents.Generation), c.Size() + again, err
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/engram-sync/engram-sync/internal/git"
 	"github.com/engram-sync/engram-sync/internal/place"
 	"github.com/engram-sync/engram-sync/internal/readers"
-	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/verification"
 	"github.com/engram-sync/engram-sync/internal/work"
@@ -74,7 +73,7 @@ func (e *exam) opened(ctx context.Context, f *findings, dir workspace.Directory)
 
 // chunks reads all of them, as verify does.
 func (e *exam) chunks(ctx context.Context, f *findings, around surroundings.Around, dir workspace.Directory) {
-	report, err := verification.Verify(ctx, dir, syncer.Options{Concurrency: e.ws.Config.Concurrency, Readers: surroundings.Readers(ctx, e.ws, nil)})
+	report, err := verification.Verify(ctx, dir, verification.Options{Concurrency: e.ws.Config.Concurrency, Readers: surroundings.Readers(ctx, e.ws, nil)})
 	if err == nil {
 		err = around.Judge(ctx, &report, false)
 	}

@@ -1,4 +1,4 @@
-package syncer_test
+package verification_test
 
 import (
 	"context"
@@ -14,9 +14,9 @@ import (
 	"github.com/engram-sync/engram-sync/internal/verification"
 )
 
-var checking = syncer.Options{Concurrency: 3}
+var checking = verification.Options{Concurrency: 3}
 
-// finding is what a test wants of a syncer.Finding.
+// finding is what a test wants of a verification.Finding.
 type finding struct {
 	ID, Where string
 	Kind      string
@@ -107,7 +107,7 @@ func TestVerify(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			here := newSide()
 			id := c.build(here)
-			report, err := verification.Verify(t.Context(), local{here}, checking)
+			report, err := verification.Verify(t.Context(), here, checking)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -127,7 +127,7 @@ func TestVerify(t *testing.T) {
 func TestVerifyStray(t *testing.T) {
 	here := newSide()
 	here.strays = []engram.Stray{{Name: "notes.txt", Reason: "not a chunk file"}}
-	report, err := verification.Verify(t.Context(), local{here}, checking)
+	report, err := verification.Verify(t.Context(), here, checking)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestVerifyRemote(t *testing.T) {
 	here := newSide()
 	here.add(numbered(1))
 	lost := here.add(numbered(4))
-	both, err := syncer.Compare(t.Context(), local{here}, remote{there}, syncer.CompareOptions{})
+	both, err := syncer.Compare(t.Context(), here, remote{side: there}, syncer.CompareOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func TestVerifyInterrupted(t *testing.T) {
 	here.add(numbered(1))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := verification.Verify(ctx, local{here}, checking); !errors.Is(err, context.Canceled) {
+	if _, err := verification.Verify(ctx, here, checking); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want %v", err, context.Canceled)
 	}
 }

@@ -52,7 +52,7 @@ func (r *repairer) resolve(ctx context.Context, rec merge.Recovery) (entries []e
 		if !two && doubt.Confidence == merge.Certain || ctx.Err() != nil {
 			continue
 		}
-		contents, _, err := syncer.ReadFile(r.dir, e.ID)
+		contents, _, err := syncer.ReadContents(r.dir, e.ID)
 		good := err == nil
 		if two {
 			var detail string
