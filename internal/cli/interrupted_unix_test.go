@@ -183,10 +183,3 @@ func fullPipe(t *testing.T) *os.File {
 	}
 	return w
 }
-
-func wantLine(t *testing.T, text, want string) {
-	t.Helper()
-	if !strings.Contains(text, want) {
-		t.Errorf("no %q in:\n%s", want, text)
-	}
-}
