@@ -208,8 +208,10 @@ func (r *run) repeatable(resp *http.Response, err error) bool {
 
 // isTransient says whether a GET that failed so may work the next time.
 func isTransient(err error) bool {
-	proxy, named := errors.AsType[*ProxyError](err)
-	return !is[*localError](err) && !is[*RetryLaterError](err) && !isTrust(err) && !isUnknownHost(err) && !isNotHTTP(err) && !(named && proxy.refuses())
+	if proxy, ok := errors.AsType[*ProxyError](err); ok && proxy.refuses() {
+		return false
+	}
+	return !is[*localError](err) && !is[*RetryLaterError](err) && !isTrust(err) && !isUnknownHost(err) && !isNotHTTP(err)
 }
 
 // discard makes the connection free again if that costs little.
