@@ -12,6 +12,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/cancellable"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/panics"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
@@ -235,6 +236,7 @@ func (p *pusher) attempt(ctx context.Context, b batch) (result engram.PushMutati
 	}
 	answered := make(chan struct{})
 	go func() {
+		defer panics.Guard()
 		defer close(answered)
 		result, err = p.remote.PushMutations(ctx, b.entries, p.job.Intent.Key)
 	}()
