@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/auth"
@@ -94,7 +95,7 @@ func (e *exam) connect(ctx context.Context, f *findings, embedded bool) {
 		f.fail("remote", "", err)
 		f.skip("the server was not opened", "server", "token", "access")
 	default: // the token was not found, or the TLS files not
-		if seen := <-way; seen.Err == nil || seen.Err.Error() != err.Error() {
+		if seen := <-way; seen.Err == nil || !strings.Contains(seen.Err.Error(), err.Error()) { // the same is told once
 			f.fail("token", "", err)
 			e.tellWay(f, seen, false)
 			if problem.Is(err, auth.ErrLocked, auth.ErrNoKeyring) {

@@ -75,6 +75,9 @@ func wayHint(way *transport.Way) string {
 	case transport.StepDNS:
 		return "check the host's name in the remote's URL (`engram-sync config list`), the network, and a VPN that has to be up"
 	case transport.StepConnect:
+		if way.Proxy != nil {
+			return "check that the proxy runs and can reach the server, and the proxy variables of the environment (HTTPS_PROXY, HTTP_PROXY, NO_PROXY)"
+		}
 		return "check the port in the remote's URL (`engram-sync config list`), that the server runs, and firewalls on the way"
 	case transport.StepTLS:
 		return tlsHint(way)
