@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"github.com/engram-sync/engram-sync/internal/transport/baseurl"
 	"io"
 	"net"
 	"net/http"
@@ -87,7 +88,7 @@ func (n *Network) shakesHands(req *http.Request) bool {
 	ctx, cancel := context.WithTimeout(req.Context(), n.TLSHandshakeTimeout)
 	defer cancel()
 	asking := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // only whether, not who
-	conn, err := asking.DialContext(ctx, "tcp", withPort(req.URL))
+	conn, err := asking.DialContext(ctx, "tcp", baseurl.WithPort(req.URL))
 	if err == nil {
 		_ = conn.Close() // nothing was sent
 	}

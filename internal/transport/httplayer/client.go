@@ -7,6 +7,7 @@ package httplayer
 import (
 	"context"
 	"fmt"
+	"github.com/engram-sync/engram-sync/internal/transport/baseurl"
 	"io"
 	"log/slog"
 	"net/http"
@@ -34,7 +35,7 @@ func NewClient(base *url.URL, retry *Retry) *Client {
 func (c *Client) URL() string { return c.base.String() }
 
 // Private says whether what goes to the server can't be overheard.
-func (c *Client) Private() bool { return isPrivate(c.base) }
+func (c *Client) Private() bool { return baseurl.IsPrivate(c.base) }
 
 // maxRedirects is more than any server needs to clean a path up.
 const maxRedirects = 5
@@ -44,7 +45,7 @@ const maxRedirects = 5
 // StatusError to explain: a redirected POST turns into a GET or sends its body to a stranger.
 func checkRedirect(base *url.URL) func(*http.Request, []*http.Request) error {
 	return func(req *http.Request, via []*http.Request) error {
-		if via[0].Method != http.MethodGet || !isBelow(req.URL, base) || len(via) > maxRedirects {
+		if via[0].Method != http.MethodGet || !baseurl.IsBelow(req.URL, base) || len(via) > maxRedirects {
 			return http.ErrUseLastResponse
 		}
 		return nil

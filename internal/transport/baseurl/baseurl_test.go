@@ -1,4 +1,4 @@
-package httplayer_test
+package baseurl_test
 
 import (
 	"errors"
