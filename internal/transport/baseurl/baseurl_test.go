@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/testkit/wiretest"
-
 	"github.com/engram-sync/engram-sync/internal/transport"
 )
 

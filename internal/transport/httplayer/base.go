@@ -4,13 +4,14 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"github.com/engram-sync/engram-sync/internal/transport/baseurl"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"sync/atomic"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/transport/baseurl"
 )
 
 // Base is what Go's own transport needs to know of a server and of the way there.

@@ -7,13 +7,14 @@ package httplayer
 import (
 	"context"
 	"fmt"
-	"github.com/engram-sync/engram-sync/internal/transport/baseurl"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/transport/baseurl"
 )
 
 // maxAnswer is how much is read of an answer that is small by its nature, and of

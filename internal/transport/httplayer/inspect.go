@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"github.com/engram-sync/engram-sync/internal/transport/baseurl"
 	"net/http"
 	"net/http/httptrace"
 	"net/netip"
@@ -14,6 +13,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/transport/baseurl"
 )
 
 // Step is a part of the way to a server.

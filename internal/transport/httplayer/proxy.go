@@ -11,8 +11,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/engram-sync/engram-sync/internal/transport/baseurl"
 	"golang.org/x/net/http/httpproxy"
+
+	"github.com/engram-sync/engram-sync/internal/transport/baseurl"
 )
 
 // ErrProxy: the proxy that the environment names can't be used, or does not let us through.
