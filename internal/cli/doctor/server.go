@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/auth"
@@ -93,15 +94,14 @@ func (e *exam) connect(ctx context.Context, f *findings, embedded bool) {
 	case embedded:
 		f.fail("remote", "", err)
 		f.skip("the server was not opened", "server", "token", "access")
-	default: // the token was not found, or the TLS files not
-		if seen := <-way; seen.Err == nil || seen.Err.Error() != err.Error() {
+	default: // the token was not found, or the way has no beginning
+		seen := <-way
+		e.tellWay(f, seen, false)
+		if seen.Err == nil || !strings.HasSuffix(seen.Err.Error(), err.Error()) {
 			f.fail("token", "", err)
-			e.tellWay(f, seen, false)
 			if problem.Is(err, auth.ErrLocked, auth.ErrNoKeyring) {
 				f.fail("keyring", "", err)
 			}
-		} else {
-			e.tellWay(f, seen, false)
 		}
 		f.skipMissing("nobody was asked", "server", "token", "access", "keyring")
 	}
