@@ -21,6 +21,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/verification"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
@@ -133,7 +134,7 @@ var Classes = []Class{
 	{"file-missing", Damaged, is(engram.ErrNoFile),
 		"run `engram-sync pull` to fetch it, or restore it from git",
 		"The manifest names a chunk whose file is missing. A pull fetches it if the remote has it."},
-	{"not-there", Partial, is(syncer.ErrAbsent),
+	{"not-there", Partial, is(verification.ErrAbsent),
 		"run `engram-sync push`, or compare with the right remote",
 		"A chunk of the directory is not on the remote that was verified. Push it."},
 	{"reduced", Partial, as[*engram.ReducedError],
