@@ -75,10 +75,16 @@ func TestServeTLS(t *testing.T) {
 }
 
 // serve starts a server on a free port. stop sends it a signal, and wants it to
-// end well.
+// end well, unless it is killed.
 func (u *user) serve(args ...string) (url string, stop func(syscall.Signal)) {
 	u.t.Helper()
-	cmd := u.command(append([]string{"serve", "--addr", "127.0.0.1:0"}, args...)...)
+	return u.serveAt("127.0.0.1:0", args...)
+}
+
+// serveAt is serve at an address.
+func (u *user) serveAt(addr string, args ...string) (url string, stop func(syscall.Signal)) {
+	u.t.Helper()
+	cmd := u.command(append([]string{"serve", "--addr", addr}, args...)...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		u.t.Fatal(err)
@@ -101,7 +107,7 @@ func (u *user) serve(args ...string) (url string, stop func(syscall.Signal)) {
 		}
 		for lines.Scan() { // to its end, as Wait wants it
 		}
-		if err := cmd.Wait(); err != nil {
+		if err := cmd.Wait(); err != nil && signal != syscall.SIGKILL {
 			u.t.Errorf("after %v: %v", signal, err)
 		}
 	}
