@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,19 +52,27 @@ type RemoteTransport struct {
 }
 
 // NewRemoteTransport makes a transport for the server at baseURL, which wraps
-// ErrBadURL in its error if it is not one. token may be nil for a server that needs none.
+// ErrBadURL in its error if it is not one, and ErrProxy if a variable names a proxy that can't be used. token may be nil for a server that needs none.
 func NewRemoteTransport(baseURL string, token TokenSource, opts Options) (*RemoteTransport, error) {
 	base, err := httplayer.ParseBaseURL(baseURL)
 	if err != nil {
 		return nil, err
 	}
 	opts = opts.withDefaults()
+	if opts.Base == nil {
+		network, err := httplayer.NewBase(httplayer.Base{URL: base, TLS: opts.TLS, Workers: opts.Concurrency, Timeout: opts.Timeout, Getenv: opts.Getenv})
+		if err != nil {
+			return nil, err
+		}
+		opts.Base = network
+	}
 	trace := &httplayer.Trace{Next: opts.Base, Log: opts.Logger}
 	stall := &httplayer.Stall{Next: trace, Timeout: opts.Timeout}
 	bearer := &httplayer.Bearer{Next: stall, Base: base, Source: token, Insecure: opts.InsecureHTTP, UserAgent: opts.UserAgent}
 	retry := &httplayer.Retry{Next: bearer, Retries: opts.Retries, Time: opts.RetryTime, Notify: opts.Notify}
 	client := httplayer.NewClient(base, retry)
 	t := &RemoteTransport{SignIn: &account.SignIn{Client: client}, client: client, bearer: bearer, opts: opts, pulling: make(chan struct{}, 1)}
+	t.Else = func(ctx context.Context) error { return t.askKind(ctx, "look who is there") }
 	t.account = &account.Dialect{Client: client, MaxChunkBytes: opts.MaxChunkBytes, Logger: opts.Logger, Stranger: t.forget}
 	t.project = project.New(project.Options{
 		Client: client, MaxChunkBytes: opts.MaxChunkBytes, Project: opts.Project, NoProject: opts.NoProject, Stranger: t.forget,
@@ -111,6 +120,9 @@ type Options struct {
 	// TLS is for authorities and client certificates of one's own; nil means
 	// Go's defaults. It counts only where Base is nil.
 	TLS *tls.Config
+	// Getenv reads the proxy variables; nil means the process's own. It too counts only
+	// where Base is nil.
+	Getenv func(name string) string
 	// Concurrency is how many requests the caller runs at once, so that as many
 	// connections are kept. Default 8.
 	Concurrency int
@@ -171,8 +183,8 @@ func (o Options) withDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.Base == nil {
-		o.Base = httplayer.NewBase(o.TLS, o.Concurrency, o.Timeout)
+	if o.Getenv == nil {
+		o.Getenv = os.Getenv
 	}
 	return o
 }

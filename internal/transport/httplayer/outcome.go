@@ -95,7 +95,7 @@ const (
 func PatienceAfter(cause error) Patience {
 	status, ok := errors.AsType[*StatusError](cause)
 	switch {
-	case !ok, status.Status < 500 && !status.Final, status.Status < 300, status.Status == http.StatusGatewayTimeout:
+	case !ok, status.Status < 400, status.Status == http.StatusGatewayTimeout, status.Status == http.StatusRequestTimeout && !status.Final:
 		return Long
 	case status.Status == http.StatusServiceUnavailable && status.Final:
 		return Once
