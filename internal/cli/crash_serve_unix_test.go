@@ -3,16 +3,21 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/engram-sync/engram-sync/internal/testkit/crash"
 )
 
 // TestServerKilledUnderLoad kills serve while many clients push chunks: all that it has
@@ -67,6 +72,96 @@ func TestServerKilledUnderLoad(t *testing.T) {
 		t.Logf("round %d: killed after %d chunks were acknowledged: all are there, and %d on the way", round, len(acknowledged), len(here)-len(acknowledged))
 		stop(syscall.SIGTERM)
 	}
+}
+
+// TestCrashOfServe is TestCrash for serve: it makes its database, and takes chunks.
+func TestCrashOfServe(t *testing.T) {
+	skipLong(t)
+	if !crash.Supported {
+		t.Skip("it needs Linux on amd64")
+	}
+	t.Parallel()
+	m := crashMatrix{t: t, story: crashStory{name: "serve"}}
+	points := m.serve(crash.Fault{})
+	for _, fault := range chosenFaults(points) {
+		m.serve(fault)
+	}
+	m.tell(points)
+}
+
+// serve runs a server with a fault, and then without.
+func (m *crashMatrix) serve(fault crash.Fault) (points []crash.Point) {
+	ok := m.t.Run(fmt.Sprintf("%d_%s", fault.At, fault), func(t *testing.T) {
+		u := newUser(t, "", "")
+		data, log := t.TempDir(), filepath.Join(t.TempDir(), "points")
+		tracer, err := exec.LookPath("crash")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := u.command("serve", "--addr", "127.0.0.1:0", "--data", data)
+		crash.Through(cmd, tracer, filepath.Clean(os.TempDir()), log, fault)
+		stderr, err := cmd.StderrPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(stderr)
+		acknowledged := map[string]bool{}
+		if url := listening(lines); url != "" {
+			acknowledged = pushSome(t, url)
+			_ = cmd.Process.Signal(syscall.SIGTERM) // it may have been killed
+		}
+		for lines.Scan() { // to its end, as Wait wants it
+			if strings.Contains(lines.Text(), "goroutine ") {
+				t.Error("it panicked")
+			}
+		}
+		_ = cmd.Wait() // whatever its code
+		if points, err = crash.Points(log); err != nil {
+			t.Fatal(err)
+		}
+		m.met(fault, points)
+
+		url, stop := u.serve("--data", data)
+		token, err := loginOrRegister(url, "alice")
+		if err != nil {
+			t.Fatal(err)
+		}
+		looker := newUser(t, url, token)
+		dir := filepath.Join(t.TempDir(), ".engram")
+		looker.run(0, "pull", "--dir", dir)
+		here := contentsOf(t, dir)
+		for id := range acknowledged {
+			if here[id] == "" {
+				t.Errorf("chunk %s was acknowledged, and is lost", id)
+			}
+		}
+		pushSome(t, url)
+		if got := looker.count(); got != 3 {
+			t.Errorf("in the end it has %d chunks", got)
+		}
+		stop(syscall.SIGTERM)
+	})
+	if !ok {
+		m.unwell++
+	}
+	return points
+}
+
+// pushSome pushes three chunks, and gives the ids of those that were acknowledged.
+func pushSome(t *testing.T, url string) map[string]bool {
+	t.Helper()
+	acknowledged := map[string]bool{}
+	token, err := loginOrRegister(url, "alice")
+	for n := 0; n < 3 && err == nil; n++ {
+		data := fmt.Sprintf(`{"sessions":[],"n":%d}`, n)
+		id := contentID([]byte(data))
+		acknowledged[id] = pushRaw(t, url, token, id, data)
+	}
+	maps.DeleteFunc(acknowledged, func(_ string, yes bool) bool { return !yes })
+	return acknowledged
 }
 
 // pushRaw sends a chunk once, and says whether the server took it.

@@ -84,7 +84,6 @@ type crashMatrix struct {
 	t             *testing.T
 	story         crashStory
 	kills, errors int
-	calm          int // the run came to its end before the fault
 	unwell        int // cells that went wrong
 }
 
@@ -93,17 +92,38 @@ func (m *crashMatrix) run() {
 	if len(points) == 0 {
 		m.t.Fatal("it touches no file")
 	}
-	faults := faultsAt(points)
-	if os.Getenv(wholeMatrix) == "" {
-		some := faults[:0:0]
-		for i := range fewPoints {
-			some = append(some, faults[(2*i+1)*len(faults)/(2*fewPoints)])
-		}
-		faults = some
-	}
-	for _, fault := range faults {
+	for _, fault := range chosenFaults(points) {
 		m.cell(fault)
 	}
+	m.tell(points)
+}
+
+// chosenFaults are all faults, or a few of them, spread over the run.
+func chosenFaults(points []crash.Point) []crash.Fault {
+	faults := faultsAt(points)
+	if os.Getenv(wholeMatrix) != "" {
+		return faults
+	}
+	var some []crash.Fault
+	for i := range fewPoints {
+		some = append(some, faults[(2*i+1)*len(faults)/(2*fewPoints)])
+	}
+	return some
+}
+
+// met counts what became of a fault.
+func (m *crashMatrix) met(fault crash.Fault, points []crash.Point) {
+	switch {
+	case fault.At == 0, len(points) < fault.At:
+	case fault.Errno == 0:
+		m.kills++
+	default:
+		m.errors++
+	}
+}
+
+// tell gives the row of the table.
+func (m *crashMatrix) tell(points []crash.Point) {
 	calls := map[string]int{}
 	for _, p := range points {
 		calls[p.Call]++
@@ -137,17 +157,14 @@ func (m *crashMatrix) cell(fault crash.Fault) (points []crash.Point) {
 		m.story.begin(c)
 		before := s.accepted()
 		cmd := c.command(m.story.args...)
-		points = c.hurt(cmd, fault)
-		if len(points) < fault.At {
-			m.calm++
-		} else if fault.Errno == 0 && fault.At > 0 {
-			m.kills++
-		} else if fault.At > 0 {
-			m.errors++
-			t.Logf("%s of %s", points[fault.At-1].Call, points[fault.At-1].Path)
-		}
+		code := 0
+		points, code = c.hurt(cmd, fault)
+		m.met(fault, points)
 		s.settle()
 		m.story.whole(c)
+		if code == 0 { // it says that all is done
+			m.story.done(c)
+		}
 		c.minuteLater()
 		c.again(m.story.args)
 		m.story.done(c)
@@ -164,8 +181,8 @@ func (m *crashMatrix) cell(fault crash.Fault) (points []crash.Point) {
 }
 
 // hurt runs a command with a fault. Its end must be one of those that are documented, in
-// one line, and no panic.
-func (c *crashCell) hurt(cmd *exec.Cmd, fault crash.Fault) []crash.Point {
+// words, and no panic.
+func (c *crashCell) hurt(cmd *exec.Cmd, fault crash.Fault) (points []crash.Point, code int) {
 	c.t.Helper()
 	tracer, err := exec.LookPath("crash")
 	if err != nil {
@@ -176,11 +193,10 @@ func (c *crashCell) hurt(cmd *exec.Cmd, fault crash.Fault) []crash.Point {
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.Stdin = &out, &out, strings.NewReader(c.stdin)
 	_ = cmd.Run() // its code is looked at
-	points, err := crash.Points(log)
-	if err != nil {
+	if points, err = crash.Points(log); err != nil {
 		c.t.Fatal(err)
 	}
-	code := cmd.ProcessState.ExitCode()
+	code = cmd.ProcessState.ExitCode()
 	switch killed := fault.At > 0 && fault.Errno == 0 && len(points) >= fault.At; {
 	case killed && code != 128+int(syscall.SIGKILL):
 		c.t.Errorf("killed, it ended with %d\n%s", code, out.String())
@@ -189,7 +205,7 @@ func (c *crashCell) hurt(cmd *exec.Cmd, fault crash.Fault) []crash.Point {
 	case fault.At == 0 && code != 0:
 		c.t.Fatalf("without a fault it ended with %d\n%s", code, out.String())
 	}
-	return points
+	return points, code
 }
 
 // again runs the command once more, without a fault.

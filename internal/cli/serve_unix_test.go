@@ -93,10 +93,7 @@ func (u *user) serveAt(addr string, args ...string) (url string, stop func(sysca
 		u.t.Fatal(err)
 	}
 	lines := bufio.NewScanner(stderr)
-	found := ""
-	for found == "" && lines.Scan() {
-		found = regexp.MustCompile(`https?://[^ ]+$`).FindString(lines.Text())
-	}
+	found := listening(lines)
 	if found == "" {
 		u.t.Fatal("it did not say where it listens")
 	}
@@ -111,6 +108,14 @@ func (u *user) serveAt(addr string, args ...string) (url string, stop func(sysca
 			u.t.Errorf("after %v: %v", signal, err)
 		}
 	}
+}
+
+// listening is where a server says that it listens, "" if it ends before that.
+func listening(lines *bufio.Scanner) (url string) {
+	for url == "" && lines.Scan() {
+		url = regexp.MustCompile(`https?://[^ ]+$`).FindString(lines.Text())
+	}
+	return url
 }
 
 // selfSigned makes a certificate for 127.0.0.1 that no authority knows.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -46,7 +47,8 @@ type tracer struct {
 }
 
 // Main is the program that Through runs commands under, with its arguments. It gives the
-// exit code of the command, 128 and the signal if one ended it.
+// exit code of the command, 128 and the signal if one ended it. The command gets a SIGTERM
+// that it gets.
 func Main(args []string) (code int, err error) {
 	const ownWords = 4
 	if len(args) <= ownWords {
@@ -69,6 +71,13 @@ func Main(args []string) (code int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	terminations := make(chan os.Signal, 1)
+	signal.Notify(terminations, syscall.SIGTERM)
+	go func() {
+		for range terminations {
+			_ = syscall.Kill(t.pid, syscall.SIGTERM) // it may have ended
+		}
+	}()
 	status, err := t.follow()
 	if err != nil {
 		return 0, err
@@ -121,13 +130,13 @@ func (t *tracer) follow() (status syscall.WaitStatus, err error) {
 }
 
 // stopped looks at a thread, and gives the signal that it is to get.
-func (t *tracer) stopped(tid int, signal syscall.Signal) (deliver int, err error) {
-	switch signal {
+func (t *tracer) stopped(tid int, sent syscall.Signal) (deliver int, err error) {
+	switch sent {
 	case syscall.SIGTRAP: // it has been started, or has made a thread
 		return 0, nil
 	case syscall.SIGTRAP | 0x80:
 	default:
-		return int(signal), nil
+		return int(sent), nil
 	}
 	var regs syscall.PtraceRegs
 	if err := syscall.PtraceGetRegs(tid, &regs); err != nil {
