@@ -77,9 +77,7 @@ func TestServerKilledUnderLoad(t *testing.T) {
 // TestCrashOfServe is TestCrash for serve: it makes its database, and takes chunks.
 func TestCrashOfServe(t *testing.T) {
 	skipLong(t)
-	if !crash.Supported {
-		t.Skip("it needs Linux on amd64")
-	}
+	needTracer(t)
 	t.Parallel()
 	m := crashMatrix{t: t, story: crashStory{name: "serve"}}
 	points := m.serve(crash.Fault{})

@@ -49,9 +49,7 @@ func crashMain() {
 // clean run later all is as it should be, and nothing is anywhere twice.
 func TestCrash(t *testing.T) {
 	skipLong(t)
-	if !crash.Supported {
-		t.Skip("it needs Linux on amd64")
-	}
+	needTracer(t)
 	t.Parallel()
 	for _, story := range crashStories() {
 		t.Run(story.name, func(t *testing.T) {
@@ -59,6 +57,23 @@ func TestCrash(t *testing.T) {
 			m := crashMatrix{t: t, story: story}
 			m.run()
 		})
+	}
+}
+
+// needTracer skips a test where no program can be traced.
+func needTracer(t *testing.T) {
+	t.Helper()
+	if !crash.Supported {
+		t.Skip("it needs Linux on amd64")
+	}
+	cmd := newUser(t, "", "").command("version")
+	tracer, err := exec.LookPath("crash")
+	if err != nil {
+		t.Fatal(err)
+	}
+	crash.Through(cmd, tracer, os.TempDir(), filepath.Join(t.TempDir(), "points"), crash.Fault{})
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Skipf("no process may be traced here: %v\n%s", err, out)
 	}
 }
 
