@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -91,13 +90,9 @@ func TestCrashOfServe(t *testing.T) {
 func (m *crashMatrix) serve(fault crash.Fault) (points []crash.Point) {
 	ok := m.t.Run(fmt.Sprintf("%d_%s", fault.At, fault), func(t *testing.T) {
 		u := newUser(t, "", "")
-		data, log := t.TempDir(), filepath.Join(t.TempDir(), "points")
-		tracer, err := exec.LookPath("crash")
-		if err != nil {
-			t.Fatal(err)
-		}
+		data := t.TempDir()
 		cmd := u.command("serve", "--addr", "127.0.0.1:0", "--data", data)
-		crash.Through(cmd, tracer, filepath.Clean(os.TempDir()), log, fault)
+		logged := traced(t, cmd, fault)
 		stderr, err := cmd.StderrPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -117,9 +112,7 @@ func (m *crashMatrix) serve(fault crash.Fault) (points []crash.Point) {
 			}
 		}
 		_ = cmd.Wait() // whatever its code
-		if points, err = crash.Points(log); err != nil {
-			t.Fatal(err)
-		}
+		points = logged()
 		m.met(fault, points)
 
 		url, stop := u.serve("--data", data)

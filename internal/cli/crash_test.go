@@ -35,13 +35,32 @@ var crashErrnos = map[string][]syscall.Errno{
 }
 
 // crashMain is the program that the commands of TestCrash run under.
-func crashMain() {
+func crashMain() int {
 	code, err := crash.Main(os.Args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "crash:", err)
-		code = 99
+		return 99
 	}
-	os.Exit(code)
+	return code
+}
+
+// traced lets a command run with a fault. What it does to files for the moment counts
+// too. points gives the calls, once it has ended.
+func traced(t *testing.T, cmd *exec.Cmd, fault crash.Fault) (points func() []crash.Point) {
+	t.Helper()
+	tracer, err := exec.LookPath("crash")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := filepath.Join(t.TempDir(), "points")
+	crash.Through(cmd, tracer, filepath.Clean(os.TempDir()), log, fault) //nolint:usetesting // in which all others are
+	return func() []crash.Point {
+		points, err := crash.Points(log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return points
+	}
 }
 
 // TestCrash kills each command that writes in the place of each system call by which it
@@ -67,11 +86,7 @@ func needTracer(t *testing.T) {
 		t.Skip("it needs Linux on amd64")
 	}
 	cmd := newUser(t, "", "").command("version")
-	tracer, err := exec.LookPath("crash")
-	if err != nil {
-		t.Fatal(err)
-	}
-	crash.Through(cmd, tracer, os.TempDir(), filepath.Join(t.TempDir(), "points"), crash.Fault{})
+	traced(t, cmd, crash.Fault{})
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Skipf("no process may be traced here: %v\n%s", err, out)
 	}
@@ -199,19 +214,11 @@ func (m *crashMatrix) cell(fault crash.Fault) (points []crash.Point) {
 // words, and no panic.
 func (c *crashCell) hurt(cmd *exec.Cmd, fault crash.Fault) (points []crash.Point, code int) {
 	c.t.Helper()
-	tracer, err := exec.LookPath("crash")
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	log := filepath.Join(c.t.TempDir(), "points")
-	crash.Through(cmd, tracer, filepath.Clean(os.TempDir()), log, fault) // files for the moment count too
+	logged := traced(c.t, cmd, fault)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.Stdin = &out, &out, strings.NewReader(c.stdin)
 	_ = cmd.Run() // its code is looked at
-	if points, err = crash.Points(log); err != nil {
-		c.t.Fatal(err)
-	}
-	code = cmd.ProcessState.ExitCode()
+	points, code = logged(), cmd.ProcessState.ExitCode()
 	switch killed := fault.At > 0 && fault.Errno == 0 && len(points) >= fault.At; {
 	case killed && code != 128+int(syscall.SIGKILL):
 		c.t.Errorf("killed, it ended with %d\n%s", code, out.String())

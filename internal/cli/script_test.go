@@ -19,7 +19,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"engram-sync": func() { os.Exit(runForTests()) }, "hammer": hammerMain, "crash": crashMain})
+	testscript.Main(m, map[string]func(){"engram-sync": func() { os.Exit(runForTests()) }, "hammer": hammerMain, "crash": func() { os.Exit(crashMain()) }})
 }
 
 // runForTests is what main does.
