@@ -9,7 +9,6 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net/http"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -120,8 +119,8 @@ type Options struct {
 	// TLS is for authorities and client certificates of one's own; nil means
 	// Go's defaults. It counts only where Base is nil.
 	TLS *tls.Config
-	// Getenv reads the proxy variables; nil means the process's own. It too counts only
-	// where Base is nil.
+	// Getenv reads the proxy variables; nil means that there are none. It too
+	// counts only where Base is nil.
 	Getenv func(name string) string
 	// Concurrency is how many requests the caller runs at once, so that as many
 	// connections are kept. Default 8.
@@ -182,9 +181,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.Getenv == nil {
-		o.Getenv = os.Getenv
 	}
 	return o
 }
