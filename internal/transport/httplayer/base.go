@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"sync/atomic"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/transport/baseurl"
 )
 
 // Base is what Go's own transport needs to know of a server and of the way there.
@@ -87,7 +89,7 @@ func (n *Network) shakesHands(req *http.Request) bool {
 	ctx, cancel := context.WithTimeout(req.Context(), n.TLSHandshakeTimeout)
 	defer cancel()
 	asking := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // only whether, not who
-	conn, err := asking.DialContext(ctx, "tcp", withPort(req.URL))
+	conn, err := asking.DialContext(ctx, "tcp", baseurl.WithPort(req.URL))
 	if err == nil {
 		_ = conn.Close() // nothing was sent
 	}
