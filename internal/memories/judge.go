@@ -19,6 +19,9 @@ func (s *search) unheld(row Row, said said) (toWrite *Row, home StayHome) {
 	switch last := said.last(); {
 	case last.Tells(row.word):
 		return nil, home
+	case s.found.words.retold[last] && row.word.Says == words.Alive && !row.word.Supersedes(last.RowVersion):
+		// What was taken out of a chunk still stands in engram.db, and would come back.
+		return nil, StayHome{TakenOut: 1}
 	case row.odd != timely:
 		return s.unheldOdd(row, told)
 	case last.Says == words.Removed, last.Says == words.Deleted && last.Content == engram.RowHash{}:

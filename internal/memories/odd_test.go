@@ -72,7 +72,7 @@ func TestAnEndTakesItsDirectoryFromTheChunks(t *testing.T) {
 	ended := session
 	ended.Directory, ended.EndedAt, ended.Summary = "", ptr(at("11:00")), ptr("done")
 	for range 2 { // from the index, too
-		said, failed, err := memories.ReadWords(t.Context(), files, entries, index{}, 1<<20, 2, nil)
+		said, failed, err := memories.ReadWords(t.Context(), files, entries, nil, index{}, 1<<20, 2, nil)
 		if err != nil || len(failed) > 0 {
 			t.Fatal(failed, err)
 		}

@@ -71,7 +71,7 @@ func TestReadHeldReadsEachFileOnce(t *testing.T) {
 	read := func(want ...engram.ChunkID) {
 		t.Helper()
 		files.opened = nil
-		held, failed, err := memories.ReadWords(t.Context(), files, entries, known, 1<<20, 2, nil)
+		held, failed, err := memories.ReadWords(t.Context(), files, entries, nil, known, 1<<20, 2, nil)
 		if err != nil || len(failed) > 0 {
 			t.Fatal(failed, err)
 		}
@@ -101,7 +101,7 @@ func TestReadHeldOfFilesThatAreNoGood(t *testing.T) {
 	delete(files.texts, entries[1].ID)
 	odd := files.add(`{"observations":[7]}`)
 	known := index{}
-	_, failed, err := memories.ReadWords(t.Context(), files, append(entries, odd), known, 1<<20, 2, nil)
+	_, failed, err := memories.ReadWords(t.Context(), files, append(entries, odd), nil, known, 1<<20, 2, nil)
 	if err != nil || len(failed) != 3 || len(known) > 0 {
 		t.Fatalf("%v, %v, remembered %v", failed, err, known)
 	}
@@ -115,14 +115,14 @@ func TestReadHeldOfFilesThatAreNoGood(t *testing.T) {
 func TestReadHeldReadsNotMoreThanIsAllowed(t *testing.T) {
 	files, entries := newChunkFiles()
 	known := index{}
-	if _, _, err := memories.ReadWords(t.Context(), files, entries, known, 60, 2, nil); !errors.Is(err, memories.ErrTooMuch) || len(files.opened) > 0 {
+	if _, _, err := memories.ReadWords(t.Context(), files, entries, nil, known, 60, 2, nil); !errors.Is(err, memories.ErrTooMuch) || len(files.opened) > 0 {
 		t.Errorf("%v, opened %v", err, files.opened)
 	}
 	// What is known already costs nothing.
-	if _, _, err := memories.ReadWords(t.Context(), files, entries[:1], known, 60, 2, nil); err != nil {
+	if _, _, err := memories.ReadWords(t.Context(), files, entries[:1], nil, known, 60, 2, nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := memories.ReadWords(t.Context(), files, entries, known, 60, 2, nil); err != nil {
+	if _, _, err := memories.ReadWords(t.Context(), files, entries, nil, known, 60, 2, nil); err != nil {
 		t.Error(err)
 	}
 }

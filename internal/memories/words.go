@@ -38,8 +38,9 @@ var ErrTooMuch = errors.New("too much has to be read")
 // files that the index does not know are read and verified, atOnce at once, if they
 // have no more than maxBytes together on disk: else the error wraps ErrTooMuch.
 //
-// What is missing, damaged or unreadable says nothing, and is in failed.
-func ReadWords(ctx context.Context, files ChunkFiles, entries []engram.ChunkEntry, index WordIndex, maxBytes int64, atOnce int, report work.Report) (said *Words, failed []work.Failure, err error) {
+// What is missing, damaged or unreadable says nothing, and is in failed. edited says which
+// chunks have taken the place of others, since somebody edited those; nil: none has.
+func ReadWords(ctx context.Context, files ChunkFiles, entries []engram.ChunkEntry, edited func(engram.ChunkID) bool, index WordIndex, maxBytes int64, atOnce int, report work.Report) (said *Words, failed []work.Failure, err error) {
 	chunks := make([]indexedChunk, len(entries))
 	var unread []*indexedChunk
 	var total int64
@@ -83,6 +84,11 @@ func ReadWords(ctx context.Context, files ChunkFiles, entries []engram.ChunkEntr
 		}
 	}
 	said = NewWords(lists...)
+	for _, c := range chunks {
+		if edited != nil && edited(c.id) {
+			said.retell(c.words)
+		}
+	}
 	said.directoryOf = func(session engram.RowVersion) (string, error) { return readDirectory(files, chunks, session) }
 	return said, failed, nil
 }
@@ -132,8 +138,19 @@ func readChunk(files ChunkFiles, id engram.ChunkID, report work.Report) (said []
 // order in which they were said.
 type Words struct {
 	words said
+	// retold are the words of chunks that somebody edited in place of engram.
+	retold map[words.Word]bool
 	// directoryOf reads what words do not have; nil where there are no chunk files.
 	directoryOf func(session engram.RowVersion) (string, error)
+}
+
+func (h *Words) retell(said []words.Word) {
+	if h.retold == nil {
+		h.retold = map[words.Word]bool{}
+	}
+	for _, w := range said {
+		h.retold[w] = true
+	}
 }
 
 // directory is that of a session whose directory some chunk has; "" if it cannot be had.

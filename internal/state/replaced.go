@@ -47,6 +47,18 @@ func (r *Replaced) By(id engram.ChunkID) (engram.ChunkID, bool) {
 	return by, ok
 }
 
+// Replaces says whether a chunk has taken the place of another one.
+func (r *Replaced) Replaces(by engram.ChunkID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, id := range r.file.Chunks {
+		if id == by {
+			return true
+		}
+	}
+	return false
+}
+
 // Add remembers a pair. It is on disk when Add returns.
 func (r *Replaced) Add(id, by engram.ChunkID) error {
 	r.mu.Lock()

@@ -109,6 +109,7 @@ func LeftHere(h memories.StayHome) string {
 		{h.NoDirectory, "session end", ", as engram.db has no directory and chunks have one"},
 		{h.OddTimes, "change", ", whose time has not come yet or cannot be read"},
 		{h.NoProject, "deletion", ", as neither engram.db nor a chunk says of which project"},
+		{h.TakenOut, "row", ", as its text was taken out of the chunk that has it (edit it in engram too)"},
 	} {
 		if kind.n > 0 {
 			text += "; " + terminal.Count(kind.n, kind.noun) + " left out" + kind.why
@@ -292,7 +293,7 @@ func Compare(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, loca
 		files, path = d, d.Path()
 	}
 	index := state.OpenIndex[words.Word](ws.State(), path)
-	said, unread, err := memories.ReadWords(ctx, files, c.Manifest.Entries(), index, maxBytes, ws.Config.Concurrency, report)
+	said, unread, err := memories.ReadWords(ctx, files, c.Manifest.Entries(), state.OpenReplaced(ws.State(), path).Replaces, index, maxBytes, ws.Config.Concurrency, report)
 	if err != nil {
 		return c, err
 	}
