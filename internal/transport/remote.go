@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/tls"
 	"log/slog"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -111,6 +112,9 @@ type Options struct {
 	// TLS is for authorities and client certificates of one's own; nil means
 	// Go's defaults. It counts only where Base is nil.
 	TLS *tls.Config
+	// DialContext makes connections for the transport's own network; nil means TCP. It
+	// counts only where Base is nil.
+	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 	// Concurrency is how many requests the caller runs at once, so that as many
 	// connections are kept. Default 8.
 	Concurrency int
@@ -169,7 +173,11 @@ func (o Options) withDefaults() Options {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Base == nil {
-		o.Base = httplayer.NewBase(o.TLS, o.Concurrency, o.Timeout)
+		network := httplayer.NewBase(o.TLS, o.Concurrency, o.Timeout)
+		if o.DialContext != nil {
+			network.DialContext = o.DialContext
+		}
+		o.Base = network
 	}
 	return o
 }
