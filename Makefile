@@ -10,7 +10,7 @@ SYSTEMS   := linux darwin windows
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help build test demo race lint fmt vet cross fuzz bench docs snapshot vuln ci clean
+.PHONY: help build test demo race lint fmt vet cross fuzz leaks bench docs snapshot vuln ci clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ cross: ## build for the six platforms
 
 fuzz: ## fuzz every target for FUZZTIME (10s)
 	.ci/fuzz $(FUZZTIME)
+
+leaks: ## let a server repeat secrets in every place, to every command (10,000 runs, some 8 minutes)
+	ENGRAM_SYNC_TEST_LEAKS=all go test ./internal/cli -run TestLeaks -count=1 -v -timeout 60m
 
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...

@@ -15,6 +15,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"time"
 )
 
 // File is a file in the making: an io.Writer whose content appears at its path
@@ -126,7 +128,11 @@ func Publish(staged, path string) error {
 // name of a temporary file. Subdirectories are not entered; a missing dir is
 // fine. A file that is being written looks the same, so hold the lock on dir.
 // One file that cannot be removed does not spare the others.
-func Sweep(dir string) error {
+func Sweep(dir string) error { return sweepOld(dir, 0) }
+
+// sweepOld is Sweep where nobody has a lock: it spares what is younger than age, which
+// somebody may be writing.
+func sweepOld(dir string, age time.Duration) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -137,6 +143,9 @@ func Sweep(dir string) error {
 	var failure error
 	for _, entry := range entries {
 		if !entry.Type().IsRegular() || !IsTemporary(entry.Name()) {
+			continue
+		}
+		if info, err := entry.Info(); err == nil && age > 0 && time.Since(info.ModTime()) < age {
 			continue
 		}
 		err := os.Remove(filepath.Join(dir, entry.Name()))
@@ -159,16 +168,26 @@ const (
 	TempSuffix = ".tmp"
 )
 
+// abandoned is the age at which nobody writes to a temporary file of Write any more.
+const abandoned = 10 * time.Minute
+
+// swept are the directories that this process has looked for leftovers in.
+var swept sync.Map
+
 // Write replaces path by a file with this content and perm (before umask, as
 // for os.OpenFile; the mode of a file that was there does not matter). Where
 // path is a symbolic link, the file that it points to is replaced, so that
 // linked dotfiles stay linked; a link that points nowhere is an error. The
 // directory must exist. Of concurrent writers the last one wins, whole; on
-// Windows one of them can fail instead, for lack of access.
+// Windows one of them can fail instead, for lack of access. What killed processes left in
+// the directory goes, once it is old.
 func Write(path string, data []byte, perm os.FileMode) (err error) {
 	target, err := followLink(path)
 	if err != nil {
 		return err
+	}
+	if _, done := swept.LoadOrStore(filepath.Dir(target), true); !done {
+		_ = sweepOld(filepath.Dir(target), abandoned) // one that stays does no harm
 	}
 	f, err := Create(target, perm)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -50,6 +51,25 @@ func TestWriteObeysUmask(t *testing.T) {
 	if got, want := mode(t, atomic), mode(t, plain); got != want {
 		t.Errorf("mode %v, want %v as os.OpenFile gives", got, want)
 	}
+}
+
+// Where no lock is held, what somebody may be writing stays.
+func TestWriteSweepsOldLeftovers(t *testing.T) {
+	dir := t.TempDir()
+	young, old := atomicfile.TempPrefix+"young"+atomicfile.TempSuffix, atomicfile.TempPrefix+"old"+atomicfile.TempSuffix
+	for _, name := range []string{young, old, "old"} {
+		writeFile(t, filepath.Join(dir, name), "half", 0o600)
+	}
+	hourAgo := time.Now().Add(-time.Hour)
+	for _, name := range []string{old, "old"} {
+		if err := os.Chtimes(filepath.Join(dir, name), hourAgo, hourAgo); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := atomicfile.Write(filepath.Join(dir, "state.json"), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantOnly(t, dir, young, "old", "state.json")
 }
 
 func TestWriteFollowsLinks(t *testing.T) {

@@ -74,7 +74,7 @@ func Open(path string, opts Options) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the chunk directory: %w", err)
 	}
-	if err := checkLinks(abs); err != nil {
+	if err := repofile.CheckLinks(abs); err != nil {
 		return nil, err
 	}
 	info, err := os.Stat(abs)
@@ -107,28 +107,6 @@ type PathError struct {
 func (e *PathError) Error() string { return e.Path + " is no chunk directory: " + e.Reason }
 
 func (e *PathError) Unwrap() error { return e.Err }
-
-// checkLinks refuses a path on which a link leads out of the git work tree that it is
-// in: the path is the user's, but the link can be anybody's.
-func checkLinks(abs string) error {
-	paths := []string{abs}
-	if parent, err := filepath.EvalSymlinks(filepath.Dir(abs)); err == nil {
-		paths = append(paths, filepath.Join(parent, filepath.Base(abs))) // by a link of the user's into a work tree
-	}
-	for _, path := range paths {
-		at := filepath.Dir(path)
-		for !holds(at, ".git") && at != filepath.Dir(at) {
-			at = filepath.Dir(at)
-		}
-		if !holds(at, ".git") {
-			continue
-		}
-		if err := repofile.Within(at, path); isLink(err) {
-			return err
-		}
-	}
-	return nil
-}
 
 func isLink(err error) bool {
 	_, is := errors.AsType[*repofile.LinkError](err)
@@ -208,7 +186,7 @@ func Create(path string, opts Options) (*Dir, error) {
 	if isDataDir(abs, opts.DataDir) {
 		return nil, &DataDirError{Path: abs}
 	}
-	if err := checkLinks(abs); err != nil {
+	if err := repofile.CheckLinks(abs); err != nil {
 		return nil, err
 	}
 	info, err := os.Stat(abs)

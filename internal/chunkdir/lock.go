@@ -14,6 +14,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/filelock"
+	"github.com/engram-sync/engram-sync/internal/safetext"
 )
 
 // LockedError says that another process, or another Lock of this one, works on
@@ -28,7 +29,7 @@ type LockedError struct {
 func (e *LockedError) Error() string {
 	who := ""
 	if e.PID > 0 {
-		who = fmt.Sprintf(" (%s, process %d, since %s)", e.Command, e.PID, e.Since.Local().Format("15:04:05"))
+		who = fmt.Sprintf(" (%s, process %d, since %s)", e.Command, e.PID, safetext.Clock(e.Since, time.Now()))
 	}
 	return fmt.Sprintf("another engram-sync is at work on %s%s: try again later, or wait for it with --lock-wait", e.Path, who)
 }
@@ -97,16 +98,16 @@ const (
 )
 
 // statePath is the path in StateDir of a file about this directory; "" without a
-// StateDir. It is the same for every name that leads to the directory.
+// StateDir. It is the same for every path that leads to the directory.
 func (d *Dir) statePath(suffix string) (string, error) {
 	if d.opts.StateDir == "" {
 		return "", nil
 	}
-	path, err := filepath.EvalSymlinks(d.path)
+	what, err := filelock.IdentityAt(d.path)
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256([]byte(path))
+	sum := sha256.Sum256([]byte(what))
 	return filepath.Join(d.opts.StateDir, "locks", hex.EncodeToString(sum[:16])+suffix), nil
 }
 

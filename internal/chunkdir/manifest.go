@@ -168,6 +168,23 @@ func (d *Dir) RecoverManifest(ctx context.Context) (merge.Recovery, error) {
 	return r, nil
 }
 
+// RecoverUnmerged is RecoverManifest where git has not finished merging the file, with
+// the sides of that: the common ancestor, ours and theirs.
+func (d *Dir) RecoverUnmerged(sides [3][]byte) (merge.Recovery, error) {
+	text, err := d.manifestText()
+	if err != nil {
+		return merge.Recovery{}, fmt.Errorf("cannot read %s: %w", d.manifestPath(), err)
+	}
+	if text == nil {
+		text = engram.NewManifest().Bytes()
+	}
+	r, err := merge.RecoverUnmerged(text, sides[0], sides[1], sides[2])
+	if err != nil {
+		return r, fmt.Errorf("cannot read %s: %w", d.manifestPath(), err)
+	}
+	return r, nil
+}
+
 // ReplaceManifest puts next in the place of a manifest whose text is still was,
 // atomically; else it fails, and nothing is written. This is for mending and for
 // removing entries, so next may name chunks that are not on disk. The caller

@@ -51,7 +51,10 @@ func TestInterrupted(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), ".engram")
 			out, errs = u.interrupted(s, chunkRequest, c.signal, c.code, "pull", "--dir", dir, "-j", "1")
 			wantLine(t, out, "pulled 2 chunks")
-			wantLine(t, errs, "not tried: interrupted")
+			wantLine(t, errs, "error: interrupted: 2 chunks done, 4 left; the same command goes on from there")
+			if strings.Count(errs, "error:") != 1 || strings.Contains(out+errs, "failed") {
+				t.Errorf("an interruption is told as a failure:\n%s%s", out, errs)
+			}
 			if got := len(contentsOf(t, dir)); got != 2 {
 				t.Errorf("%d chunk files after the interruption, want 2", got)
 			}
@@ -179,11 +182,4 @@ func fullPipe(t *testing.T) *os.File {
 		t.Fatal(err)
 	}
 	return w
-}
-
-func wantLine(t *testing.T, text, want string) {
-	t.Helper()
-	if !strings.Contains(text, want) {
-		t.Errorf("no %q in:\n%s", want, text)
-	}
 }

@@ -283,3 +283,10 @@ func leftovers(t *testing.T, dir string) []string {
 	}
 	return found
 }
+
+func wantLine(t *testing.T, text, want string) {
+	t.Helper()
+	if !strings.Contains(text, want) {
+		t.Errorf("no %q in:\n%s", want, text)
+	}
+}

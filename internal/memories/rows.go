@@ -12,6 +12,7 @@ import (
 // hold and that was deleted there.
 type Row struct {
 	Kind    engram.RowKind
+	odd     oddity // what is wrong with the time of its last change
 	Reason  Reason
 	Project string // normalized; a row without one has that of its session
 	// The row itself; nil for other kinds, and if only counting was asked for. Of those
@@ -23,7 +24,6 @@ type Row struct {
 	Deletion    *engram.Deletion // with Removed
 
 	word    words.Word
-	odd     oddity // what is wrong with the time of its last change
 	number  int64  // the integer id of an observation or a prompt
 	session string // that it belongs to
 	text    span

@@ -145,7 +145,7 @@ func (h *Words) directory(session engram.RowVersion) (string, error) {
 }
 
 // projectOfSession is the last project that any chunk names for a session.
-func (h *Words) projectOfSession(session [8]byte) (project [8]byte) {
+func (h *Words) projectOfSession(session [8]byte) (project words.ProjectHash) {
 	looked := engram.RowVersion{Kind: engram.SessionRow}
 	copy(looked.Row[:], session[:])
 	from, _ := slices.BinarySearchFunc(h.words, &looked, func(word *words.Word, w *engram.RowVersion) int { return compareRows(&word.RowVersion, w) })
@@ -225,7 +225,7 @@ func (s said) session() (named [8]byte) {
 }
 
 // project is the last one that any word names.
-func (s said) project() (named [8]byte) {
+func (s said) project() (named words.ProjectHash) {
 	for _, w := range s {
 		if w.Project != words.NoProject {
 			named = w.Project

@@ -62,6 +62,48 @@ func (r *Recovery) note(id engram.ChunkID, d Doubt) {
 // Whatever else is wrong is the *ManifestError of ParseManifest.
 func Recover(text []byte) (Recovery, error) { return recoverManifest(text, 0) }
 
+// ErrUnmerged is the cause of what was recovered from the sides of an unfinished merge.
+var ErrUnmerged = errors.New("git has not finished its merge, whose sides its index has: the union of them, for `git add`")
+
+// RecoverUnmerged is Recover for a text that git has not finished merging: with the three
+// sides of that. What of all this is no manifest says nothing, and an entry that any
+// has stays, unless the text was good, and has them all.
+func RecoverUnmerged(text, base, ours, theirs []byte) (Recovery, error) {
+	here, err := Recover(text)
+	var all []Recovery
+	for _, side := range [][]byte{ours, theirs} {
+		if r, err := Recover(side); err == nil {
+			all = append(all, r)
+		}
+	}
+	if len(all) == 0 {
+		return here, err
+	}
+	if err == nil {
+		all = append(all, here)
+	}
+	union := all[0]
+	for _, next := range all[1:] {
+		var unionErr error
+		if union, unionErr = uniteRecoveries(base, union, next, ErrUnmerged); unionErr != nil {
+			return here, err
+		}
+	}
+	if err == nil && here.Cause == nil && sameEntries(union.Manifest, here.Manifest) {
+		return here, nil
+	}
+	union.Text, union.Cause = text, ErrUnmerged
+	return union, nil
+}
+
+// sameEntries says whether two manifests have the same entries, in whatever order.
+func sameEntries(a, b *engram.Manifest) bool {
+	byID := func(m *engram.Manifest) []engram.ChunkEntry {
+		return slices.SortedFunc(slices.Values(m.Entries()), func(a, b engram.ChunkEntry) int { return a.ID.Compare(b.ID) })
+	}
+	return a.Version() == b.Version() && slices.Equal(byID(a), byID(b)) && len(a.Rejected()) == len(b.Rejected())
+}
+
 // maxNested is how many conflicts can lie in one another. Each one more doubles
 // the work.
 const maxNested = 4

@@ -2,6 +2,7 @@ package merge_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -180,3 +181,35 @@ func FuzzRecoverManifest(f *testing.F) {
 }
 
 func withEntry(entries string) string { return `{"version":1,"chunks":[` + entries + `]}` }
+
+// The sides of an unfinished merge count, whatever lies in the work tree.
+func TestSidesOfAnUnfinishedMerge(t *testing.T) {
+	third := strings.ReplaceAll(first, "11111111", "33333333")
+	base, ours, theirs := withEntry(""), withEntry(first), withEntry(second)
+	for name, c := range map[string]struct {
+		text, ours, theirs string
+		want               []string
+		merged             bool
+	}{
+		"the work tree has nothing":      {"", ours, theirs, []string{"11111111", "22222222"}, true},
+		"it has ours":                    {ours, ours, theirs, []string{"11111111", "22222222"}, true},
+		"it has markers":                 {string(merge.WholeConflict([]byte(ours), []byte(theirs))), ours, theirs, []string{"11111111", "22222222"}, true},
+		"it has a chunk more":            {withEntry(third), ours, theirs, []string{"11111111", "33333333", "22222222"}, true},
+		"somebody has united them":       {withEntry(second + "," + first + "," + third), ours, theirs, []string{"22222222", "11111111", "33333333"}, false},
+		"one side has no manifest":       {"", "", theirs, []string{"22222222"}, true},
+		"one side is damaged":            {ours, ours, theirs[:40], []string{"11111111"}, false},
+		"both are, and the work tree no": {ours, "", "x", []string{"11111111"}, false},
+	} {
+		r, err := merge.RecoverUnmerged([]byte(c.text), []byte(base), []byte(c.ours), []byte(c.theirs))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got := idsOf(r.Manifest); !slices.Equal(got, c.want) || errors.Is(r.Cause, merge.ErrUnmerged) != c.merged || string(r.Text) != c.text {
+			t.Errorf("%s: %v, %v, want %v", name, got, r.Cause, c.want)
+		}
+	}
+	if _, err := merge.RecoverUnmerged(nil, nil, []byte("x"), []byte("y")); !errors.Is(err, engram.ErrDamaged) {
+		t.Errorf("nothing but damage: %v", err)
+	}
+}

@@ -2,6 +2,7 @@ package readers
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
@@ -97,7 +98,7 @@ var rowTypes = map[string]types{
 	"observations": typesOf("sync_id session_id type title content tool_name project scope topic_key last_seen_at review_after created_at updated_at deleted_at",
 		map[string]byte{"id": '0', "revision_count": '0', "duplicate_count": '0'}),
 	"prompts":   typesOf("source_inbox_id sync_id session_id content project created_at", map[string]byte{"id": '0'}),
-	"mutations": typesOf("entity entity_key op payload project", nil),
+	"mutations": typesOf("target_key entity entity_key op payload source project occurred_at acked_at", map[string]byte{"seq": '0'}),
 	"relations": typesOf("sync_id source_id target_id relation reason evidence judgment_status marked_by_actor marked_by_kind marked_by_model session_id project created_at updated_at",
 		map[string]byte{"confidence": '.'}),
 }
@@ -107,11 +108,20 @@ func (o object) odd(t types) string {
 	for _, m := range o {
 		switch want := t[m.Name]; {
 		case want == 0 || string(m.Value) == "null":
-		case want == '"' && m.Value[0] != '"', want != '"' && !isNumber(m.Value), want == '0' && strings.ContainsAny(string(m.Value), ".eE"):
+		case want == '"' && m.Value[0] != '"', want == '0' && !isInteger(m.Value), want == '.' && !isNumber(m.Value):
 			return m.Name
 		}
 	}
 	return ""
 }
 
-func isNumber(value []byte) bool { return value[0] == '-' || value[0] >= '0' && value[0] <= '9' }
+// isInteger and isNumber say whether a value can be kept as one: what is too large cannot.
+func isInteger(value []byte) bool {
+	_, err := strconv.ParseInt(string(value), 10, 64)
+	return err == nil
+}
+
+func isNumber(value []byte) bool {
+	_, err := strconv.ParseFloat(string(value), 64)
+	return err == nil && (value[0] == '-' || value[0] >= '0' && value[0] <= '9')
+}

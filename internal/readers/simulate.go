@@ -109,7 +109,7 @@ func (r *reader) fit(at int, lowered bool) bool {
 		undecodable := one.entity <= prompt && one.stalled.isUndecodable()
 		switch {
 		case one.refused.of(r.g):
-			r.tell(w, one.refused.field, one.refused.problem, Refuses)
+			r.tellOf(w, one.refused.field, one.refused.problem, Refuses)
 			good = false
 		case one.lone || one.overruled:
 		case lowered && undecodable:
@@ -128,14 +128,36 @@ func (r *reader) tell(w word, field string, p Problem, e Effect) {
 	if one.list == mutations && !slices.Contains([]string{"entity", "entity_key", "op", "payload", "disposition"}, field) {
 		field = "payload." + field
 	}
+	r.tellOf(w, field, p, e)
+}
+
+// tellOf is tell about a member of the row itself, also of a mutation.
+func (r *reader) tellOf(w word, field string, p Problem, e Effect) {
+	one := r.of(w)
 	r.note(r.g, r.d.Chunks[w.chunk-1].ID, &engram.RowNote{List: Lists[one.list], Index: int(one.index), Field: field}, p, e)
 }
 
-// passes applies chunks until no further one can be. Source: engram-2.md 2.3, 5.
+// How many changes are applied in all, failed tries included: some more for each that
+// there is, and for small directories enough. Chunks that need each other in a long row,
+// backwards, take the square of their number.
+const (
+	triesOfEach = 20
+	triesOfAny  = 1 << 18
+)
+
+// passes applies chunks until no further one can be, or until it has been tried enough:
+// what is left then is told to stall. Source: engram-2.md 2.3, 5.
 func (r *reader) passes() {
+	left := triesOfAny
+	for _, at := range r.pending {
+		left += triesOfEach * len(r.d.Chunks[at].Chunk.ops)
+	}
 	for progress := true; progress; {
 		progress = false
 		r.pending = slices.DeleteFunc(r.pending, func(at int32) bool {
+			if left -= len(r.d.Chunks[at].Chunk.ops); left < 0 {
+				return false
+			}
 			good := len(r.apply(at)) == 0
 			progress = progress || good
 			r.end(good)

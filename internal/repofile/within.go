@@ -14,7 +14,7 @@ import (
 type LinkError struct{ Path, Tree string }
 
 func (e *LinkError) Error() string {
-	return fmt.Sprintf("a link leads from %s out of %s, and whoever could commit may have made it: put the thing itself in its place, or name that with --dir", e.Path, e.Tree)
+	return fmt.Sprintf("a link leads from %s out of %s, and whoever could commit may have made it: put what it leads to in its place, or name that instead of the link", e.Path, e.Tree)
 }
 
 // Within says whether a path can be reached from the tree above it without leaving that: a
@@ -52,6 +52,34 @@ func endsWithin(tree, path string) bool {
 		return false
 	}
 	return real == tree || strings.HasPrefix(real, strings.TrimSuffix(tree, string(filepath.Separator))+string(filepath.Separator))
+}
+
+// CheckLinks refuses a path on which a link leads out of the git work tree that the link is
+// in, with a *LinkError: the path is the user's, but the link can be anybody's. Links
+// outside of work trees are the user's.
+func CheckLinks(path string) error {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	paths := []string{abs}
+	if parent, err := filepath.EvalSymlinks(filepath.Dir(abs)); err == nil {
+		paths = append(paths, filepath.Join(parent, filepath.Base(abs))) // by a link of the user's into a work tree
+	}
+	for _, path := range paths {
+		for at := filepath.Dir(path); at != filepath.Dir(at); at = filepath.Dir(at) {
+			if _, err := os.Lstat(filepath.Join(at, ".git")); err != nil {
+				continue
+			}
+			if link, leaves := errors.AsType[*LinkError](Within(at, path)); leaves {
+				return link
+			}
+			if info, err := os.Lstat(at); err == nil && info.IsDir() {
+				break // else it is a link itself, perhaps out of another work tree
+			}
+		}
+	}
+	return nil
 }
 
 // ReadWithin is Read for a file in a tree that no link may lead out of.

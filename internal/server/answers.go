@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"syscall"
 
 	"github.com/engram-sync/engram-sync/internal/server/pushbody"
 	"github.com/engram-sync/engram-sync/internal/server/store"
@@ -77,7 +78,9 @@ func refusalOf(err error) *refusal {
 		return &refusal{status: http.StatusConflict, text: err.Error()}
 	case errors.Is(err, store.ErrNotFound):
 		return &refusal{status: http.StatusNotFound, text: err.Error()}
-	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrFull), errors.Is(err, errSpool),
+	case errors.Is(err, store.ErrFull), errors.Is(err, syscall.ENOSPC): // which passes only if somebody makes room
+		return &refusal{status: http.StatusInsufficientStorage, text: "the server's disk is full"}
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, errSpool),
 		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return &refusal{status: http.StatusServiceUnavailable, text: "database unavailable"}
 	}

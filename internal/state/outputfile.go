@@ -12,14 +12,29 @@ import (
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
+	"github.com/engram-sync/engram-sync/internal/filelock"
 )
 
 // outputMark is how much of an output file counts. While a run writes, what
 // lies behind Offset is its own unfinished work.
 type outputMark struct {
 	Path    string `json:"path"`
+	File    string `json:"file,omitempty"` // its identity: several paths can lead to one file
 	Offset  int64  `json:"offset"`
 	Writing bool   `json:"writing,omitempty"`
+}
+
+// is says whether it is about the file with this path and this identity, "" if there
+// is none. Of a file that took the other's place its size shows whether it continues it.
+func (m *outputMark) is(path, file string) bool {
+	if m.Path == path {
+		return true
+	}
+	known := m.File
+	if known == "" { // of an older release
+		known, _ = filelock.IdentityAt(m.Path) // what is gone is no other file
+	}
+	return known != "" && known == file
 }
 
 func sameOutput(a, b *outputMark) bool { return a == b || a != nil && b != nil && *a == *b }
@@ -36,6 +51,7 @@ func (e *OutputError) Error() string { return "the output file " + e.Path + " " 
 type OutputFile struct {
 	cursor  *CursorFile
 	path    string
+	id      string // the identity of the file; "" while there is none
 	file    *os.File
 	size    int64 // flushed
 	pending int64 // written, not flushed
@@ -56,12 +72,23 @@ func (c *CursorFile) recover() error {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return fmt.Errorf("look after the output file: %w", err)
-	case info.Mode().IsRegular() && info.Size() > mark.Offset:
+	case info.Mode().IsRegular() && info.Size() > mark.Offset && mark.leadsThere():
 		if err := cutTail(mark.Path, mark.Offset); err != nil {
 			return fmt.Errorf("cut off what an interrupted run left in the output file: %w", err)
 		}
 	}
-	return c.writeOutput(&outputMark{Path: mark.Path, Offset: mark.Offset})
+	return c.writeOutput(mark.closed())
+}
+
+// closed is the mark of a file that nobody writes to any more.
+func (m *outputMark) closed() *outputMark {
+	return &outputMark{Path: m.Path, File: m.File, Offset: m.Offset}
+}
+
+// leadsThere says whether the path still leads to the file that was written.
+func (m *outputMark) leadsThere() bool {
+	file, err := filelock.IdentityAt(m.Path)
+	return m.File == "" || err == nil && file == m.File
 }
 
 // writeOutput puts on disk what counts of the output file.
@@ -87,6 +114,9 @@ func (c *CursorFile) OpenOutput(path string) (*OutputFile, error) {
 	if o.file, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0); err != nil {
 		return nil, fmt.Errorf("open the output file: %w", err)
 	}
+	if o.id, err = filelock.Identity(o.file); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the output file: %w", err), o.file.Close())
+	}
 	c.output = o
 	if o.Begun {
 		if err := c.writeOutput(o.mark(false)); err != nil {
@@ -100,19 +130,18 @@ func (c *CursorFile) OpenOutput(path string) (*OutputFile, error) {
 // that may is in one of four states: it is not there, it is as the cursor's last
 // run left it, it was emptied since, or the cursor never wrote to it.
 func (o *OutputFile) prepare() error {
+	there, err := o.stat()
+	if err != nil {
+		return err
+	}
 	last := o.cursor.doc.Output
-	if last != nil && last.Path != o.path {
+	if last != nil && !last.is(o.path, o.id) {
 		last = nil
 	}
-	if last == nil {
-		if err := o.cursor.journal.unfinished(o.path); err != nil {
-			return err
-		}
-	}
-	there, err := o.stat()
-	switch {
-	case err != nil:
+	if err := o.cursor.unfinished(o.path, o.id); err != nil {
 		return err
+	}
+	switch {
 	case !there:
 		o.Begun = last != nil
 		return o.create()
@@ -143,6 +172,9 @@ func (o *OutputFile) stat() (there bool, err error) {
 		return false, &OutputError{o.path, "is not a regular file: leave --output out, and send stdout there"}
 	}
 	o.size = info.Size()
+	if o.id, err = filelock.IdentityAt(o.path); err != nil {
+		return false, fmt.Errorf("open the output file: %w", err)
+	}
 	return true, nil
 }
 
@@ -179,7 +211,7 @@ func (o *OutputFile) wantWholeLines() error {
 
 // mark is what to remember of the file.
 func (o *OutputFile) mark(writing bool) *outputMark {
-	return &outputMark{Path: o.path, Offset: o.size, Writing: writing}
+	return &outputMark{Path: o.path, File: o.id, Offset: o.size, Writing: writing}
 }
 
 // Write appends to the file. It counts after a Flush and the cursor's Save.
@@ -228,7 +260,7 @@ func (o *OutputFile) Close() error {
 		return err
 	}
 	if o.foreign {
-		return c.writeOutput(&outputMark{Path: mark.Path, Offset: mark.Offset})
+		return c.writeOutput(mark.closed())
 	}
 	return c.recover()
 }
@@ -282,28 +314,33 @@ func onlyRows(text io.Reader) (bool, error) {
 	}
 }
 
-// unfinished refuses an output file that a killed run of another cursor wrote
-// to: that cursor cuts off what was not finished, and with it whatever was
-// appended meanwhile.
-func (j *AccountState) unfinished(path string) error {
-	entries, err := os.ReadDir(j.dir)
+// unfinished refuses an output file that a run of another cursor, of whatever account,
+// writes to, or did when it was killed: that cursor cuts off what was not finished, and
+// with it whatever was appended meanwhile.
+func (c *CursorFile) unfinished(path, file string) error {
+	journals := c.journal.root.Path("journals")
+	cursors, err := fs.Glob(os.DirFS(journals), "*/pull-*.json")
 	if err != nil {
 		return fmt.Errorf("look at the other cursors: %w", err)
 	}
-	for _, entry := range entries {
-		name, isCursor := strings.CutPrefix(entry.Name(), "pull-")
-		name, isFile := strings.CutSuffix(name, ".json")
-		if !isCursor || !isFile {
+	for _, name := range cursors {
+		other := filepath.Join(journals, filepath.FromSlash(name))
+		text, err := os.ReadFile(other)
+		if errors.Is(err, fs.ErrNotExist) || other == c.path() {
 			continue
 		}
-		text, err := os.ReadFile(j.Path(entry.Name()))
 		if err != nil {
 			return fmt.Errorf("look at the other cursors: %w", err)
 		}
 		doc, err := parseCursor(text)
-		if err == nil && doc.Output != nil && doc.Output.Writing && doc.Output.Path == path {
-			return &OutputError{path, fmt.Sprintf("was being written by a run with --cursor %s that was killed: run that one first, or write to another file", name)}
+		if err != nil || doc.Output == nil || !doc.Output.Writing || !doc.Output.is(path, file) {
+			continue
 		}
+		run := "--cursor " + strings.TrimSuffix(strings.TrimPrefix(filepath.Base(other), "pull-"), ".json")
+		if filepath.Dir(other) != c.journal.dir {
+			run += " of another account, on " + doc.Remote + ","
+		}
+		return &OutputError{path, fmt.Sprintf("was being written by a run with %s that was killed, or is still at work: run that one first, or write to another file", run)}
 	}
 	return nil
 }

@@ -117,7 +117,7 @@ func (t *RemoteTransport) WriteChunk(ctx context.Context, entry engram.ChunkEntr
 		}
 		return httplayer.Final, settled
 	})
-	err = t.recheck(ctx, t.doubt(ctx, noChunk, err))
+	err = t.full(t.recheck(ctx, t.doubt(ctx, noChunk, err)))
 	t.learnLimit(err)
 	return err
 }

@@ -3,7 +3,9 @@ package transport
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"syscall"
 
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
 	"github.com/engram-sync/engram-sync/internal/transport/protocol"
@@ -61,4 +63,13 @@ func blames(status *StatusError, err error) bool {
 	_, largeBatch := errors.AsType[*BatchTooLargeError](err)
 	return errors.Is(status, ErrRefused) && !status.Stranger() && (row || large || largeBatch || status.AboutContent() ||
 		status.Status == http.StatusBadRequest || status.Status == http.StatusUnsupportedMediaType)
+}
+
+// full makes the disk of a server in this process our own: when it is full, trying
+// again helps nobody.
+func (t *RemoteTransport) full(err error) error {
+	if status, ok := errors.AsType[*StatusError](err); ok && t.opts.OwnDisk && status.Full() {
+		return fmt.Errorf("%s: %w", status.Op, syscall.ENOSPC)
+	}
+	return err
 }

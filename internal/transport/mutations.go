@@ -39,7 +39,7 @@ func (t *RemoteTransport) PushMutations(ctx context.Context, entries []MutationE
 		}
 		return httplayer.Reworded, nil
 	})
-	err = t.recheck(ctx, t.doubt(ctx, noMutations, err))
+	err = t.full(t.recheck(ctx, t.doubt(ctx, noMutations, err)))
 	t.learnLimit(err)
 	return result, err
 }

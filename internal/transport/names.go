@@ -23,6 +23,10 @@ var (
 	ErrBadURL         = httplayer.ErrBadURL
 	ErrCleartext      = httplayer.ErrCleartext
 	ErrTLS            = httplayer.ErrTLS
+	ErrAuthority      = httplayer.ErrAuthority
+	ErrClientCert     = httplayer.ErrClientCert
+	ErrWantsTLS       = httplayer.ErrWantsTLS
+	ErrProxy          = httplayer.ErrProxy
 	// ErrOtherKind: the server is not of the kind that the user insists on.
 	ErrOtherKind = errors.New("the server is of another kind")
 
@@ -37,6 +41,7 @@ type (
 	StatusError     = httplayer.StatusError
 	NetworkError    = httplayer.NetworkError
 	RetryLaterError = httplayer.RetryLaterError
+	ProxyError      = httplayer.ProxyError
 	TooLargeError   = protocol.TooLargeError
 
 	Way          = httplayer.Way

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,19 +53,30 @@ type RemoteTransport struct {
 }
 
 // NewRemoteTransport makes a transport for the server at baseURL, which wraps
-// ErrBadURL in its error if it is not one. token may be nil for a server that needs none.
+// ErrBadURL in its error if it is not one, and ErrProxy if a variable names a proxy that can't be used. token may be nil for a server that needs none.
 func NewRemoteTransport(baseURL string, token TokenSource, opts Options) (*RemoteTransport, error) {
 	base, err := httplayer.ParseBaseURL(baseURL)
 	if err != nil {
 		return nil, err
 	}
 	opts = opts.withDefaults()
+	if opts.Base == nil {
+		network, err := httplayer.NewBase(httplayer.Base{URL: base, TLS: opts.TLS, Workers: opts.Concurrency, Timeout: opts.Timeout, Getenv: opts.Getenv})
+		if err != nil {
+			return nil, err
+		}
+		if opts.DialContext != nil {
+			network.DialContext = opts.DialContext
+		}
+		opts.Base = network
+	}
 	trace := &httplayer.Trace{Next: opts.Base, Log: opts.Logger}
 	stall := &httplayer.Stall{Next: trace, Timeout: opts.Timeout}
 	bearer := &httplayer.Bearer{Next: stall, Base: base, Source: token, Insecure: opts.InsecureHTTP, UserAgent: opts.UserAgent}
 	retry := &httplayer.Retry{Next: bearer, Retries: opts.Retries, Time: opts.RetryTime, Notify: opts.Notify}
 	client := httplayer.NewClient(base, retry)
 	t := &RemoteTransport{SignIn: &account.SignIn{Client: client}, client: client, bearer: bearer, opts: opts, pulling: make(chan struct{}, 1)}
+	t.Else = func(ctx context.Context) error { return t.askKind(ctx, "look who is there") }
 	t.account = &account.Dialect{Client: client, MaxChunkBytes: opts.MaxChunkBytes, Logger: opts.Logger, Stranger: t.forget}
 	t.project = project.New(project.Options{
 		Client: client, MaxChunkBytes: opts.MaxChunkBytes, Project: opts.Project, NoProject: opts.NoProject, Stranger: t.forget,
@@ -115,6 +127,9 @@ type Options struct {
 	// DialContext makes connections for the transport's own network; nil means TCP. It
 	// counts only where Base is nil.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
+	// Getenv reads the proxy variables; nil means the process's own. It too counts only
+	// where Base is nil.
+	Getenv func(name string) string
 	// Concurrency is how many requests the caller runs at once, so that as many
 	// connections are kept. Default 8.
 	Concurrency int
@@ -132,6 +147,9 @@ type Options struct {
 	SettleFor time.Duration
 	// MaxChunkBytes bounds the uncompressed size of a chunk. Default 512 MiB.
 	MaxChunkBytes int64
+	// OwnDisk says that the server keeps its data on a disk of this machine, in this
+	// process: a full one is an error of ours, which wraps syscall.ENOSPC.
+	OwnDisk bool
 	// InsecureHTTP allows tokens over cleartext to hosts other than loopback.
 	InsecureHTTP bool
 	// UserAgent names the program. Default "engram-sync".
@@ -172,12 +190,8 @@ func (o Options) withDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.Base == nil {
-		network := httplayer.NewBase(o.TLS, o.Concurrency, o.Timeout)
-		if o.DialContext != nil {
-			network.DialContext = o.DialContext
-		}
-		o.Base = network
+	if o.Getenv == nil {
+		o.Getenv = os.Getenv
 	}
 	return o
 }

@@ -24,18 +24,23 @@ type Word struct {
 	Bare bool
 	// Placed is a session that names its directory.
 	Placed bool
+	// Project is a part of the hash of the project that a row is in, NoProject where neither
+	// the row nor the chunk says. It is as large as there is room for.
+	Project ProjectHash
 	// Since is the moment by which tombstones judge: an observation's last change, a
 	// prompt's making, a session's start, a deletion's own. In nanoseconds as Updated.
 	Since int64
 	// Review is when an observation is to be looked at again; 0 if it does not say.
 	Review int64
-	// Session is a part of the hash of the session that a row belongs to, and Project
-	// of that of its project, NoProject where neither the row nor the chunk says.
-	Session, Project [8]byte
+	// Session is a part of the hash of the session that a row belongs to.
+	Session [8]byte
 }
 
+// ProjectHash tells projects apart; NoProject is none.
+type ProjectHash [5]byte
+
 // NoProject is the Project of a word that names none.
-var NoProject [8]byte
+var NoProject ProjectHash
 
 // Saying is what becomes of a row.
 type Saying byte
@@ -122,7 +127,10 @@ func SessionNamed(id string) engram.RowVersion {
 }
 
 // ProjectNamed is the Project of words about rows of a project, by its key.
-func ProjectNamed(key string) [8]byte { return partOf(key) }
+func ProjectNamed(key string) ProjectHash {
+	part := partOf(key)
+	return ProjectHash(part[:len(NoProject)])
+}
 
 func partOf(id string) (part [8]byte) {
 	if id != "" {

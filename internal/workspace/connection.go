@@ -189,7 +189,7 @@ func finish(w *Workspace, c *Connection, url string, base http.RoundTripper) err
 // from an earlier run.
 func knowServer(opts *transport.Options, w *Workspace, url string) {
 	if opts.Base != nil { // embedded
-		opts.Known.Kind, opts.Forced = transport.KindAccount, true
+		opts.Known.Kind, opts.Forced, opts.OwnDisk = transport.KindAccount, true, true
 		return
 	}
 	known := state.ReadServer(w.State(), url)
@@ -226,6 +226,7 @@ func transportOptions(w *Workspace) (transport.Options, error) {
 		InsecureHTTP:  w.Config.InsecureHTTP,
 		TLS:           tlsConfig,
 		DialContext:   w.DialContext,
+		Getenv:        w.Getenv,
 		UserAgent:     "engram-sync/" + w.Version,
 		Logger:        w.Log,
 		Notify: func(wait transport.Wait) {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
@@ -46,9 +48,11 @@ func refusedAlone(failed []work.Failure) bool { return problem.CodeOfAll(0, fail
 
 // printFailures prints a line for each failed item, and one for all that were
 // not tried: thousands of those would hide why.
-func printFailures(term *terminal.Terminal, ws *workspace.Workspace, failed []work.Failure) {
+func printFailures(term *terminal.Terminal, ws *workspace.Workspace, done int, failed []work.Failure) {
 	printLeftOut(term, ws, failed)
 	printOrphans(term, ws, failed)
+	printTooLarge(term, ws, failed)
+	printInterrupted(term, done, failed)
 	var untried []work.Failure
 	for _, f := range failed {
 		if !hasOwnLine(f) {
@@ -104,11 +108,36 @@ func printOrphans(term *terminal.Terminal, ws *workspace.Workspace, failed []wor
 	}
 }
 
+// printTooLarge prints one line for all the chunks that a proxy finds too large.
+func printTooLarge(term *terminal.Terminal, ws *workspace.Workspace, failed []work.Failure) {
+	large := slices.DeleteFunc(slices.Clone(failed), func(f work.Failure) bool { return !isTooLarge(f) })
+	switch n := len(large); n {
+	case 0:
+	case 1:
+		command.PrintFailure(term, large[0], nextStepFor(ws, large[0]))
+	default:
+		term.Errorf("push: %s are larger than a proxy before the server takes (%s); %s", terminal.Count(n, "chunk"),
+			terminal.OneLine(large[0].Err.Error()), nextStepFor(ws, large[0]))
+	}
+}
+
+// printInterrupted prints one line for all that a signal has kept from being done.
+func printInterrupted(term *terminal.Terminal, done int, failed []work.Failure) {
+	left := slices.DeleteFunc(slices.Clone(failed), func(f work.Failure) bool { return !command.IsLeft(f) })
+	if len(left) > 0 {
+		term.Errorf("interrupted: %s done, %s left; the same command goes on from there", terminal.Count(done, "chunk"), humanize.Comma(int64(countFailed(left))))
+	}
+}
+
+func isTooLarge(f work.Failure) bool { return f.Direction == work.Pushed && problem.ProxyLimit(f.Err) }
+
 func isLeftOut(f work.Failure) bool { return problem.As[*syncer.LeftOutError](f.Err) }
 func isOrphan(f work.Failure) bool  { return problem.As[*syncer.OrphanError](f.Err) }
 
 // hasOwnLine says that a failure is not told together with others of its kind.
-func hasOwnLine(f work.Failure) bool { return !isLeftOut(f) && !isOrphan(f) }
+func hasOwnLine(f work.Failure) bool {
+	return !isLeftOut(f) && !isOrphan(f) && !isTooLarge(f) && !command.IsLeft(f)
+}
 
 // nextStepFor is the next step after a failed item.
 func nextStepFor(ws *workspace.Workspace, f work.Failure) string {

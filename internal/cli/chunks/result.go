@@ -140,7 +140,7 @@ func (t *transfer) document() resultDocument {
 }
 
 func (t *transfer) printText() {
-	printFailures(t.term, t.ws, t.Failed)
+	printFailures(t.term, t.ws, len(t.moving()), t.Failed)
 	if t.term.Quiet {
 		return
 	}

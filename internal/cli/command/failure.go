@@ -9,6 +9,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/transport"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
@@ -50,15 +51,21 @@ func PrintFailure(term *terminal.Terminal, f work.Failure, next string) {
 
 // FailedWords counts what failed, each chunk once: "2 chunks failed and 1 foreign entry".
 func FailedWords(failed []work.Failure) string {
-	chunks, foreign := map[string]bool{}, 0
+	chunks, left, foreign := map[string]bool{}, map[string]bool{}, 0
 	for _, f := range failed {
-		if problem.Is(f.Err, syncer.ErrForeign) {
+		switch {
+		case problem.Is(f.Err, syncer.ErrForeign):
 			foreign++
-		} else {
+		case IsLeft(f):
+			left[f.ID] = true
+		default:
 			chunks[f.ID] = true
 		}
 	}
 	var parts []string
+	if len(left) > 0 {
+		parts = append(parts, terminal.Count(len(left), "chunk")+" left")
+	}
 	if len(chunks) > 0 {
 		parts = append(parts, terminal.Count(len(chunks), "chunk")+" failed")
 	}
@@ -66,6 +73,12 @@ func FailedWords(failed []work.Failure) string {
 		parts = append(parts, terminal.Count(foreign, "foreign entry"))
 	}
 	return strings.Join(parts, " and ")
+}
+
+// IsLeft says of a failure that a signal came before the item was moved, or tried, and
+// that nothing else is wrong with it.
+func IsLeft(f work.Failure) bool {
+	return problem.As[*terminal.Interrupted](f.Err) && !problem.Is(f.Err, transport.ErrOutcomeUnknown)
 }
 
 // FailedNoun is what all of them are.

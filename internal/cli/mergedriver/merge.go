@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/git"
@@ -112,8 +113,8 @@ func (d *driver) merge(ctx context.Context, words []string) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx) // git keeps ours, and the conflict
 	}
-	if err := os.WriteFile(words[1], merged, 0o644); err != nil {
-		return fmt.Errorf("write the merged manifest: %w", err)
+	if err := writeResult(words[1], merged); err != nil {
+		return err
 	}
 	var what []string
 	if conflicted {
@@ -130,6 +131,15 @@ func (d *driver) merge(ctx context.Context, words []string) error {
 	}
 	return &terminal.ExitStatus{Code: problem.Failed, Message: fmt.Sprintf("conflict in %s: %s; run `engram-sync verify --repair`, then git add it",
 		name, strings.Join(what, ", "))}
+}
+
+// writeResult puts the result in the place of ours, whole or not at all: git reads what
+// has that name afterwards, also where we were killed.
+func writeResult(path string, merged []byte) error {
+	if err := atomicfile.Write(path, merged, 0o644); err != nil {
+		return fmt.Errorf("write the merged manifest: %w; `engram-sync verify --repair` merges what git's index has of both sides", err)
+	}
+	return nil
 }
 
 // maxMergeFile bounds a manifest, in bytes, as chunkdir does.

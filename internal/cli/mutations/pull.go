@@ -17,6 +17,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/journal"
+	"github.com/engram-sync/engram-sync/internal/repofile"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
@@ -235,6 +236,9 @@ func (p *pull) toTerminal() bool { return p.output == "" && p.term.Stdout.IsTerm
 func (p *pull) lines(cursor *state.CursorFile) (lines journal.Lines, done func() error, err error) {
 	if p.output == "" {
 		return p.term.Stdout.Lines(), func() error { return nil }, nil
+	}
+	if err := repofile.CheckLinks(p.output); err != nil {
+		return nil, nil, err
 	}
 	file, err := cursor.OpenOutput(p.output)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engramdb"
 	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/journal/source"
+	"github.com/engram-sync/engram-sync/internal/repofile"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 )
@@ -56,8 +57,14 @@ func (m *push) openFile(ctx context.Context) (*source.File, error) {
 // checkRejects refuses a file for rejects that cannot be one: above all the one
 // that is being pushed.
 func (m *push) checkRejects(src source.Source) error {
+	if m.rejects == "" {
+		return nil
+	}
+	if err := repofile.CheckLinks(m.rejects); err != nil {
+		return err
+	}
 	info, err := os.Stat(m.rejects)
-	if m.rejects == "" || errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {

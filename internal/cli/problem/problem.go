@@ -119,8 +119,15 @@ func Failure(err error, tokenFrom string) terminal.Failure {
 
 // Common says of an error that every other item would meet it too.
 func Common(err error) bool {
-	return Is(err, transport.ErrUnauthorized, transport.ErrTLS, transport.ErrCleartext, transport.ErrNoProject, syscall.ENOSPC) ||
-		refusedWith(transport.CodeForbidden, transport.CodePaused)(err, "") || accountGone(err, "") || stranger(err, "") || As[*transport.RetryLaterError](err) || transport.IsUnreachable(err)
+	return Is(err, transport.ErrUnauthorized, transport.ErrTLS, transport.ErrProxy, transport.ErrCleartext, transport.ErrNoProject, syscall.ENOSPC) ||
+		As[*transport.FailingError](err) ||
+		refusedWith(transport.CodeForbidden, transport.CodePaused)(err, "") || accountGone(err, "") || stranger(err, "") && !proxyLimit(err, "") || full(err, "") || As[*transport.RetryLaterError](err) || transport.IsUnreachable(err)
+}
+
+// full recognises a server without room.
+func full(err error, _ string) bool {
+	var status *transport.StatusError
+	return errors.As(err, &status) && status.Full()
 }
 
 // Forbidden says of an error that the server refuses the project.
@@ -190,6 +197,16 @@ func stranger(err error, _ string) bool {
 	var status *transport.StatusError
 	return errors.As(err, &status) && status.Stranger()
 }
+
+// proxyLimit recognises what something before the server found too large: that is
+// about one request, and others may be small enough.
+func proxyLimit(err error, _ string) bool {
+	var status *transport.StatusError
+	return errors.As(err, &status) && status.Status == http.StatusRequestEntityTooLarge && status.Stranger() && !status.ToAll
+}
+
+// ProxyLimit says of an error that a proxy found one request too large.
+func ProxyLimit(err error) bool { return proxyLimit(err, "") }
 
 // refusedToken recognises a token that is no good, of one of these sources.
 func refusedToken(sources ...string) match {

@@ -40,14 +40,14 @@ func TestRecordedRefusalsAreTheServersOwn(t *testing.T) {
 	}
 }
 
-// A stranger's answer ends the run: it is no item's own.
+// A stranger's answer ends the run: it is no item's own, unless it is about the size.
 func TestStrangersAreCommon(t *testing.T) {
 	for _, c := range []struct {
 		err    transport.StatusError
 		common bool
 	}{
 		{transport.StatusError{Status: http.StatusForbidden, Message: "forbidden", Class: transport.ErrRefused}, true},
-		{transport.StatusError{Status: http.StatusRequestEntityTooLarge, Message: "an HTML page", Class: transport.ErrRefused}, true},
+		{transport.StatusError{Status: http.StatusRequestEntityTooLarge, Message: "an HTML page", Class: transport.ErrRefused}, false},
 		{transport.StatusError{Status: http.StatusNotFound, Message: "chunk not found", Class: transport.ErrRefused}, false},
 		{transport.StatusError{Status: http.StatusBadRequest, Message: "invalid json: EOF", Class: transport.ErrRefused}, false},
 		{transport.StatusError{Status: http.StatusBadRequest, Code: "upgrade_repairable_payload_invalid", Class: transport.ErrRefused}, false},

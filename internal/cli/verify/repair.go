@@ -11,6 +11,8 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/git"
+	"github.com/engram-sync/engram-sync/internal/merge"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -20,8 +22,21 @@ import (
 // keeper is a directory of whose manifest a copy is kept before it changes.
 type keeper struct {
 	workspace.Directory
-	state  state.Root
-	copied string // the path of the copy; "" as long as there is none
+	state   state.Root
+	environ []string
+	copied  string // the path of the copy; "" as long as there is none
+}
+
+// maxManifest bounds a side of a merge, in bytes, as chunkdir bounds a manifest.
+const maxManifest = 64 << 20
+
+// RecoverManifest takes both sides of a merge that git has not finished, where there is one.
+func (k *keeper) RecoverManifest(ctx context.Context) (merge.Recovery, error) {
+	sides, ok := git.Unmerged(ctx, k.Path(), k.environ, "manifest.json", maxManifest)
+	if !ok {
+		return k.Directory.RecoverManifest(ctx)
+	}
+	return k.RecoverUnmerged(sides)
 }
 
 // ReplaceManifest keeps a copy first.
@@ -77,7 +92,7 @@ func (r *repair) run(ctx context.Context, words []string) error {
 	if err != nil {
 		return err
 	}
-	r.dir = &keeper{Directory: dir, state: r.ws.State()}
+	r.dir = &keeper{Directory: dir, state: r.ws.State(), environ: r.ws.Environ}
 	if !r.dryRun {
 		unlock, err := r.ws.Lock(ctx, dir, "verify --repair")
 		if err != nil {

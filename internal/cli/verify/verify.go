@@ -8,10 +8,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/git"
 	"github.com/engram-sync/engram-sync/internal/projection"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -100,13 +102,26 @@ func openToVerify(ctx context.Context, ws *workspace.Workspace) (workspace.Direc
 	return dir, err
 }
 
+// orUnmerged says of the error of a damaged manifest if a repair can take both sides of an
+// unfinished merge.
+func orUnmerged(ctx context.Context, ws *workspace.Workspace, dir workspace.Directory, err error) error {
+	if !problem.As[*engram.ManifestError](err) {
+		return err
+	}
+	if _, ok := git.Unmerged(ctx, dir.Path(), ws.Environ, "manifest.json", maxManifest); ok {
+		return &chunkdir.MergeableError{Err: err}
+	}
+	return err
+}
+
 // verify checks one side or both.
-func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, words []string, opts syncer.Options, remote bool) error {
+func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, words []string, opts syncer.Options, remote bool) (err error) {
 	dir, err := openToVerify(ctx, ws)
 	if err != nil {
 		return err
 	}
 	opts.Concurrency = ws.Config.Concurrency
+	defer func() { err = orUnmerged(ctx, ws, dir, err) }()
 	if opts.Only, err = selectLocal(ctx, dir, words); err != nil {
 		return err
 	}

@@ -83,6 +83,11 @@ type document struct {
 	Observations []Observation `json:"observations"`
 	Prompts      []Prompt      `json:"prompts"`
 	Mutations    []struct {
+		Seq     int64  `json:"seq"`
+		Target  string `json:"target_key"`
+		Source  string `json:"source"`
+		At      string `json:"occurred_at"`
+		Acked   string `json:"acked_at"`
 		Entity  string `json:"entity"`
 		Key     string `json:"entity_key"`
 		Op      string `json:"op"`

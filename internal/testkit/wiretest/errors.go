@@ -39,6 +39,9 @@ func Classes() []error {
 	return []error{
 		transport.ErrUnauthorized, transport.ErrUnavailable, transport.ErrRefused, transport.ErrOutcomeUnknown,
 		transport.ErrNotEngram, transport.ErrNoProject, transport.ErrOtherKind, transport.ErrBadURL, transport.ErrCleartext,
-		transport.ErrTLS, engram.ErrDamaged,
+		transport.ErrTLS, transport.ErrProxy, engram.ErrDamaged,
 	}
 }
+
+// Second is the error of a call that gives something else, too.
+func Second[T any](_ T, err error) error { return err }

@@ -46,6 +46,7 @@ type envelope struct {
 	netErr   error // of the connection, as against the content
 	dataErr  error // of the content, for good
 
+	mayBeCut      bool // its end is that of the connection
 	mustBeReduced bool
 }
 
@@ -95,6 +96,10 @@ func (e *envelope) Read(p []byte) (int, error) {
 // fill reads on. io.EOF means that the envelope ended well.
 func (e *envelope) fill() error {
 	if e.netErr != nil {
+		return e.netErr
+	}
+	if e.srcEOF && e.mayBeCut && !e.scan.Done() {
+		e.netErr = io.ErrUnexpectedEOF
 		return e.netErr
 	}
 	if e.srcEOF {

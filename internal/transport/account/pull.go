@@ -38,6 +38,7 @@ func (d *Dialect) readChunk(
 	}
 	defer func() { _ = resp.Body.Close() }() // its content has been judged
 	src := newEnvelope(id, resp.Body)
+	src.mayBeCut = httplayer.MayBeCut(resp)
 	chunk := open(src)
 	err = store(chunk)
 	mismatch, isOther := errors.AsType[*engram.MismatchError](err)

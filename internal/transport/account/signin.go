@@ -21,7 +21,11 @@ var (
 )
 
 // SignIn registers, logs in and makes API keys: what only account servers have.
-type SignIn struct{ Client *httplayer.Client }
+type SignIn struct {
+	Client *httplayer.Client
+	// Else says what answers at the URL, if it is no server of ours.
+	Else func(context.Context) error
+}
 
 // AuthResult is what a server gives for a password. Source: account-server.md 1.2.
 type AuthResult struct {
@@ -137,13 +141,15 @@ func (s *SignIn) ask(ctx context.Context, q apiRequest, out any) error {
 	}
 	defer func() { _ = resp.Body.Close() }() // its content has been judged
 	if resp.StatusCode != q.want {
-		return s.refusal(call, q, resp)
+		return s.refusal(ctx, call, q, resp)
 	}
 	text, err := httplayer.ReadText(resp)
 	if err != nil {
 		return call.NoAnswer(ctx, err)
 	}
-	if json.Unmarshal(text, out) != nil {
+	if err := json.Unmarshal(text, out); err != nil && httplayer.IsCut(text) {
+		return call.CutError()
+	} else if err != nil {
 		// The decoder's own text could quote a token.
 		return fmt.Errorf("%s: %w: the answer is not the JSON that it should be", q.op, httplayer.ErrNotEngram)
 	}
@@ -151,14 +157,18 @@ func (s *SignIn) ask(ctx context.Context, q apiRequest, out any) error {
 }
 
 // refusal makes the error for an answer that says no. It recognises a server
-// without accounts: project servers have no such routes (project-server.md 1).
-func (s *SignIn) refusal(call *httplayer.Call, q apiRequest, resp *http.Response) error {
+// without accounts: project servers have no such routes (project-server.md 1). Nor has
+// what lies at a URL whose path is missing.
+func (s *SignIn) refusal(ctx context.Context, call *httplayer.Call, q apiRequest, resp *http.Response) error {
 	pause, asked := httplayer.RetryAfter(resp)
 	status := call.Refused(resp)
 	switch {
 	case status.Status == http.StatusTooManyRequests && asked:
 		return &httplayer.RetryLaterError{Op: q.op, Status: status.Status, Wait: pause, At: time.Now().Add(pause)}
 	case status.Status == http.StatusNotFound || status.Status == http.StatusMethodNotAllowed:
+		if err := s.Else(ctx); errors.Is(err, httplayer.ErrNotEngram) {
+			return err
+		}
 		return fmt.Errorf("%w: %s (%w)", ErrNoSignIn, s.Client.URL(), status)
 	case strings.Contains(status.Message, "password length exceeds"): // a 500, today and tomorrow: account-server.md 2.1
 		status.Class = ErrLongPassword

@@ -251,6 +251,9 @@ func TestAnswersToSecrets(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				network := wiretest.Base(func(req *http.Request) (*http.Response, error) {
+					if req.URL.Path == "/sync/pull" { // which only a project server has, of those without a sign-in
+						return wiretest.Answer(req, http.StatusUnauthorized, "unauthorized: missing bearer token\n", "Content-Type: text/plain"), nil
+					}
 					if tc.header == "" {
 						return wiretest.Answer(req, tc.status, tc.body), nil
 					}

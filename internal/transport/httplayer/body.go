@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
 // bodyMode is how far the retries of a GET reach into its body.
@@ -29,9 +31,37 @@ func (c *Call) readWhole(resp *http.Response) (err error) {
 		return &localError{fmt.Errorf("%w: the answer is larger than %d bytes", ErrRefused, c.Limit)}
 	case long:
 		return nil
+	case MayBeCut(resp) && IsCut(c.text):
+		return io.ErrUnexpectedEOF
 	}
 	return closeErr
 }
+
+// MayBeCut says whether the end of a body is that of its connection, so that net/http
+// can't tell a whole one from one that was cut.
+func MayBeCut(resp *http.Response) bool {
+	return resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && resp.ProtoMajor == 1
+}
+
+// IsCut says whether a text is the beginning of a JSON text, or nothing at all.
+func IsCut(text []byte) bool {
+	scan := jsonscan.New(0)
+	for at := 0; at < len(text); {
+		n, _, err := scan.Next(text[at:])
+		if err != nil {
+			return false
+		}
+		at += n
+	}
+	return scan.Close() != nil
+}
+
+// CutError is NoAnswer for an answer that ends too early.
+func (c *Call) CutError() error {
+	return &NetworkError{Op: c.Op, Attempts: c.attempts, Err: errCut, Class: ErrUnavailable}
+}
+
+var errCut = fmt.Errorf("the answer was cut: %w", io.ErrUnexpectedEOF)
 
 // resumingBody is the body of a chunk, which never changes: when the connection
 // breaks, the chunk is asked for again and what was read already is passed over.

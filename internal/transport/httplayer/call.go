@@ -29,6 +29,7 @@ type Call struct {
 	Soon           bool // others wait for it, so it gets a share of the time for retries
 	NoRetryOnStall bool // a server that does not answer is not asked again: it may hang
 
+	base, path string // of the URL; the path without its query
 	mode       bodyMode
 	text       []byte
 	attempts   int
@@ -65,9 +66,13 @@ func (c *Call) NoAnswer(ctx context.Context, err error) error {
 		return &RetryLaterError{Op: c.Op, Status: later.Status, At: later.At, Wait: later.Wait}
 	}
 	class := ErrUnavailable
-	switch {
+	switch proxy, ok := errors.AsType[*ProxyError](err); {
+	case ok && proxy.refuses():
+		class = ErrProxy
 	case isTrust(err):
-		class = ErrTLS
+		class = trustClass(err)
+	case speaksTLS(err):
+		class, err = ErrWantsTLS, errors.New(c.wantsTLS())
 	case isNotHTTP(err):
 		class = ErrNotEngram
 	}
@@ -86,15 +91,23 @@ func plain(err error) error {
 // isDial says whether no connection came about, so that nothing was sent. A
 // name that doesn't exist won't exist a second later.
 func isDial(err error) bool {
-	op, ok := errors.AsType[*net.OpError](err)
-	return ok && op.Op == "dial" && !isUnknownHost(err)
+	if proxy, ok := errors.AsType[*ProxyError](err); ok && proxy.Status > 0 {
+		return !proxy.refuses() // it could not reach the server
+	}
+	for op, ok := errors.AsType[*net.OpError](err); ok; op, ok = errors.AsType[*net.OpError](op.Err) {
+		if op.Op == "dial" || op.Op == "socks connect" {
+			return !isUnknownHost(err)
+		}
+	}
+	return false
 }
 
 // isUnsent says whether the server certainly has nothing of a request: there was no
-// connection, or a kept one that the server had closed before anything was written. For
-// the latter net/http has no type, and it sends only GETs again by itself.
+// connection, a proxy answered in its place, or a kept connection had been closed by the server before anything
+// was written. For the last net/http has no type, and it sends only GETs again by itself.
 func isUnsent(err error) bool {
-	return isDial(err) || strings.HasSuffix(err.Error(), "server closed idle connection")
+	proxy, ok := errors.AsType[*ProxyError](err)
+	return isDial(err) || ok && proxy.Status > 0 || strings.HasSuffix(err.Error(), "server closed idle connection")
 }
 
 func isUnknownHost(err error) bool {
@@ -106,7 +119,7 @@ func isUnknownHost(err error) bool {
 // says the same of a connection that was lost within the status line.
 func isNotHTTP(err error) bool {
 	_, said, malformed := strings.Cut(err.Error(), "malformed HTTP ")
-	return malformed && !cutStatus.MatchString(said)
+	return malformed && !cutStatus.MatchString(said) || errors.Is(err, errSpeaksTLS)
 }
 
 // cutStatus is the beginning of a status line, as net/http quotes it.
@@ -114,12 +127,38 @@ var cutStatus = regexp.MustCompile(`^(response "H(T(T(P(/(1(\.([01] ?)?)?)?)?)?)
 
 // isTrust says whether TLS failed in a way that a retry won't mend.
 func isTrust(err error) bool {
-	if peer, ok := errors.AsType[*net.OpError](err); ok && peer.Op == "remote error" { // crypto/tls has no type for an alert
-		return true
-	}
-	return is[*tls.CertificateVerificationError](err) || is[x509.UnknownAuthorityError](err) || is[x509.HostnameError](err) ||
+	return isAlert(err) || is[*tls.CertificateVerificationError](err) || is[x509.UnknownAuthorityError](err) || is[x509.HostnameError](err) ||
 		is[x509.CertificateInvalidError](err) || is[tls.RecordHeaderError](err) ||
 		strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
+}
+
+// isAlert says whether the other side ended the handshake. crypto/tls has no type for that.
+func isAlert(err error) bool {
+	peer, ok := errors.AsType[*net.OpError](err)
+	return ok && peer.Op == "remote error"
+}
+
+// certificateAlerts are those about the certificate of the side that hears them.
+var certificateAlerts = regexp.MustCompile(`tls: (?:.*certificate|certificate required|unknown certificate authority)$`)
+
+func trustClass(err error) error {
+	switch {
+	case is[x509.UnknownAuthorityError](err):
+		return ErrAuthority
+	case isAlert(err) && certificateAlerts.MatchString(err.Error()):
+		return ErrClientCert
+	}
+	return ErrTLS
+}
+
+// speaksTLS says whether plain HTTP was answered in TLS, by an alert for instance.
+func speaksTLS(err error) bool {
+	return errors.Is(err, errSpeaksTLS) || isNotHTTP(err) && strings.Contains(err.Error(), `"\x15\x03`)
+}
+
+// wantsTLS names the URL that a server wants which speaks TLS at the port.
+func (c *Call) wantsTLS() string {
+	return "TLS is spoken at this port: the URL is https" + strings.TrimPrefix(c.base, "http")
 }
 
 // is says whether an error of the type is in the chain.

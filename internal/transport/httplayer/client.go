@@ -6,13 +6,12 @@ package httplayer
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -30,26 +29,6 @@ type Client struct {
 
 func NewClient(base *url.URL, retry *Retry) *Client {
 	return &Client{base: base, retry: retry, http: &http.Client{Transport: retry, CheckRedirect: checkRedirect(base)}}
-}
-
-// NewBase is Go's own transport, set up so that as many connections stay open as
-// there are workers. Compression is off: it would hide what was really sent.
-func NewBase(authorities *tls.Config, workers int, timeout time.Duration) *http.Transport {
-	dialer := &net.Dialer{Timeout: min(timeout, 15*time.Second), KeepAlive: 30 * time.Second}
-	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           dialer.DialContext,
-		TLSClientConfig:       authorities,
-		ForceAttemptHTTP2:     true,
-		DisableCompression:    true,
-		MaxIdleConns:          workers + 2,
-		MaxIdleConnsPerHost:   workers + 2,
-		IdleConnTimeout:       90 * time.Second,
-		TLSHandshakeTimeout:   min(timeout, 15*time.Second),
-		ExpectContinueTimeout: time.Second,
-		WriteBufferSize:       64 << 10,
-		ReadBufferSize:        64 << 10,
-	}
 }
 
 func (c *Client) URL() string { return c.base.String() }
@@ -114,6 +93,8 @@ func (c *Client) get(ctx context.Context, call *Call, path, accept string) (*htt
 // newRequest makes a request. The segments of a path are ids or constants, so they
 // need no escaping.
 func (c *Client) newRequest(ctx context.Context, call *Call, method, path string) (*http.Request, error) {
+	call.base = c.base.String()
+	call.path, _, _ = strings.Cut(path, "?")
 	req, err := http.NewRequestWithContext(withCall(ctx, call), method, c.base.String()+path, nil)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", call.Op, err)

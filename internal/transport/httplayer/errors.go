@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/safetext"
 )
 
 // The classes of failure that a caller decides on. Every error of a request
@@ -24,8 +25,13 @@ var (
 	ErrBadURL = errors.New("bad remote URL")
 	// ErrCleartext: a token would have gone over an unencrypted connection.
 	ErrCleartext = errors.New("refusing to send a token over cleartext http")
-	// ErrTLS: the server's certificate is not trusted.
+	// ErrTLS: no connection that can be trusted came about.
 	ErrTLS = errors.New("TLS failed")
+	// What tells more than ErrTLS: nobody here knows the authority of the server's
+	// certificate, the server wants one of ours, or it wants TLS at all.
+	ErrAuthority  = fmt.Errorf("%w: unknown authority", ErrTLS)
+	ErrClientCert = fmt.Errorf("%w: client certificate", ErrTLS)
+	ErrWantsTLS   = fmt.Errorf("%w: https is wanted", ErrTLS)
 	// ErrLoginExpired: the refresh token is refused, so that only a new login
 	// helps. It comes together with ErrUnauthorized.
 	ErrLoginExpired = errors.New("the login has expired")
@@ -47,6 +53,7 @@ type StatusError struct {
 	// Class is what it means for the caller: one of the errors above.
 	Class error
 
+	cut   bool // the answer was
 	body  []byte
 	words []byte // the whole of Message, where it came in a form that servers use
 }
@@ -62,6 +69,9 @@ func (e *StatusError) Error() string {
 	text := fmt.Sprintf("%s: %d", e.Op, e.Status)
 	if e.Message != "" {
 		text += " " + e.Message
+	}
+	if e.cut {
+		text += " (the answer was cut)"
 	}
 	if e.ToAll {
 		text += " (the answer to whatever is sent)"
@@ -103,7 +113,7 @@ type RetryLaterError struct {
 
 func (e *RetryLaterError) Error() string {
 	return fmt.Sprintf("%s: %d the server asks to come back in %s, at %s", e.Op, e.Status,
-		e.Wait.Round(time.Second), e.At.Local().Format("15:04:05"))
+		e.Wait.Round(time.Second), safetext.Clock(e.At, time.Now()))
 }
 
 func (e *RetryLaterError) Unwrap() error { return ErrUnavailable }

@@ -10,6 +10,7 @@ import (
 	"net/http/httptrace"
 	"net/netip"
 	"net/url"
+	"os"
 	"sync"
 	"time"
 )
@@ -56,20 +57,19 @@ func Inspect(ctx context.Context, baseURL string, authorities *tls.Config, timeo
 		return nil, err
 	}
 	way := &Way{Secure: base.Scheme == "https"}
-	network := NewBase(authorities, 1, timeout)
+	call := &Call{Op: "look for the server", base: base.String()}
+	network, err := NewBase(Base{URL: base, TLS: authorities, Workers: 1, Timeout: timeout, Getenv: os.Getenv})
+	if err != nil {
+		way.Ended, way.Err = StepProxy, fmt.Errorf("%s: %w", call.Op, err)
+		return way, nil
+	}
 	defer network.CloseIdleConnections()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base.String()+"/health", nil)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBadURL, err)
 	}
-	call := &Call{Op: "look for the server"}
-	proxy, err := network.Proxy(req)
-	if err != nil {
-		way.Ended, way.Err = StepProxy, call.NoAnswer(ctx, err)
-		return way, nil
-	}
 	host := base.Hostname()
-	if proxy != nil {
+	if proxy := network.proxy.url; proxy != nil {
 		bare := *proxy
 		bare.User = nil
 		way.Proxy, host = &bare, proxy.Hostname()

@@ -47,6 +47,8 @@ func judgeAnswer(status *StatusError, sent bool) Outcome {
 		return Uncertain
 	case status.CutShort():
 		return Unapplied
+	case status.Full(): // which a second attempt would meet, too
+		return Final
 	case !errors.Is(status.Class, ErrUnavailable), status.Status == http.StatusTooManyRequests: // Retry has tried that often enough
 		return Final
 	case sent:
@@ -93,7 +95,7 @@ const (
 func PatienceAfter(cause error) Patience {
 	status, ok := errors.AsType[*StatusError](cause)
 	switch {
-	case !ok, status.Status < 500 && !status.Final, status.Status < 300, status.Status == http.StatusGatewayTimeout:
+	case !ok, status.Status < 400, status.Status == http.StatusGatewayTimeout, status.Status == http.StatusRequestTimeout && !status.Final:
 		return Long
 	case status.Status == http.StatusServiceUnavailable && status.Final:
 		return Once

@@ -2,6 +2,7 @@ package httplayer
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -197,7 +198,8 @@ func (r *run) repeatable(resp *http.Response, err error) bool {
 
 // isTransient says whether a GET that failed so may work the next time.
 func isTransient(err error) bool {
-	return !is[*localError](err) && !is[*RetryLaterError](err) && !isTrust(err) && !isUnknownHost(err) && !isNotHTTP(err)
+	proxy, named := errors.AsType[*ProxyError](err)
+	return !is[*localError](err) && !is[*RetryLaterError](err) && !isTrust(err) && !isUnknownHost(err) && !isNotHTTP(err) && !(named && proxy.refuses())
 }
 
 // discard makes the connection free again if that costs little.

@@ -51,6 +51,10 @@ func (t *Stall) RoundTrip(req *http.Request) (*http.Response, error) {
 		cancel(nil)
 		return nil, err
 	}
+	if resp.StatusCode == http.StatusSwitchingProtocols { // nobody asked for that, and no context ends such a body
+		_ = resp.Body.Close()
+		resp.Body = http.NoBody
+	}
 	resp.Body = &watchedResponse{ReadCloser: resp.Body, dog: dog, ctx: ctx, cancel: cancel}
 	return resp, nil
 }

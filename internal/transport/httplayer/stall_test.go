@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -224,3 +225,23 @@ func (s *slowSource) Read(p []byte) (int, error) {
 }
 
 func (s *slowSource) Close() error { return nil }
+
+// A connection that the server wants for something else would be read for ever: no
+// context ends that.
+func TestAnotherProtocolIsNotWaitedFor(t *testing.T) {
+	done := make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n")
+		<-done
+	}))
+	defer srv.Close()
+	defer close(done)
+	_, err := wiretest.Dial(t, srv.URL, transport.Options{Retries: -1}).ReadManifest(t.Context())
+	wiretest.OneClass(t, err, transport.ErrNotEngram)
+}

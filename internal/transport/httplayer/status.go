@@ -15,15 +15,24 @@ import (
 
 // Refused reads an answer that says no.
 func (c *Call) Refused(resp *http.Response) *StatusError {
-	body, _ := ReadText(resp) // what arrived is good enough
+	body, err := ReadText(resp) // what arrived is good enough for the words
 	e := &StatusError{Op: c.Op, Status: resp.StatusCode, Attempts: c.attempts, body: body}
 	e.explain(resp, body)
 	if e.Status == http.StatusBadGateway || e.Status == http.StatusGatewayTimeout {
 		e.Final = false // only gateways say that, whatever their format
 	}
 	e.Class = c.classOf(e)
-	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
-		e.Message = redirectMessage(resp)
+	switch {
+	case err != nil && e.Status >= 400 && e.Status != http.StatusUnauthorized && e.Status != http.StatusRequestEntityTooLarge:
+		e.Class, e.cut = ErrUnavailable, true // what it was about stood there
+	case e.Status >= 300 && e.Status < 400:
+		e.Message = c.redirectMessage(resp)
+	case e.Status == http.StatusBadRequest && !e.Final && wantsTLS.Match(body):
+		e.Class, e.Message = ErrWantsTLS, c.wantsTLS()
+	case e.Status == http.StatusBadRequest && !e.Final && wantsClientCert.Match(body):
+		e.Class = ErrClientCert
+	case e.Status == http.StatusProxyAuthRequired:
+		e.Class = ErrProxy
 	}
 	if e.Message == "" {
 		e.Message = strings.ToLower(http.StatusText(resp.StatusCode))
@@ -71,6 +80,9 @@ func (e *StatusError) CutShort() bool {
 	return e.Status == http.StatusBadRequest && e.Final && strings.HasPrefix(e.Message, "failed to read body")
 }
 
+// Full says whether the server itself has no room for what was sent.
+func (e *StatusError) Full() bool { return e.Status == http.StatusInsufficientStorage && e.Final }
+
 // explain finds the server's words in the shapes that servers and proxies use,
 // and whether they are of the server's own shape.
 func (e *StatusError) explain(resp *http.Response, body []byte) {
@@ -108,13 +120,26 @@ func htmlTitle(body []byte) string {
 	return fmt.Sprintf(" %q", Printable(html.UnescapeString(string(m[1]))))
 }
 
-func redirectMessage(resp *http.Response) string {
+// What servers and proxies say that speak TLS: to plain HTTP (Go and Caddy, nginx,
+// Apache), and to who shows no certificate, or the wrong one (nginx).
+var (
+	wantsTLS        = regexp.MustCompile(`(?i)sent an HTTP request to an HTTPS server|plain HTTP request was sent to HTTPS port|speaking plain HTTP to an SSL-enabled server port`)
+	wantsClientCert = regexp.MustCompile(`No required SSL certificate was sent|The SSL certificate error`)
+)
+
+// redirectMessage names the base URL that a redirect leads to, if it does.
+func (c *Call) redirectMessage(resp *http.Response) string {
 	target, err := resp.Location()
 	if err != nil {
 		return "a redirect to nowhere"
 	}
 	target.User, target.RawQuery, target.Fragment, target.RawPath = nil, "", "", "" // and the path in our escapes
-	return "redirects to " + Printable(target.String()) + ", which is not followed: if that is the right server, set the remote's URL to it"
+	text := "redirects to " + Printable(target.String()) + ", which is not followed"
+	if path, same := strings.CutSuffix(strings.TrimRight(target.Path, "/"), c.path); same && c.path != "" {
+		target.Path, target.RawPath = path, ""
+		text += ": if that is the right server, set the remote's URL to " + Printable(target.String())
+	}
+	return text
 }
 
 // maxMessage is how much of a server's words a user gets to see, in characters.

@@ -1,6 +1,7 @@
 package httplayer
 
 import (
+	"errors"
 	"net/http"
 	"regexp"
 )
@@ -16,6 +17,9 @@ var ownWords = regexp.MustCompile(`^(?:invalid json: |invalid request body: |fai
 // before it, or of whatever else is at the URL. It says nothing about what was sent,
 // and every other request would meet it too.
 func (e *StatusError) Stranger() bool {
+	if !errors.Is(e.Class, ErrRefused) {
+		return e.ToAll
+	}
 	switch e.Status {
 	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType:
 		return e.ToAll || e.Code == "" && !ownWords.MatchString(e.Message)

@@ -60,6 +60,9 @@ func (d *Dialect) readText(ctx context.Context, op string, id engram.ChunkID) (t
 	fits := func(text []byte) bool { return engram.IDOf(sha256.Sum256(text)) == id }
 	if text, err = canon.Pulled(body, project, fits); err != nil {
 		release()
+		if httplayer.MayBeCut(resp) && httplayer.IsCut(body) {
+			return nil, nil, call.CutError()
+		}
 		return nil, nil, &engram.DamageError{ID: id, Reason: "the server's copy", Err: err}
 	}
 	return text, release, nil

@@ -55,11 +55,15 @@ const maxManifestBytes = 64 << 20
 // (account-server.md 3.3), and entries that can't be taken stand in its Rejected.
 // query is "" or the whole of one.
 func ReadManifest(ctx context.Context, client *httplayer.Client, op, query string) (*engram.Manifest, error) {
-	text, _, err := client.GetText(ctx, &httplayer.Call{Op: op, Limit: maxManifestBytes}, "/sync/pull"+query)
+	call := &httplayer.Call{Op: op, Limit: maxManifestBytes}
+	text, _, err := client.GetText(ctx, call, "/sync/pull"+query)
 	if err != nil {
 		return nil, err
 	}
 	m, err := engram.ParseServerManifest(text)
+	if err != nil && len(text) > 0 && httplayer.IsCut(text) {
+		return nil, call.CutError()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: %s answers with something that is not a manifest (%s)",
 			op, httplayer.ErrNotEngram, client.URL(), httplayer.Printable(err.Error()))

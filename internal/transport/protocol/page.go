@@ -45,6 +45,9 @@ func ReadPage(ctx context.Context, client *httplayer.Client, op string, since in
 		return none, explainMissing(client, err)
 	}
 	page, err := parsePage(text, since)
+	if err != nil && len(text) > 0 && len(text) <= maxPageBytes && httplayer.IsCut(text) {
+		return none, call.CutError()
+	}
 	if err != nil {
 		return none, fmt.Errorf("%s: %w", op, err)
 	}

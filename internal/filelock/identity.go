@@ -1,0 +1,13 @@
+package filelock
+
+import "os"
+
+// IdentityAt is the Identity of what a path leads to.
+func IdentityAt(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }() // it was only looked at
+	return Identity(f)
+}

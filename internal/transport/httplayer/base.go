@@ -1,0 +1,96 @@
+package httplayer
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+)
+
+// Base is what Go's own transport needs to know of a server and of the way there.
+type Base struct {
+	URL     *url.URL
+	TLS     *tls.Config              // nil means Go's defaults
+	Workers int                      // as many connections stay open
+	Timeout time.Duration            // for what does not come about
+	Getenv  func(name string) string // of the proxy variables
+}
+
+// idle is how long a kept connection is used again: less than any server keeps one by
+// default (nginx 75 s, Apache and Node 5 s), since a push on one that is just being closed has
+// an outcome that nobody knows.
+const idle = 4 * time.Second
+
+// NewBase sets Go's transport up. It speaks HTTP/1.1: uploads over HTTP/2 wait for the
+// windows that servers and proxies open (64 KiB, or 1 MiB), which makes them slower
+// by the round trip, and all of them share one connection. Compression is off: it would hide what
+// was really sent. The error wraps ErrProxy.
+func NewBase(b Base) (*Network, error) {
+	way, err := findProxy(b.URL, b.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	atMost := min(b.Timeout, 15*time.Second)
+	dialer := &net.Dialer{Timeout: atMost, KeepAlive: 30 * time.Second}
+	protocols := &http.Protocols{}
+	protocols.SetHTTP1(true)
+	t := &http.Transport{
+		DialContext:           dialer.DialContext,
+		TLSClientConfig:       b.TLS,
+		Protocols:             protocols,
+		DisableCompression:    true,
+		MaxIdleConns:          b.Workers + 2,
+		MaxIdleConnsPerHost:   b.Workers + 2,
+		IdleConnTimeout:       idle,
+		TLSHandshakeTimeout:   atMost,
+		ExpectContinueTimeout: time.Second,
+		WriteBufferSize:       64 << 10,
+		ReadBufferSize:        64 << 10,
+	}
+	if way.url != nil {
+		t.Proxy, t.OnProxyConnectResponse = way.choose, way.connected
+	}
+	return &Network{Transport: t, proxy: way, plain: b.URL.Scheme == "http"}, nil
+}
+
+// Network is the way to one server.
+type Network struct {
+	*http.Transport
+	proxy proxy
+	plain bool // the URL says http
+	heard atomic.Bool
+}
+
+func (n *Network) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := n.Transport.RoundTrip(req)
+	switch {
+	case n.proxy.url != nil:
+		return n.proxy.blame(resp, err)
+	case err == nil:
+		n.heard.Store(true)
+	case n.plain && errors.Is(err, io.EOF) && !n.heard.Load() && n.shakesHands(req):
+		err = errSpeaksTLS
+	}
+	return resp, err
+}
+
+var errSpeaksTLS = errors.New("it speaks TLS")
+
+// shakesHands says whether TLS is spoken at the port. It is asked where a server hangs up
+// on the first request without a word, as HAProxy does on plain HTTP there. Nothing of ours goes along.
+func (n *Network) shakesHands(req *http.Request) bool {
+	ctx, cancel := context.WithTimeout(req.Context(), n.TLSHandshakeTimeout)
+	defer cancel()
+	conn, err := n.DialContext(ctx, "tcp", withPort(req.URL))
+	if err != nil {
+		return false
+	}
+	defer func() { _ = conn.Close() }()                                                 // nothing was sent
+	err = tls.Client(conn, &tls.Config{InsecureSkipVerify: true}).HandshakeContext(ctx) //nolint:gosec // only whether, not who
+	return err == nil || isAlert(err)
+}
