@@ -30,7 +30,7 @@ func TestWhatAGetIsRepeatedAfter(t *testing.T) {
 		{wiretest.Story{Status: 400, Body: "bad"}, 1, transport.ErrRefused},
 		{wiretest.Story{Status: 401, Body: "invalid or expired token"}, 1, transport.ErrUnauthorized},
 		{wiretest.Story{Status: 403, Body: "no"}, 1, transport.ErrRefused},
-		{wiretest.Story{Status: 408}, 1, transport.ErrUnavailable},
+		{wiretest.Story{Status: 408}, 5, transport.ErrUnavailable},
 		{wiretest.Story{Status: 409, Body: "paused"}, 1, transport.ErrRefused},
 		{wiretest.Story{Status: 413, Body: "request body too large (max 50MB)"}, 1, transport.ErrRefused},
 		{wiretest.Story{Status: 429, Body: "rate limit exceeded"}, 5, transport.ErrUnavailable},
