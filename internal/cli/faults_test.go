@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -145,58 +146,101 @@ func leftOver(t *testing.T, dir string) (wrong []string) {
 	return wrong
 }
 
-// told says what is wrong with what a run said on its way out.
-func (r result) told(asJSON bool) (wrong []string) {
-	if r.code == 0 {
-		return nil
-	}
+// told says what is wrong with what a run said on its way out: a line for what failed, and
+// where that are several chunks, one for each and one for all.
+func (r result) told(c cell) (wrong []string) {
 	lines := strings.Split(strings.TrimSuffix(r.stderr, "\n"), "\n")
-	if asJSON {
+	switch {
+	case c.json:
 		for _, line := range lines {
-			if !json.Valid([]byte(line)) {
+			if line != "" && !json.Valid([]byte(line)) {
 				wrong = append(wrong, "no JSON: "+line)
 			}
 		}
 		return wrong
+	case r.code == 0:
+		lines = slices.DeleteFunc(lines, func(line string) bool { return line == "" })
+		return lines // with -q there is nothing to say
+	case len(lines) > 4, len(lines) > 1 && !strings.HasSuffix(r.stderr, " failed\n"):
+		wrong = append(wrong, "too many lines: "+r.stderr)
 	}
 	for _, line := range lines {
-		if !strings.HasPrefix(line, "engram-sync: ") && !strings.HasPrefix(line, "error: ") {
+		if !strings.HasPrefix(line, "error: ") {
 			wrong = append(wrong, "no line of error: "+line)
 		}
+	}
+	if strings.Contains(r.stderr+r.stdout, faultToken) || strings.ContainsAny(r.stderr, "\x1b\a") {
+		wrong = append(wrong, "says what it must not: "+r.stderr)
 	}
 	return wrong
 }
 
-func TestFaultsExplore(t *testing.T) {
-	_, stop := terminal.WithSignals(t.Context()) // what waits for signals is to begin outside of the bubbles
-	defer stop()
-	seed := newFaultSeeds(t)
-	f, err := os.Create(os.Getenv("FAULTS_OUT"))
-	if err != nil {
-		t.Skip("exploration")
+// faultSum is what the cells come to.
+type faultSum struct {
+	cells   int
+	longest time.Duration
+	where   cell
+}
+
+func (s *faultSum) add(c cell, r result) {
+	s.cells++
+	if r.took > s.longest {
+		s.longest, s.where = r.took, c
 	}
-	defer f.Close()
-	begun := false
-	for _, fault := range faults.All {
-		if begun = begun || os.Getenv("FAULTS_FROM") == "" || os.Getenv("FAULTS_FROM") == fault.Name; !begun {
-			continue
-		}
-		if only := os.Getenv("FAULTS_ONLY"); only != "" && fault.Name != only {
-			continue
-		}
-		for _, on := range faultCommands {
-			for _, kind := range []string{"account", "project"} {
-				for i := range 4 {
-					c := cell{fault: fault, on: on, kind: kind, main: i&1 == 1, always: i&2 == 2}
-					t.Run(c.String(), func(t *testing.T) {
-						real := time.Now()
-						r := c.try(t, seed)
-						fmt.Fprintf(f, "%s\t%d\t%d\t%s\t%d\t%s\t%q\t%q\t%s\n", c, r.code, r.struck, r.took.Round(time.Millisecond*100), r.again, strings.Join(append(r.wrong, r.told(c.json)...), "; "), r.stderr, r.stdout, time.Since(real).Round(time.Millisecond))
-					})
+}
+
+// write puts what a whole run came to into the page.
+func (s *faultSum) write(t *testing.T, took time.Duration) {
+	t.Helper()
+	t.Logf("%d cells in %s, the longest %s: %s", s.cells, took.Round(time.Second), s.longest.Round(time.Second), s.where)
+	if !*allFaults || !*update || t.Failed() {
+		return
+	}
+	text := fmt.Sprintf("%d faults at %d places, %d runs in %s: lost 0, doubled 0, left over 0. The longest run took %s.",
+		len(faults.All), len(places()), s.cells, took.Round(time.Minute), s.longest.Round(time.Second))
+	writeSection(t, "figures of faults", text)
+}
+
+// places are where and how often a fault strikes, on which command and kind of server.
+func places() (all []cell) {
+	for _, on := range faultCommands {
+		for _, kind := range []string{"account", "project"} {
+			for _, main := range []bool{false, true} {
+				for _, always := range []bool{false, true} {
+					all = append(all, cell{on: on, kind: kind, main: main, always: always})
 				}
 			}
 		}
 	}
+	return all
+}
+
+// TestFaults makes every fault strike. Usually that is at one place for each of them, and
+// with -faults at all.
+func TestFaults(t *testing.T) {
+	_, stop := terminal.WithSignals(t.Context()) // what waits for signals is to begin outside of the bubbles
+	defer stop()
+	seeds, began := newFaultSeeds(t), time.Now()
+	var sum faultSum
+	for i, fault := range faults.All {
+		for j, c := range places() {
+			if fault.Class == "" || !*allFaults && (i*11)%len(places()) != j {
+				continue
+			}
+			c.fault, c.json = fault, (i+j)%3 == 0
+			t.Run(c.String(), func(t *testing.T) {
+				r := c.try(t, seeds)
+				sum.add(c, r)
+				for _, wrong := range append(r.wrong, r.told(c)...) {
+					t.Error(wrong)
+				}
+				if want := expectedOf(c); r.struck > 0 && !want.allows(r.code) {
+					t.Errorf("exit code %d, want %s:\n%s%s", r.code, want, r.stdout, r.stderr)
+				}
+			})
+		}
+	}
+	sum.write(t, time.Since(began))
 }
 
 func isRequest(method, prefix string) func(*http.Request) bool {

@@ -24,9 +24,6 @@ type Fault struct {
 // Mute is a connection that comes about and on which nothing ever happens.
 var Mute = errors.New("mute")
 
-// Class is what faults have in common to the user: one row of expectations.
-type Class string
-
 // All is the table.
 var All = concat(connections, answers, bodies, statuses)
 
@@ -39,58 +36,58 @@ func concat(tables ...[]Fault) (all []Fault) {
 
 // The connection does not come about, or breaks.
 var connections = []Fault{
-	{Name: "connection refused", Dial: syscall.ECONNREFUSED},
-	{Name: "no route to the host", Dial: syscall.EHOSTUNREACH},
-	{Name: "connection stands still at once", Dial: Mute},
-	{Name: "reset before anything is read", Do: func(x *Exchange) bool { return x.reset() }},
-	{Name: "reset in the body", Do: func(x *Exchange) bool { x.beginning(20); return x.reset() }},
-	{Name: "closed in the body", Do: func(x *Exchange) bool { x.beginning(20); return false }},
-	{Name: "stalls in the body", Do: func(x *Exchange) bool { x.beginning(20); return x.stall() }},
-	{Name: "closed without an answer", Do: func(x *Exchange) bool { x.drain(); return false }},
-	{Name: "stalls without an answer", Do: func(x *Exchange) bool { x.drain(); return x.stall() }},
-	{Name: "kept connection closed", Reused: true, Do: func(x *Exchange) bool { return x.reset() }},
-	{Name: "applied, then reset", Do: func(x *Exchange) bool { x.Answer(); return x.reset() }},
-	{Name: "applied, then closed", Do: func(x *Exchange) bool { x.Answer(); return false }},
-	{Name: "applied, then stalls", Do: func(x *Exchange) bool { x.Answer(); return x.stall() }},
-	{Name: "reset in the status line", Do: func(x *Exchange) bool { x.Answer(); x.say("HTTP/1."); return x.lose() }},
-	{Name: "reset after the status line", Do: func(x *Exchange) bool { x.Answer(); x.say("HTTP/1.1 200 OK\r\n"); return x.lose() }},
-	{Name: "stalls after the status line", Do: func(x *Exchange) bool { x.Answer(); x.say("HTTP/1.1 200 OK\r\n"); return x.stall() }},
-	{Name: "reset in the answer", Do: func(x *Exchange) bool { a := x.Answer(); x.say(a.head() + a.half()); return x.lose() }},
-	{Name: "closed in the answer", Do: func(x *Exchange) bool { a := x.Answer(); x.say(a.head() + a.half()); return false }},
-	{Name: "stalls in the answer", Do: func(x *Exchange) bool { a := x.Answer(); x.say(a.head() + a.half()); return x.stall() }},
-	{Name: "closed after the answer", Do: func(x *Exchange) bool { x.Answer().write(x); return false }},
-	{Name: "answer of a byte a second", Do: drip},
+	{Name: "connection refused", Class: Down, Dial: syscall.ECONNREFUSED},
+	{Name: "no route to the host", Class: Down, Dial: syscall.EHOSTUNREACH},
+	{Name: "connection stands still at once", Class: Dead, Dial: Mute},
+	{Name: "reset before anything is read", Class: Lost, Do: func(x *Exchange) bool { return x.reset() }},
+	{Name: "reset in the body", Class: Lost, Do: func(x *Exchange) bool { x.beginning(20); return x.reset() }},
+	{Name: "closed in the body", Class: Lost, Do: func(x *Exchange) bool { x.beginning(20); return false }},
+	{Name: "stalls in the body", Class: Silent, Do: func(x *Exchange) bool { x.beginning(20); return x.stall() }},
+	{Name: "closed without an answer", Class: Lost, Do: func(x *Exchange) bool { x.drain(); return false }},
+	{Name: "stalls without an answer", Class: Silent, Do: func(x *Exchange) bool { x.drain(); return x.stall() }},
+	{Name: "kept connection closed", Class: Kept, Reused: true, Do: func(x *Exchange) bool { return x.reset() }},
+	{Name: "applied, then reset", Class: Cut, Do: func(x *Exchange) bool { x.Answer(); return x.reset() }},
+	{Name: "applied, then closed", Class: Cut, Do: func(x *Exchange) bool { x.Answer(); return false }},
+	{Name: "applied, then stalls", Class: Halting, Do: func(x *Exchange) bool { x.Answer(); return x.stall() }},
+	{Name: "reset in the status line", Class: Cut, Do: func(x *Exchange) bool { x.Answer(); x.say("HTTP/1."); return x.lose() }},
+	{Name: "reset after the status line", Class: Cut, Do: func(x *Exchange) bool { x.Answer(); x.say("HTTP/1.1 200 OK\r\n"); return x.lose() }},
+	{Name: "stalls after the status line", Class: Halting, Do: func(x *Exchange) bool { x.Answer(); x.say("HTTP/1.1 200 OK\r\n"); return x.stall() }},
+	{Name: "reset in the answer", Class: Cut, Do: func(x *Exchange) bool { a := x.Answer(); x.say(a.head() + a.half()); return x.lose() }},
+	{Name: "closed in the answer", Class: Cut, Do: func(x *Exchange) bool { a := x.Answer(); x.say(a.head() + a.half()); return false }},
+	{Name: "stalls in the answer", Class: Halting, Do: func(x *Exchange) bool { a := x.Answer(); x.say(a.head() + a.half()); return x.stall() }},
+	{Name: "closed after the answer", Class: Harmless, Do: func(x *Exchange) bool { x.Answer().write(x); return false }},
+	{Name: "answer of a byte a second", Class: Harmless, Do: drip},
 }
 
 // The answer is not HTTP, or not quite.
 var answers = []Fault{
 	{Name: "Content-Length too short", Do: sized(-3)},
-	{Name: "Content-Length too long", Do: sized(3)},
-	{Name: "Content-Length twice", Do: headers("Content-Length: 1")},
-	{Name: "Content-Length negative", Do: start("Content-Length: -1")},
-	{Name: "no length, then closed", Do: start("")},
-	{Name: "chunks without an end", Do: chunked("%x\r\n%s\r\n")},
-	{Name: "chunks with a bad size", Do: chunked("%x\r\n%sZZ\r\n")},
-	{Name: "chunks shorter than said", Do: chunked("1%x\r\n%s")},
-	{Name: "unknown transfer coding", Do: start("Transfer-Encoding: wat")},
-	{Name: "bytes of TLS", Do: garbage("\x15\x03\x01\x00\x02\x02\x28")},
-	{Name: "the greeting of SSH", Do: garbage("SSH-2.0-OpenSSH_9.2p1\r\n")},
-	{Name: "zeroes", Do: garbage(strings.Repeat("\x00", 4096))},
-	{Name: "HTTP/0.9", Do: func(x *Exchange) bool { x.say(string(x.Answer().Body)); return false }},
-	{Name: "HTTP/1.0", Do: func(x *Exchange) bool {
+	{Name: "Content-Length too long", Class: Cut, Do: sized(3)},
+	{Name: "Content-Length twice", Class: Cut, Do: headers("Content-Length: 1")},
+	{Name: "Content-Length negative", Class: Cut, Do: start("Content-Length: -1")},
+	{Name: "no length, then closed", Class: Harmless, Do: start("")},
+	{Name: "chunks without an end", Class: Cut, Do: chunked("%x\r\n%s\r\n")},
+	{Name: "chunks with a bad size", Class: Cut, Do: chunked("%x\r\n%sZZ\r\n")},
+	{Name: "chunks shorter than said", Class: Cut, Do: chunked("1%x\r\n%s")},
+	{Name: "unknown transfer coding", Class: Cut, Do: start("Transfer-Encoding: wat")},
+	{Name: "bytes of TLS", Class: Foreign, Do: garbage("\x15\x03\x01\x00\x02\x02\x28")},
+	{Name: "the greeting of SSH", Class: Foreign, Do: garbage("SSH-2.0-OpenSSH_9.2p1\r\n")},
+	{Name: "zeroes", Class: Foreign, Do: garbage(strings.Repeat("\x00", 4096))},
+	{Name: "HTTP/0.9", Class: ForeignLate, Do: func(x *Exchange) bool { x.say(string(x.Answer().Body)); return false }},
+	{Name: "HTTP/1.0", Class: Harmless, Do: func(x *Exchange) bool {
 		a := x.Answer()
 		x.say(strings.Replace(a.head(), "HTTP/1.1", "HTTP/1.0", 1) + string(a.Body))
 		return false
 	}},
-	{Name: "HTTP/3.7", Do: func(x *Exchange) bool {
+	{Name: "HTTP/3.7", Class: Harmless, Do: func(x *Exchange) bool {
 		a := x.Answer()
 		x.say(strings.Replace(a.head(), "HTTP/1.1", "HTTP/3.7", 1) + string(a.Body))
 		return false
 	}},
-	{Name: "status that is no number", Do: func(x *Exchange) bool { x.Answer(); x.say("HTTP/1.1 OK fine\r\n\r\n"); return false }},
-	{Name: "status 999", Do: func(x *Exchange) bool { x.drain(); return x.say(message(999, "", "")) }},
-	{Name: "header without a colon", Do: headers("Content-Type application/json")},
-	{Name: "header with control characters", Do: headers("X-Odd: \x1b[31mred\x07")},
+	{Name: "status that is no number", Class: ForeignLate, Do: func(x *Exchange) bool { x.Answer(); x.say("HTTP/1.1 OK fine\r\n\r\n"); return false }},
+	{Name: "status 999", Class: Failed, Do: func(x *Exchange) bool { x.drain(); return x.say(message(999, "", "")) }},
+	{Name: "header without a colon", Class: Cut, Do: headers("Content-Type application/json")},
+	{Name: "header with control characters", Class: Cut, Do: headers("X-Odd: \x1b[31mred\x07")},
 	{Name: "header of 11 MB", Do: headers("X-Large: " + strings.Repeat("x", 11<<20))},
 	{Name: "100,000 headers", Do: headers(strings.TrimSuffix(strings.Repeat("X-Many: yes\r\n", 100_000), "\r\n"))},
 	{Name: "early hints before the answer", Do: func(x *Exchange) bool { x.say(strings.Repeat(hint, 3)); return x.Answer().write(x) }},
@@ -122,31 +119,37 @@ var bodies = []Fault{
 	{Name: "JSON with a byte order mark", Do: changed(func(a *Answer) { a.Body = append([]byte("\ufeff"), a.Body...) })},
 	{Name: "JSON with more behind it", Do: changed(func(a *Answer) { a.Body = append(a.Body, `{"more":1}`...) })},
 	{Name: "a bit is flipped", Do: changed(func(a *Answer) { a.Body[len(a.Body)/2] ^= 1 })},
-	{Name: "said to be gzip", Do: changed(func(a *Answer) { a.Header.Set("Content-Encoding", "gzip") })},
-	{Name: "is gzip unasked", Do: changed(func(a *Answer) { a.Header.Set("Content-Encoding", "gzip"); a.Body = zipped(a.Body) })},
-	{Name: "said to be plain text", Do: changed(func(a *Answer) { a.Header.Set("Content-Type", "text/plain") })},
-	{Name: "without a type", Do: changed(func(a *Answer) { a.Header["Content-Type"] = nil })},
-	{Name: "clock of 1970", Do: changed(func(a *Answer) { a.Header.Set("Date", "Thu, 01 Jan 1970 00:00:00 GMT") })},
-	{Name: "clock of 2099", Do: changed(func(a *Answer) { a.Header.Set("Date", "Thu, 31 Dec 2099 23:59:59 GMT") })},
-	{Name: "answer to another question", Do: func(x *Exchange) bool { return x.other(otherTarget(x.Request)).write(x) }},
+	{Name: "said to be gzip", Class: Harmless, Do: changed(func(a *Answer) { a.Header.Set("Content-Encoding", "gzip") })},
+	{Name: "is gzip unasked", Class: Garbled, Do: changed(func(a *Answer) { a.Header.Set("Content-Encoding", "gzip"); a.Body = zipped(a.Body) })},
+	{Name: "said to be plain text", Class: Untyped, Do: changed(func(a *Answer) { a.Header.Set("Content-Type", "text/plain") })},
+	{Name: "without a type", Class: Untyped, Do: changed(func(a *Answer) { a.Header["Content-Type"] = nil })},
+	{Name: "clock of 1970", Class: Harmless, Do: changed(func(a *Answer) { a.Header.Set("Date", "Thu, 01 Jan 1970 00:00:00 GMT") })},
+	{Name: "clock of 2099", Class: Harmless, Do: changed(func(a *Answer) { a.Header.Set("Date", "Thu, 31 Dec 2099 23:59:59 GMT") })},
+	{Name: "answer to another question", Class: Misplaced, Do: func(x *Exchange) bool { return x.other(otherTarget(x.Request)).write(x) }},
 	{Name: "200 with a list of all chunks", Do: func(x *Exchange) bool { return x.other("/sync/pull?project=repo").write(x) }},
 }
 
 // The answer says no, or something else than yes.
 var statuses = concat(
-	plain(201, 202, 203, 205, 206, 226),
-	[]Fault{{Name: "204", Do: instead("HTTP/1.1 204 No Content\r\n\r\n")}, {Name: "304", Do: instead("HTTP/1.1 304 Not Modified\r\n\r\n")}},
-	plain(300, 305, 400, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411, 412, 413, 414, 415, 416, 417, 418, 421, 422, 423, 424, 425, 426, 428, 431, 451,
-		500, 501, 502, 503, 504, 505, 506, 507, 508, 510, 511, 520, 522, 524, 599),
+	plain(OddYes, 201, 202, 203, 205, 206, 226),
+	[]Fault{{Name: "204", Class: OddYes, Do: instead("HTTP/1.1 204 No Content\r\n\r\n")}, {Name: "304", Class: Elsewhere, Do: instead("HTTP/1.1 304 Not Modified\r\n\r\n")}},
+	plain(Elsewhere, 300, 305),
+	plain(Refused, 400, 402, 403, 406, 407, 409, 410, 411, 412, 414, 415, 416, 417, 418, 421, 422, 423, 424, 425, 426, 428, 431, 451, 501, 505),
+	plain(Missing, 404, 405),
+	plain(TooLarge, 413),
+	plain(Slow, 408),
+	plain(Failed, 500, 506, 507, 508, 510, 511, 520, 522, 524, 599),
+	plain(Gateway, 502, 503),
+	plain(Lost, 504),
 	[]Fault{
-		{Name: "301 to itself", Do: moved(301, "")},
+		{Name: "301 to itself", Class: Itself, Do: moved(301, "")},
 		{Name: "302 to the same host", Do: moved(302, "/elsewhere")},
-		{Name: "307 to itself", Do: moved(307, "")},
-		{Name: "308 to another host", Do: moved(308, "http://stranger.example.com/sync")},
-		{Name: "302 to a portal", Do: moved(302, "http://portal.example.com/login")},
-		{Name: "307 to https", Do: moved(307, "https://127.0.0.1/sync")},
-		{Name: "302 to nowhere", Do: instead(message(302, "", ""))},
-		{Name: "302 to a script", Do: moved(302, "javascript:alert(1)")},
+		{Name: "307 to itself", Class: Itself, Do: moved(307, "")},
+		{Name: "308 to another host", Class: Elsewhere, Do: moved(308, "http://stranger.example.com/sync")},
+		{Name: "302 to a portal", Class: Elsewhere, Do: moved(302, "http://portal.example.com/login")},
+		{Name: "307 to https", Class: Elsewhere, Do: moved(307, "https://127.0.0.1/sync")},
+		{Name: "302 to nowhere", Class: Elsewhere, Do: instead(message(302, "", ""))},
+		{Name: "302 to a script", Class: Elsewhere, Do: moved(302, "javascript:alert(1)")},
 
 		{Name: "400 of the server", Do: no(400, "invalid request")},
 		{Name: "400 of the server, body lost", Do: no(400, "failed to read body: unexpected EOF")},
@@ -192,9 +195,9 @@ var statuses = concat(
 )
 
 // plain are statuses with the page that a proxy shows for them.
-func plain(codes ...int) (all []Fault) {
+func plain(class Class, codes ...int) (all []Fault) {
 	for _, code := range codes {
-		all = append(all, Fault{Name: fmt.Sprint(code), Do: instead(page(code, fmt.Sprintf("%d %s", code, http.StatusText(code))))})
+		all = append(all, Fault{Name: fmt.Sprint(code), Class: class, Do: instead(page(code, fmt.Sprintf("%d %s", code, http.StatusText(code))))})
 	}
 	return all
 }

@@ -1,0 +1,36 @@
+package faults
+
+// Class is what faults have in common for the user: what is expected of a command goes by it.
+type Class string
+
+// The classes, as the page of the table calls them.
+const (
+	Harmless    Class = "harmless"
+	Down        Class = "no connection"
+	Dead        Class = "a connection on which nothing happens"
+	Lost        Class = "lost before it was applied"
+	Silent      Class = "silence before it was applied"
+	Kept        Class = "a kept connection is gone"
+	Cut         Class = "applied, and the answer is lost"
+	Halting     Class = "applied, and the answer stands still"
+	Untyped     Class = "an answer of another type"
+	Garbled     Class = "a garbled answer"
+	Misplaced   Class = "the answer to another question"
+	Foreign     Class = "no HTTP"
+	ForeignLate Class = "applied, and then no HTTP"
+	OddYes      Class = "another success than 200"
+	Itself      Class = "moved to where it is"
+	Elsewhere   Class = "moved elsewhere"
+	Refused     Class = "refused"
+	Missing     Class = "not there"
+	TooLarge    Class = "too large"
+	Slow        Class = "said to be slow"
+	Failed      Class = "the server fails"
+	Gateway     Class = "the server is not reached"
+)
+
+// Classes are all of them, in the order of the page.
+var Classes = []Class{
+	Harmless, Down, Dead, Lost, Silent, Kept, Cut, Halting, Untyped, Garbled, Misplaced, Foreign, ForeignLate, OddYes, Itself, Elsewhere,
+	Refused, Missing, TooLarge, Slow, Failed, Gateway,
+}
