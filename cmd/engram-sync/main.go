@@ -15,7 +15,7 @@ var version = "dev"
 
 func main() {
 	ctx, stop := terminal.WithSignals(context.Background())
-	code := cli.Run(ctx, version)
+	code := cli.Run(ctx, version, os.Exit)
 	stop()
 	os.Exit(code)
 }

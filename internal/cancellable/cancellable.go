@@ -6,6 +6,8 @@ import (
 	"context"
 	"io"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/panics"
 )
 
 // Sleep pauses, or gives the cause of the context that ended meanwhile.
@@ -29,6 +31,7 @@ func Do[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	}
 	done := make(chan outcome, 1)
 	go func() {
+		defer panics.Guard()
 		value, err := f()
 		done <- outcome{value, err}
 	}()

@@ -14,7 +14,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/verification"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
@@ -335,12 +335,12 @@ func (g *gitRepo) repair(h *history) (anew int) {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	done, err := syncer.Repair(g.t.Context(), workspace.Directory{Dir: dir}, syncer.RepairOptions{Options: syncer.Options{Concurrency: 2}})
+	done, err := verification.Repair(g.t.Context(), workspace.Directory{Dir: dir}, verification.RepairOptions{Options: verification.Options{Concurrency: 2}})
 	if err != nil || len(done.Findings) > 0 {
 		g.t.Fatalf("%s: %v, %v\n%s", h.name, err, done.Findings, before)
 	}
 	for _, f := range done.Fixes {
-		if f.Action == syncer.FixRebuilt || f.Action == syncer.FixAdopted {
+		if f.Action == verification.FixRebuilt || f.Action == verification.FixAdopted {
 			anew++
 		}
 	}

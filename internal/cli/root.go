@@ -25,6 +25,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/serve"
 	"github.com/engram-sync/engram-sync/internal/cli/settings"
 	"github.com/engram-sync/engram-sync/internal/cli/verify"
+	"github.com/engram-sync/engram-sync/internal/panics"
 	"github.com/engram-sync/engram-sync/internal/secret"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
@@ -162,10 +163,16 @@ func newVersion(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 	}
 }
 
-// Run runs the command line of this process, and gives its exit code.
-func Run(ctx context.Context, version string) int {
+// Run runs the command line of this process, and gives its exit code. exit ends the
+// process at once, where a goroutine panics.
+func Run(ctx context.Context, version string, exit func(code int)) int {
 	term := terminal.New(os.Stdin, os.Stdout, os.Stderr)
 	log.SetOutput(term.Stderr()) // until the workspace has a logger
+	panics.Handle(func(value any) {
+		term.Fail(problem.Failure(internalError(value), ""))
+		term.Flush()
+		exit(problem.Failed)
+	})
 	return run(ctx, term, workspace.New(term, os.Environ(), version), os.Args[1:])
 }
 
@@ -200,8 +207,10 @@ func run(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, 
 func protect(f func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("internal error: %v", r)
+			err = internalError(r)
 		}
 	}()
 	return f()
 }
+
+func internalError(value any) error { return fmt.Errorf("internal error: %v", value) }

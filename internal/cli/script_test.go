@@ -14,19 +14,30 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/panics"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"engram-sync": func() { os.Exit(runForTests()) }, "hammer": hammerMain})
+	testscript.Main(m, map[string]func(){"engram-sync": func() { os.Exit(runForTests()) }, "hammer": hammerMain, "panicky": panickyMain})
+}
+
+// panickyMain is the program, with a goroutine that panics at its end.
+func panickyMain() {
+	runForTests()
+	go func() {
+		defer panics.Guard()
+		panic("it was " + os.Args[1])
+	}()
+	select {}
 }
 
 // runForTests is what main does.
 func runForTests() int {
 	ctx, stop := terminal.WithSignals(context.Background())
 	defer stop()
-	return Run(ctx, "dev")
+	return Run(ctx, "dev", os.Exit)
 }
 
 // TestScripts runs the stories in testdata/script, each in a directory of its

@@ -11,6 +11,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/cancellable"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/panics"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
@@ -233,6 +234,7 @@ func (p *pusher) attempt(ctx context.Context, b batch) (result engram.PushMutati
 	}
 	answered := make(chan struct{})
 	go func() {
+		defer panics.Guard()
 		defer close(answered)
 		result, err = p.remote.PushMutations(ctx, b.entries, p.job.Intent.Key)
 	}()

@@ -15,6 +15,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/panics"
 	"github.com/engram-sync/engram-sync/internal/recognition"
 )
 
@@ -133,6 +134,7 @@ func each[T any](ctx context.Context, limit int, ids []engram.ChunkID, f func(en
 	group.SetLimit(limit)
 	for i, id := range ids {
 		group.Go(func() error {
+			defer panics.Guard()
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}

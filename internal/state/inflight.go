@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/panics"
 )
 
 const (
@@ -108,6 +109,7 @@ func (f *InFlight) open() (err error) {
 	}
 	ended, done := make(chan struct{}), make(chan struct{})
 	go func() {
+		defer panics.Guard()
 		defer close(done)
 		ticks := time.NewTicker(signEvery)
 		defer ticks.Stop()

@@ -29,8 +29,7 @@ func (s *Diff) Adopt(ctx context.Context, opts Options, dryRun bool) (*Diff, Ado
 	if dryRun {
 		local = here
 	}
-	var a Adoption
-	a.Adopted, a.Failed = adopt(ctx, local, s.Here, orphans, max(opts.MinVersion, s.There.Version()))
+	a := Adopt(ctx, local, s.Here, orphans, max(opts.MinVersion, s.There.Version()))
 	m, err := local.ReadManifest(context.WithoutCancel(ctx)) // what was adopted is to be said
 	if err != nil {
 		return s, a, err
@@ -72,6 +71,9 @@ type memoryManifest struct {
 	m *engram.Manifest
 }
 
+// WithManifest is a directory whose manifest reads as m, for what only looks.
+func WithManifest(dir Local, m *engram.Manifest) Local { return &memoryManifest{dir, m} }
+
 func (d *memoryManifest) ReadManifest(context.Context) (*engram.Manifest, error) { return d.m, nil }
 
 func (d *memoryManifest) AddEntries(_ context.Context, version int, entries []engram.ChunkEntry) (err error) {
@@ -79,30 +81,30 @@ func (d *memoryManifest) AddEntries(_ context.Context, version int, entries []en
 	return err
 }
 
-// adopt adds entries for chunk files that the manifest, here, does not name, if they
+// Adopt adds entries for chunk files that the manifest, here, does not name, if they
 // are good: a run that was killed leaves such files, and so does a bad merge. The
 // manifest's version becomes no less than version, or than the chunks want.
-func adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []engram.ChunkID, version int) (adopted []engram.ChunkID, failed []work.Failure) {
+func Adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []engram.ChunkID, version int) (a Adoption) {
 	found := map[engram.ChunkID]engram.Contents{}
 	var good []engram.ChunkID
 	for _, id := range orphans {
 		if ctx.Err() != nil {
 			break
 		}
-		contents, _, err := readFile(local, id)
+		contents, _, err := ReadContents(local, id)
 		if err != nil {
-			failed = append(failed, work.Failure{ID: id.String(), Err: fmt.Errorf("%w: %w", ErrUnlisted, err)})
+			a.Failed = append(a.Failed, work.Failure{ID: id.String(), Err: fmt.Errorf("%w: %w", ErrUnlisted, err)})
 			continue
 		}
 		good, found[id] = append(good, id), contents
 		version = max(version, engram.ManifestVersion(contents.Generation))
 	}
 	if len(good) == 0 {
-		return nil, failed
+		return a
 	}
 	// Who only says something of rows comes behind those who have them.
-	slices.SortStableFunc(good, func(a, b engram.ChunkID) int {
-		x, y := found[a].Newest, found[b].Newest
+	slices.SortStableFunc(good, func(one, other engram.ChunkID) int {
+		x, y := found[one].Newest, found[other].Newest
 		if x.IsZero() != y.IsZero() {
 			return y.Compare(x)
 		}
@@ -111,7 +113,7 @@ func adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []en
 	var entries []engram.ChunkEntry
 	var last time.Time
 	for _, id := range good {
-		e := derivedEntry(here.Entries(), id, found[id])
+		e := DerivedEntry(here.Entries(), id, found[id])
 		last = later(last, e.Time())
 		e.CreatedAt = engram.FormatTime(last)
 		entries = append(entries, e)
@@ -119,28 +121,28 @@ func adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []en
 	err := local.AddEntries(context.WithoutCancel(ctx), max(version, here.Version()), entries)
 	for _, e := range entries {
 		if err != nil {
-			failed = append(failed, work.Failure{ID: e.ID.String(), Direction: work.Pulled, Err: err})
+			a.Failed = append(a.Failed, work.Failure{ID: e.ID.String(), Direction: work.Pulled, Err: err})
 			continue
 		}
-		adopted = append(adopted, e.ID)
+		a.Adopted = append(a.Adopted, e.ID)
 	}
-	return adopted, failed
+	return a
 }
 
 // unknownAuthor stands in entries that were derived from their chunks.
 const unknownAuthor = "unknown"
 
-// derivedEntry is the entry that can be made of what a chunk holds: who wrote it, and
+// DerivedEntry is the entry that can be made of what a chunk holds: who wrote it, and
 // when, is not in there. here are the entries that are known.
-func derivedEntry(here []engram.ChunkEntry, id engram.ChunkID, c engram.Contents) engram.ChunkEntry {
+func DerivedEntry(here []engram.ChunkEntry, id engram.ChunkID, c engram.Contents) engram.ChunkEntry {
 	return engram.ChunkEntry{
 		ID: id, CreatedBy: unknownAuthor, CreatedAt: engram.FormatTime(harmlessTime(here, c.Newest)),
 		Sessions: c.Sessions, Memories: c.Memories, Prompts: c.Prompts,
 	}
 }
 
-// readFile reads the rows of a chunk of the directory, and how large it is.
-func readFile(local Local, id engram.ChunkID) (engram.Contents, int64, error) {
+// ReadContents reads the rows of a chunk of the directory, and how large it is.
+func ReadContents(local Local, id engram.ChunkID) (engram.Contents, int64, error) {
 	c, err := local.OpenChunk(id)
 	if err != nil {
 		return engram.Contents{}, 0, err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/ownership"
+	"github.com/engram-sync/engram-sync/internal/panics"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
@@ -140,6 +141,7 @@ func judgedReader(r io.Reader, judge func(ownership.Projects) error) io.ReadClos
 	look, tee := io.Pipe()
 	seen := make(chan ownership.Projects, 1)
 	go func() {
+		defer panics.Guard()
 		projects, err := ownership.Read(look)
 		if err != nil {
 			projects = ownership.Projects{} // rows that cannot be read are nobody's

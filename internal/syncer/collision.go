@@ -120,3 +120,27 @@ func sumOf(local Local, id engram.ChunkID) (sum [32]byte, err error) {
 	_, err = io.Copy(io.Discard, c)
 	return c.Sum(), err
 }
+
+// CompareBytes reads a chunk of the remote, and where it is here under the same id,
+// the one here as well: ids have 32 bits.
+func (s *Diff) CompareBytes(ctx context.Context, id engram.ChunkID, report work.Report) (int64, error) {
+	theirs, size, err := s.readThere(ctx, id, report)
+	if err != nil || s.asked.Projector != nil || !s.Holds(id) {
+		return size, err
+	}
+	if mine, err := sumOf(s.local, id); err == nil && mine != theirs { // damage here is told as that
+		return size, ErrOtherBytes
+	}
+	return size, nil
+}
+
+// readThere reads a chunk of the remote to its end.
+func (s *Diff) readThere(ctx context.Context, id engram.ChunkID, report work.Report) (sum [32]byte, size int64, err error) {
+	_, err = s.remote.ReadChunk(ctx, id, func(c *engram.Chunk) error {
+		report.Watch(c)
+		_, err := io.Copy(io.Discard, c)
+		size, sum = c.Size(), c.Sum()
+		return err
+	})
+	return sum, size, err
+}

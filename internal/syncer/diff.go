@@ -213,8 +213,8 @@ func (s *Diff) Clean() bool {
 	return len(s.ToPush)+len(s.ToPull)+len(s.Missing)+len(s.Orphans)+len(s.Rejected)+len(s.Foreign)+len(s.Unreadable()) == 0
 }
 
-// absent are the chunks here that the remote does not hold, or not all of them.
-func (s *Diff) absent() []engram.ChunkID {
+// Absent are the chunks here that the remote does not hold, or not all of them.
+func (s *Diff) Absent() []engram.ChunkID {
 	var ids []engram.ChunkID
 	for _, item := range s.ToPush {
 		ids = append(ids, item.Local)
@@ -225,7 +225,7 @@ func (s *Diff) absent() []engram.ChunkID {
 // Pushes are the chunks here of which something would be pushed, each once,
 // and those that cannot be read, which a push would find out.
 func (s *Diff) Pushes() []engram.ChunkID {
-	return append(s.absent(), s.Unreadable()...)
+	return append(s.Absent(), s.Unreadable()...)
 }
 
 // pushParts plans what is missing of a chunk that is projected, and remembers

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // pull downloads the chunks that are missing here. A chunk that cannot be had
@@ -23,6 +24,30 @@ func pull(ctx context.Context, s *Diff, opts Options, result *Result) {
 		result.collect(tried, outcomes)
 		result.Left, result.Replaced = append(result.Left, left...), append(result.Replaced, p.found...)
 	}
+}
+
+// Fetched is how the download of an item ended.
+type Fetched struct {
+	Item
+	// As is the id that it has here now.
+	As engram.ChunkID
+	// Restored: an old client had reduced it, and it got identities for its rows.
+	Restored bool
+	Err      error
+}
+
+// Fetch downloads items of the remote, also those that a pull would find present: their
+// files here are damaged. The entries that the manifest lacks go into it.
+func (s *Diff) Fetch(ctx context.Context, items []Item, opts Options) []Fetched {
+	items = inTurn(items, s.There)
+	p := puller{Diff: s, opts: opts, order: lineUp(items)}
+	outcomes := transfer(ctx, work.Pulled, items, p.opts, p.pull)
+	p.finish(ctx, items, outcomes, nil)
+	fetched := make([]Fetched, len(items))
+	for i, out := range outcomes {
+		fetched[i] = Fetched{Item: items[i], As: out.local, Restored: out.restored, Err: out.err}
+	}
+	return fetched
 }
 
 type puller struct {
@@ -122,7 +147,7 @@ func (p *puller) versionFor(c *engram.Chunk) (int, error) {
 	if !c.MayTell() {
 		return p.known(), nil
 	}
-	contents, _, err := readFile(p.local, c.ID())
+	contents, _, err := ReadContents(p.local, c.ID())
 	return max(p.known(), engram.ManifestVersion(contents.Generation)), err
 }
 

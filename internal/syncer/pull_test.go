@@ -12,6 +12,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/recognition"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/verification"
 )
 
 var pulling = syncer.Options{Pull: true, Concurrency: 4}
@@ -166,8 +167,8 @@ func TestReduced(t *testing.T) {
 			t.Errorf("%s: %d to push, %d to pull, twins %v", name, len(diff.ToPush), len(diff.ToPull), diff.Twins)
 		}
 	}
-	report, err := syncer.Verify(t.Context(), local{here}, checking)
-	var twin *syncer.TwinError
+	report, err := verification.Verify(t.Context(), local{here}, verification.Options{})
+	var twin *verification.TwinError
 	if err != nil || len(report.Findings) == 0 || !errors.As(report.Findings[0].Err, &twin) || twin.Restored != restored || twin.True != old {
 		t.Errorf("findings %+v, %v", report.Findings, err)
 	}

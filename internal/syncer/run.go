@@ -65,7 +65,7 @@ func (s *Diff) given(opts Options) Result {
 	}
 	if len(opts.Only) == 0 {
 		for _, f := range s.Foreign {
-			result.Failed = append(result.Failed, work.Failure{ID: ForeignName(f), Err: foreignError(f)})
+			result.Failed = append(result.Failed, work.Failure{ID: ForeignName(f), Err: ForeignError(f)})
 		}
 	}
 	if opts.Pull && len(opts.Only) == 0 {
@@ -97,7 +97,8 @@ func ForeignName(r engram.RejectedEntry) string {
 	return cmp.Or(r.ID, fmt.Sprintf("entry %d", r.Place+1))
 }
 
-func foreignError(r engram.RejectedEntry) error {
+// ForeignError is how such an entry fails.
+func ForeignError(r engram.RejectedEntry) error {
 	return fmt.Errorf("%w (entry %d): %w", ErrForeign, r.Place+1, r.Err)
 }
 

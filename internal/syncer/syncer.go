@@ -1,6 +1,6 @@
-// Package syncer moves chunks between a chunk directory and a remote: it compares,
-// transfers, verifies and repairs. The commands for chunks call it, and put disks
-// and networks, which it does not know, behind its interfaces.
+// Package syncer moves chunks between a chunk directory and a remote: it compares both
+// sides, and transfers what one of them lacks. The commands for chunks call it, and put
+// disks and networks, which it does not know, behind its interfaces.
 package syncer
 
 import (
@@ -94,11 +94,8 @@ type Options struct {
 	MinVersion int
 	// Strict leaves reduced chunks where they are: they are no true ones.
 	Strict bool
-	// Compare downloads each pushed chunk again and compares the bytes.
+	// ReadBack downloads each pushed chunk again and compares the bytes.
 	ReadBack bool
-	// Readers chooses whose import a verification judges, of those that the directory
-	// shows. nil: just these.
-	Readers func(seen []engram.Generation) []engram.Generation
 	// Fatal says of an error that no other item can fare better. nil: none is.
 	Fatal func(error) bool
 	// Passing says of an error in pushing an item that a later run may not meet it. nil:

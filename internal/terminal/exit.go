@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/engram-sync/engram-sync/internal/panics"
 )
 
 // UsageError is a command line, or a setting, that can't be followed.
@@ -40,6 +42,7 @@ func WithSignals(parent context.Context) (context.Context, context.CancelFunc) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, ending()...)
 	go func() {
+		defer panics.Guard()
 		select {
 		case s := <-signals:
 			signal.Stop(signals)

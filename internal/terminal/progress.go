@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+
+	"github.com/engram-sync/engram-sync/internal/panics"
 )
 
 const (
@@ -64,6 +66,7 @@ func (p *Progress) add(change func(*tally)) {
 
 // lines prints the tally every ten seconds.
 func (p *Progress) lines() {
+	defer panics.Guard()
 	ticker := time.NewTicker(lineEvery)
 	defer ticker.Stop()
 	for {

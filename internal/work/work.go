@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/panics"
 )
 
 // Direction is which way an item goes.
@@ -71,6 +72,7 @@ func Each[T any](items []T, atOnce int, report Report, do func(T)) {
 	group.SetLimit(max(1, atOnce))
 	for _, item := range items {
 		group.Go(func() error {
+			defer panics.Guard()
 			do(item)
 			report.Tell(Event{Kind: EventDone})
 			return nil

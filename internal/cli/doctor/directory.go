@@ -13,8 +13,8 @@ import (
 	"github.com/engram-sync/engram-sync/internal/git"
 	"github.com/engram-sync/engram-sync/internal/place"
 	"github.com/engram-sync/engram-sync/internal/readers"
-	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/verification"
 	"github.com/engram-sync/engram-sync/internal/work"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
@@ -73,7 +73,7 @@ func (e *exam) opened(ctx context.Context, f *findings, dir workspace.Directory)
 
 // chunks reads all of them, as verify does.
 func (e *exam) chunks(ctx context.Context, f *findings, around surroundings.Around, dir workspace.Directory) {
-	report, err := syncer.Verify(ctx, dir, syncer.Options{Concurrency: e.ws.Config.Concurrency, Readers: surroundings.Readers(ctx, e.ws, nil)})
+	report, err := verification.Verify(ctx, dir, verification.Options{Concurrency: e.ws.Config.Concurrency, Readers: surroundings.Readers(ctx, e.ws, nil)})
 	if err == nil {
 		err = around.Judge(ctx, &report, false)
 	}
@@ -88,7 +88,7 @@ func (e *exam) chunks(ctx context.Context, f *findings, around surroundings.Arou
 		return
 	}
 	var bad []work.Failure
-	var told, imported []syncer.Finding
+	var told, imported []verification.Finding
 	for _, n := range report.Findings {
 		switch {
 		case !n.Harmless:
@@ -133,7 +133,7 @@ func tellBad(f *findings, bad []work.Failure, checked int) {
 	})
 }
 
-func message(n syncer.Finding) string {
+func message(n verification.Finding) string {
 	text := terminal.OneLine(n.Err.Error())
 	if n.Row != nil {
 		return n.Row.List + "." + n.Row.Field + " " + text
@@ -142,7 +142,7 @@ func message(n syncer.Finding) string {
 }
 
 // tellImport says what the import of teammates would make of the directory.
-func tellImport(f *findings, by []engram.Generation, found []syncer.Finding) {
+func tellImport(f *findings, by []engram.Generation, found []verification.Finding) {
 	names := command.Texts(by, engram.Generation.String)
 	if len(found) == 0 {
 		f.ok("import", "an import by engram %s takes all of it", strings.Join(names, ", "))
@@ -161,7 +161,7 @@ func tellImport(f *findings, by []engram.Generation, found []syncer.Finding) {
 // effects are what readers do, the worst first.
 var effects = []readers.Effect{readers.Refuses, readers.Stalls, readers.Loses, readers.Returns, readers.Replaces, readers.Skips, readers.Drops}
 
-func worseEffect(n syncer.Finding) int {
+func worseEffect(n verification.Finding) int {
 	worst := len(effects)
 	for _, effect := range n.Reader.Effects {
 		if at := slices.Index(effects, effect); at >= 0 {

@@ -16,6 +16,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/config"
+	"github.com/engram-sync/engram-sync/internal/panics"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
@@ -116,7 +117,10 @@ func (e *exam) examine(parent context.Context) []finding {
 	found := make([][]finding, len(parts))
 	var group sync.WaitGroup
 	for i, p := range parts {
-		group.Go(func() { found[i] = e.examinePart(ctx, p) })
+		group.Go(func() {
+			defer panics.Guard()
+			found[i] = e.examinePart(ctx, p)
+		})
 	}
 	group.Wait()
 	return slices.Concat(found...)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
@@ -71,7 +72,7 @@ func (f *findings) fail(check, hint string, err error) {
 	}
 	told := problem.Failure(err, f.tokenFrom)
 	if hint == "" {
-		hint = told.Hint
+		hint = strings.ReplaceAll(told.Hint, problem.SeeDoctor, "")
 	}
 	f.add(finding{check, failed, told.Message, hint, told.Code})
 }

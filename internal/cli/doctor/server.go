@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/auth"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/config"
+	"github.com/engram-sync/engram-sync/internal/panics"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
 	"github.com/engram-sync/engram-sync/internal/workspace"
@@ -56,6 +58,7 @@ func (e *exam) connect(ctx context.Context, f *findings, embedded bool) {
 		}
 		f.ok("remote", "%s, from %s", label, ws.Config.Sources["remote"])
 		go func() {
+			defer panics.Guard()
 			seen, err := ws.Inspect(ctx, ws.Config.Timeout)
 			if err != nil { // of the files of the configuration
 				seen = &transport.Way{Secure: true, Ended: transport.StepTLS, Err: err}
@@ -91,15 +94,14 @@ func (e *exam) connect(ctx context.Context, f *findings, embedded bool) {
 	case embedded:
 		f.fail("remote", "", err)
 		f.skip("the server was not opened", "server", "token", "access")
-	default: // the token was not found, or the TLS files not
-		if seen := <-way; seen.Err == nil || seen.Err.Error() != err.Error() {
+	default: // the token was not found, or the way has no beginning
+		seen := <-way
+		e.tellWay(f, seen, false)
+		if seen.Err == nil || !strings.HasSuffix(seen.Err.Error(), err.Error()) {
 			f.fail("token", "", err)
-			e.tellWay(f, seen, false)
 			if problem.Is(err, auth.ErrLocked, auth.ErrNoKeyring) {
 				f.fail("keyring", "", err)
 			}
-		} else {
-			e.tellWay(f, seen, false)
 		}
 		f.skipMissing("nobody was asked", "server", "token", "access", "keyring")
 	}

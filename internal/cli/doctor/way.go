@@ -23,6 +23,9 @@ func (e *exam) tellWay(f *findings, way *transport.Way, embedded bool) {
 	}
 	e.mu.Lock()
 	e.hosts = append(e.hosts, way.Addresses...)
+	if way.Proxy != nil {
+		e.hosts = append(e.hosts, way.Proxy.Hostname())
+	}
 	e.mu.Unlock()
 	told := map[transport.Step]string{
 		transport.StepProxy: "proxy", transport.StepDNS: "dns", transport.StepConnect: "connection", transport.StepTLS: "tls", transport.StepAnswer: "connection",
@@ -30,7 +33,7 @@ func (e *exam) tellWay(f *findings, way *transport.Way, embedded bool) {
 	past := func(step transport.Step) bool { return way.Ended > step }
 	if past(transport.StepProxy) {
 		if way.Proxy != nil {
-			f.ok("proxy", "%s, by the proxy variables of the environment", way.Proxy)
+			f.ok("proxy", "%s, from %s", way.Proxy, way.ProxyFrom)
 		} else {
 			f.ok("proxy", "none: no proxy variable of the environment is for this host")
 		}
@@ -67,36 +70,27 @@ func shown(c *x509.Certificate) string {
 	return fmt.Sprintf("certificate of %s, issued by %s, good until %s", c.Subject, c.Issuer, c.NotAfter.UTC().Format(time.DateOnly))
 }
 
-// wayHint is what mends a step; "" where the table of errors says it.
+// wayHint is what mends a step, where nothing but that step is known to be the cause; "" where
+// the table of errors says it.
 func wayHint(way *transport.Way) string {
-	switch way.Ended {
-	case transport.StepProxy:
-		return "check the proxy variables of the environment (HTTPS_PROXY, HTTP_PROXY, NO_PROXY), or ask whoever runs the proxy"
-	case transport.StepDNS:
-		return "check the host's name in the remote's URL (`engram-sync config list`), the network, and a VPN that has to be up"
-	case transport.StepConnect:
-		return "check the port in the remote's URL (`engram-sync config list`), that the server runs, and firewalls on the way"
-	case transport.StepTLS:
-		return tlsHint(way)
-	case transport.StepAnswer:
-		return "check that the port in the remote's URL is that of the server, and that it is well"
-	}
-	return ""
-}
-
-func tlsHint(way *transport.Way) string {
 	var ended x509.CertificateInvalidError
 	switch {
 	case errors.As(way.Err, &ended) && ended.Reason == x509.Expired:
 		return "have whoever runs the server renew its certificate; check the clock of this machine as well"
-	case errors.As(way.Err, new(x509.UnknownAuthorityError)):
-		return "if the authority is your own, name its certificate with --ca-cert, or `engram-sync config set ca_cert FILE`"
 	case errors.As(way.Err, new(x509.HostnameError)):
 		return "correct the host in the remote's URL, or have the certificate made for it"
-	case way.TLS == "" && len(way.Chain) == 0 && !problem.Is(way.Err, transport.ErrTLS):
+	case problem.Code(way.Err) != problem.Unavailable || problem.As[*transport.ProxyError](way.Err):
 		return ""
 	}
-	return "check that the URL's scheme and port are right, and that this machine trusts the server's certificate (--ca-cert)"
+	switch way.Ended {
+	case transport.StepDNS:
+		return "check the host's name in the remote's URL (`engram-sync config list`), the network, and a VPN that has to be up"
+	case transport.StepConnect:
+		return "check the port in the remote's URL (`engram-sync config list`), that the server runs, and firewalls on the way"
+	case transport.StepProxy:
+		return "ask whoever runs the proxy"
+	}
+	return "check that the port in the remote's URL is that of the server, and that it is well"
 }
 
 // renewIn is how long before its end a certificate is worth a word.

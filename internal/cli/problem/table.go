@@ -21,11 +21,15 @@ import (
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/verification"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // ErrBadLogin: the server knows no such name with such a password.
 var ErrBadLogin = errors.New("the server does not let you in")
+
+// SeeDoctor is part of hints where a look at the whole setup says more.
+const SeeDoctor = " (`engram-sync doctor` shows where it fails)"
 
 // asItsCause is the code of a class whose errors wrap one of another, which decides.
 const asItsCause = 0
@@ -130,7 +134,7 @@ var Classes = []Class{
 	{"file-missing", Damaged, is(engram.ErrNoFile),
 		"run `engram-sync pull` to fetch it, or restore it from git",
 		"The manifest names a chunk whose file is missing. A pull fetches it if the remote has it."},
-	{"not-there", Partial, is(syncer.ErrAbsent),
+	{"not-there", Partial, is(verification.ErrAbsent),
 		"run `engram-sync push`, or compare with the right remote",
 		"A chunk of the directory is not on the remote that was verified. Push it."},
 	{"reduced", Partial, as[*engram.ReducedError],
@@ -180,7 +184,7 @@ var Classes = []Class{
 		"set the remote's URL to that",
 		"The port speaks TLS, and the URL begins with http. Set the remote to the URL with https that the message names."},
 	{"tls", Usage, is(transport.ErrTLS),
-		"check the URL, that this machine trusts the server's certificate, and whether the server wants one of yours (--client-cert)",
+		"check the URL, that this machine trusts the server's certificate, and whether the server wants one of yours (--client-cert)" + SeeDoctor,
 		"No trusted TLS connection came about. Check the URL, and the certificate authorities of this machine or ca-cert."},
 	{"proxy", Usage, is(transport.ErrProxy),
 		"mend the variable (http://USER:PASSWORD@HOST:PORT), ask who runs the proxy, or name the server's host in NO_PROXY if it can be reached without one",
@@ -230,7 +234,7 @@ var Classes = []Class{
 		"make room on the server's disk, then run the same command again",
 		"The server has no room for what was sent. Make some, and run the same command again: what is there is not sent twice."},
 	{"unavailable", Unavailable, is(transport.ErrUnavailable),
-		"check that the server runs and the URL is right, then run the same command again",
+		"check that the server runs and the URL is right" + SeeDoctor + ", then run the same command again",
 		"The server could not be reached, or is overloaded. Check that it runs, and try again."},
 	{"no-such-chunk", Usage, as[*syncer.SelectError],
 		"`engram-sync manifest` lists the ids of the remote, manifest --local those of the directory",

@@ -10,6 +10,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/verification"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
@@ -130,7 +131,7 @@ func DirectoryGeneration(ctx context.Context, ws *workspace.Workspace, local syn
 	cache, known := state.OpenCache(ws.State(), "generations", dir.Path()), map[engram.ChunkID]engram.Generation{}
 	cache.Get(generationRule, &known)
 	before := len(known)
-	g := m.Generation().Later(syncer.Shown(ctx, local, m, known, most))
+	g := m.Generation().Later(verification.Shown(ctx, local, m, known, most))
 	if len(known) > before {
 		if err := cache.Put(generationRule, known); err != nil {
 			ws.Log.Info("remember what the chunks show", "error", err)

@@ -14,6 +14,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/git"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/verification"
 	"github.com/engram-sync/engram-sync/internal/work"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
@@ -43,7 +44,7 @@ func LookAround(ctx context.Context, ws *workspace.Workspace, dir workspace.Dire
 func (s Around) GitTold() bool { return s.git.Known() }
 
 // Judge adds what they say to a report: to each bad chunk, and as warnings.
-func (s Around) Judge(ctx context.Context, r *syncer.Report, whole bool) error {
+func (s Around) Judge(ctx context.Context, r *verification.Report, whole bool) error {
 	for i, f := range r.Findings {
 		id, err := engram.ParseChunkID(f.ID)
 		if err != nil || f.Harmless || f.Where != "here" {
@@ -61,9 +62,9 @@ func (s Around) Judge(ctx context.Context, r *syncer.Report, whole bool) error {
 
 // Warnings are about what does not belong beside the chunks, and about chunks that git
 // does not have.
-func (s Around) Warnings(ctx context.Context) (found []syncer.Finding, err error) {
+func (s Around) Warnings(ctx context.Context) (found []verification.Finding, err error) {
 	warn := func(id, format string, args ...any) {
-		found = append(found, syncer.Finding{ID: id, Where: "here", Harmless: true, Err: fmt.Errorf(format, args...)})
+		found = append(found, verification.Finding{ID: id, Where: "here", Harmless: true, Err: fmt.Errorf(format, args...)})
 	}
 	for _, name := range s.dir.Leftovers() {
 		if text := s.leftover(name); text != "" {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/readers"
-	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/verification"
 )
 
 // parseReaders reads the generations that were named, at least one if any was asked for.
@@ -37,7 +37,7 @@ type readerEffect struct {
 	Effect     readers.Effect `json:"effect"`
 }
 
-func newReadBy(f syncer.Finding) readBy {
+func newReadBy(f verification.Finding) readBy {
 	if f.Reader == nil {
 		return readBy{}
 	}

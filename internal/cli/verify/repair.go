@@ -16,6 +16,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/verification"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
@@ -83,7 +84,7 @@ type repair struct {
 	// readers are the generations that were named.
 	readers []engram.Generation
 	dir     *keeper
-	opts    syncer.RepairOptions
+	opts    verification.RepairOptions
 }
 
 // run mends what it can, and says what is left.
@@ -121,7 +122,7 @@ func (r *repair) run(ctx context.Context, words []string) error {
 		v.Repaired = append(v.Repaired, repairedItem{ID: f.ID, Action: f.Action, Message: terminal.OneLine(f.Detail)})
 	}
 	for _, f := range done.Fixes {
-		if f.Action == syncer.FixReidentified && !r.dryRun {
+		if f.Action == verification.FixReidentified && !r.dryRun {
 			defer r.term.Note("a server that has chunk %s keeps what it said before, and so does git's history", f.ID)
 		}
 	}
@@ -141,12 +142,12 @@ func (r *repair) choose(ctx context.Context, words []string) ([]engram.ChunkID, 
 }
 
 // work repairs, with the remote if one was named.
-func (r *repair) work(ctx context.Context) (done syncer.Repaired, err error) {
+func (r *repair) work(ctx context.Context) (done verification.Repaired, err error) {
 	mend := func() error {
 		var stop func()
 		r.opts.Report, stop = command.Progress(r.term, "chunk")
 		defer stop()
-		done, err = syncer.Repair(ctx, r.dir, r.opts)
+		done, err = verification.Repair(ctx, r.dir, r.opts)
 		return err
 	}
 	if !r.remote {
@@ -167,9 +168,9 @@ func (r *repair) work(ctx context.Context) (done syncer.Repaired, err error) {
 // askToForget removes the entries of chunks that are nowhere, if it shall. Else it
 // asks whether they shall go, where somebody can be asked, and where no remote is
 // left to try.
-func (r *repair) askToForget(ctx context.Context, done *syncer.Repaired) error {
+func (r *repair) askToForget(ctx context.Context, done *verification.Repaired) error {
 	if r.forget && len(done.Missing) > 0 {
-		return syncer.Forget(ctx, r.dir, done, r.dryRun)
+		return verification.Forget(ctx, r.dir, done, r.dryRun)
 	}
 	if len(done.Missing) == 0 || r.dryRun || r.term.JSON || r.term.Quiet || !r.term.Interactive() {
 		return nil
@@ -184,7 +185,7 @@ func (r *repair) askToForget(ctx context.Context, done *syncer.Repaired) error {
 	if err != nil || !yes {
 		return err
 	}
-	return syncer.Forget(ctx, r.dir, done, false)
+	return verification.Forget(ctx, r.dir, done, false)
 }
 
 // hint is the next step after something that could not be mended.

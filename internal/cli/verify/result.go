@@ -14,6 +14,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/verification"
 	"github.com/engram-sync/engram-sync/internal/work"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
@@ -70,13 +71,13 @@ type warnedRow struct {
 
 // repairedItem is one thing that was mended, in JSON mode.
 type repairedItem struct {
-	ID      string        `json:"id"` // "" for the manifest itself
-	Action  syncer.Action `json:"action"`
-	Message string        `json:"message"`
+	ID      string              `json:"id"` // "" for the manifest itself
+	Action  verification.Action `json:"action"`
+	Message string              `json:"message"`
 }
 
 // newVerified sorts the findings into failures and warnings.
-func newVerified(r syncer.Report) *verified {
+func newVerified(r verification.Report) *verified {
 	v := &verified{Schema: terminal.Schema, Failed: []badItem{}, Warnings: []warnedItem{}}
 	for _, f := range r.Findings {
 		if f.Harmless {
@@ -93,8 +94,8 @@ func newVerified(r syncer.Report) *verified {
 	return v
 }
 
-func newWarnedItem(f syncer.Finding) warnedItem {
-	w := warnedItem{ID: f.ID, Message: terminal.OneLine(f.Err.Error()), Where: f.Where, readBy: newReadBy(f), stray: problem.Is(f.Err, syncer.ErrStray)}
+func newWarnedItem(f verification.Finding) warnedItem {
+	w := warnedItem{ID: f.ID, Message: terminal.OneLine(f.Err.Error()), Where: f.Where, readBy: newReadBy(f), stray: problem.Is(f.Err, verification.ErrStray)}
 	if f.Row != nil {
 		w.warnedRow, w.kind = &warnedRow{f.Row.List, f.Row.Index, f.Row.Field}, f.Err
 		w.Message = fmt.Sprintf("%s[%d].%s %s", w.List, w.Index, w.Field, w.Message)

@@ -17,6 +17,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/projection"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/verification"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
@@ -115,7 +116,7 @@ func orUnmerged(ctx context.Context, ws *workspace.Workspace, dir workspace.Dire
 }
 
 // verify checks one side or both.
-func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, words []string, opts syncer.Options, remote bool) (err error) {
+func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, words []string, opts verification.Options, remote bool) (err error) {
 	dir, err := openToVerify(ctx, ws)
 	if err != nil {
 		return err
@@ -125,7 +126,9 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 	if opts.Only, err = selectLocal(ctx, dir, words); err != nil {
 		return err
 	}
-	report, err := checked(term, opts, func(opts syncer.Options) (syncer.Report, error) { return syncer.Verify(ctx, dir, opts) })
+	report, err := checked(term, opts, func(opts verification.Options) (verification.Report, error) {
+		return verification.Verify(ctx, dir, opts)
+	})
 	if err != nil {
 		return err
 	}
@@ -143,7 +146,9 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 			if err := command.UseProject(ctx, term, ws, conn); err != nil {
 				return err
 			}
-			there, err := checked(term, opts, func(opts syncer.Options) (syncer.Report, error) { return syncer.VerifyRemote(ctx, diff, opts) })
+			there, err := checked(term, opts, func(opts verification.Options) (verification.Report, error) {
+				return verification.VerifyRemote(ctx, diff, opts)
+			})
 			report.Checked += there.Checked
 			report.Bytes += there.Bytes
 			report.Findings = append(report.Findings, there.Findings...)
@@ -156,7 +161,7 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 }
 
 // checked runs a check, and shows how it goes.
-func checked(term *terminal.Terminal, opts syncer.Options, check func(syncer.Options) (syncer.Report, error)) (syncer.Report, error) {
+func checked(term *terminal.Terminal, opts verification.Options, check func(verification.Options) (verification.Report, error)) (verification.Report, error) {
 	report, stop := command.Progress(term, "chunk")
 	defer stop()
 	opts.Report = report

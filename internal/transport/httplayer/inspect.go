@@ -31,6 +31,7 @@ const (
 // Way is what one request without a token saw on its way to a server.
 type Way struct {
 	Proxy     *url.URL // the proxy that it goes through, without a user; nil for none
+	ProxyFrom string   // the variable that names it
 	Addresses []string // of the server's host or, where there is one, of the proxy's
 	Connected string   // host and port that took the connection; "" if none did
 	Secure    bool     // the URL says https
@@ -72,7 +73,7 @@ func Inspect(ctx context.Context, baseURL string, authorities *tls.Config, timeo
 	if proxy := network.proxy.url; proxy != nil {
 		bare := *proxy
 		bare.User = nil
-		way.Proxy, host = &bare, proxy.Hostname()
+		way.Proxy, way.ProxyFrom, host = &bare, network.proxy.variable, proxy.Hostname()
 	}
 	if _, err := netip.ParseAddr(host); err == nil {
 		way.Addresses = []string{host}

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/panics"
 )
 
 // Stall ends a request in which no byte moved for a while. A slow one
@@ -72,6 +74,7 @@ type watchedRequest struct {
 }
 
 func (b *watchedRequest) Read(p []byte) (int, error) {
+	defer panics.Guard()
 	b.dog.timer.Stop()
 	n, err := b.ReadCloser.Read(p)
 	b.dog.timer.Reset(b.dog.timeout)

@@ -1,4 +1,4 @@
-package syncer
+package verification
 
 import (
 	"context"
@@ -9,12 +9,13 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/merge"
 	"github.com/engram-sync/engram-sync/internal/recognition"
+	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
 // Repairable is a chunk directory whose manifest can be mended.
 type Repairable interface {
-	Local
+	syncer.Local
 	// RecoverManifest is ReadManifest for one that a merge has spoiled.
 	RecoverManifest(ctx context.Context) (merge.Recovery, error)
 	// ReplaceManifest puts next in the place of a manifest whose text is still was.
@@ -63,6 +64,10 @@ type Repaired struct {
 // RepairOptions are how a repair goes about its work.
 type RepairOptions struct {
 	Options
+	// MinVersion is the least version of a manifest that is written.
+	MinVersion int
+	// Fatal says of an error of the remote that no other chunk can fare better. nil: none is.
+	Fatal func(error) bool
 	// SetAside takes the entries that are not engram's out of the manifest.
 	SetAside bool
 	// Reidentify gives chunks that were edited in place the ids of their bytes.
@@ -70,11 +75,11 @@ type RepairOptions struct {
 	// DryRun finds out what would be done, and does nothing.
 	DryRun bool
 	// Remote has what is damaged or missing here; nil: there is none to ask.
-	Remote Remote
+	Remote syncer.Remote
 	// Aliases of the remote; may be nil.
 	Aliases recognition.Aliases
 	// Replaced remembers whose place others took; nil: nobody does.
-	Replaced Replaced
+	Replaced syncer.Replaced
 }
 
 // Repair mends what Verify finds and can be mended without losing anything: it
@@ -137,12 +142,12 @@ func (r *repairer) setAside(ctx context.Context) error {
 		return err
 	}
 	if r.opts.DryRun {
-		r.local = WithManifest(r.dir, next)
+		r.local = syncer.WithManifest(r.dir, next)
 	} else if err := r.dir.ReplaceManifest(ctx, m.Bytes(), next); err != nil {
 		return err
 	}
 	for _, f := range m.Rejected() {
-		r.done.Fixes = append(r.done.Fixes, Fix{ID: ForeignName(f), Action: FixSetAside, Detail: f.Err.Error()})
+		r.done.Fixes = append(r.done.Fixes, Fix{ID: syncer.ForeignName(f), Action: FixSetAside, Detail: f.Err.Error()})
 	}
 	return nil
 }
@@ -219,13 +224,10 @@ func (f Finding) needsRepair(id engram.ChunkID) bool {
 // repairer is one Repair on its way.
 type repairer struct {
 	dir   Repairable
-	local Local // dir; in a dry run, with the manifest that it would have
+	local syncer.Local // dir; in a dry run, with the manifest that it would have
 	opts  RepairOptions
 	done  Repaired
 }
-
-// WithManifest is a directory whose manifest reads as m, for what only looks.
-func WithManifest(dir Local, m *engram.Manifest) Local { return &memoryManifest{dir, m} }
 
 // finding is the one about a chunk that makes a repair necessary, if any.
 func (r *repairer) finding(id engram.ChunkID) *Finding {
@@ -249,9 +251,9 @@ func (r *repairer) adopt(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		var failed []work.Failure
-		adopted, failed = adopt(ctx, r.local, here, orphans, r.opts.MinVersion)
-		for _, f := range failed {
+		done := syncer.Adopt(ctx, r.local, here, orphans, r.opts.MinVersion)
+		adopted = done.Adopted
+		for _, f := range done.Failed {
 			r.done.Findings = append(r.done.Findings, Finding{ID: f.ID, Where: "here", Err: f.Err})
 		}
 	}
@@ -264,14 +266,14 @@ func (r *repairer) adopt(ctx context.Context) error {
 // fetch downloads what is damaged or missing here, and with the entries of the
 // remote what no entry here names.
 func (r *repairer) fetch(ctx context.Context) error {
-	s, err := Compare(ctx, r.local, r.opts.Remote, CompareOptions{Aliases: r.opts.Aliases, ServerChunks: true})
+	s, err := syncer.Compare(ctx, r.local, r.opts.Remote, syncer.CompareOptions{Aliases: r.opts.Aliases, ServerChunks: true})
 	if err != nil {
 		return err
 	}
-	var items []Item
+	var items []syncer.Item
 	there := map[engram.ChunkID]bool{}
 	for _, e := range s.There.Entries() {
-		item := Item{Remote: e.ID, Local: s.LocalID(e.ID), Entry: e, Direction: work.Pulled}
+		item := syncer.Item{Remote: e.ID, Local: s.LocalID(e.ID), Entry: e, Direction: work.Pulled}
 		if f := r.finding(item.Local); f != nil && !r.isEdit(f, item.Local) {
 			items = append(items, item)
 			there[item.Local] = true
@@ -279,18 +281,20 @@ func (r *repairer) fetch(ctx context.Context) error {
 	}
 	for i, f := range r.done.Findings {
 		if id, err := engram.ParseChunkID(f.ID); err == nil && !there[id] && errors.Is(f.Err, engram.ErrNoFile) {
-			r.done.Findings[i].Err = ErrNowhere
+			r.done.Findings[i].Err = syncer.ErrNowhere
 		}
 	}
 	if r.opts.DryRun {
-		r.fetched(items, make([]outcome, len(items)))
+		would := make([]syncer.Fetched, len(items))
+		for i, item := range items {
+			would[i].Item = item
+		}
+		r.fetched(would)
 		return nil
 	}
-	items = inTurn(items, s.There)
-	p := puller{Diff: s, opts: r.opts.Options, order: lineUp(items)}
-	outcomes := transfer(ctx, work.Pulled, items, p.opts, p.pull)
-	p.finish(ctx, items, outcomes, nil)
-	r.fetched(items, outcomes)
+	r.fetched(s.Fetch(ctx, items, syncer.Options{
+		Concurrency: r.opts.Concurrency, MinVersion: r.opts.MinVersion, Fatal: r.opts.Fatal, Report: r.opts.Report,
+	}))
 	return nil
 }
 
@@ -302,23 +306,24 @@ func (r *repairer) isEdit(f *Finding, id engram.ChunkID) bool {
 }
 
 // fetched notes how each download ended.
-func (r *repairer) fetched(items []Item, outcomes []outcome) {
-	for i, item := range items {
-		f := r.finding(item.Local)
+func (r *repairer) fetched(downloads []syncer.Fetched) {
+	for _, d := range downloads {
+		f := r.finding(d.Local)
 		if f == nil {
 			continue // it is there under two ids, and one was enough
 		}
-		if outcomes[i].restored && outcomes[i].local != item.Local {
-			outcomes[i].err = fmt.Errorf("the remote has only what an old client left of it, which is here as %s now", outcomes[i].local)
+		err := d.Err
+		if d.Restored && d.As != d.Local {
+			err = fmt.Errorf("the remote has only what an old client left of it, which is here as %s now", d.As)
 		}
-		if err := outcomes[i].err; err != nil {
+		if err != nil {
 			f.Err, f.Harmless = fmt.Errorf("%w; downloading it again: %w", f.Err, err), false
 			continue
 		}
 		if errors.Is(f.Err, ErrOrphan) {
-			r.done.fixed(item.Local, FixAdopted, "no manifest entry named its file, and the remote has one")
+			r.done.fixed(d.Local, FixAdopted, "no manifest entry named its file, and the remote has one")
 			continue
 		}
-		r.done.fixed(item.Local, FixDownloaded, f.Err.Error())
+		r.done.fixed(d.Local, FixDownloaded, f.Err.Error())
 	}
 }

@@ -1,4 +1,4 @@
-package syncer_test
+package verification_test
 
 import (
 	"context"
@@ -11,11 +11,12 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/verification"
 )
 
-var checking = syncer.Options{Concurrency: 3}
+var checking = verification.Options{Concurrency: 3}
 
-// finding is what a test wants of a syncer.Finding.
+// finding is what a test wants of a verification.Finding.
 type finding struct {
 	ID, Where string
 	Kind      string
@@ -27,19 +28,19 @@ var kinds = []struct {
 	name string
 	err  error
 }{
-	{"damaged", engram.ErrDamaged}, {"no file", engram.ErrNoFile}, {"orphan", syncer.ErrOrphan},
-	{"stray", syncer.ErrStray},
+	{"damaged", engram.ErrDamaged}, {"no file", engram.ErrNoFile}, {"orphan", verification.ErrOrphan},
+	{"stray", verification.ErrStray},
 	{"bad id", engram.ErrBadChunkID},
 }
 
-func findingsOf(r syncer.Report) []finding {
+func findingsOf(r verification.Report) []finding {
 	var list []finding
 	for _, f := range r.Findings {
-		if errors.Is(f.Err, syncer.ErrBlank) {
+		if errors.Is(f.Err, verification.ErrBlank) {
 			continue // the rows of these tests are short
 		}
 		kind := f.Err.Error()
-		if _, ok := errors.AsType[*syncer.CountsError](f.Err); ok {
+		if _, ok := errors.AsType[*verification.CountsError](f.Err); ok {
 			kind = "counts"
 		}
 		if f.Reader != nil && f.Harmless {
@@ -106,7 +107,7 @@ func TestVerify(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			here := newSide()
 			id := c.build(here)
-			report, err := syncer.Verify(t.Context(), local{here}, checking)
+			report, err := verification.Verify(t.Context(), here, checking)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -126,7 +127,7 @@ func TestVerify(t *testing.T) {
 func TestVerifyStray(t *testing.T) {
 	here := newSide()
 	here.strays = []engram.Stray{{Name: "notes.txt", Reason: "not a chunk file"}}
-	report, err := syncer.Verify(t.Context(), local{here}, checking)
+	report, err := verification.Verify(t.Context(), here, checking)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,15 +146,15 @@ func TestVerifyRemote(t *testing.T) {
 	here := newSide()
 	here.add(numbered(1))
 	lost := here.add(numbered(4))
-	both, err := syncer.Compare(t.Context(), local{here}, remote{there}, syncer.CompareOptions{})
+	both, err := syncer.Compare(t.Context(), here, remote{side: there}, syncer.CompareOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := syncer.VerifyRemote(t.Context(), both, checking)
+	report, err := verification.VerifyRemote(t.Context(), both, checking)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []finding{{bad.String(), "remote", "damaged", false}, {lost.String(), "remote", syncer.ErrAbsent.Error(), false}}
+	want := []finding{{bad.String(), "remote", "damaged", false}, {lost.String(), "remote", verification.ErrAbsent.Error(), false}}
 	slices.SortFunc(want, func(a, b finding) int { return strings.Compare(a.ID, b.ID) })
 	if diff := cmp.Diff(want, findingsOf(report)); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
@@ -169,7 +170,7 @@ func TestVerifyInterrupted(t *testing.T) {
 	here.add(numbered(1))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := syncer.Verify(ctx, local{here}, checking); !errors.Is(err, context.Canceled) {
+	if _, err := verification.Verify(ctx, here, checking); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want %v", err, context.Canceled)
 	}
 }

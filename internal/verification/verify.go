@@ -1,19 +1,40 @@
-package syncer
+// Package verification finds what is wrong with a chunk directory, or with a remote beside
+// it, and repairs what can be. The commands for that call it, and put disks and networks
+// behind the interfaces of the syncer, which downloads for a repair.
+package verification
 
 import (
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"slices"
 	"sync"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/readers"
+	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
+
+// Options are how a verification goes about its work.
+type Options struct {
+	// Concurrency is how many chunks are read at once, at least 1.
+	Concurrency int
+	// Only limits it to these chunks; empty means all.
+	Only []engram.ChunkID
+	// Readers chooses whose import is judged, of those that the directory shows.
+	// nil: just these.
+	Readers func(seen []engram.Generation) []engram.Generation
+	// Report hears what happens.
+	Report work.Report
+}
+
+// wants says whether the verification is about the chunk.
+func (o Options) wants(id engram.ChunkID) bool {
+	return len(o.Only) == 0 || slices.Contains(o.Only, id)
+}
 
 // Finding is something that a verification noticed about one chunk or file.
 type Finding struct {
@@ -69,7 +90,7 @@ func (e *CountsError) right() engram.ChunkEntry {
 
 // Verify reads every chunk of the directory and checks it against its id and
 // its entry, and the directory against itself.
-func Verify(ctx context.Context, local Local, opts Options) (Report, error) {
+func Verify(ctx context.Context, local syncer.Local, opts Options) (Report, error) {
 	m, err := local.ReadManifest(ctx)
 	if err != nil {
 		return Report{}, err
@@ -84,15 +105,15 @@ func Verify(ctx context.Context, local Local, opts Options) (Report, error) {
 	}
 	if len(opts.Only) == 0 {
 		for _, r := range m.Rejected() {
-			v.note(Finding{ID: ForeignName(r), Where: "here", Err: foreignError(r)})
+			v.note(Finding{ID: syncer.ForeignName(r), Where: "here", Err: syncer.ForeignError(r)})
 		}
 	}
-	ids, have := slices.Clone(files), setOf(files)
+	ids := slices.Clone(files)
 	for _, e := range m.Entries() {
-		if !have[e.ID] {
-			ids = append(ids, e.ID)
-		}
+		ids = append(ids, e.ID)
 	}
+	slices.SortFunc(ids, engram.ChunkID.Compare)
+	ids = slices.Compact(ids)
 	v.each(ctx, "here", ids, func(id engram.ChunkID) (int64, error) { return v.local(local, m, id) })
 	v.judgeRestored(local, m)
 	v.judgeReaders(m, files)
@@ -103,12 +124,12 @@ func Verify(ctx context.Context, local Local, opts Options) (Report, error) {
 // VerifyRemote downloads every chunk of the remote and checks it against its
 // id, without keeping it. What is here and not there is worth a finding, too: whoever
 // asks wants to know whether the other side holds all.
-func VerifyRemote(ctx context.Context, s *Diff, opts Options) (Report, error) {
+func VerifyRemote(ctx context.Context, s *syncer.Diff, opts Options) (Report, error) {
 	v := verifier{opts: opts}
 	for _, r := range s.Rejected {
 		v.note(Finding{ID: r.ID, Where: "remote", Err: r.Err})
 	}
-	for _, id := range s.absent() {
+	for _, id := range s.Absent() {
 		if opts.wants(id) {
 			v.note(Finding{ID: id.String(), Where: "remote", Err: ErrAbsent})
 		}
@@ -118,7 +139,7 @@ func VerifyRemote(ctx context.Context, s *Diff, opts Options) (Report, error) {
 		ids = append(ids, e.ID)
 	}
 	v.each(ctx, "remote", ids, func(id engram.ChunkID) (int64, error) {
-		size, err := s.compareBytes(ctx, id, opts.Report)
+		size, err := s.CompareBytes(ctx, id, opts.Report)
 		if _, reduced := errors.AsType[*engram.ReducedError](err); reduced && s.Holds(s.LocalID(id)) {
 			v.note(Finding{ID: id.String(), Where: "remote", Err: err, Harmless: true}) // what was left of it is here, or all of it
 			return size, nil
@@ -126,30 +147,6 @@ func VerifyRemote(ctx context.Context, s *Diff, opts Options) (Report, error) {
 		return size, err
 	})
 	return v.result(), ctx.Err()
-}
-
-// compareBytes reads a chunk of the remote, and where it is here under the same id,
-// the one here as well: ids have 32 bits.
-func (s *Diff) compareBytes(ctx context.Context, id engram.ChunkID, report work.Report) (int64, error) {
-	theirs, size, err := s.readThere(ctx, id, report)
-	if err != nil || s.asked.Projector != nil || !s.Holds(id) {
-		return size, err
-	}
-	if mine, err := sumOf(s.local, id); err == nil && mine != theirs { // damage here is told as that
-		return size, ErrOtherBytes
-	}
-	return size, nil
-}
-
-// readThere reads a chunk of the remote to its end.
-func (s *Diff) readThere(ctx context.Context, id engram.ChunkID, report work.Report) (sum [32]byte, size int64, err error) {
-	_, err = s.remote.ReadChunk(ctx, id, func(c *engram.Chunk) error {
-		report.Watch(c)
-		_, err := io.Copy(io.Discard, c)
-		size, sum = c.Size(), c.Sum()
-		return err
-	})
-	return sum, size, err
 }
 
 type verifier struct {
@@ -184,7 +181,7 @@ func (v *verifier) each(ctx context.Context, where string, ids []engram.ChunkID,
 }
 
 // local checks one chunk of the directory.
-func (v *verifier) local(local Local, m *engram.Manifest, id engram.ChunkID) (int64, error) {
+func (v *verifier) local(local syncer.Local, m *engram.Manifest, id engram.ChunkID) (int64, error) {
 	e, listed := m.Entry(id)
 	chunk, first, size, err := v.read(local, id)
 	switch {

@@ -1,4 +1,4 @@
-package syncer
+package verification
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/merge"
+	"github.com/engram-sync/engram-sync/internal/syncer"
 )
 
 // repairManifest replaces a manifest that a merge has spoiled by the union of its sides.
@@ -25,7 +26,7 @@ func (r *repairer) repairManifest(ctx context.Context) error {
 		return err // entries may be worse than they had to be
 	}
 	if r.opts.DryRun {
-		r.local = WithManifest(r.dir, m)
+		r.local = syncer.WithManifest(r.dir, m)
 	} else if err := r.dir.ReplaceManifest(ctx, rec.Text, m); err != nil {
 		return err
 	}
@@ -51,7 +52,7 @@ func (r *repairer) resolve(ctx context.Context, rec merge.Recovery) (entries []e
 		if !two && doubt.Confidence == merge.Certain || ctx.Err() != nil {
 			continue
 		}
-		contents, _, err := readFile(r.dir, e.ID)
+		contents, _, err := syncer.ReadContents(r.dir, e.ID)
 		good := err == nil
 		if two {
 			var detail string
@@ -60,7 +61,7 @@ func (r *repairer) resolve(ctx context.Context, rec merge.Recovery) (entries []e
 		}
 		mixed := doubt.Confidence != merge.Certain && (doubt.Confidence != merge.Pieced || !fits(e, contents))
 		if good && mixed {
-			take(derivedEntry(certain, e.ID, contents), FixRebuilt, "the merge mixed its entry with another")
+			take(syncer.DerivedEntry(certain, e.ID, contents), FixRebuilt, "the merge mixed its entry with another")
 		}
 	}
 	return entries, fixes

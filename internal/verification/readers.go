@@ -1,4 +1,4 @@
-package syncer
+package verification
 
 import (
 	"cmp"
@@ -11,11 +11,12 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/mend"
 	"github.com/engram-sync/engram-sync/internal/readers"
+	"github.com/engram-sync/engram-sync/internal/syncer"
 )
 
 // read reads a chunk as its readers see it, and by what a restored one is found. What
 // was read is kept also where the bytes do not fit the id: readers don't ask.
-func (v *verifier) read(local Local, id engram.ChunkID) (chunk *readers.Chunk, first [32]byte, size int64, err error) {
+func (v *verifier) read(local syncer.Local, id engram.ChunkID) (chunk *readers.Chunk, first [32]byte, size int64, err error) {
 	c, err := local.OpenChunk(id)
 	if err != nil {
 		return nil, first, 0, err

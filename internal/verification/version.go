@@ -1,4 +1,4 @@
-package syncer
+package verification
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/readers"
+	"github.com/engram-sync/engram-sync/internal/syncer"
 )
 
 // VersionError says that a manifest has a lower version than its chunks want, or
@@ -62,7 +63,7 @@ func (r *repairer) raise(ctx context.Context) error {
 // known is what earlier calls have found, and gets what this one finds; of others at
 // most so many bytes are read, the newest first. A chunk that cannot be read shows
 // nothing, which is others' to tell.
-func Shown(ctx context.Context, local Local, m *engram.Manifest, known map[engram.ChunkID]engram.Generation, most int64) engram.Generation {
+func Shown(ctx context.Context, local syncer.Local, m *engram.Manifest, known map[engram.ChunkID]engram.Generation, most int64) engram.Generation {
 	shown := engram.Gen1
 	for _, e := range slices.Backward(m.Entries()) {
 		g, ok := known[e.ID]
@@ -80,7 +81,7 @@ func Shown(ctx context.Context, local Local, m *engram.Manifest, known map[engra
 }
 
 // shownBy reads one chunk: row by row only if a word in it may tell something.
-func shownBy(local Local, id engram.ChunkID) (g engram.Generation, size int64, err error) {
+func shownBy(local syncer.Local, id engram.ChunkID) (g engram.Generation, size int64, err error) {
 	c, err := local.OpenChunk(id)
 	if err != nil {
 		return engram.Gen1, 0, err
@@ -90,6 +91,6 @@ func shownBy(local Local, id engram.ChunkID) (g engram.Generation, size int64, e
 	if _, err = io.Copy(io.Discard, c); err != nil || !c.MayTell() {
 		return engram.Gen1, c.Size(), err
 	}
-	contents, again, err := readFile(local, id)
+	contents, again, err := syncer.ReadContents(local, id)
 	return max(engram.Gen1, contents.Generation), c.Size() + again, err
 }

@@ -1,4 +1,4 @@
-package syncer
+package verification
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/syncer"
 )
 
 // reidentify gives chunks that somebody has edited in place the ids of their bytes,
@@ -42,7 +43,7 @@ func (r *repairer) move(ctx context.Context, old engram.ChunkID) error {
 	if err != nil {
 		return err
 	}
-	contents, _, err := readFile(r.dir, c.ID())
+	contents, _, err := syncer.ReadContents(r.dir, c.ID())
 	if err != nil {
 		return err
 	}
