@@ -5,32 +5,48 @@ type Class string
 
 // The classes, as the page of the table calls them.
 const (
-	Harmless    Class = "harmless"
-	Down        Class = "no connection"
-	Dead        Class = "a connection on which nothing happens"
-	Lost        Class = "lost before it was applied"
-	Silent      Class = "silence before it was applied"
-	Kept        Class = "a kept connection is gone"
-	Cut         Class = "applied, and the answer is lost"
-	Halting     Class = "applied, and the answer stands still"
-	Untyped     Class = "an answer of another type"
-	Garbled     Class = "a garbled answer"
-	Misplaced   Class = "the answer to another question"
-	Foreign     Class = "no HTTP"
-	ForeignLate Class = "applied, and then no HTTP"
-	OddYes      Class = "another success than 200"
-	Itself      Class = "moved to where it is"
-	Elsewhere   Class = "moved elsewhere"
-	Refused     Class = "refused"
-	Missing     Class = "not there"
-	TooLarge    Class = "too large"
-	Slow        Class = "said to be slow"
-	Failed      Class = "the server fails"
-	Gateway     Class = "the server is not reached"
+	Harmless     Class = "harmless"
+	Down         Class = "no connection"
+	Dead         Class = "a connection on which nothing happens"
+	Lost         Class = "lost before it was applied"
+	Silent       Class = "silence before it was applied"
+	Kept         Class = "a kept connection is gone"
+	Cut          Class = "applied, and the answer is lost"
+	Halting      Class = "applied, and the answer stands still"
+	Untyped      Class = "an answer of another type"
+	Garbled      Class = "a garbled answer"
+	Short        Class = "an answer that ends too early"
+	Flipped      Class = "an answer with another bit"
+	Listing      Class = "the answer of an account server"
+	Misplaced    Class = "the answer to another question"
+	Foreign      Class = "no HTTP"
+	ForeignLate  Class = "applied, and then no HTTP"
+	OddYes       Class = "another success than 200"
+	Itself       Class = "moved to where it is"
+	Elsewhere    Class = "moved elsewhere"
+	Refused      Class = "refused"
+	Missing      Class = "not there"
+	TooLarge     Class = "too large"
+	Slow         Class = "said to be slow"
+	Failed       Class = "the server fails"
+	Gateway      Class = "the server is not reached"
+	Astray       Class = "moved to another path"
+	BodyLost     Class = "the server lost the rest of the request"
+	Contradicted Class = "a good token refused"
+	Denied       Class = "a token refused"
+	FailedLate   Class = "applied, and then the server fails"
+	Full         Class = "the server is full"
+	Busy         Class = "the server is busy"
+	Later        Class = "come back later"
+	LaterSent    Class = "come back later, and nobody knows"
 )
 
 // Classes are all of them, in the order of the page.
 var Classes = []Class{
-	Harmless, Down, Dead, Lost, Silent, Kept, Cut, Halting, Untyped, Garbled, Misplaced, Foreign, ForeignLate, OddYes, Itself, Elsewhere,
-	Refused, Missing, TooLarge, Slow, Failed, Gateway,
+	Harmless,
+	Down, Dead, Lost, Silent, Kept, Cut, Halting,
+	Foreign, ForeignLate, Untyped, Garbled, Short, Flipped, Misplaced, Listing,
+	OddYes, Itself, Astray, Elsewhere,
+	Denied, Contradicted, Refused, Missing, TooLarge, BodyLost,
+	Busy, Later, LaterSent, Slow, Gateway, Failed, FailedLate, Full,
 }
