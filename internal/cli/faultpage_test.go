@@ -61,7 +61,7 @@ func faultTable() string {
 			}
 		}
 		e := expectations[class]
-		fmt.Fprintf(&b, "\n| **%s**: %s | %s | %s | %s | %s | %s |", class, strings.Join(names, ", "), e.first, e.pull, e.page, e.push, e.rows)
+		fmt.Fprintf(&b, "\n| **%s**: %s | %s | %s | %s | %s | %s |", class, strings.Join(names, "; "), e.first, e.pull, e.page, e.push, e.rows)
 	}
 	return b.String()
 }

@@ -54,13 +54,15 @@ func mutation(entity, key, payload string) engram.MutationEntry {
 type fault int
 
 const (
-	fine       fault = iota
-	lostBefore       // no answer, and nothing was stored
-	lostAfter        // no answer, and all was stored
-	late             // no answer, and all is stored 20 seconds later
-	doneBefore       // an answer that leaves it open, and nothing was stored
-	doneAfter        // an answer that leaves it open, and all was stored
-	deniedAfter      // all was stored, and somebody on the way refuses the answer
+	fine        fault = iota
+	lostBefore        // no answer, and nothing was stored
+	lostAfter         // no answer, and all was stored
+	late              // no answer, and all is stored 20 seconds later
+	doneBefore        // an answer that leaves it open, and nothing was stored
+	doneAfter         // an answer that leaves it open, and all was stored
+	deniedAfter       // all was stored, and somebody on the way refuses the answer
+	proxyBefore       // a proxy could not pass it on
+	proxyLate         // a proxy lost its connection, and all is stored a second later
 )
 
 // denied is a refusal that is not the server's.
@@ -75,6 +77,8 @@ var errDead = errors.New("the process is dead")
 // be killed: from then on nothing that the process does has an effect.
 type world struct {
 	t *testing.T
+
+	blind error // of every look at the journal after a push
 
 	mu       sync.Mutex
 	journal  []engram.PullMutationResult
@@ -145,7 +149,7 @@ func (w *world) PushMutations(ctx context.Context, entries []engram.MutationEntr
 		return none, errDead
 	}
 	w.pushes++
-	fault := w.faults[w.pushes]
+	met := w.faults[w.pushes]
 	if w.limit > 0 && len(entries) > w.limit {
 		return none, &engram.BatchTooLargeError{Rows: len(entries)}
 	}
@@ -166,14 +170,19 @@ func (w *world) PushMutations(ctx context.Context, entries []engram.MutationEntr
 		return none, refusal
 	}
 	lost := &engram.UncertainError{Err: errors.New("no answer")}
-	switch fault {
+	switch met {
 	case lostBefore:
 		return none, lost
 	case doneBefore:
 		lost.Done = true
 		return none, lost
-	case late:
-		time.AfterFunc(20*time.Second, func() {
+	case proxyBefore:
+		lost.Brief = true
+		return none, lost
+	case late, proxyLate:
+		lost.Brief = met == proxyLate
+		after := map[fault]time.Duration{late: 20 * time.Second, proxyLate: time.Second}[met]
+		time.AfterFunc(after, func() {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.store(entries, key)
@@ -181,13 +190,13 @@ func (w *world) PushMutations(ctx context.Context, entries []engram.MutationEntr
 		return none, lost
 	}
 	seq := w.store(entries, key)
-	if !w.step() || fault == lostAfter {
+	if !w.step() || met == lostAfter {
 		return none, lost
 	}
-	if fault == deniedAfter {
+	if met == deniedAfter {
 		return none, denied{}
 	}
-	if fault == doneAfter {
+	if met == doneAfter {
 		lost.Done = true
 		return none, lost
 	}
@@ -225,6 +234,9 @@ func (w *world) PullMutations(ctx context.Context, since int64, limit int) (engr
 	}
 	if w.killAt > 0 && w.steps >= w.killAt {
 		return engram.PullMutationsResponse{}, errDead
+	}
+	if w.blind != nil && w.pushes > 0 {
+		return engram.PullMutationsResponse{}, w.blind
 	}
 	w.pulls++
 	page := engram.PullMutationsResponse{CommitOrdered: w.ordered}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -157,8 +158,9 @@ func (p *pusher) post(ctx context.Context, b batch) (lastSeq int64, err error) {
 		case lastTry:
 			return 0, p.conclude(&UnstoredError{Err: err}, open)
 		}
-		p.opts.Notify(pause, "the server did not store the mutations: "+err.Error())
-		if err := cancellable.Sleep(ctx, pause); err != nil {
+		wait := pause/2 + rand.N(pause/2) // others may have failed at the same moment
+		p.opts.Notify(wait, "the server did not store the mutations: "+err.Error())
+		if err := cancellable.Sleep(ctx, wait); err != nil {
 			return 0, p.conclude(err, open)
 		}
 	}

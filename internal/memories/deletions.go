@@ -36,7 +36,7 @@ func (s *search) judgeDeletions() {
 			continue
 		}
 		left[said.session()]--
-		d.At = behind(d.At, row.word.Since, said.newest())
+		d.At = behind(d.At, row.word.Since, max(said.newest(), said.lastRemoved()))
 		row.Deletion = &d
 		s.take(row)
 		s.found.add(row.Project, row.tally())
@@ -99,7 +99,8 @@ func (s *search) projectOf(d engram.Deletion, said said) (project string, known 
 }
 
 // behind is the time of a deletion, which has to be later than that of the row, or
-// the row comes back. Source: engram-2.md 7, rule 9.
+// the row comes back, and than that of a deletion before which the row came, or it would
+// be the very chunk that has that one. Source: engram-2.md 7, rule 9.
 func behind(at string, since, row int64) string {
 	if since > row {
 		return at

@@ -42,7 +42,7 @@ func TestDeletions(t *testing.T) {
 		{"no chunk has had it", database{deletions: []engram.Deletion{obs}}, nil, memories.Tally{}, nil},
 		{"a chunk says so already", database{deletions: []engram.Deletion{obs}}, []engram.ChunkRows{all, gone("observation", "obs-1", at("10:00"))}, memories.Tally{}, nil},
 		{"marked as deleted in a chunk", database{deletions: []engram.Deletion{obs}}, []engram.ChunkRows{all, chunk(deletedAt(o, "08:45"))}, memories.Tally{HardDeletes: 1}, []string{at("09:00")}},
-		{"an older chunk was merged behind the deletion", database{deletions: []engram.Deletion{obs}}, []engram.ChunkRows{all, gone("observation", "obs-1", at("09:00")), all}, memories.Tally{HardDeletes: 1}, []string{at("09:00")}},
+		{"an older chunk was merged behind the deletion", database{deletions: []engram.Deletion{obs}}, []engram.ChunkRows{all, gone("observation", "obs-1", at("09:00")), all}, memories.Tally{HardDeletes: 1}, []string{at("09:00") + ".000000001"}},
 		{"edited elsewhere after that", database{deletions: []engram.Deletion{obs}}, []engram.ChunkRows{all, chunk(note("obs-1", "09:30", "b", 2))}, memories.Tally{}, nil},
 		{"edited elsewhere by a clock that is centuries ahead", database{deletions: []engram.Deletion{obs}}, []engram.ChunkRows{all, ahead}, memories.Tally{}, nil},
 		{"in the second of its last edit", database{deletions: []engram.Deletion{deletion(engram.ObservationRow, "obs-1", at("08:30"))}}, []engram.ChunkRows{all},

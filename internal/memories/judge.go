@@ -39,7 +39,41 @@ func (s *search) unheld(row Row, said said) (toWrite *Row, home StayHome) {
 		}
 		return s.apart(row), home
 	}
+	if exactly {
+		return again(row, said), home
+	}
 	return &row, home
+}
+
+// again is a row that chunks have as it is, but not at their end. As it was it would make
+// the very chunk that it is in, which stands where it stands. So a time that no
+// comparison looks at says that this is later.
+func again(row Row, said said) *Row {
+	var last int64
+	for _, w := range said {
+		if w.Tells(row.word) && w.Revision == row.word.Revision {
+			last = max(last, w.Since)
+		}
+	}
+	if last == 0 {
+		return &row
+	}
+	at := time.Unix(0, last+1).UTC().Format(engram.RowTimeNanos)
+	switch {
+	case row.Observation != nil:
+		own := *row.Observation
+		own.UpdatedAt, row.Observation = at, &own
+	case row.Prompt != nil:
+		own := *row.Prompt
+		own.CreatedAt, row.Prompt = at, &own
+	case row.Session != nil:
+		own := *row.Session
+		own.StartedAt, row.Session = at, &own
+	case row.Relation != nil:
+		own := *row.Relation
+		own.UpdatedAt, row.Relation = at, &own
+	}
+	return &row
 }
 
 // unheldOdd is unheld for a change that would win against everybody's, or of which

@@ -1,6 +1,8 @@
 package memories_test
 
 import (
+	"bytes"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -98,9 +100,55 @@ func exportedOnce(t *testing.T, m database, said []engram.ChunkRows, want []stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	again := find(t, m, heldIn(t, append(said, contents(t, drafts)...)...), memories.Scope{Project: "repo"})
+	drawn := contents(t, drafts)
+	for _, rows := range said {
+		text, err := engram.EncodeChunk(rows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// What the manifest lists already stays where it stands.
+		drawn = slices.DeleteFunc(drawn, func(draft engram.ChunkRows) bool { return sameChunk(t, draft, text) })
+	}
+	again := find(t, m, heldIn(t, append(said, drawn...)...), memories.Scope{Project: "repo"})
 	if len(again.Rows) > 0 {
 		t.Errorf("a second export finds %v", shown(again))
+	}
+}
+
+func sameChunk(t *testing.T, rows engram.ChunkRows, text []byte) bool {
+	t.Helper()
+	own, err := engram.EncodeChunk(rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Equal(own, text)
+}
+
+// What stands before an older version, or before a deletion that it outlives, is said once
+// more, in a chunk that is not the one it is in, however often that happens.
+func TestSaidAgain(t *testing.T) {
+	ended, earlier := session, session
+	ended.EndedAt, ended.Summary = ptr(at("11:00")), ptr("two")
+	earlier.EndedAt, earlier.Summary = ptr(at("09:00")), ptr("one")
+	b := chunk(changed("09", "b", 2))
+	alone := func(s engram.Session) engram.ChunkRows { return engram.ChunkRows{Sessions: []engram.Session{s}} }
+	for _, tt := range []struct {
+		story string
+		here  database
+		said  []engram.ChunkRows
+		want  string
+	}{
+		{"an edit", database{observations: b.Observations}, []engram.ChunkRows{b, chunk(changed("01", "a", 1))}, "b: edit"},
+		{"twice", database{observations: b.Observations}, []engram.ChunkRows{b, chunk(changed("01", "a", 1)), chunk(changed("09.000000001", "b", 2)), chunk(changed("01.5", "a", 1))}, "b: edit"},
+		{"a memory that was revived", database{observations: b.Observations}, []engram.ChunkRows{b, gone("observation", "obs-1", "2026-11-22 08:00:05")}, "b: edit"},
+		{"the end of a session", database{sessions: []engram.Session{ended}}, []engram.ChunkRows{alone(ended), alone(earlier)}, "session s: session_end"},
+	} {
+		t.Run(tt.story, func(t *testing.T) {
+			if tt.here.sessions == nil {
+				tt.here.sessions = []engram.Session{session}
+			}
+			exportedOnce(t, tt.here, tt.said, []string{tt.want})
+		})
 	}
 }
 

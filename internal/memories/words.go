@@ -276,3 +276,14 @@ func (s said) newest() int64 {
 	}
 	return newest
 }
+
+// lastRemoved is the latest moment of a deletion for good.
+func (s said) lastRemoved() int64 {
+	var last int64
+	for _, w := range s {
+		if w.Says == words.Removed {
+			last = max(last, w.Since)
+		}
+	}
+	return last
+}

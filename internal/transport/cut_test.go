@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -18,11 +17,7 @@ import (
 // of its length: net/http takes it for whole.
 func closing(t *testing.T, part int, status int, body string) (url string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() })
+	listener := wiretest.Loopback(t)
 	go func() {
 		for {
 			conn, err := listener.Accept()

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -127,8 +126,8 @@ type Options struct {
 	// DialContext makes connections for the transport's own network; nil means TCP. It
 	// counts only where Base is nil.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
-	// Getenv reads the proxy variables; nil means the process's own. It too counts only
-	// where Base is nil.
+	// Getenv reads the proxy variables; nil means that there are none. It too
+	// counts only where Base is nil.
 	Getenv func(name string) string
 	// Concurrency is how many requests the caller runs at once, so that as many
 	// connections are kept. Default 8.
@@ -189,9 +188,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.Getenv == nil {
-		o.Getenv = os.Getenv
 	}
 	return o
 }

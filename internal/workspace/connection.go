@@ -115,7 +115,7 @@ func (w *Workspace) Inspect(ctx context.Context, timeout time.Duration) (*transp
 	if err != nil {
 		return nil, err
 	}
-	return transport.Inspect(ctx, base, authorities, timeout)
+	return transport.Inspect(ctx, base, authorities, timeout, w.Getenv)
 }
 
 // BaseURL is the URL of the configured remote in the form that logins are kept under.

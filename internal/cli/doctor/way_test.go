@@ -83,7 +83,7 @@ func (a authority) serve(t *testing.T, name string, until time.Time) string {
 // told is what doctor says of the way to a server.
 func told(t *testing.T, url string, trusted *tls.Config) map[string]finding {
 	t.Helper()
-	way, err := transport.Inspect(t.Context(), url, trusted, 5*time.Second)
+	way, err := transport.Inspect(t.Context(), url, trusted, 5*time.Second, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestASilentServer(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = silent.Close() })
 	for scheme, check := range map[string]string{"http": "connection", "https": "tls"} {
-		way, err := transport.Inspect(t.Context(), scheme+"://"+silent.Addr().String(), nil, 100*time.Millisecond)
+		way, err := transport.Inspect(t.Context(), scheme+"://"+silent.Addr().String(), nil, 100*time.Millisecond, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,17 @@ import (
 	"testing"
 )
 
+// Loopback listens there until the test ends.
+func Loopback(t testing.TB) net.Listener {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	return listener
+}
+
 // Replay is a listener on loopback that gives each connection what was recorded, as
 // soon as a request has come, and closes it.
 type Replay struct {
@@ -37,11 +48,7 @@ func NewReplay(t testing.TB, path string) *Replay {
 			t.Fatal(err)
 		}
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() })
+	listener := Loopback(t)
 	r := &Replay{Addr: listener.Addr().String()}
 	go func() {
 		for {
@@ -72,11 +79,7 @@ func (r *Replay) answer(conn net.Conn, answer []byte) {
 // without a word.
 func HangsUpOnHTTP(t testing.TB, certificate tls.Certificate) (addr string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() })
+	listener := Loopback(t)
 	go func() {
 		for {
 			conn, err := listener.Accept()

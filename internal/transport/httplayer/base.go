@@ -18,7 +18,7 @@ type Base struct {
 	TLS     *tls.Config              // nil means Go's defaults
 	Workers int                      // as many connections stay open
 	Timeout time.Duration            // for what does not come about
-	Getenv  func(name string) string // of the proxy variables
+	Getenv  func(name string) string // of the proxy variables; nil if there are none
 }
 
 // idle is how long a kept connection is used again: less than any server keeps one by

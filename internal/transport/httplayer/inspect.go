@@ -10,7 +10,6 @@ import (
 	"net/http/httptrace"
 	"net/netip"
 	"net/url"
-	"os"
 	"sync"
 	"time"
 )
@@ -50,16 +49,16 @@ type Way struct {
 }
 
 // Inspect asks a server for its health, which changes nothing and needs no token, and
-// notes how the request got there. authorities may be nil; timeout bounds each step. The error
+// notes how the request got there. authorities may be nil; getenv reads the proxy variables; timeout bounds each step. The error
 // is about the URL alone, and wraps ErrBadURL.
-func Inspect(ctx context.Context, baseURL string, authorities *tls.Config, timeout time.Duration) (*Way, error) {
+func Inspect(ctx context.Context, baseURL string, authorities *tls.Config, timeout time.Duration, getenv func(string) string) (*Way, error) {
 	base, err := ParseBaseURL(baseURL)
 	if err != nil {
 		return nil, err
 	}
 	way := &Way{Secure: base.Scheme == "https"}
 	call := &Call{Op: "look for the server", base: base.String()}
-	network, err := NewBase(Base{URL: base, TLS: authorities, Workers: 1, Timeout: timeout, Getenv: os.Getenv})
+	network, err := NewBase(Base{URL: base, TLS: authorities, Workers: 1, Timeout: timeout, Getenv: getenv})
 	if err != nil {
 		way.Ended, way.Err = StepProxy, fmt.Errorf("%s: %w", call.Op, err)
 		return way, nil

@@ -20,7 +20,7 @@ import (
 // flaky is a server that is down for a while, counted from the first request, and that
 // can only work on so many requests at once.
 type flaky struct {
-	down  func(*http.Request) (*http.Response, error)
+	down  wiretest.Base
 	from  time.Duration
 	until time.Duration
 	room  int
@@ -59,10 +59,8 @@ func refusing(*http.Request) (*http.Response, error) {
 	return nil, wiretest.DialError(syscall.ECONNREFUSED)
 }
 
-func answering(status int) func(*http.Request) (*http.Response, error) {
-	return func(req *http.Request) (*http.Response, error) {
-		return wiretest.Answer(req, status, "", "Content-Type: text/html"), nil
-	}
+func answering(status int) wiretest.Base {
+	return wiretest.Story{Status: status}.Attempt
 }
 
 // askMany asks often, eight at once, and counts what failed.
@@ -83,7 +81,7 @@ func askMany(t *testing.T, base http.RoundTripper, n int) (failed int, took time
 // An outage ends no run that it falls into, as long as the time for retries lasts.
 func TestAnOutageEndsNoRun(t *testing.T) {
 	for _, length := range []time.Duration{3 * time.Second, time.Minute} {
-		for name, down := range map[string]func(*http.Request) (*http.Response, error){
+		for name, down := range map[string]wiretest.Base{
 			"refused": refusing, "502": answering(502), "503": answering(503), "504": answering(504), "429": answering(429),
 			"cut": func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF },
 		} {
@@ -136,7 +134,7 @@ func TestFewerGoAtOnceWhereThatIsTooMuch(t *testing.T) {
 	for _, status := range []int{429, 502, 503, 0} {
 		down := answering(status)
 		if status == 0 {
-			down = refusing
+			down = wiretest.Base(refusing)
 		}
 		synctest.Test(t, func(t *testing.T) {
 			server := &flaky{down: down, room: 2}

@@ -52,6 +52,9 @@ type proxy struct {
 // everywhere, and loopback is always reached directly. ALL_PROXY is for servers for
 // which no other variable is set.
 func findProxy(base *url.URL, getenv func(string) string) (proxy, error) {
+	if getenv == nil {
+		return proxy{}, nil
+	}
 	first := func(names ...string) (name, value string) {
 		i := slices.IndexFunc(names, func(name string) bool { return getenv(name) != "" })
 		if i < 0 {

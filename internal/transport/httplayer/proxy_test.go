@@ -3,7 +3,6 @@ package httplayer_test
 import (
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -83,10 +82,7 @@ func TestProxiesAreGoneThrough(t *testing.T) {
 func TestSOCKSWorks(t *testing.T) {
 	for _, scheme := range []string{"socks5", "socks5h"} {
 		asked := make(chan string, 1)
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
+		listener := wiretest.Loopback(t)
 		go func() {
 			conn, err := listener.Accept()
 			if err != nil {
@@ -103,7 +99,7 @@ func TestSOCKSWorks(t *testing.T) {
 			_, _ = conn.Read(buf)
 			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n"+wiretest.EmptyManifest)
 		}()
-		_, err = wiretest.Dial(t, "http://engram.example.com", transport.Options{
+		_, err := wiretest.Dial(t, "http://engram.example.com", transport.Options{
 			Getenv: environ("ALL_PROXY=" + scheme + "://" + listener.Addr().String()), InsecureHTTP: true,
 		}).ReadManifest(t.Context())
 		_ = listener.Close()
@@ -140,7 +136,7 @@ func TestARefusingProxyIsNamed(t *testing.T) {
 					t.Errorf("%s: %v", name, err)
 				}
 			}
-			if want := map[bool]int{true: 2, false: 4}[tc.class == transport.ErrProxy]; len(proxy.Seen()) != want {
+			if want := map[bool]int{true: 2, false: 4}[errors.Is(tc.class, transport.ErrProxy)]; len(proxy.Seen()) != want {
 				t.Errorf("asked %q, want %d times", proxy.Seen(), want)
 			}
 		})
@@ -149,10 +145,7 @@ func TestARefusingProxyIsNamed(t *testing.T) {
 
 // So is one that is not there.
 func TestADeadProxyIsNamed(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener := wiretest.Loopback(t)
 	addr := listener.Addr().String()
 	_ = listener.Close()
 	for _, url := range []string{"http://engram.example.com", "https://engram.example.com"} {

@@ -104,24 +104,23 @@ func (t *Retry) tell(w Wait) {
 }
 
 func (r *run) attempt() (*http.Response, error) {
-	ctx, leave, err := r.lanes.enter(r.req.Context())
+	req, err := r.fresh()
 	if err != nil {
-		closeBody(r.req)
+		return nil, &idleError{&localError{err}}
+	}
+	ctx, leave, err := r.lanes.enter(req.Context())
+	if err != nil {
+		closeBody(req)
 		return nil, &idleError{err}
 	}
 	defer leave()
 	began := time.Now()
 	err = r.gate.wait(ctx, r.left, r.tell)
 	if r.left -= time.Since(began); err != nil {
-		closeBody(r.req)
+		closeBody(req)
 		return nil, &idleError{err}
 	}
-	req := r.req.WithContext(ctx)
-	if r.tries++; r.tries > 1 && req.GetBody != nil {
-		if req.Body, err = req.GetBody(); err != nil {
-			return nil, &idleError{&localError{err}}
-		}
-	}
+	req = req.WithContext(ctx)
 	r.call.attempts++
 	began = time.Now()
 	resp, err := r.Next.RoundTrip(req)
@@ -138,6 +137,17 @@ func (r *run) attempt() (*http.Response, error) {
 		return nil, err
 	}
 	return resp, nil
+}
+
+// fresh is the request with a body that nobody has read. It is made before there is a
+// lane for it: what waits for memory must not hold up who would give some back.
+func (r *run) fresh() (req *http.Request, err error) {
+	req = r.req
+	if r.tries++; r.tries > 1 && req.GetBody != nil {
+		req = req.Clone(req.Context())
+		req.Body, err = req.GetBody()
+	}
+	return req, err
 }
 
 // learn takes from what came of an attempt what is true for all requests.
@@ -204,8 +214,10 @@ func (r *run) repeatable(resp *http.Response, err error) bool {
 
 // isTransient says whether a GET that failed so may work the next time.
 func isTransient(err error) bool {
-	proxy, named := errors.AsType[*ProxyError](err)
-	return !is[*localError](err) && !is[*RetryLaterError](err) && !isTrust(err) && !isUnknownHost(err) && !isNotHTTP(err) && !(named && proxy.refuses())
+	if proxy, ok := errors.AsType[*ProxyError](err); ok && proxy.refuses() {
+		return false
+	}
+	return !is[*localError](err) && !is[*RetryLaterError](err) && !isTrust(err) && !isUnknownHost(err) && !isNotHTTP(err)
 }
 
 // discard makes the connection free again if that costs little.

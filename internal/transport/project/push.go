@@ -38,15 +38,18 @@ func (d *Dialect) Push(ctx context.Context, call *httplayer.Call, entry engram.C
 func (d *Dialect) send(
 	ctx context.Context, call *httplayer.Call, name string, entry engram.ChunkEntry, open protocol.OpenFunc, compressed bool,
 ) (sent bool, err error) {
-	free := func() {}
-	defer func() { free() }()
+	var free func() // the memory of the body. One that is made anew keeps it: an attempt under way must not wait for more
+	defer func() {
+		if free != nil {
+			free()
+		}
+	}()
 	p := protocol.Push{ID: entry.ID, Yes: "ok", OtherYes: "accepted", Stranger: d.Stranger, Names: true}
 	if compressed {
 		p.ContentType = gzipEnvelope + "; version=1"
 	}
 	p.NewBody = func() (httplayer.Body, error) {
-		free() // of a body that is made anew
-		text, release, err := d.envelope(ctx, name, entry, open)
+		text, release, err := d.envelope(ctx, name, entry, open, free)
 		if free = release; err == nil && compressed {
 			text, err = compress(text)
 		}
@@ -76,12 +79,13 @@ func (d *Dialect) refusal(id engram.ChunkID, err error) error {
 }
 
 // envelope reads a chunk to its end, once there is memory for it, and puts the
-// envelope around it. release gives the memory back, whatever the error. Source:
+// envelope around it. release gives the memory back, whatever the error; held does, of an
+// earlier attempt that has reserved it, and is nil for the first. Source:
 // project-server.md 3.1, 12.
 func (d *Dialect) envelope(
-	ctx context.Context, project string, entry engram.ChunkEntry, open protocol.OpenFunc,
+	ctx context.Context, project string, entry engram.ChunkEntry, open protocol.OpenFunc, held func(),
 ) (text []byte, release func(), err error) {
-	release = func() {}
+	release = held
 	chunk, err := open()
 	if err != nil {
 		return nil, release, err
@@ -90,11 +94,11 @@ func (d *Dialect) envelope(
 	if chunk.SizeHint > maxProjectChunk {
 		return nil, release, errChunkTooLarge
 	}
-	free, err := d.reserve(ctx, chunk.SizeHint)
-	if err != nil {
-		return nil, release, err
+	if release == nil {
+		if release, err = d.reserve(ctx, chunk.SizeHint); err != nil {
+			return nil, nil, err
+		}
 	}
-	release = free
 	content, err := io.ReadAll(chunk)
 	switch {
 	case err != nil:
