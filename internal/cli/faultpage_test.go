@@ -130,12 +130,15 @@ var expectations = map[faults.Class]expectation{
 	faults.Failed:      {"5, 5", "3 or 5, 5", "5, 5", "3 or 5, 5", "0, 5"},
 	faults.Gateway:     {"0, 5", "0, 5", "0, 5", "0, 5", "0, 8; 0, 5"},
 	faults.Short:       {"5, 5; 5 or 6, 5 or 6", "7, 7", "5, 5", "0, 0", "0, 0"},
-	// Whichever bit it is: what is not noticed is harmless.
-	faults.Flipped:      {"0 or 2 or 3 or 6 or 7, 0 or 2 or 6 or 7", "7, 7", "0 or 2 or 6, 0 or 2 or 6", "0 or 3, 0 or 6", "0, 0"},
+	faults.Flipped:     {"0, 0", "7, 7", "0, 0", "0, 0", "0, 0"},
+	faults.Replaced:    {"2, 2", "7, 7", "2, 2", "0, 0", "0, 0"},
+	// The second one may be taken for the answer to the next request, which is noticed.
+	faults.Twice:        {"0 or 2 or 6 or 7 or 8, 0 or 2 or 6 or 7 or 8", "0 or 3 or 7, 0 or 7", "0 or 6, 0 or 6", "0 or 8, 0 or 8", "0 or 8, 0 or 8"},
 	faults.Listing:      {"0 or 5 or 6, 2 or 5 or 7 or 8", "7, 7", "2, 2", "8, 8", "0, 8; 8, 8"},
 	faults.Astray:       {"2, 2", "3, 5; 3, 2", "6, 6", "2 or 3, 2", "2, 2"},
 	faults.BodyLost:     {"5, 5", "3 or 5, 5", "5, 5", "0, 5", "0, 5"},
 	faults.Contradicted: {"4, 4", "3 or 5, 5", "5, 5; 4, 4", "3 or 5, 5", "0, 5"},
+	faults.ProxyAuth:    {"2, 2", "2 or 3, 2", "2, 2", "2 or 3, 2", "2, 2"},
 	faults.Denied:       {"4, 4", "3 or 4, 4", "4, 4", "3 or 4, 4", "4, 4"},
 	faults.FailedLate:   {"5, 5", "3 or 5, 5", "5, 5", "0, 0", "0, 0"},
 	faults.Full:         {"5, 5", "3 or 5, 5", "5, 5", "3 or 5, 5", "5, 5"},

@@ -16,7 +16,9 @@ const (
 	Untyped      Class = "an answer of another type"
 	Garbled      Class = "a garbled answer"
 	Short        Class = "an answer that ends too early"
-	Flipped      Class = "an answer with another bit"
+	Flipped      Class = "a chunk with another bit"
+	Twice        Class = "an answer that comes twice"
+	Replaced     Class = "applied, and then another answer"
 	Listing      Class = "the answer of an account server"
 	Misplaced    Class = "the answer to another question"
 	Foreign      Class = "no HTTP"
@@ -33,6 +35,7 @@ const (
 	Astray       Class = "moved to another path"
 	BodyLost     Class = "the server lost the rest of the request"
 	Contradicted Class = "a good token refused"
+	ProxyAuth    Class = "a proxy wants a password"
 	Denied       Class = "a token refused"
 	FailedLate   Class = "applied, and then the server fails"
 	Full         Class = "the server is full"
@@ -45,8 +48,8 @@ const (
 var Classes = []Class{
 	Harmless,
 	Down, Dead, Lost, Silent, Kept, Cut, Halting,
-	Foreign, ForeignLate, Untyped, Garbled, Short, Flipped, Misplaced, Listing,
+	Foreign, ForeignLate, Untyped, Garbled, Short, Flipped, Twice, Replaced, Misplaced, Listing,
 	OddYes, Itself, Astray, Elsewhere,
-	Denied, Contradicted, Refused, Missing, TooLarge, BodyLost,
+	ProxyAuth, Denied, Contradicted, Refused, Missing, TooLarge, BodyLost,
 	Busy, Later, LaterSent, Slow, Gateway, Failed, FailedLate, Full,
 }
