@@ -10,7 +10,7 @@ SYSTEMS   := linux darwin windows
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help build test faults demo race lint fmt vet cross fuzz leaks bench docs snapshot vuln ci clean
+.PHONY: help build test faults demo race crash lint fmt vet cross fuzz leaks bench docs snapshot vuln ci clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ demo: build ## push, pull and verify real chunks in a temporary directory
 
 race: ## run the tests under the race detector (needs a C compiler), without those that only take long
 	CGO_ENABLED=1 go test -race -short -count=1 -timeout 20m ./...
+
+crash: ## the whole crash matrix (some 20 minutes; Linux on amd64), and its table for docs/reliability.md
+	.ci/crash
 
 lint: ## golangci-lint, for each operating system: the floors and rules of .golangci.yml
 	@tool="$$(.ci/tool golangci-lint)" && for os in $(SYSTEMS); do \

@@ -115,7 +115,15 @@ func saidIn(req *http.Request, body []byte) string {
 	if strings.HasPrefix(req.URL.Path, "/auth/") {
 		said = strings.Join(append(secretsIn(body), said), " ")
 	}
+	if _, password, ok := proxyLogin(req); ok {
+		said += " " + password + " " + req.Header.Get("Proxy-Authorization")
+	}
 	return strings.TrimSpace(said)
+}
+
+// proxyLogin is what a proxy is sent.
+func proxyLogin(req *http.Request) (user, password string, ok bool) {
+	return (&http.Request{Header: http.Header{"Authorization": req.Header["Proxy-Authorization"]}}).BasicAuth()
 }
 
 func secretsIn(body []byte) (found []string) {

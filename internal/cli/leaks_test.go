@@ -88,6 +88,37 @@ func TestTheStandardLoggerTalksAsWeDo(t *testing.T) {
 	}
 }
 
+// A proxy gets a password of its own, which is no more its own to tell.
+func TestAProxysPasswordIsNotRepeated(t *testing.T) {
+	const token, password = "tok_27182818284590452353602874713527", "prx!31415926"
+	basic := base64.StdEncoding.EncodeToString([]byte("ana:" + password))
+	taken := 0
+	for _, place := range []string{"status line", "status", "header without a colon", "JSON of a 403", "text of a 401", "HTML", "location, path, 302 Found", "both ways at once", "malformed informational"} {
+		for _, remote := range []string{"http://engram.invalid", "https://engram.invalid"} {
+			e := newEcho(t, http.NotFoundHandler(), 1, shapes()[place])
+			u := newUser(t, remote, token)
+			proxy := strings.Replace(e.url, "http://", "http://ana:"+url.QueryEscape(password)+"@", 1)
+			u.env = append(u.env, "HTTP_PROXY="+proxy, "HTTPS_PROXY="+proxy)
+			said := u.toldOf([]string{"manifest", "-v", "--insecure-http", "--retries", "0", "--timeout", "2s"})
+			e.close()
+			if e.heard == 0 {
+				t.Errorf("%s: the proxy was not asked: %s", place, said)
+			}
+			for _, secret := range []string{token, password, url.QueryEscape(password), basic} {
+				if strings.Contains(said, secret[:8]) {
+					t.Errorf("%s, %s: %s", place, remote, said)
+				}
+			}
+			if strings.Contains(said, "***") {
+				taken++
+			}
+		}
+	}
+	if taken == 0 {
+		t.Error("nothing was ever repeated: the test shows nothing")
+	}
+}
+
 // leakCommand is a command that talks to a server.
 type leakCommand struct {
 	words    string // DIR and FILE are replaced

@@ -20,7 +20,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"engram-sync": func() { os.Exit(runForTests()) }, "hammer": hammerMain, "panicky": panickyMain})
+	testscript.Main(m, map[string]func(){"engram-sync": func() { os.Exit(runForTests()) }, "hammer": hammerMain, "panicky": panickyMain, "crash": func() { os.Exit(crashMain()) }})
 }
 
 // panickyMain is the program, with a goroutine that panics at its end.

@@ -155,8 +155,19 @@ func (s *scriptServer) forgetCounts() {
 
 // registerUser makes an account, as any client of the protocol would.
 func registerUser(url, name string) (token string, err error) {
-	body := fmt.Sprintf(`{"username":%q,"email":"%s@example.com","password":"correct horse"}`, name, name)
-	resp, err := http.Post(url+"/auth/register", "application/json", strings.NewReader(body)) //nolint:noctx // a test
+	return tokenFor(url+"/auth/register", fmt.Sprintf(`{"username":%q,"email":"%s@example.com","password":"correct horse"}`, name, name))
+}
+
+// loginOrRegister is registerUser for somebody who may have an account.
+func loginOrRegister(url, name string) (token string, err error) {
+	if token, err = tokenFor(url+"/auth/login", fmt.Sprintf(`{"identifier":%q,"password":"correct horse"}`, name)); err != nil {
+		return registerUser(url, name)
+	}
+	return token, nil
+}
+
+func tokenFor(url, body string) (token string, err error) {
+	resp, err := http.Post(url, "application/json", strings.NewReader(body)) //nolint:noctx // a test
 	if err != nil {
 		return "", err
 	}
@@ -168,7 +179,7 @@ func registerUser(url, name string) (token string, err error) {
 		return "", err
 	}
 	if result.AccessToken == "" {
-		return "", fmt.Errorf("register %s: %s", name, resp.Status)
+		return "", fmt.Errorf("%s: %s", url, resp.Status)
 	}
 	return result.AccessToken, nil
 }

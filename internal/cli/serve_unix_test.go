@@ -75,10 +75,16 @@ func TestServeTLS(t *testing.T) {
 }
 
 // serve starts a server on a free port. stop sends it a signal, and wants it to
-// end well.
+// end well, unless it is killed.
 func (u *user) serve(args ...string) (url string, stop func(syscall.Signal)) {
 	u.t.Helper()
-	cmd := u.command(append([]string{"serve", "--addr", "127.0.0.1:0"}, args...)...)
+	return u.serveAt("127.0.0.1:0", args...)
+}
+
+// serveAt is serve at an address.
+func (u *user) serveAt(addr string, args ...string) (url string, stop func(syscall.Signal)) {
+	u.t.Helper()
+	cmd := u.command(append([]string{"serve", "--addr", addr}, args...)...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		u.t.Fatal(err)
@@ -87,10 +93,7 @@ func (u *user) serve(args ...string) (url string, stop func(syscall.Signal)) {
 		u.t.Fatal(err)
 	}
 	lines := bufio.NewScanner(stderr)
-	found := ""
-	for found == "" && lines.Scan() {
-		found = regexp.MustCompile(`https?://[^ ]+$`).FindString(lines.Text())
-	}
+	found := listening(lines)
 	if found == "" {
 		u.t.Fatal("it did not say where it listens")
 	}
@@ -101,10 +104,18 @@ func (u *user) serve(args ...string) (url string, stop func(syscall.Signal)) {
 		}
 		for lines.Scan() { // to its end, as Wait wants it
 		}
-		if err := cmd.Wait(); err != nil {
+		if err := cmd.Wait(); err != nil && signal != syscall.SIGKILL {
 			u.t.Errorf("after %v: %v", signal, err)
 		}
 	}
+}
+
+// listening is where a server says that it listens, "" if it ends before that.
+func listening(lines *bufio.Scanner) (url string) {
+	for url == "" && lines.Scan() {
+		url = regexp.MustCompile(`https?://[^ ]+$`).FindString(lines.Text())
+	}
+	return url
 }
 
 // selfSigned makes a certificate for 127.0.0.1 that no authority knows.

@@ -9,9 +9,13 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
 var frame = regexp.MustCompile(`pulling \d+/\d+`)
@@ -50,6 +54,36 @@ func TestBar(t *testing.T) {
 	for _, line := range strings.Split(screen, "\n") {
 		if shown := lastLine(line); strings.Contains(shown, "msg=request") && !strings.HasPrefix(shown, "time=") {
 			t.Errorf("a line shares the screen with the bar: %q", shown)
+		}
+	}
+}
+
+// TestNarrowBar: a line that wraps would leave each of its frames on the screen.
+func TestNarrowBar(t *testing.T) {
+	t.Parallel()
+	const columns = 40
+	master, slave := openTerminal(t)
+	if err := unix.IoctlSetWinsize(int(slave.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns}); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(*testing.T) {
+		p := terminal.New(strings.NewReader(""), io.Discard, slave).Progress("chunk")
+		p.Begin("pulling", 12_000)
+		for range 5 {
+			<-time.After(time.Minute)
+			p.Moved(15_000_000)
+			p.Done()
+		}
+		p.Stop()
+	})
+	_ = slave.Close()
+	screen, _ := io.ReadAll(master) // ends with EIO
+	if !frame.Match(screen) {
+		t.Fatalf("no frame: %q", screen)
+	}
+	for drawn := range strings.SplitSeq(string(screen), "\r") {
+		if n := utf8.RuneCountInString(drawn); n > columns {
+			t.Errorf("%d columns in %d: %q", n, columns, drawn)
 		}
 	}
 }

@@ -48,6 +48,7 @@ type Driver struct {
 // DriverChange is what Install or Uninstall did.
 type DriverChange struct {
 	Changed  bool
+	Written  bool // the attributes changed too, which the repository shares
 	Replaced []string // lines that chose another driver; with Uninstall: that do so again
 }
 
@@ -115,7 +116,7 @@ func (d *Driver) Install(ctx context.Context, command string) (DriverChange, err
 	if err == nil {
 		err = d.write(after)
 	}
-	return DriverChange{changed || after != d.before, replaced}, err
+	return DriverChange{changed || after != d.before, after != d.before, replaced}, err
 }
 
 // remember writes the repository's configuration, with what Uninstall needs to

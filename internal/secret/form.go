@@ -107,8 +107,25 @@ func (f form) find(found []span, text string) []span {
 		for k := 1; k < len(f.ends) && strings.HasPrefix(text[to:], f.text[f.ends[k-1]:f.ends[k]]); k++ {
 			to = from + f.ends[k]
 		}
-		found = append(found, span{from, to})
+		found = append(found, span{escapeAround(text, from), to})
 	}
+}
+
+// escapeAround is where the escape begins that a piece of a text would cut in two; from
+// if it cuts none. What is left of JSON has to be JSON.
+func escapeAround(text string, from int) int {
+	for at := from - 1; at >= max(0, from-5); at-- {
+		if text[at] != '\\' {
+			continue
+		}
+		before := len(text[:at]) - len(strings.TrimRight(text[:at], `\`))
+		long := text[at+1] == 'u' // \u and four digits, else a letter
+		if before%2 == 0 && (long || at == from-1) {
+			return at
+		}
+		return from
+	}
+	return from
 }
 
 // inWord says whether a word goes on in what stands beside a piece of a text.
@@ -127,7 +144,7 @@ func (f form) open(text string) int {
 			break
 		}
 		if at += i; strings.HasPrefix(f.text, text[at:]) {
-			return at
+			return escapeAround(text, at)
 		}
 		at++
 	}

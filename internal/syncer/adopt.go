@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/arrival"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
@@ -114,7 +115,7 @@ func Adopt(ctx context.Context, local Local, here *engram.Manifest, orphans []en
 	var last time.Time
 	for _, id := range good {
 		e := DerivedEntry(here.Entries(), id, found[id])
-		last = later(last, e.Time())
+		last = arrival.Later(last, e.Time())
 		e.CreatedAt = engram.FormatTime(last)
 		entries = append(entries, e)
 	}

@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/arrival"
 	"github.com/engram-sync/engram-sync/internal/cancellable"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/work"
@@ -59,6 +61,27 @@ func newFlight(notes InFlight, items []Item) (f *flight, free, late []Item) {
 	}
 	f.expect(free)
 	return f, free, late
+}
+
+// apartFrom parts items from those that have to go behind late ones, and go together with
+// them, in their stages.
+func apartFrom(late, items []Item, order *arrival.Order) (free, behind []Item) {
+	if len(late) == 0 {
+		return items, nil
+	}
+	var ids []engram.ChunkID
+	for _, item := range late {
+		ids = append(ids, item.Local)
+	}
+	isBehind := order.Behind(ids)
+	for _, item := range slices.SortedStableFunc(slices.Values(items), func(a, b Item) int { return cmp.Compare(a.Stage, b.Stage) }) {
+		if isBehind(item.Local) {
+			behind = append(behind, item)
+		} else {
+			free = append(free, item)
+		}
+	}
+	return free, behind
 }
 
 // expect says what is sent next.

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/arrival"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
@@ -55,7 +55,7 @@ type puller struct {
 	opts Options
 
 	mu      sync.Mutex
-	order   *lineup
+	order   *arrival.Lineup
 	pending []engram.ChunkEntry // stored, in turn, and not yet in the manifest
 	version int                 // that what was stored wants of the manifest
 	flushed time.Time
@@ -163,7 +163,7 @@ func (p *puller) list(ctx context.Context, item Item, e engram.ChunkEntry, versi
 	if p.flushed.IsZero() {
 		p.flushed = time.Now()
 	}
-	p.pending = append(p.pending, p.order.end(item, e)...)
+	p.pending = append(p.pending, p.order.End(item.Remote, e)...)
 	if len(p.pending) >= flushEntries || len(p.pending) > 0 && time.Since(p.flushed) >= flushAfter {
 		p.flush(ctx)
 	}
@@ -186,18 +186,46 @@ func (p *puller) finish(ctx context.Context, tried []Item, outcomes []outcome, l
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, item := range left {
-		p.pending = append(p.pending, p.order.end(item, engram.ChunkEntry{})...)
+		p.pending = append(p.pending, p.order.End(item.Remote, engram.ChunkEntry{})...)
 	}
 	if len(p.pending) > 0 {
 		p.flush(ctx)
 	}
 	p.fail(outcomes, p.pending, p.err)
-	held := slices.Collect(maps.Values(p.order.ended))
 	for i, item := range tried {
-		if p.order.place[item.Remote] == p.order.next {
-			p.fail(outcomes, held, fmt.Errorf("%w: %w", ErrNotInTurn, outcomes[i].err))
+		if p.order.IsNext(item.Remote) {
+			p.fail(outcomes, p.order.Held(), fmt.Errorf("%w: %w", ErrNotInTurn, outcomes[i].err))
 		}
 	}
+}
+
+// comesAgain says of an error in pulling an item that the next run will have it, since
+// this one is being cut off, or that this one may still have it, which is judged at its end.
+func (p *puller) comesAgain(ctx context.Context, err error) bool {
+	return err != nil && (ctx.Err() != nil || errors.Is(err, errOpen) || p.opts.fatal(err))
+}
+
+// inTurn gives items that are to be pulled the times of the list that they come from, and
+// the order of these times.
+func inTurn(items []Item, there *engram.Manifest) []Item {
+	if len(items) == 0 {
+		return nil
+	}
+	times := arrival.Times(there)
+	items = slices.Clone(items)
+	for i := range items {
+		items[i].Entry.CreatedAt = engram.FormatTime(times[items[i].Remote])
+	}
+	slices.SortFunc(items, func(a, b Item) int { return times[a.Remote].Compare(times[b.Remote]) })
+	return items
+}
+
+func lineUp(items []Item) *arrival.Lineup {
+	ids := make([]engram.ChunkID, len(items))
+	for i, item := range items {
+		ids[i] = item.Remote
+	}
+	return arrival.LineUp(ids)
 }
 
 // fail is how the items of these entries end.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/arrival"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/recognition"
 	"github.com/engram-sync/engram-sync/internal/work"
@@ -21,10 +23,10 @@ func push(ctx context.Context, s *Diff, opts Options, result *Result) {
 		return
 	}
 	p := pusher{Diff: s, opts: opts, sums: map[engram.ChunkID][32]byte{}}
-	p.arrival, items = s.arrange(ctx, items, opts)
+	p.order, items = s.arrange(ctx, items, opts)
 	var late, behind []Item
 	p.flight, items, late = newFlight(opts.InFlight, items)
-	items, behind = p.arrival.behind(late, items)
+	items, behind = apartFrom(late, items, p.order)
 	outcomes := transfer(ctx, work.Pushed, items, opts, p.push)
 	if len(late) > 0 {
 		present, sent, more := p.pushLate(ctx, late, behind)
@@ -37,24 +39,52 @@ func push(ctx context.Context, s *Diff, opts Options, result *Result) {
 
 type pusher struct {
 	*Diff
-	opts    Options
-	arrival *arrival
-	flight  *flight
+	opts   Options
+	order  *arrival.Order
+	flight *flight
 
 	mu   sync.Mutex
 	sums map[engram.ChunkID][32]byte // of what was sent, by the id there
 }
 
+// maxMentioned is about how many bytes of chunks are read for their order before a push to
+// an account server: what is beyond has none, since large pushes there cost little else.
+// For project servers chunks have been read for more than that.
+const maxMentioned = 64 << 20
+
+// arrange gives items their stages.
+func (s *Diff) arrange(ctx context.Context, items []Item, opts Options) (*arrival.Order, []Item) {
+	chunks := make([]arrival.Chunk, len(items))
+	for i, item := range items {
+		chunks[i] = arrival.Chunk{ID: item.Local, At: item.Entry.Time()}
+		for _, part := range s.Projected[item.Local].Parts {
+			if part.ID == item.Remote {
+				chunks[i].Provides, chunks[i].Needs = part.Provides, part.Needs
+			}
+		}
+	}
+	most := int64(maxMentioned)
+	if s.asked.Projector != nil {
+		most = math.MaxInt64
+	}
+	order, stages := arrival.Arrange(ctx, s.local, chunks, most, opts.Concurrency)
+	items = slices.Clone(items)
+	for i := range items {
+		items[i].Stage = stages[i]
+	}
+	return order, items
+}
+
 // push sends a chunk, unless one that has to be there before it has failed.
 func (p *pusher) push(ctx context.Context, item Item) outcome {
-	f, waits := p.arrival.waits(item)
+	f, waits := p.order.Waits(item.Local)
 	if waits {
-		p.arrival.fail(item, f)
-		return outcome{err: fmt.Errorf("%w: chunk %s has to be there before it, and failed: %w", ErrNotTried, f.id, f.err)}
+		p.order.Fail(item.Local, f)
+		return outcome{err: fmt.Errorf("%w: chunk %s has to be there before it, and failed: %w", ErrNotTried, f.ID, f.Err)}
 	}
 	out := p.send(ctx, item)
 	if out.err != nil && p.opts.Passing != nil && p.opts.Passing(out.err) {
-		p.arrival.fail(item, failure{id: item.Local, err: out.err})
+		p.order.Fail(item.Local, arrival.Failure{ID: item.Local, Err: out.err})
 	}
 	return out
 }

@@ -2,10 +2,13 @@ package terminal
 
 import (
 	"fmt"
+	"io"
+	"os"
 	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
 
 	"github.com/engram-sync/engram-sync/internal/panics"
 )
@@ -181,11 +184,13 @@ func (b *bar) frame(t *tally) {
 	}
 	b.last = now
 	if b.bar == nil {
+		roomy := !isNarrow(b.term.stderr.raw)
 		b.bar = progressbar.NewOptions64(1,
 			progressbar.OptionSetWriter(b.term.stderr.raw),
-			progressbar.OptionShowBytes(true),
-			progressbar.OptionShowTotalBytes(true),
-			progressbar.OptionSetPredictTime(true),
+			progressbar.OptionShowBytes(roomy),
+			progressbar.OptionShowTotalBytes(roomy),
+			progressbar.OptionSetPredictTime(roomy),
+			progressbar.OptionSetElapsedTime(roomy),
 			progressbar.OptionSetWidth(24),
 			progressbar.OptionClearOnFinish(),
 			// Each of the calls below draws; one of them is enough for a frame.
@@ -196,6 +201,17 @@ func (b *bar) frame(t *tally) {
 	b.bar.Describe(fmt.Sprintf("%s %d/%d", t.verb, t.done, t.items))
 	b.bar.ChangeMax64(max(t.estimate(), t.bytes+1)) // a bar at its end would finish itself
 	_ = b.bar.Set64(t.bytes)                        // it only draws
+}
+
+// isNarrow says that rate and times do not fit on a line beside the bar: each frame of a
+// line that wraps would stay on the screen.
+func isNarrow(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	columns, _, err := term.GetSize(int(f.Fd()))
+	return err == nil && columns > 0 && columns < 64
 }
 
 // clear makes room for a line of text. The caller holds the terminal's lock.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/transport/account"
+	"github.com/engram-sync/engram-sync/internal/transport/baseurl"
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
 	"github.com/engram-sync/engram-sync/internal/transport/project"
 	"github.com/engram-sync/engram-sync/internal/transport/protocol"
@@ -20,7 +21,7 @@ var (
 	ErrOutcomeUnknown = engram.ErrOutcomeUnknown
 	ErrNotEngram      = httplayer.ErrNotEngram
 	ErrNoProject      = project.ErrNoProject
-	ErrBadURL         = httplayer.ErrBadURL
+	ErrBadURL         = baseurl.ErrBad
 	ErrCleartext      = httplayer.ErrCleartext
 	ErrTLS            = httplayer.ErrTLS
 	ErrAuthority      = httplayer.ErrAuthority
@@ -83,7 +84,7 @@ const (
 // See httplayer, which they are of.
 var (
 	IsUnreachable = httplayer.IsUnreachable
-	NormalizeURL  = httplayer.NormalizeURL
+	NormalizeURL  = baseurl.Normalize
 	TokenEnd      = httplayer.TokenEnd
 	Inspect       = httplayer.Inspect
 )

@@ -16,6 +16,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/transport/account"
+	"github.com/engram-sync/engram-sync/internal/transport/baseurl"
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
 	"github.com/engram-sync/engram-sync/internal/transport/project"
 )
@@ -54,7 +55,7 @@ type RemoteTransport struct {
 // NewRemoteTransport makes a transport for the server at baseURL, which wraps
 // ErrBadURL in its error if it is not one, and ErrProxy if a variable names a proxy that can't be used. token may be nil for a server that needs none.
 func NewRemoteTransport(baseURL string, token TokenSource, opts Options) (*RemoteTransport, error) {
-	base, err := httplayer.ParseBaseURL(baseURL)
+	base, err := baseurl.Parse(baseURL)
 	if err != nil {
 		return nil, err
 	}

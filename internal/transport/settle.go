@@ -117,7 +117,7 @@ func (t *RemoteTransport) lookFor(
 		case held || errors.Is(err, ErrOtherContent):
 			return held, false, err
 		case ctx.Err() != nil:
-			return false, false, fmt.Errorf("%s: %w: interrupted (%w)", op, ErrOutcomeUnknown, context.Cause(ctx))
+			return false, false, fmt.Errorf("%s: %w: its answer was not waited for: %w", op, ErrOutcomeUnknown, context.Cause(ctx))
 		case err == nil && patience == httplayer.None:
 			return false, false, cause
 		case err == nil && patience == httplayer.Once, absent == 2 && patience == httplayer.Brief:
@@ -132,7 +132,7 @@ func (t *RemoteTransport) lookFor(
 			t.opts.Notify(Wait{For: rest, Cause: "no answer: looking whether the server stored chunk " + id.String()})
 		}
 		if err := cancellable.Sleep(ctx, min(pause, rest)); err != nil { // the last look is at the end
-			return false, false, fmt.Errorf("%s: %w: interrupted (%w)", op, ErrOutcomeUnknown, err)
+			return false, false, fmt.Errorf("%s: %w: its answer was not waited for: %w", op, ErrOutcomeUnknown, err)
 		}
 	}
 }

@@ -30,6 +30,9 @@ func exitStatus(term *terminal.Terminal, moved, all int, failed []work.Failure, 
 	if !term.JSON && (len(failed) == 1 || !slices.ContainsFunc(failed, hasOwnLine)) {
 		return &terminal.ExitStatus{Code: code} // the lines before say it all
 	}
+	if slices.ContainsFunc(failed, command.IsLeft) { // which are no failures of their own
+		return &terminal.ExitStatus{Code: code, Message: fmt.Sprintf("%s, of %d", command.FailedWords(failed), all)}
+	}
 	return &terminal.ExitStatus{Code: code, Message: fmt.Sprintf("%s of %d failed", terminal.Count(countFailed(failed), command.FailedNoun(failed)), all)}
 }
 
@@ -53,6 +56,7 @@ func printFailures(term *terminal.Terminal, ws *workspace.Workspace, done int, f
 	printOrphans(term, ws, failed)
 	printTooLarge(term, ws, failed)
 	printInterrupted(term, done, failed)
+	printCut(term, ws, failed)
 	var untried []work.Failure
 	for _, f := range failed {
 		if !hasOwnLine(f) {
@@ -129,6 +133,23 @@ func printInterrupted(term *terminal.Terminal, done int, failed []work.Failure) 
 	}
 }
 
+// printCut prints one line for all the pushes that a signal has kept from hearing how they went.
+func printCut(term *terminal.Terminal, ws *workspace.Workspace, failed []work.Failure) {
+	cut := slices.DeleteFunc(slices.Clone(failed), func(f work.Failure) bool { return !isCut(f) })
+	switch n := countFailed(cut); n {
+	case 0:
+	case 1:
+		command.PrintFailure(term, cut[0], nextStepFor(ws, cut[0]))
+	default:
+		term.Errorf("push: %s were under way, and the server may have them: outcome unknown; %s", terminal.Count(n, "chunk"), nextStepFor(ws, cut[0]))
+	}
+}
+
+// isCut says that a signal came while the server had the item, and had not answered.
+func isCut(f work.Failure) bool {
+	return problem.As[*terminal.Interrupted](f.Err) && problem.Is(f.Err, engram.ErrOutcomeUnknown)
+}
+
 func isTooLarge(f work.Failure) bool { return f.Direction == work.Pushed && problem.ProxyLimit(f.Err) }
 
 func isLeftOut(f work.Failure) bool { return problem.As[*syncer.LeftOutError](f.Err) }
@@ -136,7 +157,7 @@ func isOrphan(f work.Failure) bool  { return problem.As[*syncer.OrphanError](f.E
 
 // hasOwnLine says that a failure is not told together with others of its kind.
 func hasOwnLine(f work.Failure) bool {
-	return !isLeftOut(f) && !isOrphan(f) && !isTooLarge(f) && !command.IsLeft(f)
+	return !isLeftOut(f) && !isOrphan(f) && !isTooLarge(f) && !command.IsLeft(f) && !isCut(f)
 }
 
 // nextStepFor is the next step after a failed item.

@@ -38,7 +38,7 @@ func MayUse(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 		term.Warn(untrusted.Choice() + ": nothing moves before `" + untrusted.Command + "` allows it")
 		return nil
 	}
-	yes, err := term.AskWhether(ctx, untrusted.Choice()+".\nMay its memories move between "+untrusted.Between()+"?")
+	yes, err := term.AskWhether(ctx, untrusted.Choice()+": may its memories move between "+untrusted.Between()+"?")
 	if err != nil {
 		return err
 	}

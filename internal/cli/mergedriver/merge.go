@@ -199,7 +199,7 @@ func (d *driver) setUp(ctx context.Context) error {
 		warnOverruled(ctx, d.term, driver)
 	}
 	doc.Changed, doc.Replaced = change.Changed, append(doc.Replaced, change.Replaced...)
-	printDriver(d.term, doc, driver.Path)
+	printDriver(d.term, doc, driver.Path, change.Written)
 	return nil
 }
 
@@ -215,7 +215,8 @@ func warnOverruled(ctx context.Context, term *terminal.Terminal, d *git.Driver) 
 	}
 }
 
-func printDriver(term *terminal.Terminal, doc driverDocument, manifest string) {
+// printDriver says what was done; written: the attributes changed as well.
+func printDriver(term *terminal.Terminal, doc driverDocument, manifest string, written bool) {
 	switch {
 	case term.JSON:
 		terminal.PrintJSON(term.Stdout, doc)
@@ -234,7 +235,7 @@ func printDriver(term *terminal.Terminal, doc driverDocument, manifest string) {
 			fmt.Fprintf(term.Stdout, "in %s there is again: %s\n", doc.Attributes, line)
 		}
 	}
-	if doc.Action == "install" {
+	if doc.Action == "install" && written {
 		fmt.Fprintf(term.Stdout, "commit %s, and run this command once in every other clone\n", doc.Attributes)
 	}
 }

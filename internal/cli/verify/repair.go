@@ -123,7 +123,7 @@ func (r *repair) run(ctx context.Context, words []string) error {
 	}
 	for _, f := range done.Fixes {
 		if f.Action == verification.FixReidentified && !r.dryRun {
-			defer r.term.Note("a server that has chunk %s keeps what it said before, and so does git's history", f.ID)
+			defer r.term.Note("a server that has chunk %s keeps what it said before, and so does git's history; what engram.db still says, the next export writes again: change it there too", f.ID)
 		}
 	}
 	return v.end(r.term, r.ws, err, v.show(r.term, r.hint, "could not be repaired", done.Checked+len(done.Fixes)))

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"sync/atomic"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/transport/baseurl"
 )
 
 // Base is what Go's own transport needs to know of a server and of the way there.
@@ -90,7 +92,7 @@ var errSpeaksTLS = errors.New("it speaks TLS")
 func (n *Network) shakesHands(req *http.Request) bool {
 	ctx, cancel := context.WithTimeout(req.Context(), n.TLSHandshakeTimeout)
 	defer cancel()
-	conn, err := n.DialContext(ctx, "tcp", withPort(req.URL))
+	conn, err := n.DialContext(ctx, "tcp", baseurl.WithPort(req.URL))
 	if err != nil {
 		return false
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/secret"
+	"github.com/engram-sync/engram-sync/internal/transport/baseurl"
 )
 
 // Bearer puts the token on requests below the base URL, and on
@@ -63,7 +64,7 @@ func (t *Bearer) tokenFor(req *http.Request) (string, error) {
 			return "", err
 		}
 	}
-	if call.Anonymous || !isBelow(req.URL, t.Base) {
+	if call.Anonymous || !baseurl.IsBelow(req.URL, t.Base) {
 		return "", nil
 	}
 	return t.Token(req.Context())
@@ -146,7 +147,7 @@ func (t *Bearer) check(token string) error {
 
 // checkPrivate refuses to send a secret that would be overheard.
 func (t *Bearer) checkPrivate() error {
-	if !t.Insecure && !isPrivate(t.Base) {
+	if !t.Insecure && !baseurl.IsPrivate(t.Base) {
 		return fmt.Errorf("%w to %s", ErrCleartext, t.Base.Host)
 	}
 	return nil

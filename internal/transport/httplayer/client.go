@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/transport/baseurl"
 )
 
 // maxAnswer is how much is read of an answer that is small by its nature, and of
@@ -34,7 +36,7 @@ func NewClient(base *url.URL, retry *Retry) *Client {
 func (c *Client) URL() string { return c.base.String() }
 
 // Private says whether what goes to the server can't be overheard.
-func (c *Client) Private() bool { return isPrivate(c.base) }
+func (c *Client) Private() bool { return baseurl.IsPrivate(c.base) }
 
 // maxRedirects is more than any server needs to clean a path up.
 const maxRedirects = 5
@@ -44,7 +46,7 @@ const maxRedirects = 5
 // StatusError to explain: a redirected POST turns into a GET or sends its body to a stranger.
 func checkRedirect(base *url.URL) func(*http.Request, []*http.Request) error {
 	return func(req *http.Request, via []*http.Request) error {
-		if via[0].Method != http.MethodGet || !isBelow(req.URL, base) || len(via) > maxRedirects {
+		if via[0].Method != http.MethodGet || !baseurl.IsBelow(req.URL, base) || len(via) > maxRedirects {
 			return http.ErrUseLastResponse
 		}
 		return nil

@@ -21,8 +21,6 @@ var (
 	ErrRefused = errors.New("refused by the server")
 	// ErrNotEngram: something answers there, but it is no Engram Cloud server.
 	ErrNotEngram = errors.New("not an Engram Cloud server")
-	// ErrBadURL: the base URL can't be used.
-	ErrBadURL = errors.New("bad remote URL")
 	// ErrCleartext: a token would have gone over an unencrypted connection.
 	ErrCleartext = errors.New("refusing to send a token over cleartext http")
 	// ErrTLS: no connection that can be trusted came about.

@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/transport/baseurl"
 )
 
 // Step is a part of the way to a server.
@@ -50,9 +52,9 @@ type Way struct {
 
 // Inspect asks a server for its health, which changes nothing and needs no token, and
 // notes how the request got there. authorities may be nil; getenv reads the proxy variables; timeout bounds each step. The error
-// is about the URL alone, and wraps ErrBadURL.
+// is about the URL alone, and wraps baseurl.ErrBad.
 func Inspect(ctx context.Context, baseURL string, authorities *tls.Config, timeout time.Duration, getenv func(string) string) (*Way, error) {
-	base, err := ParseBaseURL(baseURL)
+	base, err := baseurl.Parse(baseURL)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +68,7 @@ func Inspect(ctx context.Context, baseURL string, authorities *tls.Config, timeo
 	defer network.CloseIdleConnections()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base.String()+"/health", nil)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrBadURL, err)
+		return nil, fmt.Errorf("%w: %w", baseurl.ErrBad, err)
 	}
 	host := base.Hostname()
 	if proxy := network.proxy.url; proxy != nil {

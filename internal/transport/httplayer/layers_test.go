@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/testkit/wiretest"
+	"github.com/engram-sync/engram-sync/internal/transport/baseurl"
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
 )
 
@@ -49,7 +50,7 @@ func TestRetryAlone(t *testing.T) {
 }
 
 func TestBearerAlone(t *testing.T) {
-	base, err := httplayer.ParseBaseURL(wiretest.Somewhere)
+	base, err := baseurl.Parse(wiretest.Somewhere)
 	if err != nil {
 		t.Fatal(err)
 	}

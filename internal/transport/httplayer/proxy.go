@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/http/httpproxy"
+
+	"github.com/engram-sync/engram-sync/internal/transport/baseurl"
 )
 
 // ErrProxy: the proxy that the environment names can't be used, or does not let us through.
@@ -100,7 +102,7 @@ func parseProxy(text string) (*url.URL, error) {
 	if proxyPorts[u.Scheme] == "" {
 		return nil, errors.New("its scheme is none of http, https, socks5 and socks5h")
 	}
-	if u.Hostname() == "" || strings.ContainsFunc(u.Hostname(), oddInHost) {
+	if u.Hostname() == "" || strings.ContainsFunc(u.Hostname(), baseurl.OddInHost) {
 		return nil, errors.New("it names no host")
 	}
 	if port := u.Port(); strings.HasSuffix(u.Host, ":") || port != "" && !isPort(port) {

@@ -1,4 +1,4 @@
-package httplayer_test
+package baseurl_test
 
 import (
 	"errors"
@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/testkit/wiretest"
-
 	"github.com/engram-sync/engram-sync/internal/transport"
 )
 

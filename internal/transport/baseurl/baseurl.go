@@ -1,6 +1,9 @@
-package httplayer
+// Package baseurl is the one form of a server's URL, and what lies below it. The transport
+// calls it, and its HTTP layers.
+package baseurl
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -13,26 +16,29 @@ import (
 	"github.com/engram-sync/engram-sync/internal/secret"
 )
 
-// ParseBaseURL brings a server's URL into its one form: http or https, lower-case
+// ErrBad: the base URL can't be used.
+var ErrBad = errors.New("bad remote URL")
+
+// Parse brings a server's URL into its one form: http or https, lower-case
 // host, no default port, a path without a slash at its end, and nothing else.
 // Userinfo would be a secret in a config file, and a query or fragment would
-// end up in the middle of every request. The error wraps ErrBadURL.
-func ParseBaseURL(text string) (*url.URL, error) {
+// end up in the middle of every request. The error wraps ErrBad.
+func Parse(text string) (*url.URL, error) {
 	secret.AddURL(text)
 	u, err := url.Parse(strings.TrimSpace(text))
 	if err != nil {
 		// The text of url.Parse repeats the URL, which may hold a password.
-		return nil, fmt.Errorf("%w: it cannot be parsed", ErrBadURL)
+		return nil, fmt.Errorf("%w: it cannot be parsed", ErrBad)
 	}
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, fmt.Errorf("%w: it must begin with http:// or https://", ErrBadURL)
+		return nil, fmt.Errorf("%w: it must begin with http:// or https://", ErrBad)
 	case u.User != nil:
-		return nil, fmt.Errorf("%w: it must not hold a user or password", ErrBadURL)
+		return nil, fmt.Errorf("%w: it must not hold a user or password", ErrBad)
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(text, "#"):
-		return nil, fmt.Errorf("%w: it must not hold a query or a fragment", ErrBadURL)
+		return nil, fmt.Errorf("%w: it must not hold a query or a fragment", ErrBad)
 	case u.Hostname() == "":
-		return nil, fmt.Errorf("%w: it names no host", ErrBadURL)
+		return nil, fmt.Errorf("%w: it names no host", ErrBad)
 	}
 	host, err := normalHost(u)
 	if err != nil {
@@ -41,10 +47,10 @@ func ParseBaseURL(text string) (*url.URL, error) {
 	return &url.URL{Scheme: u.Scheme, Host: host, Path: strings.TrimRight(u.Path, "/"), RawPath: strings.TrimRight(u.RawPath, "/")}, nil
 }
 
-// NormalizeURL gives the one form of a base URL, which credentials and saved
-// state are keyed by. The error wraps ErrBadURL.
-func NormalizeURL(text string) (string, error) {
-	u, err := ParseBaseURL(text)
+// Normalize gives the one form of a base URL, which credentials and saved
+// state are keyed by. The error wraps ErrBad.
+func Normalize(text string) (string, error) {
+	u, err := Parse(text)
 	if err != nil {
 		return "", err
 	}
@@ -56,16 +62,16 @@ func normalHost(u *url.URL) (string, error) {
 	if addr, err := netip.ParseAddr(u.Hostname()); err == nil {
 		host = addr.String() // one spelling, and a zone keeps its letter case
 	}
-	if strings.ContainsFunc(host, oddInHost) {
-		return "", fmt.Errorf("%w: its host holds a character that no host has", ErrBadURL)
+	if strings.ContainsFunc(host, OddInHost) {
+		return "", fmt.Errorf("%w: its host holds a character that no host has", ErrBad)
 	}
 	if strings.HasSuffix(u.Host, ":") {
-		return "", fmt.Errorf("%w: the port is missing", ErrBadURL)
+		return "", fmt.Errorf("%w: the port is missing", ErrBad)
 	}
 	if port != "" {
 		n, err := strconv.Atoi(port)
 		if err != nil || n < 1 || n > 65535 {
-			return "", fmt.Errorf("%w: %q is not a port", ErrBadURL, port)
+			return "", fmt.Errorf("%w: %q is not a port", ErrBad, port)
 		}
 		port = strconv.Itoa(n)
 	}
@@ -81,15 +87,15 @@ func normalHost(u *url.URL) (string, error) {
 	return host, nil
 }
 
-// oddInHost finds what stands in no name and no address; net/url lets it pass.
+// OddInHost finds what stands in no name and no address; net/url lets it pass.
 // Names may be international, and addresses have colons and zones.
-func oddInHost(r rune) bool {
+func OddInHost(r rune) bool {
 	return !unicode.In(r, unicode.Letter, unicode.Mark, unicode.Digit) && !strings.ContainsRune(".-_:%", r)
 }
 
-// isBelow says whether a URL is of base's origin and below its path, for servers as
+// IsBelow says whether a URL is of base's origin and below its path, for servers as
 // well that read a path in a way of their own: nothing may lead up again.
-func isBelow(u, base *url.URL) bool {
+func IsBelow(u, base *url.URL) bool {
 	if !sameOrigin(u, base) || !strings.HasPrefix(u.EscapedPath()+"/", base.EscapedPath()+"/") {
 		return false
 	}
@@ -103,10 +109,11 @@ func isSlash(r rune) bool { return r == '/' || r == '\\' }
 
 // sameOrigin says whether two normalised URLs have scheme, host and port in common.
 func sameOrigin(a, b *url.URL) bool {
-	return a.Scheme == b.Scheme && strings.EqualFold(withPort(a), withPort(b))
+	return a.Scheme == b.Scheme && strings.EqualFold(WithPort(a), WithPort(b))
 }
 
-func withPort(u *url.URL) string {
+// WithPort gives host and port, also where the port is the default one.
+func WithPort(u *url.URL) string {
 	port := u.Port()
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
@@ -114,9 +121,9 @@ func withPort(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// isPrivate says whether what goes to the server can't be overheard: over TLS, or
+// IsPrivate says whether what goes to the server can't be overheard: over TLS, or
 // within this machine.
-func isPrivate(u *url.URL) bool { return u.Scheme == "https" || isLoopback(u) }
+func IsPrivate(u *url.URL) bool { return u.Scheme == "https" || isLoopback(u) }
 
 // isLoopback says whether cleartext to the host stays on this machine. Only
 // the name localhost itself counts, not names under or around it.
