@@ -22,8 +22,12 @@ import (
 // all is exported, moved and imported: then all have the last word on every row, nothing
 // is on the account server twice, and there is nothing to do. A walk is repeated by its
 // seed: ENGRAM_SYNC_TEST_WALKS=FROM-TO walks those seeds.
+//
+// Two kinds of order are known to be lost: what a failed request of a pull left behind is
+// listed last when it comes (seed 213), and an older chunk that a project server gets
+// after a newer word on its rows stands behind that there (seed 226).
 func TestRandomWalks(t *testing.T) {
-	from, to := 1, 8
+	from, to := 1, 5
 	if seeds := os.Getenv("ENGRAM_SYNC_TEST_WALKS"); seeds != "" {
 		first, last, _ := strings.Cut(seeds, "-")
 		from, _ = strconv.Atoi(first)
@@ -57,6 +61,7 @@ var steps = []struct {
 	{4, func(w *walk, m *walker) { w.well(m, "push") }},
 	{3, func(w *walk, m *walker) { w.well(m, "pull") }},
 	{3, func(w *walk, m *walker) { w.well(m, "sync") }},
+	{2, func(w *walk, m *walker) { w.well(m, "sync", "--export") }},
 	{1, func(w *walk, m *walker) { w.well(m, "verify", "--repair") }},
 	{5, func(w *walk, m *walker) { w.well(m, "export"); w.imported(m) }},
 	{4, func(w *walk, m *walker) {

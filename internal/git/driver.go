@@ -48,7 +48,7 @@ type Driver struct {
 // DriverChange is what Install or Uninstall did.
 type DriverChange struct {
 	Changed  bool
-	Written  bool // the attributes changed too, which the repository shares
+	Written  bool     // the attributes changed too, which the repository shares
 	Replaced []string // lines that chose another driver; with Uninstall: that do so again
 }
 

@@ -122,10 +122,11 @@ func (doc authDocument) show(w io.Writer) {
 
 func newToken(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
-		Use:     "token",
-		Short:   "Print the access token, refreshed if needed",
-		Long:    problem.Help("Print the access token of the remote, refreshed if it is about to end, for use in\nanother program. Mind where it goes.", problem.SignIn),
-		Example: "  curl -H \"Authorization: Bearer $(engram-sync auth token)\" …",
+		Use:   "token",
+		Short: "Print the access token, refreshed if needed",
+		Long:  problem.Help("Print the access token of the remote, refreshed if it is about to end, for use in\nanother program. Mind where it goes.", problem.SignIn),
+		// As an argument of curl other users of the machine would see it.
+		Example: `  printf 'header = "Authorization: Bearer %s"' "$(engram-sync auth token)" | curl --config - URL`,
 		RunE: command.Connected(ws, func(ctx context.Context, conn *workspace.Connection) error {
 			token, err := accessToken(ctx, conn)
 			if err != nil {

@@ -80,7 +80,7 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 			return verify(cmd.Context(), term, ws, words, r.opts.Options, r.remote)
 		},
 	}
-	cmd.Flags().StringSliceVar(&generations, "for", nil, "judge what these releases of engram make of it: 1.x, 2.x, 3.x")
+	cmd.Flags().StringSliceVar(&generations, "for", nil, "judge what `RELEASES` of engram make of it: 1.x, 2.x, 3.x")
 	cmd.Flags().BoolVar(&mend, "repair", false, "mend what can be mended without losing anything")
 	cmd.Flags().BoolVar(&r.forget, "forget-missing", false, "with --repair: remove the entries of chunks whose files are nowhere")
 	cmd.Flags().BoolVar(&r.opts.Reidentify, "re-identify", false, "with --repair: give chunks that were edited in place the ids of their bytes")
