@@ -6,21 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/engram-sync/engram-sync/internal/secret"
-)
-
-// The variables that a token can come from. engram's own count only for the
-// server that engram's own variables name.
-const (
-	TokenVariable        = "ENGRAM_SYNC_TOKEN"
-	EngramCloudVariable  = "ENGRAM_CLOUD_TOKEN"
-	EngramLegacyVariable = "ENGRAM_TOKEN"
 )
 
 // FromCommand is where the token of a token_command comes from.
@@ -35,7 +26,7 @@ type Finder struct {
 	// EngramRemote: the remote's URL came from engram's own variables, so
 	// their token is meant for it.
 	EngramRemote bool
-	// Unmeant says why a token in TokenVariable is not meant for the remote; nil if it is.
+	// Unmeant says why a token in secret.TokenVariable is not meant for the remote; nil if it is.
 	Unmeant *UnmeantError
 	Command []string // token_command; nil if there is none
 	BaseURL string   // normalised
@@ -46,7 +37,7 @@ type Finder struct {
 // servers that need no token. A keyring that is needed and does not open is one, and
 // so is a token in the environment that is not meant for the remote: an *UnmeantError.
 func (f Finder) Find(ctx context.Context) (Source, error) {
-	if source := f.fromEnv(); source.from == TokenVariable && f.Unmeant != nil {
+	if source := f.fromEnv(); source.from == secret.TokenVariable && f.Unmeant != nil {
 		return Source{}, f.Unmeant
 	} else if source.from != "" {
 		return source, nil
@@ -68,14 +59,14 @@ func (f Finder) Find(ctx context.Context) (Source, error) {
 	return Source{token: login.tokens.Access, from: "the " + login.store.Name(), login: login}, nil
 }
 
-// UnmeantError says that the token in TokenVariable is not sent, since it belongs to the
+// UnmeantError says that the token in secret.TokenVariable is not sent, since it belongs to the
 // remote that the user chose, and a file of a repository chose this one. Taking the next
 // best token would make the user somebody else.
 type UnmeantError struct{ File, Remote string }
 
 func (e *UnmeantError) Error() string {
 	return fmt.Sprintf("the token in %s is not sent to the remote %s, which %s chose: if it is meant for that one, run the same command with --remote %[2]s, or set ENGRAM_SYNC_REMOTE=%[2]s",
-		TokenVariable, e.Remote, e.File)
+		secret.TokenVariable, e.Remote, e.File)
 }
 
 // Stronger names the source that counts before any login; "" if there is none.
@@ -92,9 +83,9 @@ func (f Finder) Stronger() string {
 // fromEnv finds a token in the environment. Blanks around it, which a file or a
 // copy often leaves there, don't count.
 func (f Finder) fromEnv() Source {
-	names := []string{TokenVariable}
+	names := []string{secret.TokenVariable}
 	if f.EngramRemote {
-		names = append(names, EngramCloudVariable, EngramLegacyVariable)
+		names = append(names, secret.EngramCloudVariable, secret.EngramLegacyVariable)
 	}
 	for _, name := range names {
 		for _, pair := range f.Environ {
@@ -117,22 +108,6 @@ type Source struct {
 func Fixed(token, from string) Source {
 	secret.Add(token)
 	return Source{token: token, from: from}
-}
-
-// LearnSecrets learns what is secret in an environment, whether it is used or not.
-func LearnSecrets(environ []string) {
-	secret.AddEnvironment(environ)
-	for _, pair := range environ {
-		if name, value, _ := strings.Cut(pair, "="); isToken(name) {
-			secret.Add(value)
-		}
-	}
-}
-
-// isToken says whether a variable holds a token.
-func isToken(name string) bool {
-	same := func(s string) bool { return strings.EqualFold(s, name) } // on Windows they are the same
-	return slices.ContainsFunc([]string{TokenVariable, EngramCloudVariable, EngramLegacyVariable}, same)
 }
 
 // Token gives the token, or "" if there is none.
@@ -177,7 +152,7 @@ func runCommand(ctx context.Context, command []string, environ []string) (string
 	ctx, cancel := context.WithTimeoutCause(ctx, commandWait, fmt.Errorf("no answer within %s", commandWait))
 	defer cancel()
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.Env = withoutSecrets(environ)
+	cmd.Env = secret.WithoutTokens(environ)
 	cmd.WaitDelay = time.Second // for children that keep its output open
 	var stdout, stderr limited
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -200,18 +175,6 @@ func runCommand(ctx context.Context, command []string, environ []string) (string
 		return "", fmt.Errorf("%w: %s printed nothing%s", ErrCommand, command[0], stderr.firstLine())
 	}
 	return token, nil
-}
-
-// withoutSecrets is an environment without the tokens that are in ours. It is
-// never nil, which os/exec would take for all of our own.
-func withoutSecrets(environ []string) []string {
-	kept := make([]string, 0, len(environ))
-	for _, pair := range environ {
-		if name, _, _ := strings.Cut(pair, "="); !isToken(name) {
-			kept = append(kept, pair)
-		}
-	}
-	return kept
 }
 
 // limited keeps the beginning of what a program prints, and knows if it is not

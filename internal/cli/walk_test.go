@@ -20,8 +20,8 @@ import (
 
 // TestRandomWalks lets a few machines do at random what teams do, faults included, until
 // all is exported, moved and imported: then all have the last word on every row, nothing
-// is on the account server twice, and there is nothing to do. A walk is repeated by its
-// seed: ENGRAM_SYNC_TEST_WALKS=FROM-TO walks those seeds.
+// is on the account server twice, and there is nothing to do. ENGRAM_SYNC_TEST_WALKS=FROM-TO
+// repeats the walks of those seeds: odd ones, in which nothing moves at the same time, exactly.
 //
 // Two kinds of order are known to be lost: what a failed request of a pull left behind is
 // listed last when it comes (seed 213), and an older chunk that a project server gets

@@ -33,6 +33,7 @@ type walk struct {
 	*rand.Rand
 
 	kind     string
+	atOnce   string // transfers
 	git      bool
 	server   *watchedServer
 	project  *projectserver.Server
@@ -70,6 +71,7 @@ type walker struct {
 
 func newWalk(t *testing.T, seed uint64) *walk {
 	w := &walk{T: t, Rand: rand.New(rand.NewPCG(seed, 0)), truth: map[imports.Name]verdict{}, texts: map[string]bool{}, related: map[string]bool{}} //nolint:gosec // to be repeated
+	w.atOnce = []string{"8", "1"}[seed%2]
 	kinds := []string{"account", string(projectserver.Release1161), string(projectserver.Release120), string(projectserver.Release3)}
 	w.kind, w.git, w.ordered = kinds[w.IntN(len(kinds))], w.IntN(2) == 0, true
 	if w.kind == "account" {
@@ -151,7 +153,7 @@ func (w *walk) run(ctx context.Context, m *walker, args ...string) (code int, sa
 	xdg.Reload()
 	var out lockedBuffer
 	term := terminal.New(strings.NewReader(""), &out, &out)
-	code = run(ctx, term, workspace.New(term, m.env, "test"), append([]string{"-C", m.repo, "--project", "repo", "--retries", "0"}, args...))
+	code = run(ctx, term, workspace.New(term, m.env, "test"), append([]string{"-C", m.repo, "--project", "repo", "--retries", "0", "-j", w.atOnce}, args...))
 	w.working.Wait()
 	said = strings.TrimSpace(out.String())
 	w.note("%s %s: %d %s", m.name, strings.Join(args, " "), code, said)

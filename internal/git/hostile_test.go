@@ -69,3 +69,21 @@ func TestOtherMachinesAreNotAsked(t *testing.T) {
 		}
 	}
 }
+
+// What git runs, hooks and filters of the user among it, has no need of our token.
+func TestGitGetsNoToken(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a script stands in for git")
+	}
+	bin := t.TempDir()
+	seen := filepath.Join(bin, "seen")
+	if err := os.WriteFile(filepath.Join(bin, "git"), []byte("#!/bin/sh\nexport -p >>'"+seen+"'\n"), 0o700); err != nil { //nolint:gosec // a program
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	git.Status(t.Context(), t.TempDir(), append(os.Environ(), "ENGRAM_SYNC_TOKEN=s3cret-1", "ENGRAM_TOKEN=s3cret-2", "KEPT=yes"))
+	said, err := os.ReadFile(seen)
+	if err != nil || !strings.Contains(string(said), "KEPT") || strings.Contains(string(said), "s3cret") {
+		t.Errorf("git got %s, %v", said, err)
+	}
+}

@@ -12,6 +12,8 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/secret"
 )
 
 // SetupError says what is wrong with git here, or with a file that it reads, for
@@ -36,7 +38,7 @@ var whichRepository = []string{
 }
 
 func newRepository(dir string, environ []string) repository {
-	env := slices.DeleteFunc(slices.Clone(environ), func(pair string) bool {
+	env := slices.DeleteFunc(secret.WithoutTokens(environ), func(pair string) bool {
 		name, _, _ := strings.Cut(pair, "=")
 		return slices.Contains(whichRepository, strings.ToUpper(name))
 	})

@@ -28,18 +28,6 @@ func AddURL(text string) {
 	}
 }
 
-// AddEnvironment adds the passwords of the URLs in an environment, those of proxies
-// first of all, which may be written without a scheme.
-func AddEnvironment(environ []string) {
-	for _, pair := range environ {
-		name, value, _ := strings.Cut(pair, "=")
-		if strings.HasSuffix(strings.ToUpper(name), "_PROXY") && !strings.Contains(value, "://") {
-			value = "http://" + value
-		}
-		AddURL(value)
-	}
-}
-
 func unescaped(text string) string {
 	if plain, err := url.PathUnescape(text); err == nil {
 		return plain

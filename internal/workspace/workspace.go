@@ -18,10 +18,10 @@ import (
 	"github.com/adrg/xdg"
 	"github.com/spf13/pflag"
 
-	"github.com/engram-sync/engram-sync/internal/auth"
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/git"
+	"github.com/engram-sync/engram-sync/internal/secret"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 )
@@ -53,7 +53,7 @@ type Workspace struct {
 // New gives the workspace of a process with this environment.
 func New(term *terminal.Terminal, environ []string, version string) *Workspace {
 	w := &Workspace{term: term, Environ: environ, env: map[string]string{}, Version: version}
-	auth.LearnSecrets(environ)
+	secret.AddEnvironment(environ)
 	for _, pair := range environ {
 		name, value, _ := strings.Cut(pair, "=")
 		w.env[name] = value

@@ -16,6 +16,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/journal/source"
 	"github.com/engram-sync/engram-sync/internal/merge"
 	"github.com/engram-sync/engram-sync/internal/repofile"
+	"github.com/engram-sync/engram-sync/internal/secret"
 	"github.com/engram-sync/engram-sync/internal/server"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
@@ -41,7 +42,7 @@ var Classes = []Class{
 	{"principal-required", Auth, nobodyAsks,
 		"give it the token of one of its users, `engram-sync login --token-stdin`; if it runs without authentication, only its operator can help",
 		"The project server knows no user behind the request: it runs without authentication, or wants the token of a user. Give it one, or ask its operator."},
-	{"token-variable", Auth, refusedToken(auth.TokenVariable, auth.EngramCloudVariable, auth.EngramLegacyVariable),
+	{"token-variable", Auth, refusedToken(secret.TokenVariable, secret.EngramCloudVariable, secret.EngramLegacyVariable),
 		"VARIABLE holds a token that is not good here: replace it, or unset it to use a login",
 		"The server refused the token that an environment variable gave. A variable counts before any login, so replace or unset it."},
 	{"token-command", Auth, refusedToken(auth.FromCommand),
