@@ -10,7 +10,7 @@ SYSTEMS   := linux darwin windows
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help build test demo race crash lint fmt vet cross fuzz leaks bench docs snapshot vuln ci clean
+.PHONY: help build test faults demo race crash lint fmt vet cross fuzz leaks bench docs snapshot vuln ci clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ build: ## build bin/engram-sync, a static binary
 
 test: ## run all tests
 	go test ./...
+
+faults: ## every fault of the network at every place, for docs/reliability.md (10 minutes)
+	go test ./internal/cli -run 'TestFaults$$' -count=1 -faults -update -timeout 60m
 
 demo: build ## push, pull and verify real chunks in a temporary directory
 	./scripts/demo.sh "$(CURDIR)/$(BIN)"
@@ -61,8 +64,8 @@ leaks: ## let a server repeat secrets in every place, to every command (10,000 r
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
-docs: ## write docs/cli anew from the commands
-	go test ./internal/cli -run TestDocs -count=1 -update
+docs: ## write docs/cli anew from the commands, and tables of other pages
+	go test ./internal/cli -run 'TestDocs|TestFaultsPage' -count=1 -update
 
 snapshot: ## build the release archives into dist, publishing nothing
 	@tool="$$(.ci/tool goreleaser)" && "$$tool" check && \

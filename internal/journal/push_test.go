@@ -74,6 +74,23 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
+// Who refuses on the way may have refused the answer: the next run looks before it sends
+// the batch again.
+func TestAnswerRefusedOnTheWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.faults[2] = deniedAfter
+		rows := changes(250)
+		if r := w.push(t.Context(), rows); r.Err == nil || r.Sent != 100 {
+			t.Errorf("%+v", r)
+		}
+		if r := w.push(t.Context(), rows); r.Err != nil || r.Sent != 150 {
+			t.Errorf("the next run: %+v", r)
+		}
+		w.wantRows(rows)
+	})
+}
+
 // A batch that was lost on the way there is sent again, but only when it is
 // certain that it will not arrive any more.
 func TestLostRequest(t *testing.T) {

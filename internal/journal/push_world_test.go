@@ -60,9 +60,16 @@ const (
 	late              // no answer, and all is stored 20 seconds later
 	doneBefore        // an answer that leaves it open, and nothing was stored
 	doneAfter         // an answer that leaves it open, and all was stored
+	deniedAfter       // all was stored, and somebody on the way refuses the answer
 	proxyBefore       // a proxy could not pass it on
 	proxyLate         // a proxy lost its connection, and all is stored a second later
 )
+
+// denied is a refusal that is not the server's.
+type denied struct{}
+
+func (denied) Error() string  { return "400 blocked" }
+func (denied) Stranger() bool { return true }
 
 var errDead = errors.New("the process is dead")
 
@@ -185,6 +192,9 @@ func (w *world) PushMutations(ctx context.Context, entries []engram.MutationEntr
 	seq := w.store(entries, key)
 	if !w.step() || met == lostAfter {
 		return none, lost
+	}
+	if met == deniedAfter {
+		return none, denied{}
 	}
 	if met == doneAfter {
 		lost.Done = true

@@ -214,13 +214,21 @@ func (p *pusher) try(ctx context.Context, b batch) (seq int64, became outcome, e
 	return 0, refused, err
 }
 
+// stranger is an error that may tell of a refusal by somebody else than the server.
+type stranger interface {
+	error
+	Stranger() bool
+}
+
 // conclude is for an error after which nothing is under way, so that the next
 // run need not look; unless an earlier attempt still is, and the error does
-// not say that the batch can never be stored.
+// not say that the batch can never be stored. Who refuses on the way may have
+// refused the server's good answer, too.
 func (p *pusher) conclude(err error, open bool) error {
 	_, content := errors.AsType[*engram.ContentError](err)
 	_, large := errors.AsType[*engram.BatchTooLargeError](err)
-	if !open || content || large {
+	by, ok := errors.AsType[stranger](err)
+	if !open && !(ok && by.Stranger()) || content || large {
 		p.job.Intent, p.dirty = nil, true
 	}
 	return err

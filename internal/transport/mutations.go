@@ -13,7 +13,8 @@ import (
 // Payloads go out byte for byte. key names the batch to servers that know
 // Idempotency-Key; "" sends none. Nothing is asked for an empty batch. What was
 // certainly not applied is sent again, up to Options.Retries; nothing else ever
-// is. Errors that callers decide on, besides the classes of this package:
+// is. Nor is a batch that was made for a server of another kind: which rows there are in it,
+// and what is remembered of them, depends on that. Errors that callers decide on, besides the classes of this package:
 //
 //   - *engram.UncertainError (ErrOutcomeUnknown): it was sent, and no answer
 //     that can be believed came. The journal knows. Unlike a chunk, which is found
@@ -29,6 +30,7 @@ func (t *RemoteTransport) PushMutations(ctx context.Context, entries []MutationE
 		return result, nil
 	}
 	call := &httplayer.Call{Op: "push mutations"}
+	meant, _ := t.known()
 	err = t.client.Attempts(ctx, call, func() (outcome httplayer.Outcome, err error) {
 		result, outcome, err = t.dialect().PushMutations(ctx, call, entries, key)
 		if !errors.Is(err, protocol.ErrOtherKind) {
@@ -36,6 +38,9 @@ func (t *RemoteTransport) PushMutations(ctx context.Context, entries []MutationE
 		}
 		if err := t.learn(t.project); err != nil {
 			return httplayer.Final, fmt.Errorf("%s: %w", call.Op, err)
+		}
+		if meant != nil {
+			return httplayer.Final, fmt.Errorf("%s: %w: it is not the kind of server that it was taken for", call.Op, ErrUnavailable)
 		}
 		return httplayer.Reworded, nil
 	})

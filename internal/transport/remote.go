@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/tls"
 	"log/slog"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -63,6 +64,9 @@ func NewRemoteTransport(baseURL string, token TokenSource, opts Options) (*Remot
 		network, err := httplayer.NewBase(httplayer.Base{URL: base, TLS: opts.TLS, Workers: opts.Concurrency, Timeout: opts.Timeout, Getenv: opts.Getenv})
 		if err != nil {
 			return nil, err
+		}
+		if opts.DialContext != nil {
+			network.DialContext = opts.DialContext
 		}
 		opts.Base = network
 	}
@@ -120,6 +124,9 @@ type Options struct {
 	// TLS is for authorities and client certificates of one's own; nil means
 	// Go's defaults. It counts only where Base is nil.
 	TLS *tls.Config
+	// DialContext makes connections for the transport's own network; nil means TCP. It
+	// counts only where Base is nil.
+	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 	// Getenv reads the proxy variables; nil means that there are none. It too
 	// counts only where Base is nil.
 	Getenv func(name string) string

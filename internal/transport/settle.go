@@ -122,7 +122,7 @@ func (t *RemoteTransport) lookFor(
 			return false, false, cause
 		case err == nil && patience == httplayer.Once, absent == 2 && patience == httplayer.Brief:
 			return false, true, nil
-		case absent == 1 && patience == httplayer.Brief:
+		case err == nil && absent == 1 && patience == httplayer.Brief:
 			rest = max(rest, briefly)
 		case rest <= 0, errors.Is(err, ErrUnauthorized), errors.Is(err, ErrRefused):
 			return false, false, unknownOutcome(op, cause, err)

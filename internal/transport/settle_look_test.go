@@ -139,3 +139,25 @@ func TestAnInterruptedLookSaysSo(t *testing.T) {
 		})
 	}
 }
+
+// A proxy that lost the push, and then every look but the first: that ends.
+func TestLooksThatBeginToFailEnd(t *testing.T) {
+	first := true
+	got := pushTo(t, transport.Options{}, func(v *vault) {
+		v.push = func(_ int, req *http.Request) (*http.Response, error) {
+			_, _ = io.Copy(io.Discard, req.Body) // from memory
+			return proxyPage(req, http.StatusServiceUnavailable), nil
+		}
+		v.look = func(req *http.Request) (*http.Response, error) {
+			if strings.HasPrefix(req.URL.Path, "/sync/pull/") && !first {
+				return proxyPage(req, http.StatusInternalServerError), nil
+			}
+			first = first && !strings.HasPrefix(req.URL.Path, "/sync/pull/")
+			return nil, nil
+		}
+	})
+	wiretest.OneClass(t, got.err, transport.ErrOutcomeUnknown)
+	if got.pushes != 1 {
+		t.Errorf("%d pushes", got.pushes)
+	}
+}

@@ -225,6 +225,7 @@ func transportOptions(w *Workspace) (transport.Options, error) {
 		MaxChunkBytes: w.Config.MaxChunkBytes,
 		InsecureHTTP:  w.Config.InsecureHTTP,
 		TLS:           tlsConfig,
+		DialContext:   w.DialContext,
 		Getenv:        w.Getenv,
 		UserAgent:     "engram-sync/" + w.Version,
 		Logger:        w.Log,

@@ -3,9 +3,11 @@
 package workspace
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -36,6 +38,8 @@ type Workspace struct {
 	TokenFrom string
 
 	Version string // of this program, as servers are told
+	// DialContext makes the connections to servers; nil means TCP.
+	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 
 	term  *terminal.Terminal
 	env   map[string]string

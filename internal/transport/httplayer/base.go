@@ -28,6 +28,9 @@ type Base struct {
 // an outcome that nobody knows.
 const idle = 4 * time.Second
 
+// maxHeader is far more than any server or proxy puts before an answer.
+const maxHeader = 1 << 20
+
 // NewBase sets Go's transport up. It speaks HTTP/1.1: uploads over HTTP/2 wait for the
 // windows that servers and proxies open (64 KiB, or 1 MiB), which makes them slower
 // by the round trip, and all of them share one connection. Compression is off: it would hide what
@@ -42,17 +45,18 @@ func NewBase(b Base) (*Network, error) {
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
 	t := &http.Transport{
-		DialContext:           dialer.DialContext,
-		TLSClientConfig:       b.TLS,
-		Protocols:             protocols,
-		DisableCompression:    true,
-		MaxIdleConns:          b.Workers + 2,
-		MaxIdleConnsPerHost:   b.Workers + 2,
-		IdleConnTimeout:       idle,
-		TLSHandshakeTimeout:   atMost,
-		ExpectContinueTimeout: time.Second,
-		WriteBufferSize:       64 << 10,
-		ReadBufferSize:        64 << 10,
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        b.TLS,
+		Protocols:              protocols,
+		DisableCompression:     true,
+		MaxIdleConns:           b.Workers + 2,
+		MaxIdleConnsPerHost:    b.Workers + 2,
+		IdleConnTimeout:        idle,
+		TLSHandshakeTimeout:    atMost,
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: maxHeader,
+		WriteBufferSize:        64 << 10,
+		ReadBufferSize:         64 << 10,
 	}
 	if way.url != nil {
 		t.Proxy, t.OnProxyConnectResponse = way.choose, way.connected
@@ -88,10 +92,11 @@ var errSpeaksTLS = errors.New("it speaks TLS")
 func (n *Network) shakesHands(req *http.Request) bool {
 	ctx, cancel := context.WithTimeout(req.Context(), n.TLSHandshakeTimeout)
 	defer cancel()
-	asking := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // only whether, not who
-	conn, err := asking.DialContext(ctx, "tcp", baseurl.WithPort(req.URL))
-	if err == nil {
-		_ = conn.Close() // nothing was sent
+	conn, err := n.DialContext(ctx, "tcp", baseurl.WithPort(req.URL))
+	if err != nil {
+		return false
 	}
+	defer func() { _ = conn.Close() }()                                                 // nothing was sent
+	err = tls.Client(conn, &tls.Config{InsecureSkipVerify: true}).HandshakeContext(ctx) //nolint:gosec // only whether, not who
 	return err == nil || isAlert(err)
 }

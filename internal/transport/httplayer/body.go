@@ -1,6 +1,7 @@
 package httplayer
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -35,6 +36,18 @@ func (c *Call) readWhole(resp *http.Response) (err error) {
 		return io.ErrUnexpectedEOF
 	}
 	return closeErr
+}
+
+// readRefusal takes what an answer that says no says into memory. If that is cut, who
+// said it cannot be told: the connection was lost.
+func readRefusal(resp *http.Response) error {
+	text, err := ReadText(resp)
+	_ = resp.Body.Close() // it is in memory, as far as it counts
+	resp.Body = io.NopCloser(bytes.NewReader(text))
+	if err != nil {
+		return fmt.Errorf("the answer was cut: %w", err)
+	}
+	return nil
 }
 
 // MayBeCut says whether the end of a body is that of its connection, so that net/http

@@ -115,10 +115,15 @@ func isUnknownHost(err error) bool {
 	return ok && dns.IsNotFound
 }
 
-// isNotHTTP says whether something else than HTTP was spoken. net/http has no type for it.
+// isNotHTTP says whether something else than HTTP was spoken. net/http has no type for it, and
+// says the same of a connection that was lost within the status line.
 func isNotHTTP(err error) bool {
-	return strings.Contains(err.Error(), "malformed HTTP") || errors.Is(err, errSpeaksTLS)
+	_, said, malformed := strings.Cut(err.Error(), "malformed HTTP ")
+	return malformed && !cutStatus.MatchString(said) || errors.Is(err, errSpeaksTLS)
 }
+
+// cutStatus is the beginning of a status line, as net/http quotes it.
+var cutStatus = regexp.MustCompile(`^(response "H(T(T(P(/(1(\.([01] ?)?)?)?)?)?)?)?"|status code "[1-5]?\d?"$)`)
 
 // isTrust says whether TLS failed in a way that a retry won't mend.
 func isTrust(err error) bool {

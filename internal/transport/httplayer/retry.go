@@ -124,8 +124,12 @@ func (r *run) attempt() (*http.Response, error) {
 	r.call.attempts++
 	began = time.Now()
 	resp, err := r.Next.RoundTrip(req)
-	if err == nil && resp.StatusCode == http.StatusOK && r.call.mode == bodyWhole {
+	switch {
+	case err != nil:
+	case resp.StatusCode == http.StatusOK && r.call.mode == bodyWhole:
 		err = r.call.readWhole(resp)
+	case resp.StatusCode >= http.StatusBadRequest && req.Method == http.MethodGet:
+		err = readRefusal(resp)
 	}
 	r.left -= min(time.Since(began), mostCharged)
 	r.learn(began, resp, err)
@@ -186,7 +190,7 @@ func (r *run) again(resp *http.Response, err error) (pause time.Duration, again 
 }
 
 // repeatable says whether what came of an attempt allows another one: any GET
-// after network errors, 429, 502, 503 and 504; a POST or DELETE after 429 or where
+// after network errors, 408, 429, 502, 503 and 504; a POST or DELETE after 429 or where
 // nothing was sent, which cannot have been applied, and after 502, 503 and 504 only if
 // it is marked as idempotent. Source: account-server.md 5.2.3.
 func (r *run) repeatable(resp *http.Response, err error) bool {
@@ -202,6 +206,8 @@ func (r *run) repeatable(resp *http.Response, err error) bool {
 		return get || r.req.Body == nil || r.req.GetBody != nil
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return get || r.call.Idempotent
+	case http.StatusRequestTimeout: // of a connection that was kept, or of a slow line
+		return get
 	}
 	return false
 }

@@ -30,7 +30,7 @@ func TestWhatAGetIsRepeatedAfter(t *testing.T) {
 		{wiretest.Story{Status: 400, Body: "bad"}, 1, transport.ErrRefused},
 		{wiretest.Story{Status: 401, Body: "invalid or expired token"}, 1, transport.ErrUnauthorized},
 		{wiretest.Story{Status: 403, Body: "no"}, 1, transport.ErrRefused},
-		{wiretest.Story{Status: 408}, 1, transport.ErrUnavailable},
+		{wiretest.Story{Status: 408}, 5, transport.ErrUnavailable},
 		{wiretest.Story{Status: 409, Body: "paused"}, 1, transport.ErrRefused},
 		{wiretest.Story{Status: 413, Body: "request body too large (max 50MB)"}, 1, transport.ErrRefused},
 		{wiretest.Story{Status: 429, Body: "rate limit exceeded"}, 5, transport.ErrUnavailable},
@@ -56,6 +56,9 @@ func TestWhatAGetIsRepeatedAfter(t *testing.T) {
 		{wiretest.Story{Name: "unknown authority", Err: x509.UnknownAuthorityError{}}, 1, transport.ErrTLS},
 		{wiretest.Story{Name: "alert", Err: &net.OpError{Op: "remote error", Err: errors.New("tls: certificate required")}}, 1, transport.ErrTLS},
 		{wiretest.Story{Name: "not HTTP", Err: errors.New(`malformed HTTP response "SSH-2.0"`)}, 1, transport.ErrNotEngram},
+		{wiretest.Story{Name: "no version", Err: errors.New(`malformed HTTP status code "OK"`)}, 1, transport.ErrNotEngram},
+		{wiretest.Story{Name: "cut in the version", Err: errors.New(`malformed HTTP response "HTTP/1."`)}, 5, transport.ErrUnavailable},
+		{wiretest.Story{Name: "cut in the status", Err: errors.New(`malformed HTTP status code "50"`)}, 5, transport.ErrUnavailable},
 	} {
 		t.Run(tc.Title(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
