@@ -97,7 +97,7 @@ func (c cell) try(t *testing.T, seed *faultSeeds) (r result) {
 	b := &bench{t: t, dir: dir, environ: homeFor(t, filepath.Join(dir, "home"))}
 	today := time.Now()
 	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(time.Until(today)) // a bubble begins in the year 2000, and files do not
+		time.Sleep(time.Until(today)) //nolint:forbidigo // a bubble begins in the year 2000, and files do not
 		b.t = t
 		b.world = seed.open(t, c.kind, c.on, dir)
 		b.network = &faults.Network{Handler: b.world}
@@ -115,7 +115,7 @@ func (c cell) try(t *testing.T, seed *faultSeeds) (r result) {
 		r.code, r.stdout, r.stderr, r.took = b.run(args...)
 		r.struck = b.network.Struck()
 		b.network.Plan(nil)
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) //nolint:forbidigo // the bubble's clock
 		clean := append([]string{"-q", "--project", "repo"}, c.on.args(b)...)
 		var errs string
 		r.again, _, errs, _ = b.run(clean...)

@@ -228,7 +228,8 @@ func (p *pusher) conclude(err error, open bool) error {
 	_, content := errors.AsType[*engram.ContentError](err)
 	_, large := errors.AsType[*engram.BatchTooLargeError](err)
 	by, ok := errors.AsType[stranger](err)
-	if !open && !(ok && by.Stranger()) || content || large {
+	open = open || ok && by.Stranger()
+	if !open || content || large {
 		p.job.Intent, p.dirty = nil, true
 	}
 	return err

@@ -39,7 +39,7 @@ func (x *Exchange) ask(r *http.Request) *Answer {
 // other is the server's answer to another question of the same kind of client.
 func (x *Exchange) other(target string) *Answer {
 	x.drain()
-	r := httptest.NewRequest(http.MethodGet, target, nil)
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, target, nil)
 	r.Header = x.Request.Header
 	return x.ask(r)
 }

@@ -3,7 +3,6 @@ package faults
 import (
 	"bytes"
 	"compress/gzip"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -15,14 +14,14 @@ import (
 type Fault struct {
 	Name   string
 	Class  Class
-	Dial   error // strikes when a connection is made: an errno, or Mute
-	Reused bool  // strikes only where the connection was used before
+	Dial   syscall.Errno // strikes when a connection is made, which fails so
+	Mute   bool          // strikes there too: it comes about, and nothing ever happens on it
+	Reused bool          // strikes only where the connection was used before
 	// Do happens instead of the server's answer, and says whether the connection goes on.
 	Do func(x *Exchange) bool
 }
 
-// Mute is a connection that comes about and on which nothing ever happens.
-var Mute = errors.New("mute")
+func (f *Fault) atDial() bool { return f.Dial != 0 || f.Mute }
 
 // All is the table.
 var All = concat(connections, answers, bodies, statuses)
@@ -38,7 +37,7 @@ func concat(tables ...[]Fault) (all []Fault) {
 var connections = []Fault{
 	{Name: "connection refused", Class: Down, Dial: syscall.ECONNREFUSED},
 	{Name: "no route to the host", Class: Down, Dial: syscall.EHOSTUNREACH},
-	{Name: "connection stands still at once", Class: Dead, Dial: Mute},
+	{Name: "connection stands still at once", Class: Dead, Mute: true},
 	{Name: "reset before anything is read", Class: Lost, Do: func(x *Exchange) bool { return x.reset() }},
 	{Name: "reset in the body", Class: Lost, Do: func(x *Exchange) bool { x.beginning(20); return x.reset() }},
 	{Name: "closed in the body", Class: Lost, Do: func(x *Exchange) bool { x.beginning(20); return false }},
@@ -305,7 +304,7 @@ func drip(x *Exchange) bool {
 	}
 	step := max(1, len(a.Body)/60)
 	for rest := a.Body; len(rest) > 0; rest = rest[min(step, len(rest)):] {
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) //nolint:forbidigo // the bubble's clock
 		if !x.say(string(rest[:min(step, len(rest))])) {
 			return false
 		}

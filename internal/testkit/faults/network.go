@@ -84,11 +84,11 @@ func (n *Network) DialContext(_ context.Context, _, address string) (net.Conn, e
 		return nil, failed("dial", syscall.ECONNREFUSED)
 	}
 	p := n.plan
-	down := address == Address && p != nil && p.Fault.Dial != nil && (p.Main == nil || n.requests > 0) && (p.Always || n.struck == 0)
+	down := address == Address && p != nil && p.Fault.atDial() && (p.Main == nil || n.requests > 0) && (p.Always || n.struck == 0)
 	if down {
 		n.struck++
-		if p.Fault.Dial != Mute {
-			return nil, failed("dial", p.Fault.Dial.(syscall.Errno))
+		if !p.Fault.Mute {
+			return nil, failed("dial", p.Fault.Dial)
 		}
 	}
 	host, port, _ := net.SplitHostPort(address)
@@ -141,7 +141,7 @@ func (n *Network) due(r *http.Request, nth int) (fault *Fault, closing bool) {
 	switch {
 	case p == nil, !p.Always && n.struck > 0:
 		return nil, false
-	case p.Fault.Dial != nil:
+	case p.Fault.atDial():
 		return nil, p.Main != nil
 	case p.Main != nil && !p.Main(r), p.Fault.Reused && nth == 0:
 		return nil, false
