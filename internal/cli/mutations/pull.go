@@ -111,9 +111,12 @@ func (p *pull) check(cmd *cobra.Command) error {
 	return nil
 }
 
+// brokenPipes is where nobody looks: one for the process, as it is never taken back.
+var brokenPipes = make(chan os.Signal, 1)
+
 func (p *pull) run(ctx context.Context) error {
 	// Go kills a program whose stdout is closed, unless somebody listens.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	signal.Notify(brokenPipes, syscall.SIGPIPE)
 	return p.ws.With(ctx, func(conn *workspace.Connection) (err error) {
 		p.conn = conn
 		if p.account, err = findAccount(ctx, p.ws, conn); err != nil {
