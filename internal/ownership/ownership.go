@@ -44,7 +44,7 @@ func (p Projects) Belongs(project string, sessionProject func(id string) string)
 
 // Read reads whose the rows of a chunk are, as a stream.
 func Read(r io.Reader) (Projects, error) {
-	reader := projectReader{names: map[string]bool{}, sessions: map[string]string{}, open: map[string]bool{}}
+	reader := projectReader{names: map[string]bool{}, sessions: map[string]string{}, changed: map[string]string{}, open: map[string]bool{}}
 	err := engram.ReadMembers(r, map[string]engram.MemberReader{
 		"sessions":     engram.Rows(reader.session),
 		"observations": engram.Rows(func(row ownedRow) { reader.row(engram.Text(row.Project), row.SessionID) }),
@@ -64,23 +64,24 @@ type ownedRow struct {
 type projectReader struct {
 	names    map[string]bool
 	sessions map[string]string
-	open     map[string]bool // sessions of rows that name no project
+	changed  map[string]string // by mutations, which engram applies behind the rows. Source: engram-2.md 2.3.
+	open     map[string]bool   // sessions of rows that name no project
 }
 
 func (r *projectReader) session(s struct {
 	ID      string  `json:"id"`
 	Project *string `json:"project"`
 }) {
-	r.bring(s.ID, engram.Text(s.Project))
+	r.bring(r.sessions, s.ID, engram.Text(s.Project))
 }
 
-func (r *projectReader) bring(id, project string) {
+func (r *projectReader) bring(to map[string]string, id, project string) {
 	if project = engram.NormalizeProject(project); project == "" {
 		return
 	}
 	r.names[project] = true
-	if len(r.sessions) < maxProjectSessions {
-		r.sessions[id] = project
+	if len(to) < maxProjectSessions {
+		to[id] = project
 	}
 }
 
@@ -102,13 +103,14 @@ func (r *projectReader) mutation(m struct {
 	e := engram.MutationEntry{Entity: m.Entity, EntityKey: m.EntityKey, Op: m.Op, Payload: m.Payload, Project: m.Project}
 	scope := e.Scope()
 	if strings.EqualFold(e.Entity, "session") {
-		r.bring(e.EntityKey, scope.Project)
+		r.bring(r.changed, e.EntityKey, scope.Project)
 		return
 	}
 	r.row(scope.Project, scope.Session)
 }
 
 func (r *projectReader) finish() Projects {
+	maps.Copy(r.sessions, r.changed)
 	p := Projects{Sessions: r.sessions}
 	for _, id := range slices.Sorted(maps.Keys(r.open)) {
 		if _, brought := r.sessions[id]; !brought && len(p.Open) < maxProjectSessions {

@@ -1,10 +1,17 @@
 package ownership_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
 	"github.com/engram-sync/engram-sync/internal/ownership"
+	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 )
 
 // A chunk belongs to a project if all its rows do, by themselves or by their sessions.
@@ -39,6 +46,16 @@ func TestChunksBelong(t *testing.T) {
 	}
 }
 
+// What a mutation says of a session counts, wherever the lists stand.
+func TestAMutationHasTheLastWord(t *testing.T) {
+	const row, change = `"sessions":[{"id":"s","project":"old"}]`, `"mutations":[{"entity":"session","entity_key":"s","op":"upsert","payload":{"project":"new"}}]`
+	for _, chunk := range []string{"{" + row + "," + change + "}", "{" + change + "," + row + "}"} {
+		if p, err := ownership.Read(strings.NewReader(chunk)); err != nil || p.Sessions["s"] != "new" {
+			t.Errorf("%s: %+v, %v", chunk, p, err)
+		}
+	}
+}
+
 // A chunk of a thousand projects takes no memory, and is still nobody's.
 func TestProjectsAreBounded(t *testing.T) {
 	row := strings.Repeat(`{"session_id":"a","project":"p"},`, 3)
@@ -49,4 +66,54 @@ func TestProjectsAreBounded(t *testing.T) {
 	if err != nil || len(p.Names) > 16 || p.Belongs("p", func(string) string { return "" }) {
 		t.Errorf("%v %v", len(p.Names), err)
 	}
+}
+
+// FuzzRead: the projects of a chunk are those that encoding/json finds in it.
+func FuzzRead(f *testing.F) {
+	for _, chunk := range []string{
+		fixtures.LaterChunk, `{"Prompts":[{"session_id":"a","project":"other"}],"sessions":[{"id":"a","project":"SHOP "}]}`,
+		`{"mutations":[{"entity":"prompt","entity_key":"p","op":"upsert","payload":"{\"project\":\"other\"}"}],"observations":null}`,
+		`{"sessions":[{"id":5}]}`, `{"prompts":{}}`, `{"x":[{"sessions":1}]}`,
+	} {
+		f.Add([]byte(chunk))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		got, err := ownership.Read(bytes.NewReader(text))
+		members, bad := jsonscan.Split(text, jsonscan.Object, 0)
+		seen := map[string]bool{}
+		for _, m := range members {
+			seen[strings.ToLower(strings.ToUpper(m.Name))] = true
+		}
+		if bad != nil || len(seen) < len(members) {
+			return // encoding/json keeps rows of the first of two lists
+		}
+		type row struct{ Project *string }
+		var rows struct {
+			Sessions []struct {
+				ID string
+				row
+			}
+			Observations, Prompts []struct {
+				SessionID string `json:"session_id"`
+				row
+			}
+			Mutations []engram.MutationEntry
+		}
+		if wrong := json.Unmarshal(text, &rows); (wrong != nil) != (err != nil) {
+			t.Fatalf("%s: %v, and encoding/json says %v", text, err, wrong)
+		}
+		names := map[string]bool{"": true}
+		for _, r := range rows.Sessions {
+			names[engram.NormalizeProject(engram.Text(r.Project))] = true
+		}
+		for _, r := range append(rows.Observations, rows.Prompts...) {
+			names[engram.NormalizeProject(engram.Text(r.Project))] = true
+		}
+		for _, m := range rows.Mutations {
+			names[engram.NormalizeProject(m.Scope().Project)] = true
+		}
+		if want := slices.Sorted(maps.Keys(names))[1:]; err == nil && !slices.Equal(got.Names, want[:min(len(want), 16)]) {
+			t.Errorf("%s: got %q, want %q", text, got.Names, want)
+		}
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"hash/fnv"
 	"io"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -156,7 +157,7 @@ func review(t string) int64 {
 // rows, then what mutations upsert, then what they delete, sessions at the end.
 // Source: engram-2.md 2.3.
 func Read(r io.Reader) ([]Word, error) {
-	reader := wordReader{projects: map[string]string{}}
+	reader := wordReader{projects: map[string]string{}, changed: map[string]string{}}
 	err := reader.read(r)
 	return reader.finish(), err
 }
@@ -164,8 +165,8 @@ func Read(r io.Reader) ([]Word, error) {
 // wordReader reads one chunk. Only at its end all sessions are known: they stand
 // first as engram writes it, and last as servers do.
 type wordReader struct {
-	projects                          map[string]string // of the sessions
-	sessions                          []Word
+	projects, changed                 map[string]string // of the sessions, and of those that mutations upsert
+	sessions, upserted                []Word
 	rows, upserts                     []unplacedWord
 	relations, deletions, lastDeleted []Word
 	ends                              []string // of the relations
@@ -202,7 +203,8 @@ func (r *wordReader) row(syncID string, w Word, project, session string) {
 }
 
 func (r *wordReader) finish() []Word {
-	words := r.sessions
+	maps.Copy(r.projects, r.changed)
+	words := append(r.sessions, r.upserted...)
 	for _, list := range [][]unplacedWord{r.rows, r.upserts} {
 		for _, row := range list {
 			words = append(words, row.in(row.project, r.projects[row.session]))
@@ -241,7 +243,8 @@ func (r *wordReader) upsert(entity, key, project string, payload []byte) {
 		var s engram.Session
 		if json.Unmarshal(payload, &s) == nil && s.ID == key {
 			s.Project = cmp.Or(s.Project, project)
-			r.session(s)
+			r.changed[s.ID] = s.Project
+			r.upserted = append(r.upserted, OfSession(s))
 		}
 	case "observation":
 		var o engram.Observation
