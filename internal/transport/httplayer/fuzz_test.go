@@ -6,10 +6,12 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/engram-sync/engram-sync/internal/safetext"
 	"github.com/engram-sync/engram-sync/internal/testkit/wiretest"
 	"github.com/engram-sync/engram-sync/internal/transport"
+	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
 )
 
 // FuzzRefusal: whatever an answer says, the error is one line of a known class, that a
@@ -40,6 +42,25 @@ func FuzzRefusal(f *testing.F) {
 		wiretest.OneLine(t, err)
 		if text := err.Error(); safetext.Escape(text) != text || strings.Contains(text, "secret-t") {
 			t.Errorf("%q gives %q", wire, text)
+		}
+	})
+}
+
+// FuzzRetryAfter: digits are a wish of at least as many seconds, a date is one if it is
+// to come, and nothing else is any.
+func FuzzRetryAfter(f *testing.F) {
+	for _, value := range []string{"0", "299", "99999999999999999999", "99999999999 s", "-5", "0x10", "Wed, 21 Oct 2099 07:28:00 GMT"} {
+		f.Add(value)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		pause, asked := httplayer.RetryAfter(&http.Response{Header: http.Header{"Retry-After": {value}}})
+		at, err := http.ParseTime(value)
+		digits := value != "" && strings.Trim(value, "0123456789") == ""
+		switch {
+		case asked && pause <= 0, digits && (!asked || pause < time.Second):
+			t.Errorf("%q: asked %t for %s", value, asked, pause)
+		case !digits && asked && (err != nil || time.Until(at) > pause):
+			t.Errorf("%q is taken for %s", value, pause)
 		}
 	})
 }

@@ -2,9 +2,9 @@ package httplayer
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -88,8 +88,9 @@ func (g *gate) look(budget time.Duration) (pause time.Duration, status int, firs
 // is no wish.
 func RetryAfter(resp *http.Response) (time.Duration, bool) {
 	text := resp.Header.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {
-		return time.Duration(seconds+1) * time.Second, true // out of range gives the largest
+	if text != "" && strings.Trim(text, "0123456789") == "" {
+		seconds, _ := strconv.ParseUint(text, 10, 31) // out of range gives the largest
+		return time.Duration(seconds+1) * time.Second, true
 	}
 	at, err := http.ParseTime(text)
 	if err != nil {

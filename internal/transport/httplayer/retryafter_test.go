@@ -47,7 +47,7 @@ func TestRetryAfterIsObeyedExactly(t *testing.T) {
 // A wish that can't be read, or is over, is none: the usual pauses apply, and
 // not no pause at all.
 func TestOddRetryAfterStillPauses(t *testing.T) {
-	for _, value := range []string{"soon", "-5", "1.5", "", "Fri, 31 Dec 1999 23:59:59 GMT", "0x10", "１"} {
+	for _, value := range []string{"soon", "-5", "1.5", "", "Fri, 31 Dec 1999 23:59:59 GMT", "0x10", "１", "99999999999 s"} {
 		synctest.Test(t, func(t *testing.T) {
 			started, attempts := time.Now(), 0
 			remote := wiretest.Dial(t, wiretest.Somewhere, transport.Options{Retries: 4, Base: wiretest.Base(func(req *http.Request) (*http.Response, error) {
