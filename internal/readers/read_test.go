@@ -1,6 +1,8 @@
 package readers_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/readers"
+	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 )
 
 // What project servers demand of rows is noted with its place, at most so often.
@@ -88,4 +91,35 @@ func TestSeen(t *testing.T) {
 			t.Error(d)
 		}
 	}
+}
+
+// FuzzRead: whatever the white space, readers see the same, and make the same of it.
+func FuzzRead(f *testing.F) {
+	for _, chunk := range []string{
+		fixtures.LaterChunk, `{"prompts":[{"created_at":5}]}`, `{"sessions":[{"id":"t","directory":" \u0009"},{"id":"u","directory":5}]}`,
+		`{"OBSERVATIONS":[{"session_id":"x","sync_id":null,"Type":"n","title":"\\","content":""}],"later":[1,{"prompts":[2]}]}`,
+		`{"mutations":[{"entity":"session","op":"upsert","payload":"{\"ownership_mode\":\"shared\"}"}]}`,
+	} {
+		f.Add([]byte(chunk))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c, err := readers.Read(bytes.NewReader(text))
+		var wide bytes.Buffer
+		if json.Indent(&wide, text, "", "\t") != nil {
+			if err == nil {
+				t.Fatalf("%q is no JSON, and was read", text)
+			}
+			return
+		}
+		again, failed := readers.Read(&wide)
+		if (err == nil) != (failed == nil) || c.Contents != again.Contents {
+			t.Fatalf("%q: %v and %v, %+v and %+v", text, err, failed, c.Contents, again.Contents)
+		}
+		judge := func(c *readers.Chunk) []readers.Finding {
+			return readers.Judge(readers.Directory{Version: 2, Chunks: []readers.Listed{{Chunk: c}}}, readers.Generations...)
+		}
+		if diff := cmp.Diff(judge(c), judge(again), cmp.AllowUnexported(engram.ChunkID{})); err == nil && diff != "" {
+			t.Errorf("%q: %s", text, diff)
+		}
+	})
 }
