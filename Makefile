@@ -21,7 +21,7 @@ build: ## build bin/engram-sync, a static binary
 test: ## run all tests
 	go test ./...
 
-faults: ## every fault of the network at every place, for docs/reliability.md (10 minutes)
+faults: ## every fault of the network at every place, for docs/reliability.md (some 6 minutes)
 	go test ./internal/cli -run 'TestFaults$$' -count=1 -faults -update -timeout 60m
 
 demo: build ## push, pull and verify real chunks in a temporary directory

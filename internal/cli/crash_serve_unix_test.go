@@ -257,3 +257,11 @@ func crashRounds() int {
 	}
 	return 10
 }
+
+// loginOrRegister is registerUser for somebody who may have an account.
+func loginOrRegister(url, name string) (token string, err error) {
+	if token, err = tokenFor(url+"/auth/login", fmt.Sprintf(`{"identifier":%q,"password":"correct horse"}`, name)); err != nil {
+		return registerUser(url, name)
+	}
+	return token, nil
+}

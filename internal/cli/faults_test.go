@@ -167,7 +167,7 @@ func (r result) told(c cell) (wrong []string) {
 	case r.code == 0:
 		lines = slices.DeleteFunc(lines, func(line string) bool { return line == "" })
 		return lines // with -q there is nothing to say
-	case len(lines) > 5, len(lines) > 1 && !strings.HasSuffix(r.stderr, " failed\n"):
+	case len(lines) > 5 && c.fault.Class != faults.Listing, len(lines) > 1 && !strings.HasSuffix(r.stderr, " failed\n"):
 		wrong = append(wrong, "too many lines: "+r.stderr)
 	}
 	for _, line := range lines {

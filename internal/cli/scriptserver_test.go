@@ -158,14 +158,6 @@ func registerUser(url, name string) (token string, err error) {
 	return tokenFor(url+"/auth/register", fmt.Sprintf(`{"username":%q,"email":"%s@example.com","password":"correct horse"}`, name, name))
 }
 
-// loginOrRegister is registerUser for somebody who may have an account.
-func loginOrRegister(url, name string) (token string, err error) {
-	if token, err = tokenFor(url+"/auth/login", fmt.Sprintf(`{"identifier":%q,"password":"correct horse"}`, name)); err != nil {
-		return registerUser(url, name)
-	}
-	return token, nil
-}
-
 func tokenFor(url, body string) (token string, err error) {
 	resp, err := http.Post(url, "application/json", strings.NewReader(body)) //nolint:noctx // a test
 	if err != nil {

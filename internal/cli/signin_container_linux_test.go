@@ -56,7 +56,7 @@ func TestContainer(t *testing.T) {
 		timed(func() { member.run(0, "push", "--dir", source) })
 	}
 	t.Logf("the slowest of 100 runs took %s", slowest)
-	if slowest > 2*time.Second { // a second where the machine does nothing else
+	if slowest > 30*time.Second { // go-keyring alone would take two minutes, our bounded wait seconds
 		t.Errorf("the slowest run took %s", slowest)
 	}
 	if _, err := os.Stat(called); err == nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"testing"
@@ -20,6 +21,7 @@ func FuzzPage(f *testing.F) {
 	for _, seed := range []string{
 		journalText(3, 2),
 		`{"mutations":[],"has_more":false}`,
+		" ",
 		`{"mutations":null,"has_more":false,"latest_seq":0}`,
 		`{"has_more":true,"mutations":[{"seq":8,"entity":"e\u0065","entity_key":"k","op":"o","payload":"{}","seqs":{"seq":1},"project":null}]}`,
 		`{"mutations":[{"seq":8,"entity":"e","entity_key":"k","op":"o","payload":{"a":[1]},"Seq":9}],"has_more":false}`,
@@ -30,7 +32,8 @@ func FuzzPage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte, since int64) {
 		got, err := pullPage(t, since, string(text))
 		if err != nil {
-			if !errors.Is(err, transport.ErrNotEngram) && !errors.Is(err, transport.ErrRefused) {
+			cut := errors.Is(err, io.ErrUnexpectedEOF) && !json.Valid(text) // a beginning, as of a lost connection
+			if !cut && !errors.Is(err, transport.ErrNotEngram) && !errors.Is(err, transport.ErrRefused) {
 				t.Errorf("%q gave %v", text, err)
 			}
 			return
