@@ -24,9 +24,6 @@ func FuzzWriter(f *testing.F) {
 		if secret = strings.TrimSpace(secret); len(secret) > 200 || len(text) > 1000 {
 			return
 		}
-		if strings.ContainsFunc(secret, unicode.IsControl) {
-			return // no token has them; their forms can begin in two ways, and a cut text hides more than a whole one
-		}
 		s := setOf(secret)
 		want := s.redact(text)
 		var b bytes.Buffer
@@ -37,7 +34,9 @@ func FuzzWriter(f *testing.F) {
 				t.Fatal(n, err)
 			}
 		}
-		if err := w.Flush(); err != nil || !sameText(b.String(), want, secret, text) {
+		// With a control character, which no token has, a text that is cut can lose more than a whole one.
+		odd := strings.ContainsFunc(secret, unicode.IsControl)
+		if err := w.Flush(); err != nil || !odd && !sameText(b.String(), want, secret, text) {
 			t.Errorf("%q in %q cut at %d: %q, want %q", secret, text, at, b.String(), want)
 		}
 		if runes := []rune(secret); len(runes) >= telling && !strings.Contains(Mark, secret[:1]) {
