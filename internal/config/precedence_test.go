@@ -54,6 +54,10 @@ func TestPrecedence(t *testing.T) {
 			"default": "0s", "user": "1s", "env": "2s", "flag": "0s"}},
 		{key: "max_chunk_bytes", env: "ENGRAM_SYNC_MAX_CHUNK_BYTES", values: map[string]string{
 			"default": "512MiB", "user": "1KiB", "env": "1000001", "flag": "1TiB"}},
+		{key: "max_duration", env: "ENGRAM_SYNC_MAX_DURATION", values: map[string]string{
+			"default": "0s", "user": "1h0m0s", "env": "2h0m0s", "flag": "0s"}},
+		{key: "heartbeat_url", env: "ENGRAM_SYNC_HEARTBEAT_URL", values: map[string]string{
+			"default": "", "user": "https://h.example.com/1", "env": "https://h.example.com/2?a=b", "flag": "http://127.0.0.1:1/3"}},
 		{key: "log_format", env: "ENGRAM_SYNC_LOG_FORMAT", values: map[string]string{
 			"default": "text", "user": "json", "env": "text", "flag": "json"}},
 		{key: "insecure_http", env: "ENGRAM_SYNC_INSECURE_HTTP", values: map[string]string{
