@@ -61,7 +61,7 @@ type Config struct {
 	// HeartbeatURL is told of runs that nobody watches, "" for none: http or https, no fragment. It is
 	// a secret, as far as it says more than the host.
 	HeartbeatURL string `mapstructure:"heartbeat_url"`
-	// LogFormat is "text" or "json".
+	// LogFormat is "auto", "text", "json" or "github".
 	LogFormat string `mapstructure:"log_format"`
 	// InsecureHTTP lets credentials travel over cleartext HTTP to other hosts.
 	InsecureHTTP bool `mapstructure:"insecure_http"`

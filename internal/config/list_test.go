@@ -34,7 +34,7 @@ func TestListIsStableAndSaysWhence(t *testing.T) {
 		{Key: "max_chunk_bytes", Value: "512MiB", Source: "default"},
 		{Key: "max_duration", Value: "0s", Source: "default"},
 		{Key: "heartbeat_url", Source: "default"},
-		{Key: "log_format", Value: "text", Source: "default"},
+		{Key: "log_format", Value: "auto", Source: "default"},
 		{Key: "insecure_http", Value: "false", Source: "default"},
 		{Key: "credential_store", Value: "keyring", Source: "default"},
 		{Key: "ca_cert", Value: filepath.Join(filepath.Dir(user), "ca.pem"), Source: user},

@@ -59,7 +59,7 @@ func TestPrecedence(t *testing.T) {
 		{key: "heartbeat_url", env: "ENGRAM_SYNC_HEARTBEAT_URL", values: map[string]string{
 			"default": "", "user": "https://h.example.com/1", "env": "https://h.example.com/2?a=b", "flag": "http://127.0.0.1:1/3"}},
 		{key: "log_format", env: "ENGRAM_SYNC_LOG_FORMAT", values: map[string]string{
-			"default": "text", "user": "json", "env": "text", "flag": "json"}},
+			"default": "auto", "user": "json", "env": "github", "flag": "text"}},
 		{key: "insecure_http", env: "ENGRAM_SYNC_INSECURE_HTTP", values: map[string]string{
 			"default": "false", "user": "true", "env": "false", "flag": "true"}},
 		{key: "credential_store", env: "ENGRAM_SYNC_CREDENTIAL_STORE", values: map[string]string{

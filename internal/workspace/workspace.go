@@ -128,7 +128,8 @@ func (w *Workspace) configure(in config.Inputs) (err error) {
 	if w.Config.HeartbeatURL != "" {
 		secret.AddURLPath(w.Config.HeartbeatURL)
 	}
-	w.Log = w.term.Logger(w.Config.LogFormat)
+	w.term.SetLogFormat(w.Config.LogFormat)
+	w.Log = w.term.Logger()
 	slog.SetDefault(w.Log) // so that net/http, which uses the standard logger, talks as we do
 	return err
 }
