@@ -203,7 +203,7 @@ func TestDefaultFileFollowsXDG(t *testing.T) {
 func flagOf(key string) string {
 	return map[string]string{
 		"remote": "remote", "project": "project", "protocol": "protocol", "dir": "dir", "concurrency": "concurrency",
-		"timeout": "timeout", "retries": "retries", "retry_time": "retry-time", "lock_wait": "lock-wait", "log_format": "log-format",
+		"timeout": "timeout", "retries": "retries", "retry_time": "retry-time", "lock_wait": "lock-wait", "max_duration": "max-duration", "heartbeat_url": "heartbeat-url", "log_format": "log-format",
 		"max_chunk_bytes": "max-chunk-bytes", "insecure_http": "insecure-http",
 		"ca_cert": "ca-cert", "client_cert": "client-cert", "client_key": "client-key",
 	}[key]
