@@ -35,7 +35,7 @@ engram() { :; }
 
 // TestPages runs what the pages show, page by page and from top to bottom: in an empty home, beside an account server
 // (https://engram.example.com, with the account ana), a project server (https://cloud.example.com, with every project) and a
-// port for a server that the page starts itself. contributing.md says how a page speaks to the test.
+// port for a server that the page starts itself. CONTRIBUTING.md says how a page speaks to the test.
 func TestPages(t *testing.T) {
 	top := filepath.Join("..", "..")
 	paths, err := filepath.Glob(filepath.Join(top, "docs", "*.md"))
