@@ -29,7 +29,7 @@ func exitStatus(term *terminal.Terminal, moved, all int, failed []work.Failure, 
 		return nil
 	}
 	code := problem.CodeOfAll(moved, failed)
-	if !term.JSON && (len(failed) == 1 || !slices.ContainsFunc(failed, hasOwnLine)) {
+	if term.Tells() && (len(failed) == 1 || !slices.ContainsFunc(failed, hasOwnLine)) {
 		return &terminal.ExitStatus{Code: code} // the lines before say it all
 	}
 	if slices.ContainsFunc(failed, command.IsLeft) { // which are no failures of their own
@@ -66,12 +66,12 @@ func printFailures(term *terminal.Terminal, ws *workspace.Workspace, done int, f
 			untried = append(untried, f)
 			continue
 		}
-		command.PrintFailure(term, f, nextStepFor(ws, f))
+		command.PrintFailure(term, ws, f, nextStepFor(ws, f))
 	}
 	switch len(untried) {
 	case 0:
 	case 1:
-		command.PrintFailure(term, untried[0], "")
+		command.PrintFailure(term, ws, untried[0], "")
 	default:
 		term.Errorf("%s: %s", terminal.Count(len(untried), "chunk"), terminal.OneLine(untried[0].Err.Error()))
 	}
@@ -93,7 +93,7 @@ func printLeftOut(term *terminal.Terminal, ws *workspace.Workspace, failed []wor
 	switch chunks {
 	case 0:
 	case 1:
-		command.PrintFailure(term, first, nextStepFor(ws, first))
+		command.PrintFailure(term, ws, first, nextStepFor(ws, first))
 	default:
 		term.Errorf("push: %s of %s left out, which the server would refuse: %s; %s", terminal.Count(len(rows), "row"),
 			terminal.Count(chunks, "chunk"), terminal.OneLine(syncer.Causes(rows)), nextStepFor(ws, first))
@@ -119,7 +119,7 @@ func printTogether(term *terminal.Terminal, ws *workspace.Workspace, failed []wo
 		switch n := countFailed(alike); n {
 		case 0:
 		case 1:
-			command.PrintFailure(term, alike[0], nextStepFor(ws, alike[0]))
+			command.PrintFailure(term, ws, alike[0], nextStepFor(ws, alike[0]))
 		default:
 			text := strings.NewReplacer("COUNT", terminal.Count(n, kind.noun), "FIRST", terminal.OneLine(alike[0].Err.Error())).Replace(kind.text)
 			term.Errorf("%s; %s", text, nextStepFor(ws, alike[0]))
