@@ -113,7 +113,15 @@ func keep(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace,
 	}
 	return term.Confirm(
 		terminal.Fields{"remote": conn.Label, "account": account.Name, "user_id": account.UserID, "store": account.Store},
-		fmt.Sprintf("logged in to %s as %s; the tokens are in the %s", conn.Label, terminal.Visible(account.Name), account.Store))
+		fmt.Sprintf("logged in to %s%s; the tokens are in the %s", conn.Label, named(account, " as %s", " with a token"), account.Store))
+}
+
+// named tells of an account by its name, or otherwise where a token alone is known.
+func named(account auth.Account, byName, otherwise string) string {
+	if account.Name == auth.Unnamed && account.UserID == "" {
+		return otherwise
+	}
+	return fmt.Sprintf(byName, terminal.Visible(account.Name))
 }
 
 const registerLong = `Make an account at the remote, and sign in to it.
@@ -191,7 +199,7 @@ func logout(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 	}
 	line := "nobody is logged in to " + base
 	if loggedOut {
-		line = fmt.Sprintf("logged %s out of %s on this machine; the tokens stay good at the server until they end", terminal.Visible(account.Name), base)
+		line = fmt.Sprintf("logged %sout of %s on this machine; the tokens stay good at the server until they end", named(account, "%s ", ""), base)
 	}
 	return term.Confirm(terminal.Fields{"remote": base, "account": account.Name, "logged_out": loggedOut}, line)
 }
