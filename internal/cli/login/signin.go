@@ -38,7 +38,7 @@ func NewLogin(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 			"  pass show engram-key | engram-sync login --token-stdin",
 		RunE: func(cmd *cobra.Command, _ []string) error { return login(cmd.Context(), term, ws, opts) },
 	}
-	cmd.Flags().StringVar(&opts.identifier, "identifier", "", "`NAME` of the account, or its email address")
+	cmd.Flags().StringVar(&opts.identifier, "identifier", "", "the account has this `NAME`, or email address")
 	cmd.Flags().BoolVar(&opts.passwordStdin, "password-stdin", false, "read the password from stdin")
 	cmd.Flags().BoolVar(&opts.tokenStdin, "token-stdin", false, "read a ready token or an API key from stdin")
 	return cmd
@@ -140,8 +140,8 @@ func newRegister(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Comman
 			return register(cmd.Context(), term, ws, username, email, passwordStdin)
 		},
 	}
-	cmd.Flags().StringVar(&username, "username", "", "`NAME` of the account")
-	cmd.Flags().StringVar(&email, "email", "", "email `ADDRESS` of the account")
+	cmd.Flags().StringVar(&username, "username", "", "call the account `NAME`")
+	cmd.Flags().StringVar(&email, "email", "", "the account has this email `ADDRESS`")
 	cmd.Flags().BoolVar(&passwordStdin, "password-stdin", false, "read the password from stdin")
 	return cmd
 }
@@ -179,10 +179,11 @@ API key ends with ` + "`engram-sync auth api-key revoke`" + `.`
 // NewLogout is made twice: it stands under auth and at the top.
 func NewLogout(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
-		Use:   "logout",
-		Short: "Forget the login on this machine",
-		Long:  problem.Help(logoutLong, problem.Local),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return logout(cmd.Context(), term, ws) },
+		Use:     "logout",
+		Short:   "Forget the login on this machine",
+		Long:    problem.Help(logoutLong, problem.Local),
+		Example: "  engram-sync logout\n  engram-sync logout --remote work",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return logout(cmd.Context(), term, ws) },
 	}
 }
 

@@ -294,11 +294,14 @@ var (
 	Transfer = append(slices.Clip(Remote), Partial, Unknown, Different, Locked)
 )
 
+// CodesTitle stands between a help text and its exit codes.
+const CodesTitle = "\n\nExit codes:\n\n"
+
 // Help ends a help text with the codes that the command can return: those of a
 // kind of commands, and more.
 func Help(long string, kind []int, more ...int) string {
 	var b strings.Builder
-	b.WriteString(long + "\n\nExit codes:\n\n") // indented by four, it is a list in Markdown too
+	b.WriteString(long + CodesTitle) // indented by four, it is a list in Markdown too
 	for _, c := range Codes {
 		if slices.Contains(kind, c.Code) || slices.Contains(more, c.Code) {
 			fmt.Fprintf(&b, "    %3d  %s\n", c.Code, c.Meaning)
