@@ -14,7 +14,7 @@ SYSTEMS   := linux darwin windows
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help build share install uninstall test faults demo race crash lint fmt vet cross fuzz leaks bench docs snapshot reproducible vuln ci clean
+.PHONY: help build share install uninstall test faults demo race crash lint fmt vet cross fuzz leaks bench docs pictures snapshot vuln ci clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
