@@ -32,13 +32,24 @@ import (
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-const rootLong = `engram-sync moves the memories of coding agents between a chunk directory
-(.engram/) and an Engram Cloud server. Chunks go up and come down byte for
-byte, and are checked against their ids on the way.
+const rootLong = `engram-sync carries the memories of coding agents between the .engram/ directory of a
+repository and an Engram Cloud server: byte for byte, checked, and nothing twice.
 
-To try it without any server, in a repository that has an .engram/ directory:
+To try it without a server, in a repository that has an .engram/ directory:
 
-  engram-sync push --remote embedded`
+    engram-sync push --remote embedded
+
+With a server, once on each machine:
+
+    engram-sync config set remotes.work.url https://engram.example.com
+    engram-sync config set remote work
+    engram-sync login
+
+And then:
+
+    engram-sync status           what would move, and what is in no chunk
+    engram-sync sync --export    write that into chunks, pull, push
+    engram-sync doctor           what is wrong, and which command mends it`
 
 // newRootCmd is the product on one screen.
 func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
@@ -65,7 +76,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		return &terminal.UsageError{Command: cmd.CommandPath(), Err: err}
 	})
 	addGlobalFlags(term, ws, cmd.PersistentFlags())
-	addGroup(cmd, "sync", "Chunks:",
+	addGroup(cmd, "sync", "Chunks",
 		chunks.NewPush(term, ws),
 		chunks.NewPull(term, ws),
 		chunks.NewSync(term, ws),
@@ -75,8 +86,8 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		verify.New(term, ws),
 		mergedriver.New(term, ws),
 	)
-	addGroup(cmd, "journal", "Journal:", mutations.New(term, ws))
-	addGroup(cmd, "other", "Setup:",
+	addGroup(cmd, "journal", "Journal", mutations.New(term, ws))
+	addGroup(cmd, "other", "Setup",
 		login.NewAuth(term, ws),
 		login.NewLogin(term, ws), // as under auth
 		login.NewLogout(term, ws),
@@ -87,6 +98,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		newVersion(term, ws),
 	)
 	command.TakeNamed(cmd)
+	cmd.SetHelpFunc(func(c *cobra.Command, _ []string) { c.Print(helpPage(c)) })
 	cmd.SetHelpCommandGroupID("other")
 	cmd.SetCompletionCommandGroupID("other")
 	cmd.SetVersionTemplate(command.VersionLine(ws.Version) + "\n")
@@ -94,7 +106,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 	return cmd
 }
 
-// refuseUnknownTopics makes cobra's own commands say what they do not know,
+// refuseUnknownTopics makes cobra's own commands say what they do, and what they do not know,
 // where they would print the general help, and succeed.
 func refuseUnknownTopics(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
@@ -102,9 +114,12 @@ func refuseUnknownTopics(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
 		switch cmd.Name() {
 		case "completion":
+			cmd.Short = "Write the completion script of a shell"
 			cmd.Args = command.RefuseUnknown
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 		case "help":
+			cmd.Short, cmd.Long = "Say what a command does", "Say what a command does, as --help after it."
+			cmd.Example = "  engram-sync help verify"
 			cmd.Args = func(_ *cobra.Command, words []string) error {
 				topic, rest, err := root.Find(words)
 				if err != nil || topic == root && len(rest) > 0 {
@@ -129,7 +144,7 @@ func addGroup(root *cobra.Command, id, title string, cmds ...*cobra.Command) {
 // settings are read by internal/config.
 func addGlobalFlags(term *terminal.Terminal, ws *workspace.Workspace, flags *pflag.FlagSet) {
 	flags.String("remote", "", "the server: `NAME|URL`, or embedded[:DIR] for one in this process")
-	flags.String("project", "", "the project's `NAME`")
+	flags.String("project", "", "the project is `NAME` (default: found as engram finds it)")
 	flags.String("protocol", "auto", "what kind of server it is: `auto|account|project`")
 	flags.String("dir", "", "the chunk directory `DIR` itself (default: the nearest .engram in this git work tree)")
 	flags.StringVarP(&ws.Chdir, "directory", "C", "", "run as if started in `DIR`")
@@ -137,7 +152,7 @@ func addGlobalFlags(term *terminal.Terminal, ws *workspace.Workspace, flags *pfl
 	flags.BoolVar(&term.JSON, "json", false, "print one JSON document, and errors as JSON")
 	flags.BoolVarP(&term.Quiet, "quiet", "q", false, "print only errors")
 	flags.BoolVarP(&term.Verbose, "verbose", "v", false, "say more: each item, and each request")
-	flags.String("log-format", "text", "log to stderr as `text|json`")
+	flags.String("log-format", "auto", "write stderr as `text|json|github`; auto is github in GitHub Actions, else text")
 	flags.Duration("timeout", 0, "give up on a request that stands still for `DURATION` (default 30s)")
 	flags.Int("retries", 100, "repeat a failed request up to `N` times, within --retry-time")
 	flags.Duration("retry-time", 0, "give a request that fails up to `DURATION` for retries (default 2m0s)")
@@ -175,6 +190,9 @@ func Command() *cobra.Command {
 // set, or "". exit ends the process at once, where a goroutine panics.
 func Run(ctx context.Context, version string, exit func(code int)) int {
 	term := terminal.New(os.Stdin, os.Stdout, os.Stderr)
+	if os.Getenv("GITHUB_ACTIONS") == "true" {
+		term.Read()
+	}
 	log.SetOutput(term.Stderr()) // until the workspace has a logger
 	panics.Handle(func(value any) {
 		term.Fail(problem.Failure(internalError(value), ""))
@@ -207,7 +225,9 @@ func run(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, 
 	// A bad flag ends the parsing before --json is seen, and its error must be
 	// JSON all the same.
 	term.JSON = term.JSON || problem.As[*terminal.UsageError](err) && slices.Contains(args, "--json")
-	term.Fail(problem.Failure(err, ws.TokenFrom))
+	failure := problem.Failure(err, ws.TokenFrom)
+	failure.At = ws.PlaceOfError(err)
+	term.Fail(failure)
 	return problem.Code(err)
 }
 
