@@ -186,7 +186,7 @@ func TestActionObeysNobodyElse(t *testing.T) {
 	for _, command := range []string{"verify", "check", "push", "sync"} {
 		step := actions.Step{
 			ID: "it", Uses: "engram-sync/engram-sync@v1", Env: map[string]string{"ENGRAM_SYNC_TOKEN": j.server.token},
-			With: map[string]string{"remote": j.server.url, "releases": j.releases.url, "command": command, "summary": "titles"},
+			With: map[string]string{"remote": j.server.url, "command": command, "summary": "titles"},
 		}
 		result, err := j.runner.Steps(t.Context(), []actions.Step{step}, nil)
 		if err != nil {

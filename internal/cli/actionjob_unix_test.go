@@ -130,7 +130,12 @@ func newJob(t *testing.T) *job {
 		Workspace: t.TempDir(), Temp: temp, OS: "Linux", Arch: "X64", Path: strings.Join(path, string(os.PathListSeparator)),
 		Env:     homeAt(t.TempDir()),
 		Secrets: map[string]string{"ENGRAM_SYNC_TOKEN": j.server.token},
-		Actions: map[string]string{"engram-sync/engram-sync": top, "actions/checkout": ""},
+		// Checked out it is, before the job.
+		Actions: map[string]string{
+			"engram-sync/engram-sync": top, "https://github.com/engram-sync/engram-sync": top,
+			"actions/checkout": "", "https://code.forgejo.org/actions/checkout": "",
+		},
+		Defaults: map[string]string{"releases": j.releases.url},
 	}
 	j.runner.Env["ENGRAM_SYNC_RETRIES"] = "0"
 	j.dir = filepath.Join(j.runner.Workspace, ".engram")
@@ -144,7 +149,7 @@ func newJob(t *testing.T) *job {
 func (j *job) act(code int, with ...string) *actions.Result {
 	j.t.Helper()
 	step := actions.Step{
-		ID: "it", Uses: "engram-sync/engram-sync@v1", With: map[string]string{"remote": j.server.url, "releases": j.releases.url},
+		ID: "it", Uses: "engram-sync/engram-sync@v1", With: map[string]string{"remote": j.server.url},
 		Env: map[string]string{"ENGRAM_SYNC_TOKEN": "${{ secrets.ENGRAM_SYNC_TOKEN }}"},
 	}
 	for i := 0; i < len(with); i += 2 {

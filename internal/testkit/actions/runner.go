@@ -24,6 +24,7 @@ type Runner struct {
 	Path      string            // PATH at the beginning
 	Env       map[string]string // more of the runner's environment
 	Secrets   map[string]string
+	Defaults  map[string]string // of inputs, in place of what the action says
 	Actions   map[string]string // directories of actions, by name without the version; "" is one that does nothing
 
 	step int
@@ -114,6 +115,7 @@ func (r *Runner) uses(ctx context.Context, s Step, env map[string]string, values
 	for name, input := range action.Inputs {
 		inputs[name] = input.Default
 	}
+	maps.Copy(inputs, r.Defaults)
 	with, err := expandAll(s.With, values)
 	for name, value := range with {
 		if _, known := inputs[name]; !known {
