@@ -10,7 +10,7 @@ SYSTEMS   := linux darwin windows
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help build test faults demo race crash lint fmt vet cross fuzz leaks bench docs snapshot vuln ci clean
+.PHONY: help build test faults demo race crash lint fmt vet cross fuzz leaks bench docs pictures snapshot vuln ci clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ bench: ## run the benchmarks
 
 docs: ## write docs/cli anew from the commands, and tables of other pages
 	go test ./internal/cli -run 'TestDocs|TestFaultsPage' -count=1 -update
+
+pictures: build ## draw docs/pictures anew from a real run (termtosvg, on Debian)
+	./scripts/pictures.sh "$(CURDIR)/$(BIN)"
 
 snapshot: ## build the release archives into dist, publishing nothing
 	@tool="$$(.ci/tool goreleaser)" && "$$tool" check && \

@@ -18,7 +18,7 @@ import (
 const FromCommand = "token_command"
 
 // Finder looks for the credentials of one remote, in this order: environment,
-// token command, the login that is current for its server. The first that is
+// the file that it names, token command, the login that is current for its server. The first that is
 // there counts, and is never mixed with another: a token from the environment
 // is not refreshed with a login's refresh token.
 type Finder struct {
@@ -26,7 +26,8 @@ type Finder struct {
 	// EngramRemote: the remote's URL came from engram's own variables, so
 	// their token is meant for it.
 	EngramRemote bool
-	// Unmeant says why a token in secret.TokenVariable is not meant for the remote; nil if it is.
+	// Unmeant says why a token of our own variables is not meant for the remote; nil if it is. Its
+	// Variable is filled in.
 	Unmeant *UnmeantError
 	Command []string // token_command; nil if there is none
 	BaseURL string   // normalised
@@ -37,9 +38,19 @@ type Finder struct {
 // servers that need no token. A keyring that is needed and does not open is one, and
 // so is a token in the environment that is not meant for the remote: an *UnmeantError.
 func (f Finder) Find(ctx context.Context) (Source, error) {
-	if source := f.fromEnv(); source.from == secret.TokenVariable && f.Unmeant != nil {
-		return Source{}, f.Unmeant
-	} else if source.from != "" {
+	source := f.fromEnv()
+	file := f.variable(secret.TokenFileVariable)
+	if source.from == "" && file != "" {
+		source.from = secret.TokenFileVariable
+	}
+	switch {
+	case f.Unmeant != nil && (source.from == secret.TokenVariable || source.from == secret.TokenFileVariable):
+		unmeant := *f.Unmeant
+		unmeant.Variable = source.from
+		return Source{}, &unmeant
+	case source.from == secret.TokenFileVariable:
+		return fromFile(file)
+	case source.from != "":
 		return source, nil
 	}
 	if len(f.Command) > 0 {
@@ -59,20 +70,23 @@ func (f Finder) Find(ctx context.Context) (Source, error) {
 	return Source{token: login.tokens.Access, from: "the " + login.store.Name(), login: login}, nil
 }
 
-// UnmeantError says that the token in secret.TokenVariable is not sent, since it belongs to the
+// UnmeantError says that the token of one of our own variables is not sent, since it belongs to the
 // remote that the user chose, and a file of a repository chose this one. Taking the next
 // best token would make the user somebody else.
-type UnmeantError struct{ File, Remote string }
+type UnmeantError struct{ File, Remote, Variable string }
 
 func (e *UnmeantError) Error() string {
 	return fmt.Sprintf("the token in %s is not sent to the remote %s, which %s chose: if it is meant for that one, run the same command with --remote %[2]s, or set ENGRAM_SYNC_REMOTE=%[2]s",
-		secret.TokenVariable, e.Remote, e.File)
+		e.Variable, e.Remote, e.File)
 }
 
 // Stronger names the source that counts before any login; "" if there is none.
 func (f Finder) Stronger() string {
 	if source := f.fromEnv(); source.from != "" {
 		return source.from
+	}
+	if f.variable(secret.TokenFileVariable) != "" {
+		return secret.TokenFileVariable
 	}
 	if len(f.Command) > 0 {
 		return "a " + FromCommand
@@ -88,13 +102,21 @@ func (f Finder) fromEnv() Source {
 		names = append(names, secret.EngramCloudVariable, secret.EngramLegacyVariable)
 	}
 	for _, name := range names {
-		for _, pair := range f.Environ {
-			if value, ok := strings.CutPrefix(pair, name+"="); ok && strings.TrimSpace(value) != "" {
-				return Fixed(strings.TrimSpace(value), name)
-			}
+		if value := f.variable(name); value != "" {
+			return Fixed(value, name)
 		}
 	}
 	return Source{}
+}
+
+// variable gives the value of a variable, "" if there is nothing in it.
+func (f Finder) variable(name string) string {
+	for _, pair := range f.Environ {
+		if value, ok := strings.CutPrefix(pair, name+"="); ok && strings.TrimSpace(value) != "" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
 }
 
 // Source gives the token for one remote. It is safe for concurrent use.
@@ -137,7 +159,7 @@ func OwnerOf(token string) (name, userID string) {
 	return claims.Username, claims.UserID
 }
 
-// Limits on a token command.
+// Limits on a token command, and the latter on a token file.
 const (
 	commandWait   = 30 * time.Second
 	maxTokenBytes = 64 << 10

@@ -30,6 +30,15 @@ const (
 	tornWait  = 10 * time.Millisecond
 )
 
+// UnreadableError says that the manifest on disk cannot be read: where it lies, and why.
+type UnreadableError struct {
+	Path string
+	Err  error
+}
+
+func (e *UnreadableError) Error() string { return "cannot read " + e.Path + ": " + e.Err.Error() }
+func (e *UnreadableError) Unwrap() error { return e.Err }
+
 // ReadManifest reads manifest.json; a missing one is an empty manifest. A file
 // that is bad is read again for up to 1.3 s, as long as it looks as if engram
 // were writing it. Then the error names the file, and wraps the
@@ -37,7 +46,7 @@ const (
 func (d *Dir) ReadManifest(ctx context.Context) (*engram.Manifest, error) {
 	m, err := readManifest(ctx, d.manifestText)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read %s: %w", d.manifestPath(), d.orMergeable(err))
+		return nil, &UnreadableError{d.manifestPath(), d.orMergeable(err)}
 	}
 	return m, nil
 }
@@ -163,7 +172,7 @@ func (d *Dir) RecoverManifest(ctx context.Context) (merge.Recovery, error) {
 		}
 	}
 	if err != nil {
-		return r, fmt.Errorf("cannot read %s: %w", d.manifestPath(), err)
+		return r, &UnreadableError{d.manifestPath(), err}
 	}
 	return r, nil
 }
@@ -173,14 +182,14 @@ func (d *Dir) RecoverManifest(ctx context.Context) (merge.Recovery, error) {
 func (d *Dir) RecoverUnmerged(sides [3][]byte) (merge.Recovery, error) {
 	text, err := d.manifestText()
 	if err != nil {
-		return merge.Recovery{}, fmt.Errorf("cannot read %s: %w", d.manifestPath(), err)
+		return merge.Recovery{}, &UnreadableError{d.manifestPath(), err}
 	}
 	if text == nil {
 		text = engram.NewManifest().Bytes()
 	}
 	r, err := merge.RecoverUnmerged(text, sides[0], sides[1], sides[2])
 	if err != nil {
-		return r, fmt.Errorf("cannot read %s: %w", d.manifestPath(), err)
+		return r, &UnreadableError{d.manifestPath(), err}
 	}
 	return r, nil
 }

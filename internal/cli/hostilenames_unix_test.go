@@ -38,9 +38,9 @@ func TestHostileNamesReachNoTerminal(t *testing.T) {
 	plantHostileNames(t, u)
 	shown, tried := 0, 0
 	try := func(line string) {
-		voices := []string{"", "-v", "--json", "-v --log-format json"}
+		voices := []string{"", "-v", "--json", "-v --log-format json", "-v --log-format github"}
 		if tried++; testing.Short() {
-			voices = voices[tried%4:][:1]
+			voices = voices[tried%len(voices):][:1]
 		}
 		for _, voice := range voices {
 			told := u.toldOf(append(strings.Split(strings.ReplaceAll(line, "TheServer", s.url), " "), strings.Fields(voice)...))

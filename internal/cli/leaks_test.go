@@ -70,7 +70,7 @@ func TestLeaks(t *testing.T) {
 // reads it, and with it as one of our lines: it is JSON where all is JSON.
 func TestTheStandardLoggerTalksAsWeDo(t *testing.T) {
 	const token = "eng_0123456789abcdef0123456789abcdef"
-	for _, voice := range [][]string{{}, {"-q"}, {"--json"}, {"-v"}, {"-v", "--json"}} {
+	for _, voice := range [][]string{{}, {"-q"}, {"--json"}, {"-v"}, {"-v", "--json"}, {"-v", "--log-format", "github"}} {
 		honest := projectserver.New(projectserver.Options{Token: token, Projects: []string{"repo"}})
 		e := newEcho(t, honest, 2, shapes()["behind the answer"])
 		u := newUser(t, e.url, token)
@@ -131,7 +131,7 @@ type leakCommand struct {
 const leakPassword = `pl"4nted <correct> horse&`
 
 var (
-	voices       = [][]string{{}, {"-v"}, {"--json"}, {"-q"}, {"-v", "--log-format", "json"}, {"-q", "--json"}, {"-v", "--json"}}
+	voices       = [][]string{{}, {"-v"}, {"--json"}, {"-q"}, {"-v", "--log-format", "json"}, {"-q", "--json"}, {"-v", "--json"}, {"-v", "--log-format", "github"}}
 	anyToken     = []string{"environment", "token_command", "file", "refresh", "key"}
 	leakCommands = []leakCommand{
 		{words: "push --dir DIR", kind: "account", sources: anyToken, requests: 3},

@@ -136,7 +136,7 @@ func addGlobalFlags(term *terminal.Terminal, ws *workspace.Workspace, flags *pfl
 	flags.BoolVar(&term.JSON, "json", false, "print one JSON document, and errors as JSON")
 	flags.BoolVarP(&term.Quiet, "quiet", "q", false, "print only errors")
 	flags.BoolVarP(&term.Verbose, "verbose", "v", false, "say more: each item, and each request")
-	flags.String("log-format", "text", "log to stderr as `text|json`")
+	flags.String("log-format", "auto", "write stderr as `text|json|github`; auto is github in GitHub Actions, else text")
 	flags.Duration("timeout", 0, "give up on a request that stands still for `DURATION` (default 30s)")
 	flags.Int("retries", 100, "repeat a failed request up to `N` times, within --retry-time")
 	flags.Duration("retry-time", 0, "give a request that fails up to `DURATION` for retries (default 2m0s)")
@@ -167,6 +167,9 @@ func newVersion(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 // process at once, where a goroutine panics.
 func Run(ctx context.Context, version string, exit func(code int)) int {
 	term := terminal.New(os.Stdin, os.Stdout, os.Stderr)
+	if os.Getenv("GITHUB_ACTIONS") == "true" {
+		term.Read()
+	}
 	log.SetOutput(term.Stderr()) // until the workspace has a logger
 	panics.Handle(func(value any) {
 		term.Fail(problem.Failure(internalError(value), ""))
@@ -199,7 +202,9 @@ func run(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, 
 	// A bad flag ends the parsing before --json is seen, and its error must be
 	// JSON all the same.
 	term.JSON = term.JSON || problem.As[*terminal.UsageError](err) && slices.Contains(args, "--json")
-	term.Fail(problem.Failure(err, ws.TokenFrom))
+	failure := problem.Failure(err, ws.TokenFrom)
+	failure.At = ws.PlaceOfError(err)
+	term.Fail(failure)
 	return problem.Code(err)
 }
 

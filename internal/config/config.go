@@ -56,7 +56,7 @@ type Config struct {
 	LockWait time.Duration `mapstructure:"lock_wait"`
 	// MaxChunkBytes bounds one uncompressed chunk, 1 byte to 1 TiB.
 	MaxChunkBytes int64 `mapstructure:"max_chunk_bytes"`
-	// LogFormat is "text" or "json".
+	// LogFormat is "auto", "text", "json" or "github".
 	LogFormat string `mapstructure:"log_format"`
 	// InsecureHTTP lets credentials travel over cleartext HTTP to other hosts.
 	InsecureHTTP bool `mapstructure:"insecure_http"`

@@ -32,7 +32,7 @@ func TestListIsStableAndSaysWhence(t *testing.T) {
 		{Key: "retry_time", Value: "2m0s", Source: "default"},
 		{Key: "lock_wait", Value: "0s", Source: "default"},
 		{Key: "max_chunk_bytes", Value: "512MiB", Source: "default"},
-		{Key: "log_format", Value: "text", Source: "default"},
+		{Key: "log_format", Value: "auto", Source: "default"},
 		{Key: "insecure_http", Value: "false", Source: "default"},
 		{Key: "credential_store", Value: "keyring", Source: "default"},
 		{Key: "ca_cert", Value: filepath.Join(filepath.Dir(user), "ca.pem"), Source: user},

@@ -55,7 +55,7 @@ func TestPrecedence(t *testing.T) {
 		{key: "max_chunk_bytes", env: "ENGRAM_SYNC_MAX_CHUNK_BYTES", values: map[string]string{
 			"default": "512MiB", "user": "1KiB", "env": "1000001", "flag": "1TiB"}},
 		{key: "log_format", env: "ENGRAM_SYNC_LOG_FORMAT", values: map[string]string{
-			"default": "text", "user": "json", "env": "text", "flag": "json"}},
+			"default": "auto", "user": "json", "env": "github", "flag": "text"}},
 		{key: "insecure_http", env: "ENGRAM_SYNC_INSECURE_HTTP", values: map[string]string{
 			"default": "false", "user": "true", "env": "false", "flag": "true"}},
 		{key: "credential_store", env: "ENGRAM_SYNC_CREDENTIAL_STORE", values: map[string]string{

@@ -17,6 +17,8 @@ const (
 	maxNameLen    = 64
 	nameAlphabet  = "abcdefghijklmnopqrstuvwxyz0123456789._-"
 	tokenVariable = envPrefix + "TOKEN"
+	// tokenFileVariable names a file that holds the token. It is no setting: a token belongs to one remote.
+	tokenFileVariable = tokenVariable + "_FILE"
 )
 
 // ref is how a user would ask for this remote.

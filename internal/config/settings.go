@@ -40,7 +40,7 @@ func settings() []setting {
 		{"retry_time", 2 * time.Minute, duration(0), func(c Config) string { return c.RetryTime.String() }, false},
 		{"lock_wait", time.Duration(0), duration(0), func(c Config) string { return c.LockWait.String() }, false},
 		{"max_chunk_bytes", int64(512 << 20), size, func(c Config) string { return formatSize(c.MaxChunkBytes) }, false},
-		{"log_format", "text", choice("text", "json"), func(c Config) string { return c.LogFormat }, false},
+		{"log_format", "auto", choice("auto", "text", "json", "github"), func(c Config) string { return c.LogFormat }, false},
 		{"insecure_http", false, boolean, func(c Config) string { return strconv.FormatBool(c.InsecureHTTP) }, false},
 		{"credential_store", "keyring", store, func(c Config) string { return c.CredentialStore }, false},
 		{caCertKey, "", filePath, func(c Config) string { return c.CACert }, false},

@@ -35,7 +35,7 @@ func TestBadValuesInTheUsersFile(t *testing.T) {
 		{"not a size", `max_chunk_bytes: lots`, `"lots" is not a size`},
 		{"size zero", `max_chunk_bytes: 0`, `"0" is not between 1 byte and 1TiB`},
 		{"size too big", `max_chunk_bytes: 2TiB`, `is not between`},
-		{"format", `log_format: xml`, `"xml" is none of text, json`},
+		{"format", `log_format: xml`, `"xml" is none of auto, text, json, github`},
 		{"yes is no boolean", `insecure_http: yes`, `"yes" is neither true nor false`},
 		{"one is no boolean", `insecure_http: 1`, `insecure_http: has the wrong type`},
 		{"quoted boolean", `insecure_http: "true"`, `without quotes`},

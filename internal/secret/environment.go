@@ -11,6 +11,8 @@ const (
 	TokenVariable        = "ENGRAM_SYNC_TOKEN"
 	EngramCloudVariable  = "ENGRAM_CLOUD_TOKEN"
 	EngramLegacyVariable = "ENGRAM_TOKEN"
+	// TokenFileVariable names a file that holds the token: no secret itself.
+	TokenFileVariable = "ENGRAM_SYNC_TOKEN_FILE"
 )
 
 // AddEnvironment adds the tokens of an environment, whether they are used or not, and

@@ -24,7 +24,7 @@ func (o *Output) Block() io.Writer { return block{o} }
 
 type block struct{ out *Output }
 
-func (b block) Write(p []byte) (int, error) { return b.out.note(b.out.stream.text.Write(p)) }
+func (b block) Write(p []byte) (int, error) { return b.out.note(b.out.stream.words.Write(p)) }
 
 // reveal is for the secret that was asked for: nothing is taken out.
 type reveal struct{ out *Output }
@@ -60,7 +60,7 @@ type DirectLines struct{ w io.Writer }
 // Lines is for a result that is read while it is made.
 func (o *Output) Lines() DirectLines {
 	if o.IsTerminal() {
-		return DirectLines{o.stream.text}
+		return DirectLines{o.stream.words}
 	}
 	return DirectLines{o.stream.raw}
 }

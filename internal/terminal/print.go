@@ -110,28 +110,43 @@ type Failure struct {
 	Kind    string `json:"kind"`
 	Message string `json:"message"`
 	Hint    string `json:"hint"` // the next step; "" where the message names it
+	At      Place  `json:"-"`
 }
 
 // Fail says what failed, why, and what to do, on one line.
 func (t *Terminal) Fail(f Failure) {
-	if t.JSON {
+	if t.JSON && !t.Annotates() {
 		PrintJSON(t.Stderr(), map[string]Failure{"error": f})
 		return
 	}
 	if f.Hint != "" {
 		f.Message += "; " + f.Hint
 	}
-	t.Errorf("%s", f.Message)
+	t.ErrorAt(f.At, f.Message)
 }
 
 // Errorf prints the line of an error, for people.
-func (t *Terminal) Errorf(format string, args ...any) {
-	fmt.Fprintf(t.Stderr(), "error: "+format+"\n", args...)
+func (t *Terminal) Errorf(format string, args ...any) { t.ErrorAt(Place{}, fmt.Sprintf(format, args...)) }
+
+// ErrorAt prints the line of an error that is about a place.
+func (t *Terminal) ErrorAt(at Place, message string) {
+	if t.Annotates() {
+		t.annotate("error", at, message)
+		return
+	}
+	fmt.Fprintf(t.Stderr(), "error: %s\n", message)
 }
 
 // Warn tells the user something that is no failure.
-func (t *Terminal) Warn(message string) {
+func (t *Terminal) Warn(message string) { t.WarnAt(Place{}, message) }
+
+// WarnAt is Warn about a place.
+func (t *Terminal) WarnAt(at Place, message string) {
 	switch {
+	case t.Annotates():
+		if !t.Quiet {
+			t.annotate("warning", at, message)
+		}
 	case t.JSON:
 		PrintJSON(t.Stderr(), map[string]any{"warning": map[string]string{"message": message}})
 	case !t.Quiet:

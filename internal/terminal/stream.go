@@ -13,25 +13,34 @@ import (
 // what a terminal would obey is written so that it is seen, in every mode, whoever
 // reads. JSON stays JSON: there, such characters only stand inside of strings.
 type stream struct {
-	raw  io.Writer
-	text *secret.Writer
+	raw   io.Writer
+	text  *secret.Writer
+	words io.Writer // to text, by way of what a runner makes necessary
 }
 
 func newStream(raw io.Writer) *stream {
-	return &stream{raw: raw, text: secret.NewWriter(&escaper{next: raw})}
+	text := secret.NewWriter(&escaper{next: raw})
+	return &stream{raw: raw, text: text, words: text}
+}
+
+// read is Terminal.Read for one stream.
+func (s *stream) read() {
+	if s.words == s.text {
+		s.words = &inert{next: s.text}
+	}
 }
 
 // line writes what is one line whatever the names in it are.
 func (s *stream) line(p []byte) (int, error) {
 	text, end := bytes.CutSuffix(p, []byte("\n"))
 	if bytes.IndexByte(text, '\n') < 0 {
-		return s.text.Write(p)
+		return s.words.Write(p)
 	}
 	text = bytes.ReplaceAll(text, []byte("\n"), []byte(`\n`))
 	if end {
 		text = append(text, '\n')
 	}
-	if _, err := s.text.Write(text); err != nil {
+	if _, err := s.words.Write(text); err != nil {
 		return 0, err
 	}
 	return len(p), nil

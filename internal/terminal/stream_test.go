@@ -30,8 +30,10 @@ func everythingPrinted(t *testing.T, json bool, text string) (stdout, stderr str
 	term.Errorf("an error of %s", text)
 	term.Warn(text)
 	term.Note("a note of %s", text)
-	term.Logger("text").Warn(text, "attribute", text, "error", errors.New(text), text, 1)
-	term.Logger("json").Warn(text, "attribute", text)
+	for _, format := range []string{"text", "json"} {
+		term.SetLogFormat(format)
+		term.Logger().Warn(text, "attribute", text, "error", errors.New(text), text, 1)
+	}
 	term.Flush()
 	if err := term.Stdout.Err(); err != nil {
 		t.Fatal(err)

@@ -17,6 +17,9 @@ type Terminal struct {
 	Stdout               *Output
 	JSON, Quiet, Verbose bool
 
+	format string // of stderr, see SetLogFormat
+	runner bool   // see Read
+
 	stderr *stream
 	mu     sync.Mutex // guards stderr and the bar on it
 	bar    *bar
@@ -59,9 +62,9 @@ func isTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// Logger logs to stderr, around the progress bar. In JSON mode every line
-// is JSON, whatever was asked for.
-func (t *Terminal) Logger(format string) *slog.Logger {
+// Logger logs to stderr, around the progress bar, in the format that was set. In JSON mode
+// every record is JSON.
+func (t *Terminal) Logger() *slog.Logger {
 	opts := &slog.HandlerOptions{Level: slog.LevelWarn}
 	switch {
 	case t.Verbose:
@@ -69,7 +72,7 @@ func (t *Terminal) Logger(format string) *slog.Logger {
 	case t.Quiet:
 		opts.Level = slog.LevelError
 	}
-	if t.JSON || format == "json" {
+	if t.JSON || t.format == "json" {
 		return slog.New(slog.NewJSONHandler(t.Stderr(), opts))
 	}
 	return slog.New(slog.NewTextHandler(t.Stderr(), opts))

@@ -16,7 +16,7 @@ type Mention struct{ Row, Says uint64 }
 // of its relations, and the sessions of all of these, which have to be there until they
 // are deleted. They come in the order in which engram applies them, as those of Read do.
 func Mentions(r io.Reader) ([]Mention, error) {
-	reader := wordReader{projects: map[string]string{}}
+	reader := newWordReader()
 	err := reader.read(r)
 	var all []Mention
 	here := map[Mention]bool{}

@@ -157,7 +157,7 @@ func review(t string) int64 {
 // rows, then what mutations upsert, then what they delete, sessions at the end.
 // Source: engram-2.md 2.3.
 func Read(r io.Reader) ([]Word, error) {
-	reader := wordReader{projects: map[string]string{}, changed: map[string]string{}}
+	reader := newWordReader()
 	err := reader.read(r)
 	return reader.finish(), err
 }
@@ -176,6 +176,10 @@ type wordReader struct {
 type unplacedWord struct {
 	Word
 	project, session string
+}
+
+func newWordReader() wordReader {
+	return wordReader{projects: map[string]string{}, changed: map[string]string{}}
 }
 
 func (r *wordReader) read(from io.Reader) error {

@@ -61,7 +61,8 @@ func (x *export) print() error {
 	x.warn()
 	if x.term.JSON {
 		terminal.PrintJSON(x.term.Stdout, x.document())
-	} else {
+	}
+	if x.term.Tells() {
 		x.printText()
 	}
 	return exitStatus(x.term, len(x.written), len(x.written)+countFailed(x.failed), x.failed, x.dryRun && x.exitCode && len(x.drafts) > 0)
@@ -170,9 +171,9 @@ var reasonWords = map[memories.Reason]string{
 
 func (x *export) printText() {
 	for _, f := range x.failed {
-		command.PrintFailure(x.term, f, problem.NextStep(f.Err, x.ws.TokenFrom))
+		command.PrintFailure(x.term, x.ws, f, problem.NextStep(f.Err, x.ws.TokenFrom))
 	}
-	if x.term.Quiet {
+	if x.term.Quiet || x.term.JSON {
 		return
 	}
 	verb, drafts := "wrote", x.written

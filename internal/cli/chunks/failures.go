@@ -27,7 +27,7 @@ func exitStatus(term *terminal.Terminal, moved, all int, failed []work.Failure, 
 		return nil
 	}
 	code := problem.CodeOfAll(moved, failed)
-	if !term.JSON && (len(failed) == 1 || !slices.ContainsFunc(failed, hasOwnLine)) {
+	if term.Tells() && (len(failed) == 1 || !slices.ContainsFunc(failed, hasOwnLine)) {
 		return &terminal.ExitStatus{Code: code} // the lines before say it all
 	}
 	if slices.ContainsFunc(failed, command.IsLeft) { // which are no failures of their own
@@ -66,12 +66,12 @@ func printFailures(term *terminal.Terminal, ws *workspace.Workspace, done int, f
 			untried = append(untried, f)
 			continue
 		}
-		command.PrintFailure(term, f, nextStepFor(ws, f))
+		command.PrintFailure(term, ws, f, nextStepFor(ws, f))
 	}
 	switch len(untried) {
 	case 0:
 	case 1:
-		command.PrintFailure(term, untried[0], "")
+		command.PrintFailure(term, ws, untried[0], "")
 	default:
 		term.Errorf("%s: %s", terminal.Count(len(untried), "chunk"), terminal.OneLine(untried[0].Err.Error()))
 	}
@@ -93,7 +93,7 @@ func printLeftOut(term *terminal.Terminal, ws *workspace.Workspace, failed []wor
 	switch chunks {
 	case 0:
 	case 1:
-		command.PrintFailure(term, first, nextStepFor(ws, first))
+		command.PrintFailure(term, ws, first, nextStepFor(ws, first))
 	default:
 		term.Errorf("push: %s of %s left out, which the server would refuse: %s; %s", terminal.Count(len(rows), "row"),
 			terminal.Count(chunks, "chunk"), terminal.OneLine(syncer.Causes(rows)), nextStepFor(ws, first))
@@ -106,7 +106,7 @@ func printOrphans(term *terminal.Terminal, ws *workspace.Workspace, failed []wor
 	switch n := len(orphans); n {
 	case 0:
 	case 1:
-		command.PrintFailure(term, orphans[0], nextStepFor(ws, orphans[0]))
+		command.PrintFailure(term, ws, orphans[0], nextStepFor(ws, orphans[0]))
 	default:
 		term.Errorf("push: %s have no manifest entry, and are not pushed; %s", terminal.Count(n, "chunk file"), nextStepFor(ws, orphans[0]))
 	}
@@ -118,7 +118,7 @@ func printTooLarge(term *terminal.Terminal, ws *workspace.Workspace, failed []wo
 	switch n := len(large); n {
 	case 0:
 	case 1:
-		command.PrintFailure(term, large[0], nextStepFor(ws, large[0]))
+		command.PrintFailure(term, ws, large[0], nextStepFor(ws, large[0]))
 	default:
 		term.Errorf("push: %s are larger than a proxy before the server takes (%s); %s", terminal.Count(n, "chunk"),
 			terminal.OneLine(large[0].Err.Error()), nextStepFor(ws, large[0]))
@@ -139,7 +139,7 @@ func printCut(term *terminal.Terminal, ws *workspace.Workspace, failed []work.Fa
 	switch n := countFailed(cut); n {
 	case 0:
 	case 1:
-		command.PrintFailure(term, cut[0], nextStepFor(ws, cut[0]))
+		command.PrintFailure(term, ws, cut[0], nextStepFor(ws, cut[0]))
 	default:
 		term.Errorf("push: %s were under way, and the server may have them: outcome unknown; %s", terminal.Count(n, "chunk"), nextStepFor(ws, cut[0]))
 	}

@@ -94,7 +94,8 @@ type resultSummary struct {
 func (t *transfer) print() error {
 	if t.term.JSON {
 		terminal.PrintJSON(t.term.Stdout, t.document())
-	} else {
+	}
+	if t.term.Tells() {
 		t.printText()
 	}
 	failed := slices.Concat(t.exported.failed, t.Failed)
@@ -141,7 +142,7 @@ func (t *transfer) document() resultDocument {
 
 func (t *transfer) printText() {
 	printFailures(t.term, t.ws, len(t.moving()), t.Failed)
-	if t.term.Quiet {
+	if t.term.Quiet || t.term.JSON {
 		return
 	}
 	for _, p := range t.planned {

@@ -154,7 +154,7 @@ func (t *transfer) writeMemories(ctx context.Context) error {
 		return err
 	}
 	x.warn()
-	if !t.term.JSON && len(x.drafts)+len(x.failed) > 0 {
+	if t.term.Tells() && len(x.drafts)+len(x.failed) > 0 {
 		x.printText()
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
 	"github.com/engram-sync/engram-sync/internal/work"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // FailedItem is what failed, in JSON mode.
@@ -30,7 +31,7 @@ func FailedItems(failed []work.Failure) []FailedItem {
 }
 
 // PrintFailure prints one failed item, and the next step, as one line.
-func PrintFailure(term *terminal.Terminal, f work.Failure, next string) {
+func PrintFailure(term *terminal.Terminal, ws *workspace.Workspace, f work.Failure, next string) {
 	id := IDText(f.ID)
 	message := terminal.OneLine(f.Err.Error())
 	switch {
@@ -46,7 +47,7 @@ func PrintFailure(term *terminal.Terminal, f work.Failure, next string) {
 	if next != "" {
 		message += "; " + next
 	}
-	term.Errorf("%s", message)
+	term.ErrorAt(ws.PlaceOf(f.ID), message)
 }
 
 // FailedWords counts what failed, each chunk once: "2 chunks failed and 1 foreign entry".

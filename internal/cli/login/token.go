@@ -21,9 +21,10 @@ import (
 
 const authLong = `Sign in to a remote, and look after its tokens.
 
-Where a token comes from, in this order: ENGRAM_SYNC_TOKEN, the remote's
-token_command, the login that is kept in the OS keyring (or in a file, if
-credential_store says so). The first that is there counts; they are never mixed.`
+Where a token comes from, in this order: ENGRAM_SYNC_TOKEN, the file that
+ENGRAM_SYNC_TOKEN_FILE names, the remote's token_command, the login that is kept
+in the OS keyring (or in a file, if credential_store says so). The first that is
+there counts; they are never mixed.`
 
 // NewAuth has all of them.
 func NewAuth(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {

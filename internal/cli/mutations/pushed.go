@@ -100,7 +100,8 @@ func (r *pushed) stays(src source.Source) {
 func printPush(term *terminal.Terminal, ws *workspace.Workspace, r pushed) error {
 	if term.JSON {
 		terminal.PrintJSON(term.Stdout, r.document())
-	} else {
+	}
+	if term.Tells() {
 		printPushText(term, ws, r)
 	}
 	failed := r.failures()

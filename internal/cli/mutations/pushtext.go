@@ -40,7 +40,7 @@ func printPushText(term *terminal.Terminal, ws *workspace.Workspace, r pushed) {
 	if r.Err != nil {
 		term.Fail(problem.Failure(r.Err, ws.TokenFrom))
 	}
-	if !term.Quiet {
+	if !term.Quiet && !term.JSON {
 		fmt.Fprintln(term.Stdout, r.summary())
 	}
 }

@@ -241,7 +241,7 @@ func (m *push) fits(ctx context.Context, src source.Source, job *journal.Job) (b
 // badLines prints the bad lines one below the other, where a person reads them.
 func (m *push) badLines(err error) error {
 	bad, ok := errors.AsType[*source.BadLinesError](err)
-	if !ok || m.term.JSON {
+	if !ok || !m.term.Tells() {
 		return err
 	}
 	for _, line := range bad.Lines {

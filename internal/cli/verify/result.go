@@ -118,17 +118,18 @@ func (w warnedItem) sort() [2]string { return [2]string{w.List + "." + w.Field, 
 
 // show prints the findings, and gives the error that makes the exit code. what
 // says how the bad ones ended; next is the next step after each.
-func (v *verified) show(term *terminal.Terminal, next func(err error, where string) string, what string, good int) error {
+func (v *verified) show(term *terminal.Terminal, ws *workspace.Workspace, next func(err error, where string) string, what string, good int) error {
 	if term.JSON {
 		terminal.PrintJSON(term.Stdout, v)
-	} else {
-		v.printText(term, next)
+	}
+	if term.Tells() {
+		v.printText(term, ws, next)
 	}
 	if len(v.failures) == 0 {
 		return nil
 	}
 	status := &terminal.ExitStatus{Code: problem.CodeOfAll(good, v.failures)}
-	if term.JSON {
+	if !term.Tells() {
 		status.Message = terminal.Count(len(v.failures), command.FailedNoun(v.failures)) + " " + what
 	}
 	return status
@@ -143,12 +144,12 @@ func (v *verified) end(term *terminal.Terminal, ws *workspace.Workspace, err, pr
 	return cmp.Or(err, printed)
 }
 
-func (v *verified) printText(term *terminal.Terminal, next func(err error, where string) string) {
-	if v.repaired != nil && !term.Quiet {
+func (v *verified) printText(term *terminal.Terminal, ws *workspace.Workspace, next func(err error, where string) string) {
+	if v.repaired != nil && !term.Quiet && !term.JSON {
 		v.repaired.show(term.Stdout)
 	}
 	for i, f := range v.failures {
-		command.PrintFailure(term, f, next(f.Err, v.Failed[i].Where))
+		command.PrintFailure(term, ws, f, next(f.Err, v.Failed[i].Where))
 	}
 	var strays []string
 	rows, told := v.sameRows(), map[[2]string]bool{}
@@ -165,7 +166,7 @@ func (v *verified) printText(term *terminal.Terminal, next func(err error, where
 			strays = append(strays, command.IDText(w.ID))
 			continue
 		}
-		term.Warn(command.IDText(w.ID) + ": " + w.Message)
+		term.WarnAt(ws.PlaceOf(w.ID), command.IDText(w.ID)+": "+w.Message)
 	}
 	if n := len(strays); n > 0 {
 		const most = 5
@@ -174,7 +175,7 @@ func (v *verified) printText(term *terminal.Terminal, next func(err error, where
 		}
 		term.Warn(strings.Join(strays, ", ") + ": no chunk, and nothing reads it: move it out of chunks/")
 	}
-	if !term.Quiet {
+	if !term.Quiet && !term.JSON {
 		bad, foreign := len(v.Failed), ""
 		for _, f := range v.failures {
 			if problem.Is(f.Err, syncer.ErrForeign) {

@@ -157,7 +157,7 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 	}
 	// What was found here is worth knowing also when the remote can't be asked.
 	v := newVerified(report)
-	return v.end(term, ws, err, v.show(term, afterVerify(ws), "failed the verification", report.Checked))
+	return v.end(term, ws, err, v.show(term, ws, afterVerify(ws), "failed the verification", report.Checked))
 }
 
 // checked runs a check, and shows how it goes.

@@ -1,0 +1,36 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/secret"
+)
+
+// ErrTokenFile is wrapped by errors about the file that secret.TokenFileVariable names.
+var ErrTokenFile = errors.New("read the token file of " + secret.TokenFileVariable)
+
+// fromFile reads a token from a file, as a service manager or a container gives it. It may be
+// a pipe; who else may read it is not looked at, since those who make such files decide that.
+func fromFile(path string) (Source, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Source{}, fmt.Errorf("%w: %w", ErrTokenFile, err)
+	}
+	defer func() { _ = f.Close() }() // only read
+	text, err := io.ReadAll(io.LimitReader(f, maxTokenBytes+1))
+	token := strings.TrimSpace(string(text))
+	secret.Add(token) // before anything is said of it
+	switch {
+	case err != nil:
+		return Source{}, fmt.Errorf("%w: %w", ErrTokenFile, err)
+	case len(text) > maxTokenBytes:
+		return Source{}, fmt.Errorf("%w: %s has more than %d bytes, so it is no token", ErrTokenFile, path, maxTokenBytes)
+	case token == "":
+		return Source{}, fmt.Errorf("%w: %s is empty", ErrTokenFile, path)
+	}
+	return Fixed(token, secret.TokenFileVariable), nil
+}
