@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+	"github.com/spf13/pflag"
 
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -61,7 +62,12 @@ func addPages(t *testing.T, cmd *cobra.Command, pages map[string]string) {
 	if err := doc.GenMarkdown(cmd, &page); err != nil {
 		t.Fatal(err)
 	}
-	pages[strings.ReplaceAll(cmd.CommandPath(), " ", "_")+".md"] = page.String()
+	text := page.String()
+	if cmd.HasParent() {
+		text = strings.Replace(text, "### SEE ALSO", "And the [flags of every command](engram-sync.md#options).\n\n### SEE ALSO", 1)
+	}
+	pages[strings.ReplaceAll(cmd.CommandPath(), " ", "_")+".md"] = text
+	cmd.Root().PersistentFlags().VisitAll(func(f *pflag.Flag) { f.Hidden = true }) // from here on: they stand on the root's page
 	for _, sub := range cmd.Commands() {
 		if sub.IsAvailableCommand() {
 			addPages(t, sub, pages)

@@ -31,13 +31,24 @@ import (
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-const rootLong = `engram-sync moves the memories of coding agents between a chunk directory
-(.engram/) and an Engram Cloud server. Chunks go up and come down byte for
-byte, and are checked against their ids on the way.
+const rootLong = `engram-sync carries the memories of coding agents between the .engram/ directory of a
+repository and an Engram Cloud server: byte for byte, checked, and nothing twice.
 
-To try it without any server, in a repository that has an .engram/ directory:
+To try it without a server, in a repository that has an .engram/ directory:
 
-  engram-sync push --remote embedded`
+    engram-sync push --remote embedded
+
+With a server, once on each machine:
+
+    engram-sync config set remotes.work.url https://engram.example.com
+    engram-sync config set remote work
+    engram-sync login
+
+And then:
+
+    engram-sync status           what would move, and what is in no chunk
+    engram-sync sync --export    write that into chunks, pull, push
+    engram-sync doctor           what is wrong, and which command mends it`
 
 // newRootCmd is the product on one screen.
 func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
@@ -64,7 +75,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		return &terminal.UsageError{Command: cmd.CommandPath(), Err: err}
 	})
 	addGlobalFlags(term, ws, cmd.PersistentFlags())
-	addGroup(cmd, "sync", "Chunks:",
+	addGroup(cmd, "sync", "Chunks",
 		chunks.NewPush(term, ws),
 		chunks.NewPull(term, ws),
 		chunks.NewSync(term, ws),
@@ -74,8 +85,8 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		verify.New(term, ws),
 		mergedriver.New(term, ws),
 	)
-	addGroup(cmd, "journal", "Journal:", mutations.New(term, ws))
-	addGroup(cmd, "other", "Setup:",
+	addGroup(cmd, "journal", "Journal", mutations.New(term, ws))
+	addGroup(cmd, "other", "Setup",
 		login.NewAuth(term, ws),
 		login.NewLogin(term, ws), // as under auth
 		login.NewLogout(term, ws),
@@ -86,6 +97,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		newVersion(term, ws),
 	)
 	command.TakeNamed(cmd)
+	cmd.SetHelpFunc(func(c *cobra.Command, _ []string) { c.Print(helpPage(c)) })
 	cmd.SetHelpCommandGroupID("other")
 	cmd.SetCompletionCommandGroupID("other")
 	cmd.SetVersionTemplate(command.VersionLine(ws.Version) + "\n")
@@ -93,7 +105,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 	return cmd
 }
 
-// refuseUnknownTopics makes cobra's own commands say what they do not know,
+// refuseUnknownTopics makes cobra's own commands say what they do, and what they do not know,
 // where they would print the general help, and succeed.
 func refuseUnknownTopics(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
@@ -101,9 +113,12 @@ func refuseUnknownTopics(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
 		switch cmd.Name() {
 		case "completion":
+			cmd.Short = "Write the completion script of a shell"
 			cmd.Args = command.RefuseUnknown
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 		case "help":
+			cmd.Short, cmd.Long = "Say what a command does", "Say what a command does, as --help after it."
+			cmd.Example = "  engram-sync help verify"
 			cmd.Args = func(_ *cobra.Command, words []string) error {
 				topic, rest, err := root.Find(words)
 				if err != nil || topic == root && len(rest) > 0 {
@@ -128,7 +143,7 @@ func addGroup(root *cobra.Command, id, title string, cmds ...*cobra.Command) {
 // settings are read by internal/config.
 func addGlobalFlags(term *terminal.Terminal, ws *workspace.Workspace, flags *pflag.FlagSet) {
 	flags.String("remote", "", "the server: `NAME|URL`, or embedded[:DIR] for one in this process")
-	flags.String("project", "", "the project's `NAME`")
+	flags.String("project", "", "the project is `NAME` (default: found as engram finds it)")
 	flags.String("protocol", "auto", "what kind of server it is: `auto|account|project`")
 	flags.String("dir", "", "the chunk directory `DIR` itself (default: the nearest .engram in this git work tree)")
 	flags.StringVarP(&ws.Chdir, "directory", "C", "", "run as if started in `DIR`")
