@@ -25,8 +25,8 @@ var update = flag.Bool("update", false, "write the generated docs")
 // TestDocs compares docs/cli with what the commands say about themselves.
 // `make docs` writes it anew.
 func TestDocs(t *testing.T) {
-	term := terminal.New(strings.NewReader(""), io.Discard, io.Discard)
-	root := newRootCmd(term, workspace.New(term, nil, "dev"))
+	term, ws := newParts()
+	root := newRootCmd(term, ws)
 	root.InitDefaultCompletionCmd()
 	pages := map[string]string{"exit-codes.md": exitCodesPage()}
 	addPages(t, root, pages)
@@ -53,6 +53,12 @@ func TestDocs(t *testing.T) {
 			t.Errorf("docs/cli/%s is out of date, run `make docs` (-want +got):\n%s", name, diff)
 		}
 	}
+}
+
+// newParts are what the commands are made from.
+func newParts() (*terminal.Terminal, *workspace.Workspace) {
+	term := terminal.New(strings.NewReader(""), io.Discard, io.Discard)
+	return term, workspace.New(term, nil, "dev")
 }
 
 func addPages(t *testing.T, cmd *cobra.Command, pages map[string]string) {
