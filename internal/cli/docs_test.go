@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,8 +15,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
-	"github.com/engram-sync/engram-sync/internal/terminal"
-	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 var update = flag.Bool("update", false, "write the generated docs")
@@ -25,9 +22,7 @@ var update = flag.Bool("update", false, "write the generated docs")
 // TestDocs compares docs/cli with what the commands say about themselves.
 // `make docs` writes it anew.
 func TestDocs(t *testing.T) {
-	term, ws := newParts()
-	root := newRootCmd(term, ws)
-	root.InitDefaultCompletionCmd()
+	root := Command()
 	pages := map[string]string{"exit-codes.md": exitCodesPage()}
 	addPages(t, root, pages)
 	dir := filepath.Join("..", "..", "docs", "cli")
@@ -53,12 +48,6 @@ func TestDocs(t *testing.T) {
 			t.Errorf("docs/cli/%s is out of date, run `make docs` (-want +got):\n%s", name, diff)
 		}
 	}
-}
-
-// newParts are what the commands are made from.
-func newParts() (*terminal.Terminal, *workspace.Workspace) {
-	term := terminal.New(strings.NewReader(""), io.Discard, io.Discard)
-	return term, workspace.New(term, nil, "dev")
 }
 
 func addPages(t *testing.T, cmd *cobra.Command, pages map[string]string) {

@@ -37,8 +37,7 @@ func section(t *testing.T, page, name, want string) {
 
 // TestDocsOfSettings: the page has every key, as the table of settings has it.
 func TestDocsOfSettings(t *testing.T) {
-	term, ws := newParts()
-	flags := newRootCmd(term, ws).PersistentFlags()
+	flags := Command().PersistentFlags()
 	var b strings.Builder
 	b.WriteString("| key | what it says | default | variable | flag |\n|---|---|---|---|---|")
 	for _, k := range config.Keys() {

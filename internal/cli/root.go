@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"runtime"
@@ -168,18 +169,25 @@ func newVersion(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Long:  problem.Help("Print the version of engram-sync, of Go, and the platform.", nil, problem.OK),
+		Long:  problem.Help("Print the version of engram-sync, the commit that it was built from if that is known,\nthe version of Go, and the platform.", nil, problem.OK),
 		// It must work whatever is wrong with the configuration.
 		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
 		RunE: func(*cobra.Command, []string) error {
-			return term.Value(
-				terminal.Fields{"version": ws.Version, "go": runtime.Version(), "platform": command.Platform()}, command.VersionLine(ws.Version))
+			revision, date := command.Commit()
+			return term.Value(terminal.Fields{"version": ws.Version, "commit": revision, "date": date,
+				"go": runtime.Version(), "platform": command.Platform()}, command.VersionLine(ws.Version))
 		},
 	}
 }
 
-// Run runs the command line of this process, and gives its exit code. exit ends the
-// process at once, where a goroutine panics.
+// Command is the whole command line, for who writes its manual (scripts/manual). It is not to be run.
+func Command() *cobra.Command {
+	term := terminal.New(strings.NewReader(""), io.Discard, io.Discard)
+	return newRootCmd(term, workspace.New(term, nil, "dev"))
+}
+
+// Run runs the command line of this process, and gives its exit code. version is what the linker
+// set, or "". exit ends the process at once, where a goroutine panics.
 func Run(ctx context.Context, version string, exit func(code int)) int {
 	term := terminal.New(os.Stdin, os.Stdout, os.Stderr)
 	if os.Getenv("GITHUB_ACTIONS") == "true" {
@@ -191,7 +199,7 @@ func Run(ctx context.Context, version string, exit func(code int)) int {
 		term.Flush()
 		exit(problem.Failed)
 	})
-	return run(ctx, term, workspace.New(term, os.Environ(), version), os.Args[1:])
+	return run(ctx, term, workspace.New(term, os.Environ(), command.Version(version)), os.Args[1:])
 }
 
 // run executes one command line and gives the exit code.
