@@ -4,19 +4,41 @@
 # they share what is in the build cache.
 
 BIN     := bin/engram-sync
-VERSION ?= $(or $(patsubst v%,%,$(shell git describe --tags --always --dirty 2>/dev/null)),dev)
+# Go records the version and the commit of a clone by itself; who builds from anything else names it.
+VERSION ?=
+PREFIX  ?= /usr/local
+TARGET   = $(DESTDIR)$(PREFIX)
+SHARED   = man/man1 bash-completion/completions zsh/site-functions fish/vendor_completions.d
 FUZZTIME ?= 10s
 SYSTEMS   := linux darwin windows
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help build test faults demo race crash lint fmt vet cross fuzz leaks bench docs pictures snapshot vuln ci clean
+.PHONY: help build share install uninstall test faults demo race crash lint fmt vet cross fuzz leaks bench docs pictures snapshot vuln ci clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/engram-sync, a static binary
-	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(BIN) ./cmd/engram-sync
+	CGO_ENABLED=0 go build -trimpath -buildvcs=auto -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN) ./cmd/engram-sync
+
+share: ## write the man pages and the shell completions into share
+	rm -rf share
+	SOURCE_DATE_EPOCH="$${SOURCE_DATE_EPOCH-$$(git log -1 --format=%ct)}" CGO_ENABLED=0 go run -trimpath ./scripts/manual share
+
+$(BIN):
+	$(MAKE) build
+share/man:
+	$(MAKE) share
+
+# Both are made where they are missing only, so that `make build share && sudo make install` works too.
+install: $(BIN) share/man ## install the binary, man pages and completions below PREFIX, inside of DESTDIR
+	install -d "$(TARGET)/bin" $(foreach dir,$(SHARED),"$(TARGET)/share/$(dir)")
+	install -m 755 $(BIN) "$(TARGET)/bin/"
+	$(foreach dir,$(SHARED),install -m 644 $(filter-out %.gz,$(wildcard share/$(dir)/*)) "$(TARGET)/share/$(dir)/" &&) true
+
+uninstall: ## remove what make install put below PREFIX, inside of DESTDIR
+	rm -f "$(TARGET)/bin/engram-sync" $(foreach dir,$(SHARED),"$(TARGET)/share/$(dir)"/*engram-sync*)
 
 test: ## run all tests
 	go test ./...
@@ -61,15 +83,13 @@ leaks: ## let a server repeat secrets in every place, to every command (10,000 r
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
-docs: ## write docs/cli anew from the commands, and tables of other pages
+docs: ## write docs/cli anew from the commands, tables of other pages, and NOTICE
 	go test ./internal/cli -run 'TestDocs|TestFaultsPage' -count=1 -update
+	go test ./cmd/engram-sync -run TestNotice -count=1 -update
 
-pictures: build ## draw docs/pictures anew from a real run (termtosvg, on Debian)
-	./scripts/pictures.sh "$(CURDIR)/$(BIN)"
-
-snapshot: ## build the release archives into dist, publishing nothing
+snapshot: ## build the archives and packages of a release into dist, publishing nothing
 	@tool="$$(.ci/tool goreleaser)" && "$$tool" check && \
-		"$$tool" release --snapshot --clean --skip=publish,announce
+		"$$tool" release --snapshot --clean --skip=publish,announce,docker,sign,sbom
 
 vuln: ## look for known vulnerabilities (asks the Go vulnerability database)
 	@tool="$$(.ci/tool govulncheck)" && "$$tool" ./...
@@ -78,4 +98,4 @@ ci: ## everything that has to pass before a change lands
 	bash .ci/run
 
 clean: ## remove what the targets above wrote
-	rm -rf bin dist coverage.out
+	rm -rf bin dist share coverage.out

@@ -10,8 +10,8 @@ import (
 	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
-// version is set by the linker: see the Makefile and .goreleaser.yaml.
-var version = "dev"
+// version is set by the linker in releases (.goreleaser.yaml); else Go's own record of the build counts.
+var version string
 
 func main() {
 	ctx, stop := terminal.WithSignals(context.Background())

@@ -146,6 +146,9 @@ func (s Source) String() string { return "token from " + s.from }
 
 func (s Source) GoString() string { return s.String() }
 
+// Unnamed is the name of a login whose token tells of no account.
+const Unnamed = "token"
+
 // OwnerOf is who a token says that it belongs to. API keys say nothing.
 func OwnerOf(token string) (name, userID string) {
 	claims := struct {
@@ -154,7 +157,7 @@ func OwnerOf(token string) (name, userID string) {
 		jwt.RegisteredClaims
 	}{}
 	if _, _, err := jwt.NewParser().ParseUnverified(token, &claims); err != nil || claims.Username == "" {
-		return "token", ""
+		return Unnamed, ""
 	}
 	return claims.Username, claims.UserID
 }

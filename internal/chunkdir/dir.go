@@ -27,9 +27,11 @@ import (
 	"github.com/engram-sync/engram-sync/internal/repofile"
 )
 
+// ManifestName is the file of the manifest in a chunk directory.
+const ManifestName = "manifest.json"
+
 const (
-	manifestName = "manifest.json"
-	chunksName   = "chunks"
+	chunksName = "chunks"
 	// engram's own files, in its data directory.
 	databaseName = "engram.db"
 	cloudName    = "cloud.json"
@@ -84,7 +86,7 @@ func Open(path string, opts Options) (*Dir, error) {
 	case err != nil:
 		return nil, fmt.Errorf("cannot open the chunk directory: %w", err)
 	case !info.IsDir():
-		return nil, &PathError{Path: abs, Reason: "it is a file: give another --dir"}
+		return nil, &PathError{Path: abs, Reason: "it is a file: move it away, or give another --dir"}
 	case isDataDir(abs, opts.DataDir):
 		return nil, &DataDirError{Path: abs}
 	case holdsAnother(abs):
@@ -117,14 +119,14 @@ func isLink(err error) bool {
 // which is easily named in its place, and would look like an empty one.
 func holdsAnother(path string) bool {
 	info, err := os.Lstat(filepath.Join(path, DirName))
-	return err == nil && (info.IsDir() || info.Mode()&fs.ModeSymlink != 0) && !holds(path, manifestName, chunksName)
+	return err == nil && (info.IsDir() || info.Mode()&fs.ModeSymlink != 0) && !holds(path, ManifestName, chunksName)
 }
 
 // isChunksOfOne says whether path is the chunks/ of a chunk directory, which would
 // look like an empty one too.
 func isChunksOfOne(path string) bool {
-	return filepath.Base(path) == chunksName && !holds(path, manifestName, chunksName) &&
-		(filepath.Base(filepath.Dir(path)) == DirName || holds(filepath.Dir(path), manifestName))
+	return filepath.Base(path) == chunksName && !holds(path, ManifestName, chunksName) &&
+		(filepath.Base(filepath.Dir(path)) == DirName || holds(filepath.Dir(path), ManifestName))
 }
 
 // holds says whether any of the names is in a directory.
@@ -138,7 +140,7 @@ func holds(path string, names ...string) bool {
 // Blank says whether the directory has neither a manifest nor a chunk file.
 func (d *Dir) Blank(ctx context.Context) (bool, error) {
 	listing, err := d.Files(ctx)
-	return len(listing.Chunks) == 0 && !holds(d.path, manifestName), err
+	return len(listing.Chunks) == 0 && !holds(d.path, ManifestName), err
 }
 
 // Leftovers are the names of things in the directory that do not belong beside a
@@ -151,7 +153,7 @@ func (d *Dir) Leftovers() []string {
 // else; "" where chunks may come into it: into an empty one, one that has a manifest or
 // chunks, and one of the name that engram gives them.
 func (d *Dir) Occupant() (string, error) {
-	if filepath.Base(d.path) == DirName || holds(d.path, manifestName, chunksName) {
+	if filepath.Base(d.path) == DirName || holds(d.path, ManifestName, chunksName) {
 		return "", nil
 	}
 	f, err := os.Open(d.path)
@@ -205,7 +207,7 @@ func Create(path string, opts Options) (*Dir, error) {
 // Path is the absolute path of the directory.
 func (d *Dir) Path() string { return d.path }
 
-func (d *Dir) manifestPath() string { return filepath.Join(d.path, manifestName) }
+func (d *Dir) manifestPath() string { return filepath.Join(d.path, ManifestName) }
 
 func (d *Dir) chunkPath(id engram.ChunkID) string { return filepath.Join(d.path, ChunkName(id)) }
 
@@ -252,10 +254,14 @@ func (e *DataDirError) Error() string {
 // NotFoundError says that no chunk directory was found.
 type NotFoundError struct {
 	Start  string // where the search began
+	File   string // what has the name on the way, and is no directory; "" if there is none
 	GitTop string // where it ended: the top of the git work tree; "" outside of one
 }
 
 func (e *NotFoundError) Error() string {
+	if e.File != "" {
+		return fmt.Sprintf("%s is a file, where a chunk directory must be: move it away, or name the chunk directory with --dir", e.File)
+	}
 	if e.GitTop == "" {
 		return fmt.Sprintf("no %s in %s, which is not inside a git work tree: "+
 			"run this inside the repository, or name the chunk directory with --dir", DirName, e.Start)
@@ -282,19 +288,23 @@ func Discover(start, dataDir string) (string, error) {
 		return "", fmt.Errorf("cannot look for a chunk directory: %w", err)
 	}
 	top := git.Top(dir)
+	file := ""
 	for at := dir; ; at = filepath.Dir(at) {
 		path := filepath.Join(at, DirName)
 		if err := repofile.Within(cmp.Or(top, dir), path); isLink(err) {
 			return "", err
 		}
-		if info, err := os.Stat(path); err == nil && info.IsDir() {
-			if isDataDir(path, dataDir) {
-				return "", &DataDirError{Path: path}
-			}
+		switch info, err := os.Stat(path); {
+		case err != nil:
+		case !info.IsDir():
+			file = cmp.Or(file, path)
+		case isDataDir(path, dataDir):
+			return "", &DataDirError{Path: path}
+		default:
 			return path, nil
 		}
 		if top == "" || at == top {
-			return "", &NotFoundError{Start: dir, GitTop: top}
+			return "", &NotFoundError{Start: dir, GitTop: top, File: file}
 		}
 	}
 }
@@ -306,7 +316,7 @@ func isDataDir(path, dataDir string) bool {
 		return true
 	}
 	// Beside chunks such a file was committed by mistake.
-	return holds(path, databaseName, cloudName) && !holds(path, manifestName, chunksName)
+	return holds(path, databaseName, cloudName) && !holds(path, ManifestName, chunksName)
 }
 
 func samePath(a, b string) bool {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,7 +77,11 @@ func TestDiscover(t *testing.T) {
 			case test.wantErr == "" && (err != nil || got != want):
 				t.Errorf("found %q, %v; want %q", got, err, want)
 			case test.wantErr == "not found":
-				if !errors.As(err, &missing) || *missing != (chunkdir.NotFoundError{Start: start, GitTop: want}) {
+				file := ""
+				if slices.Contains(test.tree, test.want+"/.engram") {
+					file = filepath.Join(want, ".engram")
+				}
+				if !errors.As(err, &missing) || *missing != (chunkdir.NotFoundError{Start: start, GitTop: want, File: file}) {
 					t.Errorf("found %q, %#v; want git top %q", got, err, want)
 				}
 			case test.wantErr == "data":

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,10 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+	"github.com/spf13/pflag"
 
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
-	"github.com/engram-sync/engram-sync/internal/terminal"
-	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 var update = flag.Bool("update", false, "write the generated docs")
@@ -24,9 +22,7 @@ var update = flag.Bool("update", false, "write the generated docs")
 // TestDocs compares docs/cli with what the commands say about themselves.
 // `make docs` writes it anew.
 func TestDocs(t *testing.T) {
-	term := terminal.New(strings.NewReader(""), io.Discard, io.Discard)
-	root := newRootCmd(term, workspace.New(term, nil, "dev"))
-	root.InitDefaultCompletionCmd()
+	root := Command()
 	pages := map[string]string{"exit-codes.md": exitCodesPage()}
 	addPages(t, root, pages)
 	dir := filepath.Join("..", "..", "docs", "cli")
@@ -61,7 +57,12 @@ func addPages(t *testing.T, cmd *cobra.Command, pages map[string]string) {
 	if err := doc.GenMarkdown(cmd, &page); err != nil {
 		t.Fatal(err)
 	}
-	pages[strings.ReplaceAll(cmd.CommandPath(), " ", "_")+".md"] = page.String()
+	text := page.String()
+	if cmd.HasParent() {
+		text = strings.Replace(text, "### SEE ALSO", "And the [flags of every command](engram-sync.md#options).\n\n### SEE ALSO", 1)
+	}
+	pages[strings.ReplaceAll(cmd.CommandPath(), " ", "_")+".md"] = text
+	cmd.Root().PersistentFlags().VisitAll(func(f *pflag.Flag) { f.Hidden = true }) // from here on: they stand on the root's page
 	for _, sub := range cmd.Commands() {
 		if sub.IsAvailableCommand() {
 			addPages(t, sub, pages)

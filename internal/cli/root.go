@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"runtime"
@@ -31,13 +32,24 @@ import (
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-const rootLong = `engram-sync moves the memories of coding agents between a chunk directory
-(.engram/) and an Engram Cloud server. Chunks go up and come down byte for
-byte, and are checked against their ids on the way.
+const rootLong = `engram-sync carries the memories of coding agents between the .engram/ directory of a
+repository and an Engram Cloud server: byte for byte, checked, and nothing twice.
 
-To try it without any server, in a repository that has an .engram/ directory:
+To try it without a server, in a repository that has an .engram/ directory:
 
-  engram-sync push --remote embedded`
+    engram-sync push --remote embedded
+
+With a server, once on each machine:
+
+    engram-sync config set remotes.work.url https://engram.example.com
+    engram-sync config set remote work
+    engram-sync login
+
+And then:
+
+    engram-sync status           what would move, and what is in no chunk
+    engram-sync sync --export    write that into chunks, pull, push
+    engram-sync doctor           what is wrong, and which command mends it`
 
 // newRootCmd is the product on one screen.
 func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
@@ -64,7 +76,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		return &terminal.UsageError{Command: cmd.CommandPath(), Err: err}
 	})
 	addGlobalFlags(term, ws, cmd.PersistentFlags())
-	addGroup(cmd, "sync", "Chunks:",
+	addGroup(cmd, "sync", "Chunks",
 		chunks.NewPush(term, ws),
 		chunks.NewPull(term, ws),
 		chunks.NewSync(term, ws),
@@ -74,8 +86,8 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		verify.New(term, ws),
 		mergedriver.New(term, ws),
 	)
-	addGroup(cmd, "journal", "Journal:", mutations.New(term, ws))
-	addGroup(cmd, "other", "Setup:",
+	addGroup(cmd, "journal", "Journal", mutations.New(term, ws))
+	addGroup(cmd, "other", "Setup",
 		login.NewAuth(term, ws),
 		login.NewLogin(term, ws), // as under auth
 		login.NewLogout(term, ws),
@@ -86,6 +98,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		newVersion(term, ws),
 	)
 	command.TakeNamed(cmd)
+	cmd.SetHelpFunc(func(c *cobra.Command, _ []string) { c.Print(helpPage(c)) })
 	cmd.SetHelpCommandGroupID("other")
 	cmd.SetCompletionCommandGroupID("other")
 	cmd.SetVersionTemplate(command.VersionLine(ws.Version) + "\n")
@@ -93,7 +106,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 	return cmd
 }
 
-// refuseUnknownTopics makes cobra's own commands say what they do not know,
+// refuseUnknownTopics makes cobra's own commands say what they do, and what they do not know,
 // where they would print the general help, and succeed.
 func refuseUnknownTopics(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
@@ -101,9 +114,12 @@ func refuseUnknownTopics(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
 		switch cmd.Name() {
 		case "completion":
+			cmd.Short = "Write the completion script of a shell"
 			cmd.Args = command.RefuseUnknown
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 		case "help":
+			cmd.Short, cmd.Long = "Say what a command does", "Say what a command does, as --help after it."
+			cmd.Example = "  engram-sync help verify"
 			cmd.Args = func(_ *cobra.Command, words []string) error {
 				topic, rest, err := root.Find(words)
 				if err != nil || topic == root && len(rest) > 0 {
@@ -128,7 +144,7 @@ func addGroup(root *cobra.Command, id, title string, cmds ...*cobra.Command) {
 // settings are read by internal/config.
 func addGlobalFlags(term *terminal.Terminal, ws *workspace.Workspace, flags *pflag.FlagSet) {
 	flags.String("remote", "", "the server: `NAME|URL`, or embedded[:DIR] for one in this process")
-	flags.String("project", "", "the project's `NAME`")
+	flags.String("project", "", "the project is `NAME` (default: found as engram finds it)")
 	flags.String("protocol", "auto", "what kind of server it is: `auto|account|project`")
 	flags.String("dir", "", "the chunk directory `DIR` itself (default: the nearest .engram in this git work tree)")
 	flags.StringVarP(&ws.Chdir, "directory", "C", "", "run as if started in `DIR`")
@@ -153,18 +169,25 @@ func newVersion(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Long:  problem.Help("Print the version of engram-sync, of Go, and the platform.", nil, problem.OK),
+		Long:  problem.Help("Print the version of engram-sync, the commit that it was built from if that is known,\nthe version of Go, and the platform.", nil, problem.OK),
 		// It must work whatever is wrong with the configuration.
 		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
 		RunE: func(*cobra.Command, []string) error {
-			return term.Value(
-				terminal.Fields{"version": ws.Version, "go": runtime.Version(), "platform": command.Platform()}, command.VersionLine(ws.Version))
+			revision, date := command.Commit()
+			return term.Value(terminal.Fields{"version": ws.Version, "commit": revision, "date": date,
+				"go": runtime.Version(), "platform": command.Platform()}, command.VersionLine(ws.Version))
 		},
 	}
 }
 
-// Run runs the command line of this process, and gives its exit code. exit ends the
-// process at once, where a goroutine panics.
+// Command is the whole command line, for who writes its manual (scripts/manual). It is not to be run.
+func Command() *cobra.Command {
+	term := terminal.New(strings.NewReader(""), io.Discard, io.Discard)
+	return newRootCmd(term, workspace.New(term, nil, "dev"))
+}
+
+// Run runs the command line of this process, and gives its exit code. version is what the linker
+// set, or "". exit ends the process at once, where a goroutine panics.
 func Run(ctx context.Context, version string, exit func(code int)) int {
 	term := terminal.New(os.Stdin, os.Stdout, os.Stderr)
 	if os.Getenv("GITHUB_ACTIONS") == "true" {
@@ -176,7 +199,7 @@ func Run(ctx context.Context, version string, exit func(code int)) int {
 		term.Flush()
 		exit(problem.Failed)
 	})
-	return run(ctx, term, workspace.New(term, os.Environ(), version), os.Args[1:])
+	return run(ctx, term, workspace.New(term, os.Environ(), command.Version(version)), os.Args[1:])
 }
 
 // run executes one command line and gives the exit code.

@@ -4,12 +4,11 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 
-	"golang.org/x/sys/unix"
+	"github.com/engram-sync/engram-sync/internal/testkit/pty"
 )
 
 // TestLoginAtATerminal is a login as a person does it: the name is asked for and
@@ -134,18 +133,18 @@ func (p *person) typed(text string) {
 // is there a moment before.
 func (p *person) untilHidden() {
 	p.t.Helper()
-	for p.echoes() {
-		runtime.Gosched()
+	if err := pty.UntilHidden(p.t.Context(), p.slave); err != nil {
+		p.t.Fatal(err)
 	}
 }
 
 func (p *person) echoes() bool {
 	p.t.Helper()
-	state, err := unix.IoctlGetTermios(int(p.slave.Fd()), unix.TCGETS)
+	echoes, err := pty.Echoes(p.slave)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return state.Lflag&unix.ECHO != 0
+	return echoes
 }
 
 // ends waits for the end, and reads what is left on the screen.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/testkit/pty"
 )
 
 var frame = regexp.MustCompile(`pulling \d+/\d+`)
@@ -112,31 +112,11 @@ func (u *user) onTerminal(args ...string) (stdout, screen string) {
 
 func openTerminal(t *testing.T) (master, slave *os.File) {
 	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	master, slave, err := pty.Open()
 	if err != nil {
-		t.Skipf("no terminal can be made: %v", err)
+		t.Skip(err)
 	}
 	t.Cleanup(func() { _ = master.Close() })
-	conn, err := master.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	number := 0
-	controlErr := conn.Control(func(fd uintptr) {
-		if err = unix.IoctlSetPointerInt(int(fd), unix.TIOCSPTLCK, 0); err == nil {
-			number, err = unix.IoctlGetInt(int(fd), unix.TIOCGPTN)
-		}
-		if err == nil {
-			err = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 200})
-		}
-	})
-	if err != nil || controlErr != nil {
-		t.Fatal(err, controlErr)
-	}
-	slave, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
 	return master, slave
 }
 

@@ -31,6 +31,19 @@ func Unmerged(ctx context.Context, dir string, environ []string, name string, li
 	return sides, ok
 }
 
+// Checkout is the command, but for the path, that brings a file of a directory back: as the
+// index has it or, if good says no to that, the last commit. It is "" where neither
+// has a good one of at most limit bytes, or there is no git.
+func Checkout(ctx context.Context, dir string, environ []string, name string, limit int64, good func(text []byte) bool) string {
+	repo := newRepository(dir, environ)
+	for _, from := range []struct{ tree, command string }{{"", "git checkout -- "}, {"HEAD", "git checkout HEAD -- "}} {
+		if text, err := repo.blob(ctx, from.tree+":./"+name, limit); err == nil && text != nil && good(text) {
+			return from.command
+		}
+	}
+	return ""
+}
+
 // blob gives the content of an object, nil if that is more than limit bytes.
 func (r repository) blob(ctx context.Context, object string, limit int64) ([]byte, error) {
 	text, err := r.run(ctx, "cat-file", "-s", object)

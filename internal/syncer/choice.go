@@ -38,7 +38,7 @@ type ChunkProjects interface {
 func (s *Diff) Unseen() int {
 	n := 0
 	for _, item := range s.ToPull {
-		if s.choice == nil || s.Here.Has(item.Local) {
+		if s.choice == nil || s.isHere(item) {
 			continue
 		}
 		if _, known := s.choice.Known.Projects(item.Remote); !known {
@@ -48,10 +48,13 @@ func (s *Diff) Unseen() int {
 	return n
 }
 
-// isLeft says whether a chunk that is not here is known to be another project's. What
-// the manifest here lists is wanted, whatever it holds.
+// isHere says that the manifest here lists a chunk, or that its file lies here, as
+// where a manifest was lost: then it is wanted, whatever it holds.
+func (s *Diff) isHere(item Item) bool { return s.Here.Has(item.Local) || s.Files[item.Local] }
+
+// isLeft says whether a chunk that is not here is known to be another project's.
 func (s *Diff) isLeft(item Item) bool {
-	if s.choice == nil || s.Here.Has(item.Local) {
+	if s.choice == nil || s.isHere(item) {
 		return false
 	}
 	p, known := s.choice.Known.Projects(item.Remote)

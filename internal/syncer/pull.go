@@ -30,7 +30,8 @@ func pull(ctx context.Context, s *Diff, opts Options, result *Result) {
 type Fetched struct {
 	Item
 	// As is the id that it has here now.
-	As engram.ChunkID
+	As    engram.ChunkID
+	Bytes int64 // of it, uncompressed
 	// Restored: an old client had reduced it, and it got identities for its rows.
 	Restored bool
 	Err      error
@@ -45,7 +46,7 @@ func (s *Diff) Fetch(ctx context.Context, items []Item, opts Options) []Fetched 
 	p.finish(ctx, items, outcomes, nil)
 	fetched := make([]Fetched, len(items))
 	for i, out := range outcomes {
-		fetched[i] = Fetched{Item: items[i], As: out.local, Restored: out.restored, Err: out.err}
+		fetched[i] = Fetched{Item: items[i], As: out.local, Bytes: out.bytes, Restored: out.restored, Err: out.err}
 	}
 	return fetched
 }
@@ -77,9 +78,9 @@ const (
 )
 
 // choosing says whether a chunk has to belong to the project: nobody named it, and
-// the manifest here does not either.
+// it is not here either.
 func (p *puller) choosing(item Item) bool {
-	return p.choice != nil && len(p.opts.Only) == 0 && !p.Here.Has(item.Local)
+	return p.choice != nil && len(p.opts.Only) == 0 && !p.isHere(item)
 }
 
 // pull brings a chunk here, and its entry into the manifest when it is its turn.

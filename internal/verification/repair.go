@@ -325,5 +325,9 @@ func (r *repairer) fetched(downloads []syncer.Fetched) {
 			continue
 		}
 		r.done.fixed(d.Local, FixDownloaded, f.Err.Error())
+		if !r.opts.DryRun { // it was checked as it came
+			r.done.Checked++
+			r.done.Bytes += d.Bytes
+		}
 	}
 }

@@ -279,14 +279,14 @@ func tlsConfig(cfg config.Config) (*tls.Config, error) {
 	if cfg.CACert != "" {
 		pool, err := caPool(cfg.CACert)
 		if err != nil {
-			return nil, terminal.Usagef("ca-cert: %w", err)
+			return nil, terminal.Usagef("ca-cert: %w: correct --ca-cert, or the setting ca_cert", err)
 		}
 		conf.RootCAs = pool
 	}
 	if cfg.ClientCert != "" {
 		cert, err := tls.LoadX509KeyPair(cfg.ClientCert, cfg.ClientKey)
 		if err != nil {
-			return nil, terminal.Usagef("client-cert: %w", err)
+			return nil, terminal.Usagef("client-cert: %w: correct --client-cert and --client-key, or the settings client_cert and client_key", err)
 		}
 		conf.Certificates = []tls.Certificate{cert}
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/git"
+	"github.com/engram-sync/engram-sync/internal/merge"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 )
@@ -18,10 +20,13 @@ import (
 type Directory struct {
 	*chunkdir.Dir
 
-	later func(what string) // hears of a manifest of a later engram; may be nil
+	later   func(what string) // hears of a manifest of a later engram; may be nil
+	environ []string          // for git
 }
 
-func (w *Workspace) directory(dir *chunkdir.Dir) Directory { return Directory{dir, w.NoteLater} }
+func (w *Workspace) directory(dir *chunkdir.Dir) Directory {
+	return Directory{dir, w.NoteLater, w.Environ}
+}
 
 // ReadManifest says too if nobody here knows its version.
 func (d Directory) ReadManifest(ctx context.Context) (*engram.Manifest, error) {
@@ -29,7 +34,49 @@ func (d Directory) ReadManifest(ctx context.Context) (*engram.Manifest, error) {
 	if err == nil && m.Generation() == 0 && d.later != nil {
 		d.later(fmt.Sprintf("the manifest here has version %d", m.Version()))
 	}
-	return m, err
+	return m, d.orRestorable(ctx, err)
+}
+
+// RecoverManifest is of one that is damaged.
+func (d Directory) RecoverManifest(ctx context.Context) (merge.Recovery, error) {
+	r, err := d.Dir.RecoverManifest(ctx)
+	return r, d.orRestorable(ctx, err)
+}
+
+// RestorableError is of a manifest that cannot be read, while git has a good one.
+type RestorableError struct {
+	Err     error
+	Command string // that brings it back
+}
+
+func (e *RestorableError) Error() string { return e.Err.Error() }
+
+func (e *RestorableError) Unwrap() error { return e.Err }
+
+// orRestorable asks git about a manifest that cannot be read.
+func (d Directory) orRestorable(ctx context.Context, err error) error {
+	if !errors.Is(err, engram.ErrDamaged) && !errors.Is(err, chunkdir.ErrNotRegular) {
+		return err
+	}
+	const limit = 64 << 20 // as chunkdir bounds a manifest
+	command := git.Checkout(ctx, d.Path(), d.environ, chunkdir.ManifestName, limit, func(text []byte) bool {
+		_, err := engram.ParseManifest(text)
+		return err == nil
+	})
+	if command == "" {
+		return err
+	}
+	return &RestorableError{err, command + ShellWord(Shorter(filepath.Join(d.Path(), chunkdir.ManifestName)))}
+}
+
+// Shorter is a path, seen from the working directory if that is shorter.
+func Shorter(path string) string {
+	if wd, err := os.Getwd(); err == nil {
+		if rel, err := filepath.Rel(wd, path); err == nil && len(rel) < len(path) {
+			return rel
+		}
+	}
+	return path
 }
 
 func (d Directory) Chunks(ctx context.Context) ([]engram.ChunkID, []engram.Stray, error) {

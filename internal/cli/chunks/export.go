@@ -28,26 +28,22 @@ import (
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-const exportLong = `Write what engram.db holds or has deleted, and no chunk tells, into new chunks.
+const exportLong = `Write what engram.db has, and no chunk tells, into new chunks: memories, edits, relations,
+ends of sessions, deletions.
 
-engram's own export takes what is newer than the newest manifest entry, and
-passes over the rest for ever: what was saved before a teammate's chunk arrived
-or in the second of an export, edits and deletions (engram 1.9.4), ends of
-sessions; and up to 2.0, what was deleted for good. This command goes by
-identity and content, not by time. --dry-run says of each row why it was left
-behind.
-
-The chunks are as engram writes them, and each has the sessions that its rows
-belong to. Relations and deletions for good go into a chunk of their own, which
-comes after all others. The manifest entries get a time in the second of the
-newest entry there is, or 1970, so that they hide nothing from engram's own
-export. engram.db is only read.
+engram's own export takes what is newer than the newest manifest entry, and passes
+over the rest for ever: what was saved before a teammate's chunk arrived, for
+instance. This command goes by identity and content, not by time; --dry-run says of
+each row why it was left behind. engram.db is only read.
 
 The project is the one that engram would choose here; --project names another.
 Personal memories stay here unless --include-personal says otherwise, and those
-of scope global unless --all-projects does. So do relations without one of their
-ends in the chunks, changes that are older than what a chunk says, and whatever
-else would do harm where it is imported; all that is counted.
+of scope global unless --all-projects does. What would do harm where it is imported
+stays too; all of it is counted.
+
+The chunks are as engram writes them, each with the sessions that its rows belong to;
+relations and deletions for good come in a chunk behind the others. The entries get a
+time that hides nothing from engram's own export.
 
 What was deleted for good is known from the tombstones of engram.db, or from its
 journal. A row of which neither knows stays in the chunks.`
@@ -86,7 +82,7 @@ func NewExport(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 	x := &export{term: term, ws: ws}
 	cmd := &cobra.Command{
 		Use:     "export",
-		Short:   "Write what engram.db holds or has deleted, and no chunk tells, into new chunks",
+		Short:   "Write what is in engram.db, and in no chunk, into new chunks",
 		Long:    problem.Help(exportLong, problem.Local, problem.Partial, problem.Unavailable, problem.Refused, problem.Damaged, problem.Different, problem.Locked, problem.HungUp, problem.Interrupted, problem.Terminated),
 		Example: exportExample,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"syscall"
 
 	"github.com/dustin/go-humanize"
 
@@ -53,10 +55,8 @@ func refusedAlone(failed []work.Failure) bool { return problem.CodeOfAll(0, fail
 // not tried: thousands of those would hide why.
 func printFailures(term *terminal.Terminal, ws *workspace.Workspace, done int, failed []work.Failure) {
 	printLeftOut(term, ws, failed)
-	printOrphans(term, ws, failed)
-	printTooLarge(term, ws, failed)
 	printInterrupted(term, done, failed)
-	printCut(term, ws, failed)
+	printTogether(term, ws, failed)
 	var untried []work.Failure
 	for _, f := range failed {
 		if !hasOwnLine(f) {
@@ -100,28 +100,30 @@ func printLeftOut(term *terminal.Terminal, ws *workspace.Workspace, failed []wor
 	}
 }
 
-// printOrphans prints one line for all the chunk files that no manifest entry names.
-func printOrphans(term *terminal.Terminal, ws *workspace.Workspace, failed []work.Failure) {
-	orphans := slices.DeleteFunc(slices.Clone(failed), func(f work.Failure) bool { return !isOrphan(f) })
-	switch n := len(orphans); n {
-	case 0:
-	case 1:
-		command.PrintFailure(term, ws, orphans[0], nextStepFor(ws, orphans[0]))
-	default:
-		term.Errorf("push: %s have no manifest entry, and are not pushed; %s", terminal.Count(n, "chunk file"), nextStepFor(ws, orphans[0]))
-	}
+// together are the failures of which many are told in one line.
+var together = []struct {
+	is   func(work.Failure) bool
+	noun string
+	text string // COUNT is how many, FIRST what is wrong with the first
+}{
+	{isOrphan, "chunk file", "push: COUNT have no manifest entry, and are not pushed"},
+	{isTooLarge, "chunk", "push: COUNT are larger than a proxy before the server takes (FIRST)"},
+	{isCut, "chunk", "push: COUNT were under way, and the server may have them: outcome unknown"},
+	{isFull, "chunk", "COUNT found no space on the disk (FIRST)"},
 }
 
-// printTooLarge prints one line for all the chunks that a proxy finds too large.
-func printTooLarge(term *terminal.Terminal, ws *workspace.Workspace, failed []work.Failure) {
-	large := slices.DeleteFunc(slices.Clone(failed), func(f work.Failure) bool { return !isTooLarge(f) })
-	switch n := len(large); n {
-	case 0:
-	case 1:
-		command.PrintFailure(term, ws, large[0], nextStepFor(ws, large[0]))
-	default:
-		term.Errorf("push: %s are larger than a proxy before the server takes (%s); %s", terminal.Count(n, "chunk"),
-			terminal.OneLine(large[0].Err.Error()), nextStepFor(ws, large[0]))
+// printTogether prints one line for each kind of failures that many have in common.
+func printTogether(term *terminal.Terminal, ws *workspace.Workspace, failed []work.Failure) {
+	for _, kind := range together {
+		alike := slices.DeleteFunc(slices.Clone(failed), func(f work.Failure) bool { return !kind.is(f) })
+		switch n := countFailed(alike); n {
+		case 0:
+		case 1:
+			command.PrintFailure(term, ws, alike[0], nextStepFor(ws, alike[0]))
+		default:
+			text := strings.NewReplacer("COUNT", terminal.Count(n, kind.noun), "FIRST", terminal.OneLine(alike[0].Err.Error())).Replace(kind.text)
+			term.Errorf("%s; %s", text, nextStepFor(ws, alike[0]))
+		}
 	}
 }
 
@@ -130,18 +132,6 @@ func printInterrupted(term *terminal.Terminal, done int, failed []work.Failure) 
 	left := slices.DeleteFunc(slices.Clone(failed), func(f work.Failure) bool { return !command.IsLeft(f) })
 	if len(left) > 0 {
 		term.Errorf("interrupted: %s done, %s left; the same command goes on from there", terminal.Count(done, "chunk"), humanize.Comma(int64(countFailed(left))))
-	}
-}
-
-// printCut prints one line for all the pushes that a signal has kept from hearing how they went.
-func printCut(term *terminal.Terminal, ws *workspace.Workspace, failed []work.Failure) {
-	cut := slices.DeleteFunc(slices.Clone(failed), func(f work.Failure) bool { return !isCut(f) })
-	switch n := countFailed(cut); n {
-	case 0:
-	case 1:
-		command.PrintFailure(term, ws, cut[0], nextStepFor(ws, cut[0]))
-	default:
-		term.Errorf("push: %s were under way, and the server may have them: outcome unknown; %s", terminal.Count(n, "chunk"), nextStepFor(ws, cut[0]))
 	}
 }
 
@@ -155,9 +145,16 @@ func isTooLarge(f work.Failure) bool { return f.Direction == work.Pushed && prob
 func isLeftOut(f work.Failure) bool { return problem.As[*syncer.LeftOutError](f.Err) }
 func isOrphan(f work.Failure) bool  { return problem.As[*syncer.OrphanError](f.Err) }
 
+func isFull(f work.Failure) bool { return problem.Is(f.Err, syscall.ENOSPC) }
+
 // hasOwnLine says that a failure is not told together with others of its kind.
 func hasOwnLine(f work.Failure) bool {
-	return !isLeftOut(f) && !isOrphan(f) && !isTooLarge(f) && !command.IsLeft(f) && !isCut(f)
+	for _, kind := range together {
+		if kind.is(f) {
+			return false
+		}
+	}
+	return !isLeftOut(f) && !command.IsLeft(f)
 }
 
 // nextStepFor is the next step after a failed item.

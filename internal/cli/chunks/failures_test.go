@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -39,5 +40,23 @@ func TestWhatASignalCutShortIsToldByNumber(t *testing.T) {
 	term.JSON = false
 	if got := exitStatus(term, 4, 7, failed, false).Error(); got != "" {
 		t.Errorf("said twice: %q", got)
+	}
+}
+
+// What a full disk did to many is one line.
+func TestAFullDiskIsToldOnce(t *testing.T) {
+	var failed []work.Failure
+	for i := range 15 {
+		id := fmt.Sprintf("%08x", i)
+		failed = append(failed, work.Failure{ID: id, Direction: work.Pulled, Err: fmt.Errorf("write chunks/.engram-sync-%s.tmp: %w", id, syscall.ENOSPC)})
+	}
+	var out, errs bytes.Buffer
+	term := terminal.New(strings.NewReader(""), &out, &errs)
+	printFailures(term, &workspace.Workspace{}, 4, failed)
+	term.Flush()
+	want := "error: 15 chunks found no space on the disk (write chunks/.engram-sync-00000000.tmp: " + syscall.ENOSPC.Error() +
+		"); free some space, then run the same command again\n"
+	if errs.String() != want {
+		t.Errorf("stderr:\n%swant:\n%s", errs.String(), want)
 	}
 }

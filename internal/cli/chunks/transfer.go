@@ -283,9 +283,9 @@ func (t *transfer) acceptLeftOut(conn *workspace.Connection) error {
 const pushLong = `Upload the chunks of the chunk directory that the remote lacks.
 
 Chunks go up byte for byte; to a project server the project's rows go, in the
-server's own form. Each is checked against its id while it is sent;
-a damaged one is not stored. After the upload the remote's manifest is read
-once more: what the server accepted, but does not list, counts as failed.
+server's own form. Each is checked against its id while it is sent; a damaged one
+is not stored. What the server accepted, and its manifest does not list afterwards,
+counts as failed.
 
 What stays here is a failure on every run, until it is there: rows that the
 server would refuse (--accept-left-out accepts that), and chunk files that no
@@ -311,11 +311,9 @@ id. Files that an interrupted run left without a manifest entry are adopted.
 Where there is no chunk directory yet, .engram is made at the top of the git
 work tree, or wherever --dir says: in a directory that is empty or not there yet.
 
-Chunks that old clients (engram 1.9.4) re-encoded while pushing have lost their
-times and identities, and do not fit their ids. They are restored: each memory
-gets an identity, derived from its chunk and content, and the chunk the id that
-fits these bytes. --strict leaves them on the server. Where the true chunk comes
-later, by git for instance, verify --repair retires the restored one.
+Chunks that engram 1.9.4 re-encoded while pushing do not fit their ids any more.
+They are restored, under the id that fits their bytes; --strict leaves them on the
+server. Where the true chunk comes later, verify --repair retires the restored one.
 
 Without arguments all missing chunks are pulled; from an account server, which
 holds all projects of a user, only those of the repository's project come into

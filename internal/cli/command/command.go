@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -106,10 +105,3 @@ func NoteProject(term *terminal.Terminal, conn *workspace.Connection) {
 		term.Note("project %s, from %s", terminal.Visible(conn.Project.Name), terminal.Visible(conn.Project.From))
 	}
 }
-
-// VersionLine is what version and --version print.
-func VersionLine(version string) string {
-	return fmt.Sprintf("engram-sync %s (%s, %s)", version, runtime.Version(), Platform())
-}
-
-func Platform() string { return runtime.GOOS + "/" + runtime.GOARCH }

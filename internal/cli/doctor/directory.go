@@ -23,7 +23,6 @@ var directoryChecks = []string{"directory", "chunks", "import", "git", "merge-dr
 
 // directory looks at the chunk directory, and what lies around it.
 func (e *exam) directory(ctx context.Context, f *findings) {
-	e.project(f)
 	dir, err := e.ws.OpenDirectory()
 	switch {
 	case err != nil && isNoDirectory(err):
@@ -34,6 +33,7 @@ func (e *exam) directory(ctx context.Context, f *findings) {
 		e.opened(ctx, f, dir)
 		return
 	}
+	e.project(f, nil)
 	f.skip("there is no chunk directory here", "chunks", "import", "git", "merge-driver", "lock")
 }
 
@@ -50,9 +50,11 @@ func (e *exam) opened(ctx context.Context, f *findings, dir workspace.Directory)
 	m, err := dir.ReadManifest(ctx)
 	if err != nil {
 		f.fail("directory", "", err)
+		e.project(f, nil)
 		f.skip("the manifest cannot be read", "chunks", "import", "git")
 		return
 	}
+	e.project(f, func(project string) string { return otherRows(ctx, dir, m.Entries(), project) })
 	blank, err := dir.Blank(ctx)
 	switch {
 	case err != nil:
@@ -61,6 +63,8 @@ func (e *exam) opened(ctx context.Context, f *findings, dir workspace.Directory)
 		f.warn("directory", "make it yours, if you want to pull or export", "%s cannot be written", dir.Path())
 	case blank:
 		f.warn("directory", "let `engram-sync export` or `engram-sync pull` fill it", "%s holds nothing yet", dir.Path())
+		f.skip("the directory holds nothing yet", "chunks", "import", "git")
+		return
 	default:
 		g := surroundings.GenerationsHere(ctx, e.ws, dir, m)
 		e.learn(func(all *surroundings.Generations) { all.Directory = g.Directory })
@@ -226,39 +230,5 @@ func (e *exam) mergeDriver(ctx context.Context, f *findings, dir workspace.Direc
 		f.warn(check, install, "the repository wants it, and this clone was not told how to run it")
 	default:
 		f.ok(check, "installed")
-	}
-}
-
-// project says which one a transfer is about, and whether it may be: one that a file of the
-// repository chose needs the user's word.
-func (e *exam) project(f *findings) {
-	const check = "project"
-	p, err := e.ws.RepositoryProject()
-	if err != nil {
-		f.fail(check, "", err)
-		return
-	}
-	claims, _ := e.ws.Claims() // an error of it is that of the project
-	remote, none := e.ws.RemoteLabel()
-	if none != nil {
-		remote = ""
-	}
-	trusted := true
-	for _, claim := range claims {
-		if !e.ws.Trusts(claim, remote) {
-			trusted = false
-			untrusted := e.ws.Untrusted(claim, remote)
-			f.add(finding{
-				Check: check, Verdict: failed, Code: problem.Code(untrusted), Hint: "if that is right, run `" + untrusted.Command + "`",
-				Message: untrusted.Choice() + ", and nothing moves before you allowed it",
-			})
-		}
-	}
-	switch {
-	case !trusted:
-	case p.Name == "":
-		f.ok(check, "none: outside of a git work tree a directory holds all projects")
-	default:
-		f.ok(check, "%s, from %s", terminal.Visible(p.Name), terminal.Visible(p.From))
 	}
 }

@@ -94,6 +94,9 @@ var parts = []part{
 
 func (e *exam) run(ctx context.Context, bundle string) error {
 	e.ws.OnlyLook()
+	if bundle == "-" {
+		return terminal.Usagef("--bundle writes the report into a new file, and none is named -: without it the findings go to stdout")
+	}
 	if _, err := os.Lstat(bundle); err == nil { // before all the work
 		return errExists(bundle)
 	}

@@ -116,6 +116,9 @@ func (e *exam) ask(ctx context.Context, f *findings, conn *workspace.Connection)
 		e.tellServer(ctx, f, conn, err == nil)
 	}
 	switch token, tokenErr := conn.AccessToken(ctx); {
+	case problem.Is(err, transport.ErrUnauthorized) && token == "" && tokenErr == nil:
+		f.skipMissing("it wants a token before it tells what it is", "server")
+		f.add(finding{Check: "token", Verdict: failed, Message: "there is none, and the server wants one", Hint: problem.NextStep(err, ""), Code: problem.Auth})
 	case problem.Is(err, transport.ErrUnauthorized):
 		f.skipMissing("it wants a token before it tells what it is", "server")
 		f.fail("token", "", err)

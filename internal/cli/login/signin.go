@@ -38,7 +38,7 @@ func NewLogin(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 			"  pass show engram-key | engram-sync login --token-stdin",
 		RunE: func(cmd *cobra.Command, _ []string) error { return login(cmd.Context(), term, ws, opts) },
 	}
-	cmd.Flags().StringVar(&opts.identifier, "identifier", "", "`NAME` of the account, or its email address")
+	cmd.Flags().StringVar(&opts.identifier, "identifier", "", "the account has this `NAME`, or email address")
 	cmd.Flags().BoolVar(&opts.passwordStdin, "password-stdin", false, "read the password from stdin")
 	cmd.Flags().BoolVar(&opts.tokenStdin, "token-stdin", false, "read a ready token or an API key from stdin")
 	return cmd
@@ -113,7 +113,15 @@ func keep(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace,
 	}
 	return term.Confirm(
 		terminal.Fields{"remote": conn.Label, "account": account.Name, "user_id": account.UserID, "store": account.Store},
-		fmt.Sprintf("logged in to %s as %s; the tokens are in the %s", conn.Label, terminal.Visible(account.Name), account.Store))
+		fmt.Sprintf("logged in to %s%s; the tokens are in the %s", conn.Label, named(account, " as %s", " with a token"), account.Store))
+}
+
+// named tells of an account by its name, or otherwise where a token alone is known.
+func named(account auth.Account, byName, otherwise string) string {
+	if account.Name == auth.Unnamed && account.UserID == "" {
+		return otherwise
+	}
+	return fmt.Sprintf(byName, terminal.Visible(account.Name))
 }
 
 const registerLong = `Make an account at the remote, and sign in to it.
@@ -132,8 +140,8 @@ func newRegister(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Comman
 			return register(cmd.Context(), term, ws, username, email, passwordStdin)
 		},
 	}
-	cmd.Flags().StringVar(&username, "username", "", "`NAME` of the account")
-	cmd.Flags().StringVar(&email, "email", "", "email `ADDRESS` of the account")
+	cmd.Flags().StringVar(&username, "username", "", "call the account `NAME`")
+	cmd.Flags().StringVar(&email, "email", "", "the account has this email `ADDRESS`")
 	cmd.Flags().BoolVar(&passwordStdin, "password-stdin", false, "read the password from stdin")
 	return cmd
 }
@@ -171,10 +179,11 @@ API key ends with ` + "`engram-sync auth api-key revoke`" + `.`
 // NewLogout is made twice: it stands under auth and at the top.
 func NewLogout(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
-		Use:   "logout",
-		Short: "Forget the login on this machine",
-		Long:  problem.Help(logoutLong, problem.Local),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return logout(cmd.Context(), term, ws) },
+		Use:     "logout",
+		Short:   "Forget the login on this machine",
+		Long:    problem.Help(logoutLong, problem.Local),
+		Example: "  engram-sync logout\n  engram-sync logout --remote work",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return logout(cmd.Context(), term, ws) },
 	}
 }
 
@@ -190,7 +199,7 @@ func logout(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 	}
 	line := "nobody is logged in to " + base
 	if loggedOut {
-		line = fmt.Sprintf("logged %s out of %s on this machine; the tokens stay good at the server until they end", terminal.Visible(account.Name), base)
+		line = fmt.Sprintf("logged %sout of %s on this machine; the tokens stay good at the server until they end", named(account, "%s ", ""), base)
 	}
 	return term.Confirm(terminal.Fields{"remote": base, "account": account.Name, "logged_out": loggedOut}, line)
 }

@@ -159,7 +159,7 @@ func newAPIKey(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 	return command.Parent(&cobra.Command{
 		Use:   "api-key",
 		Short: "Create or revoke the account's API key",
-		Long:  problem.Help("An API key never ends by itself, which suits CI and cron. An account has one: a new\nkey ends the old one at once, wherever that is in use.", problem.SignIn),
+		Long:  problem.Help("Create or end the API key of the account.\n\nAn API key never ends by itself, which suits CI and cron. An account has one: a new\nkey ends the old one at once, wherever that is in use.", problem.SignIn),
 	},
 		newAPIKeyCreate(term, ws),
 		newAPIKeyRevoke(term, ws),
@@ -169,9 +169,10 @@ func newAPIKey(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 func newAPIKeyCreate(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	var store bool
 	cmd := &cobra.Command{
-		Use:   "create",
-		Short: "Create an API key, which ends the old one",
-		Long:  problem.Help("Create an API key and print it; the server shows it only this once. The key that the\naccount had before ends at once.\n\nWith --store it is kept as this machine's login, and not printed.", problem.SignIn),
+		Use:     "create",
+		Short:   "Create an API key, which ends the old one",
+		Example: "  engram-sync auth api-key create\n  engram-sync auth api-key create --store",
+		Long:    problem.Help("Create an API key and print it; the server shows it only this once. The key that the\naccount had before ends at once.\n\nWith --store it is kept as this machine's login, and not printed.", problem.SignIn),
 		RunE: command.Connected(ws, func(ctx context.Context, conn *workspace.Connection) error {
 			return createAPIKey(ctx, term, ws, conn, store)
 		}),

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -17,6 +18,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
 	"github.com/engram-sync/engram-sync/internal/work"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // Class is what a class of errors means.
@@ -94,6 +96,9 @@ func NextStep(err error, tokenFrom string) string {
 	next := strings.ReplaceAll(c.Next, "VARIABLE", tokenFrom)
 	if usage, ok := errors.AsType[*terminal.UsageError](err); ok {
 		next = strings.ReplaceAll(next, "COMMAND", usage.Command)
+	}
+	if restorable, ok := errors.AsType[*workspace.RestorableError](err); ok {
+		next = strings.ReplaceAll(next, "COMMAND", restorable.Command)
 	}
 	return next
 }
@@ -178,6 +183,15 @@ func collision(err error, tokenFrom string) bool {
 func accountGone(err error, _ string) bool {
 	var status *transport.StatusError
 	return errors.As(err, &status) && status.AccountGone()
+}
+
+// takenWords are those of account servers. Source: account-server.md 2.1.
+var takenWords = regexp.MustCompile(`^(?:username|email) is already registered$`)
+
+// nameTaken recognises the refusal of a second account of one name.
+func nameTaken(err error, _ string) bool {
+	var status *transport.StatusError
+	return errors.As(err, &status) && status.Status == http.StatusConflict && status.Says(takenWords)
 }
 
 // limitLearnt recognises a chunk that goes through in smaller parts, which the next run makes.
@@ -280,11 +294,14 @@ var (
 	Transfer = append(slices.Clip(Remote), Partial, Unknown, Different, Locked)
 )
 
+// CodesTitle stands between a help text and its exit codes.
+const CodesTitle = "\n\nExit codes:\n\n"
+
 // Help ends a help text with the codes that the command can return: those of a
 // kind of commands, and more.
 func Help(long string, kind []int, more ...int) string {
 	var b strings.Builder
-	b.WriteString(long + "\n\nExit codes:\n\n") // indented by four, it is a list in Markdown too
+	b.WriteString(long + CodesTitle) // indented by four, it is a list in Markdown too
 	for _, c := range Codes {
 		if slices.Contains(kind, c.Code) || slices.Contains(more, c.Code) {
 			fmt.Fprintf(&b, "    %3d  %s\n", c.Code, c.Meaning)

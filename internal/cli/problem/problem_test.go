@@ -25,6 +25,7 @@ func TestCodeOf(t *testing.T) {
 		{nil, 0},
 		{errors.New("anything"), 1},
 		{syscall.ENOSPC, 1},
+		{syscall.EROFS, 1},
 		{terminal.Usagef("bad flag"), 2},
 		{transport.ErrBadURL, 2},
 		{transport.ErrNotEngram, 2},

@@ -46,11 +46,11 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), term, ws, opts) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&opts.addr, "addr", "127.0.0.1:8765", "`HOST:PORT` to listen on")
-	cmd.PersistentFlags().StringVar(&opts.data, "data", "", "`DIR` to keep the data in (default: engram-sync/server in your data directory)")
+	flags.StringVar(&opts.addr, "addr", "127.0.0.1:8765", "listen on `HOST:PORT`")
+	cmd.PersistentFlags().StringVar(&opts.data, "data", "", "keep the data in `DIR` (default: engram-sync/server in your data directory)")
 	flags.BoolVar(&opts.noRegister, "no-register", false, "let nobody register: accounts are made with serve user add")
-	flags.StringVar(&opts.tlsCert, "tls-cert", "", "`FILE` with the certificate chain, in PEM")
-	flags.StringVar(&opts.tlsKey, "tls-key", "", "`FILE` with the private key, in PEM")
+	flags.StringVar(&opts.tlsCert, "tls-cert", "", "the certificate and its chain are in `FILE` (PEM)")
+	flags.StringVar(&opts.tlsKey, "tls-key", "", "the private key is in `FILE` (PEM)")
 	flags.BoolVar(&opts.trustForwarded, "trust-forwarded-for", false, "take the client's address from X-Forwarded-For (only behind a proxy that sets it)")
 	cmd.AddCommand(a.newUser(), a.newBackup(), a.newRestore())
 	return cmd

@@ -52,9 +52,10 @@ func newList(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 
 func newGet(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
-		Use:   "get KEY",
-		Short: "Print the value of one setting",
-		Long:  problem.Help("Print the value of one setting.", problem.Local),
+		Use:     "get KEY",
+		Short:   "Print the value of one setting",
+		Long:    problem.Help("Print the value of one setting. `engram-sync config list` has every key.", problem.Local),
+		Example: "  engram-sync config get remote",
 		RunE: func(_ *cobra.Command, words []string) error {
 			s, err := config.Get(ws.Config, words[0])
 			if err != nil {
@@ -67,10 +68,11 @@ func newGet(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 
 func newSet(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
-		Use:     "set KEY VALUE",
-		Short:   "Write one setting into your config file",
-		Long:    problem.Help("Write one setting into your config file. Comments in it stay.", problem.Local),
-		Example: "  engram-sync config set remotes.work.url https://engram.example.com\n  engram-sync config set remote work",
+		Use:   "set KEY VALUE",
+		Short: "Write one setting into your config file",
+		Long:  problem.Help("Write one setting into your config file. Comments in it stay, and\n`engram-sync config list` has every key.", problem.Local),
+		Example: "  engram-sync config set remotes.work.url https://engram.example.com\n  engram-sync config set remote work\n" +
+			`  engram-sync config set remotes.work.token_command '["pass", "show", "engram/token"]'`,
 		// The file that --config names need not exist yet, or may stop every other command.
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return ws.Locate(cmd.Flags()) },
 		RunE: func(_ *cobra.Command, words []string) error {
@@ -82,9 +84,10 @@ func newSet(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 
 func newUnset(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
-		Use:   "unset KEY",
-		Short: "Remove one setting from your config file",
-		Long:  problem.Help("Remove one setting from your config file. Comments in it stay.", problem.Local),
+		Use:     "unset KEY",
+		Short:   "Remove one setting from your config file",
+		Long:    problem.Help("Remove one setting from your config file. Comments in it stay.", problem.Local),
+		Example: "  engram-sync config unset remotes.work.project",
 		// A bad key can only be removed if it does not stop this command.
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return ws.Locate(cmd.Flags()) },
 		RunE: func(_ *cobra.Command, words []string) error {

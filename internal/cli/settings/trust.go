@@ -102,6 +102,9 @@ func forRemote(word state.Word) string {
 
 func listTrusted(term *terminal.Terminal, ws *workspace.Workspace) error {
 	words := append([]state.Word{}, state.Words(ws.State())...)
+	if len(words) == 0 {
+		return term.Confirm(terminal.Fields{"trusted": words}, "nothing is allowed, in no work tree")
+	}
 	return term.Table(terminal.Fields{"trusted": words}, "WORK TREE\tPROJECT\tALLOWED\tSINCE", func(row terminal.Row) {
 		for _, w := range words {
 			row("%s\t%s\t%s\t%s", terminal.Visible(w.WorkTree), terminal.Visible(w.Project), forRemote(w), w.Given.Local().Format("2006-01-02"))

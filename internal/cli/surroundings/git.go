@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
@@ -143,15 +142,7 @@ func (s Around) leftover(name string) string {
 }
 
 // path is a path in the directory, seen from the working directory if that is shorter.
-func (s Around) path(name string) string {
-	path := filepath.Join(s.dir.Path(), name)
-	if wd, err := os.Getwd(); err == nil {
-		if rel, err := filepath.Rel(wd, path); err == nil && len(rel) < len(path) {
-			return rel
-		}
-	}
-	return path
-}
+func (s Around) path(name string) string { return workspace.Shorter(filepath.Join(s.dir.Path(), name)) }
 
 // WarnOfLeftovers tells whoever moves chunks that a database lies beside them.
 func WarnOfLeftovers(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, dir workspace.Directory) {

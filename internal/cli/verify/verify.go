@@ -21,31 +21,31 @@ import (
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-const verifyLong = `Read every chunk of the chunk directory and check it: gzip and its checksum,
-the hash against the id, the JSON, the numbers in the manifest. Then check the
-directory: files that are missing or that no entry names, rows whose session
-no chunk holds, and whatever else ` + "`engram sync --import`" + ` of a teammate would refuse,
-stop at, drop, or bring back. --for names the releases of engram to think of:
-1.x, 2.x, 3.x. Without it these are the ones that the directory shows, and that
-of your own engram.db.
+const verifyLong = `Read every chunk of the chunk directory and check it: gzip, the hash against the id,
+the JSON, the counts in the manifest. Then check the directory: missing files, files
+that no entry names, rows whose session no chunk holds, and whatever else a teammate's
+"engram sync --import" would refuse, stop at, drop or bring back. --for names the releases
+of engram to think of; by default they are those that the directory and engram.db show.
 
-With --remote the chunks of that remote are downloaded and checked too, and
-not kept, and chunks that are here and not there are counted. Without it
-nothing leaves this machine.
+With --remote the chunks of that remote are downloaded and checked too, and not kept,
+and those that it lacks are counted. Without it nothing leaves this machine.
 
-With --repair what is wrong here is mended, as far as nothing is lost by it:
-a manifest with git's conflict markers, or with entries that git's union merge
-has glued together, becomes the union of both sides; its version rises to what
-the chunks, your engram.db and the releases of --for want; chunk files without
-an entry get one; counts in entries become those of their chunks; and with
---remote, damaged and missing chunks are downloaded from there (the remote
-itself is not checked then). A file is only ever replaced by verified bytes of
-the same id. A chunk whose bytes are whole, and have another id than its name,
-was edited: it is replaced only if you name it, and gets the id of its bytes
-with --re-identify. An entry whose chunk is nowhere is
-removed only if you say so, by --forget-missing or when asked on a terminal, and
-one that is not engram's only with --set-aside. Before the manifest is
-rewritten, a copy goes to the state directory; its path is printed.
+--repair mends what can be mended without losing anything:
+
+    the manifest    conflict markers and entries that git has glued together become the
+                    union of both sides; counts become those of the chunks; a version
+                    that is too low rises
+    chunk files     those that no entry names get one
+    with --remote   damaged and missing chunks are downloaded from there (the remote itself
+                    is not checked then)
+
+A file is only ever replaced by verified bytes of the same id. Before the manifest is
+rewritten, a copy goes to the state directory. What loses something needs your word:
+
+    CHUNK-ID           an edited chunk, whose bytes are whole, is replaced by the remote's
+    --re-identify      or it gets the id of its bytes
+    --forget-missing   the entry of a chunk that is nowhere goes
+    --set-aside        an entry that is not engram's goes
 
 Arguments are chunk ids, or the first digits of some: then only those are read.`
 
