@@ -126,7 +126,9 @@ func (t *Terminal) Fail(f Failure) {
 }
 
 // Errorf prints the line of an error, for people.
-func (t *Terminal) Errorf(format string, args ...any) { t.ErrorAt(Place{}, fmt.Sprintf(format, args...)) }
+func (t *Terminal) Errorf(format string, args ...any) {
+	t.ErrorAt(Place{}, fmt.Sprintf(format, args...))
+}
 
 // ErrorAt prints the line of an error that is about a place.
 func (t *Terminal) ErrorAt(at Place, message string) {

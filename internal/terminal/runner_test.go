@@ -61,7 +61,7 @@ func TestAnnotations(t *testing.T) {
 	var out, errs bytes.Buffer
 	term := New(nil, &out, &errs)
 	term.Read()
-	term.ErrorAt(Place{File: "a, b: 50%\n/x.gz"}, "chunk x: 100% ::\nwrong")
+	term.ErrorAt(Place{File: "a, b: 50%0A\n/x.gz"}, "chunk x: 100%0A ::\nwrong")
 	term.ErrorAt(Place{File: ".engram/manifest.json", Line: 12}, "cannot read")
 	term.Warn("odd")
 	term.Quiet = true
@@ -69,7 +69,7 @@ func TestAnnotations(t *testing.T) {
 	term.Fail(Failure{Message: "no answer", Hint: "try again"})
 	term.Flush()
 	want := []actions.Command{
-		{Name: "error", Properties: map[string]string{"file": `a, b: 50%\n/x.gz`}, Data: `chunk x: 100% ::\nwrong`},
+		{Name: "error", Properties: map[string]string{"file": `a, b: 50%0A\n/x.gz`}, Data: `chunk x: 100%0A ::\nwrong`},
 		{Name: "error", Properties: map[string]string{"file": ".engram/manifest.json", "line": "12"}, Data: "cannot read"},
 		{Name: "warning", Properties: map[string]string{}, Data: "odd"},
 		{Name: "error", Properties: map[string]string{}, Data: "no answer; try again"},
@@ -81,7 +81,7 @@ func TestAnnotations(t *testing.T) {
 
 // The escapes of a command must not hide a secret from the writer that takes it out.
 func TestNoSecretIsAnnotated(t *testing.T) {
-	for _, token := range []string{"tok%ba6dc41", "tok,ba6dc42:7e8", "tok\nba6dc43:%7e8"} {
+	for _, token := range []string{"tok/%ba6dc41+", "tok/,ba6dc42:+7e8", "tok\nba6dc43:%7e8"} {
 		secret.Add(token)
 		var errs bytes.Buffer
 		term := New(nil, io.Discard, &errs)

@@ -18,6 +18,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/repofile"
 	"github.com/engram-sync/engram-sync/internal/secret"
 	"github.com/engram-sync/engram-sync/internal/server"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -258,6 +259,9 @@ var Classes = []Class{
 	{"bad-chunk-id", Refused, is(engram.ErrBadChunkID),
 		"such a chunk can only be removed or renamed on the server",
 		"The remote lists a chunk under an id that no directory can hold. It can only be removed or renamed there."},
+	{"file-in-use", Unavailable, as[*sharing.InUseError],
+		"close the program that has it open (an editor, a virus scanner), or see whether you have the right to change it, then run the same command again",
+		"On Windows another program had a file open all the time, or you have no right to change it. Close that program, and run the same command again."},
 	{"disk-full", Failed, is(syscall.ENOSPC),
 		"free some space, then run the same command again",
 		"There is no space left on the disk. Free some, and run the same command again."},
