@@ -29,7 +29,7 @@ func TestMaxDuration(t *testing.T) {
 	_, errs := u.run(5, "push", "--dir", source, "--max-duration", "200ms", "--heartbeat-url", listener.URL+"/check")
 	wantLine(t, errs, "error: stopped after 200ms, as max-duration says; run the same command again, it goes on from there")
 	_, errs = u.run(5, "pull", "--dir", source, "--max-duration", "1ns", "--json")
-	wantLine(t, errs, `"code":5,"kind":"unavailable","message":"stopped after 1ns, as max-duration says","hint":"run the same command again`)
+	wantLine(t, errs, `"code":5,"kind":"unavailable","class":"out-of-time","message":"stopped after 1ns, as max-duration says","hint":"run the same command again`)
 
 	if heard := monitor.heard(); !slices.Contains(heard, "/check/5") { // the start, if there was time for it
 		t.Errorf("the monitor heard %q", heard)
