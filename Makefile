@@ -90,6 +90,9 @@ docs: ## write docs/cli anew from the commands, tables of other pages, and NOTIC
 	go test ./internal/cli -run 'TestDocs|TestFaultsPage' -count=1 -update
 	go test ./cmd/engram-sync -run TestNotice -count=1 -update
 
+pictures: build ## draw docs/pictures anew from a real run (termtosvg, on Debian)
+	./scripts/pictures.sh "$(CURDIR)/$(BIN)"
+
 snapshot: ## build the archives and packages of a release into dist, publishing nothing
 	@tool="$$(.ci/tool goreleaser)" && "$$tool" check && \
 		"$$tool" release --snapshot --clean --skip=publish,announce,docker,sign,sbom
