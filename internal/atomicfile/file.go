@@ -17,6 +17,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // File is a file in the making: an io.Writer whose content appears at its path
@@ -36,7 +38,7 @@ func Create(path string, perm os.FileMode) (*File, error) {
 	// os.CreateTemp will not do: its files are 0600 whatever the umask says. With
 	// 128 random bits the first name is free.
 	name := filepath.Join(filepath.Dir(path), TempPrefix+rand.Text()+TempSuffix)
-	temp, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+	temp, err := sharing.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
 	if err != nil {
 		return nil, fmt.Errorf("cannot create %s: %w", path, err)
 	}
@@ -89,7 +91,7 @@ func (f *File) publish(path string) error {
 	if err := f.temp.Close(); err != nil {
 		return err
 	}
-	return os.Rename(f.temp.Name(), path)
+	return sharing.Rename(f.temp.Name(), path)
 }
 
 // Discard throws the content away. It does nothing after Commit, CommitAs or
@@ -104,21 +106,21 @@ func (f *File) Discard() error {
 		// A commit failed between close and rename.
 		closeErr = nil
 	}
-	return errors.Join(closeErr, os.Remove(f.temp.Name()))
+	return errors.Join(closeErr, sharing.Remove(f.temp.Name()))
 }
 
 // Publish gives a finished file its name: staged, which lies on the same file
 // system, is made durable and renamed over path, durably too. It is for files
 // that something else wrote, such as a database.
 func Publish(staged, path string) error {
-	f, err := os.OpenFile(staged, os.O_RDWR, 0) // Windows syncs only what can be written
+	f, err := sharing.OpenFile(staged, os.O_RDWR, 0) // Windows syncs only what can be written
 	if err != nil {
 		return err
 	}
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(staged, path); err != nil {
+	if err := sharing.Rename(staged, path); err != nil {
 		return err
 	}
 	return syncDir(filepath.Dir(path))
@@ -148,7 +150,7 @@ func sweepOld(dir string, age time.Duration) error {
 		if info, err := entry.Info(); err == nil && age > 0 && time.Since(info.ModTime()) < age {
 			continue
 		}
-		err := os.Remove(filepath.Join(dir, entry.Name()))
+		err := sharing.Remove(filepath.Join(dir, entry.Name()))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			failure = errors.Join(failure, fmt.Errorf("cannot remove a leftover: %w", err))
 		}

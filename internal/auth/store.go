@@ -17,6 +17,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/filelock"
 	"github.com/engram-sync/engram-sync/internal/secret"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // Why there are no credentials. The errors of a Store wrap one of these.
@@ -150,7 +151,7 @@ type jsonFile[T any] struct {
 
 func (f jsonFile[T]) read() (T, error) {
 	var content, none T
-	text, err := os.ReadFile(f.path)
+	text, err := sharing.ReadFile(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return none, nil
 	}

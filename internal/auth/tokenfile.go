@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/secret"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // ErrTokenFile is wrapped by errors about the file that secret.TokenFileVariable names.
@@ -16,7 +16,7 @@ var ErrTokenFile = errors.New("read the token file of " + secret.TokenFileVariab
 // fromFile reads a token from a file, as a service manager or a container gives it. It may be
 // a pipe; who else may read it is not looked at, since those who make such files decide that.
 func fromFile(path string) (Source, error) {
-	f, err := os.Open(path)
+	f, err := sharing.Open(path)
 	if err != nil {
 		return Source{}, fmt.Errorf("%w: %w", ErrTokenFile, err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cancellable"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/repofile"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // readBuffer is how much of a chunk file is read at a time.
@@ -190,7 +191,7 @@ func (d *Dir) RemoveChunk(id engram.ChunkID) error {
 	if err := d.checkChunks(); err != nil {
 		return fmt.Errorf("remove chunk %s: %w", id, err)
 	}
-	return os.Remove(d.chunkPath(id))
+	return sharing.Remove(d.chunkPath(id))
 }
 
 func (d *Dir) makeChunks() error {

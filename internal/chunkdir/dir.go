@@ -25,6 +25,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/git"
 	"github.com/engram-sync/engram-sync/internal/repofile"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // ManifestName is the file of the manifest in a chunk directory.
@@ -156,7 +157,7 @@ func (d *Dir) Occupant() (string, error) {
 	if filepath.Base(d.path) == DirName || holds(d.path, ManifestName, chunksName) {
 		return "", nil
 	}
-	f, err := os.Open(d.path)
+	f, err := sharing.Open(d.path)
 	if err != nil {
 		return "", fmt.Errorf("cannot look into the chunk directory: %w", err)
 	}

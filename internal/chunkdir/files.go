@@ -16,6 +16,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // Listing is what the directory holds beside its manifest.
@@ -48,7 +49,7 @@ func (d *Dir) openChunks() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return os.Open(filepath.Join(d.path, chunksName))
+	return sharing.Open(filepath.Join(d.path, chunksName))
 }
 
 func (d *Dir) list(ctx context.Context) (listing Listing, err error) {

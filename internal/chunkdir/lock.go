@@ -15,6 +15,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/filelock"
 	"github.com/engram-sync/engram-sync/internal/safetext"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // LockedError says that another process, or another Lock of this one, works on
@@ -132,7 +133,7 @@ func (d *Dir) noteHolder(command string) {
 // forgetHolder removes the note. One that stays is overwritten by the next holder.
 func (d *Dir) forgetHolder() {
 	if path, err := d.notePath(); err == nil && path != "" {
-		_ = os.Remove(path)
+		_ = sharing.Remove(path)
 	}
 }
 
@@ -141,7 +142,7 @@ func (d *Dir) holder() *LockedError {
 	var locked LockedError
 	path, err := d.notePath()
 	if err == nil {
-		if note, err := os.ReadFile(path); err != nil || json.Unmarshal(note, &locked) != nil {
+		if note, err := sharing.ReadFile(path); err != nil || json.Unmarshal(note, &locked) != nil {
 			locked = LockedError{}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/engram-sync/engram-sync/internal/repofile"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // parseUserFile takes every key.
@@ -149,7 +150,7 @@ func fileError(path, namedBy string, err error) error {
 }
 
 func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := sharing.Open(path)
 	if err != nil {
 		return nil, err
 	}

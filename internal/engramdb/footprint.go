@@ -13,6 +13,8 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // walHeader is the header of a -wal: two salts in it are new each time that the
@@ -69,7 +71,7 @@ func (db *DB) look() (footprint, error) {
 }
 
 func lookAtWAL(path string) (s stamp, header walHeader, err error) {
-	wal, err := os.Open(path)
+	wal, err := sharing.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, header, nil
 	}
@@ -90,7 +92,7 @@ func stampOf(info fs.FileInfo) stamp {
 }
 
 func exists(path string) (bool, error) {
-	_, err := os.Lstat(path)
+	_, err := sharing.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -105,7 +107,7 @@ type frameHeader [24]byte
 // sumUpLog adds to sum what a -wal holds: its header and those of the frames of
 // its present turn. A missing or empty log adds nothing.
 func sumUpLog(path string, sum hash.Hash) (err error) {
-	wal, err := os.Open(path)
+	wal, err := sharing.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

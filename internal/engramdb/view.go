@@ -18,6 +18,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/engram-sync/engram-sync/internal/cancellable"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 	"github.com/engram-sync/engram-sync/internal/sqliteuri"
 )
 
@@ -162,7 +163,7 @@ func (db *DB) openCopy(ctx context.Context) (*view, error) {
 	if err != nil {
 		return nil, fmt.Errorf("copy engram's database: %w", err)
 	}
-	remove := func() error { return os.RemoveAll(dir) }
+	remove := func() error { return sharing.RemoveAll(dir) }
 	file := filepath.Join(dir, "engram.db")
 	withWAL, err := db.copyConsistently(ctx, file)
 	if err != nil {
@@ -251,12 +252,12 @@ func (db *DB) copyOnce(seen footprint, file string) (copied bool, err error) {
 }
 
 func copyFile(from, to string) (err error) {
-	in, err := os.Open(from)
+	in, err := sharing.Open(from)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, in.Close()) }()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	out, err := sharing.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}

@@ -1,10 +1,10 @@
 package filelock
 
-import "os"
+import "github.com/engram-sync/engram-sync/internal/sharing"
 
 // IdentityAt is the Identity of what a path leads to.
 func IdentityAt(path string) (string, error) {
-	f, err := os.Open(path)
+	f, err := sharing.Open(path)
 	if err != nil {
 		return "", err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/repofile"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // The variables of the driver in the repository's configuration. git reads the
@@ -201,7 +202,7 @@ func (d *Driver) Uninstall(ctx context.Context) (DriverChange, error) {
 		}
 	}
 	if after == "" && len(memory[driverCreated]) > 0 && d.exists {
-		err = os.Remove(d.Attributes)
+		err = sharing.Remove(d.Attributes)
 	} else {
 		err = d.write(after)
 	}

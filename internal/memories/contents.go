@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // contents keeps the rows that a search found, encoded as a chunk has them: the last
@@ -46,7 +48,7 @@ func (c *contents) flush() (err error) {
 		if c.file, err = os.CreateTemp("", "engram-sync-rows-"); err != nil { // mode 0600
 			return err
 		}
-		_ = os.Remove(c.file.Name()) // else Close does it
+		_ = sharing.Remove(c.file.Name()) // else Close does it
 	}
 	n, err := c.file.Write(c.tail)
 	c.at += int64(n)
@@ -74,7 +76,7 @@ func (c *contents) close() error {
 	}
 	name := c.file.Name()
 	err := c.file.Close()
-	_ = os.Remove(name) // it may be gone already
+	_ = sharing.Remove(name) // it may be gone already
 	c.file = nil
 	return err
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/mend"
 	"github.com/engram-sync/engram-sync/internal/recognition"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // cacheVersion belongs to what this package does with the rows, as canon.Version
@@ -50,7 +51,7 @@ func openCache(dir string, opts Options) *cache {
 	sum := sha256.Sum256([]byte(of))
 	c := &cache{path: filepath.Join(dir, hex.EncodeToString(sum[:8])+".json")}
 	if info, err := os.Stat(c.path); err == nil && info.Size() <= maxCacheBytes {
-		if text, err := os.ReadFile(c.path); err == nil && json.Unmarshal(text, &c.cacheFile) != nil {
+		if text, err := sharing.ReadFile(c.path); err == nil && json.Unmarshal(text, &c.cacheFile) != nil {
 			c.cacheFile = cacheFile{}
 		}
 	}

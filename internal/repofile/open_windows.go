@@ -3,6 +3,8 @@ package repofile
 import (
 	"io/fs"
 	"os"
+
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // openNoFollow opens path for reading, but no symbolic link or other reparse point.
@@ -14,5 +16,5 @@ func openNoFollow(path string) (*os.File, error) {
 	if !info.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: ErrNotRegular}
 	}
-	return os.Open(path)
+	return sharing.Open(path)
 }

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // Limits of request bodies in bytes, inclusive (account-server.md 1.3; the
@@ -112,7 +114,7 @@ func sweepOld(dir, prefix string) error {
 		}
 		info, err := entry.Info()
 		if err == nil && time.Since(info.ModTime()) > leftoverAge {
-			err = os.RemoveAll(filepath.Join(dir, entry.Name()))
+			err = sharing.RemoveAll(filepath.Join(dir, entry.Name()))
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove a leftover: %w", err)
@@ -168,7 +170,7 @@ func (s spools) start(w http.ResponseWriter, r *http.Request, limit int64) (io.R
 
 // discard removes a spool file. That it stays harms no request.
 func (s spools) discard(ctx context.Context, spooled *spool) {
-	if err := errors.Join(spooled.file.Close(), os.Remove(spooled.file.Name())); err != nil {
+	if err := errors.Join(spooled.file.Close(), sharing.Remove(spooled.file.Name())); err != nil {
 		s.log.ErrorContext(ctx, "a spool file stays", "error", fmt.Errorf("%w: %w", errSpool, err).Error())
 	}
 }

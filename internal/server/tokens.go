@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/server/store"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // tokenKind is the type claim: one kind is never taken for the other.
@@ -93,7 +93,7 @@ const keyBytes = 32
 // where there is none. The caller holds the lock on the directory: a key that
 // replaced another one would void the tokens issued under that.
 func signingKey(path string) ([]byte, error) {
-	key, err := os.ReadFile(path)
+	key, err := sharing.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		key = make([]byte, keyBytes)
 		rand.Read(key) // never fails

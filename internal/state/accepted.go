@@ -4,8 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
+
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // AcceptedRows are the rows that a remote would refuse and that the user has
@@ -31,7 +32,7 @@ func OpenAcceptedRows(root Root, remote, project string) *AcceptedRows {
 		root: root, path: root.Path("accepted", fileName(remote+"\x00"+project)+".json"),
 		file: acceptedFile{Schema: 1, Remote: remote, Project: project}, rows: map[string]bool{},
 	}
-	text, err := os.ReadFile(a.path)
+	text, err := sharing.ReadFile(a.path)
 	var file acceptedFile
 	if err == nil && checkSchema(text, 1) == nil && json.Unmarshal(text, &file) == nil {
 		for _, row := range file.Rows {

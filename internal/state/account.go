@@ -16,6 +16,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/filelock"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // AccountState is the place for what has to be remembered about one account's
@@ -99,7 +100,7 @@ func (j *AccountState) MigrateFrom(ctx context.Context, wait time.Duration, acco
 		if _, err := os.Lstat(path); entry.Name() == lockName || !errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err := os.Rename(filepath.Join(other.dir, entry.Name()), path); err != nil {
+		if err := sharing.Rename(filepath.Join(other.dir, entry.Name()), path); err != nil {
 			return fmt.Errorf("take over older state: %w", err)
 		}
 	}
@@ -168,7 +169,7 @@ func (e *JobError) Unwrap() error { return e.Err }
 
 // Read reads the job, which must have this schema. Else it gives a *JobError.
 func (p JobFile) Read(job any, schema int) error {
-	text, err := os.ReadFile(p.path)
+	text, err := sharing.ReadFile(p.path)
 	if err != nil {
 		return fmt.Errorf("read what was pushed before: %w", err)
 	}

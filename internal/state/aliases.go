@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"sync"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // Aliases are the reduced chunks of one remote that were restored: the id that
@@ -54,7 +54,7 @@ func OpenAliases(root Root, remote string) (*Aliases, error) {
 
 // readPairs adds the pairs in a file, if there is one.
 func readPairs(path string, pairs map[engram.ChunkID]engram.ChunkID) error {
-	text, err := os.ReadFile(path)
+	text, err := sharing.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // AnsweredIDs are the ids under which a project server stored what was sent under
@@ -34,7 +34,7 @@ func OpenAnsweredIDs(root Root, remote, project string) *AnsweredIDs {
 		root: root, path: root.Path("answered", fileName(remote+"\x00"+project)+".json"),
 		file: answeredFile{Schema: answeredSchema, Remote: remote, Project: project, IDs: map[engram.ChunkID]engram.ChunkID{}},
 	}
-	text, err := os.ReadFile(a.path)
+	text, err := sharing.ReadFile(a.path)
 	var file answeredFile
 	if err == nil && checkSchema(text, answeredSchema) == nil && json.Unmarshal(text, &file) == nil && file.IDs != nil {
 		a.file.IDs = file.IDs

@@ -11,6 +11,8 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 const (
@@ -35,7 +37,7 @@ func OpenCache(root Root, kind, name string) Cache {
 
 // read gives the text, nil where there is none that is whole.
 func (c Cache) read() []byte {
-	f, err := os.Open(c.path)
+	f, err := sharing.Open(c.path)
 	if err != nil {
 		return nil
 	}
@@ -54,7 +56,7 @@ func (c Cache) read() []byte {
 // write replaces the text. One that is too large is not kept, and nor is the old one.
 func (c Cache) write(text []byte) error {
 	if len(text)+sha256.Size > maxCacheBytes {
-		if err := os.Remove(c.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := sharing.Remove(c.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("drop a cache: %w", err)
 		}
 		return nil
@@ -81,7 +83,7 @@ func (c Cache) prune() error {
 	}
 	slices.SortFunc(paths, func(a, b string) int { return cmp.Compare(age(a), age(b)) })
 	for _, path := range paths[:len(paths)-maxCacheFiles] {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := sharing.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("drop an old cache: %w", err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // CursorFile keeps the place of a reader of a journal: its cursor, the refs of
@@ -64,7 +65,7 @@ func (j *AccountState) OpenCursor(name string) (*CursorFile, error) {
 		return nil, fmt.Errorf("%q: %w", name, ErrCursorName)
 	}
 	c := &CursorFile{journal: j, name: name, doc: cursorDoc{Schema: cursorSchema, Remote: j.remote}}
-	text, err := os.ReadFile(c.path())
+	text, err := sharing.ReadFile(c.path())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read the cursor: %w", err)
 	}
@@ -211,7 +212,7 @@ func (c *CursorFile) write(next cursorDoc) error {
 	old := c.doc.Ledger.Generation
 	c.doc = next
 	if next.Ledger.Generation != old {
-		_ = os.Remove(c.seenPath(old)) // it counts no more, there or not
+		_ = sharing.Remove(c.seenPath(old)) // it counts no more, there or not
 	}
 	return nil
 }
@@ -250,7 +251,7 @@ func openSeen(path string, l seenLog) (*seenWriter, error) {
 			return nil, err
 		}
 	}
-	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	file, err := sharing.OpenFile(path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %w", ErrCursorDamaged, err)
 	}
@@ -311,7 +312,7 @@ func readSeen(path string, l seenLog) iter.Seq2[engram.JournalRef, error] {
 		if l.Bytes == 0 {
 			return
 		}
-		file, err := os.Open(path)
+		file, err := sharing.Open(path)
 		if err != nil {
 			yield(engram.JournalRef{}, fmt.Errorf("%w: %w", ErrCursorDamaged, err))
 			return

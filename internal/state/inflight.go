@@ -11,6 +11,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/panics"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 const (
@@ -49,7 +50,7 @@ func OpenInFlight(root Root, remote, chunkDir string) (*InFlight, error) {
 }
 
 func (f *InFlight) read() error {
-	file, err := os.Open(f.path)
+	file, err := sharing.Open(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -104,7 +105,7 @@ func (f *InFlight) open() (err error) {
 	if err := f.root.write(f.path, listed(f.left)); err != nil {
 		return err
 	}
-	if f.file, err = os.OpenFile(f.path, os.O_WRONLY|os.O_APPEND, 0); err != nil {
+	if f.file, err = sharing.OpenFile(f.path, os.O_WRONLY|os.O_APPEND, 0); err != nil {
 		return err
 	}
 	ended, done := make(chan struct{}), make(chan struct{})
@@ -137,7 +138,7 @@ func (f *InFlight) End(doubtful []engram.ChunkID) {
 	case len(doubtful) > 0:
 		_ = f.root.write(f.path, listed(doubtful))
 	case f.file != nil || !f.sign.IsZero():
-		_ = os.Remove(f.path)
+		_ = sharing.Remove(f.path)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/filelock"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // outputMark is how much of an output file counts. While a run writes, what
@@ -111,7 +112,7 @@ func (c *CursorFile) OpenOutput(path string) (*OutputFile, error) {
 	if err := o.prepare(); err != nil {
 		return nil, err
 	}
-	if o.file, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0); err != nil {
+	if o.file, err = sharing.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0); err != nil {
 		return nil, fmt.Errorf("open the output file: %w", err)
 	}
 	if o.id, err = filelock.Identity(o.file); err != nil {
@@ -194,7 +195,7 @@ func (o *OutputFile) wantWholeLines() error {
 	if o.size == 0 {
 		return nil
 	}
-	file, err := os.Open(o.path)
+	file, err := sharing.Open(o.path)
 	if err != nil {
 		return fmt.Errorf("open the output file: %w", err)
 	}
@@ -271,7 +272,7 @@ const rowStart = `{"seq":`
 // cutTail takes away what a killed run left behind an offset, for good. What
 // can't be from such a run stays, and so does all of the rest.
 func cutTail(path string, offset int64) (err error) {
-	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	file, err := sharing.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
@@ -325,7 +326,7 @@ func (c *CursorFile) unfinished(path, file string) error {
 	}
 	for _, name := range cursors {
 		other := filepath.Join(journals, filepath.FromSlash(name))
-		text, err := os.ReadFile(other)
+		text, err := sharing.ReadFile(other)
 		if errors.Is(err, fs.ErrNotExist) || other == c.path() {
 			continue
 		}

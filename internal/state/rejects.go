@@ -12,6 +12,7 @@ import (
 	"os"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // Rejects is a file of mutations that could not be pushed, as JSON Lines:
@@ -74,7 +75,7 @@ func (r *Rejects) add(line reject) error {
 // ReadRejects gives what a file of rejects holds, as far as it is lines of ours: the
 // place in the source, and the mutation. A file that is not there holds nothing.
 func ReadRejects(path string, each func(position int64, e engram.MutationEntry)) error {
-	file, err := os.Open(path)
+	file, err := sharing.Open(path)
 	if path == "" || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -105,7 +106,7 @@ func (r *Rejects) open() (err error) {
 	if r.file != nil {
 		return nil
 	}
-	file, err := os.OpenFile(r.path, os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := sharing.OpenFile(r.path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}

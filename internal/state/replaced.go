@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"sync"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // Replaced are the chunks whose place others have taken in one chunk directory, because
@@ -31,7 +31,7 @@ type replacedFile struct {
 // OpenReplaced reads what is known of a directory. Of what cannot be read nothing is known.
 func OpenReplaced(root Root, dir string) *Replaced {
 	r := &Replaced{root: root, path: root.Path("replaced", fileName(dir)+".json")}
-	text, err := os.ReadFile(r.path)
+	text, err := sharing.ReadFile(r.path)
 	if err != nil || checkSchema(text, 1) != nil || json.Unmarshal(text, &r.file) != nil || r.file.Dir != dir {
 		r.file = replacedFile{}
 	}

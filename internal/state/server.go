@@ -2,9 +2,9 @@ package state
 
 import (
 	"encoding/json"
-	"os"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // Server is what a remote with some base URL was found to be in an earlier run: a hint
@@ -22,7 +22,7 @@ type Server struct {
 // ReadServer reads what is remembered of a remote; what can't be read counts as
 // unknown.
 func ReadServer(root Root, remote string) (s Server) {
-	text, err := os.ReadFile(serverPath(root, remote))
+	text, err := sharing.ReadFile(serverPath(root, remote))
 	if err != nil || json.Unmarshal(text, &s) != nil {
 		return Server{}
 	}
@@ -34,7 +34,7 @@ func ReadServer(root Root, remote string) (s Server) {
 func WriteServer(root Root, remote string, s Server) {
 	path := serverPath(root, remote)
 	if s == (Server{}) {
-		_ = os.Remove(path)
+		_ = sharing.Remove(path)
 		return
 	}
 	if text, err := json.Marshal(s); err == nil {

@@ -3,9 +3,10 @@ package state
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // Word is the user's word that memories of a project may move between a work tree and
@@ -31,7 +32,7 @@ func Words(root Root) []Word {
 	var words []Word
 	for _, path := range filesBeside(root.Path("trusted", "a.json")) {
 		var file wordFile
-		text, err := os.ReadFile(path)
+		text, err := sharing.ReadFile(path)
 		if err == nil && checkSchema(text, 1) == nil && json.Unmarshal(text, &file) == nil && file.path(root) == path {
 			words = append(words, file.Word)
 		}
@@ -56,7 +57,7 @@ func (w Word) Give(root Root) error {
 
 // TakeBack forgets a word that Words gave.
 func (w Word) TakeBack(root Root) error {
-	if err := os.Remove(w.path(root)); err != nil {
+	if err := sharing.Remove(w.path(root)); err != nil {
 		return fmt.Errorf("forget what is trusted: %w", err)
 	}
 	return nil

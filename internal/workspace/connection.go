@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/auth"
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
@@ -295,7 +295,7 @@ func tlsConfig(cfg config.Config) (*tls.Config, error) {
 
 // caPool is the system's authorities and those in the file.
 func caPool(path string) (*x509.CertPool, error) {
-	text, err := os.ReadFile(path)
+	text, err := sharing.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/git"
 	"github.com/engram-sync/engram-sync/internal/merge"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 )
@@ -206,7 +207,7 @@ func (w *Workspace) Claim(ctx context.Context, c Claim) (dir syncer.Local, path 
 		release = func() {
 			unlock()
 			for _, path := range made {
-				_ = os.Remove(path) // which it does only if nothing is in there
+				_ = sharing.Remove(path) // which it does only if nothing is in there
 			}
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/secret"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
@@ -35,7 +36,7 @@ func (e *exam) writeBundle(path string, found []finding) error {
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := sharing.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return errExists(path)
 	}
@@ -44,7 +45,7 @@ func (e *exam) writeBundle(path string, found []finding) error {
 	}
 	_, err = file.WriteString(e.withoutPrivate(text.String()))
 	if err = errors.Join(err, file.Close()); err != nil {
-		return fmt.Errorf("write the report: %w", errors.Join(err, os.Remove(path)))
+		return fmt.Errorf("write the report: %w", errors.Join(err, sharing.Remove(path)))
 	}
 	e.term.Note("the report is in %s: read it before you send it", path)
 	return nil

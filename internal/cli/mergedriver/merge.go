@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"strings"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/git"
 	"github.com/engram-sync/engram-sync/internal/merge"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
@@ -146,7 +146,7 @@ func writeResult(path string, merged []byte) error {
 const maxMergeFile = 64 << 20
 
 func readMergeFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := sharing.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read a side of the merge: %w", err)
 	}

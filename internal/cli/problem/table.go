@@ -18,6 +18,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/repofile"
 	"github.com/engram-sync/engram-sync/internal/secret"
 	"github.com/engram-sync/engram-sync/internal/server"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -196,6 +197,9 @@ var Classes = []Class{
 	{"tls-wanted", Usage, is(transport.ErrWantsTLS),
 		"set the remote's URL to that",
 		"The port speaks TLS, and the URL begins with http. Set the remote to the URL with https that the message names."},
+	{"tls-unwanted", Usage, is(transport.ErrWantsPlain),
+		"set the remote's URL to that if the network is safe (other machines also need --insecure-http), or have TLS set up there",
+		"The port speaks plain HTTP, and the URL begins with https. Set the remote to the URL with http that the message names, or have TLS set up."},
 	{"tls", Usage, is(transport.ErrTLS),
 		"check the URL, that this machine trusts the server's certificate, and whether the server wants one of yours (--client-cert)" + SeeDoctor,
 		"No trusted TLS connection came about. Check the URL, and the certificate authorities of this machine or ca-cert."},
@@ -258,6 +262,9 @@ var Classes = []Class{
 	{"bad-chunk-id", Refused, is(engram.ErrBadChunkID),
 		"such a chunk can only be removed or renamed on the server",
 		"The remote lists a chunk under an id that no directory can hold. It can only be removed or renamed there."},
+	{"file-in-use", Unavailable, as[*sharing.InUseError],
+		"close the program that has it open (an editor, a virus scanner), or see whether you have the right to change it, then run the same command again",
+		"On Windows another program had a file open all the time, or you have no right to change it. Close that program, and run the same command again."},
 	{"disk-full", Failed, is(syscall.ENOSPC),
 		"free some space, then run the same command again",
 		"There is no space left on the disk. Free some, and run the same command again."},

@@ -3,10 +3,10 @@ package surroundings
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/engram-sync/engram-sync/internal/secret"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
@@ -34,7 +34,7 @@ func (c CloudFile) Secrets() (members []string) {
 // ReadCloudFile reads engram's cloud.json, and says where it is. A missing one is an fs.ErrNotExist.
 func ReadCloudFile(ws *workspace.Workspace) (cloud CloudFile, path string, err error) {
 	path = filepath.Join(ws.DataDir(), "cloud.json")
-	text, err := os.ReadFile(path)
+	text, err := sharing.ReadFile(path)
 	if err != nil {
 		return cloud, path, fmt.Errorf("read engram's login: %w", err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/journal"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // MaxLine bounds a line, in bytes. No server takes more in one push
@@ -42,7 +43,7 @@ type File struct {
 // OpenFile opens a file, which keeps its name in errors. What can be read only
 // once, such as a pipe, is copied to a private file first.
 func OpenFile(name string) (*File, error) {
-	file, err := os.Open(name)
+	file, err := sharing.Open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +68,7 @@ func Spool(name string, r io.Reader) (*File, error) {
 		return nil, fmt.Errorf("keep what %s gives: %w", name, err)
 	}
 	f := &File{name: name, file: file, temp: file.Name()}
-	if os.Remove(f.temp) == nil { // where that works, not even a kill leaves it behind
+	if sharing.Remove(f.temp) == nil { // where that works, not even a kill leaves it behind
 		f.temp = ""
 	}
 	if f.size, err = io.Copy(file, r); err != nil {
@@ -80,7 +81,7 @@ func Spool(name string, r io.Reader) (*File, error) {
 func (f *File) Close() error {
 	err := f.file.Close()
 	if f.temp != "" {
-		err = errors.Join(err, os.Remove(f.temp))
+		err = errors.Join(err, sharing.Remove(f.temp))
 	}
 	return err
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/cancellable"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 	"github.com/engram-sync/engram-sync/internal/sqliteuri"
 )
 
@@ -66,9 +67,9 @@ func stage(dir string) (path string, cleanUp func() error, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	cleanUp = func() error { return os.RemoveAll(own) }
+	cleanUp = func() error { return sharing.RemoveAll(own) }
 	path = filepath.Join(own, "staged.db")
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := sharing.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err == nil {
 		err = f.Close()
 	}
@@ -139,12 +140,12 @@ func copyFile(ctx context.Context, from, to string) (err error) {
 			return fmt.Errorf("%w (%s: %w)", ErrInUse, from+suffix, err)
 		}
 	}
-	in, err := os.Open(from)
+	in, err := sharing.Open(from)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, in.Close()) }()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_TRUNC, 0)
+	out, err := sharing.OpenFile(to, os.O_WRONLY|os.O_TRUNC, 0)
 	if err != nil {
 		return err
 	}

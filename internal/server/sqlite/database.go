@@ -15,6 +15,7 @@ import (
 	_ "modernc.org/sqlite" // the driver
 
 	"github.com/engram-sync/engram-sync/internal/server/store"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 	"github.com/engram-sync/engram-sync/internal/sqliteuri"
 )
 
@@ -51,7 +52,7 @@ var _ store.Store = (*Store)(nil)
 func Open(ctx context.Context, path string, now func() time.Time) (*Store, error) {
 	// SQLite would make it with a mode that others can read. The files next to
 	// it get the mode of this one.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := sharing.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
