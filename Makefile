@@ -56,10 +56,7 @@ crash: ## the whole crash matrix (some 20 minutes; Linux on amd64), and its tabl
 	.ci/crash
 
 lint: ## golangci-lint, for each operating system: the floors and rules of .golangci.yml
-	@tool="$$(.ci/tool golangci-lint)" && for os in $(SYSTEMS); do \
-		echo "GOOS=$$os golangci-lint run"; \
-		GOFLAGS="$$GOFLAGS -trimpath" CGO_ENABLED=0 GOOS=$$os "$$tool" run ./... || exit 1; \
-	done
+	.ci/lint $(SYSTEMS)
 
 fmt: ## format the code
 	gofmt -w cmd docs internal
