@@ -124,7 +124,7 @@ func Failure(err error, tokenFrom string) terminal.Failure {
 
 // Common says of an error that every other item would meet it too.
 func Common(err error) bool {
-	return Is(err, transport.ErrUnauthorized, transport.ErrTLS, transport.ErrProxy, transport.ErrCleartext, transport.ErrNoProject, syscall.ENOSPC) ||
+	return Is(err, transport.ErrUnauthorized, transport.ErrNotEngram, transport.ErrTLS, transport.ErrProxy, transport.ErrCleartext, transport.ErrNoProject, syscall.ENOSPC) ||
 		As[*transport.FailingError](err) ||
 		refusedWith(transport.CodeForbidden, transport.CodePaused)(err, "") || accountGone(err, "") || stranger(err, "") && !proxyLimit(err, "") || full(err, "") || As[*transport.RetryLaterError](err) || transport.IsUnreachable(err)
 }
