@@ -204,7 +204,7 @@ func (s *faultSum) write(t *testing.T, took time.Duration) {
 	}
 	text := fmt.Sprintf("%d faults at %d places, %d runs in %s: lost 0, doubled 0, left over 0. The longest run took %s.",
 		len(faults.All), len(places()), s.cells, took.Round(time.Minute), s.longest.Round(time.Second))
-	writeSection(t, "figures of faults", text)
+	section(t, "reliability.md", "figures of faults", text)
 }
 
 // places are where and how often a fault strikes, on which command and kind of server.

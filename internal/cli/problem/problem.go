@@ -107,19 +107,36 @@ func NextStep(err error, tokenFrom string) string {
 type Judged struct {
 	Code    int    `json:"code"`
 	Kind    string `json:"kind"`
+	Class   string `json:"class"` // a section of docs/troubleshooting.md
 	Message string `json:"message"`
 }
 
 // Judge says what an error means to a script.
 func Judge(err error) Judged {
+	return judge(err, "")
+}
+
+func judge(err error, tokenFrom string) Judged {
 	code := Code(err)
-	return Judged{Code: code, Kind: Kind(code), Message: terminal.OneLine(err.Error())}
+	return Judged{Code: code, Kind: Kind(code), Class: classOf(err, code, tokenFrom), Message: terminal.OneLine(err.Error())}
+}
+
+// Unexpected is the id of an error that no class recognises.
+const Unexpected = "unexpected"
+
+// classOf is the id of the first class that recognises an error with this code.
+func classOf(err error, code int, tokenFrom string) string {
+	c := find(func(c *Class) bool { return (c.Code == code || c.Code == asItsCause) && c.is(err, tokenFrom) })
+	if c == nil {
+		return Unexpected
+	}
+	return c.ID
 }
 
 // Failure is an error as the terminal shows it.
 func Failure(err error, tokenFrom string) terminal.Failure {
-	j := Judge(err)
-	return terminal.Failure{Code: j.Code, Kind: j.Kind, Message: j.Message, Hint: NextStep(err, tokenFrom)}
+	j := judge(err, tokenFrom)
+	return terminal.Failure{Code: j.Code, Kind: j.Kind, Class: j.Class, Message: j.Message, Hint: NextStep(err, tokenFrom)}
 }
 
 // Common says of an error that every other item would meet it too.

@@ -65,6 +65,26 @@ func TestCodeOf(t *testing.T) {
 	}
 }
 
+// TestClassOf: an error is of the first class that recognises it, among those of its code.
+func TestClassOf(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err             error
+		tokenFrom, want string
+	}{
+		{errors.New("anything"), "", Unexpected},
+		{transport.ErrUnauthorized, "stdin", "token-stdin"},
+		{transport.ErrUnauthorized, "", "unauthorized"},
+		{&chunkdir.NotFoundError{}, "", "no-directory"},
+		{fmt.Errorf("%w: %w", syncer.ErrUnconfirmed, transport.ErrUnavailable), "", "outcome-unknown"},
+		{fmt.Errorf("%w: %w", transport.ErrOutcomeUnknown, &terminal.Interrupted{Signal: syscall.SIGINT}), "", "interrupted"},
+	} {
+		if got := Failure(c.err, c.tokenFrom).Class; got != c.want {
+			t.Errorf("%v: class %q, want %q", c.err, got, c.want)
+		}
+	}
+}
+
 // TestCodeOfAll is about several items with ends of their own.
 func TestCodeOfAll(t *testing.T) {
 	t.Parallel()
