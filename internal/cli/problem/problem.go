@@ -4,6 +4,7 @@ package problem
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -78,6 +79,9 @@ func CodeOfAll(moved int, failed []work.Failure) int {
 		if slices.Contains(codes, worst) {
 			return worst
 		}
+	}
+	if slices.ContainsFunc(failed, func(f work.Failure) bool { return outOfTime(f.Err, "") }) {
+		return Unavailable // and not partial: all of it may work later
 	}
 	slices.SortFunc(codes, cmp.Compare)
 	if moved > 0 || codes[0] != codes[len(codes)-1] {
@@ -244,6 +248,25 @@ func refusedToken(sources ...string) match {
 	return func(err error, tokenFrom string) bool {
 		return Is(err, transport.ErrUnauthorized) && !Is(err, ErrBadLogin) && slices.Contains(sources, tokenFrom)
 	}
+}
+
+// outOfTime recognises the end of the time that the user gave the run.
+func outOfTime(err error, _ string) bool {
+	ended, ok := errors.AsType[*terminal.Interrupted](err)
+	return ok && ended.Signal == nil
+}
+
+// Ended is the error of a run that its context may have ended: that is the cause then, unless the command
+// has said itself how it ended, or what time alone ended left more behind than what it did not get to.
+func Ended(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	if err == nil || As[*terminal.ExitStatus](err) || !As[*terminal.Interrupted](cause) {
+		return err
+	}
+	if outOfTime(cause, "") && slices.Contains([]int{Unknown, Damaged}, Code(err)) {
+		return err
+	}
+	return cause
 }
 
 // signalled recognises the end by one of these signals.

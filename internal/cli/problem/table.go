@@ -281,6 +281,10 @@ var Classes = []Class{
 		"ask whoever runs the server: trying again will not help",
 		"The server refused the request for good. Ask whoever runs it."},
 
+	{"out-of-time", Unavailable, outOfTime,
+		"run the same command again, it goes on from there; or give it more time with --max-duration",
+		"The run took longer than --max-duration or the setting max_duration allows. What was finished is kept, and the same command goes on from there."},
+
 	// What names its next step itself.
 	{"interrupted", Interrupted, signalled(os.Interrupt), "",
 		"Ctrl-C ended the run. What was finished is kept, and the same command goes on from there."},
