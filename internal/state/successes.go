@@ -3,7 +3,6 @@ package state
 import (
 	"encoding/json"
 	"fmt"
-
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/sharing"
