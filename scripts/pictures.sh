@@ -119,7 +119,7 @@ draw() {
 show "$HOME/repo" engram-sync status
 show "$HOME/repo" engram-sync sync --export
 show "$HOME/repo" engram-sync status
-draw sync 20 "engram-sync status, sync --export, and status again, in a terminal"
+draw sync 21 "engram-sync status, sync --export, and status again, in a terminal"
 
 # The demo sets up a world of its own; each of its paragraphs is an event.
 typed "$HOME/engram-sync" make demo
