@@ -2,6 +2,7 @@ package main
 
 import (
 	"archive/zip"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,7 +29,7 @@ func TestModule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer packed.Close()
+	t.Cleanup(func() { _ = packed.Close() }) // again, where the test failed before
 	archive := zip.NewWriter(packed)
 	for name := range strings.SplitSeq(strings.TrimRight(string(out), "\x00"), "\x00") {
 		content, err := os.ReadFile(filepath.Join("../..", name))
@@ -49,7 +50,7 @@ func TestModule(t *testing.T) {
 			write(t, filepath.Join(dir, version+".mod"), string(content))
 		}
 	}
-	if err := archive.Close(); err != nil {
+	if err := errors.Join(archive.Close(), packed.Close()); err != nil {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "list"), version+"\n")
