@@ -14,7 +14,7 @@ SYSTEMS   := linux darwin windows
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help build share install uninstall test faults demo race crash lint fmt vet cross wine fuzz leaks bench docs pictures snapshot vuln ci clean
+.PHONY: help build share install uninstall test faults demo race crash lint fmt vet cross wine fuzz leaks bench docs pictures snapshot reproducible vuln ci clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,10 +56,7 @@ crash: ## the whole crash matrix (some 20 minutes; Linux on amd64), and its tabl
 	.ci/crash
 
 lint: ## golangci-lint, for each operating system: the floors and rules of .golangci.yml
-	@tool="$$(.ci/tool golangci-lint)" && for os in $(SYSTEMS); do \
-		echo "GOOS=$$os golangci-lint run"; \
-		GOFLAGS="$$GOFLAGS -trimpath" CGO_ENABLED=0 GOOS=$$os "$$tool" run ./... || exit 1; \
-	done
+	.ci/lint $(SYSTEMS)
 
 fmt: ## format the code
 	gofmt -w cmd docs internal
@@ -99,6 +96,9 @@ pictures: build ## draw docs/pictures anew from a real run (termtosvg, on Debian
 snapshot: ## build the archives and packages of a release into dist, publishing nothing
 	@tool="$$(.ci/tool goreleaser)" && "$$tool" check && \
 		"$$tool" release --snapshot --clean --skip=publish,announce,docker,sign,sbom
+
+reproducible: ## build a release twice, the second time from nothing, and compare (some minutes)
+	.ci/reproducible
 
 vuln: ## look for known vulnerabilities (asks the Go vulnerability database)
 	@tool="$$(.ci/tool govulncheck)" && "$$tool" ./...

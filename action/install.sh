@@ -3,13 +3,8 @@
 # checksums.txt, goes into the tool cache, and that onto PATH.
 set -euo pipefail
 
-# fail MESSAGE ends the step with an annotation. Only we talk to the runner: the message is data.
-fail() {
-	local text=${*//'%'/%25}
-	text=${text//$'\r'/%0D}
-	printf '::error::%s\n' "${text//$'\n'/%0A}"
-	exit 2
-}
+# shellcheck source=action/fail.sh
+. "$(dirname "${BASH_SOURCE[0]}")/fail.sh"
 
 # unix PATH and native PATH are a path as bash, and as everything else on Windows, writes it.
 unix() { if command -v cygpath >/dev/null; then cygpath -u "$1"; else printf '%s\n' "$1"; fi; }

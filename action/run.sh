@@ -3,14 +3,8 @@
 # outputs and the job summary. The token is in the environment, and nowhere else.
 set -euo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")
-
-# fail MESSAGE ends the step with an annotation. Only we talk to the runner: the message is data.
-fail() {
-	local text=${*//'%'/%25}
-	text=${text//$'\r'/%0D}
-	printf '::error::%s\n' "${text//$'\n'/%0A}"
-	exit 2
-}
+# shellcheck source=action/fail.sh
+. "$here/fail.sh"
 
 case $INPUT_COMMAND in
 "") exit 0 ;; # to be installed was all

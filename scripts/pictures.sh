@@ -23,6 +23,7 @@ trap '[ -z "$server" ] || kill "$server"; rm -rf "$work"' EXIT
 # The world of the pictures: Ana at her laptop, a server, and Bo, who has pushed a chunk already.
 # Nothing of the caller's own setup takes part.
 for variable in $(compgen -v ENGRAM_ || true) $(compgen -v XDG_ || true); do unset "$variable"; done
+unset GITHUB_ACTIONS # a runner is told errors in its own way
 export HOME="$work/home/ana" USER=ana LC_ALL=C.UTF-8 TERM=xterm-256color
 mkdir -p "$HOME/.engram" "$HOME/repo" "$work/bin" "$work/bo"
 ln -s "$program" "$work/bin/engram-sync"
@@ -118,7 +119,7 @@ draw() {
 show "$HOME/repo" engram-sync status
 show "$HOME/repo" engram-sync sync --export
 show "$HOME/repo" engram-sync status
-draw sync 20 "engram-sync status, sync --export, and status again, in a terminal"
+draw sync 21 "engram-sync status, sync --export, and status again, in a terminal"
 
 # The demo sets up a world of its own; each of its paragraphs is an event.
 typed "$HOME/engram-sync" make demo

@@ -179,6 +179,7 @@ func (d *desk) clone(release string) *model {
 // Each case of local-state.md 1.5 in which engram's own export loses something:
 // export finds it, says why, and a clone gets what this machine has.
 func TestExportFindsWhatEngramLeavesBehind(t *testing.T) {
+	skipLong(t)
 	tests := []struct {
 		story   string
 		prepare func(d *desk, release string)

@@ -2,8 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -11,43 +9,9 @@ import (
 	"github.com/engram-sync/engram-sync/internal/testkit/faults"
 )
 
-var reliabilityPage = filepath.Join("..", "..", "docs", "reliability.md")
-
-// sectionOf finds the generated part of the page.
-func sectionOf(t *testing.T, name string) (page string, from, to int) {
-	t.Helper()
-	text, err := os.ReadFile(reliabilityPage)
-	if err != nil {
-		t.Fatal(err)
-	}
-	page = string(text)
-	begin, end := "<!-- "+name+" -->\n", "\n<!-- end of "+name+" -->"
-	from, to = strings.Index(page, begin)+len(begin), strings.Index(page, end)
-	if from < len(begin) || to < from {
-		t.Fatalf("%s has no section %q", reliabilityPage, name)
-	}
-	return page, from, to
-}
-
-func writeSection(t *testing.T, name, text string) {
-	t.Helper()
-	page, from, to := sectionOf(t, name)
-	if err := os.WriteFile(reliabilityPage, []byte(page[:from]+text+page[to:]), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // TestFaultsPage compares the table of the page with those that the runs are held to.
 func TestFaultsPage(t *testing.T) {
-	const name = "table of faults"
-	want := faultTable()
-	if *update {
-		writeSection(t, name, want)
-	}
-	page, from, to := sectionOf(t, name)
-	if page[from:to] != want {
-		t.Error("docs/reliability.md is out of date, run `make docs`")
-	}
+	section(t, "reliability.md", "table of faults", faultTable())
 }
 
 func faultTable() string {

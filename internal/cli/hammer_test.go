@@ -64,6 +64,7 @@ func saveOne(ctx context.Context, db *sql.DB, n int) error {
 
 // Whatever we read of a database, its writer notices nothing.
 func TestLookingCausesNoFailedSave(t *testing.T) {
+	skipLong(t)
 	for _, release := range []string{release194, release1161} {
 		d := newDesk(t, release)
 		d.save("obs-1", "08:00:00")

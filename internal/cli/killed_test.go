@@ -18,14 +18,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// rounds is how often each command is killed, each time at another moment. Where
-// time is short, fewer will do: each round is a story of its own.
-func rounds() int {
-	if testing.Short() {
-		return 4
-	}
-	return 12
-}
+// rounds is how often each command is killed, each time at another moment.
+const rounds = 12
 
 // many is how many chunks are on the way when the kill comes.
 const many = 40
@@ -34,6 +28,7 @@ const many = 40
 // has a chunk's name without being that chunk, no entry is without its file,
 // and the next run completes what is missing.
 func TestKilledPull(t *testing.T) {
+	skipLong(t)
 	t.Parallel()
 	source := filepath.Join(t.TempDir(), ".engram")
 	makeChunks(t, source, many, 50_000)
@@ -41,7 +36,7 @@ func TestKilledPull(t *testing.T) {
 	s := newWatchedServer(t)
 	u := newUser(t, s.url, s.token)
 	u.run(0, "push", "--dir", source)
-	for round := range rounds() {
+	for round := range rounds {
 		dir := filepath.Join(t.TempDir(), ".engram")
 		u.killed(s, round, chunkRequest, dir, "pull", "--dir", dir)
 		contentsOf(t, dir)
@@ -61,10 +56,11 @@ func TestKilledPull(t *testing.T) {
 // TestKilledPush kills push at many moments. Afterwards the server has no half
 // chunk, and the next run sends what is missing, and nothing twice.
 func TestKilledPush(t *testing.T) {
+	skipLong(t)
 	t.Parallel()
 	source := filepath.Join(t.TempDir(), ".engram")
 	makeChunks(t, source, many, 50_000)
-	for round := range rounds() {
+	for round := range rounds {
 		if round%3 == 2 {
 			continue // push writes no manifest
 		}
@@ -175,7 +171,7 @@ func (u *user) killed(s *watchedServer, round int, counts func(*http.Request) bo
 	cmd := u.command(args...)
 	kill := func() { _ = cmd.Process.Kill() } // it may have ended
 	var seen atomic.Int64
-	victim := int64(1 + round*(many-1)/(rounds()-1))
+	victim := int64(1 + round*(many-1)/(rounds-1))
 	at := func(r *http.Request) {
 		if counts(r) && seen.Add(1) == victim {
 			kill()

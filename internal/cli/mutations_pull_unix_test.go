@@ -50,10 +50,11 @@ func wantRows(t *testing.T, text string, n int64) {
 // TestKilledMutationsPull kills mutations pull --output with SIGKILL at many
 // moments, several times in a row. At the end each row is in the file once.
 func TestKilledMutationsPull(t *testing.T) {
+	skipLong(t)
 	t.Parallel()
 	const rows = 8000
 	s, u := journalServer(t, rows)
-	for round := range rounds() / 2 {
+	for round := range rounds / 2 {
 		file := filepath.Join(t.TempDir(), "out.jsonl")
 		args := []string{"mutations", "pull", "--cursor", "round" + string(rune('0'+round)), "--output", file}
 		for kill := range 4 {

@@ -19,8 +19,9 @@ import (
 // journal once, in order. That holds for a server that knows nothing of
 // idempotency too.
 func TestKilledMutationsPush(t *testing.T) {
+	skipLong(t)
 	t.Parallel()
-	batches := rounds()
+	const batches = rounds
 	file := filepath.Join(t.TempDir(), "changes.jsonl")
 	want := writeChanges(t, file, batches*100)
 	for round := range batches {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/server"
@@ -37,12 +38,22 @@ engram() { :; }
 // (https://engram.example.com, with the account ana), a project server (https://cloud.example.com, with every project) and a
 // port for a server that the page starts itself. CONTRIBUTING.md says how a page speaks to the test.
 func TestPages(t *testing.T) {
+	t.Parallel()
 	top := filepath.Join("..", "..")
 	paths, err := filepath.Glob(filepath.Join(top, "docs", "*.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	var mu sync.Mutex
 	counts, skipped := map[pages.Result]int{}, []string{}
+	note := func(b pages.Block, result pages.Result) {
+		mu.Lock()
+		defer mu.Unlock()
+		counts[result]++
+		if result == pages.Skipped {
+			skipped = append(skipped, b.Page+": "+b.Note.Skip+b.Note.Needs)
+		}
+	}
 	t.Run("each", func(t *testing.T) {
 		for _, path := range append(paths, filepath.Join(top, "README.md"), filepath.Join(top, "CONTRIBUTING.md")) {
 			text, err := os.ReadFile(path)
@@ -56,6 +67,7 @@ func TestPages(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Run(filepath.Base(name), func(t *testing.T) {
+				t.Parallel()
 				blocks, err := pages.Blocks(name, string(text))
 				if err != nil {
 					t.Fatal(err)
@@ -66,10 +78,7 @@ func TestPages(t *testing.T) {
 				shell := newPageShell(t)
 				for _, b := range blocks {
 					result, err := shell.Play(t.Context(), b)
-					counts[result]++
-					if result == pages.Skipped {
-						skipped = append(skipped, b.Page+": "+b.Note.Skip+b.Note.Needs)
-					}
+					note(b, result)
 					if err != nil {
 						t.Error(err)
 					}

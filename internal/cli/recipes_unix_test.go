@@ -129,7 +129,8 @@ func TestCIRecipes(t *testing.T) {
 		j.workflow(10, "check-memories")
 		j.workflow(0, "push-memories")
 		j.workflow(0, "check-memories")
-		tools := t.TempDir() // engram, of which nothing is here
+		// The program of engram is no part of this project.
+		tools := t.TempDir()
 		if err := os.WriteFile(filepath.Join(tools, "engram"), []byte("#!/bin/sh\n[ \"$*\" = 'sync --import' ]\n"), 0o755); err != nil { //nolint:gosec // a program
 			t.Fatal(err)
 		}

@@ -25,6 +25,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/cli/serve"
 	"github.com/engram-sync/engram-sync/internal/cli/settings"
+	"github.com/engram-sync/engram-sync/internal/cli/unattended"
 	"github.com/engram-sync/engram-sync/internal/cli/verify"
 	"github.com/engram-sync/engram-sync/internal/panics"
 	"github.com/engram-sync/engram-sync/internal/secret"
@@ -97,6 +98,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		serve.New(term, ws),
 		newVersion(term, ws),
 	)
+	unattended.May(cmd, term, ws)
 	command.TakeNamed(cmd)
 	cmd.SetHelpFunc(func(c *cobra.Command, _ []string) { c.Print(helpPage(c)) })
 	cmd.SetHelpCommandGroupID("other")
@@ -215,13 +217,10 @@ func run(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, 
 	if err == nil {
 		return problem.OK
 	}
-	done, printed := errors.AsType[*terminal.ExitStatus](err)
-	if printed && done.Message == "" {
+	if done, printed := errors.AsType[*terminal.ExitStatus](err); printed && done.Message == "" {
 		return done.Code
 	}
-	if cause := context.Cause(ctx); problem.As[*terminal.Interrupted](cause) && !printed {
-		err = cause
-	}
+	err = problem.Ended(ctx, err)
 	// A bad flag ends the parsing before --json is seen, and its error must be
 	// JSON all the same.
 	term.JSON = term.JSON || problem.As[*terminal.UsageError](err) && slices.Contains(args, "--json")

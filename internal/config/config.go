@@ -19,7 +19,7 @@ import (
 )
 
 // Config is everything that a run was told. Values are within the bounds
-// given here. Nothing in it is secret: no token passes through this package.
+// given here. Nothing in it is secret but HeartbeatURL: no token passes through this package.
 type Config struct {
 	// Remote is the chosen remote. While RemoteErr is set it cannot be used,
 	// and its URL is "".
@@ -56,6 +56,11 @@ type Config struct {
 	LockWait time.Duration `mapstructure:"lock_wait"`
 	// MaxChunkBytes bounds one uncompressed chunk, 1 byte to 1 TiB.
 	MaxChunkBytes int64 `mapstructure:"max_chunk_bytes"`
+	// MaxDuration is how long a run may take, 0 to 24 h; 0 is no limit.
+	MaxDuration time.Duration `mapstructure:"max_duration"`
+	// HeartbeatURL is told of runs that nobody watches, "" for none: http or https, no fragment. It is
+	// a secret, as far as it says more than the host.
+	HeartbeatURL string `mapstructure:"heartbeat_url"`
 	// LogFormat is "auto", "text", "json" or "github".
 	LogFormat string `mapstructure:"log_format"`
 	// InsecureHTTP lets credentials travel over cleartext HTTP to other hosts.

@@ -57,7 +57,7 @@ func (w world) mustLoad(t *testing.T) config.Config {
 func parse(t *testing.T, args ...string) *pflag.FlagSet {
 	t.Helper()
 	flags := pflag.NewFlagSet("engram-sync", pflag.ContinueOnError)
-	for _, name := range []string{"remote", "project", "dir", "protocol", "config", "log-format", "max-chunk-bytes",
+	for _, name := range []string{"heartbeat-url", "remote", "project", "dir", "protocol", "config", "log-format", "max-chunk-bytes",
 		"ca-cert", "client-cert", "client-key"} {
 		// Defaults that nobody should ever see: only changed flags count.
 		flags.String(name, "unchanged", "")
@@ -67,6 +67,7 @@ func parse(t *testing.T, args ...string) *pflag.FlagSet {
 	flags.Duration("timeout", -time.Second, "")
 	flags.Duration("retry-time", -time.Second, "")
 	flags.Duration("lock-wait", -time.Second, "")
+	flags.Duration("max-duration", -time.Second, "")
 	flags.Bool("insecure-http", true, "")
 	if err := flags.Parse(args); err != nil {
 		t.Fatal(err)

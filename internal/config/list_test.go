@@ -32,6 +32,8 @@ func TestListIsStableAndSaysWhence(t *testing.T) {
 		{Key: "retry_time", Value: "2m0s", Source: "default"},
 		{Key: "lock_wait", Value: "0s", Source: "default"},
 		{Key: "max_chunk_bytes", Value: "512MiB", Source: "default"},
+		{Key: "max_duration", Value: "0s", Source: "default"},
+		{Key: "heartbeat_url", Source: "default"},
 		{Key: "log_format", Value: "auto", Source: "default"},
 		{Key: "insecure_http", Value: "false", Source: "default"},
 		{Key: "credential_store", Value: "keyring", Source: "default"},

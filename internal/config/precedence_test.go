@@ -54,6 +54,10 @@ func TestPrecedence(t *testing.T) {
 			"default": "0s", "user": "1s", "env": "2s", "flag": "0s"}},
 		{key: "max_chunk_bytes", env: "ENGRAM_SYNC_MAX_CHUNK_BYTES", values: map[string]string{
 			"default": "512MiB", "user": "1KiB", "env": "1000001", "flag": "1TiB"}},
+		{key: "max_duration", env: "ENGRAM_SYNC_MAX_DURATION", values: map[string]string{
+			"default": "0s", "user": "1h0m0s", "env": "2h0m0s", "flag": "0s"}},
+		{key: "heartbeat_url", env: "ENGRAM_SYNC_HEARTBEAT_URL", values: map[string]string{
+			"default": "", "user": "https://h.example.com/1", "env": "https://h.example.com/2?a=b", "flag": "http://127.0.0.1:1/3"}},
 		{key: "log_format", env: "ENGRAM_SYNC_LOG_FORMAT", values: map[string]string{
 			"default": "auto", "user": "json", "env": "github", "flag": "text"}},
 		{key: "insecure_http", env: "ENGRAM_SYNC_INSECURE_HTTP", values: map[string]string{
@@ -199,7 +203,7 @@ func TestDefaultFileFollowsXDG(t *testing.T) {
 func flagOf(key string) string {
 	return map[string]string{
 		"remote": "remote", "project": "project", "protocol": "protocol", "dir": "dir", "concurrency": "concurrency",
-		"timeout": "timeout", "retries": "retries", "retry_time": "retry-time", "lock_wait": "lock-wait", "log_format": "log-format",
+		"timeout": "timeout", "retries": "retries", "retry_time": "retry-time", "lock_wait": "lock-wait", "max_duration": "max-duration", "heartbeat_url": "heartbeat-url", "log_format": "log-format",
 		"max_chunk_bytes": "max-chunk-bytes", "insecure_http": "insecure-http",
 		"ca_cert": "ca-cert", "client_cert": "client-cert", "client_key": "client-key",
 	}[key]

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -22,6 +23,8 @@ type setting struct {
 	show func(Config) string
 	// inRepo: a file inside a repository may set it.
 	inRepo bool
+	// about is what it says, and which values there are, in Markdown.
+	about string
 }
 
 func (s setting) flag() string { return strings.ReplaceAll(s.key, "_", "-") }
@@ -30,22 +33,42 @@ func (s setting) env() string  { return envPrefix + strings.ToUpper(s.key) }
 // settings are all keys except the named remotes, in the order of `config list`.
 func settings() []setting {
 	return []setting{
-		{remoteKey, "", plainText, func(c Config) string { return c.Remote.ref() }, true},
-		{projectKey, "", plainText, func(c Config) string { return c.Project }, true},
-		{"protocol", "auto", choice("auto", "account", "project"), func(c Config) string { return c.Protocol }, false},
-		{"dir", "", plainText, func(c Config) string { return c.Dir }, false},
-		{"concurrency", 8, number(1, 64), func(c Config) string { return strconv.Itoa(c.Concurrency) }, false},
-		{"timeout", 30 * time.Second, duration(time.Millisecond), func(c Config) string { return c.Timeout.String() }, false},
-		{"retries", 100, number(0, 100), func(c Config) string { return strconv.Itoa(c.Retries) }, false},
-		{"retry_time", 2 * time.Minute, duration(0), func(c Config) string { return c.RetryTime.String() }, false},
-		{"lock_wait", time.Duration(0), duration(0), func(c Config) string { return c.LockWait.String() }, false},
-		{"max_chunk_bytes", int64(512 << 20), size, func(c Config) string { return formatSize(c.MaxChunkBytes) }, false},
-		{"log_format", "auto", choice("auto", "text", "json", "github"), func(c Config) string { return c.LogFormat }, false},
-		{"insecure_http", false, boolean, func(c Config) string { return strconv.FormatBool(c.InsecureHTTP) }, false},
-		{"credential_store", "keyring", store, func(c Config) string { return c.CredentialStore }, false},
-		{caCertKey, "", filePath, func(c Config) string { return c.CACert }, false},
-		{clientCertKey, "", filePath, func(c Config) string { return c.ClientCert }, false},
-		{clientKeyKey, "", filePath, func(c Config) string { return c.ClientKey }, false},
+		{remoteKey, "", plainText, func(c Config) string { return c.Remote.ref() }, true,
+			"the server: a name from `remotes`, a base URL, or `embedded[:DIR]` for one in the process"},
+		{projectKey, "", plainText, func(c Config) string { return c.Project }, true,
+			"the project on project servers; on account servers, whose chunks `pull` and `sync` bring"},
+		{"protocol", "auto", choice("auto", "account", "project"), func(c Config) string { return c.Protocol }, false,
+			"what kind of server the remote is: `auto`, `account` or `project`"},
+		{"dir", "", plainText, func(c Config) string { return c.Dir }, false,
+			"the chunk directory itself; without it, the nearest `.engram` in this git work tree"},
+		{"concurrency", 8, number(1, 64), func(c Config) string { return strconv.Itoa(c.Concurrency) }, false,
+			"how many transfers run at once: 1 to 64"},
+		{"timeout", 30 * time.Second, duration(time.Millisecond), func(c Config) string { return c.Timeout.String() }, false,
+			"how long a request may stand still: `1ms` to `24h`"},
+		{"retries", 100, number(0, 100), func(c Config) string { return strconv.Itoa(c.Retries) }, false,
+			"how often a failed request is repeated: 0 to 100"},
+		{"retry_time", 2 * time.Minute, duration(0), func(c Config) string { return c.RetryTime.String() }, false,
+			"how long a failed request is repeated: up to `24h`; what is spent first, counts"},
+		{"lock_wait", time.Duration(0), duration(0), func(c Config) string { return c.LockWait.String() }, false,
+			"how long to wait for another engram-sync on the same directory: up to `24h`"},
+		{"max_chunk_bytes", int64(512 << 20), size, func(c Config) string { return formatSize(c.MaxChunkBytes) }, false,
+			"the largest chunk, uncompressed: up to `1TiB`"},
+		{"max_duration", time.Duration(0), duration(0), func(c Config) string { return c.MaxDuration.String() }, false,
+			"how long a run may take before it ends with exit code 5: up to `24h`; `0s` for ever"},
+		{"heartbeat_url", "", heartbeatURL, func(c Config) string { return c.HeartbeatURL }, false,
+			"a monitor that is told of [runs](backup.md#somebody-is-told): `URL/start`, then `URL` or `URL/EXIT-CODE`; a secret"},
+		{"log_format", "auto", choice("auto", "text", "json", "github"), func(c Config) string { return c.LogFormat }, false,
+			"how stderr is written: `auto`, `text`, `json` or `github`"},
+		{"insecure_http", false, boolean, func(c Config) string { return strconv.FormatBool(c.InsecureHTTP) }, false,
+			"whether tokens may go over cleartext http to other machines: `true` or `false`"},
+		{"credential_store", "keyring", store, func(c Config) string { return c.CredentialStore }, false,
+			"where logins are kept: `keyring`, or `file` (plain text, for you alone)"},
+		{caCertKey, "", filePath, func(c Config) string { return c.CACert }, false,
+			"a PEM file of authorities to trust besides those of the machine"},
+		{clientCertKey, "", filePath, func(c Config) string { return c.ClientCert }, false,
+			"a PEM file with the certificate to show to the server"},
+		{clientKeyKey, "", filePath, func(c Config) string { return c.ClientKey }, false,
+			"a PEM file with the private key of that certificate"},
 	}
 }
 
@@ -101,18 +124,19 @@ type remoteField struct {
 	key  string
 	kind kind
 	// show is the value as parse would take it, "" for none.
-	show func(Remote) string
+	show  func(Remote) string
+	about string
 }
 
 // remoteFields are all of them, in the order of `config list`.
 func remoteFields() []remoteField {
 	return []remoteField{
-		{urlKey, remoteURL, func(r Remote) string { return r.URL }},
-		{projectKey, plainText, func(r Remote) string { return r.Project }},
-		{caCertKey, filePath, func(r Remote) string { return r.CACert }},
-		{clientCertKey, filePath, func(r Remote) string { return r.ClientCert }},
-		{clientKeyKey, filePath, func(r Remote) string { return r.ClientKey }},
-		{tokenCommandKey, command, func(r Remote) string { return showCommand(r.TokenCommand) }},
+		{urlKey, remoteURL, func(r Remote) string { return r.URL }, "the base URL, or `embedded[:DIR]`"},
+		{projectKey, plainText, func(r Remote) string { return r.Project }, "as above, for this remote"},
+		{caCertKey, filePath, func(r Remote) string { return r.CACert }, "as above, for this remote"},
+		{clientCertKey, filePath, func(r Remote) string { return r.ClientCert }, "as above, for this remote"},
+		{clientKeyKey, filePath, func(r Remote) string { return r.ClientKey }, "as above, for this remote"},
+		{tokenCommandKey, command, func(r Remote) string { return showCommand(r.TokenCommand) }, "a program that prints the token: a list of its name and arguments, run without a shell"},
 	}
 }
 
@@ -180,4 +204,33 @@ func Get(cfg Config, key string) (Setting, error) {
 		return Setting{}, &Error{Key: key, Reason: unknownRemote(cfg.Remotes, name).Error()}
 	}
 	return Setting{}, unknownKey("", key)
+}
+
+// Key is a setting as the documentation tells it.
+type Key struct {
+	Key string
+	// Variable is "" for the fields of a remote, as is Flag, which is a name without dashes. A setting need not have its flag.
+	Variable, Flag string
+	// Default is "" where there is none.
+	Default string
+	// InRepo: the file of a repository may set it.
+	InRepo bool
+	// About is what it says, and which values there are, in Markdown.
+	About string
+}
+
+// Keys are all settings, then the fields of a remote.
+func Keys() []Key {
+	var keys []Key
+	for _, s := range settings() {
+		fallback := fmt.Sprint(s.fallback)
+		if bytes, ok := s.fallback.(int64); ok {
+			fallback = formatSize(bytes)
+		}
+		keys = append(keys, Key{s.key, s.env(), s.flag(), fallback, s.inRepo, s.about})
+	}
+	for _, f := range remoteFields() {
+		keys = append(keys, Key{Key: remoteKeyOf("NAME", f.key), About: f.about})
+	}
+	return keys
 }

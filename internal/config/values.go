@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -35,6 +36,19 @@ func parseText(text string) (any, error) {
 		return nil, errors.New("holds control characters, or is not UTF-8")
 	}
 	return text, nil
+}
+
+// parseHeartbeatURL does not repeat the text, since it is as good as a token.
+func parseHeartbeatURL(text string) (any, error) {
+	value, err := parseText(text)
+	if err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.Fragment != "" {
+		return nil, errors.New("is not a URL such as https://monitor.example.com/KEY")
+	}
+	return value, nil
 }
 
 // parseStore does not repeat the text either: somebody may take the key for
@@ -130,9 +144,11 @@ type kind struct {
 var (
 	plainText = kind{tags: []string{"!!str"}, parse: parseText}
 	remoteURL = kind{tags: []string{"!!str"}, parse: parseRemoteURL}
-	filePath  = kind{tags: []string{"!!str"}, parse: parsePath, path: true}
-	store     = kind{tags: []string{"!!str"}, parse: parseStore}
-	boolean   = kind{tags: []string{"!!bool"}, parse: parseBool}
+	// heartbeatURL is no remote: it may have a query.
+	heartbeatURL = kind{tags: []string{"!!str"}, parse: parseHeartbeatURL}
+	filePath     = kind{tags: []string{"!!str"}, parse: parsePath, path: true}
+	store        = kind{tags: []string{"!!str"}, parse: parseStore}
+	boolean      = kind{tags: []string{"!!bool"}, parse: parseBool}
 	// Plain bytes are a size.
 	size = kind{tags: []string{"!!str", "!!int"}, parse: parseSize}
 	// command is the one kind that is no single value.

@@ -75,11 +75,15 @@ func (l attributeLine) isAbout(pattern string) bool {
 	return l.pattern == pattern || l.pattern == "/"+pattern
 }
 
-// merge is the place of the word that chooses the merge driver, or -1.
+// merge is the place of the word that chooses the merge driver, or -1. Of several git
+// takes the last.
 func (l attributeLine) merge() int {
-	return slices.IndexFunc(l.words, func(word string) bool {
-		return word == "merge" || word == "-merge" || word == "!merge" || strings.HasPrefix(word, "merge=")
-	})
+	for at, word := range slices.Backward(l.words) {
+		if word == "merge" || word == "-merge" || word == "!merge" || strings.HasPrefix(word, "merge=") {
+			return at
+		}
+	}
+	return -1
 }
 
 // useOurDriver is the word that chooses our driver.
@@ -124,9 +128,11 @@ func ours(line string) string {
 	return l.pattern + " " + strings.Join(l.words, " ") + l.end
 }
 
-// uninstall takes our driver out. replaced are lines that install has changed.
+// uninstall takes our driver out. replaced are lines that install has changed, in their
+// order: of several that became the same one, each comes back in its own place.
 func (a attributes) uninstall(pattern string, replaced []string) attributes {
 	var b strings.Builder
+	left := slices.Clone(replaced)
 	for line := range strings.Lines(string(a)) {
 		l := parseAttributeLine(line)
 		at := l.merge()
@@ -135,9 +141,13 @@ func (a attributes) uninstall(pattern string, replaced []string) attributes {
 			continue
 		}
 		body := strings.TrimSuffix(line, l.end)
-		was := slices.IndexFunc(replaced, func(before string) bool { return ours(before) == body })
+		same := func(before string) bool { return ours(before) == body }
+		was, once := slices.IndexFunc(replaced, same), slices.IndexFunc(left, same)
 		switch {
-		case was >= 0:
+		case once >= 0:
+			b.WriteString(left[once] + l.end)
+			left = slices.Delete(left, once, once+1)
+		case was >= 0: // the line stands here more often than it was changed
 			b.WriteString(replaced[was] + l.end)
 		case len(l.words) > 1:
 			b.WriteString(l.pattern + " " + strings.Join(slices.Delete(l.words, at, at+1), " ") + l.end)

@@ -17,6 +17,9 @@ func TestRepositoryName(t *testing.T) {
 		"ssh://git@git.example:2222/team/app": "app",
 		"../app.git":                          "app",
 		`C:\work\app`:                         "app",
+		"https://ana:hunter2@git.example":     "",
+		"https://ana:hunter2@git.example/":    "",
+		"ssh://git.example:2222":              "",
 		"":                                    "",
 	} {
 		if got := repositoryName(url); got != want {

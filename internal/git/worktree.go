@@ -163,9 +163,13 @@ func originURL(config string) string {
 	return url
 }
 
-// repositoryName is the last part of a URL, of host:path, or of a path.
+// repositoryName is the last part of a URL, of host:path, or of a path; "" for a URL without
+// a path, where it would be a part of the host, or of a password before that.
 func repositoryName(url string) string {
 	url = strings.TrimRight(url, `/\`)
+	if _, host, found := strings.Cut(url, "://"); found && !strings.ContainsAny(host, `/\`) {
+		return ""
+	}
 	name := url[strings.LastIndexAny(url, `/\:`)+1:]
 	return strings.TrimSuffix(name, ".git")
 }

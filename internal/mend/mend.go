@@ -9,6 +9,7 @@ package mend
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"unicode/utf8"
 
@@ -75,7 +76,10 @@ func fill(g engram.Generation, list, identity string, row json.RawMessage) (json
 		return row, nil
 	}
 	for _, f := range fills {
-		members[f.Field], _ = json.Marshal(f.Value) // a string
+		members[f.Field], _ = json.Marshal(f.Value)                          // a string
+		maps.DeleteFunc(members, func(name string, _ json.RawMessage) bool { // what readers take for it, and the last counts
+			return name > f.Field && strings.EqualFold(name, f.Field)
+		})
 	}
 	text, err := json.Marshal(members)
 	if err != nil {

@@ -2,6 +2,7 @@ package mend_test
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
 
@@ -93,7 +94,7 @@ func FuzzRow(f *testing.F) {
 	for i, row := range []string{
 		`{"id":"s","ownership_mode":"project_owned","directory":null,"x_future":{"b":[1,null],"a":1.50}}`,
 		`{"sync_id":"o","content":"\n First <line> \nsecond","title":5,"Title":""}`,
-		`{"source_inbox_id":"in-1","SYNC_ID":" ","content":"C","x_future":12345678901234567890}`, `[]`, `null`,
+		`{"ſync_id":"","content":"C","title":"T"}`, `{"source_inbox_id":"in-1","SYNC_ID":" ","content":"C","x_future":12345678901234567890}`, `[]`, `null`,
 	} {
 		f.Add([]byte(row), byte(i%3), byte(i))
 	}
@@ -104,8 +105,8 @@ func FuzzRow(f *testing.F) {
 		var before, after map[string]json.RawMessage
 		var told struct{ Content string }
 		_ = json.Unmarshal(got, &told)
-		if len(fills) == 0 || strings.Contains(string(got), "ſ") {
-			return // sync_id with the long s is a name that sorts behind it
+		if len(fills) == 0 {
+			return
 		}
 		if json.Unmarshal(row, &before) != nil || json.Unmarshal(got, &after) != nil {
 			t.Fatalf("%s became %s", row, got)
@@ -114,7 +115,9 @@ func FuzzRow(f *testing.F) {
 			if title := strings.TrimSuffix(fill.Value, "…"); fill.Field == "content" || fill.Field == "title" && !strings.Contains(told.Content, title) {
 				t.Errorf("%s got a %s %q", row, fill.Field, fill.Value)
 			}
-			delete(before, fill.Field)
+			maps.DeleteFunc(before, func(name string, _ json.RawMessage) bool {
+				return name == fill.Field || name > fill.Field && strings.EqualFold(name, fill.Field) // as with a long s
+			})
 			delete(after, fill.Field)
 		}
 		had, _ := json.Marshal(before)

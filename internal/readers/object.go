@@ -1,6 +1,7 @@
 package readers
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -19,19 +20,47 @@ func cut(text []byte) (object, error) {
 	}
 	members, err := jsonscan.Split(text, jsonscan.Object, 0)
 	if err != nil { // the name of a member is too long, or there is no object
-		var all map[string]json.RawMessage
-		if err := json.Unmarshal(text, &all); err != nil {
+		if members, err = cutSlowly(text); err != nil {
 			return nil, err
-		}
-		members = nil
-		for name, value := range all {
-			members = append(members, jsonscan.Member{Name: name, Value: value})
 		}
 	}
 	for i := range members {
-		members[i].Name = strings.ToLower(members[i].Name)
+		members[i].Name = strings.Map(fold, members[i].Name)
 	}
 	return members, nil
+}
+
+// cutSlowly cuts an object with names of any length.
+func cutSlowly(text []byte) (members []jsonscan.Member, err error) {
+	if err := json.Unmarshal(text, &map[string]json.RawMessage{}); err != nil {
+		return nil, err
+	}
+	in := json.NewDecoder(bytes.NewReader(text))
+	_, err = in.Token() // the brace
+	for err == nil && in.More() {
+		var name json.Token
+		var value json.RawMessage
+		if name, err = in.Token(); err == nil {
+			err = in.Decode(&value)
+		}
+		text, _ := name.(string) // nothing else is a name
+		members = append(members, jsonscan.Member{Name: text, Value: value})
+	}
+	return members, err
+}
+
+// fold is what Go's decoder takes for the same rune in the name of a member, of those that
+// names of engram's consist of.
+func fold(r rune) rune {
+	switch {
+	case r >= 'A' && r <= 'Z':
+		return r + 'a' - 'A'
+	case r == '\u017f': // the long s
+		return 's'
+	case r == '\u212a': // the sign of kelvin
+		return 'k'
+	}
+	return r
 }
 
 // last is the last value of a member; nil if there is none.

@@ -11,6 +11,8 @@ const (
 	TokenVariable        = "ENGRAM_SYNC_TOKEN"
 	EngramCloudVariable  = "ENGRAM_CLOUD_TOKEN"
 	EngramLegacyVariable = "ENGRAM_TOKEN"
+	// HeartbeatVariable holds a URL that is a secret.
+	HeartbeatVariable = "ENGRAM_SYNC_HEARTBEAT_URL"
 	// TokenFileVariable names a file that holds the token: no secret itself.
 	TokenFileVariable = "ENGRAM_SYNC_TOKEN_FILE"
 )
@@ -21,7 +23,10 @@ const (
 func AddEnvironment(environ []string) {
 	for _, pair := range environ {
 		name, value, _ := strings.Cut(pair, "=")
-		if isToken(name) {
+		switch {
+		case strings.EqualFold(name, HeartbeatVariable):
+			AddURLPath(value)
+		case isToken(name):
 			Add(value)
 		}
 		if strings.HasSuffix(strings.ToUpper(name), "_PROXY") && !strings.Contains(value, "://") {
@@ -31,12 +36,12 @@ func AddEnvironment(environ []string) {
 	}
 }
 
-// WithoutTokens is an environment for programs that we start, without the tokens that
+// WithoutTokens is an environment for programs that we start, without the tokens and the heartbeat's URL that
 // are in ours. It is never nil, which os/exec would take for all of our own.
 func WithoutTokens(environ []string) []string {
 	kept := make([]string, 0, len(environ))
 	for _, pair := range environ {
-		if name, _, _ := strings.Cut(pair, "="); !isToken(name) {
+		if name, _, _ := strings.Cut(pair, "="); !isToken(name) && !strings.EqualFold(name, HeartbeatVariable) {
 			kept = append(kept, pair)
 		}
 	}

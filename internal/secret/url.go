@@ -28,6 +28,27 @@ func AddURL(text string) {
 	}
 }
 
+// keyLike is how many characters a part of a path has at least that is a key: shorter ones are words, which
+// stand elsewhere too.
+const keyLike = 12
+
+// AddURLPath adds what stands behind the host of a URL that is a secret, as who knows it may use it: all of
+// it, and the parts that can be keys by themselves.
+func AddURLPath(text string) {
+	AddURL(text)
+	u, err := url.Parse(strings.TrimSpace(text))
+	if err != nil {
+		Add(text)
+		return
+	}
+	whole := strings.TrimPrefix(u.RequestURI(), "/")
+	for _, part := range append(strings.FieldsFunc(whole, func(r rune) bool { return strings.ContainsRune("/?&=", r) }), whole) {
+		if len(part) >= keyLike {
+			Add(part, unescaped(part))
+		}
+	}
+}
+
 func unescaped(text string) string {
 	if plain, err := url.PathUnescape(text); err == nil {
 		return plain

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/engram-sync/engram-sync/internal/panics"
 )
@@ -30,10 +31,26 @@ type ExitStatus struct {
 
 func (e *ExitStatus) Error() string { return e.Message }
 
-// Interrupted is the cause of a context that a signal ended.
-type Interrupted struct{ Signal os.Signal }
+// Interrupted is the cause of a context that a signal ended, or the time that the user gave the run.
+type Interrupted struct {
+	Signal os.Signal     // nil where the time was over
+	After  time.Duration // how much that was
+}
 
-func (e *Interrupted) Error() string { return "interrupted" }
+func (e *Interrupted) Error() string {
+	if e.Signal == nil {
+		return "stopped after " + e.After.String() + ", as max-duration says"
+	}
+	return "interrupted"
+}
+
+// Within gives a context that ends when the time of a run is over, as one that a signal ends; 0 is no limit.
+func Within(parent context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit == 0 {
+		return parent, func() {}
+	}
+	return context.WithTimeoutCause(parent, limit, &Interrupted{After: limit})
+}
 
 // WithSignals gives a context that the first SIGINT, SIGTERM or SIGHUP ends. From then
 // on the signals do again what they always do: a second one kills.
@@ -46,7 +63,7 @@ func WithSignals(parent context.Context) (context.Context, context.CancelFunc) {
 		select {
 		case s := <-signals:
 			signal.Stop(signals)
-			cancel(&Interrupted{s})
+			cancel(&Interrupted{Signal: s})
 		case <-ctx.Done():
 			signal.Stop(signals)
 		}

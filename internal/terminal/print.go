@@ -99,7 +99,7 @@ var inCell = strings.NewReplacer("\n", `\n`, "\t", `\t`)
 func PrintJSON(w io.Writer, doc any) {
 	text, err := json.Marshal(doc)
 	if err != nil {
-		text = []byte(`{"error":{"code":1,"kind":"failed","message":"encode the output","hint":""}}`)
+		text = []byte(`{"error":{"code":1,"kind":"failed","class":"unexpected","message":"encode the output","hint":""}}`)
 	}
 	_, _ = w.Write(append(text, '\n')) // there is nowhere to report it
 }
@@ -108,6 +108,7 @@ func PrintJSON(w io.Writer, doc any) {
 type Failure struct {
 	Code    int    `json:"code"`
 	Kind    string `json:"kind"`
+	Class   string `json:"class"` // what docs/troubleshooting.md says more about
 	Message string `json:"message"`
 	Hint    string `json:"hint"` // the next step; "" where the message names it
 	At      Place  `json:"-"`
@@ -121,6 +122,9 @@ func (t *Terminal) Fail(f Failure) {
 	}
 	if f.Hint != "" {
 		f.Message += "; " + f.Hint
+	}
+	if t.Verbose {
+		f.Message += " [" + f.Class + "]"
 	}
 	t.ErrorAt(f.At, f.Message)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -98,3 +99,26 @@ func TestACutRefusalIsAnOutage(t *testing.T) {
 type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// The portal of a network that wants a login says 200 to everything: that is its page, and
+// no damaged chunk.
+func TestAPortalIsNoDamage(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = io.WriteString(w, "<html><title>Welcome to the hotel</title></html>")
+	}))
+	defer s.Close()
+	for _, kind := range []transport.Kind{transport.KindAccount, transport.KindProject} {
+		remote := wiretest.Dial(t, s.URL, transport.Options{Known: transport.Facts{Kind: kind}, Forced: true, Project: "p"})
+		for name, err := range map[string]error{
+			"manifest": wiretest.Second(remote.ReadManifest(t.Context())),
+			"chunk":    wiretest.Second(remote.ReadChunk(t.Context(), wiretest.Sample().ID(), wiretest.Discard)),
+			"page":     wiretest.Second(remote.PullMutations(t.Context(), 0, 10)),
+		} {
+			wiretest.OneClass(t, err, transport.ErrNotEngram)
+			if !strings.Contains(err.Error(), `200 an HTML page "Welcome to the hotel"`) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}

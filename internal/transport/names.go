@@ -27,6 +27,7 @@ var (
 	ErrAuthority      = httplayer.ErrAuthority
 	ErrClientCert     = httplayer.ErrClientCert
 	ErrWantsTLS       = httplayer.ErrWantsTLS
+	ErrWantsPlain     = httplayer.ErrWantsPlain
 	ErrProxy          = httplayer.ErrProxy
 	// ErrOtherKind: the server is not of the kind that the user insists on.
 	ErrOtherKind = errors.New("the server is of another kind")

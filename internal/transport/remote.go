@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -88,6 +89,20 @@ func NewRemoteTransport(baseURL string, token TokenSource, opts Options) (*Remot
 		t.facts = opts.Known.remembered(time.Now())
 	}
 	return t, nil
+}
+
+// NewNetwork is the way to any other server than a remote, with the proxies and authorities of opts. The
+// error is as that of NewRemoteTransport.
+func NewNetwork(to *url.URL, opts Options) (http.RoundTripper, error) {
+	opts = opts.withDefaults()
+	network, err := httplayer.NewBase(httplayer.Base{URL: to, TLS: opts.TLS, Workers: 1, Timeout: opts.Timeout, Getenv: opts.Getenv})
+	if err != nil {
+		return nil, err
+	}
+	if opts.DialContext != nil {
+		network.DialContext = opts.DialContext
+	}
+	return network, nil
 }
 
 // URL is the normalised base URL, which credentials and saved state are keyed by.

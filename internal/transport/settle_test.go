@@ -101,6 +101,14 @@ func TestAnUncertainPushIsSettled(t *testing.T) {
 			v.read(req)
 			return wiretest.Answer(req, http.StatusGatewayTimeout, wiretest.Failure("upstream timed out")), nil
 		}, 1, transport.ErrOutcomeUnknown},
+		{"524 of a CDN, not stored", func(v *vault, _ int, req *http.Request) (*http.Response, error) {
+			v.read(req)
+			return proxyPage(req, 524), nil
+		}, 1, transport.ErrOutcomeUnknown},
+		{"522 of a CDN, stored", func(v *vault, _ int, req *http.Request) (*http.Response, error) {
+			v.store(v.read(req))
+			return proxyPage(req, 522), nil
+		}, 1, nil},
 		{"201, stored", func(v *vault, _ int, req *http.Request) (*http.Response, error) {
 			resp := v.accept(req)
 			resp.StatusCode = http.StatusCreated

@@ -18,7 +18,7 @@ import (
 // A proxy that could not pass a push on gets two looks with a pause between them, and
 // the push is sent again.
 func TestA502CostsTwoLooks(t *testing.T) {
-	for _, status := range []int{http.StatusBadGateway, http.StatusServiceUnavailable} {
+	for _, status := range []int{http.StatusBadGateway, http.StatusServiceUnavailable, 520, 521} {
 		got := pushTo(t, transport.Options{}, func(v *vault) {
 			v.push = func(n int, req *http.Request) (*http.Response, error) {
 				if n == 1 {
@@ -50,7 +50,7 @@ func TestA502IsNoReasonToHurry(t *testing.T) {
 
 // A server that said what happened is not waited for, whatever the form of its answer.
 func TestADefiniteAnswerIsNotWaitedFor(t *testing.T) {
-	for _, status := range []int{http.StatusInternalServerError, http.StatusInsufficientStorage, 520} {
+	for _, status := range []int{http.StatusInternalServerError, http.StatusInsufficientStorage, 530} {
 		got := pushTo(t, transport.Options{}, func(v *vault) {
 			v.push = func(_ int, req *http.Request) (*http.Response, error) {
 				v.read(req)

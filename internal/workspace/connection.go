@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/auth"
@@ -208,6 +209,21 @@ func knowServer(opts *transport.Options, w *Workspace, url string) {
 	}
 }
 
+// Elsewhere is the way to a server that is no remote: through the same proxies, with the same authorities, and with
+// nothing that says who we are.
+func (w *Workspace) Elsewhere(to *url.URL) (http.RoundTripper, error) {
+	known := w.Config
+	known.ClientCert = ""
+	authorities, err := tlsConfig(known)
+	if err != nil {
+		return nil, err
+	}
+	return transport.NewNetwork(to, transport.Options{TLS: authorities, DialContext: w.DialContext, Getenv: w.Getenv})
+}
+
+// UserAgent is what this program calls itself.
+func (w *Workspace) UserAgent() string { return "engram-sync/" + w.Version }
+
 func transportOptions(w *Workspace) (transport.Options, error) {
 	tlsConfig, err := tlsConfig(w.Config)
 	if err != nil {
@@ -227,7 +243,7 @@ func transportOptions(w *Workspace) (transport.Options, error) {
 		TLS:           tlsConfig,
 		DialContext:   w.DialContext,
 		Getenv:        w.Getenv,
-		UserAgent:     "engram-sync/" + w.Version,
+		UserAgent:     w.UserAgent(),
 		Logger:        w.Log,
 		Notify: func(wait transport.Wait) {
 			w.term.Note("waiting %s: %s", wait.For.Round(time.Second), wait.Cause)

@@ -125,6 +125,9 @@ func (w *Workspace) LoadAnyway(flags *pflag.FlagSet) (wrong *config.Error, err e
 
 func (w *Workspace) configure(in config.Inputs) (err error) {
 	w.Config, err = config.Load(in)
+	if w.Config.HeartbeatURL != "" {
+		secret.AddURLPath(w.Config.HeartbeatURL)
+	}
 	w.term.SetLogFormat(w.Config.LogFormat)
 	w.Log = w.term.Logger()
 	slog.SetDefault(w.Log) // so that net/http, which uses the standard logger, talks as we do

@@ -131,7 +131,8 @@ func printTogether(term *terminal.Terminal, ws *workspace.Workspace, failed []wo
 func printInterrupted(term *terminal.Terminal, done int, failed []work.Failure) {
 	left := slices.DeleteFunc(slices.Clone(failed), func(f work.Failure) bool { return !command.IsLeft(f) })
 	if len(left) > 0 {
-		term.Errorf("interrupted: %s done, %s left; the same command goes on from there", terminal.Count(done, "chunk"), humanize.Comma(int64(countFailed(left))))
+		cause, _ := errors.AsType[*terminal.Interrupted](left[0].Err)
+		term.Errorf("%s: %s done, %s left; the same command goes on from there", cause, terminal.Count(done, "chunk"), humanize.Comma(int64(countFailed(left))))
 	}
 }
 

@@ -79,6 +79,8 @@ type statusDocument struct {
 	Unseen int `json:"unseen,omitempty"`
 	// Unexported is null where there is no database, or it cannot be read.
 	Unexported *surroundings.Unexported `json:"unexported"`
+	// LastSuccess is by command.
+	LastSuccess map[string]lastSuccess `json:"last_success"`
 	// Of project servers only, as in the result of push and pull.
 	LeftBehind []leftBehindItem `json:"left_behind,omitempty"`
 	ServerMade []string         `json:"server_made,omitempty"`
@@ -212,6 +214,7 @@ func statusHere(ctx context.Context, ws *workspace.Workspace, all bool) (doc sta
 		doc.use(ws, own, remote)
 	}
 	doc.Generation = surroundings.GenerationsHere(ctx, ws, dir, here)
+	doc.LastSuccess = lastSuccesses(ws, path)
 	doc.Unexported, doc.memories = surroundings.MemoriesStatus(ctx, ws, dir, most)
 	return doc, nil
 }
@@ -289,6 +292,9 @@ func (doc statusDocument) rows(cells terminal.Row) {
 	}
 	if doc.memories != "" {
 		row("memories", "%s", doc.memories)
+	}
+	if text := lastSuccessText(doc.LastSuccess); text != "" {
+		row("succeeded", "%s", text)
 	}
 	if !doc.Compared {
 		return

@@ -47,6 +47,9 @@ func PrintFailure(term *terminal.Terminal, ws *workspace.Workspace, f work.Failu
 	if next != "" {
 		message += "; " + next
 	}
+	if term.Verbose {
+		message += " [" + problem.Judge(f.Err).Class + "]"
+	}
 	term.ErrorAt(ws.PlaceOf(f.ID), message)
 }
 

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"path"
 	"strings"
 
@@ -17,7 +16,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/git"
 	"github.com/engram-sync/engram-sync/internal/merge"
-	"github.com/engram-sync/engram-sync/internal/sharing"
+	"github.com/engram-sync/engram-sync/internal/repofile"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
@@ -145,18 +144,11 @@ func writeResult(path string, merged []byte) error {
 // maxMergeFile bounds a manifest, in bytes, as chunkdir does.
 const maxMergeFile = 64 << 20
 
+// readMergeFile reads what git wrote for us: a regular file, whatever it names.
 func readMergeFile(path string) ([]byte, error) {
-	f, err := sharing.Open(path)
+	text, err := repofile.Read(path, maxMergeFile)
 	if err != nil {
 		return nil, fmt.Errorf("read a side of the merge: %w", err)
-	}
-	defer func() { _ = f.Close() }() // only read
-	text, err := io.ReadAll(io.LimitReader(f, maxMergeFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("read a side of the merge: %w", err)
-	}
-	if len(text) > maxMergeFile {
-		return nil, fmt.Errorf("read a side of the merge: %s is larger than %d bytes", path, maxMergeFile)
 	}
 	return text, nil
 }

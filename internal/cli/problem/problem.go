@@ -4,6 +4,7 @@ package problem
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -79,6 +80,9 @@ func CodeOfAll(moved int, failed []work.Failure) int {
 			return worst
 		}
 	}
+	if slices.ContainsFunc(failed, func(f work.Failure) bool { return outOfTime(f.Err, "") }) {
+		return Unavailable // and not partial: all of it may work later
+	}
 	slices.SortFunc(codes, cmp.Compare)
 	if moved > 0 || codes[0] != codes[len(codes)-1] {
 		return Partial
@@ -107,24 +111,41 @@ func NextStep(err error, tokenFrom string) string {
 type Judged struct {
 	Code    int    `json:"code"`
 	Kind    string `json:"kind"`
+	Class   string `json:"class"` // a section of docs/troubleshooting.md
 	Message string `json:"message"`
 }
 
 // Judge says what an error means to a script.
 func Judge(err error) Judged {
+	return judge(err, "")
+}
+
+func judge(err error, tokenFrom string) Judged {
 	code := Code(err)
-	return Judged{Code: code, Kind: Kind(code), Message: terminal.OneLine(err.Error())}
+	return Judged{Code: code, Kind: Kind(code), Class: classOf(err, code, tokenFrom), Message: terminal.OneLine(err.Error())}
+}
+
+// Unexpected is the id of an error that no class recognises.
+const Unexpected = "unexpected"
+
+// classOf is the id of the first class that recognises an error with this code.
+func classOf(err error, code int, tokenFrom string) string {
+	c := find(func(c *Class) bool { return (c.Code == code || c.Code == asItsCause) && c.is(err, tokenFrom) })
+	if c == nil {
+		return Unexpected
+	}
+	return c.ID
 }
 
 // Failure is an error as the terminal shows it.
 func Failure(err error, tokenFrom string) terminal.Failure {
-	j := Judge(err)
-	return terminal.Failure{Code: j.Code, Kind: j.Kind, Message: j.Message, Hint: NextStep(err, tokenFrom)}
+	j := judge(err, tokenFrom)
+	return terminal.Failure{Code: j.Code, Kind: j.Kind, Class: j.Class, Message: j.Message, Hint: NextStep(err, tokenFrom)}
 }
 
 // Common says of an error that every other item would meet it too.
 func Common(err error) bool {
-	return Is(err, transport.ErrUnauthorized, transport.ErrTLS, transport.ErrProxy, transport.ErrCleartext, transport.ErrNoProject, syscall.ENOSPC) ||
+	return Is(err, transport.ErrUnauthorized, transport.ErrNotEngram, transport.ErrTLS, transport.ErrProxy, transport.ErrCleartext, transport.ErrNoProject, syscall.ENOSPC) ||
 		As[*transport.FailingError](err) ||
 		refusedWith(transport.CodeForbidden, transport.CodePaused)(err, "") || accountGone(err, "") || stranger(err, "") && !proxyLimit(err, "") || full(err, "") || As[*transport.RetryLaterError](err) || transport.IsUnreachable(err)
 }
@@ -227,6 +248,25 @@ func refusedToken(sources ...string) match {
 	return func(err error, tokenFrom string) bool {
 		return Is(err, transport.ErrUnauthorized) && !Is(err, ErrBadLogin) && slices.Contains(sources, tokenFrom)
 	}
+}
+
+// outOfTime recognises the end of the time that the user gave the run.
+func outOfTime(err error, _ string) bool {
+	ended, ok := errors.AsType[*terminal.Interrupted](err)
+	return ok && ended.Signal == nil
+}
+
+// Ended is the error of a run that its context may have ended: that is the cause then, unless the command
+// has said itself how it ended, or what time alone ended left more behind than what it did not get to.
+func Ended(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	if err == nil || As[*terminal.ExitStatus](err) || !As[*terminal.Interrupted](cause) {
+		return err
+	}
+	if outOfTime(cause, "") && slices.Contains([]int{Unknown, Damaged}, Code(err)) {
+		return err
+	}
+	return cause
 }
 
 // signalled recognises the end by one of these signals.

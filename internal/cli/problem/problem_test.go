@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -52,6 +53,8 @@ func TestCodeOf(t *testing.T) {
 		{&terminal.Interrupted{Signal: syscall.SIGTERM}, 143},
 		{&terminal.Interrupted{Signal: syscall.SIGHUP}, 129},
 		{fmt.Errorf("%w: %w", transport.ErrOutcomeUnknown, &terminal.Interrupted{Signal: syscall.SIGINT}), 130},
+		{&terminal.Interrupted{After: time.Hour}, 5},
+		{fmt.Errorf("%w: %w", transport.ErrOutcomeUnknown, &terminal.Interrupted{After: time.Hour}), 8},
 	} {
 		if got := Code(c.err); got != c.want {
 			t.Errorf("%v: code %d, want %d", c.err, got, c.want)
@@ -65,11 +68,31 @@ func TestCodeOf(t *testing.T) {
 	}
 }
 
+// TestClassOf: an error is of the first class that recognises it, among those of its code.
+func TestClassOf(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err             error
+		tokenFrom, want string
+	}{
+		{errors.New("anything"), "", Unexpected},
+		{transport.ErrUnauthorized, "stdin", "token-stdin"},
+		{transport.ErrUnauthorized, "", "unauthorized"},
+		{&chunkdir.NotFoundError{}, "", "no-directory"},
+		{fmt.Errorf("%w: %w", syncer.ErrUnconfirmed, transport.ErrUnavailable), "", "outcome-unknown"},
+		{fmt.Errorf("%w: %w", transport.ErrOutcomeUnknown, &terminal.Interrupted{Signal: syscall.SIGINT}), "", "interrupted"},
+	} {
+		if got := Failure(c.err, c.tokenFrom).Class; got != c.want {
+			t.Errorf("%v: class %q, want %q", c.err, got, c.want)
+		}
+	}
+}
+
 // TestCodeOfAll is about several items with ends of their own.
 func TestCodeOfAll(t *testing.T) {
 	t.Parallel()
 	refused, damaged, unknown := error(transport.ErrRefused), error(engram.ErrDamaged), error(transport.ErrOutcomeUnknown)
-	interrupted := error(&terminal.Interrupted{Signal: syscall.SIGINT})
+	interrupted, outOfTime := error(&terminal.Interrupted{Signal: syscall.SIGINT}), error(&terminal.Interrupted{After: time.Hour})
 	for _, c := range []struct {
 		name   string
 		moved  int
@@ -84,6 +107,10 @@ func TestCodeOfAll(t *testing.T) {
 		{"damage beats partial", 2, []error{refused, damaged}, 7},
 		{"unknown beats damage", 2, []error{damaged, unknown}, 8},
 		{"interruption beats all", 2, []error{damaged, unknown, interrupted}, 130},
+		{"the time is over after some", 2, []error{outOfTime, outOfTime}, 5},
+		{"the time is over beside a refusal", 2, []error{refused, outOfTime}, 5},
+		{"the time hides no damage", 2, []error{damaged, outOfTime}, 7},
+		{"nor what nobody knows", 2, []error{fmt.Errorf("%w: %w", unknown, outOfTime), outOfTime}, 8},
 		{"reduced alone", 0, []error{&engram.ReducedError{}}, 3},
 	} {
 		var failed []work.Failure

@@ -197,6 +197,9 @@ var Classes = []Class{
 	{"tls-wanted", Usage, is(transport.ErrWantsTLS),
 		"set the remote's URL to that",
 		"The port speaks TLS, and the URL begins with http. Set the remote to the URL with https that the message names."},
+	{"tls-unwanted", Usage, is(transport.ErrWantsPlain),
+		"set the remote's URL to that if the network is safe (other machines also need --insecure-http), or have TLS set up there",
+		"The port speaks plain HTTP, and the URL begins with https. Set the remote to the URL with http that the message names, or have TLS set up."},
 	{"tls", Usage, is(transport.ErrTLS),
 		"check the URL, that this machine trusts the server's certificate, and whether the server wants one of yours (--client-cert)" + SeeDoctor,
 		"No trusted TLS connection came about. Check the URL, and the certificate authorities of this machine or ca-cert."},
@@ -277,6 +280,10 @@ var Classes = []Class{
 	{"refused", Refused, is(transport.ErrRefused),
 		"ask whoever runs the server: trying again will not help",
 		"The server refused the request for good. Ask whoever runs it."},
+
+	{"out-of-time", Unavailable, outOfTime,
+		"run the same command again, it goes on from there; or give it more time with --max-duration",
+		"The run took longer than --max-duration or the setting max_duration allows. What was finished is kept, and the same command goes on from there."},
 
 	// What names its next step itself.
 	{"interrupted", Interrupted, signalled(os.Interrupt), "",

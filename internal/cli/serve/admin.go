@@ -170,7 +170,7 @@ func (a *admin) newBackup() *cobra.Command {
 	return &cobra.Command{
 		Use:     "backup FILE",
 		Short:   "Back a server up, while it runs",
-		Long:    problem.Help(serveBackupLong, problem.Local),
+		Long:    problem.Help(serveBackupLong, problem.Local, problem.Unavailable),
 		Example: "  engram-sync serve backup --data /srv/engram /backup/engram-$(date +%F).db",
 		RunE: a.on(func(ctx context.Context, srv *server.Server, words []string) error {
 			if err := srv.Backup(ctx, words[0]); err != nil {

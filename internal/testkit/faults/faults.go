@@ -105,13 +105,13 @@ const hint = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
 
 // The answer is HTTP, and its content not what was asked for.
 var bodies = []Fault{
-	{Name: "200 with a portal's page", Class: Misplaced, Do: instead(page(200, "Welcome to the hotel"))},
+	{Name: "200 with a portal's page", Class: Foreign, Do: instead(page(200, "Welcome to the hotel"))},
 	{Name: "200 with nothing", Class: Misplaced, Do: instead(message(200, "application/json", ""))},
 	{Name: "200 with other JSON", Class: Misplaced, Do: instead(message(200, "application/json", `{"hello":"world"}`))},
 	{Name: "200 with null", Class: Misplaced, Do: instead(message(200, "application/json", "null"))},
 	{Name: "200 with a list", Class: Misplaced, Do: instead(message(200, "application/json", "[]"))},
 	{Name: "200 with an error", Class: Misplaced, Do: instead(message(200, "application/json", `{"error":"no"}`))},
-	{Name: "applied, then a portal's page", Class: Replaced, Do: after(page(200, "Welcome to the hotel"))},
+	{Name: "applied, then a portal's page", Class: ForeignLate, Do: after(page(200, "Welcome to the hotel"))},
 	{Name: "applied, then nothing", Class: Replaced, Do: after(message(200, "application/json", ""))},
 	{Name: "applied, then 204", Class: ForeignLate, Do: after("HTTP/1.1 204 No Content\r\n\r\n")},
 	{Name: "truncated JSON", Class: Short, Do: changed(func(a *Answer) { a.Body = a.Body[:len(a.Body)/2] })},
@@ -138,9 +138,9 @@ var statuses = concat(
 	plain(Missing, 404, 405),
 	plain(TooLarge, 413),
 	plain(Slow, 408),
-	plain(Failed, 500, 506, 507, 508, 510, 511, 520, 522, 524, 599),
-	plain(Gateway, 502, 503),
-	plain(Lost, 504),
+	plain(Failed, 500, 506, 507, 508, 510, 511, 530, 599),
+	plain(Gateway, 502, 503, 520),
+	plain(Lost, 504, 522, 524),
 	[]Fault{
 		{Name: "301 to itself", Class: Itself, Do: moved(301, "")},
 		{Name: "302 to the same host", Class: Astray, Do: moved(302, "/elsewhere")},

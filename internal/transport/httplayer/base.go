@@ -44,9 +44,10 @@ func NewBase(b Base) (*Network, error) {
 	dialer := &net.Dialer{Timeout: atMost, KeepAlive: 30 * time.Second}
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
+	n := &Network{proxy: way, plain: b.URL.Scheme == "http"}
 	t := &http.Transport{
 		DialContext:            dialer.DialContext,
-		TLSClientConfig:        b.TLS,
+		TLSClientConfig:        n.watch(b.TLS),
 		Protocols:              protocols,
 		DisableCompression:     true,
 		MaxIdleConns:           b.Workers + 2,
@@ -61,7 +62,8 @@ func NewBase(b Base) (*Network, error) {
 	if way.url != nil {
 		t.Proxy, t.OnProxyConnectResponse = way.choose, way.connected
 	}
-	return &Network{Transport: t, proxy: way, plain: b.URL.Scheme == "http"}, nil
+	n.Transport = t
+	return n, nil
 }
 
 // Network is the way to one server.
@@ -70,10 +72,40 @@ type Network struct {
 	proxy proxy
 	plain bool // the URL says http
 	heard atomic.Bool
+	// unshown: a server wanted a certificate of ours, and there was none that it takes.
+	unshown atomic.Bool
 }
+
+// watch is a configuration by which the network notes what a server asks for. Certificates are
+// chosen as they are without it.
+func (n *Network) watch(conf *tls.Config) *tls.Config {
+	if conf == nil {
+		conf = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	conf = conf.Clone()
+	conf.GetClientCertificate = func(asked *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		for i := range conf.Certificates {
+			if asked.SupportsCertificate(&conf.Certificates[i]) == nil {
+				return &conf.Certificates[i], nil
+			}
+		}
+		n.unshown.Store(true)
+		return &tls.Certificate{}, nil
+	}
+	return conf
+}
+
+// unshownError is the end of a handshake in which a certificate was wanted that we have not:
+// before TLS 1.3 the alert need not say so.
+type unshownError struct{ error }
+
+func (e *unshownError) Unwrap() error { return e.error }
 
 func (n *Network) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := n.Transport.RoundTrip(req)
+	if err != nil && n.unshown.Load() && isAlert(err) {
+		err = &unshownError{err}
+	}
 	switch {
 	case n.proxy.url != nil:
 		return n.proxy.blame(resp, err)

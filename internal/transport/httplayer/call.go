@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -69,6 +70,8 @@ func (c *Call) NoAnswer(ctx context.Context, err error) error {
 	switch proxy, ok := errors.AsType[*ProxyError](err); {
 	case ok && proxy.refuses():
 		class = ErrProxy
+	case speaksPlain(err):
+		class, err = ErrWantsPlain, errors.New("plain HTTP is spoken at this port, and no TLS: the URL is http"+strings.TrimPrefix(c.base, "https"))
 	case isTrust(err):
 		class = trustClass(err)
 	case speaksTLS(err):
@@ -145,10 +148,20 @@ func trustClass(err error) error {
 	switch {
 	case is[x509.UnknownAuthorityError](err):
 		return ErrAuthority
-	case isAlert(err) && certificateAlerts.MatchString(err.Error()):
+	case isAlert(err) && certificateAlerts.MatchString(err.Error()), is[*unshownError](err):
 		return ErrClientCert
 	}
 	return ErrTLS
+}
+
+// speaksPlain says whether TLS was answered in plain HTTP, by the server and not by a proxy.
+func speaksPlain(err error) bool {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "proxyconnect" {
+		return false
+	}
+	record, _ := errors.AsType[tls.RecordHeaderError](err)
+	head := string(record.RecordHeader[:])
+	return errors.Is(err, http.ErrSchemeMismatch) || head == "HTTP/" || head == "<!DOC" || strings.EqualFold(head, "<html")
 }
 
 // speaksTLS says whether plain HTTP was answered in TLS, by an alert for instance.

@@ -5,6 +5,7 @@
 package httplayer
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -85,7 +86,10 @@ func (c *Client) get(ctx context.Context, call *Call, path, accept string) (*htt
 	if err != nil {
 		return nil, call.NoAnswer(ctx, err)
 	}
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode != http.StatusOK || isPage(resp) {
+		if resp.StatusCode == http.StatusOK && call.mode == bodyWhole {
+			resp.Body = io.NopCloser(bytes.NewReader(call.text))
+		}
 		defer func() { _ = resp.Body.Close() }() // its content has been judged
 		return nil, call.Refused(resp)
 	}

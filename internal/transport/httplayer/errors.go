@@ -26,10 +26,11 @@ var (
 	// ErrTLS: no connection that can be trusted came about.
 	ErrTLS = errors.New("TLS failed")
 	// What tells more than ErrTLS: nobody here knows the authority of the server's
-	// certificate, the server wants one of ours, or it wants TLS at all.
+	// certificate, the server wants one of ours, it wants TLS at all, or none.
 	ErrAuthority  = fmt.Errorf("%w: unknown authority", ErrTLS)
 	ErrClientCert = fmt.Errorf("%w: client certificate", ErrTLS)
 	ErrWantsTLS   = fmt.Errorf("%w: https is wanted", ErrTLS)
+	ErrWantsPlain = fmt.Errorf("%w: http is wanted", ErrTLS)
 	// ErrLoginExpired: the refresh token is refused, so that only a new login
 	// helps. It comes together with ErrUnauthorized.
 	ErrLoginExpired = errors.New("the login has expired")

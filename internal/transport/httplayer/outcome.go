@@ -94,12 +94,15 @@ const (
 // PatienceAfter judges by the bad answer, or the lack of one.
 func PatienceAfter(cause error) Patience {
 	status, ok := errors.AsType[*StatusError](cause)
-	switch {
-	case !ok, status.Status < 400, status.Status == http.StatusGatewayTimeout, status.Status == http.StatusRequestTimeout && !status.Final:
+	if !ok {
 		return Long
-	case status.Status == http.StatusServiceUnavailable && status.Final:
+	}
+	switch known := gatewayStatus(status.Status); {
+	case known < 400, known == http.StatusGatewayTimeout, known == http.StatusRequestTimeout && !status.Final:
+		return Long
+	case known == http.StatusServiceUnavailable && status.Final:
 		return Once
-	case status.Status == http.StatusBadGateway, status.Status == http.StatusServiceUnavailable:
+	case known == http.StatusBadGateway, known == http.StatusServiceUnavailable:
 		return Brief
 	}
 	return None

@@ -160,7 +160,7 @@ func (r *run) learn(began time.Time, resp *http.Response, err error) {
 	}
 	r.reached.Store(true)
 	r.gate.close(resp)
-	switch resp.StatusCode {
+	switch gatewayStatus(resp.StatusCode) {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable:
 		r.lanes.narrow(began)
 	case http.StatusGatewayTimeout:
@@ -201,7 +201,7 @@ func (r *run) repeatable(resp *http.Response, err error) bool {
 		}
 		return (get || isUnsent(err)) && isTransient(err)
 	}
-	switch resp.StatusCode {
+	switch gatewayStatus(resp.StatusCode) {
 	case http.StatusTooManyRequests:
 		return get || r.req.Body == nil || r.req.GetBody != nil
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
@@ -236,5 +236,5 @@ func describe(resp *http.Response, err error) string {
 }
 
 func statusText(status int) string {
-	return strconv.Itoa(status) + " " + strings.ToLower(http.StatusText(status))
+	return strings.TrimSpace(strconv.Itoa(status) + " " + strings.ToLower(http.StatusText(status)))
 }

@@ -18,7 +18,7 @@ func (c *Call) Refused(resp *http.Response) *StatusError {
 	body, err := ReadText(resp) // what arrived is good enough for the words
 	e := &StatusError{Op: c.Op, Status: resp.StatusCode, Attempts: c.attempts, body: body}
 	e.explain(resp, body)
-	if e.Status == http.StatusBadGateway || e.Status == http.StatusGatewayTimeout {
+	if known := gatewayStatus(e.Status); known == http.StatusBadGateway || known == http.StatusGatewayTimeout {
 		e.Final = false // only gateways say that, whatever their format
 	}
 	e.Class = c.classOf(e)
@@ -38,6 +38,25 @@ func (c *Call) Refused(resp *http.Response) *StatusError {
 		e.Message = strings.ToLower(http.StatusText(resp.StatusCode))
 	}
 	return e
+}
+
+// gatewayStatus is what a status means: the 52x with which CDNs answer for the server are
+// a 504 where they waited for it in vain, and a 502 where they got nothing that makes sense.
+func gatewayStatus(status int) int {
+	switch status {
+	case 522, 524:
+		return http.StatusGatewayTimeout
+	case 520, 521, 523, 525, 526:
+		return http.StatusBadGateway
+	}
+	return status
+}
+
+// isPage says of an answer that says yes that it is a page for people: no server of this
+// protocol has one, but the portal of a network has.
+func isPage(resp *http.Response) bool {
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	return kind == "text/html"
 }
 
 // classOf decides what a status means for the caller. Permanent errors of PostgreSQL

@@ -30,6 +30,8 @@ func TestWhatTLSLacks(t *testing.T) {
 	roots := &tls.Config{RootCAs: plain.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs} //nolint:forcetypeassert,gosec // it is one
 	demanding := startTLS(t, &tls.Config{ClientAuth: tls.RequireAnyClientCert})                       //nolint:gosec // loopback
 	older := startTLS(t, &tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12})
+	hello := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(hello.Close)
 	alert := wiretest.NewReplay(t, "testdata/alert.bin")
 	for name, tc := range map[string]struct {
 		url   string
@@ -39,7 +41,9 @@ func TestWhatTLSLacks(t *testing.T) {
 	}{
 		"an authority":             {plain.URL, nil, transport.ErrAuthority, ""},
 		"our certificate":          {demanding.URL, roots, transport.ErrClientCert, ""},
-		"our certificate, TLS 1.2": {older.URL, roots, transport.ErrTLS, ""},
+		"our certificate, TLS 1.2": {older.URL, roots, transport.ErrClientCert, ""},
+		"plain HTTP, of Go":        {strings.Replace(hello.URL, "http", "https", 1) + "/team", nil, transport.ErrWantsPlain, "the URL is " + hello.URL + "/team"},
+		"plain HTTP, of 0.9":       {"https://" + answersAnything(t, "<!DOCTYPE HTML>\n<html><title>Error response</title>"), nil, transport.ErrWantsPlain, "the URL is http://127.0.0.1"},
 		"our certificate, nginx":   {"http://" + wiretest.NewReplay(t, recorded("nginx-client-cert")).Addr, nil, transport.ErrClientCert, "No required SSL certificate"},
 		"TLS, of a server in Go":   {strings.Replace(plain.URL, "https", "http", 1) + "/team", nil, transport.ErrWantsTLS, plain.URL + "/team"},
 		"TLS, of nginx":            {"http://" + wiretest.NewReplay(t, recorded("nginx-https-port")).Addr, nil, transport.ErrWantsTLS, "https://127.0.0.1"},
@@ -57,6 +61,23 @@ func TestWhatTLSLacks(t *testing.T) {
 			}
 		})
 	}
+}
+
+// answersAnything starts a server that reads whatever comes first, and gives its address.
+func answersAnything(t *testing.T, answer string) string {
+	listener := wiretest.Loopback(t)
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Read(make([]byte, 4096))
+			_, _ = io.WriteString(conn, answer)
+			_ = conn.Close()
+		}
+	}()
+	return listener.Addr().String()
 }
 
 // A server that hangs up on everybody is no riddle of TLS.

@@ -1,0 +1,47 @@
+package chunks
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/workspace"
+)
+
+// lastSuccess says when a command last did all that it was to do with this remote and this directory.
+type lastSuccess struct {
+	At  time.Time `json:"at"`  // in UTC, whole seconds
+	Age int64     `json:"age"` // in seconds
+}
+
+// successful are the commands that status knows it of; a sync counts as both of the first.
+var successful = []string{"push", "pull", "mutations push", "mutations pull"}
+
+// lastSuccesses gives what is known, by command; it is never nil.
+func lastSuccesses(ws *workspace.Workspace, path string) map[string]lastSuccess {
+	known := map[string]lastSuccess{}
+	remote, err := ws.RemoteLabel()
+	if err != nil {
+		return known // there is no remote
+	}
+	for _, command := range successful {
+		if at, ok := state.LastSuccess(ws.State(), remote, path, command); ok {
+			known[command] = lastSuccess{at, int64(time.Since(at).Seconds())}
+		}
+	}
+	return known
+}
+
+// lastSuccessText is for people: "push 3 hours ago, pull 2 days ago".
+func lastSuccessText(known map[string]lastSuccess) string {
+	var parts []string
+	for _, command := range successful {
+		if last, ok := known[command]; ok {
+			parts = append(parts, fmt.Sprintf("%s %s", command, humanize.Time(last.At)))
+		}
+	}
+	return strings.Join(parts, ", ")
+}

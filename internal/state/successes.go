@@ -1,0 +1,46 @@
+package state
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"time"
+)
+
+// successFile says when one command has last succeeded with one remote and one chunk directory. Each command has a file of
+// its own, so that runs at the same time do not wait for each other.
+type successFile struct {
+	Schema  int       `json:"schema"`
+	Remote  string    `json:"remote"`
+	Dir     string    `json:"dir"` // "" where there is none
+	Command string    `json:"command"`
+	At      time.Time `json:"at"`
+}
+
+const successSchema = 1
+
+// NoteSuccess remembers that a command has succeeded at a time.
+func NoteSuccess(root Root, remote, dir, command string, at time.Time) error {
+	text, err := json.Marshal(successFile{successSchema, remote, dir, command, at.UTC().Truncate(time.Second)})
+	if err == nil {
+		err = root.write(successPath(root, remote, dir, command), append(text, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("remember when %s succeeded: %w", command, err)
+	}
+	return nil
+}
+
+// LastSuccess gives the time of the last one, in UTC and whole seconds; ok is false where none is known.
+func LastSuccess(root Root, remote, dir, command string) (at time.Time, ok bool) {
+	var file successFile
+	text, err := os.ReadFile(successPath(root, remote, dir, command))
+	if err != nil || checkSchema(text, successSchema) != nil || json.Unmarshal(text, &file) != nil {
+		return time.Time{}, false
+	}
+	return file.At, true
+}
+
+func successPath(root Root, remote, dir, command string) string {
+	return root.Path("successes", fileName(remote+"\x00"+dir+"\x00"+command)+".json")
+}
