@@ -3,8 +3,9 @@ package state
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // successFile says when one command has last succeeded with one remote and one chunk directory. Each command has a file of
@@ -34,7 +35,7 @@ func NoteSuccess(root Root, remote, dir, command string, at time.Time) error {
 // LastSuccess gives the time of the last one, in UTC and whole seconds; ok is false where none is known.
 func LastSuccess(root Root, remote, dir, command string) (at time.Time, ok bool) {
 	var file successFile
-	text, err := os.ReadFile(successPath(root, remote, dir, command))
+	text, err := sharing.ReadFile(successPath(root, remote, dir, command))
 	if err != nil || checkSchema(text, successSchema) != nil || json.Unmarshal(text, &file) != nil {
 		return time.Time{}, false
 	}
