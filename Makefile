@@ -14,7 +14,7 @@ SYSTEMS   := linux darwin windows
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help build share install uninstall test faults demo race crash lint fmt vet cross fuzz leaks bench docs pictures snapshot reproducible vuln ci clean
+.PHONY: help build share install uninstall test faults demo race crash lint fmt vet cross wine fuzz leaks bench docs pictures snapshot reproducible vuln ci clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ cross: ## build for the six platforms
 		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} go build -trimpath \
 			-o "bin/$$(echo $$platform | tr / -)/" ./cmd/engram-sync || exit 1; \
 	done
+
+wine: ## the Windows build under Wine: tests of the internal packages, and the demo (root, Debian; some 10 minutes)
+	.ci/wine
 
 fuzz: ## fuzz every target for FUZZTIME (10s)
 	.ci/fuzz $(FUZZTIME)

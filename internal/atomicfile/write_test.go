@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
+	"github.com/engram-sync/engram-sync/internal/testkit/filekit"
 )
 
 func TestWriteReplacesContentAndMode(t *testing.T) {
@@ -76,7 +77,7 @@ func TestWriteFollowsLinks(t *testing.T) {
 	dotfiles, home := t.TempDir(), t.TempDir()
 	target, link := filepath.Join(dotfiles, "config.yaml"), filepath.Join(home, "config.yaml")
 	writeFile(t, target, "old", 0o600)
-	symlink(t, target, link)
+	filekit.Symlink(t, target, link)
 
 	if err := atomicfile.Write(link, []byte("new"), 0o600); err != nil {
 		t.Fatal(err)
@@ -117,7 +118,7 @@ func TestWriteFailsAndLeavesNothing(t *testing.T) {
 			name: "link to nowhere",
 			path: func(t *testing.T, dir string) string {
 				path := filepath.Join(dir, "link")
-				symlink(t, filepath.Join(dir, "gone"), path)
+				filekit.Symlink(t, filepath.Join(dir, "gone"), path)
 				return path
 			},
 			left: []string{"link"},
@@ -185,13 +186,6 @@ func writeFile(t *testing.T, path, content string, perm os.FileMode) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(content), perm); err != nil {
 		t.Fatal(err)
-	}
-}
-
-func symlink(t *testing.T, target, link string) {
-	t.Helper()
-	if err := os.Symlink(target, link); err != nil {
-		t.Skipf("no symbolic links here: %v", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -111,9 +112,19 @@ func (k *Keyring) get(ctx context.Context, user string) (string, error) {
 	return k.bounded(ctx, func() (string, error) { return k.backend.Get(keyringService, user) })
 }
 
+// set reads back what it has written: the tool of macOS is told by lines of at most 4 KiB,
+// and exits with 0 whatever becomes of one.
 func (k *Keyring) set(ctx context.Context, user, secret string) error {
 	_, err := k.bounded(ctx, func() (string, error) { return "", k.backend.Set(keyringService, user, secret) })
-	return err
+	if err != nil {
+		return err
+	}
+	kept, err := k.get(ctx, user)
+	if err == nil && kept == secret {
+		return nil
+	}
+	err = cmp.Or(err, errors.New("it holds something else"))
+	return errors.Join(fmt.Errorf("%w: what was written does not come back (%w)", ErrNoKeyring, err), k.remove(ctx, user))
 }
 
 func (k *Keyring) remove(ctx context.Context, user string) error {

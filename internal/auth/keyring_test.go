@@ -52,6 +52,18 @@ func TestARenewedAccessTokenIsOneWrite(t *testing.T) {
 	}
 }
 
+// What a keyring has not kept as it was is no login, and nothing of it stays.
+func TestASecretThatIsNotKeptIsAFailure(t *testing.T) {
+	b := newBackend()
+	b.cut = 100
+	key := auth.Key{BaseURL: server, Account: "ana"}
+	put(t, b.keyring(), key, auth.Credentials{Access: strings.Repeat("a", 100)})
+	err := b.keyring().Set(t.Context(), key, auth.Credentials{Access: strings.Repeat("b", 101)})
+	if !errors.Is(err, auth.ErrNoKeyring) || strings.Contains(err.Error(), "bbb") || len(b.items) != 0 {
+		t.Errorf("%v; items: %d", err, len(b.items))
+	}
+}
+
 // Different accounts and servers have different items, whatever they are called.
 func TestLoginsDoNotMix(t *testing.T) {
 	keys := []auth.Key{

@@ -10,6 +10,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/testkit/filekit"
 )
 
 const spoiled = "{\"version\":1,\"chunks\":[\n<<<<<<< HEAD\n" +
@@ -48,9 +49,7 @@ func TestAManifestIsReplacedOnlyIfItIsStillTheSame(t *testing.T) {
 	if err != nil || string(text) != string(r.Manifest.Bytes()) {
 		t.Errorf("the file holds %s, %v", text, err)
 	}
-	if info, err := os.Stat(manifest); err != nil || info.Mode().Perm()&0o077 != 0 {
-		t.Errorf("a private file became %v, %v", info.Mode(), err)
-	}
+	filekit.WantPrivate(t, manifest)
 	if files, err := os.ReadDir(path); err != nil || len(files) != 1 {
 		t.Errorf("left: %v, %v", files, err)
 	}

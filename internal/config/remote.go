@@ -115,10 +115,21 @@ func choose(remotes map[string]Remote, text string, from origin) (Remote, error)
 	return Remote{Name: text}, from.wrap(remoteKey, unknownRemote(remotes, text))
 }
 
+// isPath says whether a text is meant as a directory: from where one is, from the
+// root, or from a drive of Windows.
+func isPath(text string) bool {
+	drive := len(text) > 2 && text[1] == ':' && strings.ContainsAny(text[2:3], `/\`)
+	return drive || strings.ContainsAny(text[:min(1, len(text))], `/\~`) || strings.HasPrefix(text, "./") ||
+		strings.HasPrefix(text, "../") || strings.HasPrefix(text, `.\`) || strings.HasPrefix(text, `..\`)
+}
+
 func unknownRemote(remotes map[string]Remote, text string) error {
 	known := "you have none yet"
 	if len(remotes) > 0 {
 		known = "known are " + strings.Join(slices.Sorted(maps.Keys(remotes)), ", ")
+	}
+	if isPath(text) {
+		return fmt.Errorf("is neither a remote's name nor a URL with http:// or https://; for the server in a directory write embedded:DIR; of names, %s", known)
 	}
 	if checkName(text) != nil {
 		// Whatever this is, it may be a secret in the wrong place.

@@ -171,3 +171,16 @@ func TestURLWithPasswordIsNotRepeated(t *testing.T) {
 		}
 	}
 }
+
+// A directory is named with embedded: before it, which is easily forgotten.
+func TestADirectoryIsNoRemote(t *testing.T) {
+	for text, want := range map[string]bool{
+		`C:\data`: true, "C:/data": true, `.\data`: true, "../data": true, "/data": true, "~/data": true, `\\host\share`: true,
+		"work": false, "a:b": false, "dir/data": false,
+	} {
+		_, err := config.Load(config.Inputs{Env: []string{"ENGRAM_SYNC_REMOTE=" + text}})
+		if err == nil || strings.Contains(err.Error(), "embedded:DIR") != want {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}

@@ -3,7 +3,6 @@ package config_test
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/engram-sync/engram-sync/internal/config"
+	"github.com/engram-sync/engram-sync/internal/testkit/filekit"
 )
 
 func TestBadValuesInTheUsersFile(t *testing.T) {
@@ -201,9 +201,7 @@ func TestRepositoryFileIsNoLink(t *testing.T) {
 	dir := t.TempDir()
 	target, link := filepath.Join(dir, "private"), filepath.Join(dir, ".engram-sync.yaml")
 	write(t, target, "project: p")
-	if err := os.Symlink(target, link); err != nil {
-		t.Skipf("no symbolic links here: %v", err)
-	}
+	filekit.Symlink(t, target, link)
 	_, err := config.Load(config.Inputs{RepoFile: link})
 	wantError(t, err, link, "not a regular file")
 }

@@ -159,7 +159,8 @@ func source(path, option string) string {
 
 // openCopy opens a private copy of the database, as it was at one moment.
 func (db *DB) openCopy(ctx context.Context) (*view, error) {
-	dir, err := os.MkdirTemp("", "engram-sync-view-") // mode 0700
+	sweep.Do(sweepCopies)
+	dir, err := os.MkdirTemp("", copyPrefix) // mode 0700
 	if err != nil {
 		return nil, fmt.Errorf("copy engram's database: %w", err)
 	}

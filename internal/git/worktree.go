@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -61,29 +62,28 @@ func OnlyRepository(dir string) string {
 
 // workTree is what git says is the top of the work tree around a directory, and the
 // directory seen from there. git is asked at the top that we find, since a directory further
-// down can hold what git takes for a repository, with settings that run programs.
+// down can hold what git takes for a repository, with settings that run programs. The path that git gives the top is not compared: one directory can have
+// several, by mapped drives, short names and case.
 func workTree(ctx context.Context, environ []string, dir string) (r repository, inside string, err error) {
 	r = newRepository(cmp.Or(Top(dir), dir), environ)
-	top, err := r.run(ctx, "rev-parse", "--show-toplevel")
+	text, err := r.run(ctx, "rev-parse", "--show-cdup", "--show-prefix", "--show-toplevel") // the last fails where there is no work tree
 	if _, no := errors.AsType[*commandError](err); no {
 		return r, "", &SetupError{fmt.Errorf("%s is in no git work tree: run this in a repository, or make one with `git init` (%w)", dir, err)}
 	}
 	if err != nil {
 		return r, "", err
 	}
-	if top, err = filepath.EvalSymlinks(filepath.FromSlash(top)); err != nil {
-		return r, "", fmt.Errorf("find the top of the work tree: %w", err)
-	}
+	lines := append(strings.SplitN(text, "\n", 3), "", "")
 	dir, err = filepath.EvalSymlinks(dir)
 	if err != nil {
 		return r, "", fmt.Errorf("find the chunk directory: %w", err)
 	}
-	inside, err = filepath.Rel(top, dir)
+	inside, err = filepath.Rel(r.dir, dir) // both are real paths
 	if err != nil {
 		return r, "", fmt.Errorf("find the chunk directory in the work tree: %w", err)
 	}
-	r.dir = top
-	return r, filepath.ToSlash(inside), nil
+	r.dir = filepath.Join(r.dir, filepath.FromSlash(lines[0]))
+	return r, path.Join(lines[1], filepath.ToSlash(inside)), nil
 }
 
 // Bounds of git's own files.

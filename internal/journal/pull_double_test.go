@@ -160,7 +160,7 @@ func (r *reader) pull(remote journal.Reader, opts journal.PullOptions) (journal.
 	}
 	res, err := journal.Pull(ctx, remote, place, lines, opts)
 	if errors.Is(err, errCrash) {
-		return res, err
+		return res, errors.Join(err, cursor.Abandon())
 	}
 	return res, errors.Join(err, out.Close(), cursor.Close())
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/testkit/filekit"
 )
 
 func TestOneProcessAtATimeMovesTheMutationsOfAnAccount(t *testing.T) {
@@ -53,9 +54,7 @@ func TestOneProcessAtATimeMovesTheMutationsOfAnAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = again()
-	if info, err := os.Stat(first.Path("lock")); err != nil || info.Mode().Perm()&0o077 != 0 {
-		t.Errorf("the lock file: %v, %v", info.Mode(), err)
-	}
+	filekit.WantPrivate(t, first.Path("lock"))
 }
 
 // What a killed run left behind goes with the next one that has the lock.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/testkit/filekit"
 )
 
 func TestCopiesOfManifestsAreKeptApartAndPrivate(t *testing.T) {
@@ -21,9 +22,7 @@ func TestCopiesOfManifestsAreKeptApartAndPrivate(t *testing.T) {
 		if err != nil || string(text) != c.text || seen[copied] {
 			t.Errorf("%s holds %q, %v; seen before: %t", copied, text, err, seen[copied])
 		}
-		if info, err := os.Stat(copied); err != nil || info.Mode().Perm()&0o077 != 0 {
-			t.Errorf("mode %v, %v", info.Mode(), err)
-		}
+		filekit.WantPrivate(t, copied)
 		seen[copied] = true
 	}
 }

@@ -227,6 +227,17 @@ func (c *CursorFile) Close() error {
 	return err
 }
 
+// Abandon ends the use of all files as the end of the process does, and leaves what they
+// hold. It is for tests that play a killed run.
+func (c *CursorFile) Abandon() error {
+	err := c.Close()
+	if c.output != nil {
+		err = errors.Join(err, c.output.file.Close())
+		c.output = nil
+	}
+	return err
+}
+
 // seenLog is what counts of a file of journal refs, ascending: its first Bytes bytes.
 // What lies behind them was written by a run that came to no end, and is cut.
 type seenLog struct {

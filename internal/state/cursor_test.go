@@ -64,10 +64,15 @@ func TestCursor(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	save(mustOpenCursor(t, dir), marks[:1], cursor)
-	save(mustOpenCursor(t, dir), marks[1:2], cursor)
+	for i := range 2 {
+		c := mustOpenCursor(t, dir)
+		save(c, marks[i:i+1], cursor)
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	unsaved := mustOpenCursor(t, dir)
-	if err := unsaved.AppendSeen(marks[2:3]); err != nil {
+	if err := errors.Join(unsaved.AppendSeen(marks[2:3]), unsaved.Abandon()); err != nil {
 		t.Fatal(err)
 	}
 

@@ -24,7 +24,8 @@ func kill(t *testing.T, dir, path, torn string) {
 	if err := errors.Join(err, out.Flush(), c.Save(engram.Cursor{Last: engram.JournalRef{Seq: 1}})); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := out.Write([]byte(torn)); err != nil {
+	_, err = out.Write([]byte(torn))
+	if err := errors.Join(err, c.Abandon()); err != nil {
 		t.Fatal(err)
 	}
 }

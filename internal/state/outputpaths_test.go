@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/testkit/filekit"
 )
 
 // otherPaths are further paths to a file.
@@ -20,9 +21,7 @@ func otherPaths(t *testing.T, path string) map[string]string {
 		"a second name":      filepath.Join(filepath.Dir(path), "second"),
 	}
 	for link, target := range map[string]string{filepath.Join(dir, "dir"): filepath.Dir(path), paths["a linked file"]: path} {
-		if err := os.Symlink(target, link); err != nil {
-			t.Skipf("no symbolic links here: %v", err)
-		}
+		filekit.Symlink(t, target, link)
 	}
 	if err := os.Link(path, paths["a second name"]); err != nil {
 		t.Skipf("no hard links here: %v", err)
@@ -87,9 +86,7 @@ func TestTailAtTheEndOfAMovedLink(t *testing.T) {
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(path, link); err != nil {
-		t.Skipf("no symbolic links here: %v", err)
-	}
+	filekit.Symlink(t, path, link)
 	kill(t, dir, link, `{"seq":2}`+"\n")
 	rows := finished + finished + finished
 	if err := errors.Join(os.WriteFile(theirs, []byte(rows), 0o600), os.Remove(link), os.Symlink(theirs, link)); err != nil {

@@ -86,7 +86,8 @@ func TestPushJobsOfOneGroup(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := state.NewRejects(j.NewJobFile(group).RejectsPath()).AddLine(7, bad, errRefused); err != nil {
+	rejects := state.NewRejects(j.NewJobFile(group).RejectsPath())
+	if err := errors.Join(rejects.AddLine(7, bad, errRefused), rejects.Close()); err != nil {
 		t.Fatal(err)
 	}
 	jobs, err := j.JobFiles(group)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/testkit/filekit"
 )
 
 func id(t *testing.T, s string) engram.ChunkID {
@@ -88,9 +89,7 @@ func TestABadAliasFileIsAnErrorNotAnEmptyOne(t *testing.T) {
 	if err != nil || len(files) != 1 {
 		t.Fatalf("files %v, %v", files, err)
 	}
-	if info, err := os.Stat(files[0]); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("mode %v, %v", info.Mode(), err)
-	}
+	filekit.WantPrivate(t, files[0])
 	for _, bad := range []string{"{", `{"reduced":{"../x":"ca8b5346"}}`} {
 		if err := os.WriteFile(files[0], []byte(bad), 0o600); err != nil {
 			t.Fatal(err)

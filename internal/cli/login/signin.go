@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
@@ -109,7 +110,11 @@ func keep(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace,
 		term.Warn("this login does not count as long as there is " + stronger)
 	}
 	if account.Store == auth.StoreFile {
-		term.Warn("the tokens are kept in plain text, in a file that only you can read: " + ws.CredentialFile().Path())
+		readers := "that only you can read"
+		if runtime.GOOS == "windows" { // lists of rights, which are those of the directory
+			readers = "that whoever can read its directory can read"
+		}
+		term.Warn("the tokens are kept in plain text, in a file " + readers + ": " + ws.CredentialFile().Path())
 	}
 	return term.Confirm(
 		terminal.Fields{"remote": conn.Label, "account": account.Name, "user_id": account.UserID, "store": account.Store},
