@@ -38,7 +38,6 @@ engram() { :; }
 // (https://engram.example.com, with the account ana), a project server (https://cloud.example.com, with every project) and a
 // port for a server that the page starts itself. CONTRIBUTING.md says how a page speaks to the test.
 func TestPages(t *testing.T) {
-	t.Parallel()
 	top := filepath.Join("..", "..")
 	paths, err := filepath.Glob(filepath.Join(top, "docs", "*.md"))
 	if err != nil {
@@ -54,28 +53,35 @@ func TestPages(t *testing.T) {
 			skipped = append(skipped, b.Page+": "+b.Note.Skip+b.Note.Needs)
 		}
 	}
+	texts := map[string]string{}
+	for _, path := range append(paths, filepath.Join(top, "README.md"), filepath.Join(top, "CONTRIBUTING.md")) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name, err := filepath.Rel(top, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[name] = string(text)
+	}
+	fixtures, err := filepath.Abs(filepath.Join(top, "testdata", "fixtures"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Parallel() // not before: a test beside it may change the directory
 	t.Run("each", func(t *testing.T) {
-		for _, path := range append(paths, filepath.Join(top, "README.md"), filepath.Join(top, "CONTRIBUTING.md")) {
-			text, err := os.ReadFile(path)
-			if os.IsNotExist(err) {
-				continue
-			} else if err != nil {
-				t.Fatal(err)
-			}
-			name, err := filepath.Rel(top, path)
-			if err != nil {
-				t.Fatal(err)
-			}
+		for name, text := range texts {
 			t.Run(filepath.Base(name), func(t *testing.T) {
 				t.Parallel()
-				blocks, err := pages.Blocks(name, string(text))
+				blocks, err := pages.Blocks(name, text)
 				if err != nil {
 					t.Fatal(err)
 				}
 				if len(blocks) == 0 {
 					return
 				}
-				shell := newPageShell(t)
+				shell := newPageShell(t, fixtures)
 				for _, b := range blocks {
 					result, err := shell.Play(t.Context(), b)
 					note(b, result)
@@ -93,7 +99,7 @@ func TestPages(t *testing.T) {
 }
 
 // newPageShell makes the machine that a page is read at.
-func newPageShell(t *testing.T) *pages.Shell {
+func newPageShell(t *testing.T, fixtures string) *pages.Shell {
 	t.Helper()
 	root := t.TempDir()
 	home := filepath.Join(root, "home", "ana")
@@ -101,10 +107,6 @@ func newPageShell(t *testing.T) *pages.Shell {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
-	}
-	fixtures, err := filepath.Abs(filepath.Join("..", "..", "testdata", "fixtures"))
-	if err != nil {
-		t.Fatal(err)
 	}
 	srv, err := server.Open(t.Context(), server.Options{Dir: filepath.Join(root, "account-server")})
 	if err != nil {

@@ -151,9 +151,10 @@ func (w *walk) run(ctx context.Context, m *walker, args ...string) (code int, sa
 		}
 	}
 	xdg.Reload()
+	w.Chdir(m.repo) // not -C, which would stay for the tests that follow
 	var out lockedBuffer
 	term := terminal.New(strings.NewReader(""), &out, &out)
-	code = run(ctx, term, workspace.New(term, m.env, "test"), append([]string{"-C", m.repo, "--project", "repo", "--retries", "0", "-j", w.atOnce}, args...))
+	code = run(ctx, term, workspace.New(term, m.env, "test"), append([]string{"--project", "repo", "--retries", "0", "-j", w.atOnce}, args...))
 	w.working.Wait()
 	said = strings.TrimSpace(out.String())
 	w.note("%s %s: %d %s", m.name, strings.Join(args, " "), code, said)

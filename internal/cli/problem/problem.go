@@ -8,14 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 
-	"github.com/engram-sync/engram-sync/internal/chunkdir"
-	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
 	"github.com/engram-sync/engram-sync/internal/work"
@@ -31,9 +27,6 @@ type Class struct {
 	// Meaning is two sentences: the cause, and the cure.
 	Meaning string
 }
-
-// match recognises an error of a command that took its token from somewhere.
-type match func(err error, tokenFrom string) bool
 
 // byWeight are the codes in the order in which they are looked for: what is
 // more certain, or worse, comes first.
@@ -150,12 +143,6 @@ func Common(err error) bool {
 		refusedWith(transport.CodeForbidden, transport.CodePaused)(err, "") || accountGone(err, "") || stranger(err, "") && !proxyLimit(err, "") || full(err, "") || As[*transport.RetryLaterError](err) || transport.IsUnreachable(err)
 }
 
-// full recognises a server without room.
-func full(err error, _ string) bool {
-	var status *transport.StatusError
-	return errors.As(err, &status) && status.Full()
-}
-
 // Forbidden says of an error that the server refuses the project.
 func Forbidden(err error) bool { return refusedWith(transport.CodeForbidden)(err, "") }
 
@@ -181,80 +168,8 @@ func As[T error](err error) bool {
 	return ok
 }
 
-func is(targets ...error) match {
-	return func(err error, _ string) bool { return Is(err, targets...) }
-}
-
-func as[T error](err error, _ string) bool { return As[T](err) }
-
-// refusedWith recognises what a project server refused with one of these codes.
-func refusedWith(codes ...string) match {
-	return func(err error, _ string) bool {
-		status, ok := errors.AsType[*transport.StatusError](err)
-		return ok && slices.Contains(codes, status.Code)
-	}
-}
-
-// collision recognises two different chunks with one id.
-func collision(err error, tokenFrom string) bool {
-	return Is(err, chunkdir.ErrCollision, transport.ErrOtherContent, syncer.ErrOtherBytes) || refusedWith(transport.CodeChunkConflict)(err, tokenFrom)
-}
-
-// accountGone recognises what a server says to the token of an account that it has no more.
-func accountGone(err error, _ string) bool {
-	var status *transport.StatusError
-	return errors.As(err, &status) && status.AccountGone()
-}
-
-// takenWords are those of account servers. Source: account-server.md 2.1.
-var takenWords = regexp.MustCompile(`^(?:username|email) is already registered$`)
-
-// nameTaken recognises the refusal of a second account of one name.
-func nameTaken(err error, _ string) bool {
-	var status *transport.StatusError
-	return errors.As(err, &status) && status.Status == http.StatusConflict && status.Says(takenWords)
-}
-
-// limitLearnt recognises a chunk that goes through in smaller parts, which the next run makes.
-func limitLearnt(err error, _ string) bool {
-	var large *transport.TooLargeError
-	return errors.As(err, &large) && large.News
-}
-
-// nobodyAsks recognises a project server that knows nobody behind the request.
-func nobodyAsks(err error, _ string) bool {
-	var status *transport.StatusError
-	return errors.As(err, &status) && status.NobodyAsks()
-}
-
-// stranger recognises what something before the server refused.
-func stranger(err error, _ string) bool {
-	var status *transport.StatusError
-	return errors.As(err, &status) && status.Stranger()
-}
-
-// proxyLimit recognises what something before the server found too large: that is
-// about one request, and others may be small enough.
-func proxyLimit(err error, _ string) bool {
-	var status *transport.StatusError
-	return errors.As(err, &status) && status.Status == http.StatusRequestEntityTooLarge && status.Stranger() && !status.ToAll
-}
-
 // ProxyLimit says of an error that a proxy found one request too large.
 func ProxyLimit(err error) bool { return proxyLimit(err, "") }
-
-// refusedToken recognises a token that is no good, of one of these sources.
-func refusedToken(sources ...string) match {
-	return func(err error, tokenFrom string) bool {
-		return Is(err, transport.ErrUnauthorized) && !Is(err, ErrBadLogin) && slices.Contains(sources, tokenFrom)
-	}
-}
-
-// outOfTime recognises the end of the time that the user gave the run.
-func outOfTime(err error, _ string) bool {
-	ended, ok := errors.AsType[*terminal.Interrupted](err)
-	return ok && ended.Signal == nil
-}
 
 // Ended is the error of a run that its context may have ended: that is the cause then, unless the command
 // has said itself how it ended, or what time alone ended left more behind than what it did not get to.
@@ -267,14 +182,6 @@ func Ended(ctx context.Context, err error) error {
 		return err
 	}
 	return cause
-}
-
-// signalled recognises the end by one of these signals.
-func signalled(signals ...os.Signal) match {
-	return func(err error, _ string) bool {
-		ended, ok := errors.AsType[*terminal.Interrupted](err)
-		return ok && slices.Contains(signals, ended.Signal)
-	}
 }
 
 // The exit codes, for scripts to act on.

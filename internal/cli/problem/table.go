@@ -352,20 +352,3 @@ var Classes = []Class{
 	{"mutations-paused", Refused, as[*engram.PausedError], "",
 		"The operator of the server has paused a project, so its mutations are held back. Run the same command when that is over."},
 }
-
-// leftOut recognises rows that stay here: alone, or while others go or are there.
-func leftOut(alone bool) match {
-	return func(err error, _ string) bool {
-		e, ok := errors.AsType[*syncer.LeftOutError](err)
-		return ok && e.Alone == alone
-	}
-}
-
-// orphan recognises a chunk file that a push left here: alone, or while others go
-// or are there.
-func orphan(alone bool) match {
-	return func(err error, _ string) bool {
-		e, ok := errors.AsType[*syncer.OrphanError](err)
-		return ok && e.Alone == alone
-	}
-}
