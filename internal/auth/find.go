@@ -49,7 +49,7 @@ func (f Finder) Find(ctx context.Context) (Source, error) {
 		unmeant.Variable = source.from
 		return Source{}, &unmeant
 	case source.from == secret.TokenFileVariable:
-		return fromFile(file)
+		return fromFile(ctx, file)
 	case source.from != "":
 		return source, nil
 	}

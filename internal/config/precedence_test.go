@@ -57,7 +57,7 @@ func TestPrecedence(t *testing.T) {
 		{key: "max_duration", env: "ENGRAM_SYNC_MAX_DURATION", values: map[string]string{
 			"default": "0s", "user": "1h0m0s", "env": "2h0m0s", "flag": "0s"}},
 		{key: "heartbeat_url", env: "ENGRAM_SYNC_HEARTBEAT_URL", values: map[string]string{
-			"default": "", "user": "https://h.example.com/1", "env": "https://h.example.com/2?a=b", "flag": "http://127.0.0.1:1/3"}},
+			"default": "", "user": "https://1.example.com/***", "env": "https://2.example.com/***", "flag": "http://127.0.0.1:1/***"}},
 		{key: "log_format", env: "ENGRAM_SYNC_LOG_FORMAT", values: map[string]string{
 			"default": "auto", "user": "json", "env": "github", "flag": "text"}},
 		{key: "insecure_http", env: "ENGRAM_SYNC_INSECURE_HTTP", values: map[string]string{

@@ -55,7 +55,7 @@ func settings() []setting {
 			"the largest chunk, uncompressed: up to `1TiB`"},
 		{"max_duration", time.Duration(0), duration(0), func(c Config) string { return c.MaxDuration.String() }, false,
 			"how long a run may take before it ends with exit code 5: up to `24h`; `0s` for ever"},
-		{"heartbeat_url", "", heartbeatURL, func(c Config) string { return c.HeartbeatURL }, false,
+		{"heartbeat_url", "", heartbeatURL, func(c Config) string { return showHeartbeatURL(c.HeartbeatURL) }, false,
 			"a monitor that is told of [runs](backup.md#somebody-is-told): `URL/start`, then `URL` or `URL/EXIT-CODE`; a secret"},
 		{"log_format", "auto", choice("auto", "text", "json", "github"), func(c Config) string { return c.LogFormat }, false,
 			"how stderr is written: `auto`, `text`, `json` or `github`"},

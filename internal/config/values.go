@@ -16,6 +16,8 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/engram-sync/engram-sync/internal/secret"
 )
 
 const (
@@ -49,6 +51,15 @@ func parseHeartbeatURL(text string) (any, error) {
 		return nil, errors.New("is not a URL such as https://monitor.example.com/KEY")
 	}
 	return value, nil
+}
+
+// showHeartbeatURL tells the host, and nothing of what may be the key: one can be too short to be known for a secret.
+func showHeartbeatURL(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || text == "" {
+		return "" // it is none
+	}
+	return u.Scheme + "://" + u.Host + "/" + secret.Mark
 }
 
 // parseStore does not repeat the text either: somebody may take the key for

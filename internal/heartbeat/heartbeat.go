@@ -82,6 +82,10 @@ func (m Monitor) ask(ctx context.Context, to string) (again bool, err error) {
 		return false, err
 	}
 	req.Header.Set("User-Agent", m.UserAgent)
+	if user := req.URL.User; user != nil { // of a monitor behind a password: only an http.Client does that by itself
+		password, _ := user.Password()
+		req.SetBasicAuth(user.Username(), password)
+	}
 	resp, err := m.Base.RoundTrip(req)
 	if err != nil {
 		return true, err

@@ -59,6 +59,26 @@ func TestSignals(t *testing.T) {
 	}
 }
 
+// A monitor behind a password is told it, and no error repeats it.
+func TestAMonitorBehindAPassword(t *testing.T) {
+	var name, password string
+	m := roundTrip(func(req *http.Request) (*http.Response, error) {
+		name, password, _ = req.BasicAuth()
+		return &http.Response{StatusCode: http.StatusForbidden, Body: http.NoBody}, nil
+	})
+	err := heartbeat.Monitor{URL: "https://ana:p%40ss@hc.example.com/key", Base: m}.Ended(t.Context(), 0)
+	if name != "ana" || password != "p@ss" {
+		t.Errorf("it was told %q and %q", name, password)
+	}
+	if err == nil || err.Error() != "hc.example.com did not hear the heartbeat: it answers 403 Forbidden" {
+		t.Error(err)
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
 func TestWhatIsNotHeard(t *testing.T) {
 	for _, tc := range []struct {
 		name     string

@@ -65,13 +65,16 @@ func (c Cache) write(text []byte) error {
 	if err := c.root.write(c.path, slices.Concat(sum[:], text)); err != nil {
 		return fmt.Errorf("write a cache: %w", err)
 	}
-	return c.prune()
+	if err := prune(c.path, maxCacheFiles); err != nil {
+		return fmt.Errorf("drop an old cache: %w", err)
+	}
+	return nil
 }
 
-// prune removes the files that were written longest ago.
-func (c Cache) prune() error {
-	paths := filesBeside(c.path)
-	if len(paths) <= maxCacheFiles {
+// prune removes the files beside a file that were written longest ago, if there are more than most.
+func prune(path string, most int) error {
+	paths := filesBeside(path)
+	if len(paths) <= most {
 		return nil
 	}
 	age := func(path string) int64 {
@@ -82,9 +85,9 @@ func (c Cache) prune() error {
 		return info.ModTime().UnixNano()
 	}
 	slices.SortFunc(paths, func(a, b string) int { return cmp.Compare(age(a), age(b)) })
-	for _, path := range paths[:len(paths)-maxCacheFiles] {
+	for _, path := range paths[:len(paths)-most] {
 		if err := sharing.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("drop an old cache: %w", err)
+			return err
 		}
 	}
 	return nil

@@ -18,13 +18,21 @@ type successFile struct {
 	At      time.Time `json:"at"`
 }
 
-const successSchema = 1
+const (
+	successSchema = 1
+	// maxSuccesses bounds how many are remembered: directories that are made for one run leave one each, and the oldest go.
+	maxSuccesses = 1000
+)
 
 // NoteSuccess remembers that a command has succeeded at a time.
 func NoteSuccess(root Root, remote, dir, command string, at time.Time) error {
+	path := successPath(root, remote, dir, command)
 	text, err := json.Marshal(successFile{successSchema, remote, dir, command, at.UTC().Truncate(time.Second)})
 	if err == nil {
-		err = root.write(successPath(root, remote, dir, command), append(text, '\n'))
+		err = root.write(path, append(text, '\n'))
+	}
+	if err == nil {
+		err = prune(path, maxSuccesses)
 	}
 	if err != nil {
 		return fmt.Errorf("remember when %s succeeded: %w", command, err)
