@@ -59,6 +59,8 @@ type puller struct {
 	order   *arrival.Lineup
 	pending []engram.ChunkEntry // stored, in turn, and not yet in the manifest
 	version int                 // that what was stored wants of the manifest
+	writing bool                // the manifest, with entries that were pending
+	written int                 // entries
 	flushed time.Time
 	err     error // of writing the manifest
 
@@ -71,9 +73,11 @@ type puller struct {
 }
 
 // The manifest is written now and then during a long pull, so that a killed
-// run has not much to do again: it asks anew for what no entry names.
+// run has not much to do again: it asks anew for what no entry names. Each time all of
+// it is written, so the batches grow with it: what a chunk costs does not.
 const (
 	flushEntries = 64
+	flushPart    = 8 // of what was written and stood there
 	flushAfter   = 2 * time.Second
 )
 
@@ -165,19 +169,31 @@ func (p *puller) list(ctx context.Context, item Item, e engram.ChunkEntry, versi
 		p.flushed = time.Now()
 	}
 	p.pending = append(p.pending, p.order.End(item.Remote, e)...)
-	if len(p.pending) >= flushEntries || len(p.pending) > 0 && time.Since(p.flushed) >= flushAfter {
+	most := max(flushEntries, (len(p.Here.Entries())+p.written)/flushPart)
+	if len(p.pending) >= most || len(p.pending) > 0 && time.Since(p.flushed) >= flushAfter {
 		p.flush(ctx)
 	}
 }
 
-// flush writes the pending entries. If that fails, all of them stay pending for
-// the end of the run. The caller holds the lock.
+// flush writes the pending entries, if nobody does so already. If that fails, all of them
+// stay pending for the end of the run. The caller holds the lock, which others can have meanwhile.
 func (p *puller) flush(ctx context.Context) {
-	// What was stored is kept, also when the user has had enough.
-	p.err = p.local.AddEntries(context.WithoutCancel(ctx), p.version, p.pending)
-	p.flushed = time.Now()
-	if p.err == nil {
-		p.pending = nil
+	if p.writing {
+		return
+	}
+	batch, version := p.pending, p.version
+	p.writing, p.pending = true, nil
+	err := func() error {
+		p.mu.Unlock()
+		defer p.mu.Lock()
+		// What was stored is kept, also when the user has had enough.
+		return p.local.AddEntries(context.WithoutCancel(ctx), version, batch)
+	}()
+	p.writing, p.flushed, p.err = false, time.Now(), err
+	if err != nil {
+		p.pending = append(batch, p.pending...)
+	} else {
+		p.written += len(batch)
 	}
 }
 
