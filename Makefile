@@ -41,7 +41,7 @@ uninstall: ## remove what make install put below PREFIX, inside of DESTDIR
 	rm -f "$(TARGET)/bin/engram-sync" $(foreach dir,$(SHARED),"$(TARGET)/share/$(dir)"/*engram-sync*)
 
 test: ## run all tests
-	go test ./...
+	go test -timeout 30m ./...
 
 faults: ## every fault of the network at every place, for docs/reliability.md (some 6 minutes)
 	go test ./internal/cli -run 'TestFaults$$' -count=1 -faults -update -timeout 60m

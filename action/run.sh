@@ -73,11 +73,23 @@ rows() {
 # summary writes Markdown: everything in it that is not a number has been through memories.jq.
 summary() {
 	printf '### engram-sync %s: %s\n\n' "$INPUT_COMMAND" "$([ "$code" -eq 0 ] && echo 'done' || echo "exit code $code")"
-	printf '| chunks | |\n|---|---:|\n'
-	local line
+	local line row table=""
 	for line in "pushed $pushed" "pulled $pulled" "pending $pending" "verified $checked" "warnings $warnings" "failed $failed"; do
-		case $line in *" 0" | *" ") ;; *) printf '| %s | %s |\n' "${line% *}" "${line#* }" ;; esac
+		case $line in
+		*" 0" | *" ") ;;
+		*)
+			printf -v row '| %s | %s |\n' "${line% *}" "${line#* }"
+			table+=$row
+			;;
+		esac
 	done
+	if [ "$table" ]; then
+		printf '| chunks | |\n|---|---:|\n%s' "$table"
+	elif [ "$code" -eq 0 ]; then
+		echo "There was nothing to do."
+	else
+		echo "No chunk moved: the log says why."
+	fi
 	rows >"$work/rows"
 	[ -s "$work/rows" ] || return 0
 	printf '\n| project | sessions | observations | prompts | changes |\n|---|---:|---:|---:|---:|\n'

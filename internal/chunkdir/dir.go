@@ -271,7 +271,7 @@ func (e *NotFoundError) Error() string {
 			"run this inside the repository, or name the chunk directory with --dir", DirName, e.Start)
 	}
 	return fmt.Sprintf("no %s from %s up to the top of the git work tree %s: "+
-		"make one with `engram sync`, or name the chunk directory with --dir", DirName, e.Start, e.GitTop)
+		"`engram sync` makes one, `engram-sync pull` brings one from a server; or name the chunk directory with --dir", DirName, e.Start, e.GitTop)
 }
 
 // Discover finds the chunk directory for a working directory: the nearest

@@ -93,6 +93,9 @@ func TestActionMovesMemories(t *testing.T) {
 			t.Errorf("the summary lacks %q:\n%s", row, pushed.Summary)
 		}
 	}
+	if again := j.act(0, "command", "push"); !strings.Contains(again.Summary, "There was nothing to do.\n") || strings.Contains(again.Summary, "|") {
+		t.Errorf("the summary of a push with nothing to do:\n%s", again.Summary)
+	}
 	if strings.Contains(pushed.Summary, "Decision") {
 		t.Errorf("nobody asked for titles:\n%s", pushed.Summary)
 	}

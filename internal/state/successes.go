@@ -13,7 +13,7 @@ import (
 type successFile struct {
 	Schema  int       `json:"schema"`
 	Remote  string    `json:"remote"`
-	Dir     string    `json:"dir"` // "" where there is none
+	Dir     string    `json:"dir"` // or where pull would make one; "" outside of a work tree
 	Command string    `json:"command"`
 	At      time.Time `json:"at"`
 }

@@ -92,8 +92,8 @@ func (v *verifier) reader(f readers.Finding, told map[rowPlace]*readers.Finding,
 	switch {
 	case isBlank(f):
 		told[rowPlace{f.Chunk, *f.Row}] = &f
-	case unread && slices.Contains([]readers.Problem{readers.NoSession, readers.NoEnd, readers.Waits}, f.Problem):
-		// what is missing may lie in what could not be read
+	case unread && slices.Contains([]readers.Problem{readers.NoSession, readers.NoEnd, readers.Waits, readers.Deleted, readers.Older}, f.Problem):
+		// what is missing, or what came later, may lie in what could not be read
 	default:
 		id := f.Chunk.String()
 		if f.Chunk.IsZero() {

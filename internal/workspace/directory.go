@@ -167,6 +167,20 @@ func (w *Workspace) OpenDirectoryIfAny() (syncer.Local, string, error) {
 	return w.directory(dir), dir.Path(), nil
 }
 
+// Place tells chunk directories apart, also where there is none yet: it is the path of the one that is there, or of the one
+// that pull would make; "" outside of a git work tree.
+func (w *Workspace) Place() (string, error) {
+	_, path, err := w.OpenDirectoryIfAny()
+	if err != nil || path != "" {
+		return path, err
+	}
+	path, err = w.newDirectory()
+	if _, missing := errors.AsType[*chunkdir.NotFoundError](err); missing {
+		return "", nil
+	}
+	return path, err
+}
+
 // Claim is how a command takes the chunk directory that it will change.
 type Claim struct {
 	Command string // to tell others who holds the lock

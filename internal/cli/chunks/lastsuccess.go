@@ -21,11 +21,15 @@ type lastSuccess struct {
 var successful = []string{"push", "pull", "mutations push", "mutations pull"}
 
 // lastSuccesses gives what is known, by command; it is never nil.
-func lastSuccesses(ws *workspace.Workspace, path string) map[string]lastSuccess {
+func lastSuccesses(ws *workspace.Workspace) map[string]lastSuccess {
 	known := map[string]lastSuccess{}
 	remote, err := ws.RemoteLabel()
 	if err != nil {
 		return known // there is no remote
+	}
+	path, err := ws.Place()
+	if err != nil {
+		return known // no run succeeds here
 	}
 	for _, command := range successful {
 		if at, ok := state.LastSuccess(ws.State(), remote, path, command); ok {

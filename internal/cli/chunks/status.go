@@ -214,7 +214,7 @@ func statusHere(ctx context.Context, ws *workspace.Workspace, all bool) (doc sta
 		doc.use(ws, own, remote)
 	}
 	doc.Generation = surroundings.GenerationsHere(ctx, ws, dir, here)
-	doc.LastSuccess = lastSuccesses(ws, path)
+	doc.LastSuccess = lastSuccesses(ws)
 	doc.Unexported, doc.memories = surroundings.MemoriesStatus(ctx, ws, dir, most)
 	return doc, nil
 }

@@ -117,7 +117,7 @@ func TestTLS(t *testing.T) {
 		"expired":            {a.serve(t, "127.0.0.1", past), a.trusted(), failed, "good until " + past.UTC().Format(time.DateOnly), "renew its certificate"},
 		"of nobody we know":  {a.serve(t, "127.0.0.1", long), nil, failed, "issued by CN=our own authority", "--ca-cert"},
 		"of another host":    {a.serve(t, "other.example", long), a.trusted(), failed, "doesn't contain any IP SANs", "correct the host"},
-		"http where TLS was": {strings.Replace(plain.URL, "http:", "https:", 1), a.trusted(), failed, "does not look like a TLS handshake", "check the URL"},
+		"http where TLS was": {strings.Replace(plain.URL, "http:", "https:", 1), a.trusted(), failed, "plain HTTP is spoken at this port", "set the remote's URL to that"},
 		"http":               {plain.URL, nil, good, "none: the URL says http", ""},
 	} {
 		found := told(t, tc.url, tc.trusted)

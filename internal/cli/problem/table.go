@@ -328,7 +328,7 @@ var Classes = []Class{
 		"The database is not one of engram-sync serve. Name another directory with --data."},
 	{"server-in-use", Usage, is(server.ErrInUse), "",
 		"The file is the database of a running or killed server. Make a backup of it, and restore that."},
-	{"exists", Usage, is(fs.ErrExist), "",
+	{"exists", Usage, is(fs.ErrExist), "name another one: what is there is never overwritten",
 		"A file that was to be made exists already. Name another one."},
 	{"directory-locked", Locked, as[*chunkdir.LockedError], "",
 		"Another engram-sync works on the same chunk directory. Try again later, or wait for it with --lock-wait."},

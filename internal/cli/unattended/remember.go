@@ -21,7 +21,7 @@ func remember(ws *workspace.Workspace, does []string) {
 	remote, err := ws.RemoteLabel()
 	var dir string
 	if err == nil {
-		_, dir, err = ws.OpenDirectoryIfAny()
+		dir, err = ws.Place()
 	}
 	for _, done := range does {
 		if err == nil {
