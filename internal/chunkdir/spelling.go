@@ -60,13 +60,11 @@ func (d *Dir) checkSpelling(id engram.ChunkID) error {
 		return nil
 	}
 	stray := filepath.Join(d.path, chunksName, name)
-	theirs, err := os.Lstat(stray)
-	if err != nil {
-		return nil // it is gone
+	theirs, theirErr := os.Lstat(stray)
+	ours, ourErr := os.Lstat(d.chunkPath(id))
+	// On a volume that tells case ours is nothing, a link, or a file that came since.
+	if theirErr == nil && ourErr == nil && os.SameFile(theirs, ours) {
+		return &SpellingError{Path: stray, ID: id}
 	}
-	// On a volume that tells case this is nothing, or a file that came since.
-	if ours, err := os.Lstat(d.chunkPath(id)); err != nil || !os.SameFile(theirs, ours) {
-		return nil
-	}
-	return &SpellingError{Path: stray, ID: id}
+	return nil
 }
