@@ -7,6 +7,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/transport/account"
 	"github.com/engram-sync/engram-sync/internal/transport/baseurl"
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
+	"github.com/engram-sync/engram-sync/internal/transport/network"
 	"github.com/engram-sync/engram-sync/internal/transport/project"
 	"github.com/engram-sync/engram-sync/internal/transport/protocol"
 )
@@ -28,7 +29,7 @@ var (
 	ErrClientCert     = httplayer.ErrClientCert
 	ErrWantsTLS       = httplayer.ErrWantsTLS
 	ErrWantsPlain     = httplayer.ErrWantsPlain
-	ErrProxy          = httplayer.ErrProxy
+	ErrProxy          = network.ErrProxy
 	// ErrOtherKind: the server is not of the kind that the user insists on.
 	ErrOtherKind = errors.New("the server is of another kind")
 
@@ -43,7 +44,7 @@ type (
 	StatusError     = httplayer.StatusError
 	NetworkError    = httplayer.NetworkError
 	RetryLaterError = httplayer.RetryLaterError
-	ProxyError      = httplayer.ProxyError
+	ProxyError      = network.ProxyError
 	TooLargeError   = protocol.TooLargeError
 
 	Way          = httplayer.Way

@@ -19,6 +19,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/transport/account"
 	"github.com/engram-sync/engram-sync/internal/transport/baseurl"
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
+	"github.com/engram-sync/engram-sync/internal/transport/network"
 	"github.com/engram-sync/engram-sync/internal/transport/project"
 )
 
@@ -62,14 +63,14 @@ func NewRemoteTransport(baseURL string, token TokenSource, opts Options) (*Remot
 	}
 	opts = opts.withDefaults()
 	if opts.Base == nil {
-		network, err := httplayer.NewBase(httplayer.Base{URL: base, TLS: opts.TLS, Workers: opts.Concurrency, Timeout: opts.Timeout, Getenv: opts.Getenv})
+		link, err := network.New(network.Options{URL: base, TLS: opts.TLS, Workers: opts.Concurrency, Timeout: opts.Timeout, Getenv: opts.Getenv})
 		if err != nil {
 			return nil, err
 		}
 		if opts.DialContext != nil {
-			network.DialContext = opts.DialContext
+			link.DialContext = opts.DialContext
 		}
-		opts.Base = network
+		opts.Base = link
 	}
 	trace := &httplayer.Trace{Next: opts.Base, Log: opts.Logger}
 	stall := &httplayer.Stall{Next: trace, Timeout: opts.Timeout}
@@ -95,14 +96,14 @@ func NewRemoteTransport(baseURL string, token TokenSource, opts Options) (*Remot
 // error is as that of NewRemoteTransport.
 func NewNetwork(to *url.URL, opts Options) (http.RoundTripper, error) {
 	opts = opts.withDefaults()
-	network, err := httplayer.NewBase(httplayer.Base{URL: to, TLS: opts.TLS, Workers: 1, Timeout: opts.Timeout, Getenv: opts.Getenv})
+	link, err := network.New(network.Options{URL: to, TLS: opts.TLS, Workers: 1, Timeout: opts.Timeout, Getenv: opts.Getenv})
 	if err != nil {
 		return nil, err
 	}
 	if opts.DialContext != nil {
-		network.DialContext = opts.DialContext
+		link.DialContext = opts.DialContext
 	}
-	return network, nil
+	return link, nil
 }
 
 // URL is the normalised base URL, which credentials and saved state are keyed by.

@@ -1,7 +1,6 @@
 package chunks
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -44,7 +43,11 @@ func lastSuccessText(known map[string]lastSuccess) string {
 	var parts []string
 	for _, command := range successful {
 		if last, ok := known[command]; ok {
-			parts = append(parts, fmt.Sprintf("%s %s", command, humanize.Time(last.At)))
+			ago := humanize.Time(last.At)
+			if ago == "now" {
+				ago = "just now"
+			}
+			parts = append(parts, command+" "+ago)
 		}
 	}
 	return strings.Join(parts, ", ")

@@ -217,6 +217,8 @@ func afterVerify(ws *workspace.Workspace) func(err error, where string) string {
 			return "restore an older state of the file from git, or the file from another machine"
 		case damaged && problem.As[*engram.MismatchError](err) && where == "here":
 			return "restore the file from git or from another machine, or keep it under the id of its bytes with `engram-sync verify --repair --re-identify`"
+		case damaged && where == "here" && ws.Config.RemoteErr == nil:
+			return "restore the file from git or from another machine, or from a remote that has it with `engram-sync verify --repair --remote NAME`"
 		case damaged && where == "here":
 			return "restore the file from git or from another machine"
 		case damaged:

@@ -2,15 +2,12 @@ package httplayer
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/transport/network"
 )
 
 // Call is one request of ours over all its attempts and redirects. Its maker says
@@ -67,16 +64,16 @@ func (c *Call) NoAnswer(ctx context.Context, err error) error {
 		return &RetryLaterError{Op: c.Op, Status: later.Status, At: later.At, Wait: later.Wait}
 	}
 	class := ErrUnavailable
-	switch proxy, ok := errors.AsType[*ProxyError](err); {
-	case ok && proxy.refuses():
-		class = ErrProxy
-	case speaksPlain(err):
+	switch proxy, ok := errors.AsType[*network.ProxyError](err); {
+	case ok && proxy.Refuses():
+		class = network.ErrProxy
+	case network.SpeaksPlain(err):
 		class, err = ErrWantsPlain, errors.New("plain HTTP is spoken at this port, and no TLS: the URL is http"+strings.TrimPrefix(c.base, "https"))
-	case isTrust(err):
+	case network.IsTrust(err):
 		class = trustClass(err)
-	case speaksTLS(err):
+	case network.SpeaksTLS(err):
 		class, err = ErrWantsTLS, errors.New(c.wantsTLS())
-	case isNotHTTP(err):
+	case network.IsNotHTTP(err):
 		class = ErrNotEngram
 	}
 	return &NetworkError{Op: c.Op, Attempts: c.attempts, Err: err, Class: class}
@@ -91,82 +88,14 @@ func plain(err error) error {
 	return err
 }
 
-// isDial says whether no connection came about, so that nothing was sent. A
-// name that doesn't exist won't exist a second later.
-func isDial(err error) bool {
-	if proxy, ok := errors.AsType[*ProxyError](err); ok && proxy.Status > 0 {
-		return !proxy.refuses() // it could not reach the server
-	}
-	for op, ok := errors.AsType[*net.OpError](err); ok; op, ok = errors.AsType[*net.OpError](op.Err) {
-		if op.Op == "dial" || op.Op == "socks connect" {
-			return !isUnknownHost(err)
-		}
-	}
-	return false
-}
-
-// isUnsent says whether the server certainly has nothing of a request: there was no
-// connection, a proxy answered in its place, or a kept connection had been closed by the server before anything
-// was written. For the last net/http has no type, and it sends only GETs again by itself.
-func isUnsent(err error) bool {
-	proxy, ok := errors.AsType[*ProxyError](err)
-	return isDial(err) || ok && proxy.Status > 0 || strings.HasSuffix(err.Error(), "server closed idle connection")
-}
-
-func isUnknownHost(err error) bool {
-	dns, ok := errors.AsType[*net.DNSError](err)
-	return ok && dns.IsNotFound
-}
-
-// isNotHTTP says whether something else than HTTP was spoken. net/http has no type for it, and
-// says the same of a connection that was lost within the status line.
-func isNotHTTP(err error) bool {
-	_, said, malformed := strings.Cut(err.Error(), "malformed HTTP ")
-	return malformed && !cutStatus.MatchString(said) || errors.Is(err, errSpeaksTLS)
-}
-
-// cutStatus is the beginning of a status line, as net/http quotes it.
-var cutStatus = regexp.MustCompile(`^(response "H(T(T(P(/(1(\.([01] ?)?)?)?)?)?)?)?"|status code "[1-5]?\d?"$)`)
-
-// isTrust says whether TLS failed in a way that a retry won't mend.
-func isTrust(err error) bool {
-	return isAlert(err) || is[*tls.CertificateVerificationError](err) || is[x509.UnknownAuthorityError](err) || is[x509.HostnameError](err) ||
-		is[x509.CertificateInvalidError](err) || is[tls.RecordHeaderError](err) ||
-		strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
-}
-
-// isAlert says whether the other side ended the handshake. crypto/tls has no type for that.
-func isAlert(err error) bool {
-	peer, ok := errors.AsType[*net.OpError](err)
-	return ok && peer.Op == "remote error"
-}
-
-// certificateAlerts are those about the certificate of the side that hears them.
-var certificateAlerts = regexp.MustCompile(`tls: (?:.*certificate|certificate required|unknown certificate authority)$`)
-
 func trustClass(err error) error {
 	switch {
-	case is[x509.UnknownAuthorityError](err):
+	case network.UnknownAuthority(err):
 		return ErrAuthority
-	case isAlert(err) && certificateAlerts.MatchString(err.Error()), is[*unshownError](err):
+	case network.WantsClientCert(err):
 		return ErrClientCert
 	}
 	return ErrTLS
-}
-
-// speaksPlain says whether TLS was answered in plain HTTP, by the server and not by a proxy.
-func speaksPlain(err error) bool {
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "proxyconnect" {
-		return false
-	}
-	record, _ := errors.AsType[tls.RecordHeaderError](err)
-	head := string(record.RecordHeader[:])
-	return errors.Is(err, http.ErrSchemeMismatch) || head == "HTTP/" || head == "<!DOC" || strings.EqualFold(head, "<html")
-}
-
-// speaksTLS says whether plain HTTP was answered in TLS, by an alert for instance.
-func speaksTLS(err error) bool {
-	return errors.Is(err, errSpeaksTLS) || isNotHTTP(err) && strings.Contains(err.Error(), `"\x15\x03`)
 }
 
 // wantsTLS names the URL that a server wants which speaks TLS at the port.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/safetext"
+	"github.com/engram-sync/engram-sync/internal/transport/network"
 )
 
 // The classes of failure that a caller decides on. Every error of a request
@@ -164,14 +165,14 @@ func attempts(n int) string {
 // IsUnreachable says whether err is that no connection to the server came
 // about, so that every other request would fail as well.
 func IsUnreachable(err error) bool {
-	network, ok := errors.AsType[*NetworkError](err)
-	return ok && isDial(network.Err)
+	lost, ok := errors.AsType[*NetworkError](err)
+	return ok && network.IsDial(lost.Err)
 }
 
 // Reason is what went wrong, without the operation, which stands before it already.
 func Reason(err error) string {
-	if network, ok := errors.AsType[*NetworkError](err); ok {
-		return Printable(network.Err.Error())
+	if lost, ok := errors.AsType[*NetworkError](err); ok {
+		return Printable(lost.Err.Error())
 	}
 	if status, ok := errors.AsType[*StatusError](err); ok {
 		return fmt.Sprintf("%d %s", status.Status, status.Message)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/transport/baseurl"
+	"github.com/engram-sync/engram-sync/internal/transport/network"
 )
 
 // Step is a part of the way to a server.
@@ -60,28 +61,28 @@ func Inspect(ctx context.Context, baseURL string, authorities *tls.Config, timeo
 	}
 	way := &Way{Secure: base.Scheme == "https"}
 	call := &Call{Op: "look for the server", base: base.String()}
-	network, err := NewBase(Base{URL: base, TLS: authorities, Workers: 1, Timeout: timeout, Getenv: getenv})
+	link, err := network.New(network.Options{URL: base, TLS: authorities, Workers: 1, Timeout: timeout, Getenv: getenv})
 	if err != nil {
 		way.Ended, way.Err = StepProxy, fmt.Errorf("%s: %w", call.Op, err)
 		return way, nil
 	}
-	defer network.CloseIdleConnections()
+	defer link.CloseIdleConnections()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base.String()+"/health", nil)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", baseurl.ErrBad, err)
 	}
 	host := base.Hostname()
-	if proxy := network.proxy.url; proxy != nil {
+	if proxy, variable := link.Proxy(); proxy != nil {
 		bare := *proxy
 		bare.User = nil
-		way.Proxy, way.ProxyFrom, host = &bare, network.proxy.variable, proxy.Hostname()
+		way.Proxy, way.ProxyFrom, host = &bare, variable, proxy.Hostname()
 	}
 	if _, err := netip.ParseAddr(host); err == nil {
 		way.Addresses = []string{host}
 	}
 	seen := &sighting{way: way}
 	sent := time.Now()
-	resp, err := (&Stall{Next: network, Timeout: timeout}).RoundTrip(req.WithContext(httptrace.WithClientTrace(ctx, seen.trace())))
+	resp, err := (&Stall{Next: link, Timeout: timeout}).RoundTrip(req.WithContext(httptrace.WithClientTrace(ctx, seen.trace())))
 	seen.end()
 	if err != nil {
 		way.fail(call.NoAnswer(ctx, err), seen.greeted)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/transport/network"
 )
 
 // Outcome is what is known of a POST after its answer, or the lack of one.
@@ -28,13 +30,13 @@ func Judge(ctx context.Context, err error, sent bool) Outcome {
 	if status, ok := errors.AsType[*StatusError](err); ok {
 		return judgeAnswer(status, sent)
 	}
-	network, ok := errors.AsType[*NetworkError](err)
+	lost, ok := errors.AsType[*NetworkError](err)
 	switch {
-	case ok && isUnsent(network.Err): // Retry has tried that often enough
+	case ok && network.IsUnsent(lost.Err): // Retry has tried that often enough
 		return Final
 	case sent && (ok || ctx.Err() != nil):
 		return Uncertain
-	case ok && isTransient(network.Err) && errors.Is(network.Class, ErrUnavailable):
+	case ok && isTransient(lost.Err) && errors.Is(lost.Class, ErrUnavailable):
 		return Unapplied // cut off before the end
 	}
 	return Final

@@ -13,6 +13,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/engram-sync/engram-sync/internal/cancellable"
+	"github.com/engram-sync/engram-sync/internal/transport/network"
 )
 
 // Retry repeats what may be repeated, as long as neither the retries nor the time for
@@ -153,7 +154,7 @@ func (r *run) fresh() (req *http.Request, err error) {
 // learn takes from what came of an attempt what is true for all requests.
 func (r *run) learn(began time.Time, resp *http.Response, err error) {
 	if err != nil {
-		if isDial(err) {
+		if network.IsDial(err) {
 			r.lanes.narrow(began)
 		}
 		return
@@ -183,7 +184,7 @@ func (r *run) again(resp *http.Response, err error) (pause time.Duration, again 
 	pause = r.pauses.NextBackOff()
 	r.left -= pause
 	reserve := time.Duration(0)
-	if err != nil && isDial(err) && !r.reached.Load() {
+	if err != nil && network.IsDial(err) && !r.reached.Load() {
 		reserve = r.whole - r.Time/firstShare
 	}
 	return pause, r.left >= reserve
@@ -199,7 +200,7 @@ func (r *run) repeatable(resp *http.Response, err error) bool {
 		if r.call.NoRetryOnStall && is[*stalledError](err) {
 			return false
 		}
-		return (get || isUnsent(err)) && isTransient(err)
+		return (get || network.IsUnsent(err)) && isTransient(err)
 	}
 	switch gatewayStatus(resp.StatusCode) {
 	case http.StatusTooManyRequests:
@@ -214,10 +215,10 @@ func (r *run) repeatable(resp *http.Response, err error) bool {
 
 // isTransient says whether a GET that failed so may work the next time.
 func isTransient(err error) bool {
-	if proxy, ok := errors.AsType[*ProxyError](err); ok && proxy.refuses() {
+	if proxy, ok := errors.AsType[*network.ProxyError](err); ok && proxy.Refuses() {
 		return false
 	}
-	return !is[*localError](err) && !is[*RetryLaterError](err) && !isTrust(err) && !isUnknownHost(err) && !isNotHTTP(err)
+	return !is[*localError](err) && !is[*RetryLaterError](err) && !network.IsTrust(err) && !network.IsUnknownHost(err) && !network.IsNotHTTP(err)
 }
 
 // discard makes the connection free again if that costs little.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/safetext"
 	"github.com/engram-sync/engram-sync/internal/secret"
+	"github.com/engram-sync/engram-sync/internal/transport/network"
 )
 
 // Refused reads an answer that says no.
@@ -32,7 +33,7 @@ func (c *Call) Refused(resp *http.Response) *StatusError {
 	case e.Status == http.StatusBadRequest && !e.Final && wantsClientCert.Match(body):
 		e.Class = ErrClientCert
 	case e.Status == http.StatusProxyAuthRequired:
-		e.Class = ErrProxy
+		e.Class = network.ErrProxy
 	}
 	if e.Message == "" {
 		e.Message = strings.ToLower(http.StatusText(resp.StatusCode))

@@ -1,4 +1,4 @@
-package httplayer_test
+package network_test
 
 import (
 	"errors"

@@ -1,4 +1,6 @@
-package httplayer
+// Package network is the way to one server: connections, proxies and TLS, and what it means when
+// there was no way. It knows nothing of what is sent.
+package network
 
 import (
 	"context"
@@ -14,8 +16,8 @@ import (
 	"github.com/engram-sync/engram-sync/internal/transport/baseurl"
 )
 
-// Base is what Go's own transport needs to know of a server and of the way there.
-type Base struct {
+// Options are what Go's own transport needs to know of a server and of the way there.
+type Options struct {
 	URL     *url.URL
 	TLS     *tls.Config              // nil means Go's defaults
 	Workers int                      // as many connections stay open
@@ -31,11 +33,11 @@ const idle = 4 * time.Second
 // maxHeader is far more than any server or proxy puts before an answer.
 const maxHeader = 1 << 20
 
-// NewBase sets Go's transport up. It speaks HTTP/1.1: uploads over HTTP/2 wait for the
+// New sets Go's transport up. It speaks HTTP/1.1: uploads over HTTP/2 wait for the
 // windows that servers and proxies open (64 KiB, or 1 MiB), which makes them slower
 // by the round trip, and all of them share one connection. Compression is off: it would hide what
 // was really sent. The error wraps ErrProxy.
-func NewBase(b Base) (*Network, error) {
+func New(b Options) (*Link, error) {
 	way, err := findProxy(b.URL, b.Getenv)
 	if err != nil {
 		return nil, err
@@ -44,7 +46,7 @@ func NewBase(b Base) (*Network, error) {
 	dialer := &net.Dialer{Timeout: atMost, KeepAlive: 30 * time.Second}
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
-	n := &Network{proxy: way, plain: b.URL.Scheme == "http"}
+	n := &Link{proxy: way, plain: b.URL.Scheme == "http"}
 	t := &http.Transport{
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        n.watch(b.TLS),
@@ -66,8 +68,8 @@ func NewBase(b Base) (*Network, error) {
 	return n, nil
 }
 
-// Network is the way to one server.
-type Network struct {
+// Link is the way to one server.
+type Link struct {
 	*http.Transport
 	proxy proxy
 	plain bool // the URL says http
@@ -76,9 +78,12 @@ type Network struct {
 	unshown atomic.Bool
 }
 
+// Proxy is the proxy that is gone through, and the variable that names it; nil if there is none.
+func (n *Link) Proxy() (through *url.URL, variable string) { return n.proxy.url, n.proxy.variable }
+
 // watch is a configuration by which the network notes what a server asks for. Certificates are
 // chosen as they are without it.
-func (n *Network) watch(conf *tls.Config) *tls.Config {
+func (n *Link) watch(conf *tls.Config) *tls.Config {
 	if conf == nil {
 		conf = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
@@ -101,7 +106,7 @@ type unshownError struct{ error }
 
 func (e *unshownError) Unwrap() error { return e.error }
 
-func (n *Network) RoundTrip(req *http.Request) (*http.Response, error) {
+func (n *Link) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := n.Transport.RoundTrip(req)
 	if err != nil && n.unshown.Load() && isAlert(err) {
 		err = &unshownError{err}
@@ -121,7 +126,7 @@ var errSpeaksTLS = errors.New("it speaks TLS")
 
 // shakesHands says whether TLS is spoken at the port. It is asked where a server hangs up
 // on the first request without a word, as HAProxy does on plain HTTP there. Nothing of ours goes along.
-func (n *Network) shakesHands(req *http.Request) bool {
+func (n *Link) shakesHands(req *http.Request) bool {
 	ctx, cancel := context.WithTimeout(req.Context(), n.TLSHandshakeTimeout)
 	defer cancel()
 	conn, err := n.DialContext(ctx, "tcp", baseurl.WithPort(req.URL))

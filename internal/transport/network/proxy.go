@@ -1,4 +1,4 @@
-package httplayer
+package network
 
 import (
 	"cmp"
@@ -34,14 +34,14 @@ func (e *ProxyError) Error() string {
 	case e.Status == 0:
 		return fmt.Sprintf("the proxy %s (from %s): %s", e.Proxy, e.Variable, e.Err)
 	}
-	return fmt.Sprintf("the proxy %s (from %s) answers %s", e.Proxy, e.Variable, statusText(e.Status))
+	return strings.TrimSpace(fmt.Sprintf("the proxy %s (from %s) answers %d %s", e.Proxy, e.Variable, e.Status, strings.ToLower(http.StatusText(e.Status))))
 }
 
 func (e *ProxyError) Unwrap() error { return e.Err }
 
-// refuses says that trying again is in vain. A proxy that can't reach the server
+// Refuses says that trying again is in vain. A proxy that can't reach the server
 // says so with a 5xx.
-func (e *ProxyError) refuses() bool { return e.Proxy == "" || e.Status >= 400 && e.Status < 500 }
+func (e *ProxyError) Refuses() bool { return e.Proxy == "" || e.Status >= 400 && e.Status < 500 }
 
 // proxy is the one for a server, by the variables of the environment.
 type proxy struct {
@@ -137,10 +137,10 @@ func (p proxy) blame(resp *http.Response, err error) (*http.Response, error) {
 	failed := &ProxyError{Variable: p.variable, Proxy: p.host(), Err: err}
 	switch {
 	case err == nil && resp.StatusCode == http.StatusProxyAuthRequired:
-		discard(resp)
+		_ = resp.Body.Close() // its status says all
 		failed.Status = resp.StatusCode
 		return nil, failed
-	case err != nil && isDial(err) && !is[*ProxyError](err):
+	case err != nil && IsDial(err) && !is[*ProxyError](err):
 		return nil, failed
 	}
 	return resp, err
