@@ -85,7 +85,7 @@ func (f *File) publish(path string) error {
 	if filepath.Dir(path) != filepath.Dir(f.path) {
 		return fmt.Errorf("it lies outside of %s", filepath.Dir(f.path))
 	}
-	if err := f.temp.Sync(); err != nil {
+	if err := syncContent(f.temp); err != nil {
 		return err
 	}
 	if err := f.temp.Close(); err != nil {
@@ -117,7 +117,7 @@ func Publish(staged, path string) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(syncContent(f), f.Close()); err != nil {
 		return err
 	}
 	if err := sharing.Rename(staged, path); err != nil {

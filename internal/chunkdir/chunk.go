@@ -71,6 +71,9 @@ func (d *Dir) openChunkFile(id engram.ChunkID) (*os.File, fs.FileInfo, error) {
 	if err := d.checkChunks(); err != nil {
 		return nil, nil, err
 	}
+	if err := d.checkSpelling(id); err != nil {
+		return nil, nil, err
+	}
 	return repofile.Open(d.chunkPath(id))
 }
 
@@ -164,11 +167,15 @@ var ErrCollision = errors.New("another chunk has the same id")
 // the process was killed.
 //
 // A good file is never rewritten, because releases of Go compress differently;
-// a good file with other content is ErrCollision. A damaged file is replaced.
+// a good file with other content is ErrCollision. A damaged file is replaced; one
+// under another name that is in the way is not, and is a *SpellingError.
 // ctx is looked at between reads. The caller closes c.
 func (d *Dir) WriteChunk(ctx context.Context, c *engram.Chunk) (err error) {
 	if err := d.makeChunks(); err != nil {
 		return fmt.Errorf("cannot write a chunk: %w", err)
+	}
+	if err := d.checkSpelling(c.ID()); err != nil {
+		return fmt.Errorf("cannot write chunk %s: %w", c.ID(), err)
 	}
 	f, err := atomicfile.Create(d.chunkPath(c.ID()), filePerm)
 	if err != nil {
@@ -189,6 +196,9 @@ func (d *Dir) WriteChunk(ctx context.Context, c *engram.Chunk) (err error) {
 // RemoveChunk removes the file of a chunk, which no manifest entry may name any more.
 func (d *Dir) RemoveChunk(id engram.ChunkID) error {
 	if err := d.checkChunks(); err != nil {
+		return fmt.Errorf("remove chunk %s: %w", id, err)
+	}
+	if err := d.checkSpelling(id); err != nil {
 		return fmt.Errorf("remove chunk %s: %w", id, err)
 	}
 	return sharing.Remove(d.chunkPath(id))

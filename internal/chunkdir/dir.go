@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -60,14 +61,16 @@ type Options struct {
 	DataDir string
 }
 
-// Dir is a chunk directory. It keeps nothing open and nothing in memory, and
-// its methods may be called concurrently; those that change the directory
+// Dir is a chunk directory. It keeps nothing open, and nothing of it in memory but
+// the names that are in the way of chunks. Its methods may be called concurrently; those that change the directory
 // expect their caller to hold its Lock.
 type Dir struct {
 	path string
 	opts Options
 	// Compressors, because one takes most of a megabyte.
 	writers sync.Pool
+	// As the last listing was; nil before the first one.
+	misspelt atomic.Pointer[map[engram.ChunkID]string]
 }
 
 // Open gives the chunk directory at path, which must be a directory, but need

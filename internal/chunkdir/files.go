@@ -37,6 +37,8 @@ func (d *Dir) Files(ctx context.Context) (Listing, error) {
 	}
 	slices.SortFunc(listing.Chunks, engram.ChunkID.Compare)
 	slices.SortFunc(listing.Strays, func(a, b engram.Stray) int { return strings.Compare(a.Name, b.Name) })
+	strays := listing.misspelt()
+	d.misspelt.Store(&strays)
 	return listing, nil
 }
 
@@ -117,6 +119,9 @@ func strayReason(entry fs.DirEntry) string {
 func (d *Dir) HasChunk(id engram.ChunkID) (bool, error) {
 	err := d.checkChunks()
 	if err == nil {
+		err = d.checkSpelling(id)
+	}
+	if err == nil {
 		var info fs.FileInfo
 		if info, err = os.Lstat(d.chunkPath(id)); err == nil {
 			return info.Mode().IsRegular() && !id.IsZero(), nil
@@ -132,7 +137,11 @@ func (d *Dir) HasChunk(id engram.ChunkID) (bool, error) {
 // time of its last change, as one text. It also gives the size. Nothing says
 // that the content is good.
 func (d *Dir) Stamp(id engram.ChunkID) (stamp string, size int64, err error) {
-	info, err := os.Lstat(d.chunkPath(id))
+	err = d.checkSpelling(id)
+	var info fs.FileInfo
+	if err == nil {
+		info, err = os.Lstat(d.chunkPath(id))
+	}
 	if err == nil && !info.Mode().IsRegular() {
 		err = ErrNotRegular
 	}

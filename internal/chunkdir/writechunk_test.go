@@ -223,7 +223,7 @@ func TestFilesTellsChunksFromStrays(t *testing.T) {
 		Strays: []engram.Stray{
 			{Name: ".engram-sync-X.tmp", Reason: "left by an interrupted run, or being written"},
 			{Name: "12345678.jsonl", Reason: "not a chunk file"},
-			{Name: "ABCDEF01.jsonl.gz", Reason: "its name is not a chunk id"},
+			{Name: "ABCDEF01.jsonl.gz", Reason: "the name of a chunk is in small letters: rename it to abcdef01.jsonl.gz"},
 			{Name: "evil.jsonl.gz", Reason: "its name is not a chunk id"},
 			{Name: "notes.txt", Reason: "not a chunk file"},
 			{Name: "old", Reason: "a directory"},

@@ -45,6 +45,7 @@ func TestCodeOf(t *testing.T) {
 		{engram.ErrBadChunkID, 6},
 		{engram.ErrDamaged, 7},
 		{engram.ErrNoFile, 7},
+		{&chunkdir.SpellingError{}, 7},
 		{transport.ErrOutcomeUnknown, 8},
 		{syncer.ErrUnconfirmed, 8},
 		{fmt.Errorf("%w: %w", syncer.ErrUnconfirmed, transport.ErrUnavailable), 8},

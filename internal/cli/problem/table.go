@@ -139,6 +139,8 @@ var Classes = []Class{
 	{"chunk-nowhere", Damaged, is(syncer.ErrNowhere),
 		"if git and other machines lack it too, `engram-sync verify --repair --forget-missing` removes the entry",
 		"The manifest names a chunk whose file is neither here nor on the remote. Restore it from git, or let --forget-missing remove the entry."},
+	{"file-misspelt", Damaged, as[*chunkdir.SpellingError], "",
+		"A file has the name of a chunk in other letters, as capitals, and its volume does not tell case, so that the chunk can have no file of its own. Rename it as the message says."},
 	{"file-missing", Damaged, is(engram.ErrNoFile),
 		"run `engram-sync pull` to fetch it, or restore it from git",
 		"The manifest names a chunk whose file is missing. A pull fetches it if the remote has it."},
