@@ -37,6 +37,24 @@ func TestBatches(t *testing.T) {
 	}
 }
 
+// TestBatchesGrow: what is written of the manifest in all is in proportion to its length.
+func TestBatchesGrow(t *testing.T) {
+	const chunks = 6000
+	here, there := newSide(), newSide()
+	for n := range chunks {
+		there.add(numbered(n))
+	}
+	syncer.Run(t.Context(), look(t, here, there, nil), pulling)
+	listed, written := 0, 0
+	for _, batch := range here.batches {
+		listed += len(batch)
+		written += listed
+	}
+	if listed != chunks || written > 12*chunks {
+		t.Errorf("%d entries were written for the %d of %d chunks", written, listed, chunks)
+	}
+}
+
 // TestManifestFails: a chunk whose entry can't be written has not been pulled.
 // An earlier failure that mended itself does not count.
 func TestManifestFails(t *testing.T) {
