@@ -44,7 +44,9 @@ func TestBatchesGrow(t *testing.T) {
 	for n := range chunks {
 		there.add(numbered(n))
 	}
-	syncer.Run(t.Context(), look(t, here, there, nil), pulling)
+	one := pulling
+	one.Concurrency = 1
+	syncer.Run(t.Context(), look(t, here, there, nil), one)
 	listed, written := 0, 0
 	for _, batch := range here.batches {
 		listed += len(batch)
