@@ -48,8 +48,13 @@ func other(master *os.File) (*os.File, error) {
 
 // Echoes says whether a terminal shows what is typed.
 func Echoes(slave *os.File) (bool, error) {
-	state, err := unix.IoctlGetTermios(int(slave.Fd()), unix.TCGETS)
+	conn, err := slave.SyscallConn() // not Fd, which others may be closing
 	if err != nil {
+		return false, err
+	}
+	var state *unix.Termios
+	controlErr := conn.Control(func(fd uintptr) { state, err = unix.IoctlGetTermios(int(fd), unix.TCGETS) })
+	if err := errors.Join(err, controlErr); err != nil {
 		return false, err
 	}
 	return state.Lflag&unix.ECHO != 0, nil
