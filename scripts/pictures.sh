@@ -52,7 +52,7 @@ git -C "$HOME/repo" remote add origin https://github.com/ana/repo.git
 # in_a_terminal DIRECTORY COMMAND... runs a command in a pty, and prints what a terminal shows when it has ended.
 in_a_terminal() {
 	(cd "$1" && script -qefc "stty cols $columns rows 60; ${*:2}" /dev/null </dev/null) |
-		sed -e 's/\r$//' -e 's/.*\r//' -e 's/[0-9]* seconds\? ago/now/g' -e "s|$url|https://engram.example.com|g" -e "s|$work||g"
+		sed -e 's/\r$//' -e 's/.*\r//' -e 's/[0-9]* seconds\? ago/just now/g' -e "s|$url|https://engram.example.com|g" -e "s|$work||g"
 }
 
 # A picture is a list of events, as asciicast has them: [time, "o", text].
