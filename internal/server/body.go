@@ -83,17 +83,30 @@ const leftoverAge = 24 * time.Hour
 // errSpool is wrapped by errors about the disk that bodies are spooled to.
 var errSpool = errors.New("spool a request body")
 
-// spools makes the files that bodies wait in until they are known to be good,
+// spools makes the places that bodies wait in until they are known to be good,
 // so that slow clients do not hold the database's only write lock.
 type spools struct {
 	dir string
 	log *slog.Logger
 }
 
-// spool is one such file: written, then read from its start, then removed.
-type spool struct{ file *os.File }
+// spool is one such place: written, then read from its start, then discarded. A
+// body that fits into the buffer stays there; others get a file.
+type spool struct {
+	dir    string
+	buffer []byte   // of which as much is used as waits for the file
+	file   *os.File // nil without one
+}
 
 func (s *spool) Read(p []byte) (int, error) {
+	if s.file == nil {
+		n := copy(p, s.buffer)
+		s.buffer = s.buffer[n:]
+		if n == 0 && len(p) > 0 {
+			return 0, io.EOF
+		}
+		return n, nil
+	}
 	n, err := s.file.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = fmt.Errorf("%w: %w", errSpool, err)
@@ -129,14 +142,14 @@ func sweepOld(dir, prefix string) error {
 // see a broken connection.
 func (s *spool) fill(body io.Reader, check func(piece []byte) error) error {
 	var bad error
-	buf := make([]byte, receiveBuffer)
 	for {
-		n, err := body.Read(buf)
+		n, err := body.Read(s.buffer[len(s.buffer):cap(s.buffer)])
 		if bad == nil {
-			if _, err := s.file.Write(buf[:n]); err != nil {
-				return fmt.Errorf("%w: %w", errSpool, err)
+			piece := s.buffer[len(s.buffer) : len(s.buffer)+n]
+			s.buffer = s.buffer[:len(s.buffer)+n]
+			if bad = check(piece); bad != nil {
+				s.buffer = s.buffer[:0] // room for what still comes
 			}
-			bad = check(buf[:n])
 		}
 		if err == io.EOF {
 			break
@@ -144,9 +157,17 @@ func (s *spool) fill(body io.Reader, check func(piece []byte) error) error {
 		if err != nil {
 			return bodyRefusal(err)
 		}
+		if len(s.buffer) == cap(s.buffer) {
+			if err := s.flush(); err != nil {
+				return err
+			}
+		}
 	}
-	if bad != nil {
+	if bad != nil || s.file == nil {
 		return bad
+	}
+	if err := s.flush(); err != nil {
+		return err
 	}
 	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("%w: %w", errSpool, err)
@@ -154,22 +175,40 @@ func (s *spool) fill(body io.Reader, check func(piece []byte) error) error {
 	return nil
 }
 
+// flush moves what is in the buffer to the file.
+func (s *spool) flush() (err error) {
+	if s.file == nil {
+		s.file, err = os.CreateTemp(s.dir, spoolPrefix) // 0600
+	}
+	if err == nil {
+		_, err = s.file.Write(s.buffer)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", errSpool, err)
+	}
+	s.buffer = s.buffer[:0]
+	return nil
+}
+
 // start gives the body of a request, which fails behind limit bytes, and a
-// file to spool it to. The caller discards that.
+// spool for it. The caller discards that.
 func (s spools) start(w http.ResponseWriter, r *http.Request, limit int64) (io.Reader, *spool, error) {
 	body, err := limitBody(w, r, limit)
 	if err != nil {
 		return nil, nil, err
 	}
-	file, err := os.CreateTemp(s.dir, spoolPrefix) // 0600
-	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", errSpool, err)
+	size := int64(receiveBuffer)
+	if r.ContentLength >= 0 { // one more, so that it is not full before the end
+		size = min(size, r.ContentLength+1)
 	}
-	return body, &spool{file}, nil
+	return body, &spool{dir: s.dir, buffer: make([]byte, 0, size)}, nil
 }
 
-// discard removes a spool file. That it stays harms no request.
+// discard removes the file of a spool. That it stays harms no request.
 func (s spools) discard(ctx context.Context, spooled *spool) {
+	if spooled.file == nil {
+		return
+	}
 	if err := errors.Join(spooled.file.Close(), sharing.Remove(spooled.file.Name())); err != nil {
 		s.log.ErrorContext(ctx, "a spool file stays", "error", fmt.Errorf("%w: %w", errSpool, err).Error())
 	}
