@@ -72,7 +72,7 @@ func BenchmarkPushSmallParallel(b *testing.B) {
 	b.SetParallelism(8)
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			exchange(b, c, http.MethodPost, "/sync/push", bigBody(fmt.Sprintf("%08x", <-ids), 32<<10))
+			exchange(b, c, http.MethodPost, "/sync/push", bigBody(fmt.Sprintf("%08x", <-ids), 2<<10))
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/engram-sync/engram-sync/internal/cancellable"
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
@@ -15,7 +16,8 @@ import (
 const pieceSize = 256 << 10
 
 func (s *Store) PutChunk(ctx context.Context, userID string, c store.NewChunk, body io.Reader) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	body = cancellable.Reader(ctx, body)
+	return s.update(ctx, c.Size, func(ctx context.Context, tx *transaction) error {
 		var seq int64
 		var dataSum string
 		err := tx.QueryRowContext(ctx, "SELECT seq, coalesce(data_sha256, '') FROM chunks WHERE user_id = ? AND chunk_id = ?",
@@ -36,7 +38,7 @@ func (s *Store) PutChunk(ctx context.Context, userID string, c store.NewChunk, b
 	})
 }
 
-func (s *Store) insertChunk(ctx context.Context, tx *sql.Tx, userID string, c store.NewChunk, body io.Reader) error {
+func (s *Store) insertChunk(ctx context.Context, tx *transaction, userID string, c store.NewChunk, body io.Reader) error {
 	result, err := tx.ExecContext(ctx, `INSERT INTO chunks
 		(user_id, chunk_id, created_by, created_at, sessions, memories, prompts, version, size, body_sha256, data_sha256)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''))`,
@@ -55,19 +57,14 @@ func (s *Store) insertChunk(ctx context.Context, tx *sql.Tx, userID string, c st
 	return err
 }
 
-func insertPieces(ctx context.Context, tx *sql.Tx, seq, size int64, body io.Reader) (err error) {
-	insert, err := tx.PrepareContext(ctx, "INSERT INTO pieces (chunk, start, bytes) VALUES (?, ?, ?)")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, insert.Close()) }()
+func insertPieces(ctx context.Context, tx *transaction, seq, size int64, body io.Reader) error {
 	piece := make([]byte, min(size, pieceSize))
 	for start := int64(0); start < size; {
 		n, err := io.ReadFull(body, piece[:min(size-start, pieceSize)])
 		if err != nil {
 			return fmt.Errorf("read a body at %d of %d: %w", start, size, err)
 		}
-		if _, err := insert.ExecContext(ctx, seq, start, piece[:n]); err != nil {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO pieces (chunk, start, bytes) VALUES (?, ?, ?)", seq, start, piece[:n]); err != nil {
 			return err
 		}
 		start += int64(n)
@@ -76,7 +73,7 @@ func insertPieces(ctx context.Context, tx *sql.Tx, seq, size int64, body io.Read
 }
 
 func (s *Store) Manifest(ctx context.Context, userID string) (tag string, entries []store.ChunkEntry, err error) {
-	err = s.view(ctx, func(tx *sql.Tx) error {
+	err = s.view(ctx, func(tx *transaction) error {
 		if tag, err = manifestTag(ctx, tx, userID); err != nil {
 			return err
 		}
@@ -106,7 +103,7 @@ func manifestTag(ctx context.Context, q querier, userID string) (tag string, err
 // used again.
 type body struct {
 	ctx  context.Context // of the request, for the queries behind Read
-	db   *sql.DB
+	db   querier
 	seq  int64
 	size int64
 

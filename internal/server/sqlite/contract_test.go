@@ -18,7 +18,7 @@ func TestContract(t *testing.T) {
 
 // file is a database for one test.
 type file struct {
-	t    *testing.T
+	t    testing.TB
 	path string
 }
 

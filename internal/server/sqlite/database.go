@@ -16,7 +16,6 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/server/store"
 	"github.com/engram-sync/engram-sync/internal/sharing"
-	"github.com/engram-sync/engram-sync/internal/sqliteuri"
 )
 
 // readers is how many connections answer reads at once. Writes have one: SQLite
@@ -41,7 +40,10 @@ var (
 type Store struct {
 	path        string // absolute
 	now         func() time.Time
-	read, write *sql.DB
+	read, write *pool
+
+	lead chan struct{} // has a place for whoever commits a group of changes
+	join chan *waiting // of those who wait to be in it
 }
 
 var _ store.Store = (*Store)(nil)
@@ -62,46 +64,25 @@ func Open(ctx context.Context, path string, now func() time.Time) (*Store, error
 	if err := examine(ctx, path, isOurs); err != nil {
 		return nil, fmt.Errorf("open the database %s: %w", path, err)
 	}
-	s := &Store{path: path, now: now}
-	if s.write, err = sql.Open("sqlite", sqliteuri.Of(path, url.Values{"_pragma": ownPragmas, "_txlock": {"immediate"}})); err != nil {
-		return nil, fmt.Errorf("open the database: %w", err)
+	s := &Store{path: path, now: now, lead: make(chan struct{}, 1), join: make(chan *waiting)}
+	if s.write, err = openPool(path, url.Values{"_pragma": ownPragmas, "_txlock": {"immediate"}}); err != nil {
+		return nil, err
 	}
 	s.write.SetMaxOpenConns(1)
-	if s.read, err = sql.Open("sqlite", sqliteuri.Of(path, url.Values{"_pragma": ownPragmas, "_query_only": {"1"}})); err != nil {
-		return nil, errors.Join(fmt.Errorf("open the database: %w", err), s.write.Close())
+	if s.read, err = openPool(path, url.Values{"_pragma": ownPragmas, "_query_only": {"1"}}); err != nil {
+		return nil, errors.Join(err, s.write.Close())
 	}
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
-	if err := migrate(ctx, s.write); err != nil {
+	if err := migrate(ctx, s.write.DB); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the database %s: %w", path, err), s.Close())
 	}
 	return s, nil
 }
 
-// update runs change in a write transaction, which is kept only if change
-// gives nil. When update returns nil, the change is on disk.
-func (s *Store) update(ctx context.Context, change func(tx *sql.Tx) error) error {
-	return inTx(ctx, s.write, change)
-}
-
 // view runs look in a read transaction: all its queries see the same state.
-func (s *Store) view(ctx context.Context, look func(tx *sql.Tx) error) error {
-	return inTx(ctx, s.read, look)
-}
-
-func inTx(ctx context.Context, pool *sql.DB, do func(tx *sql.Tx) error) error {
-	tx, err := pool.BeginTx(ctx, nil)
-	if err != nil {
-		return withKind(err)
-	}
-	if err := do(tx); err != nil {
-		// A canceled context has rolled back already.
-		if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
-			err = errors.Join(err, undo)
-		}
-		return withKind(err)
-	}
-	return withKind(tx.Commit())
+func (s *Store) view(ctx context.Context, look func(tx *transaction) error) error {
+	return s.read.inTx(ctx, look)
 }
 
 func (s *Store) Ping(ctx context.Context) error {

@@ -37,7 +37,7 @@ func (s *Store) UserByKey(ctx context.Context, keyHash string) (store.User, erro
 }
 
 func (s *Store) ListUsers(ctx context.Context) (users []store.UserUsage, err error) {
-	err = s.view(ctx, func(tx *sql.Tx) error {
+	err = s.view(ctx, func(tx *transaction) error {
 		return eachRow(ctx, tx, func(rows *sql.Rows) (more bool, err error) {
 			var u store.UserUsage
 			err = rows.Scan(&u.ID, &u.Username, &u.Email, moment{&u.CreatedAt}, &u.Disabled, &u.BuiltIn, &u.Chunks, &u.Bytes)
@@ -50,7 +50,7 @@ func (s *Store) ListUsers(ctx context.Context) (users []store.UserUsage, err err
 }
 
 func (s *Store) CreateUser(ctx context.Context, name, email, passwordHash string) (u store.User, err error) {
-	err = s.update(ctx, func(tx *sql.Tx) (err error) {
+	err = s.update(ctx, 0, func(ctx context.Context, tx *transaction) (err error) {
 		for _, claim := range []struct {
 			text  string
 			taken error
@@ -76,7 +76,7 @@ func (s *Store) LocalUser(ctx context.Context) (store.User, error) {
 	if !errors.Is(err, store.ErrNoUser) {
 		return u, err
 	}
-	err = s.update(ctx, func(tx *sql.Tx) error {
+	err = s.update(ctx, 0, func(ctx context.Context, tx *transaction) error {
 		// Another process may have been faster.
 		if u, err = findUser(ctx, tx, builtIn); errors.Is(err, store.ErrNoUser) {
 			u, err = s.insertUser(ctx, tx, store.User{Name: store.LocalName, BuiltIn: true})
@@ -87,7 +87,7 @@ func (s *Store) LocalUser(ctx context.Context) (store.User, error) {
 }
 
 // insertUser adds u under a new id, and gives it as it is from now on.
-func (s *Store) insertUser(ctx context.Context, tx *sql.Tx, u store.User) (store.User, error) {
+func (s *Store) insertUser(ctx context.Context, tx *transaction, u store.User) (store.User, error) {
 	id, err := uuid.NewRandom()
 	if err != nil {
 		return store.User{}, fmt.Errorf("make a user id: %w", err)
@@ -102,13 +102,13 @@ func (s *Store) insertUser(ctx context.Context, tx *sql.Tx, u store.User) (store
 }
 
 func (s *Store) SetDisabled(ctx context.Context, name string, disabled bool) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, 0, func(ctx context.Context, tx *transaction) error {
 		return changeUser(ctx, tx, name, "UPDATE users SET disabled = ? WHERE username = ?", disabled, name)
 	})
 }
 
 func (s *Store) SetPassword(ctx context.Context, name, passwordHash string) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, 0, func(ctx context.Context, tx *transaction) error {
 		err := changeUser(ctx, tx, name, "UPDATE users SET password_hash = ?, token_tag = ? WHERE username = ?",
 			passwordHash, rand.Text(), name)
 		if err != nil {
@@ -120,7 +120,7 @@ func (s *Store) SetPassword(ctx context.Context, name, passwordHash string) erro
 }
 
 // changeUser runs a statement that changes the one user of this name, or gives ErrNoUser.
-func changeUser(ctx context.Context, tx *sql.Tx, name, statement string, args ...any) error {
+func changeUser(ctx context.Context, tx *transaction, name, statement string, args ...any) error {
 	changed, err := countChanges(tx.ExecContext(ctx, statement, args...))
 	if err == nil && changed == 0 {
 		return fmt.Errorf("%w: %q", store.ErrNoUser, name)
@@ -137,7 +137,7 @@ func countChanges(result sql.Result, err error) (int64, error) {
 }
 
 func (s *Store) SetKey(ctx context.Context, u store.User, keyHash string) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, 0, func(ctx context.Context, tx *transaction) error {
 		added, err := countChanges(tx.ExecContext(ctx, `INSERT OR REPLACE INTO api_keys (user_id, key_sha256, created_at)
 			SELECT id, ?, ? FROM users WHERE id = ? AND token_tag = ?`, keyHash, s.timestamp(), u.ID, u.TokenTag))
 		if err == nil && added == 0 {
@@ -148,7 +148,7 @@ func (s *Store) SetKey(ctx context.Context, u store.User, keyHash string) error 
 }
 
 func (s *Store) RemoveKey(ctx context.Context, userID string) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.update(ctx, 0, func(ctx context.Context, tx *transaction) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM api_keys WHERE user_id = ?", userID)
 		return err
 	})

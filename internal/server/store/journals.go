@@ -19,6 +19,14 @@ type Batch struct {
 	SHA256    string // in hex, of all that is kept of them
 }
 
+// Bytes is about how much room the batch takes.
+func (b Batch) Bytes() (n int64) {
+	for _, m := range b.Mutations {
+		n += int64(len(m.Entity) + len(m.EntityKey) + len(m.Op) + len(m.Payload))
+	}
+	return n
+}
+
 // Receipt is what became of a Batch.
 type Receipt struct {
 	Accepted int

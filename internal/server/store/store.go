@@ -12,8 +12,9 @@ import (
 // Store is one open database. Several Stores, also of several processes, may be
 // open on the same one, and each is safe for concurrent use.
 //
-// Every method is one transaction; no request needs one that spans several. When
-// a method returns nil, what it changed is durable, and every Store on the
+// Every method is one transaction; no request needs one that spans several. Those
+// that write at the same time may share a commit, but not their failures: only if
+// the commit fails does it for all of them. When a method returns nil, what it changed is durable, and every Store on the
 // database sees it. When it fails, nothing was changed; only where an error is
 // ErrUnavailable may the answer to a commit have been lost, and the caller find
 // the change made.

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -81,6 +83,46 @@ var calls = map[string]func(*testing.T, Database){
 		done(t, put(t.Context(), st, u, "0cdb38de", "0cdb38deff", body))
 		if r := must(st.AppendMutations(t.Context(), u.ID, "key", large))(t); r.Replayed || r.Accepted != 2 {
 			t.Errorf("the key was used up: %+v", r)
+		}
+	},
+
+	"calls at one moment fail each for itself": func(t *testing.T, db Database) {
+		stores := []store.Store{one(db), one(db)}
+		u := user(t, stores[0], "alice")
+		done(t, put(t.Context(), stores[0], u, "0000ffff", "sum", []byte("body")))
+		must(stores[0].AppendMutations(t.Context(), u.ID, "taken", batch("1", "first")))(t)
+		torn := errors.New("torn")
+		const n = 40
+		together(n, func(i int) {
+			st, id := stores[i%2], fmt.Sprintf("%08x", i)
+			switch i / 2 % 5 {
+			case 0:
+				fails(t, "other data", put(t.Context(), st, u, "0000ffff", "other", []byte("else")), store.ErrOtherData)
+			case 1:
+				_, err := st.AppendMutations(t.Context(), u.ID, "taken", batch("2", "other"))
+				fails(t, "another batch", err, store.ErrOtherBatch)
+			case 2: // when the half of it is written
+				c := chunk(id, "", make([]byte, 300<<10))
+				body := io.MultiReader(bytes.NewReader(make([]byte, 290<<10)), iotest.ErrReader(torn))
+				fails(t, "a torn body", st.PutChunk(t.Context(), u.ID, c, body), torn)
+			case 3:
+				if err := put(t.Context(), st, u, id, "", []byte(id)); err != nil {
+					t.Error(err)
+				}
+			case 4:
+				if _, err := st.AppendMutations(t.Context(), u.ID, id, batch(id, id)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		s := everything(t, stores[0], u)
+		if len(s.Entries) != 1+n/5 || len(s.Rows) != 1+n/5 {
+			t.Errorf("%d chunks and %d rows", len(s.Entries), len(s.Rows))
+		}
+		for i, e := range s.Entries {
+			if e.ID != "0000ffff" && s.Bodies[i] != e.ID {
+				t.Errorf("chunk %s has the body %.20q", e.ID, s.Bodies[i])
+			}
 		}
 	},
 
