@@ -12,7 +12,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/testkit/storetest"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
+func TestMain(m *testing.M) { os.Exit(pgtest.Main{M: m}.Run()) }
 
 func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Database {

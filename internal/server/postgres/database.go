@@ -33,7 +33,7 @@ var _ store.Store = (*Store)(nil)
 
 // Open connects to the database that a postgres:// URL names, and brings its
 // schema up to date, one process at a time. now is the clock for what is stored.
-// What is not ours is ErrForeign.
+// What is not ours is store.ErrForeign.
 func Open(ctx context.Context, address string, now func() time.Time) (*Store, error) {
 	conf, err := pgxpool.ParseConfig(address)
 	if err != nil {

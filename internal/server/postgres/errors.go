@@ -9,9 +9,6 @@ import (
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
-// ErrForeign says that the database has tables of somebody else.
-var ErrForeign = errors.New("the database is not one of engram-sync serve")
-
 // inputError is what the reader of a body gave: no fault of the database.
 type inputError struct{ error }
 
@@ -23,7 +20,7 @@ func withKind(err error) error {
 	var refusal *pgconn.PgError
 	var input inputError
 	switch {
-	case err == nil, errors.As(err, &input), errors.Is(err, ErrForeign),
+	case err == nil, errors.As(err, &input), errors.Is(err, store.ErrForeign),
 		errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrConflict):
 		return err
 	case !errors.As(err, &refusal):
@@ -33,7 +30,7 @@ func withKind(err error) error {
 	case "53100": // disk_full
 		return store.WithKind(store.ErrFull, err)
 	case "42P07", "42501": // duplicate_table and insufficient_privilege, while the schema is made
-		return fmt.Errorf("%w: %w", ErrForeign, err)
+		return fmt.Errorf("%w: %w", store.ErrForeign, err)
 	case "25006", "58030", "55P03", "55000": // read_only, io_error, lock_not_available, not in this state (recovery)
 		return store.WithKind(store.ErrUnavailable, err)
 	}

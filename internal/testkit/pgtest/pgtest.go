@@ -21,21 +21,23 @@ import (
 const variable, required = "ENGRAM_SYNC_TEST_POSTGRES", "required"
 
 // shared is the server of all tests of a package. It starts with the first one
-// that asks, and Run stops it.
+// that asks, and Main stops it.
 var shared = struct {
 	start  func() (*Server, error)
 	server atomic.Pointer[Server]
 }{start: sync.OnceValues(start)}
 
-// Run runs the tests of a package, and stops the server that they started. TestMain
-// gives what it returns to os.Exit.
-func Run(m *testing.M) (code int) {
+// Main is a testing.M that stops the server that its tests started.
+type Main struct{ *testing.M }
+
+// Run runs the tests.
+func (m Main) Run() (code int) {
 	defer func() {
 		if s := shared.server.Load(); s != nil {
 			s.stop()
 		}
 	}()
-	return m.Run()
+	return m.M.Run()
 }
 
 var databases atomic.Int64
