@@ -144,9 +144,17 @@ func (s *Server) run() error {
 	return fmt.Errorf("postgres: %w: %s", errors.Join(lines.Err(), s.process.Wait()), &said)
 }
 
-// Kill ends the server as a crash does, and returns once nothing of it runs.
+// Kill ends the server and all of its sessions at once, as a crash of the machine
+// does.
 func (s *Server) Kill() error {
-	err := syscall.Kill(-s.process.Process.Pid, syscall.SIGKILL)
+	pid := s.process.Process.Pid
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pid))
+	err = errors.Join(err, syscall.Kill(pid, syscall.SIGKILL))
+	for child := range strings.FieldsSeq(string(children)) {
+		if n, bad := strconv.Atoi(child); bad == nil {
+			_ = syscall.Kill(n, syscall.SIGKILL) // it may have ended by itself
+		}
+	}
 	var exited *exec.ExitError
 	if waited := s.process.Wait(); !errors.As(waited, &exited) {
 		err = errors.Join(err, waited)
@@ -154,8 +162,16 @@ func (s *Server) Kill() error {
 	return err
 }
 
-// Restart starts the server anew, after Kill.
-func (s *Server) Restart() error { return s.run() }
+// Restart starts the server anew, after Kill. It refuses while the last of its
+// sessions is still there.
+func (s *Server) Restart() (err error) {
+	for range 1000 {
+		if err = s.run(); err == nil || !strings.Contains(err.Error(), "is still in use") {
+			break
+		}
+	}
+	return err
+}
 
 func (s *Server) stop() {
 	_ = s.Kill() // whatever it was at: its cluster goes
