@@ -20,6 +20,7 @@ import (
 // and kills each of the three, and all of them. What was acknowledged is there once,
 // and who follows the journal meanwhile, through either server, misses nothing of it.
 func TestPostgresKilledUnderLoad(t *testing.T) {
+	skipLong(t)
 	postgres := pgtest.Start(t)
 	u := newUser(t, "", "")
 	l := &sharedLoad{t: t, acknowledged: map[string]string{}}
@@ -56,7 +57,14 @@ func TestPostgresKilledUnderLoad(t *testing.T) {
 	for round, hurt := range []func(){
 		func() { kill(0); l.goOn(20); start(0) },
 		func() { crash(); restart() },
-		func() { crash(); kill(0); kill(1); restart(); start(1); start(0) },
+		func() {
+			crash()
+			kill(0)
+			kill(1)
+			restart()
+			start(1)
+			start(0)
+		},
 	} {
 		l.goOn(30)
 		hurt()

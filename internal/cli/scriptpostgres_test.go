@@ -19,6 +19,7 @@ var bothStores = []string{
 // TestScriptsOnPostgres tells the same stories again, with servers that keep what they
 // have in PostgreSQL.
 func TestScriptsOnPostgres(t *testing.T) {
+	skipLong(t)
 	pgtest.Database(t) // or the stories are left out
 	params := scriptParams("")
 	for _, name := range bothStores {

@@ -29,6 +29,7 @@ const (
 // What commands tell apart of the errors of the floors below.
 var (
 	ErrNoUser     = store.ErrNoUser
+	ErrUnreached  = store.ErrUnavailable
 	ErrUserExists = store.ErrUserExists
 	ErrForeign    = store.ErrForeign
 	ErrDamaged    = sqlite.ErrDamaged

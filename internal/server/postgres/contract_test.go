@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"os"
 	"testing"
 	"time"
 
@@ -12,7 +11,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/testkit/storetest"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Main{M: m}.Run()) }
+func TestMain(m *testing.M) { pgtest.Main{M: m}.Run() }
 
 func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Database {

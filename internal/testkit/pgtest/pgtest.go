@@ -72,7 +72,7 @@ func database(t testing.TB, server string) (address string) {
 	name := fmt.Sprintf("engram_sync_test_%d_%d", os.Getpid(), databases.Add(1))
 	run := func(statement string) {
 		t.Helper()
-		ctx := context.Background() // that of the test has ended when its database is dropped
+		ctx := context.WithoutCancel(t.Context()) // which has ended when the database is dropped
 		conn, err := pgx.Connect(ctx, server)
 		if err == nil {
 			_, err = conn.Exec(ctx, statement)
