@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/cancellable"
@@ -80,10 +81,9 @@ func (d *Dir) openChunkFile(id engram.ChunkID) (*os.File, fs.FileInfo, error) {
 // chunkContent is the uncompressed content of a chunk file. Its Read gives
 // io.EOF only where the gzip member was whole and the last thing in the file.
 type chunkContent struct {
-	id   engram.ChunkID
-	file *os.File
-	in   *bufio.Reader // of the file
-	zip  *gzip.Reader
+	id        engram.ChunkID
+	file      *os.File
+	*unzipper // nil behind the end
 	// What the disk said, if anything: not to be taken for damage.
 	fileErr error
 }
@@ -93,12 +93,22 @@ var ErrPointer = fmt.Errorf("its file is a pointer of Git LFS: %w", engram.ErrDa
 
 const pointerHead = "version https://git-lfs"
 
+// unzipper is what it takes to read one file after the other. Its buffers and tables are
+// as large as many chunks.
+type unzipper struct {
+	in  *bufio.Reader // of the file
+	zip gzip.Reader
+}
+
+var unzippers = sync.Pool{New: func() any { return &unzipper{in: bufio.NewReaderSize(nil, readBuffer)} }}
+
 func (c *chunkContent) readHeader() error {
-	c.in = bufio.NewReaderSize(fileReader{c}, readBuffer)
+	c.unzipper, _ = unzippers.Get().(*unzipper)
+	c.in.Reset(fileReader{c})
 	if head, _ := c.in.Peek(len(pointerHead)); string(head) == pointerHead {
 		return fmt.Errorf("chunk %s: %w", c.id, ErrPointer)
 	}
-	zip, err := gzip.NewReader(c.in)
+	err := c.zip.Reset(c.in)
 	switch {
 	case errors.Is(err, io.EOF):
 		return c.fail("its file is empty", nil)
@@ -106,12 +116,14 @@ func (c *chunkContent) readHeader() error {
 		return c.fail("its file is not gzip", err)
 	}
 	// engram writes one member. What follows it would be a second content.
-	zip.Multistream(false)
-	c.zip = zip
+	c.zip.Multistream(false)
 	return nil
 }
 
 func (c *chunkContent) Read(p []byte) (int, error) {
+	if c.unzipper == nil {
+		return 0, io.EOF
+	}
 	n, err := c.zip.Read(p)
 	switch {
 	case errors.Is(err, io.EOF):
@@ -131,6 +143,10 @@ func (c *chunkContent) end() error {
 	case err != io.EOF:
 		return c.fail("its gzip data", err)
 	}
+	// Only here: whoever closes early may do so while somebody else still reads.
+	c.in.Reset(nil)
+	unzippers.Put(c.unzipper)
+	c.unzipper = nil
 	return io.EOF
 }
 

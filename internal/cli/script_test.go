@@ -16,11 +16,12 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/panics"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/testkit/pgtest"
 	"github.com/engram-sync/engram-sync/internal/testkit/projectserver"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"engram-sync": func() { os.Exit(runForTests()) }, "hammer": hammerMain, "panicky": panickyMain, "crash": func() { os.Exit(crashMain()) }})
+	testscript.Main(pgtest.Main{M: m}, map[string]func(){"engram-sync": func() { os.Exit(runForTests()) }, "hammer": hammerMain, "panicky": panickyMain, "crash": func() { os.Exit(crashMain()) }})
 }
 
 // panickyMain is the program, with a goroutine that panics at its end.

@@ -122,7 +122,11 @@ func cmdServer(ts *testscript.TestScript, neg bool, args []string) {
 		return
 	}
 	name := args[0]
-	srv, err := server.Open(context.Background(), server.Options{Dir: filepath.Join(ts.MkAbs("."), name+".data")})
+	opts := server.Options{Dir: filepath.Join(ts.MkAbs("."), name+".data")}
+	if database, ok := ts.Value("database").(func() string); ok {
+		opts = server.Options{Database: database()}
+	}
+	srv, err := server.Open(context.Background(), opts)
 	ts.Check(err)
 	s := listenFor(ts, name, srv.Handler())
 	ts.Defer(func() {

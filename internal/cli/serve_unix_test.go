@@ -97,13 +97,18 @@ func (u *user) serveAt(addr string, args ...string) (url string, stop func(sysca
 	if found == "" {
 		u.t.Fatal("it did not say where it listens")
 	}
+	ended := make(chan struct{})
+	go func() { // a server that cannot say what is wrong stands still
+		defer close(ended)
+		for lines.Scan() {
+		}
+	}()
 	return found, func(signal syscall.Signal) {
 		u.t.Helper()
 		if err := cmd.Process.Signal(signal); err != nil {
 			u.t.Fatal(err)
 		}
-		for lines.Scan() { // to its end, as Wait wants it
-		}
+		<-ended // as Wait wants it
 		if err := cmd.Wait(); err != nil && signal != syscall.SIGKILL {
 			u.t.Errorf("after %v: %v", signal, err)
 		}

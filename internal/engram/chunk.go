@@ -41,6 +41,7 @@ type Chunk struct {
 	limit int64
 	hash  hash.Hash
 	scan  *jsonscan.Scanner
+	rows  *listReader // whoever reads the rows, if anybody does
 	size  int64
 	sum   [sha256.Size]byte
 	last  []byte // the end of the piece before, where a sign may begin
@@ -115,8 +116,11 @@ func (c *Chunk) check(p []byte) error {
 		}
 		// An object at byte 0 leaves no room for white space before it, which
 		// the wire would not carry.
-		if event == jsonscan.Begin && (c.scan.Kind() != jsonscan.Object || c.scan.Offset() != 0) {
+		if event == jsonscan.Begin && c.scan.Depth() == 0 && (c.scan.Kind() != jsonscan.Object || c.scan.Offset() != 0) {
 			return c.damage("it is not exactly one JSON object", nil)
+		}
+		if c.rows != nil && c.rows.err == nil {
+			c.rows.err = c.rows.took(p[:n], event)
 		}
 		p = p[n:]
 	}

@@ -13,11 +13,21 @@ import (
 // that looks at each byte once. A row is only good until add returns.
 func ReadLists(r io.Reader, add func(list string, index int, row json.RawMessage), lists ...string) error {
 	l := listReader{scan: jsonscan.New(2), add: add, lists: lists, next: map[string]int{}}
+	if c, ok := r.(*Chunk); ok && c.size == 0 {
+		return c.readLists(&l)
+	}
 	piece := make([]byte, 64<<10)
 	for {
 		n, err := r.Read(piece)
-		if err := l.take(piece[:n]); err != nil {
-			return err
+		for p := piece[:n]; len(p) > 0; {
+			n, event, err := l.scan.Next(p)
+			if err == nil {
+				err = l.took(p[:n], event)
+			}
+			if err != nil {
+				return err
+			}
+			p = p[n:]
 		}
 		if err == io.EOF {
 			return l.scan.Close()
@@ -28,6 +38,15 @@ func ReadLists(r io.Reader, add func(list string, index int, row json.RawMessage
 	}
 }
 
+// readLists has the one scan that checks a chunk give out its rows as well.
+func (c *Chunk) readLists(l *listReader) error {
+	c.scan, c.rows = l.scan, l
+	if _, err := io.Copy(io.Discard, c); err != nil {
+		return err
+	}
+	return l.err
+}
+
 type listReader struct {
 	scan  *jsonscan.Scanner
 	add   func(list string, index int, row json.RawMessage)
@@ -36,24 +55,15 @@ type listReader struct {
 	next  map[string]int // the index of the next row of each
 	inRow bool
 	row   []byte
+	err   error // of the rows of a Chunk, whose damage would say more
 }
 
-// take takes in a piece of the text.
-func (l *listReader) take(p []byte) error {
-	for len(p) > 0 {
-		n, event, err := l.scan.Next(p)
-		if err != nil {
-			return err
-		}
-		if l.inRow {
-			l.row = append(l.row, p[:n]...)
-		}
-		p = p[n:]
-		if err := l.on(event); err != nil {
-			return err
-		}
+// took hears what the scanner has taken in, up to an event.
+func (l *listReader) took(p []byte, event jsonscan.Event) error {
+	if l.inRow {
+		l.row = append(l.row, p...)
 	}
-	return nil
+	return l.on(event)
 }
 
 func (l *listReader) on(event jsonscan.Event) error {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -57,10 +56,11 @@ func (p *manifestParser) parse() (*Manifest, error) {
 	if bytes.HasPrefix(p.text, BOM) {
 		return nil, p.fail(0, ErrBOM)
 	}
-	if at := findLine(p.text, isMarker); at >= 0 {
+	if at := findMarker(p.text); at >= 0 {
 		return nil, p.fail(at, ErrConflictMarkers)
 	}
-	if at := findLine(p.text, func(line []byte) bool { return !utf8.Valid(line) }); at >= 0 {
+	if !utf8.Valid(p.text) {
+		at := findLine(p.text, func(line []byte) bool { return !utf8.Valid(line) })
 		return nil, p.fail(at, errors.New("not valid UTF-8"))
 	}
 	p.scan, p.seen = jsonscan.New(2), map[string]int{}
@@ -91,6 +91,13 @@ func (p *manifestParser) parse() (*Manifest, error) {
 func (p *manifestParser) event(event jsonscan.Event) error {
 	depth := p.scan.Depth()
 	switch {
+	case event == jsonscan.Begin && depth == 2 && p.name == "chunks":
+		if e, n, ok := plainEntry(p.text[p.at:]); ok {
+			p.from, p.at = p.at, p.at+n
+			p.scan.Skip(n)
+			return p.take(e, nil)
+		}
+		return p.begin(depth)
 	case event == jsonscan.Begin:
 		return p.begin(depth)
 	case event == jsonscan.Key && depth == 1:
@@ -98,7 +105,7 @@ func (p *manifestParser) event(event jsonscan.Event) error {
 	case event == jsonscan.End && depth == 1:
 		return p.member()
 	case event == jsonscan.End && depth == 2 && p.name == "chunks":
-		return p.entry()
+		return p.take(ParseEntry(p.text[p.from:p.at]))
 	}
 	return nil
 }
@@ -162,10 +169,10 @@ func ParseVersion(value string) (version int, ok bool) {
 	return version, err == nil && version >= 0
 }
 
-func (p *manifestParser) entry() error {
+// take takes the entry that was read, or what is wrong with it.
+func (p *manifestParser) take(e ChunkEntry, err error) error {
 	m, text, place := p.m, p.text[p.from:p.at], p.place
 	m.lastEntry, p.place = p.at, place+1
-	e, err := ParseEntry(text)
 	if err == nil {
 		first, again := m.index[e.ID]
 		switch {
@@ -231,9 +238,21 @@ func findLine(text []byte, so func(line []byte) bool) int {
 	return -1
 }
 
-// isMarker says whether git writes such a line between the sides of a conflict.
-func isMarker(line []byte) bool {
-	return slices.ContainsFunc([]string{"<<<<<<<", "=======", ">>>>>>>", "|||||||"}, func(marker string) bool {
-		return bytes.HasPrefix(line, []byte(marker))
-	})
+// findMarker gives where the first line begins that git writes between the sides of a
+// conflict, or -1.
+func findMarker(text []byte) int {
+	first := -1
+	for _, marker := range []string{"<<<<<<<", "=======", ">>>>>>>", "|||||||"} {
+		at := 0
+		if !bytes.HasPrefix(text, []byte(marker)) {
+			at = bytes.Index(text, []byte("\n"+marker)) + 1
+			if at == 0 {
+				continue
+			}
+		}
+		if first < 0 || at < first {
+			first = at
+		}
+	}
+	return first
 }

@@ -1,5 +1,10 @@
 package jsonscan
 
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
 // literals are the letters that follow the first, by which the kind is known.
 var literals = map[Kind]string{True: "rue", False: "alse", Null: "ull"}
 
@@ -18,24 +23,34 @@ func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 func isHex(c byte) bool   { return isDigit(c) || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F' }
 
-// special marks the bytes that end a run of plain text inside a string.
-var special = func() (t [256]bool) {
-	for c := range ' ' {
-		t[c] = true
-	}
-	t['"'], t['\\'] = true, true
-	return t
-}()
+// In a word of eight bytes: each of them 1, their high bits, and each of them as named.
+const (
+	ones      uint64 = 0x0101010101010101
+	highs            = ones << 7
+	spaces           = ones * ' '
+	quotes           = ones * '"'
+	backslash        = ones * '\\'
+)
+
+// specials has the high bit of bytes in word that end a run of plain text inside a
+// string. The lowest such bit is right; above it there may be others that are not.
+func specials(word uint64) uint64 {
+	quote, slash := word^quotes, word^backslash
+	return ((word-spaces)&^word | (quote-ones)&^quote | (slash-ones)&^slash) & highs
+}
 
 // plainRun is how many bytes of p are plain text of a string: most of a chunk
 // is, so this loop decides how fast one is checked.
-func plainRun(p []byte) int {
-	for i, c := range p {
-		if special[c] {
-			return i
+func plainRun(p []byte) (n int) {
+	for ; len(p)-n >= 8; n += 8 {
+		if found := specials(binary.LittleEndian.Uint64(p[n:])); found != 0 {
+			return n + bits.TrailingZeros64(found)/8
 		}
 	}
-	return len(p)
+	for n < len(p) && p[n] >= ' ' && p[n] != '"' && p[n] != '\\' {
+		n++
+	}
+	return n
 }
 
 // numState is how far a number has been read.

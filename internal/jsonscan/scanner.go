@@ -141,6 +141,14 @@ func (s *Scanner) Next(p []byte) (n int, event Event, err error) {
 	return n, More, nil
 }
 
+// Skip takes in the n bytes of the value that has just begun, which whoever calls has found to
+// be one. The next event comes from what follows it.
+func (s *Scanner) Skip(n int) {
+	s.begun = false
+	s.offset += int64(n)
+	s.endValue()
+}
+
 // keep remembers text of a member name, as far as anybody compares it.
 func (s *Scanner) keep(text []byte) {
 	if s.isKey && len(s.key) <= MaxKey {

@@ -12,8 +12,10 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/filelock"
+	"github.com/engram-sync/engram-sync/internal/server/postgres"
 	"github.com/engram-sync/engram-sync/internal/server/sqlite"
 	"github.com/engram-sync/engram-sync/internal/server/store"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // Names inside of the data directory.
@@ -27,10 +29,13 @@ const (
 // What commands tell apart of the errors of the floors below.
 var (
 	ErrNoUser     = store.ErrNoUser
+	ErrUnreached  = store.ErrUnavailable
 	ErrUserExists = store.ErrUserExists
-	ErrForeign    = sqlite.ErrForeign
+	ErrForeign    = store.ErrForeign
 	ErrDamaged    = sqlite.ErrDamaged
 	ErrInUse      = sqlite.ErrInUse
+	// ErrOwnTools says that a database is backed up by what comes with it.
+	ErrOwnTools = errors.New("PostgreSQL is backed up with its own tools, such as pg_dump")
 )
 
 // Exists says, by an error that wraps fs.ErrNotExist, that no Server ever opened
@@ -40,15 +45,19 @@ func Exists(dir string) error {
 	return err
 }
 
-// Open makes a Server on opts.Dir, and first the directory, database and
-// signing key where they are missing. It waits while another process does the
-// same; ctx bounds that. The caller must Close the Server.
+// Open makes a Server on opts.Database, or else on opts.Dir, and first the
+// directory, database and signing key where they are missing. It waits while
+// another process does the same; ctx bounds that. The caller must Close the
+// Server.
 func Open(ctx context.Context, opts Options) (*Server, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
+	}
+	if opts.Database != "" {
+		return openShared(ctx, opts)
 	}
 	// SQLite gets an absolute path: it must not depend on a later chdir.
 	dir, err := filepath.Abs(opts.Dir)
@@ -62,7 +71,7 @@ func Open(ctx context.Context, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := open(ctx, dir, opts)
+	s, err := openDir(ctx, dir, opts)
 	err = errors.Join(err, unlock())
 	if err != nil && s != nil {
 		return nil, errors.Join(err, s.Close())
@@ -70,8 +79,8 @@ func Open(ctx context.Context, opts Options) (*Server, error) {
 	return s, err
 }
 
-// open does the part of Open that two processes must not do at once.
-func open(ctx context.Context, dir string, opts Options) (*Server, error) {
+// openDir does the part of Open that two processes must not do at once.
+func openDir(ctx context.Context, dir string, opts Options) (*Server, error) {
 	spool := filepath.Join(dir, spoolDir)
 	err := cmp.Or(atomicfile.Sweep(dir), sweepOld(spool, spoolPrefix), sweepOld(dir, sqlite.StagingPrefix))
 	if err != nil {
@@ -87,6 +96,28 @@ func open(ctx context.Context, dir string, opts Options) (*Server, error) {
 	}
 	s := newServer(db, key, spool, opts)
 	s.backup = db.Backup
+	return s, nil
+}
+
+// openShared opens a database that other processes, also of other machines, have
+// open too: the signing key is in there. Of this process are only the files that
+// bodies wait in.
+func openShared(ctx context.Context, opts Options) (*Server, error) {
+	spool, err := os.MkdirTemp("", "engram-sync-spool-") // 0700
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errSpool, err)
+	}
+	tidy := func() error { return sharing.RemoveAll(spool) }
+	db, err := postgres.Open(ctx, opts.Database, opts.Now)
+	if err != nil {
+		return nil, errors.Join(err, tidy())
+	}
+	key, err := db.Secret(ctx, keyFile, newSigningKey())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("get the signing key: %w", err), db.Close(), tidy())
+	}
+	s := newServer(db, key, spool, opts)
+	s.tidy = tidy
 	return s, nil
 }
 
@@ -120,7 +151,7 @@ func restore(ctx context.Context, backupFile, dir string) (err error) {
 // Backup writes all accounts, chunks and mutations to a new file at path, mode
 // 0600, as they were at one moment. Pushes go on meanwhile. Where path exists,
 // the error wraps fs.ErrExist. The file appears whole or not at all; Restore
-// takes it. Only SQLite has this: other databases bring tools of their own.
+// takes it. Only SQLite has this, else the error is ErrOwnTools.
 //
 // The signing key is not in it, so that a backup is no master key to every
 // account: after a Restore to another directory everybody signs in again, while
@@ -128,6 +159,9 @@ func restore(ctx context.Context, backupFile, dir string) (err error) {
 // signing.key from the data directory, apart and just as secret. What a backup
 // does have is everybody's memories and password hashes.
 func (s *Server) Backup(ctx context.Context, path string) error {
+	if s.backup == nil {
+		return ErrOwnTools
+	}
 	if err := s.backup(ctx, path); err != nil {
 		return fmt.Errorf("back up to %s: %w", path, err)
 	}

@@ -23,6 +23,9 @@ type Options struct {
 	// Dir is the data directory. It is created with mode 0700, and holds
 	// server.db, signing.key and short-lived files.
 	Dir string
+	// Database is the postgres:// URL of a database that keeps everything in place
+	// of Dir, for any number of processes.
+	Database string
 	// Logger gets one line for each request, never with secrets. nil: none.
 	Logger *slog.Logger
 	// TrustForwardedFor takes the first X-Forwarded-For entry as the client's
@@ -40,7 +43,8 @@ type Options struct {
 type Server struct {
 	log      *slog.Logger
 	store    store.Store
-	backup   func(ctx context.Context, path string) error // of the database
+	backup   func(ctx context.Context, path string) error // of the database, nil without
+	tidy     func() error                                 // away what only this process used, nil for nothing
 	accounts *accounts
 	tokens   *tokens
 	handler  http.Handler
@@ -86,5 +90,9 @@ func (s *Server) InProcess() *http.Transport { return s.local.transport }
 // Close ends in-process serving, after the requests under way or a bounded
 // time, and closes the database. Serve must have returned before.
 func (s *Server) Close() error {
-	return errors.Join(s.local.close(), s.store.Close())
+	err := errors.Join(s.local.close(), s.store.Close())
+	if s.tidy != nil {
+		err = errors.Join(err, s.tidy())
+	}
+	return err
 }

@@ -95,8 +95,7 @@ const keyBytes = 32
 func signingKey(path string) ([]byte, error) {
 	key, err := sharing.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		key = make([]byte, keyBytes)
-		rand.Read(key) // never fails
+		key = newSigningKey()
 		err = atomicfile.Write(path, key, 0o600)
 	}
 	if err != nil {
@@ -107,4 +106,10 @@ func signingKey(path string) ([]byte, error) {
 			path, len(key), keyBytes)
 	}
 	return key, nil
+}
+
+func newSigningKey() []byte {
+	key := make([]byte, keyBytes)
+	rand.Read(key) // never fails
+	return key
 }

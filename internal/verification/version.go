@@ -61,8 +61,8 @@ func (r *repairer) raise(ctx context.Context) error {
 
 // Shown is the latest generation that the chunks of a manifest show by their members.
 // known is what earlier calls have found, and gets what this one finds; of others at
-// most so many bytes are read, the newest first. A chunk that cannot be read shows
-// nothing, which is others' to tell.
+// most so many bytes are read, the newest first, where a file counts for a few at least. A
+// chunk that cannot be read shows nothing, which is others' to tell.
 func Shown(ctx context.Context, local syncer.Local, m *engram.Manifest, known map[engram.ChunkID]engram.Generation, most int64) engram.Generation {
 	shown := engram.Gen1
 	for _, e := range slices.Backward(m.Entries()) {
@@ -73,12 +73,15 @@ func Shown(ctx context.Context, local syncer.Local, m *engram.Manifest, known ma
 			if g, size, err = shownBy(local, e.ID); err == nil {
 				known[e.ID] = g
 			}
-			most -= size
+			most -= max(size, fileBytes)
 		}
 		shown = max(shown, g)
 	}
 	return shown
 }
+
+// fileBytes are how many bytes of a chunk could be read in the time that opening it takes.
+const fileBytes = 32 << 10
 
 // shownBy reads one chunk: row by row only if a word in it may tell something.
 func shownBy(local syncer.Local, id engram.ChunkID) (g engram.Generation, size int64, err error) {

@@ -15,20 +15,15 @@ import (
 )
 
 type admin struct {
-	term *terminal.Terminal
-	ws   *workspace.Workspace
-	data *string // --data
+	term  *terminal.Terminal
+	ws    *workspace.Workspace
+	place *place
 }
 
-// on runs f with the data directory of a server, which may be running. A
-// directory without one is most likely mistyped: it is not made into one.
+// on runs f with the data of a server, which may be running.
 func (a *admin) on(f func(ctx context.Context, srv *server.Server, words []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, words []string) (err error) {
-		dir := serverDir(*a.data)
-		if err := server.Exists(dir); err != nil {
-			return terminal.Usagef("no server keeps its data in %s: name its directory with --data, or start `engram-sync serve` there once (%w)", dir, err)
-		}
-		srv, err := server.Open(cmd.Context(), server.Options{Dir: dir, Logger: a.ws.Log})
+		srv, err := a.open(cmd.Context())
 		if err != nil {
 			return err
 		}
@@ -193,10 +188,13 @@ func (a *admin) newRestore() *cobra.Command {
 		Long:    problem.Help("Make a server out of a backup, in a data directory that has none yet.", problem.Local),
 		Example: "  engram-sync serve restore --data /srv/engram-new /backup/engram-2026-11-23.db",
 		RunE: func(cmd *cobra.Command, words []string) error {
-			if err := server.Restore(cmd.Context(), words[0], serverDir(*a.data)); err != nil {
+			if a.place.database != "" {
+				return server.ErrOwnTools
+			}
+			if err := server.Restore(cmd.Context(), words[0], a.place.dir()); err != nil {
 				return err
 			}
-			return a.printDone("restored to " + serverDir(*a.data))
+			return a.printDone("restored to " + a.place.dir())
 		},
 	}
 }

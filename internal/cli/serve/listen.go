@@ -7,9 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
-	"path/filepath"
 
-	"github.com/adrg/xdg"
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
@@ -19,7 +17,8 @@ import (
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-const serveLong = `Run an account server on this machine, on one SQLite file.
+const serveLong = `Run an account server on this machine, on one SQLite file, or as one of many on
+a PostgreSQL database (--database).
 
 It speaks the protocol of Engram Cloud account servers, so engram's own client
 works with it too. Anybody who reaches the address can register an account,
@@ -28,7 +27,8 @@ unless --no-register is given: keep it on loopback, or behind TLS and a firewall
 It stops on SIGINT, SIGTERM and SIGHUP, after the requests under way.`
 
 type serveOptions struct {
-	addr, data      string
+	addr            string
+	place           place
 	tlsCert, tlsKey string
 	trustForwarded  bool
 	noRegister      bool
@@ -36,18 +36,18 @@ type serveOptions struct {
 
 func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	var opts serveOptions
-	a := &admin{term: term, ws: ws, data: &opts.data}
+	a := &admin{term: term, ws: ws, place: &opts.place}
 	cmd := &cobra.Command{
 		Use:     "serve",
 		Short:   "Run an account server on this machine",
 		Long:    problem.Help(serveLong, problem.Local),
-		Example: "  engram-sync serve --addr 127.0.0.1:8765 --data /srv/engram",
+		Example: "  engram-sync serve --addr 127.0.0.1:8765 --data /srv/engram\n  engram-sync serve --addr 127.0.0.1:8765 --database postgres://engram@db.example.com/engram",
 		Args:    command.RefuseUnknown,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), term, ws, opts) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&opts.addr, "addr", "127.0.0.1:8765", "listen on `HOST:PORT`")
-	cmd.PersistentFlags().StringVar(&opts.data, "data", "", "keep the data in `DIR` (default: engram-sync/server in your data directory)")
+	opts.place.addFlags(cmd.PersistentFlags())
 	flags.BoolVar(&opts.noRegister, "no-register", false, "let nobody register: accounts are made with serve user add")
 	flags.StringVar(&opts.tlsCert, "tls-cert", "", "the certificate and its chain are in `FILE` (PEM)")
 	flags.StringVar(&opts.tlsKey, "tls-key", "", "the private key is in `FILE` (PEM)")
@@ -56,24 +56,19 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return cmd
 }
 
-func serverDir(data string) string {
-	if data == "" {
-		return filepath.Join(xdg.DataHome, "engram-sync", "server")
-	}
-	return data
-}
-
 // serve listens, and answers until the context ends.
 func serve(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, opts serveOptions) (err error) {
-	opts.data = serverDir(opts.data)
+	where, err := opts.place.options()
+	if err != nil {
+		return err
+	}
 	ln, err := listen(ctx, opts)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = ln.Close() }() // Serve has closed it already, if it began
-	srv, err := server.Open(ctx, server.Options{
-		Dir: opts.data, Logger: ws.Log, TrustForwardedFor: opts.trustForwarded, NoRegister: opts.noRegister,
-	})
+	where.Logger, where.TrustForwardedFor, where.NoRegister = ws.Log, opts.trustForwarded, opts.noRegister
+	srv, err := server.Open(ctx, where)
 	if err != nil {
 		return err
 	}
@@ -82,7 +77,7 @@ func serve(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace
 	if opts.tlsCert != "" {
 		scheme = "https"
 	}
-	term.Note("serving %s on %s://%s", opts.data, scheme, ln.Addr())
+	term.Note("serving %s on %s://%s", opts.place, scheme, ln.Addr())
 	return srv.Serve(ctx, ln)
 }
 

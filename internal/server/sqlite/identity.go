@@ -83,7 +83,7 @@ func isWhole(ctx context.Context, db *sql.DB) error {
 // Why a file is not taken for a server's database.
 var (
 	// ErrForeign says that it is some other file.
-	ErrForeign = errors.New("this is not a database of engram-sync serve")
+	ErrForeign = store.ErrForeign
 	// ErrDamaged says that it is ours and has lost parts.
 	ErrDamaged = errors.New("the database is damaged")
 )

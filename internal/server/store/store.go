@@ -50,6 +50,8 @@ var (
 	ErrFull = errors.New("the database is full")
 	// ErrNotFound says that what was asked for is not there.
 	ErrNotFound = errors.New("not found")
+	// ErrForeign says, when a database is opened, that it is somebody else's.
+	ErrForeign = errors.New("this is not a database of engram-sync serve")
 	// ErrConflict says that something else has the name already.
 	ErrConflict = errors.New("it conflicts with what is there")
 )

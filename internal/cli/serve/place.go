@@ -1,0 +1,75 @@
+package serve
+
+import (
+	"context"
+	"net/url"
+	"path/filepath"
+
+	"github.com/adrg/xdg"
+	"github.com/spf13/pflag"
+
+	"github.com/engram-sync/engram-sync/internal/server"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+)
+
+// place is where a server keeps its data: in a directory, or in a database that
+// it shares with others.
+type place struct{ data, database string }
+
+func (p *place) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&p.data, "data", "", "keep the data in `DIR` (default: engram-sync/server in your data directory)")
+	flags.StringVar(&p.database, "database", "", "keep the data in the PostgreSQL database at `URL`, which other processes may use too")
+}
+
+func (p *place) dir() string {
+	if p.data == "" {
+		return filepath.Join(xdg.DataHome, "engram-sync", "server")
+	}
+	return p.data
+}
+
+// String is what people get to see of it.
+func (p *place) String() string {
+	if p.database == "" {
+		return p.dir()
+	}
+	u, err := url.Parse(p.database)
+	if err != nil {
+		return "a database"
+	}
+	return u.Redacted()
+}
+
+// options gives those of a server that say where its data is.
+func (p *place) options() (server.Options, error) {
+	if p.database == "" {
+		return server.Options{Dir: p.dir()}, nil
+	}
+	if p.data != "" {
+		return server.Options{}, terminal.Usagef("--data and --database exclude each other: give one")
+	}
+	u, err := url.Parse(p.database)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return server.Options{}, terminal.Usagef("--database takes a URL such as postgres://engram@db.example.com/engram")
+	}
+	if _, has := u.User.Password(); has || u.Query().Has("password") {
+		return server.Options{}, terminal.Usagef("--database has a password, which everybody on this machine could read: leave it out, and put it into ~/.pgpass, or PGPASSFILE or PGPASSWORD")
+	}
+	return server.Options{Database: p.database}, nil
+}
+
+// open opens the server, which must be there: a directory without one is most
+// likely mistyped, and is not made into one.
+func (a *admin) open(ctx context.Context) (*server.Server, error) {
+	opts, err := a.place.options()
+	if err != nil {
+		return nil, err
+	}
+	if opts.Dir != "" {
+		if err := server.Exists(opts.Dir); err != nil {
+			return nil, terminal.Usagef("no server keeps its data in %s: name its directory with --data, or start `engram-sync serve` there once (%w)", opts.Dir, err)
+		}
+	}
+	opts.Logger = a.ws.Log
+	return server.Open(ctx, opts)
+}

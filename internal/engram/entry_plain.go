@@ -1,0 +1,98 @@
+package engram
+
+import (
+	"bytes"
+	"time"
+)
+
+// plainEntry reads the entry that text begins with, if it is written as engram and all
+// servers write entries: just the six members, in their order, and texts without escapes.
+// n is how many bytes it takes. Of any other ok is false, whatever is wrong or
+// special about it: ParseEntry says. Most time of whoever has thousands of
+// entries would go into taking them apart in general.
+func plainEntry(text []byte) (e ChunkEntry, n int, ok bool) {
+	r := plainReader{text: text, good: true}
+	r.skip('{')
+	id, err := ParseChunkID(string(r.member("id")))
+	e.ID = id
+	r.skip(',')
+	by := r.member("created_by")
+	r.skip(',')
+	at := r.member("created_at")
+	for _, count := range []struct {
+		name string
+		n    *int
+	}{{"sessions", &e.Sessions}, {"memories", &e.Memories}, {"prompts", &e.Prompts}} {
+		r.skip(',')
+		*count.n = r.count(count.name)
+	}
+	r.skip('}')
+	if !r.good || err != nil {
+		return ChunkEntry{}, 0, false
+	}
+	e.CreatedBy, e.CreatedAt = string(by), string(at)
+	_, err = time.Parse(time.RFC3339, e.CreatedAt)
+	return e, r.at, err == nil
+}
+
+// plainReader goes through the text of an entry for as long as that is good.
+type plainReader struct {
+	text []byte
+	at   int
+	good bool
+}
+
+// skip passes white space and one byte.
+func (r *plainReader) skip(c byte) {
+	for r.at < len(r.text) && (r.text[r.at] == ' ' || r.text[r.at] == '\n' || r.text[r.at] == '\r' || r.text[r.at] == '\t') {
+		r.at++
+	}
+	if r.at >= len(r.text) || r.text[r.at] != c {
+		r.good, r.at = false, len(r.text)
+		return
+	}
+	r.at++
+}
+
+// name passes the name of a member, and its colon.
+func (r *plainReader) name(name string) {
+	r.skip('"')
+	if rest := r.text[r.at:]; len(rest) <= len(name) || string(rest[:len(name)]) != name || rest[len(name)] != '"' {
+		r.good, r.at = false, len(r.text)
+		return
+	}
+	r.at += len(name) + 1
+	r.skip(':')
+}
+
+// member gives the value of a member that is a text.
+func (r *plainReader) member(name string) []byte {
+	r.name(name)
+	r.skip('"')
+	inner := r.text[r.at:]
+	end := bytes.IndexByte(inner, '"')
+	if end < 0 || bytes.IndexFunc(inner[:end], func(c rune) bool { return c < ' ' || c == '\\' }) >= 0 {
+		r.good, r.at = false, len(r.text)
+		return nil
+	}
+	r.at += end + 1
+	return inner[:end]
+}
+
+// count gives the value of a member that is a number of up to nine digits.
+func (r *plainReader) count(name string) (n int) {
+	r.name(name)
+	for r.at < len(r.text) && r.text[r.at] == ' ' {
+		r.at++
+	}
+	from := r.at
+	for r.at < len(r.text) && r.text[r.at] >= '0' && r.text[r.at] <= '9' && r.at-from < 9 {
+		n = n*10 + int(r.text[r.at]-'0')
+		r.at++
+	}
+	digits := r.at - from
+	if digits == 0 || digits > 1 && r.text[from] == '0' {
+		r.good = false
+	}
+	return n // a digit, point or letter behind it is not what must come
+}

@@ -1,0 +1,130 @@
+package postgres
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/engram-sync/engram-sync/internal/server/store"
+)
+
+// pieceSize is how much of a body is in one row, and so in memory at a time.
+const pieceSize = 256 << 10
+
+// PutChunk implements store.Chunks. The body is stored first, under a number that
+// nobody else has. Only then the user's row is locked, until the commit: that is
+// what gives the chunks of a user their order, and one of many who put the same id its win.
+func (s *Store) PutChunk(ctx context.Context, userID string, c store.NewChunk, body io.Reader) error {
+	err := s.update(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		if _, err := mustStore(ctx, tx, userID, c); err != nil {
+			return err
+		}
+		var number int64
+		if err := tx.QueryRow(ctx, "SELECT nextval('bodies')").Scan(&number); err != nil {
+			return err
+		}
+		if err := insertPieces(ctx, tx, number, c.Size, body); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "UPDATE users SET manifest_tag = $1 WHERE id = $2", rand.Text(), userID); err != nil {
+			return err
+		}
+		// Another may have been faster.
+		before, err := mustStore(ctx, tx, userID, c)
+		if err != nil {
+			return err
+		}
+		if before != 0 {
+			if _, err := tx.Exec(ctx, "DELETE FROM chunks WHERE seq = $1", before); err != nil {
+				return err
+			}
+		}
+		_, err = tx.Exec(ctx, `INSERT INTO chunks (seq, user_id, chunk_id, created_by, created_at, sessions, memories, prompts, version,
+			size, body, body_sha256, data_sha256)
+			VALUES (nextval('chunk_seqs'), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, nullif($12, ''))`,
+			userID, c.ID, []byte(c.CreatedBy), s.timestamp(), c.Sessions, c.Memories, c.Prompts, c.Version,
+			c.Size, number, c.BodySHA256, c.DataSHA256)
+		return err
+	})
+	if errors.Is(err, errPresent) {
+		return nil
+	}
+	return err
+}
+
+// errPresent rolls back what turns out to be there already.
+var errPresent = store.WithKind(store.ErrConflict, errors.New("the chunk is present"))
+
+// mustStore is nil if c is to be stored, in place of the chunk with this seq, or of
+// none (0). It is errPresent where nothing changes, and ErrOtherData where nothing may.
+func mustStore(ctx context.Context, tx pgx.Tx, userID string, c store.NewChunk) (seq int64, err error) {
+	var dataSum string
+	err = tx.QueryRow(ctx, "SELECT seq, coalesce(data_sha256, '') FROM chunks WHERE user_id = $1 AND chunk_id = $2",
+		userID, c.ID).Scan(&seq, &dataSum)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return 0, nil
+	case err != nil:
+		return 0, err
+	}
+	replaces, err := c.Replaces(dataSum)
+	if err == nil && !replaces {
+		err = errPresent
+	}
+	return seq, err
+}
+
+func insertPieces(ctx context.Context, tx pgx.Tx, number, size int64, body io.Reader) error {
+	piece := make([]byte, min(size, pieceSize))
+	for start := int64(0); start < size; {
+		n, err := io.ReadFull(body, piece[:min(size-start, pieceSize)])
+		if err != nil {
+			return inputError{fmt.Errorf("read a body at %d of %d: %w", start, size, err)}
+		}
+		if _, err := tx.Exec(ctx, "INSERT INTO pieces (body, start, bytes) VALUES ($1, $2, $3)", number, start, piece[:n]); err != nil {
+			return err
+		}
+		start += int64(n)
+	}
+	return nil
+}
+
+// Manifest implements store.Chunks.
+func (s *Store) Manifest(ctx context.Context, userID string) (tag string, entries []store.ChunkEntry, err error) {
+	err = s.view(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		if tag, err = manifestTag(ctx, tx, userID); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, `SELECT chunk_id, created_by, created_at, sessions, memories, prompts, version
+			FROM chunks WHERE user_id = $1 ORDER BY seq`, userID)
+		if err != nil {
+			return err
+		}
+		entries, err = pgx.AppendRows(entries, rows, func(row pgx.CollectableRow) (e store.ChunkEntry, err error) {
+			var by []byte
+			err = row.Scan(&e.ID, &by, moment{&e.CreatedAt}, &e.Sessions, &e.Memories, &e.Prompts, &e.Version)
+			e.CreatedBy = string(by)
+			return e, err
+		})
+		return err
+	})
+	return tag, entries, err
+}
+
+// ManifestTag implements store.Chunks.
+func (s *Store) ManifestTag(ctx context.Context, userID string) (tag string, err error) {
+	err = s.whileOpen(ctx, func(ctx context.Context) error {
+		tag, err = manifestTag(ctx, s.pool, userID)
+		return err
+	})
+	return tag, err
+}
+
+func manifestTag(ctx context.Context, q querier, userID string) (tag string, err error) {
+	err = q.QueryRow(ctx, "SELECT manifest_tag FROM users WHERE id = $1", userID).Scan(&tag)
+	return tag, err
+}

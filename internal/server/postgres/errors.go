@@ -1,0 +1,42 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/engram-sync/engram-sync/internal/server/store"
+)
+
+// inputError is what the reader of a body gave: no fault of the database.
+type inputError struct{ error }
+
+func (e inputError) Unwrap() error { return e.error }
+
+// withKind gives errors of using a database the kinds of the contract. What
+// PostgreSQL did not answer itself is about the way to it.
+func withKind(err error) error {
+	var refusal *pgconn.PgError
+	var input inputError
+	switch {
+	case err == nil, errors.As(err, &input), errors.Is(err, store.ErrForeign),
+		errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrConflict):
+		return err
+	case !errors.As(err, &refusal):
+		return store.WithKind(store.ErrUnavailable, err)
+	}
+	switch refusal.Code {
+	case "53100": // disk_full
+		return store.WithKind(store.ErrFull, err)
+	case "42P07", "42501": // duplicate_table and insufficient_privilege, while the schema is made
+		return fmt.Errorf("%w: %w", store.ErrForeign, err)
+	case "25006", "58030", "55P03", "55000": // read_only, io_error, lock_not_available, not in this state (recovery)
+		return store.WithKind(store.ErrUnavailable, err)
+	}
+	switch refusal.Code[:2] {
+	case "08", "40", "53", "57": // connection, rolled back, resources, an administrator or a cancelled query
+		return store.WithKind(store.ErrUnavailable, err)
+	}
+	return err
+}
