@@ -19,7 +19,7 @@ func TestMaxDuration(t *testing.T) {
 	makeChunks(t, source, 3, 100)
 	s := newWatchedServer(t)
 	over := make(chan struct{})
-	s.before = func(*http.Request) { <-over }
+	s.watch(func(*http.Request) { <-over }, nil)
 	t.Cleanup(func() { close(over) })
 	monitor := &monitor{}
 	listener := httptest.NewServer(monitor)
