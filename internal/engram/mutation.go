@@ -259,7 +259,7 @@ func checkPayload(payload []byte) error {
 var errNoObject = errors.New("payload is neither an object nor a string that holds one")
 
 // JournalRef is a row of a journal that a reader is done with: its number, and a
-// part of its MutationSum, which tells it from another row that took its number
+// part of its sum (package rowsum), which tells it from another row that took its number
 // after the server was restored.
 type JournalRef struct {
 	Seq int64

@@ -1,13 +1,19 @@
 package engram_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/rowsum"
 )
+
+func changed(payload string) engram.MutationEntry {
+	return engram.MutationEntry{Entity: "observation", EntityKey: "obs-1", Op: "upsert", Payload: json.RawMessage(payload)}
+}
 
 func TestParsedLineKeepsThePayloadsBytes(t *testing.T) {
 	line := `{ "seq":7,"user_id":"u","occurred_at":"t","op":"upsert", "entity":"session","entity_key":"s-\u0031","project":"demo",
@@ -51,7 +57,7 @@ func TestCheckOfMutations(t *testing.T) {
 		`{}`, `"{\"project\":\"demo\"}"`, `{"project":null}`, `{"a":"\ud83d\ude00 \\u0000 \\\\ud800 \n"}`, `"{\"a\":\"\\u0000\"}"`,
 	}
 	for _, payload := range good {
-		if err := change(payload).Check(); err != nil {
+		if err := changed(payload).Check(); err != nil {
 			t.Errorf("%s: %v", payload, err)
 		}
 	}
@@ -63,7 +69,7 @@ func TestCheckOfMutations(t *testing.T) {
 		`{"a":1}x`: "not valid JSON", "{\"a\":\"\x00\"}": "not valid JSON", `{"a":"x\ud800`: "not valid JSON",
 	}
 	for payload, want := range bad {
-		if err := change(payload).Check(); err == nil || !strings.Contains(err.Error(), want) {
+		if err := changed(payload).Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want one with %q", payload, err, want)
 		}
 	}
@@ -74,7 +80,7 @@ func TestCheckOfMutations(t *testing.T) {
 		"NUL":         func(e *engram.MutationEntry) { e.EntityKey = "a\x00" },
 		"valid UTF-8": func(e *engram.MutationEntry) { e.Project = "a\xff" },
 	} {
-		e := change(`{}`)
+		e := changed(`{}`)
 		edit(&e)
 		if err := e.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)
@@ -83,7 +89,7 @@ func TestCheckOfMutations(t *testing.T) {
 }
 
 func TestScopeOfMutations(t *testing.T) {
-	e := change(`{"project":" demo ","session_id":"s-1"}`)
+	e := changed(`{"project":" demo ","session_id":"s-1"}`)
 	e.Project = "other"
 	if got, want := e.Scope(), (engram.MutationScope{Project: "demo", Session: "s-1"}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -107,7 +113,7 @@ func FuzzParseMutation(f *testing.F) {
 		e, err := engram.ParseMutation(line)
 		if err == nil && e.Check() == nil {
 			e.Scope()
-			engram.MutationSum(e)
+			rowsum.Of(e)
 		}
 	})
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/journal"
+	"github.com/engram-sync/engram-sync/internal/rowsum"
 )
 
 // rowsOf is a source in memory: the rows are the lines 1, 2, ...
@@ -26,7 +27,7 @@ func (rowsOf) ID() string { return "rows" }
 func (r rowsOf) Rows(_ context.Context, after int64) iter.Seq2[journal.Row, error] {
 	return func(yield func(journal.Row, error) bool) {
 		for i := after; i < int64(len(r)); i++ {
-			row := journal.Row{Position: i + 1, Hash: engram.MutationSum(r[i]), Entry: r[i]}
+			row := journal.Row{Position: i + 1, Hash: rowsum.Of(r[i]), Entry: r[i]}
 			if row.Entry.Entity == "bad" {
 				row.Err = errors.New("a bad row")
 			}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/journal/passed"
+	"github.com/engram-sync/engram-sync/internal/rowsum"
 )
 
 // Sessions are those of one project that a server's journal has, as far as it was
@@ -118,6 +119,6 @@ func (s *Sessions) note(row engram.PullMutationResult) {
 }
 
 func journalRef(row engram.PullMutationResult) engram.JournalRef {
-	sum := engram.MutationSum(row.Entry())
+	sum := rowsum.Of(row.Entry())
 	return engram.JournalRef{Seq: row.Seq, Sum: binary.BigEndian.Uint32(sum[:])}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/cancellable"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/rowsum"
 )
 
 const (
@@ -106,7 +107,7 @@ func (p *pusher) sum(e engram.MutationEntry) [32]byte {
 	if p.opts.Form != nil {
 		e = p.opts.Form(e)
 	}
-	return engram.MutationSum(e)
+	return rowsum.Of(e)
 }
 
 // look reads the journal from where the batch can be, and looks for it: its

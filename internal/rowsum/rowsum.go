@@ -1,4 +1,6 @@
-package engram
+// Package rowsum tells whether two mutations say the same, in whatever way each of them is
+// written. Whoever compares what was sent with what a server has calls it.
+package rowsum
 
 import (
 	"bytes"
@@ -11,16 +13,18 @@ import (
 	"math/big"
 	"slices"
 	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
-// MutationSum tells whether two mutations say the same: it is equal for what
+// Of tells whether two mutations say the same: it is equal for what
 // was sent and for what a server gives back, which may have gone through a
 // database that keeps JSON as values. The order of members, white space and how
 // text is escaped do not count, of members with one name the last counts,
 // numbers are compared as exact decimals, a string that holds an object is that
 // object, and no payload is null. Project does not count. What is no JSON at
 // all is compared by its bytes. Source: account-server.md 4.1, 9.11.
-func MutationSum(e MutationEntry) [sha256.Size]byte {
+func Of(e engram.MutationEntry) [sha256.Size]byte {
 	s := summer{sha256.New()}
 	s.text(e.Entity)
 	s.text(e.EntityKey)

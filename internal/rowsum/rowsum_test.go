@@ -1,4 +1,4 @@
-package engram_test
+package rowsum_test
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/rowsum"
 )
 
 func change(payload string) engram.MutationEntry {
@@ -15,7 +16,7 @@ func change(payload string) engram.MutationEntry {
 
 // Each line of the table is one payload in two spellings: the one that is sent,
 // and the one that a server which keeps values gives back.
-func TestMutationSumOfEqualPayloads(t *testing.T) {
+func TestSumOfEqualPayloads(t *testing.T) {
 	tests := []struct{ name, sent, back string }{
 		{"order and white space", `{"b":1, "a":[1 ,2]}`, `{"a":[1,2],"b":1}`},
 		{"the last of two counts", `{"a":1,"a":{"x":1},"a":{"y":2}}`, `{"a":{"y":2}}`},
@@ -32,14 +33,14 @@ func TestMutationSumOfEqualPayloads(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if engram.MutationSum(change(tt.sent)) != engram.MutationSum(change(tt.back)) {
+			if rowsum.Of(change(tt.sent)) != rowsum.Of(change(tt.back)) {
 				t.Errorf("%s and %s have different sums", tt.sent, tt.back)
 			}
 		})
 	}
 }
 
-func TestMutationSumOfDifferentMutations(t *testing.T) {
+func TestSumOfDifferentMutations(t *testing.T) {
 	payloads := []string{
 		`{}`, `[]`, `null`, `""`, `0`, `false`, `true`, `"{"`, `"[]"`, `{"a":null}`, `{"a":"1"}`, `{"a":1}`, `{"a":-1}`,
 		`{"a":10}`, `{"a":1e400}`, `{"a":1e-400}`, `{"a":[]}`, `{"a":{}}`, `{"a":1,"b":1}`, `{"A":1}`, `{"a":9007199254740993}`,
@@ -47,7 +48,7 @@ func TestMutationSumOfDifferentMutations(t *testing.T) {
 	}
 	seen := map[[32]byte]string{}
 	for _, payload := range payloads {
-		sum := engram.MutationSum(change(payload))
+		sum := rowsum.Of(change(payload))
 		if other, ok := seen[sum]; ok {
 			t.Errorf("%s and %s have one sum", payload, other)
 		}
@@ -62,25 +63,25 @@ func TestMutationSumOfDifferentMutations(t *testing.T) {
 	} {
 		other := base
 		edit(&other)
-		if engram.MutationSum(base) == engram.MutationSum(other) {
+		if rowsum.Of(base) == rowsum.Of(other) {
 			t.Errorf("another %s has the same sum", name)
 		}
 	}
 	other := base
 	other.Project = "demo"
-	if engram.MutationSum(base) != engram.MutationSum(other) {
+	if rowsum.Of(base) != rowsum.Of(other) {
 		t.Error("the project counts")
 	}
 }
 
 // A number with a million digits in its exponent must not cost more than to read it.
-func TestMutationSumOfMonsters(t *testing.T) {
-	engram.MutationSum(change(`{"n":1e` + strings.Repeat("9", 1<<20) + `}`))
-	engram.MutationSum(change(strings.Repeat(`[`, 9000) + strings.Repeat(`]`, 9000)))
+func TestSumOfMonsters(t *testing.T) {
+	rowsum.Of(change(`{"n":1e` + strings.Repeat("9", 1<<20) + `}`))
+	rowsum.Of(change(strings.Repeat(`[`, 9000) + strings.Repeat(`]`, 9000)))
 }
 
-// FuzzMutationSum: what Go or indentation makes of a payload has the same sum.
-func FuzzMutationSum(f *testing.F) {
+// FuzzSum: what Go or indentation makes of a payload has the same sum.
+func FuzzSum(f *testing.F) {
 	for _, seed := range []string{`{"b":[1,2.50,-0],"a":"\u003c\ud800"}`, `"{\"a\":1}"`, `1e5`, `null`, `{"a":1,"a":2}`} {
 		f.Add(seed)
 	}
@@ -91,7 +92,7 @@ func FuzzMutationSum(f *testing.F) {
 		if !json.Valid([]byte(payload)) || d.Decode(&value) != nil {
 			return
 		}
-		want := engram.MutationSum(change(payload))
+		want := rowsum.Of(change(payload))
 		again, err := json.Marshal(value)
 		if err != nil {
 			t.Fatal(err)
@@ -101,7 +102,7 @@ func FuzzMutationSum(f *testing.F) {
 			t.Fatal(err)
 		}
 		for _, text := range []string{string(again), indented.String()} {
-			if engram.MutationSum(change(text)) != want {
+			if rowsum.Of(change(text)) != want {
 				t.Errorf("%q and %q have different sums", payload, text)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/engram-sync/engram-sync/internal/rowsum"
 	"github.com/engram-sync/engram-sync/internal/testkit/wiretest"
 
 	"github.com/google/go-cmp/cmp"
@@ -112,7 +113,7 @@ func conformMutations(t *testing.T, remote *transport.RemoteTransport) {
 	}
 	var want, got [][32]byte
 	for _, e := range sent {
-		want = append(want, engram.MutationSum(e))
+		want = append(want, rowsum.Of(e))
 	}
 	for more := true; more; {
 		page, err := remote.PullMutations(t.Context(), since, 2)
@@ -120,7 +121,7 @@ func conformMutations(t *testing.T, remote *transport.RemoteTransport) {
 			t.Fatal(err)
 		}
 		for _, row := range page.Mutations {
-			got, since = append(got, engram.MutationSum(row.Entry())), row.Seq
+			got, since = append(got, rowsum.Of(row.Entry())), row.Seq
 		}
 		more = page.HasMore
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/journal/source"
+	"github.com/engram-sync/engram-sync/internal/rowsum"
 	"github.com/engram-sync/engram-sync/internal/state"
 )
 
@@ -53,5 +54,5 @@ func (m *push) countRejects(ctx context.Context, src source.Source, job *journal
 // sameMutation compares without the project, which a push fills in.
 func sameMutation(a, b engram.MutationEntry) bool {
 	a.Project, b.Project = "", ""
-	return engram.MutationSum(a) == engram.MutationSum(b)
+	return rowsum.Of(a) == rowsum.Of(b)
 }
