@@ -4,16 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/engram-sync/engram-sync/internal/server/pieces"
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
-
-// pieceSize is how much of a body is in one row, and so in memory at a time.
-const pieceSize = 256 << 10
 
 // PutChunk implements store.Chunks. The body is stored first, under a number that
 // nobody else has. Only then the user's row is locked, until the commit: that is
@@ -27,7 +24,11 @@ func (s *Store) PutChunk(ctx context.Context, userID string, c store.NewChunk, b
 		if err := tx.QueryRow(ctx, "SELECT nextval('bodies')").Scan(&number); err != nil {
 			return err
 		}
-		if err := insertPieces(ctx, tx, number, c.Size, body); err != nil {
+		err := pieces.Each(body, c.Size, func(start int64, piece []byte) error {
+			_, err := tx.Exec(ctx, "INSERT INTO pieces (body, start, bytes) VALUES ($1, $2, $3)", number, start, piece)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, "UPDATE users SET manifest_tag = $1 WHERE id = $2", rand.Text(), userID); err != nil {
@@ -78,19 +79,35 @@ func mustStore(ctx context.Context, tx pgx.Tx, userID string, c store.NewChunk) 
 	return seq, err
 }
 
-func insertPieces(ctx context.Context, tx pgx.Tx, number, size int64, body io.Reader) error {
-	piece := make([]byte, min(size, pieceSize))
-	for start := int64(0); start < size; {
-		n, err := io.ReadFull(body, piece[:min(size-start, pieceSize)])
-		if err != nil {
-			return inputError{fmt.Errorf("read a body at %d of %d: %w", start, size, err)}
-		}
-		if _, err := tx.Exec(ctx, "INSERT INTO pieces (body, start, bytes) VALUES ($1, $2, $3)", number, start, piece[:n]); err != nil {
+// OpenChunk implements store.Chunks. Between pieces no connection is held. Nobody finds a
+// piece of a chunk that was replaced: a body's number is never used again.
+func (s *Store) OpenChunk(ctx context.Context, userID, chunkID string) (store.Body, error) {
+	var number int64
+	var sum string
+	body := &pieces.Reader{Load: func(at int64, into []byte) (start int64, piece []byte, err error) {
+		piece = into
+		err = s.whileOpen(ctx, func(ctx context.Context) error {
+			err := s.pool.QueryRow(ctx, "SELECT start, bytes FROM pieces WHERE body = $1 AND start <= $2 ORDER BY start DESC LIMIT 1",
+				number, at).Scan(&start, &piece)
+			if errors.Is(err, pgx.ErrNoRows) {
+				return nil
+			}
 			return err
+		})
+		return start, piece, err
+	}}
+	err := s.whileOpen(ctx, func(ctx context.Context) error {
+		err := s.pool.QueryRow(ctx, "SELECT body, size, body_sha256 FROM chunks WHERE user_id = $1 AND chunk_id = $2",
+			userID, chunkID).Scan(&number, &body.Size, &sum)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return store.ErrNoChunk
 		}
-		start += int64(n)
+		return err
+	})
+	if err != nil {
+		return store.Body{}, err
 	}
-	return nil
+	return store.Body{ReadSeeker: body, SHA256: sum}, nil
 }
 
 // Manifest implements store.Chunks.

@@ -6,21 +6,17 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/engram-sync/engram-sync/internal/server/pieces"
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
-
-// inputError is what the reader of a body gave: no fault of the database.
-type inputError struct{ error }
-
-func (e inputError) Unwrap() error { return e.error }
 
 // withKind gives errors of using a database the kinds of the contract. What
 // PostgreSQL did not answer itself is about the way to it.
 func withKind(err error) error {
 	var refusal *pgconn.PgError
-	var input inputError
+	var body *pieces.BodyError // no fault of the database
 	switch {
-	case err == nil, errors.As(err, &input), errors.Is(err, store.ErrForeign),
+	case err == nil, errors.As(err, &body), errors.Is(err, store.ErrForeign),
 		errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrConflict):
 		return err
 	case !errors.As(err, &refusal):
