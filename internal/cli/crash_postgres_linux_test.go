@@ -24,6 +24,7 @@ func TestPostgresKilledUnderLoad(t *testing.T) {
 	postgres := pgtest.Start(t)
 	u := newUser(t, "", "")
 	l := &sharedLoad{t: t, acknowledged: map[string]string{}}
+	l.more = sync.NewCond(&l.mu)
 	stops := make([]func(syscall.Signal), 2)
 	for i := range stops {
 		url, stop := u.serve("--database", postgres.URL)
@@ -68,8 +69,7 @@ func TestPostgresKilledUnderLoad(t *testing.T) {
 	} {
 		l.goOn(30)
 		hurt()
-		l.goOn(30)
-		t.Logf("round %d: %d requests acknowledged, %d failed", round, l.done.Load(), l.failed.Load())
+		t.Logf("round %d: %d requests acknowledged, %d failed", round, l.goOn(30), l.failed.Load())
 	}
 	l.enough.Store(true)
 	l.Wait()
@@ -110,16 +110,34 @@ type sharedLoad struct {
 	token  string
 	enough atomic.Bool
 
-	done, failed atomic.Int64
+	failed       atomic.Int64
 	mu           sync.Mutex
+	more         *sync.Cond // done has grown
+	done         int
 	acknowledged map[string]string // chunks
 	rows         []string          // keys of mutations
 }
 
-// goOn returns when n more requests were acknowledged.
-func (l *sharedLoad) goOn(n int64) {
-	for until := l.done.Load() + n; l.done.Load() < until && !l.t.Failed(); {
+// goOn returns when n more requests were acknowledged, with the number of all.
+func (l *sharedLoad) goOn(n int) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for until := l.done + n; l.done < until; {
+		l.more.Wait()
 	}
+	return l.done
+}
+
+// note takes in what was acknowledged.
+func (l *sharedLoad) note(chunk, data string, rows ...string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if chunk != "" {
+		l.acknowledged[chunk] = data
+	}
+	l.rows = append(l.rows, rows...)
+	l.done++
+	l.more.Broadcast()
 }
 
 func (l *sharedLoad) pushChunks(worker int) {
@@ -130,10 +148,7 @@ func (l *sharedLoad) pushChunks(worker int) {
 			l.failed.Add(1)
 			continue
 		}
-		l.mu.Lock()
-		l.acknowledged[id] = data
-		l.mu.Unlock()
-		l.done.Add(1)
+		l.note(id, data)
 	}
 }
 
@@ -151,10 +166,7 @@ func (l *sharedLoad) pushBatches(worker int) {
 				return // it may have been taken
 			}
 		}
-		l.mu.Lock()
-		l.rows = append(l.rows, keys...)
-		l.mu.Unlock()
-		l.done.Add(1)
+		l.note("", "", keys...)
 	}
 }
 

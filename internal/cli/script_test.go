@@ -174,6 +174,7 @@ func homeAt(dir string) map[string]string {
 		raceVariable:      raceOptions,
 		"HOME":            dir,
 		"XDG_CONFIG_HOME": filepath.Join(dir, ".config"),
+		"XDG_CACHE_HOME":  filepath.Join(dir, ".cache"),
 		"XDG_STATE_HOME":  filepath.Join(dir, ".local", "state"),
 		"XDG_DATA_HOME":   filepath.Join(dir, ".local", "share"),
 	}

@@ -124,7 +124,7 @@ func cmdServer(ts *testscript.TestScript, neg bool, args []string) {
 	name := args[0]
 	opts := server.Options{Dir: filepath.Join(ts.MkAbs("."), name+".data")}
 	if database, ok := ts.Value("database").(func() string); ok {
-		opts = server.Options{Database: database()}
+		opts.Database = database()
 	}
 	srv, err := server.Open(context.Background(), opts)
 	ts.Check(err)

@@ -8,7 +8,7 @@ import (
 )
 
 // withUserinfo finds who a URL says it is, up to the last @ before the path.
-var withUserinfo = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://([^/?#\s]*)@`)
+var withUserinfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*)://([^/?#\s]*)@`)
 
 // longName is how many characters a user name has at most: what is longer, or stands
 // without a password, is a token.
@@ -18,8 +18,9 @@ const longName = 16
 // them. A text that holds no URL adds nothing.
 func AddURL(text string) {
 	for _, found := range withUserinfo.FindAllStringSubmatch(text, -1) {
-		user, password, both := strings.Cut(found[1], ":")
-		if !both || len(user) > longName {
+		user, password, both := strings.Cut(found[2], ":")
+		name := len(user) <= longName && (both || strings.HasPrefix(found[1], "postgres")) // databases know no tokens
+		if !name {
 			Add(user, unescaped(user))
 		}
 		if both {

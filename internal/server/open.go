@@ -15,7 +15,6 @@ import (
 	"github.com/engram-sync/engram-sync/internal/server/postgres"
 	"github.com/engram-sync/engram-sync/internal/server/sqlite"
 	"github.com/engram-sync/engram-sync/internal/server/store"
-	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // Names inside of the data directory.
@@ -30,7 +29,9 @@ const (
 var (
 	ErrNoUser     = store.ErrNoUser
 	ErrUnreached  = store.ErrUnavailable
+	ErrUnusable   = store.ErrUnusable
 	ErrUserExists = store.ErrUserExists
+	ErrEmpty      = store.ErrEmpty
 	ErrForeign    = store.ErrForeign
 	ErrDamaged    = sqlite.ErrDamaged
 	ErrInUse      = sqlite.ErrInUse
@@ -44,6 +45,9 @@ func Exists(dir string) error {
 	_, err := os.Stat(filepath.Join(dir, databaseFile))
 	return err
 }
+
+// DatabaseExists is Exists for what Options.Database names, where the error is ErrEmpty.
+func DatabaseExists(ctx context.Context, address string) error { return postgres.Exists(ctx, address) }
 
 // Open makes a Server on opts.Database, or else on opts.Dir, and first the
 // directory, database and signing key where they are missing. It waits while
@@ -100,25 +104,21 @@ func openDir(ctx context.Context, dir string, opts Options) (*Server, error) {
 }
 
 // openShared opens a database that other processes, also of other machines, have
-// open too: the signing key is in there. Of this process are only the files that
+// open too: the signing key is in there. Of this machine are only the files that
 // bodies wait in.
 func openShared(ctx context.Context, opts Options) (*Server, error) {
-	spool, err := os.MkdirTemp("", "engram-sync-spool-") // 0700
-	if err != nil {
+	if err := cmp.Or(os.MkdirAll(opts.Dir, 0o700), sweepOld(opts.Dir, spoolPrefix)); err != nil {
 		return nil, fmt.Errorf("%w: %w", errSpool, err)
 	}
-	tidy := func() error { return sharing.RemoveAll(spool) }
 	db, err := postgres.Open(ctx, opts.Database, opts.Now)
 	if err != nil {
-		return nil, errors.Join(err, tidy())
+		return nil, err
 	}
 	key, err := db.Secret(ctx, keyFile, newSigningKey())
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("get the signing key: %w", err), db.Close(), tidy())
+		return nil, errors.Join(fmt.Errorf("get the signing key: %w", err), db.Close())
 	}
-	s := newServer(db, key, spool, opts)
-	s.tidy = tidy
-	return s, nil
+	return newServer(db, key, opts.Dir, opts), nil
 }
 
 // Restore makes the server of a backup in dir, which is created with mode 0700

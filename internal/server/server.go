@@ -23,8 +23,8 @@ type Options struct {
 	// Dir is the data directory. It is created with mode 0700, and holds
 	// server.db, signing.key and short-lived files.
 	Dir string
-	// Database is the postgres:// URL of a database that keeps everything in place
-	// of Dir, for any number of processes.
+	// Database is the postgres:// URL of a database that keeps everything, for any
+	// number of processes. Then Dir is for the short-lived files only.
 	Database string
 	// Logger gets one line for each request, never with secrets. nil: none.
 	Logger *slog.Logger
@@ -44,7 +44,6 @@ type Server struct {
 	log      *slog.Logger
 	store    store.Store
 	backup   func(ctx context.Context, path string) error // of the database, nil without
-	tidy     func() error                                 // away what only this process used, nil for nothing
 	accounts *accounts
 	tokens   *tokens
 	handler  http.Handler
@@ -90,9 +89,5 @@ func (s *Server) InProcess() *http.Transport { return s.local.transport }
 // Close ends in-process serving, after the requests under way or a bounded
 // time, and closes the database. Serve must have returned before.
 func (s *Server) Close() error {
-	err := errors.Join(s.local.close(), s.store.Close())
-	if s.tidy != nil {
-		err = errors.Join(err, s.tidy())
-	}
-	return err
+	return errors.Join(s.local.close(), s.store.Close())
 }

@@ -77,7 +77,7 @@ func serve(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace
 	if opts.tlsCert != "" {
 		scheme = "https"
 	}
-	term.Note("serving %s on %s://%s", opts.place, scheme, ln.Addr())
+	term.Note("serving %s on %s://%s", opts.place.String(), scheme, ln.Addr())
 	return srv.Serve(ctx, ln)
 }
 

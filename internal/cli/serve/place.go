@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"path/filepath"
 
@@ -55,20 +56,28 @@ func (p *place) options() (server.Options, error) {
 	if _, has := u.User.Password(); has || u.Query().Has("password") {
 		return server.Options{}, terminal.Usagef("--database has a password, which everybody on this machine could read: leave it out, and put it into ~/.pgpass, or PGPASSFILE or PGPASSWORD")
 	}
-	return server.Options{Database: p.database}, nil
+	return server.Options{Database: p.database, Dir: filepath.Join(xdg.CacheHome, "engram-sync", "serve")}, nil
 }
 
 // open opens the server, which must be there: a directory without one is most
-// likely mistyped, and is not made into one.
+// likely mistyped, and is not made into one; nor is an empty database.
 func (a *admin) open(ctx context.Context) (*server.Server, error) {
 	opts, err := a.place.options()
 	if err != nil {
 		return nil, err
 	}
-	if opts.Dir != "" {
-		if err := server.Exists(opts.Dir); err != nil {
-			return nil, terminal.Usagef("no server keeps its data in %s: name its directory with --data, or start `engram-sync serve` there once (%w)", opts.Dir, err)
-		}
+	if opts.Database != "" {
+		err = server.DatabaseExists(ctx, opts.Database)
+	} else {
+		err = server.Exists(opts.Dir)
+	}
+	switch {
+	case err != nil && opts.Database == "":
+		return nil, terminal.Usagef("no server keeps its data in %s: name its directory with --data, or start `engram-sync serve` there once (%w)", opts.Dir, err)
+	case errors.Is(err, server.ErrEmpty):
+		return nil, terminal.Usagef("no server keeps its data in %s: name its database with --database, or start `engram-sync serve` on it once (%w)", a.place, err)
+	case err != nil:
+		return nil, err
 	}
 	opts.Logger = a.ws.Log
 	return server.Open(ctx, opts)

@@ -4,8 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/engram-sync/engram-sync/internal/server/store"
 	"github.com/engram-sync/engram-sync/internal/testkit/pgtest"
 	"github.com/engram-sync/engram-sync/internal/testkit/storetest"
@@ -44,22 +42,9 @@ func (d database) Open(now func() time.Time) store.Store {
 // as it does when one is.
 func (d database) Fill(store.Store) (empty func()) {
 	d.t.Helper()
-	run := func(statements string) {
-		d.t.Helper()
-		conn, err := pgx.Connect(d.t.Context(), d.address)
-		if err != nil {
-			d.t.Fatal(err)
-		}
-		if _, err := conn.Exec(d.t.Context(), statements); err != nil {
-			d.t.Fatal(err)
-		}
-		if err := conn.Close(d.t.Context()); err != nil {
-			d.t.Fatal(err)
-		}
-	}
-	run(`CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+	execute(d.t, d.address, `CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
 			$$ BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
 		CREATE TRIGGER full_disk BEFORE INSERT ON pieces EXECUTE FUNCTION full_disk();
 		CREATE TRIGGER full_disk BEFORE INSERT ON mutations EXECUTE FUNCTION full_disk();`)
-	return func() { run("DROP FUNCTION full_disk CASCADE") }
+	return func() { execute(d.t, d.address, "DROP FUNCTION full_disk CASCADE") }
 }

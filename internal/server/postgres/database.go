@@ -33,21 +33,11 @@ var _ store.Store = (*Store)(nil)
 
 // Open connects to the database that a postgres:// URL names, and brings its
 // schema up to date, one process at a time. now is the clock for what is stored.
-// What is not ours is store.ErrForeign.
+// What is not ours is store.ErrForeign, and store.ErrUnusable what does not let us in.
 func Open(ctx context.Context, address string, now func() time.Time) (*Store, error) {
-	conf, err := pgxpool.ParseConfig(address)
+	pool, err := connect(ctx, address)
 	if err != nil {
-		return nil, fmt.Errorf("read the URL of the database: %w", err) // pgx leaves the password out
-	}
-	if u, err := url.Parse(address); err != nil || !u.Query().Has("pool_max_conns") {
-		conf.MaxConns = connections
-	}
-	if conf.ConnConfig.RuntimeParams["application_name"] == "" {
-		conf.ConnConfig.RuntimeParams["application_name"] = "engram-sync serve"
-	}
-	pool, err := pgxpool.NewWithConfig(ctx, conf)
-	if err != nil {
-		return nil, fmt.Errorf("open the database: %w", err)
+		return nil, err
 	}
 	if err := migrate(ctx, pool); err != nil {
 		pool.Close()
@@ -56,6 +46,44 @@ func Open(ctx context.Context, address string, now func() time.Time) (*Store, er
 	s := &Store{now: now, pool: pool}
 	s.open, s.finish = context.WithCancel(context.Background())
 	return s, nil
+}
+
+// Exists says by store.ErrEmpty that nobody ever opened the database. It changes nothing.
+func Exists(ctx context.Context, address string) error {
+	pool, err := connect(ctx, address)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	ours, err := look(ctx, pool)
+	if err == nil && !ours {
+		return store.ErrEmpty
+	}
+	return withKind(err)
+}
+
+// connect opens a pool of connections, of which one has been made.
+func connect(ctx context.Context, address string) (*pgxpool.Pool, error) {
+	conf, err := pgxpool.ParseConfig(address)
+	if err != nil {
+		return nil, store.WithKind(store.ErrUnusable, fmt.Errorf("read the URL of the database: %w", err)) // pgx leaves the password out
+	}
+	if u, err := url.Parse(address); err != nil || !u.Query().Has("pool_max_conns") {
+		conf.MaxConns = connections
+	}
+	if conf.ConnConfig.RuntimeParams["application_name"] == "" {
+		conf.ConnConfig.RuntimeParams["application_name"] = "engram-sync serve"
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, conf)
+	if err == nil {
+		if err = pool.Ping(ctx); err != nil {
+			pool.Close()
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", withKind(err))
+	}
+	return pool, nil
 }
 
 // update runs change in a transaction, which is kept only if change gives nil.

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -25,8 +24,8 @@ func withKind(err error) error {
 	switch refusal.Code {
 	case "53100": // disk_full
 		return store.WithKind(store.ErrFull, err)
-	case "42P07", "42501": // duplicate_table and insufficient_privilege, while the schema is made
-		return fmt.Errorf("%w: %w", store.ErrForeign, err)
+	case "3D000", "28000", "28P01", "42501": // no such database, no such user, the wrong password, no right to do that
+		return store.WithKind(store.ErrUnusable, err)
 	case "25006", "58030", "55P03", "55000": // read_only, io_error, lock_not_available, not in this state (recovery)
 		return store.WithKind(store.ErrUnavailable, err)
 	}

@@ -50,6 +50,11 @@ var (
 	ErrFull = errors.New("the database is full")
 	// ErrNotFound says that what was asked for is not there.
 	ErrNotFound = errors.New("not found")
+	// ErrUnusable says, when a database is opened, that there is none of this name, or that it
+	// does not let us in.
+	ErrUnusable = errors.New("the database cannot be used")
+	// ErrEmpty says that there is nothing of anybody in a database.
+	ErrEmpty = errors.New("the database is empty")
 	// ErrForeign says, when a database is opened, that it is somebody else's.
 	ErrForeign = errors.New("this is not a database of engram-sync serve")
 	// ErrConflict says that something else has the name already.
