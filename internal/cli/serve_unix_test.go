@@ -7,6 +7,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"math/big"
@@ -71,7 +72,36 @@ func TestServeTLS(t *testing.T) {
 	// and http to an https port is told apart from a server that is down
 	_, errs = newUser(t, "http://"+strings.TrimPrefix(url, "https://"), "a-token").run(2, "status")
 	wantLine(t, errs, "the URL is "+url)
+
+	// A renewed certificate is used without a restart, and half of one breaks nothing.
+	before := shown(t, url)
+	newCert, newKey := selfSigned(t)
+	rename(t, newCert, cert)
+	if half := shown(t, url); half != before {
+		t.Error("a chain without its key is shown")
+	}
+	rename(t, newKey, key)
+	for shown(t, url) == before {
+	}
 	stop(syscall.SIGTERM)
+}
+
+func rename(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// shown is the certificate that a server shows.
+func shown(t *testing.T, url string) string {
+	t.Helper()
+	conn, err := tls.Dial("tcp", strings.TrimPrefix(url, "https://"), &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	return string(conn.ConnectionState().PeerCertificates[0].Raw)
 }
 
 // serve starts a server on a free port. stop sends it a signal, and wants it to

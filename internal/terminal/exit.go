@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -53,22 +54,39 @@ func Within(parent context.Context, limit time.Duration) (context.Context, conte
 }
 
 // WithSignals gives a context that the first SIGINT, SIGTERM or SIGHUP ends. From then
-// on the signals do again what they always do: a second one kills.
+// on the signals do again what they always do: a second one kills. See also OnHangup.
 func WithSignals(parent context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
+	hangup := new(atomic.Pointer[func()])
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, ending()...)
 	go func() {
 		defer panics.Guard()
-		select {
-		case s := <-signals:
-			signal.Stop(signals)
-			cancel(&Interrupted{Signal: s})
-		case <-ctx.Done():
-			signal.Stop(signals)
+		defer signal.Stop(signals)
+		for {
+			select {
+			case s := <-signals:
+				if reload := hangup.Load(); s == syscall.SIGHUP && reload != nil {
+					(*reload)()
+					continue
+				}
+				cancel(&Interrupted{Signal: s})
+			case <-ctx.Done():
+			}
+			return
 		}
 	}()
-	return ctx, func() { cancel(nil) }
+	return context.WithValue(ctx, hangupKey{}, hangup), func() { cancel(nil) }
+}
+
+type hangupKey struct{}
+
+// OnHangup lets SIGHUP call reload instead of ending ctx, which comes from WithSignals: a server reads
+// its files again. reload is called by one goroutine at a time.
+func OnHangup(ctx context.Context, reload func()) {
+	if hangup, ok := ctx.Value(hangupKey{}).(*atomic.Pointer[func()]); ok {
+		hangup.Store(&reload)
+	}
 }
 
 // ending are the signals that end a run. A SIGHUP that somebody ignores, as nohup does,

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"log/slog"
 	"net"
 
 	"github.com/spf13/cobra"
@@ -24,7 +25,8 @@ It speaks the protocol of Engram Cloud account servers, so engram's own client
 works with it too. Anybody who reaches the address can register an account,
 unless --no-register is given: keep it on loopback, or behind TLS and a firewall.
 
-It stops on SIGINT, SIGTERM and SIGHUP, after the requests under way.`
+It stops on SIGINT, SIGTERM and SIGHUP, after the requests under way. With --tls-cert SIGHUP reads the
+certificate again, which happens by itself too once its files change.`
 
 type serveOptions struct {
 	addr            string
@@ -62,7 +64,7 @@ func serve(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace
 	if err != nil {
 		return err
 	}
-	ln, err := listen(ctx, opts)
+	ln, err := listen(ctx, opts, ws.Log)
 	if err != nil {
 		return err
 	}
@@ -82,17 +84,18 @@ func serve(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace
 }
 
 // listen opens the address, with TLS if there is a certificate.
-func listen(ctx context.Context, opts serveOptions) (net.Listener, error) {
+func listen(ctx context.Context, opts serveOptions, log *slog.Logger) (net.Listener, error) {
 	if (opts.tlsCert == "") != (opts.tlsKey == "") {
 		return nil, terminal.Usagef("--tls-cert and --tls-key need each other: give both, or none")
 	}
 	var conf *tls.Config
 	if opts.tlsCert != "" {
-		cert, err := tls.LoadX509KeyPair(opts.tlsCert, opts.tlsKey)
-		if err != nil {
+		cert := &certificate{files: [2]string{opts.tlsCert, opts.tlsKey}, log: log}
+		if err := cert.load(); err != nil {
 			return nil, terminal.Usagef("load the certificate: %w", err)
 		}
-		conf = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+		terminal.OnHangup(ctx, cert.reload)
+		conf = &tls.Config{GetCertificate: cert.get, MinVersion: tls.VersionTLS12}
 	}
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", opts.addr)
