@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"math/big"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -104,8 +105,71 @@ func shown(t *testing.T, url string) string {
 	return string(conn.ConnectionState().PeerCertificates[0].Raw)
 }
 
+// TestServeIsWatched is the story of an operator: who knocks with wrong passwords stands in the access log, which
+// logrotate may move away, and the figures are on an address of their own.
+func TestServeIsWatched(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, "", "")
+	log := filepath.Join(t.TempDir(), "access.log")
+	url, stop := u.serve("--data", t.TempDir(), "--access-log", log, "--metrics-addr", "127.0.0.1:0")
+	knock := func() {
+		res, err := http.Post(url+"/auth/login?password=in-the-query", "application/json", strings.NewReader(`{"identifier":"mallory","password":"guess-1234"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != http.StatusUnauthorized {
+			t.Fatal(res.Status)
+		}
+	}
+	// The rule for fail2ban of docs/self-hosting.md, whose <HOST> is an address.
+	page, err := os.ReadFile("../../docs/self-hosting.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule := regexp.MustCompile(`(?m)^failregex = (.*)$`).FindSubmatch(page)
+	if rule == nil {
+		t.Fatal("the page has no rule")
+	}
+	failed := regexp.MustCompile("(?m)" + strings.ReplaceAll(string(rule[1]), "<HOST>", `127\.0\.0\.1`))
+	count := func(path string) int {
+		text, err := os.ReadFile(path)
+		if err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+		for _, secret := range []string{"guess-1234", "in-the-query", "mallory"} {
+			if strings.Contains(string(text), secret) {
+				t.Errorf("%q is in the log", secret)
+			}
+		}
+		return len(failed.FindAll(text, -1))
+	}
+	knock()
+	knock()
+	for count(log) != 2 { // the line comes behind the answer
+	}
+	rename(t, log, log+".1")
+	stop(syscall.SIGHUP)
+	for rotated := false; !rotated; _, err = os.Stat(log) {
+		rotated = err == nil
+	}
+	knock()
+	for count(log) != 1 {
+	}
+	// What a stranger writes cannot look like somebody else's failure.
+	res, err := http.Get(url + "/x%20client=127.0.0.1%20status=401%20route=%22POST%20/auth/login%22")
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	stop(syscall.SIGTERM)
+	if got := count(log); got != 1 {
+		t.Errorf("%d failures in the log, want 1", got)
+	}
+}
+
 // serve starts a server on a free port. stop sends it a signal, and wants it to
-// end well, unless it is killed.
+// end well, unless it is killed, or SIGHUP means to read files again.
 func (u *user) serve(args ...string) (url string, stop func(syscall.Signal)) {
 	u.t.Helper()
 	return u.serveAt("127.0.0.1:0", args...)
@@ -137,6 +201,9 @@ func (u *user) serveAt(addr string, args ...string) (url string, stop func(sysca
 		u.t.Helper()
 		if err := cmd.Process.Signal(signal); err != nil {
 			u.t.Fatal(err)
+		}
+		if signal == syscall.SIGHUP {
+			return
 		}
 		<-ended // as Wait wants it
 		if err := cmd.Wait(); err != nil && signal != syscall.SIGKILL {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"syscall"
 
+	"github.com/engram-sync/engram-sync/internal/server/metrics"
 	"github.com/engram-sync/engram-sync/internal/server/pushbody"
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
@@ -36,7 +37,10 @@ func refuse(status int, format string, args ...any) error {
 
 // responder turns what handlers give into answers, and tells the log of them.
 type responder struct {
-	log *slog.Logger
+	log     *slog.Logger
+	access  *slog.Logger // a record for each request
+	ready   *readiness
+	metrics *metrics.Metrics
 }
 
 // handle turns what next gives into an answer. What went wrong here is logged;
@@ -55,6 +59,7 @@ func (to responder) handle(next handler) http.Handler {
 
 func (to responder) answerError(w http.ResponseWriter, r *http.Request, err error) error {
 	told := refusalOf(err)
+	to.ready.met(err)
 	if told.status >= http.StatusInternalServerError && r.Context().Err() == nil {
 		to.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", loggedPath(r), "error", err.Error())
 	}

@@ -44,7 +44,7 @@ func (h *authHandlers) register(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return h.welcome(w, http.StatusCreated, u)
+	return h.welcome(w, r, http.StatusCreated, u)
 }
 
 // noRegister serves POST /auth/register where accounts are made by AddUser only.
@@ -82,11 +82,12 @@ func (h *authHandlers) login(w http.ResponseWriter, r *http.Request) error {
 	if !fits || u.Disabled {
 		return refuse(http.StatusUnauthorized, "invalid credentials")
 	}
-	return h.welcome(w, http.StatusOK, u)
+	return h.welcome(w, r, http.StatusOK, u)
 }
 
 // welcome answers with a pair of new tokens.
-func (h *authHandlers) welcome(w http.ResponseWriter, status int, u store.User) error {
+func (h *authHandlers) welcome(w http.ResponseWriter, r *http.Request, status int, u store.User) error {
+	seenIn(r).account = u.Name
 	access, err := h.bearer.tokens.issue(u, accessToken)
 	if err != nil {
 		return err
@@ -183,6 +184,7 @@ func (a *authenticator) signedIn(next func(http.ResponseWriter, *http.Request, s
 		if err != nil {
 			return err
 		}
+		seenIn(r).account = u.Name
 		return next(w, r, u)
 	}
 }

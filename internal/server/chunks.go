@@ -18,6 +18,7 @@ import (
 type chunkHandlers struct {
 	store  store.Chunks
 	spools spools
+	ready  *readiness
 	log    *slog.Logger
 }
 
@@ -118,6 +119,7 @@ func (h *chunkHandlers) pull(w http.ResponseWriter, r *http.Request, u store.Use
 	w.Header().Set("ETag", quoteTag(body.SHA256))
 	watched := &watchedBody{ReadSeeker: body}
 	http.ServeContent(w, r, "", time.Time{}, watched)
+	h.ready.met(watched.err)
 	if watched.err != nil && r.Context().Err() == nil {
 		// The client sees it too: the http.Server cuts the connection, since
 		// less came than Content-Length says.

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -12,18 +14,40 @@ import (
 // maxLoggedPath bounds what a hostile client can put into the log with one request.
 const maxLoggedPath = 200
 
-// observe wraps all routes: it logs each request, turns a panic into a 500, and
+// requestIDLength tells the requests of a few days apart.
+const requestIDLength = 12
+
+// seen is what is known of a request by the end of it, besides its answer.
+type seen struct {
+	account string // "" without one
+}
+
+type seenKey struct{}
+
+// seenIn is that of a request that observe has let through.
+func seenIn(r *http.Request) *seen {
+	if s, ok := r.Context().Value(seenKey{}).(*seen); ok {
+		return s
+	}
+	return new(seen)
+}
+
+// observe wraps all routes: it logs and counts each request, gives it an id, turns a panic into a 500, and
 // cuts off a client that neither sends nor takes anything for progressTimeout.
-func (to responder) observe(next http.Handler) http.Handler {
+func (to responder) observe(next http.Handler, address func(*http.Request) string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start := time.Now()
+		start, end := time.Now(), to.metrics.Begin()
+		id := rand.Text()[:requestIDLength]
+		w.Header().Set("X-Request-Id", id)
+		about := new(seen)
+		client := address(r)
+		r = r.WithContext(context.WithValue(r.Context(), seenKey{}, about))
 		control := http.NewResponseController(w)
 		out := &observedWriter{ResponseWriter: w, control: control}
 		if r.Body != nil && r.Body != http.NoBody {
 			body := &progressBody{ReadCloser: r.Body, control: control}
-			// A copy, since the http.Server wants to find its own body: by its
+			// r is a copy: the http.Server wants to find its own body, by whose
 			// type it knows whether a client still waits for leave to send.
-			r = r.WithContext(r.Context())
 			r.Body = body
 			// For the case that nobody reads it: the server does before it replies.
 			if err := body.extend(); err != nil {
@@ -31,8 +55,11 @@ func (to responder) observe(next http.Handler) http.Handler {
 			}
 		}
 		defer func() {
-			to.log.InfoContext(r.Context(), "request", "method", r.Method, "path", loggedPath(r),
-				"status", out.status, "bytes", out.bytes, "ms", time.Since(start).Milliseconds())
+			took := time.Since(start)
+			end(r.Pattern, out.status, took)
+			// What a client wrote comes last: a rule that reads lines from their start is not deceived by it.
+			to.access.InfoContext(r.Context(), "request", "id", id, "client", client, "status", out.status, "route", r.Pattern,
+				"bytes", out.bytes, "ms", took.Milliseconds(), "account", about.account, "method", r.Method, "path", loggedPath(r))
 		}()
 		defer func() { to.recovered(out, r, recover()) }()
 		next.ServeHTTP(out, r)

@@ -39,8 +39,9 @@ func TestTheLogHasRequestsAndNoSecrets(t *testing.T) {
 		}
 	}
 	type line struct {
-		Msg, Method, Path, Error string
-		Status, Bytes, Ms        int
+		Msg, Method, Path, Error   string
+		ID, Client, Route, Account string
+		Status, Bytes, Ms          int
 	}
 	var got []line
 	for text := range strings.Lines(log.String()) {
@@ -51,20 +52,23 @@ func TestTheLogHasRequestsAndNoSecrets(t *testing.T) {
 		if strings.Contains(l.Error, "no such table") { // in the driver's words
 			l.Error = "no such table"
 		}
+		if l.Msg == "request" && (len(l.ID) != 12 || l.Client != "pipe") {
+			t.Errorf("request %q of %q", l.ID, l.Client)
+		}
 		got = append(got, l)
 	}
 	want := []line{
-		{Msg: "request", Method: "POST", Path: "/auth/register", Status: 201},
-		{Msg: "request", Method: "POST", Path: "/auth/api-key", Status: 201},
-		{Msg: "request", Method: "GET", Path: "/sync/pull", Status: 200, Bytes: 26},
-		{Msg: "request", Method: "POST", Path: "/auth/refresh", Status: 200},
-		{Msg: "request", Method: "POST", Path: "/auth/login", Status: 401},
-		{Msg: "request", Method: "POST", Path: "/sync/push", Status: 200},
+		{Msg: "request", Method: "POST", Path: "/auth/register", Route: "POST /auth/register", Account: "alice", Status: 201},
+		{Msg: "request", Method: "POST", Path: "/auth/api-key", Route: "POST /auth/api-key", Account: "local", Status: 201},
+		{Msg: "request", Method: "GET", Path: "/sync/pull", Route: "GET /sync/pull", Account: "alice", Status: 200, Bytes: 26},
+		{Msg: "request", Method: "POST", Path: "/auth/refresh", Route: "POST /auth/refresh", Status: 200},
+		{Msg: "request", Method: "POST", Path: "/auth/login", Route: "POST /auth/login", Status: 401},
+		{Msg: "request", Method: "POST", Path: "/sync/push", Route: "POST /sync/push", Account: "local", Status: 200},
 		{Msg: "request", Method: "GET", Path: "/" + strings.Repeat("long", 100)[:199], Status: 404},
 		{Msg: "request failed", Method: "POST", Path: "/sync/push", Error: "no such table"},
-		{Msg: "request", Method: "POST", Path: "/sync/push", Status: 500},
+		{Msg: "request", Method: "POST", Path: "/sync/push", Route: "POST /sync/push", Account: "local", Status: 500},
 	}
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(line{}, "Bytes", "Ms")); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(line{}, "Bytes", "Ms", "ID", "Client")); diff != "" {
 		t.Error(diff)
 	}
 	if got[2].Bytes != want[2].Bytes {

@@ -96,9 +96,8 @@ func (l *rateLimits) limited(endpoint string, limit int, next handler) handler {
 	}
 }
 
-// client is who counts as one client. Of an IPv6 address that is its network,
-// since every host can use all addresses in there.
-func (l *rateLimits) client(r *http.Request) string {
+// address is where a request comes from, as far as that is known.
+func (l *rateLimits) address(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		host = r.RemoteAddr // in-process connections have no port
@@ -111,6 +110,13 @@ func (l *rateLimits) client(r *http.Request) string {
 			}
 		}
 	}
+	return host
+}
+
+// client is who counts as one client. Of an IPv6 address that is its network,
+// since every host can use all addresses in there.
+func (l *rateLimits) client(r *http.Request) string {
+	host := l.address(r)
 	addr, err := netip.ParseAddr(host)
 	if err != nil {
 		return host

@@ -1,17 +1,20 @@
 package server
 
-import "net/http"
+import (
+	"cmp"
+	"net/http"
+)
 
 // routes are those of the reference server. What no route matches, the mux
 // answers in plain text, as there.
 func (s *Server) routes(spoolDir string, opts Options) http.Handler {
 	var (
-		to        = responder{log: s.log}
+		to        = responder{log: s.log, access: cmp.Or(opts.AccessLog, s.log), ready: s.ready, metrics: s.metrics}
 		bearer    = &authenticator{store: s.store, tokens: s.tokens}
 		limits    = newRateLimits(opts.Now, opts.TrustForwardedFor)
 		spools    = spools{dir: spoolDir, log: s.log}
 		auth      = &authHandlers{accounts: s.accounts, bearer: bearer}
-		chunks    = &chunkHandlers{store: s.store, spools: spools, log: s.log}
+		chunks    = &chunkHandlers{store: s.store, spools: spools, ready: s.ready, log: s.log}
 		mutations = newMutationHandlers(s.store, spools)
 	)
 	register := limits.limited("register", registerAttempts, auth.register)
@@ -20,6 +23,7 @@ func (s *Server) routes(spoolDir string, opts Options) http.Handler {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /health", to.handle(s.health))
+	mux.Handle("GET /ready", to.handle(s.readiness))
 	mux.Handle("POST /auth/register", to.handle(register))
 	mux.Handle("POST /auth/login", to.handle(limits.limited("login", loginAttempts, auth.login)))
 	mux.Handle("POST /auth/refresh", to.handle(auth.refresh))
@@ -30,17 +34,27 @@ func (s *Server) routes(spoolDir string, opts Options) http.Handler {
 	mux.Handle("GET /sync/pull/{chunk_id}", to.handle(bearer.signedIn(chunks.pull)))
 	mux.Handle("POST /sync/mutations/push", to.handle(bearer.signedIn(mutations.push)))
 	mux.Handle("GET /sync/mutations/pull", to.handle(bearer.signedIn(mutations.pull)))
-	return to.observe(mux)
+	return to.observe(mux, limits.address)
 }
 
-// health answers as the reference server does, since clients look for its name.
+// health answers as the reference server does, since clients look for its name. It says whether this
+// process is of use at all; readiness is for those that choose between processes.
 func (s *Server) health(w http.ResponseWriter, r *http.Request) error {
 	answer := reply{"service": "engram-cloud", "status": "ok", "version": "0.1.0"}
 	status := http.StatusOK
-	if err := s.store.Ping(r.Context()); err != nil {
+	if err := s.ready.alive(r.Context()); err != nil {
 		s.log.ErrorContext(r.Context(), "the database does not answer", "error", err.Error())
-		answer["status"], answer["database"] = "degraded", "unavailable"
+		answer["status"], answer["database"] = "degraded", stateOf(err)
 		status = http.StatusServiceUnavailable
 	}
 	return writeJSON(w, status, answer)
+}
+
+// readiness serves GET /ready: whether this process can keep what it is sent.
+func (s *Server) readiness(w http.ResponseWriter, r *http.Request) error {
+	if err := s.ready.check(r.Context()); err != nil {
+		s.log.WarnContext(r.Context(), "not ready", "error", err.Error())
+		return writeJSON(w, http.StatusServiceUnavailable, reply{"status": "not ready", "reason": stateOf(err)})
+	}
+	return writeJSON(w, http.StatusOK, reply{"status": "ready"})
 }

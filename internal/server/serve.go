@@ -17,7 +17,7 @@ const (
 	headerTimeout   = 10 * time.Second
 	idleTimeout     = 2 * time.Minute
 	progressTimeout = 30 * time.Second
-	shutdownTimeout = 10 * time.Second
+	shutdownTimeout = 30 * time.Second
 	maxHeaderBytes  = 64 << 10
 )
 
@@ -31,8 +31,8 @@ func (s *Server) newHTTPServer() *http.Server {
 	}
 }
 
-// Serve answers requests on ln until ctx ends, then lets the requests under way
-// finish, for at most 10 seconds. It closes ln. A clean stop is nil. For TLS
+// Serve answers requests on ln until ctx ends and Options.Drain is over, then lets the requests
+// under way finish, for at most 30 seconds. It closes ln. A clean stop is nil. For TLS
 // wrap the listener with tls.NewListener.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	srv := s.newHTTPServer()
@@ -42,6 +42,12 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	case err := <-failed:
 		return errors.Join(fmt.Errorf("serve: %w", err), srv.Close())
 	case <-ctx.Done():
+	}
+	s.ready.draining.Store(true)
+	select {
+	case err := <-failed:
+		return errors.Join(fmt.Errorf("serve: %w", err), srv.Close())
+	case <-time.After(s.drain):
 	}
 	err := shutdown(srv)
 	if served := <-failed; !errors.Is(served, http.ErrServerClosed) {

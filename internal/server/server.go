@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/server/metrics"
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
@@ -32,6 +33,14 @@ type Options struct {
 	// address for rate limits. Only right behind a proxy that sets the header:
 	// otherwise anybody writes there what they like.
 	TrustForwardedFor bool
+	// AccessLog gets a record for each request, never with secrets: request, and its members id, client, status,
+	// route, bytes, ms, account, path. nil: Logger gets them.
+	AccessLog *slog.Logger
+	// Metrics counts what is done, for the handler that Server.Metrics gives.
+	Metrics bool
+	// Drain is how long Serve still takes new requests after its context has ended, while GET /ready
+	// sends load balancers away.
+	Drain time.Duration
 	// NoRegister refuses POST /auth/register: accounts are made by AddUser only.
 	NoRegister bool
 	// Now is the clock for tokens, rate limits and receive times. nil: time.Now.
@@ -47,6 +56,9 @@ type Server struct {
 	accounts *accounts
 	tokens   *tokens
 	handler  http.Handler
+	ready    *readiness
+	drain    time.Duration
+	metrics  *metrics.Metrics // nil without
 	local    *inProcess
 }
 
@@ -54,9 +66,15 @@ type Server struct {
 func newServer(st store.Store, key []byte, spoolDir string, opts Options) *Server {
 	s := &Server{
 		log:      opts.Logger,
+		drain:    opts.Drain,
 		store:    st,
 		accounts: &accounts{store: st, passwords: newPasswords()},
 		tokens:   &tokens{key: key, now: opts.Now},
+	}
+	s.ready = &readiness{store: st, dir: spoolDir, now: opts.Now}
+	if opts.Metrics {
+		s.metrics = metrics.New(st.Usage, opts.Logger)
+		st.OnCommit(s.metrics.Commit)
 	}
 	s.handler = s.routes(spoolDir, opts)
 	s.local = newInProcess(s.newHTTPServer())
@@ -65,6 +83,10 @@ func newServer(st store.Store, key []byte, spoolDir string, opts Options) *Serve
 
 // Handler serves every route of the server.
 func (s *Server) Handler() http.Handler { return s.handler }
+
+// Metrics serves what Options.Metrics lets count, in the format of Prometheus. It is for a listener of
+// its own: whoever reaches it reads it.
+func (s *Server) Metrics() http.Handler { return s.metrics.Handler() }
 
 // LocalToken gives an access token, good for an hour, of the built-in account
 // "local". The account is made on first use. It has no password, so nobody

@@ -8,11 +8,14 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/http"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/panics"
 	"github.com/engram-sync/engram-sync/internal/server"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
@@ -25,8 +28,12 @@ It speaks the protocol of Engram Cloud account servers, so engram's own client
 works with it too. Anybody who reaches the address can register an account,
 unless --no-register is given: keep it on loopback, or behind TLS and a firewall.
 
-It stops on SIGINT, SIGTERM and SIGHUP, after the requests under way. With --tls-cert SIGHUP reads the
-certificate again, which happens by itself too once its files change.`
+It stops on SIGINT and SIGTERM, after the requests under way, and on SIGHUP unless
+there is something to open again: the access log, or the certificate, which is also
+read by itself once its files have changed.
+
+GET /health says whether the process is of use, GET /ready whether it can keep what
+it is sent; --metrics-addr serves figures for Prometheus at /metrics.`
 
 type serveOptions struct {
 	addr            string
@@ -34,6 +41,10 @@ type serveOptions struct {
 	tlsCert, tlsKey string
 	trustForwarded  bool
 	noRegister      bool
+	accessLog       string
+	accessFormat    string
+	metricsAddr     string
+	drain           time.Duration
 }
 
 func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
@@ -54,6 +65,10 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	flags.StringVar(&opts.tlsCert, "tls-cert", "", "the certificate and its chain are in `FILE` (PEM)")
 	flags.StringVar(&opts.tlsKey, "tls-key", "", "the private key is in `FILE` (PEM)")
 	flags.BoolVar(&opts.trustForwarded, "trust-forwarded-for", false, "take the client's address from X-Forwarded-For (only behind a proxy that sets it)")
+	flags.StringVar(&opts.accessLog, "access-log", "", "add a line for each request to `FILE`, or - for stdout")
+	flags.StringVar(&opts.accessFormat, "access-log-format", "text", "write it as `text|json`")
+	flags.StringVar(&opts.metricsAddr, "metrics-addr", "", "serve metrics on `HOST:PORT`, to whoever reaches it")
+	flags.DurationVar(&opts.drain, "drain", 0, "when stopped, take requests for `TIME` more, while GET /ready sends load balancers away")
 	cmd.AddCommand(a.newUser(), a.newBackup(), a.newRestore())
 	return cmd
 }
@@ -64,46 +79,109 @@ func serve(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace
 	if err != nil {
 		return err
 	}
-	ln, err := listen(ctx, opts, ws.Log)
+	access, accessFile, err := accessLog(opts.accessLog, opts.accessFormat, term.Stdout)
+	if err != nil {
+		return err
+	}
+	if accessFile != nil {
+		defer func() { err = errors.Join(err, accessFile.Close()) }()
+	}
+	cert, err := opts.certificate(ws.Log)
+	if err != nil {
+		return err
+	}
+	onHangup(ctx, cert, accessFile, ws.Log)
+	ln, err := listen(ctx, opts.addr, "--addr")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = ln.Close() }() // Serve has closed it already, if it began
 	where.Logger, where.TrustForwardedFor, where.NoRegister = ws.Log, opts.trustForwarded, opts.noRegister
+	where.AccessLog, where.Metrics, where.Drain = access, opts.metricsAddr != "", opts.drain
 	srv, err := server.Open(ctx, where)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, srv.Close()) }()
 	scheme := "http"
-	if opts.tlsCert != "" {
+	if cert != nil {
 		scheme = "https"
+		ln = tls.NewListener(ln, &tls.Config{GetCertificate: cert.get, MinVersion: tls.VersionTLS12})
 	}
 	term.Note("serving %s on %s://%s", opts.place.String(), scheme, ln.Addr())
+	if where.Metrics {
+		at, stop, err := serveMetrics(ctx, srv, opts.metricsAddr)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		term.Note("serving metrics on http://%s/metrics", at)
+	}
 	return srv.Serve(ctx, ln)
 }
 
-// listen opens the address, with TLS if there is a certificate.
-func listen(ctx context.Context, opts serveOptions, log *slog.Logger) (net.Listener, error) {
-	if (opts.tlsCert == "") != (opts.tlsKey == "") {
+// onHangup lets SIGHUP open again what can be: without anything of that it ends the server.
+func onHangup(ctx context.Context, cert *certificate, access *logFile, log *slog.Logger) {
+	if cert == nil && access == nil {
+		return
+	}
+	terminal.OnHangup(ctx, func() {
+		if cert != nil {
+			cert.reload()
+		}
+		if access != nil {
+			if err := access.reopen(); err != nil {
+				log.Warn("the access log cannot be opened again: the one before stays in use", "error", err.Error())
+			}
+		}
+	})
+}
+
+// certificate is the one that the options name, nil without one.
+func (o *serveOptions) certificate(log *slog.Logger) (*certificate, error) {
+	if (o.tlsCert == "") != (o.tlsKey == "") {
 		return nil, terminal.Usagef("--tls-cert and --tls-key need each other: give both, or none")
 	}
-	var conf *tls.Config
-	if opts.tlsCert != "" {
-		cert := &certificate{files: [2]string{opts.tlsCert, opts.tlsKey}, log: log}
-		if err := cert.load(); err != nil {
-			return nil, terminal.Usagef("load the certificate: %w", err)
-		}
-		terminal.OnHangup(ctx, cert.reload)
-		conf = &tls.Config{GetCertificate: cert.get, MinVersion: tls.VersionTLS12}
+	if o.tlsCert == "" {
+		return nil, nil
 	}
+	cert := &certificate{files: [2]string{o.tlsCert, o.tlsKey}, log: log}
+	if err := cert.load(); err != nil {
+		return nil, terminal.Usagef("load the certificate: %w", err)
+	}
+	return cert, nil
+}
+
+// listen opens an address that a flag gave.
+func listen(ctx context.Context, addr, flag string) (net.Listener, error) {
 	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "tcp", opts.addr)
+	ln, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, terminal.Usagef("%w: give a free HOST:PORT with --addr", err)
-	}
-	if conf != nil {
-		ln = tls.NewListener(ln, conf)
+		return nil, terminal.Usagef("%w: give a free HOST:PORT with %s", err, flag)
 	}
 	return ln, nil
+}
+
+// metricsTimeout bounds each step of a scrape.
+const metricsTimeout = 30 * time.Second
+
+// serveMetrics serves GET /metrics on an address of its own until stop is called.
+func serveMetrics(ctx context.Context, srv *server.Server, addr string) (at net.Addr, stop func(), err error) {
+	ln, err := listen(ctx, addr, "--metrics-addr")
+	if err != nil {
+		return nil, nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", srv.Metrics())
+	scraped := &http.Server{Handler: mux, ReadTimeout: metricsTimeout, WriteTimeout: metricsTimeout, IdleTimeout: metricsTimeout}
+	ended := make(chan struct{})
+	go func() {
+		defer panics.Guard()
+		defer close(ended)
+		_ = scraped.Serve(ln) // it ends when it is closed
+	}()
+	return ln.Addr(), func() {
+		_ = scraped.Close()
+		<-ended
+	}, nil
 }

@@ -23,10 +23,11 @@ const connections = 16
 
 // Store is a database that several processes may use at once.
 type Store struct {
-	now    func() time.Time
-	pool   *pgxpool.Pool
-	open   context.Context // ends with Close
-	finish context.CancelFunc
+	now       func() time.Time
+	committed func(time.Duration)
+	pool      *pgxpool.Pool
+	open      context.Context // ends with Close
+	finish    context.CancelFunc
 }
 
 var _ store.Store = (*Store)(nil)
@@ -43,7 +44,7 @@ func Open(ctx context.Context, address string, now func() time.Time) (*Store, er
 		pool.Close()
 		return nil, fmt.Errorf("open the database: %w", withKind(err))
 	}
-	s := &Store{now: now, pool: pool}
+	s := &Store{now: now, committed: func(time.Duration) {}, pool: pool}
 	s.open, s.finish = context.WithCancel(context.Background())
 	return s, nil
 }
@@ -90,7 +91,16 @@ func connect(ctx context.Context, address string) (*pgxpool.Pool, error) {
 // When update returns nil, the change is on disk. Each statement sees what was
 // committed before it.
 func (s *Store) update(ctx context.Context, change func(ctx context.Context, tx pgx.Tx) error) error {
-	return s.inTx(ctx, pgx.TxOptions{}, change)
+	var began time.Time
+	err := s.inTx(ctx, pgx.TxOptions{}, func(ctx context.Context, tx pgx.Tx) error {
+		err := change(ctx, tx)
+		began = time.Now()
+		return err
+	})
+	if err == nil {
+		s.committed(time.Since(began))
+	}
+	return err
 }
 
 // view runs look in a transaction whose queries all see the same state.
@@ -121,6 +131,26 @@ type querier interface {
 
 // Ping implements store.Store.
 func (s *Store) Ping(ctx context.Context) error { return s.whileOpen(ctx, s.pool.Ping) }
+
+// Ready implements store.Store: a message goes into the write-ahead log, for nobody.
+func (s *Store) Ready(ctx context.Context) error {
+	return s.update(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "SELECT pg_logical_emit_message(true, 'engram-sync', '')")
+		return err
+	})
+}
+
+// OnCommit implements store.Store.
+func (s *Store) OnCommit(told func(time.Duration)) { s.committed = told }
+
+// Usage implements store.Store.
+func (s *Store) Usage(ctx context.Context) (u store.Usage, err error) {
+	err = s.whileOpen(ctx, func(ctx context.Context) error {
+		return s.pool.QueryRow(ctx, `SELECT (SELECT count(*) FROM users), count(*), coalesce(sum(size), 0)::bigint, (SELECT count(*) FROM mutations),
+			pg_database_size(current_database()) FROM chunks`).Scan(&u.Accounts, &u.Chunks, &u.Bytes, &u.JournalRows, &u.DatabaseBytes)
+	})
+	return u, err
+}
 
 // Close implements store.Store.
 func (s *Store) Close() error {

@@ -22,6 +22,8 @@ func withKind(err error) error {
 		return store.WithKind(store.ErrUnavailable, err)
 	}
 	switch refusal.Code {
+	case "XX001", "XX002": // data_corrupted, index_corrupted
+		return store.WithKind(store.ErrDamaged, err)
 	case "53100": // disk_full
 		return store.WithKind(store.ErrFull, err)
 	case "3D000", "28000", "28P01", "42501": // no such database, no such user, the wrong password, no right to do that

@@ -42,6 +42,8 @@ type Store struct {
 	now         func() time.Time
 	read, write *pool
 
+	committed func(time.Duration)
+
 	lead chan struct{} // has a place for whoever commits a group of changes
 	join chan *waiting // of those who wait to be in it
 }
@@ -64,7 +66,7 @@ func Open(ctx context.Context, path string, now func() time.Time) (*Store, error
 	if err := examine(ctx, path, isOurs); err != nil {
 		return nil, fmt.Errorf("open the database %s: %w", path, err)
 	}
-	s := &Store{path: path, now: now, lead: make(chan struct{}, 1), join: make(chan *waiting)}
+	s := &Store{path: path, now: now, committed: func(time.Duration) {}, lead: make(chan struct{}, 1), join: make(chan *waiting)}
 	if s.write, err = openPool(path, url.Values{"_pragma": ownPragmas, "_txlock": {"immediate"}}); err != nil {
 		return nil, err
 	}
@@ -88,6 +90,25 @@ func (s *Store) view(ctx context.Context, look func(tx *transaction) error) erro
 func (s *Store) Ping(ctx context.Context) error {
 	var version int
 	return withKind(s.read.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version))
+}
+
+// Ready implements store.Store: the version of the schema is written again.
+func (s *Store) Ready(ctx context.Context) error {
+	return s.update(ctx, 0, func(ctx context.Context, tx *transaction) error {
+		_, err := tx.ExecContext(ctx, versionIs(len(migrations)))
+		return err
+	})
+}
+
+// OnCommit implements store.Store.
+func (s *Store) OnCommit(told func(time.Duration)) { s.committed = told }
+
+// Usage implements store.Store.
+func (s *Store) Usage(ctx context.Context) (u store.Usage, err error) {
+	err = s.read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM users), count(*), coalesce(sum(size), 0), (SELECT count(*) FROM mutations),
+		(SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size) FROM chunks`).
+		Scan(&u.Accounts, &u.Chunks, &u.Bytes, &u.JournalRows, &u.DatabaseBytes)
+	return u, withKind(err)
 }
 
 func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"time"
 )
 
 // groupBytes is how much the changes of one commit may hold before it takes no more of
@@ -92,12 +93,19 @@ func (s *Store) inWrite(ctx context.Context, do change) error {
 	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	stop := context.AfterFunc(ctx, cancel)
-	return s.write.inTx(lasting, func(tx *transaction) error {
+	var began time.Time
+	err := s.write.inTx(lasting, func(tx *transaction) error {
 		if !stop() {
 			return ctx.Err()
 		}
-		return do(context.WithoutCancel(ctx), tx)
+		err := do(context.WithoutCancel(ctx), tx)
+		began = time.Now()
+		return err
 	})
+	if err == nil {
+		s.committed(time.Since(began))
+	}
+	return err
 }
 
 // try runs change, and takes back what it did if it fails. An error that has cost the

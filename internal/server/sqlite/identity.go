@@ -85,7 +85,7 @@ var (
 	// ErrForeign says that it is some other file.
 	ErrForeign = store.ErrForeign
 	// ErrDamaged says that it is ours and has lost parts.
-	ErrDamaged = errors.New("the database is damaged")
+	ErrDamaged = store.ErrDamaged
 )
 
 // resultCode is the primary result code of an error of SQLite, 0 for others.
@@ -111,6 +111,8 @@ func understood(err error) error {
 // withKind gives errors of using a database the kinds of the contract.
 func withKind(err error) error {
 	switch resultCode(err) {
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return store.WithKind(store.ErrDamaged, err)
 	case sqlite3.SQLITE_FULL:
 		return store.WithKind(store.ErrFull, err)
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN,

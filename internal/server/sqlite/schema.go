@@ -118,7 +118,10 @@ func migrate(ctx context.Context, db *sql.DB) error {
 				return fmt.Errorf("migrate the schema: %w", err)
 			}
 		}
-		_, err = tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(migrations)))
+		_, err = tx.ExecContext(ctx, versionIs(len(migrations)))
 		return err
 	})
 }
+
+// versionIs is the statement that writes the version of the schema.
+func versionIs(version int) string { return fmt.Sprintf("PRAGMA user_version = %d", version) }

@@ -7,6 +7,7 @@ package store
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // Store is one open database. Several Stores, also of several processes, may be
@@ -35,6 +36,12 @@ type Store interface {
 
 	// Ping asks for a sign of life.
 	Ping(ctx context.Context) error
+	// Ready says, by putting something on the disk, whether a change could be kept now.
+	Ready(ctx context.Context) error
+	// Usage counts what is kept of all users.
+	Usage(ctx context.Context) (Usage, error)
+	// OnCommit has told called with the time that each commit of a change takes. It comes before the first use.
+	OnCommit(told func(time.Duration))
 	// Close frees everything. Methods under way fail. A second Close is fine.
 	Close() error
 }
@@ -45,6 +52,8 @@ var (
 	// ErrUnavailable says that the database could not be reached or asked. The
 	// same call may work later.
 	ErrUnavailable = errors.New("the database is unavailable")
+	// ErrDamaged says that the database has lost parts. Others of it may still be read.
+	ErrDamaged = errors.New("the database is damaged")
 	// ErrFull says that the database has no room. The same call works once
 	// somebody has made some.
 	ErrFull = errors.New("the database is full")
@@ -82,3 +91,10 @@ type kindError struct {
 }
 
 func (e *kindError) Unwrap() []error { return []error{e.kind, e.error} }
+
+// Usage is how much a database holds.
+type Usage struct {
+	Accounts, Chunks, JournalRows int64
+	Bytes                         int64 // of the chunks' bodies, uncompressed
+	DatabaseBytes                 int64 // of the database itself
+}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -126,6 +127,38 @@ var calls = map[string]func(*testing.T, Database){
 		}
 	},
 
+	"who asks gets to know what is kept, and how long commits take": func(t *testing.T, db Database) {
+		st := one(db)
+		commits := 0
+		st.OnCommit(func(took time.Duration) {
+			if took <= 0 {
+				t.Errorf("a commit took %v", took)
+			}
+			commits++
+		})
+		before := must(st.Usage(t.Context()))(t)
+		for _, name := range []string{"alice", "bob"} {
+			u := user(t, st, name)
+			done(t, put(t.Context(), st, u, "00000001", "", []byte("body of "+name)))
+			must(st.AppendMutations(t.Context(), u.ID, "", batch("1", "a", "b")))(t)
+		}
+		u := must(st.Usage(t.Context()))(t)
+		if u.DatabaseBytes < before.DatabaseBytes || u.DatabaseBytes == 0 {
+			t.Errorf("%d bytes before, %d now", before.DatabaseBytes, u.DatabaseBytes)
+		}
+		u.DatabaseBytes = 0
+		if diff := cmp.Diff(store.Usage{Accounts: 2, Chunks: 2, JournalRows: 4, Bytes: 24}, u); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if commits != 6 {
+			t.Errorf("%d commits were told, want 6", commits)
+		}
+		done(t, st.Ready(t.Context()))
+		if commits != 7 {
+			t.Errorf("readiness is no change: %d commits", commits)
+		}
+	},
+
 	"Ping answers": func(t *testing.T, db Database) {
 		done(t, one(db).Ping(t.Context()))
 	},
@@ -164,7 +197,9 @@ func each(u store.User) map[string]func(context.Context, store.Store) error {
 			_, err := st.ReadMutations(ctx, u.ID, 0, 1, func(store.JournalRow) bool { return true })
 			return err
 		},
-		"Ping": func(ctx context.Context, st store.Store) error { return st.Ping(ctx) },
+		"Usage": func(ctx context.Context, st store.Store) error { _, err := st.Usage(ctx); return err },
+		"Ready": func(ctx context.Context, st store.Store) error { return st.Ready(ctx) },
+		"Ping":  func(ctx context.Context, st store.Store) error { return st.Ping(ctx) },
 	}
 }
 
