@@ -217,14 +217,14 @@ func (w *walk) merge(m, from *walker) (changed bool) {
 		return text
 	}
 	ours, theirs := manifest(m.dir()), manifest(from.dir())
-	text, conflicts, err := merge.Manifests([]byte(`{"version":1,"chunks":[]}`), ours, theirs)
+	merged, err := merge.Manifests([]byte(`{"version":1,"chunks":[]}`), ours, theirs)
 	if err != nil {
 		w.Fatal(err)
 	}
-	if len(conflicts) > 0 {
-		text = merge.WholeConflict(ours, theirs)
+	if len(merged.Conflicts) > 0 {
+		merged.Text = merge.WholeConflict(ours, theirs)
 	}
-	w.note("%s merges %s, %d conflicts", m.name, from.name, len(conflicts))
+	w.note("%s merges %s, %d conflicts", m.name, from.name, len(merged.Conflicts))
 	files, _ := filepath.Glob(filepath.Join(from.dir(), "chunks", "*.gz"))
 	for _, file := range files {
 		content, err := os.ReadFile(file)
@@ -232,10 +232,10 @@ func (w *walk) merge(m, from *walker) (changed bool) {
 			w.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(m.dir(), "manifest.json"), text, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(m.dir(), "manifest.json"), merged.Text, 0o600); err != nil {
 		w.Fatal(err)
 	}
-	if len(conflicts) > 0 {
+	if len(merged.Conflicts) > 0 {
 		w.well(m, "verify", "--repair")
 	}
 	return string(ours) != string(manifest(m.dir()))

@@ -1,9 +1,6 @@
 package engram
 
-import (
-	"bytes"
-	"time"
-)
+import "time"
 
 // plainEntry reads the entry that text begins with, if it is written as engram and all
 // servers write entries: just the six members, in their order, and texts without escapes.
@@ -70,13 +67,18 @@ func (r *plainReader) member(name string) []byte {
 	r.name(name)
 	r.skip('"')
 	inner := r.text[r.at:]
-	end := bytes.IndexByte(inner, '"')
-	if end < 0 || bytes.IndexFunc(inner[:end], func(c rune) bool { return c < ' ' || c == '\\' }) >= 0 {
-		r.good, r.at = false, len(r.text)
-		return nil
+	for end, c := range inner {
+		switch {
+		case c == '"':
+			r.at += end + 1
+			return inner[:end]
+		case c < ' ', c == '\\':
+			r.good, r.at = false, len(r.text)
+			return nil
+		}
 	}
-	r.at += end + 1
-	return inner[:end]
+	r.good, r.at = false, len(r.text)
+	return nil
 }
 
 // count gives the value of a member that is a number of up to nine digits.

@@ -25,6 +25,22 @@ func ParseServerManifest(text []byte) (*Manifest, error) {
 	return (&manifestParser{text: text, m: &Manifest{text: text}, lenient: true}).parse()
 }
 
+// Parts are where in the text of a manifest its parts stand.
+type Parts struct {
+	Members []jsonscan.Member // of the manifest itself, without From
+	Entries []Part            // of the list, also those that could not be taken
+}
+
+// Part is a range of bytes.
+type Part struct{ From, To int }
+
+// ParseManifestParts is ParseManifest for whoever takes the text apart.
+func ParseManifestParts(text []byte) (*Manifest, *Parts, error) {
+	p := manifestParser{text: text, m: &Manifest{text: text}, parts: &Parts{}}
+	m, err := p.parse()
+	return m, p.parts, err
+}
+
 // manifestMembers are the names of the members that engram knows.
 var manifestMembers = []string{"version", "chunks"}
 
@@ -40,12 +56,14 @@ type manifestParser struct {
 	text    []byte
 	m       *Manifest
 	lenient bool
-	place   int // of the entry at hand, in the list
+	parts   *Parts // nil: nobody wants to know
+	place   int    // of the entry at hand, in the list
 
 	scan *jsonscan.Scanner
 	at   int
 	name string         // of the member at hand
 	from int            // where the value at hand begins
+	top  int            // where that of the member at hand does
 	seen map[string]int // member name to the byte behind it
 }
 
@@ -64,8 +82,11 @@ func (p *manifestParser) parse() (*Manifest, error) {
 		return nil, p.fail(at, errors.New("not valid UTF-8"))
 	}
 	p.scan, p.seen = jsonscan.New(2), map[string]int{}
-	room := min(bytes.Count(p.text, []byte(`"id"`)), len(p.text)/minEntryBytes)
+	room := min(bytes.Count(p.text, []byte("{")), len(p.text)/minEntryBytes)
 	p.m.entries, p.m.index = make([]ChunkEntry, 0, room), make(map[ChunkID]int, room)
+	if p.parts != nil {
+		p.parts.Entries = make([]Part, 0, room)
+	}
 	for p.at < len(p.text) {
 		n, event, err := p.scan.Next(p.text[p.at:])
 		p.at += n
@@ -112,6 +133,9 @@ func (p *manifestParser) event(event jsonscan.Event) error {
 
 func (p *manifestParser) begin(depth int) error {
 	p.from = p.at
+	if depth == 1 {
+		p.top = p.at
+	}
 	kind := p.scan.Kind()
 	switch {
 	case depth == 0 && kind != jsonscan.Object:
@@ -127,6 +151,9 @@ func (p *manifestParser) begin(depth int) error {
 
 func (p *manifestParser) key() error {
 	name, err := jsonscan.Unquote(p.scan.Key())
+	if err == nil && p.parts != nil && len(p.scan.Key()) > jsonscan.MaxKey {
+		err = fmt.Errorf("a member name is longer than %d bytes", jsonscan.MaxKey)
+	}
 	if err != nil {
 		return p.fail(p.at, err)
 	}
@@ -155,6 +182,9 @@ func (p *manifestParser) member() error {
 	case "chunks":
 		p.m.chunksSpan.to = p.at
 	}
+	if p.parts != nil {
+		p.parts.Members = append(p.parts.Members, jsonscan.Member{Name: p.name, Value: p.text[p.top:p.at], At: p.top})
+	}
 	p.name = ""
 	return nil
 }
@@ -173,6 +203,9 @@ func ParseVersion(value string) (version int, ok bool) {
 func (p *manifestParser) take(e ChunkEntry, err error) error {
 	m, text, place := p.m, p.text[p.from:p.at], p.place
 	m.lastEntry, p.place = p.at, place+1
+	if p.parts != nil {
+		p.parts.Entries = append(p.parts.Entries, Part{p.from, p.at})
+	}
 	if err == nil {
 		first, again := m.index[e.ID]
 		switch {
@@ -243,15 +276,17 @@ func findLine(text []byte, so func(line []byte) bool) int {
 func findMarker(text []byte) int {
 	first := -1
 	for _, marker := range []string{"<<<<<<<", "=======", ">>>>>>>", "|||||||"} {
-		at := 0
-		if !bytes.HasPrefix(text, []byte(marker)) {
-			at = bytes.Index(text, []byte("\n"+marker)) + 1
-			if at == 0 {
-				continue
+		for at := 0; ; at++ { // a text has few of them, and many line ends
+			next := bytes.Index(text[at:], []byte(marker))
+			if next < 0 {
+				break
 			}
-		}
-		if first < 0 || at < first {
-			first = at
+			if at += next; at == 0 || text[at-1] == '\n' {
+				if first < 0 || at < first {
+					first = at
+				}
+				break
+			}
 		}
 	}
 	return first

@@ -197,11 +197,11 @@ func TestEditStaysBehindWhatItEdits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, _, err := merge.Manifests(base.Bytes(), ours.Bytes(), base.Bytes())
+	both, err := merge.Manifests(base.Bytes(), ours.Bytes(), base.Bytes())
 	if err != nil {
 		t.Fatal(err)
 	}
-	merged, err := engram.ParseManifest(text)
+	merged, err := engram.ParseManifest(both.Text)
 	if err != nil || merged.Entries()[1].ID != drafts[0].Entry.ID {
 		t.Errorf("after a merge: %v, %v", merged.Entries(), err)
 	}

@@ -35,7 +35,7 @@ type document struct {
 	layout
 	version int
 	values  map[string]string // of the members besides version and chunks
-	entries []entryText
+	entries []*entryText
 }
 
 // entryText is an entry as it is written. One that is not engram's has no id.
@@ -56,46 +56,39 @@ func takeApart(text []byte) (*document, error) {
 	case bytes.Contains(text, []byte("\n")):
 		eol = "\n"
 	}
-	m, err := engram.ParseManifest(text)
+	m, parts, err := engram.ParseManifestParts(text)
 	if err != nil {
 		return nil, err
 	}
-	members, err := jsonscan.Split(text, jsonscan.Object, 0)
-	if err != nil {
-		return nil, err
-	}
+	whole := string(text)
 	d := &document{version: m.Version(), values: map[string]string{}, layout: layout{eol: eol}}
 	at := 0
-	for _, member := range members {
-		d.gaps = append(d.gaps, string(text[at:member.At]))
+	for _, member := range parts.Members {
+		d.gaps = append(d.gaps, whole[at:member.At])
 		d.names = append(d.names, member.Name)
 		at = member.End()
 		switch member.Name {
 		case "version":
 		case "chunks":
-			if err := d.takeList(member.Value, m); err != nil {
-				return nil, err
-			}
+			d.takeList(whole, member, parts.Entries, m)
 		default:
-			d.values[member.Name] = string(member.Value)
+			d.values[member.Name] = whole[member.At:at]
 		}
 	}
-	d.gaps = append(d.gaps, string(text[at:]))
+	d.gaps = append(d.gaps, whole[at:])
 	return d, nil
 }
 
 // takeList takes over the entries, and looks at the white space around the first ones.
-func (d *document) takeList(list []byte, m *engram.Manifest) error {
+func (d *document) takeList(text string, list jsonscan.Member, parts []engram.Part, m *engram.Manifest) {
+	if len(parts) == 0 {
+		return
+	}
 	entries, rejected := m.Entries(), m.Rejected()
-	if len(entries)+len(rejected) == 0 {
-		return nil
-	}
-	texts, err := jsonscan.Split(list, jsonscan.Array, 0)
-	if err != nil {
-		return err
-	}
-	for i := range texts {
-		e := entryText{text: string(texts[i].Value)}
+	texts := make([]entryText, len(parts)) // in one piece
+	for i, part := range parts {
+		e := &texts[i]
+		e.text = text[part.From:part.To]
 		if len(rejected) > 0 && rejected[0].Place == i {
 			e.claims, rejected = rejected[0].ID, rejected[1:]
 		} else {
@@ -103,12 +96,11 @@ func (d *document) takeList(list []byte, m *engram.Manifest) error {
 		}
 		d.entries = append(d.entries, e)
 	}
-	open := string(list[1:texts[0].At])
-	d.list = listLayout{known: true, open: open, between: open, close: string(list[texts[len(texts)-1].End() : len(list)-1])}
-	if len(texts) > 1 {
-		_, d.list.between, _ = strings.Cut(string(list[texts[0].End():texts[1].At]), ",")
+	open := text[list.At+1 : parts[0].From]
+	d.list = listLayout{known: true, open: open, between: open, close: text[parts[len(parts)-1].To : list.End()-1]}
+	if len(parts) > 1 {
+		_, d.list.between, _ = strings.Cut(text[parts[0].To:parts[1].From], ",")
 	}
-	return nil
 }
 
 // addMember makes room for a member behind the others, written as in another
@@ -122,7 +114,8 @@ func (l *layout) addMember(name string, from layout) {
 
 // bytes puts the document together.
 func (d *document) bytes() []byte {
-	var out strings.Builder
+	var out bytes.Buffer
+	out.Grow(d.room())
 	for i, name := range d.names {
 		out.WriteString(d.gaps[i])
 		switch name {
@@ -135,14 +128,22 @@ func (d *document) bytes() []byte {
 		}
 	}
 	out.WriteString(d.gaps[len(d.names)])
-	text := out.String()
 	if d.eol == "\r\n" {
-		text = strings.ReplaceAll(text, "\n", "\r\n")
+		return bytes.ReplaceAll(out.Bytes(), []byte("\n"), []byte("\r\n"))
 	}
-	return []byte(text)
+	return out.Bytes()
 }
 
-func (d *document) writeList(out *strings.Builder) {
+// room is about how many bytes the text takes.
+func (d *document) room() int {
+	n := bytes.MinRead
+	for _, e := range d.entries {
+		n += len(e.text) + len(d.list.between) + len(",")
+	}
+	return n
+}
+
+func (d *document) writeList(out *bytes.Buffer) {
 	if len(d.entries) == 0 {
 		out.WriteString("[]")
 		return
@@ -159,7 +160,9 @@ func (d *document) writeList(out *strings.Builder) {
 			comma, list.between = "", list.close
 		}
 		if e.theirs == "" {
-			out.WriteString(space + e.text + comma)
+			out.WriteString(space)
+			out.WriteString(e.text)
+			out.WriteString(comma)
 			space = list.between
 			continue
 		}

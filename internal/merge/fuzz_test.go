@@ -21,14 +21,14 @@ func FuzzManifests(f *testing.F) {
 			}
 		}
 		merged := func(ours, theirs []byte) []byte {
-			text, conflicts, err := merge.Manifests(base, ours, theirs)
+			m, err := merge.Manifests(base, ours, theirs)
 			if err != nil {
 				t.Fatalf("%v:\nbase %q\nours %q\ntheirs %q", err, base, ours, theirs)
 			}
-			if len(conflicts) > 0 {
+			if len(m.Conflicts) > 0 {
 				t.Skip("both sides are right: a person decides")
 			}
-			return text
+			return m.Text
 		}
 		ab := merged(a, b)
 		if ba := merged(b, a); !bytes.Equal(ab, ba) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -137,16 +138,16 @@ func (r Recovery) Settled(entries ...engram.ChunkEntry) (*engram.Manifest, error
 	}
 	all := d.byID()
 	for _, e := range entries {
-		if all[e.ID].ChunkEntry == e {
+		if was := all[e.ID]; was != nil && was.ChunkEntry == e {
 			continue
 		}
 		text, err := e.Indented()
 		if err != nil {
 			return nil, err
 		}
-		all[e.ID] = entryText{ChunkEntry: e, text: text}
+		all[e.ID] = &entryText{ChunkEntry: e, text: text}
 	}
-	d.entries = sortedTexts(all, d.foreign())
+	d.entries = sortedTexts(slices.Collect(maps.Values(all)), d.foreign())
 	return d.manifest()
 }
 
@@ -195,21 +196,21 @@ func uniteRecoveries(base []byte, ours, theirs Recovery, cause error) (Recovery,
 		union[id] = best
 		r.note(id, doubt)
 	}
-	d.entries = sortedTexts(union, d.foreign())
+	d.entries = sortedTexts(slices.Collect(maps.Values(union)), d.foreign())
 	r.Manifest, err = d.manifest()
 	return r, err
 }
 
-// side is the entry that one side has, if its id is not zero.
+// side is the entry that one side has; nil if it has none.
 type side struct {
-	entryText
+	*entryText
 	doubt Doubt
 }
 
 // surer is the entry to keep for an id that was merged to e, and what is in doubt.
-func surer(e entryText, ours, theirs side) (entryText, Doubt) {
+func surer(e *entryText, ours, theirs side) (*entryText, Doubt) {
 	better := ours
-	if ours.ID.IsZero() || !theirs.ID.IsZero() && theirs.doubt.Confidence < ours.doubt.Confidence {
+	if ours.entryText == nil || theirs.entryText != nil && theirs.doubt.Confidence < ours.doubt.Confidence {
 		better = theirs
 	}
 	doubt := Doubt{Confidence: better.doubt.Confidence, Other: ours.doubt.Other}
@@ -270,7 +271,7 @@ func withForeign(m *engram.Manifest, texts []string) (*engram.Manifest, error) {
 		return nil, err
 	}
 	for _, text := range slices.Sorted(slices.Values(texts)) {
-		if e := (entryText{text: text}); !hasText(d.entries, e) {
+		if e := (&entryText{text: text}); !hasText(d.entries, e) {
 			d.entries = append(d.entries, e)
 		}
 	}

@@ -7,9 +7,9 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
@@ -26,6 +26,13 @@ func (c Conflict) String() string {
 		return fmt.Sprintf("both sides changed %.40q", c.Member)
 	}
 	return fmt.Sprintf("chunk %s has two different entries", c.ID)
+}
+
+// Merged is what a merge has come to.
+type Merged struct {
+	Text      []byte
+	Version   int // of the manifest
+	Conflicts []Conflict
 }
 
 // SideError says which side of a merge cannot be read as a manifest.
@@ -50,29 +57,29 @@ func (e *SideError) Unwrap() error { return e.Err }
 // and the text has both sides between git's markers: RecoverManifest reads it.
 //
 // base is the common ancestor. It may be empty, and one that cannot be read
-// counts as empty. A bad side is a *MergeError.
-func Manifests(base, ours, theirs []byte) ([]byte, []Conflict, error) {
+// counts as empty. A bad side is a *SideError.
+func Manifests(base, ours, theirs []byte) (Merged, error) {
 	a, err := takeApart(ours)
 	if err != nil {
-		return nil, nil, &SideError{Side: "ours", Err: err}
+		return Merged{}, &SideError{Side: "ours", Err: err}
 	}
 	b, err := takeApart(theirs)
 	if err != nil {
-		return nil, nil, &SideError{Side: "theirs", Err: err}
+		return Merged{}, &SideError{Side: "theirs", Err: err}
 	}
 	if bytes.Equal(ours, theirs) {
-		return ours, nil, nil
+		return Merged{Text: ours, Version: a.version}, nil
 	}
 	m := merger{base: ancestor(base), ours: a, theirs: b}
-	merged := m.merge()
-	text := merged.bytes()
+	d := m.merge()
+	merged := Merged{d.bytes(), d.version, m.conflicts}
 	if len(m.conflicts) == 0 {
 		// The last line of defence: what cannot be read is not to be committed.
-		if _, err := engram.ParseManifest(text); err != nil {
-			return nil, nil, fmt.Errorf("merge the manifests: %w", err)
+		if _, err := engram.ParseManifest(merged.Text); err != nil {
+			return Merged{}, fmt.Errorf("merge the manifests: %w", err)
 		}
 	}
-	return text, m.conflicts, nil
+	return merged, nil
 }
 
 // ancestor takes the common ancestor apart. It only tells who changed what, so
@@ -163,22 +170,33 @@ func (m *merger) value(name string) string {
 }
 
 // entries is the union, in order.
-func (m *merger) entries() []entryText {
-	base, ours, theirs := m.base.byID(), m.ours.byID(), m.theirs.byID()
-	union := maps.Clone(theirs)
-	for id, our := range ours {
-		their, both := theirs[id]
-		if !both {
-			union[id] = our
+func (m *merger) entries() []*entryText {
+	ours, theirs := m.ours.byID(), m.theirs.byID()
+	var base map[engram.ChunkID]*entryText
+	union := make([]*entryText, 0, len(ours)+len(theirs))
+	for _, our := range m.ours.entries {
+		if our.ID.IsZero() {
 			continue
 		}
-		e, ok := chooseEntry(base[id], our, their)
-		if !ok {
-			m.conflicts = append(m.conflicts, Conflict{ID: id})
-			e = our
-			e.theirs = their.text
+		their, both := theirs[our.ID]
+		if !both || their.text == our.text {
+			union = append(union, our)
+			continue
 		}
-		union[id] = e
+		if base == nil {
+			base = m.base.byID()
+		}
+		e, ok := chooseEntry(cmp.Or(base[our.ID], &entryText{}), our, their)
+		if !ok {
+			m.conflicts = append(m.conflicts, Conflict{ID: our.ID})
+			e = &entryText{ChunkEntry: our.ChunkEntry, text: our.text, theirs: their.text}
+		}
+		union = append(union, e)
+	}
+	for _, their := range m.theirs.entries {
+		if !their.ID.IsZero() && ours[their.ID] == nil {
+			union = append(union, their)
+		}
 	}
 	slices.SortFunc(m.conflicts, func(a, b Conflict) int { return a.ID.Compare(b.ID) })
 	return sortedTexts(union, uniteForeign(m.base.foreign(), m.ours.foreign(), m.theirs.foreign()))
@@ -186,8 +204,8 @@ func (m *merger) entries() []entryText {
 
 // uniteForeign is the union of the entries that are not engram's, as they are
 // written. Of one that only one side has changed, the change counts.
-func uniteForeign(base, ours, theirs []entryText) []entryText {
-	var union []entryText
+func uniteForeign(base, ours, theirs []*entryText) []*entryText {
+	var union []*entryText
 	for _, e := range slices.Concat(ours, theirs) {
 		if !hasText(union, e) && !replaced(e, base, ours, theirs) && !replaced(e, base, theirs, ours) {
 			union = append(union, e)
@@ -198,20 +216,22 @@ func uniteForeign(base, ours, theirs []entryText) []entryText {
 
 // replaced says whether one side has an ancestor's entry still as it was, and
 // the other has another one in its place.
-func replaced(e entryText, base, side, other []entryText) bool {
+func replaced(e *entryText, base, side, other []*entryText) bool {
 	return e.claims != "" && hasText(base, e) && hasText(side, e) && !hasText(other, e) &&
-		slices.ContainsFunc(other, func(o entryText) bool { return o.claims == e.claims })
+		slices.ContainsFunc(other, func(o *entryText) bool { return o.claims == e.claims })
 }
 
-func hasText(list []entryText, e entryText) bool {
-	return slices.ContainsFunc(list, func(o entryText) bool { return o.text == e.text })
+func hasText(list []*entryText, e *entryText) bool {
+	return slices.ContainsFunc(list, func(o *entryText) bool { return o.text == e.text })
 }
 
 // chooseEntry is the three-way choice between the entries of one id.
-func chooseEntry(base, ours, theirs entryText) (entryText, bool) {
+func chooseEntry(base, ours, theirs *entryText) (*entryText, bool) {
 	switch {
-	case ours.ChunkEntry == theirs.ChunkEntry: // but perhaps not in the same writing
-		ours.text, _ = choose(base.text, ours.text, theirs.text)
+	case ours.ChunkEntry == theirs.ChunkEntry: // but not in the same writing
+		if text, _ := choose(base.text, ours.text, theirs.text); text == theirs.text {
+			return theirs, true
+		}
 		return ours, true
 	case ours.ChunkEntry == base.ChunkEntry:
 		return theirs, true
@@ -221,8 +241,8 @@ func chooseEntry(base, ours, theirs entryText) (entryText, bool) {
 	return ours, false
 }
 
-func (d *document) byID() map[engram.ChunkID]entryText {
-	entries := make(map[engram.ChunkID]entryText, len(d.entries))
+func (d *document) byID() map[engram.ChunkID]*entryText {
+	entries := make(map[engram.ChunkID]*entryText, len(d.entries))
 	for _, e := range d.entries {
 		if !e.ID.IsZero() {
 			entries[e.ID] = e
@@ -232,17 +252,36 @@ func (d *document) byID() map[engram.ChunkID]entryText {
 }
 
 // foreign are the entries that are not engram's.
-func (d *document) foreign() []entryText {
-	return slices.DeleteFunc(slices.Clone(d.entries), func(e entryText) bool { return !e.ID.IsZero() })
+func (d *document) foreign() []*entryText {
+	var foreign []*entryText
+	for _, e := range d.entries {
+		if e.ID.IsZero() {
+			foreign = append(foreign, e)
+		}
+	}
+	return foreign
 }
 
 // sortedTexts puts engram's entries in their order, and the others behind them in one that
 // does not depend on the side that they come from.
-func sortedTexts(entries map[engram.ChunkID]entryText, foreign []entryText) []entryText {
-	sorted := slices.SortedFunc(maps.Values(entries), func(a, b entryText) int { return a.Compare(b.ChunkEntry) })
-	return append(sorted, slices.SortedFunc(slices.Values(foreign), func(a, b entryText) int {
+func sortedTexts(entries, foreign []*entryText) []*entryText {
+	type timed struct {
+		*entryText
+		at time.Time // reading one takes longer than comparing two
+	}
+	all := make([]timed, len(entries))
+	for i, e := range entries {
+		all[i] = timed{e, e.Time()}
+	}
+	slices.SortFunc(all, func(a, b timed) int { return cmp.Or(a.at.Compare(b.at), a.ID.Compare(b.ID)) })
+	sorted := make([]*entryText, len(all), len(all)+len(foreign))
+	for i, e := range all {
+		sorted[i] = e.entryText
+	}
+	slices.SortFunc(foreign, func(a, b *entryText) int {
 		return cmp.Or(strings.Compare(a.claims, b.claims), strings.Compare(a.text, b.text))
-	})...)
+	})
+	return append(sorted, foreign...)
 }
 
 // markerSize is how long git's conflict markers are.

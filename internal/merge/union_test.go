@@ -65,11 +65,11 @@ func (d dice) manifest() []byte {
 
 func mustMerge(t *testing.T, base, ours, theirs []byte) []byte {
 	t.Helper()
-	text, conflicts, err := merge.Manifests(base, ours, theirs)
-	if err != nil || len(conflicts) > 0 {
-		t.Fatalf("%v, %v\nbase %s\nours %s\ntheirs %s", err, conflicts, base, ours, theirs)
+	m, err := merge.Manifests(base, ours, theirs)
+	if err != nil || len(m.Conflicts) > 0 {
+		t.Fatalf("%v, %v\nbase %s\nours %s\ntheirs %s", err, m.Conflicts, base, ours, theirs)
 	}
-	return text
+	return m.Text
 }
 
 func mustBeManifest(t *testing.T, text []byte) *engram.Manifest {
@@ -256,20 +256,20 @@ func TestTwoEntriesForOneChunkConflict(t *testing.T) {
 	ours := manifestText(entryText(0), strings.Replace(entryText(1), "user1", "anna", 1), entryText(2))
 	theirs := manifestText(strings.Replace(entryText(1), "user1", "ben", 1), entryText(3))
 	for _, base := range []string{"", manifestText(entryText(1))} {
-		text, conflicts, err := merge.Manifests([]byte(base), []byte(ours), []byte(theirs))
+		m, err := merge.Manifests([]byte(base), []byte(ours), []byte(theirs))
 		if err != nil {
 			t.Fatal(err)
 		}
 		id := entriesOf(t, []byte(manifestText(entryText(1))))[0].ID
-		if diff := cmp.Diff([]merge.Conflict{{ID: id}}, conflicts, cmp.AllowUnexported(engram.ChunkID{})); diff != "" {
+		if diff := cmp.Diff([]merge.Conflict{{ID: id}}, m.Conflicts, cmp.AllowUnexported(engram.ChunkID{})); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
-		if _, err := engram.ParseManifest(text); !errors.Is(err, engram.ErrConflictMarkers) {
+		if _, err := engram.ParseManifest(m.Text); !errors.Is(err, engram.ErrConflictMarkers) {
 			t.Errorf("parsing gives %v", err)
 		}
-		r, err := merge.Recover(text)
+		r, err := merge.Recover(m.Text)
 		if err != nil {
-			t.Fatalf("%v\n%s", err, text)
+			t.Fatalf("%v\n%s", err, m.Text)
 		}
 		want := manifestText(entryText(0), strings.Replace(entryText(1), "user1", "anna", 1), entryText(2), entryText(3))
 		if diff := cmp.Diff(want, string(r.Manifest.Bytes())); diff != "" {
@@ -282,13 +282,13 @@ func TestTwoEntriesForOneChunkConflict(t *testing.T) {
 }
 
 func TestAMemberThatBothSidesChangedConflicts(t *testing.T) {
-	text, conflicts, err := merge.Manifests([]byte(`{"version":1,"x":1,"chunks":[]}`),
+	m, err := merge.Manifests([]byte(`{"version":1,"x":1,"chunks":[]}`),
 		[]byte(`{"version":1,"x":2,"chunks":[]}`), []byte(`{"version":1,"x":3,"chunks":[]}`))
-	if err != nil || len(conflicts) != 1 || conflicts[0].Member != "x" {
-		t.Fatalf("%v, %v", conflicts, err)
+	if err != nil || len(m.Conflicts) != 1 || m.Conflicts[0].Member != "x" {
+		t.Fatalf("%v, %v", m.Conflicts, err)
 	}
-	if !strings.Contains(string(text), "<<<<<<< ours\n2\n=======\n3\n>>>>>>> theirs\n") {
-		t.Errorf("the text is %s", text)
+	if !strings.Contains(string(m.Text), "<<<<<<< ours\n2\n=======\n3\n>>>>>>> theirs\n") {
+		t.Errorf("the text is %s", m.Text)
 	}
 }
 
@@ -296,10 +296,10 @@ func TestASideThatIsNoManifestIsNamed(t *testing.T) {
 	good := []byte(manifestText(entryText(0)))
 	for _, bad := range []string{"", "{", "hello", string(good[:len(good)-9])} {
 		var side *merge.SideError
-		if _, _, err := merge.Manifests(nil, []byte(bad), good); !errors.As(err, &side) || side.Side != "ours" {
+		if _, err := merge.Manifests(nil, []byte(bad), good); !errors.As(err, &side) || side.Side != "ours" {
 			t.Errorf("%q as ours: %v", bad, err)
 		}
-		if _, _, err := merge.Manifests(nil, good, []byte(bad)); !errors.As(err, &side) || side.Side != "theirs" {
+		if _, err := merge.Manifests(nil, good, []byte(bad)); !errors.As(err, &side) || side.Side != "theirs" {
 			t.Errorf("%q as theirs: %v", bad, err)
 		}
 		if got := mustMerge(t, []byte(bad), good, good); !bytes.Equal(got, good) {

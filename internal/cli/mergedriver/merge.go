@@ -102,29 +102,29 @@ func (d *driver) merge(ctx context.Context, words []string) error {
 	if len(words) == 4 {
 		name = words[3]
 	}
-	merged, conflicts, err := merge.Manifests(texts[0], texts[1], texts[2])
+	merged, err := merge.Manifests(texts[0], texts[1], texts[2])
 	side, conflicted := errors.AsType[*merge.SideError](err)
 	if conflicted {
-		merged = merge.WholeConflict(texts[1], texts[2])
+		merged.Text = merge.WholeConflict(texts[1], texts[2])
 	} else if err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx) // git keeps ours, and the conflict
 	}
-	if err := writeResult(words[1], merged); err != nil {
+	if err := writeResult(words[1], merged.Text); err != nil {
 		return err
 	}
 	var what []string
 	if conflicted {
 		what = append(what, side.Error())
 	}
-	for _, c := range conflicts {
+	for _, c := range merged.Conflicts {
 		what = append(what, c.String())
 	}
 	if len(what) == 0 {
-		if m, err := engram.ParseManifest(merged); err == nil && m.Generation() == 0 {
-			d.ws.NoteLater(fmt.Sprintf("%s has version %d", name, m.Version()))
+		if merged.Version > engram.KnownManifestVersion {
+			d.ws.NoteLater(fmt.Sprintf("%s has version %d", name, merged.Version))
 		}
 		return nil
 	}
