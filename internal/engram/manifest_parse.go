@@ -42,7 +42,8 @@ type manifestParser struct {
 	lenient bool
 	place   int // of the entry at hand, in the list
 
-	scan *jsonscan.Scanner
+	scan    *jsonscan.Scanner
+	authors authors
 	at   int
 	name string         // of the member at hand
 	from int            // where the value at hand begins
@@ -63,7 +64,7 @@ func (p *manifestParser) parse() (*Manifest, error) {
 		at := findLine(p.text, func(line []byte) bool { return !utf8.Valid(line) })
 		return nil, p.fail(at, errors.New("not valid UTF-8"))
 	}
-	p.scan, p.seen = jsonscan.New(2), map[string]int{}
+	p.scan, p.seen, p.authors = jsonscan.New(2), map[string]int{}, authors{}
 	room := min(bytes.Count(p.text, []byte(`"id"`)), len(p.text)/minEntryBytes)
 	p.m.entries, p.m.index = make([]ChunkEntry, 0, room), make(map[ChunkID]int, room)
 	for p.at < len(p.text) {
@@ -92,7 +93,7 @@ func (p *manifestParser) event(event jsonscan.Event) error {
 	depth := p.scan.Depth()
 	switch {
 	case event == jsonscan.Begin && depth == 2 && p.name == "chunks":
-		if e, n, ok := plainEntry(p.text[p.at:]); ok {
+		if e, n, ok := plainEntry(p.text[p.at:], p.authors); ok {
 			p.from, p.at = p.at, p.at+n
 			p.scan.Skip(n)
 			return p.take(e, nil)
