@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -135,7 +136,7 @@ func Sweep(dir string) error { return sweepOld(dir, 0) }
 // sweepOld is Sweep where nobody has a lock: it spares what is younger than age, which
 // somebody may be writing.
 func sweepOld(dir string, age time.Duration) error {
-	entries, err := os.ReadDir(dir)
+	names, err := temporary(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -143,19 +144,41 @@ func sweepOld(dir string, age time.Duration) error {
 		return fmt.Errorf("cannot look for leftovers: %w", err)
 	}
 	var failure error
-	for _, entry := range entries {
-		if !entry.Type().IsRegular() || !IsTemporary(entry.Name()) {
+	for _, name := range names {
+		path := filepath.Join(dir, name)
+		info, err := os.Lstat(path)
+		if err != nil || !info.Mode().IsRegular() || age > 0 && time.Since(info.ModTime()) < age {
 			continue
 		}
-		if info, err := entry.Info(); err == nil && age > 0 && time.Since(info.ModTime()) < age {
-			continue
-		}
-		err := sharing.Remove(filepath.Join(dir, entry.Name()))
+		err = sharing.Remove(path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			failure = errors.Join(failure, fmt.Errorf("cannot remove a leftover: %w", err))
 		}
 	}
 	return failure
+}
+
+// temporary are the names of temporary files in dir, which may hold a hundred thousand others.
+func temporary(dir string) (found []string, err error) {
+	f, err := sharing.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // only read
+	for {
+		names, err := f.Readdirnames(1024)
+		for _, name := range names {
+			if IsTemporary(name) {
+				found = append(found, name)
+			}
+		}
+		if err == io.EOF {
+			return found, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 }
 
 // IsTemporary says whether a file of that name is one that was to become another.

@@ -141,10 +141,21 @@ func holds(path string, names ...string) bool {
 	})
 }
 
-// Blank says whether the directory has neither a manifest nor a chunk file.
+// Blank says whether the directory has neither a manifest nor a chunk file. Beside a manifest
+// the files need not be listed: that they can be is all that is looked for.
 func (d *Dir) Blank(ctx context.Context) (bool, error) {
-	listing, err := d.Files(ctx)
-	return len(listing.Chunks) == 0 && !holds(d.path, ManifestName), err
+	if !holds(d.path, ManifestName) {
+		listing, err := d.Files(ctx)
+		return len(listing.Chunks) == 0, err
+	}
+	f, err := d.openChunks()
+	if f != nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return false, fmt.Errorf("cannot list the chunk files: %w", err)
+	}
+	return false, nil
 }
 
 // Leftovers are the names of things in the directory that do not belong beside a

@@ -81,7 +81,7 @@ var placeholders = []string{".gitkeep", ".keep", ".gitignore", ".gitattributes"}
 func (l *Listing) add(entry fs.DirEntry) {
 	id, ok := chunkFileID(entry.Name())
 	switch {
-	case slices.Contains(placeholders, entry.Name()):
+	case !ok && slices.Contains(placeholders, entry.Name()):
 	case !ok:
 		l.Strays = append(l.Strays, engram.Stray{Name: entry.Name(), Reason: strayReason(entry)})
 	case !entry.Type().IsRegular():

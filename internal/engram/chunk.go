@@ -5,13 +5,14 @@ package engram
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
-	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
@@ -192,36 +193,62 @@ const chunkIDLen = 8
 
 // ChunkID names a chunk: the first 8 hex digits, in lower case, of the SHA-256
 // of its uncompressed bytes. The zero value is no id. A ChunkID that is not
-// zero is safe to use in a path or a URL. It is comparable, so it can be a map key.
+// zero is safe to use in a path or a URL. It is comparable, so it can be a map key, and
+// has no pointer in it: there are hundreds of thousands.
 type ChunkID struct {
-	// A private field: only ParseChunkID and IDOf make ids.
-	hex string
+	// A private field: only ParseChunkID and IDOf make ids. Zero bytes are no digits.
+	hex [chunkIDLen]byte
 }
 
 // ParseChunkID accepts exactly 8 lower-case hex digits, and nothing else:
 // the account server treats upper-case ids as different chunks, and ids from
 // the wire end up in paths.
 func ParseChunkID(s string) (ChunkID, error) {
-	if len(s) != chunkIDLen || strings.Trim(s, "0123456789abcdef") != "" {
-		return ChunkID{}, fmt.Errorf("%.40q: %w", s, ErrBadChunkID)
+	id, ok := chunkIDOf(s)
+	if !ok {
+		return id, fmt.Errorf("%.40q: %w", s, ErrBadChunkID)
 	}
-	return ChunkID{hex: s}, nil
+	return id, nil
+}
+
+// chunkIDOf is ParseChunkID for who needs no words.
+func chunkIDOf[T string | []byte](text T) (id ChunkID, ok bool) {
+	if len(text) != chunkIDLen {
+		return ChunkID{}, false
+	}
+	for i := range id.hex {
+		c := text[i]
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return ChunkID{}, false
+		}
+		id.hex[i] = c
+	}
+	return id, true
 }
 
 // IDOf is the id of content whose SHA-256 is sum.
 func IDOf(sum [32]byte) ChunkID {
-	return ChunkID{hex: hex.EncodeToString(sum[:chunkIDLen/2])}
+	var id ChunkID
+	hex.Encode(id.hex[:], sum[:chunkIDLen/2])
+	return id
 }
 
 // String gives the 8 hex digits, or "" for the zero value.
-func (id ChunkID) String() string { return id.hex }
+func (id ChunkID) String() string {
+	if id.IsZero() {
+		return ""
+	}
+	return string(id.hex[:])
+}
 
-func (id ChunkID) IsZero() bool { return id.hex == "" }
+func (id ChunkID) IsZero() bool { return id == ChunkID{} }
 
 // Compare orders ids by their digits.
-func (id ChunkID) Compare(other ChunkID) int { return strings.Compare(id.hex, other.hex) }
+func (id ChunkID) Compare(other ChunkID) int {
+	return cmp.Compare(binary.BigEndian.Uint64(id.hex[:]), binary.BigEndian.Uint64(other.hex[:]))
+}
 
-func (id ChunkID) MarshalText() ([]byte, error) { return []byte(id.hex), nil }
+func (id ChunkID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 
 func (id *ChunkID) UnmarshalText(text []byte) error {
 	parsed, err := ParseChunkID(string(text))

@@ -7,29 +7,45 @@ import "time"
 // n is how many bytes it takes. Of any other ok is false, whatever is wrong or
 // special about it: ParseEntry says. Most time of whoever has thousands of
 // entries would go into taking them apart in general.
-func plainEntry(text []byte) (e ChunkEntry, n int, ok bool) {
+func plainEntry(text []byte, known authors) (e ChunkEntry, n int, ok bool) {
 	r := plainReader{text: text, good: true}
 	r.skip('{')
-	id, err := ParseChunkID(string(r.member("id")))
-	e.ID = id
+	var isID bool
+	e.ID, isID = chunkIDOf(r.member("id"))
 	r.skip(',')
 	by := r.member("created_by")
 	r.skip(',')
 	at := r.member("created_at")
-	for _, count := range []struct {
-		name string
-		n    *int
-	}{{"sessions", &e.Sessions}, {"memories", &e.Memories}, {"prompts", &e.Prompts}} {
-		r.skip(',')
-		*count.n = r.count(count.name)
-	}
+	r.skip(',')
+	e.Sessions = r.count("sessions")
+	r.skip(',')
+	e.Memories = r.count("memories")
+	r.skip(',')
+	e.Prompts = r.count("prompts")
 	r.skip('}')
-	if !r.good || err != nil {
+	if !r.good || !isID {
 		return ChunkEntry{}, 0, false
 	}
-	e.CreatedBy, e.CreatedAt = string(by), string(at)
-	_, err = time.Parse(time.RFC3339, e.CreatedAt)
+	e.CreatedBy, e.CreatedAt = known.of(by), string(at)
+	_, err := time.Parse(time.RFC3339, e.CreatedAt)
 	return e, r.at, err == nil
+}
+
+// authors are the texts of created_by, so that thousands of entries share the few that there are.
+type authors map[string]string
+
+// maxAuthors is how many are remembered: a text of nothing else must not take twice its memory.
+const maxAuthors = 1 << 10
+
+func (a authors) of(by []byte) string {
+	text, ok := a[string(by)]
+	if !ok {
+		text = string(by)
+		if len(a) < maxAuthors {
+			a[text] = text
+		}
+	}
+	return text
 }
 
 // plainReader goes through the text of an entry for as long as that is good.

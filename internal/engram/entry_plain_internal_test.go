@@ -33,7 +33,7 @@ func TestPlainEntry(t *testing.T) {
 		plain[:len(plain)-1]:                                               false,
 		``:                                                                 false,
 	} {
-		e, n, ok := plainEntry([]byte(text))
+		e, n, ok := plainEntry([]byte(text), authors{})
 		if ok != short {
 			t.Errorf("%s: %t", text, ok)
 		}
@@ -47,7 +47,7 @@ func FuzzPlainEntry(f *testing.F) {
 	f.Add([]byte(plain))
 	f.Add([]byte(strings.ReplaceAll(plain, `,`, ",\n      ") + ","))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		e, n, ok := plainEntry(text)
+		e, n, ok := plainEntry(text, authors{})
 		if !ok {
 			return
 		}

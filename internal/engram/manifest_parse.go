@@ -59,12 +59,13 @@ type manifestParser struct {
 	parts   *Parts // nil: nobody wants to know
 	place   int    // of the entry at hand, in the list
 
-	scan *jsonscan.Scanner
-	at   int
-	name string         // of the member at hand
-	from int            // where the value at hand begins
-	top  int            // where that of the member at hand does
-	seen map[string]int // member name to the byte behind it
+	scan    *jsonscan.Scanner
+	authors authors
+	at      int
+	name    string         // of the member at hand
+	from    int            // where the value at hand begins
+	top     int            // where that of the member at hand does
+	seen    map[string]int // member name to the byte behind it
 }
 
 // BOM is what some editors put before a text.
@@ -81,7 +82,7 @@ func (p *manifestParser) parse() (*Manifest, error) {
 		at := findLine(p.text, func(line []byte) bool { return !utf8.Valid(line) })
 		return nil, p.fail(at, errors.New("not valid UTF-8"))
 	}
-	p.scan, p.seen = jsonscan.New(2), map[string]int{}
+	p.scan, p.seen, p.authors = jsonscan.New(2), map[string]int{}, authors{}
 	room := min(bytes.Count(p.text, []byte("{")), len(p.text)/minEntryBytes)
 	p.m.entries, p.m.index = make([]ChunkEntry, 0, room), make(map[ChunkID]int, room)
 	if p.parts != nil {
@@ -113,7 +114,7 @@ func (p *manifestParser) event(event jsonscan.Event) error {
 	depth := p.scan.Depth()
 	switch {
 	case event == jsonscan.Begin && depth == 2 && p.name == "chunks":
-		if e, n, ok := plainEntry(p.text[p.at:]); ok {
+		if e, n, ok := plainEntry(p.text[p.at:], p.authors); ok {
 			p.from, p.at = p.at, p.at+n
 			p.scan.Skip(n)
 			return p.take(e, nil)

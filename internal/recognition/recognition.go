@@ -92,6 +92,9 @@ func (m *Match) LocalID(remote engram.ChunkID) engram.ChunkID {
 // Origins says of every chunk of the remote that is here in another form which
 // chunks those are: what they become, and what was recognised.
 func (m *Match) Origins() map[engram.ChunkID][]engram.ChunkID {
+	if m.opts.Projector == nil {
+		return nil
+	}
 	of := make(map[engram.ChunkID][]engram.ChunkID, len(m.covered))
 	for id, by := range m.covered {
 		of[id] = slices.Clone(by)

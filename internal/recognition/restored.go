@@ -67,6 +67,10 @@ func (m *Match) recogniseRestored() {
 	countOf := func(e engram.ChunkEntry) origin {
 		return origin{e.CreatedBy, fmt.Sprint(e.Sessions, e.Memories, e.Prompts)}
 	}
+	unlisted := m.onlyHere()
+	if len(unlisted) == 0 {
+		return // nor does anybody need to know what the remote's say
+	}
 	there := map[origin][]engram.ChunkID{}
 	for _, e := range m.There.Entries() {
 		if _, known := m.restoredAnywhere(e.ID); !known {
@@ -74,9 +78,9 @@ func (m *Match) recogniseRestored() {
 			there[countOf(e)] = append(there[countOf(e)], e.ID)
 		}
 	}
-	for _, e := range m.Here.Entries() {
+	for _, e := range unlisted {
 		same, alike := there[originOf(e)], there[countOf(e)]
-		if len(same)+len(alike) == 0 || m.There.Has(e.ID) || !m.Files[e.ID] {
+		if len(same)+len(alike) == 0 {
 			continue
 		}
 		restored, ok, err := ReadRestored(m.opts.Local, e.ID)
@@ -89,6 +93,16 @@ func (m *Match) recogniseRestored() {
 			m.Retimed[e.ID] = alike[at]
 		}
 	}
+}
+
+// onlyHere are the entries of chunks whose file is here and that the remote does not list.
+func (m *Match) onlyHere() (entries []engram.ChunkEntry) {
+	for _, e := range m.Here.Entries() {
+		if !m.There.Has(e.ID) && m.Files[e.ID] {
+			entries = append(entries, e)
+		}
+	}
+	return entries
 }
 
 // restoredOf is the chunk here that was restored from one of the remote.

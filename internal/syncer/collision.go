@@ -25,7 +25,12 @@ const maxDoubtful = 256
 // of which the manifests say different things, each once. Source:
 // account-server.md 3.2, 3.5.
 func (s *Diff) failCollisions(ctx context.Context, opts Options, result *Result) {
-	doubtful := slices.DeleteFunc(slices.Clone(result.Present), func(i Item) bool { return !s.isDoubtful(i) })
+	var doubtful []Pair
+	for _, p := range result.Present {
+		if s.isDoubtful(p) {
+			doubtful = append(doubtful, p)
+		}
+	}
 	if len(doubtful) == 0 {
 		return
 	}
@@ -33,42 +38,44 @@ func (s *Diff) failCollisions(ctx context.Context, opts Options, result *Result)
 	var mu sync.Mutex
 	var failing atomic.Bool
 	others := map[engram.ChunkID]bool{}
-	work.Each(doubtful, opts.Concurrency, nil, func(item Item) {
+	work.Each(doubtful, opts.Concurrency, nil, func(p Pair) {
 		if failing.Load() {
 			return // a server that is going down is not asked for each of them
 		}
-		same, err := s.isSame(ctx, item.Remote)
+		same, err := s.isSame(ctx, p.Remote)
 		if err != nil && opts.Fatal != nil && opts.Fatal(err) {
 			failing.Store(true)
 		}
 		if err == nil && same {
-			err = s.asked.Aliases.Add(item.Remote, item.Local) // no later run has to look again
+			err = s.asked.Aliases.Add(p.Remote, p.Local) // no later run has to look again
 		}
 		if err == nil && !same {
 			mu.Lock()
-			others[item.Remote] = true
+			others[p.Remote] = true
 			mu.Unlock()
 		}
 		// Otherwise it is as present as any other, and the next run looks.
 	})
-	result.Present = slices.DeleteFunc(slices.Clone(result.Present), func(i Item) bool { return others[i.Remote] })
-	for _, item := range doubtful {
-		if others[item.Remote] {
-			result.Failed = append(result.Failed, work.Failure{ID: item.ID().String(), Err: fmt.Errorf("chunk %s: %w", item.ID(), ErrOtherBytes)})
+	result.Present = slices.DeleteFunc(slices.Clone(result.Present), func(p Pair) bool { return others[p.Remote] })
+	for _, p := range doubtful {
+		if others[p.Remote] {
+			result.Failed = append(result.Failed, work.Failure{ID: p.Local.String(), Err: fmt.Errorf("chunk %s: %w", p.Local, ErrOtherBytes)})
 		}
 	}
 }
 
 // isDoubtful says whether the two sides may mean different chunks.
-func (s *Diff) isDoubtful(item Item) bool {
-	here, ok := s.Here.Entry(item.Local)
-	if !ok || s.asked.Projector != nil || s.asked.Aliases == nil || item.Local != item.Remote {
+func (s *Diff) isDoubtful(p Pair) bool {
+	if s.asked.Projector != nil || s.asked.Aliases == nil || p.Local != p.Remote {
 		return false
 	}
-	if _, looked := s.asked.Aliases.Local(item.Remote); looked {
+	here, listed := s.Here.Entry(p.Local)
+	there, too := s.There.Entry(p.Remote)
+	if !listed || !too || !differ(here, there) {
 		return false
 	}
-	return differ(here, item.Entry)
+	_, looked := s.asked.Aliases.Local(p.Remote)
+	return !looked
 }
 
 // wrongClock is how far two clocks may be apart.

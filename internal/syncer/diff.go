@@ -23,7 +23,7 @@ type Diff struct {
 	// have taken their place here.
 	Replaced []Replacement
 	// Present are chunks that both list.
-	Present []Item
+	Present []Pair
 	// Missing are entries of the directory whose file is nowhere: neither here
 	// nor on the remote.
 	Missing []engram.ChunkEntry
@@ -121,23 +121,28 @@ func (s *Diff) against(ctx context.Context, here, there *engram.Manifest) (*Diff
 // compare puts every chunk of both sides into its list.
 func (s *Diff) compare() {
 	origins := s.Origins()
-	whole := map[engram.ChunkID]bool{} // by the id here: what the remote has, and not as parts
-	for _, e := range s.There.Entries() {
-		item := Item{Remote: e.ID, Local: s.LocalID(e.ID), Entry: e}
-		kind := s.classify(e, origins)
-		whole[item.Local] = whole[item.Local] || kind != inParts
+	there := s.There.Entries()
+	whole := make(map[engram.ChunkID]bool, len(there)) // by the id here: what the remote has, and not as parts
+	s.Present = make([]Pair, 0, min(len(there), len(s.Files)))
+	for i := range there {
+		e := &there[i]
+		local := s.LocalID(e.ID)
+		kind := s.classify(e, local, origins)
+		if kind != inParts {
+			whole[local] = true
+		}
 		switch kind {
 		case present:
-			s.Present = append(s.Present, item)
+			s.Present = append(s.Present, Pair{Local: local, Remote: e.ID})
 		case inParts:
-			for _, item.Local = range origins[e.ID] {
-				s.Present = append(s.Present, item)
+			for _, local := range origins[e.ID] {
+				s.Present = append(s.Present, Pair{Local: local, Remote: e.ID})
 			}
 		case unwanted:
-			s.ServerMade = append(s.ServerMade, e)
+			s.ServerMade = append(s.ServerMade, *e)
 		case absent:
-			item.Direction = work.Pulled
-			if by, ok := s.replacedBy(item.Local); ok {
+			item := Item{Local: local, Remote: e.ID, Entry: *e, Direction: work.Pulled}
+			if by, ok := s.replacedBy(local); ok {
 				s.Replaced = append(s.Replaced, Replacement{item, by})
 				continue
 			}
@@ -148,21 +153,27 @@ func (s *Diff) compare() {
 			s.ToPull = append(s.ToPull, item)
 		}
 	}
-	inBoth := map[engram.ChunkID]bool{}
-	for _, item := range s.Present {
-		inBoth[item.Local] = true
+	inBoth := map[engram.ChunkID]bool{} // for parts
+	if len(s.Projected) > 0 {
+		for _, p := range s.Present {
+			inBoth[p.Local] = true
+		}
 	}
-	superseded := s.Superseded()
-	for _, e := range s.Here.Entries() {
+	superseded, here := s.Superseded(), s.Here.Entries()
+	for i := range here {
+		e := &here[i]
+		if whole[e.ID] {
+			continue
+		}
 		p, projected := s.Projected[e.ID]
 		switch {
-		case whole[e.ID], s.IsTwin(e.ID), superseded[e.ID] && s.Files[e.ID]:
+		case s.IsTwin(e.ID), superseded[e.ID] && s.Files[e.ID]:
 		case projected:
-			s.pushParts(e, p, inBoth)
+			s.pushParts(*e, p, inBoth)
 		case s.Files[e.ID]:
-			s.ToPush = append(s.ToPush, Item{Local: e.ID, Remote: e.ID, Entry: e, Direction: work.Pushed})
+			s.ToPush = append(s.ToPush, Item{Local: e.ID, Remote: e.ID, Entry: *e, Direction: work.Pushed})
 		default:
-			s.Missing = append(s.Missing, e)
+			s.Missing = append(s.Missing, *e)
 		}
 	}
 	for id := range s.Files {
@@ -187,8 +198,7 @@ const (
 // counts first: a chunk that both list is that chunk, and comes again if its file
 // is gone, whatever else becomes the same. Parts of ours are never pulled, whoever
 // the entry says made them.
-func (s *Diff) classify(e engram.ChunkEntry, origins map[engram.ChunkID][]engram.ChunkID) presence {
-	local := s.LocalID(e.ID)
+func (s *Diff) classify(e *engram.ChunkEntry, local engram.ChunkID, origins map[engram.ChunkID][]engram.ChunkID) presence {
 	switch {
 	case s.Here.Names(local) && s.Files[local]:
 		return present
@@ -204,7 +214,7 @@ func (s *Diff) classify(e engram.ChunkEntry, origins map[engram.ChunkID][]engram
 
 // serverMade says whether a project server made the chunk itself. Source:
 // project-server.md 3.6.
-func (s *Diff) serverMade(e engram.ChunkEntry) bool {
+func (s *Diff) serverMade(e *engram.ChunkEntry) bool {
 	return s.asked.Projector != nil && (e.CreatedBy == "mutation-push" || e.CreatedBy == "mutation-backfill")
 }
 
@@ -239,7 +249,7 @@ func (s *Diff) pushParts(e engram.ChunkEntry, p recognition.Projection, present 
 		s.Omitted = append(s.Omitted, p)
 	}
 	if there, ok := s.Sharing(e.ID); ok && p.Supplement && len(p.Parts) == 0 && !present[e.ID] {
-		s.Present = append(s.Present, Item{Local: e.ID, Remote: there, Entry: e})
+		s.Present = append(s.Present, Pair{Local: e.ID, Remote: there})
 	}
 	for _, part := range p.Parts {
 		if part.In(s.There) {

@@ -134,11 +134,11 @@ func (f *flight) end(items []Item, outcomes []outcome) {
 // pushLate moves what an earlier run may have sent: it looks until each item is there,
 // or certainly absent, and sends only those, and what may have to stand behind them. What
 // it finds is present.
-func (p *pusher) pushLate(ctx context.Context, late, behind []Item) (present, sent []Item, outcomes []outcome) {
+func (p *pusher) pushLate(ctx context.Context, late, behind []Item) (present []Pair, sent []Item, outcomes []outcome) {
 	absent, err := p.lookFor(ctx, late)
 	for _, item := range late {
 		if !slices.ContainsFunc(absent, func(other Item) bool { return other.Remote == item.Remote }) {
-			present = append(present, item)
+			present = append(present, Pair{item.Local, item.Remote})
 			delete(p.flight.late, item.Remote)
 		}
 	}

@@ -278,7 +278,7 @@ func TestRowsAreRecognised(t *testing.T) {
 		if want := []engram.ChunkID{theirs}; !slices.Equal(pulls, want) {
 			t.Errorf("to pull %v, want %v", pulls, want)
 		}
-		if !slices.ContainsFunc(s.Present, func(i syncer.Item) bool { return i.Local == whole }) {
+		if !slices.ContainsFunc(s.Present, func(p syncer.Pair) bool { return p.Local == whole }) {
 			t.Errorf("present %v", s.Present)
 		}
 		there.fail = func(engram.ChunkID) error { return errors.New("read twice") }

@@ -54,7 +54,7 @@ func (s *Diff) staying(opts Options, others int) []work.Failure {
 
 // given is the part of a result that is known without moving anything.
 func (s *Diff) given(opts Options) Result {
-	result := Result{Present: opts.choose(s.Present)}
+	result := Result{Present: opts.choosePairs(s.Present)}
 	if opts.Pull && len(opts.Only) == 0 {
 		result.Left, result.Replaced = slices.Clone(s.Elsewhere), slices.Clone(s.Replaced)
 	}
@@ -172,7 +172,7 @@ func (r *Result) collect(items []Item, outcomes []outcome) {
 		}
 		item.Local = outcomes[i].local
 		if outcomes[i].present {
-			r.Present = append(r.Present, item)
+			r.Present = append(r.Present, Pair{item.Local, item.Remote})
 			continue
 		}
 		r.Moved = append(r.Moved, Moved{Item: item, Bytes: outcomes[i].bytes, Restored: outcomes[i].restored})

@@ -36,10 +36,16 @@ func Select(words []string, all []engram.ChunkID) ([]engram.ChunkID, error) {
 // direction could move is not: it would end as "nothing to do". The error is a
 // *SelectError.
 func (s *Diff) Select(words []string, opts Options) ([]engram.ChunkID, error) {
-	items := slices.Clone(s.Present)
+	if len(words) == 0 {
+		return nil, nil
+	}
 	all := slices.Clone(s.Orphans)
+	for _, p := range s.Present {
+		all = append(all, p.Local)
+	}
+	var items []Item
 	if opts.Pull {
-		items = slices.Concat(items, s.ToPull, s.Elsewhere, itemsOf(s.Replaced))
+		items = slices.Concat(s.ToPull, s.Elsewhere, itemsOf(s.Replaced))
 	}
 	if opts.Push {
 		items, all = append(items, s.ToPush...), append(all, s.Unreadable()...)
@@ -76,6 +82,15 @@ func (o Options) choose(items []Item) []Item {
 	}
 	only := setOf(o.Only)
 	return slices.DeleteFunc(slices.Clone(items), func(i Item) bool { return !only[i.ID()] })
+}
+
+// choosePairs is choose for what does not move.
+func (o Options) choosePairs(pairs []Pair) []Pair {
+	if len(o.Only) == 0 {
+		return pairs
+	}
+	only := setOf(o.Only)
+	return slices.DeleteFunc(slices.Clone(pairs), func(p Pair) bool { return !only[p.Local] })
 }
 
 // wants says whether the run is about the chunk.

@@ -55,6 +55,10 @@ type Item struct {
 	Stage int
 }
 
+// Pair is a chunk that both sides have. What the manifests say of it they can be asked: of most
+// chunks of a run nobody wants to know.
+type Pair struct{ Local, Remote engram.ChunkID }
+
 // ID is the id to call the item by: the one here, if there is one.
 func (i Item) ID() engram.ChunkID {
 	if i.Local.IsZero() {
@@ -74,7 +78,7 @@ type Moved struct {
 // Result is how every item of a run ended.
 type Result struct {
 	Moved   []Moved
-	Present []Item
+	Present []Pair
 	Failed  []work.Failure
 	// Left are chunks of other projects that stay on the remote.
 	Left []Item

@@ -239,30 +239,39 @@ func (t *transfer) summary() string {
 }
 
 // onBothSides are the chunks, by the ids to call them by, that are here and there.
-func (t *transfer) onBothSides() map[string]bool {
-	both := map[string]bool{}
+func (t *transfer) onBothSides() map[engram.ChunkID]bool {
+	both := make(map[engram.ChunkID]bool, len(t.Present)+len(t.Moved))
 	for _, p := range t.Present {
-		both[p.ID().String()] = true
+		both[p.Local] = true
 	}
 	for _, m := range t.Moved {
-		both[m.ID().String()] = true
+		both[m.ID()] = true
 	}
 	for _, f := range t.Failed { // there may be some of it
-		delete(both, f.ID)
+		if id, err := engram.ParseChunkID(f.ID); err == nil {
+			delete(both, id)
+		}
 	}
 	return both
 }
 
-// inAll is how many chunks the run was about.
+// inAll is how many chunks a run was about of which some failed; nobody asks for others.
 func (t *transfer) inAll(failed []work.Failure) int {
-	all := t.onBothSides()
+	if len(failed) == 0 {
+		return 0
+	}
+	all, others := t.onBothSides(), map[string]bool{}
 	for _, id := range t.adopted {
-		all[id.String()] = true
+		all[id] = true
 	}
 	for _, f := range failed {
-		all[f.ID] = true
+		if id, err := engram.ParseChunkID(f.ID); err == nil {
+			all[id] = true
+		} else {
+			others[f.ID] = true
+		}
 	}
-	return len(all)
+	return len(all) + len(others)
 }
 
 // nothingAnywhere says that a pull or sync found nothing on either side, which is no news of
