@@ -31,7 +31,7 @@ func Split(text []byte, kind Kind, limit int) ([]Member, error) {
 		case event == Begin && scan.Depth() == 0 && scan.Kind() != kind:
 			return nil, fmt.Errorf("not %s", map[Kind]string{Object: "an object", Array: "an array"}[kind])
 		case event == Key:
-			if m.Name, err = memberName(scan.Key()); err != nil {
+			if m.Name, err = MemberName(scan.Key()); err != nil {
 				return nil, err
 			}
 			if limit > 0 && len(members) == limit {
@@ -50,7 +50,15 @@ func Split(text []byte, kind Kind, limit int) ([]Member, error) {
 	return members, scan.Close()
 }
 
-func memberName(key []byte) (string, error) {
+// Valid says whether a text is one JSON value.
+func Valid(text []byte) bool {
+	scan := New(-1) // which stops at nothing
+	_, _, err := scan.Next(text)
+	return err == nil && scan.Close() == nil
+}
+
+// MemberName decodes a name that Scanner.Key gave.
+func MemberName(key []byte) (string, error) {
 	if len(key) > MaxKey {
 		return "", fmt.Errorf("a member name is longer than %d bytes", MaxKey)
 	}

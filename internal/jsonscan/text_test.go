@@ -42,3 +42,14 @@ func TestTextWithABrokenEscape(t *testing.T) {
 		}
 	}
 }
+
+// Valid texts are those of Go's own decoder.
+func TestValid(t *testing.T) {
+	for _, text := range []string{
+		``, ` `, `{}`, ` [1,{"a":"\u00e9"}] `, `5`, `-0.5e+3 `, `05`, `1.`, `"a`, `"a\x"`, `{"a":1,}`, `{} {}`, `nul`, `null`, "\"\t\"", "\ufeff{}", `[1`,
+	} {
+		if got, want := jsonscan.Valid([]byte(text)), json.Valid([]byte(text)); got != want {
+			t.Errorf("%q: %t, want %t", text, got, want)
+		}
+	}
+}
