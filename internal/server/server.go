@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/server/signin"
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
@@ -45,7 +46,7 @@ type Server struct {
 	store    store.Store
 	backup   func(ctx context.Context, path string) error // of the database, nil without
 	accounts *accounts
-	tokens   *tokens
+	bearers  *signin.Bearers
 	handler  http.Handler
 	local    *inProcess
 }
@@ -55,8 +56,8 @@ func newServer(st store.Store, key []byte, spoolDir string, opts Options) *Serve
 	s := &Server{
 		log:      opts.Logger,
 		store:    st,
-		accounts: &accounts{store: st, passwords: newPasswords()},
-		tokens:   &tokens{key: key, now: opts.Now},
+		accounts: &accounts{store: st, passwords: signin.NewPasswords()},
+		bearers:  signin.NewBearers(st, key, opts.Now),
 	}
 	s.handler = s.routes(spoolDir, opts)
 	s.local = newInProcess(s.newHTTPServer())
@@ -74,7 +75,7 @@ func (s *Server) LocalToken(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("get the local account: %w", err)
 	}
-	token, err := s.tokens.issue(u, accessToken)
+	token, err := s.bearers.Issue(u, signin.AccessToken)
 	if err != nil {
 		return "", fmt.Errorf("issue a token for the local account: %w", err)
 	}
