@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/engram-sync/engram-sync/internal/server/signin"
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
@@ -28,7 +29,8 @@ type User = store.UserUsage
 // wraps ErrUserExists; what no account can have wraps ErrBadInput.
 //
 // AddUser and the methods below may be used while other processes serve the
-// same directory: those see the change with their next request.
+// same directory: those see the change with their next request, or on a shared
+// Options.Database within signin.StaleAfter.
 func (s *Server) AddUser(ctx context.Context, username, email, password string) (User, error) {
 	u, err := s.accounts.signUp(ctx, username, email, password)
 	if err != nil {
@@ -70,7 +72,7 @@ func (s *Server) SetPassword(ctx context.Context, username, password string) err
 	if err := checkPassword(password); err != nil {
 		return err
 	}
-	hash, err := s.accounts.passwords.hash(ctx, password)
+	hash, err := s.accounts.passwords.Hash(ctx, password)
 	if err != nil {
 		return err
 	}
@@ -87,7 +89,7 @@ const (
 // accounts are the users, and the rules for new ones.
 type accounts struct {
 	store     store.Users
-	passwords *passwords
+	passwords *signin.Passwords
 }
 
 // signUp makes an account if its parts are fit for one.
@@ -99,7 +101,7 @@ func (a *accounts) signUp(ctx context.Context, username, email, password string)
 	if err != nil {
 		return store.User{}, err
 	}
-	hash, err := a.passwords.hash(ctx, password)
+	hash, err := a.passwords.Hash(ctx, password)
 	if err != nil {
 		return store.User{}, err
 	}

@@ -3,9 +3,6 @@ package server
 import (
 	"bytes"
 	"cmp"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -13,6 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/engram-sync/engram-sync/internal/server/signin"
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
@@ -27,7 +25,7 @@ type authReply struct {
 // authHandlers serve /auth.
 type authHandlers struct {
 	accounts *accounts
-	bearer   *authenticator
+	bearers  *signin.Bearers
 }
 
 // register serves POST /auth/register.
@@ -75,7 +73,7 @@ func (h *authHandlers) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil && !errors.Is(err, store.ErrNoUser) {
 		return err
 	}
-	fits, err := h.accounts.passwords.fits(r.Context(), req.Password, u.PasswordHash)
+	fits, err := h.accounts.passwords.Fits(r.Context(), req.Password, u.PasswordHash)
 	if err != nil {
 		return err
 	}
@@ -88,15 +86,15 @@ func (h *authHandlers) login(w http.ResponseWriter, r *http.Request) error {
 // welcome answers with a pair of new tokens.
 func (h *authHandlers) welcome(w http.ResponseWriter, r *http.Request, status int, u store.User) error {
 	seenIn(r).account = u.Name
-	access, err := h.bearer.tokens.issue(u, accessToken)
+	access, err := h.bearers.Issue(u, signin.AccessToken)
 	if err != nil {
 		return err
 	}
-	refresh, err := h.bearer.tokens.issue(u, refreshToken)
+	refresh, err := h.bearers.Issue(u, signin.RefreshToken)
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, status, authReply{u.ID, u.Name, access, refresh, int(accessLifetime.Seconds())})
+	return writeJSON(w, status, authReply{u.ID, u.Name, access, refresh, int(signin.AccessLifetime.Seconds())})
 }
 
 // refresh serves POST /auth/refresh. As on the reference server the refresh
@@ -111,21 +109,24 @@ func (h *authHandlers) refresh(w http.ResponseWriter, r *http.Request) error {
 	if req.RefreshToken == "" {
 		return refuse(http.StatusBadRequest, "refresh_token is required")
 	}
-	u, err := h.bearer.byToken(r, req.RefreshToken, refreshToken, "invalid or expired refresh token")
+	u, err := h.bearers.Refreshes(r.Context(), req.RefreshToken)
+	if errors.Is(err, signin.ErrRefused) {
+		return refuse(http.StatusUnauthorized, "invalid or expired refresh token")
+	}
 	if err != nil {
 		return err
 	}
-	access, err := h.bearer.tokens.issue(u, accessToken)
+	access, err := h.bearers.Issue(u, signin.AccessToken)
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, reply{"access_token": access, "expires_in": int(accessLifetime.Seconds())})
+	return writeJSON(w, http.StatusOK, reply{"access_token": access, "expires_in": int(signin.AccessLifetime.Seconds())})
 }
 
 // mintKey serves POST /auth/api-key. The key before stops working.
 func (h *authHandlers) mintKey(w http.ResponseWriter, r *http.Request, u store.User) error {
-	key := newAPIKey()
-	err := h.accounts.store.SetKey(r.Context(), u, keyHash(key))
+	key := signin.NewAPIKey()
+	err := h.accounts.store.SetKey(r.Context(), u, signin.KeyHash(key))
 	if errors.Is(err, store.ErrNoUser) {
 		return refuse(http.StatusUnauthorized, "invalid credentials")
 	}
@@ -164,23 +165,11 @@ func readAuth(w http.ResponseWriter, r *http.Request, v any) error {
 	return nil
 }
 
-// keyPrefix tells API keys from JWTs. Case matters.
-const keyPrefix = "eng_"
-
-// apiKeyBytes is how many random bytes an API key has, written in hex.
-const apiKeyBytes = 32
-
-// authenticator finds out who sent a request.
-type authenticator struct {
-	store  store.Users
-	tokens *tokens
-}
-
 // signedIn lets only requests with a good token or API key through. It decides
 // before the body is read.
-func (a *authenticator) signedIn(next func(http.ResponseWriter, *http.Request, store.User) error) handler {
+func (h *authHandlers) signedIn(next func(http.ResponseWriter, *http.Request, store.User) error) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		u, err := a.authenticate(r)
+		u, err := h.who(r)
 		if err != nil {
 			return err
 		}
@@ -189,37 +178,18 @@ func (a *authenticator) signedIn(next func(http.ResponseWriter, *http.Request, s
 	}
 }
 
-func (a *authenticator) authenticate(r *http.Request) (store.User, error) {
+// who finds out who sent a request.
+func (h *authHandlers) who(r *http.Request) (store.User, error) {
 	token, ok := bearerToken(r)
 	if !ok {
 		return store.User{}, refuse(http.StatusUnauthorized, "missing authorization header")
 	}
-	if strings.HasPrefix(token, keyPrefix) {
-		u, err := a.store.UserByKey(r.Context(), keyHash(token))
-		return active(u, err, "invalid credentials")
-	}
-	return a.byToken(r, token, accessToken, "invalid or expired token")
-}
-
-// byToken finds the user of a JWT, or refuses with the given text. Users who
-// are unknown or disabled are refused too, other than at the reference server,
-// and so are tokens from before the password was changed.
-func (a *authenticator) byToken(r *http.Request, token string, kind tokenKind, text string) (store.User, error) {
-	c, err := a.tokens.verify(token, kind)
-	if err != nil {
-		return store.User{}, refuse(http.StatusUnauthorized, "%s", text)
-	}
-	u, err := a.store.UserByID(r.Context(), c.UserID)
-	if err == nil && c.Tag != u.TokenTag {
-		return store.User{}, refuse(http.StatusUnauthorized, "%s", text)
-	}
-	return active(u, err, text)
-}
-
-// active passes on what a look-up of a user gave, but refuses a user who is
-// missing or disabled.
-func active(u store.User, err error, text string) (store.User, error) {
-	if errors.Is(err, store.ErrNoUser) || err == nil && u.Disabled {
+	u, err := h.bearers.Who(r.Context(), token)
+	if errors.Is(err, signin.ErrRefused) {
+		text := "invalid or expired token"
+		if signin.IsKey(token) {
+			text = "invalid credentials"
+		}
 		return store.User{}, refuse(http.StatusUnauthorized, "%s", text)
 	}
 	return u, err
@@ -231,17 +201,4 @@ func bearerToken(r *http.Request) (string, bool) {
 	scheme, token, found := strings.Cut(r.Header.Get("Authorization"), " ")
 	token = strings.Trim(token, " ")
 	return token, found && token != "" && strings.EqualFold(scheme, "Bearer")
-}
-
-func newAPIKey() string {
-	secret := make([]byte, apiKeyBytes)
-	rand.Read(secret) // never fails
-	return keyPrefix + hex.EncodeToString(secret)
-}
-
-// keyHash is all that is kept of an API key. It needs no salt and no cost,
-// since keys are random.
-func keyHash(key string) string {
-	sum := sha256.Sum256([]byte(key))
-	return hex.EncodeToString(sum[:])
 }

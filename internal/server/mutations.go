@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,19 +25,15 @@ const (
 )
 
 // How many batches may be in memory while they are taken apart and stored, which
-// a database does one after the other anyway; and how many pages while they are
-// sent. A client that stops taking its page is cut off after progressTimeout.
+// a database does one after the other anyway; and how many pages may be read out of it,
+// which have one row in memory. Nobody waits for a client meanwhile.
 const (
 	batchesAtOnce = 4
-	pagesAtOnce   = 32
+	pagesAtOnce   = 4
 )
 
 // maxKeyBytes bounds an idempotency key.
 const maxKeyBytes = 128
-
-// sendBytes is how much of a page is written at a time: each piece gives a slow
-// client progressTimeout anew.
-const sendBytes = 64 << 10
 
 // mutationHandlers serve the journals of /sync/mutations.
 type mutationHandlers struct {
@@ -134,22 +129,36 @@ func (h *mutationHandlers) pull(w http.ResponseWriter, r *http.Request, u store.
 			return refuse(http.StatusBadRequest, "invalid since_seq parameter")
 		}
 	}
-	if err := h.pages.Acquire(r.Context(), 1); err != nil {
+	p := page{userID: u.ID, limit: pageLimit(query.Get("limit")), rows: h.spools.empty(receiveBuffer)}
+	defer h.spools.discard(r.Context(), p.rows)
+	head, err := h.read(r.Context(), since, &p)
+	if err != nil {
 		return err
 	}
-	defer h.pages.Release(1)
-	p := page{userID: u.ID, limit: pageLimit(query.Get("limit"))}
-	// One more than the limit tells whether there are more.
-	head, err := h.store.ReadMutations(r.Context(), u.ID, since, p.limit+1, p.add)
-	if err = errors.Join(err, p.err); err != nil {
-		return err
-	}
-	before, after := []byte(`{"mutations":[`), fmt.Appendf(nil, `],"has_more":%t}`+"\n", p.hasMore)
+	before, after := `{"mutations":[`, fmt.Sprintf(`],"has_more":%t}`+"\n", p.hasMore)
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(before)+p.rows.Len()+len(after)))
+	w.Header().Set("Content-Length", strconv.Itoa(len(before)+p.size+len(after)))
 	w.Header().Set("Engram-Sync-Journal", "commit-ordered")
 	w.Header().Set("Engram-Sync-Head", strconv.FormatInt(head, 10))
-	return send(w, before, p.rows.Bytes(), after)
+	body := io.MultiReader(strings.NewReader(before), p.rows, strings.NewReader(after))
+	if _, err := io.Copy(w, body); err != nil { // which gives a slow client progressTimeout for each piece
+		return fmt.Errorf("%w: %w", errClientGone, err)
+	}
+	return nil
+}
+
+// read fills a page, and gives the head of the journal.
+func (h *mutationHandlers) read(ctx context.Context, since int64, p *page) (head int64, err error) {
+	if err := h.pages.Acquire(ctx, 1); err != nil {
+		return 0, err
+	}
+	defer h.pages.Release(1)
+	// One more than the limit tells whether there are more.
+	head, err = h.store.ReadMutations(ctx, p.userID, since, p.limit+1, p.add)
+	if err = errors.Join(err, p.err); err != nil {
+		return 0, err
+	}
+	return head, p.rows.rewind()
 }
 
 // pageLimit reads the limit of a page: what is no good number is the default.
@@ -161,31 +170,20 @@ func pageLimit(text string) int {
 	return min(limit, maxPage)
 }
 
-// send writes a reply piece by piece. An error means that the client is gone, or
-// too slow.
-func send(w http.ResponseWriter, parts ...[]byte) error {
-	for _, part := range parts {
-		for piece := range slices.Chunk(part, sendBytes) {
-			if _, err := w.Write(piece); err != nil {
-				return fmt.Errorf("%w: %w", errClientGone, err)
-			}
-		}
-	}
-	return nil
-}
-
 // pageBytes bounds the mutations of one page as they go out; a single larger
 // one is a page of its own. No mutation is larger than a push, or twice that,
 // since the encoder escapes two characters which may come as they are.
 const pageBytes = 8 << 20
 
-// page collects a part of a journal as it goes out.
+// page collects a part of a journal as it goes out, a row at a time.
 type page struct {
 	userID  string
 	limit   int
 	n       int
-	rows    bytes.Buffer // JSON objects with commas between them
-	hasMore bool         // there is a row behind them
+	rows    *spool // JSON objects with commas between them
+	size    int    // of them
+	head    bytes.Buffer
+	hasMore bool // there is a row behind them
 	err     error
 }
 
@@ -195,19 +193,23 @@ func (p *page) add(row store.JournalRow) bool {
 		p.hasMore = true
 		return false
 	}
-	before := p.rows.Len()
-	if p.n > 0 {
-		p.rows.WriteByte(',')
-	}
-	if p.err = p.write(row); p.err != nil {
+	before, after, err := p.around(row)
+	if err != nil {
+		p.err = err
 		return false
 	}
-	if p.n > 0 && p.rows.Len() > pageBytes {
-		p.rows.Truncate(before)
+	size := len(before) + len(row.Payload) + len(after)
+	if p.n > 0 && p.size+size > pageBytes {
 		p.hasMore = true
 		return false
 	}
+	for _, part := range [][]byte{before, row.Payload, after} {
+		if _, p.err = p.rows.Write(part); p.err != nil {
+			return false
+		}
+	}
 	p.n++
+	p.size += size
 	return true
 }
 
@@ -220,22 +222,23 @@ type rowHead struct {
 	Op        string `json:"op"`
 }
 
-// write appends a row. The encoder would change the bytes of the payload, so
-// it does not see them.
-func (p *page) write(row store.JournalRow) error {
-	buf := &p.rows
-	encoder := json.NewEncoder(buf)
+// around gives what stands before and behind the payload of a row, until it is called
+// again. The encoder would change the payload's bytes, so it does not see them.
+func (p *page) around(row store.JournalRow) (before, after []byte, err error) {
+	head := &p.head
+	head.Reset()
+	if p.n > 0 {
+		head.WriteByte(',')
+	}
+	encoder := json.NewEncoder(head)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(rowHead{row.Seq, p.userID, row.Entity, row.EntityKey, row.Op}); err != nil {
-		return err
+		return nil, nil, err
 	}
-	buf.Truncate(buf.Len() - len("}\n"))
-	buf.WriteString(`,"payload":`)
-	buf.Write(row.Payload)
-	buf.WriteString(`,"occurred_at":"`)
-	buf.Write(row.OccurredAt.UTC().AppendFormat(buf.AvailableBuffer(), timestampLayout))
-	buf.WriteString(`"}`)
-	return nil
+	head.Truncate(head.Len() - len("}\n"))
+	head.WriteString(`,"payload":`)
+	after = row.OccurredAt.UTC().AppendFormat([]byte(`,"occurred_at":"`), timestampLayout)
+	return head.Bytes(), append(after, `"}`...), nil
 }
 
 // timestampLayout has the same number of digits always: old clients compare such

@@ -13,6 +13,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/filelock"
 	"github.com/engram-sync/engram-sync/internal/server/postgres"
+	"github.com/engram-sync/engram-sync/internal/server/signin"
 	"github.com/engram-sync/engram-sync/internal/server/sqlite"
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
@@ -90,7 +91,7 @@ func openDir(ctx context.Context, dir string, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := signingKey(filepath.Join(dir, keyFile))
+	key, err := signin.KeyFile(filepath.Join(dir, keyFile))
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +115,7 @@ func openShared(ctx context.Context, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := db.Secret(ctx, keyFile, newSigningKey())
+	key, err := db.Secret(ctx, keyFile, signin.NewKey())
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("get the signing key: %w", err), db.Close())
 	}

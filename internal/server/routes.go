@@ -10,10 +10,9 @@ import (
 func (s *Server) routes(spoolDir string, opts Options) http.Handler {
 	var (
 		to        = responder{log: s.log, access: cmp.Or(opts.AccessLog, s.log), ready: s.ready, metrics: s.metrics}
-		bearer    = &authenticator{store: s.store, tokens: s.tokens}
 		limits    = newRateLimits(opts.Now, opts.TrustForwardedFor)
 		spools    = spools{dir: spoolDir, log: s.log}
-		auth      = &authHandlers{accounts: s.accounts, bearer: bearer}
+		auth      = &authHandlers{accounts: s.accounts, bearers: s.bearers}
 		chunks    = &chunkHandlers{store: s.store, spools: spools, ready: s.ready, log: s.log}
 		mutations = newMutationHandlers(s.store, spools)
 	)
@@ -27,13 +26,13 @@ func (s *Server) routes(spoolDir string, opts Options) http.Handler {
 	mux.Handle("POST /auth/register", to.handle(register))
 	mux.Handle("POST /auth/login", to.handle(limits.limited("login", loginAttempts, auth.login)))
 	mux.Handle("POST /auth/refresh", to.handle(auth.refresh))
-	mux.Handle("POST /auth/api-key", to.handle(bearer.signedIn(auth.mintKey)))
-	mux.Handle("DELETE /auth/api-key", to.handle(bearer.signedIn(auth.revokeKey)))
-	mux.Handle("POST /sync/push", to.handle(bearer.signedIn(chunks.push)))
-	mux.Handle("GET /sync/pull", to.handle(bearer.signedIn(chunks.pullManifest)))
-	mux.Handle("GET /sync/pull/{chunk_id}", to.handle(bearer.signedIn(chunks.pull)))
-	mux.Handle("POST /sync/mutations/push", to.handle(bearer.signedIn(mutations.push)))
-	mux.Handle("GET /sync/mutations/pull", to.handle(bearer.signedIn(mutations.pull)))
+	mux.Handle("POST /auth/api-key", to.handle(auth.signedIn(auth.mintKey)))
+	mux.Handle("DELETE /auth/api-key", to.handle(auth.signedIn(auth.revokeKey)))
+	mux.Handle("POST /sync/push", to.handle(auth.signedIn(chunks.push)))
+	mux.Handle("GET /sync/pull", to.handle(auth.signedIn(chunks.pullManifest)))
+	mux.Handle("GET /sync/pull/{chunk_id}", to.handle(auth.signedIn(chunks.pull)))
+	mux.Handle("POST /sync/mutations/push", to.handle(auth.signedIn(mutations.push)))
+	mux.Handle("GET /sync/mutations/pull", to.handle(auth.signedIn(mutations.pull)))
 	return to.observe(mux, limits.address)
 }
 

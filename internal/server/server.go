@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/server/metrics"
+	"github.com/engram-sync/engram-sync/internal/server/signin"
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
@@ -54,7 +55,7 @@ type Server struct {
 	store    store.Store
 	backup   func(ctx context.Context, path string) error // of the database, nil without
 	accounts *accounts
-	tokens   *tokens
+	bearers  *signin.Bearers
 	handler  http.Handler
 	ready    *readiness
 	drain    time.Duration
@@ -68,8 +69,8 @@ func newServer(st store.Store, key []byte, spoolDir string, opts Options) *Serve
 		log:      opts.Logger,
 		drain:    opts.Drain,
 		store:    st,
-		accounts: &accounts{store: st, passwords: newPasswords()},
-		tokens:   &tokens{key: key, now: opts.Now},
+		accounts: &accounts{store: st, passwords: signin.NewPasswords()},
+		bearers:  signin.NewBearers(st, key, opts.Now),
 	}
 	s.ready = &readiness{store: st, dir: spoolDir, now: opts.Now}
 	if opts.Metrics {
@@ -96,7 +97,7 @@ func (s *Server) LocalToken(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("get the local account: %w", err)
 	}
-	token, err := s.tokens.issue(u, accessToken)
+	token, err := s.bearers.Issue(u, signin.AccessToken)
 	if err != nil {
 		return "", fmt.Errorf("issue a token for the local account: %w", err)
 	}

@@ -162,7 +162,13 @@ func TestADisabledAccountIsShutOut(t *testing.T) {
 	c := listen(t, open(t, server.Options{Dir: dir})).as("")
 	alice := c.register("alice")
 	key, _ := c.as(alice.AccessToken).post("/auth/api-key", "").decode(t)["api_key"].(string)
-	execute(t, dir, "UPDATE users SET disabled = 1 WHERE username = 'alice'")
+	for _, bearer := range []string{alice.AccessToken, key} {
+		c.as(bearer).get("/sync/pull").want(t, 200, "")
+	}
+	// As `serve user disable` does it, beside the server that remembers her.
+	if err := open(t, server.Options{Dir: dir}).SetDisabled(t.Context(), "alice", true); err != nil {
+		t.Fatal(err)
+	}
 
 	c.as(alice.AccessToken).get("/sync/pull").want(t, 401, badToken)
 	c.as(key).get("/sync/pull").want(t, 401, failure("invalid credentials"))

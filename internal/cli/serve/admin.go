@@ -33,7 +33,8 @@ func (a *admin) on(f func(ctx context.Context, srv *server.Server, words []strin
 }
 
 const serveUserLong = `Look after the accounts of a server, on the machine where its data is. The
-server may be running: it sees a change with its next request.`
+server may be running: it sees a change with its next request, on PostgreSQL
+within two seconds.`
 
 func (a *admin) newUser() *cobra.Command {
 	return command.Parent(&cobra.Command{

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -28,6 +29,8 @@ type Store struct {
 	pool      *pgxpool.Pool
 	open      context.Context // ends with Close
 	finish    context.CancelFunc
+
+	userChanges atomic.Int64 // that were made here
 }
 
 var _ store.Store = (*Store)(nil)

@@ -128,16 +128,26 @@ func (s *Store) insertUser(ctx context.Context, tx pgx.Tx, u store.User) (store.
 	return findUser(ctx, tx, "WHERE u.id = $1", id.String())
 }
 
+// UserChanges implements store.Users.
+func (s *Store) UserChanges() int64 { return s.userChanges.Load() }
+
+// updateUsers is update, for changes of users who were there before. An error may hide
+// that the change was made.
+func (s *Store) updateUsers(ctx context.Context, change func(ctx context.Context, tx pgx.Tx) error) error {
+	defer s.userChanges.Add(1)
+	return s.update(ctx, change)
+}
+
 // SetDisabled implements store.Users.
 func (s *Store) SetDisabled(ctx context.Context, name string, disabled bool) error {
-	return s.update(ctx, func(ctx context.Context, tx pgx.Tx) error {
+	return s.updateUsers(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		return changeUser(ctx, tx, name, "UPDATE users SET disabled = $2 WHERE username = $1", name, disabled)
 	})
 }
 
 // SetPassword implements store.Users.
 func (s *Store) SetPassword(ctx context.Context, name, passwordHash string) error {
-	return s.update(ctx, func(ctx context.Context, tx pgx.Tx) error {
+	return s.updateUsers(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		err := changeUser(ctx, tx, name, "UPDATE users SET password_hash = $2, token_tag = $3 WHERE username = $1",
 			name, passwordHash, rand.Text())
 		if err != nil {
@@ -160,7 +170,7 @@ func changeUser(ctx context.Context, tx pgx.Tx, name, statement string, args ...
 // SetKey implements store.Users. The user's row is locked, so that the password
 // does not change meanwhile.
 func (s *Store) SetKey(ctx context.Context, u store.User, keyHash string) error {
-	return s.update(ctx, func(ctx context.Context, tx pgx.Tx) error {
+	return s.updateUsers(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		added, err := tx.Exec(ctx, `INSERT INTO api_keys (user_id, key_sha256, created_at)
 			SELECT id, $1, $2 FROM users WHERE id = $3 AND token_tag = $4 FOR NO KEY UPDATE
 			ON CONFLICT (user_id) DO UPDATE SET key_sha256 = excluded.key_sha256, created_at = excluded.created_at`,
@@ -174,7 +184,7 @@ func (s *Store) SetKey(ctx context.Context, u store.User, keyHash string) error 
 
 // RemoveKey implements store.Users.
 func (s *Store) RemoveKey(ctx context.Context, userID string) error {
-	return s.update(ctx, func(ctx context.Context, tx pgx.Tx) error {
+	return s.updateUsers(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, "DELETE FROM api_keys WHERE user_id = $1", userID)
 		return err
 	})

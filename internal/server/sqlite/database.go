@@ -41,6 +41,7 @@ type Store struct {
 	path        string // absolute
 	now         func() time.Time
 	read, write *pool
+	users       *userChanges
 
 	committed func(time.Duration)
 
@@ -66,13 +67,17 @@ func Open(ctx context.Context, path string, now func() time.Time) (*Store, error
 	if err := examine(ctx, path, isOurs); err != nil {
 		return nil, fmt.Errorf("open the database %s: %w", path, err)
 	}
-	s := &Store{path: path, now: now, committed: func(time.Duration) {}, lead: make(chan struct{}, 1), join: make(chan *waiting)}
-	if s.write, err = openPool(path, url.Values{"_pragma": ownPragmas, "_txlock": {"immediate"}}); err != nil {
+	users, err := countUserChanges(path)
+	if err != nil {
 		return nil, err
+	}
+	s := &Store{path: path, now: now, committed: func(time.Duration) {}, users: users, lead: make(chan struct{}, 1), join: make(chan *waiting)}
+	if s.write, err = openPool(path, url.Values{"_pragma": ownPragmas, "_txlock": {"immediate"}}); err != nil {
+		return nil, errors.Join(err, users.file.Close())
 	}
 	s.write.SetMaxOpenConns(1)
 	if s.read, err = openPool(path, url.Values{"_pragma": ownPragmas, "_query_only": {"1"}}); err != nil {
-		return nil, errors.Join(err, s.write.Close())
+		return nil, errors.Join(err, s.write.Close(), users.file.Close())
 	}
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
@@ -111,7 +116,13 @@ func (s *Store) Usage(ctx context.Context) (u store.Usage, err error) {
 	return u, withKind(err)
 }
 
-func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }
+func (s *Store) Close() error {
+	err := s.users.file.Close()
+	if errors.Is(err, os.ErrClosed) { // a second Close
+		err = nil
+	}
+	return errors.Join(s.read.Close(), s.write.Close(), err)
+}
 
 // timestampLayout has the same number of digits always, in UTC: texts sort as
 // times do.

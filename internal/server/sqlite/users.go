@@ -102,13 +102,13 @@ func (s *Store) insertUser(ctx context.Context, tx *transaction, u store.User) (
 }
 
 func (s *Store) SetDisabled(ctx context.Context, name string, disabled bool) error {
-	return s.update(ctx, 0, func(ctx context.Context, tx *transaction) error {
+	return s.updateUsers(ctx, func(ctx context.Context, tx *transaction) error {
 		return changeUser(ctx, tx, name, "UPDATE users SET disabled = ? WHERE username = ?", disabled, name)
 	})
 }
 
 func (s *Store) SetPassword(ctx context.Context, name, passwordHash string) error {
-	return s.update(ctx, 0, func(ctx context.Context, tx *transaction) error {
+	return s.updateUsers(ctx, func(ctx context.Context, tx *transaction) error {
 		err := changeUser(ctx, tx, name, "UPDATE users SET password_hash = ?, token_tag = ? WHERE username = ?",
 			passwordHash, rand.Text(), name)
 		if err != nil {
@@ -137,7 +137,7 @@ func countChanges(result sql.Result, err error) (int64, error) {
 }
 
 func (s *Store) SetKey(ctx context.Context, u store.User, keyHash string) error {
-	return s.update(ctx, 0, func(ctx context.Context, tx *transaction) error {
+	return s.updateUsers(ctx, func(ctx context.Context, tx *transaction) error {
 		added, err := countChanges(tx.ExecContext(ctx, `INSERT OR REPLACE INTO api_keys (user_id, key_sha256, created_at)
 			SELECT id, ?, ? FROM users WHERE id = ? AND token_tag = ?`, keyHash, s.timestamp(), u.ID, u.TokenTag))
 		if err == nil && added == 0 {
@@ -148,7 +148,7 @@ func (s *Store) SetKey(ctx context.Context, u store.User, keyHash string) error 
 }
 
 func (s *Store) RemoveKey(ctx context.Context, userID string) error {
-	return s.update(ctx, 0, func(ctx context.Context, tx *transaction) error {
+	return s.updateUsers(ctx, func(ctx context.Context, tx *transaction) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM api_keys WHERE user_id = ?", userID)
 		return err
 	})

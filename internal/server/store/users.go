@@ -49,6 +49,10 @@ type Users interface {
 	UserByID(ctx context.Context, id string) (User, error)
 	UserByLogin(ctx context.Context, login string) (User, error)
 	UserByKey(ctx context.Context, keyHash string) (User, error)
+	// UserChanges gives another number once SetDisabled, SetPassword, SetKey or RemoveKey has
+	// returned, so that what these three found can be used again. Calls of other processes
+	// need not count: it must not be used for more than a few seconds.
+	UserChanges() int64
 	// ListUsers gives all users, sorted by name.
 	ListUsers(ctx context.Context) ([]UserUsage, error)
 

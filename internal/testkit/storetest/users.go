@@ -185,6 +185,27 @@ var users = map[string]func(*testing.T, Database){
 		fails(t, "the removed key", err, store.ErrNoUser)
 		finds(t, other, "the other", must(st.UserByKey(t.Context(), "other"))(t))
 	},
+
+	"UserChanges tells of each call that changes a user": func(t *testing.T, db Database) {
+		st := one(db)
+		u := user(t, st, "alice")
+		for name, call := range map[string]func() error{
+			"SetDisabled": func() error { return st.SetDisabled(t.Context(), "alice", true) },
+			"SetPassword": func() error { return st.SetPassword(t.Context(), "alice", "new") },
+			"SetKey":      func() error { return st.SetKey(t.Context(), must(st.UserByID(t.Context(), u.ID))(t), "sum") },
+			"RemoveKey":   func() error { return st.RemoveKey(t.Context(), u.ID) },
+		} {
+			before := st.UserChanges()
+			must(st.UserByID(t.Context(), u.ID))(t)
+			if st.UserChanges() != before {
+				t.Errorf("a look before %s counts", name)
+			}
+			done(t, call())
+			if st.UserChanges() == before {
+				t.Errorf("%s does not count", name)
+			}
+		}
+	},
 }
 
 // finds compares a user with the one who was found.

@@ -1,4 +1,4 @@
-package server
+package signin
 
 import (
 	"context"
@@ -27,17 +27,18 @@ const (
 // raised later without voiding passwords.
 const hashFormat = "$argon2id$v=%d$m=%d,t=%d,p=%d$"
 
-// passwords hashes and compares passwords, no byte of which is ignored. It
+// Passwords hashes and compares passwords, no byte of which is ignored. It
 // bounds how many it works on at once, since each takes 19 MiB.
-type passwords struct {
+type Passwords struct {
 	turns *semaphore.Weighted
 }
 
-func newPasswords() *passwords { return &passwords{semaphore.NewWeighted(hashesAtOnce)} }
+// NewPasswords makes one whose work is bounded by itself.
+func NewPasswords() *Passwords { return &Passwords{semaphore.NewWeighted(hashesAtOnce)} }
 
-// hash gives the text to store for a password. It waits for its turn; ctx
+// Hash gives the text to store for a password. It waits for its turn; ctx
 // bounds the wait.
-func (p *passwords) hash(ctx context.Context, password string) (string, error) {
+func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
 	salt := make([]byte, saltSize)
 	rand.Read(salt) // never fails
 	sum, err := p.sum(ctx, password, ourHash(salt))
@@ -49,9 +50,9 @@ func (p *passwords) hash(ctx context.Context, password string) (string, error) {
 	return prefix + encode(salt) + "$" + encode(sum), nil
 }
 
-// fits says whether password belongs to a stored hash. An empty hash fits no
+// Fits says whether password belongs to a stored hash. An empty hash fits no
 // password, and takes as long, so that the time does not tell who exists.
-func (p *passwords) fits(ctx context.Context, password, stored string) (bool, error) {
+func (p *Passwords) Fits(ctx context.Context, password, stored string) (bool, error) {
 	want := ourHash(make([]byte, saltSize))
 	if stored != "" {
 		var err error
@@ -66,7 +67,7 @@ func (p *passwords) fits(ctx context.Context, password, stored string) (bool, er
 	return stored != "" && subtle.ConstantTimeCompare(sum, want.sum) == 1, nil
 }
 
-func (p *passwords) sum(ctx context.Context, password string, h parsedHash) ([]byte, error) {
+func (p *Passwords) sum(ctx context.Context, password string, h parsedHash) ([]byte, error) {
 	if err := p.turns.Acquire(ctx, 1); err != nil {
 		return nil, err
 	}
@@ -85,7 +86,7 @@ func ourHash(salt []byte) parsedHash {
 	return parsedHash{hashMemory, hashPasses, hashThreads, salt, nil}
 }
 
-// parseHash reads what hash wrote. It does not repeat the text in errors.
+// parseHash reads what Hash wrote. It does not repeat the text in errors.
 func parseHash(stored string) (parsedHash, error) {
 	var h parsedHash
 	var version int

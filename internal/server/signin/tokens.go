@@ -1,4 +1,6 @@
-package server
+// Package signin finds out whose a password, a token or an API key is. The HTTP floor of
+// internal/server asks it; it knows the contract of the store, and no HTTP.
+package signin
 
 import (
 	"crypto/rand"
@@ -14,21 +16,20 @@ import (
 	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
-// tokenKind is the type claim: one kind is never taken for the other.
-type tokenKind string
+// Kind is the type claim of a token: one kind is never taken for the other.
+type Kind string
 
+// The kinds of tokens.
 const (
-	accessToken  tokenKind = "access"
-	refreshToken tokenKind = "refresh"
+	AccessToken  Kind = "access"
+	RefreshToken Kind = "refresh"
 )
 
 // How long tokens live (account-server.md 2.2).
 const (
-	accessLifetime  = 3600 * time.Second
-	refreshLifetime = 604800 * time.Second
+	AccessLifetime  = 3600 * time.Second
+	RefreshLifetime = 604800 * time.Second
 )
-
-var errBadToken = errors.New("invalid or expired token")
 
 // tokens issues and checks JWTs under the server's key.
 type tokens struct {
@@ -41,17 +42,17 @@ type tokens struct {
 // changes with the password. The time of issue would not do to tell tokens from
 // before: it has whole seconds, and clocks are set back.
 type claims struct {
-	UserID   string    `json:"user_id"`
-	Username string    `json:"username"`
-	Type     tokenKind `json:"type"`
-	Tag      string    `json:"tag,omitempty"`
+	UserID   string `json:"user_id"`
+	Username string `json:"username"`
+	Type     Kind   `json:"type"`
+	Tag      string `json:"tag,omitempty"`
 	jwt.RegisteredClaims
 }
 
-func (t *tokens) issue(u store.User, kind tokenKind) (string, error) {
-	lifetime := accessLifetime
-	if kind == refreshToken {
-		lifetime = refreshLifetime
+func (t *tokens) issue(u store.User, kind Kind) (string, error) {
+	lifetime := AccessLifetime
+	if kind == RefreshToken {
+		lifetime = RefreshLifetime
 	}
 	now := t.now()
 	token := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
@@ -69,8 +70,8 @@ func (t *tokens) issue(u store.User, kind tokenKind) (string, error) {
 }
 
 // verify gives the claims of a token of the given kind that is good now, else
-// an error that wraps errBadToken. It is good while now < exp, without leeway.
-func (t *tokens) verify(text string, kind tokenKind) (claims, error) {
+// an error that wraps ErrRefused. It is good while now < exp, without leeway.
+func (t *tokens) verify(text string, kind Kind) (claims, error) {
 	parser := jwt.NewParser(
 		jwt.WithValidMethods([]string{"HS256", "HS384", "HS512"}),
 		jwt.WithExpirationRequired(),
@@ -78,10 +79,10 @@ func (t *tokens) verify(text string, kind tokenKind) (claims, error) {
 	)
 	var c claims
 	if _, err := parser.ParseWithClaims(text, &c, func(*jwt.Token) (any, error) { return t.key, nil }); err != nil {
-		return claims{}, fmt.Errorf("%w: %w", errBadToken, err)
+		return claims{}, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	if c.Type != kind || c.UserID == "" {
-		return claims{}, errBadToken
+		return claims{}, ErrRefused
 	}
 	return c, nil
 }
@@ -89,13 +90,13 @@ func (t *tokens) verify(text string, kind tokenKind) (claims, error) {
 // keyBytes is the size of a signing key: that of the hash which it keys.
 const keyBytes = 32
 
-// signingKey reads the key that tokens are signed with, and makes it first
+// KeyFile reads the key that tokens are signed with, and makes it first
 // where there is none. The caller holds the lock on the directory: a key that
 // replaced another one would void the tokens issued under that.
-func signingKey(path string) ([]byte, error) {
+func KeyFile(path string) ([]byte, error) {
 	key, err := sharing.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		key = newSigningKey()
+		key = NewKey()
 		err = atomicfile.Write(path, key, 0o600)
 	}
 	if err != nil {
@@ -108,7 +109,8 @@ func signingKey(path string) ([]byte, error) {
 	return key, nil
 }
 
-func newSigningKey() []byte {
+// NewKey makes a key to sign tokens with.
+func NewKey() []byte {
 	key := make([]byte, keyBytes)
 	rand.Read(key) // never fails
 	return key
