@@ -1,16 +1,8 @@
 package jsonscan
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf16"
-	"unicode/utf8"
 )
 
 // Member is a member of an object, or an element of an array, which has no name.
@@ -69,20 +61,6 @@ func memberName(key []byte) (string, error) {
 	return name, nil
 }
 
-// Unquote decodes what stands between the quotes of a JSON string. Most strings
-// have no escapes and need no decoder.
-func Unquote(inner []byte) (string, error) {
-	if !utf8.Valid(inner) {
-		return "", errors.New("not valid UTF-8")
-	}
-	if bytes.IndexByte(inner, '\\') < 0 {
-		return string(inner), nil
-	}
-	var s string
-	err := json.Unmarshal(slices.Concat([]byte{'"'}, inner, []byte{'"'}), &s)
-	return s, err
-}
-
 // Alike gives the one of names that name is, but for letter case; "" if it is
 // none. Go's decoder, with which engram and its servers read, takes both for the
 // same member.
@@ -93,50 +71,4 @@ func Alike(name string, names []string) string {
 		}
 	}
 	return ""
-}
-
-// What an escape can stand for that no database keeps.
-var (
-	ErrNul           = errors.New("a NUL character")
-	ErrLoneSurrogate = errors.New("half a surrogate pair")
-)
-
-// CheckEscapes looks through valid JSON for the escapes of what is no character:
-// Go's decoder would put replacement characters in, and two different texts be
-// the same.
-func CheckEscapes(text []byte) error {
-	for {
-		at := bytes.IndexByte(text, '\\')
-		if at < 0 {
-			return nil
-		}
-		text = text[at:]
-		unit := codeUnit(text)
-		if unit < 0 {
-			text = text[len(`\n`):]
-			continue
-		}
-		text = text[len(`\u0000`):]
-		switch {
-		case unit == 0:
-			return ErrNul
-		case !utf16.IsSurrogate(unit):
-		case utf16.DecodeRune(unit, codeUnit(text)) == unicode.ReplacementChar:
-			return ErrLoneSurrogate
-		default:
-			text = text[len(`\u0000`):]
-		}
-	}
-}
-
-// codeUnit is the number in the \u escape that text starts with, -1 without one.
-func codeUnit(text []byte) rune {
-	if len(text) < len(`\u0000`) || text[0] != '\\' || text[1] != 'u' {
-		return -1
-	}
-	unit, err := strconv.ParseUint(string(text[2:6]), 16, 16)
-	if err != nil {
-		return -1
-	}
-	return rune(unit)
 }

@@ -6,15 +6,10 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
-	"hash"
-	"io"
-	"maps"
-	"math/big"
-	"slices"
-	"strings"
+	"sync"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
 // Of tells whether two mutations say the same: it is equal for what
@@ -23,131 +18,128 @@ import (
 // text is escaped do not count, of members with one name the last counts,
 // numbers are compared as exact decimals, a string that holds an object is that
 // object, and no payload is null. Project does not count. What is no JSON at
-// all is compared by its bytes. Source: account-server.md 4.1, 9.11.
+// all is compared by its bytes. It is remembered between runs, so the sum of a mutation
+// stays what it is. Source: account-server.md 4.1, 9.11.
 func Of(e engram.MutationEntry) [sha256.Size]byte {
-	s := summer{sha256.New()}
-	s.text(e.Entity)
-	s.text(e.EntityKey)
-	s.text(e.Op)
+	s := summers.Get().(*summer)
+	s.out = s.out[:0]
+	s.word(e.Entity)
+	s.word(e.EntityKey)
+	s.word(e.Op)
 	s.payload(e.Payload)
-	return [sha256.Size]byte(s.h.Sum(nil))
+	sum := sha256.Sum256(s.out)
+	if cap(s.out) <= maxKept && cap(s.tree.nodes) <= maxKept/64 {
+		summers.Put(s)
+	}
+	return sum
 }
+
+// A journal has millions of rows: what it takes to add one up is used again, unless a
+// row was unusually large.
+var summers = sync.Pool{New: func() any { return new(summer) }}
+
+const maxKept = 1 << 20 // bytes
 
 // summer writes values so that no two different ones are written alike: each
 // begins with what it is, and says how long it is.
-type summer struct{ h hash.Hash }
+type summer struct {
+	out   []byte
+	tree  tree
+	inner []byte // what a string holds
+	order []int  // the members of the objects at hand
+}
 
-func (s summer) text(text string) {
+func (s *summer) tag(kind byte, size int) {
+	s.out = binary.BigEndian.AppendUint64(append(s.out, kind), uint64(size))
+}
+
+func (s *summer) word(text string) {
 	s.tag('"', len(text))
-	_, _ = io.WriteString(s.h, text) // a hash takes all
+	s.out = append(s.out, text...)
 }
 
-func (s summer) tag(kind byte, size int) {
-	b := append(make([]byte, 0, 9), kind)
-	s.h.Write(binary.BigEndian.AppendUint64(b, uint64(size)))
+func (s *summer) text(text []byte) {
+	s.tag('"', len(text))
+	s.out = append(s.out, text...)
 }
 
-func (s summer) payload(text []byte) {
-	if len(bytes.TrimSpace(text)) == 0 {
-		s.value(nil)
-		return
-	}
-	value, ok := decodeValue(text)
-	if !ok {
-		s.tag('?', len(text))
-		s.h.Write(text)
-		return
-	}
-	if inner, isText := value.(string); isText {
-		decoded, _ := decodeValue([]byte(inner))
-		if object, isObject := decoded.(map[string]any); isObject {
-			value = object
-		}
-	}
-	s.value(value)
-}
-
-// decodeValue decodes text that is one JSON value. Numbers stay as written.
-func decodeValue(text []byte) (value any, ok bool) {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	if d.Decode(&value) != nil {
-		return nil, false
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, false
-	}
-	return value, true
-}
-
-func (s summer) value(value any) {
-	switch v := value.(type) {
-	case map[string]any:
-		s.tag('{', len(v))
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			s.text(name)
-			s.value(v[name])
-		}
-	case []any:
-		s.tag('[', len(v))
-		for _, element := range v {
-			s.value(element)
-		}
-	case string:
-		s.text(v)
-	case json.Number:
-		number := decimal(v.String())
-		s.tag('0', len(number))
-		_, _ = io.WriteString(s.h, number)
-	case bool:
-		if v {
-			s.tag('t', 0)
-		} else {
-			s.tag('f', 0)
-		}
-	default:
+func (s *summer) payload(text []byte) {
+	switch {
+	case len(bytes.TrimSpace(text)) == 0:
 		s.tag('n', 0)
+	case !s.tree.read(text):
+		s.tag('?', len(text))
+		s.out = append(s.out, text...)
+	case s.tree.nodes[0].kind == jsonscan.String:
+		s.wrapped()
+	default:
+		s.value(0)
 	}
 }
 
-// maxExponent is how many digits of an exponent are calculated with. Nobody
-// stores such numbers; they only have to cost nothing.
-const maxExponent = 100
-
-// decimal writes a JSON number in the one way that all equal numbers share:
-// sign, digits without zeros at either end, "e", and the power of ten.
-func decimal(number string) string {
-	mantissa, exponent := number, ""
-	if i := strings.IndexAny(number, "eE"); i >= 0 {
-		mantissa, exponent = number[:i], strings.TrimPrefix(number[i+1:], "+")
+// wrapped is for a payload that is a string: of one that holds an object, the object.
+func (s *summer) wrapped() {
+	s.inner, _ = jsonscan.AppendText(s.inner[:0], s.tree.inner(0))
+	object := bytes.TrimLeft(s.inner, " \t\r\n")
+	if len(object) > 0 && object[0] == '{' && s.tree.read(object) {
+		s.value(0)
+	} else {
+		s.text(s.inner)
 	}
-	mantissa, negative := strings.CutPrefix(mantissa, "-")
-	whole, fraction, _ := strings.Cut(mantissa, ".")
-	digits := strings.TrimLeft(whole+fraction, "0")
-	short := strings.TrimRight(digits, "0")
-	if short == "" {
-		return "0"
-	}
-	sign := ""
-	if negative {
-		sign = "-"
-	}
-	return sign + short + "e" + power(exponent, len(digits)-len(short)-len(fraction))
 }
 
-// power adds shift to an exponent as it is written.
-func power(exponent string, shift int) string {
-	minus := strings.HasPrefix(exponent, "-")
-	size := strings.TrimLeft(strings.TrimPrefix(exponent, "-"), "0")
-	if len(size) > maxExponent {
-		return exponent + "+" + big.NewInt(int64(shift)).String()
+func (s *summer) value(i int) {
+	switch n := s.tree.nodes[i]; n.kind {
+	case jsonscan.Object:
+		s.object(i)
+	case jsonscan.Array:
+		s.array(i)
+	case jsonscan.String:
+		s.str(s.tree.inner(i))
+	case jsonscan.Number:
+		number := decimal(string(s.tree.text[n.from:n.end]))
+		s.tag('0', len(number))
+		s.out = append(s.out, number...)
+	default: // true, false and null are told by what they begin with
+		s.tag(byte(n.kind), 0)
 	}
-	sum := new(big.Int)
-	if size != "" {
-		sum.SetString(size, 10)
+}
+
+// object writes the members by their names, the last one of each name.
+func (s *summer) object(i int) {
+	from := len(s.order)
+	for c := range s.tree.children(i) {
+		s.order = append(s.order, c)
 	}
-	if minus {
-		sum.Neg(sum)
+	s.order = s.tree.byName(s.order, from)
+	members := s.order[from:]
+	s.tag('{', len(members))
+	for _, c := range members {
+		s.text(s.tree.nodes[c].name)
+		s.value(c)
 	}
-	return sum.Add(sum, big.NewInt(int64(shift))).String()
+	s.order = s.order[:from]
+}
+
+func (s *summer) array(i int) {
+	n := 0
+	for range s.tree.children(i) {
+		n++
+	}
+	s.tag('[', n)
+	for c := range s.tree.children(i) {
+		s.value(c)
+	}
+}
+
+// str writes a string that is given as it is written, without its quotes.
+func (s *summer) str(inner []byte) {
+	if jsonscan.IsPlain(inner) {
+		s.text(inner)
+		return
+	}
+	s.tag('"', 0)
+	at := len(s.out)
+	s.out, _ = jsonscan.AppendText(s.out, inner) // its escapes are whole: it was scanned
+	binary.BigEndian.PutUint64(s.out[at-8:], uint64(len(s.out)-at))
 }
