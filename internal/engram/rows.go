@@ -1,12 +1,12 @@
 package engram
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
-	"io"
 	"math"
 	"slices"
 	"strings"
@@ -194,12 +194,22 @@ type RowVersion struct {
 }
 
 // Compare orders versions by kind and row, and those of one row by age.
-func (v RowVersion) Compare(other RowVersion) int {
+func (v *RowVersion) Compare(other *RowVersion) int {
+	if order := v.CompareRow(other); order != 0 {
+		return order
+	}
 	return cmp.Or(
-		cmp.Compare(v.Kind, other.Kind), slices.Compare(v.Row[:], other.Row[:]),
 		cmp.Compare(v.Updated, other.Updated), cmp.Compare(v.Revision, other.Revision),
-		slices.Compare(v.Content[:], other.Content[:]),
+		bytes.Compare(v.Content[:], other.Content[:]),
 	)
+}
+
+// CompareRow orders versions by kind and row alone.
+func (v *RowVersion) CompareRow(other *RowVersion) int {
+	if v.Kind != other.Kind {
+		return cmp.Compare(v.Kind, other.Kind)
+	}
+	return bytes.Compare(v.Row[:], other.Row[:])
 }
 
 // SameRow says whether both are versions of one row.
@@ -267,15 +277,20 @@ func (v RowVersion) In(own, session string) RowVersion {
 
 // HashOf hashes a list of texts, as they are once they were in a chunk.
 func HashOf(texts ...string) RowHash {
-	sum := sha256.New()
+	var space [2 << 10]byte // enough for most rows, and for nobody to collect
+	all, size := space[:0], 0
+	for _, t := range texts {
+		size += 8 + len(t)
+	}
+	if size > len(space) {
+		all = make([]byte, 0, size)
+	}
 	for _, t := range texts {
 		t = inJSON(t)
-		var length [8]byte
-		binary.BigEndian.PutUint64(length[:], uint64(len(t)))
-		sum.Write(length[:])
-		io.WriteString(sum, t) //nolint:errcheck // a hash takes everything
+		all = append(binary.BigEndian.AppendUint64(all, uint64(len(t))), t...)
 	}
-	return RowHash(sum.Sum(nil)[:len(RowHash{})])
+	sum := sha256.Sum256(all)
+	return RowHash(sum[:len(RowHash{})])
 }
 
 // inJSON is what comes back of a text that was encoded as JSON.

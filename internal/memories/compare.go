@@ -204,7 +204,7 @@ func (s *search) judge(row Row, said said) (taken bool) {
 // finish keeps what a newer row of the same name says otherwise apart, and counts.
 func (s *search) finish() {
 	rows := s.found.Rows
-	slices.SortStableFunc(rows, func(a, b *Row) int { return a.word.Compare(b.word.RowVersion) })
+	arrange(rows, func(a, b *Row) int { return a.word.Compare(&b.word.RowVersion) })
 	rows = slices.CompactFunc(rows, func(a, b *Row) bool { return a.word.RowVersion == b.word.RowVersion })
 	kept := rows[:0]
 	for i, row := range rows {

@@ -73,11 +73,7 @@ type drafter struct {
 
 func (d *drafter) draft(at time.Time) error {
 	rows := d.from.Rows
-	slices.SortStableFunc(rows, d.compare)
-	first := slices.IndexFunc(rows, (*Row).isMutation)
-	if first < 0 {
-		first = len(rows)
-	}
+	first := d.sort(rows)
 	for i := range first {
 		if err := d.add(rows[:first], i); err != nil {
 			return err
@@ -91,22 +87,6 @@ func (d *drafter) draft(at time.Time) error {
 
 // isMutation says whether chunks have no list for such rows.
 func (r *Row) isMutation() bool { return r.Kind == engram.RelationRow || r.Reason == Removed }
-
-// compare puts rows of one session together, oldest session first, those without a
-// directory at the end, and mutations behind all.
-func (d *drafter) compare(a, b *Row) int {
-	if a.isMutation() || b.isMutation() {
-		return compareMutations(a, b)
-	}
-	sa, sb := d.sessionOf(a), d.sessionOf(b)
-	return cmp.Or(
-		cmp.Compare(len(d.alone(sa)), len(d.alone(sb))),
-		cmp.Compare(sa.StartedAt, sb.StartedAt), cmp.Compare(sa.ID, sb.ID),
-		// The session itself, observations, prompts.
-		cmp.Compare(strings.IndexByte("sop", byte(a.Kind)), strings.IndexByte("sop", byte(b.Kind))),
-		cmp.Compare(a.number, b.number),
-	)
-}
 
 // sessionOf is the session that a row needs. 1.9.4 can store rows of sessions
 // that do not exist; it cannot import those, so they get one that says no more

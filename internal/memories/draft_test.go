@@ -206,3 +206,55 @@ func TestEditStaysBehindWhatItEdits(t *testing.T) {
 		t.Errorf("after a merge: %v, %v", merged.Entries(), err)
 	}
 }
+
+// Rows stand in the order of their sessions' starts, each session before its rows, those
+// without a directory last, and whatever the search found first.
+func TestDraftsPutTheRowsOfASessionTogether(t *testing.T) {
+	var m database
+	start := map[string]string{}
+	for s := range 40 {
+		name := fmt.Sprintf("s-%02d", s*7%40)
+		row := engram.Session{ID: name, Project: "repo", Directory: "/w/repo", StartedAt: at(fmt.Sprintf("0%d:00", s%5)), Summary: ptr("done")}
+		place := "0 "
+		if s%8 == 0 {
+			row.Directory, place = "", "1 "
+		}
+		if s%9 == 1 {
+			place, row.StartedAt = "0 ", at("08:00") // it is in no table: its rows say when
+		} else {
+			m.sessions = append(m.sessions, row)
+		}
+		start[name] = place + row.StartedAt + " " + name
+	}
+	for i := range 400 {
+		name := fmt.Sprintf("s-%02d", i*13%40)
+		o := note(fmt.Sprintf("obs-%d", i*i), "08:00", "text", 1)
+		o.ID, o.SessionID = int64(i), name
+		m.observations = append(m.observations, o)
+		m.prompts = append(m.prompts, engram.Prompt{ID: int64(1000 - i), SyncID: fmt.Sprintf("prompt-%d", i), SessionID: name, Content: "why?", CreatedAt: at("08:00")})
+	}
+	found := find(t, m, heldIn(t), memories.Scope{})
+	var got []string
+	for d, err := range found.Drafts(5000, "me", newest, now) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, of := range d.Rows {
+			row, err := found.Load(of)
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch {
+			case row.Session != nil:
+				got = append(got, start[row.Session.ID]+" 1")
+			case row.Observation != nil:
+				got = append(got, fmt.Sprintf("%s 2 %04d", start[row.Observation.SessionID], row.Observation.ID))
+			default:
+				got = append(got, fmt.Sprintf("%s 3 %04d", start[row.Prompt.SessionID], row.Prompt.ID))
+			}
+		}
+	}
+	if !slices.IsSorted(got) || len(got) != len(m.sessions)+800 {
+		t.Errorf("%d rows, in this order:\n%s", len(got), strings.Join(got, "\n"))
+	}
+}

@@ -8,7 +8,10 @@ import (
 	"io"
 	"iter"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/panics"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
@@ -42,36 +45,56 @@ func (d Draft) Waits(failed []work.Failure) error {
 
 // Directory is a chunk directory, as a place for new chunks.
 type Directory interface {
-	// WriteChunk reads a chunk to its end, and stores it if it is good.
+	// WriteChunk reads a chunk to its end, and stores it if it is good. It is called
+	// concurrently.
 	WriteChunk(ctx context.Context, c *engram.Chunk) error
 	// AddEntries adds to the manifest the entries whose ids it lacks.
 	AddEntries(ctx context.Context, version int, entries []engram.ChunkEntry) error
 }
 
-// Export stores drafts in a directory, each before the next is made, and then adds their
+// atOnce is how many chunks are compressed at the same time. Each is in memory.
+const atOnce = 2
+
+// attempt is a draft that was stored, or why it was not.
+type attempt struct {
+	Draft
+	err error
+}
+
+// Export stores drafts in a directory while the next ones are made, and then adds their
 // entries to its manifest. What was stored before an error gets its entry all the same; the
 // drafts that were not come back as failures. A run that is killed in between
 // leaves files that the next one makes again, byte for byte, or that the next
 // pull adopts. The error is of making a draft.
 func Export(ctx context.Context, dir Directory, version int, drafts iter.Seq2[Draft, error]) (written []Draft, failed []work.Failure, err error) {
-	var entries []engram.ChunkEntry
+	var attempts []*attempt
+	var stores errgroup.Group
+	stores.SetLimit(atOnce)
 	for d, broken := range drafts {
 		if err = broken; err != nil {
 			break
 		}
-		why := cmp.Or(context.Cause(ctx), d.Waits(failed))
-		if why == nil {
-			why = dir.WriteChunk(ctx, d.chunk())
+		a := &attempt{Draft: d}
+		attempts = append(attempts, a)
+		if d.Rows[0].isMutation() { // about rows that have to be there
+			_ = stores.Wait()
+			_, failed = ended(attempts)
+			a.err = d.Waits(failed)
 		}
-		if why != nil {
-			failed = append(failed, work.Failure{ID: d.Entry.ID.String(), Err: why})
-			continue
-		}
-		d.Text = nil
-		written, entries = append(written, d), append(entries, d.Entry)
+		stores.Go(func() error {
+			defer panics.Guard()
+			a.store(ctx, dir)
+			return nil
+		})
 	}
+	_ = stores.Wait() // no attempt returns an error
+	written, failed = ended(attempts)
 	if len(written) == 0 {
 		return nil, failed, err
+	}
+	entries := make([]engram.ChunkEntry, len(written))
+	for i, d := range written {
+		entries[i] = d.Entry
 	}
 	if added := dir.AddEntries(context.WithoutCancel(ctx), version, entries); added != nil {
 		for _, d := range written {
@@ -80,4 +103,23 @@ func Export(ctx context.Context, dir Directory, version int, drafts iter.Seq2[Dr
 		written = nil
 	}
 	return written, failed, err
+}
+
+func (a *attempt) store(ctx context.Context, dir Directory) {
+	if a.err = cmp.Or(context.Cause(ctx), a.err); a.err == nil {
+		a.err = dir.WriteChunk(ctx, a.chunk())
+	}
+	a.Text = nil
+}
+
+// ended tells attempts that have ended apart.
+func ended(attempts []*attempt) (written []Draft, failed []work.Failure) {
+	for _, a := range attempts {
+		if a.err != nil {
+			failed = append(failed, work.Failure{ID: a.Entry.ID.String(), Err: a.err})
+		} else {
+			written = append(written, a.Draft)
+		}
+	}
+	return written, failed
 }

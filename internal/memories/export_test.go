@@ -63,10 +63,13 @@ func TestExportThatIsInterruptedKeepsWhatWasStored(t *testing.T) {
 		if id == drafts[0].Entry.ID {
 			interrupt()
 		}
+		<-ctx.Done()
 		return nil
 	}
 	written, failed, _ := memories.Export(ctx, here, 1, inTurn(drafts))
-	if len(written) != 1 || len(here.entries) != 1 || len(failed) != len(drafts)-1 || !errors.Is(failed[0].Err, context.Canceled) {
+	// Of those that are stored at the same time another one may be as far.
+	if len(written) == 0 || len(written) > 2 || written[0].Entry != drafts[0].Entry || len(here.entries) != len(written) ||
+		len(failed) != len(drafts)-len(written) || !errors.Is(failed[0].Err, context.Canceled) {
 		t.Errorf("%d written, %d entries, failed: %v", len(written), len(here.entries), failed)
 	}
 }

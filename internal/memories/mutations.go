@@ -50,14 +50,10 @@ func (d *drafter) mutations(rows []*Row, at time.Time) error {
 	return finish(len(rows))
 }
 
-// compareMutations puts rows before mutations, relations before deletions, and leaves
-// these in the order of the search.
+// compareMutations puts relations before deletions, and leaves these in the order of the search.
 func compareMutations(a, b *Row) int {
 	order := func(r *Row) int {
-		switch {
-		case !r.isMutation():
-			return -2
-		case r.Relation != nil:
+		if r.Relation != nil {
 			return -1
 		}
 		return deletionOrder(r.Kind)

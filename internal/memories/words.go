@@ -1,7 +1,6 @@
 package memories
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -165,7 +164,7 @@ func (h *Words) directory(session engram.RowVersion) (string, error) {
 func (h *Words) projectOfSession(session [8]byte) (project words.ProjectHash) {
 	looked := engram.RowVersion{Kind: engram.SessionRow}
 	copy(looked.Row[:], session[:])
-	from, _ := slices.BinarySearchFunc(h.words, &looked, func(word *words.Word, w *engram.RowVersion) int { return compareRows(&word.RowVersion, w) })
+	from, _ := slices.BinarySearchFunc(h.words, &looked, func(word *words.Word, w *engram.RowVersion) int { return word.CompareRow(w) })
 	for _, w := range h.words[from:] {
 		if w.Kind != engram.SessionRow || w.Session != session {
 			break
@@ -190,17 +189,13 @@ func NewWords(chunks ...[]words.Word) *Words {
 			all = append(all, &chunk[i])
 		}
 	}
-	slices.SortStableFunc(all, func(a, b *words.Word) int { return compareRows(&a.RowVersion, &b.RowVersion) })
+	slices.SortStableFunc(all, func(a, b *words.Word) int { return a.CompareRow(&b.RowVersion) })
 	return &Words{words: slices.CompactFunc(all, func(a, b *words.Word) bool { return *a == *b })}
-}
-
-func compareRows(a, b *engram.RowVersion) int {
-	return cmp.Or(cmp.Compare(a.Kind, b.Kind), slices.Compare(a.Row[:], b.Row[:]))
 }
 
 // on are the words on the same row as w, the last one last.
 func (h *Words) on(w engram.RowVersion) said {
-	from, _ := slices.BinarySearchFunc(h.words, &w, func(word *words.Word, w *engram.RowVersion) int { return compareRows(&word.RowVersion, w) })
+	from, _ := slices.BinarySearchFunc(h.words, &w, func(word *words.Word, w *engram.RowVersion) int { return word.CompareRow(w) })
 	return h.run(from, w)
 }
 

@@ -71,9 +71,8 @@ type export struct {
 	project workspace.Project
 
 	found   surroundings.Compared
-	version int                              // of the manifest
-	drafts  []memories.Draft                 // those that can be written
-	rows    map[engram.ChunkID][]exportedRow // of the drafts, if they are shown
+	version int              // of the manifest
+	drafts  []memories.Draft // those that can be written
 	written []memories.Draft
 	failed  []work.Failure
 }
@@ -119,6 +118,7 @@ func (x *export) run(ctx context.Context) (err error) {
 	if x.dryRun {
 		x.ws.OnlyLook()
 	}
+	defer func() { err = errors.Join(err, x.close()) }()
 	if err := x.open(ctx); err != nil {
 		return err
 	}
@@ -133,16 +133,18 @@ func (x *export) run(ctx context.Context) (err error) {
 	return x.print()
 }
 
-// into writes into a directory what no chunk of it holds.
+// into writes into a directory what no chunk of it holds. What is shown of that is there
+// until close.
 func (x *export) into(ctx context.Context, dir syncer.Local, path string) (err error) {
 	x.dir, x.path = dir, path
-	// Hundreds of thousands of rows are looked at once and kept as little as can be: memory
-	// that is collected sooner costs next to nothing here.
-	defer debug.SetGCPercent(debug.SetGCPercent(50))
-	if err := x.find(ctx); err != nil {
+	defer frugally()()
+	found, err := x.foundAlready(ctx)
+	if err == nil && !found {
+		err = x.find(ctx)
+	}
+	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, x.found.Close()) }()
 	if x.version, err = x.raiseVersion(ctx); err != nil {
 		return err
 	}
@@ -160,8 +162,9 @@ func (x *export) into(ctx context.Context, dir syncer.Local, path string) (err e
 	return err
 }
 
-// open opens engram's database, which must be there, and finds the project. That comes
-// before a chunk directory is made, which would be for nothing if it fails.
+// open opens engram's database, which must be there, and finds the project, and where there
+// is no chunk directory what goes into one: before one is made, which would be for nothing
+// if that fails.
 func (x *export) open(ctx context.Context) (err error) {
 	if x.db, err = surroundings.OpenDatabase(ctx, x.ws); err != nil {
 		return err
@@ -187,16 +190,34 @@ func (x *export) open(ctx context.Context) (err error) {
 		return err
 	}
 	x.dir = local
-	found, err := surroundings.Compare(ctx, x.ws, x.db, local, memories.Scope{Project: x.project.Name, Personal: x.personal, CountOnly: true}, math.MaxInt64, nil)
-	if err != nil {
-		return err
+	return x.find(ctx)
+}
+
+// close forgets what was found. It may be called again.
+func (x *export) close() error {
+	if x.found.Unexported == nil {
+		return nil
 	}
-	return x.checkName(ctx, found)
+	return x.found.Close()
+}
+
+// foundAlready says whether the directory still has no chunk, as when there was none.
+func (x *export) foundAlready(ctx context.Context) (bool, error) {
+	if x.found.Unexported == nil {
+		return false, nil
+	}
+	manifest, err := x.dir.ReadManifest(ctx)
+	if err == nil && len(manifest.Entries()) > 0 {
+		return false, x.close()
+	}
+	x.found.Manifest = manifest
+	return true, err
 }
 
 // find finds what is in no chunk. Chunks that cannot be
 // read are no reason to stop: what only they may hold is exported once more.
 func (x *export) find(ctx context.Context) (err error) {
+	defer frugally()()
 	generation, err := x.db.Generation(ctx)
 	if err != nil {
 		return err
@@ -208,6 +229,13 @@ func (x *export) find(ctx context.Context) (err error) {
 		return err
 	}
 	return x.checkName(ctx, x.found)
+}
+
+// frugally is until its end: hundreds of thousands of rows are looked at once and kept as
+// little as can be, and memory that is collected sooner costs next to nothing here.
+func frugally() (end func()) {
+	percent := debug.SetGCPercent(50)
+	return func() { debug.SetGCPercent(percent) }
 }
 
 // checkName looks for another spelling where the database has nothing of the project:
@@ -230,9 +258,6 @@ func (x *export) readable() iter.Seq2[memories.Draft, error] {
 	drafts := x.found.Drafts(x.made, createdBy(x.ws), x.found.Manifest.Entries(), time.Now())
 	return func(yield func(memories.Draft, error) bool) {
 		for d, err := range drafts {
-			if err == nil {
-				err = x.show(d)
-			}
 			if err != nil {
 				yield(d, err)
 				return
@@ -249,26 +274,6 @@ func (x *export) readable() iter.Seq2[memories.Draft, error] {
 			}
 		}
 	}
-}
-
-// show keeps what is shown of the rows of a draft.
-func (x *export) show(d memories.Draft) error {
-	if !x.dryRun && !x.term.Verbose {
-		return nil
-	}
-	rows := make([]exportedRow, len(d.Rows))
-	for i, row := range d.Rows {
-		row, err := x.found.Load(row)
-		if err != nil {
-			return err
-		}
-		rows[i] = exportedRowOf(row, d.Entry.ID)
-	}
-	if x.rows == nil {
-		x.rows = map[engram.ChunkID][]exportedRow{}
-	}
-	x.rows[d.Entry.ID] = rows
-	return nil
 }
 
 func (x *export) tooLarge(d memories.Draft) error {

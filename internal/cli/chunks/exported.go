@@ -1,6 +1,8 @@
 package chunks
 
 import (
+	"bufio"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -13,13 +15,18 @@ import (
 	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
-type exportDocument struct {
+// exportHead is the document of an export up to its rows, which are there with --dry-run
+// only, and can be many.
+type exportHead struct {
 	Schema  int                  `json:"schema"`
 	Moved   []exportedChunk      `json:"moved"`
 	Present []string             `json:"present"` // always empty
 	Failed  []command.FailedItem `json:"failed"`
 	Planned []exportedChunk      `json:"planned,omitempty"` // only with --dry-run
-	Rows    []exportedRow        `json:"rows,omitempty"`    // only with --dry-run
+}
+
+// exportTail is what follows "rows".
+type exportTail struct {
 	Unread  []command.FailedItem `json:"unread"`
 	Summary exportSummary        `json:"summary"`
 }
@@ -60,10 +67,14 @@ type exportSummary struct {
 func (x *export) print() error {
 	x.warn()
 	if x.term.JSON {
-		terminal.PrintJSON(x.term.Stdout, x.document())
+		if err := x.printJSON(); err != nil {
+			return err
+		}
 	}
 	if x.term.Tells() {
-		x.printText()
+		if err := x.printText(); err != nil {
+			return err
+		}
 	}
 	return exitStatus(x.term, len(x.written), len(x.written)+countFailed(x.failed), x.failed, x.dryRun && x.exitCode && len(x.drafts) > 0)
 }
@@ -105,27 +116,75 @@ func (x *export) updates() int {
 	return n
 }
 
-func (x *export) document() exportDocument {
-	doc := exportDocument{
-		Schema: terminal.Schema, Moved: exportedChunks(x.written), Present: []string{},
-		Failed: command.FailedItems(x.failed), Unread: command.FailedItems(x.found.Unread),
+// printJSON prints the document in pieces, which so is in memory for one row. What cannot
+// be written is told by stdout itself.
+func (x *export) printJSON() error {
+	out := bufio.NewWriterSize(x.term.Stdout.Block(), 64<<10)
+	head, tail := x.document()
+	text, err := json.Marshal(head)
+	if err != nil {
+		return err
 	}
-	chunks := doc.Moved
-	if x.dryRun {
-		doc.Planned = exportedChunks(x.drafts)
-		chunks = doc.Planned
-		for _, d := range x.drafts {
-			doc.Rows = append(doc.Rows, x.rows[d.Entry.ID]...)
+	_, _ = out.Write(text[:len(text)-1])
+	rows := 0
+	for _, d := range x.drafts {
+		if !x.dryRun {
+			break
+		}
+		err := x.eachShown(d, func(row exportedRow) error {
+			text, err := json.Marshal(row)
+			_, _ = out.WriteString([]string{`,"rows":[`, ","}[min(rows, 1)])
+			_, _ = out.Write(text)
+			rows++
+			return err
+		})
+		if err != nil {
+			return err
 		}
 	}
-	doc.Summary = exportSummary{
+	if rows > 0 {
+		_ = out.WriteByte(']')
+	}
+	if text, err = json.Marshal(tail); err != nil {
+		return err
+	}
+	text[0] = ','
+	_, _ = out.Write(append(text, '\n'))
+	_ = out.Flush()
+	return nil
+}
+
+// eachShown gives what is shown of the rows of a draft.
+func (x *export) eachShown(d memories.Draft, show func(exportedRow) error) error {
+	for _, of := range d.Rows {
+		row, err := x.found.Load(of)
+		if err == nil {
+			err = show(exportedRowOf(row, d.Entry.ID))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *export) document() (exportHead, exportTail) {
+	head := exportHead{
+		Schema: terminal.Schema, Moved: exportedChunks(x.written), Present: []string{}, Failed: command.FailedItems(x.failed),
+	}
+	chunks := head.Moved
+	if x.dryRun {
+		head.Planned = exportedChunks(x.drafts)
+		chunks = head.Planned
+	}
+	summary := exportSummary{
 		Dir: x.path, Database: x.db.Path(), DryRun: x.dryRun, Chunks: len(chunks), Failed: len(x.failed),
 		Unexported: surroundings.NewUnexported(x.project, x.found.Tallies),
 	}
 	for _, c := range chunks {
-		doc.Summary.Bytes += c.Bytes
+		summary.Bytes += c.Bytes
 	}
-	return doc
+	return head, exportTail{Unread: command.FailedItems(x.found.Unread), Summary: summary}
 }
 
 func exportedChunks(drafts []memories.Draft) []exportedChunk {
@@ -169,12 +228,12 @@ var reasonWords = map[memories.Reason]string{
 	memories.Ended:       "ended since its chunk",
 }
 
-func (x *export) printText() {
+func (x *export) printText() error {
 	for _, f := range x.failed {
 		command.PrintFailure(x.term, x.ws, f, problem.NextStep(f.Err, x.ws.TokenFrom))
 	}
 	if x.term.Quiet || x.term.JSON {
-		return
+		return nil
 	}
 	verb, drafts := "wrote", x.written
 	if x.dryRun {
@@ -185,15 +244,20 @@ func (x *export) printText() {
 			break
 		}
 		fmt.Fprintf(x.term.Stdout, "%s %s  %s, %s\n", verb, d.Entry.ID, describe(d.Entry), terminal.Size(int64(d.Size)))
-		for _, shown := range x.rows[d.Entry.ID] {
+		err := x.eachShown(d, func(shown exportedRow) error {
 			title := ""
 			if shown.Title != "" {
 				title = strconv.QuoteToGraphic(shorten(shown.Title)) + ", "
 			}
-			fmt.Fprintf(x.term.Stdout, "  %s %s: %s%s\n", shown.Kind, terminal.Visible(shown.ID), title, reasonWords[shown.Reason])
+			_, _ = fmt.Fprintf(x.term.Stdout, "  %s %s: %s%s\n", shown.Kind, terminal.Visible(shown.ID), title, reasonWords[shown.Reason])
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
 	fmt.Fprintln(x.term.Stdout, x.summary(verb, drafts))
+	return nil
 }
 
 // summary is the last line of a run.

@@ -99,6 +99,7 @@ func (t *transfer) run(ctx context.Context) (err error) {
 	if t.exporting {
 		remote, _ := t.ws.RemoteLabel() // without one the run fails soon enough
 		t.exported = export{term: t.term, ws: t.ws, dryRun: t.dryRun, personal: t.project.includePersonal, remote: remote}
+		defer func() { err = errors.Join(err, t.exported.close()) }()
 		if err := t.exported.open(ctx); err != nil {
 			return err
 		}
@@ -148,14 +149,15 @@ func (t *transfer) addExport(cmd *cobra.Command) {
 
 // writeMemories writes what is in no chunk, and says so at once: it stays, however
 // the rest goes.
-func (t *transfer) writeMemories(ctx context.Context) error {
+func (t *transfer) writeMemories(ctx context.Context) (err error) {
 	x := &t.exported
+	defer func() { err = errors.Join(err, x.close()) }()
 	if err := x.into(ctx, t.dir, t.path); err != nil {
 		return err
 	}
 	x.warn()
 	if t.term.Tells() && len(x.drafts)+len(x.failed) > 0 {
-		x.printText()
+		return x.printText()
 	}
 	return nil
 }
