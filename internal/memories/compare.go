@@ -102,6 +102,9 @@ func FindUnexported(ctx context.Context, m Database, words *Words, entries []eng
 	if s.err != nil {
 		return nil, errors.Join(s.err, s.found.Close())
 	}
+	for _, row := range s.found.Rows {
+		row.word = nil
+	}
 	return &s.found, nil
 }
 
@@ -121,7 +124,8 @@ type search struct {
 func (s *search) observation(o engram.Observation) {
 	s.kept[o.SessionID] = true
 	session := s.found.sessions[o.SessionID].Project
-	row := Row{Observation: &o, Project: engram.ProjectKey(engram.ProjectOf(engram.Text(o.Project), session)), word: words.OfObservation(o, session)}
+	word := words.OfObservation(o, session)
+	row := Row{Observation: &o, Project: engram.ProjectKey(engram.ProjectOf(engram.Text(o.Project), session)), word: &word}
 	end := s.ends[o.SyncID]
 	if end != nil {
 		end.is(row.Project, engram.Text(o.Project), session)
@@ -146,7 +150,8 @@ func (s *search) observation(o engram.Observation) {
 func (s *search) prompt(p engram.Prompt) {
 	s.kept[p.SessionID] = true
 	session := s.found.sessions[p.SessionID].Project
-	row := Row{Prompt: &p, Project: engram.ProjectKey(engram.ProjectOf(p.Project, session)), word: words.OfPrompt(p, session)}
+	word := words.OfPrompt(p, session)
+	row := Row{Prompt: &p, Project: engram.ProjectKey(engram.ProjectOf(p.Project, session)), word: &word}
 	if !s.scope.has(row.Project) {
 		return
 	}
@@ -172,7 +177,7 @@ func (s *search) session(row engram.Session) {
 		return
 	}
 	said := s.found.words.on(w.RowVersion)
-	found := Row{Project: project, Session: &row, word: w, Reason: s.reasons.session(row, len(said) > 0), odd: oddityOf(s.reasons.now, engram.Text(row.EndedAt))}
+	found := Row{Project: project, Session: &row, word: &w, Reason: s.reasons.session(row, len(said) > 0), odd: oddityOf(s.reasons.now, engram.Text(row.EndedAt))}
 	if toWrite, _ := s.unheld(found, said); toWrite != nil && !w.Placed && said.placed() {
 		// Without the directory, 1.x would forget it. Source: engram-2.md 7, rule 15.
 		var err error

@@ -18,7 +18,8 @@ func (s *search) judgeDeletions() {
 	})
 	left := s.leftOfSessions()
 	for _, d := range s.deletions {
-		row := Row{Kind: d.Kind, Reason: Removed, word: words.OfDeletion(d)}
+		word := words.OfDeletion(d)
+		row := Row{Kind: d.Kind, Reason: Removed, word: &word}
 		said := s.found.words.on(row.word.RowVersion)
 		if said.gone() || engram.Later(said.newest(), row.word.Since) && row.word.Since != 0 {
 			continue

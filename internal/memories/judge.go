@@ -15,9 +15,9 @@ func (s *search) unheld(row Row, said said) (toWrite *Row, home StayHome) {
 	if len(said) == 0 {
 		return &row, home
 	}
-	told, exactly := said.tell(row.word)
+	told, exactly := said.tell(*row.word)
 	switch last := said.last(); {
-	case last.Tells(row.word):
+	case last.Tells(*row.word):
 		return nil, home
 	case s.found.words.retold[last] && row.word.Says == words.Alive && !row.word.Supersedes(last.RowVersion):
 		// What was taken out of a chunk still stands in engram.db, and would come back.
@@ -25,7 +25,7 @@ func (s *search) unheld(row Row, said said) (toWrite *Row, home StayHome) {
 	case row.odd != timely:
 		return s.unheldOdd(row, told)
 	case last.Says == words.Removed, last.Says == words.Deleted && last.Content == engram.RowHash{}:
-		if row.word.Says == words.Deleted || !revived(row.word, last, told) {
+		if row.word.Says == words.Deleted || !revived(*row.word, last, told) {
 			return nil, outdated(!told && row.hasText())
 		}
 	case exactly:
@@ -33,7 +33,7 @@ func (s *search) unheld(row Row, said said) (toWrite *Row, home StayHome) {
 		if !row.word.Supersedes(last.RowVersion) {
 			return nil, home
 		}
-	case said.supersede(row.word):
+	case said.supersede(*row.word):
 		if told || !row.hasText() {
 			return nil, home
 		}
@@ -54,7 +54,7 @@ func (s *search) unheld(row Row, said said) (toWrite *Row, home StayHome) {
 func again(row Row, said said) *Row {
 	var last int64
 	for _, w := range said {
-		if w.Tells(row.word) && w.Revision == row.word.Revision {
+		if w.Tells(*row.word) && w.Revision == row.word.Revision {
 			last = max(last, w.Since)
 		}
 	}
@@ -147,8 +147,9 @@ func (r Row) hasText() bool {
 // that copy. Source: local-state.md 1.4.
 func (s *search) apart(row Row) *Row {
 	row.Reason = Conflict
-	var id string
-	id, row.word.RowVersion = row.word.Apart()
+	word, id := *row.word, ""
+	id, word.RowVersion = word.Apart()
+	row.word = &word
 	if row.Observation != nil {
 		own := *row.Observation
 		own.SyncID, row.Observation = id, &own

@@ -42,7 +42,8 @@ func (s *search) judgeRelations() {
 			continue
 		}
 		r.Project = source.text
-		row := Row{Kind: engram.RelationRow, Project: project, Relation: &r, word: words.OfRelation(r), odd: oddityOf(s.reasons.now, cmp.Or(r.UpdatedAt, r.CreatedAt))}
+		word := words.OfRelation(r)
+		row := Row{Kind: engram.RelationRow, Project: project, Relation: &r, word: &word, odd: oddityOf(s.reasons.now, cmp.Or(r.UpdatedAt, r.CreatedAt))}
 		said := s.found.words.on(row.word.RowVersion)
 		row.Reason = s.reasons.row(r.CreatedAt, len(said) > 0)
 		toWrite, _ := s.unheld(row, said)

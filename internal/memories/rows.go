@@ -23,9 +23,9 @@ type Row struct {
 	Relation    *engram.Relation
 	Deletion    *engram.Deletion // with Removed
 
-	word    words.Word
-	number  int64  // the integer id of an observation or a prompt
-	session string // that it belongs to
+	word    *words.Word // nil when the search is over, as nobody asks for it any more
+	number  int64       // the integer id of an observation or a prompt
+	session string      // that it belongs to
 	text    span
 }
 
