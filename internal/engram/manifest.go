@@ -18,12 +18,13 @@ type Manifest struct {
 	entries  []ChunkEntry
 	rejected []RejectedEntry
 	claimed  map[string]bool // the ids that rejected entries give themselves
-	index    map[ChunkID]int
+	index    map[ChunkID]int32
 
 	text        []byte
 	versionSpan span
 	chunksSpan  span // of the array, or of the null in its place
 	lastEntry   int  // where the last entry ends, 0 if there is none
+	listFirst   bool
 }
 
 // span is a range of bytes in a manifest's text.
@@ -71,6 +72,9 @@ func (m *Manifest) Has(id ChunkID) bool { _, ok := m.index[id]; return ok }
 // Names says whether any entry is about a chunk, be it one that could not be
 // taken: a second one beside that would make engram import the chunk twice.
 func (m *Manifest) Names(id ChunkID) bool { return m.Has(id) || m.claimed[id.String()] }
+
+// ListFirst says whether "chunks" stands before all other members.
+func (m *Manifest) ListFirst() bool { return m.listFirst }
 
 // Bytes is the text of the manifest. Don't modify it.
 func (m *Manifest) Bytes() []byte { return m.text }

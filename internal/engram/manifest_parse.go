@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"unicode/utf8"
 
@@ -19,10 +20,12 @@ func ParseManifest(text []byte) (*Manifest, error) {
 	return (&manifestParser{text: text, m: &Manifest{text: text}}).parse()
 }
 
-// ParseServerManifest reads the manifest that a server gives. A bad entry does
-// not stop the others: see Rejected. Of two entries with one id the first counts.
-func ParseServerManifest(text []byte) (*Manifest, error) {
-	return (&manifestParser{text: text, m: &Manifest{text: text}, lenient: true}).parse()
+// ReadServerManifest reads the manifest that a server gives. A bad entry does
+// not stop the others: see Rejected. Of two entries with one id the first counts. The
+// text is not kept: the manifest has no Bytes, and no other is made of it. An error of r
+// comes as it is; where the text ends too early, it wraps io.ErrUnexpectedEOF.
+func ReadServerManifest(r io.Reader) (*Manifest, error) {
+	return (&manifestParser{pieces: &pieces{r: r}, m: &Manifest{}, lenient: true}).parse()
 }
 
 // Parts are where in the text of a manifest its parts stand.
@@ -48,12 +51,16 @@ var manifestMembers = []string{"version", "chunks"}
 // text gets more memory set aside than it could fill.
 const minEntryBytes = 64
 
-// maxRejected bounds what a manifest of this machine may hold beside entries: a
-// text of nothing else would take much more memory than itself.
-const maxRejected = 1 << 14
+// maxRejected bounds what a manifest of this machine may hold beside entries, and maxRefused
+// one of a server: a text of nothing else would take much more memory than itself.
+const (
+	maxRejected = 1 << 14
+	maxRefused  = 1 << 17
+)
 
 type manifestParser struct {
-	text    []byte
+	text    []byte // all of it, or what is at hand
+	pieces  *pieces
 	m       *Manifest
 	lenient bool
 	parts   *Parts // nil: nobody wants to know
@@ -65,6 +72,7 @@ type manifestParser struct {
 	name    string         // of the member at hand
 	from    int            // where the value at hand begins
 	top     int            // where that of the member at hand does
+	held    bool           // somebody will look at the text of that value
 	seen    map[string]int // member name to the byte behind it
 }
 
@@ -72,23 +80,34 @@ type manifestParser struct {
 var BOM = []byte("\ufeff")
 
 func (p *manifestParser) parse() (*Manifest, error) {
+	if _, err := p.more(); err != nil {
+		return nil, err
+	}
 	if bytes.HasPrefix(p.text, BOM) {
 		return nil, p.fail(0, ErrBOM)
 	}
-	if at := findMarker(p.text); at >= 0 {
-		return nil, p.fail(at, ErrConflictMarkers)
+	if p.pieces == nil {
+		if at := findMarker(p.text); at >= 0 {
+			return nil, p.fail(at, ErrConflictMarkers)
+		}
+		if !utf8.Valid(p.text) {
+			at := findLine(p.text, func(line []byte) bool { return !utf8.Valid(line) })
+			return nil, p.fail(at, errNotUTF8)
+		}
+		p.m.entries = make([]ChunkEntry, 0, min(bytes.Count(p.text, []byte("{")), len(p.text)/minEntryBytes))
 	}
-	if !utf8.Valid(p.text) {
-		at := findLine(p.text, func(line []byte) bool { return !utf8.Valid(line) })
-		return nil, p.fail(at, errors.New("not valid UTF-8"))
-	}
-	p.scan, p.seen, p.authors = jsonscan.New(2), map[string]int{}, authors{}
-	room := min(bytes.Count(p.text, []byte("{")), len(p.text)/minEntryBytes)
-	p.m.entries, p.m.index = make([]ChunkEntry, 0, room), make(map[ChunkID]int, room)
+	p.scan, p.seen, p.authors, p.m.index = jsonscan.New(2), map[string]int{}, authors{}, make(map[ChunkID]int32, cap(p.m.entries))
 	if p.parts != nil {
-		p.parts.Entries = make([]Part, 0, room)
+		p.parts.Entries = make([]Part, 0, cap(p.m.entries))
 	}
-	for p.at < len(p.text) {
+	for {
+		if p.at == len(p.text) {
+			if more, err := p.more(); err != nil {
+				return nil, err
+			} else if !more {
+				break
+			}
+		}
 		n, event, err := p.scan.Next(p.text[p.at:])
 		p.at += n
 		if err != nil {
@@ -98,7 +117,9 @@ func (p *manifestParser) parse() (*Manifest, error) {
 			return nil, err
 		}
 	}
-	if err := p.scan.Close(); err != nil {
+	if err := p.scan.Close(); err != nil && p.pieces != nil {
+		return nil, fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, p.failSyntax(err))
+	} else if err != nil {
 		return nil, p.failSyntax(err)
 	}
 	if p.seen["chunks"] == 0 {
@@ -114,6 +135,11 @@ func (p *manifestParser) event(event jsonscan.Event) error {
 	depth := p.scan.Depth()
 	switch {
 	case event == jsonscan.Begin && depth == 2 && p.name == "chunks":
+		if len(p.text)-p.at < longPlainEntry {
+			if _, err := p.more(); err != nil {
+				return err
+			}
+		}
 		if e, n, ok := plainEntry(p.text[p.at:], p.authors); ok {
 			p.from, p.at = p.at, p.at+n
 			p.scan.Skip(n)
@@ -133,7 +159,7 @@ func (p *manifestParser) event(event jsonscan.Event) error {
 }
 
 func (p *manifestParser) begin(depth int) error {
-	p.from = p.at
+	p.from, p.held = p.at, depth == 2 && p.name == "chunks" || depth == 1 && p.name == "version"
 	if depth == 1 {
 		p.top = p.at
 	}
@@ -158,9 +184,13 @@ func (p *manifestParser) key() error {
 	if err != nil {
 		return p.fail(p.at, err)
 	}
-	if first := p.seen[name]; first > 0 {
+	switch first := p.seen[name]; {
+	case first > 0 && p.pieces != nil:
+		return p.fail(p.at, fmt.Errorf("%q %w", name, ErrTwice))
+	case first > 0:
 		return p.fail(p.at, fmt.Errorf("%q %w (first on line %d)", name, ErrTwice, p.line(first)))
 	}
+	p.m.listFirst = p.m.listFirst || name == "chunks" && len(p.seen) == 0
 	if name != "version" && name != "chunks" {
 		if err := refuseVariant(name, manifestMembers); err != nil {
 			return p.fail(p.at, err)
@@ -174,6 +204,7 @@ func (p *manifestParser) key() error {
 func (p *manifestParser) member() error {
 	switch p.name {
 	case "version":
+		p.held = false
 		p.m.versionSpan = span{p.from, p.at}
 		version, ok := ParseVersion(string(p.text[p.from:p.at]))
 		if !ok {
@@ -203,7 +234,7 @@ func ParseVersion(value string) (version int, ok bool) {
 // take takes the entry that was read, or what is wrong with it.
 func (p *manifestParser) take(e ChunkEntry, err error) error {
 	m, text, place := p.m, p.text[p.from:p.at], p.place
-	m.lastEntry, p.place = p.at, place+1
+	m.lastEntry, p.place, p.held = p.at, place+1, false
 	if p.parts != nil {
 		p.parts.Entries = append(p.parts.Entries, Part{p.from, p.at})
 	}
@@ -211,7 +242,7 @@ func (p *manifestParser) take(e ChunkEntry, err error) error {
 		first, again := m.index[e.ID]
 		switch {
 		case !again:
-			m.index[e.ID] = len(m.entries)
+			m.index[e.ID] = int32(len(m.entries))
 			m.entries = append(m.entries, e)
 			return nil
 		case p.lenient:
@@ -219,7 +250,7 @@ func (p *manifestParser) take(e ChunkEntry, err error) error {
 		}
 		err = fmt.Errorf("%s %w (first as entry %d)", e.ID, ErrTwice, first+1)
 	}
-	if !p.lenient && (errors.Is(err, ErrTwice) || len(m.rejected) == maxRejected) {
+	if !p.lenient && (errors.Is(err, ErrTwice) || len(m.rejected) == maxRejected) || len(m.rejected) == maxRefused {
 		return &ManifestError{Line: p.line(p.from), Entry: place + 1, Err: err}
 	}
 	r := RejectedEntry{ID: claimedID(text), Err: err, Place: place, Text: string(text)}
@@ -252,12 +283,20 @@ func (p *manifestParser) fail(at int, err error) error {
 }
 
 func (p *manifestParser) failSyntax(err error) error {
-	return &ManifestError{Line: p.line(int(p.scan.Offset())), Err: err}
+	at := int(p.scan.Offset())
+	if p.pieces != nil {
+		at -= p.pieces.before
+	}
+	return &ManifestError{Line: p.line(at), Err: err}
 }
 
 // line is the number of the line, from 1, that the byte stands on.
 func (p *manifestParser) line(at int) int {
-	return 1 + bytes.Count(p.text[:at], []byte("\n"))
+	line := 1 + bytes.Count(p.text[:at], []byte("\n"))
+	if p.pieces != nil {
+		line += p.pieces.lines
+	}
+	return line
 }
 
 // findLine gives where the first line begins that is so, or -1.

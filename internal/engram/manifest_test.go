@@ -1,11 +1,15 @@
 package engram_test
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -255,7 +259,7 @@ func TestNullChunksAreNone(t *testing.T) {
 }
 
 func TestABadEntryOfAServerDoesNotStopTheOthers(t *testing.T) {
-	m, err := engram.ParseServerManifest([]byte(`{"chunks":[{"id":"../x","created_at":"2026-11-22T09:14:58Z"},{"id":"ABCDEF12"},7,
+	m, err := engram.ReadServerManifest(strings.NewReader(`{"chunks":[{"id":"../x","created_at":"2026-11-22T09:14:58Z"},{"id":"ABCDEF12"},7,
 		{"id":"c830cde8","created_at":"2026-11-22T03:56:06.966054-05:00"},{"id":"c830cde8","created_at":"2030-11-22T09:14:58Z"}],"version":1}`))
 	if err != nil {
 		t.Fatal(err)
@@ -269,6 +273,71 @@ func TestABadEntryOfAServerDoesNotStopTheOthers(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"../x", "ABCDEF12", ""}, ids); diff != "" {
 		t.Errorf("rejected (-want +got):\n%s", diff)
+	}
+}
+
+// A server's manifest is read piece by piece, wherever the pieces end, and says the same.
+func TestAServersManifestComesInPieces(t *testing.T) {
+	var entries, odd strings.Builder
+	for i := range 3000 {
+		fmt.Fprintf(&entries, ",\n {\"id\":\"%08x\",\"created_by\":\"zo\u00eb%d\",\"created_at\":\"2026-11-22T09:14:58Z\",\"sessions\":1,\"memories\":2,\"prompts\":0}", i, i%7)
+		if i%100 == 0 {
+			fmt.Fprintf(&odd, ",{\"created_at\":\"2026-11-22T09:14:58Z\",\"more\":%q,\"id\":\"f%07x\"}", strings.Repeat("\u00e9", i), i)
+		}
+	}
+	text := `{"chunks":[{"id":"ABCDEF12"}` + entries.String() + odd.String() + `],"x":[{"id":1}],"version":2}`
+	readers := map[string]func(io.Reader) io.Reader{
+		"as it comes":   func(r io.Reader) io.Reader { return r },
+		"byte by byte":  iotest.OneByteReader,
+		"in halves":     iotest.HalfReader,
+		"with its end":  iotest.DataErrReader,
+		"in 1021 bytes": func(r io.Reader) io.Reader { return bufio.NewReaderSize(io.MultiReader(r), 1021) },
+	}
+	want := mustParse(t, strings.Replace(text, `"x"`, `"y"`, 1))
+	for name, read := range readers {
+		m, err := engram.ReadServerManifest(read(strings.NewReader(text)))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if m.Version() != 2 || !m.ListFirst() || len(m.Rejected()) != 1 || !slices.Equal(m.Entries(), want.Entries()) {
+			t.Errorf("%s: version %d, %d entries, %d rejected", name, m.Version(), len(m.Entries()), len(m.Rejected()))
+		}
+		last := m.Entries()[len(m.Entries())-1]
+		if e, ok := m.Entry(last.ID); !ok || e != last || !m.Names(last.ID) {
+			t.Errorf("%s: the last entry is not found", name)
+		}
+	}
+	for cut := range 400 {
+		at := len(text) * cut / 400
+		_, err := engram.ReadServerManifest(strings.NewReader(text[:at]))
+		if !errors.Is(err, io.ErrUnexpectedEOF) || !errors.Is(err, engram.ErrDamaged) {
+			t.Fatalf("cut after %d bytes: %v", at, err)
+		}
+	}
+	lost := errors.New("lost")
+	if _, err := engram.ReadServerManifest(io.MultiReader(strings.NewReader(text[:len(text)/2]), iotest.ErrReader(lost))); !errors.Is(err, lost) {
+		t.Errorf("the connection was lost, and the error is %v", err)
+	}
+}
+
+// What a server sends is bounded where it is held, and judged as strictly as before.
+func TestAServersManifestIsRefused(t *testing.T) {
+	filler := strings.Repeat(" ", 200_000)
+	for text, want := range map[string]string{
+		`{"version":1,` + filler + `"chunks":[` + "\"\xff\"" + `]}`:              "UTF-8",
+		`{"version":1,"x":"` + strings.Repeat("\u00e9", 40_000) + "\xc3\"" + `}`: "UTF-8",
+		"{\n\"version\":1," + strings.Repeat("\n", 200_000) + `"chunks":7}`:      "line 200002",
+		`{"version":1,` + filler + `"version":1,"chunks":[]}`:                    "version",
+		`{"chunks":[` + strings.Repeat("0,", 1<<18) + `0],"version":1}`:          "entry",
+		`{"chunks":[{"id":"` + strings.Repeat("x", 9<<20) + `"}],"version":1}`:   "takes more than",
+		`{"chunks":[]}`: `"version" is missing`,
+		"\ufeff{}":      "byte order mark",
+		"":              "too early",
+	} {
+		if _, err := engram.ReadServerManifest(strings.NewReader(text)); !errors.Is(err, engram.ErrDamaged) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.60q: %v, want %q", text, err, want)
+		}
 	}
 }
 

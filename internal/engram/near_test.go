@@ -3,8 +3,6 @@ package engram_test
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
@@ -14,23 +12,6 @@ func TestProjectKey(t *testing.T) {
 	for other, same := range map[string]bool{"cafe\u0301--BAR": true, " CAF\u00c9-bar ": true, "café_bar": false, "cafe-bar": false} {
 		if got := engram.ProjectKey(other) == engram.ProjectKey("café-bar"); got != same {
 			t.Errorf("%q and café-bar: one project is %t", other, got)
-		}
-	}
-}
-
-func TestNearProjects(t *testing.T) {
-	among := []string{"alpha_bravo", "AlphaBravo", "alpha-bravo-2", "alpha.bravo", "Alpha-Bravo", "", "café", "shop"}
-	for _, tt := range []struct {
-		name string
-		want []string
-	}{
-		{"alpha-bravo", []string{"alpha.bravo", "alpha_bravo", "alphabravo"}},
-		{"cafe\u0301", nil}, // the same one
-		{"shop-old", nil},
-		{"---", nil},
-	} {
-		if diff := cmp.Diff(tt.want, engram.NearProjects(tt.name, among)); diff != "" {
-			t.Errorf("%s: %s", tt.name, diff)
 		}
 	}
 }

@@ -102,7 +102,7 @@ func readDirectory(files ChunkFiles, chunks []indexedChunk, session engram.RowVe
 		if err != nil {
 			return "", err
 		}
-		err = engram.ReadSessions(file, func(id string) bool { return engram.HashOf(id) == session.Row }, func(_ string, row json.RawMessage) {
+		err = words.ReadSessions(file, func(id string) bool { return engram.HashOf(id) == session.Row }, func(_ string, row json.RawMessage) {
 			var s engram.Session
 			if json.Unmarshal(row, &s) == nil && strings.TrimSpace(s.Directory) != "" {
 				directory = s.Directory

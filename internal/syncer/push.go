@@ -120,7 +120,7 @@ func (p *pusher) send(ctx context.Context, item Item) outcome {
 // ContentRefusedError says that a server refuses a chunk for what it holds, and
 // for which row that most likely is.
 type ContentRefusedError struct {
-	Suspect engram.Suspect
+	Suspect Suspect
 	Err     error
 }
 
@@ -141,7 +141,7 @@ func (p *pusher) blame(item Item, err error) error {
 		return err
 	}
 	defer func() { _ = c.Close() }() // only read
-	suspect, readErr := engram.ReadSuspect(c)
+	suspect, readErr := readSuspect(c)
 	if readErr != nil || suspect.List == "" {
 		return err
 	}

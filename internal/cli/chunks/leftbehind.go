@@ -136,7 +136,7 @@ func wrongProject(conn *workspace.Connection, diff *syncer.Diff) error {
 	}
 	text := fmt.Sprintf("nothing here is of project %s, from %s: the rows are %s", terminal.Visible(conn.Project.Name),
 		terminal.Visible(conn.Project.From), projectsListed(foreign))
-	if near := engram.NearProjects(conn.Project.Name, slices.Collect(maps.Keys(foreign))); len(near) > 0 {
+	if near := surroundings.NamesNear(conn.Project.Name, slices.Collect(maps.Keys(foreign))); len(near) > 0 {
 		text += "; the nearest name is " + terminal.Visible(near[0]) + " (" + surroundings.ProjectFlag(near[0]) + ")"
 	}
 	return terminal.Usagef("%s", text)

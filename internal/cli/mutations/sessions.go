@@ -9,6 +9,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/journal/source"
 	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/words"
 )
 
 // sessionsOf gives the rows of sessions that the database which is pushed has, or else
@@ -57,7 +58,7 @@ func (m *push) inChunks(ctx context.Context, wanted func(string) bool, found fun
 		chunk, err := dir.OpenChunk(entry.ID)
 		if err == nil {
 			_, err = engram.ReadRows(chunk, func(r io.Reader) (struct{}, error) {
-				return struct{}{}, engram.ReadSessions(r, wanted, func(id string, row json.RawMessage) { rows[id] = row })
+				return struct{}{}, words.ReadSessions(r, wanted, func(id string, row json.RawMessage) { rows[id] = row })
 			})
 			_ = chunk.Close() // only read
 		}

@@ -217,7 +217,7 @@ func countUnexported(ctx context.Context, ws *workspace.Workspace, db *engramdb.
 // NearProjects are those of the database that people take for p.
 func NearProjects(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, local syncer.Local, p workspace.Project, most int64) ([]string, error) {
 	all, err := countUnexported(ctx, ws, db, local, workspace.Project{}, most)
-	return engram.NearProjects(p.Name, slices.Collect(maps.Keys(all))), err
+	return NamesNear(p.Name, slices.Collect(maps.Keys(all))), err
 }
 
 // ProjectFlag is what somebody types to choose a project.

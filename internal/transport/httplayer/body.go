@@ -19,8 +19,12 @@ const (
 	bodyResume          // a cut body is asked for again, and goes on where it was cut
 )
 
-// readWhole takes the body of an answer into memory.
+// readWhole takes the body of an answer into memory, or gives it to whoever takes it as a stream. A page
+// for people is not what that one waits for.
 func (c *Call) readWhole(resp *http.Response) (err error) {
+	if c.take != nil && !isPage(resp) {
+		return c.stream(resp)
+	}
 	c.text, err = io.ReadAll(io.LimitReader(resp.Body, c.Limit+1))
 	closeErr := resp.Body.Close()
 	resp.Body = http.NoBody
@@ -36,6 +40,48 @@ func (c *Call) readWhole(resp *http.Response) (err error) {
 		return io.ErrUnexpectedEOF
 	}
 	return closeErr
+}
+
+// stream gives the body of an answer to take. What take says of a good body is for the
+// caller; the error is that of the body, whatever was made of a part of it.
+func (c *Call) stream(resp *http.Response) error {
+	body := &boundedBody{body: resp.Body, left: c.Limit}
+	c.took = c.take(resp.Header, body)
+	closeErr := resp.Body.Close()
+	resp.Body = http.NoBody
+	cut := errors.Is(c.took, io.ErrUnexpectedEOF)
+	switch {
+	case body.err != nil:
+		return body.err
+	case body.left < 0:
+		return &localError{fmt.Errorf("%w: the answer is larger than %d bytes", ErrRefused, c.Limit)}
+	case cut && MayBeCut(resp):
+		return io.ErrUnexpectedEOF
+	case cut && body.left < c.Limit:
+		c.took = c.CutError()
+	case c.took == nil:
+		return closeErr
+	}
+	return nil
+}
+
+// boundedBody reads a body up to a limit, and remembers how reading it failed.
+type boundedBody struct {
+	body io.Reader
+	left int64 // of the limit; negative where the body is longer
+	err  error
+}
+
+func (b *boundedBody) Read(p []byte) (int, error) {
+	if b.left < 0 {
+		return 0, io.ErrUnexpectedEOF
+	}
+	n, err := b.body.Read(p[:min(int64(len(p)), b.left+1)])
+	b.left -= int64(n)
+	if err != nil && err != io.EOF {
+		b.err = err
+	}
+	return n, err
 }
 
 // readRefusal takes what an answer that says no says into memory. If that is cut, who

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -14,11 +16,13 @@ import (
 // what the layers may do for it; Client puts it into the context of the request,
 // which is the only way for it through http.Client, and there the layers read it.
 // Two write to it: Retry the number of attempts, which the texts of errors tell,
-// and the text of a body that it has read whole; Bearer what is known of the token.
+// and what came of a body that it has read whole; Bearer what is known of the token.
 type Call struct {
 	Op    string // what it is, for errors, such as "push chunk 0cdb38de"
 	Limit int64  // of the text that GetText gives
 	Cut   bool   // a longer one is no error: it is cut after Limit+1 bytes
+	// Tag is the ETag of what is known already: the server may say that it is still that.
+	Tag string
 
 	Anonymous      bool // no token goes along
 	Confidential   bool // with or without a token, it goes nowhere that a token would not go
@@ -30,6 +34,8 @@ type Call struct {
 	base, path string // of the URL; the path without its query
 	mode       bodyMode
 	text       []byte
+	take       func(http.Header, io.Reader) error // of GetStream
+	took       error                              // what it said of the last attempt
 	attempts   int
 	goodBefore bool // the server took the token of the last attempt a moment ago
 }

@@ -74,6 +74,20 @@ func (c *Client) GetText(ctx context.Context, call *Call, path string) (text []b
 	return call.text, resp.Header, nil
 }
 
+// GetStream is GetText for an answer that take reads to its end while it comes: it is
+// called once for each attempt that brings one, and its error comes back as it is. Where that is
+// io.ErrUnexpectedEOF, the answer was cut. changed is false where the server says that call.Tag
+// is still that of its answer: then nothing was taken.
+func (c *Client) GetStream(ctx context.Context, call *Call, path string, take func(http.Header, io.Reader) error) (changed bool, err error) {
+	call.mode, call.take = bodyWhole, take
+	resp, err := c.get(ctx, call, path, "")
+	if err != nil {
+		return false, err
+	}
+	_ = resp.Body.Close() // it was read
+	return resp.StatusCode == http.StatusOK, call.took
+}
+
 func (c *Client) get(ctx context.Context, call *Call, path, accept string) (*http.Response, error) {
 	req, err := c.newRequest(ctx, call, http.MethodGet, path)
 	if err != nil {
@@ -82,9 +96,15 @@ func (c *Client) get(ctx context.Context, call *Call, path, accept string) (*htt
 	if accept != "" {
 		req.Header.Set("Accept", accept)
 	}
+	if call.Tag != "" {
+		req.Header.Set("If-None-Match", call.Tag)
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, call.NoAnswer(ctx, err)
+	}
+	if resp.StatusCode == http.StatusNotModified && call.Tag != "" {
+		return resp, nil
 	}
 	if resp.StatusCode != http.StatusOK || isPage(resp) {
 		if resp.StatusCode == http.StatusOK && call.mode == bodyWhole {

@@ -129,15 +129,8 @@ func (d *Dialect) ReadManifest(ctx context.Context, op string) (*engram.Manifest
 	switch {
 	case err != nil:
 		return nil, d.explain(err)
-	case !d.Sure() && chunksFirst(m.Bytes()):
+	case !d.Sure() && m.ListFirst(): // as those of account servers begin
 		return nil, protocol.ErrOtherKind
 	}
 	return m, nil
-}
-
-// chunksFirst says whether a manifest begins with its list, as those of account
-// servers do.
-func chunksFirst(text []byte) bool {
-	inner, found := bytes.CutPrefix(bytes.TrimSpace(text), []byte("{"))
-	return found && bytes.HasPrefix(bytes.TrimSpace(inner), []byte(`"chunks"`))
 }

@@ -48,29 +48,6 @@ func bytesAndMiB(n int64) string {
 	return fmt.Sprintf("%d bytes (%d MiB)", n, n>>20)
 }
 
-// maxManifestBytes bounds a manifest: room for half a million entries.
-const maxManifestBytes = 64 << 20
-
-// ReadManifest asks for the manifest: GET /sync/pull. It is complete every time
-// (account-server.md 3.3), and entries that can't be taken stand in its Rejected.
-// query is "" or the whole of one.
-func ReadManifest(ctx context.Context, client *httplayer.Client, op, query string) (*engram.Manifest, error) {
-	call := &httplayer.Call{Op: op, Limit: maxManifestBytes}
-	text, _, err := client.GetText(ctx, call, "/sync/pull"+query)
-	if err != nil {
-		return nil, err
-	}
-	m, err := engram.ParseServerManifest(text)
-	if err != nil && len(text) > 0 && httplayer.IsCut(text) {
-		return nil, call.CutError()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w: %s answers with something that is not a manifest (%s)",
-			op, httplayer.ErrNotEngram, client.URL(), httplayer.Printable(err.Error()))
-	}
-	return m, nil
-}
-
 // OpenFunc opens the content of a chunk from its beginning. It is called once
 // for each attempt to send it.
 type OpenFunc = func() (*engram.Chunk, error)

@@ -1,9 +1,11 @@
-package engram
+package words
 
 import (
 	"encoding/json"
 	"io"
 	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // ReadSessions gives the rows of a chunk that are sessions with a wanted id, as they
@@ -20,9 +22,9 @@ func ReadSessions(r io.Reader, wanted func(id string) bool, found func(id string
 			found(id, row)
 		}
 	}
-	return ReadMembers(r, map[string]MemberReader{
-		"sessions": Rows(take),
-		"mutations": Rows(func(m json.RawMessage) {
+	return engram.ReadMembers(r, map[string]engram.MemberReader{
+		"sessions": engram.Rows(take),
+		"mutations": engram.Rows(func(m json.RawMessage) {
 			var session struct {
 				Entity  string `json:"entity"`
 				Op      string `json:"op"`

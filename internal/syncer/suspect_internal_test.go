@@ -1,10 +1,8 @@
-package engram_test
+package syncer
 
 import (
 	"strings"
 	"testing"
-
-	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 func TestReadSuspect(t *testing.T) {
@@ -15,7 +13,7 @@ func TestReadSuspect(t *testing.T) {
 		`{"observations":[{"title":"\\u0000"},{"title":"a much longer one \\\\u0000"},{}]}`:    "observations[1] is its longest row",
 		`{"observations":[{"title":"\\\u0000"},{"title":"a much longer one"}],"prompts":null}`: "observations[0] holds the character U+0000",
 	} {
-		if got, err := engram.ReadSuspect(strings.NewReader(text)); err != nil || got.String() != want {
+		if got, err := readSuspect(strings.NewReader(text)); err != nil || got.String() != want {
 			t.Errorf("%s: %s, %v, want %s", text, got, err, want)
 		}
 	}

@@ -1,4 +1,4 @@
-package engram_test
+package words_test
 
 import (
 	"encoding/json"
@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/words"
 )
 
 // Sessions come as they stand in a chunk, members that nobody knows included.
@@ -18,7 +18,7 @@ func TestSessionsOfAChunk(t *testing.T) {
 		{"entity":"session","op":"upsert","payload":"{\"id\":\"d\""},
 		{"entity":"prompt","op":"upsert","payload":"{\"id\":\"d\"}"},7]}`
 	got := map[string]string{}
-	err := engram.ReadSessions(strings.NewReader(chunk), func(id string) bool { return id != "b" },
+	err := words.ReadSessions(strings.NewReader(chunk), func(id string) bool { return id != "b" },
 		func(id string, row json.RawMessage) { got[id] = string(row) })
 	if err != nil {
 		t.Fatal(err)

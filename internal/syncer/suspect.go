@@ -1,4 +1,4 @@
-package engram
+package syncer
 
 import (
 	"bytes"
@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
 // Suspect is the row of a chunk for which a database most likely refuses it.
@@ -23,12 +25,12 @@ func (s Suspect) String() string {
 	return fmt.Sprintf("%s[%d] is its longest row", s.List, s.Index)
 }
 
-// ReadSuspect reads the JSON of a chunk, and finds the first row with the character
+// readSuspect reads the JSON of a chunk, and finds the first row with the character
 // that no text in PostgreSQL may hold, else the longest one: what its indexes can
 // hold is bounded. Source: account-server.md 3.2, 10.
-func ReadSuspect(r io.Reader) (Suspect, error) {
+func readSuspect(r io.Reader) (Suspect, error) {
 	var found Suspect
-	err := ReadLists(r, func(list string, index int, row json.RawMessage) {
+	err := engram.ReadLists(r, func(list string, index int, row json.RawMessage) {
 		nul := holdsNul(row)
 		if !found.Nul && (nul || len(row) > found.size) {
 			found = Suspect{List: list, Index: index, Nul: nul, size: len(row)}
