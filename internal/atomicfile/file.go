@@ -22,7 +22,7 @@ import (
 )
 
 // File is a file in the making: an io.Writer whose content appears at its path
-// on Commit, or never. Each File ends with Commit, CommitAs or Discard. Not
+// on Commit, or never. Each File ends with Commit, NameAs or Discard. Not
 // safe for concurrent use.
 type File struct {
 	path string
@@ -38,7 +38,7 @@ func Create(path string, perm os.FileMode) (*File, error) {
 	// os.CreateTemp will not do: its files are 0600 whatever the umask says. With
 	// 128 random bits the first name is free.
 	name := filepath.Join(filepath.Dir(path), TempPrefix+rand.Text()+TempSuffix)
-	temp, err := sharing.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+	temp, err := sharing.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unasked, perm)
 	if err != nil {
 		return nil, fmt.Errorf("cannot create %s: %w", path, err)
 	}
@@ -59,11 +59,17 @@ func (f *File) Write(p []byte) (int, error) {
 // error no temporary file is left, and the path is as it was; except that
 // when only the sync of the directory failed, the new content is in place but
 // may not outlive a power failure.
-func (f *File) Commit() error { return f.CommitAs(f.path) }
+func (f *File) Commit() error {
+	if err := f.NameAs(f.path); err != nil {
+		return err
+	}
+	return SyncDir(filepath.Dir(f.path))
+}
 
-// CommitAs is Commit under another name in the same directory, for content
-// whose name is known only at its end.
-func (f *File) CommitAs(path string) error {
+// NameAs is Commit under another name in the same directory, for content whose name is
+// known only at its end, and without the sync of the directory: a power failure may undo the
+// naming until SyncDir was called, once for many files. The content is durable.
+func (f *File) NameAs(path string) error {
 	if f.done {
 		return fmt.Errorf("cannot commit %s: %w", path, os.ErrClosed)
 	}
@@ -71,8 +77,13 @@ func (f *File) CommitAs(path string) error {
 		return errors.Join(fmt.Errorf("cannot write %s: %w", path, err), f.Discard())
 	}
 	f.done = true
-	if err := syncDir(filepath.Dir(path)); err != nil {
-		return fmt.Errorf("cannot sync the directory of %s: %w", path, err)
+	return nil
+}
+
+// SyncDir makes the names durable that files got in dir.
+func SyncDir(dir string) error {
+	if err := syncDir(dir); err != nil {
+		return fmt.Errorf("cannot sync the directory %s: %w", dir, err)
 	}
 	return nil
 }
@@ -94,7 +105,7 @@ func (f *File) publish(path string) error {
 	return sharing.Rename(f.temp.Name(), path)
 }
 
-// Discard throws the content away. It does nothing after Commit, CommitAs or
+// Discard throws the content away. It does nothing after Commit, NameAs or
 // another Discard, so it can be deferred.
 func (f *File) Discard() error {
 	if f.done {

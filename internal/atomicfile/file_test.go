@@ -55,10 +55,10 @@ func TestTempFileLiesBesideThePath(t *testing.T) {
 	}
 }
 
-func TestCommitAsNamesTheFileAtItsEnd(t *testing.T) {
+func TestNameAsNamesTheFileAtItsEnd(t *testing.T) {
 	dir := t.TempDir()
 	f := create(t, filepath.Join(dir, "unnamed"), "data")
-	if err := f.CommitAs(filepath.Join(dir, "a1b2c3d4")); err != nil {
+	if err := f.NameAs(filepath.Join(dir, "a1b2c3d4")); err != nil {
 		t.Fatal(err)
 	}
 	wantContent(t, filepath.Join(dir, "a1b2c3d4"), "data")
@@ -69,7 +69,7 @@ func TestFailedCommitLeavesNothing(t *testing.T) {
 	t.Run("another directory", func(t *testing.T) {
 		dir, other := t.TempDir(), t.TempDir()
 		f := create(t, filepath.Join(dir, "file"), "data")
-		if err := f.CommitAs(filepath.Join(other, "file")); err == nil {
+		if err := f.NameAs(filepath.Join(other, "file")); err == nil {
 			t.Error("no error")
 		}
 		wantOnly(t, dir)

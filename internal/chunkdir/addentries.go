@@ -40,6 +40,9 @@ const addAttempts = 20
 //     read plus its own entry after it. Then our entries are gone, and nobody
 //     can prevent that. The chunk files stay; the next pull adopts them.
 func (d *Dir) AddEntries(ctx context.Context, version int, entries []engram.ChunkEntry) error {
+	if err := d.syncChunks(); err != nil {
+		return err
+	}
 	adder := manifestAdder{dir: d, version: version, entries: entries}
 	for range addAttempts {
 		err := adder.attempt(ctx)

@@ -20,8 +20,11 @@ import (
 	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
-// readBuffer is how much of a chunk file is read at a time.
-const readBuffer = 32 << 10
+// readBuffer and writeBuffer are how much of a chunk file is read or written at a time.
+const (
+	readBuffer  = 32 << 10
+	writeBuffer = 32 << 10
+)
 
 // OpenChunk reads the chunk of the given id out of its file, as a stream that
 // checks gzip, size, JSON shape and hash on its way (see engram.Chunk). What is
@@ -186,6 +189,9 @@ var ErrCollision = errors.New("another chunk has the same id")
 // a good file with other content is ErrCollision. A damaged file is replaced; one
 // under another name that is in the way is not, and is a *SpellingError.
 // ctx is looked at between reads. The caller closes c.
+//
+// The bytes are durable then. That the file is there is so when AddEntries or
+// ReplaceManifest has returned: many chunks share that sync.
 func (d *Dir) WriteChunk(ctx context.Context, c *engram.Chunk) (err error) {
 	if err := d.makeChunks(); err != nil {
 		return fmt.Errorf("cannot write a chunk: %w", err)
@@ -197,16 +203,16 @@ func (d *Dir) WriteChunk(ctx context.Context, c *engram.Chunk) (err error) {
 	if err != nil {
 		return err
 	}
-	// Does nothing after CommitAs.
+	// Does nothing after NameAs.
 	defer func() { err = errors.Join(err, f.Discard()) }()
-	if err := d.compress(ctx, f, c); err != nil {
+	if err := compress(ctx, f, c); err != nil {
 		return err
 	}
 	present, err := d.holds(ctx, c)
 	if err != nil || present {
 		return err
 	}
-	return f.CommitAs(d.chunkPath(c.ID()))
+	return f.NameAs(d.chunkPath(c.ID()))
 }
 
 // RemoveChunk removes the file of a chunk, which no manifest entry may name any more.
@@ -217,7 +223,18 @@ func (d *Dir) RemoveChunk(id engram.ChunkID) error {
 	if err := d.checkSpelling(id); err != nil {
 		return fmt.Errorf("remove chunk %s: %w", id, err)
 	}
+	if err := d.syncChunks(); err != nil { // what took its place
+		return fmt.Errorf("remove chunk %s: %w", id, err)
+	}
 	return sharing.Remove(d.chunkPath(id))
+}
+
+// syncChunks makes durable that the chunk files are there which were written so far.
+func (d *Dir) syncChunks() error {
+	if there := d.checkChunks() == nil; there {
+		return atomicfile.SyncDir(filepath.Join(d.path, chunksName))
+	}
+	return nil // none was
 }
 
 func (d *Dir) makeChunks() error {
@@ -231,15 +248,24 @@ func (d *Dir) makeChunks() error {
 	return d.checkChunks()
 }
 
+// zipper is what it takes to write one file after the other. It takes most of a megabyte.
+type zipper struct {
+	piece [readBuffer]byte
+	zip   *gzip.Writer
+	out   *bufio.Writer // to the file: gzip writes pieces of 240 bytes
+}
+
+var zippers = sync.Pool{New: func() any {
+	return &zipper{zip: gzip.NewWriter(nil), out: bufio.NewWriterSize(nil, writeBuffer)}
+}}
+
 // compress writes all of c, verified, as engram does: default level, no name, no time.
-func (d *Dir) compress(ctx context.Context, w io.Writer, c *engram.Chunk) error {
-	zip, ok := d.writers.Get().(*gzip.Writer)
-	if !ok {
-		zip = gzip.NewWriter(w)
-	}
-	defer d.writers.Put(zip)
-	zip.Reset(w)
-	n, err := io.Copy(zip, cancellable.Reader(ctx, c))
+func compress(ctx context.Context, w io.Writer, c *engram.Chunk) error {
+	z, _ := zippers.Get().(*zipper)
+	defer zippers.Put(z)
+	z.out.Reset(w)
+	z.zip.Reset(z.out)
+	n, err := io.CopyBuffer(z.zip, cancellable.Reader(ctx, c), z.piece[:])
 	if err != nil {
 		return err
 	}
@@ -247,7 +273,10 @@ func (d *Dir) compress(ctx context.Context, w io.Writer, c *engram.Chunk) error 
 	if !c.Verified() || n != c.Size() {
 		return fmt.Errorf("cannot write chunk %s: it was not read from start to end", c.ID())
 	}
-	return zip.Close()
+	if err := z.zip.Close(); err != nil {
+		return err
+	}
+	return z.out.Flush()
 }
 
 // holds says whether the content of c, which was verified, is there already.

@@ -19,7 +19,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
@@ -67,8 +66,6 @@ type Options struct {
 type Dir struct {
 	path string
 	opts Options
-	// Compressors, because one takes most of a megabyte.
-	writers sync.Pool
 	// As the last listing was; nil before the first one.
 	misspelt atomic.Pointer[map[engram.ChunkID]string]
 }

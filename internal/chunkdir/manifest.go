@@ -2,6 +2,7 @@ package chunkdir
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -200,7 +201,7 @@ func (d *Dir) RecoverUnmerged(sides [3][]byte) (merge.Recovery, error) {
 // holds the Lock. What a running engram writes in the very moment of the
 // replacement is not seen; its chunk file stays, and is an orphan then.
 func (d *Dir) ReplaceManifest(ctx context.Context, was []byte, next *engram.Manifest) error {
-	err := context.Cause(ctx)
+	err := cmp.Or(context.Cause(ctx), d.syncChunks())
 	if err == nil {
 		err = d.replaceManifest(was, next.Bytes())
 	}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package atomicfile
+
+// unasked is for Linux.
+const unasked = 0
