@@ -231,10 +231,10 @@ func (d *Dir) RemoveChunk(id engram.ChunkID) error {
 
 // syncChunks makes durable that the chunk files are there which were written so far.
 func (d *Dir) syncChunks() error {
-	if d.checkChunks() != nil {
-		return nil // so none was
+	if there := d.checkChunks() == nil; there {
+		return atomicfile.SyncDir(filepath.Join(d.path, chunksName))
 	}
-	return atomicfile.SyncDir(filepath.Join(d.path, chunksName))
+	return nil // none was
 }
 
 func (d *Dir) makeChunks() error {
