@@ -113,7 +113,8 @@ type Contents struct {
 	// none that tell.
 	Generation Generation
 
-	timed bool // one of its memories says when it was made
+	// Timed: one of its memories says when it was made.
+	Timed bool
 }
 
 // ReadContents reads the JSON of a chunk row by row, in memory for one row. Members
@@ -158,7 +159,7 @@ func (c *Contents) Count(list, started, created, updated string) {
 	case "prompts":
 		c.Prompts++
 	}
-	c.timed = c.timed || list != "sessions" && created != ""
+	c.Timed = c.Timed || list != "sessions" && created != ""
 	for _, text := range []string{started, created, updated} {
 		if t := RowTime(text); t.After(c.Newest) {
 			c.Newest = t
@@ -180,4 +181,4 @@ func (c *Contents) Tell(name string, value json.RawMessage) {
 
 // Untimed says whether none of its memories says when it was made, as with what old
 // clients leave of a chunk.
-func (c Contents) Untimed() bool { return c.Memories+c.Prompts > 0 && !c.timed }
+func (c Contents) Untimed() bool { return c.Memories+c.Prompts > 0 && !c.Timed }

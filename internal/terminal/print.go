@@ -193,5 +193,8 @@ func Count(n int, noun string) string {
 	case strings.HasSuffix(noun, "ry"):
 		noun = strings.TrimSuffix(noun, "y") + "ie"
 	}
-	return fmt.Sprintf("%s %ss", humanize.Comma(int64(n)), noun)
+	return Number(n) + " " + noun + "s"
 }
+
+// Number writes a number for people.
+func Number(n int) string { return humanize.Comma(int64(n)) }
