@@ -1,18 +1,11 @@
 package engram
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
-	"slices"
-	"strconv"
 	"strings"
-	"unicode/utf8"
-
-	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
 // MutationEntry is one change on its way to a server. Payload is JSON text that
@@ -75,12 +68,6 @@ type PullMutationsResponse struct {
 	Head int64 `json:"-"`
 }
 
-// payloadFields are the members of a payload that say where a mutation belongs.
-type payloadFields struct {
-	Project   *string `json:"project"`
-	SessionID *string `json:"session_id"`
-}
-
 // MutationScope is where a mutation belongs, as far as it says so: deletes of
 // engram 1.9.4 name neither project nor session. Source: account-server.md 4.2.
 type MutationScope struct {
@@ -96,8 +83,9 @@ func IsPersonal(scope string) bool { return strings.EqualFold(strings.TrimSpace(
 // servers do when they look whether it is paused, or else the entry's own.
 func (e MutationEntry) Scope() MutationScope {
 	var fields struct {
-		payloadFields
-		Scope string `json:"scope"`
+		Project   *string `json:"project"`
+		SessionID *string `json:"session_id"`
+		Scope     string  `json:"scope"`
 	}
 	_ = json.Unmarshal(PayloadObject(e.Payload), &fields) // what it cannot read stays empty
 	scope := MutationScope{Name: strings.TrimSpace(fields.Scope)}
@@ -125,138 +113,6 @@ func PayloadObject(payload json.RawMessage) []byte {
 	}
 	return payload
 }
-
-// The members of a line. The later ones are what servers and engram's own
-// journal add to a mutation: they mean nothing on the way to another server.
-// Source: account-server.md 4.3, engram-2.md 2.2.
-var lineMembers = []string{"entity", "entity_key", "op", "payload", "project",
-	"user_id", "seq", "occurred_at", "target_key", "source", "acked_at",
-	"disposition", "disposition_reason", "disposition_evidence", "disposition_at"}
-
-// ParseMutation reads a line of JSON Lines as a mutation: an object with the
-// strings entity, entity_key and op, and a payload, which keeps its bytes; a
-// project is optional. A member that stands there twice, or differs from a
-// known one by letter case alone, is an error: readers would not agree on it. One
-// that nobody knows is kept.
-// The content is not judged: see Check.
-func ParseMutation(line []byte) (MutationEntry, error) {
-	members, err := splitObject(line)
-	if err != nil {
-		return MutationEntry{}, err
-	}
-	byName, extra := make(map[string]jsonscan.Member, len(members)), []string(nil)
-	for _, m := range members {
-		if err := checkMember(m.Name, byName); err != nil {
-			return MutationEntry{}, err
-		}
-		byName[m.Name] = m
-		if !slices.Contains(lineMembers, m.Name) {
-			extra = append(extra, string(line[m.From:m.End()]))
-		}
-	}
-	for _, name := range lineMembers[:4] {
-		if _, there := byName[name]; !there {
-			return MutationEntry{}, fmt.Errorf("%s is missing", name)
-		}
-	}
-	e := MutationEntry{Extra: strings.Join(extra, ",")}
-	for _, text := range []struct {
-		name string
-		to   *string
-	}{{"entity", &e.Entity}, {"entity_key", &e.EntityKey}, {"op", &e.Op}, {"project", &e.Project}} {
-		if m, there := byName[text.name]; there {
-			if *text.to, err = stringOf(m.Value); err != nil {
-				return MutationEntry{}, fmt.Errorf("%s: %w", text.name, err)
-			}
-		}
-	}
-	e.Payload = bytes.Clone(byName["payload"].Value)
-	return e, nil
-}
-
-func checkMember(name string, seen map[string]jsonscan.Member) error {
-	if _, twice := seen[name]; twice {
-		return fmt.Errorf("member %s is there twice", short(name))
-	}
-	if slices.Contains(lineMembers, name) {
-		return nil
-	}
-	return refuseVariant(name, lineMembers)
-}
-
-// short makes a stranger's text fit for an error.
-func short(text string) string {
-	if len(text) > 40 {
-		text = text[:40] + "…"
-	}
-	return strconv.QuoteToGraphic(text)
-}
-
-var (
-	knownEntities = []string{"session", "observation", "prompt", "relation"}
-	knownOps      = []string{"upsert", "delete"}
-)
-
-// Check says what readers or servers are known to choke on: an entity or op
-// that engram does not have, a payload that is neither an object nor a string
-// that holds one, text that no database takes. Source: account-server.md 4.1, 10.
-func (e MutationEntry) Check() error {
-	switch {
-	case !slices.Contains(knownEntities, e.Entity):
-		return fmt.Errorf("entity %s is none that engram has", short(e.Entity))
-	case !slices.Contains(knownOps, e.Op):
-		return fmt.Errorf("op %s is neither upsert nor delete", short(e.Op))
-	case e.EntityKey == "":
-		return errors.New("entity_key is empty")
-	}
-	for _, member := range [...]struct{ name, text string }{{"entity_key", e.EntityKey}, {"project", e.Project}} {
-		switch {
-		case strings.Contains(member.text, "\x00"):
-			return fmt.Errorf("%s holds a NUL character", member.name)
-		case !utf8.ValidString(member.text):
-			return fmt.Errorf("%s is not valid UTF-8", member.name)
-		}
-	}
-	return checkPayload(e.Payload)
-}
-
-func checkPayload(payload []byte) error {
-	if !utf8.Valid(payload) {
-		return errors.New("payload is not valid UTF-8")
-	}
-	object := bytes.TrimSpace(payload)
-	if len(object) > 0 && object[0] == '"' {
-		var text string
-		if err := json.Unmarshal(payload, &text); err != nil {
-			return errors.New("payload is not valid JSON")
-		}
-		object = bytes.TrimSpace([]byte(text))
-	} else if len(object) == 0 || object[0] != '{' && !json.Valid(object) {
-		return errors.New("payload is not valid JSON")
-	}
-	if len(object) == 0 || object[0] != '{' {
-		return errNoObject
-	}
-	var fields payloadFields
-	var syntax *json.SyntaxError
-	switch err := json.Unmarshal(object, &fields); {
-	case errors.As(err, &syntax) && payload[0] == '"':
-		return errNoObject
-	case errors.As(err, &syntax):
-		return errors.New("payload is not valid JSON")
-	case err != nil:
-		return errors.New("project or session_id in the payload is not a string")
-	}
-	switch err := jsonscan.CheckEscapes(payload); {
-	case errors.Is(err, jsonscan.ErrNul):
-		return errors.New(`payload holds a NUL character (\u0000)`)
-	case err != nil:
-		return fmt.Errorf("payload holds %w", err)
-	}
-	return nil
-}
-
-var errNoObject = errors.New("payload is neither an object nor a string that holds one")
 
 // JournalRef is a row of a journal that a reader is done with: its number, and a
 // part of its sum (package rowsum), which tells it from another row that took its number

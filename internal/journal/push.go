@@ -108,7 +108,7 @@ func Push(ctx context.Context, remote Remote, source Source, job *Job, rejects R
 func newPusher(remote Remote, source Source, job *Job, rejects Rejects, opts PushOptions) *pusher {
 	return &pusher{
 		remote: remote, source: source, job: job, rejects: rejects, opts: opts, result: PushResult{Paused: map[string]int64{}},
-		maxBytes: batchBytes, paused: pausedRows{projects: map[string]bool{}, entities: map[[16]byte]string{}},
+		maxRows: batchRows, maxBytes: batchBytes, paused: pausedRows{projects: map[string]bool{}, entities: map[[16]byte]string{}},
 	}
 }
 
@@ -142,7 +142,8 @@ type pusher struct {
 
 	rows     []Row // the batch in the making
 	size     int
-	maxBytes int  // of a batch
+	maxRows  int // of a batch
+	maxBytes int
 	tail     *Row // the last row that was skipped while rows wait in the batch
 
 	headConfirmed bool // job.LastSeq is a row that was seen in this run
@@ -255,7 +256,10 @@ func (p *pusher) add(ctx context.Context, row Row) error {
 	case p.holdBack(row):
 		p.ended()
 	default:
-		if len(p.rows) == batchRows || len(p.rows) > 0 && p.size+row.size() > p.maxBytes {
+		if err := p.confirmHead(ctx); err != nil { // how long a batch is depends on the server alone
+			return err
+		}
+		if len(p.rows) >= p.maxRows || len(p.rows) > 0 && p.size+row.size() > p.maxBytes {
 			if err := p.flush(ctx); err != nil {
 				return err
 			}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -53,6 +55,34 @@ func TestBatchesAreSmall(t *testing.T) {
 	w.wantRows(rows)
 }
 
+// Our own server takes more rows at once. The batches are the same ones where a run was
+// stopped and the next one goes on, so that it knows them by their keys.
+func TestBatchesToOwnServer(t *testing.T) {
+	rows := changes(2250)
+	whole, stopped := newWorld(t), newWorld(t)
+	whole.ordered, stopped.ordered = true, true
+	if r := whole.push(t.Context(), rows); r.Err != nil || r.Batches != 3 {
+		t.Errorf("%d batches (%v), want 3", r.Batches, r.Err)
+	}
+	down := errors.New("the server is down")
+	stopped.refuse = func(engram.MutationEntry) error {
+		if stopped.pushes == 2 {
+			return down
+		}
+		return nil
+	}
+	if r := stopped.push(t.Context(), rows); !errors.Is(r.Err, down) || r.Sent != 1000 {
+		t.Errorf("%+v", r)
+	}
+	if r := stopped.push(t.Context(), rows); r.Err != nil || r.Sent != 1250 {
+		t.Errorf("the next run: %+v", r)
+	}
+	stopped.wantRows(rows)
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(whole.keys)), slices.Sorted(maps.Keys(stopped.keys))); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // Whatever happens to the answers: the rows are there once, and in order.
 func TestLostAnswers(t *testing.T) {
 	for name, f := range map[string]fault{"after": lostAfter, "late": late, "done after": doneAfter, "done before": doneBefore} {
@@ -63,7 +93,10 @@ func TestLostAnswers(t *testing.T) {
 					w.others, w.ordered = true, ordered
 					w.faults[2] = f
 					rows := changes(250)
-					if r := w.push(t.Context(), rows); r.Err != nil || r.Sent != 250 {
+					if ordered {
+						rows = changes(2500) // in as many batches
+					}
+					if r := w.push(t.Context(), rows); r.Err != nil || r.Sent != int64(len(rows)) || r.Batches != 3 {
 						t.Errorf("%+v", r)
 					}
 					time.Sleep(time.Minute) //nolint:forbidigo // the bubble's clock: what was late has come by then
@@ -123,9 +156,9 @@ func TestLostRequestToOwnServer(t *testing.T) {
 		w := newWorld(t)
 		w.ordered = true
 		w.faults[2] = lostBefore
-		rows := changes(250)
+		rows := changes(2500)
 		start := time.Now()
-		if r := w.push(t.Context(), rows); r.Err != nil || r.Sent != 250 {
+		if r := w.push(t.Context(), rows); r.Err != nil || r.Sent != 2500 {
 			t.Errorf("%+v", r)
 		}
 		if took := time.Since(start); took > 2*time.Second {

@@ -31,7 +31,7 @@ func Split(text []byte, kind Kind, limit int) ([]Member, error) {
 		case event == Begin && scan.Depth() == 0 && scan.Kind() != kind:
 			return nil, fmt.Errorf("not %s", map[Kind]string{Object: "an object", Array: "an array"}[kind])
 		case event == Key:
-			if m.Name, err = memberName(scan.Key()); err != nil {
+			if m.Name, err = MemberName(scan.Key()); err != nil {
 				return nil, err
 			}
 			if limit > 0 && len(members) == limit {
@@ -50,7 +50,36 @@ func Split(text []byte, kind Kind, limit int) ([]Member, error) {
 	return members, scan.Close()
 }
 
-func memberName(key []byte) (string, error) {
+// Valid says whether a text is one JSON value.
+func Valid(text []byte) bool {
+	scan := New(-1) // which stops at nothing
+	_, _, err := scan.Next(text)
+	return err == nil && scan.Close() == nil
+}
+
+// EachMember names the members of a text that is an object, with the kinds of their values,
+// and says whether it is one JSON value. A name that cannot be read, or is longer than
+// MaxKey, is "".
+func EachMember(text []byte, each func(name string, kind Kind)) bool {
+	var name string
+	scan := New(1)
+	for at := 0; at < len(text); {
+		n, event, err := scan.Next(text[at:])
+		at += n
+		switch {
+		case err != nil:
+			return false
+		case event == Key:
+			name, _ = MemberName(scan.Key())
+		case event == Begin && scan.Depth() == 1:
+			each(name, scan.Kind())
+		}
+	}
+	return scan.Close() == nil
+}
+
+// MemberName decodes a name that Scanner.Key gave.
+func MemberName(key []byte) (string, error) {
 	if len(key) > MaxKey {
 		return "", fmt.Errorf("a member name is longer than %d bytes", MaxKey)
 	}

@@ -251,6 +251,11 @@ func toTry(ctx context.Context, src source.Source, job *journal.Job, all bool) (
 		}
 		again.Cut(after)
 	}
+	if file, ok := src.(*source.File); ok { // it has passed its check
+		gone := append(journal.Positions(nil), job.Accepted...)
+		gone.Cut(after)
+		return total + file.Count(after) - int(job.Accepted.Len()-gone.Len()), nil
+	}
 	from := after
 	if len(again) > 0 {
 		from = again[0][0] - 1

@@ -37,7 +37,11 @@ type File struct {
 	// Force passes over what mutations say: only the form of a line counts.
 	Force bool
 	first journal.RowHash
-	sums  map[int64]journal.RowHash // that Check found, by line
+
+	// What Check found.
+	sums  map[int64]journal.RowHash // by line
+	last  int64                     // the last line; 0 as long as they have not passed
+	blank journal.Positions         // the lines without a mutation
 }
 
 // OpenFile opens a file, which keeps its name in errors. What can be read only
@@ -155,7 +159,10 @@ type line struct {
 
 func (l line) empty() bool { return len(bytes.TrimSpace(l.text)) == 0 }
 
-func (l line) sum() journal.RowHash { return journal.RowHash(l.hash.Sum(nil)) }
+func (l line) sum() (sum journal.RowHash) {
+	l.hash.Sum(sum[:0])
+	return sum
+}
 
 func (f *File) lines(ctx context.Context) iter.Seq2[line, error] {
 	return func(yield func(line, error) bool) {
@@ -229,9 +236,8 @@ func (e *BadLinesError) add(line string) {
 
 // Check implements Source: it reads the whole file, and gives a *BadLinesError if a
 // line in it is no mutation. What comes behind a line that is too long is not looked at.
+// Lines that have passed once are not judged again.
 func (f *File) Check(ctx context.Context, jobs []*journal.Job) error {
-	bad := &BadLinesError{Name: f.name}
-	f.sums = map[int64]journal.RowHash{}
 	wanted := map[int64]bool{}
 	for _, job := range jobs {
 		wanted[job.Position] = true
@@ -239,19 +245,32 @@ func (f *File) Check(ctx context.Context, jobs []*journal.Job) error {
 			wanted[job.Intent.Last()] = true
 		}
 	}
+	if f.last > 0 && len(wanted) == 0 {
+		return nil
+	}
+	bad := &BadLinesError{Name: f.name}
+	sums, blank := map[int64]journal.RowHash{}, journal.Positions(nil)
 	var last line
 	for l, err := range f.lines(ctx) {
 		if long, ok := errors.AsType[*BadLinesError](err); ok {
 			bad.add(long.Lines[0])
 			break
 		}
+		if err == nil {
+			err = f.compare(l)
+		}
 		if err != nil {
 			return err
 		}
 		if wanted[l.number] {
-			f.sums[l.number] = l.sum()
+			sums[l.number] = l.sum()
 		}
-		last = l
+		if l.empty() {
+			blank.Add(l.number)
+		}
+		if last = l; f.last > 0 {
+			continue
+		}
 		if err := checkLine(l, f.Force); err != nil {
 			bad.add(fmt.Sprintf("%s:%d: %v", f.name, l.number, err))
 		}
@@ -260,9 +279,17 @@ func (f *File) Check(ctx context.Context, jobs []*journal.Job) error {
 		return bad
 	}
 	if last.number > 0 {
-		f.sums[last.number] = last.sum()
+		sums[last.number] = last.sum()
 	}
+	f.sums, f.last, f.blank = sums, last.number, blank
 	return nil
+}
+
+// Count is how many mutations there are behind a line, of a file that has passed Check.
+func (f *File) Count(after int64) int {
+	before := append(journal.Positions(nil), f.blank...)
+	before.Cut(after)
+	return int(max(0, f.last-after) - f.blank.Len() + before.Len())
 }
 
 // Matches implements Source, for the lines that the jobs of Check came to, and the last.
@@ -280,7 +307,7 @@ func checkLine(l line, force bool) error {
 	case l.empty():
 		return nil
 	}
-	e, err := engram.ParseMutation(l.text)
+	e, err := engram.ReadMutation(l.text)
 	if err != nil || force {
 		return err
 	}

@@ -34,6 +34,40 @@ func TestRowsHaveTheNumbersOfTheirLines(t *testing.T) {
 	}
 }
 
+// What has passed is not judged again: later looks only find the sums at the places of
+// jobs. The lines are counted without reading them once more.
+func TestLinesAreJudgedOnce(t *testing.T) {
+	f := open(t, first+"\n\n"+second+"\n{}\n \n")
+	var bad *source.BadLinesError
+	for range 2 {
+		if err := f.Check(t.Context(), nil); !errors.As(err, &bad) {
+			t.Errorf("error %v", err)
+		}
+	}
+	f = open(t, first+"\n\n"+second+"\n"+third+"\n \n")
+	if err := f.Check(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	for after, want := range []int{3, 2, 2, 1, 0, 0, 0} {
+		if got := f.Count(int64(after)); got != want || got != len(lines(t, f, int64(after))) {
+			t.Errorf("%d mutations behind line %d, want %d", got, after, want)
+		}
+	}
+	if err := f.Check(t.Context(), []*journal.Job{{Position: 3}}); err != nil {
+		t.Fatal(err)
+	}
+	for row, err := range f.Rows(t.Context(), 0) {
+		same, matchErr := f.Matches(t.Context(), row.Position, row.Hash)
+		if known := row.Position == 3; err != nil || matchErr != nil || same != known {
+			t.Errorf("line %d matches: %t (%v, %v)", row.Position, same, err, matchErr)
+		}
+	}
+	write(t, f.Name(), strings.Replace(first+"\n\n"+second+"\n"+third+"\n \n", "T", "U", 1))
+	if err := f.Check(t.Context(), []*journal.Job{{Position: 1}}); !errors.Is(err, source.ErrChanged) {
+		t.Errorf("error %v, want ErrChanged", err)
+	}
+}
+
 // A file that grows keeps the sums of its beginning, also where its last line
 // had no line break before.
 func TestSumsOfAGrowingFile(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
 )
 
@@ -127,7 +128,7 @@ func (b *batch) add(i int, e engram.MutationEntry) (err error) {
 // null would be another one. A payload that is not one JSON value could add
 // members of its own.
 func appendEntry(text []byte, e engram.MutationEntry) ([]byte, error) {
-	if len(e.Payload) > 0 && !json.Valid(e.Payload) {
+	if len(e.Payload) > 0 && !jsonscan.Valid(e.Payload) {
 		return text, errors.New("its payload is not valid JSON")
 	}
 	separator := byte('{')
@@ -140,12 +141,8 @@ func appendEntry(text []byte, e engram.MutationEntry) ([]byte, error) {
 		if !utf8.ValidString(member.value) {
 			return text, fmt.Errorf("its %s is not valid UTF-8", member.name)
 		}
-		value, err := json.Marshal(member.value)
-		if err != nil {
-			return text, err
-		}
 		text = append(append(text, separator, '"'), member.name...)
-		text = append(append(text, `":`...), value...)
+		text = appendQuoted(append(text, `":`...), member.value)
 		separator = ','
 	}
 	if len(e.Payload) > 0 {
@@ -155,6 +152,18 @@ func appendEntry(text []byte, e engram.MutationEntry) ([]byte, error) {
 		text = append(append(text, ','), e.Extra...)
 	}
 	return append(text, '}'), nil
+}
+
+// appendQuoted puts text behind the rest as Go's encoder writes it, which entities and
+// keys hardly ever need.
+func appendQuoted(dst []byte, text string) []byte {
+	for _, c := range []byte(text) {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			quoted, _ := json.Marshal(text) // a string can be encoded
+			return append(dst, quoted...)
+		}
+	}
+	return append(append(append(dst, '"'), text...), '"')
 }
 
 // judge believes only the answer of a server that stored the whole batch. Others
