@@ -122,23 +122,29 @@ func checkPayload(payload []byte) error {
 	}
 	object := bytes.TrimSpace(payload)
 	wrapped := len(object) > 0 && object[0] == '"'
-	switch {
-	case wrapped:
+	if wrapped {
 		var text string
 		if err := json.Unmarshal(payload, &text); err != nil {
 			return errNotJSON
 		}
 		object = bytes.TrimSpace([]byte(text))
-	case len(object) == 0, object[0] != '{' && !jsonscan.Valid(object):
+	} else if len(object) == 0 || object[0] != '{' && !jsonscan.Valid(object) {
 		return errNotJSON
 	}
 	if len(object) == 0 || object[0] != '{' {
 		return errNoObject
 	}
-	if err := checkFields(object); wrapped && errors.Is(err, errNotJSON) {
+	odd := false
+	whole := jsonscan.EachMember(object, func(name string, kind jsonscan.Kind) {
+		odd = odd || jsonscan.Alike(name, scopeFields) != "" && kind != jsonscan.String && kind != jsonscan.Null
+	})
+	switch {
+	case !whole && wrapped:
 		return errNoObject
-	} else if err != nil {
-		return err
+	case !whole:
+		return errNotJSON
+	case odd:
+		return errors.New("project or session_id in the payload is not a string")
 	}
 	switch err := jsonscan.CheckEscapes(payload); {
 	case errors.Is(err, jsonscan.ErrNul):
@@ -149,33 +155,8 @@ func checkPayload(payload []byte) error {
 	return nil
 }
 
-// scopeFields are the members of a payload that say where it belongs. A reader stops at
-// one that is no string.
+// scopeFields are the members of a payload that say where it belongs.
 var scopeFields = []string{"project", "session_id"}
-
-// checkFields looks whether text is one JSON value, and at the types of what stands in it.
-func checkFields(text []byte) error {
-	var odd error
-	scope := false
-	scan := jsonscan.New(1)
-	for at := 0; at < len(text); {
-		n, event, err := scan.Next(text[at:])
-		at += n
-		switch {
-		case err != nil:
-			return errNotJSON
-		case event == jsonscan.Key:
-			name, _ := jsonscan.MemberName(scan.Key()) // one that cannot be read is none of these
-			scope = jsonscan.Alike(name, scopeFields) != ""
-		case event == jsonscan.Begin && scan.Depth() == 1 && scope && scan.Kind() != jsonscan.String && scan.Kind() != jsonscan.Null:
-			odd = errors.New("project or session_id in the payload is not a string")
-		}
-	}
-	if scan.Close() != nil {
-		return errNotJSON
-	}
-	return odd
-}
 
 var (
 	errNoObject = errors.New("payload is neither an object nor a string that holds one")

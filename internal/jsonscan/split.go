@@ -57,6 +57,27 @@ func Valid(text []byte) bool {
 	return err == nil && scan.Close() == nil
 }
 
+// EachMember names the members of a text that is an object, with the kinds of their values,
+// and says whether it is one JSON value. A name that cannot be read, or is longer than
+// MaxKey, is "".
+func EachMember(text []byte, each func(name string, kind Kind)) bool {
+	var name string
+	scan := New(1)
+	for at := 0; at < len(text); {
+		n, event, err := scan.Next(text[at:])
+		at += n
+		switch {
+		case err != nil:
+			return false
+		case event == Key:
+			name, _ = MemberName(scan.Key())
+		case event == Begin && scan.Depth() == 1:
+			each(name, scan.Kind())
+		}
+	}
+	return scan.Close() == nil
+}
+
 // MemberName decodes a name that Scanner.Key gave.
 func MemberName(key []byte) (string, error) {
 	if len(key) > MaxKey {

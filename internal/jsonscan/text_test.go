@@ -2,6 +2,8 @@ package jsonscan_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -50,6 +52,20 @@ func TestValid(t *testing.T) {
 	} {
 		if got, want := jsonscan.Valid([]byte(text)), json.Valid([]byte(text)); got != want {
 			t.Errorf("%q: %t, want %t", text, got, want)
+		}
+	}
+}
+
+func TestMembersByKind(t *testing.T) {
+	for text, want := range map[string]string{
+		` {"a" : 1,"\u0062":{"c":[]},"":null}`:     `a 0, b {,  n, true`,
+		`{"` + strings.Repeat("k", 300) + `":"x"}`: ` ", true`,
+		`{"a":tru`: `a t, false`, `[{"a":1}]`: ` {, true`, `5`: `true`,
+	} {
+		got := ""
+		whole := jsonscan.EachMember([]byte(text), func(name string, kind jsonscan.Kind) { got += fmt.Sprintf("%s %c, ", name, kind) })
+		if got += fmt.Sprint(whole); got != want {
+			t.Errorf("%.40s: %s, want %s", text, got, want)
 		}
 	}
 }
