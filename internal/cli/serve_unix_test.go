@@ -20,6 +20,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/testkit/wiretest"
 )
 
 // TestServe is the story of a server of one's own: it starts on a free port,
@@ -97,12 +99,15 @@ func rename(t *testing.T, from, to string) {
 // shown is the certificate that a server shows.
 func shown(t *testing.T, url string) string {
 	t.Helper()
-	conn, err := tls.Dial("tcp", strings.TrimPrefix(url, "https://"), &tls.Config{InsecureSkipVerify: true})
+	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}
+	conn, err := dialer.DialContext(t.Context(), "tcp", strings.TrimPrefix(url, "https://"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
-	return string(conn.ConnectionState().PeerCertificates[0].Raw)
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return string(conn.(*tls.Conn).ConnectionState().PeerCertificates[0].Raw)
 }
 
 // TestServeIsWatched is the story of an operator: who knocks with wrong passwords stands in the access log, which
@@ -113,13 +118,10 @@ func TestServeIsWatched(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "access.log")
 	url, stop := u.serve("--data", t.TempDir(), "--access-log", log, "--metrics-addr", "127.0.0.1:0")
 	knock := func() {
-		res, err := http.Post(url+"/auth/login?password=in-the-query", "application/json", strings.NewReader(`{"identifier":"mallory","password":"guess-1234"}`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		res.Body.Close()
-		if res.StatusCode != http.StatusUnauthorized {
-			t.Fatal(res.Status)
+		got := wiretest.Ask(t, http.DefaultClient, "", http.MethodPost, url+"/auth/login?password=in-the-query",
+			strings.NewReader(`{"identifier":"mallory","password":"guess-1234"}`))
+		if got.Status != http.StatusUnauthorized {
+			t.Fatal(got)
 		}
 	}
 	// The rule for fail2ban of docs/self-hosting.md, whose <HOST> is an address.
@@ -157,11 +159,7 @@ func TestServeIsWatched(t *testing.T) {
 	for count(log) != 1 {
 	}
 	// What a stranger writes cannot look like somebody else's failure.
-	res, err := http.Get(url + "/x%20client=127.0.0.1%20status=401%20route=%22POST%20/auth/login%22")
-	if err != nil {
-		t.Fatal(err)
-	}
-	res.Body.Close()
+	wiretest.Ask(t, http.DefaultClient, "", http.MethodGet, url+"/x%20client=127.0.0.1%20status=401%20route=%22POST%20/auth/login%22", nil)
 	stop(syscall.SIGTERM)
 	if got := count(log); got != 1 {
 		t.Errorf("%d failures in the log, want 1", got)

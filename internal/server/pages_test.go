@@ -9,8 +9,8 @@ import (
 	"github.com/engram-sync/engram-sync/internal/server"
 )
 
-// unread asks for path and leaves the answer where it is.
-func (c client) unread(path string) *http.Response {
+// unread asks for path, and leaves an answer of this size where it is.
+func (c client) unread(path string, size int64) {
 	c.t.Helper()
 	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, c.url+path, nil)
 	if err != nil {
@@ -22,7 +22,9 @@ func (c client) unread(path string) *http.Response {
 		c.t.Fatal(err)
 	}
 	c.t.Cleanup(func() { _ = resp.Body.Close() })
-	return resp
+	if resp.StatusCode != http.StatusOK || resp.ContentLength < size {
+		c.t.Fatal(resp.Status, resp.ContentLength)
+	}
 }
 
 func liveHeap() int64 {
@@ -41,9 +43,7 @@ func TestPagesThatNobodyTakes(t *testing.T) {
 	c.post("/sync/mutations/push", mutations(payload)).want(t, http.StatusOK, "")
 	before := liveHeap()
 	for range readers {
-		if resp := c.unread("/sync/mutations/pull"); resp.StatusCode != http.StatusOK || resp.ContentLength < size {
-			t.Fatal(resp.Status, resp.ContentLength)
-		}
+		c.unread("/sync/mutations/pull", size)
 	}
 	if held := liveHeap() - before; held > readers*size/4 {
 		t.Errorf("%d readers hold %d MB", readers, held>>20)

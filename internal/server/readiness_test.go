@@ -122,7 +122,7 @@ func damage(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer shut(t, f)
 	if _, err := f.WriteAt(bytes.Repeat([]byte{0xff}, int(size)), (page-1)*size); err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ func TestOnHangup(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ctx, stop := WithSignals(context.Background())
+	ctx, stop := WithSignals(t.Context())
 	defer stop()
 	reloads := make(chan bool)
 	OnHangup(ctx, func() { reloads <- true })
@@ -34,7 +34,7 @@ func TestOnHangup(t *testing.T) {
 	send(syscall.SIGTERM)
 	<-ctx.Done()
 
-	ctx, stop = WithSignals(context.Background())
+	ctx, stop = WithSignals(t.Context())
 	defer stop()
 	send(syscall.SIGHUP)
 	<-ctx.Done()
