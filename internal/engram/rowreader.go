@@ -113,8 +113,7 @@ type Contents struct {
 	// none that tell.
 	Generation Generation
 
-	// Timed: one of its memories says when it was made.
-	Timed bool
+	timed bool // one of its memories says when it was made
 }
 
 // ReadContents reads the JSON of a chunk row by row, in memory for one row. Members
@@ -159,7 +158,7 @@ func (c *Contents) Count(list, started, created, updated string) {
 	case "prompts":
 		c.Prompts++
 	}
-	c.Timed = c.Timed || list != "sessions" && created != ""
+	c.timed = c.timed || list != "sessions" && created != ""
 	for _, text := range []string{started, created, updated} {
 		if t := RowTime(text); t.After(c.Newest) {
 			c.Newest = t
@@ -181,4 +180,4 @@ func (c *Contents) Tell(name string, value json.RawMessage) {
 
 // Untimed says whether none of its memories says when it was made, as with what old
 // clients leave of a chunk.
-func (c Contents) Untimed() bool { return c.Memories+c.Prompts > 0 && !c.Timed }
+func (c Contents) Untimed() bool { return c.Memories+c.Prompts > 0 && !c.timed }

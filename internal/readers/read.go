@@ -13,8 +13,6 @@ import (
 
 // Chunk is what readers see in a chunk. Fill it by Add, in the order of its text.
 type Chunk struct {
-	// Key is that of all chunks of a directory.
-	Key Key
 	engram.Contents
 	// Blank are rows that lack what project servers demand of them, at most maxAlike of
 	// each member.
@@ -173,18 +171,17 @@ func (c *Chunk) demand(list string, index int, o object) {
 // row takes in a row, or the payload of an upsert.
 func (c *Chunk) row(one *op, o object) {
 	id := o.text(idOf[one.entity])
-	one.key = c.of(id)
-	one.named = one.key
+	one.key, one.named = hashOf(id), hashOf(id)
 	one.nameless = strings.TrimSpace(id) == ""
-	one.project = c.of(engram.NormalizeProject(o.text("project")))
-	one.session = c.of(o.text("session_id"))
+	one.project = hashOf(engram.NormalizeProject(o.text("project")))
+	one.session = hashOf(o.text("session_id"))
 	switch one.entity {
 	case session:
 		one.at = momentOf(o.text("started_at"))
 		c.session(one, o)
 	case observation:
 		one.at = momentOf(cmp.Or(o.text("updated_at"), o.text("created_at")))
-		one.content = c.content(o, "session_id", "type", "title", "content", "scope", "topic_key", "tool_name", "project", "review_after")
+		one.content = contentOf(o, "session_id", "type", "title", "content", "scope", "topic_key", "tool_name", "project", "review_after")
 		one.noReview = slices.Contains(reviews, o.text("type")) && o.value("review_after") == nil && !momentOf(o.text("created_at")).ok
 		if deleted := o.text("deleted_at"); deleted != "" && one.list != mutations {
 			one.deletes, one.at = true, momentOf(deleted)
@@ -192,19 +189,17 @@ func (c *Chunk) row(one *op, o object) {
 	case prompt:
 		one.at = momentOf(o.text("created_at"))
 		if inbox := o.text("source_inbox_id"); inbox != "" {
-			one.target = c.of(o.text("session_id") + "\x00" + inbox)
+			one.target = hashOf(o.text("session_id") + "\x00" + inbox)
 		}
 	}
 }
 
 const mutations = 3
 
-func (c *Chunk) of(text string) hash { return c.Key.hash([]byte(text)) }
-
-func (c *Chunk) content(o object, names ...string) hash {
+func contentOf(o object, names ...string) hash {
 	var sum hash
 	for _, name := range names {
-		sum = sum*1099511628211 ^ c.Key.hash(o.value(name))
+		sum = sum*1099511628211 ^ hashOf(string(o.value(name)))
 	}
 	return sum
 }
@@ -236,7 +231,7 @@ func (c *Chunk) mutation(one *op, m object) {
 	key, operation := m.text("entity_key"), m.text("op")
 	payload, err := cut([]byte(m.text("payload")))
 	one.deletes = operation == "delete"
-	one.named = c.of(key)
+	one.named = hashOf(key)
 	disposition := m.text("disposition")
 	one.foreign = disposition != "" && disposition != "pending"
 	if !known || !one.deletes && operation != "upsert" {
@@ -254,11 +249,11 @@ func (c *Chunk) mutation(one *op, m object) {
 	}
 	c.tell(payload)
 	c.row(one, payload)
-	one.named = c.of(key)
+	one.named = hashOf(key)
 	one.otherKey = keyDiffers(one, key, payload.text(idOf[kind]))
 	if kind == relation {
-		one.session, one.target, one.at = c.of(payload.text("source_id")), c.of(payload.text("target_id")), momentOf(payload.text("updated_at"))
-		one.project = c.of(engram.NormalizeProject(m.text("project")))
+		one.session, one.target, one.at = hashOf(payload.text("source_id")), hashOf(payload.text("target_id")), momentOf(payload.text("updated_at"))
+		one.project = hashOf(engram.NormalizeProject(m.text("project")))
 	}
 	if one.deletes {
 		one.hard = string(hard) == "true"

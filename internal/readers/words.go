@@ -1,10 +1,21 @@
 package readers
 
 import (
+	"hash/maphash"
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
+
+// hash stands for a text. Its seed is another one in every process.
+type hash uint64
+
+var seed = maphash.MakeSeed()
+
+// noText is the hash of "".
+var noText = hashOf("")
+
+func hashOf(text string) hash { return hash(maphash.String(seed, text)) }
 
 // moment is a time of a row; not ok where nobody can read it.
 type moment struct {

@@ -193,8 +193,5 @@ func Count(n int, noun string) string {
 	case strings.HasSuffix(noun, "ry"):
 		noun = strings.TrimSuffix(noun, "y") + "ie"
 	}
-	return Number(n) + " " + noun + "s"
+	return fmt.Sprintf("%s %ss", humanize.Comma(int64(n)), noun)
 }
-
-// Number writes a number for people.
-func Number(n int) string { return humanize.Comma(int64(n)) }

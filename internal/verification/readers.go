@@ -16,19 +16,19 @@ import (
 
 // read reads a chunk as its readers see it, and by what a restored one is found. What
 // was read is kept also where the bytes do not fit the id: readers don't ask.
-func (v *verifier) read(local syncer.Local, id engram.ChunkID) (r read, err error) {
+func (v *verifier) read(local syncer.Local, id engram.ChunkID) (chunk *readers.Chunk, first [32]byte, size int64, err error) {
 	c, err := local.OpenChunk(id)
 	if err != nil {
-		return r, err
+		return nil, first, 0, err
 	}
 	defer func() { _ = c.Close() }() // only read
 	v.opts.Report.Watch(c)
-	chunk := &readers.Chunk{Key: v.key}
-	_, err = engram.ReadRows(c, func(in io.Reader) (struct{}, error) {
-		err := engram.ReadLists(in, func(list string, index int, row json.RawMessage) {
+	chunk = &readers.Chunk{}
+	_, err = engram.ReadRows(c, func(r io.Reader) (struct{}, error) {
+		err := engram.ReadLists(r, func(list string, index int, row json.RawMessage) {
 			chunk.Add(list, index, row)
 			if index == 0 && (list == mend.Observations || list == mend.Prompts && chunk.Memories == 0) {
-				r.first = mend.FirstMemory(list, row)
+				first = mend.FirstMemory(list, row)
 			}
 		}, readers.Lists...)
 		return struct{}{}, cmp.Or(err, chunk.Err())
@@ -38,8 +38,7 @@ func (v *verifier) read(local syncer.Local, id engram.ChunkID) (r read, err erro
 		v.chunks[id] = chunk
 		v.mu.Unlock()
 	}
-	r.Chunk, r.size = chunk, c.Size()
-	return r, err
+	return chunk, first, c.Size(), err
 }
 
 // judgeReaders notes what readers make of the directory, after all chunks were read.

@@ -27,8 +27,6 @@ type Options struct {
 	// Readers chooses whose import is judged, of those that the directory shows.
 	// nil: just these.
 	Readers func(seen []engram.Generation) []engram.Generation
-	// Memory has what earlier verifications of the whole directory know; nil: everything is read.
-	Memory Memory
 	// Report hears what happens.
 	Report work.Report
 }
@@ -54,12 +52,10 @@ type Finding struct {
 // Report is what a verification found.
 type Report struct {
 	// Readers are the generations whose import was judged.
-	Readers []engram.Generation
-	Checked int   // chunks that were read to their end, now or by an earlier run
-	Bytes   int64 // of them, uncompressed
-	// Remembered are those of Checked that are as an earlier run found them, and were not read.
-	Remembered int
-	Findings   []Finding
+	Readers  []engram.Generation
+	Checked  int   // chunks that were read to their end
+	Bytes    int64 // of them, uncompressed
+	Findings []Finding
 }
 
 // What a verification can notice besides damage.
@@ -103,13 +99,7 @@ func Verify(ctx context.Context, local syncer.Local, opts Options) (Report, erro
 	if err != nil {
 		return Report{}, err
 	}
-	if len(opts.Only) > 0 {
-		opts.Memory = nil // whoever names a chunk wants it to be read, and the rest would be forgotten
-	}
-	v := verifier{opts: opts, shown: engram.Gen1, chunks: map[engram.ChunkID]*readers.Chunk{}, firsts: map[[32]byte][]engram.ChunkID{}, good: map[engram.ChunkID]read{}}
-	if v.key = newKey(); opts.Memory != nil {
-		v.key = opts.Memory.Key()
-	}
+	v := verifier{opts: opts, shown: engram.Gen1, chunks: map[engram.ChunkID]*readers.Chunk{}, firsts: map[[32]byte][]engram.ChunkID{}}
 	for _, s := range strays {
 		v.note(Finding{ID: s.Name, Where: "here", Err: fmt.Errorf("%w: %s", ErrStray, s.Reason), Harmless: true})
 	}
@@ -128,9 +118,6 @@ func Verify(ctx context.Context, local syncer.Local, opts Options) (Report, erro
 	v.judgeRestored(local, m)
 	v.judgeReaders(m, files)
 	v.judgeVersion(m)
-	if ctx.Err() == nil {
-		v.remember()
-	}
 	return v.result(), ctx.Err()
 }
 
@@ -164,7 +151,6 @@ func VerifyRemote(ctx context.Context, s *syncer.Diff, opts Options) (Report, er
 
 type verifier struct {
 	opts Options
-	key  readers.Key
 
 	mu      sync.Mutex
 	report  Report
@@ -172,7 +158,6 @@ type verifier struct {
 	chunks  map[engram.ChunkID]*readers.Chunk // what could be read
 	firsts  map[[32]byte][]engram.ChunkID     // good ones, by mend.FirstMemory
 	untimed []engram.ChunkID                  // good ones whose memories have no times
-	good    map[engram.ChunkID]read           // what may be remembered of those with a stamp
 }
 
 // each reads chunks to their end, and notes why one cannot be.
@@ -198,7 +183,7 @@ func (v *verifier) each(ctx context.Context, where string, ids []engram.ChunkID,
 // local checks one chunk of the directory.
 func (v *verifier) local(local syncer.Local, m *engram.Manifest, id engram.ChunkID) (int64, error) {
 	e, listed := m.Entry(id)
-	r, err := v.recall(local, id)
+	chunk, first, size, err := v.read(local, id)
 	switch {
 	case listed && errors.Is(err, fs.ErrNotExist):
 		return 0, engram.ErrNoFile
@@ -207,17 +192,17 @@ func (v *verifier) local(local syncer.Local, m *engram.Manifest, id engram.Chunk
 	case !listed && m.Names(id): // by an entry that is not engram's, which was noted
 	case !listed:
 		v.note(Finding{ID: id.String(), Where: "here", Err: ErrOrphan, Harmless: true})
-	case !fits(e, r.Contents):
-		v.note(Finding{ID: id.String(), Where: "here", Harmless: true, Err: &CountsError{Entry: e, Contents: r.Contents}})
+	case !fits(e, chunk.Contents):
+		v.note(Finding{ID: id.String(), Where: "here", Harmless: true, Err: &CountsError{Entry: e, Contents: chunk.Contents}})
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.shown = max(v.shown, r.Generation)
-	v.firsts[r.first] = append(v.firsts[r.first], id)
-	if r.Untimed() {
+	v.shown = max(v.shown, chunk.Generation)
+	v.firsts[first] = append(v.firsts[first], id)
+	if chunk.Untimed() {
 		v.untimed = append(v.untimed, id)
 	}
-	return r.size, nil
+	return size, nil
 }
 
 func (v *verifier) note(f Finding) {

@@ -26,12 +26,10 @@ type verified struct {
 	Warnings []warnedItem `json:"warnings"`
 	*repaired
 	Summary struct {
-		Checked int   `json:"checked"`
-		Bytes   int64 `json:"bytes"`
-		// Remembered are those of Checked that an earlier run has read.
-		Remembered int `json:"remembered"`
-		Failed     int `json:"failed"`
-		Warnings   int `json:"warnings"`
+		Checked  int   `json:"checked"`
+		Bytes    int64 `json:"bytes"`
+		Failed   int   `json:"failed"`
+		Warnings int   `json:"warnings"`
 		// Readers are the generations whose import was judged.
 		Readers []string `json:"readers"`
 	} `json:"summary"`
@@ -90,7 +88,7 @@ func newVerified(r verification.Report) *verified {
 		v.Failed = append(v.Failed, badItem{command.FailedItems([]work.Failure{failure})[0], f.Where, newReadBy(f)})
 		v.failures = append(v.failures, failure)
 	}
-	v.Summary.Checked, v.Summary.Bytes, v.Summary.Remembered = r.Checked, r.Bytes, r.Remembered
+	v.Summary.Checked, v.Summary.Bytes = r.Checked, r.Bytes
 	v.Summary.Failed, v.Summary.Warnings = len(v.Failed), len(v.Warnings)
 	v.Summary.Readers = command.Texts(r.Readers, engram.Generation.String)
 	return v
@@ -178,7 +176,7 @@ func (v *verified) printText(term *terminal.Terminal, ws *workspace.Workspace, n
 		term.Warn(strings.Join(strays, ", ") + ": no chunk, and nothing reads it: move it out of chunks/")
 	}
 	if !term.Quiet && !term.JSON {
-		bad, foreign, remembered := len(v.Failed), "", ""
+		bad, foreign := len(v.Failed), ""
 		for _, f := range v.failures {
 			if problem.Is(f.Err, syncer.ErrForeign) {
 				bad--
@@ -187,11 +185,8 @@ func (v *verified) printText(term *terminal.Terminal, ws *workspace.Workspace, n
 		if n := len(v.Failed) - bad; n > 0 {
 			foreign = ", " + terminal.Count(n, "foreign entry")
 		}
-		if n := v.Summary.Remembered; n > 0 {
-			remembered = fmt.Sprintf(" (%s unchanged since the last verify; --full reads all)", terminal.Number(n))
-		}
-		fmt.Fprintf(term.Stdout, "verified %s (%s): %d damaged or missing%s, %s%s\n",
-			terminal.Count(v.Summary.Checked, "chunk"), terminal.Size(v.Summary.Bytes), bad, foreign, terminal.Count(len(v.Warnings), "warning"), remembered)
+		fmt.Fprintf(term.Stdout, "verified %s (%s): %d damaged or missing%s, %s\n",
+			terminal.Count(v.Summary.Checked, "chunk"), terminal.Size(v.Summary.Bytes), bad, foreign, terminal.Count(len(v.Warnings), "warning"))
 	}
 }
 

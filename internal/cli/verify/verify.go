@@ -22,8 +22,7 @@ import (
 )
 
 const verifyLong = `Read every chunk of the chunk directory and check it: gzip, the hash against the id,
-the JSON, the counts in the manifest. A chunk whose file nobody has touched since an earlier
-verify found it good is not read again; --full reads all. Then check the directory: missing files, files
+the JSON, the counts in the manifest. Then check the directory: missing files, files
 that no entry names, rows whose session no chunk holds, and whatever else a teammate's
 "engram sync --import" would refuse, stop at, drop or bring back. --for names the releases
 of engram to think of; by default they are those that the directory and engram.db show.
@@ -51,7 +50,7 @@ rewritten, a copy goes to the state directory. What loses something needs your w
 Arguments are chunk ids, or the first digits of some: then only those are read.`
 
 func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
-	var mend, full bool
+	var mend bool
 	r := &repair{term: term, ws: ws}
 	var generations []string
 	cmd := &cobra.Command{
@@ -67,7 +66,6 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 				return &terminal.UsageError{Command: cmd.CommandPath(), Err: err}
 			}
 			r.opts.Readers = surroundings.Readers(cmd.Context(), ws, r.readers)
-			remembered := ws.State() // what is good is remembered also by who only looks
 			if !mend || r.dryRun {
 				ws.OnlyLook()
 			}
@@ -79,13 +77,10 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 			case r.forget || r.opts.SetAside || r.opts.Reidentify:
 				return &terminal.UsageError{Command: cmd.CommandPath(), Err: errors.New("--forget-missing, --set-aside and --re-identify are for --repair")}
 			}
-			return verify(cmd.Context(), term, ws, words, r.opts.Options, r.remote, func(dir workspace.Directory) verification.Memory {
-				return openMemory(ws, remembered, dir, full)
-			})
+			return verify(cmd.Context(), term, ws, words, r.opts.Options, r.remote)
 		},
 	}
 	cmd.Flags().StringSliceVar(&generations, "for", nil, "judge what `RELEASES` of engram make of it: 1.x, 2.x, 3.x")
-	cmd.Flags().BoolVar(&full, "full", false, "read every chunk, as --repair does, also what an earlier run found good")
 	cmd.Flags().BoolVar(&mend, "repair", false, "mend what can be mended without losing anything")
 	cmd.Flags().BoolVar(&r.forget, "forget-missing", false, "with --repair: remove the entries of chunks whose files are nowhere")
 	cmd.Flags().BoolVar(&r.opts.Reidentify, "re-identify", false, "with --repair: give chunks that were edited in place the ids of their bytes")
@@ -121,12 +116,12 @@ func orUnmerged(ctx context.Context, ws *workspace.Workspace, dir workspace.Dire
 }
 
 // verify checks one side or both.
-func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, words []string, opts verification.Options, remote bool, memoryOf func(workspace.Directory) verification.Memory) (err error) {
+func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, words []string, opts verification.Options, remote bool) (err error) {
 	dir, err := openToVerify(ctx, ws)
 	if err != nil {
 		return err
 	}
-	opts.Concurrency, opts.Memory = ws.Config.Concurrency, memoryOf(dir)
+	opts.Concurrency = ws.Config.Concurrency
 	defer func() { err = orUnmerged(ctx, ws, dir, err) }()
 	if opts.Only, err = selectLocal(ctx, dir, words); err != nil {
 		return err
