@@ -25,7 +25,8 @@ func ReadManifest(ctx context.Context, client *httplayer.Client, op, query strin
 		m, bad = engram.ReadServerManifest(body)
 		return bad
 	})
-	if err != nil && errors.Is(err, bad) {
+	var wrong *engram.ManifestError // else the body broke off: an error of the way here
+	if errors.As(bad, &wrong) && errors.Is(err, bad) {
 		return nil, fmt.Errorf("%s: %w: %s answers with something that is not a manifest (%s)",
 			op, httplayer.ErrNotEngram, client.URL(), httplayer.Printable(err.Error()))
 	}
