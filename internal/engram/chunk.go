@@ -33,8 +33,6 @@ type Chunk struct {
 	SizeHint int64
 	// Progress, if set, hears of every piece that was read, by its length.
 	Progress func(n int)
-	// Ended, if set, hears that all was read and is good, when it is: its source is free then.
-	Ended func()
 	// Signs has the bytes looked through for what MayTell says, which takes about as
 	// long as all the rest of reading them.
 	Signs bool
@@ -90,9 +88,7 @@ func (c *Chunk) Read(p []byte) (int, error) {
 	if err == io.EOF { //nolint:errorlint // an error that wraps io.EOF is not the end of the source
 		err = c.finish()
 	}
-	if c.err = err; c.Verified() && c.Ended != nil {
-		c.Ended()
-	}
+	c.err = err
 	return n, err
 }
 

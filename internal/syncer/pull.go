@@ -87,9 +87,8 @@ func (p *puller) choosing(item Item) bool {
 	return p.choice != nil && len(p.opts.Only) == 0 && !p.isHere(item)
 }
 
-// pull brings a chunk here, and its entry into the manifest when it is its turn. over is
-// called when the server has given it.
-func (p *puller) pull(ctx context.Context, item Item, over func()) (out outcome) {
+// pull brings a chunk here, and its entry into the manifest when it is its turn.
+func (p *puller) pull(ctx context.Context, item Item) (out outcome) {
 	var entry engram.ChunkEntry
 	var version int
 	defer func() { // in a panic as well
@@ -100,17 +99,17 @@ func (p *puller) pull(ctx context.Context, item Item, over func()) (out outcome)
 	if local, ok := p.formOf(ctx, item); ok {
 		return outcome{local: local, present: true}
 	}
-	out, entry, version = p.fetch(ctx, item, over)
+	out, entry, version = p.fetch(ctx, item)
 	p.noteForm(item, out)
 	return out
 }
 
 // fetch downloads a chunk, and stores it, if it belongs to the project or may belong
 // to any. It gives its entry, and the version of a manifest that lists it.
-func (p *puller) fetch(ctx context.Context, item Item, over func()) (outcome, engram.ChunkEntry, int) {
+func (p *puller) fetch(ctx context.Context, item Item) (outcome, engram.ChunkEntry, int) {
 	var chunk *engram.Chunk
 	store := func(c *engram.Chunk) error {
-		chunk, c.Ended, c.Signs = c, over, p.known() < engram.KnownManifestVersion
+		chunk, c.Signs = c, p.known() < engram.KnownManifestVersion
 		p.opts.Report.Watch(c)
 		return p.local.WriteChunk(ctx, c)
 	}

@@ -4,9 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -56,46 +54,6 @@ func TestBatchesGrow(t *testing.T) {
 	}
 	if listed != chunks || written > 12*chunks {
 		t.Errorf("%d entries were written for the %d of %d chunks", written, listed, chunks)
-	}
-}
-
-// TestSlowDisk: what waits for the disk holds up no download, of which no more go at once than
-// may, and does not pile up. One at a time is one at a time.
-func TestSlowDisk(t *testing.T) {
-	for concurrency, together := range map[int]int{1: 1, 3: 6} {
-		synctest.Test(t, func(t *testing.T) {
-			here, there := newSide(), newSide()
-			for n := range 4 * together {
-				there.add(numbered(n))
-			}
-			var mu sync.Mutex
-			most := map[string]int{}
-			now := map[string]int{}
-			count := func(what string, by int) {
-				mu.Lock()
-				defer mu.Unlock()
-				now[what] += by
-				most[what] = max(most[what], now[what])
-			}
-			there.fail = func(engram.ChunkID) error {
-				count("downloads", 1)
-				count("items", 1)
-				<-time.After(time.Millisecond)
-				return nil
-			}
-			here.fail = func(engram.ChunkID) error { // its bytes are here
-				count("downloads", -1)
-				<-time.After(time.Second)
-				count("items", -1)
-				return nil
-			}
-			opts := pulling
-			opts.Concurrency = concurrency
-			syncer.Run(t.Context(), look(t, here, there, nil), opts)
-			if diff := cmp.Diff(map[string]int{"downloads": concurrency, "items": together}, most); diff != "" {
-				t.Errorf("at once, where %d may (-want +got):\n%s", concurrency, diff)
-			}
-		})
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/work"
@@ -128,9 +127,8 @@ type outcome struct {
 
 // transfer moves items, several at once, and gives their outcomes in the order
 // of the items. One that fails does not stop the others, unless its error is
-// fatal or the context ends: then those that have not begun are not tried. move calls over
-// once it is done with the network, which another item gets while the disk is at work.
-func transfer(ctx context.Context, way work.Direction, items []Item, opts Options, move func(ctx context.Context, item Item, over func()) outcome) []outcome {
+// fatal or the context ends: then those that have not begun are not tried.
+func transfer(ctx context.Context, way work.Direction, items []Item, opts Options, move func(context.Context, Item) outcome) []outcome {
 	opts.Report.Tell(work.Event{Kind: work.EventPlan, Direction: way, Items: len(items)})
 	outcomes := make([]outcome, len(items))
 	stages := map[int][]int{} // the indexes of the items of each stage
@@ -139,21 +137,13 @@ func transfer(ctx context.Context, way work.Direction, items []Item, opts Option
 	}
 	trying, stop := context.WithCancelCause(ctx) // for what has not begun; the rest goes on
 	defer stop(nil)
-	network := make(chan struct{}, max(1, opts.Concurrency))
-	atOnce := cap(network)
-	if atOnce > 1 { // else one is to end before the next begins
-		atOnce *= 2
-	}
 	for _, stage := range slices.Sorted(maps.Keys(stages)) { // each needs what the ones before brought
-		work.Each(stages[stage], atOnce, opts.Report, func(i int) {
-			network <- struct{}{}
-			over := sync.OnceFunc(func() { <-network })
-			defer over()
+		work.Each(stages[stage], opts.Concurrency, opts.Report, func(i int) {
 			if trying.Err() != nil {
 				outcomes[i].err = fmt.Errorf("%w: %w", ErrNotTried, context.Cause(trying))
 				return
 			}
-			outcomes[i] = protect(func() outcome { return move(ctx, items[i], over) })
+			outcomes[i] = protect(func() outcome { return move(ctx, items[i]) })
 			if err := outcomes[i].err; err != nil && opts.fatal(err) {
 				stop(err)
 			}
