@@ -64,7 +64,7 @@ func accessLog(path, format string, stdout io.Writer) (*slog.Logger, *logFile, e
 	if path != "-" {
 		file = &logFile{path: path}
 		if err := file.reopen(); err != nil {
-			return nil, nil, terminal.Usagef("open the access log: %w", err)
+			return nil, nil, terminal.Usagef("%w: give another FILE with --access-log", err)
 		}
 		out = file
 	}

@@ -79,6 +79,9 @@ func serve(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace
 	if err != nil {
 		return err
 	}
+	if opts.drain < 0 {
+		return terminal.Usagef("--drain takes a time such as 15s, and none that is negative")
+	}
 	access, accessFile, err := accessLog(opts.accessLog, opts.accessFormat, term.Stdout)
 	if err != nil {
 		return err
@@ -108,14 +111,18 @@ func serve(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace
 		scheme = "https"
 		ln = tls.NewListener(ln, &tls.Config{GetCertificate: cert.get, MinVersion: tls.VersionTLS12})
 	}
-	term.Note("serving %s on %s://%s", opts.place.String(), scheme, ln.Addr())
+	var metricsAt net.Addr
 	if where.Metrics {
 		at, stop, err := serveMetrics(ctx, srv, opts.metricsAddr)
 		if err != nil {
 			return err
 		}
 		defer stop()
-		term.Note("serving metrics on http://%s/metrics", at)
+		metricsAt = at
+	}
+	term.Note("serving %s on %s://%s", opts.place.String(), scheme, ln.Addr())
+	if metricsAt != nil {
+		term.Note("serving metrics on http://%s/metrics", metricsAt)
 	}
 	return srv.Serve(ctx, ln)
 }
