@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
+	"github.com/engram-sync/engram-sync/internal/rowstream"
 )
 
 // ReadLists reads the rows of some lists of a chunk as they are written, as a stream
@@ -78,8 +79,8 @@ func (l *listReader) on(event jsonscan.Event) error {
 			return fmt.Errorf("%s: not a list", l.list)
 		}
 	case event == jsonscan.Begin && depth == 2 && l.list != "":
-		if l.next[l.list] == maxRows {
-			return fmt.Errorf("%s: more than %d rows", l.list, maxRows)
+		if l.next[l.list] == rowstream.MaxRows {
+			return fmt.Errorf("%s: more than %d rows", l.list, rowstream.MaxRows)
 		}
 		l.inRow, l.row = true, l.row[:0]
 	case event == jsonscan.End && depth == 2 && l.inRow:

@@ -1,10 +1,7 @@
 package engram
 
 import (
-	"encoding/binary"
 	"encoding/json"
-	"errors"
-	"math"
 	"strings"
 )
 
@@ -143,27 +140,4 @@ func (c Cursor) Start() int64 {
 		return min(c.LowWatermark, c.Last.Seq-1)
 	}
 	return c.LowWatermark
-}
-
-// ErrBadRefs means that bytes are no list of JournalRefs, or not a whole one.
-var ErrBadRefs = errors.New("not a list of marks")
-
-// MaxRefBytes is how long a JournalRef can be in binary form.
-const MaxRefBytes = binary.MaxVarintLen64 + 4
-
-// AppendRef adds the binary form of m: the distance to the seq before, as a
-// uvarint, and the sum in four bytes. They stand in ascending order, from 1.
-func AppendRef(dst []byte, before int64, m JournalRef) []byte {
-	dst = binary.AppendUvarint(dst, uint64(m.Seq-before))
-	return binary.BigEndian.AppendUint32(dst, m.Sum)
-}
-
-// CutRef reads the first JournalRef in src and says how many bytes it has. A src that
-// is not whole, or not ascending, gives ErrBadRefs.
-func CutRef(src []byte, before int64) (m JournalRef, n int, err error) {
-	step, n := binary.Uvarint(src)
-	if n <= 0 || len(src) < n+4 || step == 0 || step > uint64(math.MaxInt64-before) {
-		return JournalRef{}, 0, ErrBadRefs
-	}
-	return JournalRef{Seq: before + int64(step), Sum: binary.BigEndian.Uint32(src[n:])}, n + 4, nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/rowstream"
 )
 
 // Projects says whose the rows of one chunk are.
@@ -45,11 +46,11 @@ func (p Projects) Belongs(project string, sessionProject func(id string) string)
 // Read reads whose the rows of a chunk are, as a stream.
 func Read(r io.Reader) (Projects, error) {
 	reader := projectReader{names: map[string]bool{}, sessions: map[string]string{}, changed: map[string]string{}, open: map[string]bool{}}
-	err := engram.ReadMembers(r, map[string]engram.MemberReader{
-		"sessions":     engram.Rows(reader.session),
-		"observations": engram.Rows(func(row ownedRow) { reader.row(engram.Text(row.Project), row.SessionID) }),
-		"prompts":      engram.Rows(func(row ownedRow) { reader.row(engram.Text(row.Project), row.SessionID) }),
-		"mutations":    engram.Rows(reader.mutation),
+	err := rowstream.ReadMembers(r, map[string]rowstream.MemberReader{
+		"sessions":     rowstream.Rows(reader.session),
+		"observations": rowstream.Rows(func(row ownedRow) { reader.row(engram.Text(row.Project), row.SessionID) }),
+		"prompts":      rowstream.Rows(func(row ownedRow) { reader.row(engram.Text(row.Project), row.SessionID) }),
+		"mutations":    rowstream.Rows(reader.mutation),
 	})
 	return reader.finish(), err
 }

@@ -89,7 +89,7 @@ func (c *CursorFile) parse(text []byte) error {
 	c.cursor = engram.Cursor{UserID: c.doc.UserID, Last: engram.JournalRef{Seq: c.doc.Seq, Sum: c.doc.Sum}, LowWatermark: c.doc.Reread}
 	before := c.doc.Reread
 	for rest := c.doc.Recent; len(rest) > 0; {
-		m, n, err := engram.CutRef(rest, before)
+		m, n, err := cutRef(rest, before)
 		if err != nil {
 			return err
 		}
@@ -188,7 +188,7 @@ func (d *cursorDoc) set(cursor engram.Cursor) {
 	d.Recent = make([]byte, 0, 6*len(cursor.Recent))
 	before := cursor.LowWatermark
 	for _, m := range cursor.Recent {
-		d.Recent = engram.AppendRef(d.Recent, before, m)
+		d.Recent = appendRef(d.Recent, before, m)
 		before = m.Seq
 	}
 }

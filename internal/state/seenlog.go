@@ -69,12 +69,12 @@ func (w *seenWriter) cut() error {
 }
 
 func (w *seenWriter) append(marks []engram.JournalRef) error {
-	buf := make([]byte, 0, engram.MaxRefBytes)
+	buf := make([]byte, 0, maxRefBytes)
 	for _, m := range marks {
 		if m.Seq <= w.Last {
-			return fmt.Errorf("row %d comes after row %d: %w", m.Seq, w.Last, engram.ErrBadRefs)
+			return fmt.Errorf("row %d comes after row %d: %w", m.Seq, w.Last, errBadRefs)
 		}
-		buf = engram.AppendRef(buf[:0], w.Last, m)
+		buf = appendRef(buf[:0], w.Last, m)
 		if _, err := w.out.Write(buf); err != nil {
 			return err
 		}
@@ -108,12 +108,12 @@ func readSeen(path string, l seenLog) iter.Seq2[engram.JournalRef, error] {
 		in := bufio.NewReader(io.LimitReader(file, l.Bytes))
 		before, left := int64(0), l.Bytes
 		for left > 0 {
-			text, err := in.Peek(engram.MaxRefBytes)
+			text, err := in.Peek(maxRefBytes)
 			if err != nil && !errors.Is(err, io.EOF) {
 				yield(engram.JournalRef{}, err)
 				return
 			}
-			m, n, err := engram.CutRef(text, before)
+			m, n, err := cutRef(text, before)
 			if err != nil {
 				yield(engram.JournalRef{}, fmt.Errorf("%w: %s: %w", ErrCursorDamaged, path, err))
 				return

@@ -5,7 +5,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/rowstream"
 )
 
 // ReadSessions gives the rows of a chunk that are sessions with a wanted id, as they
@@ -22,9 +22,9 @@ func ReadSessions(r io.Reader, wanted func(id string) bool, found func(id string
 			found(id, row)
 		}
 	}
-	return engram.ReadMembers(r, map[string]engram.MemberReader{
-		"sessions": engram.Rows(take),
-		"mutations": engram.Rows(func(m json.RawMessage) {
+	return rowstream.ReadMembers(r, map[string]rowstream.MemberReader{
+		"sessions": rowstream.Rows(take),
+		"mutations": rowstream.Rows(func(m json.RawMessage) {
 			var session struct {
 				Entity  string `json:"entity"`
 				Op      string `json:"op"`

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/rowstream"
 )
 
 // Word is what one chunk says of one row, small enough that those of all chunks
@@ -183,13 +184,13 @@ func newWordReader() wordReader {
 }
 
 func (r *wordReader) read(from io.Reader) error {
-	return engram.ReadMembers(from, map[string]engram.MemberReader{
-		"sessions": engram.Rows(r.session),
-		"observations": engram.Rows(func(o engram.Observation) {
+	return rowstream.ReadMembers(from, map[string]rowstream.MemberReader{
+		"sessions": rowstream.Rows(r.session),
+		"observations": rowstream.Rows(func(o engram.Observation) {
 			r.row(o.SyncID, ofObservation(o), engram.Text(o.Project), o.SessionID)
 		}),
-		"prompts":   engram.Rows(func(p engram.Prompt) { r.row(p.SyncID, ofPrompt(p), p.Project, p.SessionID) }),
-		"mutations": engram.Rows(r.mutation),
+		"prompts":   rowstream.Rows(func(p engram.Prompt) { r.row(p.SyncID, ofPrompt(p), p.Project, p.SessionID) }),
+		"mutations": rowstream.Rows(r.mutation),
 	})
 }
 

@@ -6,84 +6,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
-	"slices"
 	"time"
 
-	"github.com/engram-sync/engram-sync/internal/jsonscan"
+	"github.com/engram-sync/engram-sync/internal/rowstream"
 )
-
-// MemberReader reads the value of one member of a chunk.
-type MemberReader func(*json.Decoder) error
-
-// ReadMembers reads the JSON of a chunk, and passes over members for which
-// there is no reader. It reads to the end, so that a Chunk can check that.
-func ReadMembers(r io.Reader, readers map[string]MemberReader) error {
-	dec := json.NewDecoder(r)
-	if err := expectDelim(dec, '{'); err != nil {
-		return err
-	}
-	for dec.More() {
-		name, err := dec.Token()
-		if err != nil {
-			return err
-		}
-		read := readers[jsonscan.Alike(fmt.Sprint(name), slices.Collect(maps.Keys(readers)))] // in any case, as for engram
-		if read == nil {
-			read = func(dec *json.Decoder) error { return dec.Decode(new(json.RawMessage)) }
-		}
-		if err := read(dec); err != nil {
-			return fmt.Errorf("%v: %w", name, err)
-		}
-	}
-	if err := expectDelim(dec, '}'); err != nil {
-		return err
-	}
-	_, err := io.Copy(io.Discard, io.MultiReader(dec.Buffered(), r))
-	return err
-}
-
-// maxRows bounds a list of rows, and so the memory that is kept of each: a few
-// megabytes of gzip can hold tens of millions of empty ones. engram's rows take
-// 200 bytes and more, and a chunk of a million of them could hardly be read anyway.
-const maxRows = 1 << 20
-
-// Rows reads a list of at most maxRows rows one by one, or the null that engram
-// writes for an empty one.
-func Rows[T any](add func(T)) MemberReader {
-	return func(dec *json.Decoder) error {
-		open, err := dec.Token()
-		if err != nil || open == nil {
-			return err
-		}
-		if open != json.Delim('[') {
-			return errors.New("not a list")
-		}
-		for n := 0; dec.More(); n++ {
-			if n == maxRows {
-				return fmt.Errorf("more than %d rows", maxRows)
-			}
-			var row T
-			if err := dec.Decode(&row); err != nil {
-				return err
-			}
-			add(row)
-		}
-		_, err = dec.Token()
-		return err
-	}
-}
-
-func expectDelim(dec *json.Decoder, want json.Delim) error {
-	token, err := dec.Token()
-	if err != nil {
-		return err
-	}
-	if token != want {
-		return fmt.Errorf("%v where %v must stand", token, want)
-	}
-	return nil
-}
 
 // ReadRows lets read read the rows of a chunk file, and says what is wrong with
 // it in the chunk's own words: that its bytes do not fit its id says more than
@@ -121,7 +47,7 @@ type Contents struct {
 // Chunk for that.
 func ReadContents(r io.Reader) (Contents, error) {
 	c := Contents{Generation: Gen1}
-	readers := map[string]MemberReader{"mutations": Rows(func(m struct {
+	readers := map[string]rowstream.MemberReader{"mutations": rowstream.Rows(func(m struct {
 		Payload json.RawMessage `json:"payload"`
 		signs
 	}) {
@@ -135,7 +61,7 @@ func ReadContents(r io.Reader) (Contents, error) {
 		c.Generation = max(c.Generation, m.generation(), told.generation())
 	})}
 	for _, list := range []string{"sessions", "observations", "prompts"} {
-		readers[list] = Rows(func(row struct {
+		readers[list] = rowstream.Rows(func(row struct {
 			StartedAt string `json:"started_at"`
 			CreatedAt string `json:"created_at"`
 			UpdatedAt string `json:"updated_at"`
@@ -145,7 +71,7 @@ func ReadContents(r io.Reader) (Contents, error) {
 			c.Generation = max(c.Generation, row.generation())
 		})
 	}
-	return c, ReadMembers(r, readers)
+	return c, rowstream.ReadMembers(r, readers)
 }
 
 // Count takes in a row of a list, with its times.
