@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/place"
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
@@ -76,9 +77,11 @@ const probeTimeout = 5 * time.Second
 func (r *readiness) probe(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	if free, err := freeBytes(r.dir); err != nil {
-		return err
-	} else if free < minFree {
+	switch free, err := place.Free(r.dir); {
+	case errors.Is(err, place.ErrUnknown): // then the write below has to tell
+	case err != nil:
+		return fmt.Errorf("ask for the room in %s: %w", r.dir, err)
+	case free < minFree:
 		return fmt.Errorf("%w: %d MB are free in %s", store.ErrFull, free>>20, r.dir)
 	}
 	return r.store.Ready(ctx)

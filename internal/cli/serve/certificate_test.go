@@ -1,17 +1,13 @@
 package serve
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"log/slog"
-	"math/big"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/testkit/certs"
 )
 
 // TestCertificate is renewed as its tools do it, one file after the other: what is shown is always a whole pair.
@@ -21,6 +17,10 @@ func TestCertificate(t *testing.T) {
 	c := &certificate{files: [2]string{filepath.Join(dir, "chain.pem"), filepath.Join(dir, "key.pem")}, log: slog.New(slog.DiscardHandler)}
 	if err := c.load(); err == nil {
 		t.Fatal("files that are missing were loaded")
+	}
+	newPair := func(serial int64) [2][]byte {
+		cert, key := certs.New(t, serial)
+		return [2][]byte{cert, key}
 	}
 	write := func(which int, pair [2][]byte) {
 		if err := os.WriteFile(c.files[which], pair[which], 0o600); err != nil {
@@ -35,7 +35,7 @@ func TestCertificate(t *testing.T) {
 		}
 		return cert.Leaf.SerialNumber.Int64()
 	}
-	first, second := newPair(t, 1), newPair(t, 2)
+	first, second := newPair(1), newPair(2)
 	write(0, first)
 	write(1, first)
 	if err := c.load(); err != nil || serial() != 1 {
@@ -55,27 +55,5 @@ func TestCertificate(t *testing.T) {
 	c.reload()
 	if got := serial(); got != 2 {
 		t.Errorf("without its file %d is shown", got)
-	}
-}
-
-// newPair makes a chain and its key, as PEM.
-func newPair(t *testing.T, serial int64) [2][]byte {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(serial), NotAfter: time.Now().Add(time.Hour)}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return [2][]byte{
-		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}),
-		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}),
 	}
 }
