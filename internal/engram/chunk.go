@@ -33,6 +33,8 @@ type Chunk struct {
 	SizeHint int64
 	// Progress, if set, hears of every piece that was read, by its length.
 	Progress func(n int)
+	// AtEnd, if set, hears once that all was read and is good: nothing more comes from the source.
+	AtEnd func()
 	// Signs has the bytes looked through for what MayTell says, which takes about as
 	// long as all the rest of reading them.
 	Signs bool
@@ -74,7 +76,7 @@ func (c *Chunk) Read(p []byte) (int, error) {
 	if len(c.tail) > 0 {
 		n := copy(p, c.tail)
 		if c.tail = c.tail[n:]; len(c.tail) == 0 {
-			c.err = io.EOF
+			c.end(io.EOF)
 		}
 		return n, c.err
 	}
@@ -88,8 +90,15 @@ func (c *Chunk) Read(p []byte) (int, error) {
 	if err == io.EOF { //nolint:errorlint // an error that wraps io.EOF is not the end of the source
 		err = c.finish()
 	}
-	c.err = err
+	c.end(err)
 	return n, err
+}
+
+// end keeps how a Read ended, and tells of the end of all of it.
+func (c *Chunk) end(err error) {
+	if c.err = err; c.Verified() && c.AtEnd != nil {
+		c.AtEnd()
+	}
 }
 
 // check takes in bytes on their way through.

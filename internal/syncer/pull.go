@@ -88,7 +88,7 @@ func (p *puller) choosing(item Item) bool {
 }
 
 // pull brings a chunk here, and its entry into the manifest when it is its turn.
-func (p *puller) pull(ctx context.Context, item Item) (out outcome) {
+func (p *puller) pull(ctx context.Context, item Item, leave func()) (out outcome) {
 	var entry engram.ChunkEntry
 	var version int
 	defer func() { // in a panic as well
@@ -99,17 +99,18 @@ func (p *puller) pull(ctx context.Context, item Item) (out outcome) {
 	if local, ok := p.formOf(ctx, item); ok {
 		return outcome{local: local, present: true}
 	}
-	out, entry, version = p.fetch(ctx, item)
+	out, entry, version = p.fetch(ctx, item, leave)
 	p.noteForm(item, out)
 	return out
 }
 
 // fetch downloads a chunk, and stores it, if it belongs to the project or may belong
 // to any. It gives its entry, and the version of a manifest that lists it.
-func (p *puller) fetch(ctx context.Context, item Item) (outcome, engram.ChunkEntry, int) {
+func (p *puller) fetch(ctx context.Context, item Item, leave func()) (outcome, engram.ChunkEntry, int) {
 	var chunk *engram.Chunk
 	store := func(c *engram.Chunk) error {
 		chunk, c.Signs = c, p.known() < engram.KnownManifestVersion
+		c.AtEnd = leave
 		p.opts.Report.Watch(c)
 		return p.local.WriteChunk(ctx, c)
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -55,6 +56,31 @@ func TestBatchesGrow(t *testing.T) {
 	if listed != chunks || written > 12*chunks {
 		t.Errorf("%d entries were written for the %d of %d chunks", written, listed, chunks)
 	}
+}
+
+// TestDiskHoldsUpNothing: chunks that have come and wait for the disk let others be loaded.
+func TestDiskHoldsUpNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // which tells if they wait for ever
+		here, there := newSide(), numberedSide(20)
+		others := make(chan struct{})
+		asked := 0
+		there.fail = func(engram.ChunkID) error {
+			there.mu.Lock()
+			defer there.mu.Unlock()
+			if asked++; asked == 2*pulling.Concurrency-1 {
+				close(others)
+			}
+			return nil
+		}
+		here.fail = func(engram.ChunkID) error {
+			<-others
+			return nil
+		}
+		result := syncer.Run(t.Context(), look(t, here, there, nil), pulling)
+		if len(result.Moved) != 20 {
+			t.Errorf("%d chunks have moved, want 20", len(result.Moved))
+		}
+	})
 }
 
 // TestManifestFails: a chunk whose entry can't be written has not been pulled.

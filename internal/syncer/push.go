@@ -76,7 +76,7 @@ func (s *Diff) arrange(ctx context.Context, items []Item, opts Options) (*arriva
 }
 
 // push sends a chunk, unless one that has to be there before it has failed.
-func (p *pusher) push(ctx context.Context, item Item) outcome {
+func (p *pusher) push(ctx context.Context, item Item, _ func()) outcome {
 	f, waits := p.order.Waits(item.Local)
 	if waits {
 		p.order.Fail(item.Local, f)

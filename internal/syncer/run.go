@@ -125,10 +125,14 @@ type outcome struct {
 	present bool
 }
 
+// mover moves an item. It may leave the network before it ends: what waits for the disk
+// then holds up nobody who could load.
+type mover func(ctx context.Context, item Item, leave func()) outcome
+
 // transfer moves items, several at once, and gives their outcomes in the order
 // of the items. One that fails does not stop the others, unless its error is
 // fatal or the context ends: then those that have not begun are not tried.
-func transfer(ctx context.Context, way work.Direction, items []Item, opts Options, move func(context.Context, Item) outcome) []outcome {
+func transfer(ctx context.Context, way work.Direction, items []Item, opts Options, move mover) []outcome {
 	opts.Report.Tell(work.Event{Kind: work.EventPlan, Direction: way, Items: len(items)})
 	outcomes := make([]outcome, len(items))
 	stages := map[int][]int{} // the indexes of the items of each stage
@@ -138,12 +142,12 @@ func transfer(ctx context.Context, way work.Direction, items []Item, opts Option
 	trying, stop := context.WithCancelCause(ctx) // for what has not begun; the rest goes on
 	defer stop(nil)
 	for _, stage := range slices.Sorted(maps.Keys(stages)) { // each needs what the ones before brought
-		work.Each(stages[stage], opts.Concurrency, opts.Report, func(i int) {
+		work.EachLeaving(stages[stage], opts.Concurrency, opts.Report, func(i int, leave func()) {
 			if trying.Err() != nil {
 				outcomes[i].err = fmt.Errorf("%w: %w", ErrNotTried, context.Cause(trying))
 				return
 			}
-			outcomes[i] = protect(func() outcome { return move(ctx, items[i]) })
+			outcomes[i] = protect(func() outcome { return move(ctx, items[i], leave) })
 			if err := outcomes[i].err; err != nil && opts.fatal(err) {
 				stop(err)
 			}

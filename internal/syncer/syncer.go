@@ -90,7 +90,7 @@ type Result struct {
 type Options struct {
 	// Pull and Push say which way chunks move.
 	Pull, Push bool
-	// Concurrency is how many items move at once, at least 1.
+	// Concurrency is how many items are in the network at once, at least 1.
 	Concurrency int
 	// Only limits the run to these chunks; empty means all.
 	Only []engram.ChunkID

@@ -4,6 +4,8 @@
 package work
 
 import (
+	"sync"
+
 	"golang.org/x/sync/errgroup"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -68,12 +70,23 @@ func (r Report) Watch(c *engram.Chunk) {
 // Each does every item, at most so many at once, reports the end of each, and
 // returns when all have ended.
 func Each[T any](items []T, atOnce int, report Report, do func(T)) {
+	EachLeaving(items, atOnce, report, func(item T, _ func()) { do(item) })
+}
+
+// EachLeaving is Each for items that may leave before they end: another one begins then.
+// The items begin in their order. Nearly as many as go at once may have left and not ended;
+// none where one goes at a time.
+func EachLeaving[T any](items []T, atOnce int, report Report, do func(item T, leave func())) {
+	places := make(chan struct{}, max(1, atOnce))
 	var group errgroup.Group
-	group.SetLimit(max(1, atOnce))
+	group.SetLimit(2*cap(places) - 1)
 	for _, item := range items {
+		places <- struct{}{}
 		group.Go(func() error {
+			leave := sync.OnceFunc(func() { <-places })
+			defer leave()
 			defer panics.Guard()
-			do(item)
+			do(item, leave)
 			report.Tell(Event{Kind: EventDone})
 			return nil
 		})
