@@ -222,9 +222,7 @@ func Write(path string, data []byte, perm os.FileMode) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, done := swept.LoadOrStore(filepath.Dir(target), true); !done {
-		_ = sweepOld(filepath.Dir(target), abandoned) // one that stays does no harm
-	}
+	SweepOld(filepath.Dir(target))
 	f, err := Create(target, perm)
 	if err != nil {
 		return err
@@ -235,6 +233,14 @@ func Write(path string, data []byte, perm os.FileMode) (err error) {
 		return err
 	}
 	return f.Commit()
+}
+
+// SweepOld removes what killed processes left in dir, once it is old and once in this process.
+// What stays does no harm.
+func SweepOld(dir string) {
+	if _, done := swept.LoadOrStore(dir, true); !done {
+		_ = sweepOld(dir, abandoned)
+	}
 }
 
 // followLink gives the path of the file that path is, or is a link to.

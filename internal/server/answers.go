@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"syscall"
@@ -106,6 +107,14 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	if _, err := w.Write(append(body, '\n')); err != nil {
+		return fmt.Errorf("%w: %w", errClientGone, err)
+	}
+	return nil
+}
+
+// send sends a body that waits in a spool, as fast as its client takes it.
+func send(w http.ResponseWriter, body io.Reader) error {
+	if _, err := io.Copy(w, body); err != nil { // which gives a slow client progressTimeout for each piece
 		return fmt.Errorf("%w: %w", errClientGone, err)
 	}
 	return nil

@@ -1,12 +1,17 @@
 package server
 
 import (
+	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -90,18 +95,36 @@ func (h *chunkHandlers) pullManifest(w http.ResponseWriter, r *http.Request, u s
 			return nil
 		}
 	}
-	tag, entries, err := h.store.Manifest(r.Context(), u.ID)
+	list := h.spools.empty(receiveBuffer)
+	defer h.spools.discard(r.Context(), list)
+	tag, err := h.list(r.Context(), u.ID, list)
 	if err != nil {
 		return err
 	}
-	chunks := make([]manifestEntry, len(entries)) // an empty list must not become null
-	version := 1
-	for i, e := range entries {
-		version = max(version, e.Version)
-		chunks[i] = manifestEntry{e.ID, e.CreatedBy, timestamp(e.CreatedAt), e.Sessions, e.Memories, e.Prompts}
-	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.FormatInt(list.size, 10))
 	w.Header().Set("ETag", quoteTag(tag))
-	return writeJSON(w, http.StatusOK, reply{"chunks": chunks, "version": version})
+	return send(w, list)
+}
+
+// list writes a manifest to where it waits for its reader, and gives its tag.
+func (h *chunkHandlers) list(ctx context.Context, userID string, to *spool) (tag string, err error) {
+	if _, err := io.WriteString(to, `{"chunks":[`); err != nil {
+		return "", err
+	}
+	version, comma := 1, ""
+	tag, err = h.store.Manifest(ctx, userID, func(e store.ChunkEntry) error {
+		entry, err := json.Marshal(manifestEntry{e.ID, e.CreatedBy, timestamp(e.CreatedAt), e.Sessions, e.Memories, e.Prompts})
+		if err == nil {
+			_, err = fmt.Fprintf(to, "%s%s", comma, entry)
+		}
+		version, comma = max(version, e.Version), ","
+		return err
+	})
+	if err == nil {
+		_, err = fmt.Fprintf(to, `],"version":%d}`+"\n", version)
+	}
+	return tag, cmp.Or(err, to.rewind())
 }
 
 // pull serves GET /sync/pull/{chunk_id}: the body of the push, byte for

@@ -137,14 +137,10 @@ func (h *mutationHandlers) pull(w http.ResponseWriter, r *http.Request, u store.
 	}
 	before, after := `{"mutations":[`, fmt.Sprintf(`],"has_more":%t}`+"\n", p.hasMore)
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(before)+p.size+len(after)))
+	w.Header().Set("Content-Length", strconv.FormatInt(int64(len(before)+len(after))+p.rows.size, 10))
 	w.Header().Set("Engram-Sync-Journal", "commit-ordered")
 	w.Header().Set("Engram-Sync-Head", strconv.FormatInt(head, 10))
-	body := io.MultiReader(strings.NewReader(before), p.rows, strings.NewReader(after))
-	if _, err := io.Copy(w, body); err != nil { // which gives a slow client progressTimeout for each piece
-		return fmt.Errorf("%w: %w", errClientGone, err)
-	}
-	return nil
+	return send(w, io.MultiReader(strings.NewReader(before), p.rows, strings.NewReader(after)))
 }
 
 // read fills a page, and gives the head of the journal.
@@ -181,7 +177,6 @@ type page struct {
 	limit   int
 	n       int
 	rows    *spool // JSON objects with commas between them
-	size    int    // of them
 	head    bytes.Buffer
 	hasMore bool // there is a row behind them
 	err     error
@@ -199,7 +194,7 @@ func (p *page) add(row store.JournalRow) bool {
 		return false
 	}
 	size := len(before) + len(row.Payload) + len(after)
-	if p.n > 0 && p.size+size > pageBytes {
+	if p.n > 0 && p.rows.size+int64(size) > pageBytes {
 		p.hasMore = true
 		return false
 	}
@@ -209,7 +204,6 @@ func (p *page) add(row store.JournalRow) bool {
 		}
 	}
 	p.n++
-	p.size += size
 	return true
 }
 

@@ -43,6 +43,7 @@ type spool struct {
 	dir    string
 	buffer []byte   // of which as much is used as waits for the file
 	file   *os.File // nil without one
+	size   int64    // of what Write kept
 }
 
 func (s *spool) Read(p []byte) (int, error) {
@@ -122,6 +123,7 @@ func (s *spool) Write(p []byte) (n int, err error) {
 		took := copy(s.buffer[len(s.buffer):cap(s.buffer)], p[n:])
 		s.buffer = s.buffer[:len(s.buffer)+took]
 		n += took
+		s.size += int64(took)
 		if len(s.buffer) == cap(s.buffer) {
 			if err := s.flush(); err != nil {
 				return n, err

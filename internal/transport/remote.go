@@ -21,6 +21,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
 	"github.com/engram-sync/engram-sync/internal/transport/network"
 	"github.com/engram-sync/engram-sync/internal/transport/project"
+	"github.com/engram-sync/engram-sync/internal/transport/protocol"
 )
 
 // RemoteTransport talks to one server: as one account to an account server
@@ -79,7 +80,7 @@ func NewRemoteTransport(baseURL string, token TokenSource, opts Options) (*Remot
 	client := httplayer.NewClient(base, retry)
 	t := &RemoteTransport{SignIn: &account.SignIn{Client: client}, client: client, bearer: bearer, opts: opts, pulling: make(chan struct{}, 1)}
 	t.Else = func(ctx context.Context) error { return t.askKind(ctx, "look who is there") }
-	t.account = &account.Dialect{Client: client, MaxChunkBytes: opts.MaxChunkBytes, Logger: opts.Logger, Stranger: t.forget}
+	t.account = &account.Dialect{Client: client, MaxChunkBytes: opts.MaxChunkBytes, Logger: opts.Logger, Lists: opts.Lists, Stranger: t.forget}
 	t.project = project.New(project.Options{
 		Client: client, MaxChunkBytes: opts.MaxChunkBytes, Project: opts.Project, NoProject: opts.NoProject, Stranger: t.forget,
 		Sure:      func() bool { _, sure := t.known(); return sure },
@@ -178,6 +179,8 @@ type Options struct {
 	// OnFacts hears what the server turned out to be, the zero value if what was
 	// known is wrong. It is called from several goroutines, one at a time.
 	OnFacts func(Facts)
+	// Lists keeps the manifest of an account server that has a tag for it; nil: it is sent each time.
+	Lists protocol.Lists
 	// Project is the project that requests to a project server are about,
 	// normalised; account servers have none. Where it is "", NoProject may say why.
 	Project   string

@@ -193,6 +193,7 @@ func knowServer(opts *transport.Options, w *Workspace, url string) {
 		opts.Known.Kind, opts.Forced, opts.OwnDisk = transport.KindAccount, true, true
 		return
 	}
+	opts.Lists = state.ListsOf(w.State(), url)
 	known := state.ReadServer(w.State(), url)
 	opts.Known = transport.Facts{
 		Kind: transport.Kind(known.Kind), Generation: known.Generation, OrLater: known.OrLater, Asked: known.Asked, Gzip: transport.Gzip(known.Gzip), Limit: known.Limit, LimitAt: known.LimitAt,

@@ -111,7 +111,7 @@ func (s *Store) OpenChunk(ctx context.Context, userID, chunkID string) (store.Bo
 }
 
 // Manifest implements store.Chunks.
-func (s *Store) Manifest(ctx context.Context, userID string) (tag string, entries []store.ChunkEntry, err error) {
+func (s *Store) Manifest(ctx context.Context, userID string, take func(store.ChunkEntry) error) (tag string, err error) {
 	err = s.view(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		if tag, err = manifestTag(ctx, tx, userID); err != nil {
 			return err
@@ -121,15 +121,15 @@ func (s *Store) Manifest(ctx context.Context, userID string) (tag string, entrie
 		if err != nil {
 			return err
 		}
-		entries, err = pgx.AppendRows(entries, rows, func(row pgx.CollectableRow) (e store.ChunkEntry, err error) {
-			var by []byte
-			err = row.Scan(&e.ID, &by, moment{&e.CreatedAt}, &e.Sessions, &e.Memories, &e.Prompts, &e.Version)
+		var e store.ChunkEntry
+		var by []byte
+		_, err = pgx.ForEachRow(rows, []any{&e.ID, &by, moment{&e.CreatedAt}, &e.Sessions, &e.Memories, &e.Prompts, &e.Version}, func() error {
 			e.CreatedBy = string(by)
-			return e, err
+			return take(e)
 		})
 		return err
 	})
-	return tag, entries, err
+	return tag, err
 }
 
 // ManifestTag implements store.Chunks.

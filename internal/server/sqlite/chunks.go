@@ -58,20 +58,22 @@ func (s *Store) insertChunk(ctx context.Context, tx *transaction, userID string,
 	return err
 }
 
-func (s *Store) Manifest(ctx context.Context, userID string) (tag string, entries []store.ChunkEntry, err error) {
+func (s *Store) Manifest(ctx context.Context, userID string, take func(store.ChunkEntry) error) (tag string, err error) {
 	err = s.view(ctx, func(tx *transaction) error {
 		if tag, err = manifestTag(ctx, tx, userID); err != nil {
 			return err
 		}
+		var e store.ChunkEntry
 		return eachRow(ctx, tx, func(rows *sql.Rows) (more bool, err error) {
-			var e store.ChunkEntry
 			err = rows.Scan(&e.ID, &e.CreatedBy, moment{&e.CreatedAt}, &e.Sessions, &e.Memories, &e.Prompts, &e.Version)
-			entries = append(entries, e)
+			if err == nil {
+				err = take(e)
+			}
 			return true, err
 		}, `SELECT chunk_id, created_by, created_at, sessions, memories, prompts, version
 			FROM chunks WHERE user_id = ? ORDER BY seq`, userID)
 	})
-	return tag, entries, err
+	return tag, err
 }
 
 func (s *Store) ManifestTag(ctx context.Context, userID string) (string, error) {

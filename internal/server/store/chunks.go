@@ -70,9 +70,10 @@ type Chunks interface {
 	// delays nobody. ctx bounds the reads too. They fail, instead of
 	// giving a mixture, once the chunk has been replaced.
 	OpenChunk(ctx context.Context, userID, chunkID string) (Body, error)
-	// Manifest lists a user's chunks in the order in which they were put, a
-	// replacement last, with the tag of just this list.
-	Manifest(ctx context.Context, userID string) (tag string, entries []ChunkEntry, err error)
+	// Manifest shows take a user's chunks in the order in which they were put, a
+	// replacement last, and gives the tag of just this list. take is called in the transaction, so
+	// it must not wait for a client; its errors come back wrapped.
+	Manifest(ctx context.Context, userID string, take func(ChunkEntry) error) (tag string, err error)
 	// ManifestTag gives the tag of the list that Manifest would give. Each change
 	// of the list makes a new one, never used before; nothing else does.
 	ManifestTag(ctx context.Context, userID string) (string, error)

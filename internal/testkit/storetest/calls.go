@@ -187,7 +187,10 @@ func each(u store.User) map[string]func(context.Context, store.Store) error {
 			_, err := st.OpenChunk(ctx, u.ID, "00000001")
 			return err
 		},
-		"Manifest":    func(ctx context.Context, st store.Store) error { _, _, err := st.Manifest(ctx, u.ID); return err },
+		"Manifest": func(ctx context.Context, st store.Store) error {
+			_, err := st.Manifest(ctx, u.ID, func(store.ChunkEntry) error { return nil })
+			return err
+		},
 		"ManifestTag": func(ctx context.Context, st store.Store) error { _, err := st.ManifestTag(ctx, u.ID); return err },
 		"AppendMutations": func(ctx context.Context, st store.Store) error {
 			_, err := st.AppendMutations(ctx, u.ID, "", batch("1", "a"))
@@ -217,7 +220,7 @@ func everything(t *testing.T, st store.Store, u store.User) state {
 	t.Helper()
 	s := state{Users: must(st.ListUsers(t.Context()))(t)}
 	var err error
-	s.Tag, s.Entries, err = st.Manifest(t.Context(), u.ID)
+	s.Tag, s.Entries, err = list(t, st, u)
 	done(t, err)
 	for _, e := range s.Entries {
 		s.Bodies = append(s.Bodies, text(t, st, u, e.ID))

@@ -53,7 +53,7 @@ var chunks = map[string]func(*testing.T, Database){
 				t.Errorf("%s: got %q", id, got)
 			}
 		}
-		_, entries, err := st.Manifest(t.Context(), u.ID)
+		_, entries, err := list(t, st, u)
 		if diff := cmp.Diff(want, entries); diff != "" || err != nil {
 			t.Errorf("%v\n%s", err, diff)
 		}
@@ -243,12 +243,33 @@ var chunks = map[string]func(*testing.T, Database){
 		}
 		now.advance(time.Hour)
 		done(t, put(t.Context(), st, u, someID, fullSum, []byte("full")))
-		_, entries, err := st.Manifest(t.Context(), u.ID)
+		_, entries, err := list(t, st, u)
 		done(t, err)
 		if got := ids(entries); !cmp.Equal(got, []string{"ffffffff", "00000000", someID}) {
 			t.Errorf("got %v", got)
 		}
 		exactly(t, "the replacement", entries[len(entries)-1].CreatedAt, now.kept())
+	},
+
+	"a list ends with its reader": func(t *testing.T, db Database) {
+		st := one(db)
+		u := user(t, st, "alice")
+		for _, id := range []string{"00000000", "11111111", "22222222"} {
+			done(t, put(t.Context(), st, u, id, "", nil))
+		}
+		shown, full := 0, errors.New("the disk is full")
+		_, err := st.Manifest(t.Context(), u.ID, func(store.ChunkEntry) error {
+			if shown++; shown == 2 {
+				return full
+			}
+			return nil
+		})
+		if !errors.Is(err, full) || shown != 2 {
+			t.Errorf("%d entries were shown, and the error is %v", shown, err)
+		}
+		if _, entries, err := list(t, st, u); len(entries) != 3 || err != nil {
+			t.Errorf("then %d are listed (%v)", len(entries), err)
+		}
 	},
 
 	"a tag is of one list": func(t *testing.T, db Database) {
@@ -258,7 +279,7 @@ var chunks = map[string]func(*testing.T, Database){
 		changed := func(what string, want bool) {
 			t.Helper()
 			tag := must(st.ManifestTag(t.Context(), u.ID))(t)
-			if listed, _, err := st.Manifest(t.Context(), u.ID); err != nil || listed != tag {
+			if listed, _, err := list(t, st, u); err != nil || listed != tag {
 				t.Errorf("after %s Manifest gives the tag %q, ManifestTag %q (%v)", what, listed, tag, err)
 			}
 			if tags[tag] == want {
@@ -298,7 +319,7 @@ var chunks = map[string]func(*testing.T, Database){
 		lists := map[string][]string{}
 		reader := one(db)
 		for n := 0; n < writers*puts && !t.Failed(); {
-			tag, entries, err := reader.Manifest(t.Context(), u.ID)
+			tag, entries, err := list(t, reader, u)
 			done(t, err)
 			if before, known := lists[tag]; known && !cmp.Equal(before, ids(entries)) {
 				t.Errorf("tag %s is of %v and of %v", tag, before, ids(entries))
@@ -334,6 +355,16 @@ func text(t *testing.T, st store.Store, u store.User, id string) string {
 		t.Errorf("chunk %s says that its hash is %s", id, body.SHA256)
 	}
 	return string(got)
+}
+
+// list gives the manifest of a user, and its tag.
+func list(t *testing.T, st store.Store, u store.User) (tag string, entries []store.ChunkEntry, err error) {
+	t.Helper()
+	tag, err = st.Manifest(t.Context(), u.ID, func(e store.ChunkEntry) error {
+		entries = append(entries, e)
+		return nil
+	})
+	return tag, entries, err
 }
 
 func ids(entries []store.ChunkEntry) []string {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"github.com/engram-sync/engram-sync/internal/transport/httplayer"
+	"github.com/engram-sync/engram-sync/internal/transport/protocol"
 )
 
 // Dialect speaks to an account server. Source: account-server.md.
@@ -14,6 +15,8 @@ type Dialect struct {
 	Client        *httplayer.Client
 	MaxChunkBytes int64
 	Logger        *slog.Logger
+	// Lists keeps the manifest; nil: nobody does.
+	Lists protocol.Lists
 	// Stranger hears that a server answered as one of the other kind does.
 	Stranger func()
 }

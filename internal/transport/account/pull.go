@@ -62,7 +62,7 @@ const codeProjectRequired = "upgrade_blocked_project_required"
 // server's clock. A project server, which wants a project, is an ErrOtherKind.
 // Source: project-server.md 5.
 func (d *Dialect) ReadManifest(ctx context.Context, op string) (*engram.Manifest, error) {
-	m, err := protocol.ReadManifest(ctx, d.Client, op, "")
+	m, err := protocol.ReadManifest(ctx, d.Client, op, "", d.Lists)
 	return m, otherKind(err, codeProjectRequired)
 }
 

@@ -125,7 +125,7 @@ func (d *Dialect) ReadManifest(ctx context.Context, op string) (*engram.Manifest
 	if err != nil {
 		return nil, err
 	}
-	m, err := protocol.ReadManifest(ctx, d.Client, op, "?"+url.Values{"project": {project}}.Encode())
+	m, err := protocol.ReadManifest(ctx, d.Client, op, "?"+url.Values{"project": {project}}.Encode(), nil)
 	switch {
 	case err != nil:
 		return nil, d.explain(err)
