@@ -32,7 +32,7 @@ type User = store.UserUsage
 // same directory: those see the change with their next request, or on a shared
 // Options.Database within signin.StaleAfter.
 func (s *Server) AddUser(ctx context.Context, username, email, password string) (User, error) {
-	u, err := s.accounts.signUp(ctx, username, email, password)
+	u, err := s.accounts.signUp(ctx, operator, username, email, password)
 	if err != nil {
 		return User{}, err
 	}
@@ -72,7 +72,7 @@ func (s *Server) SetPassword(ctx context.Context, username, password string) err
 	if err := checkPassword(password); err != nil {
 		return err
 	}
-	hash, err := s.accounts.passwords.Hash(ctx, password)
+	hash, err := s.accounts.passwords.Hash(ctx, operator, password)
 	if err != nil {
 		return err
 	}
@@ -92,8 +92,11 @@ type accounts struct {
 	passwords *signin.Passwords
 }
 
-// signUp makes an account if its parts are fit for one.
-func (a *accounts) signUp(ctx context.Context, username, email, password string) (store.User, error) {
+// operator is who works on the machine itself, for turns.
+const operator = "operator"
+
+// signUp makes an account if its parts are fit for one. The client waits for its turn.
+func (a *accounts) signUp(ctx context.Context, client, username, email, password string) (store.User, error) {
 	if username == "" || email == "" || password == "" {
 		return store.User{}, badInput("username, email, and password are required")
 	}
@@ -101,7 +104,7 @@ func (a *accounts) signUp(ctx context.Context, username, email, password string)
 	if err != nil {
 		return store.User{}, err
 	}
-	hash, err := a.passwords.Hash(ctx, password)
+	hash, err := a.passwords.Hash(ctx, client, password)
 	if err != nil {
 		return store.User{}, err
 	}

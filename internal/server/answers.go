@@ -8,8 +8,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"syscall"
 
+	"github.com/engram-sync/engram-sync/internal/server/limits"
 	"github.com/engram-sync/engram-sync/internal/server/metrics"
 	"github.com/engram-sync/engram-sync/internal/server/pushbody"
 	"github.com/engram-sync/engram-sync/internal/server/store"
@@ -23,11 +25,15 @@ var errClientGone = errors.New("the client did not take the answer")
 // errClientGone, nothing may have been written.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
+// accountHandler is a handler for somebody who has signed in.
+type accountHandler func(w http.ResponseWriter, r *http.Request, u store.User) error
+
 // refusal is an answer that tells the client what it did wrong.
 type refusal struct {
 	status int
 	text   string
 	drain  int64 // how much more of the body to read before the answer
+	again  int   // seconds for Retry-After, 0 without one
 }
 
 func (e *refusal) Error() string { return e.text }
@@ -61,8 +67,11 @@ func (to responder) handle(next handler) http.Handler {
 func (to responder) answerError(w http.ResponseWriter, r *http.Request, err error) error {
 	told := refusalOf(err)
 	to.ready.met(err)
-	if told.status >= http.StatusInternalServerError && r.Context().Err() == nil {
+	if told.status >= http.StatusInternalServerError && told.again == 0 && r.Context().Err() == nil {
 		to.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", loggedPath(r), "error", err.Error())
+	}
+	if told.again > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(told.again))
 	}
 	if told.status == http.StatusRequestEntityTooLarge || told.status == http.StatusRequestTimeout {
 		w.Header().Set("Connection", "close")
@@ -80,6 +89,10 @@ func refusalOf(err error) *refusal {
 		return told
 	case errors.As(err, &bad), errors.Is(err, ErrBadInput):
 		return &refusal{status: http.StatusBadRequest, text: err.Error()}
+	case errors.Is(err, pushbody.ErrTooMany):
+		return &refusal{status: http.StatusRequestEntityTooLarge, text: err.Error()}
+	case errors.Is(err, limits.ErrBusy), errors.Is(err, limits.ErrTooMuch):
+		return &refusal{status: http.StatusServiceUnavailable, text: err.Error() + ": try again later", again: comeAgain}
 	case errors.Is(err, store.ErrConflict):
 		return &refusal{status: http.StatusConflict, text: err.Error()}
 	case errors.Is(err, store.ErrNotFound):

@@ -26,6 +26,7 @@ type authReply struct {
 type authHandlers struct {
 	accounts *accounts
 	bearers  *signin.Bearers
+	client   func(*http.Request) string // who sends it, for turns
 }
 
 // register serves POST /auth/register.
@@ -38,7 +39,7 @@ func (h *authHandlers) register(w http.ResponseWriter, r *http.Request) error {
 	if err := readAuth(w, r, &req); err != nil {
 		return err
 	}
-	u, err := h.accounts.signUp(r.Context(), req.Username, req.Email, req.Password)
+	u, err := h.accounts.signUp(r.Context(), h.client(r), req.Username, req.Email, req.Password)
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func (h *authHandlers) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil && !errors.Is(err, store.ErrNoUser) {
 		return err
 	}
-	fits, err := h.accounts.passwords.Fits(r.Context(), req.Password, u.PasswordHash)
+	fits, err := h.accounts.passwords.Fits(r.Context(), h.client(r), req.Password, u.PasswordHash)
 	if err != nil {
 		return err
 	}
@@ -167,7 +168,7 @@ func readAuth(w http.ResponseWriter, r *http.Request, v any) error {
 
 // signedIn lets only requests with a good token or API key through. It decides
 // before the body is read.
-func (h *authHandlers) signedIn(next func(http.ResponseWriter, *http.Request, store.User) error) handler {
+func (h *authHandlers) signedIn(next accountHandler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		u, err := h.who(r)
 		if err != nil {

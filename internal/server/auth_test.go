@@ -15,7 +15,7 @@ func failure(text string) string { return `{"error":"` + text + `"}` + "\n" }
 
 // Rows of account-server.md 2.1 and 10, for sign-up and sign-in.
 func TestSignUpAndSignInRules(t *testing.T) {
-	c := listen(t, open(t, server.Options{TrustForwardedFor: true})).as("")
+	c := listen(t, open(t, server.Options{TrustedProxies: loopback})).as("")
 	c.register("alice")
 	const (
 		required = "username, email, and password are required"

@@ -43,7 +43,7 @@ func bodyRefusal(err error) error {
 	case errors.As(err, &large):
 		return tooLarge(large.Limit)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return refuse(http.StatusRequestTimeout, "no more of the request body came for %s", progressTimeout)
+		return refuse(http.StatusRequestTimeout, "the request body came too slowly: at least %d bytes a second have to come, and something within %s", leastRate, progressTimeout)
 	}
 	return refuse(http.StatusBadRequest, "failed to read body: %v", err)
 }

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/server/limits"
 	"github.com/engram-sync/engram-sync/internal/server/pushbody"
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
@@ -23,13 +24,14 @@ import (
 type chunkHandlers struct {
 	store  store.Chunks
 	spools spools
+	work   *limits.Turns
 	ready  *readiness
 	log    *slog.Logger
 }
 
 // push serves POST /sync/push. What it accepts is on disk.
 func (h *chunkHandlers) push(w http.ResponseWriter, r *http.Request, u store.User) error {
-	body, file, err := h.spools.start(w, r, maxPushBytes)
+	body, file, err := h.spools.start(w, r, u, maxPushBytes)
 	if err != nil {
 		return err
 	}
@@ -95,7 +97,7 @@ func (h *chunkHandlers) pullManifest(w http.ResponseWriter, r *http.Request, u s
 			return nil
 		}
 	}
-	list := h.spools.empty(receiveBuffer)
+	list := h.spools.empty(u, receiveBuffer)
 	defer h.spools.discard(r.Context(), list)
 	tag, err := h.list(r.Context(), u.ID, list)
 	if err != nil {
@@ -112,6 +114,11 @@ func (h *chunkHandlers) list(ctx context.Context, userID string, to *spool) (tag
 	if _, err := io.WriteString(to, `{"chunks":[`); err != nil {
 		return "", err
 	}
+	leave, err := turn(ctx, h.work, userID)
+	if err != nil {
+		return "", err
+	}
+	defer leave()
 	version, comma := 1, ""
 	tag, err = h.store.Manifest(ctx, userID, func(e store.ChunkEntry) error {
 		entry, err := json.Marshal(manifestEntry{e.ID, e.CreatedBy, timestamp(e.CreatedAt), e.Sessions, e.Memories, e.Prompts})

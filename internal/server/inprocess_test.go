@@ -136,16 +136,24 @@ func TestACanceledPushLeavesNothing(t *testing.T) {
 	}
 }
 
-// A slow client has all the time it needs; one that stops has half a minute.
+// A slow client has all the time it needs; one that stops has half a minute, and one that only drips,
+// which costs it nothing, has one.
 func TestAStalledBodyIsCutOff(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, server.Options{Dir: dir})
 		c := inProcess(t, s)
-		slow := &slowReader{text: `{"chunk_id":"00000001"}`, pause: 20 * time.Second}
-		c.do(http.MethodPost, "/sync/push", slow).want(t, 200, "")
+		long := `{"chunk_id":"00000001","data":{"prompts":[{"content":"` + strings.Repeat("x", 1<<20) + `"}]}}`
+		c.do(http.MethodPost, "/sync/push", &slowReader{text: long, piece: 100 << 10, pause: 5 * time.Second}).want(t, 200, "")
 
 		start := time.Now()
+		drop := &slowReader{text: long, piece: 1, pause: 20 * time.Second}
+		c.do(http.MethodPost, "/sync/push", drop).want(t, http.StatusRequestTimeout, "")
+		if took := time.Since(start).Round(time.Second); took != time.Minute {
+			t.Errorf("one that drips has %s", took)
+		}
+
+		start = time.Now()
 		status, err := stall(t.Context(), c, "/sync/push", make(chan struct{}))
 		if err != nil {
 			t.Fatal(err)
@@ -171,9 +179,10 @@ func TestASlowServerDoesNotCutOffAClient(t *testing.T) {
 	})
 }
 
-// slowReader gives a byte after each pause.
+// slowReader gives a piece after each pause.
 type slowReader struct {
 	text  string
+	piece int
 	pause time.Duration
 }
 
@@ -182,6 +191,7 @@ func (r *slowReader) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	<-time.After(r.pause)
-	p[0], r.text = r.text[0], r.text[1:]
-	return 1, nil
+	n := copy(p, r.text[:min(r.piece, len(r.text))])
+	r.text = r.text[n:]
+	return n, nil
 }

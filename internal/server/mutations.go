@@ -12,8 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
+	"github.com/engram-sync/engram-sync/internal/server/limits"
 	"github.com/engram-sync/engram-sync/internal/server/pushbody"
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
@@ -24,27 +23,14 @@ const (
 	maxPage     = 1000
 )
 
-// How many batches may be in memory while they are taken apart and stored, which
-// a database does one after the other anyway; and how many pages may be read out of it,
-// which have one row in memory. Nobody waits for a client meanwhile.
-const (
-	batchesAtOnce = 4
-	pagesAtOnce   = 4
-)
-
 // maxKeyBytes bounds an idempotency key.
 const maxKeyBytes = 128
 
 // mutationHandlers serve the journals of /sync/mutations.
 type mutationHandlers struct {
-	store   store.Journals
-	spools  spools
-	batches *semaphore.Weighted
-	pages   *semaphore.Weighted
-}
-
-func newMutationHandlers(st store.Journals, spools spools) *mutationHandlers {
-	return &mutationHandlers{st, spools, semaphore.NewWeighted(batchesAtOnce), semaphore.NewWeighted(pagesAtOnce)}
+	store  store.Journals
+	spools spools
+	work   *limits.Turns
 }
 
 // push serves POST /sync/mutations/push: it adds all of a batch or
@@ -57,7 +43,7 @@ func (h *mutationHandlers) push(w http.ResponseWriter, r *http.Request, u store.
 	if err != nil {
 		return err
 	}
-	body, file, err := h.spools.start(w, r, maxMutationsBytes)
+	body, file, err := h.spools.start(w, r, u, maxMutationsBytes)
 	if err != nil {
 		return err
 	}
@@ -75,13 +61,14 @@ func (h *mutationHandlers) push(w http.ResponseWriter, r *http.Request, u store.
 	return writeJSON(w, http.StatusOK, reply{"accepted": receipt.Accepted, "last_seq": receipt.LastSeq})
 }
 
-// append stores the batch that was spooled to file. It waits for a slot first and
-// for the database then: who holds a connection never waits for a slot.
+// append stores the batch that was spooled to file. It waits for its turn first and
+// for the database then: who holds a connection never waits for one.
 func (h *mutationHandlers) append(ctx context.Context, userID, key string, file *spool) (store.Receipt, error) {
-	if err := h.batches.Acquire(ctx, 1); err != nil {
+	leave, err := turn(ctx, h.work, userID)
+	if err != nil {
 		return store.Receipt{}, err
 	}
-	defer h.batches.Release(1)
+	defer leave()
 	text, err := io.ReadAll(file)
 	if err != nil {
 		return store.Receipt{}, err
@@ -129,7 +116,7 @@ func (h *mutationHandlers) pull(w http.ResponseWriter, r *http.Request, u store.
 			return refuse(http.StatusBadRequest, "invalid since_seq parameter")
 		}
 	}
-	p := page{userID: u.ID, limit: pageLimit(query.Get("limit")), rows: h.spools.empty(receiveBuffer)}
+	p := page{userID: u.ID, limit: pageLimit(query.Get("limit")), rows: h.spools.empty(u, receiveBuffer)}
 	defer h.spools.discard(r.Context(), p.rows)
 	head, err := h.read(r.Context(), since, &p)
 	if err != nil {
@@ -145,10 +132,11 @@ func (h *mutationHandlers) pull(w http.ResponseWriter, r *http.Request, u store.
 
 // read fills a page, and gives the head of the journal.
 func (h *mutationHandlers) read(ctx context.Context, since int64, p *page) (head int64, err error) {
-	if err := h.pages.Acquire(ctx, 1); err != nil {
+	leave, err := turn(ctx, h.work, p.userID)
+	if err != nil {
 		return 0, err
 	}
-	defer h.pages.Release(1)
+	defer leave()
 	// One more than the limit tells whether there are more.
 	head, err = h.store.ReadMutations(ctx, p.userID, since, p.limit+1, p.add)
 	if err = errors.Join(err, p.err); err != nil {

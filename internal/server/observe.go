@@ -33,7 +33,7 @@ func seenIn(r *http.Request) *seen {
 }
 
 // observe wraps all routes: it logs and counts each request, gives it an id, turns a panic into a 500, and
-// cuts off a client that neither sends nor takes anything for progressTimeout.
+// cuts off a client that does not keep pace.
 func (to responder) observe(next http.Handler, address func(*http.Request) string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start, end := time.Now(), to.metrics.Begin()
@@ -43,9 +43,9 @@ func (to responder) observe(next http.Handler, address func(*http.Request) strin
 		client := address(r)
 		r = r.WithContext(context.WithValue(r.Context(), seenKey{}, about))
 		control := http.NewResponseController(w)
-		out := &observedWriter{ResponseWriter: w, control: control}
+		out := &observedWriter{ResponseWriter: w, control: control, pace: pace{began: start}}
 		if r.Body != nil && r.Body != http.NoBody {
-			body := &progressBody{ReadCloser: r.Body, control: control}
+			body := &progressBody{ReadCloser: r.Body, control: control, pace: pace{began: start}}
 			// r is a copy: the http.Server wants to find its own body, by whose
 			// type it knows whether a client still waits for leave to send.
 			r.Body = body
@@ -90,13 +90,33 @@ func loggedPath(r *http.Request) string {
 	return path
 }
 
-// observedWriter notes status and size of an answer, and gives the client
-// progressTimeout for each piece of it.
+// pace is how fast a client has to send or take a body: something within progressTimeout always, and
+// on the whole leastRate, behind the first minute. Otherwise it could hold what is for all for days.
+type pace struct {
+	began time.Time
+	bytes int64
+}
+
+const (
+	paceless  = time.Minute
+	leastRate = 4 << 10 // bytes a second
+)
+
+// deadline is until when the next piece has to be through.
+func (p *pace) deadline() time.Time {
+	next := time.Now().Add(progressTimeout)
+	if last := p.began.Add(paceless + time.Duration(p.bytes)*time.Second/leastRate); last.Before(next) {
+		return last
+	}
+	return next
+}
+
+// observedWriter notes status and size of an answer, and holds the client to its pace.
 type observedWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	status  int
-	bytes   int64
+	pace
 }
 
 func (w *observedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
@@ -112,7 +132,10 @@ func (w *observedWriter) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
-	if err := supported(w.control.SetWriteDeadline(time.Now().Add(progressTimeout))); err != nil {
+	if w.bytes == 0 {
+		w.began = time.Now() // before that it was our turn
+	}
+	if err := supported(w.control.SetWriteDeadline(w.deadline())); err != nil {
 		return 0, err
 	}
 	n, err := w.ResponseWriter.Write(p)
@@ -120,22 +143,25 @@ func (w *observedWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// progressBody gives the client progressTimeout for each piece of a body. Behind
+// progressBody holds the client to its pace in sending a body. Behind
 // the end the http.Server takes the deadline off again.
 type progressBody struct {
 	io.ReadCloser
 	control *http.ResponseController
+	pace
 }
 
 func (b *progressBody) extend() error {
-	return supported(b.control.SetReadDeadline(time.Now().Add(progressTimeout)))
+	return supported(b.control.SetReadDeadline(b.deadline()))
 }
 
 func (b *progressBody) Read(p []byte) (int, error) {
 	if err := b.extend(); err != nil {
 		return 0, err
 	}
-	return b.ReadCloser.Read(p)
+	n, err := b.ReadCloser.Read(p)
+	b.bytes += int64(n)
+	return n, err
 }
 
 // supported forgives a writer without deadlines, as tests have them.

@@ -68,7 +68,7 @@ type replay struct {
 
 func newReplay(t *testing.T) *replay {
 	dir := t.TempDir()
-	s := open(t, server.Options{Dir: dir, TrustForwardedFor: true}) // the recorded limits count by it
+	s := open(t, server.Options{Dir: dir, TrustedProxies: loopback}) // the recorded limits count by it
 	listener := httptest.NewServer(s.Handler())
 	t.Cleanup(listener.Close)
 	r := &replay{

@@ -3,6 +3,8 @@ package server
 import (
 	"cmp"
 	"net/http"
+
+	"github.com/engram-sync/engram-sync/internal/server/limits"
 )
 
 // routes are those of the reference server. What no route matches, the mux
@@ -10,30 +12,31 @@ import (
 func (s *Server) routes(spoolDir string, opts Options) http.Handler {
 	var (
 		to        = responder{log: s.log, access: cmp.Or(opts.AccessLog, s.log), ready: s.ready, metrics: s.metrics}
-		limits    = newRateLimits(opts.Now, opts.TrustForwardedFor)
-		spools    = spools{dir: spoolDir, log: s.log}
-		auth      = &authHandlers{accounts: s.accounts, bearers: s.bearers}
-		chunks    = &chunkHandlers{store: s.store, spools: spools, ready: s.ready, log: s.log}
-		mutations = newMutationHandlers(s.store, spools)
+		spools    = spools{dir: spoolDir, log: s.log, bytes: limits.NewBytes(bodies, bodiesEach)}
+		auth      = &authHandlers{accounts: s.accounts, bearers: s.bearers, client: s.fair.client}
+		chunks    = &chunkHandlers{store: s.store, spools: spools, work: s.fair.work, ready: s.ready, log: s.log}
+		mutations = &mutationHandlers{store: s.store, spools: spools, work: s.fair.work}
 	)
-	register := limits.limited("register", registerAttempts, auth.register)
+	register := s.fair.limited("register", registerAttempts, auth.register)
 	if opts.NoRegister {
 		register = noRegister
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /health", to.handle(s.health))
+	anybody := func(pattern string, next handler) { mux.Handle(pattern, to.handle(s.fair.inTurn(next))) }
+	signedIn := func(pattern string, next accountHandler) { anybody(pattern, auth.signedIn(s.fair.ofAccount(next))) }
+	mux.Handle("GET /health", to.handle(s.health)) // whoever watches need not wait
 	mux.Handle("GET /ready", to.handle(s.readiness))
-	mux.Handle("POST /auth/register", to.handle(register))
-	mux.Handle("POST /auth/login", to.handle(limits.limited("login", loginAttempts, auth.login)))
-	mux.Handle("POST /auth/refresh", to.handle(auth.refresh))
-	mux.Handle("POST /auth/api-key", to.handle(auth.signedIn(auth.mintKey)))
-	mux.Handle("DELETE /auth/api-key", to.handle(auth.signedIn(auth.revokeKey)))
-	mux.Handle("POST /sync/push", to.handle(auth.signedIn(chunks.push)))
-	mux.Handle("GET /sync/pull", to.handle(auth.signedIn(chunks.pullManifest)))
-	mux.Handle("GET /sync/pull/{chunk_id}", to.handle(auth.signedIn(chunks.pull)))
-	mux.Handle("POST /sync/mutations/push", to.handle(auth.signedIn(mutations.push)))
-	mux.Handle("GET /sync/mutations/pull", to.handle(auth.signedIn(mutations.pull)))
-	return to.observe(mux, limits.address)
+	anybody("POST /auth/register", register)
+	anybody("POST /auth/login", s.fair.limited("login", loginAttempts, auth.login))
+	anybody("POST /auth/refresh", auth.refresh)
+	signedIn("POST /auth/api-key", auth.mintKey)
+	signedIn("DELETE /auth/api-key", auth.revokeKey)
+	signedIn("POST /sync/push", chunks.push)
+	signedIn("GET /sync/pull", chunks.pullManifest)
+	signedIn("GET /sync/pull/{chunk_id}", chunks.pull)
+	signedIn("POST /sync/mutations/push", mutations.push)
+	signedIn("GET /sync/mutations/pull", mutations.pull)
+	return to.observe(mux, s.fair.proxies.Address)
 }
 
 // health answers as the reference server does, since clients look for its name. It says whether this

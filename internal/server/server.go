@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/server/metrics"
@@ -30,10 +31,9 @@ type Options struct {
 	Database string
 	// Logger gets one line for each request, never with secrets. nil: none.
 	Logger *slog.Logger
-	// TrustForwardedFor takes the first X-Forwarded-For entry as the client's
-	// address for rate limits. Only right behind a proxy that sets the header:
-	// otherwise anybody writes there what they like.
-	TrustForwardedFor bool
+	// TrustedProxies are the networks of proxies in front of the server: what they say in
+	// X-Forwarded-For of where a request comes from is believed, for limits and the log.
+	TrustedProxies []netip.Prefix
 	// AccessLog gets a record for each request, never with secrets: request, and its members id, client, status,
 	// route, bytes, ms, account, path. nil: Logger gets them.
 	AccessLog *slog.Logger
@@ -58,6 +58,7 @@ type Server struct {
 	bearers  *signin.Bearers
 	handler  http.Handler
 	ready    *readiness
+	fair     *fairness
 	drain    time.Duration
 	metrics  *metrics.Metrics // nil without
 	local    *inProcess
@@ -77,6 +78,7 @@ func newServer(st store.Store, key []byte, spoolDir string, opts Options) *Serve
 		s.metrics = metrics.New(st.Usage, opts.Logger)
 		st.OnCommit(s.metrics.Commit)
 	}
+	s.fair = newFairness(opts)
 	s.handler = s.routes(spoolDir, opts)
 	s.local = newInProcess(s.newHTTPServer())
 	return s

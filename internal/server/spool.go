@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/server/limits"
+	"github.com/engram-sync/engram-sync/internal/server/store"
 	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
@@ -33,17 +35,20 @@ var errSpool = errors.New("spool a request body")
 // spools makes the places that bodies wait in until they are known to be good, and
 // pages until they are taken: slow clients hold no transaction, and little memory.
 type spools struct {
-	dir string
-	log *slog.Logger
+	dir   string
+	log   *slog.Logger
+	bytes *limits.Bytes // in files, by account
 }
 
 // spool is one such place: written, then read from its start, then discarded. A
 // body that fits into the buffer stays there; others get a file.
 type spool struct {
-	dir    string
+	in     spools
+	owner  string   // an account
 	buffer []byte   // of which as much is used as waits for the file
 	file   *os.File // nil without one
 	size   int64    // of what Write kept
+	filed  int64    // bytes that are in the file
 }
 
 func (s *spool) Read(p []byte) (int, error) {
@@ -149,8 +154,12 @@ func (s *spool) rewind() error {
 
 // flush moves what is in the buffer to the file.
 func (s *spool) flush() (err error) {
+	if err := s.in.bytes.Take(s.owner, int64(len(s.buffer))); err != nil {
+		return err
+	}
+	s.filed += int64(len(s.buffer))
 	if s.file == nil {
-		s.file, err = os.CreateTemp(s.dir, spoolPrefix) // 0600
+		s.file, err = os.CreateTemp(s.in.dir, spoolPrefix) // 0600
 	}
 	if err == nil {
 		_, err = s.file.Write(s.buffer)
@@ -164,7 +173,7 @@ func (s *spool) flush() (err error) {
 
 // start gives the body of a request, which fails behind limit bytes, and a
 // spool for it. The caller discards that.
-func (s spools) start(w http.ResponseWriter, r *http.Request, limit int64) (io.Reader, *spool, error) {
+func (s spools) start(w http.ResponseWriter, r *http.Request, u store.User, limit int64) (io.Reader, *spool, error) {
 	body, err := limitBody(w, r, limit)
 	if err != nil {
 		return nil, nil, err
@@ -173,16 +182,17 @@ func (s spools) start(w http.ResponseWriter, r *http.Request, limit int64) (io.R
 	if r.ContentLength >= 0 { // one more, so that it is not full before the end
 		size = min(size, r.ContentLength+1)
 	}
-	return body, s.empty(size), nil
+	return body, s.empty(u, size), nil
 }
 
-// empty gives one that has room for so many bytes in memory. The caller discards it.
-func (s spools) empty(size int64) *spool {
-	return &spool{dir: s.dir, buffer: make([]byte, 0, size)}
+// empty gives one of an account that has room for so many bytes in memory. The caller discards it.
+func (s spools) empty(u store.User, size int64) *spool {
+	return &spool{in: s, owner: u.ID, buffer: make([]byte, 0, size)}
 }
 
 // discard removes the file of a spool. That it stays harms no request.
 func (s spools) discard(ctx context.Context, spooled *spool) {
+	s.bytes.Give(spooled.owner, spooled.filed)
 	if spooled.file == nil {
 		return
 	}

@@ -10,11 +10,14 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/engram-sync/engram-sync/internal/server/limits"
+	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
 // A small body stays in memory, a larger one goes to a file; both come back.
 func TestSpool(t *testing.T) {
-	s := spools{dir: t.TempDir(), log: slog.New(slog.DiscardHandler)}
+	s := spools{dir: t.TempDir(), log: slog.New(slog.DiscardHandler), bytes: limits.NewBytes(bodies, bodiesEach)}
 	files := func() int {
 		list, err := os.ReadDir(s.dir)
 		if err != nil {
@@ -30,7 +33,7 @@ func TestSpool(t *testing.T) {
 			if known {
 				r.ContentLength = int64(size)
 			}
-			body, spooled, err := s.start(httptest.NewRecorder(), r, maxPushBytes)
+			body, spooled, err := s.start(httptest.NewRecorder(), r, store.User{ID: "u"}, maxPushBytes)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,10 +62,10 @@ func TestSpool(t *testing.T) {
 
 // What is bad is read to its end in large pieces, and kept nowhere.
 func TestSpoolOfABadBody(t *testing.T) {
-	s := spools{dir: t.TempDir(), log: slog.New(slog.DiscardHandler)}
+	s := spools{dir: t.TempDir(), log: slog.New(slog.DiscardHandler), bytes: limits.NewBytes(bodies, bodiesEach)}
 	rest := strings.NewReader(strings.Repeat("x", 5*receiveBuffer))
 	r := httptest.NewRequestWithContext(t.Context(), "POST", "/", rest)
-	body, spooled, err := s.start(httptest.NewRecorder(), r, maxPushBytes)
+	body, spooled, err := s.start(httptest.NewRecorder(), r, store.User{ID: "u"}, maxPushBytes)
 	if err != nil {
 		t.Fatal(err)
 	}

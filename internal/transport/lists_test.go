@@ -90,7 +90,9 @@ func TestAListThatIsStillTheSame(t *testing.T) {
 	reads(root, 500, 304)
 
 	for name, change := range map[string]func([]byte) []byte{
-		"another entry":   func(text []byte) []byte { return []byte(strings.Replace(string(text), `"memories":2`, `"memories":7`, 1)) },
+		"another entry": func(text []byte) []byte {
+			return []byte(strings.Replace(string(text), `"memories":2`, `"memories":7`, 1))
+		},
 		"a cut":           func(text []byte) []byte { return text[:len(text)-1] },
 		"a cut in a line": func(text []byte) []byte { return text[:len(text)/2] },
 	} {

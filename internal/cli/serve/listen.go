@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,8 +26,9 @@ const serveLong = `Run an account server on this machine, on one SQLite file, or
 a PostgreSQL database (--database).
 
 It speaks the protocol of Engram Cloud account servers, so engram's own client
-works with it too. Anybody who reaches the address can register an account,
-unless --no-register is given: keep it on loopback, or behind TLS and a firewall.
+works with it too. Whoever reaches the address can register an account, unless
+--no-register is given. So an address that is not loopback takes a certificate, and
+--no-register, or flags that say that you want neither.
 
 It stops on SIGINT and SIGTERM, after the requests under way, and on SIGHUP unless
 there is something to open again: the access log, or the certificate, which is also
@@ -39,8 +41,10 @@ type serveOptions struct {
 	addr            string
 	place           place
 	tlsCert, tlsKey string
-	trustForwarded  bool
+	trustedProxies  []string
 	noRegister      bool
+	openRegister    bool
+	insecureHTTP    bool
 	accessLog       string
 	accessFormat    string
 	metricsAddr     string
@@ -62,9 +66,11 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	flags.StringVar(&opts.addr, "addr", "127.0.0.1:8765", "listen on `HOST:PORT`")
 	opts.place.addFlags(cmd.PersistentFlags())
 	flags.BoolVar(&opts.noRegister, "no-register", false, "let nobody register: accounts are made with serve user add")
+	flags.BoolVar(&opts.openRegister, "open-registration", false, "let whoever reaches an address that is not loopback register")
+	flags.BoolVar(&opts.insecureHTTP, "insecure-http", false, "listen on an address that is not loopback without TLS")
 	flags.StringVar(&opts.tlsCert, "tls-cert", "", "the certificate and its chain are in `FILE` (PEM)")
 	flags.StringVar(&opts.tlsKey, "tls-key", "", "the private key is in `FILE` (PEM)")
-	flags.BoolVar(&opts.trustForwarded, "trust-forwarded-for", false, "take the client's address from X-Forwarded-For (only behind a proxy that sets it)")
+	flags.StringSliceVar(&opts.trustedProxies, "trusted-proxy", nil, "believe proxies in `CIDR` (or at an address) who their clients are; may be repeated")
 	flags.StringVar(&opts.accessLog, "access-log", "", "add a line for each request to `FILE`, or - for stdout")
 	flags.StringVar(&opts.accessFormat, "access-log-format", "text", "write it as `text|json`")
 	flags.StringVar(&opts.metricsAddr, "metrics-addr", "", "serve metrics on `HOST:PORT`, to whoever reaches it")
@@ -89,6 +95,10 @@ func serve(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace
 	if accessFile != nil {
 		defer func() { err = errors.Join(err, accessFile.Close()) }()
 	}
+	proxies, err := networks(opts.trustedProxies)
+	if err != nil {
+		return err
+	}
 	cert, err := opts.certificate(ws.Log)
 	if err != nil {
 		return err
@@ -99,13 +109,17 @@ func serve(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace
 		return err
 	}
 	defer func() { _ = ln.Close() }() // Serve has closed it already, if it began
-	where.Logger, where.TrustForwardedFor, where.NoRegister = ws.Log, opts.trustForwarded, opts.noRegister
+	if err := opts.mayListen(ln.Addr()); err != nil {
+		return err
+	}
+	where.Logger, where.TrustedProxies, where.NoRegister = ws.Log, proxies, opts.noRegister
 	where.AccessLog, where.Metrics, where.Drain = access, opts.metricsAddr != "", opts.drain
 	srv, err := server.Open(ctx, where)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, srv.Close()) }()
+	ln = srv.LimitConnections(ln)
 	scheme := "http"
 	if cert != nil {
 		scheme = "https"
@@ -157,6 +171,35 @@ func (o *serveOptions) certificate(log *slog.Logger) (*certificate, error) {
 		return nil, terminal.Usagef("load the certificate: %w", err)
 	}
 	return cert, nil
+}
+
+// mayListen refuses to be open to others where nobody said so.
+func (o *serveOptions) mayListen(at net.Addr) error {
+	if tcp, ok := at.(*net.TCPAddr); ok && tcp.IP.IsLoopback() {
+		return nil
+	}
+	if o.tlsCert == "" && !o.insecureHTTP {
+		return terminal.Usagef("%s is not loopback, and without TLS passwords and memories can be read on their way: give --tls-cert and --tls-key, or listen on loopback behind a proxy that has TLS, or say --insecure-http", at)
+	}
+	if !o.noRegister && !o.openRegister {
+		return terminal.Usagef("%s is not loopback, and whoever reaches it could register an account: give --no-register, and make accounts with `engram-sync serve user add`, or say --open-registration", at)
+	}
+	return nil
+}
+
+// networks reads --trusted-proxy.
+func networks(texts []string) (all []netip.Prefix, err error) {
+	for _, text := range texts {
+		network, err := netip.ParsePrefix(text)
+		if at, bad := netip.ParseAddr(text); bad == nil {
+			network, err = at.Prefix(at.BitLen())
+		}
+		if err != nil {
+			return nil, terminal.Usagef("--trusted-proxy takes an address or a network such as 10.0.0.0/8, not %q", text)
+		}
+		all = append(all, network.Masked())
+	}
+	return all, nil
 }
 
 // listen opens an address that a flag gave.

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"hash"
 	"slices"
 	"unicode/utf8"
@@ -42,8 +43,14 @@ type batchParser struct {
 	start  int64
 }
 
+// MaxMutations is how many a batch may have: engram 1.9.4 sends 100 at once, engram-sync 1,000.
+const MaxMutations = 10_000
+
+// ErrTooMany says that a batch has more than MaxMutations. In 10 MB there could be 600,000.
+var ErrTooMany = fmt.Errorf("a batch may have at most %d mutations", MaxMutations)
+
 // ParseBatch takes the body of a push of mutations apart; the payloads are parts
-// of it. An error is an *Error, which names the first bad mutation by its place.
+// of it. An error is ErrTooMany, or an *Error, which names the first bad mutation by its place.
 func ParseBatch(body []byte) (store.Batch, error) {
 	p := &batchParser{body: body, scan: jsonscan.New(depthMutationField), sum: sha256.New()}
 	for rest := body; len(rest) > 0; {
@@ -54,6 +61,9 @@ func ParseBatch(body []byte) (store.Batch, error) {
 		rest = rest[n:]
 		if err := tell(p, event); err != nil {
 			return store.Batch{}, p.failure(err)
+		}
+		if len(p.out) > MaxMutations {
+			return store.Batch{}, ErrTooMany
 		}
 	}
 	if err := p.scan.Close(); err != nil {

@@ -9,7 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/argon2"
-	"golang.org/x/sync/semaphore"
+
+	"github.com/engram-sync/engram-sync/internal/server/limits"
 )
 
 // The cost of a hash: argon2id with 19 MiB and two passes takes about as long
@@ -21,6 +22,9 @@ const (
 	hashSize     = 32
 	saltSize     = 16
 	hashesAtOnce = 4
+	hashesEach   = 2
+
+	hashesMayWait = 16 // of a client
 )
 
 // hashFormat is the customary text for such hashes, so that the cost can be
@@ -28,20 +32,23 @@ const (
 const hashFormat = "$argon2id$v=%d$m=%d,t=%d,p=%d$"
 
 // Passwords hashes and compares passwords, no byte of which is ignored. It
-// bounds how many it works on at once, since each takes 19 MiB.
+// bounds how many it works on at once, since each takes 19 MiB: of one client fewer, so that nobody
+// waits for one who tries many. The error is limits.ErrBusy where too many wait.
 type Passwords struct {
-	turns *semaphore.Weighted
+	turns *limits.Turns
 }
 
 // NewPasswords makes one whose work is bounded by itself.
-func NewPasswords() *Passwords { return &Passwords{semaphore.NewWeighted(hashesAtOnce)} }
+func NewPasswords() *Passwords {
+	return &Passwords{limits.NewTurns(hashesAtOnce, hashesEach, hashesMayWait)}
+}
 
 // Hash gives the text to store for a password. It waits for its turn; ctx
 // bounds the wait.
-func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
+func (p *Passwords) Hash(ctx context.Context, client, password string) (string, error) {
 	salt := make([]byte, saltSize)
 	rand.Read(salt) // never fails
-	sum, err := p.sum(ctx, password, ourHash(salt))
+	sum, err := p.sum(ctx, client, password, ourHash(salt))
 	if err != nil {
 		return "", err
 	}
@@ -52,7 +59,7 @@ func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
 
 // Fits says whether password belongs to a stored hash. An empty hash fits no
 // password, and takes as long, so that the time does not tell who exists.
-func (p *Passwords) Fits(ctx context.Context, password, stored string) (bool, error) {
+func (p *Passwords) Fits(ctx context.Context, client, password, stored string) (bool, error) {
 	want := ourHash(make([]byte, saltSize))
 	if stored != "" {
 		var err error
@@ -60,18 +67,19 @@ func (p *Passwords) Fits(ctx context.Context, password, stored string) (bool, er
 			return false, err
 		}
 	}
-	sum, err := p.sum(ctx, password, want)
+	sum, err := p.sum(ctx, client, password, want)
 	if err != nil {
 		return false, err
 	}
 	return stored != "" && subtle.ConstantTimeCompare(sum, want.sum) == 1, nil
 }
 
-func (p *Passwords) sum(ctx context.Context, password string, h parsedHash) ([]byte, error) {
-	if err := p.turns.Acquire(ctx, 1); err != nil {
+func (p *Passwords) sum(ctx context.Context, client, password string, h parsedHash) ([]byte, error) {
+	leave, err := p.turns.Take(ctx, client)
+	if err != nil {
 		return nil, err
 	}
-	defer p.turns.Release(1)
+	defer leave()
 	return argon2.IDKey([]byte(password), h.salt, h.passes, h.memory, h.threads, hashSize), nil
 }
 

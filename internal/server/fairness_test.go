@@ -3,6 +3,7 @@ package server_test
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -44,6 +45,9 @@ func TestAttemptsAreLimitedForEachEndpoint(t *testing.T) {
 	}
 }
 
+// loopback are proxies on this machine, and what is behind them.
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8")}
+
 func TestForwardedForCountsOnlyIfTrusted(t *testing.T) {
 	use := func(c client, forwarded string) int {
 		return c.post("/auth/register", "malformed", "X-Forwarded-For: "+forwarded).status
@@ -57,14 +61,15 @@ func TestForwardedForCountsOnlyIfTrusted(t *testing.T) {
 		}
 	})
 	t.Run("trusted", func(t *testing.T) {
-		c := listen(t, open(t, server.Options{TrustForwardedFor: true}))
+		c := listen(t, open(t, server.Options{TrustedProxies: loopback}))
 		for range 5 {
 			use(c, " 192.0.2.1 , 10.0.0.1")
 		}
 		for forwarded, want := range map[string]int{
 			"192.0.2.1":                429,
 			"::ffff:192.0.2.1":         429,
-			"192.0.2.2, 192.0.2.1":     400,
+			"192.0.2.2, 192.0.2.1":     429, // whatever it wrote itself
+			"192.0.2.1, 192.0.2.3":     400,
 			"2001:db8::1":              400,
 			"not an address":           400, // counts for the peer
 			"and another not, 1.1.1.1": 400, // for the peer too
@@ -80,7 +85,7 @@ func TestForwardedForCountsOnlyIfTrusted(t *testing.T) {
 		if got := use(c, "2001:db8::ffff"); got != 429 {
 			t.Errorf("another address of the same network: %d", got)
 		}
-		for range 3 {
+		for range 4 {
 			use(c, "no address")
 		}
 		if got := use(c, "no address either"); got != 429 {

@@ -1,0 +1,112 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/engram-sync/engram-sync/internal/server/limits"
+	"github.com/engram-sync/engram-sync/internal/server/store"
+)
+
+// Attempts that a client has in each window (account-server.md 1.4).
+const (
+	registerAttempts = 5
+	loginAttempts    = 10
+)
+
+// What goes at once: of all, and of one client or account, so that none can take all of it.
+// engram-sync sends up to 64 requests at once, engram 1.9.4 one.
+const (
+	connections, connectionsEach         = 4096, 512
+	requests, requestsEach               = 1024, 256 // of a client
+	accountRequests, accountRequestsEach = 512, 64
+	// Reading lists, pages and batches is work for the database, which does no more at once. None of
+	// it waits for a client.
+	databaseWork, databaseWorkEach = 4, 2
+	// bodies bounds what waits in files, in bytes.
+	bodies, bodiesEach = 4 << 30, 512 << 20
+
+	mayWait    = 64
+	waitAtMost = 15 * time.Second
+	comeAgain  = 5 // seconds
+)
+
+// fairness is what keeps clients from each other.
+type fairness struct {
+	proxies  limits.Proxies
+	attempts *limits.Windows
+	clients  *limits.Turns // requests
+	accounts *limits.Turns // requests
+	work     *limits.Turns // of accounts, in the database
+}
+
+func newFairness(opts Options) *fairness {
+	return &fairness{
+		proxies:  opts.TrustedProxies,
+		attempts: limits.NewWindows(opts.Now),
+		clients:  limits.NewTurns(requests, requestsEach, mayWait),
+		accounts: limits.NewTurns(accountRequests, accountRequestsEach, mayWait),
+		work:     limits.NewTurns(databaseWork, databaseWorkEach, mayWait),
+	}
+}
+
+// LimitConnections bounds how many connections of ln are open at once, of all and of each client that is
+// no proxy of Options.TrustedProxies. It belongs below TLS.
+func (s *Server) LimitConnections(ln net.Listener) net.Listener {
+	return limits.NewConns(ln, connections, connectionsEach, s.fair.proxies)
+}
+
+func (f *fairness) client(r *http.Request) string { return limits.Client(f.proxies.Address(r)) }
+
+// limited guards a handler that may be tried so often. The whole seconds of Retry-After are rounded up:
+// who comes back then is let in, other than at the reference server.
+func (f *fairness) limited(endpoint string, limit int, next handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		wait := f.attempts.Attempt(endpoint, f.client(r), limit)
+		if wait > 0 {
+			seconds := (wait + time.Second - 1) / time.Second
+			w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
+			return refuse(http.StatusTooManyRequests, "rate limit exceeded")
+		}
+		return next(w, r)
+	}
+}
+
+// inTurn lets a client have only so many requests under way.
+func (f *fairness) inTurn(next handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		leave, err := turn(r.Context(), f.clients, f.client(r))
+		if err != nil {
+			return err
+		}
+		defer leave()
+		return next(w, r)
+	}
+}
+
+// ofAccount is inTurn for accounts.
+func (f *fairness) ofAccount(next accountHandler) accountHandler {
+	return func(w http.ResponseWriter, r *http.Request, u store.User) error {
+		leave, err := turn(r.Context(), f.accounts, u.ID)
+		if err != nil {
+			return err
+		}
+		defer leave()
+		return next(w, r, u)
+	}
+}
+
+// turn waits for one, but not for ever.
+func turn(ctx context.Context, turns *limits.Turns, who string) (leave func(), err error) {
+	waiting, cancel := context.WithTimeoutCause(ctx, waitAtMost, limits.ErrBusy)
+	defer cancel()
+	if leave, err = turns.Take(waiting, who); err != nil && errors.Is(context.Cause(waiting), limits.ErrBusy) {
+		err = fmt.Errorf("%w (%w)", limits.ErrBusy, err)
+	}
+	return leave, err
+}

@@ -1,0 +1,139 @@
+package server_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/engram-sync/engram-sync/internal/server"
+)
+
+// crowd is one account on a server that asks for all it can get, and another that does not.
+type crowd struct {
+	t             *testing.T
+	hostile, calm client
+}
+
+func newCrowd(t *testing.T) *crowd {
+	c := listen(t, open(t, server.Options{}))
+	return &crowd{t, c.as(c.as("").register("hostile").AccessToken), c.as(c.as("").register("calm").AccessToken)}
+}
+
+// calmWorks lets the other account do what it always does.
+func (x *crowd) calmWorks() {
+	x.t.Helper()
+	x.calm.post("/sync/push", `{"chunk_id":"00000001"}`).want(x.t, http.StatusOK, "")
+	x.calm.get("/sync/pull").want(x.t, http.StatusOK, "")
+	x.calm.post("/sync/mutations/push", mutations(`{}`)).want(x.t, http.StatusOK, "")
+	if p := x.calm.page(""); len(p.seqs()) == 0 {
+		x.t.Error("its page is empty")
+	}
+}
+
+// Readers who take nothing keep nobody but themselves from anything.
+func TestPagesOfACrowd(t *testing.T) {
+	x := newCrowd(t)
+	const size = 4 << 20
+	x.hostile.post("/sync/mutations/push", mutations(`{"content":"`+strings.Repeat("x", size)+`"}`)).want(t, http.StatusOK, "")
+	for range 64 {
+		x.hostile.unread("/sync/mutations/pull", size)
+	}
+	x.calmWorks()
+	// Of those behind them as many wait, for a while; the rest is told at once to come again.
+	ctx, cancel := context.WithCancel(t.Context())
+	var others sync.WaitGroup
+	told := make(chan reply, 100)
+	for range 100 {
+		others.Go(func() {
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, x.hostile.url+"/sync/pull", nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			req.Header.Set("Authorization", "Bearer "+x.hostile.token)
+			if resp, err := x.hostile.http.Do(req); err == nil {
+				told <- reply{status: resp.StatusCode, header: resp.Header}
+				_ = resp.Body.Close()
+			}
+		})
+	}
+	for range 100 - 64 {
+		if r := <-told; r.status != http.StatusServiceUnavailable || r.header.Get("Retry-After") == "" {
+			t.Errorf("%d, %v", r.status, r.header)
+		}
+	}
+	x.calmWorks()
+	cancel()
+	others.Wait()
+}
+
+// A batch of more rows than anybody sends is refused before they are all in memory.
+func TestABatchOfTinyRows(t *testing.T) {
+	x := newCrowd(t)
+	const rows = 250_000
+	row := `{"entity":"e","op":"o","payload":{}},`
+	body := `{"mutations":[` + strings.Repeat(row, rows-1) + strings.TrimSuffix(row, ",") + `]}`
+	if len(body) > 10<<20 {
+		t.Fatalf("the body is %d bytes", len(body))
+	}
+	before := liveHeap()
+	x.hostile.post("/sync/mutations/push", body).want(t, http.StatusRequestEntityTooLarge, failure("a batch may have at most 10000 mutations"))
+	if held := liveHeap() - before; held > 4<<20 {
+		t.Errorf("%d MB are held", held>>20)
+	}
+	x.calmWorks()
+}
+
+// Bodies of which no more comes take no one's place.
+func TestBodiesThatStop(t *testing.T) {
+	x := newCrowd(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	var stalled sync.WaitGroup
+	for range 120 {
+		waiting := make(chan struct{})
+		stalled.Go(func() { _, _ = stall(ctx, x.hostile, "/sync/push", waiting) })
+		<-waiting
+	}
+	x.calmWorks()
+	cancel()
+	stalled.Wait()
+}
+
+// What a server listens on has a bound for each client.
+func TestConnectionsOfACrowd(t *testing.T) {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, server.Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- s.Serve(ctx, s.LimitConnections(ln)) }()
+	var d net.Dialer
+	var conns []net.Conn
+	for range 512 {
+		conn, err := d.DialContext(t.Context(), "tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		conns = append(conns, conn)
+	}
+	one, err := d.DialContext(t.Context(), "tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := one.Read(make([]byte, 1)); n != 0 || err == nil {
+		t.Error("one more than it may have is open")
+	}
+	for _, conn := range append(conns, one) {
+		shut(t, conn)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
