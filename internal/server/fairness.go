@@ -61,7 +61,12 @@ func (s *Server) LimitConnections(ln net.Listener) net.Listener {
 	return limits.NewConns(ln, connections, connectionsEach, s.fair.proxies)
 }
 
-func (f *fairness) client(r *http.Request) string { return limits.Client(f.proxies.Address(r)) }
+// address is where a request comes from.
+func (f *fairness) address(r *http.Request) string {
+	return f.proxies.Address(r.RemoteAddr, r.Header.Values("X-Forwarded-For"))
+}
+
+func (f *fairness) client(r *http.Request) string { return limits.Client(f.address(r)) }
 
 // limited guards a handler that may be tried so often. The whole seconds of Retry-After are rounded up:
 // who comes back then is let in, other than at the reference server.

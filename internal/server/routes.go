@@ -36,7 +36,7 @@ func (s *Server) routes(spoolDir string, opts Options) http.Handler {
 	signedIn("GET /sync/pull/{chunk_id}", chunks.pull)
 	signedIn("POST /sync/mutations/push", mutations.push)
 	signedIn("GET /sync/mutations/pull", mutations.pull)
-	return to.observe(mux, s.fair.proxies.Address)
+	return to.observe(mux, s.fair.address)
 }
 
 // health answers as the reference server does, since clients look for its name. It says whether this

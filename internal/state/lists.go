@@ -41,22 +41,12 @@ func (l Lists) Last() (tag string, text io.ReadCloser) {
 	if err != nil {
 		return "", nil
 	}
-	info, err := f.Stat()
-	if err != nil || info.Size() < sha256.Size {
-		return "", closed(f)
-	}
 	kept := &keptList{file: f, sum: sha256.New()}
-	kept.text = bufio.NewReader(io.TeeReader(io.LimitReader(f, info.Size()-sha256.Size), kept.sum))
-	line, err := kept.text.ReadString('\n')
-	if err != nil || len(line) < 2 || len(line) > maxListTag {
-		return "", closed(f)
+	if tag = kept.begin(); tag == "" {
+		_ = f.Close() // only read
+		return "", nil
 	}
-	return strings.TrimSuffix(line, "\n"), kept
-}
-
-func closed(f *os.File) io.ReadCloser {
-	_ = f.Close() // only read
-	return nil
+	return tag, kept
 }
 
 // keptList reads the text, and ends well only if it is what was written.
@@ -64,6 +54,20 @@ type keptList struct {
 	file *os.File
 	text *bufio.Reader
 	sum  hash.Hash
+}
+
+// begin reads the tag, "" where there is none.
+func (k *keptList) begin() string {
+	info, err := k.file.Stat()
+	if err != nil {
+		return ""
+	}
+	k.text = bufio.NewReader(io.TeeReader(io.LimitReader(k.file, info.Size()-sha256.Size), k.sum))
+	line, err := k.text.ReadString('\n')
+	if err != nil || len(line) > maxListTag {
+		return ""
+	}
+	return strings.TrimSuffix(line, "\n")
 }
 
 func (k *keptList) Read(p []byte) (int, error) {

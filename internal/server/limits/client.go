@@ -2,7 +2,6 @@ package limits
 
 import (
 	"net"
-	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -12,19 +11,19 @@ import (
 // comes from is believed.
 type Proxies []netip.Prefix
 
-// Address is where a request comes from, as far as that is known. Each proxy adds to the end of
-// X-Forwarded-For whom it got the request from; so it is read from the right, as long as
+// Address is where a request of a peer comes from, as far as that is known. Each proxy adds to the end
+// of the X-Forwarded-For headers whom it got the request from; so they are read from the right, as long as
 // proxies of ours say so. What stands left of that anybody may have written.
-func (p Proxies) Address(r *http.Request) string {
-	peer, _, err := net.SplitHostPort(r.RemoteAddr)
+func (p Proxies) Address(peer string, forwarded []string) string {
+	host, _, err := net.SplitHostPort(peer)
 	if err != nil {
-		return r.RemoteAddr // in-process connections have no port
+		return peer // in-process connections have no port
 	}
-	at, err := parseAddress(peer)
+	at, err := parseAddress(host)
 	if err != nil {
-		return peer
+		return host
 	}
-	entries := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	entries := strings.Split(strings.Join(forwarded, ","), ",")
 	for _, entry := range slices.Backward(entries) {
 		if !p.Has(at) {
 			break
