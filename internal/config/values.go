@@ -102,6 +102,13 @@ func duration(low time.Duration) kind {
 	}}
 }
 
+// ParseSize is how sizes are written in settings, also for flags that are none.
+func ParseSize(text string) (int64, error) {
+	size, err := parseSize(text)
+	n, _ := size.(int64) // or there is an error
+	return n, err
+}
+
 // parseSize takes bytes, or 1GB (powers of 1000), or 512MiB (powers of 1024).
 func parseSize(text string) (any, error) {
 	n, err := humanize.ParseBytes(text)

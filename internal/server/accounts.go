@@ -3,9 +3,11 @@ package server
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -32,7 +34,7 @@ type User = store.UserUsage
 // same directory: those see the change with their next request, or on a shared
 // Options.Database within signin.StaleAfter.
 func (s *Server) AddUser(ctx context.Context, username, email, password string) (User, error) {
-	u, err := s.accounts.signUp(ctx, operator, username, email, password)
+	u, err := s.accounts.signUp(ctx, operator, signUp{name: username, email: email, password: password})
 	if err != nil {
 		return User{}, err
 	}
@@ -79,6 +81,31 @@ func (s *Server) SetPassword(ctx context.Context, username, password string) err
 	return s.store.SetPassword(ctx, username, hash)
 }
 
+// Invite gives a code that lets one person register within a time, also where Options.NoRegister is set.
+func (s *Server) Invite(ctx context.Context, within time.Duration) (code string, until time.Time, err error) {
+	code, until = rand.Text(), s.now().Add(within)
+	return code, until, s.store.Invite(ctx, signin.KeyHash(code), until)
+}
+
+// SetQuota says how many bytes of chunks and mutations an account may keep; 0: any number, negative: as
+// many as Options.Quota says. What is there stays. Errors are as for SetDisabled.
+func (s *Server) SetQuota(ctx context.Context, username string, bytes int64) error {
+	return s.store.SetQuota(ctx, username, bytes)
+}
+
+// DeleteUser removes an account, with its chunks and its journal. Errors are as for SetDisabled.
+func (s *Server) DeleteUser(ctx context.Context, username string) error {
+	if username == store.LocalName {
+		return badInput("the built-in user %s cannot be deleted", store.LocalName)
+	}
+	return s.store.DeleteUser(ctx, username)
+}
+
+// SignOut lets no token and no API key of an account count any more; its password stays good. Errors are as for SetDisabled.
+func (s *Server) SignOut(ctx context.Context, username string) error {
+	return s.store.SignOut(ctx, username)
+}
+
 // Sizes in bytes of what people sign up with.
 const (
 	maxNameBytes     = 255
@@ -95,20 +122,26 @@ type accounts struct {
 // operator is who works on the machine itself, for turns.
 const operator = "operator"
 
+// signUp is what somebody gives who wants an account.
+type signUp struct{ name, email, password, invitation string }
+
 // signUp makes an account if its parts are fit for one. The client waits for its turn.
-func (a *accounts) signUp(ctx context.Context, client, username, email, password string) (store.User, error) {
-	if username == "" || email == "" || password == "" {
+func (a *accounts) signUp(ctx context.Context, client string, with signUp) (store.User, error) {
+	if with.name == "" || with.email == "" || with.password == "" {
 		return store.User{}, badInput("username, email, and password are required")
 	}
-	err := cmp.Or(checkPassword(password), checkName("username", username), checkName("email", email))
+	err := cmp.Or(checkPassword(with.password), checkName("username", with.name), checkName("email", with.email))
 	if err != nil {
 		return store.User{}, err
 	}
-	hash, err := a.passwords.Hash(ctx, client, password)
+	hash, err := a.passwords.Hash(ctx, client, with.password)
 	if err != nil {
 		return store.User{}, err
 	}
-	return a.store.CreateUser(ctx, username, email, hash)
+	if with.invitation != "" {
+		return a.store.CreateInvited(ctx, signin.KeyHash(with.invitation), with.name, with.email, hash)
+	}
+	return a.store.CreateUser(ctx, with.name, with.email, hash)
 }
 
 // checkName refuses what neither a user name nor an email may be: one with

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -53,6 +54,7 @@ func TestUsersListsWhoHasWhat(t *testing.T) {
 		t.Fatal(err)
 	}
 	alice.Chunks, alice.Bytes = 2, int64(len(`{"chunk_id":"00000001"}{"chunk_id":"00000002","data":{}}`))
+	alice.Used = alice.Bytes
 	bob.Disabled = true
 	local := server.User{ID: got[len(got)-1].ID, Username: "local", CreatedAt: now.Now(), BuiltIn: true}
 	if diff := cmp.Diff([]server.User{alice, bob, local}, got); diff != "" {
@@ -60,7 +62,7 @@ func TestUsersListsWhoHasWhat(t *testing.T) {
 	}
 	text, err := json.Marshal(bob)
 	want := `{"id":"` + bob.ID + `","username":"bob","email":"bob@example.com","created_at":"2026-11-23T12:00:00Z",` +
-		`"disabled":true,"built_in":false,"chunks":0,"bytes":0}`
+		`"disabled":true,"built_in":false,"chunks":0,"bytes":0,"used":0,"quota":0}`
 	if err != nil || string(text) != want {
 		t.Errorf("got %s, want %s (%v)", text, want, err)
 	}
@@ -170,11 +172,36 @@ func TestANewPasswordVoidsWhatWasIssuedBefore(t *testing.T) {
 func TestRegistrationCanBeDisabled(t *testing.T) {
 	s := open(t, server.Options{NoRegister: true})
 	c := listen(t, s).as("")
-	for range 7 { // past the rate limit
+	for range 4 {
 		c.post("/auth/register", `{"username":"eve","email":"e@x","password":"12345678"}`).
 			want(t, 403, failure("registration is disabled"))
 	}
 	c.post("/auth/login", `{"identifier":"eve","password":"12345678"}`).want(t, 401, badCredentials)
+	code, _, err := s.Invite(t.Context(), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.post("/auth/register", `{"username":"bob","email":"b@x","password":"12345678","invitation":"`+code+`"}`).want(t, 201, "")
 	add(t, s, "alice")
 	c.signIn("alice", "password-of-alice")
+}
+
+// An account keeps no more than it may, and its pushes say so; what is there can be read.
+func TestQuota(t *testing.T) {
+	s := open(t, server.Options{Quota: 200})
+	c := listen(t, s)
+	alice := c.as(c.as("").register("alice").AccessToken)
+	chunk := func(id string) string {
+		return `{"chunk_id":"` + id + `","created_by":"` + strings.Repeat("x", 100) + `"}`
+	}
+	over := failure("the account may keep 200 bytes, and this would be more")
+	alice.post("/sync/push", chunk("00000001")).want(t, 200, "")
+	alice.post("/sync/push", chunk("00000001")).want(t, 200, "") // is there already
+	alice.post("/sync/push", chunk("00000002")).want(t, 507, over)
+	alice.post("/sync/mutations/push", mutations(`{"content":"`+strings.Repeat("x", 100)+`"}`)).want(t, 507, over)
+	alice.get("/sync/pull/00000001").want(t, 200, "")
+	if err := s.SetQuota(t.Context(), "alice", 0); err != nil {
+		t.Fatal(err)
+	}
+	alice.post("/sync/push", chunk("00000002")).want(t, 200, "")
 }

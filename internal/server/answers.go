@@ -84,6 +84,7 @@ func (to responder) answerError(w http.ResponseWriter, r *http.Request, err erro
 func refusalOf(err error) *refusal {
 	var told *refusal
 	var bad *pushbody.Error
+	var over *store.QuotaError
 	switch {
 	case errors.As(err, &told):
 		return told
@@ -93,6 +94,8 @@ func refusalOf(err error) *refusal {
 		return &refusal{status: http.StatusRequestEntityTooLarge, text: err.Error()}
 	case errors.Is(err, limits.ErrBusy), errors.Is(err, limits.ErrTooMuch):
 		return &refusal{status: http.StatusServiceUnavailable, text: err.Error() + ": try again later", again: comeAgain}
+	case errors.As(err, &over):
+		return &refusal{status: http.StatusInsufficientStorage, text: over.Error()}
 	case errors.Is(err, store.ErrConflict):
 		return &refusal{status: http.StatusConflict, text: err.Error()}
 	case errors.Is(err, store.ErrNotFound):

@@ -27,28 +27,33 @@ type authHandlers struct {
 	accounts *accounts
 	bearers  *signin.Bearers
 	client   func(*http.Request) string // who sends it, for turns
+
+	invitedOnly bool
 }
 
-// register serves POST /auth/register.
+// register serves POST /auth/register. The invitation is ours; clients of the reference server send none.
 func (h *authHandlers) register(w http.ResponseWriter, r *http.Request) error {
 	var req struct {
 		Username string `json:"username"`
 		Email    string `json:"email"`
 		Password string `json:"password"`
+
+		Invitation string `json:"invitation"`
 	}
 	if err := readAuth(w, r, &req); err != nil {
 		return err
 	}
-	u, err := h.accounts.signUp(r.Context(), h.client(r), req.Username, req.Email, req.Password)
+	if h.invitedOnly && req.Invitation == "" {
+		return refuse(http.StatusForbidden, "registration is disabled")
+	}
+	u, err := h.accounts.signUp(r.Context(), h.client(r), signUp{req.Username, req.Email, req.Password, req.Invitation})
+	if errors.Is(err, store.ErrNoInvitation) {
+		return refuse(http.StatusForbidden, "%v", err)
+	}
 	if err != nil {
 		return err
 	}
 	return h.welcome(w, r, http.StatusCreated, u)
-}
-
-// noRegister serves POST /auth/register where accounts are made by AddUser only.
-func noRegister(http.ResponseWriter, *http.Request) error {
-	return refuse(http.StatusForbidden, "registration is disabled")
 }
 
 // login serves POST /auth/login. What is wrong, name or password, nobody can

@@ -15,6 +15,9 @@ import (
 )
 
 // good gives the bytes of a backup with a few chunks.
+// undoQuota takes back what version 6 of the schema added.
+const undoQuota = "DROP TABLE invitations; ALTER TABLE users DROP COLUMN quota; ALTER TABLE users DROP COLUMN used; "
+
 func good(t *testing.T) []byte {
 	t.Helper()
 	s := open(t, server.Options{})
@@ -148,7 +151,7 @@ func TestTheFirstSchemaIsBroughtUpToDate(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	execute(t, dir, `DROP TABLE mutations; DROP TABLE mutation_pushes;
+	execute(t, dir, undoQuota+`DROP TABLE mutations; DROP TABLE mutation_pushes;
 		ALTER TABLE users DROP COLUMN token_tag; ALTER TABLE chunks DROP COLUMN version; PRAGMA user_version = 1; PRAGMA application_id = 0`)
 
 	old := t.TempDir()
@@ -171,7 +174,7 @@ func TestTheFirstSchemaIsBroughtUpToDate(t *testing.T) {
 	listen(t, s).as(alice.AccessToken).get("/sync/pull").want(t, 401, badToken)
 	var id, version int
 	query(t, dir, "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version", &id, &version)
-	if id != 0x456e6773 || version != 5 {
+	if id != 0x456e6773 || version != 6 {
 		t.Errorf("application id %#x, schema %d", id, version)
 	}
 }

@@ -13,20 +13,16 @@ func (s *Server) routes(spoolDir string, opts Options) http.Handler {
 	var (
 		to        = responder{log: s.log, access: cmp.Or(opts.AccessLog, s.log), ready: s.ready, metrics: s.metrics}
 		spools    = spools{dir: spoolDir, log: s.log, bytes: limits.NewBytes(bodies, bodiesEach)}
-		auth      = &authHandlers{accounts: s.accounts, bearers: s.bearers, client: s.fair.client}
+		auth      = &authHandlers{accounts: s.accounts, bearers: s.bearers, client: s.fair.client, invitedOnly: opts.NoRegister}
 		chunks    = &chunkHandlers{store: s.store, spools: spools, work: s.fair.work, ready: s.ready, log: s.log}
 		mutations = &mutationHandlers{store: s.store, spools: spools, work: s.fair.work}
 	)
-	register := s.fair.limited("register", registerAttempts, auth.register)
-	if opts.NoRegister {
-		register = noRegister
-	}
 	mux := http.NewServeMux()
 	anybody := func(pattern string, next handler) { mux.Handle(pattern, to.handle(s.fair.inTurn(next))) }
 	signedIn := func(pattern string, next accountHandler) { anybody(pattern, auth.signedIn(s.fair.ofAccount(next))) }
 	mux.Handle("GET /health", to.handle(s.health)) // whoever watches need not wait
 	mux.Handle("GET /ready", to.handle(s.readiness))
-	anybody("POST /auth/register", register)
+	anybody("POST /auth/register", s.fair.limited("register", registerAttempts, auth.register))
 	anybody("POST /auth/login", s.fair.limited("login", loginAttempts, auth.login))
 	anybody("POST /auth/refresh", auth.refresh)
 	signedIn("POST /auth/api-key", auth.mintKey)

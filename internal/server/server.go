@@ -42,8 +42,12 @@ type Options struct {
 	// Drain is how long Serve still takes new requests after its context has ended, while GET /ready
 	// sends load balancers away.
 	Drain time.Duration
-	// NoRegister refuses POST /auth/register: accounts are made by AddUser only.
+	// NoRegister refuses POST /auth/register to who has no invitation of Invite: all other
+	// accounts are made by AddUser.
 	NoRegister bool
+	// Quota is how many bytes of chunks and mutations an account may keep that SetQuota told nothing
+	// else; 0: any number.
+	Quota int64
 	// Now is the clock for tokens, rate limits and receive times. nil: time.Now.
 	Now func() time.Time
 }
@@ -59,6 +63,7 @@ type Server struct {
 	handler  http.Handler
 	ready    *readiness
 	fair     *fairness
+	now      func() time.Time
 	drain    time.Duration
 	metrics  *metrics.Metrics // nil without
 	local    *inProcess
@@ -69,10 +74,12 @@ func newServer(st store.Store, key []byte, spoolDir string, opts Options) *Serve
 	s := &Server{
 		log:      opts.Logger,
 		drain:    opts.Drain,
+		now:      opts.Now,
 		store:    st,
 		accounts: &accounts{store: st, passwords: signin.NewPasswords()},
 		bearers:  signin.NewBearers(st, key, opts.Now),
 	}
+	st.DefaultQuota(opts.Quota)
 	s.ready = &readiness{store: st, dir: spoolDir, now: opts.Now}
 	if opts.Metrics {
 		s.metrics = metrics.New(st.Usage, opts.Logger)

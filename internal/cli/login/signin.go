@@ -10,6 +10,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/auth"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/secret"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
 	"github.com/engram-sync/engram-sync/internal/workspace"
@@ -131,49 +132,71 @@ func named(account auth.Account, byName, otherwise string) string {
 
 const registerLong = `Make an account at the remote, and sign in to it.
 
-The password is asked for without echo, or read from stdin.`
+The password is asked for without echo, or read from stdin. With --invited the
+invitation of "engram-sync serve user invite" is asked for as well, or taken from
+ENGRAM_SYNC_INVITATION.`
+
+const invitationVariable = "ENGRAM_SYNC_INVITATION"
+
+type registerOptions struct {
+	username, email        string
+	passwordStdin, invited bool
+}
 
 func newRegister(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
-	var username, email string
-	var passwordStdin bool
+	var opts registerOptions
 	cmd := &cobra.Command{
 		Use:     "register",
 		Short:   "Make an account, and sign in to it",
 		Long:    problem.Help(registerLong, problem.SignIn),
 		Example: "  engram-sync auth register --username ana --email ana@example.com",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return register(cmd.Context(), term, ws, username, email, passwordStdin)
+			return register(cmd.Context(), term, ws, opts)
 		},
 	}
-	cmd.Flags().StringVar(&username, "username", "", "call the account `NAME`")
-	cmd.Flags().StringVar(&email, "email", "", "the account has this email `ADDRESS`")
-	cmd.Flags().BoolVar(&passwordStdin, "password-stdin", false, "read the password from stdin")
+	cmd.Flags().StringVar(&opts.username, "username", "", "call the account `NAME`")
+	cmd.Flags().StringVar(&opts.email, "email", "", "the account has this email `ADDRESS`")
+	cmd.Flags().BoolVar(&opts.passwordStdin, "password-stdin", false, "read the password from stdin")
+	cmd.Flags().BoolVar(&opts.invited, "invited", false, "use an invitation, which the server may ask for")
 	return cmd
 }
 
-func register(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, username, email string, passwordStdin bool) error {
-	return ws.WithAnonymous(ctx, func(conn *workspace.Connection) error {
-		var err error
-		if username == "" {
-			if username, err = term.Ask(ctx, "User name", "--username"); err != nil {
+func register(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, opts registerOptions) error {
+	return ws.WithAnonymous(ctx, func(conn *workspace.Connection) (err error) {
+		if opts.username == "" {
+			if opts.username, err = term.Ask(ctx, "User name", "--username"); err != nil {
 				return err
 			}
 		}
-		if email == "" {
-			if email, err = term.Ask(ctx, "Email", "--email"); err != nil {
+		if opts.email == "" {
+			if opts.email, err = term.Ask(ctx, "Email", "--email"); err != nil {
 				return err
 			}
 		}
-		password, err := term.NewPassword(ctx, passwordStdin)
+		invitation := ""
+		if opts.invited {
+			if invitation, err = invitationOf(ctx, term, ws); err != nil {
+				return err
+			}
+		}
+		password, err := term.NewPassword(ctx, opts.passwordStdin)
 		if err != nil {
 			return err
 		}
-		result, err := conn.Register(ctx, username, email, password)
+		result, err := conn.Register(ctx, opts.username, opts.email, password, invitation)
 		if err != nil {
 			return err
 		}
 		return keepResult(ctx, term, ws, conn, result)
 	})
+}
+
+func invitationOf(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace) (string, error) {
+	if code := ws.Getenv(invitationVariable); code != "" {
+		secret.Add(code)
+		return code, nil
+	}
+	return term.AskSecret(ctx, "Invitation", invitationVariable+" in the environment")
 }
 
 const logoutLong = `Forget the login for the remote on this machine.

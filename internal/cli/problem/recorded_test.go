@@ -269,7 +269,7 @@ func (b *bench) call(e *recorded.Exchange) (name string, ask request, whyNot str
 		}, ""
 	case "POST /auth/register":
 		return "register", func(ctx context.Context, remote *transport.RemoteTransport) error {
-			_, err := remote.Register(ctx, "anna", "anna@example.test", "correct horse")
+			_, err := remote.Register(ctx, "anna", "anna@example.test", "correct horse", "")
 			return err
 		}, ""
 	case "POST /auth/refresh":

@@ -39,7 +39,7 @@ within two seconds.`
 func (a *admin) newUser() *cobra.Command {
 	return command.Parent(&cobra.Command{
 		Use:   "user",
-		Short: "Add, list and disable accounts, and set passwords",
+		Short: "Add, invite, list, disable and delete accounts",
 		Long:  problem.Help(serveUserLong, problem.Local),
 	},
 		a.newUserAdd(),
@@ -47,6 +47,10 @@ func (a *admin) newUser() *cobra.Command {
 		a.newUserDisable(true),
 		a.newUserDisable(false),
 		a.newUserPasswd(),
+		a.newUserSignOut(),
+		a.newUserQuota(),
+		a.newUserInvite(),
+		a.newUserDelete(),
 	)
 }
 
@@ -99,7 +103,7 @@ func (a *admin) newUserList() *cobra.Command {
 
 func (a *admin) printUsers(users []server.User) error {
 	doc := terminal.Fields{"users": append([]server.User{}, users...)}
-	return a.term.Table(doc, "NAME\tEMAIL\tCREATED\tCHUNKS\tSIZE\tSTATE", func(row terminal.Row) {
+	return a.term.Table(doc, "NAME\tEMAIL\tCREATED\tCHUNKS\tSIZE\tQUOTA\tSTATE", func(row terminal.Row) {
 		for _, u := range users {
 			state := "active"
 			switch {
@@ -108,8 +112,12 @@ func (a *admin) printUsers(users []server.User) error {
 			case u.Disabled:
 				state = "disabled"
 			}
-			row("%s\t%s\t%s\t%d\t%s\t%s", terminal.Visible(u.Username), terminal.Visible(u.Email),
-				u.CreatedAt.UTC().Format(time.RFC3339), u.Chunks, terminal.Size(u.Bytes), state)
+			quota := "none"
+			if u.Quota > 0 {
+				quota = terminal.Size(u.Quota)
+			}
+			row("%s\t%s\t%s\t%d\t%s\t%s\t%s", terminal.Visible(u.Username), terminal.Visible(u.Email),
+				u.CreatedAt.UTC().Format(time.RFC3339), u.Chunks, terminal.Size(u.Used), quota, state)
 		}
 	})
 }

@@ -48,6 +48,7 @@ type serveOptions struct {
 	accessLog       string
 	accessFormat    string
 	metricsAddr     string
+	quota           string
 	drain           time.Duration
 }
 
@@ -65,7 +66,7 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&opts.addr, "addr", "127.0.0.1:8765", "listen on `HOST:PORT`")
 	opts.place.addFlags(cmd.PersistentFlags())
-	flags.BoolVar(&opts.noRegister, "no-register", false, "let nobody register: accounts are made with serve user add")
+	flags.BoolVar(&opts.noRegister, "no-register", false, "let nobody register without an invitation (serve user invite)")
 	flags.BoolVar(&opts.openRegister, "open-registration", false, "let whoever reaches an address that is not loopback register")
 	flags.BoolVar(&opts.insecureHTTP, "insecure-http", false, "listen on an address that is not loopback without TLS")
 	flags.StringVar(&opts.tlsCert, "tls-cert", "", "the certificate and its chain are in `FILE` (PEM)")
@@ -74,6 +75,7 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	flags.StringVar(&opts.accessLog, "access-log", "", "add a line for each request to `FILE`, or - for stdout")
 	flags.StringVar(&opts.accessFormat, "access-log-format", "text", "write it as `text|json`")
 	flags.StringVar(&opts.metricsAddr, "metrics-addr", "", "serve metrics on `HOST:PORT`, to whoever reaches it")
+	flags.StringVar(&opts.quota, "quota", "none", "let an account keep `SIZE`, such as 2GB, or none for no limit (serve user quota sets its own)")
 	flags.DurationVar(&opts.drain, "drain", 0, "when stopped, take requests for `TIME` more, while GET /ready sends load balancers away")
 	cmd.AddCommand(a.newUser(), a.newBackup(), a.newRestore())
 	return cmd
@@ -94,6 +96,9 @@ func serve(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace
 	}
 	if accessFile != nil {
 		defer func() { err = errors.Join(err, accessFile.Close()) }()
+	}
+	if where.Quota, err = quota(opts.quota); err != nil {
+		return err
 	}
 	proxies, err := networks(opts.trustedProxies)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 // what gives the chunks of a user their order, and one of many who put the same id its win.
 func (s *Store) PutChunk(ctx context.Context, userID string, c store.NewChunk, body io.Reader) error {
 	err := s.update(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		if _, err := mustStore(ctx, tx, userID, c); err != nil {
+		if _, _, err := mustStore(ctx, tx, userID, c); err != nil {
 			return err
 		}
 		var number int64
@@ -35,8 +35,11 @@ func (s *Store) PutChunk(ctx context.Context, userID string, c store.NewChunk, b
 			return err
 		}
 		// Another may have been faster.
-		before, err := mustStore(ctx, tx, userID, c)
+		before, size, err := mustStore(ctx, tx, userID, c)
 		if err != nil {
+			return err
+		}
+		if err := s.use(ctx, tx, userID, c.Size-size); err != nil {
 			return err
 		}
 		if before != 0 {
@@ -60,23 +63,23 @@ func (s *Store) PutChunk(ctx context.Context, userID string, c store.NewChunk, b
 // errPresent rolls back what turns out to be there already.
 var errPresent = store.WithKind(store.ErrConflict, errors.New("the chunk is present"))
 
-// mustStore is nil if c is to be stored, in place of the chunk with this seq, or of
+// mustStore is nil if c is to be stored, in place of the chunk with this seq and size, or of
 // none (0). It is errPresent where nothing changes, and ErrOtherData where nothing may.
-func mustStore(ctx context.Context, tx pgx.Tx, userID string, c store.NewChunk) (seq int64, err error) {
+func mustStore(ctx context.Context, tx pgx.Tx, userID string, c store.NewChunk) (seq, size int64, err error) {
 	var dataSum string
-	err = tx.QueryRow(ctx, "SELECT seq, coalesce(data_sha256, '') FROM chunks WHERE user_id = $1 AND chunk_id = $2",
-		userID, c.ID).Scan(&seq, &dataSum)
+	err = tx.QueryRow(ctx, "SELECT seq, size, coalesce(data_sha256, '') FROM chunks WHERE user_id = $1 AND chunk_id = $2",
+		userID, c.ID).Scan(&seq, &size, &dataSum)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return 0, nil
+		return 0, 0, nil
 	case err != nil:
-		return 0, err
+		return 0, 0, err
 	}
 	replaces, err := c.Replaces(dataSum)
 	if err == nil && !replaces {
 		err = errPresent
 	}
-	return seq, err
+	return seq, size, err
 }
 
 // OpenChunk implements store.Chunks. Between pieces no connection is held. Nobody finds a

@@ -26,6 +26,7 @@ const connections = 16
 type Store struct {
 	now       func() time.Time
 	committed func(time.Duration)
+	quota     int64 // of who has no other
 	pool      *pgxpool.Pool
 	open      context.Context // ends with Close
 	finish    context.CancelFunc

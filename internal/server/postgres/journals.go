@@ -21,6 +21,9 @@ func (s *Store) AppendMutations(ctx context.Context, userID, key string, b store
 		if err != nil || r.Replayed {
 			return err
 		}
+		if err := s.use(ctx, tx, userID, b.Bytes()); err != nil {
+			return err
+		}
 		r.Accepted = len(b.Mutations)
 		if r.LastSeq, err = s.insertMutations(ctx, tx, userID, b.Mutations); err != nil || key == "" {
 			return err

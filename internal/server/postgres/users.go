@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -50,13 +51,13 @@ func (s *Store) UserByKey(ctx context.Context, keyHash string) (store.User, erro
 func (s *Store) ListUsers(ctx context.Context) (users []store.UserUsage, err error) {
 	err = s.whileOpen(ctx, func(ctx context.Context) error {
 		rows, err := s.pool.Query(ctx, `SELECT u.id, u.username, coalesce(u.email, ''), u.created_at, u.disabled, u.builtin,
-			count(c.seq), coalesce(sum(c.size), 0)::bigint
-			FROM users u LEFT JOIN chunks c ON c.user_id = u.id GROUP BY u.id ORDER BY u.username`)
+			count(c.seq), coalesce(sum(c.size), 0)::bigint, u.used, coalesce(u.quota, $1)
+			FROM users u LEFT JOIN chunks c ON c.user_id = u.id GROUP BY u.id ORDER BY u.username`, s.quota)
 		if err != nil {
 			return err
 		}
 		users, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (u store.UserUsage, err error) {
-			err = row.Scan(&u.ID, &u.Username, &u.Email, moment{&u.CreatedAt}, &u.Disabled, &u.BuiltIn, &u.Chunks, &u.Bytes)
+			err = row.Scan(&u.ID, &u.Username, &u.Email, moment{&u.CreatedAt}, &u.Disabled, &u.BuiltIn, &u.Chunks, &u.Bytes, &u.Used, &u.Quota)
 			return u, err
 		})
 		return err
@@ -69,9 +70,39 @@ func (s *Store) ListUsers(ctx context.Context) (users []store.UserUsage, err err
 const naming = 0x456e6773
 
 // CreateUser implements store.Users.
-func (s *Store) CreateUser(ctx context.Context, name, email, passwordHash string) (u store.User, err error) {
+func (s *Store) CreateUser(ctx context.Context, name, email, passwordHash string) (store.User, error) {
+	return s.createUser(ctx, name, email, passwordHash, func(context.Context, pgx.Tx) error { return nil })
+}
+
+// CreateInvited implements store.Users.
+func (s *Store) CreateInvited(ctx context.Context, invitation, name, email, passwordHash string) (store.User, error) {
+	return s.createUser(ctx, name, email, passwordHash, func(ctx context.Context, tx pgx.Tx) error {
+		used, err := tx.Exec(ctx, "DELETE FROM invitations WHERE code_sha256 = $1 AND until > $2", invitation, s.timestamp())
+		if err == nil && used.RowsAffected() == 0 {
+			return store.ErrNoInvitation
+		}
+		return err
+	})
+}
+
+// Invite implements store.Users.
+func (s *Store) Invite(ctx context.Context, invitation string, until time.Time) error {
+	return s.update(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "DELETE FROM invitations WHERE until <= $1", s.timestamp()); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "INSERT INTO invitations (code_sha256, until) VALUES ($1, $2)", invitation, until)
+		return err
+	})
+}
+
+// createUser adds a user whom admit lets in.
+func (s *Store) createUser(ctx context.Context, name, email, passwordHash string, admit func(context.Context, pgx.Tx) error) (u store.User, err error) {
 	err = s.update(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", naming); err != nil {
+			return err
+		}
+		if err := admit(ctx, tx); err != nil {
 			return err
 		}
 		for _, claim := range []struct {
@@ -145,16 +176,58 @@ func (s *Store) SetDisabled(ctx context.Context, name string, disabled bool) err
 	})
 }
 
+// DefaultQuota implements store.Users.
+func (s *Store) DefaultQuota(bytes int64) { s.quota = bytes }
+
+// SetQuota implements store.Users.
+func (s *Store) SetQuota(ctx context.Context, name string, bytes int64) error {
+	return s.updateUsers(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		return changeUser(ctx, tx, name, "UPDATE users SET quota = CASE WHEN $2::bigint >= 0 THEN $2::bigint END WHERE username = $1", name, bytes)
+	})
+}
+
+// use counts bytes for a user's quota.
+func (s *Store) use(ctx context.Context, tx pgx.Tx, userID string, more int64) error {
+	var used, quota int64
+	err := tx.QueryRow(ctx, "UPDATE users SET used = used + $1 WHERE id = $2 RETURNING used, coalesce(quota, $3)", more, userID, s.quota).
+		Scan(&used, &quota)
+	if err == nil && more > 0 && quota > 0 && used > quota {
+		return &store.QuotaError{Quota: quota}
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		return store.ErrNoUser
+	}
+	return err
+}
+
+// DeleteUser implements store.Users.
+func (s *Store) DeleteUser(ctx context.Context, name string) error {
+	return s.updateUsers(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		return changeUser(ctx, tx, name, "DELETE FROM users WHERE username = $1", name)
+	})
+}
+
+// SignOut implements store.Users.
+func (s *Store) SignOut(ctx context.Context, name string) error {
+	return s.updateUsers(ctx, func(ctx context.Context, tx pgx.Tx) error { return signOut(ctx, tx, name) })
+}
+
+// signOut lets no token and no key of a user count any more.
+func signOut(ctx context.Context, tx pgx.Tx, name string) error {
+	if err := changeUser(ctx, tx, name, "UPDATE users SET token_tag = $2 WHERE username = $1", name, rand.Text()); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, "DELETE FROM api_keys WHERE user_id = (SELECT id FROM users WHERE username = $1)", name)
+	return err
+}
+
 // SetPassword implements store.Users.
 func (s *Store) SetPassword(ctx context.Context, name, passwordHash string) error {
 	return s.updateUsers(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		err := changeUser(ctx, tx, name, "UPDATE users SET password_hash = $2, token_tag = $3 WHERE username = $1",
-			name, passwordHash, rand.Text())
-		if err != nil {
+		if err := signOut(ctx, tx, name); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, "DELETE FROM api_keys WHERE user_id = (SELECT id FROM users WHERE username = $1)", name)
-		return err
+		return changeUser(ctx, tx, name, "UPDATE users SET password_hash = $2 WHERE username = $1", name, passwordHash)
 	})
 }
 

@@ -15,13 +15,13 @@ import (
 func (s *Store) PutChunk(ctx context.Context, userID string, c store.NewChunk, body io.Reader) error {
 	body = cancellable.Reader(ctx, body)
 	return s.update(ctx, c.Size, func(ctx context.Context, tx *transaction) error {
-		var seq int64
+		var seq, size int64
 		var dataSum string
-		err := tx.QueryRowContext(ctx, "SELECT seq, coalesce(data_sha256, '') FROM chunks WHERE user_id = ? AND chunk_id = ?",
-			userID, c.ID).Scan(&seq, &dataSum)
+		err := tx.QueryRowContext(ctx, "SELECT seq, size, coalesce(data_sha256, '') FROM chunks WHERE user_id = ? AND chunk_id = ?",
+			userID, c.ID).Scan(&seq, &size, &dataSum)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
-			return s.insertChunk(ctx, tx, userID, c, body)
+			return s.insertChunk(ctx, tx, userID, c, c.Size, body)
 		case err != nil:
 			return err
 		}
@@ -31,11 +31,15 @@ func (s *Store) PutChunk(ctx context.Context, userID string, c store.NewChunk, b
 		if _, err := tx.ExecContext(ctx, "DELETE FROM chunks WHERE seq = ?", seq); err != nil {
 			return err
 		}
-		return s.insertChunk(ctx, tx, userID, c, body)
+		return s.insertChunk(ctx, tx, userID, c, c.Size-size, body)
 	})
 }
 
-func (s *Store) insertChunk(ctx context.Context, tx *transaction, userID string, c store.NewChunk, body io.Reader) error {
+// insertChunk adds a chunk, by which the user keeps so many bytes more.
+func (s *Store) insertChunk(ctx context.Context, tx *transaction, userID string, c store.NewChunk, more int64, body io.Reader) error {
+	if err := s.use(ctx, tx, userID, more); err != nil {
+		return err
+	}
 	result, err := tx.ExecContext(ctx, `INSERT INTO chunks
 		(user_id, chunk_id, created_by, created_at, sessions, memories, prompts, version, size, body_sha256, data_sha256)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''))`,

@@ -44,6 +44,7 @@ type Store struct {
 	users       *userChanges
 
 	committed func(time.Duration)
+	quota     int64 // of who has no other
 
 	lead chan struct{} // has a place for whoever commits a group of changes
 	join chan *waiting // of those who wait to be in it
@@ -129,7 +130,9 @@ func (s *Store) Close() error {
 const timestampLayout = "2006-01-02T15:04:05.000000Z"
 
 // timestamp is the time to store with what is stored now.
-func (s *Store) timestamp() string { return s.now().UTC().Format(timestampLayout) }
+func (s *Store) timestamp() string { return timestamp(s.now()) }
+
+func timestamp(t time.Time) string { return t.UTC().Format(timestampLayout) }
 
 // parseTime reads a timestamp. RFC 3339 is a layout that time.Parse is quick at.
 // moment scans a time that timestamp made.

@@ -8,7 +8,7 @@ import (
 
 // migrations lead from one version of the schema to the next: the first one
 // makes version 1. They are never edited, only added to.
-var migrations = []migration{statements(schema1), statements(schema2), statements(schema3), statements(schema4), judgeVersions}
+var migrations = []migration{statements(schema1), statements(schema2), statements(schema3), statements(schema4), judgeVersions, statements(schema6)}
 
 type migration func(ctx context.Context, tx *sql.Tx) error
 
@@ -103,6 +103,20 @@ const schema4 = `
 ALTER TABLE chunks ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
 UPDATE chunks SET version = 2 WHERE EXISTS (
 	SELECT 1 FROM pieces WHERE chunk = seq AND instr(bytes, CAST('"ownership_mode":"project_owned"' AS BLOB)) > 0);
+`
+
+// used is what counts for the quota, which is NULL where the server's own holds. An invitation is kept by
+// the hash of its code.
+const schema6 = `
+ALTER TABLE users ADD COLUMN quota INTEGER;
+ALTER TABLE users ADD COLUMN used INTEGER NOT NULL DEFAULT 0;
+UPDATE users SET used = (SELECT coalesce(sum(size), 0) FROM chunks WHERE user_id = id) +
+	(SELECT coalesce(sum(octet_length(entity) + octet_length(entity_key) + octet_length(op) + octet_length(payload)), 0)
+		FROM mutations WHERE user_id = id);
+CREATE TABLE invitations (
+	code_sha256 TEXT PRIMARY KEY,
+	until       TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 `
 
 // migrate brings the schema up to date, and refuses a file that is not ours or

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -40,17 +41,46 @@ func (s *Store) ListUsers(ctx context.Context) (users []store.UserUsage, err err
 	err = s.view(ctx, func(tx *transaction) error {
 		return eachRow(ctx, tx, func(rows *sql.Rows) (more bool, err error) {
 			var u store.UserUsage
-			err = rows.Scan(&u.ID, &u.Username, &u.Email, moment{&u.CreatedAt}, &u.Disabled, &u.BuiltIn, &u.Chunks, &u.Bytes)
+			err = rows.Scan(&u.ID, &u.Username, &u.Email, moment{&u.CreatedAt}, &u.Disabled, &u.BuiltIn, &u.Chunks, &u.Bytes, &u.Used, &u.Quota)
 			users = append(users, u)
 			return true, err
-		}, `SELECT u.id, u.username, coalesce(u.email, ''), u.created_at, u.disabled, u.builtin, count(c.seq), coalesce(sum(c.size), 0)
-			FROM users u LEFT JOIN chunks c ON c.user_id = u.id GROUP BY u.id ORDER BY u.username`)
+		}, `SELECT u.id, u.username, coalesce(u.email, ''), u.created_at, u.disabled, u.builtin, count(c.seq), coalesce(sum(c.size), 0),
+			u.used, coalesce(u.quota, ?)
+			FROM users u LEFT JOIN chunks c ON c.user_id = u.id GROUP BY u.id ORDER BY u.username`, s.quota)
 	})
 	return users, err
 }
 
-func (s *Store) CreateUser(ctx context.Context, name, email, passwordHash string) (u store.User, err error) {
+func (s *Store) CreateUser(ctx context.Context, name, email, passwordHash string) (store.User, error) {
+	return s.createUser(ctx, name, email, passwordHash, func(context.Context, *transaction) error { return nil })
+}
+
+func (s *Store) CreateInvited(ctx context.Context, invitation, name, email, passwordHash string) (store.User, error) {
+	return s.createUser(ctx, name, email, passwordHash, func(ctx context.Context, tx *transaction) error {
+		used, err := countChanges(tx.ExecContext(ctx, "DELETE FROM invitations WHERE code_sha256 = ? AND until > ?", invitation, s.timestamp()))
+		if err == nil && used == 0 {
+			return store.ErrNoInvitation
+		}
+		return err
+	})
+}
+
+func (s *Store) Invite(ctx context.Context, invitation string, until time.Time) error {
+	return s.update(ctx, 0, func(ctx context.Context, tx *transaction) error {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM invitations WHERE until <= ?", s.timestamp()); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "INSERT INTO invitations (code_sha256, until) VALUES (?, ?)", invitation, timestamp(until))
+		return err
+	})
+}
+
+// createUser adds a user whom admit lets in.
+func (s *Store) createUser(ctx context.Context, name, email, passwordHash string, admit change) (u store.User, err error) {
 	err = s.update(ctx, 0, func(ctx context.Context, tx *transaction) (err error) {
+		if err := admit(ctx, tx); err != nil {
+			return err
+		}
 		for _, claim := range []struct {
 			text  string
 			taken error
@@ -107,15 +137,55 @@ func (s *Store) SetDisabled(ctx context.Context, name string, disabled bool) err
 	})
 }
 
+func (s *Store) DefaultQuota(bytes int64) { s.quota = bytes }
+
+func (s *Store) SetQuota(ctx context.Context, name string, bytes int64) error {
+	return s.updateUsers(ctx, func(ctx context.Context, tx *transaction) error {
+		return changeUser(ctx, tx, name, "UPDATE users SET quota = CASE WHEN ?1 >= 0 THEN ?1 END WHERE username = ?2", bytes, name)
+	})
+}
+
+// use counts bytes for a user's quota.
+func (s *Store) use(ctx context.Context, tx *transaction, userID string, more int64) error {
+	var used, quota int64
+	err := tx.QueryRowContext(ctx, "UPDATE users SET used = used + ? WHERE id = ? RETURNING used, coalesce(quota, ?)", more, userID, s.quota).
+		Scan(&used, &quota)
+	if err == nil && more > 0 && quota > 0 && used > quota {
+		return &store.QuotaError{Quota: quota}
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return store.ErrNoUser
+	}
+	return err
+}
+
+func (s *Store) DeleteUser(ctx context.Context, name string) error {
+	return s.updateUsers(ctx, func(ctx context.Context, tx *transaction) error {
+		return changeUser(ctx, tx, name, "DELETE FROM users WHERE username = ?", name)
+	})
+}
+
+func (s *Store) SignOut(ctx context.Context, name string) error {
+	return s.updateUsers(ctx, func(ctx context.Context, tx *transaction) error {
+		return signOut(ctx, tx, name)
+	})
+}
+
+// signOut lets no token and no key of a user count any more.
+func signOut(ctx context.Context, tx *transaction, name string) error {
+	if err := changeUser(ctx, tx, name, "UPDATE users SET token_tag = ? WHERE username = ?", rand.Text(), name); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, "DELETE FROM api_keys WHERE user_id = (SELECT id FROM users WHERE username = ?)", name)
+	return err
+}
+
 func (s *Store) SetPassword(ctx context.Context, name, passwordHash string) error {
 	return s.updateUsers(ctx, func(ctx context.Context, tx *transaction) error {
-		err := changeUser(ctx, tx, name, "UPDATE users SET password_hash = ?, token_tag = ? WHERE username = ?",
-			passwordHash, rand.Text(), name)
-		if err != nil {
+		if err := signOut(ctx, tx, name); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "DELETE FROM api_keys WHERE user_id = (SELECT id FROM users WHERE username = ?)", name)
-		return err
+		return changeUser(ctx, tx, name, "UPDATE users SET password_hash = ? WHERE username = ?", passwordHash, name)
 	})
 }
 

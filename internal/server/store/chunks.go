@@ -61,7 +61,8 @@ type Body struct {
 // Chunks keeps the chunks of each user apart from those of others.
 type Chunks interface {
 	// PutChunk keeps a chunk, once: where the user has one with its id,
-	// NewChunk.Replaces decides, and ErrOtherData is the refusal. body is read in
+	// NewChunk.Replaces decides, and ErrOtherData is the refusal; that of the user's quota is a
+	// *QuotaError. body is read in
 	// the transaction, piece by piece, so it must not wait for a client; its
 	// errors come back wrapped.
 	PutChunk(ctx context.Context, userID string, c NewChunk, body io.Reader) error

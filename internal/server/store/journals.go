@@ -47,7 +47,7 @@ type Journals interface {
 	// AppendMutations adds a batch: all of it, in its order, or nothing. With a
 	// key ("" is none) it does so once for each user: the same batch again gets
 	// the receipt it had before, and another one ErrOtherBatch. Keys are kept as
-	// long as their user.
+	// long as their user. What the user's quota has no room for is a *QuotaError.
 	//
 	// A row's seq is positive, higher than that of all rows of the journal that anybody
 	// could read before, and never used again. So the order of seqs is the order of commits, and a reader who

@@ -7,6 +7,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -75,12 +76,22 @@ var (
 	ErrNoUser  = WithKind(ErrNotFound, errors.New("no such user"))
 	ErrNoChunk = WithKind(ErrNotFound, errors.New("chunk not found"))
 
+	// ErrNoInvitation says that an invitation is not, or no more, good for anything.
+	ErrNoInvitation = WithKind(ErrNotFound, errors.New("invalid or expired invitation"))
+
 	ErrUserExists    = WithKind(ErrConflict, errors.New("user exists"))
 	ErrUsernameTaken = WithKind(ErrUserExists, errors.New("username is already registered"))
 	ErrEmailTaken    = WithKind(ErrUserExists, errors.New("email is already registered"))
 	ErrOtherData     = WithKind(ErrConflict, errors.New("a chunk with this id and different content exists"))
 	ErrOtherBatch    = WithKind(ErrConflict, errors.New("idempotency key was used with other content"))
 )
+
+// QuotaError says that a user may not keep so much.
+type QuotaError struct{ Quota int64 }
+
+func (e *QuotaError) Error() string {
+	return fmt.Sprintf("the account may keep %d bytes, and this would be more", e.Quota)
+}
 
 // WithKind makes errors.Is find kind in err as well, whose text stays as it is.
 func WithKind(kind, err error) error { return &kindError{kind, err} }

@@ -31,16 +31,22 @@ type UserUsage struct {
 	BuiltIn   bool      `json:"built_in"` // LocalName, who has no password
 	Chunks    int       `json:"chunks"`
 	Bytes     int64     `json:"bytes"` // of the chunks' bodies, uncompressed
+	Used      int64     `json:"used"`  // of the quota: those bytes, and those of the journal
+	Quota     int64     `json:"quota"` // in bytes; 0: there is none
 }
 
-// Users keeps who may sign in, and each user's API key by its hash. A user is
-// never removed.
+// Users keeps who may sign in, and each user's API key by its hash.
 type Users interface {
 	// CreateUser adds a user under a new id. Names and emails share one space: who
 	// registers somebody's email as a name would capture their sign-ins. The
 	// error is ErrUsernameTaken or ErrEmailTaken, the former if both are, and
 	// for LocalName always.
 	CreateUser(ctx context.Context, name, email, passwordHash string) (User, error)
+	// CreateInvited is CreateUser for who brings an invitation, by its hash, which then is used
+	// up. ErrNoInvitation says that there is none, or that its time is over.
+	CreateInvited(ctx context.Context, invitation, name, email, passwordHash string) (User, error)
+	// Invite keeps an invitation until a moment.
+	Invite(ctx context.Context, invitation string, until time.Time) error
 	// LocalUser gives the built-in user, and makes it where it is missing: once,
 	// whoever asks at the same moment. It has no password.
 	LocalUser(ctx context.Context) (User, error)
@@ -49,18 +55,30 @@ type Users interface {
 	UserByID(ctx context.Context, id string) (User, error)
 	UserByLogin(ctx context.Context, login string) (User, error)
 	UserByKey(ctx context.Context, keyHash string) (User, error)
-	// UserChanges gives another number once SetDisabled, SetPassword, SetKey or RemoveKey has
+	// UserChanges gives another number once a method below has
 	// returned, so that what these three found can be used again. Calls of other processes
 	// need not count: it must not be used for more than a few seconds.
 	UserChanges() int64
 	// ListUsers gives all users, sorted by name.
 	ListUsers(ctx context.Context) ([]UserUsage, error)
 
+	// DefaultQuota says how many bytes a user may keep whom SetQuota told nothing else; 0: any
+	// number. It comes before the first use.
+	DefaultQuota(bytes int64)
+	// SetQuota says how many bytes a user may keep; 0: any number, negative: as many as
+	// DefaultQuota says. What is there stays. ErrNoUser where nobody has the name.
+	SetQuota(ctx context.Context, name string, bytes int64) error
+	// DeleteUser removes a user, and all that is kept for them. ErrNoUser where nobody has the name.
+	DeleteUser(ctx context.Context, name string) error
+
 	// SetDisabled marks a user. ErrNoUser where nobody has the name.
 	SetDisabled(ctx context.Context, name string, disabled bool) error
 	// SetPassword changes a user's password hash and TokenTag, and removes the
 	// API key. ErrNoUser where nobody has the name.
 	SetPassword(ctx context.Context, name, passwordHash string) error
+
+	// SignOut changes a user's TokenTag, and removes the API key. ErrNoUser where nobody has the name.
+	SignOut(ctx context.Context, name string) error
 
 	// SetKey gives a user an API key in place of the one before. ErrNoUser says
 	// that u's TokenTag has changed since u was read: a key that is asked for

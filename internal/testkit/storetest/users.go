@@ -126,7 +126,8 @@ var users = map[string]func(*testing.T, Database){
 			body := make([]byte, 10+i)
 			done(t, put(t.Context(), st, u, fmt.Sprintf("%08x", i), "", body))
 		}
-		want[0].Chunks, want[0].Bytes, want[3].Chunks, want[3].Bytes = 1, 10, 2, 23
+		want[0].Chunks, want[0].Bytes, want[0].Used = 1, 10, 10
+		want[3].Chunks, want[3].Bytes, want[3].Used = 2, 23, 23
 		if diff := cmp.Diff(want, must(st.ListUsers(t.Context()))(t)); diff != "" {
 			t.Error(diff)
 		}
@@ -205,6 +206,125 @@ var users = map[string]func(*testing.T, Database){
 				t.Errorf("%s does not count", name)
 			}
 		}
+	},
+
+	"an invitation lets in one user, once": func(t *testing.T, db Database) {
+		now := newClock()
+		stores := []store.Store{db.Open(now.Now), db.Open(now.Now)}
+		st := stores[0]
+		done(t, st.Invite(t.Context(), "sum of a code", now.kept().Add(time.Hour)))
+		_, err := st.CreateInvited(t.Context(), "sum of another", "alice", "a@x", "hash")
+		fails(t, "another code", err, store.ErrNoInvitation, store.ErrNotFound)
+		must(st.CreateUser(t.Context(), "bob", "b@x", ""))(t)
+		_, err = st.CreateInvited(t.Context(), "sum of a code", "bob", "a@x", "hash")
+		fails(t, "a name that is taken", err, store.ErrUsernameTaken) // and the code is still good
+		errs := make([]error, 8)
+		together(len(errs), func(i int) {
+			_, errs[i] = stores[i%2].CreateInvited(t.Context(), "sum of a code", fmt.Sprint("alice", i), fmt.Sprint(i, "@x"), "hash")
+		})
+		in := 0
+		for _, err := range errs {
+			if err == nil {
+				in++
+			} else {
+				fails(t, "used up", err, store.ErrNoInvitation)
+			}
+		}
+		if in != 1 {
+			t.Errorf("%d came in", in)
+		}
+		done(t, st.Invite(t.Context(), "late", now.kept().Add(time.Minute)))
+		now.advance(time.Minute)
+		_, err = st.CreateInvited(t.Context(), "late", "carol", "c@x", "hash")
+		fails(t, "too late", err, store.ErrNoInvitation)
+	},
+
+	"nobody keeps more than their quota": func(t *testing.T, db Database) {
+		st := one(db)
+		u, other := user(t, st, "alice"), user(t, st, "bob")
+		st.DefaultQuota(100)
+		used := func(want, quota int64) {
+			t.Helper()
+			for _, is := range must(st.ListUsers(t.Context()))(t) {
+				if is.ID == u.ID && (is.Used != want || is.Quota != quota) {
+					t.Errorf("%d of %d are used, want %d of %d", is.Used, is.Quota, want, quota)
+				}
+			}
+		}
+		full := func(what string, err error) {
+			t.Helper()
+			if over, ok := errors.AsType[*store.QuotaError](err); !ok || over.Quota != 100 {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		body := make([]byte, 60)
+		done(t, put(t.Context(), st, u, someID, reducedSum, body))
+		full("a second chunk", put(t.Context(), st, u, "ffffffff", "", body))
+		full("a batch", func() error {
+			_, err := st.AppendMutations(t.Context(), u.ID, "key", batch(string(body), "a"))
+			return err
+		}())
+		used(60, 100)
+		done(t, put(t.Context(), st, u, someID, fullSum, body[:40])) // a replacement counts for what it adds
+		used(40, 100)
+		done(t, put(t.Context(), st, other, "ffffffff", "", body)) // everybody has their own
+		small := batch("1", "a")
+		must(st.AppendMutations(t.Context(), u.ID, "key", small))(t)
+		must(st.AppendMutations(t.Context(), u.ID, "key", small))(t) // the same
+		used(40+small.Bytes(), 100)
+		done(t, st.SetQuota(t.Context(), u.Name, 0))
+		done(t, put(t.Context(), st, u, "ffffffff", "", make([]byte, 1000)))
+		used(1040+small.Bytes(), 0)
+		done(t, st.SetQuota(t.Context(), u.Name, -1))
+		used(1040+small.Bytes(), 100)
+		full("when there is too much", put(t.Context(), st, u, "eeeeeeee", "", body[:1]))
+		fails(t, "nobody", st.SetQuota(t.Context(), "nobody", 1), store.ErrNoUser)
+	},
+
+	"a user is deleted with all that is theirs": func(t *testing.T, db Database) {
+		st := one(db)
+		u, other := user(t, st, "alice"), user(t, st, "bob")
+		for _, u := range []store.User{u, other} {
+			done(t, put(t.Context(), st, u, someID, fullSum, []byte("body of "+u.Name)))
+			must(st.AppendMutations(t.Context(), u.ID, "key", batch("1", "a")))(t)
+			done(t, st.SetKey(t.Context(), u, "key of "+u.Name))
+		}
+		before, changes := everything(t, st, other), st.UserChanges()
+		done(t, st.DeleteUser(t.Context(), u.Name))
+		fails(t, "again", st.DeleteUser(t.Context(), u.Name), store.ErrNoUser)
+		if st.UserChanges() == changes {
+			t.Error("nobody is told")
+		}
+		_, err := st.UserByKey(t.Context(), "key of alice")
+		fails(t, "the key", err, store.ErrNoUser)
+		_, err = st.OpenChunk(t.Context(), u.ID, someID)
+		fails(t, "the chunk", err, store.ErrNoChunk)
+		fails(t, "a push", put(t.Context(), st, u, someID, fullSum, []byte("late")), store.ErrNoUser)
+		_, err = st.AppendMutations(t.Context(), u.ID, "", batch("1", "a"))
+		fails(t, "a mutation", err, store.ErrNoUser)
+		after := everything(t, st, other)
+		before.Users = after.Users
+		if diff := cmp.Diff(before, after); diff != "" || len(after.Users) != 1 {
+			t.Errorf("the others (-before +after):\n%s", diff)
+		}
+		again := user(t, st, "alice")
+		if tag, entries, err := list(t, st, again); again.ID == u.ID || len(entries) != 0 || tag == "" || err != nil {
+			t.Errorf("a new one of that name has %v, %v", entries, err)
+		}
+	},
+
+	"who is signed out is out everywhere": func(t *testing.T, db Database) {
+		st := one(db)
+		u := user(t, st, "alice")
+		done(t, st.SetKey(t.Context(), u, "sum"))
+		done(t, st.SignOut(t.Context(), u.Name))
+		now := must(st.UserByID(t.Context(), u.ID))(t)
+		if now.TokenTag == u.TokenTag || now.PasswordHash != u.PasswordHash {
+			t.Errorf("got %+v of %+v", now, u)
+		}
+		_, err := st.UserByKey(t.Context(), "sum")
+		fails(t, "the key", err, store.ErrNoUser)
+		fails(t, "nobody", st.SignOut(t.Context(), "nobody"), store.ErrNoUser)
 	},
 }
 

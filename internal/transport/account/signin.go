@@ -34,10 +34,13 @@ type AuthResult struct {
 	httplayer.Tokens
 }
 
-// Register makes an account: POST /auth/register.
-func (s *SignIn) Register(ctx context.Context, username, email, password string) (AuthResult, error) {
-	return s.signIn(ctx, "register", "/auth/register", http.StatusCreated, password,
-		map[string]string{"username": username, "email": email, "password": password})
+// Register makes an account: POST /auth/register. invitation, which only serve knows, is "" without one.
+func (s *SignIn) Register(ctx context.Context, username, email, password, invitation string) (AuthResult, error) {
+	in := map[string]string{"username": username, "email": email, "password": password}
+	if invitation != "" {
+		in["invitation"] = invitation
+	}
+	return s.signIn(ctx, "register", "/auth/register", http.StatusCreated, password, in)
 }
 
 // Login exchanges a password for tokens: POST /auth/login. The identifier is a

@@ -37,11 +37,11 @@ func TestAnAccountAtARealServer(t *testing.T) {
 	guest := stranger(t, listener.URL, transport.Options{})
 	const password = "correct horse"
 
-	registered, err := guest.Register(t.Context(), "ana", "ana@example.com", password)
+	registered, err := guest.Register(t.Context(), "ana", "ana@example.com", password, "")
 	if err != nil || registered.Username != "ana" || registered.UserID == "" || registered.Refresh == "" {
 		t.Fatalf("register: %+v, %v", registered, err)
 	}
-	_, err = guest.Register(t.Context(), "ana", "other@example.com", password)
+	_, err = guest.Register(t.Context(), "ana", "other@example.com", password, "")
 	wiretest.OneClass(t, err, transport.ErrRefused)
 	_, err = guest.Login(t.Context(), "ana", "wrong")
 	wiretest.OneClass(t, err, transport.ErrUnauthorized)
@@ -141,7 +141,7 @@ func calls(ctx context.Context, t testing.TB, url string, opts transport.Options
 		t.Fatal(err)
 	}
 	errs := map[string]error{}
-	_, errs["register"] = remote.Register(ctx, "ana", "ana@example.com", "hunter2-password")
+	_, errs["register"] = remote.Register(ctx, "ana", "ana@example.com", "hunter2-password", "")
 	_, errs["login"] = remote.Login(ctx, "ana", "hunter2-password")
 	_, errs["exchange"] = remote.Exchange(ctx, "hunter2-refresh")
 	_, errs["create"] = remote.CreateAPIKey(ctx)
