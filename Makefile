@@ -14,7 +14,7 @@ SYSTEMS   := linux darwin windows
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help build share install uninstall test faults demo race crash lint fmt vet cross wine fuzz leaks bench docs pictures snapshot reproducible vuln ci clean
+.PHONY: help build share install uninstall test faults demo race crash lint fmt vet cross wine fuzz leaks bench microbench docs pictures snapshot reproducible vuln ci clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,7 +83,11 @@ fuzz: ## fuzz every target for FUZZTIME (10s)
 leaks: ## let a server repeat secrets in every place, to every command (10,000 runs, some 8 minutes)
 	ENGRAM_SYNC_TEST_LEAKS=all go test ./internal/cli -run TestLeaks -count=1 -v -timeout 60m
 
-bench: ## run the benchmarks
+# BASE=COMMIT compares with that commit; BENCHFLAGS='-full', '-rows REGEXP', '-runs N', '-quick' (go run ./scripts/bench -h).
+bench: ## measure all that docs/performance.md shows, and write that page (some 15 minutes, on a machine that rests)
+	go run -trimpath ./scripts/bench $(if $(BASE),-base $(BASE)) $(BENCHFLAGS)
+
+microbench: ## run the Go benchmarks of the packages
 	go test -run '^$$' -bench . -benchmem ./...
 
 docs: ## write docs/cli anew from the commands, tables of other pages, and NOTICE

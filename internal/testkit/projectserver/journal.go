@@ -17,10 +17,14 @@ func (s *Server) takeSeq() int64 {
 	return s.lastSeq
 }
 
-// commit makes rows visible, at the places of their numbers; s.mu is held.
+// commit makes rows, of ascending numbers, visible at the places of these; s.mu is held.
 func (s *Server) commit(rows []engram.PullMutationResult) {
+	n := len(s.journal)
+	late := n > 0 && len(rows) > 0 && rows[0].Seq < s.journal[n-1].Seq
 	s.journal = append(s.journal, rows...)
-	slices.SortFunc(s.journal, func(a, b engram.PullMutationResult) int { return int(a.Seq - b.Seq) })
+	if late { // most are not, and there may be many
+		slices.SortFunc(s.journal, func(a, b engram.PullMutationResult) int { return int(a.Seq - b.Seq) })
+	}
 }
 
 // journalRows files one upsert for each row of a pushed chunk. Of its mutations
