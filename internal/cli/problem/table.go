@@ -248,7 +248,7 @@ var elsewhere = []Class{
 		"run the same command again: it judges by what the server is now",
 		"The server was rolled back, or replaced, since an earlier run found out what it is. Nothing was given up for it: run the same command again."},
 	{"server-full", Unavailable, full,
-		"make room on the server's disk, then run the same command again",
+		"let whoever runs the server make room, or raise the account's quota, then run the same command again",
 		"The server has no room for what was sent. Make some, and run the same command again: what is there is not sent twice."},
 	{"unavailable", Unavailable, is(transport.ErrUnavailable),
 		"check that the server runs and the URL is right" + SeeDoctor + ", then run the same command again",
