@@ -3,7 +3,6 @@ package recognition
 import (
 	"bytes"
 	"crypto/sha256"
-	"fmt"
 	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -62,20 +61,21 @@ func (m *Match) findTwins(untimed []engram.ChunkID) {
 // another remote's is left out: this one may have the true chunk, and is asked once. So is
 // what has another time than there, and is only never sent.
 func (m *Match) recogniseRestored() {
-	type origin struct{ by, what string }
-	originOf := func(e engram.ChunkEntry) origin { return origin{e.CreatedBy, engram.FormatTime(e.Time())} }
-	countOf := func(e engram.ChunkEntry) origin {
-		return origin{e.CreatedBy, fmt.Sprint(e.Sessions, e.Memories, e.Prompts)}
-	}
 	unlisted := m.onlyHere()
 	if len(unlisted) == 0 {
 		return // nor does anybody need to know what the remote's say
 	}
-	there := map[origin][]engram.ChunkID{}
+	there := map[origin][]engram.ChunkID{} // what says the same as one of these
+	for _, e := range unlisted {
+		there[originOf(e)], there[countOf(e)] = nil, nil
+	}
 	for _, e := range m.There.Entries() {
-		if _, known := m.restoredAnywhere(e.ID); !known {
-			there[originOf(e)] = append(there[originOf(e)], e.ID)
-			there[countOf(e)] = append(there[countOf(e)], e.ID)
+		for _, of := range []origin{originOf(e), countOf(e)} {
+			if ids, asked := there[of]; asked {
+				if _, known := m.restoredAnywhere(e.ID); !known {
+					there[of] = append(ids, e.ID)
+				}
+			}
 		}
 	}
 	for _, e := range unlisted {
@@ -93,6 +93,19 @@ func (m *Match) recogniseRestored() {
 			m.Retimed[e.ID] = alike[at]
 		}
 	}
+}
+
+// origin is what of an entry stays as it was when a chunk is restored: who, and when or how much.
+type origin struct {
+	by   string
+	at   int64 // in microseconds
+	rows [3]int
+}
+
+func originOf(e engram.ChunkEntry) origin { return origin{by: e.CreatedBy, at: e.Time().UnixMicro()} }
+
+func countOf(e engram.ChunkEntry) origin {
+	return origin{by: e.CreatedBy, rows: [3]int{e.Sessions, e.Memories, e.Prompts}}
 }
 
 // onlyHere are the entries of chunks whose file is here and that the remote does not list.

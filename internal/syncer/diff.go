@@ -122,13 +122,14 @@ func (s *Diff) against(ctx context.Context, here, there *engram.Manifest) (*Diff
 func (s *Diff) compare() {
 	origins := s.Origins()
 	there := s.There.Entries()
-	whole := make(map[engram.ChunkID]bool, len(there)) // by the id here: what the remote has, and not as parts
+	whole := map[engram.ChunkID]bool{} // by the id here: what the remote has, and not as parts
 	s.Present = make([]Pair, 0, min(len(there), len(s.Files)))
+	s.ToPull = make([]Item, 0, max(0, len(there)-len(s.Files)))
 	for i := range there {
 		e := &there[i]
 		local := s.LocalID(e.ID)
 		kind := s.classify(e, local, origins)
-		if kind != inParts {
+		if kind != inParts && (s.Files[local] || s.Here.Names(local)) {
 			whole[local] = true
 		}
 		switch kind {
