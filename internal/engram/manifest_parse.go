@@ -23,9 +23,11 @@ func ParseManifest(text []byte) (*Manifest, error) {
 // ReadServerManifest reads the manifest that a server gives. A bad entry does
 // not stop the others: see Rejected. Of two entries with one id the first counts. The
 // text is not kept: the manifest has no Bytes, and no other is made of it. An error of r
-// comes as it is; where the text ends too early, it wraps io.ErrUnexpectedEOF.
-func ReadServerManifest(r io.Reader) (*Manifest, error) {
-	return (&manifestParser{pieces: &pieces{r: r}, m: &Manifest{}, lenient: true}).parse()
+// comes as it is; where the text ends too early, it wraps io.ErrUnexpectedEOF. size is how many bytes
+// the text claims to have, 0 where it makes no claim: then its room need not grow.
+func ReadServerManifest(r io.Reader, size int64) (*Manifest, error) {
+	m := &Manifest{entries: make([]ChunkEntry, 0, size/usualEntryBytes)}
+	return (&manifestParser{pieces: &pieces{r: r}, m: m, lenient: true}).parse()
 }
 
 // Parts are where in the text of a manifest its parts stand.
@@ -50,6 +52,9 @@ var manifestMembers = []string{"version", "chunks"}
 // minEntryBytes is less than an entry with its six members takes, so that no
 // text gets more memory set aside than it could fill.
 const minEntryBytes = 64
+
+// usualEntryBytes is about what a short one takes, as servers write it.
+const usualEntryBytes = 108
 
 // maxRejected bounds what a manifest of this machine may hold beside entries, and maxRefused
 // one of a server: a text of nothing else would take much more memory than itself.

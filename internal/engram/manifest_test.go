@@ -260,7 +260,7 @@ func TestNullChunksAreNone(t *testing.T) {
 
 func TestABadEntryOfAServerDoesNotStopTheOthers(t *testing.T) {
 	m, err := engram.ReadServerManifest(strings.NewReader(`{"chunks":[{"id":"../x","created_at":"2026-11-22T09:14:58Z"},{"id":"ABCDEF12"},7,
-		{"id":"c830cde8","created_at":"2026-11-22T03:56:06.966054-05:00"},{"id":"c830cde8","created_at":"2030-11-22T09:14:58Z"}],"version":1}`))
+		{"id":"c830cde8","created_at":"2026-11-22T03:56:06.966054-05:00"},{"id":"c830cde8","created_at":"2030-11-22T09:14:58Z"}],"version":1}`), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -295,7 +295,7 @@ func TestAServersManifestComesInPieces(t *testing.T) {
 	}
 	want := mustParse(t, strings.Replace(text, `"x"`, `"y"`, 1))
 	for name, read := range readers {
-		m, err := engram.ReadServerManifest(read(strings.NewReader(text)))
+		m, err := engram.ReadServerManifest(read(strings.NewReader(text)), 0)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -310,13 +310,13 @@ func TestAServersManifestComesInPieces(t *testing.T) {
 	}
 	for cut := range 400 {
 		at := len(text) * cut / 400
-		_, err := engram.ReadServerManifest(strings.NewReader(text[:at]))
+		_, err := engram.ReadServerManifest(strings.NewReader(text[:at]), 0)
 		if !errors.Is(err, io.ErrUnexpectedEOF) || !errors.Is(err, engram.ErrDamaged) {
 			t.Fatalf("cut after %d bytes: %v", at, err)
 		}
 	}
 	lost := errors.New("lost")
-	if _, err := engram.ReadServerManifest(io.MultiReader(strings.NewReader(text[:len(text)/2]), iotest.ErrReader(lost))); !errors.Is(err, lost) {
+	if _, err := engram.ReadServerManifest(io.MultiReader(strings.NewReader(text[:len(text)/2]), iotest.ErrReader(lost)), 0); !errors.Is(err, lost) {
 		t.Errorf("the connection was lost, and the error is %v", err)
 	}
 }
@@ -335,7 +335,7 @@ func TestAServersManifestIsRefused(t *testing.T) {
 		"\ufeff{}":      "byte order mark",
 		"":              "too early",
 	} {
-		if _, err := engram.ReadServerManifest(strings.NewReader(text)); !errors.Is(err, engram.ErrDamaged) || !strings.Contains(err.Error(), want) {
+		if _, err := engram.ReadServerManifest(strings.NewReader(text), 0); !errors.Is(err, engram.ErrDamaged) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.60q: %v, want %q", text, err, want)
 		}
 	}

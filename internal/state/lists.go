@@ -36,22 +36,23 @@ func ListsOf(root Root, remote string) Lists {
 var errListChanged = errors.New("it is not what was kept")
 
 // Last opens the list that was kept last; its tag is "" where there is none. The caller closes it.
-func (l Lists) Last() (tag string, text io.ReadCloser) {
+func (l Lists) Last() (tag string, text io.ReadCloser, size int64) {
 	f, err := sharing.Open(l.path)
 	if err != nil {
-		return "", nil
+		return "", nil, 0
 	}
 	kept := &keptList{file: f, sum: sha256.New()}
 	if tag = kept.begin(); tag == "" {
 		_ = f.Close() // only read
-		return "", nil
+		return "", nil, 0
 	}
-	return tag, kept
+	return tag, kept, kept.size
 }
 
 // keptList reads the text, and ends well only if it is what was written.
 type keptList struct {
 	file *os.File
+	size int64
 	text *bufio.Reader
 	sum  hash.Hash
 }
@@ -62,7 +63,8 @@ func (k *keptList) begin() string {
 	if err != nil {
 		return ""
 	}
-	k.text = bufio.NewReader(io.TeeReader(io.LimitReader(k.file, info.Size()-sha256.Size), k.sum))
+	k.size = info.Size() - sha256.Size
+	k.text = bufio.NewReader(io.TeeReader(io.LimitReader(k.file, k.size), k.sum))
 	line, err := k.text.ReadString('\n')
 	if err != nil || len(line) > maxListTag {
 		return ""

@@ -17,9 +17,9 @@ const maxManifestBytes = 64 << 20
 
 // Lists keeps the last manifest that a server gave, which may save it from giving it again.
 type Lists interface {
-	// Last gives the text of what was kept last, and the server's tag for it, "" where there is
+	// Last gives the text of what was kept last, about its size in bytes, and the server's tag for it, "" where there is
 	// none. Where it is no more what was kept, Read fails before its end.
-	Last() (tag string, text io.ReadCloser)
+	Last() (tag string, text io.ReadCloser, size int64)
 	// Keep keeps what write writes, unless that fails, whose error it gives back.
 	Keep(tag string, write func(io.Writer) error) error
 }
@@ -34,14 +34,14 @@ const minKept = 32 << 10
 func ReadManifest(ctx context.Context, client *httplayer.Client, op, query string, lists Lists) (*engram.Manifest, error) {
 	r := reading{client: client, op: op, path: "/sync/pull" + query, lists: lists}
 	if lists != nil {
-		tag, text := lists.Last()
+		tag, text, size := lists.Last()
 		if tag != "" {
 			defer func() { _ = text.Close() }() // only read
 			unchanged, err := r.ask(ctx, tag)
 			if err != nil || !unchanged {
 				return r.m, err
 			}
-			if m, err := engram.ReadServerManifest(text); err == nil {
+			if m, err := engram.ReadServerManifest(text, size); err == nil {
 				return m, nil
 			}
 		}
@@ -80,13 +80,15 @@ func (r *reading) ask(ctx context.Context, tag string) (unchanged bool, err erro
 
 // keep reads a manifest, and keeps it where that helps.
 func (r *reading) keep(h http.Header, body io.Reader) (err error) {
+	size, unknown := strconv.ParseInt(h.Get("Content-Length"), 10, 64)
+	size = min(max(0, size), maxManifestBytes)
 	tag := h.Get("ETag")
-	if size, bad := strconv.Atoi(h.Get("Content-Length")); r.lists == nil || tag == "" || bad == nil && size < minKept {
-		r.m, err = engram.ReadServerManifest(body)
+	if r.lists == nil || tag == "" || unknown == nil && size < minKept {
+		r.m, err = engram.ReadServerManifest(body, size)
 		return err
 	}
 	return r.lists.Keep(tag, func(w io.Writer) error {
-		r.m, err = engram.ReadServerManifest(io.TeeReader(body, w))
+		r.m, err = engram.ReadServerManifest(io.TeeReader(body, w), size)
 		return err
 	})
 }
