@@ -99,7 +99,7 @@ func Verify(ctx context.Context, local syncer.Local, opts Options) (Report, erro
 	if err != nil {
 		return Report{}, err
 	}
-	v := verifier{opts: opts, shown: engram.Gen1, chunks: map[engram.ChunkID]*readers.Chunk{}, firsts: map[[32]byte][]engram.ChunkID{}}
+	v := verifier{opts: opts, key: readers.NewKey(), shown: engram.Gen1, chunks: map[engram.ChunkID]*readers.Chunk{}, firsts: map[uint64][]engram.ChunkID{}}
 	for _, s := range strays {
 		v.note(Finding{ID: s.Name, Where: "here", Err: fmt.Errorf("%w: %s", ErrStray, s.Reason), Harmless: true})
 	}
@@ -152,11 +152,12 @@ func VerifyRemote(ctx context.Context, s *syncer.Diff, opts Options) (Report, er
 type verifier struct {
 	opts Options
 
+	key     readers.Key
 	mu      sync.Mutex
 	report  Report
 	shown   engram.Generation                 // by the members of all chunks
 	chunks  map[engram.ChunkID]*readers.Chunk // what could be read
-	firsts  map[[32]byte][]engram.ChunkID     // good ones, by mend.FirstMemory
+	firsts  map[uint64][]engram.ChunkID       // good ones, by their first memories
 	untimed []engram.ChunkID                  // good ones whose memories have no times
 }
 
@@ -183,7 +184,7 @@ func (v *verifier) each(ctx context.Context, where string, ids []engram.ChunkID,
 // local checks one chunk of the directory.
 func (v *verifier) local(local syncer.Local, m *engram.Manifest, id engram.ChunkID) (int64, error) {
 	e, listed := m.Entry(id)
-	chunk, first, size, err := v.read(local, id)
+	chunk, size, err := v.read(local, id)
 	switch {
 	case listed && errors.Is(err, fs.ErrNotExist):
 		return 0, engram.ErrNoFile
@@ -198,7 +199,7 @@ func (v *verifier) local(local syncer.Local, m *engram.Manifest, id engram.Chunk
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.shown = max(v.shown, chunk.Generation)
-	v.firsts[first] = append(v.firsts[first], id)
+	v.firsts[chunk.First] = append(v.firsts[chunk.First], id)
 	if chunk.Untimed() {
 		v.untimed = append(v.untimed, id)
 	}
