@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -151,8 +152,25 @@ func FuzzRead(f *testing.F) {
 		judge := func(c *readers.Chunk) []readers.Finding {
 			return readers.Judge(readers.Directory{Version: 2, Chunks: []readers.Listed{{Chunk: c}}}, readers.Generations...)
 		}
-		if diff := cmp.Diff(judge(c), judge(again), cmp.AllowUnexported(engram.ChunkID{})); err == nil && diff != "" {
-			t.Errorf("%q: %s", text, diff)
+		if err != nil {
+			return
+		}
+		kept := c.AppendTo(nil)
+		recalled, err := readers.RecallChunk(kept, key)
+		if err != nil {
+			t.Fatalf("%q cannot be recalled", text)
+		}
+		if recalled.Contents != c.Contents || recalled.First != c.First || !slices.Equal(recalled.Blank, c.Blank) {
+			t.Errorf("%q: %+v is recalled as %+v", text, c, recalled)
+		}
+		found := judge(c)
+		for _, other := range []*readers.Chunk{again, recalled} {
+			if diff := cmp.Diff(found, judge(other), cmp.AllowUnexported(engram.ChunkID{})); diff != "" {
+				t.Errorf("%q: %s", text, diff)
+			}
+		}
+		if _, err := readers.RecallChunk(kept[:len(kept)-1], key); err == nil {
+			t.Errorf("%q: a part of it is recalled", text)
 		}
 	})
 }

@@ -11,22 +11,23 @@ import (
 	"github.com/engram-sync/engram-sync/internal/syncer"
 )
 
-// read reads a chunk as its readers see it. What was read is kept also where the bytes do
-// not fit the id: readers don't ask.
-func (v *verifier) read(local syncer.Local, id engram.ChunkID) (chunk *readers.Chunk, size int64, err error) {
+// read reads a chunk as its readers see it. What was read counts for them also where the
+// bytes do not fit the id: readers don't ask.
+func (v *verifier) read(local syncer.Local, id engram.ChunkID) (r reading, err error) {
 	c, err := local.OpenChunk(id)
 	if err != nil {
-		return nil, 0, err
+		return r, err
 	}
 	defer func() { _ = c.Close() }() // only read
 	v.opts.Report.Watch(c)
-	chunk, err = engram.ReadRows(c, func(r io.Reader) (*readers.Chunk, error) { return readers.Read(r, v.key) })
+	r.chunk, err = engram.ReadRows(c, func(text io.Reader) (*readers.Chunk, error) { return readers.Read(text, v.key) })
+	r.size = c.Size()
 	if _, other := errors.AsType[*engram.MismatchError](err); err == nil || other {
 		v.mu.Lock()
-		v.chunks[id] = chunk
+		v.chunks[id] = r.chunk
 		v.mu.Unlock()
 	}
-	return chunk, c.Size(), err
+	return r, err
 }
 
 // judgeReaders notes what readers make of the directory, after all chunks were read.
