@@ -133,24 +133,6 @@ func (d *Dir) HasChunk(id engram.ChunkID) (bool, error) {
 	return false, fmt.Errorf("cannot look for chunk %s: %w", id, err)
 }
 
-// Stamp tells whether a chunk file has been written anew since: its size and the
-// time of its last change, as one text. It also gives the size. Nothing says
-// that the content is good.
-func (d *Dir) Stamp(id engram.ChunkID) (stamp string, size int64, err error) {
-	err = d.checkSpelling(id)
-	var info fs.FileInfo
-	if err == nil {
-		info, err = os.Lstat(d.chunkPath(id))
-	}
-	if err == nil && !info.Mode().IsRegular() {
-		err = ErrNotRegular
-	}
-	if err != nil {
-		return "", 0, fmt.Errorf("cannot look at chunk %s: %w", id, err)
-	}
-	return fmt.Sprintf("%d@%d", info.Size(), info.ModTime().UnixNano()), info.Size(), nil
-}
-
 // Fingerprint is a text that is the same as long as the manifest and the names
 // of the chunk files are, for caches of what was made of them. It parses
 // nothing, so it is much cheaper than ReadManifest and Files, and never says

@@ -111,6 +111,8 @@ func scriptParams(dir string) testscript.Params {
 			"chunkfile":   cmdChunkFile,
 			"bigchunk":    cmdBigChunk,
 			"truncate":    cmdTruncate,
+			"old":         cmdOld,
+			"rot":         cmdRot,
 			"manifestfor": cmdManifestFor,
 			"database":    cmdDatabase,
 			"sql":         cmdSQL,

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -93,6 +94,45 @@ func cmdTruncate(ts *testscript.TestScript, neg bool, args []string) {
 	n, err := strconv.ParseInt(args[1], 10, 64)
 	ts.Check(err)
 	ts.Check(os.Truncate(ts.MkAbs(args[0]), n))
+}
+
+// longAgo is when files were changed last that a story calls old.
+var longAgo = time.Date(2020, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func cmdOld(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: old PATTERN")
+	}
+	for _, file := range filesLike(ts, args[0]) {
+		ts.Check(os.Chtimes(file, longAgo, longAgo))
+	}
+}
+
+// cmdRot changes a byte of files as a bad disk does: in place, and at no time.
+func cmdRot(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: rot PATTERN")
+	}
+	for _, file := range filesLike(ts, args[0]) {
+		info, err := os.Stat(file)
+		ts.Check(err)
+		f, err := os.OpenFile(file, os.O_RDWR, 0)
+		ts.Check(err)
+		at, one := info.Size()/2, make([]byte, 1)
+		_, err = f.ReadAt(one, at)
+		one[0] ^= 0x10
+		_, writeErr := f.WriteAt(one, at)
+		ts.Check(errors.Join(err, writeErr, f.Close(), os.Chtimes(file, info.ModTime(), info.ModTime())))
+	}
+}
+
+func filesLike(ts *testscript.TestScript, pattern string) []string {
+	files, err := filepath.Glob(ts.MkAbs(pattern))
+	ts.Check(err)
+	if len(files) == 0 {
+		ts.Fatalf("no file is like %s", pattern)
+	}
+	return files
 }
 
 func cmdManifestFor(ts *testscript.TestScript, neg bool, args []string) {

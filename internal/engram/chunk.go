@@ -113,6 +113,10 @@ func (c *Chunk) check(p []byte) error {
 	if c.scan.Offset() == 0 && bytes.HasPrefix(p, BOM) {
 		return c.damage("a byte order mark stands before its JSON object", nil)
 	}
+	if c.rows != nil {
+		c.rows.take(p)
+		defer c.rows.taken()
+	}
 	for len(p) > 0 {
 		if c.scan.Done() { // an editor's newline is a part of the bytes
 			if p = bytes.TrimLeft(p, " \t\r\n"); len(p) > 0 {
@@ -129,8 +133,8 @@ func (c *Chunk) check(p []byte) error {
 		if event == jsonscan.Begin && c.scan.Depth() == 0 && (c.scan.Kind() != jsonscan.Object || c.scan.Offset() != 0) {
 			return c.damage("it is not exactly one JSON object", nil)
 		}
-		if c.rows != nil && c.rows.err == nil {
-			c.rows.err = c.rows.took(p[:n], event)
+		if event != jsonscan.More && c.rows != nil && c.rows.err == nil {
+			c.rows.err = c.rows.on(event)
 		}
 		p = p[n:]
 	}

@@ -39,7 +39,8 @@ type Contents struct {
 	// none that tell.
 	Generation Generation
 
-	timed bool // one of its memories says when it was made
+	// Timed: one of its memories says when it was made.
+	Timed bool
 }
 
 // ReadContents reads the JSON of a chunk row by row, in memory for one row. Members
@@ -76,6 +77,19 @@ func ReadContents(r io.Reader) (Contents, error) {
 
 // Count takes in a row of a list, with its times.
 func (c *Contents) Count(list, started, created, updated string) {
+	c.CountRow(list, created != "")
+	if updated == created { // as of all that was never changed
+		updated = ""
+	}
+	for _, text := range [...]string{started, created, updated} {
+		if text != "" {
+			c.Meet(RowTime(text))
+		}
+	}
+}
+
+// CountRow is Count without the times. timed: it says when it was made.
+func (c *Contents) CountRow(list string, timed bool) {
 	switch list {
 	case "sessions":
 		c.Sessions++
@@ -84,11 +98,13 @@ func (c *Contents) Count(list, started, created, updated string) {
 	case "prompts":
 		c.Prompts++
 	}
-	c.timed = c.timed || list != "sessions" && created != ""
-	for _, text := range []string{started, created, updated} {
-		if t := RowTime(text); t.After(c.Newest) {
-			c.Newest = t
-		}
+	c.Timed = c.Timed || list != "sessions" && timed
+}
+
+// Meet takes in a time of a row.
+func (c *Contents) Meet(t time.Time) {
+	if t.After(c.Newest) {
+		c.Newest = t
 	}
 }
 
@@ -106,4 +122,4 @@ func (c *Contents) Tell(name string, value json.RawMessage) {
 
 // Untimed says whether none of its memories says when it was made, as with what old
 // clients leave of a chunk.
-func (c Contents) Untimed() bool { return c.Memories+c.Prompts > 0 && !c.timed }
+func (c Contents) Untimed() bool { return c.Memories+c.Prompts > 0 && !c.Timed }

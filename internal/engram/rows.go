@@ -7,10 +7,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
-	"math"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 )
 
@@ -112,23 +110,6 @@ func EncodeChunk(rows ChunkRows) ([]byte, error) {
 		rows.Prompts = nil
 	}
 	return json.Marshal(rows)
-}
-
-// rowTimeLayout is how engram writes the times of rows: UTC, without a zone.
-const rowTimeLayout = "2006-01-02 15:04:05"
-
-// RowTimeNanos is how 3.x writes them, for time.Format. Source: engram-2.md 1.
-const RowTimeNanos = rowTimeLayout + ".000000000"
-
-// RowTime reads a time as engram writes it, or as servers do; the zero time if
-// it is neither.
-func RowTime(t string) time.Time {
-	for _, layout := range []string{rowTimeLayout, time.RFC3339} {
-		if parsed, err := time.Parse(layout, t); err == nil {
-			return parsed
-		}
-	}
-	return time.Time{}
 }
 
 // NormalizeProject is a project's name as engram 1.16.1 and project servers know
@@ -299,30 +280,4 @@ func inJSON(t string) string {
 		return t
 	}
 	return strings.Map(func(r rune) rune { return r }, t)
-}
-
-// Instant is a time in nanoseconds since 1970; 0 if it is none. One that is too far away
-// for that is the farthest that is not: else the year 3000 would be before all others.
-func Instant(t string) int64 {
-	const farthest = math.MaxInt64 - 1 // which has a moment behind it
-	switch parsed := RowTime(t); {
-	case parsed.IsZero():
-		return 0
-	case parsed.After(time.Unix(0, farthest)):
-		return farthest
-	case parsed.Before(time.Unix(0, -farthest)):
-		return -farthest
-	default:
-		return parsed.UnixNano()
-	}
-}
-
-// Later says whether a moment is certainly behind another. A whole second is
-// written by releases that count in seconds, and is any moment of it. 0 is no
-// moment. Source: engram-2.md 7, rule 20.
-func Later(a, b int64) bool {
-	if b != 0 && b%int64(time.Second) == 0 {
-		b += int64(time.Second) - 1
-	}
-	return a > b
 }

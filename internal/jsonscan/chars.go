@@ -53,6 +53,19 @@ func plainRun(p []byte) (n int) {
 	return n
 }
 
+// escapable are the bytes that make a whole escape behind a backslash.
+var escapable = [256]bool{'"': true, '\\': true, '/': true, 'b': true, 'f': true, 'n': true, 'r': true, 't': true}
+
+// textRun is plainRun that goes on over escapes of two bytes: memories have many lines.
+func textRun(p []byte) int {
+	n := plainRun(p)
+	for len(p)-n >= 2 && p[n] == '\\' && escapable[p[n+1]] {
+		n += 2
+		n += plainRun(p[n:])
+	}
+	return n
+}
+
 // numState is how far a number has been read.
 type numState int
 

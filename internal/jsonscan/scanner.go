@@ -118,7 +118,7 @@ func (s *Scanner) Next(p []byte) (n int, event Event, err error) {
 	}
 	for n < len(p) {
 		if s.state == stateString {
-			run := plainRun(p[n:])
+			run := textRun(p[n:])
 			s.keep(p[n : n+run])
 			n += run
 			s.offset += int64(run)

@@ -1,7 +1,6 @@
 package mend
 
 import (
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -123,27 +122,6 @@ func ReadRestored(content io.Reader) (r Restored, ok bool, err error) {
 // Nameless says that the row has no identity: the chunk is what an old client left of
 // another, as older releases of ours took it.
 func (r Restored) Nameless() bool { return r.identity == "" }
-
-// First is what FirstMemory gives for the chunk, and for the true one.
-func (r Restored) First() [sha256.Size]byte { return first(r.list, r.text) }
-
-// FirstMemory hashes what an old client leaves of a row, which is the first of its list:
-// of the observations, and of the prompts where there are none. By it a restored chunk
-// is found among many.
-func FirstMemory(list string, row json.RawMessage) [sha256.Size]byte {
-	if list == Prompts {
-		var p engram.Prompt
-		_ = json.Unmarshal(row, &p) // one that cannot be read is of no restored chunk
-		return first(list, rowText(reducedPrompt(p)))
-	}
-	var o engram.Observation
-	_ = json.Unmarshal(row, &o)
-	return first(list, rowText(reducedObservation(o)))
-}
-
-func first(list string, text []byte) [sha256.Size]byte {
-	return sha256.Sum256(append([]byte(list+"\n"), text...))
-}
 
 // From says whether the chunk was restored from one of this id.
 func (r Restored) From(id engram.ChunkID) bool {

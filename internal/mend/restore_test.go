@@ -2,7 +2,6 @@ package mend_test
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"strings"
 	"testing"
 
@@ -31,9 +30,6 @@ func TestRestoredChunks(t *testing.T) {
 			}
 			if again, _, err := mend.Restore(id, strings.NewReader(string(text))); err != nil || string(again) != string(text) {
 				t.Errorf("%s: restored again it is another: %s", id, again)
-			}
-			if r, ok, err := mend.ReadRestored(strings.NewReader(string(text))); ok && (err != nil || r.First() != firstMemory(t, chunk.Text)) {
-				t.Errorf("%s: it is not found by its first memory (%v)", id, err)
 			}
 			seen := map[string]bool{"": true}
 			for _, o := range rows.Observations {
@@ -67,19 +63,4 @@ func TestSessionsAreRestoredWhole(t *testing.T) {
 	if text, _, err := mend.Restore(id, strings.NewReader(string(reduced))); err != nil || string(text) != content {
 		t.Errorf("it becomes %s, %v", text, err)
 	}
-}
-
-// firstMemory is mend.FirstMemory of a chunk.
-func firstMemory(t *testing.T, text string) [sha256.Size]byte {
-	t.Helper()
-	var lists map[string][]json.RawMessage
-	if err := json.Unmarshal([]byte(text), &lists); err != nil {
-		t.Fatal(err)
-	}
-	for _, list := range []string{mend.Observations, mend.Prompts} {
-		if len(lists[list]) > 0 {
-			return mend.FirstMemory(list, lists[list][0])
-		}
-	}
-	return [sha256.Size]byte{}
 }

@@ -41,7 +41,7 @@ func (r *reader) one(one op, w word) (why Problem, field string) {
 		r.happens(w, "id", LoneSession, Drops)
 		return None, ""
 	case one.stalled.of(r.g):
-		return one.stalled.problem, one.stalled.field
+		return one.stalled.problem(), one.stalled.field()
 	case r.g >= engram.Gen2 && one.otherKey:
 		r.happens(w, "entity_key", OtherKey, Drops)
 		return None, ""

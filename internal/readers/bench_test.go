@@ -24,7 +24,7 @@ func BenchmarkRead(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := readers.Read(bytes.NewReader(text)); err != nil {
+		if _, err := readers.Read(bytes.NewReader(text), key); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -19,7 +19,7 @@ func chain(t *testing.T, n int) readers.Directory {
 	for i := range n {
 		relation := fmt.Sprintf(`{"entity":"relation","entity_key":"r%d","op":"upsert","payload":"{\"sync_id\":\"r%d\",\"source_id\":\"o%d\",\"target_id\":\"o%d\"}"}`, i, i, i, min(i+1, n-1))
 		c, err := readers.Read(strings.NewReader(fmt.Sprintf(
-			`{"sessions":[{"id":"s","directory":"/w"}],"observations":[{"sync_id":"o%d","session_id":"s"}],"mutations":[%s]}`, i, relation)))
+			`{"sessions":[{"id":"s","directory":"/w"}],"observations":[{"sync_id":"o%d","session_id":"s"}],"mutations":[%s]}`, i, relation)), key)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +48,7 @@ func TestNumbersAreWhatTheReadersCanKeep(t *testing.T) {
 		{`{"mutations":[{"seq":1,"occurred_at":5,"entity":"prompt","entity_key":"q","op":"delete","payload":"{\"sync_id\":\"q\"}"}]}`, "mutations[0].occurred_at"},
 	}
 	for _, tt := range tests {
-		c, err := readers.Read(strings.NewReader(tt.text))
+		c, err := readers.Read(strings.NewReader(tt.text), key)
 		if err != nil {
 			t.Fatal(err)
 		}

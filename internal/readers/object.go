@@ -3,35 +3,44 @@ package readers
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
+	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
-// object is a row or a payload, cut into its members, with names in lower case: Go's
-// decoder, with which engram reads, takes both for the same.
-type object []jsonscan.Member
+// object is a row or a payload, cut into its members.
+type object []engram.RowMember
+
+// cutRow takes the members of a row, which are cut already if it is an object.
+func cutRow(row engram.ListedRow) (object, error) {
+	if row.Text[0] != '{' {
+		return cut(row.Text)
+	}
+	return row.Members, nil
+}
 
 // cut cuts the text of an object. null is one without members, as for engram.
 func cut(text []byte) (object, error) {
 	if string(text) == "null" {
 		return nil, nil
 	}
-	members, err := jsonscan.Split(text, jsonscan.Object, 0)
+	cut, err := jsonscan.Split(text, jsonscan.Object, 0)
 	if err != nil { // the name of a member is too long, or there is no object
-		if members, err = cutSlowly(text); err != nil {
-			return nil, err
-		}
+		return cutSlowly(text)
 	}
-	for i := range members {
-		members[i].Name = strings.Map(fold, members[i].Name)
+	members := make(object, len(cut))
+	for i, m := range cut {
+		members[i] = engram.RowMember{Name: engram.FoldedName(m.Name), Value: m.Value}
 	}
 	return members, nil
 }
 
 // cutSlowly cuts an object with names of any length.
-func cutSlowly(text []byte) (members []jsonscan.Member, err error) {
+func cutSlowly(text []byte) (members object, err error) {
 	if err := json.Unmarshal(text, &map[string]json.RawMessage{}); err != nil {
 		return nil, err
 	}
@@ -44,23 +53,9 @@ func cutSlowly(text []byte) (members []jsonscan.Member, err error) {
 			err = in.Decode(&value)
 		}
 		text, _ := name.(string) // nothing else is a name
-		members = append(members, jsonscan.Member{Name: text, Value: value})
+		members = append(members, engram.RowMember{Name: engram.FoldedName(text), Value: value})
 	}
 	return members, err
-}
-
-// fold is what Go's decoder takes for the same rune in the name of a member, of those that
-// names of engram's consist of.
-func fold(r rune) rune {
-	switch {
-	case r >= 'A' && r <= 'Z':
-		return r + 'a' - 'A'
-	case r == '\u017f': // the long s
-		return 's'
-	case r == '\u212a': // the sign of kelvin
-		return 'k'
-	}
-	return r
 }
 
 // last is the last value of a member; nil if there is none.
@@ -84,17 +79,30 @@ func (o object) value(name string) []byte {
 }
 
 // text is that of a member, "" where it is none.
-func (o object) text(name string) string {
+func (o object) text(name string) string { return string(o.bytes(name)) }
+
+// bytes is text for who only looks at it.
+func (o object) bytes(name string) []byte {
 	value := o.value(name)
 	if len(value) == 0 || value[0] != '"' {
-		return ""
+		return nil
 	}
-	if s, err := jsonscan.Unquote(value[1 : len(value)-1]); err == nil {
-		return s
+	inner := value[1 : len(value)-1]
+	if jsonscan.IsPlain(inner) {
+		return inner
 	}
-	var s string
-	_ = json.Unmarshal(value, &s) // valid JSON, with bytes that are no UTF-8
-	return s
+	text, _ := jsonscan.AppendText(make([]byte, 0, len(inner)), inner) // valid JSON
+	return text
+}
+
+// firstOf is bytes of the first member that has any.
+func (o object) firstOf(names ...string) (text []byte) {
+	for _, name := range names {
+		if text = o.bytes(name); len(text) > 0 {
+			break
+		}
+	}
+	return text
 }
 
 // blank says whether a member has no more than white space. What is no text is not blank.
@@ -103,41 +111,46 @@ func (o object) blank(name string) bool {
 	if len(value) == 0 || value[0] != '"' {
 		return len(value) == 0
 	}
+	if c := value[1]; c > ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
+		return false // as nearly all
+	}
 	inside := strings.TrimSpace(string(value[1:min(len(value)-1, 64)]))
 	return inside == "" && len(value) < 64 || (inside == "" || inside[0] == '\\') && strings.TrimSpace(o.text(name)) == ""
 }
 
 // types are what engram decodes: members of any other type are an error there, and
 // those that are not named are passed over. Source: engram-2.md 2.2.
-type types map[string]byte
-
-func typesOf(texts string, others map[string]byte) types {
-	t := types{}
-	for _, name := range strings.Fields(texts) {
-		t[name] = '"'
-	}
-	for name, kind := range others {
-		t[name] = kind
-	}
-	return t
-}
+type types struct{ texts, integers, numbers []string }
 
 var rowTypes = map[string]types{
-	"sessions": typesOf("id project ownership_mode directory started_at ended_at summary", nil),
-	"observations": typesOf("sync_id session_id type title content tool_name project scope topic_key last_seen_at review_after created_at updated_at deleted_at",
-		map[string]byte{"id": '0', "revision_count": '0', "duplicate_count": '0'}),
-	"prompts":   typesOf("source_inbox_id sync_id session_id content project created_at", map[string]byte{"id": '0'}),
-	"mutations": typesOf("target_key entity entity_key op payload source project occurred_at acked_at", map[string]byte{"seq": '0'}),
-	"relations": typesOf("sync_id source_id target_id relation reason evidence judgment_status marked_by_actor marked_by_kind marked_by_model session_id project created_at updated_at",
-		map[string]byte{"confidence": '.'}),
+	"sessions": {texts: strings.Fields("id project ownership_mode directory started_at ended_at summary")},
+	"observations": {
+		texts:    strings.Fields("sync_id session_id type title content tool_name project scope topic_key last_seen_at review_after created_at updated_at deleted_at"),
+		integers: strings.Fields("id revision_count duplicate_count"),
+	},
+	"prompts":   {texts: strings.Fields("source_inbox_id sync_id session_id content project created_at"), integers: []string{"id"}},
+	"mutations": {texts: strings.Fields("target_key entity entity_key op payload source project occurred_at acked_at"), integers: []string{"seq"}},
+	"relations": {
+		texts:   strings.Fields("sync_id source_id target_id relation reason evidence judgment_status marked_by_actor marked_by_kind marked_by_model session_id project created_at updated_at"),
+		numbers: []string{"confidence"},
+	},
 }
 
 // odd is the first member of another type than t says; "" if there is none.
 func (o object) odd(t types) string {
 	for _, m := range o {
-		switch want := t[m.Name]; {
-		case want == 0 || string(m.Value) == "null":
-		case want == '"' && m.Value[0] != '"', want == '0' && !isInteger(m.Value), want == '.' && !isNumber(m.Value):
+		var good bool
+		switch {
+		case string(m.Value) == "null":
+			good = true
+		case slices.Contains(t.integers, m.Name):
+			good = isInteger(m.Value)
+		case slices.Contains(t.numbers, m.Name):
+			good = isNumber(m.Value)
+		default:
+			good = m.Value[0] == '"' || !slices.Contains(t.texts, m.Name)
+		}
+		if !good {
 			return m.Name
 		}
 	}

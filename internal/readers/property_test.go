@@ -77,7 +77,7 @@ func read(t *testing.T, dir importer.Directory) readers.Directory {
 		}
 		l := readers.Listed{ID: id, Broken: c.Broken}
 		if !c.Missing && !c.Broken {
-			if l.Chunk, err = readers.Read(bytes.NewReader(c.Text)); err != nil {
+			if l.Chunk, err = readers.Read(bytes.NewReader(c.Text), key); err != nil {
 				t.Fatalf("%v\n%s", err, c.Text)
 			}
 		}

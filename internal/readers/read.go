@@ -1,23 +1,37 @@
 package readers
 
 import (
+	"bytes"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
 
-// Chunk is what readers see in a chunk. Fill it by Add, in the order of its text.
+// Chunk is what readers see in a chunk.
 type Chunk struct {
 	engram.Contents
 	// Blank are rows that lack what project servers demand of them, at most maxAlike of
 	// each member.
 	Blank []engram.RowNote
+	// First stands for what an old client leaves of the first memory, which is an
+	// observation, or a prompt where there is none: a restored chunk has the same one as
+	// its true one. 0 where there is no memory.
+	First uint64
 
+	key     Key
+	project struct { // of the row before, which most have in common
+		text []byte
+		hash hash
+	}
+	time struct { // the one that was read last
+		text string
+		read time.Time
+	}
 	ops     []op
 	blanks  map[[2]string]int
 	odd     int // rows without a name, and changes of nobody knows what
@@ -69,76 +83,92 @@ type op struct {
 	at            moment
 
 	// refused and stalled are why, and where, the import or the chunk ends there.
-	refused, stalled *fault
+	refused, stalled faultNo
 }
-
-// fault is why something ends, at which member, and for whom. nil: it does not.
-type fault struct {
-	problem Problem
-	field   string
-	by      []engram.Generation
-}
-
-func (f *fault) of(g engram.Generation) bool { return f != nil && slices.Contains(f.by, g) }
-
-func (f *fault) isUndecodable() bool { return f == undecodable }
-
-var (
-	all     = Generations
-	since2  = []engram.Generation{engram.Gen2, engram.Gen3}
-	only2   = []engram.Generation{engram.Gen2}
-	only3   = []engram.Generation{engram.Gen3}
-	reviews = []string{"decision", "policy", "preference"}
-
-	undecodable = &fault{Undecodable, "payload", all}
-	noEntity    = &fault{Undecodable, "entity", all}
-	noOperation = &fault{Undecodable, "op", all}
-	ownership   = &fault{Ownership, "ownership_mode", since2}
-	nullOwned   = &fault{BlankDirectory, "directory", only3}
-	blankOwned  = &fault{BlankDirectory, "directory", only2}
-	blankShared = &fault{BlankDirectory, "directory", since2}
-)
 
 // Read reads the JSON of a chunk. Also where there is an error, the chunk holds the
 // rows that came before.
-func Read(r io.Reader) (*Chunk, error) {
-	c := &Chunk{}
-	err := engram.ReadLists(r, c.Add, Lists...)
-	return c, cmp.Or(err, c.Err())
+func Read(r io.Reader, key Key) (*Chunk, error) {
+	c := &Chunk{key: key}
+	err := engram.ReadMembers(r, c.add, Lists...)
+	return c, cmp.Or(err, c.err)
 }
 
-// Err says why a row could not be taken in.
-func (c *Chunk) Err() error { return c.err }
-
-// Add takes in a row of a list.
-func (c *Chunk) Add(list string, index int, row json.RawMessage) {
-	o, err := cut(row)
+// add takes in a row of a list.
+func (c *Chunk) add(row engram.ListedRow) {
+	o, err := cutRow(row)
 	if err != nil {
-		c.err = cmp.Or(c.err, fmt.Errorf("%s[%d]: %w", list, index, err))
+		c.err = cmp.Or(c.err, fmt.Errorf("%s[%d]: %w", row.List, row.Index, err))
 		return
 	}
+	if row.Index == 0 && (row.List == "observations" || row.List == "prompts" && c.Memories == 0) {
+		c.First = uint64(c.hashOf(o.bytes, leftOf[row.List]...))
+	}
 	c.tell(o)
-	c.Count(list, o.text("started_at"), o.text("created_at"), o.text("updated_at"))
-	one := op{list: byte(slices.Index(Lists, list)), index: int32(index)}
-	if field := o.odd(rowTypes[list]); field != "" {
-		one.refused = &fault{WrongType, field, all}
+	c.CountRow(row.List, len(o.bytes("created_at")) > 0)
+	for _, member := range timesOf {
+		c.Meet(c.timeOf(o.bytes(member)))
+	}
+	one := op{list: byte(slices.Index(Lists, row.List)), index: int32(row.Index)}
+	if field := o.odd(rowTypes[row.List]); field != "" {
+		one.refused = wrongType(field)
 		if slices.Contains(readByUs, field) {
-			c.err = cmp.Or(c.err, fmt.Errorf("%s[%d].%s is no text", list, index, field))
+			c.err = cmp.Or(c.err, fmt.Errorf("%s[%d].%s is no text", row.List, row.Index, field))
 		}
 	}
-	if list == "mutations" {
+	if one.list == mutations {
 		c.mutation(&one, o)
 	} else {
 		one.entity = entity(one.list)
 		c.row(&one, o)
-		c.demand(list, index, o)
+		c.demand(row, o)
 	}
 	if one.nameless || one.entity == other {
-		if c.odd++; c.odd > maxAlike && one.refused == nil {
+		if c.odd++; c.odd > maxAlike && one.refused == noFault {
 			return // it fares as those before, and a small file can hold millions of them
 		}
 	}
 	c.ops = append(c.ops, one)
+}
+
+// leftOf is what an old client leaves of a row. Source: account-server.md 3.6.
+var leftOf = map[string][]string{
+	"observations": {"session_id", "type", "title", "content", "scope", "tool_name", "project", "topic_key"},
+	"prompts":      {"session_id", "content", "project"},
+}
+
+func (c *Chunk) hash(text []byte) hash { return c.key.hash(text) }
+
+// timesOf are the members that say when a row was made or changed.
+var timesOf = []string{"started_at", "created_at", "updated_at"}
+
+// timeOf reads a time: most rows have one twice.
+func (c *Chunk) timeOf(text []byte) time.Time {
+	if len(text) == 0 {
+		return time.Time{}
+	}
+	if string(text) != c.time.text {
+		c.time.text = string(text)
+		c.time.read = engram.RowTime(c.time.text)
+	}
+	return c.time.read
+}
+
+func (c *Chunk) momentOf(text []byte) moment {
+	t := c.timeOf(text)
+	if t.IsZero() {
+		return moment{}
+	}
+	return moment{sec: t.Unix(), nano: int32(t.Nanosecond()), whole: bytes.IndexByte(text, '.') < 0, ok: true}
+}
+
+// projectOf is the hash of a project's normalized name.
+func (c *Chunk) projectOf(text []byte) hash {
+	if !bytes.Equal(text, c.project.text) {
+		c.project.text = append(c.project.text[:0], text...)
+		c.project.hash = c.hash([]byte(engram.NormalizeProject(string(text))))
+	}
+	return c.project.hash
 }
 
 func (c *Chunk) tell(o object) {
@@ -151,55 +181,58 @@ func (c *Chunk) tell(o object) {
 // readByUs are members without which we do not know where a row belongs.
 var readByUs = []string{"session_id", "started_at", "created_at", "updated_at"}
 
-// demand notes what project servers refuse, and engram does not.
-func (c *Chunk) demand(list string, index int, o object) {
-	fields := map[string][]string{"sessions": {"id", "directory"}, "observations": {"sync_id", "content", "type", "title"}, "prompts": {"sync_id", "content"}}
-	for _, field := range fields[list] {
+// demanded are what project servers refuse a row without, and engram does not.
+var demanded = map[string][]string{"sessions": {"id", "directory"}, "observations": {"sync_id", "content", "type", "title"}, "prompts": {"sync_id", "content"}}
+
+// demand notes what of it is missing.
+func (c *Chunk) demand(row engram.ListedRow, o object) {
+	for _, field := range demanded[row.List] {
 		if !o.blank(field) {
 			continue
 		}
 		if c.blanks == nil {
 			c.blanks = map[[2]string]int{}
 		}
-		kind := [2]string{list, field}
+		kind := [2]string{row.List, field}
 		if c.blanks[kind]++; c.blanks[kind] <= maxAlike {
-			c.Blank = append(c.Blank, engram.RowNote{List: list, Index: index, Field: field, Reason: engram.Required})
+			c.Blank = append(c.Blank, engram.RowNote{List: row.List, Index: row.Index, Field: field, Reason: engram.Required})
 		}
 	}
 }
 
 // row takes in a row, or the payload of an upsert.
 func (c *Chunk) row(one *op, o object) {
-	id := o.text(idOf[one.entity])
-	one.key, one.named = hashOf(id), hashOf(id)
-	one.nameless = strings.TrimSpace(id) == ""
-	one.project = hashOf(engram.NormalizeProject(o.text("project")))
-	one.session = hashOf(o.text("session_id"))
+	id := o.bytes(idOf[one.entity])
+	one.key = c.hash(id)
+	one.named = one.key
+	one.nameless = len(bytes.TrimSpace(id)) == 0
+	one.project = c.projectOf(o.bytes("project"))
+	one.session = c.hash(o.bytes("session_id"))
 	switch one.entity {
 	case session:
-		one.at = momentOf(o.text("started_at"))
+		one.at = c.momentOf(o.bytes("started_at"))
 		c.session(one, o)
 	case observation:
-		one.at = momentOf(cmp.Or(o.text("updated_at"), o.text("created_at")))
-		one.content = contentOf(o, "session_id", "type", "title", "content", "scope", "topic_key", "tool_name", "project", "review_after")
-		one.noReview = slices.Contains(reviews, o.text("type")) && o.value("review_after") == nil && !momentOf(o.text("created_at")).ok
-		if deleted := o.text("deleted_at"); deleted != "" && one.list != mutations {
-			one.deletes, one.at = true, momentOf(deleted)
+		one.at = c.momentOf(o.firstOf("updated_at", "created_at"))
+		one.content = c.hashOf(o.value, "session_id", "type", "title", "content", "scope", "topic_key", "tool_name", "project", "review_after")
+		one.noReview = slices.Contains(reviews, o.text("type")) && o.value("review_after") == nil && c.timeOf(o.bytes("created_at")).IsZero()
+		if deleted := o.bytes("deleted_at"); len(deleted) > 0 && one.list != mutations {
+			one.deletes, one.at = true, c.momentOf(deleted)
 		}
 	case prompt:
-		one.at = momentOf(o.text("created_at"))
+		one.at = c.momentOf(o.bytes("created_at"))
 		if inbox := o.text("source_inbox_id"); inbox != "" {
-			one.target = hashOf(o.text("session_id") + "\x00" + inbox)
+			one.target = c.hash([]byte(o.text("session_id") + "\x00" + inbox))
 		}
 	}
 }
 
 const mutations = 3
 
-func contentOf(o object, names ...string) hash {
-	var sum hash
+// hashOf is one hash for several members, by what give gives of each.
+func (c *Chunk) hashOf(give func(name string) []byte, names ...string) (sum hash) {
 	for _, name := range names {
-		sum = sum*1099511628211 ^ hashOf(string(o.value(name)))
+		sum = sum*1099511628211 ^ c.hash(give(name))
 	}
 	return sum
 }
@@ -215,7 +248,7 @@ func (c *Chunk) session(one *op, o object) {
 		one.stalled = ownership
 	case one.blankDir && one.owned && null && one.list != mutations:
 		one.stalled = blankOwned
-		if one.refused == nil {
+		if one.refused == noFault {
 			one.refused = nullOwned
 		}
 	case one.blankDir && one.owned && !null:
@@ -229,9 +262,9 @@ func (c *Chunk) session(one *op, o object) {
 func (c *Chunk) mutation(one *op, m object) {
 	kind, known := entities[m.text("entity")]
 	key, operation := m.text("entity_key"), m.text("op")
-	payload, err := cut([]byte(m.text("payload")))
+	payload, err := cut(m.bytes("payload"))
 	one.deletes = operation == "delete"
-	one.named = hashOf(key)
+	one.named = c.hash([]byte(key))
 	disposition := m.text("disposition")
 	one.foreign = disposition != "" && disposition != "pending"
 	if !known || !one.deletes && operation != "upsert" {
@@ -249,16 +282,16 @@ func (c *Chunk) mutation(one *op, m object) {
 	}
 	c.tell(payload)
 	c.row(one, payload)
-	one.named = hashOf(key)
+	one.named = c.hash([]byte(key))
 	one.otherKey = keyDiffers(one, key, payload.text(idOf[kind]))
 	if kind == relation {
-		one.session, one.target, one.at = hashOf(payload.text("source_id")), hashOf(payload.text("target_id")), momentOf(payload.text("updated_at"))
-		one.project = hashOf(engram.NormalizeProject(m.text("project")))
+		one.session, one.target, one.at = c.hash(payload.bytes("source_id")), c.hash(payload.bytes("target_id")), c.momentOf(payload.bytes("updated_at"))
+		one.project = c.projectOf(m.bytes("project"))
 	}
 	if one.deletes {
 		one.hard = string(hard) == "true"
-		one.at = momentOf(payload.text("deleted_at"))
-		one.stalled, one.owned = nil, false // nothing but its id counts
+		one.at = c.momentOf(payload.bytes("deleted_at"))
+		one.stalled, one.owned = noFault, false // nothing but its id counts
 	} else {
 		one.alive = string(payload.value("deleted")) == "true" || payload.text("deleted_at") != ""
 	}

@@ -61,7 +61,7 @@ type event struct {
 }
 
 func newReader(g engram.Generation, d Directory, note func(engram.Generation, engram.ChunkID, *engram.RowNote, Problem, Effect)) *reader {
-	return &reader{g: g, d: d, note: note, listed: map[hash]bool{}, named: map[hash]bool{}, waiting: map[hash]event{}}
+	return &reader{g: g, d: d, note: note, listed: map[hash]bool{}, waiting: map[hash]event{}}
 }
 
 // refusals finds what ends the whole import, and what is left to apply.
@@ -88,8 +88,13 @@ func (r *reader) refusals() {
 	if lowered && !r.owned {
 		r.note(r.g, engram.ChunkID{}, nil, LowVersion, Refuses)
 	}
-	for _, i := range r.pending {
-		for _, one := range r.d.Chunks[i].Chunk.ops {
+	memories := 0
+	for _, at := range r.pending {
+		memories += r.d.Chunks[at].Chunk.Memories
+	}
+	r.named, r.memories.rows = make(map[hash]bool, memories), make(map[hash]memoryRow, memories)
+	for _, at := range r.pending {
+		for _, one := range r.d.Chunks[at].Chunk.ops {
 			switch {
 			case one.deletes || one.overruled:
 			case one.entity == session:
@@ -106,14 +111,14 @@ func (r *reader) fit(at int, lowered bool) bool {
 	good := true
 	for i, one := range r.d.Chunks[at].Chunk.ops {
 		w := word{int32(at) + 1, int32(i)}
-		undecodable := one.entity <= prompt && one.stalled.isUndecodable()
+		undecodable := one.entity <= prompt && one.stalled == undecodable
 		switch {
 		case one.refused.of(r.g):
-			r.tellOf(w, one.refused.field, one.refused.problem, Refuses)
+			r.tellOf(w, one.refused.field(), one.refused.problem(), Refuses)
 			good = false
 		case one.lone || one.overruled:
 		case lowered && undecodable:
-			r.tell(w, one.stalled.field, Undecodable, Refuses)
+			r.tell(w, one.stalled.field(), Undecodable, Refuses)
 			good = false
 		case lowered && one.owned:
 			r.owned = true
@@ -202,7 +207,7 @@ func (r *reader) end(good bool) {
 // order is the order in which the changes of a chunk are applied.
 // Source: engram-2.md 2.3, 4.
 func (r *reader) order(ops []op) []int32 {
-	rank := func(one op) int {
+	rank := func(one *op) int {
 		switch {
 		case one.entity == session && !one.deletes:
 			return 1
@@ -227,7 +232,7 @@ func (r *reader) order(ops []op) []int32 {
 			}
 			return 1
 		}
-		return cmp.Compare(rank(ops[a]), rank(ops[b]))
+		return cmp.Compare(rank(&ops[a]), rank(&ops[b]))
 	})
 	return order
 }

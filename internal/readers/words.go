@@ -1,36 +1,11 @@
 package readers
 
-import (
-	"hash/maphash"
-	"strings"
-
-	"github.com/engram-sync/engram-sync/internal/engram"
-)
-
-// hash stands for a text. Its seed is another one in every process.
-type hash uint64
-
-var seed = maphash.MakeSeed()
-
-// noText is the hash of "".
-var noText = hashOf("")
-
-func hashOf(text string) hash { return hash(maphash.String(seed, text)) }
-
 // moment is a time of a row; not ok where nobody can read it.
 type moment struct {
 	sec   int64
 	nano  int32
 	whole bool // it may be any moment of its second. Source: engram-2.md 7, rule 20.
 	ok    bool
-}
-
-func momentOf(text string) moment {
-	t := engram.RowTime(text)
-	if t.IsZero() {
-		return moment{}
-	}
-	return moment{sec: t.Unix(), nano: int32(t.Nanosecond()), whole: !strings.Contains(text, "."), ok: true}
 }
 
 // after says whether m is a later instant, a whole second being its beginning, as for engram.

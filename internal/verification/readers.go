@@ -1,44 +1,33 @@
 package verification
 
 import (
-	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/mend"
 	"github.com/engram-sync/engram-sync/internal/readers"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 )
 
-// read reads a chunk as its readers see it, and by what a restored one is found. What
-// was read is kept also where the bytes do not fit the id: readers don't ask.
-func (v *verifier) read(local syncer.Local, id engram.ChunkID) (chunk *readers.Chunk, first [32]byte, size int64, err error) {
+// read reads a chunk as its readers see it. What was read counts for them also where the
+// bytes do not fit the id: readers don't ask.
+func (v *verifier) read(local syncer.Local, id engram.ChunkID) (r reading, err error) {
 	c, err := local.OpenChunk(id)
 	if err != nil {
-		return nil, first, 0, err
+		return r, err
 	}
 	defer func() { _ = c.Close() }() // only read
 	v.opts.Report.Watch(c)
-	chunk = &readers.Chunk{}
-	_, err = engram.ReadRows(c, func(r io.Reader) (struct{}, error) {
-		err := engram.ReadLists(r, func(list string, index int, row json.RawMessage) {
-			chunk.Add(list, index, row)
-			if index == 0 && (list == mend.Observations || list == mend.Prompts && chunk.Memories == 0) {
-				first = mend.FirstMemory(list, row)
-			}
-		}, readers.Lists...)
-		return struct{}{}, cmp.Or(err, chunk.Err())
-	})
+	r.chunk, err = engram.ReadRows(c, func(text io.Reader) (*readers.Chunk, error) { return readers.Read(text, v.key) })
+	r.size = c.Size()
 	if _, other := errors.AsType[*engram.MismatchError](err); err == nil || other {
 		v.mu.Lock()
-		v.chunks[id] = chunk
+		v.chunks[id] = r.chunk
 		v.mu.Unlock()
 	}
-	return chunk, first, c.Size(), err
+	return r, err
 }
 
 // judgeReaders notes what readers make of the directory, after all chunks were read.

@@ -29,7 +29,7 @@ func (v *verifier) judgeRestored(local syncer.Local, m *engram.Manifest) {
 		if err != nil || !ok {
 			continue
 		}
-		for _, other := range v.firsts[restored.First()] {
+		for _, other := range v.firsts[v.chunks[id].First] {
 			if restored.From(other) && recognition.RestoredID(local, other) == id ||
 				restored.Nameless() && other != id && alike(m, id, other) && recognition.SameReduced(local, id, other) {
 				v.note(Finding{ID: id.String(), Where: "here", Err: &TwinError{recognition.Twin{Restored: id, True: other}}, Harmless: true})

@@ -27,6 +27,10 @@ type Options struct {
 	// Readers chooses whose import is judged, of those that the directory shows.
 	// nil: just these.
 	Readers func(seen []engram.Generation) []engram.Generation
+	// Memory of what was read before; nil: there is none. It speaks for files that have not
+	// changed since, unless Full says to read them too, or Only names them.
+	Memory Memory
+	Full   bool
 	// Report hears what happens.
 	Report work.Report
 }
@@ -52,10 +56,12 @@ type Finding struct {
 // Report is what a verification found.
 type Report struct {
 	// Readers are the generations whose import was judged.
-	Readers  []engram.Generation
-	Checked  int   // chunks that were read to their end
-	Bytes    int64 // of them, uncompressed
-	Findings []Finding
+	Readers []engram.Generation
+	Checked int   // chunks that are good
+	Bytes   int64 // of them, uncompressed
+	// Remembered are how many of them were read by an earlier run, and are unchanged.
+	Remembered int
+	Findings   []Finding
 }
 
 // What a verification can notice besides damage.
@@ -99,7 +105,7 @@ func Verify(ctx context.Context, local syncer.Local, opts Options) (Report, erro
 	if err != nil {
 		return Report{}, err
 	}
-	v := verifier{opts: opts, shown: engram.Gen1, chunks: map[engram.ChunkID]*readers.Chunk{}, firsts: map[[32]byte][]engram.ChunkID{}}
+	v := verifier{opts: opts, key: keyOf(opts.Memory), shown: engram.Gen1, chunks: map[engram.ChunkID]*readers.Chunk{}, firsts: map[uint64][]engram.ChunkID{}}
 	for _, s := range strays {
 		v.note(Finding{ID: s.Name, Where: "here", Err: fmt.Errorf("%w: %s", ErrStray, s.Reason), Harmless: true})
 	}
@@ -115,6 +121,9 @@ func Verify(ctx context.Context, local syncer.Local, opts Options) (Report, erro
 	slices.SortFunc(ids, engram.ChunkID.Compare)
 	ids = slices.Compact(ids)
 	v.each(ctx, "here", ids, func(id engram.ChunkID) (int64, error) { return v.local(local, m, id) })
+	if opts.Memory != nil {
+		opts.Memory.End(files)
+	}
 	v.judgeRestored(local, m)
 	v.judgeReaders(m, files)
 	v.judgeVersion(m)
@@ -152,11 +161,12 @@ func VerifyRemote(ctx context.Context, s *syncer.Diff, opts Options) (Report, er
 type verifier struct {
 	opts Options
 
+	key     readers.Key
 	mu      sync.Mutex
 	report  Report
 	shown   engram.Generation                 // by the members of all chunks
 	chunks  map[engram.ChunkID]*readers.Chunk // what could be read
-	firsts  map[[32]byte][]engram.ChunkID     // good ones, by mend.FirstMemory
+	firsts  map[uint64][]engram.ChunkID       // good ones, by their first memories
 	untimed []engram.ChunkID                  // good ones whose memories have no times
 }
 
@@ -183,7 +193,12 @@ func (v *verifier) each(ctx context.Context, where string, ids []engram.ChunkID,
 // local checks one chunk of the directory.
 func (v *verifier) local(local syncer.Local, m *engram.Manifest, id engram.ChunkID) (int64, error) {
 	e, listed := m.Entry(id)
-	chunk, first, size, err := v.read(local, id)
+	r, stamp, remembered := v.recall(id)
+	var err error
+	if !remembered {
+		r, err = v.read(local, id)
+		v.keep(id, r, stamp, err)
+	}
 	switch {
 	case listed && errors.Is(err, fs.ErrNotExist):
 		return 0, engram.ErrNoFile
@@ -192,17 +207,21 @@ func (v *verifier) local(local syncer.Local, m *engram.Manifest, id engram.Chunk
 	case !listed && m.Names(id): // by an entry that is not engram's, which was noted
 	case !listed:
 		v.note(Finding{ID: id.String(), Where: "here", Err: ErrOrphan, Harmless: true})
-	case !fits(e, chunk.Contents):
-		v.note(Finding{ID: id.String(), Where: "here", Harmless: true, Err: &CountsError{Entry: e, Contents: chunk.Contents}})
+	case !fits(e, r.chunk.Contents):
+		v.note(Finding{ID: id.String(), Where: "here", Harmless: true, Err: &CountsError{Entry: e, Contents: r.chunk.Contents}})
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.shown = max(v.shown, chunk.Generation)
-	v.firsts[first] = append(v.firsts[first], id)
-	if chunk.Untimed() {
+	if remembered {
+		v.chunks[id] = r.chunk
+		v.report.Remembered++
+	}
+	v.shown = max(v.shown, r.chunk.Generation)
+	v.firsts[r.chunk.First] = append(v.firsts[r.chunk.First], id)
+	if r.chunk.Untimed() {
 		v.untimed = append(v.untimed, id)
 	}
-	return size, nil
+	return r.size, nil
 }
 
 func (v *verifier) note(f Finding) {

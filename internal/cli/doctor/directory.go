@@ -77,7 +77,9 @@ func (e *exam) opened(ctx context.Context, f *findings, dir workspace.Directory)
 
 // chunks reads all of them, as verify does.
 func (e *exam) chunks(ctx context.Context, f *findings, around surroundings.Around, dir workspace.Directory) {
-	report, err := verification.Verify(ctx, dir, verification.Options{Concurrency: e.ws.Config.Concurrency, Readers: surroundings.Readers(ctx, e.ws, nil)})
+	report, err := verification.Verify(ctx, dir, verification.Options{
+		Concurrency: e.ws.Config.Concurrency, Readers: surroundings.Readers(ctx, e.ws, nil), Memory: surroundings.Memory(e.ws.State(), e.ws, dir), Full: true,
+	})
 	if err == nil {
 		err = around.Judge(ctx, &report, false)
 	}

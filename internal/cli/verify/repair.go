@@ -103,6 +103,7 @@ func (r *repair) run(ctx context.Context, words []string) error {
 	}
 	r.opts.DryRun, r.opts.Replaced = r.dryRun, state.OpenReplaced(r.ws.State(), dir.Path())
 	r.opts.Concurrency, r.opts.Fatal, r.opts.MinVersion = r.ws.Config.Concurrency, problem.Common, max(surroundings.MinVersion(ctx, r.ws), engram.ManifestVersion(r.readers...))
+	r.opts.Memory, r.opts.Full = surroundings.Memory(r.ws.State(), r.ws, dir), true
 	if r.opts.Only, err = r.choose(ctx, words); err != nil {
 		return err
 	}

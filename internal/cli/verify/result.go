@@ -26,10 +26,12 @@ type verified struct {
 	Warnings []warnedItem `json:"warnings"`
 	*repaired
 	Summary struct {
-		Checked  int   `json:"checked"`
-		Bytes    int64 `json:"bytes"`
-		Failed   int   `json:"failed"`
-		Warnings int   `json:"warnings"`
+		Checked int `json:"checked"`
+		// Remembered are those of them that were read by an earlier run.
+		Remembered int   `json:"remembered"`
+		Bytes      int64 `json:"bytes"`
+		Failed     int   `json:"failed"`
+		Warnings   int   `json:"warnings"`
 		// Readers are the generations whose import was judged.
 		Readers []string `json:"readers"`
 	} `json:"summary"`
@@ -88,7 +90,7 @@ func newVerified(r verification.Report) *verified {
 		v.Failed = append(v.Failed, badItem{command.FailedItems([]work.Failure{failure})[0], f.Where, newReadBy(f)})
 		v.failures = append(v.failures, failure)
 	}
-	v.Summary.Checked, v.Summary.Bytes = r.Checked, r.Bytes
+	v.Summary.Checked, v.Summary.Remembered, v.Summary.Bytes = r.Checked, r.Remembered, r.Bytes
 	v.Summary.Failed, v.Summary.Warnings = len(v.Failed), len(v.Warnings)
 	v.Summary.Readers = command.Texts(r.Readers, engram.Generation.String)
 	return v
@@ -184,6 +186,9 @@ func (v *verified) printText(term *terminal.Terminal, ws *workspace.Workspace, n
 		}
 		if n := len(v.Failed) - bad; n > 0 {
 			foreign = ", " + terminal.Count(n, "foreign entry")
+		}
+		if n := v.Summary.Remembered; n > 0 {
+			fmt.Fprintf(term.Stdout, "unchanged since last read: %s (--full reads them again)\n", terminal.Count(n, "chunk"))
 		}
 		fmt.Fprintf(term.Stdout, "verified %s (%s): %d damaged or missing%s, %s\n",
 			terminal.Count(v.Summary.Checked, "chunk"), terminal.Size(v.Summary.Bytes), bad, foreign, terminal.Count(len(v.Warnings), "warning"))

@@ -15,17 +15,23 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/git"
 	"github.com/engram-sync/engram-sync/internal/projection"
+	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/verification"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-const verifyLong = `Read every chunk of the chunk directory and check it: gzip, the hash against the id,
-the JSON, the counts in the manifest. Then check the directory: missing files, files
-that no entry names, rows whose session no chunk holds, and whatever else a teammate's
-"engram sync --import" would refuse, stop at, drop or bring back. --for names the releases
-of engram to think of; by default they are those that the directory and engram.db show.
+const verifyLong = `Check every chunk of the chunk directory: gzip, the hash against the id, the JSON, the
+counts in the manifest. Then check the directory: missing files, files that no entry
+names, rows whose session no chunk holds, and whatever else a teammate's "engram sync
+--import" would refuse, stop at, drop or bring back. --for names the releases of engram
+to think of; by default they are those that the directory and engram.db show.
+
+A file that was good when it was last read, and has the same size, time and inode since,
+is not read again, and the output counts these. That does not see bytes that went bad on
+the disk: --full reads everything, and so do --remote, --repair and chunks that you name.
+Only where this program has a state directory already is anything remembered.
 
 With --remote the chunks of that remote are downloaded and checked too, and not kept,
 and those that it lacks are counted. Without it nothing leaves this machine.
@@ -81,6 +87,7 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringSliceVar(&generations, "for", nil, "judge what `RELEASES` of engram make of it: 1.x, 2.x, 3.x")
+	cmd.Flags().BoolVar(&r.opts.Full, "full", false, "read every chunk, also those unchanged since last read")
 	cmd.Flags().BoolVar(&mend, "repair", false, "mend what can be mended without losing anything")
 	cmd.Flags().BoolVar(&r.forget, "forget-missing", false, "with --repair: remove the entries of chunks whose files are nowhere")
 	cmd.Flags().BoolVar(&r.opts.Reidentify, "re-identify", false, "with --repair: give chunks that were edited in place the ids of their bytes")
@@ -122,6 +129,8 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 		return err
 	}
 	opts.Concurrency = ws.Config.Concurrency
+	opts.Memory = surroundings.Memory(state.In(state.Dir()), ws, dir) // it looks, and remembers all the same
+	opts.Full = opts.Full || remote                                   // whose chunks are compared with those here
 	defer func() { err = orUnmerged(ctx, ws, dir, err) }()
 	if opts.Only, err = selectLocal(ctx, dir, words); err != nil {
 		return err

@@ -1,0 +1,17 @@
+//go:build !windows
+
+package chunkdir
+
+import (
+	"fmt"
+	"io/fs"
+	"syscall"
+)
+
+func inode(info fs.FileInfo) string {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("#%d", stat.Ino)
+}
