@@ -95,7 +95,7 @@ func serveManifest(ctx context.Context, args []string, _, stderr io.Writer) erro
 	mux.HandleFunc("GET /sync/pull", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Length", strconv.Itoa(len(text))) // as serve says it
-		_, _ = w.Write(text) // the client may be gone
+		_, _ = w.Write(text)                                      // the client may be gone
 	})
 	return listen(ctx, stderr, mux, nil)
 }
