@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
@@ -38,6 +40,10 @@ var (
 	ErrInUse      = sqlite.ErrInUse
 	// ErrOwnTools says that a database is backed up by what comes with it.
 	ErrOwnTools = errors.New("PostgreSQL is backed up with its own tools, such as pg_dump")
+	// ErrGone says that a data directory has a signing key, and no database, or an empty one.
+	ErrGone = errors.New("the database is gone")
+	// ErrExposed says that others can read or change what is the server's alone.
+	ErrExposed = errors.New("others can get at it")
 )
 
 // Exists says, by an error that wraps fs.ErrNotExist, that no Server ever opened
@@ -91,17 +97,46 @@ func openDir(ctx context.Context, dir string, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := signin.KeyFile(filepath.Join(dir, keyFile))
-	if err != nil {
+	if err := mayOpen(filepath.Join(dir, keyFile), filepath.Join(dir, databaseFile)); err != nil {
 		return nil, err
 	}
+	// The database first: who is killed in between has no key without one.
 	db, err := sqlite.Open(ctx, filepath.Join(dir, databaseFile), opts.Now)
 	if err != nil {
 		return nil, err
 	}
+	key, err := signin.KeyFile(filepath.Join(dir, keyFile))
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	s := newServer(db, key, spool, opts)
 	s.backup = db.Backup
 	return s, nil
+}
+
+// mayOpen refuses to begin anew, without a word, where something was lost: the key of a server
+// without its database, which was moved, or lies on a disk that is not there. Nor is anything
+// opened that others can get at.
+func mayOpen(key, database string) error {
+	sizes := map[string]int64{}
+	for _, path := range []string{key, database} {
+		info, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		sizes[path] = info.Size()
+		if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
+			return fmt.Errorf("%w: %s has the mode %04o; make it 0600", ErrExposed, path, mode)
+		}
+	}
+	if _, has := sizes[key]; has && sizes[database] == 0 {
+		return fmt.Errorf("%w: %s belongs to it; bring %s back, from a backup with `engram-sync serve restore`, or remove the key as well to begin a new server",
+			ErrGone, key, database)
+	}
+	return nil
 }
 
 // openShared opens a database that other processes, also of other machines, have

@@ -14,10 +14,10 @@ import (
 	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 )
 
-// good gives the bytes of a backup with a few chunks.
 // undoQuota takes back what version 6 of the schema added.
 const undoQuota = "DROP TABLE invitations; ALTER TABLE users DROP COLUMN quota; ALTER TABLE users DROP COLUMN used; "
 
+// good gives the bytes of a backup with a few chunks.
 func good(t *testing.T) []byte {
 	t.Helper()
 	s := open(t, server.Options{})
@@ -56,6 +56,13 @@ func TestRestoreRefusesWhatIsNoGoodBackup(t *testing.T) {
 		}, nil, "upgrade engram-sync"},
 		{"the database of a server that runs", func(t *testing.T, dir string) {
 			listen(t, open(t, server.Options{Dir: dir})).post("/sync/push", `{"chunk_id":"00000001"}`).want(t, 200, "")
+		}, server.ErrInUse, ""},
+		{"a link to the database of a server that runs", func(t *testing.T, dir string) {
+			running := t.TempDir()
+			listen(t, open(t, server.Options{Dir: running})).post("/sync/push", `{"chunk_id":"00000001"}`).want(t, 200, "")
+			if err := os.Symlink(filepath.Join(running, "server.db"), filepath.Join(dir, "server.db")); err != nil {
+				t.Fatal(err)
+			}
 		}, server.ErrInUse, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -121,6 +128,7 @@ func TestOpenLeavesForeignDatabasesAlone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
+			write(t, dir, "server.db", "") // 0600, as ours
 			execute(t, dir, make)
 			before, err := os.ReadFile(filepath.Join(dir, "server.db"))
 			if err != nil {

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -188,5 +189,55 @@ func write(t *testing.T, dir, name, text string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A server whose database was lost does not begin anew without a word, nor does one open what
+// others can get at.
+func TestWhatIsNotOpened(t *testing.T) {
+	made := func(t *testing.T) (dir, database, key string) {
+		t.Helper()
+		dir = t.TempDir()
+		s, err := server.Open(t.Context(), server.Options{Dir: dir})
+		if err == nil {
+			err = s.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return dir, filepath.Join(dir, "server.db"), filepath.Join(dir, "signing.key")
+	}
+	refused := func(t *testing.T, dir string, want error) {
+		t.Helper()
+		s, err := server.Open(t.Context(), server.Options{Dir: dir})
+		if !errors.Is(err, want) {
+			t.Errorf("got %v, want %v", err, want)
+		}
+		if err == nil {
+			_ = s.Close()
+		}
+	}
+	do := func(t *testing.T, errs ...error) {
+		t.Helper()
+		if err := errors.Join(errs...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir, database, key := made(t)
+	do(t, os.Remove(database))
+	refused(t, dir, server.ErrGone)
+	do(t, os.WriteFile(database, nil, 0o600))
+	refused(t, dir, server.ErrGone)
+	do(t, os.Remove(key)) // that is meant
+	if err := open(t, server.Options{Dir: dir}).Close(); err != nil {
+		t.Error(err)
+	}
+	for _, at := range []int{1, 2} {
+		dir, database, key := made(t)
+		path := []string{dir, database, key}[at]
+		do(t, os.Chmod(path, 0o640))
+		refused(t, dir, server.ErrExposed)
+		do(t, os.Chmod(path, 0o400|0o200))
+		refused(t, dir, nil)
 	}
 }

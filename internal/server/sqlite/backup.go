@@ -126,8 +126,11 @@ func Restore(ctx context.Context, backupFile, path string) (err error) {
 
 // copyFile copies the file at from into the one at to. It takes regular files
 // only, since others need not end, and no database that has journals: part of it
-// is in those.
+// is in those, which lie where the file is, and not beside a link to it.
 func copyFile(ctx context.Context, from, to string) (err error) {
+	if from, err = filepath.EvalSymlinks(from); err != nil {
+		return err
+	}
 	info, err := os.Stat(from) // before the open, which could block
 	if err != nil {
 		return err
