@@ -15,6 +15,7 @@ import (
 	"io"
 
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
+	"github.com/engram-sync/engram-sync/internal/rowstream"
 )
 
 // DefaultMaxChunkBytes bounds the uncompressed size of a chunk where nobody
@@ -44,7 +45,7 @@ type Chunk struct {
 	limit int64
 	hash  hash.Hash
 	scan  *jsonscan.Scanner
-	rows  *listReader // whoever reads the rows, if anybody does
+	rows  *rowstream.Lists // whoever reads the rows, if anybody does
 	size  int64
 	sum   [sha256.Size]byte
 	last  []byte // the end of the piece before, where a sign may begin
@@ -114,8 +115,8 @@ func (c *Chunk) check(p []byte) error {
 		return c.damage("a byte order mark stands before its JSON object", nil)
 	}
 	if c.rows != nil {
-		c.rows.take(p)
-		defer c.rows.taken()
+		c.rows.Take(p)
+		defer c.rows.Taken()
 	}
 	for len(p) > 0 {
 		if c.scan.Done() { // an editor's newline is a part of the bytes
@@ -133,8 +134,8 @@ func (c *Chunk) check(p []byte) error {
 		if event == jsonscan.Begin && c.scan.Depth() == 0 && (c.scan.Kind() != jsonscan.Object || c.scan.Offset() != 0) {
 			return c.damage("it is not exactly one JSON object", nil)
 		}
-		if event != jsonscan.More && c.rows != nil && c.rows.err == nil {
-			c.rows.err = c.rows.on(event)
+		if c.rows != nil {
+			c.rows.On(event)
 		}
 		p = p[n:]
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/rowstream"
 )
 
 // pieces gives out at most so many bytes at a time, and spoils what it gave before.
@@ -44,7 +45,7 @@ func TestRowsAreCutIntoMembers(t *testing.T) {
 	}
 	for _, size := range []int{1, 2, 3, 7, 50, 1 << 20} {
 		var got []string
-		add := func(r engram.ListedRow) {
+		add := func(r rowstream.Row) {
 			line := fmt.Sprintf("%s[%d] %s", r.List, r.Index, r.Text)
 			for _, m := range r.Members {
 				line += fmt.Sprintf(" %s=%s", m.Name, m.Value)

@@ -8,15 +8,15 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
+	"github.com/engram-sync/engram-sync/internal/rowstream"
 )
 
 // object is a row or a payload, cut into its members.
-type object []engram.RowMember
+type object []rowstream.Member
 
 // cutRow takes the members of a row, which are cut already if it is an object.
-func cutRow(row engram.ListedRow) (object, error) {
+func cutRow(row rowstream.Row) (object, error) {
 	if row.Text[0] != '{' {
 		return cut(row.Text)
 	}
@@ -34,7 +34,7 @@ func cut(text []byte) (object, error) {
 	}
 	members := make(object, len(cut))
 	for i, m := range cut {
-		members[i] = engram.RowMember{Name: engram.FoldedName(m.Name), Value: m.Value}
+		members[i] = rowstream.Member{Name: rowstream.FoldedName(m.Name), Value: m.Value}
 	}
 	return members, nil
 }
@@ -53,7 +53,7 @@ func cutSlowly(text []byte) (members object, err error) {
 			err = in.Decode(&value)
 		}
 		text, _ := name.(string) // nothing else is a name
-		members = append(members, engram.RowMember{Name: engram.FoldedName(text), Value: value})
+		members = append(members, rowstream.Member{Name: rowstream.FoldedName(text), Value: value})
 	}
 	return members, err
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/rowstream"
 )
 
 // Chunk is what readers see in a chunk.
@@ -95,7 +96,7 @@ func Read(r io.Reader, key Key) (*Chunk, error) {
 }
 
 // add takes in a row of a list.
-func (c *Chunk) add(row engram.ListedRow) {
+func (c *Chunk) add(row rowstream.Row) {
 	o, err := cutRow(row)
 	if err != nil {
 		c.err = cmp.Or(c.err, fmt.Errorf("%s[%d]: %w", row.List, row.Index, err))
@@ -185,7 +186,7 @@ var readByUs = []string{"session_id", "started_at", "created_at", "updated_at"}
 var demanded = map[string][]string{"sessions": {"id", "directory"}, "observations": {"sync_id", "content", "type", "title"}, "prompts": {"sync_id", "content"}}
 
 // demand notes what of it is missing.
-func (c *Chunk) demand(row engram.ListedRow, o object) {
+func (c *Chunk) demand(row rowstream.Row, o object) {
 	for _, field := range demanded[row.List] {
 		if !o.blank(field) {
 			continue
