@@ -2,6 +2,8 @@ package rows
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 
 	"github.com/engram-sync/engram-sync/internal/testkit/bench"
 	"github.com/engram-sync/engram-sync/internal/testkit/bench/stage"
@@ -34,6 +36,10 @@ func (k *kit) verifies(c chunkKey, again bool) func(context.Context) (bench.Cont
 				// It ends with another code than 0 where it did not find every chunk whole.
 				look := stage.Command{Program: p.Program, Run: []string{"verify", "--quiet", "--dir", chunks.Dir}, Home: k.Temp("home")}
 				defer gone(look.Home)
+				// Looking alone makes no directory for what is remembered.
+				if err := os.MkdirAll(filepath.Join(look.Home, ".local", "state", "engram-sync"), 0o700); err != nil {
+					return bench.Sample{}, err
+				}
 				u, err := k.Run(ctx, look)
 				if err == nil && again {
 					u, err = k.Run(ctx, look)
