@@ -25,6 +25,8 @@ var Modes = map[string]Mode{
 	"gzip":           pack,
 	"fsync":          syncEach,
 	"load":           load,
+	"calm":           calm,
+	"hostile":        beHostile,
 	"project":        serveProject,
 	"manifest":       serveManifest,
 	"store":          serveStore,

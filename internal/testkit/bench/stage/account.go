@@ -14,12 +14,12 @@ import (
 	"github.com/engram-sync/engram-sync/internal/testkit/bench/material"
 )
 
-// makeAccount registers an account and gives a key of it, which does not end.
-func makeAccount(ctx context.Context, url string) (string, error) {
+// MakeAccount registers an account and gives a key of it, which does not end.
+func MakeAccount(ctx context.Context, url, name string) (string, error) {
 	var login struct {
 		AccessToken string `json:"access_token"`
 	}
-	register := `{"username":"bench","email":"bench@example.com","password":"correct horse"}`
+	register := fmt.Sprintf(`{"username":%q,"email":"%s@example.com","password":"correct horse"}`, name, name)
 	if err := ask(ctx, http.MethodPost, url+"/auth/register", "", register, &login); err != nil {
 		return "", err
 	}

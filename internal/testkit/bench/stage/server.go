@@ -80,7 +80,7 @@ func (s *Stage) Empty(ctx context.Context, p Program) (Data, error) {
 		if err != nil {
 			return Data{}, err
 		}
-		key, err := makeAccount(ctx, server.URL)
+		key, err := MakeAccount(ctx, server.URL, "bench")
 		if _, stopped := server.Stop(); err == nil {
 			err = stopped
 		}
