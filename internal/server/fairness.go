@@ -26,8 +26,8 @@ const (
 	requests, requestsEach               = 1024, 256 // of a client
 	accountRequests, accountRequestsEach = 512, 64
 	// Reading lists, pages and batches is work for the database, which does no more at once. None of
-	// it waits for a client.
-	databaseWork, databaseWorkEach = 4, 2
+	// it waits for a client, and a client of one account waits for itself only.
+	databaseWork, databaseWorkEach = 4, 1
 	// bodies bounds what waits in files, in bytes.
 	bodies, bodiesEach = 4 << 30, 512 << 20
 
