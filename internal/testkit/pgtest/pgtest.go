@@ -87,6 +87,24 @@ func database(t testing.TB, server string) (address string) {
 	return Named(t, server, name)
 }
 
+// Make makes an empty database on the server, under a name that it does not have, and gives its URL.
+func (s *Server) Make(ctx context.Context, name string) (address string, err error) {
+	conn, err := pgx.Connect(ctx, s.URL)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	if _, err := conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()); err != nil {
+		return "", err
+	}
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		return "", err
+	}
+	u.Path = "/" + name
+	return u.String(), nil
+}
+
 // Named gives the URL of another database on the same server.
 func Named(t testing.TB, server, name string) string {
 	t.Helper()

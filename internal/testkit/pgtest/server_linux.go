@@ -174,6 +174,12 @@ func (s *Server) Restart() (err error) {
 	return err
 }
 
+// Begin is Start outside of a test: the error says that there is none. The caller stops it.
+func Begin() (*Server, error) { return start() }
+
+// Stop ends the server, and removes all that it has.
+func (s *Server) Stop() { s.stop() }
+
 func (s *Server) stop() {
 	_ = s.Kill() // whatever it was at: its cluster goes
 	_ = os.RemoveAll(s.dir)

@@ -17,6 +17,12 @@ func Start(t testing.TB) *Server {
 	return nil
 }
 
+// Begin is for Linux.
+func Begin() (*Server, error) { return nil, errNone }
+
+// Stop is for Linux.
+func (s *Server) Stop() {}
+
 // Kill is for Linux.
 func (s *Server) Kill() error { return errNone }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -16,8 +17,8 @@ import (
 	"github.com/engram-sync/engram-sync/internal/testkit/corpus"
 )
 
-// load pushes small chunks from many clients at once, each with a connection of its own, and prints how
-// many seconds it took.
+// load pushes small chunks from many clients at once, each with a connection of its own, to one or several
+// servers of one account, and prints how many seconds it took.
 func load(ctx context.Context, args []string, stdout, _ io.Writer) error {
 	var url, token string
 	var clients, pushes, size int
@@ -37,7 +38,8 @@ func load(ctx context.Context, args []string, stdout, _ io.Writer) error {
 	var next atomic.Int64
 	began := time.Now()
 	group, ctx := errgroup.WithContext(ctx)
-	for range clients {
+	urls := strings.Split(url, ",")
+	for n := range clients {
 		group.Go(func() error {
 			one := &http.Client{Transport: &http.Transport{}}
 			defer one.CloseIdleConnections()
@@ -46,7 +48,7 @@ func load(ctx context.Context, args []string, stdout, _ io.Writer) error {
 				if i >= len(bodies) {
 					return nil
 				}
-				if err := pushOne(ctx, one, url, token, bodies[i]); err != nil {
+				if err := pushOne(ctx, one, urls[n%len(urls)], token, bodies[i]); err != nil {
 					return err
 				}
 			}
