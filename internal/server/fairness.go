@@ -39,15 +39,17 @@ const (
 // fairness is what keeps clients from each other.
 type fairness struct {
 	proxies  limits.Proxies
+	store    store.Store
 	attempts *limits.Windows
 	clients  *limits.Turns // requests
 	accounts *limits.Turns // requests
 	work     *limits.Turns // of accounts, in the database
 }
 
-func newFairness(opts Options) *fairness {
+func newFairness(st store.Store, opts Options) *fairness {
 	return &fairness{
 		proxies:  opts.TrustedProxies,
+		store:    st,
 		attempts: limits.NewWindows(opts.Now),
 		clients:  limits.NewTurns(requests, requestsEach, mayWait),
 		accounts: limits.NewTurns(accountRequests, accountRequestsEach, mayWait),
@@ -68,11 +70,19 @@ func (f *fairness) address(r *http.Request) string {
 
 func (f *fairness) client(r *http.Request) string { return limits.Client(f.address(r)) }
 
-// limited guards a handler that may be tried so often. The whole seconds of Retry-After are rounded up:
+// limited guards a handler that may be tried so often, here and at other processes on the database, which is only
+// asked of what would be let in here. The whole seconds of Retry-After are rounded up:
 // who comes back then is let in, other than at the reference server.
 func (f *fairness) limited(endpoint string, limit int, next handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		wait := f.attempts.Attempt(endpoint, f.client(r), limit)
+		client := f.client(r)
+		wait, err := f.attempts.Attempt(endpoint, client, limit), error(nil)
+		if wait == 0 {
+			wait, err = f.store.Attempt(r.Context(), endpoint, client, limit, limits.Window)
+		}
+		if err != nil {
+			return err
+		}
 		if wait > 0 {
 			seconds := (wait + time.Second - 1) / time.Second
 			w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))

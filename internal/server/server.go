@@ -85,7 +85,7 @@ func newServer(st store.Store, key []byte, spoolDir string, opts Options) *Serve
 		s.metrics = metrics.New(st.Usage, opts.Logger)
 		st.OnCommit(s.metrics.Commit)
 	}
-	s.fair = newFairness(opts)
+	s.fair = newFairness(st, opts)
 	s.handler = s.routes(spoolDir, opts)
 	s.local = newInProcess(s.newHTTPServer())
 	return s

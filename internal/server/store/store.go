@@ -35,6 +35,10 @@ type Store interface {
 	Chunks
 	Journals
 
+	// Attempt counts an attempt of a client at something together with those that came to other
+	// processes on the database, and gives 0 if it is within the limit for a time that begins with the first of
+	// them, else how long the client has to wait. A database of one process gives 0: that one counts by itself.
+	Attempt(ctx context.Context, kind, client string, limit int, within time.Duration) (wait time.Duration, err error)
 	// Ping asks for a sign of life.
 	Ping(ctx context.Context) error
 	// Ready says, by putting something on the disk, whether a change could be kept now.

@@ -171,6 +171,11 @@ func each(u store.User) map[string]func(context.Context, store.Store) error {
 			_, err := st.CreateUser(ctx, "bob", "b@x", "")
 			return err
 		},
+		"Invite": func(ctx context.Context, st store.Store) error {
+			return st.Invite(ctx, "sum", u.CreatedAt.Add(time.Hour))
+		},
+		"SetQuota":    func(ctx context.Context, st store.Store) error { return st.SetQuota(ctx, u.Name, 1<<30) },
+		"SignOut":     func(ctx context.Context, st store.Store) error { return st.SignOut(ctx, u.Name) },
 		"LocalUser":   func(ctx context.Context, st store.Store) error { _, err := st.LocalUser(ctx); return err },
 		"UserByID":    func(ctx context.Context, st store.Store) error { _, err := st.UserByID(ctx, u.ID); return err },
 		"UserByLogin": func(ctx context.Context, st store.Store) error { _, err := st.UserByLogin(ctx, u.Name); return err },

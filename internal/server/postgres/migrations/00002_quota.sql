@@ -12,3 +12,13 @@ CREATE TABLE invitations (
 	code_sha256 text COLLATE "C" PRIMARY KEY,
 	until       timestamptz NOT NULL
 );
+
+-- How often a client tried something in the time that ends: for all processes. A crash may forget it.
+CREATE UNLOGGED TABLE attempts (
+	kind   text COLLATE "C" NOT NULL,
+	client text COLLATE "C" NOT NULL,
+	ends   timestamptz NOT NULL,
+	used   integer NOT NULL,
+	PRIMARY KEY (kind, client)
+);
+CREATE INDEX attempts_ends ON attempts (ends);
