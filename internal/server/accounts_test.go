@@ -205,3 +205,32 @@ func TestQuota(t *testing.T) {
 	}
 	alice.post("/sync/push", chunk("00000002")).want(t, 200, "")
 }
+
+// Whose account it is changes the password, and ends what was issued; nobody else does with a token alone.
+func TestOwnPassword(t *testing.T) {
+	c := listen(t, open(t, server.Options{})).as("")
+	alice := c.register("alice")
+	own := c.as(alice.AccessToken)
+	change := func(from, to string) string { return `{"password":"` + from + `","new_password":"` + to + `"}` }
+	c.post("/auth/password", change("password-of-alice", "battery staple")).want(t, 401, "")
+	own.post("/auth/password", change("guessed password", "battery staple")).want(t, 403, failure("the password is another one"))
+	own.post("/auth/password", change("password-of-alice", "short")).want(t, 400, "")
+	own.get("/sync/pull").want(t, 200, "")
+	fresh := own.post("/auth/password", change("password-of-alice", "battery staple"))
+	fresh.want(t, 200, "")
+	own.get("/sync/pull").want(t, 401, badToken)
+	c.post("/auth/refresh", `{"refresh_token":"`+alice.RefreshToken+`"}`).want(t, 401, "")
+	now := c.as(fresh.account(t).AccessToken)
+	now.get("/sync/pull").want(t, 200, "")
+	key, _ := now.post("/auth/api-key", "").decode(t)["api_key"].(string)
+	for range 7 {
+		now.post("/auth/password", change("guessed password", "battery staple")).want(t, 403, "")
+	}
+	now.post("/auth/password", change("battery staple", "another password")).want(t, 429, "") // whoever guesses
+
+	now.do("DELETE", "/auth/sessions", nil).want(t, 200, `{"status":"signed out"}`+"\n")
+	for _, token := range []string{now.token, key} {
+		c.as(token).get("/sync/pull").want(t, 401, "")
+	}
+	c.signIn("alice", "battery staple")
+}

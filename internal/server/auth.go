@@ -129,6 +129,47 @@ func (h *authHandlers) refresh(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, reply{"access_token": access, "expires_in": int(signin.AccessLifetime.Seconds())})
 }
 
+// changePassword serves POST /auth/password, which is ours: a new password for who knows the one before. All
+// tokens and the API key end with it, and the answer has new tokens.
+func (h *authHandlers) changePassword(w http.ResponseWriter, r *http.Request, u store.User) error {
+	var req struct {
+		Password    string `json:"password"`
+		NewPassword string `json:"new_password"`
+	}
+	if err := readAuth(w, r, &req); err != nil {
+		return err
+	}
+	if err := cmp.Or(checkText("password", req.Password, maxPasswordBytes), checkPassword(req.NewPassword)); err != nil {
+		return err
+	}
+	fits, err := h.accounts.passwords.Fits(r.Context(), h.client(r), req.Password, u.PasswordHash)
+	if err != nil {
+		return err
+	}
+	if !fits {
+		return refuse(http.StatusForbidden, "the password is another one")
+	}
+	hash, err := h.accounts.passwords.Hash(r.Context(), h.client(r), req.NewPassword)
+	if err == nil {
+		err = h.accounts.store.SetPassword(r.Context(), u.Name, hash)
+	}
+	if err == nil {
+		u, err = h.accounts.store.UserByID(r.Context(), u.ID)
+	}
+	if err != nil {
+		return err
+	}
+	return h.welcome(w, r, http.StatusOK, u)
+}
+
+// signOut serves DELETE /auth/sessions, which is ours: no token and no key of the account counts any more.
+func (h *authHandlers) signOut(w http.ResponseWriter, r *http.Request, u store.User) error {
+	if err := h.accounts.store.SignOut(r.Context(), u.Name); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, reply{"status": "signed out"})
+}
+
 // mintKey serves POST /auth/api-key. The key before stops working.
 func (h *authHandlers) mintKey(w http.ResponseWriter, r *http.Request, u store.User) error {
 	key := signin.NewAPIKey()

@@ -92,6 +92,13 @@ func (f *fairness) limited(endpoint string, limit int, next handler) handler {
 	}
 }
 
+// limitedAccount is limited for who has signed in.
+func (f *fairness) limitedAccount(endpoint string, limit int, next accountHandler) accountHandler {
+	return func(w http.ResponseWriter, r *http.Request, u store.User) error {
+		return f.limited(endpoint, limit, func(w http.ResponseWriter, r *http.Request) error { return next(w, r, u) })(w, r)
+	}
+}
+
 // inTurn lets a client have only so many requests under way.
 func (f *fairness) inTurn(next handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {

@@ -25,6 +25,8 @@ func (s *Server) routes(spoolDir string, opts Options) http.Handler {
 	anybody("POST /auth/register", s.fair.limited("register", registerAttempts, auth.register))
 	anybody("POST /auth/login", s.fair.limited("login", loginAttempts, auth.login))
 	anybody("POST /auth/refresh", auth.refresh)
+	signedIn("POST /auth/password", s.fair.limitedAccount("password", loginAttempts, auth.changePassword))
+	signedIn("DELETE /auth/sessions", auth.signOut)
 	signedIn("POST /auth/api-key", auth.mintKey)
 	signedIn("DELETE /auth/api-key", auth.revokeKey)
 	signedIn("POST /sync/push", chunks.push)

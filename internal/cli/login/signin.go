@@ -202,17 +202,26 @@ func invitationOf(ctx context.Context, term *terminal.Terminal, ws *workspace.Wo
 const logoutLong = `Forget the login for the remote on this machine.
 
 This is local: the tokens themselves stay good at the server until they end. An
-API key ends with ` + "`engram-sync auth api-key revoke`" + `.`
+API key ends with ` + "`engram-sync auth api-key revoke`" + `. With --everywhere all of them
+end at the server, which has to run engram-sync serve, on all machines.`
 
 // NewLogout is made twice: it stands under auth and at the top.
 func NewLogout(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
-	return &cobra.Command{
+	var everywhere bool
+	cmd := &cobra.Command{
 		Use:     "logout",
 		Short:   "Forget the login on this machine",
 		Long:    problem.Help(logoutLong, problem.Local),
 		Example: "  engram-sync logout\n  engram-sync logout --remote work",
-		RunE:    func(cmd *cobra.Command, _ []string) error { return logout(cmd.Context(), term, ws) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if everywhere {
+				return logoutEverywhere(cmd.Context(), term, ws)
+			}
+			return logout(cmd.Context(), term, ws)
+		},
 	}
+	cmd.Flags().BoolVar(&everywhere, "everywhere", false, "end all tokens and the API key of the account at the server, too")
+	return cmd
 }
 
 func logout(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace) error {

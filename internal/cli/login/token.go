@@ -40,6 +40,7 @@ func NewAuth(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		newToken(term, ws),
 		newRefresh(term, ws),
 		newAPIKey(term, ws),
+		newPasswd(term, ws),
 	)
 }
 

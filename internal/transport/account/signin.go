@@ -79,6 +79,22 @@ func (s *SignIn) CreateAPIKey(ctx context.Context) (string, error) {
 	return answer.APIKey, nil
 }
 
+// ChangePassword sets another password, which ends all tokens and the API key of the account, and gives new
+// tokens: POST /auth/password, which only serve has.
+func (s *SignIn) ChangePassword(ctx context.Context, password, newPassword string) (AuthResult, error) {
+	secret.Add(newPassword)
+	return s.askTokens(ctx, apiRequest{
+		op: "change the password", method: http.MethodPost, path: "/auth/password", want: http.StatusOK,
+		in: map[string]string{"password": password, "new_password": newPassword}, secret: password,
+	})
+}
+
+// SignOut ends all tokens and the API key of the account: DELETE /auth/sessions, which only serve has.
+func (s *SignIn) SignOut(ctx context.Context) error {
+	q := apiRequest{op: "sign out everywhere", method: http.MethodDelete, path: "/auth/sessions", want: http.StatusOK}
+	return s.ask(ctx, q, &struct{}{})
+}
+
 // RevokeAPIKey ends the account's API key, if it has one: DELETE /auth/api-key.
 func (s *SignIn) RevokeAPIKey(ctx context.Context) error {
 	q := apiRequest{op: "revoke the API key", method: http.MethodDelete, path: "/auth/api-key", want: http.StatusOK, idempotent: true}
