@@ -34,6 +34,7 @@ type Store interface {
 	Users
 	Chunks
 	Journals
+	Copies
 
 	// Ping asks for a sign of life.
 	Ping(ctx context.Context) error
