@@ -29,7 +29,7 @@ there is lost with the next run.`
 func (a *admin) newMigrate() *cobra.Command {
 	var from, to string
 	cmd := &cobra.Command{
-		Use:   "migrate --from DIR|URL --to DIR|URL",
+		Use:   "migrate",
 		Short: "Copy a server from SQLite to PostgreSQL, or back",
 		Long:  problem.Help(serveMigrateLong, problem.Local, problem.Unavailable, problem.Damaged),
 		Example: "  engram-sync serve migrate --from /srv/engram --to postgres://engram@db.example.com/engram\n" +

@@ -9,6 +9,9 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -365,5 +368,78 @@ func TestWhatIsReadBackMustBeTheSame(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// Pushes to the source go on: each run copies what holds together, and the last one the rest.
+func TestTheSourceMayBeInUse(t *testing.T) {
+	eachWay(t, func(t *testing.T, from, to store.Store) {
+		alice, bob := fill(t, from)
+		done(t, from.SetQuota(t.Context(), "bob", 0))
+		var enough atomic.Bool
+		var pushers sync.WaitGroup
+		for i, u := range []store.User{alice, bob, alice} {
+			pushers.Go(func() {
+				for n := 0; n < 60 && !enough.Load(); n++ {
+					push(t, from, u, fmt.Sprintf("%04x%04x", i+1, n), "", "one of many")
+					note(t, from, u, fmt.Sprint("pusher ", i, n), n%3)
+				}
+			})
+		}
+		for range 3 {
+			if err := migrate.Copy(t.Context(), from, to, func(migrate.User) {}); err != nil {
+				t.Error(err)
+			}
+		}
+		enough.Store(true)
+		pushers.Wait()
+		migrated(t, from, to)
+		wantSame(t, from, to)
+	})
+}
+
+// replaced is a source whose chunk is replaced between the list of chunks and its body.
+type replaced struct {
+	store.Store
+	replace func()
+}
+
+func (r replaced) OpenChunk(ctx context.Context, userID, chunkID string) (store.Body, error) {
+	r.replace()
+	return r.Store.OpenChunk(ctx, userID, chunkID)
+}
+
+func TestAChunkThatIsReplacedMeanwhileTakesAnotherRun(t *testing.T) {
+	from, to := kinds["sqlite"](t), kinds["sqlite"](t)
+	u := user(t, from, "alice")
+	push(t, from, u, "00000001", "other", "reduced")
+	source := replaced{from, sync.OnceFunc(func() { push(t, from, u, "00000001", "00000001ff", "the true one") })}
+	err := migrate.Copy(t.Context(), source, to, func(migrate.User) {})
+	if !errors.Is(err, migrate.ErrChanged) || !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("got %v", err)
+	}
+	migrated(t, source, to)
+	wantSame(t, from, to)
+}
+
+// rotten is a source that has lost a byte.
+type rotten struct{ store.Store }
+
+func (r rotten) OpenChunk(ctx context.Context, userID, chunkID string) (store.Body, error) {
+	b, err := r.Store.OpenChunk(ctx, userID, chunkID)
+	b.ReadSeeker = bytes.NewReader([]byte("chunk ?"))
+	return b, err
+}
+
+func TestADamagedBodyIsNotCopied(t *testing.T) {
+	from, to := kinds["sqlite"](t), kinds["sqlite"](t)
+	u := user(t, from, "alice")
+	push(t, from, u, "00000001", "", "chunk 1")
+	err := migrate.Copy(t.Context(), rotten{from}, to, func(migrate.User) {})
+	if !errors.Is(err, store.ErrDamaged) || !strings.HasPrefix(err.Error(), `copy "alice": chunk "00000001": `) {
+		t.Errorf("got %v", err)
+	}
+	if chunks := must(to.ChunkRecords(t.Context(), u.ID))(t); len(chunks) != 0 {
+		t.Errorf("kept %+v", chunks)
 	}
 }
