@@ -72,14 +72,15 @@ func (a *admin) migrate(ctx context.Context, srv *server.Server, to server.Optio
 		copied := false
 		for _, m := range accounts {
 			copied = copied || m.Copied || m.NewChunks > 0 || m.NewRows > 0
-			fmt.Fprintf(w, "%s: %d chunks (%s, %d copied), %d mutations (%d copied), %d idempotency keys\n", terminal.Visible(m.Username),
-				m.Chunks, terminal.Size(m.Bytes), m.NewChunks, m.Rows, m.NewRows, m.Batches)
+			fmt.Fprintf(w, "%s: %s (%s, %d copied), %s (%d copied), %s\n", terminal.Visible(m.Username),
+				terminal.Count(m.Chunks, "chunk"), terminal.Size(m.Bytes), m.NewChunks, terminal.Count(m.Rows, "mutation"), m.NewRows,
+				terminal.Count(m.Batches, "idempotency key"))
 		}
 		what := "copied and verified"
 		if !copied {
 			what = "nothing to copy; verified"
 		}
-		_, err := fmt.Fprintf(w, "%s %d accounts in %s\n", what, len(accounts), terminal.Visible(target.String()))
+		_, err := fmt.Fprintf(w, "%s %s in %s\n", what, terminal.Count(len(accounts), "account"), terminal.Visible(target.String()))
 		return err
 	})
 }
