@@ -57,7 +57,8 @@ func runForTests() int {
 //	norowtwice NAME PROJECT N the server has N memories of the project, and no row twice
 //	case NAME DIR             copy what was seen in the field to DIR
 //	database VERSION FILE     copy the database that this engram wrote
-//	server NAME               start an account server; sets NAME_URL and NAME_TOKEN
+//	server NAME [DIR|URL]     start an account server, on a place of its own or this one; sets NAME_URL,
+//	                          NAME_TOKEN (of a new account) and NAME_PLACE, as serve migrate takes it
 //	oldclient NAME DIR        push the chunks of DIR/.engram as engram 1.9.4 does: re-encoded, with fewer members
 //	answer NAME METHOD PATH STATUS TYPE BODY [all]
 //	                          from now on the server answers this itself (BODY may be a file, in which
@@ -143,6 +144,7 @@ func setupStory(env *testscript.Env) error {
 	if keyringStarted() {
 		env.Setenv("DBUS_SESSION_BUS_ADDRESS", os.Getenv("DBUS_SESSION_BUS_ADDRESS"))
 	}
+	env.Setenv("SPARE", filepath.Join(env.WorkDir, "spare")) // a place for a server
 	env.Values["servers"] = map[string]*scriptServer{}
 	env.Values["locks"] = map[string]func() error{}
 	return os.MkdirAll(env.Getenv("HOME"), 0o700)

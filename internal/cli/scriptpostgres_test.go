@@ -13,7 +13,7 @@ import (
 var bothStores = []string{
 	"auth", "auth_accounts", "auth_apikey", "auth_ratelimit", "auth_refused", "collision", "edited",
 	"mutations_pull", "mutations_pull_changed", "mutations_push", "mutations_push_bad", "mutations_push_db", "projects", "projects_large",
-	"reduced", "reduced_retired", "redacted", "roundtrip", "settle", "unbelieved", "version_manifest", "version_roundtrip",
+	"reduced", "reduced_retired", "redacted", "roundtrip", "serve_migrate", "settle", "unbelieved", "version_manifest", "version_roundtrip",
 }
 
 // TestScriptsOnPostgres tells the same stories again, with servers that keep what they
@@ -27,6 +27,7 @@ func TestScriptsOnPostgres(t *testing.T) {
 	}
 	params.Setup = func(env *testscript.Env) error {
 		env.Values["database"] = func() string { return pgtest.Database(t) }
+		env.Setenv("SPARE", pgtest.Database(t))
 		return setupStory(env)
 	}
 	testscript.Run(t, params)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -114,8 +115,8 @@ func serverOf(ts *testscript.TestScript, name string) *scriptServer {
 }
 
 func cmdServer(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: server NAME")
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: server NAME [DIR|URL]")
 	}
 	if ts.Getenv("PROTOCOL") == "project" {
 		startProjectServer(ts, args[0], projectserver.Options{Token: args[0] + "-secret-token", Projects: []string{"repo"}})
@@ -123,9 +124,17 @@ func cmdServer(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	name := args[0]
 	opts := server.Options{Dir: filepath.Join(ts.MkAbs("."), name+".data")}
-	if database, ok := ts.Value("database").(func() string); ok {
+	if database, ok := ts.Value("database").(func() string); ok && len(args) == 1 {
 		opts.Database = database()
 	}
+	if len(args) == 2 {
+		if strings.Contains(args[1], "://") {
+			opts.Database = args[1]
+		} else {
+			opts.Dir = ts.MkAbs(args[1])
+		}
+	}
+	ts.Setenv(name+"_PLACE", cmp.Or(opts.Database, opts.Dir))
 	srv, err := server.Open(context.Background(), opts)
 	ts.Check(err)
 	s := listenFor(ts, name, srv.Handler())

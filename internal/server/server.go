@@ -60,6 +60,7 @@ type Server struct {
 	backup   func(ctx context.Context, path string) error // of the database, nil without
 	accounts *accounts
 	bearers  *signin.Bearers
+	key      []byte // which tokens are signed with
 	handler  http.Handler
 	ready    *readiness
 	fair     *fairness
@@ -78,6 +79,7 @@ func newServer(st store.Store, key []byte, spoolDir string, opts Options) *Serve
 		store:    st,
 		accounts: &accounts{store: st, passwords: signin.NewPasswords()},
 		bearers:  signin.NewBearers(st, key, opts.Now),
+		key:      key,
 	}
 	st.DefaultQuota(opts.Quota)
 	s.ready = &readiness{store: st, dir: spoolDir, now: opts.Now}

@@ -77,7 +77,7 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	flags.StringVar(&opts.metricsAddr, "metrics-addr", "", "serve metrics on `HOST:PORT`, to whoever reaches it")
 	flags.StringVar(&opts.quota, "quota", "none", "let an account keep `SIZE`, such as 2GB, or none for no limit (serve user quota sets its own)")
 	flags.DurationVar(&opts.drain, "drain", 0, "when stopped, take requests for `TIME` more, while GET /ready sends load balancers away")
-	cmd.AddCommand(a.newUser(), a.newBackup(), a.newRestore())
+	cmd.AddCommand(a.newUser(), a.newBackup(), a.newRestore(), a.newMigrate())
 	return cmd
 }
 

@@ -20,18 +20,8 @@ func (s *Store) PutChunk(ctx context.Context, userID string, c store.NewChunk, b
 		if _, _, err := mustStore(ctx, tx, userID, c); err != nil {
 			return err
 		}
-		var number int64
-		if err := tx.QueryRow(ctx, "SELECT nextval('bodies')").Scan(&number); err != nil {
-			return err
-		}
-		err := pieces.Each(body, c.Size, func(start int64, piece []byte) error {
-			_, err := tx.Exec(ctx, "INSERT INTO pieces (body, start, bytes) VALUES ($1, $2, $3)", number, start, piece)
-			return err
-		})
+		number, err := insertBody(ctx, tx, userID, c.Size, body)
 		if err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, "UPDATE users SET manifest_tag = $1 WHERE id = $2", rand.Text(), userID); err != nil {
 			return err
 		}
 		// Another may have been faster.
@@ -47,16 +37,36 @@ func (s *Store) PutChunk(ctx context.Context, userID string, c store.NewChunk, b
 				return err
 			}
 		}
-		_, err = tx.Exec(ctx, `INSERT INTO chunks (seq, user_id, chunk_id, created_by, created_at, sessions, memories, prompts, version,
-			size, body, body_sha256, data_sha256)
-			VALUES (nextval('chunk_seqs'), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, nullif($12, ''))`,
-			userID, c.ID, []byte(c.CreatedBy), s.timestamp(), c.Sessions, c.Memories, c.Prompts, c.Version,
-			c.Size, number, c.BodySHA256, c.DataSHA256)
-		return err
+		return insertChunk(ctx, tx, userID, store.ChunkRecord{NewChunk: c, CreatedAt: s.timestamp()}, number)
 	})
 	if errors.Is(err, errPresent) {
 		return nil
 	}
+	return err
+}
+
+// insertBody writes a body under a number of its own, and then locks the user's row.
+func insertBody(ctx context.Context, tx pgx.Tx, userID string, size int64, body io.Reader) (number int64, err error) {
+	if err := tx.QueryRow(ctx, "SELECT nextval('bodies')").Scan(&number); err != nil {
+		return 0, err
+	}
+	err = pieces.Each(body, size, func(start int64, piece []byte) error {
+		_, err := tx.Exec(ctx, "INSERT INTO pieces (body, start, bytes) VALUES ($1, $2, $3)", number, start, piece)
+		return err
+	})
+	if err == nil {
+		_, err = tx.Exec(ctx, "UPDATE users SET manifest_tag = $1 WHERE id = $2", rand.Text(), userID)
+	}
+	return number, err
+}
+
+// insertChunk writes a chunk, whose body is there, and which gets a new number where it has none.
+func insertChunk(ctx context.Context, tx pgx.Tx, userID string, c store.ChunkRecord, body int64) error {
+	_, err := tx.Exec(ctx, `INSERT INTO chunks (seq, user_id, chunk_id, created_by, created_at, sessions, memories, prompts, version,
+		size, body, body_sha256, data_sha256)
+		VALUES (coalesce(nullif($1::bigint, 0), nextval('chunk_seqs')), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, nullif($13, ''))`,
+		c.Seq, userID, c.ID, []byte(c.CreatedBy), c.CreatedAt, c.Sessions, c.Memories, c.Prompts, c.Version,
+		c.Size, body, c.BodySHA256, c.DataSHA256)
 	return err
 }
 

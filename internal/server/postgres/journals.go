@@ -71,12 +71,20 @@ func (s *Store) insertMutations(ctx context.Context, tx pgx.Tx, userID string, m
 		return 0, err
 	}
 	at := s.timestamp()
-	columns := []string{"seq", "user_id", "entity", "entity_key", "op", "payload", "occurred_at"}
-	_, err = tx.CopyFrom(ctx, pgx.Identifier{"mutations"}, columns, pgx.CopyFromSlice(len(mutations), func(i int) ([]any, error) {
-		m := mutations[i]
-		return []any{seqs[i], userID, m.Entity, m.EntityKey, m.Op, m.Payload, at}, nil
-	}))
+	err = copyRows(ctx, tx, userID, len(mutations), func(i int) store.JournalRow {
+		return store.JournalRow{Seq: seqs[i], Mutation: mutations[i], OccurredAt: at}
+	})
 	return seqs[len(seqs)-1], err
+}
+
+// copyRows adds n rows to a journal.
+func copyRows(ctx context.Context, tx pgx.Tx, userID string, n int, row func(i int) store.JournalRow) error {
+	columns := []string{"seq", "user_id", "entity", "entity_key", "op", "payload", "occurred_at"}
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"mutations"}, columns, pgx.CopyFromSlice(n, func(i int) ([]any, error) {
+		r := row(i)
+		return []any{r.Seq, userID, r.Entity, r.EntityKey, r.Op, r.Payload, r.OccurredAt}, nil
+	}))
+	return err
 }
 
 // pageRows is how many rows of a journal are asked for at a time: what is behind a row that a

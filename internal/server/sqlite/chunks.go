@@ -21,7 +21,7 @@ func (s *Store) PutChunk(ctx context.Context, userID string, c store.NewChunk, b
 			userID, c.ID).Scan(&seq, &size, &dataSum)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
-			return s.insertChunk(ctx, tx, userID, c, c.Size, body)
+			return s.addChunk(ctx, tx, userID, c, c.Size, body)
 		case err != nil:
 			return err
 		}
@@ -31,19 +31,24 @@ func (s *Store) PutChunk(ctx context.Context, userID string, c store.NewChunk, b
 		if _, err := tx.ExecContext(ctx, "DELETE FROM chunks WHERE seq = ?", seq); err != nil {
 			return err
 		}
-		return s.insertChunk(ctx, tx, userID, c, c.Size-size, body)
+		return s.addChunk(ctx, tx, userID, c, c.Size-size, body)
 	})
 }
 
-// insertChunk adds a chunk, by which the user keeps so many bytes more.
-func (s *Store) insertChunk(ctx context.Context, tx *transaction, userID string, c store.NewChunk, more int64, body io.Reader) error {
+// addChunk adds a chunk, by which the user keeps so many bytes more.
+func (s *Store) addChunk(ctx context.Context, tx *transaction, userID string, c store.NewChunk, more int64, body io.Reader) error {
 	if err := s.use(ctx, tx, userID, more); err != nil {
 		return err
 	}
+	return insertChunk(ctx, tx, userID, store.ChunkRecord{NewChunk: c, CreatedAt: s.now()}, body)
+}
+
+// insertChunk writes a chunk, which gets a new number where it has none.
+func insertChunk(ctx context.Context, tx *transaction, userID string, c store.ChunkRecord, body io.Reader) error {
 	result, err := tx.ExecContext(ctx, `INSERT INTO chunks
-		(user_id, chunk_id, created_by, created_at, sessions, memories, prompts, version, size, body_sha256, data_sha256)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''))`,
-		userID, c.ID, c.CreatedBy, s.timestamp(), c.Sessions, c.Memories, c.Prompts, c.Version, c.Size, c.BodySHA256, c.DataSHA256)
+		(seq, user_id, chunk_id, created_by, created_at, sessions, memories, prompts, version, size, body_sha256, data_sha256)
+		VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''))`,
+		c.Seq, userID, c.ID, c.CreatedBy, timestamp(c.CreatedAt), c.Sessions, c.Memories, c.Prompts, c.Version, c.Size, c.BodySHA256, c.DataSHA256)
 	if err != nil {
 		return err
 	}

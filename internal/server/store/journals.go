@@ -13,6 +13,11 @@ type Mutation struct {
 	Payload               []byte
 }
 
+// Bytes is about how much room it takes.
+func (m Mutation) Bytes() int64 {
+	return int64(len(m.Entity) + len(m.EntityKey) + len(m.Op) + len(m.Payload))
+}
+
 // Batch is what one push adds to a journal.
 type Batch struct {
 	Mutations []Mutation
@@ -22,7 +27,7 @@ type Batch struct {
 // Bytes is about how much room the batch takes.
 func (b Batch) Bytes() (n int64) {
 	for _, m := range b.Mutations {
-		n += int64(len(m.Entity) + len(m.EntityKey) + len(m.Op) + len(m.Payload))
+		n += m.Bytes()
 	}
 	return n
 }

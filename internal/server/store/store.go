@@ -34,6 +34,7 @@ type Store interface {
 	Users
 	Chunks
 	Journals
+	Copies
 
 	// Attempt counts an attempt of a client at something together with those that came to other
 	// processes on the database, and gives 0 if it is within the limit for a time that begins with the first of

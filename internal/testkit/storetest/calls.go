@@ -205,9 +205,24 @@ func each(u store.User) map[string]func(context.Context, store.Store) error {
 			_, err := st.ReadMutations(ctx, u.ID, 0, 1, func(store.JournalRow) bool { return true })
 			return err
 		},
-		"Usage": func(ctx context.Context, st store.Store) error { _, err := st.Usage(ctx); return err },
-		"Ready": func(ctx context.Context, st store.Store) error { return st.Ready(ctx) },
-		"Ping":  func(ctx context.Context, st store.Store) error { return st.Ping(ctx) },
+		"Accounts":     func(ctx context.Context, st store.Store) error { _, err := st.Accounts(ctx); return err },
+		"ChunkRecords": func(ctx context.Context, st store.Store) error { _, err := st.ChunkRecords(ctx, u.ID); return err },
+		"KeyedBatches": func(ctx context.Context, st store.Store) error {
+			_, err := st.KeyedBatches(ctx, u.ID, "", 1)
+			return err
+		},
+		"Common":      func(ctx context.Context, st store.Store) error { _, err := st.Common(ctx); return err },
+		"KeepAccount": func(ctx context.Context, st store.Store) error { return st.KeepAccount(ctx, store.Account{User: u}) },
+		"KeepChunk": func(ctx context.Context, st store.Store) error {
+			return st.KeepChunk(ctx, u.ID, store.ChunkRecord{NewChunk: chunk("00000003", "", nil), Seq: 99}, bytes.NewReader(nil))
+		},
+		"KeepJournal": func(ctx context.Context, st store.Store) error {
+			return st.KeepJournal(ctx, u.ID, []store.JournalRow{row(99)}, nil)
+		},
+		"KeepCommon": func(ctx context.Context, st store.Store) error { return st.KeepCommon(ctx, store.Common{LastRow: 99}) },
+		"Usage":      func(ctx context.Context, st store.Store) error { _, err := st.Usage(ctx); return err },
+		"Ready":      func(ctx context.Context, st store.Store) error { return st.Ready(ctx) },
+		"Ping":       func(ctx context.Context, st store.Store) error { return st.Ping(ctx) },
 	}
 }
 
