@@ -148,6 +148,8 @@ func (p *batchParser) endMutation() error {
 	return nil
 }
 
+var projectMember = []string{"project"}
+
 // checkPayload refuses what the reference server has no good answer for, and
 // what no reader of the journal could take. A payload is an object, null, or a
 // string that holds either as JSON text, with the same rule for its project
@@ -167,12 +169,18 @@ func checkPayload(raw []byte) error {
 		}
 		object = bytes.Trim([]byte(text), " \t\r\n")
 	}
-	isObject := len(object) > 0 && object[0] == '{' && json.Valid(object)
-	if !isObject && string(object) != "null" {
-		return errors.New("payload must be an object, a string that holds one, or null")
+	if string(object) == "null" {
+		return nil
 	}
-	var known struct{ Project *string }
-	if err := json.Unmarshal(object, &known); err != nil {
+	bad := false
+	isObject := len(object) > 0 && object[0] == '{' && jsonscan.EachMember(object, func(name string, kind jsonscan.Kind) {
+		isText := kind == jsonscan.String || kind == jsonscan.Null
+		bad = bad || !isText && jsonscan.Alike(name, projectMember) != ""
+	})
+	switch {
+	case !isObject:
+		return errors.New("payload must be an object, a string that holds one, or null")
+	case bad:
 		return errors.New("the payload's project must be a string")
 	}
 	return nil
@@ -190,9 +198,7 @@ func decodeText(name string, raw []byte) (string, error) {
 	if err := checkEncoded(raw); err != nil {
 		return "", errors.New(name + " " + err.Error())
 	}
-	var text string
-	err := json.Unmarshal(raw, &text)
-	return text, err
+	return jsonscan.Unquote(raw[1 : len(raw)-1])
 }
 
 // checkEncoded says what is wrong with the strings in a JSON value.
