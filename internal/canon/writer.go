@@ -9,7 +9,6 @@ package canon
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -17,26 +16,53 @@ import (
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
 // parse splits a document into the texts of its members; of two with one name,
 // the last wins. No members at all (nil) means null.
-func parse(data []byte) (members map[string]json.RawMessage, err error) {
-	if err := json.Unmarshal(data, &members); err != nil {
-		return nil, fmt.Errorf("the chunk is not a JSON object: %w", err)
+func parse(data []byte) (members map[string][]byte, err error) {
+	members = map[string][]byte{}
+	scan := jsonscan.New(1)
+	name, from := "", 0
+	for at := 0; at < len(data); {
+		n, event, err := scan.Next(data[at:])
+		if err != nil {
+			return nil, notAnObject(err)
+		}
+		before := at
+		at += n
+		switch depth := scan.Depth(); {
+		case event == jsonscan.Key:
+			open := before + bytes.IndexByte(data[before:at], '"')
+			text, _ := jsonscan.AppendText(nil, data[open+1:at-1])
+			name = string(text)
+		case event == jsonscan.Begin && depth == 0 && scan.Kind() == jsonscan.Null:
+			members = nil
+		case event == jsonscan.Begin && depth == 0 && scan.Kind() != jsonscan.Object:
+			return nil, notAnObject(errors.New("it is another value"))
+		case event == jsonscan.Begin:
+			from = at
+		case event == jsonscan.End && depth == 1:
+			members[name] = data[from:at]
+		}
+	}
+	if err := scan.Close(); err != nil {
+		return nil, notAnObject(err)
 	}
 	return members, nil
 }
 
-// writer writes one document, row by row, so that only one of them is ever in
-// pieces. What it learns about the rows on the way, it keeps for the sessions,
-// which come last in the order of names.
+func notAnObject(err error) error { return fmt.Errorf("the chunk is not a JSON object: %w", err) }
+
+// writer writes one document, row by row. What it learns about the rows on the way, it
+// keeps for the sessions, which come last in the order of names.
 type writer struct {
 	form    *Form
 	project string
 	asIs    bool // encode only, force nothing
 	forPush bool // give a form that stays the same when it is given again
-	enc     encoder
+	enc     rewriter
 
 	// checks is nil if nobody wants to know what 3.4 says about the rows.
 	checks *checks
@@ -56,7 +82,7 @@ func (w *writer) refuse(list string, index int, field string, reason Reason) {
 
 // document writes all members. In their order mutations, observations and
 // prompts, which name sessions, stand before the sessions.
-func (w *writer) document(members map[string]json.RawMessage) {
+func (w *writer) document(members map[string][]byte) {
 	if members == nil {
 		w.enc.out = append(w.enc.out, "null"...)
 		return
@@ -64,16 +90,20 @@ func (w *writer) document(members map[string]json.RawMessage) {
 	_, w.keepsOwn = members["mutations"]
 	w.enc.out = append(w.enc.out, '{')
 	for i, key := range slices.Sorted(maps.Keys(members)) {
-		w.enc.name(i, key)
+		if i > 0 {
+			w.enc.out = append(w.enc.out, ',')
+		}
+		w.enc.word(key)
+		w.enc.out = append(w.enc.out, ':')
 		w.member(key, members[key])
-		if w.checks != nil && hasNul(key) {
+		if w.checks != nil && strings.IndexByte(key, 0) >= 0 {
 			w.refuse(key, -1, "", Nul)
 		}
 	}
 	w.enc.out = append(w.enc.out, '}')
 }
 
-func (w *writer) member(key string, text json.RawMessage) {
+func (w *writer) member(key string, text []byte) {
 	isList := slices.Contains(listNames, key) && !w.asIs
 	switch {
 	case isList && string(text) == "null":
@@ -89,90 +119,106 @@ func (w *writer) member(key string, text json.RawMessage) {
 
 // list writes an array, element by element.
 func (w *writer) list(key string, text []byte, rows bool) {
-	dec := json.NewDecoder(bytes.NewReader(text))
-	if _, err := dec.Token(); err != nil {
-		w.refuse(key, -1, "", NotRows)
-		return
-	}
 	w.enc.out = append(w.enc.out, '[')
-	for i := 0; dec.More(); i++ {
-		if i > 0 {
+	at := skipSpace(text, 1)
+	for i := 0; text[at] != ']'; i++ {
+		if text[at] == ',' {
 			w.enc.out = append(w.enc.out, ',')
+			at = skipSpace(text, at+1)
 		}
-		var v any
-		if err := dec.Decode(&v); err != nil && !w.decoded(key, i, err) {
-			return
-		}
-		w.element(key, i, v, rows)
+		at = skipSpace(text, w.element(key, i, text, at, rows))
 	}
 	w.enc.out = append(w.enc.out, ']')
 }
 
-// decoded reports what is wrong with an element, and says whether the next one can be read.
-func (w *writer) decoded(key string, index int, err error) bool {
-	var tooBig *json.UnmarshalTypeError // the only one that a value of any type can cause
-	if errors.As(err, &tooBig) {
-		w.refuse(key, index, "", TooBig)
-		return true
+// element writes an element of an array, and says where it ends.
+func (w *writer) element(key string, index int, text []byte, at int, isRow bool) (end int) {
+	w.enc.tooBig, w.enc.tooDeep = false, false
+	start, isObject := len(w.enc.out), text[at] == '{'
+	switch {
+	case !isRow || !isObject:
+		end = w.enc.value(text, at, 2)
+	default:
+		end = w.enc.open(text, at, 3)
 	}
-	w.refuse(key, -1, "", NotRows) // can't be: the text was checked
-	return false
-}
-
-func (w *writer) element(key string, index int, v any, isRow bool) {
+	if w.enc.tooBig {
+		w.refuse(key, index, "", TooBig)
+	}
 	before := len(w.problems)
-	row, isObject := v.(map[string]any)
 	switch {
 	case !isRow:
 	case !isObject:
 		w.refuse(key, index, "", NotObject)
-		return
+		return end
 	case key == "mutations":
-		if row = w.mutation(index, row); row == nil {
-			return
+		if !w.mutation(index, start) {
+			return end
 		}
-		v = row
 	default:
-		w.force(key, row)
+		w.force(key)
+		w.enc.close(0, start)
 	}
-	start := len(w.enc.out)
-	if err := w.enc.value(v, 2); err != nil {
+	switch {
+	case w.enc.tooDeep:
 		w.refuse(key, index, "", TooDeep)
-		return
+	case w.checks != nil:
+		w.check(key, index, w.enc.out[start:], len(w.problems) > before)
 	}
-	if w.checks != nil {
-		w.check(key, index, v, w.enc.out[start:], len(w.problems) > before)
-	}
+	return end
 }
 
-// force files a row under the project. Source: project-server.md 3.3, A6: only
+// force files the row that is open under the project. Source: project-server.md 3.3, A6: only
 // the exact names of a row's members count here.
-func (w *writer) force(key string, row map[string]any) {
+func (w *writer) force(key string) {
 	if key == "sessions" {
-		id, _ := row["id"].(string)
-		id = strings.TrimSpace(id)
-		if w.keepsOwn && id != "" && !w.named[id] {
+		id, _ := w.decoded("id")
+		id = bytes.TrimSpace(id)
+		if w.keepsOwn && len(id) > 0 && !w.named[string(id)] {
 			return
 		}
-	} else if id, ok := row["session_id"].(string); ok {
-		w.named[strings.TrimSpace(id)] = true
+	} else if id, ok := w.decoded("session_id"); ok {
+		w.name(bytes.TrimSpace(id))
 	}
-	row["project"] = w.project
+	w.enc.add(0, "project", w.project)
+}
+
+// decoded is the text of a member of the row that is open, if it is one.
+func (w *writer) decoded(name string) (text []byte, ok bool) {
+	value := w.enc.last(0, name)
+	if len(value) == 0 || value[0] != '"' {
+		return nil, false
+	}
+	return unquoted(value), true
+}
+
+// unquoted is the text of a string in canonical form.
+func unquoted(value []byte) []byte {
+	inner := value[1 : len(value)-1]
+	if bytes.IndexByte(inner, '\\') >= 0 {
+		inner, _ = jsonscan.AppendText(nil, inner)
+	}
+	return inner
+}
+
+// name remembers that something names a session.
+func (w *writer) name(session []byte) {
+	if !w.named[string(session)] {
+		w.named[string(session)] = true
+	}
 }
 
 // single writes a member that is not an array.
 func (w *writer) single(key string, text []byte) {
-	var v any
-	if err := json.Unmarshal(text, &v); err != nil {
-		w.decoded(key, -1, err)
-		return
-	}
-	if err := w.enc.value(v, 1); err != nil {
+	w.enc.tooBig, w.enc.tooDeep = false, false
+	start := len(w.enc.out)
+	w.enc.value(text, 0, 1)
+	switch {
+	case w.enc.tooBig:
+		w.refuse(key, -1, "", TooBig)
+	case w.enc.tooDeep:
 		w.refuse(key, -1, "", TooDeep)
-		return
-	}
-	if w.checks != nil {
-		w.checkSingle(key, v)
+	case w.checks != nil:
+		w.checkSingle(key, w.enc.out[start:])
 	}
 }
 

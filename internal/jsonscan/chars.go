@@ -53,6 +53,14 @@ func plainRun(p []byte) (n int) {
 	return n
 }
 
+// isShortEscape marks what may follow a backslash, but for the "u" that more has to follow.
+var isShortEscape = func() (t [256]bool) {
+	for _, c := range []byte(`"\/bfnrt`) {
+		t[c] = true
+	}
+	return t
+}()
+
 // numState is how far a number has been read.
 type numState int
 

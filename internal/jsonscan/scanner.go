@@ -119,6 +119,10 @@ func (s *Scanner) Next(p []byte) (n int, event Event, err error) {
 	for n < len(p) {
 		if s.state == stateString {
 			run := plainRun(p[n:])
+			for n+run+1 < len(p) && p[n+run] == '\\' && isShortEscape[p[n+run+1]] {
+				run += len(`\n`)
+				run += plainRun(p[n+run:])
+			}
 			s.keep(p[n : n+run])
 			n += run
 			s.offset += int64(run)
