@@ -34,7 +34,7 @@ var demands = map[string]map[string]demand{
 // need not be made. false says nothing.
 func isGood(list string, text []byte) (session []byte, good bool) {
 	known := demands[list]
-	if known == nil || len(text) < 2 || text[0] != '{' {
+	if known == nil {
 		return nil, false
 	}
 	missing := 0
@@ -43,86 +43,31 @@ func isGood(list string, text []byte) (session []byte, good bool) {
 			missing++
 		}
 	}
-	for at := 1; text[at] != '}'; {
-		if text[at] == ',' {
-			at++
-		}
-		nameEnd := skipValue(text, at)
-		name := text[at+1 : nameEnd-1]
-		from := nameEnd + len(":")
-		at = skipValue(text, from)
+	good = jsonscan.Fields(text, func(name, value []byte) bool {
 		d, ok := known[string(name)]
-		switch {
-		case !ok && mayBeOne(name, known):
-			return nil, false
-		case !ok:
-			continue
-		case !fits(d, text[from:at]):
-			return nil, false
-		case d&needed != 0:
+		if !ok {
+			return jsonscan.IsExact(name)
+		}
+		if d&needed != 0 {
 			missing--
 		}
-		if string(name) == "session_id" {
-			session = unquoted(text[from:at])
+		if string(name) == "session_id" && value[0] == '"' {
+			session = unquoted(value)
 		}
-	}
-	return session, missing == 0
-}
-
-// mayBeOne says whether the server could take a name for one that it knows.
-func mayBeOne(name []byte, known map[string]demand) bool {
-	for n := range known {
-		if jsonscan.Alike(string(name), []string{n}) != "" {
-			return true
-		}
-	}
-	return !jsonscan.IsPlain(name)
+		return fits(d, value)
+	})
+	return session, good && missing == 0
 }
 
 func fits(d demand, value []byte) bool {
 	switch {
 	case d&needed != 0:
-		return value[0] == '"' && len(bytes.TrimSpace(unquoted(value))) > 0
+		return jsonscan.SaysSomething(value) || value[0] == '"' && len(bytes.TrimSpace(unquoted(value))) > 0
 	case string(value) == "null":
 		return true
 	case d&aNumber != 0:
-		return isShortInteger(value)
+		_, whole := jsonscan.IsInteger(value)
+		return whole
 	}
 	return value[0] == '"'
-}
-
-// skipValue is where the value ends that begins at a byte of canonical text.
-func skipValue(text []byte, at int) (end int) {
-	for depth := 0; ; at++ {
-		switch text[at] {
-		case '"':
-			at = closingQuote(text, at)
-		case '{', '[':
-			depth++
-		case '}', ']':
-			depth--
-		case ',', ':':
-		default: // up to the last byte of a number or a word
-			for text[at+1] != ',' && text[at+1] != '}' && text[at+1] != ']' {
-				at++
-			}
-		}
-		if depth == 0 {
-			return at + 1
-		}
-	}
-}
-
-// closingQuote is where the string ends that begins at a byte of text.
-func closingQuote(text []byte, at int) int {
-	for open := at; ; {
-		at += 1 + bytes.IndexByte(text[at+1:], '"')
-		escapes := at - 1
-		for escapes > open && text[escapes] == '\\' {
-			escapes--
-		}
-		if (at-escapes)%2 == 1 {
-			return at
-		}
-	}
 }

@@ -161,7 +161,7 @@ func (r *rewriter) number(text []byte, at int) (end int) {
 	for end < len(text) && isNumber[text[end]] {
 		end++
 	}
-	if isShortInteger(text[at:end]) {
+	if _, asItIs := jsonscan.IsInteger(text[at:end]); asItIs {
 		r.out = append(r.out, text[at:end]...)
 		return end
 	}
@@ -183,15 +183,6 @@ func (r *rewriter) number(text []byte, at int) (end int) {
 		r.out = append(r.out[:n-2], r.out[n-1])
 	}
 	return end
-}
-
-// isShortInteger says whether a number stands there as it will.
-func isShortInteger(number []byte) bool {
-	const most = 15 // digits, which each double has
-	if len(number) > most || number[0] == '-' {
-		return false
-	}
-	return !slices.ContainsFunc(number, func(c byte) bool { return c < '0' || c > '9' })
 }
 
 // text appends the string that begins at a byte of text.

@@ -21,13 +21,18 @@ import (
 // are named here is accepted. The error is about a text that is
 // no JSON object.
 func (f *Form) Validate(data []byte, project string, known func(sessionID string) bool) ([]RowError, error) {
-	members, err := parse(data)
+	d, err := parse(data)
 	if err != nil {
 		return nil, err
 	}
+	return f.ValidateDocument(d, project, known), nil
+}
+
+// ValidateDocument is Validate for a chunk that was taken apart.
+func (f *Form) ValidateDocument(d Document, project string, known func(sessionID string) bool) []RowError {
 	w := f.newWriter(project)
 	w.checks = &checks{given: map[string]bool{}}
-	w.document(members)
+	w.document(d)
 	for _, ref := range w.checks.references {
 		if !w.checks.given[ref.session] && !known(ref.session) {
 			w.refuse(ref.list, ref.index, "session_id", UnknownSession)
@@ -36,7 +41,7 @@ func (f *Form) Validate(data []byte, project string, known func(sessionID string
 	slices.SortStableFunc(w.problems, func(a, b RowError) int {
 		return cmp.Or(cmp.Compare(a.List, b.List), cmp.Compare(a.Index, b.Index))
 	})
-	return w.problems, nil
+	return w.problems
 }
 
 // checks is what has to be known about all rows before one can be judged.
