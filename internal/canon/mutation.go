@@ -2,6 +2,7 @@ package canon
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -27,36 +28,42 @@ type mutationRow struct {
 	DispositionAt       loose `json:"disposition_at"`
 }
 
-// mutation gives a row of "mutations" its canonical form, or refuses it (nil).
-func (w *writer) mutation(index int, row map[string]any) map[string]any {
-	row["project"] = w.project
-	m, problem := readMutation(row)
+// mutation gives the row of "mutations" that is open, and begins at start, its canonical
+// form. It says whether that is written: else the row is refused.
+func (w *writer) mutation(index, start int) bool {
+	exact := w.namedExactly()
+	w.enc.add(0, "project", w.project)
+	w.enc.close(0, start)
+	m, problem := w.readMutation(w.enc.out[start:])
+	var p payload
 	if problem == nil {
-		var p payload
-		if p, problem = m.normalize(w.form, w.project); problem == nil {
-			if w.checks != nil {
-				w.checks.mutation(w.form, index, m, p)
-			}
-			if w.forPush || namedExactly(row) {
-				w.learn(m, p)
-			}
-			return m.members(w.form)
-		}
+		p, problem = m.normalize(w.form, w.project)
 	}
-	w.refuse("mutations", index, problem.Field, problem.Reason)
-	return nil
+	if problem != nil {
+		w.refuse("mutations", index, problem.Field, problem.Reason)
+		return false
+	}
+	w.enc.out = w.enc.out[:start]
+	m.write(&w.enc, w.form)
+	if w.checks != nil {
+		w.checks.mutation(index, m, p, holdsNul(w.enc.out[start:]))
+	}
+	if w.forPush || exact {
+		w.learn(m, p)
+	}
+	return true
 }
 
-// readMutation reads a row as the server does: through its JSON text, in which
+// readMutation reads a row as the server does: from its canonical text, in which
 // members stand in the order of their names. So of names that differ only in
 // case the last in that order wins, and seq is what the double's digits say (A5, A11).
-func readMutation(row map[string]any) (mutationRow, *RowError) {
+func (w *writer) readMutation(text []byte) (mutationRow, *RowError) {
 	var m mutationRow
-	var enc encoder
-	if err := enc.value(row, 2); err != nil {
+	if w.enc.tooDeep {
+		w.enc.tooDeep = false
 		return m, &RowError{Reason: TooDeep}
 	}
-	if err := json.Unmarshal(enc.out, &m); err != nil {
+	if err := json.Unmarshal(text, &m); err != nil {
 		return m, wrongType(err)
 	}
 	return m, nil
@@ -119,34 +126,41 @@ func (m *mutationRow) dispositions() [4]looseMember {
 	}
 }
 
-// members are those that a form keeps: the disposition always, where it knows it.
-func (m *mutationRow) members(f *Form) map[string]any {
-	members := map[string]any{
-		"seq": m.Seq, "target_key": m.TargetKey, "entity": m.Entity, "entity_key": m.EntityKey,
-		"op": m.Op, "payload": m.Payload, "source": m.Source, "project": m.Project,
-		"occurred_at": m.OccurredAt,
-	}
+// write writes the members that a form keeps: the disposition always, where it knows it.
+func (m *mutationRow) write(r *rewriter, f *Form) {
+	from := len(r.out)
+	r.out = append(r.out, '{')
 	if m.AckedAt != nil {
-		members["acked_at"] = *m.AckedAt
+		r.add(0, "acked_at", *m.AckedAt)
 	}
 	if f.disposition {
-		members["disposition"] = ""
+		r.add(0, "disposition", "")
 	}
 	for _, member := range m.dispositions() {
 		if text, _ := member.value.text(); text != nil {
-			members[member.name] = *text
+			r.add(0, member.name, *text)
 		}
 	}
-	return members
+	r.add(0, "entity", m.Entity)
+	r.add(0, "entity_key", m.EntityKey)
+	r.add(0, "occurred_at", m.OccurredAt)
+	r.add(0, "op", m.Op)
+	r.add(0, "payload", m.Payload)
+	r.add(0, "project", m.Project)
+	r.out = strconv.AppendInt(append(r.out, `,"seq":`...), m.Seq, 10)
+	r.members[len(r.members)-1].to = len(r.out) // it goes with the one before
+	r.add(0, "source", m.Source)
+	r.add(0, "target_key", m.TargetKey)
+	r.close(0, from)
 }
 
-// namedExactly says whether the server looks at a row when it asks which sessions
+// namedExactly says whether the server looks at the row that is open when it asks which sessions
 // are named: it does so before it reads the rows, by the exact names of their
 // members. (This is why coercing a pulled chunk can change its id, A7: in there
 // all names are exact.)
-func namedExactly(row map[string]any) bool {
+func (w *writer) namedExactly() bool {
 	for _, name := range []string{"entity", "op", "payload"} {
-		if _, ok := row[name].(string); !ok {
+		if _, ok := w.decoded(name); !ok {
 			return false
 		}
 	}
@@ -158,9 +172,9 @@ func namedExactly(row map[string]any) bool {
 func (w *writer) learn(m mutationRow, p payload) {
 	switch {
 	case m.Entity == entitySession:
-		w.named[p.key()] = true
+		w.name([]byte(p.key()))
 	case m.Op == opUpsert && p.session() != "":
-		w.named[p.session()] = true
+		w.name([]byte(p.session()))
 	}
 }
 

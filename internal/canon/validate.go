@@ -1,6 +1,7 @@
 package canon
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -20,13 +21,18 @@ import (
 // are named here is accepted. The error is about a text that is
 // no JSON object.
 func (f *Form) Validate(data []byte, project string, known func(sessionID string) bool) ([]RowError, error) {
-	members, err := parse(data)
+	d, err := parse(data)
 	if err != nil {
 		return nil, err
 	}
+	return f.ValidateDocument(d, project, known), nil
+}
+
+// ValidateDocument is Validate for a chunk that was taken apart.
+func (f *Form) ValidateDocument(d Document, project string, known func(sessionID string) bool) []RowError {
 	w := f.newWriter(project)
 	w.checks = &checks{given: map[string]bool{}}
-	w.document(members)
+	w.document(d)
 	for _, ref := range w.checks.references {
 		if !w.checks.given[ref.session] && !known(ref.session) {
 			w.refuse(ref.list, ref.index, "session_id", UnknownSession)
@@ -35,7 +41,7 @@ func (f *Form) Validate(data []byte, project string, known func(sessionID string
 	slices.SortStableFunc(w.problems, func(a, b RowError) int {
 		return cmp.Or(cmp.Compare(a.List, b.List), cmp.Compare(a.Index, b.Index))
 	})
-	return w.problems, nil
+	return w.problems
 }
 
 // checks is what has to be known about all rows before one can be judged.
@@ -50,11 +56,12 @@ type reference struct {
 	session string
 }
 
-// mutation remembers the session that a mutation brings, or that it needs.
-func (c *checks) mutation(f *Form, index int, m mutationRow, p payload) {
+// mutation remembers the session that a mutation brings, or that it needs. nul says that
+// the server cannot keep the row.
+func (c *checks) mutation(index int, m mutationRow, p payload, nul bool) {
 	switch {
 	case m.Op != opUpsert:
-	case m.Entity == entitySession && !hasNul(m.members(f)):
+	case m.Entity == entitySession && !nul:
 		c.given[p.key()] = true
 	case p.session() != "":
 		c.references = append(c.references, reference{"mutations", index, p.session()})
@@ -63,8 +70,8 @@ func (c *checks) mutation(f *Form, index int, m mutationRow, p payload) {
 
 // check judges an element of an array that was written as text, and forgets
 // the text: nobody wants it.
-func (w *writer) check(key string, index int, v any, text []byte, refused bool) {
-	if hasNul(v) {
+func (w *writer) check(key string, index int, text []byte, refused bool) {
+	if holdsNul(text) {
 		w.refuse(key, index, "", Nul)
 		refused = true
 	}
@@ -77,6 +84,10 @@ func (w *writer) check(key string, index int, v any, text []byte, refused bool) 
 // checkRow reads a row as the server does; its names in any case count (A11).
 func (w *writer) checkRow(key string, index int, text []byte, refused bool) {
 	list := jsonscan.Alike(key, listNames)
+	if session, good := isGood(list, text); good {
+		w.checks.refer(key, index, session)
+		return
+	}
 	required, session, err := w.form.readRow(list, text)
 	if err != nil {
 		problem := wrongType(err)
@@ -92,41 +103,52 @@ func (w *writer) checkRow(key string, index int, text []byte, refused bool) {
 			refused = true
 		}
 	}
-	if id := strings.TrimSpace(session); id != "" {
-		w.checks.references = append(w.checks.references, reference{key, index, id})
-	}
+	w.checks.refer(key, index, []byte(session))
 	if list == "sessions" && !refused {
 		w.checks.given[strings.TrimSpace(required[0].value)] = true // its id
 	}
 }
 
+// refer remembers that a row needs its session.
+func (c *checks) refer(list string, index int, session []byte) {
+	session = bytes.TrimSpace(session)
+	if len(session) == 0 {
+		return
+	}
+	ref := reference{list: list, index: index}
+	if n := len(c.references); n > 0 && c.references[n-1].session == string(session) { // as those of most rows
+		ref.session = c.references[n-1].session
+	} else {
+		ref.session = string(session)
+	}
+	c.references = append(c.references, ref)
+}
+
 // checkSingle judges a member that is not an array. Null passes for a list.
-func (w *writer) checkSingle(key string, v any) {
-	if jsonscan.Alike(key, listNames) != "" && v != nil {
+func (w *writer) checkSingle(key string, text []byte) {
+	if jsonscan.Alike(key, listNames) != "" && string(text) != "null" {
 		w.refuse(key, -1, "", NotRows)
 	}
-	if hasNul(v) {
+	if holdsNul(text) {
 		w.refuse(key, -1, "", Nul)
 	}
 	w.enc.out = w.enc.out[:0]
 }
 
-// hasNul says whether a name or text in v holds U+0000, which the server's
+// holdsNul says whether a name or text in a canonical text holds U+0000, which the server's
 // database can't keep: it answers 500 (A15).
-func hasNul(v any) bool {
-	switch v := v.(type) {
-	case string:
-		return strings.IndexByte(v, 0) >= 0
-	case []any:
-		return slices.ContainsFunc(v, hasNul)
-	case map[string]any:
-		for key, member := range v {
-			if hasNul(key) || hasNul(member) {
-				return true
-			}
+func holdsNul(text []byte) bool {
+	const nul = `\u0000`
+	for {
+		at := bytes.IndexByte(text, '\\')
+		if at < 0 {
+			return false
 		}
+		if bytes.HasPrefix(text[at:], []byte(nul)) {
+			return true
+		}
+		text = text[at+len(`\n`):]
 	}
-	return false
 }
 
 // readRow reads a row of sessions, observations or prompts with the types that

@@ -9,37 +9,28 @@ package canon
 
 import (
 	"bytes"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"maps"
+	"crypto/sha256"
+	"hash"
+	"iter"
 	"slices"
 	"strings"
 
-	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
-// parse splits a document into the texts of its members; of two with one name,
-// the last wins. No members at all (nil) means null.
-func parse(data []byte) (members map[string]json.RawMessage, err error) {
-	if err := json.Unmarshal(data, &members); err != nil {
-		return nil, fmt.Errorf("the chunk is not a JSON object: %w", err)
-	}
-	return members, nil
-}
-
-// writer writes one document, row by row, so that only one of them is ever in
-// pieces. What it learns about the rows on the way, it keeps for the sessions,
-// which come last in the order of names.
+// writer writes one document, row by row. What it learns about the rows on the way, it
+// keeps for the sessions, which come last in the order of names.
 type writer struct {
 	form    *Form
 	project string
 	asIs    bool // encode only, force nothing
 	forPush bool // give a form that stays the same when it is given again
-	enc     encoder
+	enc     rewriter
 
 	// checks is nil if nobody wants to know what 3.4 says about the rows.
 	checks *checks
+	// sum takes the text in, if nobody wants to have it.
+	sum hash.Hash
 
 	problems []RowError
 	keepsOwn bool            // sessions that nothing names keep their own project
@@ -56,24 +47,32 @@ func (w *writer) refuse(list string, index int, field string, reason Reason) {
 
 // document writes all members. In their order mutations, observations and
 // prompts, which name sessions, stand before the sessions.
-func (w *writer) document(members map[string]json.RawMessage) {
-	if members == nil {
+func (w *writer) document(d Document) {
+	if d.isNull {
 		w.enc.out = append(w.enc.out, "null"...)
 		return
 	}
-	_, w.keepsOwn = members["mutations"]
+	w.keepsOwn = d.has("mutations")
 	w.enc.out = append(w.enc.out, '{')
-	for i, key := range slices.Sorted(maps.Keys(members)) {
-		w.enc.name(i, key)
-		w.member(key, members[key])
-		if w.checks != nil && hasNul(key) {
+	for i, key := range d.names() {
+		if i > 0 {
+			w.enc.out = append(w.enc.out, ',')
+		}
+		w.enc.word(key)
+		w.enc.out = append(w.enc.out, ':')
+		if rows := d.Rows[key]; rows != nil {
+			w.rows(key, rows)
+		} else {
+			w.member(key, d.Members[key])
+		}
+		if w.checks != nil && strings.IndexByte(key, 0) >= 0 {
 			w.refuse(key, -1, "", Nul)
 		}
 	}
 	w.enc.out = append(w.enc.out, '}')
 }
 
-func (w *writer) member(key string, text json.RawMessage) {
+func (w *writer) member(key string, text []byte) {
 	isList := slices.Contains(listNames, key) && !w.asIs
 	switch {
 	case isList && string(text) == "null":
@@ -89,90 +88,122 @@ func (w *writer) member(key string, text json.RawMessage) {
 
 // list writes an array, element by element.
 func (w *writer) list(key string, text []byte, rows bool) {
-	dec := json.NewDecoder(bytes.NewReader(text))
-	if _, err := dec.Token(); err != nil {
-		w.refuse(key, -1, "", NotRows)
-		return
-	}
 	w.enc.out = append(w.enc.out, '[')
-	for i := 0; dec.More(); i++ {
-		if i > 0 {
+	at := skipSpace(text, 1)
+	for i := 0; text[at] != ']'; i++ {
+		if text[at] == ',' {
 			w.enc.out = append(w.enc.out, ',')
+			at = skipSpace(text, at+1)
 		}
-		var v any
-		if err := dec.Decode(&v); err != nil && !w.decoded(key, i, err) {
-			return
-		}
-		w.element(key, i, v, rows)
+		at = skipSpace(text, w.element(key, i, text, at, rows))
+		w.sumUp(maxUnsummed)
 	}
 	w.enc.out = append(w.enc.out, ']')
 }
 
-// decoded reports what is wrong with an element, and says whether the next one can be read.
-func (w *writer) decoded(key string, index int, err error) bool {
-	var tooBig *json.UnmarshalTypeError // the only one that a value of any type can cause
-	if errors.As(err, &tooBig) {
-		w.refuse(key, index, "", TooBig)
-		return true
+// rows writes a list of rows.
+func (w *writer) rows(key string, rows iter.Seq[[]byte]) {
+	w.enc.out = append(w.enc.out, '[')
+	i := 0
+	for row := range rows {
+		if i > 0 {
+			w.enc.out = append(w.enc.out, ',')
+		}
+		w.element(key, i, row, 0, true)
+		w.sumUp(maxUnsummed)
+		i++
 	}
-	w.refuse(key, -1, "", NotRows) // can't be: the text was checked
-	return false
+	w.enc.out = append(w.enc.out, ']')
 }
 
-func (w *writer) element(key string, index int, v any, isRow bool) {
+// element writes an element of an array, and says where it ends.
+func (w *writer) element(key string, index int, text []byte, at int, isRow bool) (end int) {
+	w.enc.tooBig, w.enc.tooDeep = false, false
+	start, isObject := len(w.enc.out), text[at] == '{'
+	switch {
+	case !isRow || !isObject:
+		end = w.enc.value(text, at, 2)
+	default:
+		end = w.enc.open(text, at, 3)
+	}
+	if w.enc.tooBig {
+		w.refuse(key, index, "", TooBig)
+	}
 	before := len(w.problems)
-	row, isObject := v.(map[string]any)
 	switch {
 	case !isRow:
 	case !isObject:
 		w.refuse(key, index, "", NotObject)
-		return
+		return end
 	case key == "mutations":
-		if row = w.mutation(index, row); row == nil {
-			return
+		if !w.mutation(index, start) {
+			return end
 		}
-		v = row
 	default:
-		w.force(key, row)
+		w.force(key)
+		w.enc.close(0, start)
 	}
-	start := len(w.enc.out)
-	if err := w.enc.value(v, 2); err != nil {
+	switch {
+	case w.enc.tooDeep:
 		w.refuse(key, index, "", TooDeep)
-		return
+	case w.checks != nil:
+		w.check(key, index, w.enc.out[start:], len(w.problems) > before)
 	}
-	if w.checks != nil {
-		w.check(key, index, v, w.enc.out[start:], len(w.problems) > before)
-	}
+	return end
 }
 
-// force files a row under the project. Source: project-server.md 3.3, A6: only
+// force files the row that is open under the project. Source: project-server.md 3.3, A6: only
 // the exact names of a row's members count here.
-func (w *writer) force(key string, row map[string]any) {
+func (w *writer) force(key string) {
 	if key == "sessions" {
-		id, _ := row["id"].(string)
-		id = strings.TrimSpace(id)
-		if w.keepsOwn && id != "" && !w.named[id] {
+		id, _ := w.decoded("id")
+		id = bytes.TrimSpace(id)
+		if w.keepsOwn && len(id) > 0 && !w.named[string(id)] {
 			return
 		}
-	} else if id, ok := row["session_id"].(string); ok {
-		w.named[strings.TrimSpace(id)] = true
+	} else if id, ok := w.decoded("session_id"); ok {
+		w.name(bytes.TrimSpace(id))
 	}
-	row["project"] = w.project
+	w.enc.add(0, "project", w.project)
+}
+
+// decoded is the text of a member of the row that is open, if it is one.
+func (w *writer) decoded(name string) (text []byte, ok bool) {
+	value := w.enc.last(0, name)
+	if len(value) == 0 || value[0] != '"' {
+		return nil, false
+	}
+	return unquoted(value), true
+}
+
+// unquoted is the text of a string in canonical form.
+func unquoted(value []byte) []byte {
+	inner := value[1 : len(value)-1]
+	if bytes.IndexByte(inner, '\\') >= 0 {
+		inner, _ = jsonscan.AppendText(nil, inner)
+	}
+	return inner
+}
+
+// name remembers that something names a session.
+func (w *writer) name(session []byte) {
+	if !w.named[string(session)] {
+		w.named[string(session)] = true
+	}
 }
 
 // single writes a member that is not an array.
 func (w *writer) single(key string, text []byte) {
-	var v any
-	if err := json.Unmarshal(text, &v); err != nil {
-		w.decoded(key, -1, err)
-		return
-	}
-	if err := w.enc.value(v, 1); err != nil {
+	w.enc.tooBig, w.enc.tooDeep = false, false
+	start := len(w.enc.out)
+	w.enc.value(text, 0, 1)
+	switch {
+	case w.enc.tooBig:
+		w.refuse(key, -1, "", TooBig)
+	case w.enc.tooDeep:
 		w.refuse(key, -1, "", TooDeep)
-		return
-	}
-	if w.checks != nil {
-		w.checkSingle(key, v)
+	case w.checks != nil:
+		w.checkSingle(key, w.enc.out[start:])
 	}
 }
 
@@ -188,11 +219,15 @@ const Version = 1
 // data in this project (which it normalises, as the server does). The error is
 // a *RowError if one row has no canonical form, and the server would refuse
 // the chunk for it; that the others are accepted is for Validate to say. Memory:
-// about a copy of data beside the result, and one row in pieces.
+// that of the result, and of one row.
 //
 // "null" is a document too, if only by the server's mistake (3.1).
 func (f *Form) Canonical(data []byte, project string) ([]byte, error) {
-	return build(data, f.newWriter(project))
+	d, err := parse(data)
+	if err != nil {
+		return nil, err
+	}
+	return f.newWriter(project).build(d)
 }
 
 // ForPush is Canonical, but with 0 for every -0. A server can't keep a -0: its
@@ -200,18 +235,52 @@ func (f *Form) Canonical(data []byte, project string) ([]byte, error) {
 // answers 409 when it is pushed twice (A8). What is sent in this form has the
 // same id from then on: Canonical(ForPush(x)) is ForPush(x).
 func (f *Form) ForPush(data []byte, project string) ([]byte, error) {
+	d, err := parse(data)
+	if err != nil {
+		return nil, err
+	}
+	return f.PushForm(d, project)
+}
+
+// maxUnsummed is how much of a text is there before the hash gets it.
+const maxUnsummed = 64 << 10
+
+// sumUp gives the hash what there is, if that is so much.
+func (w *writer) sumUp(least int) {
+	if w.sum != nil && len(w.enc.out) >= least {
+		w.sum.Write(w.enc.out)
+		w.enc.out = w.enc.out[:0]
+	}
+}
+
+// PushSum is the hash of what PushForm gives, which needs no memory for that.
+func (f *Form) PushSum(d Document, project string) (sum [sha256.Size]byte, err error) {
+	w := f.newWriter(project)
+	w.forPush, w.enc.plainZero, w.sum, d.Size = true, true, sha256.New(), 0
+	_, err = w.build(d)
+	w.sumUp(0)
+	w.sum.Sum(sum[:0])
+	return sum, err
+}
+
+// PushForm is ForPush for a chunk that was taken apart.
+func (f *Form) PushForm(d Document, project string) ([]byte, error) {
 	w := f.newWriter(project)
 	w.forPush, w.enc.plainZero = true, true
-	return build(data, w)
+	return w.build(d)
 }
 
 // Encode gives a pulled body the form that hashes to its id. It parses and
 // encodes, and changes nothing else: the server already forced the rows when it
 // stored them, and doing so again could change some ids (A7).
 func Encode(body []byte) ([]byte, error) {
+	d, err := parse(body)
+	if err != nil {
+		return nil, err
+	}
 	w := form1.newWriter("") // which does not matter: nothing is a row
 	w.asIs = true
-	return build(body, w)
+	return w.build(d)
 }
 
 // Pulled gives a pulled body the form that fits its id. That is what Encode makes of
@@ -230,73 +299,11 @@ func Pulled(body []byte, project string, fits func([]byte) bool) ([]byte, error)
 	return encoded, nil
 }
 
-func build(data []byte, w *writer) ([]byte, error) {
-	members, err := parse(data)
-	if err != nil {
-		return nil, err
-	}
-	w.enc.out = make([]byte, 0, len(data)+len(data)/8)
-	w.document(members)
+func (w *writer) build(d Document) ([]byte, error) {
+	w.enc.out = make([]byte, 0, d.Size)
+	w.document(d)
 	if len(w.problems) > 0 {
 		return nil, &w.problems[0]
 	}
 	return w.enc.out, nil
-}
-
-// Reason is why a server refuses a row, in words that follow the row's name.
-type Reason string
-
-// The reasons. All of them are the server's, not ours (project-server.md 3.3,
-// 3.4, A15 and A16).
-const (
-	NotRows        Reason = "is not a list of rows"
-	NotObject      Reason = "is not an object"
-	WrongType      Reason = "has the wrong type"
-	TooBig         Reason = "holds a number that is too big"
-	TooDeep        Reason = "is nested too deep"
-	Blank          Reason = engram.Required
-	UnknownSession Reason = "names a session that neither the chunk nor the server has"
-	Nul            Reason = "holds the character U+0000"
-	NoPayload      Reason = "has no payload"
-	BadPayload     Reason = "has a payload that is not an object"
-	Unsupported    Reason = "is of an entity and op that the server does not know"
-	KeyDiffers     Reason = "has another entity_key than its payload"
-)
-
-// RowError names a row that a server refuses, and why.
-type RowError struct {
-	// List is the top-level member as the document spells it: "sessions",
-	// "observations", "prompts", "mutations", or one that the server only keeps.
-	List string
-	// Index counts from 0; -1 stands for the member as a whole.
-	Index int
-	// Field is the member of the row, or of the mutation's payload, that the
-	// reason is about; "" if it is about the row.
-	Field  string
-	Reason Reason
-}
-
-// unjudged are what engram says of relations that nobody has marked. It writes those into
-// chunks, and its own servers refuse each of them, so that none ever has one. Source:
-// engram-2.md 2.4, project-server.md 3.3.
-var unjudged = []string{"pending", "superseded"}
-
-// Unjudged says whether it is a relation that is refused, whose judgment_status this is,
-// only since nobody has judged it: no server misses it.
-func (e *RowError) Unjudged(status string) bool {
-	return e.Reason == Blank && strings.HasPrefix(e.Field, "marked_by_") && slices.Contains(unjudged, strings.TrimSpace(status))
-}
-
-func (e *RowError) Error() string {
-	where := fmt.Sprintf("%.40q", e.List)
-	if slices.Contains(listNames, e.List) {
-		where = e.List // one of four words; other names are a stranger's
-	}
-	if e.Index >= 0 {
-		where += fmt.Sprintf("[%d]", e.Index)
-	}
-	if e.Field != "" {
-		where += fmt.Sprintf(" %s", e.Field)
-	}
-	return where + " " + string(e.Reason)
 }

@@ -45,7 +45,7 @@ func AppendText(dst, inner []byte) (text []byte, ok bool) {
 		if len(inner) == 0 {
 			break
 		}
-		c, n := cutEscape(inner)
+		c, n := CutEscape(inner)
 		if n == 0 {
 			return dst, false
 		}
@@ -65,9 +65,9 @@ func appendValid(dst, run []byte) []byte {
 	return dst
 }
 
-// cutEscape decodes the escape that text begins with, and says how long it is: 0 if it
+// CutEscape decodes the escape that text begins with, and says how long it is: 0 if it
 // is none.
-func cutEscape(text []byte) (c rune, n int) {
+func CutEscape(text []byte) (c rune, n int) {
 	if len(text) < len(`\n`) {
 		return 0, 0
 	}

@@ -10,10 +10,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
 // Rule names the rule. It belongs to every identity that is derived and to all
@@ -43,13 +45,36 @@ type Place struct {
 }
 
 // Row fills the blanks of a row of one of the lists, as servers of a generation demand
-// it. A row that is no object, and one of any other list, comes back as it is.
+// it. The row has to be JSON. One that is no object, and one of any other list, comes back as it is.
 func Row(g engram.Generation, at Place, row json.RawMessage) (json.RawMessage, []Fill) {
+	if isWhole(at.List, row) {
+		return row, nil
+	}
 	identity := ""
 	if at.List == Observations || at.List == Prompts {
 		identity = SyncID(at, row)
 	}
 	return fill(g, at.List, identity, row)
+}
+
+// filled are the members that Row can fill.
+var filled = map[string][]string{
+	Sessions: {"directory"}, Observations: {"sync_id", "type", "scope", "title"}, Prompts: {"sync_id"},
+}
+
+// isWhole says that a row lacks nothing, as nearly all do, where that can be told at a
+// glance: one of another list lacks nothing either.
+func isWhole(list string, row []byte) bool {
+	var has [4]bool
+	plain := jsonscan.Fields(row, func(name, value []byte) bool {
+		at := slices.IndexFunc(filled[list], func(field string) bool { return strings.EqualFold(field, string(name)) })
+		if at < 0 {
+			return jsonscan.IsPlain(name)
+		}
+		has[at] = true
+		return filled[list][at] == string(name) && jsonscan.SaysSomething(value)
+	})
+	return plain && !slices.Contains(has[:len(filled[list])], false)
 }
 
 // Payload fills the blanks of what an upsert of an entity carries. The key of

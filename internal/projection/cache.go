@@ -127,16 +127,16 @@ func (d document) untimed() bool {
 
 // sessionsOf are the sessions that a chunk brings, as rows or as mutations.
 func (o Options) sessionsOf(doc document) map[string]Session {
-	s := selection{document: document{id: doc.id, rows: map[string][]row{}}}
+	s := selection{document: document{id: doc.id, rows: map[string][]*row{}}}
 	for r := range doc.of(listSessions, listMutations) {
 		if r.gives != "" {
-			s.rows[r.list] = append(s.rows[r.list], r)
+			s.rows[r.list] = append(s.rows[r.list], r.clone())
 		}
 	}
 	if !o.Strict {
 		s.mend(o.Generation)
 	}
-	problems, err := o.form().Validate(s.assemble(), o.Project, func(string) bool { return true })
+	problems := o.form().ValidateDocument(s.source(), o.Project, func(string) bool { return true })
 	refused := map[string]map[int]bool{listSessions: {}, listMutations: {}}
 	for _, p := range problems {
 		refused[p.List][p.Index] = true // of no other lists
@@ -145,7 +145,7 @@ func (o Options) sessionsOf(doc document) map[string]Session {
 	twins := s.refusedSessions(refused[listSessions])
 	for _, list := range []string{listSessions, listMutations} {
 		for i, r := range s.rows[list] {
-			said := Session{Project: engram.NormalizeProject(r.project), Good: err == nil && !refused[list][i] && !twins[r.gives]}
+			said := Session{Project: engram.NormalizeProject(r.project), Good: !refused[list][i] && !twins[r.gives]}
 			sessions[r.gives] = sessions[r.gives].merge(said)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/engram-sync/engram-sync/internal/canon"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
@@ -34,8 +35,9 @@ var lists = []string{listSessions, listObservations, listPrompts, listMutations}
 // document is a chunk taken apart into rows. Members beside the lists are kept.
 type document struct {
 	id      engram.ChunkID
-	members map[string]json.RawMessage // all that are no list of rows
-	rows    map[string][]row
+	members map[string][]byte // all that are no list of rows
+	rows    map[string][]*row
+	size    int // at least that of its text, or of its canonical form
 }
 
 // row is one row, and what of it the projection looks at. Members that are not
@@ -43,8 +45,8 @@ type document struct {
 type row struct {
 	list  string
 	index int // in its list, as the chunk has it
-	text  json.RawMessage
-	raw   json.RawMessage // text as the chunk has it
+	text  []byte
+	raw   []byte // text as the chunk has it
 
 	id, session, project, scope, created string
 
@@ -53,9 +55,16 @@ type row struct {
 	judged string   // judgment_status of a relation
 }
 
+// clone is the row for somebody who changes it, and leaves it to others as it is.
+func (r *row) clone() *row {
+	other := *r
+	other.filled = slices.Clip(r.filled)
+	return &other
+}
+
 // of gives the rows of some lists, one list after the other.
-func (d document) of(lists ...string) iter.Seq[row] {
-	return func(yield func(row) bool) {
+func (d document) of(lists ...string) iter.Seq[*row] {
+	return func(yield func(*row) bool) {
 		for _, list := range lists {
 			for _, r := range d.rows[list] {
 				if !yield(r) {
@@ -66,6 +75,21 @@ func (d document) of(lists ...string) iter.Seq[row] {
 	}
 }
 
+// source is the document for its canonical form.
+func (d document) source() canon.Document {
+	rows := make(map[string]iter.Seq[[]byte], len(d.rows))
+	for list := range d.rows {
+		rows[list] = func(yield func([]byte) bool) {
+			for r := range d.of(list) {
+				if !yield(r.text) {
+					return
+				}
+			}
+		}
+	}
+	return canon.Document{Members: d.members, Rows: rows, Size: d.size}
+}
+
 // key names a session as the server compares it. Source: project-server.md 13 (A6).
 func key(id string) string { return strings.TrimSpace(id) }
 
@@ -73,7 +97,7 @@ func key(id string) string { return strings.TrimSpace(id) }
 // are in data. Of members with the same name the last one counts, as it does for
 // servers (project-server.md 3.2).
 func parseDocument(id engram.ChunkID, data []byte) (document, error) {
-	p := parser{data: data, scan: jsonscan.New(2), doc: document{id: id, members: map[string]json.RawMessage{}, rows: map[string][]row{}}}
+	p := parser{data: data, scan: jsonscan.New(2), doc: document{id: id, members: map[string][]byte{}, rows: map[string][]*row{}}, words: words{}}
 	for p.at < len(data) {
 		n, event, err := p.scan.Next(data[p.at:])
 		if err != nil {
@@ -89,15 +113,16 @@ func parseDocument(id engram.ChunkID, data []byte) (document, error) {
 }
 
 type parser struct {
-	data []byte
-	scan *jsonscan.Scanner
-	at   int
-	doc  document
+	data  []byte
+	scan  *jsonscan.Scanner
+	at    int
+	doc   document
+	words words
 
 	from [3]int        // where the values at hand begin, by depth
 	kind jsonscan.Kind // of the member at hand
 	name string        // and its name
-	rows []row         // and its elements
+	rows []*row        // and its elements
 }
 
 // event deals with what the scanner stopped at; from is where it started.
@@ -115,7 +140,7 @@ func (p *parser) event(event jsonscan.Event, from int) error {
 			return fmt.Errorf("read the name of a member: %w", err)
 		}
 	case event == jsonscan.End && depth == 2 && p.isList() && p.kind == jsonscan.Array:
-		p.rows = append(p.rows, newRow(p.name, len(p.rows), p.data[p.from[2]:p.at]))
+		p.rows = append(p.rows, newRow(p.name, len(p.rows), p.data[p.from[2]:p.at], p.words))
 	case event == jsonscan.End && depth == 1:
 		return p.member()
 	}
@@ -148,14 +173,66 @@ type rowMembers struct {
 	Judged  string `json:"judgment_status"`
 }
 
-func newRow(list string, index int, text json.RawMessage) row {
-	r := row{list: list, index: index, text: text, raw: text}
+func (m *rowMembers) named(name []byte) *string {
+	switch string(name) {
+	case "id":
+		return &m.ID
+	case "session_id":
+		return &m.Session
+	case "project":
+		return &m.Project
+	case "scope":
+		return &m.Scope
+	case "created_at":
+		return &m.Created
+	case "judgment_status":
+		return &m.Judged
+	}
+	return nil
+}
+
+// read takes of a row what fits.
+func (m *rowMembers) read(row []byte, known words) {
+	plain := jsonscan.Fields(row, func(name, value []byte) bool {
+		if to := m.named(name); to != nil && value[0] == '"' {
+			*to = known.text(value[1 : len(value)-1])
+		}
+		return jsonscan.IsExact(name)
+	})
+	if !plain {
+		*m = rowMembers{}
+		_ = json.Unmarshal(row, m)
+	}
+}
+
+// words are texts of rows that were read, each once: most rows have some in common.
+type words map[string]string
+
+const maxWords = 1 << 10
+
+func (w words) text(inner []byte) string {
+	if known, ok := w[string(inner)]; ok {
+		return known
+	}
+	if !jsonscan.IsPlain(inner) {
+		text, _ := jsonscan.AppendText(nil, inner)
+		return string(text)
+	}
+	text := string(inner)
+	if len(w) < maxWords {
+		w[text] = text
+	}
+	return text
+}
+
+func newRow(list string, index int, text []byte, known words) *row {
+	r := &row{list: list, index: index, text: text, raw: text}
 	if list == listMutations {
 		r.readMutation()
 		return r
 	}
 	var m rowMembers
-	_ = json.Unmarshal(text, &m) // what fits is taken
+	m.read(text, known)
 	r.id, r.session, r.project, r.scope, r.created = m.ID, m.Session, m.Project, m.Scope, m.Created
 	if list == listSessions {
 		r.gives = key(r.id)
@@ -200,6 +277,6 @@ func (m mutation) payload() []byte {
 }
 
 // belongsTo is the project of a row: its own, or that of its session.
-func (r row) belongsTo(sessions map[string]Session) string {
+func (r *row) belongsTo(sessions map[string]Session) string {
 	return cmp.Or(engram.NormalizeProject(r.project), sessions[key(cmp.Or(r.session, r.id))].Project)
 }

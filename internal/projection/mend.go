@@ -14,8 +14,7 @@ import (
 // mend gives the rows what a server demands and they lack.
 func (s *selection) mend(g engram.Generation) {
 	for _, list := range lists {
-		for i := range s.rows[list] {
-			r := &s.rows[list][i]
+		for _, r := range s.rows[list] {
 			for _, f := range r.mend(g, s.id) {
 				s.filled = append(s.filled, engram.RowNote{List: list, Index: r.index, Field: f.Field, Reason: f.String()})
 			}
@@ -53,11 +52,11 @@ func (r *row) mendPayload(g engram.Generation) []mend.Fill {
 // orphansOf are the sessions that rows of a chunk need and the chunk does not
 // bring. Rows that the server would refuse in any case need none.
 func (o Options) orphansOf(doc document, brings map[string]Session) map[string]string {
-	s := selection{document: document{id: doc.id, rows: map[string][]row{}}}
+	s := selection{document: document{id: doc.id, rows: map[string][]*row{}}}
 	for r := range doc.of(lists...) {
 		project := engram.NormalizeProject(r.project)
 		if id := key(r.session); id != "" && !brings[id].Good && (project == "" || o.owns(project)) && (o.IncludePersonal || !engram.IsPersonal(r.scope)) {
-			s.rows[r.list] = append(s.rows[r.list], r)
+			s.rows[r.list] = append(s.rows[r.list], r.clone())
 		}
 	}
 	s.mend(o.Generation)
@@ -73,7 +72,7 @@ func (o Options) orphansOf(doc document, brings map[string]Session) map[string]s
 	return oldest
 }
 
-func (r row) isUpsert() bool {
+func (r *row) isUpsert() bool {
 	var m mutation
 	return json.Unmarshal(r.text, &m) == nil && m.isUpsert()
 }
@@ -124,10 +123,10 @@ func (o Options) addStubs(sessions map[string]Session, known map[engram.ChunkID]
 // stubs are the rows of sessions that are added: a part of its own, which stays
 // the same when the chunk is sent in another form.
 func (o Options) stubs(sessions map[string]string) selection {
-	s := selection{document: document{rows: map[string][]row{}}}
+	s := selection{document: document{rows: map[string][]*row{}}}
 	for _, id := range slices.Sorted(maps.Keys(sessions)) {
 		text, _ := json.Marshal(mend.Stub(id, o.Project, sessions[id])) // plain data
-		s.rows[listSessions] = append(s.rows[listSessions], newRow(listSessions, -1, text))
+		s.rows[listSessions] = append(s.rows[listSessions], newRow(listSessions, -1, text, words{}))
 		s.filled = append(s.filled, engram.RowNote{List: listSessions, Index: -1, Reason: fmt.Sprintf("got %.60q, which rows name and nobody has", id)})
 	}
 	return s

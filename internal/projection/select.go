@@ -1,7 +1,6 @@
 package projection
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -31,10 +30,10 @@ type selection struct {
 // for: whoever has the server's token reads all of it. Source: project-server.md
 // 3.3, 3.4, T17.
 func (o Options) choose(doc document, sessions map[string]Session, there *recognition.RowSet) (selection, error) {
-	s := selection{document: document{id: doc.id, members: doc.members, rows: map[string][]row{}}, there: there}
+	s := selection{document: document{id: doc.id, members: doc.members, rows: map[string][]*row{}}, there: there}
 	s.dropMiscasedLists()
 	for list, rows := range doc.rows {
-		s.rows[list] = make([]row, 0, len(rows))
+		s.rows[list] = make([]*row, 0, len(rows))
 		for _, r := range rows {
 			if o.wants(&s, r, sessions) {
 				s.rows[list] = append(s.rows[list], r)
@@ -55,9 +54,9 @@ func (o Options) reassignSessions(s *selection) {
 	if _, ok := s.rows[listMutations]; !ok {
 		return
 	}
-	for i, r := range s.rows[listSessions] {
+	for _, r := range s.rows[listSessions] {
 		if project := engram.NormalizeProject(r.project); project != "" && !o.owns(project) {
-			s.rows[listSessions][i].set("project", o.Project)
+			r.set("project", o.Project)
 		}
 	}
 }
@@ -82,7 +81,7 @@ func (s *selection) drop(name string) {
 
 // wants counts the rows that stay here. A row for which nobody names a project
 // belongs to the directory's.
-func (o Options) wants(s *selection, r row, sessions map[string]Session) bool {
+func (o Options) wants(s *selection, r *row, sessions map[string]Session) bool {
 	project := r.belongsTo(sessions)
 	switch {
 	case project != "" && !o.owns(project) && (r.gives == "" || !sessions[r.gives].Needed):
@@ -112,7 +111,7 @@ func counted(counts map[string]int, name string) map[string]int {
 
 // claims says whether a row is of our project and needs its session there, by
 // what it says itself.
-func (o Options) claims(r row) bool {
+func (o Options) claims(r *row) bool {
 	return o.owns(r.project) && (o.IncludePersonal || !engram.IsPersonal(r.scope))
 }
 
@@ -130,9 +129,9 @@ func (o Options) prune(s *selection, sessions map[string]Session) error {
 		return o.has(sessions[key(id)]) || s.there != nil && s.there.HasSession(key(id))
 	}
 	for {
-		problems, err := o.form().Validate(s.assemble(), o.Project, known)
-		if err != nil || len(problems) == 0 {
-			return err
+		problems := o.form().ValidateDocument(s.source(), o.Project, known)
+		if len(problems) == 0 {
+			return nil
 		}
 		bad, members := map[string]map[int]bool{}, len(s.members)
 		for _, p := range problems {
@@ -143,7 +142,7 @@ func (o Options) prune(s *selection, sessions map[string]Session) error {
 		}
 		s.leaveOutTwins(o, bad)
 		for list, indexes := range bad {
-			rest := make([]row, 0, len(s.rows[list]))
+			rest := make([]*row, 0, len(s.rows[list]))
 			for i, r := range s.rows[list] {
 				if !indexes[i] {
 					rest = append(rest, r)
@@ -222,36 +221,6 @@ func (d document) refusedSessions(bad map[int]bool) map[string]bool {
 		}
 	}
 	return refused
-}
-
-// assemble writes the document as one JSON object.
-func (d document) assemble() []byte {
-	var out bytes.Buffer
-	separator := byte('{')
-	for name, value := range d.members {
-		out.WriteByte(separator)
-		separator = ','
-		quoted, _ := json.Marshal(name) // a string that came from JSON
-		out.Write(quoted)
-		out.WriteByte(':')
-		out.Write(value)
-	}
-	for list, rows := range d.rows {
-		fmt.Fprintf(&out, "%c%q:[", separator, list)
-		separator = ','
-		for i, r := range rows {
-			if i > 0 {
-				out.WriteByte(',')
-			}
-			out.Write(r.text)
-		}
-		out.WriteByte(']')
-	}
-	if separator == '{' {
-		out.WriteByte('{')
-	}
-	out.WriteByte('}')
-	return out.Bytes()
 }
 
 // set gives a member of the row another value. A row that is no object stays as it is.

@@ -33,7 +33,7 @@ func (o Options) maxPart() int {
 // the session that it belongs to, if the chunk has it. A row that is larger than
 // a part is a part of its own. The texts of the parts are put into texts.
 func (o Options) split(s selection, texts partTexts) ([]recognition.Part, error) {
-	b := &splitter{options: o, selection: &s, texts: texts, sessions: map[string][]row{}, used: map[string]bool{}}
+	b := &splitter{options: o, selection: &s, texts: texts, sessions: map[string][]*row{}, used: map[string]bool{}}
 	for _, r := range s.rows[listSessions] {
 		b.sessions[key(r.id)] = append(b.sessions[key(r.id)], r)
 	}
@@ -57,19 +57,18 @@ func (o Options) split(s selection, texts partTexts) ([]recognition.Part, error)
 type splitter struct {
 	options   Options
 	selection *selection
-	sessions  map[string][]row
+	sessions  map[string][]*row
 	used      map[string]bool // sessions that some part has
 	parts     []recognition.Part
 	texts     partTexts
 
 	document                 // the part at hand: its rows
 	has      map[string]bool // sessions in it
-	size     int
-	full     bool // it has a row
+	full     bool            // it has a row
 }
 
 func (b *splitter) begin() {
-	b.document, b.has, b.size, b.full = document{rows: map[string][]row{}}, map[string]bool{}, 0, false
+	b.document, b.has, b.full = document{rows: map[string][]*row{}}, map[string]bool{}, false
 	for list := range b.selection.rows {
 		if list != listMutations || len(b.parts) == 0 { // the key alone changes what the server does
 			b.rows[list] = nil
@@ -79,7 +78,7 @@ func (b *splitter) begin() {
 
 // add puts a row, and the session that it needs, into the part at hand, or into
 // the next one if that would get too large.
-func (b *splitter) add(r row) error {
+func (b *splitter) add(r *row) error {
 	size := b.weight(r)
 	if b.full && b.size+size > b.options.maxPart() {
 		if err := b.flush(); err != nil {
@@ -99,8 +98,8 @@ func (b *splitter) add(r row) error {
 }
 
 // unused are the sessions that no row of the chunk brought along.
-func (b *splitter) unused() []row {
-	return slices.DeleteFunc(slices.Clone(b.selection.rows[listSessions]), func(r row) bool { return b.used[key(r.id)] })
+func (b *splitter) unused() []*row {
+	return slices.DeleteFunc(slices.Clone(b.selection.rows[listSessions]), func(r *row) bool { return b.used[key(r.id)] })
 }
 
 // bring puts a session into the part at hand, if the chunk has it.
@@ -113,7 +112,7 @@ func (b *splitter) bring(id string) {
 }
 
 // weight is the most by which the part grows with a row.
-func (b *splitter) weight(r row) int {
+func (b *splitter) weight(r *row) int {
 	size := b.canonicalSize(r)
 	if r.list == listSessions || b.has[key(r.session)] {
 		return size
@@ -127,7 +126,7 @@ func (b *splitter) weight(r row) int {
 // canonicalSize is at least what a row takes in canonical form: its bytes, and
 // five more for each that gets an escape there. To encode it would tell exactly,
 // and take as long as all the rest.
-func (b *splitter) canonicalSize(r row) int {
+func (b *splitter) canonicalSize(r *row) int {
 	size := len(r.text) + len(b.options.Project) + len(`,"project":""`)
 	for _, c := range []string{"<", ">", "&", "\u2028", "\u2029"} {
 		size += 5 * bytes.Count(r.text, []byte(c))
@@ -143,7 +142,7 @@ func (b *splitter) flush() error {
 	if len(b.parts) == 0 {
 		b.members = b.selection.members // they are told once
 	}
-	text, err := b.options.form().ForPush(b.assemble(), b.options.Project)
+	text, err := b.options.form().PushForm(b.source(), b.options.Project)
 	if err != nil {
 		return fmt.Errorf("make the canonical form: %w", err)
 	}
@@ -163,10 +162,9 @@ func (o Options) also(doc document, id engram.ChunkID) (ids []engram.ChunkID) {
 	if len(doc.rows[listMutations]) == 0 && norm.NFC.IsNormalString(o.Project) {
 		return nil
 	}
-	data := doc.assemble()
 	for _, f := range canon.Known() {
-		text, err := f.ForPush(data, o.Project)
-		if other := engram.IDOf(sha256.Sum256(text)); err == nil && other != id && !slices.Contains(ids, other) {
+		sum, err := f.PushSum(doc.source(), o.Project)
+		if other := engram.IDOf(sum); err == nil && other != id && !slices.Contains(ids, other) {
 			ids = append(ids, other)
 		}
 	}

@@ -31,7 +31,7 @@ func (d *Directory) Supplement(ctx context.Context, ids []engram.ChunkID, there 
 // what it has of the chunk.
 func (s *selection) dropHeld(there *recognition.RowSet, o Options) {
 	for list, rows := range s.rows {
-		s.rows[list] = slices.DeleteFunc(slices.Clone(rows), func(r row) bool {
+		s.rows[list] = slices.DeleteFunc(slices.Clone(rows), func(r *row) bool {
 			v, ok := r.signature(o)
 			return ok && there.Has(v)
 		})
@@ -45,12 +45,12 @@ func (s *selection) dropHeld(there *recognition.RowSet, o Options) {
 // signature is what a row is recognised by, without what was filled. A mutation is put
 // into a canonical form for that: the one that takes the most, as what differs between
 // forms is no part of a signature.
-func (r row) signature(o Options) (recognition.Signature, bool) {
+func (r *row) signature(o Options) (recognition.Signature, bool) {
 	if r.list != listMutations {
 		return recognition.Sign(r.list, r.text, r.filled...)
 	}
-	alone := document{rows: map[string][]row{listMutations: {r}}}
-	text, err := canon.Of(engram.Gen3).ForPush(alone.assemble(), o.Project)
+	alone := document{rows: map[string][]*row{listMutations: {r}}}
+	text, err := canon.Of(engram.Gen3).PushForm(alone.source(), o.Project)
 	var doc struct {
 		Mutations []json.RawMessage `json:"mutations"`
 	}
@@ -60,13 +60,19 @@ func (r row) signature(o Options) (recognition.Signature, bool) {
 	return recognition.Sign(listMutations, doc.Mutations[0])
 }
 
+// mended is the row as it would be sent.
+func (r *row) mended(o Options, chunk engram.ChunkID) *row {
+	other := r.clone()
+	other.mend(o.Generation, chunk)
+	return other
+}
+
 // isThere says whether the server has a row that it would refuse as it is: mended.
-func (s *selection) isThere(r row, o Options) bool {
+func (s *selection) isThere(r *row, o Options) bool {
 	if s.there == nil {
 		return false
 	}
-	r.mend(o.Generation, s.id)
-	v, ok := r.signature(o)
+	v, ok := r.mended(o, s.id).signature(o)
 	return ok && s.there.Has(v)
 }
 
@@ -88,8 +94,7 @@ func (d *Directory) Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.
 func (o Options) signatures(doc document) []recognition.Signature {
 	rows := []recognition.Signature{}
 	for r := range doc.of(lists...) {
-		r.mend(o.Generation, doc.id)
-		if v, ok := r.signature(o); ok {
+		if v, ok := r.mended(o, doc.id).signature(o); ok {
 			rows = append(rows, v)
 		}
 	}

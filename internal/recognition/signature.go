@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
 // SignatureVersion changes with what a signature is: those of another version say nothing.
@@ -39,27 +40,27 @@ const (
 	fillable = givenLater // those below are filled
 )
 
-// Sign gives the signature of a row of a list, of which these fields were filled. A
+// Sign gives the signature of a row of a list, which has to be JSON, of which these fields were filled. A
 // mutation is recognised in canonical form only, whichever release made that. false:
 // nobody could find the row again.
 func Sign(list string, row []byte, filled ...string) (v Signature, ok bool) {
 	var given map[int]string
 	switch list {
 	case "sessions":
-		var s engram.Session
-		ok = json.Unmarshal(row, &s) == nil && s.ID != ""
+		s, err := engram.ReadSession(row)
+		ok = err == nil && s.ID != ""
 		given = map[int]string{givenLater: s.OwnershipMode}
 		s.Project, s.OwnershipMode = "", ""
 		v.RowVersion = s.Version()
 	case "observations":
-		var o engram.Observation
-		ok = json.Unmarshal(row, &o) == nil && o.SyncID != ""
+		o, err := engram.ReadObservation(row)
+		ok = err == nil && o.SyncID != ""
 		given = map[int]string{givenType: o.Type, givenTitle: o.Title, givenScope: o.Scope, givenLater: engram.Text(o.ReviewAfter)}
 		o.Project, o.Type, o.Title, o.Scope, o.ReviewAfter = nil, "", "", "", nil
 		v.RowVersion = o.Version("")
 	case "prompts":
-		var p engram.Prompt
-		ok = json.Unmarshal(row, &p) == nil && p.SyncID != ""
+		p, err := engram.ReadPrompt(row)
+		ok = err == nil && p.SyncID != ""
 		given = map[int]string{givenLater: engram.Text(p.SourceInboxID)}
 		p.Project, p.SourceInboxID = "", nil
 		v.RowVersion = p.Version("")
@@ -95,6 +96,10 @@ var known = map[string][]string{
 
 // rest is what a row has in members that nobody knows, "" if it has none.
 func rest(list string, row []byte) string {
+	isKnown := func(name, _ []byte) bool { return slices.Contains(known[list], string(name)) }
+	if jsonscan.Fields(row, isKnown) { // as with nearly all
+		return ""
+	}
 	var members map[string]json.RawMessage
 	_ = json.Unmarshal(row, &members) // no object has none
 	maps.DeleteFunc(members, func(name string, _ json.RawMessage) bool { return slices.Contains(known[list], strings.ToLower(name)) })

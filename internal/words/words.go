@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/rowstream"
 )
 
 // Word is what one chunk says of one row, small enough that those of all chunks
@@ -184,14 +183,39 @@ func newWordReader() wordReader {
 }
 
 func (r *wordReader) read(from io.Reader) error {
-	return rowstream.ReadMembers(from, map[string]rowstream.MemberReader{
-		"sessions": rowstream.Rows(r.session),
-		"observations": rowstream.Rows(func(o engram.Observation) {
-			r.row(o.SyncID, ofObservation(o), engram.Text(o.Project), o.SessionID)
-		}),
-		"prompts":   rowstream.Rows(func(p engram.Prompt) { r.row(p.SyncID, ofPrompt(p), p.Project, p.SessionID) }),
-		"mutations": rowstream.Rows(r.mutation),
-	})
+	var bad error // of the first row that is none: what comes behind it says nothing
+	err := engram.ReadLists(from, func(list string, _ int, row json.RawMessage) {
+		if bad == nil {
+			bad = r.take(list, row)
+		}
+	}, "sessions", "observations", "prompts", "mutations")
+	return cmp.Or(err, bad)
+}
+
+func (r *wordReader) take(list string, row json.RawMessage) error {
+	switch list {
+	case "sessions":
+		s, err := engram.ReadSession(row)
+		if err != nil {
+			return err
+		}
+		r.session(s)
+	case "observations":
+		o, err := engram.ReadObservation(row)
+		if err != nil {
+			return err
+		}
+		r.row(o.SyncID, ofObservation(o), engram.Text(o.Project), o.SessionID)
+	case "prompts":
+		p, err := engram.ReadPrompt(row)
+		if err != nil {
+			return err
+		}
+		r.row(p.SyncID, ofPrompt(p), p.Project, p.SessionID)
+	default:
+		r.mutation(row)
+	}
+	return nil
 }
 
 func (r *wordReader) session(s engram.Session) {
