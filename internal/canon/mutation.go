@@ -32,7 +32,7 @@ type mutationRow struct {
 // form. It says whether that is written: else the row is refused.
 func (w *writer) mutation(index, start int) bool {
 	exact := w.namedExactly()
-	w.enc.add(0, "project", w.project)
+	w.enc.add("project", w.project)
 	w.enc.close(0, start)
 	m, problem := w.readMutation(w.enc.out[start:])
 	var p payload
@@ -131,26 +131,26 @@ func (m *mutationRow) write(r *rewriter, f *Form) {
 	from := len(r.out)
 	r.out = append(r.out, '{')
 	if m.AckedAt != nil {
-		r.add(0, "acked_at", *m.AckedAt)
+		r.add("acked_at", *m.AckedAt)
 	}
 	if f.disposition {
-		r.add(0, "disposition", "")
+		r.add("disposition", "")
 	}
 	for _, member := range m.dispositions() {
 		if text, _ := member.value.text(); text != nil {
-			r.add(0, member.name, *text)
+			r.add(member.name, *text)
 		}
 	}
-	r.add(0, "entity", m.Entity)
-	r.add(0, "entity_key", m.EntityKey)
-	r.add(0, "occurred_at", m.OccurredAt)
-	r.add(0, "op", m.Op)
-	r.add(0, "payload", m.Payload)
-	r.add(0, "project", m.Project)
+	r.add("entity", m.Entity)
+	r.add("entity_key", m.EntityKey)
+	r.add("occurred_at", m.OccurredAt)
+	r.add("op", m.Op)
+	r.add("payload", m.Payload)
+	r.add("project", m.Project)
 	r.out = strconv.AppendInt(append(r.out, `,"seq":`...), m.Seq, 10)
 	r.members[len(r.members)-1].to = len(r.out) // it goes with the one before
-	r.add(0, "source", m.Source)
-	r.add(0, "target_key", m.TargetKey)
+	r.add("source", m.Source)
+	r.add("target_key", m.TargetKey)
 	r.close(0, from)
 }
 

@@ -102,10 +102,10 @@ func (r *rewriter) name(text []byte, at int) (name []byte, end int) {
 	return r.names[from:], end
 }
 
-// add appends another member to the object that is open, which counts instead of one that
+// add appends another member to the outermost object, which is open: it counts instead of one that
 // has its name. name is a word.
-func (r *rewriter) add(first int, name, value string) {
-	if len(r.members) > first {
+func (r *rewriter) add(name, value string) {
+	if len(r.members) > 0 {
 		r.out = append(r.out, ',')
 	}
 	from := len(r.out)

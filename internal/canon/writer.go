@@ -164,7 +164,7 @@ func (w *writer) force(key string) {
 	} else if id, ok := w.decoded("session_id"); ok {
 		w.name(bytes.TrimSpace(id))
 	}
-	w.enc.add(0, "project", w.project)
+	w.enc.add("project", w.project)
 }
 
 // decoded is the text of a member of the row that is open, if it is one.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/jsonscan"
+	"github.com/engram-sync/engram-sync/internal/rowread"
 )
 
 // SignatureVersion changes with what a signature is: those of another version say nothing.
@@ -47,19 +48,19 @@ func Sign(list string, row []byte, filled ...string) (v Signature, ok bool) {
 	var given map[int]string
 	switch list {
 	case "sessions":
-		s, err := engram.ReadSession(row)
+		s, err := rowread.ReadSession(row)
 		ok = err == nil && s.ID != ""
 		given = map[int]string{givenLater: s.OwnershipMode}
 		s.Project, s.OwnershipMode = "", ""
 		v.RowVersion = s.Version()
 	case "observations":
-		o, err := engram.ReadObservation(row)
+		o, err := rowread.ReadObservation(row)
 		ok = err == nil && o.SyncID != ""
 		given = map[int]string{givenType: o.Type, givenTitle: o.Title, givenScope: o.Scope, givenLater: engram.Text(o.ReviewAfter)}
 		o.Project, o.Type, o.Title, o.Scope, o.ReviewAfter = nil, "", "", "", nil
 		v.RowVersion = o.Version("")
 	case "prompts":
-		p, err := engram.ReadPrompt(row)
+		p, err := rowread.ReadPrompt(row)
 		ok = err == nil && p.SyncID != ""
 		given = map[int]string{givenLater: engram.Text(p.SourceInboxID)}
 		p.Project, p.SourceInboxID = "", nil

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/rowread"
 )
 
 // Word is what one chunk says of one row, small enough that those of all chunks
@@ -195,19 +196,19 @@ func (r *wordReader) read(from io.Reader) error {
 func (r *wordReader) take(list string, row json.RawMessage) error {
 	switch list {
 	case "sessions":
-		s, err := engram.ReadSession(row)
+		s, err := rowread.ReadSession(row)
 		if err != nil {
 			return err
 		}
 		r.session(s)
 	case "observations":
-		o, err := engram.ReadObservation(row)
+		o, err := rowread.ReadObservation(row)
 		if err != nil {
 			return err
 		}
 		r.row(o.SyncID, ofObservation(o), engram.Text(o.Project), o.SessionID)
 	case "prompts":
-		p, err := engram.ReadPrompt(row)
+		p, err := rowread.ReadPrompt(row)
 		if err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-package engram_test
+package rowread_test
 
 import (
 	"encoding/json"
@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/rowread"
 )
 
 // FuzzReadRows: a row reads as Go's own decoder reads it, whatever is odd about it.
@@ -24,11 +24,11 @@ func FuzzReadRows(f *testing.F) {
 		if !json.Valid(row) {
 			return
 		}
-		session, err := engram.ReadSession(row)
+		session, err := rowread.ReadSession(row)
 		sameAsDecoded(t, row, session, err)
-		observation, err := engram.ReadObservation(row)
+		observation, err := rowread.ReadObservation(row)
 		sameAsDecoded(t, row, observation, err)
-		prompt, err := engram.ReadPrompt(row)
+		prompt, err := rowread.ReadPrompt(row)
 		sameAsDecoded(t, row, prompt, err)
 	})
 }
