@@ -183,6 +183,42 @@ func TestTextsThatNobodyOpensHoldUpTheReading(t *testing.T) {
 	})
 }
 
+// Whoever has to send a part once more gets it, whatever waits to be sent.
+func TestAPartThatIsOpenedAgain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it moves much data, in few goroutines")
+	}
+	d := newDirectory()
+	for n := range 4 {
+		row := strings.Replace(observation(fmt.Sprint("o", n), fmt.Sprint("s", n), ofAlpha), `"C"`, `"`+strings.Repeat("memory ", 30<<20/7)+`"`, 1)
+		d.add(chunk([]string{session(fmt.Sprint("s", n), "alpha")}, []string{row}))
+	}
+	p := projection.NewDirectory(alpha, d.open, t.TempDir(), 4)
+	type chunkOf struct {
+		id   engram.ChunkID
+		part recognition.Part
+	}
+	given := make(chan chunkOf, len(d.ids))
+	go func() {
+		defer close(given)
+		p.Early(t.Context(), d.ids, func(id engram.ChunkID, c recognition.Projection) bool {
+			given <- chunkOf{id, c.Parts[0]}
+			return true
+		})
+	}()
+	first := <-given
+	want := d.part(t, p, first.id, first.part)
+	for next := range given { // for which there is no room beside the one before
+		if d.part(t, p, first.id, first.part) != want {
+			t.Error("it is another")
+		}
+		if d.part(t, p, next.id, next.part) == want {
+			t.Error("and so is this")
+		}
+		p.Forget(next.id)
+	}
+}
+
 // An interruption ends it, wherever it waits.
 func TestEarlyEndsWithItsContext(t *testing.T) {
 	d := newDirectory()

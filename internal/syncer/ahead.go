@@ -74,13 +74,19 @@ func (s *Diff) pushAhead(ctx context.Context, here *engram.Manifest, ids []engra
 	return a
 }
 
-// inTime puts chunks in the order of their times.
+// inTime are the chunks up to the first that does not stand in the order of times: there is
+// one behind it that may have to go before it.
 func inTime(here *engram.Manifest, ids []engram.ChunkID) []engram.ChunkID {
-	return slices.SortedFunc(slices.Values(ids), func(one, other engram.ChunkID) int {
-		a, _ := here.Entry(one)
-		b, _ := here.Entry(other)
-		return arrival.Compare(arrival.Chunk{ID: one, At: a.Time()}, arrival.Chunk{ID: other, At: b.Time()})
-	})
+	chunk := func(id engram.ChunkID) arrival.Chunk {
+		e, _ := here.Entry(id)
+		return arrival.Chunk{ID: id, At: e.Time()}
+	}
+	sorted := slices.SortedFunc(slices.Values(ids), func(a, b engram.ChunkID) int { return arrival.Compare(chunk(a), chunk(b)) })
+	n := 0
+	for n < len(ids) && ids[n] == sorted[n] {
+		n++
+	}
+	return sorted[:n]
 }
 
 // add takes in what a chunk becomes. Parts that have to come behind others wait until all
