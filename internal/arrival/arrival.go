@@ -51,29 +51,31 @@ type Opener interface {
 	OpenChunk(id engram.ChunkID) (*engram.Chunk, error)
 }
 
+// Reader is an Opener of whose chunks some were read before. It too is asked concurrently.
+type Reader interface {
+	// Mentions is what a chunk mentions, if it was read.
+	Mentions(id engram.ChunkID) ([]words.Mention, bool)
+}
+
 // Arrange gives chunks that are to be pushed their stages: those of one may go at once,
 // and all behind those of lower ones. Of the chunks in dir, about so many bytes are read
 // for that, several at once.
 func Arrange(ctx context.Context, dir Opener, chunks []Chunk, most int64, atOnce int) (*Order, []int) {
-	o := &Order{mentions: map[engram.ChunkID][]words.Mention{}, failed: map[uint64]Failure{}}
+	o := newOrder()
 	stages := make([]int, len(chunks))
 	if len(chunks) < 2 {
 		return o, stages
 	}
 	o.read(ctx, dir, chunks, most, atOnce)
-	rows, sessions := map[uint64]said{}, map[string]int{}
+	l := newLine(o)
 	for _, i := range oneByOne(chunks) {
-		stages[i] = max(rowStage(rows, o.mentions[chunks[i].ID]), sessionStage(sessions, chunks[i].Needs))
-		for _, m := range o.mentions[chunks[i].ID] {
-			rows[m.Row] = rows[m.Row].with(m, stages[i])
-		}
-		for _, session := range chunks[i].Provides {
-			if first, ok := sessions[session]; !ok || stages[i] < first {
-				sessions[session] = stages[i]
-			}
-		}
+		stages[i] = l.stage(chunks[i])
 	}
 	return o, stages
+}
+
+func newOrder() *Order {
+	return &Order{mentions: map[engram.ChunkID][]words.Mention{}, failed: map[uint64]Failure{}}
 }
 
 // read reads what the chunks mention. Of one that cannot be read nobody knows it, and it
@@ -84,7 +86,14 @@ func (o *Order) read(ctx context.Context, dir Opener, chunks []Chunk, most int64
 		ids = append(ids, c.ID)
 	}
 	var size atomic.Int64
+	known, _ := dir.(Reader)
 	work.Each(slices.Compact(ids), atOnce, nil, func(id engram.ChunkID) {
+		if known != nil {
+			if mentions, ok := known.Mentions(id); ok {
+				o.note(id, mentions)
+				return
+			}
+		}
 		if ctx.Err() != nil || size.Load() > most {
 			return
 		}
@@ -98,11 +107,18 @@ func (o *Order) read(ctx context.Context, dir Opener, chunks []Chunk, most int64
 		if err != nil {
 			return
 		}
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		o.mentions[id] = mentions
+		o.note(id, mentions)
 	})
 }
+
+func (o *Order) note(id engram.ChunkID, mentions []words.Mention) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.mentions[id] = mentions
+}
+
+// Compare puts chunks in the order of their times, and ids.
+func Compare(a, b Chunk) int { return cmp.Or(a.At.Compare(b.At), a.ID.Compare(b.ID)) }
 
 // oneByOne gives the order in which chunks would go one at a time: that of their times, but
 // for what brings sessions that another needs, which a project server wants first. Where
@@ -112,10 +128,7 @@ func oneByOne(chunks []Chunk) []int {
 	for i := range chunks {
 		byTime[i] = i
 	}
-	slices.SortStableFunc(byTime, func(i, j int) int {
-		a, b := chunks[i], chunks[j]
-		return cmp.Or(a.At.Compare(b.At), a.ID.Compare(b.ID))
-	})
+	slices.SortStableFunc(byTime, func(i, j int) int { return Compare(chunks[i], chunks[j]) })
 	providers := map[string][]int{}
 	for _, i := range byTime {
 		for _, session := range chunks[i].Provides {
@@ -147,43 +160,6 @@ func oneByOne(chunks []Chunk) []int {
 		visit(i)
 	}
 	return order
-}
-
-// said is what the chunks so far say of a row: the last thing, the stage in which the last
-// of them says so, and that behind which all of them have to be. Stages count from 1 here.
-type said struct {
-	says        uint64
-	last, after int
-}
-
-func (s said) with(m words.Mention, stage int) said {
-	if s.last > 0 && s.says == m.Says {
-		s.last = max(s.last, stage+1)
-		return s
-	}
-	return said{says: m.Says, last: stage + 1, after: s.last}
-}
-
-// rowStage is the first stage in which nothing comes before what it has to follow.
-func rowStage(rows map[uint64]said, mentions []words.Mention) (stage int) {
-	for _, m := range mentions {
-		s := rows[m.Row]
-		if s.says == m.Says {
-			stage = max(stage, s.after)
-		} else {
-			stage = max(stage, s.last)
-		}
-	}
-	return stage
-}
-
-func sessionStage(first map[string]int, needs []string) (stage int) {
-	for _, session := range needs {
-		if at, ok := first[session]; ok {
-			stage = max(stage, at+1)
-		}
-	}
-	return stage
 }
 
 // Waits gives the failure for which a chunk is left to the next run: the other one says

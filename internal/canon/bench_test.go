@@ -34,6 +34,32 @@ func bigChunk(b *testing.B, size int) []byte {
 		`],"prompts":null,"mutations":[` + strings.Join(mutations, ",") + `]}`)
 }
 
+// What it takes does not grow with the rows: none of them is taken apart into values. (A mutation
+// is, and so is a row that is odd.)
+func TestRowsAreNotDecoded(t *testing.T) {
+	chunk := func(rows int) []byte {
+		row := `{"id":1,"sync_id":"o","session_id":"s","type":"t","title":"T é \n","content":"C \u003cb\u003e","project":"q","scope":"project","x":{"b":[1.5e3,null],"a":-1}}`
+		return []byte(`{"sessions":[` + goodSession + `],"observations":[` + strings.Repeat(row+",", rows) + row + `],"prompts":[]}`)
+	}
+	form, few, many := canon.Of(engram.Gen1), chunk(10), chunk(5000)
+	for name, f := range map[string]func([]byte) error{
+		"encode":   func(data []byte) error { _, err := canon.Encode(data); return err },
+		"push":     func(data []byte) error { _, err := form.ForPush(data, "p"); return err },
+		"validate": func(data []byte) error { _, err := form.Validate(data, "p", noSession); return err },
+	} {
+		count := func(data []byte) float64 {
+			return testing.AllocsPerRun(3, func() {
+				if err := f(data); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		if a, b := count(few), count(many); b > a+50 {
+			t.Errorf("%s: %v allocations for 10 rows, %v for 5000", name, a, b)
+		}
+	}
+}
+
 func BenchmarkCanonical(b *testing.B) {
 	data := bigChunk(b, 40<<20)
 	b.SetBytes(int64(len(data)))

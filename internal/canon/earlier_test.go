@@ -3,6 +3,7 @@ package canon
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -446,6 +447,12 @@ func compareWithEarlier(t *testing.T, data []byte, project string) {
 		same("canonical", f, got, err, earlierWriter{})
 		got, err = f.ForPush(data, project)
 		same("for a push", f, got, err, earlierWriter{forPush: true, plainZero: true})
+		if d, parsed := parse(data); parsed == nil {
+			sum, size, sumErr := f.PushSum(d, project)
+			if (sumErr == nil) != (err == nil) || err == nil && (size != len(got) || sum != sha256.Sum256(got)) {
+				t.Errorf("in form %v of %.1000q: summed up to %d bytes, %v; it has %d, %v", f, data, size, sumErr, len(got), err)
+			}
+		}
 		problems, err := f.Validate(data, project, func(id string) bool { return len(id)%2 == 0 })
 		if diff := gocmp.Diff(f.earlierValidate(data, project, func(id string) bool { return len(id)%2 == 0 }), problems); diff != "" && err == nil {
 			t.Errorf("refused in form %v of %.1000q (-earlier +now):\n%.2000s", f, data, diff)

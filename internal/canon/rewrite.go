@@ -112,7 +112,9 @@ func (r *rewriter) add(name, value string) {
 	r.word(name)
 	r.out = append(r.out, ':')
 	r.word(value)
-	r.members = append(r.members, member{name: []byte(name), from: from, to: len(r.out)})
+	at := len(r.names)
+	r.names = append(r.names, name...)
+	r.members = append(r.members, member{name: r.names[at:], from: from, to: len(r.out)})
 }
 
 // last gives the value of the member that counts, of those with a name, as it was written. name is a word.

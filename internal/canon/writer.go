@@ -10,7 +10,6 @@ package canon
 import (
 	"bytes"
 	"crypto/sha256"
-	"hash"
 	"iter"
 	"slices"
 	"strings"
@@ -29,8 +28,10 @@ type writer struct {
 
 	// checks is nil if nobody wants to know what 3.4 says about the rows.
 	checks *checks
-	// sum takes the text in, if nobody wants to have it.
-	sum hash.Hash
+	// take gets the text piece by piece, if nobody wants to have it whole. It is false when
+	// that is enough.
+	take   func(piece []byte) bool
+	enough bool
 
 	problems []RowError
 	keepsOwn bool            // sessions that nothing names keep their own project
@@ -96,7 +97,7 @@ func (w *writer) list(key string, text []byte, rows bool) {
 			at = skipSpace(text, at+1)
 		}
 		at = skipSpace(text, w.element(key, i, text, at, rows))
-		w.sumUp(maxUnsummed)
+		w.handOver(pieceSize)
 	}
 	w.enc.out = append(w.enc.out, ']')
 }
@@ -110,7 +111,9 @@ func (w *writer) rows(key string, rows iter.Seq[[]byte]) {
 			w.enc.out = append(w.enc.out, ',')
 		}
 		w.element(key, i, row, 0, true)
-		w.sumUp(maxUnsummed)
+		if w.handOver(pieceSize); w.enough {
+			return
+		}
 		i++
 	}
 	w.enc.out = append(w.enc.out, ']')
@@ -242,25 +245,44 @@ func (f *Form) ForPush(data []byte, project string) ([]byte, error) {
 	return f.PushForm(d, project)
 }
 
-// maxUnsummed is how much of a text is there before the hash gets it.
-const maxUnsummed = 64 << 10
+// pieceSize is about the least that is handed over of a text.
+const pieceSize = 64 << 10
 
-// sumUp gives the hash what there is, if that is so much.
-func (w *writer) sumUp(least int) {
-	if w.sum != nil && len(w.enc.out) >= least {
-		w.sum.Write(w.enc.out)
+// handOver hands over what there is of the text, if that is so much.
+func (w *writer) handOver(least int) {
+	if w.take != nil && len(w.enc.out) >= least && !w.enough {
+		w.enough = !w.take(w.enc.out)
 		w.enc.out = w.enc.out[:0]
 	}
 }
 
-// PushSum is the hash of what PushForm gives, which needs no memory for that.
-func (f *Form) PushSum(d Document, project string) (sum [sha256.Size]byte, err error) {
-	w := f.newWriter(project)
-	w.forPush, w.enc.plainZero, w.sum, d.Size = true, true, sha256.New(), 0
-	_, err = w.build(d)
-	w.sumUp(0)
-	w.sum.Sum(sum[:0])
-	return sum, err
+// PushSum is the hash and the size of what PushForm gives, and needs no memory for that.
+func (f *Form) PushSum(d Document, project string) (sum [sha256.Size]byte, size int, err error) {
+	h := sha256.New()
+	for piece, err := range f.PushPieces(d, project) {
+		if err != nil {
+			return sum, size, err
+		}
+		h.Write(piece)
+		size += len(piece)
+	}
+	h.Sum(sum[:0])
+	return sum, size, nil
+}
+
+// PushPieces is what PushForm gives, in pieces that are only good until the next one comes.
+// One that comes with an error is the last one.
+func (f *Form) PushPieces(d Document, project string) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		w := f.newWriter(project)
+		w.forPush, w.enc.plainZero, d.Size = true, true, 2*pieceSize
+		w.take = func(piece []byte) bool { return yield(piece, nil) }
+		if _, err := w.build(d); err != nil && !w.enough {
+			yield(nil, err)
+			return
+		}
+		w.handOver(0)
+	}
 }
 
 // PushForm is ForPush for a chunk that was taken apart.

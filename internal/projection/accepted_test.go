@@ -22,29 +22,46 @@ import (
 // nowhere; lists and members in odd spellings.
 type maker struct {
 	*rand.Rand
-	chunks, rows int // so far
+	chunks, rows int  // so far
+	plain        bool // nearly all is of one project, and stands for itself
 }
+
+func (m *maker) isPlain() bool { return m.plain && m.IntN(40) > 0 }
 
 // of picks one of several texts.
 func (m *maker) of(texts ...string) string { return texts[m.IntN(len(texts))] }
 
 // session is one of this chunk or of an earlier one: rows never belong to one
 // that begins after them.
-func (m *maker) session() string { return fmt.Sprint("s", m.IntN(2*m.chunks+2)) }
+func (m *maker) session() string {
+	if m.isPlain() {
+		return fmt.Sprint("s", 2*m.chunks)
+	}
+	return fmt.Sprint("s", m.IntN(2*m.chunks+2))
+}
 
 func (m *maker) ownSession() string { return fmt.Sprint("s", 2*m.chunks+m.IntN(2)) }
 
 func (m *maker) project() string {
+	if m.isPlain() {
+		return `,"project":"alpha"`
+	}
 	return m.of(`,"project":"alpha"`, `,"project":" ALPHA "`, `,"project":"beta"`, `,"Project":"beta"`, `,"project":""`, ``, `,"project":null`)
 }
 
 func (m *maker) sessionRow() string {
+	if m.isPlain() {
+		return fmt.Sprintf(`{"id":"s%d","directory":"/w","project":"alpha"}`, 2*m.chunks)
+	}
 	return `{"id":"` + m.ownSession() + `"` + m.of(`,"directory":"/w"`, `,"directory":"/w"`, `,"directory":"/w"`, `,"directory":""`, ``, `,"directory":null`) +
 		m.of(``, ``, `,"ownership_mode":"shared"`, `,"ownership_mode":"project_owned"`) + m.project() + `}`
 }
 
 func (m *maker) members() string {
 	m.rows++
+	if m.isPlain() {
+		return fmt.Sprintf(`"sync_id":"r%d","session_id":"%s","type":"note","title":"T","content":"C%d","project":"alpha","created_at":"2026-11-22 09:14:57"`, m.rows, m.session(), m.rows)
+	}
 	return fmt.Sprintf(`"sync_id":"r%d","session_id":"%s","type":"%s","title":"T","content":"C%d"`,
 		m.rows, m.of(m.session(), m.session(), m.session(), "nowhere"), m.of("note", "note", "note", ""), m.rows) + m.project()
 }

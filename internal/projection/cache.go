@@ -97,23 +97,39 @@ type facts struct {
 	Also []engram.ChunkID `json:"also,omitempty"`
 }
 
+// names are the sessions that a chunk speaks of.
+func (f facts) names() []string {
+	return unique(slices.Concat(f.References, slices.Collect(maps.Keys(f.Sessions))))
+}
+
+// addTo adds what the chunk says of sessions to what others say.
+func (f facts) addTo(sessions map[string]Session) {
+	for name, s := range f.Sessions {
+		sessions[name] = sessions[name].merge(s)
+	}
+	for _, name := range f.Claims {
+		sessions[name] = sessions[name].merge(Session{Needed: true})
+	}
+}
+
 // factsOf says what a chunk brings and what it refers to.
 func (o Options) factsOf(doc document) facts {
 	f := facts{Sessions: o.sessionsOf(doc), Untimed: doc.untimed(), Also: o.also(doc, doc.id)}
 	if !o.Strict {
 		f.Orphans = o.orphansOf(doc, f.Sessions)
 	}
+	references, claims := map[string]bool{}, map[string]bool{}
 	for r := range doc.of(listObservations, listPrompts, listMutations) {
 		id := key(r.session)
 		if id == "" {
 			continue
 		}
-		f.References = append(f.References, id)
+		references[id] = true
 		if o.claims(r) {
-			f.Claims = append(f.Claims, id)
+			claims[id] = true
 		}
 	}
-	f.References, f.Claims = unique(f.References), unique(f.Claims)
+	f.References, f.Claims = slices.Sorted(maps.Keys(references)), slices.Sorted(maps.Keys(claims))
 	return f
 }
 
@@ -170,13 +186,7 @@ func (s Session) merge(other Session) Session {
 func mergeSessions(known map[engram.ChunkID]facts) map[string]Session {
 	sessions := map[string]Session{}
 	for _, id := range slices.SortedFunc(maps.Keys(known), engram.ChunkID.Compare) {
-		f := known[id]
-		for name, s := range f.Sessions {
-			sessions[name] = sessions[name].merge(s)
-		}
-		for _, name := range f.Claims {
-			sessions[name] = sessions[name].merge(Session{Needed: true})
-		}
+		known[id].addTo(sessions)
 	}
 	return sessions
 }

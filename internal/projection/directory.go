@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/engram-sync/engram-sync/internal/canon"
@@ -29,24 +29,26 @@ type Directory struct {
 	// wants to know them later need not read it again. It is called concurrently.
 	Noted func(engram.ChunkID, []recognition.Signature)
 
+	// Read hears of the text of such a chunk, and of those that Early reads, likewise. It is only good
+	// until Read returns.
+	Read func(id engram.ChunkID, text []byte)
+
 	opts  Options
 	open  OpenFunc
 	cache *cache
-	limit int                 // how many chunks are worked on at once
-	whole *semaphore.Weighted // bytes of chunks that are in memory at once
+	limit int // how many chunks are worked on at once
 
 	sessions map[string]Session                   // set by Chunks
 	stubs    map[engram.ChunkID]map[string]string // as well
-	kept     kept
+	memory   *memory
 
 	there       *recognition.RowSet // set by Supplement, as are the chunks that it is about
 	supplements map[engram.ChunkID]bool
 	making      singleflight.Group
-}
 
-// maxWhole bounds the text of all chunks that are worked on at the same time, in
-// bytes. Each takes about five times as much memory. A larger one is worked on alone.
-const maxWhole = 32 << 20
+	mu    sync.Mutex
+	early map[engram.ChunkID]early
+}
 
 // NewDirectory makes a Directory. What was worked out is kept below cacheDir, by
 // chunk id, project, options and canon.Version. At most concurrency chunks are
@@ -54,7 +56,7 @@ const maxWhole = 32 << 20
 func NewDirectory(opts Options, open OpenFunc, cacheDir string, concurrency int) *Directory {
 	return &Directory{
 		opts: opts, open: open, cache: openCache(cacheDir, opts), limit: max(1, concurrency),
-		whole: semaphore.NewWeighted(maxWhole), kept: kept{texts: map[engram.ChunkID]partTexts{}},
+		memory: newMemory(), early: map[engram.ChunkID]early{},
 	}
 }
 
@@ -92,6 +94,7 @@ func (d *Directory) Chunks(ctx context.Context, all, ids []engram.ChunkID) (map[
 	d.sessions = mergeSessions(known)
 	d.stubs = d.opts.addStubs(d.sessions, known)
 	out := make(map[engram.ChunkID]recognition.Projection, len(ids))
+	made := map[engram.ChunkID]recognition.Projection{}
 	var missing []engram.ChunkID
 	for _, id := range ids {
 		if bad[id] != nil {
@@ -102,17 +105,23 @@ func (d *Directory) Chunks(ctx context.Context, all, ids []engram.ChunkID) (map[
 			out[id] = c
 			continue
 		}
+		if e, ok := d.known(id); ok {
+			made[id] = e.Projection
+			continue
+		}
 		missing = append(missing, id)
 	}
-	made, err := d.makeAll(ctx, missing)
+	late, err := d.makeAll(ctx, missing)
 	if err != nil {
 		return nil, err
 	}
+	maps.Copy(made, late)
 	for id, c := range made {
 		if out[id] = c; c.Err == nil {
 			d.cache.Chunks[id], d.cache.dirty = cacheEntry{Context: d.context(id, known[id]), Projection: c}, true
 		}
 	}
+	d.memory.rest()
 	d.cache.save()
 	return out, nil
 }
@@ -120,10 +129,9 @@ func (d *Directory) Chunks(ctx context.Context, all, ids []engram.ChunkID) (map[
 // makeAll projects several chunks at once.
 func (d *Directory) makeAll(ctx context.Context, ids []engram.ChunkID) (map[engram.ChunkID]recognition.Projection, error) {
 	return each(ctx, d.limit, ids, func(id engram.ChunkID) recognition.Projection {
-		c, texts, err := d.make(ctx, id)
-		d.kept.put(id, texts)
-		c.Err = err
-		return c
+		m, err := d.make(ctx, id, false)
+		m.Err = err
+		return m.Projection
 	})
 }
 
@@ -174,10 +182,7 @@ func (d *Directory) allFacts(ctx context.Context, all []engram.ChunkID) (map[eng
 	fresh, err := each(ctx, d.limit, missing, func(id engram.ChunkID) read {
 		var r read
 		r.err = d.withDocument(ctx, id, func(doc document) error {
-			r.facts = d.opts.factsOf(doc)
-			if d.Noted != nil {
-				d.Noted(id, d.opts.signatures(doc))
-			}
+			r.facts = d.note(doc)
 			return nil
 		})
 		return r
@@ -196,12 +201,22 @@ func (d *Directory) allFacts(ctx context.Context, all []engram.ChunkID) (map[eng
 	return known, bad, nil
 }
 
+// note is what is to be known of a chunk that is read for the first time.
+func (d *Directory) note(doc document) facts {
+	if d.Noted != nil {
+		d.Noted(doc.id, d.opts.signatures(doc))
+	}
+	if d.Read != nil {
+		d.Read(doc.id, doc.text)
+	}
+	return d.opts.factsOf(doc)
+}
+
 // context is what a chunk's projection depends on outside of the chunk: what
 // is known of the sessions that it refers to, and which it has to add.
 func (d *Directory) context(id engram.ChunkID, f facts) string {
-	names := slices.Concat(f.References, slices.Collect(maps.Keys(f.Sessions)))
 	h := sha256.New()
-	for _, name := range unique(names) {
+	for _, name := range f.names() {
 		text, _ := json.Marshal(d.sessions[name]) // plain data
 		fmt.Fprintf(h, "%q %s\n", name, text)
 	}

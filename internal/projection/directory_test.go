@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,7 +23,7 @@ import (
 type directory struct {
 	content map[engram.ChunkID]string
 	ids     []engram.ChunkID
-	opened  int
+	opened  atomic.Int64
 }
 
 func newDirectory(contents ...string) *directory {
@@ -41,7 +42,7 @@ func (d *directory) add(content string) engram.ChunkID {
 }
 
 func (d *directory) open(id engram.ChunkID) (*engram.Chunk, error) {
-	d.opened++
+	d.opened.Add(1)
 	return engram.NewChunk(id, io.NopCloser(strings.NewReader(d.content[id])), 1<<30), nil
 }
 
@@ -233,19 +234,19 @@ func TestKnownChunksAreNotReadAgain(t *testing.T) {
 	if len(first[0].Parts) != 0 || len(first[0].LeftOut) != 1 {
 		t.Errorf("without its session: %+v", first[0])
 	}
-	d.opened = 0
+	d.opened.Store(0)
 	again, _ := d.project(t, alpha, cache)
-	if d.opened != 0 || !slices.Equal(partIDs(again[1]), partIDs(first[1])) || len(again[0].LeftOut) != 1 {
-		t.Errorf("opened %d chunks again: %+v", d.opened, again)
+	if d.opened.Load() != 0 || !slices.Equal(partIDs(again[1]), partIDs(first[1])) || len(again[0].LeftOut) != 1 {
+		t.Errorf("opened %d chunks again: %+v", d.opened.Load(), again)
 	}
 	d.add(chunk([]string{session("s1", "alpha")}, nil))
-	d.opened = 0
+	d.opened.Store(0)
 	later, _ := d.project(t, alpha, cache)
-	if d.opened != 3 || len(later[0].Parts) != 1 || len(later[0].Parts[0].Needs) != 1 {
-		t.Errorf("opened %d chunks once the session came: %+v", d.opened, later[0])
+	if d.opened.Load() != 3 || len(later[0].Parts) != 1 || len(later[0].Parts[0].Needs) != 1 {
+		t.Errorf("opened %d chunks once the session came: %+v", d.opened.Load(), later[0])
 	}
-	d.opened = 0
-	if _, p := d.project(t, projection.Options{Project: "beta"}, cache); p == nil || d.opened == 0 {
+	d.opened.Store(0)
+	if _, p := d.project(t, projection.Options{Project: "beta"}, cache); p == nil || d.opened.Load() == 0 {
 		t.Error("another project found what was worked out for this one")
 	}
 }

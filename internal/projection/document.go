@@ -35,6 +35,7 @@ var lists = []string{listSessions, listObservations, listPrompts, listMutations}
 // document is a chunk taken apart into rows. Members beside the lists are kept.
 type document struct {
 	id      engram.ChunkID
+	text    []byte            // nil for what is no chunk of the directory
 	members map[string][]byte // all that are no list of rows
 	rows    map[string][]*row
 	size    int // at least that of its text, or of its canonical form
@@ -97,7 +98,7 @@ func key(id string) string { return strings.TrimSpace(id) }
 // are in data. Of members with the same name the last one counts, as it does for
 // servers (project-server.md 3.2).
 func parseDocument(id engram.ChunkID, data []byte) (document, error) {
-	p := parser{data: data, scan: jsonscan.New(2), doc: document{id: id, members: map[string][]byte{}, rows: map[string][]*row{}}, words: words{}}
+	p := parser{data: data, scan: jsonscan.New(2), doc: document{id: id, text: data, size: len(data), members: map[string][]byte{}, rows: map[string][]*row{}}, words: words{}}
 	for p.at < len(data) {
 		n, event, err := p.scan.Next(data[p.at:])
 		if err != nil {
@@ -274,9 +275,4 @@ func (m mutation) payload() []byte {
 		payload = inner
 	}
 	return []byte(payload)
-}
-
-// belongsTo is the project of a row: its own, or that of its session.
-func (r *row) belongsTo(sessions map[string]Session) string {
-	return cmp.Or(engram.NormalizeProject(r.project), sessions[key(cmp.Or(r.session, r.id))].Project)
 }

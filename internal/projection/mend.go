@@ -60,7 +60,8 @@ func (o Options) orphansOf(doc document, brings map[string]Session) map[string]s
 		}
 	}
 	s.mend(o.Generation)
-	if err := o.prune(&s, allGood(s.document)); err != nil {
+	s.sessions = &outlook{sessions: allGood(s.document)}
+	if err := o.prune(&s); err != nil {
 		return nil // what is wrong is told when the chunk is made
 	}
 	oldest := map[string]string{}

@@ -1,11 +1,10 @@
 package projection
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
-	"maps"
+	"iter"
 	"slices"
 	"sync"
 
@@ -13,164 +12,144 @@ import (
 	"github.com/engram-sync/engram-sync/internal/recognition"
 )
 
-// make projects one chunk.
-func (d *Directory) make(ctx context.Context, id engram.ChunkID) (c recognition.Projection, texts partTexts, err error) {
-	texts = partTexts{}
-	err = d.withDocument(ctx, id, func(doc document) error {
-		var there *recognition.RowSet
-		if d.supplements[id] {
-			there = d.there
-		}
-		s, err := d.opts.choose(doc, d.sessions, there)
-		if err != nil {
-			return err
-		}
-		stubs := d.opts.stubs(d.stubs[id])
-		c = recognition.Projection{LeftOut: s.leftOut, Filled: slices.Concat(s.filled, stubs.filled), Personal: s.personal, Unjudged: s.unjudged, Foreign: s.foreign}
-		for _, s := range []selection{stubs, s} {
-			if there != nil {
-				s.dropHeld(there, d.opts)
-			}
-			parts, err := d.opts.split(s, texts)
-			if err != nil {
-				return err
-			}
-			c.Parts = append(c.Parts, parts...)
-		}
-		if there != nil && len(c.Parts) == 0 {
-			c.Filled = nil // it was, when it went
-		}
-		return nil
-	})
-	return c, texts, err
+// made is what a chunk becomes.
+type made struct {
+	recognition.Projection
+	parts map[engram.ChunkID]document
+	sizes map[engram.ChunkID]int64 // of their texts
 }
 
-// OpenPart gives the content of a part, which is made anew if it is not at hand.
-// Chunks was called before.
+// make projects one chunk, and keeps it for its parts. fresh says that some are opened at once.
+func (d *Directory) make(ctx context.Context, id engram.ChunkID, fresh bool) (made, error) {
+	r, err := d.begin(ctx, id, false)
+	if err != nil {
+		return made{}, err
+	}
+	var there *recognition.RowSet
+	if d.supplements[id] {
+		there = d.there
+	}
+	doc, err := r.document()
+	var m made
+	if err == nil {
+		if m, err = d.opts.project(doc, d.outlookOf(id), d.stubs[id], there); err != nil {
+			err = damaged(id, err)
+		}
+	}
+	if err != nil {
+		r.end()
+		return m, err
+	}
+	d.memory.put(id, &source{reading: r, parts: m.parts, fresh: fresh}, m.sizes)
+	return m, nil
+}
+
+// project projects one chunk.
+func (o Options) project(doc document, sessions *outlook, stubbed map[string]string, there *recognition.RowSet) (made, error) {
+	m := made{parts: map[engram.ChunkID]document{}, sizes: map[engram.ChunkID]int64{}}
+	s, err := o.choose(doc, sessions, there)
+	if err != nil || sessions.unsure {
+		return m, err
+	}
+	stubs := o.stubs(stubbed)
+	m.Projection = recognition.Projection{LeftOut: s.leftOut, Filled: slices.Concat(s.filled, stubs.filled), Personal: s.personal, Unjudged: s.unjudged, Foreign: s.foreign}
+	for _, s := range []selection{stubs, s} {
+		if there != nil {
+			s.dropHeld(there, o)
+		}
+		if err := o.split(s, &m); err != nil {
+			return m, err
+		}
+	}
+	if there != nil && len(m.Parts) == 0 {
+		m.Filled = nil // it was, when it went
+	}
+	return m, nil
+}
+
+// OpenPart gives the content of a part, for which its chunk is read again if it is not at
+// hand. Chunks was called before, or Early gave the part. Nothing is made before it is read.
 func (d *Directory) OpenPart(ctx context.Context, local, part engram.ChunkID) (*engram.Chunk, error) {
-	text, ok := d.kept.take(local, part)
+	size, ok := d.memory.size(local, part)
 	if !ok {
-		texts, err := d.remake(ctx, local)
-		if err != nil {
+		var err error
+		if size, err = d.remake(ctx, local, part, false); err != nil {
 			return nil, err
 		}
-		if text, ok = texts[part]; !ok {
-			return nil, fmt.Errorf("chunk %s: it has changed while it was read: run the command again", local)
-		}
-		d.kept.take(local, part)
 	}
-	chunk := engram.NewChunk(part, io.NopCloser(bytes.NewReader(text)), int64(len(text)))
-	chunk.SizeHint = int64(len(text))
+	chunk := engram.NewChunk(part, &partReader{open: func() (document, func(), error) { return d.use(ctx, local, part) }, opts: d.opts}, size)
+	chunk.SizeHint = size
 	return chunk, nil
 }
 
-// remake makes the parts of a chunk once for all who want some at the same time.
-func (d *Directory) remake(ctx context.Context, local engram.ChunkID) (partTexts, error) {
-	texts, err, _ := d.making.Do(local.String(), func() (any, error) {
-		_, texts, err := d.make(ctx, local)
-		if err == nil {
-			d.kept.put(local, texts)
-		}
-		return texts, err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return texts.(partTexts), nil
+// partReader writes the text of a part while it is read. Its chunk is held until that has ended,
+// or it is closed.
+type partReader struct {
+	open func() (doc document, done func(), err error)
+	opts Options
+
+	piece []byte
+	next  func() ([]byte, error, bool)
+	end   func()
 }
 
-// withDocument reads a chunk, once there is memory for it. What f keeps of it
-// does not count any more after that.
-func (d *Directory) withDocument(ctx context.Context, id engram.ChunkID, f func(document) error) error {
-	c, err := d.open(id)
-	if err != nil {
-		return err
+func (r *partReader) Read(p []byte) (int, error) {
+	if r.next == nil {
+		doc, done, err := r.open()
+		if err != nil {
+			return 0, err
+		}
+		next, stop := iter.Pull2(r.opts.form().PushPieces(doc.source(), r.opts.Project))
+		r.next, r.end = next, sync.OnceFunc(func() { stop(); done() })
 	}
-	defer func() { _ = c.Close() }() // only read
-	weight := min(c.SizeHint, maxWhole)
-	if weight <= 0 {
-		weight = maxWhole // it may be of any size
+	for len(r.piece) == 0 {
+		piece, err, ok := r.next()
+		switch {
+		case err != nil:
+			return 0, err
+		case !ok:
+			r.end()
+			return 0, io.EOF
+		}
+		r.piece = piece
 	}
-	if d.whole.Acquire(ctx, weight) != nil {
-		return context.Cause(ctx)
-	}
-	defer d.whole.Release(weight)
-	data, err := readHinted(c)
-	if err != nil {
-		return err
-	}
-	doc, err := parseDocument(id, data)
-	if err == nil {
-		err = f(doc)
-	}
-	if err != nil {
-		return &engram.DamageError{ID: id, Reason: "its rows cannot be read", Err: err}
+	n := copy(p, r.piece)
+	r.piece = r.piece[n:]
+	return n, nil
+}
+
+func (r *partReader) Close() error {
+	if r.end != nil {
+		r.end()
 	}
 	return nil
 }
 
-// readHinted reads a chunk that is not larger than it claims.
-func readHinted(c *engram.Chunk) ([]byte, error) {
-	if c.SizeHint <= 0 {
-		return io.ReadAll(c)
-	}
-	var data bytes.Buffer
-	data.Grow(int(min(c.SizeHint, maxWhole)) + bytes.MinRead)
-	n, err := data.ReadFrom(io.LimitReader(c, c.SizeHint+1))
-	if err == nil && n > c.SizeHint {
-		err = &engram.DamageError{ID: c.ID(), Reason: fmt.Sprintf("its source claims %d bytes, and holds more", c.SizeHint)}
-	}
-	return data.Bytes(), err
-}
-
-// maxKept is how many bytes of parts are kept until somebody opens them. Those of
-// the chunk that was made last are kept in any case.
-const maxKept = 48 << 20
-
-// partTexts are the canonical texts of parts, by their ids.
-type partTexts map[engram.ChunkID][]byte
-
-// kept are the texts of parts that have been made and not yet opened, so that a
-// chunk need not be made again for each of its parts. It is safe for concurrent use.
-type kept struct {
-	mu    sync.Mutex
-	order []engram.ChunkID // of the chunks, the oldest first
-	texts map[engram.ChunkID]partTexts
-	size  int
-}
-
-// put keeps what a chunk has become.
-func (k *kept) put(local engram.ChunkID, texts partTexts) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.drop(local)
-	for _, text := range texts {
-		k.size += len(text)
-	}
-	k.texts[local], k.order = maps.Clone(texts), append(k.order, local)
-	for k.size > maxKept && len(k.order) > 1 {
-		k.drop(k.order[0])
+// use gives a part to be written, and done to end that.
+func (d *Directory) use(ctx context.Context, local, part engram.ChunkID) (doc document, done func(), err error) {
+	for {
+		if doc, done, ok := d.memory.use(local, part); ok {
+			return doc, done, nil
+		}
+		if _, err := d.remake(ctx, local, part, true); err != nil {
+			return doc, nil, err
+		}
 	}
 }
 
-// take gives the text of a part, and keeps it no longer.
-func (k *kept) take(local, part engram.ChunkID) (text []byte, ok bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	text, ok = k.texts[local][part]
-	delete(k.texts[local], part)
-	k.size -= len(text)
-	if ok && len(k.texts[local]) == 0 {
-		k.drop(local)
+// remake reads a chunk again, once for all who want parts of it at the same time, and gives the
+// size of a part.
+func (d *Directory) remake(ctx context.Context, local, part engram.ChunkID, fresh bool) (int64, error) {
+	_, err, _ := d.making.Do(local.String(), func() (any, error) {
+		_, err := d.make(ctx, local, fresh)
+		return nil, err
+	})
+	if err != nil {
+		return 0, err
 	}
-	return text, ok
-}
-
-// drop forgets a chunk. The caller holds the lock.
-func (k *kept) drop(local engram.ChunkID) {
-	for _, text := range k.texts[local] {
-		k.size -= len(text)
+	size, ok := d.memory.size(local, part)
+	if !ok {
+		return 0, fmt.Errorf("chunk %s: it has changed while it was read: run the command again", local)
 	}
-	delete(k.texts, local)
-	k.order = slices.DeleteFunc(k.order, func(id engram.ChunkID) bool { return id == local })
+	return size, nil
 }

@@ -21,7 +21,7 @@ type selection struct {
 	personal        int
 	unjudged        int            // relations
 	foreign         map[string]int // by their projects
-	sessions        map[string]Session
+	sessions        *outlook
 	there           *recognition.RowSet // what the server has in another form; nil if nobody asked
 }
 
@@ -29,13 +29,13 @@ type selection struct {
 // sessions are those of the whole directory. Personal rows stay here unless asked
 // for: whoever has the server's token reads all of it. Source: project-server.md
 // 3.3, 3.4, T17.
-func (o Options) choose(doc document, sessions map[string]Session, there *recognition.RowSet) (selection, error) {
-	s := selection{document: document{id: doc.id, members: doc.members, rows: map[string][]*row{}}, there: there}
+func (o Options) choose(doc document, sessions *outlook, there *recognition.RowSet) (selection, error) {
+	s := selection{document: document{id: doc.id, members: doc.members, rows: map[string][]*row{}}, sessions: sessions, there: there}
 	s.dropMiscasedLists()
 	for list, rows := range doc.rows {
 		s.rows[list] = make([]*row, 0, len(rows))
 		for _, r := range rows {
-			if o.wants(&s, r, sessions) {
+			if o.wants(&s, r) {
 				s.rows[list] = append(s.rows[list], r)
 			}
 		}
@@ -44,7 +44,7 @@ func (o Options) choose(doc document, sessions map[string]Session, there *recogn
 		s.mend(o.Generation)
 	}
 	o.reassignSessions(&s)
-	return s, o.prune(&s, sessions)
+	return s, o.prune(&s)
 }
 
 // reassignSessions puts sessions of other projects, which rows of ours need, into ours. The
@@ -81,10 +81,10 @@ func (s *selection) drop(name string) {
 
 // wants counts the rows that stay here. A row for which nobody names a project
 // belongs to the directory's.
-func (o Options) wants(s *selection, r *row, sessions map[string]Session) bool {
-	project := r.belongsTo(sessions)
+func (o Options) wants(s *selection, r *row) bool {
+	project := s.sessions.projectOf(r)
 	switch {
-	case project != "" && !o.owns(project) && (r.gives == "" || !sessions[r.gives].Needed):
+	case project != "" && !o.owns(project) && (r.gives == "" || !s.sessions.needs(r.gives)):
 		s.foreign = counted(s.foreign, project)
 		return false
 	case engram.IsPersonal(r.scope) && !o.IncludePersonal:
@@ -115,18 +115,11 @@ func (o Options) claims(r *row) bool {
 	return o.owns(r.project) && (o.IncludePersonal || !engram.IsPersonal(r.scope))
 }
 
-// has says whether a server has a session of our project, or gets it from a chunk
-// of the directory.
-func (o Options) has(s Session) bool {
-	return s.Good && (s.Needed || s.Project == "" || o.owns(s.Project))
-}
-
 // prune leaves out the rows that the server would refuse, and those that need
 // them.
-func (o Options) prune(s *selection, sessions map[string]Session) error {
-	s.sessions = sessions
+func (o Options) prune(s *selection) error {
 	known := func(id string) bool {
-		return o.has(sessions[key(id)]) || s.there != nil && s.there.HasSession(key(id))
+		return s.sessions.has(o, key(id)) || s.there != nil && s.there.HasSession(key(id))
 	}
 	for {
 		problems := o.form().ValidateDocument(s.source(), o.Project, known)
@@ -176,7 +169,7 @@ func (s *selection) leaveOut(o Options, bad map[string]map[int]bool, p canon.Row
 			s.unjudged++
 			return
 		}
-		if _, there := s.sessions[key(r.session)]; there && p.Reason == canon.UnknownSession {
+		if p.Reason == canon.UnknownSession && s.sessions.names(key(r.session)) {
 			p.Reason = engram.DependsOnLeftOut
 		}
 		s.note(p.List, r.index, r.raw, p)

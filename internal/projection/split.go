@@ -2,7 +2,6 @@ package projection
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"fmt"
 	"slices"
 
@@ -31,9 +30,9 @@ func (o Options) maxPart() int {
 
 // split makes the parts of a selection: the rows in their order, and with each
 // the session that it belongs to, if the chunk has it. A row that is larger than
-// a part is a part of its own. The texts of the parts are put into texts.
-func (o Options) split(s selection, texts partTexts) ([]recognition.Part, error) {
-	b := &splitter{options: o, selection: &s, texts: texts, sessions: map[string][]*row{}, used: map[string]bool{}}
+// a part is a part of its own.
+func (o Options) split(s selection, m *made) error {
+	b := &splitter{options: o, selection: &s, made: m, sessions: map[string][]*row{}, used: map[string]bool{}}
 	for _, r := range s.rows[listSessions] {
 		b.sessions[key(r.id)] = append(b.sessions[key(r.id)], r)
 	}
@@ -43,15 +42,15 @@ func (o Options) split(s selection, texts partTexts) ([]recognition.Part, error)
 	}
 	for r := range s.of(listObservations, listPrompts, listMutations) {
 		if err := b.add(r); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for _, r := range b.unused() {
 		if err := b.add(r); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return b.parts, b.flush()
+	return b.flush()
 }
 
 type splitter struct {
@@ -59,8 +58,8 @@ type splitter struct {
 	selection *selection
 	sessions  map[string][]*row
 	used      map[string]bool // sessions that some part has
-	parts     []recognition.Part
-	texts     partTexts
+	made      *made
+	parts     int // of this selection
 
 	document                 // the part at hand: its rows
 	has      map[string]bool // sessions in it
@@ -70,7 +69,7 @@ type splitter struct {
 func (b *splitter) begin() {
 	b.document, b.has, b.full = document{rows: map[string][]*row{}}, map[string]bool{}, false
 	for list := range b.selection.rows {
-		if list != listMutations || len(b.parts) == 0 { // the key alone changes what the server does
+		if list != listMutations || b.parts == 0 { // the key alone changes what the server does
 			b.rows[list] = nil
 		}
 	}
@@ -139,20 +138,23 @@ func (b *splitter) flush() error {
 	if !b.full {
 		return nil
 	}
-	if len(b.parts) == 0 {
+	if b.parts == 0 {
 		b.members = b.selection.members // they are told once
 	}
-	text, err := b.options.form().PushForm(b.source(), b.options.Project)
+	sum, size, err := b.options.form().PushSum(b.source(), b.options.Project)
 	if err != nil {
 		return fmt.Errorf("make the canonical form: %w", err)
 	}
-	id := engram.IDOf(sha256.Sum256(text))
-	b.texts[id] = text
-	b.parts = append(b.parts, recognition.Part{
+	id := engram.IDOf(sum)
+	part := recognition.Part{
 		ID: id, Also: b.options.also(b.document, id),
 		Sessions: len(b.rows[listSessions]), Memories: len(b.rows[listObservations]), Prompts: len(b.rows[listPrompts]),
 		Provides: b.provides(), Needs: b.needs(),
-	})
+	}
+	b.size = size
+	b.made.parts[id], b.made.sizes[id] = b.document, int64(size)
+	b.made.Parts = append(b.made.Parts, part)
+	b.parts++
 	return nil
 }
 
@@ -163,7 +165,7 @@ func (o Options) also(doc document, id engram.ChunkID) (ids []engram.ChunkID) {
 		return nil
 	}
 	for _, f := range canon.Known() {
-		sum, err := f.PushSum(doc.source(), o.Project)
+		sum, _, err := f.PushSum(doc.source(), o.Project)
 		if other := engram.IDOf(sum); err == nil && other != id && !slices.Contains(ids, other) {
 			ids = append(ids, other)
 		}

@@ -92,7 +92,11 @@ func (d *Directory) Rows(ctx context.Context, ids []engram.ChunkID) (map[engram.
 
 // signatures are what the rows of a chunk are recognised by; never nil.
 func (o Options) signatures(doc document) []recognition.Signature {
-	rows := []recognition.Signature{}
+	n := 0
+	for _, rows := range doc.rows {
+		n += len(rows)
+	}
+	rows := make([]recognition.Signature, 0, n)
 	for r := range doc.of(lists...) {
 		if v, ok := r.mended(o, doc.id).signature(o); ok {
 			rows = append(rows, v)

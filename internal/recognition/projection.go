@@ -100,6 +100,9 @@ func (m *Match) project(ctx context.Context) error {
 			files = append(files, e.ID)
 		}
 	}
+	if m.opts.Early != nil && len(m.There.Entries())+len(m.There.Rejected()) == 0 {
+		m.opts.Early(ctx, slices.DeleteFunc(slices.Clone(files), m.IsTwin))
+	}
 	untimed, err := m.opts.Projector.Untimed(ctx, files)
 	if err != nil {
 		return err

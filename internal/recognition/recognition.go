@@ -45,6 +45,10 @@ type Options struct {
 	// Concurrency is how many chunks of the remote are read at once, Report hears of that.
 	Concurrency int
 	Report      work.Report
+	// Early is called once, before the chunks here are read to be projected, where the remote has
+	// nothing: then each of these becomes what the Projector says, whatever it is. nil: nobody
+	// wants to know.
+	Early func(ctx context.Context, ids []engram.ChunkID)
 }
 
 // Match says which chunks are the same.

@@ -90,7 +90,12 @@ func indexHeader[V any]() string {
 // encodeIndex writes chunks in the order of their ids: for each the id, the
 // length of its stamp, the stamp, the number of values, the values.
 func encodeIndex[V any](chunks map[engram.ChunkID]indexedChunk[V]) ([]byte, error) {
-	out := []byte(indexHeader[V]())
+	const perChunk = 512 // bytes, at most, besides the values
+	size := 0
+	for _, chunk := range chunks {
+		size += perChunk + len(chunk.values)*binary.Size(*new(V))
+	}
+	out := append(make([]byte, 0, size+perChunk), indexHeader[V]()...)
 	ids := slices.SortedFunc(maps.Keys(chunks), engram.ChunkID.Compare)
 	for _, id := range ids {
 		chunk := chunks[id]

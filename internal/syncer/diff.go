@@ -48,6 +48,8 @@ type Diff struct {
 	serverChunks bool
 	choice       *Choice // nil: all chunks are wanted
 	replaced     Replaced
+	early        *Options // of the run that follows, which may begin while this compares; nil: none may
+	ahead        *ahead   // what has gone by then
 }
 
 // CompareOptions are what Compare needs to know of the remote. Zero values mean that
@@ -72,6 +74,9 @@ type CompareOptions struct {
 	// Fatal says of an error in reading a chunk of the remote that what it holds cannot
 	// be taken for nothing: its rows would be sent a second time. nil: none is.
 	Fatal func(error) bool
+	// Early are the options of the run that is sure to follow, which then may push what it will
+	// push while chunks are still compared. nil: nobody has decided on one.
+	Early *Options
 }
 
 // Compare compares a directory with a remote. It costs one request.
@@ -84,7 +89,7 @@ func Compare(ctx context.Context, local Local, remote Remote, opts CompareOption
 	if err != nil {
 		return nil, err
 	}
-	s := &Diff{Rejected: there.Rejected(), local: local, remote: remote, serverChunks: opts.ServerChunks, replaced: opts.Replaced}
+	s := &Diff{Rejected: there.Rejected(), local: local, remote: remote, serverChunks: opts.ServerChunks, replaced: opts.Replaced, early: opts.Early}
 	s.asked = recognition.Options{
 		Local: local, Remote: remote, Aliases: opts.Aliases,
 		Fatal: opts.Fatal, Concurrency: opts.Concurrency, Report: opts.Report,
@@ -106,13 +111,18 @@ func (s *Diff) against(ctx context.Context, here, there *engram.Manifest) (*Diff
 	if err != nil {
 		return nil, err
 	}
-	match, err := recognition.Find(ctx, recognition.Sides{Here: here, There: there, Files: setOf(files)}, s.asked)
-	if err != nil {
+	sides := recognition.Sides{Here: here, There: there, Files: setOf(files)}
+	match, err := recognition.Find(ctx, sides, s.askedFirst(sides))
+	if err != nil && s.ahead == nil {
 		return nil, err
+	}
+	if err != nil { // what has gone is to be told
+		match = s.ahead.match(sides, err)
 	}
 	next := &Diff{
 		Match: match, Rejected: s.Rejected, Foreign: here.Rejected(),
 		local: s.local, remote: s.remote, asked: s.asked, serverChunks: s.serverChunks, choice: s.choice, replaced: s.replaced,
+		ahead: s.ahead,
 	}
 	next.compare()
 	return next, nil
@@ -252,13 +262,17 @@ func (s *Diff) pushParts(e engram.ChunkEntry, p recognition.Projection, present 
 	if there, ok := s.Sharing(e.ID); ok && p.Supplement && len(p.Parts) == 0 && !present[e.ID] {
 		s.Present = append(s.Present, Pair{Local: e.ID, Remote: there})
 	}
-	for _, part := range p.Parts {
-		if part.In(s.There) {
-			continue // present
-		}
+	missing := slices.DeleteFunc(slices.Clone(p.Parts), func(part recognition.Part) bool { return part.In(s.There) })
+	s.ToPush = append(s.ToPush, itemsOfParts(e, missing)...)
+}
+
+// itemsOfParts are the items that push parts of a chunk.
+func itemsOfParts(e engram.ChunkEntry, parts []recognition.Part) (items []Item) {
+	for _, part := range parts {
 		entry := e
 		entry.ID = part.ID
 		entry.Sessions, entry.Memories, entry.Prompts = part.Sessions, part.Memories, part.Prompts
-		s.ToPush = append(s.ToPush, Item{Local: e.ID, Remote: part.ID, Entry: entry, Direction: work.Pushed})
+		items = append(items, Item{Local: e.ID, Remote: part.ID, Entry: entry, Direction: work.Pushed})
 	}
+	return items
 }

@@ -22,29 +22,59 @@ func push(ctx context.Context, s *Diff, opts Options, result *Result) {
 	if len(items) == 0 {
 		return
 	}
-	p := pusher{Diff: s, opts: opts, sums: map[engram.ChunkID][32]byte{}}
-	p.order, items = s.arrange(ctx, items, opts)
+	p := pusher{Diff: s, opts: opts, projected: s.projection, sums: map[engram.ChunkID][32]byte{}}
+	items, gone, outcomes := s.ahead.split(items)
+	if s.ahead != nil {
+		p.sums = s.ahead.pusher.sums
+	}
+	if len(items) > 0 {
+		var more []outcome
+		items, more = p.pushRest(ctx, items, gone, outcomes, result)
+		gone, outcomes = append(gone, items...), append(outcomes, more...)
+	}
+	p.confirm(ctx, gone, outcomes)
+	s.ahead.inTurn(s.ToPush, gone, outcomes)
+	result.collect(gone, outcomes)
+}
+
+// pushRest pushes what has not gone ahead. It gives the items in the order in which they
+// went, without those that are there.
+func (p *pusher) pushRest(ctx context.Context, items, gone []Item, went []outcome, result *Result) ([]Item, []outcome) {
+	var stages []int
+	p.order, stages = p.arrange(ctx, slices.Concat(gone, items), p.opts)
+	items = slices.Clone(items)
+	for i := range items {
+		items[i].Stage = stages[len(gone)+i]
+	}
+	for i, item := range gone {
+		p.holdUp(item, went[i])
+	}
 	var late, behind []Item
-	p.flight, items, late = newFlight(opts.InFlight, items)
+	p.flight, items, late = newFlight(p.opts.InFlight, items)
 	items, behind = apartFrom(late, items, p.order)
-	outcomes := transfer(ctx, work.Pushed, items, opts, p.push)
+	outcomes := p.ahead.transfer(ctx, items, p.opts, p.push)
 	if len(late) > 0 {
 		present, sent, more := p.pushLate(ctx, late, behind)
 		result.Present, items, outcomes = append(result.Present, present...), append(items, sent...), append(outcomes, more...)
 	}
 	p.flight.end(items, outcomes)
-	p.confirm(ctx, items, outcomes)
-	result.collect(items, outcomes)
+	return items, outcomes
 }
 
 type pusher struct {
 	*Diff
-	opts   Options
-	order  *arrival.Order
-	flight *flight
+	opts      Options
+	order     *arrival.Order
+	flight    *flight
+	projected func(local engram.ChunkID) (recognition.Projection, bool)
 
 	mu   sync.Mutex
 	sums map[engram.ChunkID][32]byte // of what was sent, by the id there
+}
+
+func (s *Diff) projection(local engram.ChunkID) (recognition.Projection, bool) {
+	p, ok := s.Projected[local]
+	return p, ok
 }
 
 // maxMentioned is about how many bytes of chunks are read for their order before a push to
@@ -53,26 +83,37 @@ type pusher struct {
 const maxMentioned = 64 << 20
 
 // arrange gives items their stages.
-func (s *Diff) arrange(ctx context.Context, items []Item, opts Options) (*arrival.Order, []Item) {
+func (s *Diff) arrange(ctx context.Context, items []Item, opts Options) (*arrival.Order, []int) {
 	chunks := make([]arrival.Chunk, len(items))
 	for i, item := range items {
-		chunks[i] = arrival.Chunk{ID: item.Local, At: item.Entry.Time()}
-		for _, part := range s.Projected[item.Local].Parts {
-			if part.ID == item.Remote {
-				chunks[i].Provides, chunks[i].Needs = part.Provides, part.Needs
-			}
-		}
+		chunks[i] = arrivalOf(item, s.Projected[item.Local])
 	}
+	var dir arrival.Opener = s.local
 	most := int64(maxMentioned)
 	if s.asked.Projector != nil {
 		most = math.MaxInt64
+		if projector, ok := s.asked.Projector.(arrival.Reader); ok {
+			dir = readBefore{s.local, projector}
+		}
 	}
-	order, stages := arrival.Arrange(ctx, s.local, chunks, most, opts.Concurrency)
-	items = slices.Clone(items)
-	for i := range items {
-		items[i].Stage = stages[i]
+	return arrival.Arrange(ctx, dir, chunks, most, opts.Concurrency)
+}
+
+// readBefore is a directory of which a Projector has read chunks.
+type readBefore struct {
+	arrival.Opener
+	arrival.Reader
+}
+
+// arrivalOf is an item as its order sees it.
+func arrivalOf(item Item, p recognition.Projection) arrival.Chunk {
+	c := arrival.Chunk{ID: item.Local, At: item.Entry.Time()}
+	for _, part := range p.Parts {
+		if part.ID == item.Remote {
+			c.Provides, c.Needs = part.Provides, part.Needs
+		}
 	}
-	return order, items
+	return c
 }
 
 // push sends a chunk, unless one that has to be there before it has failed.
@@ -83,10 +124,15 @@ func (p *pusher) push(ctx context.Context, item Item, _ func()) outcome {
 		return outcome{err: fmt.Errorf("%w: chunk %s has to be there before it, and failed: %w", ErrNotTried, f.ID, f.Err)}
 	}
 	out := p.send(ctx, item)
+	p.holdUp(item, out)
+	return out
+}
+
+// holdUp leaves to the next run what has to come behind an item that has failed for now.
+func (p *pusher) holdUp(item Item, out outcome) {
 	if out.err != nil && p.opts.Passing != nil && p.opts.Passing(out.err) {
 		p.order.Fail(item.Local, arrival.Failure{ID: item.Local, Err: out.err})
 	}
-	return out
 }
 
 func (p *pusher) send(ctx context.Context, item Item) outcome {
@@ -106,7 +152,7 @@ func (p *pusher) send(ctx context.Context, item Item) outcome {
 	}
 	if err := p.remote.WriteChunk(ctx, item.Entry, open); err != nil {
 		var other interface{ StoredAs() engram.ChunkID }
-		if _, projected := p.Projected[item.Local]; !projected || !errors.As(err, &other) {
+		if _, projected := p.projected(item.Local); !projected || !errors.As(err, &other) {
 			return outcome{err: p.blame(item, err)}
 		}
 		stored = other.StoredAs() // on which the server has the last word
@@ -133,7 +179,7 @@ func (e *ContentRefusedError) Unwrap() error { return e.Err }
 // is about the content. What is projected was looked through before.
 func (p *pusher) blame(item Item, err error) error {
 	var refused interface{ AboutContent() bool }
-	if _, projected := p.Projected[item.Local]; projected || !errors.As(err, &refused) || !refused.AboutContent() {
+	if _, projected := p.projected(item.Local); projected || !errors.As(err, &refused) || !refused.AboutContent() {
 		return err
 	}
 	c, openErr := p.local.OpenChunk(item.Local)
@@ -150,7 +196,7 @@ func (p *pusher) blame(item Item, err error) error {
 
 // open opens what is sent of a chunk: all of it, or what it becomes on the remote.
 func (p *pusher) open(ctx context.Context, item Item) (*engram.Chunk, error) {
-	if _, projected := p.Projected[item.Local]; projected {
+	if _, projected := p.projected(item.Local); projected {
 		return p.asked.Projector.OpenPart(ctx, item.Local, item.Remote)
 	}
 	return p.local.OpenChunk(item.Local)

@@ -49,6 +49,11 @@ func (p *Progress) Begin(verb string, items int) {
 	p.add(func(t *tally) { *t = tally{verb: verb, noun: t.noun, started: time.Now(), items: items} })
 }
 
+// More adds items to those of Begin, of which nobody knows yet how many there will be.
+func (p *Progress) More(items int) {
+	p.add(func(t *tally) { t.items, t.open = t.items+items, true })
+}
+
 // Expect tells the size of an item that has begun.
 func (p *Progress) Expect(bytes int64) { p.add(func(t *tally) { t.expected += bytes }) }
 
@@ -137,6 +142,7 @@ type tally struct {
 	verb, noun  string
 	started     time.Time
 	items, done int
+	open        bool // there may be more items
 	bytes       int64
 	expected    int64 // of the items that have begun and told their size
 }
@@ -153,8 +159,12 @@ func (t *tally) estimate() int64 {
 func (t *tally) line(now time.Time) string {
 	seconds := max(now.Sub(t.started).Seconds(), 0.001)
 	rate := float64(t.bytes) / seconds
-	text := fmt.Sprintf("%s: %d of %s, %s, %s/s", t.verb, t.done, Count(t.items, t.noun), Size(t.bytes), Size(int64(rate)))
-	if left := t.estimate() - t.bytes; left > 0 && rate > 0 {
+	items := Count(t.items, t.noun)
+	if t.open {
+		items += " so far"
+	}
+	text := fmt.Sprintf("%s: %d of %s, %s, %s/s", t.verb, t.done, items, Size(t.bytes), Size(int64(rate)))
+	if left := t.estimate() - t.bytes; left > 0 && rate > 0 && !t.open {
 		text += fmt.Sprintf(", %s left", time.Duration(float64(left)/rate*float64(time.Second)).Round(time.Second))
 	}
 	return text
@@ -198,7 +208,11 @@ func (b *bar) frame(t *tally) {
 			progressbar.OptionUseANSICodes(false),
 		)
 	}
-	b.bar.Describe(fmt.Sprintf("%s %d/%d", t.verb, t.done, t.items))
+	more := ""
+	if t.open {
+		more = "+"
+	}
+	b.bar.Describe(fmt.Sprintf("%s %d/%d%s", t.verb, t.done, t.items, more))
 	b.bar.ChangeMax64(max(t.estimate(), t.bytes+1)) // a bar at its end would finish itself
 	_ = b.bar.Set64(t.bytes)                        // it only draws
 }

@@ -28,6 +28,28 @@ func TestLines(t *testing.T) {
 	})
 }
 
+// TestLinesOfNobodyKnowsHowMany: what is left is not told, nor how many there are in all.
+func TestLinesOfNobodyKnowsHowMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var stderr bytes.Buffer
+		p := New(strings.NewReader(""), &bytes.Buffer{}, &stderr).Progress("chunk")
+		p.Begin("pushing", 0)
+		p.More(3)
+		p.More(1)
+		p.Moved(1_000_000)
+		p.Done()
+		<-time.After(15 * time.Second)
+		p.Begin("pushing", 2)
+		<-time.After(10 * time.Second)
+		p.Stop()
+		want := "pushing: 1 of 4 chunks so far, 1.0 MB, 100 kB/s\n" +
+			"pushing: 0 of 2 chunks, 0 B, 0 B/s\n"
+		if diff := cmp.Diff(want, stderr.String()); diff != "" {
+			t.Errorf("stderr (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // TestNoProgress: nobody reads along who asked for quiet or for JSON.
 func TestNoProgress(t *testing.T) {
 	for _, term := range []*Terminal{{Quiet: true}, {JSON: true}} {

@@ -18,9 +18,10 @@ type Mention struct{ Row, Says uint64 }
 func Mentions(r io.Reader) ([]Mention, error) {
 	reader := newWordReader()
 	err := reader.read(r)
-	var all []Mention
+	words := reader.finish()
+	all := make([]Mention, 0, len(words)+len(words)/8+len(reader.ends))
 	here := map[Mention]bool{}
-	for _, w := range reader.finish() {
+	for _, w := range words {
 		if session := w.session(); !here[session] {
 			here[session] = true
 			all = append(all, session)

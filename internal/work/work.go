@@ -35,7 +35,7 @@ type Failure struct {
 type Event struct {
 	Kind      EventKind
 	Direction Direction // EventPlan; "" where nothing moves
-	Items     int       // EventPlan: how many items there are
+	Items     int       // EventPlan: how many items there are, EventMore: how many more
 	Bytes     int64     // EventSize: expected, EventBytes: moved
 }
 
@@ -45,6 +45,7 @@ type EventKind int
 // The kinds of event.
 const (
 	EventPlan  EventKind = iota // a list of items is about to be worked on
+	EventMore                   // there are more items than was planned, and may be more still
 	EventSize                   // the size of an item became known
 	EventBytes                  // a piece of an item went through
 	EventDone                   // an item ended, well or not

@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/recognition"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/words"
 )
 
 // Comparison is what a comparison of a directory with a remote needs to know; options are
@@ -79,6 +81,9 @@ type projector struct {
 	here, there func() *rowIndex // the rows of chunks as they are recognised
 	rowsAre     string           // what those here depend on besides the chunk
 	noted       atomic.Bool      // some were read by the way
+
+	mu       sync.Mutex
+	mentions map[engram.ChunkID][]words.Mention // of chunks that were read, once Early was called
 }
 
 func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map[engram.ChunkID]recognition.Projection, error) {
@@ -90,6 +95,32 @@ func (p *projector) Project(ctx context.Context, all, ids []engram.ChunkID) (map
 		err = errors.Join(err, p.here().Save())
 	}
 	return p.known(chunks), err
+}
+
+// Early remembers too what the chunks mention that are read from now on: who pushes wants to
+// know it of all.
+func (p *projector) Early(ctx context.Context, ids []engram.ChunkID, give func(engram.ChunkID, recognition.Projection) bool) {
+	p.mentions = map[engram.ChunkID][]words.Mention{}
+	p.Read = func(id engram.ChunkID, text []byte) {
+		mentions, err := words.Mentions(bytes.NewReader(text))
+		if err != nil {
+			mentions = nil // it says nothing that anybody could read
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.mentions[id] = mentions
+	}
+	p.Directory.Early(ctx, ids, func(id engram.ChunkID, c recognition.Projection) bool {
+		return give(id, p.known(map[engram.ChunkID]recognition.Projection{id: c})[id])
+	})
+}
+
+// Mentions is what a chunk mentions that was read since Early.
+func (p *projector) Mentions(id engram.ChunkID) ([]words.Mention, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	mentions, ok := p.mentions[id]
+	return mentions, ok
 }
 
 func (p *projector) Supplement(ctx context.Context, ids []engram.ChunkID, there *recognition.RowSet) (map[engram.ChunkID]recognition.Projection, error) {

@@ -15,13 +15,19 @@ import (
 
 // compareSides compares both sides. On account servers, which hold all projects of a user,
 // a repository wants only the chunks of its own; which that is has to be known only if there is
-// something to pull.
-func compareSides(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, conn *workspace.Connection, dir syncer.Local, project projectOptions, pulls bool) (*syncer.Diff, *state.ChunkProjects, error) {
+// something to pull. early are the options of a run that follows at once; nil: none does.
+func compareSides(
+	ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, conn *workspace.Connection, dir syncer.Local, project projectOptions, pulls bool, early *syncer.Options,
+) (*syncer.Diff, *state.ChunkProjects, error) {
 	opts := ws.Comparison(conn, dir, projection.Options{IncludePersonal: project.includePersonal, Strict: project.strict})
 	opts.ServerChunks, opts.Fatal = project.serverChunks, problem.Unknowable
 	report, stop := command.Progress(term, "chunk")
 	defer stop()
 	opts.Report = report
+	if early != nil {
+		begun := *early
+		begun.Report, opts.Early = report, &begun
+	}
 	known := state.OpenChunkProjects(ws.State(), conn.Label)
 	own, unknown := ws.RepositoryProject()
 	opts.Choice = func() *syncer.Choice {

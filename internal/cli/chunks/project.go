@@ -1,6 +1,13 @@
 package chunks
 
-import "github.com/spf13/cobra"
+import (
+	"math"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"github.com/engram-sync/engram-sync/internal/syncer"
+)
 
 // projectOptions are the flags that only matter on project servers.
 type projectOptions struct {
@@ -33,4 +40,26 @@ func (o *projectOptions) addStrict(cmd *cobra.Command) {
 	if cmd.Flags().Lookup("strict") == nil {
 		cmd.Flags().BoolVar(&o.strict, "strict", false, "send and take only what fits as it is: mend nothing, and restore nothing")
 	}
+}
+
+// early are the options of a run that may begin while both sides are compared: one of which
+// nobody wants to see first what it would do, or to do a part.
+func (t *transfer) early(opts syncer.Options) *syncer.Options {
+	if t.dryRun || len(t.words) > 0 {
+		return nil
+	}
+	return &opts
+}
+
+// softLimit is from how much memory on what is gone is collected at once: as much as the chunks
+// that are pushed to a project server take, whose texts are large and soon gone.
+const softLimit = 160 << 20
+
+// collectEarly sets it, unless somebody has set another one, until the undoing.
+func collectEarly() (undo func()) {
+	if debug.SetMemoryLimit(-1) != math.MaxInt64 {
+		return func() {}
+	}
+	debug.SetMemoryLimit(softLimit)
+	return func() { debug.SetMemoryLimit(math.MaxInt64) }
 }

@@ -119,7 +119,7 @@ func look(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace,
 		return err
 	}
 	return ws.With(ctx, func(conn *workspace.Connection) error {
-		diff, _, err := compareSides(ctx, term, ws, conn, dir, projectOptions{}, true)
+		diff, _, err := compareSides(ctx, term, ws, conn, dir, projectOptions{}, true, nil)
 		if err != nil {
 			return err
 		}

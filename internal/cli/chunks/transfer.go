@@ -164,6 +164,7 @@ func (t *transfer) writeMemories(ctx context.Context) (err error) {
 
 // move compares both sides, moves what is missing, and says so.
 func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
+	defer collectEarly()()
 	if err := command.MayUseThere(ctx, t.term, t.ws, conn); err != nil {
 		return err
 	}
@@ -171,12 +172,13 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	if err != nil {
 		return err
 	}
-	diff, known, err := compareSides(ctx, t.term, t.ws, conn, t.dir, t.project, t.opts.Pull)
+	opts := t.opts
+	opts.Concurrency, opts.Fatal, opts.Passing, opts.Strict = t.ws.Config.Concurrency, problem.Common, problem.Passing, t.project.strict
+	opts.Notify = func(wait time.Duration, why string) { t.term.Note("waiting %s: %s", wait.Round(time.Second), why) }
+	diff, known, err := compareSides(ctx, t.term, t.ws, conn, t.dir, t.project, t.opts.Pull, t.early(opts))
 	if err != nil {
 		return err
 	}
-	opts := t.opts
-	opts.Concurrency, opts.Fatal, opts.Passing, opts.Strict = t.ws.Config.Concurrency, problem.Common, problem.Passing, t.project.strict
 	if opts.Pull && len(diff.ToPull)+len(diff.Orphans) > 0 {
 		opts.MinVersion = surroundings.MinVersion(ctx, t.ws)
 	}
@@ -189,7 +191,6 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	} else if inFlight != nil { // project servers store a chunk once (project-server.md 3.5)
 		opts.InFlight = inFlight
 	}
-	opts.Notify = func(wait time.Duration, why string) { t.term.Note("waiting %s: %s", wait.Round(time.Second), why) }
 	if err := t.mayBring(ctx, conn, diff); err != nil {
 		return err
 	}

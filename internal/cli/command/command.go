@@ -89,6 +89,8 @@ func Progress(term *terminal.Terminal, noun string) (report func(work.Event), st
 		switch e.Kind {
 		case work.EventPlan:
 			p.Begin(verbs[e.Direction], e.Items)
+		case work.EventMore:
+			p.More(e.Items)
 		case work.EventSize:
 			p.Expect(e.Bytes)
 		case work.EventBytes:

@@ -50,12 +50,16 @@ type Options struct {
 // Dialect speaks to a project server. Source: project-server.md.
 type Dialect struct {
 	Options
-	memory *semaphore.Weighted // for chunks that are held whole, in bytes
-	limit  atomic.Int64        // of a push in bytes, compressed or not; 0 until the server told
+	pulling *semaphore.Weighted // memory for chunks that are held whole, in bytes
+	pushing *semaphore.Weighted // likewise
+	spares  chan []byte         // buffers of envelopes that are gone
+	limit   atomic.Int64        // of a push in bytes, compressed or not; 0 until the server told
 }
 
 func New(opts Options) *Dialect {
-	return &Dialect{Options: opts, memory: semaphore.NewWeighted(maxWholeBytes)}
+	return &Dialect{
+		Options: opts, pulling: semaphore.NewWeighted(pulled(maxProjectChunk)), pushing: semaphore.NewWeighted(maxPushed), spares: make(chan []byte, maxSpare),
+	}
 }
 
 func (*Dialect) Name() string     { return "project" }

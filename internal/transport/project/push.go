@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"time"
@@ -50,10 +49,16 @@ func (d *Dialect) send(
 	}
 	p.NewBody = func() (httplayer.Body, error) {
 		text, release, err := d.envelope(ctx, name, entry, open, free)
-		if free = release; err == nil && compressed {
-			text, err = compress(text)
+		free = release
+		switch {
+		case err != nil:
+			return httplayer.Body{}, err
+		case !compressed:
+			return d.body(text), nil
 		}
-		return httplayer.TextBody(text), err
+		defer d.reuse(text)
+		small, err := compress(text)
+		return httplayer.TextBody(small), err
 	}
 	sent, err = p.Send(ctx, d.Client, call)
 	return sent, d.refusal(entry.ID, err)
@@ -95,18 +100,11 @@ func (d *Dialect) envelope(
 		return nil, release, errChunkTooLarge
 	}
 	if release == nil {
-		if release, err = d.reserve(ctx, chunk.SizeHint); err != nil {
+		if release, err = reserve(ctx, d.pushing, maxPushed, chunk.SizeHint); err != nil {
 			return nil, nil, err
 		}
 	}
-	content, err := io.ReadAll(chunk)
-	switch {
-	case err != nil:
-		return nil, release, err
-	case chunk.ID() != entry.ID:
-		return nil, release, &engram.MismatchError{ID: entry.ID, Actual: chunk.ID()}
-	}
-	if text, err = encodeEnvelope(entry, project, content); err != nil {
+	if text, err = d.encodeEnvelope(entry, project, chunk); err != nil {
 		return nil, release, err
 	}
 	if limit := d.limit.Load(); limit > 0 && int64(len(text)) > limit { // which counts what was compressed, too
@@ -115,7 +113,8 @@ func (d *Dialect) envelope(
 	return text, release, nil
 }
 
-func encodeEnvelope(entry engram.ChunkEntry, project string, content []byte) ([]byte, error) {
+// encodeEnvelope reads a chunk to its end, into the envelope.
+func (d *Dialect) encodeEnvelope(entry engram.ChunkEntry, project string, chunk *engram.Chunk) ([]byte, error) {
 	head := struct {
 		ChunkID         engram.ChunkID `json:"chunk_id"`
 		ClientCreatedAt string         `json:"client_created_at,omitempty"`
@@ -129,9 +128,18 @@ func encodeEnvelope(entry engram.ChunkEntry, project string, content []byte) ([]
 	if err != nil {
 		return nil, fmt.Errorf("encode a push: %w", err)
 	}
-	out := make([]byte, 0, len(text)+len(content)+16)
-	out = append(append(out, text[:len(text)-1]...), `,"data":`...)
-	return append(appendRaw(out, content), '}'), nil
+	out := bytes.NewBuffer(d.buffer(len(text) + len(`,"data":}`) + int(chunk.SizeHint) + bytes.MinRead))
+	out.Write(text[:len(text)-1])
+	out.WriteString(`,"data":`)
+	from := out.Len()
+	switch _, err := out.ReadFrom(chunk); {
+	case err != nil:
+		return nil, err
+	case chunk.ID() != entry.ID:
+		return nil, &engram.MismatchError{ID: entry.ID, Actual: chunk.ID()}
+	}
+	all := out.Bytes()
+	return append(appendRaw(all[:from], all[from:]), '}'), nil // which writes no farther than it has read
 }
 
 // appendRaw appends JSON text with the escapes undone that canonical text has
