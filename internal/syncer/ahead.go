@@ -150,7 +150,7 @@ func (a *ahead) next(ctx context.Context) bool {
 	a.mu.Unlock()
 	var out outcome
 	if tried {
-		out = protect(func() outcome { return a.pusher.push(ctx, item) })
+		out = protect(func() outcome { return a.pusher.push(ctx, item, func() {}) })
 		a.opts.Report.Tell(work.Event{Kind: work.EventDone})
 	}
 	a.mu.Lock()
@@ -212,7 +212,7 @@ func (b byTurn) Less(i, j int) bool {
 }
 
 // transfer moves the rest, unless what went ahead has shown that none can fare better.
-func (a *ahead) transfer(ctx context.Context, items []Item, opts Options, move func(context.Context, Item) outcome) []outcome {
+func (a *ahead) transfer(ctx context.Context, items []Item, opts Options, move mover) []outcome {
 	if a == nil || a.fatal == nil {
 		return transfer(ctx, work.Pushed, items, opts, move)
 	}
