@@ -130,7 +130,7 @@ func TestWhatGoesAheadEndsAsTheRest(t *testing.T) {
 					}
 					text := ""
 					for _, m := range result.Moved {
-						text += fmt.Sprintln("moved", m.Item.Local, m.Item.Remote, m.Bytes)
+						text += fmt.Sprintln("moved", m.Local, m.Remote, m.Bytes)
 					}
 					for _, f := range result.Failed {
 						text += fmt.Sprintln("failed", f.ID, f.Err)
