@@ -52,6 +52,9 @@ func (d *directory) pushed(tb testing.TB) (bytes int64) {
 
 // A chunk is in memory once, with a little of each row: nothing else of it is made on the way.
 func TestAChunkIsInMemoryOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it moves much data, in one goroutine")
+	}
 	d := large(16 << 20)
 	d.pushed(t) // whatever is made once
 	var before, after runtime.MemStats

@@ -155,7 +155,7 @@ func TestEachChunkIsReadOnce(t *testing.T) {
 func TestTextsThatNobodyOpensHoldUpTheReading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDirectory()
-		for n := range 12 {
+		for n := range 7 {
 			row := strings.Replace(observation(fmt.Sprint("o", n), fmt.Sprint("s", n), ofAlpha), `"C"`, `"`+strings.Repeat("memory ", 12<<20/7)+`"`, 1)
 			d.add(chunk([]string{session(fmt.Sprint("s", n), "alpha")}, []string{row}))
 		}
@@ -221,6 +221,9 @@ func TestAPartThatIsOpenedAgain(t *testing.T) {
 
 // An interruption ends it, wherever it waits.
 func TestEarlyEndsWithItsContext(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it moves much data, in few goroutines")
+	}
 	d := newDirectory()
 	for n := range 3 {
 		row := strings.Replace(observation(fmt.Sprint("o", n), "s", ofAlpha), `"C"`, `"`+strings.Repeat("memory ", 40<<20/7)+`"`, 1)
