@@ -129,8 +129,10 @@ func (s *faultSeeds) open(t *testing.T, kind string, on faultCommand, dir string
 		if err := os.CopyFS(data, os.DirFS(from)); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Chmod(filepath.Join(data, "signing.key"), 0o600); err != nil {
-			t.Fatal(err)
+		for _, name := range []string{"signing.key", "server.db"} {
+			if err := os.Chmod(filepath.Join(data, name), 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
 		return s.account(t, data)
 	}

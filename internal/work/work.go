@@ -97,9 +97,9 @@ func EachLeaving[T any](items []T, atOnce int, report Report, do func(item T, le
 	for _, item := range items {
 		places <- struct{}{}
 		group.Go(func() error {
+			defer panics.Guard()
 			leave := sync.OnceFunc(func() { <-places })
 			defer leave()
-			defer panics.Guard()
 			do(item, leave)
 			report.Tell(Event{Kind: EventDone})
 			return nil
