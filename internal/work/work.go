@@ -5,7 +5,6 @@ package work
 
 import (
 	"sync"
-	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -72,19 +71,7 @@ func (r Report) Watch(c *engram.Chunk) {
 // Each does every item, at most so many at once, reports the end of each, and
 // returns when all have ended.
 func Each[T any](items []T, atOnce int, report Report, do func(T)) {
-	var group errgroup.Group
-	var taken atomic.Int64
-	for range min(max(1, atOnce), len(items)) {
-		group.Go(func() error {
-			defer panics.Guard()
-			for at := taken.Add(1) - 1; at < int64(len(items)); at = taken.Add(1) - 1 {
-				do(items[at])
-				report.Tell(Event{Kind: EventDone})
-			}
-			return nil
-		})
-	}
-	_ = group.Wait() // no worker returns an error
+	EachLeaving(items, atOnce, report, func(item T, _ func()) { do(item) })
 }
 
 // EachLeaving is Each for items that may leave before they end: another one begins then.

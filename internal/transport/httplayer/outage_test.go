@@ -139,7 +139,7 @@ func TestFewerGoAtOnceWhereThatIsTooMuch(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			server := &flaky{down: down, room: 2}
 			failed, _ := askMany(t, server, 400)
-			if failed > 0 || server.refused > 80 { // with eight at once it would be most of all
+			if failed > 0 || server.refused > 50 {
 				t.Errorf("%d: %d failed, %d refused", status, failed, server.refused)
 			}
 		})
