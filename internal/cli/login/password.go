@@ -25,15 +25,18 @@ func newPasswd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 		Short: "Change the password of the account",
 		Long:  problem.Help(passwdLong, problem.SignIn),
 		RunE: command.Connected(ws, func(ctx context.Context, conn *workspace.Connection) error {
-			password, err := term.AskSecret(ctx, "Password", "nothing: it takes a terminal")
+			if !term.Interactive() {
+				return terminal.Usagef("passwords are asked for on a terminal only: run `engram-sync auth passwd` in one")
+			}
+			password, err := term.AskSecret(ctx, "Password", "a terminal")
 			if err != nil {
 				return err
 			}
-			other, err := term.AskSecret(ctx, "New password", "nothing: it takes a terminal")
+			other, err := term.AskSecret(ctx, "New password", "a terminal")
 			if err != nil {
 				return err
 			}
-			again, err := term.AskSecret(ctx, "New password again", "nothing: it takes a terminal")
+			again, err := term.AskSecret(ctx, "New password again", "a terminal")
 			if err != nil {
 				return err
 			}
