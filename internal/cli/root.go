@@ -73,9 +73,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 	cmd.SetIn(term.Stdin)
 	cmd.SetOut(term.Stdout.Block())
 	cmd.SetErr(term.Stderr())
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &terminal.UsageError{Command: cmd.CommandPath(), Err: err}
-	})
+	cmd.SetFlagErrorFunc(flagError)
 	addGlobalFlags(term, ws, cmd.PersistentFlags())
 	addGroup(cmd, "sync", "Chunks",
 		chunks.NewPush(term, ws),
@@ -152,6 +150,8 @@ func addGlobalFlags(term *terminal.Terminal, ws *workspace.Workspace, flags *pfl
 	flags.StringVarP(&ws.Chdir, "directory", "C", "", "run as if started in `DIR`")
 	flags.IntP("concurrency", "j", 8, "run `N` transfers at once")
 	flags.BoolVar(&term.JSON, "json", false, "print one JSON document, and errors as JSON")
+	flags.Var(term.JQ(), "jq", "print what the jq `EXPRESSION` chooses of the JSON document")
+	flags.Var(term.Template(), "template", "print the JSON document by the Go template `TEXT`")
 	flags.BoolVarP(&term.Quiet, "quiet", "q", false, "print only errors")
 	flags.BoolVarP(&term.Verbose, "verbose", "v", false, "say more: each item, and each request")
 	flags.String("log-format", "auto", "write stderr as `text|json|github`; auto is github in GitHub Actions, else text")
@@ -211,8 +211,10 @@ func run(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, 
 	cmd := newRootCmd(term, ws)
 	cmd.SetArgs(args)
 	err := protect(func() error { return cmd.ExecuteContext(ctx) })
-	if err == nil {
-		err = term.Stdout.Err()
+	if unprinted := term.Stdout.Err(); err == nil {
+		err = unprinted
+	} else if problem.As[*terminal.FilterError](unprinted) {
+		term.Fail(problem.Failure(unprinted, ""))
 	}
 	if err == nil {
 		return problem.OK
@@ -221,13 +223,18 @@ func run(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, 
 		return done.Code
 	}
 	err = problem.Ended(ctx, err)
-	// A bad flag ends the parsing before --json is seen, and its error must be
+	// A bad flag ends the parsing before what asks for JSON is seen, and its error must be
 	// JSON all the same.
-	term.JSON = term.JSON || problem.As[*terminal.UsageError](err) && slices.Contains(args, "--json")
+	term.JSON = term.JSON || problem.As[*terminal.UsageError](err) && slices.ContainsFunc(args, asksForJSON)
 	failure := problem.Failure(err, ws.TokenFrom)
 	failure.At = ws.PlaceOfError(err)
 	term.Fail(failure)
 	return problem.Code(err)
+}
+
+func asksForJSON(arg string) bool {
+	flag, _, _ := strings.Cut(arg, "=")
+	return arg == "--json" || flag == "--jq" || flag == "--template"
 }
 
 // protect turns a panic into an error: a stack trace tells a user nothing.

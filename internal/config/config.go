@@ -112,6 +112,9 @@ func DefaultFile() string {
 	return filepath.Join(xdg.ConfigHome, "engram-sync", "config.yaml")
 }
 
+// SoleRemote is the source of a remote that nobody chose: there is only one.
+const SoleRemote = "the only remote there is"
+
 // ErrNoRemote is Config.RemoteErr where nobody named a remote.
 var ErrNoRemote = errors.New("no remote is chosen: pass --remote NAME|URL, or run " +
 	"`engram-sync config set remotes.NAME.url URL` and `engram-sync config set remote NAME`")

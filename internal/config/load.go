@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/go-viper/mapstructure/v2"
@@ -153,6 +154,9 @@ func (m merged) config() (Config, error) {
 
 func (m merged) chooseRemote(cfg *Config) error {
 	cfg.RemoteErr = ErrNoRemote
+	if only := slices.Collect(maps.Keys(m.Remotes)); m.Asked == "" && len(only) == 1 {
+		m.Asked, m.origins[remoteKey] = only[0], origin{SoleRemote, fromDefault}
+	}
 	from := m.origins[remoteKey]
 	if m.Asked != "" {
 		cfg.Remote, cfg.RemoteErr = choose(m.Remotes, m.Asked, from)

@@ -218,3 +218,20 @@ func absolute(t *testing.T, path string) string {
 	}
 	return path
 }
+
+// Who has one remote need not choose it; who has two has to, and a misspelt name finds the near one.
+func TestTheOnlyRemoteIsChosen(t *testing.T) {
+	one := "remotes:\n  work:\n    url: https://a.example.com\n"
+	cfg := world{user: one}.mustLoad(t)
+	if cfg.Remote.Name != "work" || cfg.RemoteErr != nil || cfg.Sources["remote"] != config.SoleRemote {
+		t.Errorf("remote %+v (%v), from %q", cfg.Remote, cfg.RemoteErr, cfg.Sources["remote"])
+	}
+	two := one + "  home:\n    url: https://b.example.com\n"
+	if cfg := (world{user: two}).mustLoad(t); !errors.Is(cfg.RemoteErr, config.ErrNoRemote) {
+		t.Errorf("of two, %+v was chosen", cfg.Remote)
+	}
+	_, err := world{user: two, flags: []string{"--remote", "wokr"}}.load(t)
+	wantError(t, err, `"wokr"; did you mean work? known are home, work`)
+	_, err = world{user: "retreis: 3"}.load(t)
+	wantError(t, err, "retreis: unknown key: did you mean retries")
+}

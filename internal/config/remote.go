@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/engram-sync/engram-sync/internal/nearest"
 	"github.com/engram-sync/engram-sync/internal/secret"
 )
 
@@ -124,9 +125,12 @@ func isPath(text string) bool {
 }
 
 func unknownRemote(remotes map[string]Remote, text string) error {
+	names := slices.Sorted(maps.Keys(remotes))
 	known := "you have none yet"
-	if len(remotes) > 0 {
-		known = "known are " + strings.Join(slices.Sorted(maps.Keys(remotes)), ", ")
+	if near := nearest.Of(text, names); len(near) > 0 {
+		known = "did you mean " + strings.Join(near, " or ") + "? known are " + strings.Join(names, ", ")
+	} else if len(names) > 0 {
+		known = "known are " + strings.Join(names, ", ")
 	}
 	if isPath(text) {
 		return fmt.Errorf("is neither a remote's name nor a URL with http:// or https://; for the server in a directory write embedded:DIR; of names, %s", known)

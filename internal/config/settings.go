@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/nearest"
 )
 
 const (
@@ -99,6 +101,9 @@ func unknownKey(source, key string) *Error {
 		known = append(known, s.key)
 	}
 	slices.Sort(known)
+	if near := nearest.Question(key, known); near != "" {
+		return &Error{Source: source, Key: key, Reason: "unknown key" + near}
+	}
 	return &Error{Source: source, Key: key, Reason: "unknown key; known are " + strings.Join(known, ", ")}
 }
 

@@ -34,7 +34,7 @@ func (f Fields) MarshalJSON() ([]byte, error) {
 // Result prints a result: in JSON mode the document, else what text prints.
 func (t *Terminal) Result(doc any, text func(w io.Writer) error) error {
 	if t.JSON {
-		PrintJSON(t.Stdout, doc)
+		t.Document(doc)
 		return nil
 	}
 	return text(t.Stdout)
@@ -43,7 +43,7 @@ func (t *Terminal) Result(doc any, text func(w io.Writer) error) error {
 // Reveal is Value for a secret that was asked for: the one text that may hold it.
 func (t *Terminal) Reveal(doc any, line string) error {
 	if t.JSON {
-		PrintJSON(reveal{t.Stdout}, doc)
+		t.document(reveal{t.Stdout}, reveal{t.Stdout}, doc)
 		return nil
 	}
 	_, err := fmt.Fprintln(reveal{t.Stdout}, line)

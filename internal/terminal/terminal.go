@@ -17,8 +17,10 @@ type Terminal struct {
 	Stdout               *Output
 	JSON, Quiet, Verbose bool
 
-	format string // of stderr, see SetLogFormat
-	runner bool   // see Read
+	format     string // of stderr, see SetLogFormat
+	filter     filter // of JSON on stdout; nil where it is printed as it is
+	filteredBy string // the flag that gave it
+	runner     bool   // see Read
 
 	stderr *stream
 	mu     sync.Mutex // guards stderr and the bar on it

@@ -54,6 +54,9 @@ func (c *Connection) Generation(ctx context.Context) (engram.Generation, error) 
 // With runs f with a connection to the configured remote. Nothing is sent
 // before f sends it.
 func (w *Workspace) With(ctx context.Context, f func(*Connection) error) (err error) {
+	if w.Config.Sources["remote"] == config.SoleRemote {
+		w.term.Note("remote %s, %s", w.Config.Remote.Name, config.SoleRemote)
+	}
 	conn, err := connect(ctx, w)
 	if err != nil {
 		return err

@@ -93,7 +93,7 @@ type resultSummary struct {
 // code. A partial run still says what it moved.
 func (t *transfer) print() error {
 	if t.term.JSON {
-		terminal.PrintJSON(t.term.Stdout, t.document())
+		t.term.Document(t.document())
 	}
 	if t.term.Tells() {
 		t.printText()

@@ -211,7 +211,7 @@ func warnOverruled(ctx context.Context, term *terminal.Terminal, d *git.Driver) 
 func printDriver(term *terminal.Terminal, doc driverDocument, manifest string, written bool) {
 	switch {
 	case term.JSON:
-		terminal.PrintJSON(term.Stdout, doc)
+		term.Document(doc)
 		return
 	case term.Quiet:
 		return

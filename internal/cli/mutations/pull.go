@@ -95,6 +95,8 @@ func (p *pull) check(cmd *cobra.Command) error {
 		p.output = ""
 	}
 	switch {
+	case p.term.Filtered() != "":
+		return fmt.Errorf("--%s is for one document, and the rows are JSON Lines: pipe them to a program such as jq", p.term.Filtered())
 	case given("since") && p.since < 0:
 		return errors.New("--since: a row's number is not negative")
 	case given("limit") && p.limit < 1:

@@ -99,7 +99,7 @@ func (r *pushed) stays(src source.Source) {
 // printPush prints how a run ended, and gives the error that makes its exit code.
 func printPush(term *terminal.Terminal, ws *workspace.Workspace, r pushed) error {
 	if term.JSON {
-		terminal.PrintJSON(term.Stdout, r.document())
+		term.Document(r.document())
 	}
 	if term.Tells() {
 		printPushText(term, ws, r)

@@ -292,6 +292,8 @@ var elsewhere = []Class{
 		"The terminal was closed, or SIGHUP sent. What was finished is kept, and the same command goes on from there."},
 	{"terminated", Terminated, signalled(syscall.SIGTERM), "",
 		"SIGTERM ended the run. What was finished is kept, and the same command goes on from there."},
+	{"filter", Failed, as[*terminal.FilterError], "",
+		"What --jq or --template names is not in the document, so part of the result could not be printed. The work itself is done: see the whole document with --json, and mend the expression."},
 	{"bad-usage", Usage, as[*terminal.UsageError], "",
 		"What was asked for cannot be done as it stands. The message names the flag or setting to change."},
 	{"no-remote", Usage, is(config.ErrNoRemote), "",

@@ -101,7 +101,7 @@ func newUnset(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 // everything.
 func configWritten(term *terminal.Terminal, path, key string, err error) error {
 	if err == nil && term.JSON {
-		terminal.PrintJSON(term.Stdout, terminal.Fields{"key": key, "path": path})
+		term.Document(terminal.Fields{"key": key, "path": path})
 	}
 	return err
 }

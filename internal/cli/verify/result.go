@@ -122,7 +122,7 @@ func (w warnedItem) sort() [2]string { return [2]string{w.List + "." + w.Field, 
 // says how the bad ones ended; next is the next step after each.
 func (v *verified) show(term *terminal.Terminal, ws *workspace.Workspace, next func(err error, where string) string, what string, good int) error {
 	if term.JSON {
-		terminal.PrintJSON(term.Stdout, v)
+		term.Document(v)
 	}
 	if term.Tells() {
 		v.printText(term, ws, next)
