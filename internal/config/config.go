@@ -56,6 +56,9 @@ type Config struct {
 	LockWait time.Duration `mapstructure:"lock_wait"`
 	// MaxChunkBytes bounds one uncompressed chunk, 1 byte to 1 TiB.
 	MaxChunkBytes int64 `mapstructure:"max_chunk_bytes"`
+	// LimitUpload and LimitDownload are bytes a second, up to 1 TiB; 0 is no limit.
+	LimitUpload   int64 `mapstructure:"limit_upload"`
+	LimitDownload int64 `mapstructure:"limit_download"`
 	// MaxDuration is how long a run may take, 0 to 24 h; 0 is no limit.
 	MaxDuration time.Duration `mapstructure:"max_duration"`
 	// HeartbeatURL is told of runs that nobody watches, "" for none: http or https, no fragment. It is
@@ -63,6 +66,8 @@ type Config struct {
 	HeartbeatURL string `mapstructure:"heartbeat_url"`
 	// LogFormat is "auto", "text", "json" or "github".
 	LogFormat string `mapstructure:"log_format"`
+	// Progress is "auto", "bar", "plain", "json" or "none".
+	Progress string `mapstructure:"progress"`
 	// InsecureHTTP lets credentials travel over cleartext HTTP to other hosts.
 	InsecureHTTP bool `mapstructure:"insecure_http"`
 	// CredentialStore is where tokens are kept: "keyring", or "file" if the

@@ -54,12 +54,18 @@ func TestPrecedence(t *testing.T) {
 			"default": "0s", "user": "1s", "env": "2s", "flag": "0s"}},
 		{key: "max_chunk_bytes", env: "ENGRAM_SYNC_MAX_CHUNK_BYTES", values: map[string]string{
 			"default": "512MiB", "user": "1KiB", "env": "1000001", "flag": "1TiB"}},
+		{key: "limit_upload", env: "ENGRAM_SYNC_LIMIT_UPLOAD", values: map[string]string{
+			"default": "0", "user": "1KiB", "env": "0", "flag": "500KiB"}},
+		{key: "limit_download", env: "ENGRAM_SYNC_LIMIT_DOWNLOAD", values: map[string]string{
+			"default": "0", "user": "1MiB", "env": "1000001", "flag": "0"}},
 		{key: "max_duration", env: "ENGRAM_SYNC_MAX_DURATION", values: map[string]string{
 			"default": "0s", "user": "1h0m0s", "env": "2h0m0s", "flag": "0s"}},
 		{key: "heartbeat_url", env: "ENGRAM_SYNC_HEARTBEAT_URL", values: map[string]string{
 			"default": "", "user": "https://1.example.com/***", "env": "https://2.example.com/***", "flag": "http://127.0.0.1:1/***"}},
 		{key: "log_format", env: "ENGRAM_SYNC_LOG_FORMAT", values: map[string]string{
 			"default": "auto", "user": "json", "env": "github", "flag": "text"}},
+		{key: "progress", env: "ENGRAM_SYNC_PROGRESS", values: map[string]string{
+			"default": "auto", "user": "bar", "env": "none", "flag": "json"}},
 		{key: "insecure_http", env: "ENGRAM_SYNC_INSECURE_HTTP", values: map[string]string{
 			"default": "false", "user": "true", "env": "false", "flag": "true"}},
 		{key: "credential_store", env: "ENGRAM_SYNC_CREDENTIAL_STORE", values: map[string]string{
@@ -204,6 +210,7 @@ func flagOf(key string) string {
 	return map[string]string{
 		"remote": "remote", "project": "project", "protocol": "protocol", "dir": "dir", "concurrency": "concurrency",
 		"timeout": "timeout", "retries": "retries", "retry_time": "retry-time", "lock_wait": "lock-wait", "max_duration": "max-duration", "heartbeat_url": "heartbeat-url", "log_format": "log-format",
+		"limit_upload": "limit-upload", "limit_download": "limit-download", "progress": "progress",
 		"max_chunk_bytes": "max-chunk-bytes", "insecure_http": "insecure-http",
 		"ca_cert": "ca-cert", "client_cert": "client-cert", "client_key": "client-key",
 	}[key]

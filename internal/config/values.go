@@ -121,6 +121,14 @@ func parseSize(text string) (any, error) {
 	return int64(n), nil
 }
 
+// parsePace takes what goes in a second at most, as parseSize does, or 0.
+func parsePace(text string) (any, error) {
+	if text == "0" {
+		return int64(0), nil
+	}
+	return parseSize(text)
+}
+
 // formatSize is exact, unlike what humanize prints.
 func formatSize(n int64) string {
 	units := []string{"", "KiB", "MiB", "GiB", "TiB"}
@@ -169,6 +177,7 @@ var (
 	boolean      = kind{tags: []string{"!!bool"}, parse: parseBool}
 	// Plain bytes are a size.
 	size = kind{tags: []string{"!!str", "!!int"}, parse: parseSize}
+	pace = kind{tags: []string{"!!str", "!!int"}, parse: parsePace}
 	// command is the one kind that is no single value.
 	command = kind{parse: parseCommand}
 )

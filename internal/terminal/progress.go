@@ -16,6 +16,8 @@ import (
 const (
 	frameEvery = 100 * time.Millisecond // on a terminal
 	lineEvery  = 10 * time.Second       // elsewhere
+
+	documentEvery = time.Second // for programs
 )
 
 // Progress shows how work on many items goes: a bar on a terminal, a line now
@@ -23,23 +25,48 @@ const (
 // a nil one.
 type Progress struct {
 	term  *Terminal
-	tally tally // guarded by the terminal's lock
-	bar   *bar  // nil where there is no terminal
+	tally tally       // guarded by the terminal's lock
+	bar   *bar        // nil where none is shown
+	last  func(tally) // is told of the end; may be nil
 	done  chan struct{}
 	group sync.WaitGroup
+}
+
+// SetProgress chooses how progress is shown: as a "bar", as "plain" lines, as "json" lines, which are shown in JSON mode too, not
+// at all ("none"), or as "auto", which is a bar on a terminal, lines elsewhere, and none in JSON mode. Quiet is none.
+func (t *Terminal) SetProgress(how string) { t.progress = how }
+
+// shown is what SetProgress comes to here.
+func (t *Terminal) shown() string {
+	switch {
+	case t.Quiet:
+		return "none"
+	case t.progress == "json":
+		return "json"
+	case t.JSON:
+		return "none"
+	case t.progress != "" && t.progress != "auto":
+		return t.progress
+	case isTerminal(t.stderr.raw):
+		return "bar"
+	}
+	return "plain"
 }
 
 // Progress begins to show progress, or gives nil where nobody wants it. It must
 // be stopped before the result is printed.
 func (t *Terminal) Progress(noun string) *Progress {
-	if t.Quiet || t.JSON {
-		return nil
-	}
 	p := &Progress{term: t, tally: tally{noun: noun}, done: make(chan struct{})}
-	if isTerminal(t.stderr.raw) {
+	switch t.shown() {
+	case "bar":
 		p.bar = t.startBar()
-	} else {
-		p.group.Go(p.lines)
+	case "plain":
+		p.group.Go(func() { p.tell(lineEvery, func(sofar tally) { t.Note("%s", sofar.line(time.Now())) }) })
+	case "json":
+		p.last = func(sofar tally) { PrintJSON(t.Stderr(), sofar.document(time.Now())) }
+		p.group.Go(func() { p.tell(documentEvery, p.last) })
+	default:
+		return nil
 	}
 	return p
 }
@@ -72,23 +99,28 @@ func (p *Progress) add(change func(*tally)) {
 	}
 }
 
-// lines prints the tally every ten seconds.
-func (p *Progress) lines() {
+// tell tells of the tally again and again.
+func (p *Progress) tell(every time.Duration, of func(tally)) {
 	defer panics.Guard()
-	ticker := time.NewTicker(lineEvery)
+	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-p.done:
 			return
 		case <-ticker.C:
-			p.term.mu.Lock()
-			begun, text := p.tally.items > 0, p.tally.line(time.Now())
-			p.term.mu.Unlock()
-			if begun {
-				p.term.Note("%s", text)
-			}
+			p.now(of)
 		}
+	}
+}
+
+// now tells of the tally, once there is one.
+func (p *Progress) now(of func(tally)) {
+	p.term.mu.Lock()
+	sofar := p.tally
+	p.term.mu.Unlock()
+	if !sofar.started.IsZero() && (sofar.items > 0 || sofar.open) {
+		of(sofar)
 	}
 }
 
@@ -99,6 +131,9 @@ func (p *Progress) Stop() {
 	}
 	close(p.done)
 	p.group.Wait()
+	if p.last != nil {
+		p.now(p.last)
+	}
 	if p.bar != nil {
 		p.bar.stop()
 	}
@@ -107,17 +142,15 @@ func (p *Progress) Stop() {
 // Counter shows how many things have come, of nobody knows how many: on a
 // terminal as a moving line, elsewhere every ten seconds.
 func (t *Terminal) Counter(verb, noun string) (report func(n int), stop func()) {
-	if t.Quiet || t.JSON {
+	switch t.shown() {
+	case "none":
 		return nil, func() {}
-	}
-	if !isTerminal(t.stderr.raw) {
-		next := time.Now().Add(lineEvery)
-		return func(n int) {
-			if now := time.Now(); now.After(next) {
-				next = now.Add(lineEvery)
-				t.Note("%s: %s so far", verb, Count(n, noun))
-			}
-		}, func() {}
+	case "plain":
+		return nowAndThen(lineEvery, func(n int) { t.Note("%s: %s so far", verb, Count(n, noun)) }), func() {}
+	case "json":
+		return nowAndThen(documentEvery, func(n int) {
+			PrintJSON(t.Stderr(), map[string]any{"progress": shownTally{Verb: verb, Noun: noun, Done: n, Open: true}})
+		}), func() {}
 	}
 	b := t.startBar()
 	b.bar = progressbar.NewOptions64(-1,
@@ -135,6 +168,17 @@ func (t *Terminal) Counter(verb, noun string) (report func(n int), stop func()) 
 		defer t.mu.Unlock()
 		_ = b.bar.Set(n) // it only draws
 	}, b.stop
+}
+
+// nowAndThen tells of a number that grows, with that much time between.
+func nowAndThen(every time.Duration, tell func(n int)) func(n int) {
+	next := time.Now().Add(every)
+	return func(n int) {
+		if now := time.Now(); now.After(next) {
+			next = now.Add(every)
+			tell(n)
+		}
+	}
 }
 
 // tally counts what moved so far.
@@ -155,19 +199,44 @@ func (t *tally) estimate() int64 {
 	return t.bytes + t.bytes/int64(t.done)*int64(t.items-t.done)
 }
 
+// pace is bytes a second so far, and how long the rest takes at that; 0 is unknown.
+func (t *tally) pace(now time.Time) (rate float64, left time.Duration) {
+	rate = float64(t.bytes) / max(now.Sub(t.started).Seconds(), 0.001)
+	if rest := t.estimate() - t.bytes; rest > 0 && rate > 0 && !t.open {
+		left = time.Duration(float64(rest) / rate * float64(time.Second)).Round(time.Second)
+	}
+	return rate, left
+}
+
 // line is the tally as text.
 func (t *tally) line(now time.Time) string {
-	seconds := max(now.Sub(t.started).Seconds(), 0.001)
-	rate := float64(t.bytes) / seconds
+	rate, left := t.pace(now)
 	items := Count(t.items, t.noun)
 	if t.open {
 		items += " so far"
 	}
 	text := fmt.Sprintf("%s: %d of %s, %s, %s/s", t.verb, t.done, items, Size(t.bytes), Size(int64(rate)))
-	if left := t.estimate() - t.bytes; left > 0 && rate > 0 && !t.open {
-		text += fmt.Sprintf(", %s left", time.Duration(float64(left)/rate*float64(time.Second)).Round(time.Second))
+	if left > 0 {
+		text += fmt.Sprintf(", %s left", left)
 	}
 	return text
+}
+
+// shownTally is the tally as a program reads it.
+type shownTally struct {
+	Verb  string `json:"verb"`
+	Noun  string `json:"noun"`
+	Done  int    `json:"done"`
+	Items int    `json:"items"`
+	Open  bool   `json:"open"` // there may be more items
+	Bytes int64  `json:"bytes"`
+	Rate  int64  `json:"bytes_per_second"`
+	Left  int    `json:"seconds_left"` // 0 is unknown
+}
+
+func (t *tally) document(now time.Time) map[string]shownTally {
+	rate, left := t.pace(now)
+	return map[string]shownTally{"progress": {t.verb, t.noun, t.done, t.items, t.open, t.bytes, int64(rate), int(left.Seconds())}}
 }
 
 // bar draws on a terminal. The terminal's lock guards it: lines of text and

@@ -18,6 +18,7 @@ type Terminal struct {
 	JSON, Quiet, Verbose bool
 
 	format     string // of stderr, see SetLogFormat
+	progress   string // see SetProgress
 	filter     filter // of JSON on stdout; nil where it is printed as it is
 	filteredBy string // the flag that gave it
 	runner     bool   // see Read

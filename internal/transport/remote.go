@@ -75,7 +75,8 @@ func NewRemoteTransport(baseURL string, token TokenSource, opts Options) (*Remot
 	}
 	trace := &httplayer.Trace{Next: opts.Base, Log: opts.Logger}
 	stall := &httplayer.Stall{Next: trace, Timeout: opts.Timeout}
-	bearer := &httplayer.Bearer{Next: stall, Base: base, Source: token, Insecure: opts.InsecureHTTP, UserAgent: opts.UserAgent}
+	pace := &httplayer.Pace{Next: stall, Up: httplayer.NewPace(opts.LimitUpload), Down: httplayer.NewPace(opts.LimitDownload)}
+	bearer := &httplayer.Bearer{Next: pace, Base: base, Source: token, Insecure: opts.InsecureHTTP, UserAgent: opts.UserAgent}
 	retry := &httplayer.Retry{Next: bearer, Retries: opts.Retries, Time: opts.RetryTime, Notify: opts.Notify}
 	client := httplayer.NewClient(base, retry)
 	t := &RemoteTransport{SignIn: &account.SignIn{Client: client}, client: client, bearer: bearer, opts: opts, pulling: make(chan struct{}, 1)}
@@ -164,6 +165,9 @@ type Options struct {
 	SettleFor time.Duration
 	// MaxChunkBytes bounds the uncompressed size of a chunk. Default 512 MiB.
 	MaxChunkBytes int64
+	// LimitUpload and LimitDownload bound the bodies that go up and come down, in bytes a second of
+	// all requests together, as they are on the wire; 0 is no limit.
+	LimitUpload, LimitDownload int64
 	// OwnDisk says that the server keeps its data on a disk of this machine, in this
 	// process: a full one is an error of ours, which wraps syscall.ENOSPC.
 	OwnDisk bool

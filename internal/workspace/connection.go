@@ -243,6 +243,8 @@ func transportOptions(w *Workspace) (transport.Options, error) {
 		Retries:       retries,
 		RetryTime:     w.Config.RetryTime,
 		MaxChunkBytes: w.Config.MaxChunkBytes,
+		LimitUpload:   w.Config.LimitUpload,
+		LimitDownload: w.Config.LimitDownload,
 		InsecureHTTP:  w.Config.InsecureHTTP,
 		TLS:           tlsConfig,
 		DialContext:   w.DialContext,

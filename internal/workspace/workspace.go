@@ -129,6 +129,7 @@ func (w *Workspace) configure(in config.Inputs) (err error) {
 		secret.AddURLPath(w.Config.HeartbeatURL)
 	}
 	w.term.SetLogFormat(w.Config.LogFormat)
+	w.term.SetProgress(w.Config.Progress)
 	w.Log = w.term.Logger()
 	slog.SetDefault(w.Log) // so that net/http, which uses the standard logger, talks as we do
 	return err
