@@ -21,7 +21,10 @@ func helpPage(c *cobra.Command) string {
 		}
 	}
 	about, codes, _ := strings.Cut(cmp.Or(c.Long, c.Short), problem.CodesTitle)
-	page.WriteString(strings.TrimSpace(about) + "\n")
+	page.WriteString(strings.Trim(about, "\n ") + "\n")
+	if c.IsAdditionalHelpTopicCommand() {
+		return page.String()
+	}
 	section("Usage", usageLines(c))
 	section("Examples", c.Example)
 	if c.HasAvailableSubCommands() && len(c.Groups()) == 0 {
@@ -30,6 +33,7 @@ func helpPage(c *cobra.Command) string {
 	for _, group := range c.Groups() {
 		section(group.Title, commandLines(c, group.ID))
 	}
+	section("Topics", topicLines(c))
 	section("Flags", ownFlags(c).FlagUsages())
 	section("Exit codes", strings.ReplaceAll(strings.Trim(codes, "\n"), "    ", "  "))
 	if c.HasAvailableSubCommands() {
@@ -60,6 +64,17 @@ func commandLines(c *cobra.Command, group string) string {
 	var lines strings.Builder
 	for _, below := range c.Commands() {
 		if below.GroupID == group && (below.IsAvailableCommand() || below.Name() == "help") {
+			fmt.Fprintf(&lines, "  %-*s  %s\n", below.NamePadding(), below.Name(), below.Short)
+		}
+	}
+	return lines.String()
+}
+
+// topicLines are the pages of help that belong to no command alone.
+func topicLines(c *cobra.Command) string {
+	var lines strings.Builder
+	for _, below := range c.Commands() {
+		if below.IsAdditionalHelpTopicCommand() {
 			fmt.Fprintf(&lines, "  %-*s  %s\n", below.NamePadding(), below.Name(), below.Short)
 		}
 	}

@@ -96,6 +96,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		serve.New(term, ws),
 		newVersion(term, ws),
 	)
+	cmd.AddCommand(topics()...)
 	unattended.May(cmd, term, ws)
 	command.TakeNamed(cmd)
 	cmd.SetHelpFunc(func(c *cobra.Command, _ []string) { c.Print(helpPage(c)) })
@@ -162,7 +163,7 @@ func addGlobalFlags(term *terminal.Terminal, ws *workspace.Workspace, flags *pfl
 	flags.String("max-chunk-bytes", "512MiB", "refuse chunks of more than `SIZE`, uncompressed")
 	flags.String("limit-upload", "0", "send at most `SIZE` a second, such as 500KiB, of all transfers together")
 	flags.String("limit-download", "0", "receive at most `SIZE` a second, of all transfers together")
-	flags.String("progress", "auto", "show how work goes as `auto|bar|plain|json|none`")
+	flags.String("progress", "auto", "show `HOW` work goes: auto, bar, plain, json or none")
 	flags.Bool("insecure-http", false, "allow tokens over cleartext http to other machines")
 	flags.String("ca-cert", "", "trust the authorities in `FILE` too (PEM)")
 	flags.String("client-cert", "", "show the certificate in `FILE` to the server (PEM)")
