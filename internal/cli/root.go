@@ -98,6 +98,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 	)
 	cmd.AddCommand(topics()...)
 	unattended.May(cmd, term, ws)
+	complete(cmd, ws)
 	command.TakeNamed(cmd)
 	cmd.SetHelpFunc(func(c *cobra.Command, _ []string) { c.Print(helpPage(c)) })
 	cmd.SetHelpCommandGroupID("other")

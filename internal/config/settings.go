@@ -226,6 +226,8 @@ type Key struct {
 	Default string
 	// InRepo: the file of a repository may set it.
 	InRepo bool
+	// Choices are all values that it takes; nil where nobody can list them.
+	Choices []string
 	// About is what it says, and which values there are, in Markdown.
 	About string
 }
@@ -238,7 +240,7 @@ func Keys() []Key {
 		if bytes, ok := s.fallback.(int64); ok {
 			fallback = formatSize(bytes)
 		}
-		keys = append(keys, Key{s.key, s.env(), s.flag(), fallback, s.inRepo, s.about})
+		keys = append(keys, Key{s.key, s.env(), s.flag(), fallback, s.inRepo, s.kind.choices, s.about})
 	}
 	for _, f := range remoteFields() {
 		keys = append(keys, Key{Key: remoteKeyOf("NAME", f.key), About: f.about})

@@ -149,7 +149,7 @@ func parseBool(text string) (any, error) {
 
 // choice is one of a few words.
 func choice(allowed ...string) kind {
-	return kind{tags: []string{"!!str"}, parse: func(text string) (any, error) {
+	return kind{tags: []string{"!!str"}, choices: allowed, parse: func(text string) (any, error) {
 		if !slices.Contains(allowed, text) {
 			return nil, fmt.Errorf("%.40q is none of %s", text, strings.Join(allowed, ", "))
 		}
@@ -163,6 +163,8 @@ type kind struct {
 	tags []string
 	// parse reads the text of a value. Its errors are reasons.
 	parse func(text string) (any, error)
+	// choices are all values that there are; nil where nobody can list them.
+	choices []string
 	// path: a relative one is meant from the file that it stands in.
 	path bool
 }
@@ -173,8 +175,8 @@ var (
 	// heartbeatURL is no remote: it may have a query.
 	heartbeatURL = kind{tags: []string{"!!str"}, parse: parseHeartbeatURL}
 	filePath     = kind{tags: []string{"!!str"}, parse: parsePath, path: true}
-	store        = kind{tags: []string{"!!str"}, parse: parseStore}
-	boolean      = kind{tags: []string{"!!bool"}, parse: parseBool}
+	store        = kind{tags: []string{"!!str"}, parse: parseStore, choices: []string{"keyring", "file"}}
+	boolean      = kind{tags: []string{"!!bool"}, parse: parseBool, choices: []string{"true", "false"}}
 	// Plain bytes are a size.
 	size = kind{tags: []string{"!!str", "!!int"}, parse: parseSize}
 	pace = kind{tags: []string{"!!str", "!!int"}, parse: parsePace}

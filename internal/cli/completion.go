@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/engram-sync/engram-sync/internal/config"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
+)
+
+// complete lets a shell complete what is true here: chunks of the directory, remotes, projects, settings and their
+// values. It asks no server and no user, and what cannot be read is not offered.
+func complete(root *cobra.Command, ws *workspace.Workspace) {
+	// The settings are those that the line so far asks for.
+	here := func(list func(cmd *cobra.Command, args []string) []cobra.Completion) cobra.CompletionFunc {
+		return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			ws.OnlyLook()
+			if ws.Load(cmd.Flags()) != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return list(cmd, args), cobra.ShellCompDirectiveNoFileComp
+		}
+	}
+	flag := func(name string, values cobra.CompletionFunc) {
+		_ = root.RegisterFlagCompletionFunc(name, values) // it fails for a flag that is not there: TestCompletion would see it
+	}
+	for _, key := range config.Keys() {
+		if key.Choices != nil && key.Flag != "" && root.PersistentFlags().Lookup(key.Flag) != nil {
+			flag(key.Flag, cobra.FixedCompletions(key.Choices, cobra.ShellCompDirectiveNoFileComp))
+		}
+	}
+	flag("remote", here(func(*cobra.Command, []string) []cobra.Completion { return remotes(ws) }))
+	flag("project", here(func(*cobra.Command, []string) []cobra.Completion { return projects(ws) }))
+	arguments := map[string]cobra.CompletionFunc{
+		"push": here(func(cmd *cobra.Command, args []string) []cobra.Completion { return chunksHere(cmd, ws, args) }),
+		"get":  cobra.FixedCompletions(keys(), cobra.ShellCompDirectiveNoFileComp),
+		"set": func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return keysOrValues(args), cobra.ShellCompDirectiveNoFileComp
+		},
+		"unset": cobra.FixedCompletions(keys(), cobra.ShellCompDirectiveNoFileComp),
+	}
+	for _, path := range []string{"push", "config get", "config set", "config unset"} {
+		cmd, _, err := root.Find(strings.Fields(path))
+		if err == nil {
+			cmd.ValidArgsFunction = arguments[cmd.Name()]
+		}
+	}
+}
+
+func remotes(ws *workspace.Workspace) []cobra.Completion {
+	offered := []cobra.Completion{cobra.CompletionWithDesc("embedded", "a server in this process")}
+	for name, remote := range ws.Config.Remotes {
+		offered = append(offered, cobra.CompletionWithDesc(name, remote.URL))
+	}
+	slices.Sort(offered)
+	return offered
+}
+
+func projects(ws *workspace.Workspace) []cobra.Completion {
+	var offered []cobra.Completion
+	if here, err := ws.RepositoryProject(); err == nil && here.Name != "" {
+		offered = append(offered, cobra.CompletionWithDesc(here.Name, here.From))
+	}
+	for _, remote := range ws.Config.Remotes {
+		if remote.Project != "" {
+			offered = append(offered, cobra.CompletionWithDesc(remote.Project, "of remote "+remote.Name))
+		}
+	}
+	return offered
+}
+
+// chunksHere are the chunks of the directory that are not among the arguments yet, the newest first, with their time and
+// who made them.
+func chunksHere(cmd *cobra.Command, ws *workspace.Workspace, args []string) []cobra.Completion {
+	dir, err := ws.OpenDirectory()
+	if err != nil {
+		return nil
+	}
+	m, err := dir.ReadManifest(cmd.Context())
+	if err != nil {
+		return nil
+	}
+	var offered []cobra.Completion
+	for _, e := range slices.Backward(m.Entries()) {
+		if id := e.ID.String(); !slices.Contains(args, id) {
+			offered = append(offered, cobra.CompletionWithDesc(id, terminal.Visible(e.CreatedAt)+" "+terminal.Visible(e.CreatedBy)))
+		}
+	}
+	return offered
+}
+
+func keys() []cobra.Completion {
+	var offered []cobra.Completion
+	for _, key := range config.Keys() {
+		if key.Variable != "" { // of a remote there are as many as there are names
+			offered = append(offered, key.Key)
+		}
+	}
+	return offered
+}
+
+// keysOrValues are the settings, and after one of them its values.
+func keysOrValues(args []string) []cobra.Completion {
+	if len(args) == 0 {
+		return keys()
+	}
+	for _, key := range config.Keys() {
+		if key.Key == args[0] && len(args) == 1 {
+			return key.Choices
+		}
+	}
+	return nil
+}
