@@ -39,6 +39,11 @@ type Config struct {
 	// Project is the project that counts, "" for none; Remote has the same.
 	// As it was written: the transport normalises it.
 	Project string `mapstructure:"project"`
+	// NoPrompts, NoDirectories and Types are what export leaves out: Types are words with commas between
+	// them, in small letters, "" for all, and noTypes for none.
+	NoPrompts     bool   `mapstructure:"no_prompts"`
+	NoDirectories bool   `mapstructure:"no_directories"`
+	Types         string `mapstructure:"types"`
 	// Protocol is what kind of server the remote is: "account", "project", or
 	// "auto" to find out.
 	Protocol string `mapstructure:"protocol"`

@@ -58,7 +58,7 @@ func parse(t *testing.T, args ...string) *pflag.FlagSet {
 	t.Helper()
 	flags := pflag.NewFlagSet("engram-sync", pflag.ContinueOnError)
 	for _, name := range []string{"heartbeat-url", "remote", "project", "dir", "protocol", "config", "log-format", "max-chunk-bytes",
-		"limit-upload", "limit-download", "progress",
+		"limit-upload", "types", "limit-download", "progress",
 		"ca-cert", "client-cert", "client-key"} {
 		// Defaults that nobody should ever see: only changed flags count.
 		flags.String(name, "unchanged", "")
@@ -70,6 +70,8 @@ func parse(t *testing.T, args ...string) *pflag.FlagSet {
 	flags.Duration("lock-wait", -time.Second, "")
 	flags.Duration("max-duration", -time.Second, "")
 	flags.Bool("insecure-http", true, "")
+	flags.Bool("no-prompts", false, "")
+	flags.Bool("no-directories", false, "")
 	if err := flags.Parse(args); err != nil {
 		t.Fatal(err)
 	}

@@ -32,10 +32,13 @@ func parseRepoFile(path string, data []byte) (layer, error) {
 	err := eachSetting(path, data, func(key string, node *yaml.Node) error {
 		s, ok := findSetting(key)
 		if key == remotesKey || key == tokenCommandKey || ok && !s.inRepo {
-			return &Error{Source: path, Key: key, Reason: "a file inside a repository may set only remote and " +
-				"project, since whoever can commit must not redirect memories or run programs; move this to your own config"}
+			return &Error{Source: path, Key: key, Reason: "a file inside a repository may set only remote, project " +
+				"and what export leaves out, since whoever can commit must not redirect memories or run programs; move this to your own config"}
 		}
 		if err := l.putNode(key, node, from); err != nil || key != remoteKey {
+			if l.values[key] == false {
+				return &Error{Source: path, Key: key, Reason: "a file inside a repository can only keep more at home, so only true may stand here"}
+			}
 			return err
 		}
 		if checkName(node.Value) != nil {

@@ -24,6 +24,9 @@ func TestListIsStableAndSaysWhence(t *testing.T) {
 	want := []config.Setting{
 		{Key: "remote", Value: "work", Source: user},
 		{Key: "project", Value: "billing", Source: user},
+		{Key: "no_prompts", Value: "false", Source: "default"},
+		{Key: "no_directories", Value: "false", Source: "default"},
+		{Key: "types", Source: "default"},
 		{Key: "protocol", Value: "auto", Source: "default"},
 		{Key: "dir", Source: "default"},
 		{Key: "concurrency", Value: "3", Source: "flag --concurrency"},

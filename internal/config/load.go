@@ -62,6 +62,7 @@ func Load(in Inputs) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
+	repo.lessen(user)
 	vars, err := textLayer(env.variable)
 	if err != nil {
 		return Config{}, err

@@ -38,6 +38,12 @@ func TestPrecedence(t *testing.T) {
 			"default": "", "engram": "https://engram.example.com", "user": "embedded", "env": "one", "flag": "two"}},
 		{key: "project", env: "ENGRAM_SYNC_PROJECT", engram: "ENGRAM_PROJECT", values: map[string]string{
 			"default": "", "engram": "p1", "user": "p2", "repo": "p3", "env": "p4", "flag": "p5"}},
+		{key: "no_prompts", env: "ENGRAM_SYNC_NO_PROMPTS", values: map[string]string{
+			"default": "false", "user": "false", "repo": "true", "env": "false", "flag": "true"}},
+		{key: "no_directories", env: "ENGRAM_SYNC_NO_DIRECTORIES", values: map[string]string{
+			"default": "false", "user": "true", "repo": "true", "env": "false", "flag": "true"}},
+		{key: "types", env: "ENGRAM_SYNC_TYPES", values: map[string]string{
+			"default": "", "user": "decision,bugfix", "repo": "bugfix", "env": "pattern", "flag": "a,b"}},
 		{key: "protocol", env: "ENGRAM_SYNC_PROTOCOL", values: map[string]string{
 			"default": "auto", "user": "account", "env": "project", "flag": "auto"}},
 		{key: "dir", env: "ENGRAM_SYNC_DIR", values: map[string]string{
@@ -210,7 +216,7 @@ func flagOf(key string) string {
 	return map[string]string{
 		"remote": "remote", "project": "project", "protocol": "protocol", "dir": "dir", "concurrency": "concurrency",
 		"timeout": "timeout", "retries": "retries", "retry_time": "retry-time", "lock_wait": "lock-wait", "max_duration": "max-duration", "heartbeat_url": "heartbeat-url", "log_format": "log-format",
-		"limit_upload": "limit-upload", "limit_download": "limit-download", "progress": "progress",
+		"limit_upload": "limit-upload", "no_prompts": "no-prompts", "no_directories": "no-directories", "types": "types", "limit_download": "limit-download", "progress": "progress",
 		"max_chunk_bytes": "max-chunk-bytes", "insecure_http": "insecure-http",
 		"ca_cert": "ca-cert", "client_cert": "client-cert", "client_key": "client-key",
 	}[key]
@@ -241,4 +247,18 @@ func TestTheOnlyRemoteIsChosen(t *testing.T) {
 	wantError(t, err, `"wokr"; did you mean work? known are home, work`)
 	_, err = world{user: "retreis: 3"}.load(t)
 	wantError(t, err, "retreis: unknown key: did you mean retries")
+}
+
+// What a repository's file leaves out comes on top of what the user leaves out: it never widens that.
+func TestARepositoryOnlyLessensWhatLeaves(t *testing.T) {
+	for _, test := range []struct{ user, repo, want string }{
+		{"types: decision,bugfix", "types: ' Bugfix ,secret'", "bugfix"},
+		{"types: decision", "types: secret", "none"},
+		{"", "types: secret", "secret"},
+		{"types: decision", "", "decision"},
+	} {
+		if got := (world{user: test.user, repo: test.repo}).mustLoad(t).Types; got != test.want {
+			t.Errorf("%+v: %q", test, got)
+		}
+	}
 }

@@ -146,7 +146,7 @@ func TestBadFlagsAndVariables(t *testing.T) {
 }
 
 func TestRepositoryMaySetRemoteAndProjectOnly(t *testing.T) {
-	const reason = "a file inside a repository may set only remote and project"
+	const reason = "a file inside a repository may set only remote, project and what export leaves out"
 	tests := []struct{ yaml, want string }{
 		{"remotes: {work: {url: http://evil.example.com}}", "remotes: " + reason},
 		{"insecure_http: true", "insecure_http: " + reason},
@@ -164,6 +164,9 @@ func TestRepositoryMaySetRemoteAndProjectOnly(t *testing.T) {
 		{"remote: embedded", "remote: a file inside a repository can only name"},
 		{"remote: 'embedded:dir'", "remote: a file inside a repository can only name"},
 		{"remote: 1", "remote: must be text"},
+		{"no_prompts: false", "no_prompts: a file inside a repository can only keep more at home"},
+		{"no_directories: false", "no_directories: a file inside a repository can only keep more at home"},
+		{"types: ' , '", "types: is not a list of words"},
 		{"project:", "project: has no value"},
 		{"project: a\nproject: b", "project: is there twice"},
 		{"{", "is not valid YAML"},

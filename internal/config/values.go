@@ -129,6 +129,17 @@ func parsePace(text string) (any, error) {
 	return parseSize(text)
 }
 
+// parseWords takes words with commas between them.
+func parseWords(text string) (any, error) {
+	words := strings.Split(strings.ToLower(text), ",")
+	for i, word := range words {
+		if words[i] = strings.TrimSpace(word); words[i] == "" {
+			return nil, errors.New("is not a list of words such as decision,bugfix")
+		}
+	}
+	return strings.Join(words, ","), nil
+}
+
 // formatSize is exact, unlike what humanize prints.
 func formatSize(n int64) string {
 	units := []string{"", "KiB", "MiB", "GiB", "TiB"}
@@ -178,8 +189,9 @@ var (
 	store        = kind{tags: []string{"!!str"}, parse: parseStore, choices: []string{"keyring", "file"}}
 	boolean      = kind{tags: []string{"!!bool"}, parse: parseBool, choices: []string{"true", "false"}}
 	// Plain bytes are a size.
-	size = kind{tags: []string{"!!str", "!!int"}, parse: parseSize}
-	pace = kind{tags: []string{"!!str", "!!int"}, parse: parsePace}
+	size     = kind{tags: []string{"!!str", "!!int"}, parse: parseSize}
+	pace     = kind{tags: []string{"!!str", "!!int"}, parse: parsePace}
+	wordList = kind{tags: []string{"!!str"}, parse: parseWords}
 	// command is the one kind that is no single value.
 	command = kind{parse: parseCommand}
 )

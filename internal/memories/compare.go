@@ -36,6 +36,8 @@ type Scope struct {
 	// Personal includes observations of scope "personal". Otherwise they are
 	// only counted.
 	Personal bool
+	// Choice is what the user does not want in chunks.
+	Choice Choice
 	// Generation is that of the engram which keeps the database: chunks are written as it
 	// writes them.
 	Generation engram.Generation
@@ -76,7 +78,10 @@ func FindUnexported(ctx context.Context, m Database, words *Words, entries []eng
 	}
 	read := []func() error{
 		func() error {
-			return m.Sessions(ctx, func(row engram.Session) error { s.found.sessions[row.ID] = row; return nil })
+			return m.Sessions(ctx, func(row engram.Session) error {
+				s.found.sessions[row.ID] = scope.Choice.placed(row)
+				return nil
+			})
 		},
 		// Before the observations, which can be many: of those only the ends are noted.
 		func() error { return m.Relations(ctx, func(row engram.Relation) error { s.relation(row); return nil }) },
@@ -134,7 +139,11 @@ func (s *search) observation(o engram.Observation) {
 		return
 	}
 	said := s.found.words.on(row.word.RowVersion)
-	if home := s.scope.home(o.Scope); home != (StayHome{}) {
+	home := s.scope.home(o.Scope)
+	if home == (StayHome{}) && s.scope.Choice.excludes(o, len(said) > 0) {
+		home.Excluded = 1
+	}
+	if home != (StayHome{}) {
 		if toWrite, _ := s.unheld(row, said); o.SyncID == "" || toWrite != nil {
 			s.found.stays(row.Project, home)
 		}
@@ -156,6 +165,12 @@ func (s *search) prompt(p engram.Prompt) {
 		return
 	}
 	said := s.found.words.on(row.word.RowVersion)
+	if choice := s.scope.Choice; choice.NoPrompts || choice.before(p.CreatedAt) {
+		if toWrite, _ := s.unheld(row, said); toWrite != nil {
+			s.found.stays(row.Project, StayHome{Excluded: 1})
+		}
+		return
+	}
 	row.Reason = s.reasons.row(p.CreatedAt, len(said) > 0)
 	s.named(row, p.SyncID, p.SessionID, said)
 }
@@ -178,6 +193,12 @@ func (s *search) session(row engram.Session) {
 	}
 	said := s.found.words.on(w.RowVersion)
 	found := Row{Project: project, Session: &row, word: &w, Reason: s.reasons.session(row, len(said) > 0), odd: oddityOf(s.reasons.now, engram.Text(row.EndedAt))}
+	if !s.used[row.ID] && s.scope.Choice.before(cmp.Or(engram.Text(row.EndedAt), row.StartedAt)) {
+		if toWrite, _ := s.unheld(found, said); toWrite != nil {
+			s.found.stays(project, StayHome{Excluded: 1})
+		}
+		return
+	}
 	if toWrite, _ := s.unheld(found, said); toWrite != nil && !w.Placed && said.placed() {
 		// Without the directory, 1.x would forget it. Source: engram-2.md 7, rule 15.
 		var err error

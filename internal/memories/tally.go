@@ -45,6 +45,8 @@ type StayHome struct {
 	OddTimes int `json:"odd_times"`
 	// NoProject are deletions that name no project, of rows whose project nobody knows.
 	NoProject int `json:"no_project"`
+	// Excluded are rows that the user does not want in chunks: see Choice.
+	Excluded int `json:"excluded"`
 	// TakenOut are rows as they were before somebody edited the chunk that has them.
 	TakenOut int `json:"taken_out"`
 }
@@ -72,7 +74,7 @@ func (h StayHome) plus(other StayHome) StayHome {
 		MissingEnds: h.MissingEnds + other.MissingEnds, Waiting: h.Waiting + other.Waiting,
 		Superseded: h.Superseded + other.Superseded, NoDirectory: h.NoDirectory + other.NoDirectory,
 		OddTimes: h.OddTimes + other.OddTimes, NoProject: h.NoProject + other.NoProject,
-		TakenOut: h.TakenOut + other.TakenOut,
+		Excluded: h.Excluded + other.Excluded, TakenOut: h.TakenOut + other.TakenOut,
 	}
 }
 

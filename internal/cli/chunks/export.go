@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
@@ -37,6 +38,9 @@ instance. This command goes by identity and content, not by time; --dry-run says
 each row why it was left behind. engram.db is only read.
 
 The project is the one that engram would choose here; --project names another.
+What should not get into git at all can be left out: --no-prompts, --no-directories
+and --types, which can stand in .engram-sync.yaml too, and --since.
+
 Personal memories stay here unless --include-personal says otherwise, and those
 of scope global unless --all-projects does. What would do harm where it is imported
 stays too; all of it is counted.
@@ -60,6 +64,7 @@ type export struct {
 	ws               *workspace.Workspace
 	dryRun, exitCode bool
 	all, personal    bool
+	since            string // leaves out what was last changed before
 	sizeChosen       bool
 
 	dir     syncer.Local
@@ -94,9 +99,18 @@ func NewExport(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 	flags.BoolVar(&x.exitCode, "exit-code", false, "with --dry-run: exit with 10 if there is something to write")
 	flags.BoolVar(&x.all, "all-projects", false, "export the memories of all projects, and global ones")
 	flags.BoolVar(&x.personal, "include-personal", false, "export personal memories too")
+	addChoice(flags)
+	flags.StringVar(&x.since, "since", "", "leave out what was last changed before `TIME`: 2026-10-01, an RFC 3339 time, or 30d, 36h ago")
 	// In the place of the global flag: here it is about chunks that are made.
 	flags.String(maxChunkFlag, "4MiB", "make no chunks of more than `SIZE`, uncompressed; a larger row gets its own")
 	return cmd
+}
+
+// addChoice declares what export leaves out; the flags are settings too.
+func addChoice(flags *pflag.FlagSet) {
+	flags.Bool("no-prompts", false, "export no prompts")
+	flags.Bool("no-directories", false, "export the project's name in the place of each session's directory")
+	flags.String("types", "", "export only memories of these types, such as `decision,bugfix`")
 }
 
 // maxChunkFlag is also the global flag that bounds what is read.
@@ -222,8 +236,12 @@ func (x *export) find(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	scope := memories.Scope{Project: x.project.Name, Personal: x.personal, Choice: surroundings.Choice(x.ws), Generation: generation}
+	if scope.Choice.Since, err = command.ReadTime(x.since, time.Now(), false); err != nil {
+		return terminal.Usagef("--since: %w", err)
+	}
 	report, stop := command.Progress(x.term, "chunk")
-	x.found, err = surroundings.Compare(ctx, x.ws, x.db, x.dir, memories.Scope{Project: x.project.Name, Personal: x.personal, Generation: generation}, math.MaxInt64, report)
+	x.found, err = surroundings.Compare(ctx, x.ws, x.db, x.dir, scope, math.MaxInt64, report)
 	stop()
 	if err != nil {
 		return err

@@ -2,8 +2,10 @@ package chunks
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 
@@ -116,10 +118,22 @@ func (x *export) updates() int {
 	return n
 }
 
-// printJSON prints the document in pieces, which so is in memory for one row. What cannot
-// be written is told by stdout itself.
+// printJSON prints the document: in pieces, which so is in memory for one row, unless the user
+// chooses something of it. What cannot be written is told by stdout itself.
 func (x *export) printJSON() error {
-	out := bufio.NewWriterSize(x.term.Stdout.Block(), 64<<10)
+	if x.term.Filtered() == "" {
+		return x.writeJSON(x.term.Stdout.Block())
+	}
+	var whole bytes.Buffer
+	if err := x.writeJSON(&whole); err != nil {
+		return err
+	}
+	x.term.Document(json.RawMessage(whole.Bytes()))
+	return nil
+}
+
+func (x *export) writeJSON(w io.Writer) error {
+	out := bufio.NewWriterSize(w, 64<<10)
 	head, tail := x.document()
 	text, err := json.Marshal(head)
 	if err != nil {

@@ -144,6 +144,7 @@ func isBlank(ctx context.Context, dir syncer.Local) (bool, error) {
 }
 
 func (t *transfer) addExport(cmd *cobra.Command) {
+	addChoice(cmd.Flags())
 	cmd.Flags().BoolVar(&t.exporting, "export", false, "first write what engram.db holds and no chunk does into new chunks, as export does")
 }
 

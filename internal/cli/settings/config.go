@@ -15,7 +15,7 @@ import (
 const configLong = `Show and change the settings.
 
 What counts, from strongest to weakest: flags, ENGRAM_SYNC_* variables, the
-.engram-sync.yaml at the top of the repository (remote name and project only),
+.engram-sync.yaml at the top of the repository (remote name, project, what export leaves out),
 your config file, the variables of engram itself, defaults. No token is ever
 kept there.`
 

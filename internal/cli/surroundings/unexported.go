@@ -109,6 +109,7 @@ func LeftHere(h memories.StayHome) string {
 		{h.NoDirectory, "session end", ", as engram.db has no directory and chunks have one"},
 		{h.OddTimes, "change", ", whose time has not come yet or cannot be read"},
 		{h.NoProject, "deletion", ", as neither engram.db nor a chunk says of which project"},
+		{h.Excluded, "row", ", as the settings or flags for export say"},
 		{h.TakenOut, "row", ", as its text was taken out of the chunk that has it (edit it in engram too)"},
 	} {
 		if kind.n > 0 {
@@ -201,7 +202,7 @@ func countUnexported(ctx context.Context, ws *workspace.Workspace, db *engramdb.
 	if answer.Get(question, &remembered) {
 		return remembered, nil
 	}
-	c, err := Compare(ctx, ws, db, local, memories.Scope{Project: p.Name, CountOnly: true}, most, nil)
+	c, err := Compare(ctx, ws, db, local, memories.Scope{Project: p.Name, Choice: Choice(ws), CountOnly: true}, most, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -247,8 +248,17 @@ func whatToCount(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, 
 			return "", state.Cache{}, err
 		}
 	}
-	question := fmt.Sprintf("6 %s %s %s", version, chunks, engram.ProjectKey(p.Name))
+	question := fmt.Sprintf("7 %s %s %s %v", version, chunks, engram.ProjectKey(p.Name), Choice(ws))
 	return question, state.OpenCache(ws.State(), slot, path+"\x00"+db.Path()), nil
+}
+
+// Choice is what the settings leave out of chunks.
+func Choice(ws *workspace.Workspace) memories.Choice {
+	c := memories.Choice{NoPrompts: ws.Config.NoPrompts, NoDirectories: ws.Config.NoDirectories}
+	if ws.Config.Types != "" {
+		c.Types = strings.Split(ws.Config.Types, ",")
+	}
+	return c
 }
 
 const DatabaseName = "engram.db"
