@@ -15,9 +15,9 @@ import (
 const configLong = `Show and change the settings.
 
 What counts, from strongest to weakest: flags, ENGRAM_SYNC_* variables, the
-.engram-sync.yaml at the top of the repository (remote name, project, what export leaves out),
-your config file, the variables of engram itself, defaults. No token is ever
-kept there.`
+.engram-sync.yaml at the top of the repository (remote name, project, what export
+leaves out), your config file, the variables of engram itself, defaults. No token
+is ever kept there.`
 
 func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return command.Parent(&cobra.Command{
