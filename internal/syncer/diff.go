@@ -132,9 +132,14 @@ func (s *Diff) against(ctx context.Context, here, there *engram.Manifest) (*Diff
 func (s *Diff) compare() {
 	origins := s.Origins()
 	there := s.There.Entries()
+	news := 0 // nearly
+	for i := range there {
+		if !s.Files[there[i].ID] {
+			news++
+		}
+	}
+	s.Present, s.ToPull = make([]Pair, 0, len(there)-news), make([]Item, 0, news)
 	whole := map[engram.ChunkID]bool{} // by the id here: what the remote has, and not as parts
-	s.Present = make([]Pair, 0, min(len(there), len(s.Files)))
-	s.ToPull = make([]Item, 0, max(0, len(there)-len(s.Files)))
 	for i := range there {
 		e := &there[i]
 		local := s.LocalID(e.ID)
@@ -152,7 +157,7 @@ func (s *Diff) compare() {
 		case unwanted:
 			s.ServerMade = append(s.ServerMade, *e)
 		case absent:
-			item := Item{Local: local, Remote: e.ID, Entry: *e, Direction: work.Pulled}
+			item := Item{Local: local, Remote: e.ID, Entry: e, Direction: work.Pulled}
 			if by, ok := s.replacedBy(local); ok {
 				s.Replaced = append(s.Replaced, Replacement{item, by})
 				continue
@@ -182,7 +187,7 @@ func (s *Diff) compare() {
 		case projected:
 			s.pushParts(*e, p, inBoth)
 		case s.Files[e.ID]:
-			s.ToPush = append(s.ToPush, Item{Local: e.ID, Remote: e.ID, Entry: *e, Direction: work.Pushed})
+			s.ToPush = append(s.ToPush, Item{Local: e.ID, Remote: e.ID, Entry: e, Direction: work.Pushed})
 		default:
 			s.Missing = append(s.Missing, *e)
 		}
@@ -272,7 +277,7 @@ func itemsOfParts(e engram.ChunkEntry, parts []recognition.Part) (items []Item) 
 		entry := e
 		entry.ID = part.ID
 		entry.Sessions, entry.Memories, entry.Prompts = part.Sessions, part.Memories, part.Prompts
-		items = append(items, Item{Local: e.ID, Remote: part.ID, Entry: entry, Direction: work.Pushed})
+		items = append(items, Item{Local: e.ID, Remote: part.ID, Entry: &entry, Direction: work.Pushed})
 	}
 	return items
 }

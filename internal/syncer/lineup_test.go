@@ -44,7 +44,12 @@ func TestInTurn(t *testing.T) {
 		close(ended[id])
 		return nil
 	}
-	syncer.Run(t.Context(), look(t, here, there, nil), syncer.Options{Pull: true, Concurrency: len(want)})
+	diff := look(t, here, there, nil)
+	said := slices.Clone(diff.There.Entries())
+	syncer.Run(t.Context(), diff, syncer.Options{Pull: true, Concurrency: len(want)})
+	if !slices.Equal(diff.There.Entries(), said) {
+		t.Error("the manifest of the server is another")
+	}
 	if got := here.listed(); !slices.Equal(got, want) {
 		t.Errorf("the manifest lists %v, the server %v", got[:9], want[:9])
 	}

@@ -140,7 +140,7 @@ func (p *puller) fetch(ctx context.Context, item Item, leave func()) (outcome, e
 // entry is what the manifest will say about a pulled chunk: what its pusher
 // said, else what the server says, whose times are those of its own clock.
 func (p *puller) entry(item Item, sent *engram.ChunkEntry, id engram.ChunkID) engram.ChunkEntry {
-	e := item.Entry
+	e := *item.Entry
 	if sent != nil {
 		e = *sent
 	}
@@ -231,8 +231,11 @@ func inTurn(items []Item, there *engram.Manifest) []Item {
 	}
 	times := arrival.Times(there)
 	items = slices.Clone(items)
+	entries := make([]engram.ChunkEntry, len(items))
 	for i := range items {
-		items[i].Entry.CreatedAt = engram.FormatTime(times[items[i].Remote])
+		entries[i] = *items[i].Entry
+		entries[i].CreatedAt = engram.FormatTime(times[items[i].Remote])
+		items[i].Entry = &entries[i]
 	}
 	slices.SortFunc(items, func(a, b Item) int { return times[a.Remote].Compare(times[b.Remote]) })
 	return items

@@ -150,7 +150,7 @@ func (p *pusher) send(ctx context.Context, item Item) outcome {
 	if err := p.flight.note(item); err != nil {
 		return outcome{err: err}
 	}
-	if err := p.remote.WriteChunk(ctx, item.Entry, open); err != nil {
+	if err := p.remote.WriteChunk(ctx, *item.Entry, open); err != nil {
 		var other interface{ StoredAs() engram.ChunkID }
 		if _, projected := p.projected(item.Local); !projected || !errors.As(err, &other) {
 			return outcome{err: p.blame(item, err)}
@@ -248,7 +248,7 @@ func (p *pusher) confirmOne(ctx context.Context, there *engram.Manifest, item It
 	if !p.expected(item, stored) {
 		return p.confirmRows(ctx, item, stored)
 	}
-	if !p.opts.ReadBack && (p.asked.Projector != nil || !differ(item.Entry, listed)) {
+	if !p.opts.ReadBack && (p.asked.Projector != nil || !differ(*item.Entry, listed)) {
 		return nil
 	}
 	got, _, err := p.readThere(ctx, stored, nil)

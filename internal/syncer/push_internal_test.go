@@ -32,7 +32,7 @@ func pushing(server Remote, chunks ...toPush) (*Diff, []Item) {
 	for _, c := range chunks {
 		id := engram.IDOf(sha256.Sum256([]byte(c.text)))
 		dir.of[id] = c.text
-		s.ToPush = append(s.ToPush, Item{Local: id, Remote: id, Entry: engram.ChunkEntry{ID: id, CreatedAt: "2026-11-01T10:" + c.at + "Z"}})
+		s.ToPush = append(s.ToPush, Item{Local: id, Remote: id, Entry: &engram.ChunkEntry{ID: id, CreatedAt: "2026-11-01T10:" + c.at + "Z"}})
 	}
 	return s, s.ToPush
 }

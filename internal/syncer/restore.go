@@ -15,29 +15,29 @@ import (
 // restore takes what a server has of a chunk that an old client reduced: it is
 // stored with identities for its rows, under the id of these bytes. Chunks that are
 // restored are held whole, so it is one at a time.
-func (p *puller) restore(ctx context.Context, item Item, store func(*engram.Chunk) error) (entry engram.ChunkEntry, err error) {
+func (p *puller) restore(ctx context.Context, item Item, store func(*engram.Chunk) error) (*engram.ChunkEntry, error) {
 	p.restoring.Lock()
 	defer p.restoring.Unlock()
 	var text []byte
 	var rows engram.ChunkRows
-	err = p.remote.ReadReduced(ctx, item.Remote, func(c *engram.Chunk) error {
+	err := p.remote.ReadReduced(ctx, item.Remote, func(c *engram.Chunk) (err error) {
 		p.opts.Report.Watch(c)
 		text, rows, err = mend.Restore(item.Remote, c)
 		return err
 	})
 	if err != nil {
-		return item.Entry, err
+		return nil, err
 	}
 	id := engram.IDOf(sha256.Sum256(text))
 	if id != item.Remote { // sessions alone lose nothing on the wire
 		// Before there is a file that a killed run would leave unknown, to be pushed.
 		if err := p.asked.Aliases.Add(item.Remote, id); err != nil {
-			return item.Entry, err
+			return nil, err
 		}
 	}
-	entry = item.Entry
+	entry := *item.Entry
 	entry.Sessions, entry.Memories, entry.Prompts = len(rows.Sessions), len(rows.Observations), len(rows.Prompts)
-	return entry, store(engram.NewChunk(id, io.NopCloser(bytes.NewReader(text)), int64(len(text))))
+	return &entry, store(engram.NewChunk(id, io.NopCloser(bytes.NewReader(text)), int64(len(text))))
 }
 
 // restorable says whether a reduced chunk is to be restored: not where the file of

@@ -49,8 +49,10 @@ type Remote interface {
 // though they are the same on account servers, save for reduced chunks.
 type Item struct {
 	Local, Remote engram.ChunkID // zero where the chunk has none yet
-	Entry         engram.ChunkEntry
-	Direction     work.Direction
+	// Entry is often that of a manifest itself, so don't modify it: thousands of copies would take
+	// more memory than the manifest.
+	Entry     *engram.ChunkEntry
+	Direction work.Direction
 	// Stage is when it may move: after every item of the lower ones.
 	Stage int
 }

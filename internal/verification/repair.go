@@ -273,7 +273,7 @@ func (r *repairer) fetch(ctx context.Context) error {
 	var items []syncer.Item
 	there := map[engram.ChunkID]bool{}
 	for _, e := range s.There.Entries() {
-		item := syncer.Item{Remote: e.ID, Local: s.LocalID(e.ID), Entry: e, Direction: work.Pulled}
+		item := syncer.Item{Remote: e.ID, Local: s.LocalID(e.ID), Entry: &e, Direction: work.Pulled}
 		if f := r.finding(item.Local); f != nil && !r.isEdit(f, item.Local) {
 			items = append(items, item)
 			there[item.Local] = true

@@ -121,7 +121,7 @@ func (t *transfer) document() resultDocument {
 		doc.Present = append(doc.Present, presentItem{ID: p.Local, RemoteID: p.Remote})
 	}
 	for _, p := range t.planned {
-		item := plannedItem{ChunkEntry: p.Entry, RemoteID: p.Remote, Direction: p.Direction}
+		item := plannedItem{ChunkEntry: *p.Entry, RemoteID: p.Remote, Direction: p.Direction}
 		item.ID = p.ID() // that which the chunk has here, if it is here
 		doc.Planned = append(doc.Planned, item)
 	}
@@ -146,11 +146,11 @@ func (t *transfer) printText() {
 		return
 	}
 	for _, p := range t.planned {
-		fmt.Fprintf(t.term.Stdout, "would %s %s  %s\n", p.Direction, p.ID(), describe(p.Entry))
+		fmt.Fprintf(t.term.Stdout, "would %s %s  %s\n", p.Direction, p.ID(), describe(*p.Entry))
 	}
 	if t.term.Verbose && !t.dryRun {
 		for _, m := range t.Moved {
-			fmt.Fprintf(t.term.Stdout, "%s %s  %s, %s\n", past(m.Direction), m.ID(), describe(m.Entry), terminal.Size(m.Bytes))
+			fmt.Fprintf(t.term.Stdout, "%s %s  %s, %s\n", past(m.Direction), m.ID(), describe(*m.Entry), terminal.Size(m.Bytes))
 		}
 		for _, id := range t.adopted {
 			fmt.Fprintf(t.term.Stdout, "adopted %s\n", id)
