@@ -87,7 +87,7 @@ func (o *Order) read(ctx context.Context, dir Opener, chunks []Chunk, most int64
 	}
 	var size atomic.Int64
 	known, _ := dir.(Reader)
-	work.Each(slices.Compact(ids), atOnce, nil, func(id engram.ChunkID) {
+	work.EachFile(slices.Compact(ids), atOnce, nil, func(id engram.ChunkID) {
 		if known != nil {
 			if mentions, ok := known.Mentions(id); ok {
 				o.note(id, mentions)

@@ -59,7 +59,7 @@ func ReadWords(ctx context.Context, files ChunkFiles, entries []engram.ChunkEntr
 		return nil, nil, fmt.Errorf("%w: %d bytes in %d chunk files", ErrTooMuch, total, len(unread))
 	}
 	report.Tell(work.Event{Kind: work.EventPlan, Items: len(unread)})
-	work.Each(unread, atOnce, report, func(c *indexedChunk) {
+	work.EachFile(unread, atOnce, report, func(c *indexedChunk) {
 		if ctx.Err() == nil {
 			c.words, c.err = readChunk(files, c.id, report)
 		}

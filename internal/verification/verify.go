@@ -120,7 +120,7 @@ func Verify(ctx context.Context, local syncer.Local, opts Options) (Report, erro
 	}
 	slices.SortFunc(ids, engram.ChunkID.Compare)
 	ids = slices.Compact(ids)
-	v.each(ctx, "here", ids, func(id engram.ChunkID) (int64, error) { return v.local(local, m, id) })
+	v.each(ctx, work.EachFile, "here", ids, func(id engram.ChunkID) (int64, error) { return v.local(local, m, id) })
 	if opts.Memory != nil {
 		opts.Memory.End(files)
 	}
@@ -147,7 +147,7 @@ func VerifyRemote(ctx context.Context, s *syncer.Diff, opts Options) (Report, er
 	for _, e := range s.There.Entries() {
 		ids = append(ids, e.ID)
 	}
-	v.each(ctx, "remote", ids, func(id engram.ChunkID) (int64, error) {
+	v.each(ctx, work.Each, "remote", ids, func(id engram.ChunkID) (int64, error) {
 		size, err := s.CompareBytes(ctx, id, opts.Report)
 		if _, reduced := errors.AsType[*engram.ReducedError](err); reduced && s.Holds(s.LocalID(id)) {
 			v.note(Finding{ID: id.String(), Where: "remote", Err: err, Harmless: true}) // what was left of it is here, or all of it
@@ -171,10 +171,13 @@ type verifier struct {
 }
 
 // each reads chunks to their end, and notes why one cannot be.
-func (v *verifier) each(ctx context.Context, where string, ids []engram.ChunkID, read func(engram.ChunkID) (size int64, err error)) {
+func (v *verifier) each(
+	ctx context.Context, all func([]engram.ChunkID, int, work.Report, func(engram.ChunkID)), where string, ids []engram.ChunkID,
+	read func(engram.ChunkID) (size int64, err error),
+) {
 	ids = slices.DeleteFunc(slices.Clone(ids), func(id engram.ChunkID) bool { return !v.opts.wants(id) })
 	v.opts.Report.Tell(work.Event{Kind: work.EventPlan, Items: len(ids)})
-	work.Each(ids, v.opts.Concurrency, v.opts.Report, func(id engram.ChunkID) {
+	all(ids, v.opts.Concurrency, v.opts.Report, func(id engram.ChunkID) {
 		if ctx.Err() != nil {
 			return
 		}

@@ -5,6 +5,7 @@ package work
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -72,6 +73,24 @@ func (r Report) Watch(c *engram.Chunk) {
 // returns when all have ended.
 func Each[T any](items []T, atOnce int, report Report, do func(T)) {
 	EachLeaving(items, atOnce, report, func(item T, _ func()) { do(item) })
+}
+
+// EachFile is Each for items that take less than a goroutine does, such as small files: whoever has
+// done one goes on with the next. A server with too much to do would refuse more of them so.
+func EachFile[T any](items []T, atOnce int, report Report, do func(T)) {
+	var next atomic.Int64
+	var group errgroup.Group
+	for range min(len(items), max(1, atOnce)) {
+		group.Go(func() error {
+			defer panics.Guard()
+			for i := next.Add(1) - 1; i < int64(len(items)); i = next.Add(1) - 1 {
+				do(items[i])
+				report.Tell(Event{Kind: EventDone})
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // no worker returns an error
 }
 
 // EachLeaving is Each for items that may leave before they end: another one begins then.
