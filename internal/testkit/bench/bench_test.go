@@ -32,6 +32,7 @@ func TestContestantsTakeTurns(t *testing.T) {
 				contestant(bench.Before, 1), contestant(bench.Now, 0), contestant("peer", 2),
 			}, Close: func() { closed = true }}, nil
 		}},
+		{Name: "nobody", Open: func(context.Context) (bench.Contest, error) { return bench.Contest{}, nil }},
 		{Name: "bad", Open: func(context.Context) (bench.Contest, error) { return bench.Contest{}, errors.New("no room") }},
 	}}
 	results, err := bench.Run(t.Context(), []bench.Row{row}, 3, t.Logf)

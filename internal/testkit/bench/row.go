@@ -41,7 +41,7 @@ type Contestant struct {
 
 // Contest is what takes turns in a case.
 type Contest struct {
-	Contestants []Contestant
+	Contestants []Contestant // none where nothing can be measured
 	// Close takes away what the case alone needed; nil does nothing.
 	Close func()
 }

@@ -54,6 +54,9 @@ func runCase(ctx context.Context, c Case, runs int, say func(string, ...any)) (O
 		defer contest.Close()
 	}
 	turns := slices.Clone(contest.Contestants)
+	if len(turns) == 0 {
+		return o, nil
+	}
 	for range runs {
 		for _, contestant := range turns {
 			if o.Failed[contestant.Name] != nil {
