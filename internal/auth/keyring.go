@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"sync"
 	"time"
 
 	"github.com/zalando/go-keyring"
@@ -162,7 +163,7 @@ func classify(err error) error {
 		return ErrNotFound
 	case errors.Is(err, keyring.ErrSetDataTooBig):
 		return ErrTooBig
-	case lockedText.MatchString(text):
+	case lockedText().MatchString(text):
 		return fmt.Errorf("%w (%s)", ErrLocked, text)
 	}
 	return fmt.Errorf("%w (%s)", ErrNoKeyring, text)
@@ -171,7 +172,9 @@ func classify(err error) error {
 // lockedText finds what the Secret Service says of locked collections, items and
 // dismissed prompts, and three statuses of macOS: interaction is not allowed
 // (36), the password was wrong (51), the user said no (128).
-var lockedText = regexp.MustCompile(`(?i)\b(unlock|locked|IsLocked|dismissed)\b|interaction is not allowed|^exit status (36|51|128)$`)
+var lockedText = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)\b(unlock|locked|IsLocked|dismissed)\b|interaction is not allowed|^exit status (36|51|128)$`)
+})
 
 // maxWords is how much of a stranger's words an error repeats, in characters.
 const maxWords = 225

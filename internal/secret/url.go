@@ -5,10 +5,13 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // withUserinfo finds who a URL says it is, up to the last @ before the path.
-var withUserinfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*)://([^/?#\s]*)@`)
+var withUserinfo = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*)://([^/?#\s]*)@`)
+})
 
 // longName is how many characters a user name has at most: what is longer, or stands
 // without a password, is a token.
@@ -17,7 +20,7 @@ const longName = 16
 // AddURL adds the passwords of the URLs in a text, and what a Basic header makes of
 // them. A text that holds no URL adds nothing.
 func AddURL(text string) {
-	for _, found := range withUserinfo.FindAllStringSubmatch(text, -1) {
+	for _, found := range withUserinfo().FindAllStringSubmatch(text, -1) {
 		user, password, both := strings.Cut(found[2], ":")
 		name := len(user) <= longName && (both || strings.HasPrefix(found[1], "postgres")) // databases know no tokens
 		if !name {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"iter"
 	"regexp"
+	"sync"
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -46,7 +47,9 @@ type cursorDoc struct {
 	Output *outputMark `json:"output,omitempty"`
 }
 
-var cursorName = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,63}$`)
+var cursorName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,63}$`)
+})
 
 // ErrCursorName means that a cursor cannot be called that.
 var ErrCursorName = errors.New("a cursor's name has up to 64 small letters, digits, dots, dashes and underscores, and begins with a letter or digit")
@@ -58,7 +61,7 @@ var ErrCursorDamaged = errors.New("the saved cursor is damaged (--cursor OTHER b
 // beginning. If a run was killed while it wrote to its output file, what that
 // run had not finished is cut off.
 func (j *AccountState) OpenCursor(name string) (*CursorFile, error) {
-	if !cursorName.MatchString(name) {
+	if !cursorName().MatchString(name) {
 		return nil, fmt.Errorf("%q: %w", name, ErrCursorName)
 	}
 	c := &CursorFile{journal: j, name: name, doc: cursorDoc{Schema: cursorSchema, Remote: j.remote}}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"sync"
 
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/syncer"
@@ -50,12 +51,14 @@ func accountGone(err error, _ string) bool {
 }
 
 // takenWords are those of account servers. Source: account-server.md 2.1.
-var takenWords = regexp.MustCompile(`^(?:username|email) is already registered$`)
+var takenWords = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:username|email) is already registered$`)
+})
 
 // nameTaken recognises the refusal of a second account of one name.
 func nameTaken(err error, _ string) bool {
 	var status *transport.StatusError
-	return errors.As(err, &status) && status.Status == http.StatusConflict && status.Says(takenWords)
+	return errors.As(err, &status) && status.Status == http.StatusConflict && status.Says(takenWords())
 }
 
 // full recognises a server without room.

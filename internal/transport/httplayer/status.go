@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/engram-sync/engram-sync/internal/safetext"
 	"github.com/engram-sync/engram-sync/internal/secret"
@@ -28,9 +29,9 @@ func (c *Call) Refused(resp *http.Response) *StatusError {
 		e.Class, e.cut = ErrUnavailable, true // what it was about stood there
 	case e.Status >= 300 && e.Status < 400:
 		e.Message = c.redirectMessage(resp)
-	case e.Status == http.StatusBadRequest && !e.Final && wantsTLS.Match(body):
+	case e.Status == http.StatusBadRequest && !e.Final && wantsTLS().Match(body):
 		e.Class, e.Message = ErrWantsTLS, c.wantsTLS()
-	case e.Status == http.StatusBadRequest && !e.Final && wantsClientCert.Match(body):
+	case e.Status == http.StatusBadRequest && !e.Final && wantsClientCert().Match(body):
 		e.Class = ErrClientCert
 	case e.Status == http.StatusProxyAuthRequired:
 		e.Class = network.ErrProxy
@@ -130,10 +131,12 @@ func (e *StatusError) explain(resp *http.Response, body []byte) {
 	e.SQLState = stateIn(string(e.words))
 }
 
-var title = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
+var title = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
+})
 
 func htmlTitle(body []byte) string {
-	m := title.FindSubmatch(body)
+	m := title().FindSubmatch(body)
 	if m == nil {
 		return ""
 	}
@@ -143,8 +146,12 @@ func htmlTitle(body []byte) string {
 // What servers and proxies say that speak TLS: to plain HTTP (Go and Caddy, nginx,
 // Apache), and to who shows no certificate, or the wrong one (nginx).
 var (
-	wantsTLS        = regexp.MustCompile(`(?i)sent an HTTP request to an HTTPS server|plain HTTP request was sent to HTTPS port|speaking plain HTTP to an SSL-enabled server port`)
-	wantsClientCert = regexp.MustCompile(`No required SSL certificate was sent|The SSL certificate error`)
+	wantsTLS = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?i)sent an HTTP request to an HTTPS server|plain HTTP request was sent to HTTPS port|speaking plain HTTP to an SSL-enabled server port`)
+	})
+	wantsClientCert = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`No required SSL certificate was sent|The SSL certificate error`)
+	})
 )
 
 // redirectMessage names the base URL that a redirect leads to, if it does.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // IsDial says whether no connection came about, so that nothing was sent. A
@@ -42,11 +43,13 @@ func IsUnknownHost(err error) bool {
 // says the same of a connection that was lost within the status line.
 func IsNotHTTP(err error) bool {
 	_, said, malformed := strings.Cut(err.Error(), "malformed HTTP ")
-	return malformed && !cutStatus.MatchString(said) || errors.Is(err, errSpeaksTLS)
+	return malformed && !cutStatus().MatchString(said) || errors.Is(err, errSpeaksTLS)
 }
 
 // cutStatus is the beginning of a status line, as net/http quotes it.
-var cutStatus = regexp.MustCompile(`^(response "H(T(T(P(/(1(\.([01] ?)?)?)?)?)?)?)?"|status code "[1-5]?\d?"$)`)
+var cutStatus = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(response "H(T(T(P(/(1(\.([01] ?)?)?)?)?)?)?)?"|status code "[1-5]?\d?"$)`)
+})
 
 // IsTrust says whether TLS failed in a way that a retry won't mend.
 func IsTrust(err error) bool {
@@ -62,14 +65,16 @@ func isAlert(err error) bool {
 }
 
 // certificateAlerts are those about the certificate of the side that hears them.
-var certificateAlerts = regexp.MustCompile(`tls: (?:.*certificate|certificate required|unknown certificate authority)$`)
+var certificateAlerts = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`tls: (?:.*certificate|certificate required|unknown certificate authority)$`)
+})
 
 // UnknownAuthority says whether nobody here knows who signed the server's certificate.
 func UnknownAuthority(err error) bool { return is[x509.UnknownAuthorityError](err) }
 
 // WantsClientCert says whether the server ended the handshake for want of a certificate of ours.
 func WantsClientCert(err error) bool {
-	return isAlert(err) && certificateAlerts.MatchString(err.Error()) || is[*unshownError](err)
+	return isAlert(err) && certificateAlerts().MatchString(err.Error()) || is[*unshownError](err)
 }
 
 // SpeaksPlain says whether TLS was answered in plain HTTP, by the server and not by a proxy.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"sync"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/secret"
@@ -82,7 +83,9 @@ func explainMissing(client *httplayer.Client, err error) error {
 
 // refusedRow finds the words of servers for a payload that they will never take.
 // Source: account-server.md 4.1 and 10, project-server.md 4.1.
-var refusedRow = regexp.MustCompile(`decode project|canonicalize|materialize|cannot unmarshal|unsupported mutation`)
+var refusedRow = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`decode project|canonicalize|materialize|cannot unmarshal|unsupported mutation`)
+})
 
 // aboutARow says whether a batch is refused for what a row in it says, by the server
 // or by its database: classes 22 (data), 23 (constraints) and 54 (limits). A 400 counts only in the server's own words, and without a code, which is how
@@ -92,12 +95,14 @@ func aboutARow(status *httplayer.StatusError) bool {
 	case http.StatusBadRequest:
 		return status.Final && status.Code == "" && !status.Stranger()
 	case http.StatusInternalServerError:
-		return status.InState("22", "23", "54") || status.Says(refusedRow)
+		return status.InState("22", "23", "54") || status.Says(refusedRow())
 	}
 	return false
 }
 
-var pausedWords = regexp.MustCompile(`(?s)project sync paused: (.+)$|sync is paused for project "(.+)"`)
+var pausedWords = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?s)project sync paused: (.+)$|sync is paused for project "(.+)"`)
+})
 
 // pausedProject is the name of the project that is paused, as the server writes
 // it: callers compare it with their own. On project servers only the text names it:
@@ -110,18 +115,20 @@ func pausedProject(status *httplayer.StatusError, body []byte) (name string, pau
 	if status.Status != http.StatusConflict || !status.Final || json.Unmarshal(body, &answer) != nil {
 		return "", false
 	}
-	if m := pausedWords.FindStringSubmatch(answer.Error); m != nil {
+	if m := pausedWords().FindStringSubmatch(answer.Error); m != nil {
 		return m[1] + m[2], true
 	}
 	return "", false
 }
 
-var limitWords = regexp.MustCompile(`(?i)\bmax(?:imum)?:? (\d{1,12}) ?(?:bytes|([KMG])i?B)\b`)
+var limitWords = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)\bmax(?:imum)?:? (\d{1,12}) ?(?:bytes|([KMG])i?B)\b`)
+})
 
 // NamedLimit is the limit that a refusal names, in bytes; 0 if it names none.
 // Source: account-server.md 1.3, project-server.md 1.
 func NamedLimit(body []byte) int64 {
-	m := limitWords.FindSubmatch(body)
+	m := limitWords().FindSubmatch(body)
 	if m == nil {
 		return 0
 	}
