@@ -26,6 +26,10 @@ const (
 // maxKeyBytes bounds an idempotency key.
 const maxKeyBytes = 128
 
+// refusing is how long a batch of too many rows waits for its answer. Without that, who sends such
+// batches again and again would take the processor from everybody.
+const refusing = time.Second
+
 // mutationHandlers serve the journals of /sync/mutations.
 type mutationHandlers struct {
 	store  store.Journals
@@ -48,7 +52,13 @@ func (h *mutationHandlers) push(w http.ResponseWriter, r *http.Request, u store.
 		return err
 	}
 	defer h.spools.discard(r.Context(), file)
-	if err := file.fill(body, func([]byte) error { return nil }); err != nil {
+	if err := file.fill(body, pushbody.NewRowCounter().Feed); err != nil {
+		if errors.Is(err, pushbody.ErrTooMany) {
+			select {
+			case <-time.After(refusing):
+			case <-r.Context().Done():
+			}
+		}
 		return err
 	}
 	receipt, err := h.append(r.Context(), u.ID, key, file)
@@ -69,8 +79,8 @@ func (h *mutationHandlers) append(ctx context.Context, userID, key string, file 
 		return store.Receipt{}, err
 	}
 	defer leave()
-	text, err := io.ReadAll(file)
-	if err != nil {
+	text := make([]byte, file.length())
+	if _, err := io.ReadFull(file, text); err != nil {
 		return store.Receipt{}, err
 	}
 	batch, err := pushbody.ParseBatch(text)

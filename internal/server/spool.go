@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/server/limits"
+	"github.com/engram-sync/engram-sync/internal/server/pushbody"
 	"github.com/engram-sync/engram-sync/internal/server/store"
 	"github.com/engram-sync/engram-sync/internal/sharing"
 )
@@ -92,7 +93,8 @@ func sweepOld(dir, prefix string) error {
 // fill copies a body to the spool, to be read from its start, and shows each
 // piece to check. After an error of check it still reads on, without keeping
 // anything: clients that send all before they look for an answer would otherwise
-// see a broken connection.
+// see a broken connection. Not so where there are too many rows, which no client that is known
+// sends: to take in one batch of those after the other would slow down everybody.
 func (s *spool) fill(body io.Reader, check func(piece []byte) error) error {
 	var bad error
 	for {
@@ -102,6 +104,9 @@ func (s *spool) fill(body io.Reader, check func(piece []byte) error) error {
 			s.buffer = s.buffer[:len(s.buffer)+n]
 			if bad = check(piece); bad != nil {
 				s.buffer = s.buffer[:0] // room for what still comes
+			}
+			if errors.Is(bad, pushbody.ErrTooMany) {
+				return bad
 			}
 		}
 		if err == io.EOF {
@@ -120,6 +125,14 @@ func (s *spool) fill(body io.Reader, check func(piece []byte) error) error {
 		return bad
 	}
 	return s.rewind()
+}
+
+// length is how many bytes there are to read behind fill.
+func (s *spool) length() int64 {
+	if s.file == nil {
+		return int64(len(s.buffer))
+	}
+	return s.filed
 }
 
 // Write keeps p as well.

@@ -49,8 +49,42 @@ const MaxMutations = 10_000
 // ErrTooMany says that a batch has more than MaxMutations. In 10 MB there could be 600,000.
 var ErrTooMany = fmt.Errorf("a batch may have at most %d mutations", MaxMutations)
 
+// RowCounter counts the mutations of a body while it comes in, so that nobody has to take in, or
+// keep, more of one that is refused anyway. Make one with NewRowCounter.
+type RowCounter struct {
+	scan   *jsonscan.Scanner
+	inList bool
+	rows   int
+}
+
+func NewRowCounter() *RowCounter { return &RowCounter{scan: jsonscan.New(depthMutation)} }
+
+// Feed takes in the next piece of the body. The error is ErrTooMany; what else is wrong with the body
+// ParseBatch says.
+func (c *RowCounter) Feed(piece []byte) error {
+	for len(piece) > 0 {
+		n, event, err := c.scan.Next(piece)
+		if err != nil {
+			break
+		}
+		piece = piece[n:]
+		switch depth := c.scan.Depth(); {
+		case event == jsonscan.Key && depth == depthMutations:
+			name, _ := jsonscan.Unquote(c.scan.Key()) // what cannot be read is none of ours
+			c.inList = jsonscan.Alike(name, batchMembers) != ""
+		case event == jsonscan.End && depth == depthMutation && c.inList:
+			if c.rows++; c.rows > MaxMutations {
+				return ErrTooMany
+			}
+		}
+	}
+	return nil
+}
+
+var batchMembers = []string{"mutations"}
+
 // ParseBatch takes the body of a push of mutations apart; the payloads are parts
-// of it. An error is ErrTooMany, or an *Error, which names the first bad mutation by its place.
+// of it. An error is an *Error, which names the first bad mutation by its place.
 func ParseBatch(body []byte) (store.Batch, error) {
 	p := &batchParser{body: body, scan: jsonscan.New(depthMutationField), sum: sha256.New()}
 	for rest := body; len(rest) > 0; {
@@ -61,9 +95,6 @@ func ParseBatch(body []byte) (store.Batch, error) {
 		rest = rest[n:]
 		if err := tell(p, event); err != nil {
 			return store.Batch{}, p.failure(err)
-		}
-		if len(p.out) > MaxMutations {
-			return store.Batch{}, ErrTooMany
 		}
 	}
 	if err := p.scan.Close(); err != nil {
@@ -83,7 +114,7 @@ func (p *batchParser) key() error {
 	name, _ := jsonscan.Unquote(p.scan.Key()) // what cannot be read is none of ours
 	switch p.scan.Depth() {
 	case depthMutations:
-		p.inList = jsonscan.Alike(name, []string{"mutations"}) != ""
+		p.inList = jsonscan.Alike(name, batchMembers) != ""
 		if p.inList && p.seen {
 			return errors.New("member mutations stands twice")
 		}

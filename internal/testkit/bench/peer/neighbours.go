@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -62,6 +61,7 @@ var hostilities = map[string]func(*hostile, context.Context) error{
 type hostile struct {
 	*client
 	many, size int
+	batch      string // what rows sends
 }
 
 // beHostile says "on it" once it is at it, and goes on until it is stopped.
@@ -101,9 +101,13 @@ func beHostile(ctx context.Context, args []string, _, stderr io.Writer) error {
 	return err
 }
 
-// prepare makes what is asked for later: a page, or a list, of the size.
+// prepare makes what is sent or asked for later, of the size: on two cores, making it again and again would be felt by
+// the calm account as well, whom a hostile one has on a machine of its own.
 func (h *hostile) prepare(ctx context.Context, kind string) error {
 	switch kind {
+	case "rows":
+		const row = `{"entity":"e","op":"o","payload":{}},`
+		h.batch = `{"mutations":[` + strings.TrimSuffix(strings.Repeat(row, h.size/len(row)), ",") + `]}`
 	case "pages":
 		_, err := h.exchange(ctx, http.MethodPost, "/sync/mutations/push", map[string]any{"mutations": []any{map[string]any{
 			"entity": "observation", "entity_key": "o", "op": "upsert", "payload": map[string]string{"content": strings.Repeat("memory ", h.size/7)},
@@ -196,13 +200,7 @@ func (h *hostile) bodies(ctx context.Context) error {
 
 // rows sends 10 MB of tiny rows.
 func (h *hostile) rows(ctx context.Context) error {
-	const row = `{"entity":"e","op":"o","payload":{}},`
-	n := h.size / len(row)
-	var body bytes.Buffer
-	body.WriteString(`{"mutations":[`)
-	body.WriteString(strings.Repeat(row, n-1))
-	body.WriteString(strings.TrimSuffix(row, ",") + `]}`)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url+"/sync/mutations/push", &body)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url+"/sync/mutations/push", strings.NewReader(h.batch))
 	if err != nil {
 		return err
 	}

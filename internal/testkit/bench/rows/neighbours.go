@@ -41,20 +41,20 @@ func (k *kit) neighbours() bench.Row {
 
 func (k *kit) beside(rounds int, kind string, many, size int) func(context.Context) (bench.Contest, error) {
 	return func(context.Context) (contest bench.Contest, err error) {
-		for _, name := range []string{bench.Now, alone} {
-			contest.Contestants = append(contest.Contestants, bench.Contestant{Name: name, Run: func(ctx context.Context) (bench.Sample, error) {
-				data, err := k.Empty(ctx, k.Now)
+		for _, p := range append(k.programs(), named{k.Now, alone}) {
+			contest.Contestants = append(contest.Contestants, bench.Contestant{Name: p.name, Run: func(ctx context.Context) (bench.Sample, error) {
+				data, err := k.Empty(ctx, p.Program)
 				if err != nil {
 					return nil, err
 				}
 				defer gone(data.Dir)
 				var client, server stage.Usage
-				err = k.serving(ctx, k.Now, data, &server, func(url string) error {
+				err = k.serving(ctx, p.Program, data, &server, func(url string) error {
 					other, err := stage.MakeAccount(ctx, url, "calm")
 					if err != nil {
 						return err
 					}
-					if name != alone {
+					if p.name != alone {
 						hostile, err := k.Start(ctx, stage.Command{Program: k.Mode("hostile"), Run: []string{
 							"-url", url, "-token", data.Key, "-kind", kind, "-many", strconv.Itoa(many), "-size", strconv.Itoa(size),
 						}})
