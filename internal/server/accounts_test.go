@@ -3,6 +3,7 @@ package server_test
 import (
 	"encoding/json"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,34 @@ func (c client) signIn(name, password string) (account, string) {
 	return a, key
 }
 
+// A sign-in is noted always, other requests once an hour, with whatever the account comes.
+func TestWhenAnAccountWasSeen(t *testing.T) {
+	now := newClock()
+	s := open(t, server.Options{Now: now.Now})
+	add(t, s, "alice")
+	c := listen(t, s)
+	tokens, key := c.signIn("alice", "password-of-alice")
+	seen := func(want time.Time) {
+		t.Helper()
+		users, err := s.Users(t.Context())
+		if err != nil || !users[0].LastSeen.Equal(want) {
+			t.Errorf("seen at %v (%v), want %v", users[0].LastSeen, err, want)
+		}
+	}
+	first := now.Now()
+	now.advance(59 * time.Minute)
+	c.as(key).get("/sync/pull").want(t, http.StatusOK, "")
+	seen(first)
+	c.signIn("alice", "password-of-alice")
+	seen(now.Now())
+	now.advance(time.Hour)
+	c.as("").post("/auth/refresh", `{"refresh_token":"`+tokens.RefreshToken+`"}`).want(t, http.StatusOK, "")
+	seen(now.Now())
+	now.advance(time.Hour)
+	c.as(key).get("/sync/pull").want(t, http.StatusUnauthorized, "") // the second sign-in made another one
+	seen(now.Now().Add(-time.Hour))
+}
+
 func TestUsersListsWhoHasWhat(t *testing.T) {
 	now := newClock()
 	s := open(t, server.Options{Now: now.Now})
@@ -54,7 +83,7 @@ func TestUsersListsWhoHasWhat(t *testing.T) {
 		t.Fatal(err)
 	}
 	alice.Chunks, alice.Bytes = 2, int64(len(`{"chunk_id":"00000001"}{"chunk_id":"00000002","data":{}}`))
-	alice.Used = alice.Bytes
+	alice.Used, alice.LastSeen, alice.LastSeenFrom = alice.Bytes, now.Now(), "127.0.0.1"
 	bob.Disabled = true
 	local := server.User{ID: got[len(got)-1].ID, Username: "local", CreatedAt: now.Now(), BuiltIn: true}
 	if diff := cmp.Diff([]server.User{alice, bob, local}, got); diff != "" {

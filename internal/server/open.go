@@ -18,6 +18,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/server/signin"
 	"github.com/engram-sync/engram-sync/internal/server/sqlite"
 	"github.com/engram-sync/engram-sync/internal/server/store"
+	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // Names inside of the data directory.
@@ -105,12 +106,29 @@ func openDir(ctx context.Context, dir string, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	_, keyless := os.Lstat(filepath.Join(dir, keyFile)) // then the database gets another one, whose ever it was
 	key, err := signin.KeyFile(filepath.Join(dir, keyFile))
+	line := lineage{db, filepath.Join(dir, lineageFile), opts.Logger}
+	if err == nil && keyless == nil {
+		err = line.check(ctx, key)
+	}
+	if err == nil {
+		err = line.note(ctx, key)
+	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	s := newServer(db, key, spool, opts)
-	s.backup = db.Backup
+	s.backup = func(ctx context.Context, path string) error {
+		if err := db.Backup(ctx, path); err != nil {
+			return err
+		}
+		unlock, err := lockDir(ctx, dir)
+		if err != nil {
+			return err
+		}
+		return errors.Join(line.note(ctx, key), unlock()) // the copy is older from now on
+	}
 	return s, nil
 }
 
@@ -154,6 +172,14 @@ func openShared(ctx context.Context, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("get the signing key: %w", err), db.Close())
 	}
+	// What this machine knows of the database that the URL names.
+	line := lineage{db, filepath.Join(opts.Dir, "database-"+fingerprint([]byte(opts.Database))[:16]+".lineage"), opts.Logger}
+	if err = line.check(ctx, key); err == nil {
+		err = line.note(ctx, key)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	return newServer(db, key, opts.Dir, opts), nil
 }
 
@@ -181,7 +207,13 @@ func restore(ctx context.Context, backupFile, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	return errors.Join(sqlite.Restore(ctx, backupFile, filepath.Join(dir, databaseFile)), unlock())
+	err = sqlite.Restore(ctx, backupFile, filepath.Join(dir, databaseFile))
+	if err == nil { // an older one is meant
+		if err = sharing.Remove(filepath.Join(dir, lineageFile)); errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+	}
+	return errors.Join(err, unlock())
 }
 
 // Backup writes all accounts, chunks and mutations to a new file at path, mode

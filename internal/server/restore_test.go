@@ -14,8 +14,9 @@ import (
 	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 )
 
-// undoQuota takes back what version 6 of the schema added.
-const undoQuota = "DROP TABLE invitations; ALTER TABLE users DROP COLUMN quota; ALTER TABLE users DROP COLUMN used; "
+// undoQuota takes back what versions 6 and 7 of the schema added.
+const undoQuota = "DROP TABLE invitations; ALTER TABLE users DROP COLUMN quota; ALTER TABLE users DROP COLUMN used; " +
+	"DROP TABLE lineage; ALTER TABLE users DROP COLUMN seen_at; ALTER TABLE users DROP COLUMN seen_from; "
 
 // good gives the bytes of a backup with a few chunks.
 func good(t *testing.T) []byte {
@@ -161,6 +162,7 @@ func TestTheFirstSchemaIsBroughtUpToDate(t *testing.T) {
 	}
 	execute(t, dir, undoQuota+`DROP TABLE mutations; DROP TABLE mutation_pushes;
 		ALTER TABLE users DROP COLUMN token_tag; ALTER TABLE chunks DROP COLUMN version; PRAGMA user_version = 1; PRAGMA application_id = 0`)
+	forget(t, dir)
 
 	old := t.TempDir()
 	if err := server.Restore(t.Context(), filepath.Join(dir, "server.db"), old); err != nil {
@@ -182,7 +184,7 @@ func TestTheFirstSchemaIsBroughtUpToDate(t *testing.T) {
 	listen(t, s).as(alice.AccessToken).get("/sync/pull").want(t, 401, badToken)
 	var id, version int
 	query(t, dir, "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version", &id, &version)
-	if id != 0x456e6773 || version != 6 {
+	if id != 0x456e6773 || version != 7 {
 		t.Errorf("application id %#x, schema %d", id, version)
 	}
 }

@@ -71,6 +71,7 @@ func TestAnEarlierStoreJudgesItsChunks(t *testing.T) {
 			t.Fatal(err)
 		}
 		execute(t, dir, fmt.Sprintf(undoQuota+"UPDATE chunks SET version = %d; PRAGMA user_version = 4", 3-tc.want))
+		forget(t, dir)
 		r := listen(t, open(t, server.Options{Dir: dir})).get("/sync/pull", "If-None-Match: "+tag)
 		if r.status != 200 || !strings.Contains(r.body, fmt.Sprintf(`"version":%d`, tc.want)) {
 			t.Errorf("%d: want version %d: %d %.200s", i, tc.want, r.status, r.body)

@@ -86,11 +86,15 @@ func (a *admin) printUser(what string, user server.User) error {
 	return a.term.Confirm(terminal.Fields{"user": user}, what+" "+terminal.Visible(user.Username))
 }
 
+const serveUserListLong = `List the accounts, how much each of them keeps, and when and from which address it
+was last seen: at each sign-in, and else at most once an hour. That address is the
+client's behind a --trusted-proxy.`
+
 func (a *admin) newUserList() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List the accounts",
-		Long:  problem.Help("List the accounts, and how much each of them keeps.", problem.Local),
+		Long:  problem.Help(serveUserListLong, problem.Local),
 		RunE: a.on(func(ctx context.Context, srv *server.Server, _ []string) error {
 			users, err := srv.Users(ctx)
 			if err != nil {
@@ -103,7 +107,7 @@ func (a *admin) newUserList() *cobra.Command {
 
 func (a *admin) printUsers(users []server.User) error {
 	doc := terminal.Fields{"users": append([]server.User{}, users...)}
-	return a.term.Table(doc, "NAME\tEMAIL\tCREATED\tCHUNKS\tSIZE\tQUOTA\tSTATE", func(row terminal.Row) {
+	return a.term.Table(doc, "NAME\tEMAIL\tCREATED\tCHUNKS\tSIZE\tQUOTA\tLAST SEEN\tFROM\tSTATE", func(row terminal.Row) {
 		for _, u := range users {
 			state := "active"
 			switch {
@@ -116,8 +120,12 @@ func (a *admin) printUsers(users []server.User) error {
 			if u.Quota > 0 {
 				quota = terminal.Size(u.Quota)
 			}
-			row("%s\t%s\t%s\t%d\t%s\t%s\t%s", terminal.Visible(u.Username), terminal.Visible(u.Email),
-				u.CreatedAt.UTC().Format(time.RFC3339), u.Chunks, terminal.Size(u.Used), quota, state)
+			seen, from := "never", "-"
+			if !u.LastSeen.IsZero() {
+				seen, from = u.LastSeen.UTC().Format(time.RFC3339), terminal.Visible(u.LastSeenFrom)
+			}
+			row("%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s", terminal.Visible(u.Username), terminal.Visible(u.Email),
+				u.CreatedAt.UTC().Format(time.RFC3339), u.Chunks, terminal.Size(u.Used), quota, seen, from, state)
 		}
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
 // Secret gives the value that all processes have under a name: the first one's,
@@ -17,6 +19,22 @@ func (s *Store) Secret(ctx context.Context, name string, fresh []byte) (value []
 		return s.pool.QueryRow(ctx, "SELECT value FROM secrets WHERE name = $1", name).Scan(&value)
 	})
 	return value, err
+}
+
+// Lineage tells this database from others, and from older copies.
+func (s *Store) Lineage(ctx context.Context) (l store.Lineage, err error) {
+	err = s.whileOpen(ctx, func(ctx context.Context) error {
+		return s.pool.QueryRow(ctx, "SELECT key_sha256, opened FROM lineage").Scan(&l.Key, &l.Opened)
+	})
+	return l, err
+}
+
+// Opened counts that it was opened with a key.
+func (s *Store) Opened(ctx context.Context, key string) (l store.Lineage, err error) {
+	err = s.update(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		return tx.QueryRow(ctx, "UPDATE lineage SET key_sha256 = $1, opened = opened + 1 RETURNING key_sha256, opened", key).Scan(&l.Key, &l.Opened)
+	})
+	return l, err
 }
 
 // KnownSecret gives the value that all processes have under a name, nil where nobody had one yet.

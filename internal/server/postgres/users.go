@@ -51,13 +51,18 @@ func (s *Store) UserByKey(ctx context.Context, keyHash string) (store.User, erro
 func (s *Store) ListUsers(ctx context.Context) (users []store.UserUsage, err error) {
 	err = s.whileOpen(ctx, func(ctx context.Context) error {
 		rows, err := s.pool.Query(ctx, `SELECT u.id, u.username, coalesce(u.email, ''), u.created_at, u.disabled, u.builtin,
-			count(c.seq), coalesce(sum(c.size), 0)::bigint, u.used, coalesce(u.quota, $1)
+			count(c.seq), coalesce(sum(c.size), 0)::bigint, u.used, coalesce(u.quota, $1), u.seen_at, u.seen_from
 			FROM users u LEFT JOIN chunks c ON c.user_id = u.id GROUP BY u.id ORDER BY u.username`, s.quota)
 		if err != nil {
 			return err
 		}
 		users, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (u store.UserUsage, err error) {
-			err = row.Scan(&u.ID, &u.Username, &u.Email, moment{&u.CreatedAt}, &u.Disabled, &u.BuiltIn, &u.Chunks, &u.Bytes, &u.Used, &u.Quota)
+			var seen *time.Time
+			err = row.Scan(&u.ID, &u.Username, &u.Email, moment{&u.CreatedAt}, &u.Disabled, &u.BuiltIn, &u.Chunks, &u.Bytes, &u.Used, &u.Quota,
+				&seen, &u.LastSeenFrom)
+			if seen != nil {
+				u.LastSeen = seen.UTC()
+			}
 			return u, err
 		})
 		return err
@@ -204,6 +209,14 @@ func (s *Store) use(ctx context.Context, tx pgx.Tx, userID string, more int64) e
 func (s *Store) DeleteUser(ctx context.Context, name string) error {
 	return s.updateUsers(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		return changeUser(ctx, tx, name, "DELETE FROM users WHERE username = $1", name)
+	})
+}
+
+// Seen implements store.Users.
+func (s *Store) Seen(ctx context.Context, userID, from string) error {
+	return s.update(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE users SET seen_at = $1, seen_from = $2 WHERE id = $3", s.timestamp(), from, userID)
+		return err
 	})
 }
 

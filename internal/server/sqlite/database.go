@@ -106,6 +106,20 @@ func (s *Store) Ready(ctx context.Context) error {
 	})
 }
 
+// Lineage tells this database from others, and from older copies.
+func (s *Store) Lineage(ctx context.Context) (l store.Lineage, err error) {
+	err = s.read.QueryRowContext(ctx, "SELECT key_sha256, opened FROM lineage").Scan(&l.Key, &l.Opened)
+	return l, withKind(err)
+}
+
+// Opened counts that it was opened with a key.
+func (s *Store) Opened(ctx context.Context, key string) (l store.Lineage, err error) {
+	err = s.update(ctx, 0, func(ctx context.Context, tx *transaction) error {
+		return tx.QueryRowContext(ctx, "UPDATE lineage SET key_sha256 = ?, opened = opened + 1 RETURNING key_sha256, opened", key).Scan(&l.Key, &l.Opened)
+	})
+	return l, err
+}
+
 // OnCommit implements store.Store.
 func (s *Store) OnCommit(told func(time.Duration)) { s.committed = told }
 

@@ -8,7 +8,7 @@ import (
 
 // migrations lead from one version of the schema to the next: the first one
 // makes version 1. They are never edited, only added to.
-var migrations = []migration{statements(schema1), statements(schema2), statements(schema3), statements(schema4), judgeVersions, statements(schema6)}
+var migrations = []migration{statements(schema1), statements(schema2), statements(schema3), statements(schema4), judgeVersions, statements(schema6), statements(schema7)}
 
 type migration func(ctx context.Context, tx *sql.Tx) error
 
@@ -117,6 +117,17 @@ CREATE TABLE invitations (
 	code_sha256 TEXT PRIMARY KEY,
 	until       TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+`
+
+// seen_at and seen_from say when and from where an account came last. lineage has one row.
+const schema7 = `
+ALTER TABLE users ADD COLUMN seen_at TEXT;
+ALTER TABLE users ADD COLUMN seen_from TEXT NOT NULL DEFAULT '';
+CREATE TABLE lineage (
+	key_sha256 TEXT NOT NULL,
+	opened     INTEGER NOT NULL
+) STRICT;
+INSERT INTO lineage VALUES ('', 0);
 `
 
 // migrate brings the schema up to date, and refuses a file that is not ours or

@@ -41,11 +41,16 @@ func (s *Store) ListUsers(ctx context.Context) (users []store.UserUsage, err err
 	err = s.view(ctx, func(tx *transaction) error {
 		return eachRow(ctx, tx, func(rows *sql.Rows) (more bool, err error) {
 			var u store.UserUsage
-			err = rows.Scan(&u.ID, &u.Username, &u.Email, moment{&u.CreatedAt}, &u.Disabled, &u.BuiltIn, &u.Chunks, &u.Bytes, &u.Used, &u.Quota)
+			var seen *string
+			err = rows.Scan(&u.ID, &u.Username, &u.Email, moment{&u.CreatedAt}, &u.Disabled, &u.BuiltIn, &u.Chunks, &u.Bytes, &u.Used, &u.Quota,
+				&seen, &u.LastSeenFrom)
+			if err == nil && seen != nil {
+				err = moment{&u.LastSeen}.Scan(*seen)
+			}
 			users = append(users, u)
 			return true, err
 		}, `SELECT u.id, u.username, coalesce(u.email, ''), u.created_at, u.disabled, u.builtin, count(c.seq), coalesce(sum(c.size), 0),
-			u.used, coalesce(u.quota, ?)
+			u.used, coalesce(u.quota, ?), u.seen_at, u.seen_from
 			FROM users u LEFT JOIN chunks c ON c.user_id = u.id GROUP BY u.id ORDER BY u.username`, s.quota)
 	})
 	return users, err
@@ -167,6 +172,13 @@ func (s *Store) use(ctx context.Context, tx *transaction, userID string, more in
 func (s *Store) DeleteUser(ctx context.Context, name string) error {
 	return s.updateUsers(ctx, func(ctx context.Context, tx *transaction) error {
 		return changeUser(ctx, tx, name, "DELETE FROM users WHERE username = ?", name)
+	})
+}
+
+func (s *Store) Seen(ctx context.Context, userID, from string) error {
+	return s.update(ctx, 0, func(ctx context.Context, tx *transaction) error {
+		_, err := tx.ExecContext(ctx, "UPDATE users SET seen_at = ?, seen_from = ? WHERE id = ?", s.timestamp(), from, userID)
+		return err
 	})
 }
 

@@ -108,6 +108,13 @@ type kindError struct {
 
 func (e *kindError) Unwrap() []error { return []error{e.kind, e.error} }
 
+// Lineage tells databases apart, and a database from older copies of itself. Each Store gives its own, and
+// counts, beside the contract.
+type Lineage struct {
+	Key    string `json:"key"`    // the SHA-256 of the signing key that it was last opened with, "" before the first
+	Opened int64  `json:"opened"` // how often it was opened or backed up
+}
+
 // Usage is how much a database holds.
 type Usage struct {
 	Accounts, Chunks, JournalRows int64

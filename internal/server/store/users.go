@@ -33,6 +33,10 @@ type UserUsage struct {
 	Bytes     int64     `json:"bytes"` // of the chunks' bodies, uncompressed
 	Used      int64     `json:"used"`  // of the quota: those bytes, and those of the journal
 	Quota     int64     `json:"quota"` // in bytes; 0: there is none
+
+	// When and from which address they were seen last, as Seen was told.
+	LastSeen     time.Time `json:"last_seen,omitzero"` // zero: never
+	LastSeenFrom string    `json:"last_seen_from,omitempty"`
 }
 
 // Users keeps who may sign in, and each user's API key by its hash.
@@ -76,6 +80,10 @@ type Users interface {
 	// SetPassword changes a user's password hash and TokenTag, and removes the
 	// API key. ErrNoUser where nobody has the name.
 	SetPassword(ctx context.Context, name, passwordHash string) error
+
+	// Seen notes that a user came just now from an address. It is no error if nobody has the id, and no
+	// change for UserChanges.
+	Seen(ctx context.Context, userID, from string) error
 
 	// SignOut changes a user's TokenTag, and removes the API key. ErrNoUser where nobody has the name.
 	SignOut(ctx context.Context, name string) error

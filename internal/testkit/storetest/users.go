@@ -133,6 +133,29 @@ var users = map[string]func(*testing.T, Database){
 		}
 	},
 
+	"when and from where a user came is known": func(t *testing.T, db Database) {
+		now := newClock()
+		st := db.Open(now.Now)
+		u, other := user(t, st, "alice"), user(t, st, "bob")
+		changes := st.UserChanges()
+		done(t, st.Seen(t.Context(), u.ID, "192.0.2.1"))
+		now.advance(time.Hour)
+		want := now.kept()
+		done(t, st.Seen(t.Context(), u.ID, "2001:db8::1"))
+		done(t, st.Seen(t.Context(), "nobody", "192.0.2.1"))
+		for _, is := range must(st.ListUsers(t.Context()))(t) {
+			if is.ID == other.ID {
+				want = time.Time{}
+			}
+			if from := is.LastSeenFrom; !is.LastSeen.Equal(want) || is.ID == u.ID && from != "2001:db8::1" || is.ID == other.ID && from != "" {
+				t.Errorf("%s was seen at %v from %q, want %v", is.Username, is.LastSeen, from, want)
+			}
+		}
+		if st.UserChanges() != changes {
+			t.Error("it counts as a change of who may come")
+		}
+	},
+
 	"a user is disabled and enabled": func(t *testing.T, db Database) {
 		st := one(db)
 		u, other := user(t, st, "alice"), user(t, st, "bob")

@@ -1,0 +1,42 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/engram-sync/engram-sync/internal/server/store"
+)
+
+// sightingAge is how long an account that was seen is not noted again, unless it signs in.
+const sightingAge = time.Hour
+
+// sightings note when and from where each account came last: tokens are nowhere listed, so this is what an operator can
+// know of who uses them. It is safe for concurrent use.
+type sightings struct {
+	store store.Users
+	now   func() time.Time
+	log   *slog.Logger
+
+	mu    sync.Mutex
+	noted map[string]time.Time // by id
+}
+
+// note notes an account, if it has signed in or was not seen for a while. That this fails keeps nobody out.
+func (s *sightings) note(ctx context.Context, u store.User, from string, signedIn bool) {
+	now := s.now()
+	s.mu.Lock()
+	age := now.Sub(s.noted[u.ID])
+	due := !u.BuiltIn && (signedIn || age < 0 || age >= sightingAge)
+	if due {
+		s.noted[u.ID] = now
+	}
+	s.mu.Unlock()
+	if !due {
+		return
+	}
+	if err := s.store.Seen(ctx, u.ID, from); err != nil {
+		s.log.DebugContext(ctx, "who came is not noted", "error", err.Error())
+	}
+}
