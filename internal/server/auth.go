@@ -28,7 +28,7 @@ type authHandlers struct {
 	bearers  *signin.Bearers
 	client   func(*http.Request) string // who sends it, for turns
 	address  func(*http.Request) string
-	seen     *sightings
+	seen     *signin.Sightings
 
 	invitedOnly bool
 }
@@ -94,7 +94,7 @@ func (h *authHandlers) login(w http.ResponseWriter, r *http.Request) error {
 // welcome answers with a pair of new tokens.
 func (h *authHandlers) welcome(w http.ResponseWriter, r *http.Request, status int, u store.User) error {
 	seenIn(r).account = u.Name
-	h.seen.note(r.Context(), u, h.address(r), true)
+	h.seen.Note(r.Context(), u, h.address(r), true)
 	access, err := h.bearers.Issue(u, signin.AccessToken)
 	if err != nil {
 		return err
@@ -125,7 +125,7 @@ func (h *authHandlers) refresh(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	h.seen.note(r.Context(), u, h.address(r), false)
+	h.seen.Note(r.Context(), u, h.address(r), false)
 	access, err := h.bearers.Issue(u, signin.AccessToken)
 	if err != nil {
 		return err
@@ -225,7 +225,7 @@ func (h *authHandlers) signedIn(next accountHandler) handler {
 			return err
 		}
 		seenIn(r).account = u.Name
-		h.seen.note(r.Context(), u, h.address(r), false)
+		h.seen.Note(r.Context(), u, h.address(r), false)
 		return next(w, r, u)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
+	"github.com/engram-sync/engram-sync/internal/filelock"
 	"github.com/engram-sync/engram-sync/internal/server/migrate"
 	"github.com/engram-sync/engram-sync/internal/server/postgres"
 	"github.com/engram-sync/engram-sync/internal/server/sqlite"
@@ -23,6 +24,7 @@ type Migrated = migrate.User
 
 // Why Migrate did not copy.
 var (
+	ErrTargetBusy    = store.ErrBusy
 	ErrOtherData     = migrate.ErrOther
 	ErrSourceChanged = migrate.ErrChanged
 	ErrNotCopied     = migrate.ErrDiffers
@@ -72,9 +74,12 @@ func openTarget(ctx context.Context, to Options) (*target, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	unlock, err := lockDir(ctx, dir) // until all is there: nobody serves half of it
+	unlock, err := filelock.TryLock(ctx, filepath.Join(dir, lockFile), 0) // until all is there: nobody serves half of it
+	if errors.Is(err, filelock.ErrHeld) {
+		return nil, fmt.Errorf("%w, or opens a server there: %s is locked", ErrTargetBusy, dir)
+	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("lock the data directory %s: %w", dir, err)
 	}
 	t, err := openTargetDir(ctx, dir)
 	if err != nil {
@@ -103,9 +108,14 @@ func openTargetDatabase(ctx context.Context, address string) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := db.KnownSecret(ctx, keyFile)
+	leave, err := db.Migrating(ctx) // two that copy at once would each take what the other brings for foreign
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
+	}
+	closeAll := func() error { return errors.Join(leave(), db.Close()) }
+	key, err := db.KnownSecret(ctx, keyFile)
+	if err != nil {
+		return nil, errors.Join(err, closeAll())
 	}
 	keep := func(ctx context.Context, key []byte) error {
 		kept, err := db.Secret(ctx, keyFile, key)
@@ -114,5 +124,5 @@ func openTargetDatabase(ctx context.Context, address string) (*target, error) {
 		}
 		return err
 	}
-	return &target{store: db, key: key, keepKey: keep, close: db.Close}, nil
+	return &target{store: db, key: key, keepKey: keep, close: closeAll}, nil
 }

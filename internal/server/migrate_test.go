@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/server"
+	"github.com/engram-sync/engram-sync/internal/testkit/pgtest"
 )
 
 // The signing key comes last, so that nobody's token is good where not everything is.
@@ -44,5 +45,23 @@ func TestATargetThatWasServedTooEarlyIsRefused(t *testing.T) {
 	err := s.Migrate(t.Context(), server.Options{Dir: to}, func(server.Migrated) {})
 	if !errors.Is(err, server.ErrOtherData) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Two that copy to one place at once: the second is told so, and nothing is torn.
+func TestOneMigratesToAPlaceAtATime(t *testing.T) {
+	source := open(t, server.Options{})
+	listen(t, source).post("/sync/push", `{"chunk_id":"00000001"}`).want(t, 200, "")
+	for name, to := range map[string]server.Options{"a directory": {Dir: t.TempDir()}, "a database": {Database: pgtest.Database(t)}} {
+		var second error
+		err := source.Migrate(t.Context(), to, func(server.Migrated) {
+			second = source.Migrate(t.Context(), to, func(server.Migrated) {})
+		})
+		if err != nil || !errors.Is(second, server.ErrTargetBusy) {
+			t.Errorf("%s: %v, and the second %v", name, err, second)
+		}
+		if err := source.Migrate(t.Context(), to, func(server.Migrated) {}); err != nil {
+			t.Errorf("%s, after that: %v", name, err)
+		}
 	}
 }

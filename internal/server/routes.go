@@ -3,9 +3,9 @@ package server
 import (
 	"cmp"
 	"net/http"
-	"time"
 
 	"github.com/engram-sync/engram-sync/internal/server/limits"
+	"github.com/engram-sync/engram-sync/internal/server/signin"
 )
 
 // routes are those of the reference server. What no route matches, the mux
@@ -15,7 +15,7 @@ func (s *Server) routes(spoolDir string, opts Options) http.Handler {
 		to     = responder{log: s.log, access: cmp.Or(opts.AccessLog, s.log), ready: s.ready, metrics: s.metrics}
 		spools = spools{dir: spoolDir, log: s.log, bytes: limits.NewBytes(bodies, bodiesEach)}
 		auth   = &authHandlers{accounts: s.accounts, bearers: s.bearers, client: s.fair.client, address: s.fair.address, invitedOnly: opts.NoRegister,
-			seen: &sightings{store: s.store, now: s.now, log: s.log, noted: map[string]time.Time{}}}
+			seen: signin.NewSightings(s.store, s.now, s.log)}
 		chunks    = &chunkHandlers{store: s.store, spools: spools, work: s.fair.work, ready: s.ready, log: s.log}
 		mutations = &mutationHandlers{store: s.store, spools: spools, work: s.fair.work}
 	)

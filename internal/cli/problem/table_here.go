@@ -49,6 +49,8 @@ var here = []Class{
 		"The database is not one of engram-sync serve. Name another directory with --data, or an empty database with --database."},
 	{"migrate-other", Usage, is(server.ErrOtherData), "",
 		"What accounts should be copied to holds what the source does not: it is another server's, or was served meanwhile. Take an empty directory or database."},
+	{"migrate-busy", Locked, is(server.ErrTargetBusy), "",
+		"Another serve migrate copies to the same target, or a server is being opened there. Wait for it, or end it, and run the command again: it goes on."},
 	{"migrate-changed", Unavailable, is(server.ErrSourceChanged), "",
 		"A chunk was replaced at the source while it was copied. Run the same command again: it goes on."},
 	{"server-database", Unavailable, is(server.ErrUnreached), "",

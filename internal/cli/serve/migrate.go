@@ -31,7 +31,7 @@ func (a *admin) newMigrate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "migrate",
 		Short: "Copy a server from SQLite to PostgreSQL, or back",
-		Long:  problem.Help(serveMigrateLong, problem.Local, problem.Unavailable, problem.Damaged),
+		Long:  problem.Help(serveMigrateLong, problem.Local, problem.Unavailable, problem.Damaged, problem.Locked),
 		Example: "  engram-sync serve migrate --from /srv/engram --to postgres://engram@db.example.com/engram\n" +
 			"  engram-sync serve migrate --from postgres://engram@db.example.com/engram --to /srv/engram-new",
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {

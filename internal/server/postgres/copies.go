@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -22,6 +24,37 @@ func collect[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], query 
 		return err
 	})
 	return all, err
+}
+
+// migrating is the number of the lock that whoever copies into the database holds.
+const migrating = naming + 1
+
+// Migrating lets nobody else copy into the database until leave is called, or the process ends. Where somebody
+// does so already, the error wraps store.ErrBusy, and says who.
+func (s *Store) Migrating(ctx context.Context) (leave func() error, err error) {
+	err = s.whileOpen(ctx, func(ctx context.Context) error {
+		pooled, err := s.pool.Acquire(ctx)
+		if err != nil {
+			return err
+		}
+		conn := pooled.Hijack() // the lock is that of the connection
+		leave = func() error { return conn.Close(context.WithoutCancel(ctx)) }
+		var alone bool
+		if err = conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", migrating).Scan(&alone); err == nil && !alone {
+			var from string
+			err = conn.QueryRow(ctx, `SELECT coalesce(max(host(client_addr)), 'this machine') || ', since ' || coalesce(max(backend_start)::text, 'just now')
+				FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND classid = 0 AND objid = $1 AND granted
+				AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())`, migrating).Scan(&from)
+			if err == nil {
+				err = fmt.Errorf("%w (from %s)", store.ErrBusy, from)
+			}
+		}
+		if err != nil {
+			err = errors.Join(err, leave())
+		}
+		return err
+	})
+	return leave, err
 }
 
 // Accounts implements store.Copies.

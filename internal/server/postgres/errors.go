@@ -15,7 +15,7 @@ func withKind(err error) error {
 	var refusal *pgconn.PgError
 	var body *pieces.BodyError // no fault of the database
 	switch {
-	case err == nil, errors.As(err, &body), errors.Is(err, store.ErrForeign),
+	case err == nil, errors.As(err, &body), errors.Is(err, store.ErrForeign), errors.Is(err, store.ErrBusy),
 		errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrConflict):
 		return err
 	case !errors.As(err, &refusal):

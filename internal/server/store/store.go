@@ -72,6 +72,8 @@ var (
 	ErrEmpty = errors.New("the database is empty")
 	// ErrForeign says, when a database is opened, that it is somebody else's.
 	ErrForeign = errors.New("this is not a database of engram-sync serve")
+	// ErrBusy says, when what is elsewhere should be copied into a database, that somebody else does so now.
+	ErrBusy = errors.New("another serve migrate copies to it at the moment")
 	// ErrConflict says that something else has the name already.
 	ErrConflict = errors.New("it conflicts with what is there")
 )
