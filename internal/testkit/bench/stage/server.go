@@ -22,6 +22,9 @@ type Server struct {
 
 var listening = regexp.MustCompile(`on (https?://\S+)`)
 
+// startAtMost is how long whoever is started may make ready what it needs: a hostile client stores 150,000 chunks first.
+const startAtMost = 5 * time.Minute
+
 // Start starts a server, and gives it back when it listens.
 func (s *Stage) Start(ctx context.Context, c Command) (*Server, error) {
 	if c.Home == "" {
@@ -37,7 +40,7 @@ func (s *Stage) Start(ctx context.Context, c Command) (*Server, error) {
 		v.usage, v.err = p.wait()
 		close(v.ended)
 	}()
-	late := time.NewTimer(time.Minute)
+	late := time.NewTimer(startAtMost)
 	defer late.Stop()
 	select {
 	case match := <-ready:
@@ -47,7 +50,7 @@ func (s *Stage) Start(ctx context.Context, c Command) (*Server, error) {
 		return nil, errors.Join(errEnded, v.err, errors.New(p.stderr.String()))
 	case <-late.C:
 		_, _ = v.Stop()
-		return nil, errors.New("a server does not say in a minute where it listens")
+		return nil, fmt.Errorf("a server does not say in %s where it listens", startAtMost)
 	}
 }
 
