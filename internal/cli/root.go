@@ -20,6 +20,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/doctor"
 	"github.com/engram-sync/engram-sync/internal/cli/login"
+	"github.com/engram-sync/engram-sync/internal/cli/look"
 	"github.com/engram-sync/engram-sync/internal/cli/mergedriver"
 	"github.com/engram-sync/engram-sync/internal/cli/mutations"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
@@ -84,6 +85,11 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		chunks.NewExport(term, ws),
 		verify.New(term, ws),
 		mergedriver.New(term, ws),
+	)
+	addGroup(cmd, "look", "Memories",
+		look.NewLog(term, ws),
+		look.NewShow(term, ws),
+		look.NewSearch(term, ws),
 	)
 	addGroup(cmd, "journal", "Journal", mutations.New(term, ws))
 	addGroup(cmd, "other", "Setup",

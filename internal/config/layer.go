@@ -124,7 +124,7 @@ func (env environment) engramValue(key string) (text string, from origin) {
 // warnings names the variables that look like ours and are not. Their values
 // are nobody's business: a misspelled name may carry a token.
 func (env environment) warnings() []string {
-	known := map[string]bool{tokenVariable: true, tokenFileVariable: true, fileVariable: true}
+	known := map[string]bool{tokenVariable: true, tokenFileVariable: true, fileVariable: true, pagerVariable: true}
 	for _, s := range settings() {
 		known[s.env()] = true
 	}

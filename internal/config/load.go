@@ -16,6 +16,8 @@ import (
 const (
 	fileFlag     = "config"
 	fileVariable = envPrefix + "CONFIG"
+	// pagerVariable is for the terminal, which reads it.
+	pagerVariable = envPrefix + "PAGER"
 	// keyDelimiter can be part of no key. Viper's own, the dot, may stand in
 	// the names of remotes.
 	keyDelimiter = "\x00"

@@ -16,11 +16,13 @@ type stream struct {
 	raw   io.Writer
 	text  *secret.Writer
 	words io.Writer // to text, by way of what a runner makes necessary
+	safe  *escaper  // behind text
 }
 
 func newStream(raw io.Writer) *stream {
-	text := secret.NewWriter(&escaper{next: raw})
-	return &stream{raw: raw, text: text, words: text}
+	safe := &escaper{next: raw}
+	text := secret.NewWriter(safe)
+	return &stream{raw: raw, text: text, words: text, safe: safe}
 }
 
 // read is Terminal.Read for one stream.
@@ -51,6 +53,17 @@ func (s *stream) line(p []byte) (int, error) {
 type escaper struct {
 	next io.Writer
 	cut  []byte
+	// paints: marks of our own styles become colours.
+	paints bool
+}
+
+// escaper is where marks become colours from now on; nil where nothing has any.
+func (s *stream) escaper(colour bool) *escaper {
+	if !colour {
+		return nil
+	}
+	s.safe.paints = true
+	return s.safe
 }
 
 func (e *escaper) Write(p []byte) (int, error) {
@@ -64,7 +77,11 @@ func (e *escaper) Write(p []byte) (int, error) {
 			break
 		}
 	}
-	_, err := io.WriteString(e.next, safetext.Escape(string(text[:whole])))
+	escape := safetext.Escape
+	if e.paints {
+		escape = paint
+	}
+	_, err := io.WriteString(e.next, escape(string(text[:whole])))
 	e.cut = bytes.Clone(text[whole:])
 	if err != nil {
 		return 0, err

@@ -16,12 +16,15 @@ type Terminal struct {
 	Stdin                io.Reader
 	Stdout               *Output
 	JSON, Quiet, Verbose bool
+	// Getenv is the user's environment; nil is an empty one.
+	Getenv func(name string) string
 
 	format     string // of stderr, see SetLogFormat
 	progress   string // see SetProgress
 	filter     filter // of JSON on stdout; nil where it is printed as it is
 	filteredBy string // the flag that gave it
 	runner     bool   // see Read
+	paged      *paged // see Page
 
 	stderr *stream
 	mu     sync.Mutex // guards stderr and the bar on it

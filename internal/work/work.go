@@ -20,8 +20,9 @@ type Direction string
 const (
 	Pushed Direction = "push"
 	Pulled Direction = "pull"
-	// Compared items are only looked at.
+	// Compared items are only looked at, and Looked into are those that somebody searches.
 	Compared Direction = "compare"
+	Looked   Direction = "look"
 )
 
 // Failure is an item that did not move, and why.

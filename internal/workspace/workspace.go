@@ -58,6 +58,7 @@ func New(term *terminal.Terminal, environ []string, version string) *Workspace {
 		name, value, _ := strings.Cut(pair, "=")
 		w.env[name] = value
 	}
+	term.Getenv = w.Getenv
 	return w
 }
 

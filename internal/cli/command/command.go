@@ -76,7 +76,7 @@ func Connected(ws *workspace.Workspace, f func(context.Context, *workspace.Conne
 }
 
 // verbs say what is being done.
-var verbs = map[work.Direction]string{work.Pulled: "pulling", work.Pushed: "pushing", work.Compared: "comparing", "": "verifying"}
+var verbs = map[work.Direction]string{work.Pulled: "pulling", work.Pushed: "pushing", work.Compared: "comparing", work.Looked: "reading", "": "verifying"}
 
 // Progress shows what is told of work on many things of a kind. stop must be
 // called before the result is printed.

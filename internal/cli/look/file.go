@@ -1,0 +1,112 @@
+package look
+
+import (
+	"bufio"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/engram-sync/engram-sync/internal/chunkdir"
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/history"
+	"github.com/engram-sync/engram-sync/internal/safetext"
+	"github.com/engram-sync/engram-sync/internal/sharing"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+)
+
+// readFile reads a chunk file that lies anywhere. Its name proves nothing, so its bytes name the chunk.
+func (l *looker) readFile(path string) ([]history.Row, engram.ChunkID, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, engram.ChunkID{}, terminal.Usagef("show %s: %w", terminal.Visible(path), errors.Unwrap(err))
+	case info.IsDir():
+		return nil, engram.ChunkID{}, terminal.Usagef("%s is a directory: show takes its chunks with -C or --dir", terminal.Visible(path))
+	}
+	f, err := sharing.Open(path)
+	if err != nil {
+		return nil, engram.ChunkID{}, err
+	}
+	defer func() { _ = f.Close() }() // only read
+	return l.readStream(f, path)
+}
+
+// errNoChunk says that bytes are none of a chunk.
+var errNoChunk = fmt.Errorf("it is no chunk: %w", engram.ErrDamaged)
+
+// readStream reads the bytes of a chunk, gzip or not.
+func (l *looker) readStream(r io.Reader, name string) ([]history.Row, engram.ChunkID, error) {
+	wrong := func(err error) error { return fmt.Errorf("%s: %w", terminal.Visible(name), err) }
+	in := bufio.NewReader(r)
+	var content io.Reader = in
+	if head, _ := in.Peek(2); string(head) == "\x1f\x8b" {
+		zip, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, engram.ChunkID{}, wrong(fmt.Errorf("its gzip data: %w", errors.Join(engram.ErrDamaged, err)))
+		}
+		zip.Multistream(false)
+		content = unzipped{zip}
+	} else if head, err := in.Peek(1); err != nil || head[0] != '{' {
+		if more, _ := in.Peek(len(pointer)); string(more) == pointer {
+			return nil, engram.ChunkID{}, wrong(chunkdir.ErrPointer)
+		}
+		return nil, engram.ChunkID{}, wrong(errNoChunk)
+	}
+	limit := l.ws.Config.MaxChunkBytes
+	if limit <= 0 {
+		limit = engram.DefaultMaxChunkBytes
+	}
+	c := engram.AddressChunk(io.NopCloser(content), limit)
+	rows, err := history.ReadChunk(c)
+	if err != nil {
+		return nil, engram.ChunkID{}, wrong(err)
+	}
+	return rows, c.ID(), nil
+}
+
+const pointer = "version https://git-lfs"
+
+// unzipped says of bad gzip data that it is damage.
+type unzipped struct{ zip *gzip.Reader }
+
+func (u unzipped) Read(p []byte) (int, error) {
+	n, err := u.zip.Read(p)
+	if err != nil && err != io.EOF { //nolint:errorlint // gzip gives io.EOF itself at its end
+		err = fmt.Errorf("its gzip data: %w", errors.Join(engram.ErrDamaged, err))
+	}
+	return n, err
+}
+
+// convert writes the text of a file for git, which compares it with that of another version: nothing of it depends on where
+// or when it is made. A file that cannot be read is a line, since git would end with an error.
+func (s *show) convert(path string) error {
+	rows, _, err := s.readFile(path)
+	sheet := &sheet{Writer: bufio.NewWriterSize(s.term.Stdout.Block(), 32<<10), columns: convertColumns}
+	info, statErr := os.Stat(path)
+	switch {
+	case err != nil && statErr == nil && info.Size() == 0: // as git has it where there was no file
+	case err != nil:
+		sheet.line("(", clean(reason(err)), ")")
+	default:
+		sheet.rows(rows)
+	}
+	return sheet.Flush()
+}
+
+// convertColumns is the width of what git compares.
+const convertColumns = 80
+
+// reason is what is wrong with a file, without its name, which for git is another one each time.
+func reason(err error) string {
+	for _, of := range []error{chunkdir.ErrPointer, errNoChunk} {
+		if errors.Is(err, of) {
+			return of.Error()
+		}
+	}
+	if inner := errors.Unwrap(err); inner != nil {
+		err = inner
+	}
+	return safetext.Line(err.Error(), 200)
+}

@@ -1,0 +1,268 @@
+package memoryindex
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/history"
+)
+
+// Filter is what is asked for. The zero value is everything.
+type Filter struct {
+	Since, Until time.Time // Until itself is not within
+	Author       string    // a part of it, in any case
+	Project      string    // in any spelling
+	Type         string    // of an observation, or a kind of rows
+	Limit        int       // 0: no limit
+}
+
+// where are the conditions on the columns that times, authors, projects and types stand in.
+func (f Filter) where(moment, author string) (conditions []string, args []any) {
+	add := func(condition string, arg any) { conditions, args = append(conditions, condition), append(args, arg) }
+	if !f.Since.IsZero() {
+		add(moment+" >= ?", nanos(f.Since))
+	}
+	if !f.Until.IsZero() {
+		add(moment+" < ?", nanos(f.Until))
+	}
+	if f.Author != "" {
+		add("instr(lower("+author+"), ?) > 0", strings.ToLower(f.Author))
+	}
+	return conditions, args
+}
+
+// ofRows are the conditions on rows r.
+func (f Filter) ofRows() (conditions []string, args []any) {
+	if f.Project != "" {
+		conditions, args = append(conditions, "r.project = ?"), append(args, engram.ProjectKey(f.Project))
+	}
+	if f.Type != "" {
+		conditions, args = append(conditions, "(r.type = ? COLLATE NOCASE OR r.kind = ? COLLATE NOCASE)"), append(args, f.Type, f.Type)
+	}
+	return conditions, args
+}
+
+// nanos is a time as the index has it: engram.Instant has the same bounds.
+func nanos(t time.Time) int64 { return engram.Instant(t.UTC().Format(time.RFC3339Nano)) }
+
+func and(conditions []string) string {
+	if len(conditions) == 0 {
+		return "1"
+	}
+	return strings.Join(conditions, " AND ")
+}
+
+// Entry is a chunk, with a line for each of its rows that were asked for.
+type Entry struct {
+	engram.ChunkEntry
+	Listed bool // else no entry of the manifest names it
+	Known  bool // else it could not be read
+	Rows   []Line
+}
+
+// Line is a row of a chunk, without its text. Title is history.Headline.
+type Line struct {
+	Kind, ID, Type, Session, Project, Title string
+	State                                   history.State
+}
+
+// Chunks gives the newest chunks first, with the rows that the filter asks for. One that has none of these is left out
+// where it asks for some. more is how many there are besides.
+func (x *Index) Chunks(ctx context.Context, f Filter) (entries []Entry, more int, err error) {
+	conditions, args := f.where("c.moment", "c.author")
+	rowConditions, rowArgs := f.ofRows()
+	if len(rowConditions) > 0 {
+		conditions = append(conditions, "EXISTS (SELECT 1 FROM rows r WHERE r.chunk = c.n AND "+and(rowConditions)+")")
+		args = append(args, rowArgs...)
+	}
+	var ns []int64
+	err = x.each(ctx, "SELECT n, id, listed, known, author, at, sessions, memories, prompts, (SELECT count(*) FROM chunks c WHERE "+and(conditions)+") FROM chunks c WHERE "+and(conditions)+
+		" ORDER BY moment DESC, place DESC LIMIT ?", append(append(args, args...), limit(f.Limit)), func(scan func(...any) error) error {
+		var e Entry
+		var id string
+		var n int64
+		if err := scan(&n, &id, &e.Listed, &e.Known, &e.CreatedBy, &e.CreatedAt, &e.Sessions, &e.Memories, &e.Prompts, &more); err != nil {
+			return err
+		}
+		var err error
+		e.ID, err = engram.ParseChunkID(id)
+		entries, ns = append(entries, e), append(ns, n)
+		return err
+	})
+	for i := range entries {
+		if err != nil {
+			break
+		}
+		entries[i].Rows, err = x.lines(ctx, ns[i], rowConditions, rowArgs)
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("read the index of memories: %w", err)
+	}
+	return entries, max(0, more-len(entries)), nil
+}
+
+// titleOf is the title of a row; of a deletion it is that of what was deleted, where another chunk has that.
+const titleOf = `CASE WHEN r.state <> 'removed' OR t.title <> '' THEN t.title ELSE coalesce((SELECT coalesce(nullif(s.title, ''), substr(s.body, 1, 100))
+	FROM rows o JOIN texts s ON s.n = o.n WHERE o.id = r.id AND o.kind = r.kind AND o.mark > 0), '') END`
+
+func (x *Index) lines(ctx context.Context, chunk int64, conditions []string, args []any) (lines []Line, err error) {
+	err = x.each(ctx, "SELECT r.kind, r.id, r.type, r.session, r.project, r.state, "+titleOf+", substr(t.body, 1, 300) FROM rows r JOIN texts t ON t.n = r.n WHERE r.chunk = ? AND "+and(conditions)+" ORDER BY r.n",
+		append([]any{chunk}, args...), func(scan func(...any) error) error {
+			var l Line
+			var title, body string
+			err := scan(&l.Kind, &l.ID, &l.Type, &l.Session, &l.Project, &l.State, &title, &body)
+			l.Title = history.Headline(l.Kind, l.ID, title, body)
+			lines = append(lines, l)
+			return err
+		})
+	return lines, err
+}
+
+// limit is that of a query; -1 is none.
+func limit(n int) int {
+	if n <= 0 {
+		return -1
+	}
+	return n
+}
+
+// each calls take for each row of a result.
+func (x *Index) each(ctx context.Context, query string, args []any, take func(scan func(...any) error) error) (err error) {
+	rows, err := x.db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }() // Err says what went wrong
+	for rows.Next() {
+		if err := take(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// Place is where a version of a row is.
+type Place struct {
+	history.Identity
+	history.Version
+	engram.ChunkEntry
+	Listed bool
+}
+
+// Versions are all versions of what has this identity, oldest first: of several kinds, if so many have it.
+func (x *Index) Versions(ctx context.Context, id string) (places []Place, err error) {
+	err = x.each(ctx, `SELECT r.n, r.kind, r.id, r.state, coalesce(nullif(r.moment, 0), c.moment), c.place, c.id, c.listed, c.author, c.at, c.sessions, c.memories, c.prompts
+		FROM rows r JOIN chunks c ON c.n = r.chunk WHERE r.id = ? ORDER BY r.kind`, []any{id}, func(scan func(...any) error) error {
+		var p Place
+		var chunk string
+		if err := scan(&p.Order, &p.Kind, &p.Identity.ID, &p.State, &p.Moment, &p.Version.Place, &chunk, &p.Listed, &p.CreatedBy, &p.CreatedAt, &p.Sessions, &p.Memories, &p.Prompts); err != nil {
+			return err
+		}
+		var err error
+		p.ChunkEntry.ID, err = engram.ParseChunkID(chunk)
+		places = append(places, p)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the index of memories: %w", err)
+	}
+	return places, nil
+}
+
+// Like are up to ten identities that begin with some text, for who has mistyped one.
+func (x *Index) Like(ctx context.Context, prefix string) (ids []string, err error) {
+	err = x.each(ctx, "SELECT DISTINCT id FROM rows WHERE id >= ? AND id < ? ORDER BY id LIMIT 10", []any{prefix, prefix + "\U0010FFFF"}, func(scan func(...any) error) error {
+		var id string
+		err := scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the index of memories: %w", err)
+	}
+	return ids, nil
+}
+
+// Hit is a row whose newest text has the words that were looked for.
+type Hit struct {
+	Line
+	engram.ChunkEntry // of the chunk that has the newest text
+	CreatedAt         string
+	UpdatedAt         string
+	Gone              bool // it was deleted since
+	// Title and Snippet are between the marks that the query gave, where words were found. Title is "" where there is none.
+	Title, Snippet string
+}
+
+// ChunkID is that of the chunk.
+func (h *Hit) ChunkID() string { return h.ChunkEntry.ID.String() }
+
+// Query is what is looked for.
+type Query struct {
+	Filter
+	Words Words
+	Gone  bool // what was deleted, too
+	// Open and Close are put around each word that was found.
+	Open, Close string
+}
+
+// snippetTokens is how many words a snippet has, at most: some three lines.
+const snippetTokens = 32
+
+// Search finds the newest versions of rows that have all words, the best first. The filter's times are those of the rows. more is
+// how many there are besides.
+func (x *Index) Search(ctx context.Context, q Query) (hits []Hit, more int, err error) {
+	conditions, args := q.where("coalesce(nullif(r.moment, 0), c.moment)", "c.author")
+	rowConditions, rowArgs := q.ofRows()
+	conditions, args = append(conditions, rowConditions...), append(args, rowArgs...)
+	conditions, args = append(conditions, "r.mark BETWEEN ? AND ?"), append(args, newest, newest)
+	if q.Gone {
+		args[len(args)-1] = gone
+	}
+	var ns []int64
+	err = x.each(ctx, `SELECT r.n FROM words JOIN rows r ON r.n = words.rowid JOIN chunks c ON c.n = r.chunk
+		WHERE words MATCH ? AND `+and(conditions)+" ORDER BY bm25(words, 4.0, 1.0), r.moment DESC, r.n", append([]any{string(q.Words)}, args...), func(scan func(...any) error) error {
+		var n int64
+		err := scan(&n)
+		ns = append(ns, n)
+		return err
+	})
+	if q.Limit > 0 && len(ns) > q.Limit {
+		more, ns = len(ns)-q.Limit, ns[:q.Limit]
+	}
+	for _, n := range ns {
+		if err != nil {
+			break
+		}
+		var hit Hit
+		hit, err = x.hit(ctx, q, n)
+		hits = append(hits, hit)
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("search the index of memories: %w", err)
+	}
+	return hits, more, nil
+}
+
+func (x *Index) hit(ctx context.Context, q Query, n int64) (h Hit, err error) {
+	var chunk, title, body string
+	var mark int
+	var has sql.NullString
+	err = x.db.QueryRowContext(ctx, `SELECT r.kind, r.id, r.type, r.session, r.project, r.state, r.mark, r.created, r.updated, c.id, c.author, c.at,
+		t.title, substr(t.body, 1, 300), highlight(words, 0, ?, ?), snippet(words, 1, ?, ?, '…', ?)
+		FROM words JOIN rows r ON r.n = words.rowid JOIN chunks c ON c.n = r.chunk JOIN texts t ON t.n = r.n WHERE words MATCH ? AND words.rowid = ?`,
+		q.Open, q.Close, q.Open, q.Close, snippetTokens, string(q.Words), n).
+		Scan(&h.Kind, &h.Line.ID, &h.Type, &h.Session, &h.Project, &h.State, &mark, &h.CreatedAt, &h.UpdatedAt, &chunk, &h.CreatedBy, &h.ChunkEntry.CreatedAt,
+			&title, &body, &has, &h.Snippet)
+	if err != nil {
+		return h, err
+	}
+	h.Gone, h.Title = mark == gone, has.String
+	h.Line.Title = history.Headline(h.Kind, h.Line.ID, title, body)
+	h.ChunkEntry.ID, err = engram.ParseChunkID(chunk)
+	return h, err
+}

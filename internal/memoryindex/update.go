@@ -1,0 +1,211 @@
+package memoryindex
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/history"
+	"github.com/engram-sync/engram-sync/internal/panics"
+)
+
+// Source is a place that chunks lie in. Read is called by several goroutines at once.
+type Source interface {
+	// Chunks lists all, in the order of the manifest.
+	Chunks(ctx context.Context) ([]Chunk, error)
+	// Read hands the content of a chunk to read, which reads it to its end.
+	Read(ctx context.Context, id engram.ChunkID, read func(*engram.Chunk) error) error
+}
+
+// Chunk is a chunk of a place.
+type Chunk struct {
+	engram.ChunkEntry
+	Listed bool // else it is a file that no entry names, and only ID is known
+	// Stamp is a text that differs once the chunk has to be read anew.
+	Stamp string
+	Err   error // why it cannot be read; nil where that is to be found out
+}
+
+// Failure is a chunk that could not be read, and why.
+type Failure struct {
+	ID  engram.ChunkID
+	Err error
+}
+
+// Options are how an update goes about its work.
+type Options struct {
+	AtOnce int // how many chunks are read at once, at least 1
+	// Plan hears how many chunks are read, Opened of each as it begins, Done of its end; nil: nobody does. The last two are
+	// called by several goroutines.
+	Plan   func(chunks int)
+	Opened func(*engram.Chunk)
+	Done   func()
+}
+
+const (
+	// maxText is how much of one text is kept to be searched, in bytes.
+	maxText = 1 << 20
+	// batchRows is how many rows are written in one transaction.
+	batchRows = 5000
+	// largeBytes is from where on chunks are read one at a time: all rows of one are in memory.
+	largeBytes = 32 << 20
+)
+
+// Update brings the index up to date with a place: only chunks that are new, or have another stamp, are read. What was
+// written stays if it is interrupted, and the next update goes on from there. Chunks that cannot be read are failed, and say
+// nothing; each update tries them again.
+func (x *Index) Update(ctx context.Context, src Source, opts Options) (failed []Failure, err error) {
+	chunks, err := src.Chunks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	print := fingerprint(chunks)
+	var had string
+	if err := x.db.QueryRowContext(ctx, "SELECT coalesce((SELECT value FROM facts WHERE name = 'fingerprint'), '')").Scan(&had); err != nil {
+		return nil, fmt.Errorf("read the index of memories: %w", err)
+	}
+	if had == print {
+		return nil, nil
+	}
+	failed, err = x.bring(ctx, src, chunks, opts)
+	if err == nil {
+		err = x.settle(ctx, print, len(failed) == 0)
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("write the index of memories: %w", err)
+	}
+	return failed, nil
+}
+
+// fingerprint is the same as long as all that an index depends on is.
+func fingerprint(chunks []Chunk) string {
+	sum := sha256.New()
+	var line []byte
+	for i := range chunks {
+		c := &chunks[i]
+		line = fmt.Appendf(line[:0], "%s %t %s %q %q %d %d %d %t\n", c.ID, c.Listed, c.Stamp, c.CreatedAt, c.CreatedBy, c.Sessions, c.Memories, c.Prompts, c.Err != nil)
+		sum.Write(line)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// known is what the index has of a chunk.
+type known struct {
+	n     int64
+	stamp string
+	read  bool
+	seen  bool
+	entry Chunk
+	place int
+}
+
+// bring writes the entries of chunks, and the rows of those that have to be read.
+func (x *Index) bring(ctx context.Context, src Source, chunks []Chunk, opts Options) (failed []Failure, err error) {
+	var unread []Chunk
+	var replaced int
+	err = x.update(ctx, func(tx *sql.Tx) error {
+		unread, failed, replaced, err = x.enter(ctx, tx, chunks)
+		return err
+	})
+	if err != nil || len(unread) == 0 {
+		return failed, err
+	}
+	if opts.Plan != nil {
+		opts.Plan(len(unread))
+	}
+	return x.read(ctx, src, unread, failed, replaced > manyChunks, opts)
+}
+
+// reading is a chunk that was read.
+type reading struct {
+	Chunk
+	rows []history.Row
+	err  error
+}
+
+// read reads chunks, several at once, and writes their rows in the meantime.
+func (x *Index) read(ctx context.Context, src Source, unread []Chunk, failed []Failure, bulk bool, opts Options) ([]Failure, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	readings := make(chan reading, max(1, opts.AtOnce))
+	go func() {
+		defer panics.Guard()
+		defer close(readings)
+		var group errgroup.Group
+		group.SetLimit(max(1, opts.AtOnce))
+		large := make(chan struct{}, 1)
+		for _, c := range unread {
+			if ctx.Err() != nil {
+				break
+			}
+			group.Go(func() error {
+				defer panics.Guard()
+				r := reading{Chunk: c}
+				r.rows, r.err = readChunk(ctx, src, c.ID, large, opts)
+				if opts.Done != nil {
+					opts.Done()
+				}
+				readings <- r
+				return nil
+			})
+		}
+		_ = group.Wait() // no worker returns an error
+	}()
+	var writeErr error
+	for open := true; open && writeErr == nil; {
+		writeErr = x.update(ctx, func(tx *sql.Tx) error {
+			w, err := newWriter(ctx, tx, bulk)
+			if err != nil {
+				return err
+			}
+			defer w.close()
+			for w.rows < batchRows {
+				r, ok := <-readings
+				if !ok {
+					open = false
+					break
+				}
+				if r.err != nil {
+					failed = append(failed, Failure{r.ID, r.err})
+					continue
+				}
+				if err := w.chunk(r); err != nil {
+					return err
+				}
+			}
+			if x.beforeCommit != nil {
+				return x.beforeCommit()
+			}
+			return nil
+		})
+	}
+	cancel()
+	for range readings { // so that no worker waits for ever
+	}
+	return failed, writeErr
+}
+
+func readChunk(ctx context.Context, src Source, id engram.ChunkID, large chan struct{}, opts Options) (rows []history.Row, err error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	err = src.Read(ctx, id, func(c *engram.Chunk) error {
+		if opts.Opened != nil {
+			opts.Opened(c)
+		}
+		if c.SizeHint > largeBytes {
+			large <- struct{}{}
+			defer func() { <-large }()
+		}
+		rows, err = history.ReadChunk(c)
+		return err
+	})
+	return rows, err
+}
