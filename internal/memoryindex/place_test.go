@@ -28,6 +28,8 @@ func (p *place) Chunks(context.Context) ([]memoryindex.Chunk, error) {
 	return slices.Clone(p.chunks), nil
 }
 
+func (p *place) State(context.Context) (string, error) { return memoryindex.StateOf(p.chunks), nil }
+
 func (p *place) Read(_ context.Context, id engram.ChunkID, read func(*engram.Chunk) error) error {
 	p.mu.Lock()
 	p.read = append(p.read, id)

@@ -16,6 +16,8 @@ import (
 
 // Source is a place that chunks lie in. Read is called by several goroutines at once.
 type Source interface {
+	// State is a text that is the same as long as Chunks gives the same, and costs less.
+	State(ctx context.Context) (string, error)
 	// Chunks lists all, in the order of the manifest.
 	Chunks(ctx context.Context) ([]Chunk, error)
 	// Read hands the content of a chunk to read, which reads it to its end.
@@ -60,21 +62,24 @@ const (
 // written stays if it is interrupted, and the next update goes on from there. Chunks that cannot be read are failed, and say
 // nothing; each update tries them again.
 func (x *Index) Update(ctx context.Context, src Source, opts Options) (failed []Failure, err error) {
+	state, err := src.State(ctx) // before the list: what changes meanwhile is seen the next time
+	if err != nil {
+		return nil, err
+	}
+	var had string
+	if err := x.db.QueryRowContext(ctx, "SELECT coalesce((SELECT value FROM facts WHERE name = 'state'), '')").Scan(&had); err != nil {
+		return nil, fmt.Errorf("read the index of memories: %w", err)
+	}
+	if had == state {
+		return nil, nil
+	}
 	chunks, err := src.Chunks(ctx)
 	if err != nil {
 		return nil, err
 	}
-	print := fingerprint(chunks)
-	var had string
-	if err := x.db.QueryRowContext(ctx, "SELECT coalesce((SELECT value FROM facts WHERE name = 'fingerprint'), '')").Scan(&had); err != nil {
-		return nil, fmt.Errorf("read the index of memories: %w", err)
-	}
-	if had == print {
-		return nil, nil
-	}
 	failed, err = x.bring(ctx, src, chunks, opts)
 	if err == nil {
-		err = x.settle(ctx, print, len(failed) == 0)
+		err = x.settle(ctx, state, len(failed) == 0)
 	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -85,8 +90,8 @@ func (x *Index) Update(ctx context.Context, src Source, opts Options) (failed []
 	return failed, nil
 }
 
-// fingerprint is the same as long as all that an index depends on is.
-func fingerprint(chunks []Chunk) string {
+// StateOf is a State for a source that has to list its chunks for one.
+func StateOf(chunks []Chunk) string {
 	sum := sha256.New()
 	var line []byte
 	for i := range chunks {

@@ -20,7 +20,7 @@ func (x *Index) enter(ctx context.Context, tx *sql.Tx, chunks []Chunk) (unread [
 	if err != nil {
 		return nil, nil, 0, err
 	}
-	if _, err := tx.ExecContext(ctx, "DELETE FROM facts WHERE name = 'fingerprint'"); err != nil {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM facts WHERE name = 'state'"); err != nil {
 		return nil, nil, 0, err
 	}
 	insert, err := tx.PrepareContext(ctx, `INSERT INTO chunks (id, stamp, known, listed, place, author, at, moment, sessions, memories, prompts)
@@ -264,12 +264,12 @@ func markOf(at int, isGone bool) int {
 }
 
 // settle finds out which versions are the newest, where that is open, and remembers what the index is up to date with.
-func (x *Index) settle(ctx context.Context, print string, complete bool) error {
+func (x *Index) settle(ctx context.Context, state string, complete bool) error {
 	return x.update(ctx, func(tx *sql.Tx) error {
 		if err := mark(ctx, tx); err != nil || !complete {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO facts (name, value) VALUES ('fingerprint', ?)", print)
+		_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO facts (name, value) VALUES ('state', ?)", state)
 		return err
 	})
 }

@@ -133,6 +133,8 @@ func (l *looker) page(ctx context.Context) (end func()) {
 // directory is the chunk directory as an index wants it.
 type directory struct{ workspace.Directory }
 
+func (d directory) State(context.Context) (string, error) { return d.Dir.State() }
+
 func (d directory) Chunks(ctx context.Context) ([]memoryindex.Chunk, error) {
 	m, err := d.ReadManifest(ctx)
 	if err != nil {
@@ -176,6 +178,11 @@ type remote struct {
 	here interface {
 		OpenChunk(id engram.ChunkID) (*engram.Chunk, error)
 	}
+}
+
+func (r remote) State(ctx context.Context) (string, error) {
+	chunks, err := r.Chunks(ctx)
+	return memoryindex.StateOf(chunks), err
 }
 
 func (r remote) Chunks(ctx context.Context) ([]memoryindex.Chunk, error) {
