@@ -27,7 +27,7 @@ func (f Filter) where(moment, author string) (conditions []string, args []any) {
 		add(moment+" >= ?", nanos(f.Since))
 	}
 	if !f.Until.IsZero() {
-		add(moment+" < ?", nanos(f.Until))
+		add(moment+" <> 0 AND "+moment+" < ?", nanos(f.Until))
 	}
 	if f.Author != "" {
 		add("instr(lower("+author+"), ?) > 0", strings.ToLower(f.Author))
@@ -225,7 +225,7 @@ func (x *Index) Search(ctx context.Context, q Query) (hits []Hit, more int, err 
 	}
 	var ns []int64
 	err = x.each(ctx, `SELECT r.n FROM words JOIN rows r ON r.n = words.rowid JOIN chunks c ON c.n = r.chunk
-		WHERE words MATCH ? AND `+and(conditions)+" ORDER BY bm25(words, 4.0, 1.0), r.moment DESC, r.n", append([]any{string(q.Words)}, args...), func(scan func(...any) error) error {
+		WHERE words MATCH ? AND `+and(conditions)+" ORDER BY bm25(words, 4.0, 1.0), r.moment DESC, c.place DESC, r.n", append([]any{string(q.Words)}, args...), func(scan func(...any) error) error {
 		var n int64
 		err := scan(&n)
 		ns = append(ns, n)

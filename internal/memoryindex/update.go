@@ -115,9 +115,8 @@ type known struct {
 // bring writes the entries of chunks, and the rows of those that have to be read.
 func (x *Index) bring(ctx context.Context, src Source, chunks []Chunk, opts Options) (failed []Failure, err error) {
 	var unread []Chunk
-	var replaced int
 	err = x.update(ctx, func(tx *sql.Tx) error {
-		unread, failed, replaced, err = x.enter(ctx, tx, chunks)
+		unread, failed, err = x.enter(ctx, tx, chunks)
 		return err
 	})
 	if err != nil || len(unread) == 0 {
@@ -126,7 +125,7 @@ func (x *Index) bring(ctx context.Context, src Source, chunks []Chunk, opts Opti
 	if opts.Plan != nil {
 		opts.Plan(len(unread))
 	}
-	return x.read(ctx, src, unread, failed, replaced > manyChunks, opts)
+	return x.read(ctx, src, unread, failed, opts)
 }
 
 // reading is a chunk that was read.
@@ -137,7 +136,7 @@ type reading struct {
 }
 
 // read reads chunks, several at once, and writes their rows in the meantime.
-func (x *Index) read(ctx context.Context, src Source, unread []Chunk, failed []Failure, bulk bool, opts Options) ([]Failure, error) {
+func (x *Index) read(ctx context.Context, src Source, unread []Chunk, failed []Failure, opts Options) ([]Failure, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	readings := make(chan reading, max(1, opts.AtOnce))
 	go func() {
@@ -166,7 +165,7 @@ func (x *Index) read(ctx context.Context, src Source, unread []Chunk, failed []F
 	var writeErr error
 	for open := true; open && writeErr == nil; {
 		writeErr = x.update(ctx, func(tx *sql.Tx) error {
-			w, err := newWriter(ctx, tx, bulk)
+			w, err := newWriter(ctx, tx)
 			if err != nil {
 				return err
 			}

@@ -13,26 +13,24 @@ import (
 	"github.com/engram-sync/engram-sync/internal/history"
 )
 
-// enter writes the entries of chunks, and takes out those that are not there any more. unread have to be read; replaced is
-// how many of all that was known goes or changes.
-func (x *Index) enter(ctx context.Context, tx *sql.Tx, chunks []Chunk) (unread []Chunk, failed []Failure, replaced int, err error) {
+// enter writes the entries of chunks, and takes out those that are not there any more. unread have to be read.
+func (x *Index) enter(ctx context.Context, tx *sql.Tx, chunks []Chunk) (unread []Chunk, failed []Failure, err error) {
 	has, err := knownChunks(ctx, tx)
 	if err != nil {
-		return nil, nil, 0, err
+		return nil, nil, err
 	}
 	if _, err := tx.ExecContext(ctx, "DELETE FROM facts WHERE name = 'state'"); err != nil {
-		return nil, nil, 0, err
+		return nil, nil, err
 	}
 	insert, err := tx.PrepareContext(ctx, `INSERT INTO chunks (id, stamp, known, listed, place, author, at, moment, sessions, memories, prompts)
 		VALUES (?, '', 0, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET listed = excluded.listed, place = excluded.place, author = excluded.author, at = excluded.at,
 			moment = excluded.moment, sessions = excluded.sessions, memories = excluded.memories, prompts = excluded.prompts`)
 	if err != nil {
-		return nil, nil, 0, err
+		return nil, nil, err
 	}
 	defer func() { _ = insert.Close() }() // with the transaction
 	last, moved := -1, false
-	replaced = len(has)
 	for i, c := range chunks {
 		k := has[c.ID]
 		switch {
@@ -41,12 +39,8 @@ func (x *Index) enter(ctx context.Context, tx *sql.Tx, chunks []Chunk) (unread [
 		case k == nil || !k.read || k.stamp != c.Stamp:
 			unread = append(unread, c)
 		}
-		if k != nil && k.read && (c.Err != nil || k.stamp != c.Stamp) {
-			replaced++
-		}
 		if k != nil {
 			k.seen = true
-			replaced--
 			moved = moved || k.place < last
 			last = k.place
 		}
@@ -54,45 +48,34 @@ func (x *Index) enter(ctx context.Context, tx *sql.Tx, chunks []Chunk) (unread [
 			continue
 		}
 		if _, err := insert.ExecContext(ctx, c.ID.String(), c.Listed, i, c.CreatedBy, c.CreatedAt, instant(c.ChunkEntry), c.Sessions, c.Memories, c.Prompts); err != nil {
-			return nil, nil, 0, err
+			return nil, nil, err
 		}
 		moved = moved || k != nil && instant(k.entry.ChunkEntry) != instant(c.ChunkEntry)
 	}
-	bulk := moved || replaced > manyChunks
-	if bulk {
-		if err := unmark(ctx, tx); err != nil {
-			return nil, nil, 0, err
+	if moved { // other versions may be the newest
+		if _, err := tx.ExecContext(ctx, "UPDATE rows SET mark = -1 WHERE mark > 0"); err != nil {
+			return nil, nil, err
 		}
 	}
 	for id, k := range has {
 		if k.seen {
 			continue
 		}
-		if err := forget(ctx, tx, k.n, bulk); err != nil {
-			return nil, nil, 0, err
+		if err := forget(ctx, tx, k.n); err != nil {
+			return nil, nil, err
 		}
 		if _, err := tx.ExecContext(ctx, "DELETE FROM chunks WHERE id = ?", id.String()); err != nil {
-			return nil, nil, 0, err
+			return nil, nil, err
 		}
 	}
 	for _, f := range failed { // what it said is not to be believed any more
 		if k := has[f.ID]; k != nil && k.read {
-			if err := forget(ctx, tx, k.n, bulk); err != nil {
-				return nil, nil, 0, err
+			if err := forget(ctx, tx, k.n); err != nil {
+				return nil, nil, err
 			}
 		}
 	}
-	return unread, failed, replaced, nil
-}
-
-// manyChunks is from how many on that go or change the versions of all rows are looked at again, in place of those of
-// each of these chunks: one session can be in all of them.
-const manyChunks = 64
-
-// unmark has all versions looked at again.
-func unmark(ctx context.Context, tx *sql.Tx) error {
-	_, err := tx.ExecContext(ctx, "UPDATE rows SET mark = -1 WHERE mark > 0")
-	return err
+	return unread, failed, nil
 }
 
 // plain is an entry as the index keeps it.
@@ -125,19 +108,17 @@ func knownChunks(ctx context.Context, tx *sql.Tx) (map[engram.ChunkID]*known, er
 	return has, rows.Err()
 }
 
-// forget takes out the rows of a chunk. What else is said of them has to be looked at again, unless all is anyway.
-func forget(ctx context.Context, tx *sql.Tx, chunk int64, bulk bool) error {
-	statements := []string{
-		"UPDATE rows SET mark = -1 WHERE mark > 0 AND (id, kind) IN (SELECT id, kind FROM rows WHERE chunk = ?)",
+// forget takes out the rows of a chunk. What else is said of them has to be looked at again: it is enough to mark one row of each
+// identity, and one that is said in every chunk would cost too much otherwise.
+func forget(ctx context.Context, tx *sql.Tx, chunk int64) error {
+	for _, statement := range []string{
+		`UPDATE rows SET mark = -1 WHERE n IN (SELECT (SELECT o.n FROM rows o WHERE o.id = r.id AND o.kind = r.kind AND o.chunk <> r.chunk LIMIT 1)
+			FROM rows r WHERE r.chunk = ?)`,
 		"INSERT INTO words (words, rowid, title, body) SELECT 'delete', n, title, body FROM texts WHERE n IN (SELECT n FROM rows WHERE chunk = ?)",
 		"DELETE FROM texts WHERE n IN (SELECT n FROM rows WHERE chunk = ?)",
 		"DELETE FROM rows WHERE chunk = ?",
 		"UPDATE chunks SET known = 0, stamp = '' WHERE n = ?",
-	}
-	if bulk {
-		statements = statements[1:]
-	}
-	for _, statement := range statements {
+	} {
 		if _, err := tx.ExecContext(ctx, statement, chunk); err != nil {
 			return err
 		}
@@ -149,19 +130,13 @@ func forget(ctx context.Context, tx *sql.Tx, chunk int64, bulk bool) error {
 type writer struct {
 	ctx  context.Context
 	tx   *sql.Tx
-	bulk bool // all versions are looked at again
-	rows int  // so far
+	rows int // so far
 
 	find, others, row, text, word, done *sql.Stmt
 }
 
-func newWriter(ctx context.Context, tx *sql.Tx, bulk bool) (*writer, error) {
-	w := &writer{ctx: ctx, tx: tx, bulk: bulk}
-	if bulk { // another process may have settled since
-		if err := unmark(ctx, tx); err != nil {
-			return nil, err
-		}
-	}
+func newWriter(ctx context.Context, tx *sql.Tx) (*writer, error) {
+	w := &writer{ctx: ctx, tx: tx}
 	for _, s := range []struct {
 		to   **sql.Stmt
 		text string
@@ -200,7 +175,7 @@ func (w *writer) chunk(r reading) error {
 		return err
 	}
 	if read {
-		if err := forget(w.ctx, w.tx, n, w.bulk); err != nil {
+		if err := forget(w.ctx, w.tx, n); err != nil {
 			return err
 		}
 	}
