@@ -5,7 +5,6 @@ package markdown
 import (
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 	"golang.org/x/text/width"
@@ -93,12 +92,14 @@ func (r *renderer) words(indent, line string) {
 		end := strings.IndexByte(line, ' ') + 1
 		sign, line = line[:end], strings.TrimLeft(line[end:], " ")
 	case strings.HasPrefix(line, ">"):
-		quote := strings.TrimLeft(line, "> ")
-		r.wrap(indent+"> ", indent+"> ", quote, false)
-		return
+		if quote := strings.TrimLeft(line, "> "); len(indent)+2 <= r.columns/2 {
+			r.wrap(indent+"> ", indent+"> ", quote, false)
+			return
+		}
 	}
-	if len(indent)+len(sign) > r.columns/2 {
-		indent = ""
+	if len(indent)+len(sign) > r.columns/2 { // there would be no room for words
+		r.wrap("", "", sign+line, false)
+		return
 	}
 	r.wrap(indent+sign, indent+strings.Repeat(" ", len(sign)), line, false)
 }
@@ -126,9 +127,6 @@ func Wrap(line string, columns int) []string {
 // wrap writes the words of a line, the first line behind one indent, the others behind another one.
 func (r *renderer) wrap(first, others, line string, bold bool) {
 	first, others = safetext.Escape(first), safetext.Escape(others)
-	if len(first) >= r.columns { // there would be no room for words
-		first, others = "", ""
-	}
 	r.pieces(first, others, inline(safetext.Escape(line), r.styled), bold)
 }
 
@@ -198,25 +196,26 @@ func (r *renderer) add(indent, text string) {
 	r.out = append(r.out, strings.TrimRight(indent+text, " "))
 }
 
-// inline makes marks of **bold**, __bold__ and `code` within a line, which is escaped already.
+// inline makes marks of **bold** and `code` within a line, which is escaped already. Underscores stay: they are
+// in names more often than around words.
 func inline(line string, styled bool) string {
-	if !styled || !strings.ContainsAny(line, "*_`") {
+	if !styled || !strings.ContainsAny(line, "*`") {
 		return line
 	}
 	var b strings.Builder
 	for line != "" {
-		at := strings.IndexAny(line, "*_`")
+		at := strings.IndexAny(line, "*`")
 		if at < 0 {
 			break
 		}
-		before, rest := line[:at], line[at:]
-		b.WriteString(before)
+		rest := line[at:]
+		b.WriteString(line[:at])
 		sign, mark := rest[:1], safetext.Accent
 		if sign != "`" {
-			sign, mark = strings.Repeat(rest[:1], 2), safetext.Bold
+			sign, mark = "**", safetext.Bold
 		}
 		inner, after, found := cutBetween(rest, sign)
-		if !found || mark == safetext.Bold && rest[0] == '_' && endsWord(before) {
+		if !found {
 			n := 1
 			if strings.HasPrefix(rest, sign) {
 				n = len(sign)
@@ -240,11 +239,6 @@ func cutBetween(text, sign string) (inner, after string, found bool) {
 	}
 	inner, after, found = strings.Cut(rest, sign)
 	return inner, after, found && strings.TrimSpace(inner) != "" && !strings.HasPrefix(inner, " ") && len(inner) < 4096
-}
-
-func endsWord(text string) bool {
-	last, _ := utf8.DecodeLastRuneInString(text)
-	return unicode.IsLetter(last) || unicode.IsDigit(last)
 }
 
 // Width is how many columns a text takes.
