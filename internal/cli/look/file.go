@@ -44,7 +44,7 @@ func (l *looker) readStream(r io.Reader, name string) ([]history.Row, engram.Chu
 	if head, _ := in.Peek(2); string(head) == "\x1f\x8b" {
 		zip, err := gzip.NewReader(in)
 		if err != nil {
-			return nil, engram.ChunkID{}, wrong(fmt.Errorf("its gzip data: %w", errors.Join(engram.ErrDamaged, err)))
+			return nil, engram.ChunkID{}, wrong(gzipDamage(err))
 		}
 		zip.Multistream(false)
 		content = unzipped{zip}
@@ -74,16 +74,23 @@ type unzipped struct{ zip *gzip.Reader }
 func (u unzipped) Read(p []byte) (int, error) {
 	n, err := u.zip.Read(p)
 	if err != nil && err != io.EOF { //nolint:errorlint // gzip gives io.EOF itself at its end
-		err = fmt.Errorf("its gzip data: %w", errors.Join(engram.ErrDamaged, err))
+		err = gzipDamage(err)
 	}
 	return n, err
+}
+
+func gzipDamage(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return &engram.DamageError{Reason: "its file is cut short"}
+	}
+	return &engram.DamageError{Reason: "its gzip data", Err: err}
 }
 
 // convert writes the text of a file for git, which compares it with that of another version: nothing of it depends on where
 // or when it is made. A file that cannot be read is a line, since git would end with an error.
 func (s *show) convert(path string) error {
 	rows, _, err := s.readFile(path)
-	sheet := &sheet{Writer: bufio.NewWriterSize(s.term.Stdout.Block(), 32<<10), columns: convertColumns}
+	sheet := &sheet{Writer: bufio.NewWriterSize(s.term.Styled(), 32<<10), columns: convertColumns}
 	info, statErr := os.Stat(path)
 	switch {
 	case err != nil && statErr == nil && info.Size() == 0: // as git has it where there was no file

@@ -189,7 +189,11 @@ func (c loggedChunk) line(columns int) string {
 		if len(titles) == linesShown {
 			break
 		}
-		titles = append(titles, clean(row.Title))
+		title := clean(row.Title)
+		if row.State != history.Kept {
+			title = safetext.Styled(safetext.Bad, "deleted") + " " + title
+		}
+		titles = append(titles, title)
 	}
 	when, _, _ := strings.Cut(clock(c.CreatedAt), " ")
 	return markdown.Cut(fmt.Sprintf("%s  %s  %s  %s  %s", safetext.Styled(safetext.Accent, c.ID), cmp.Or(when, "          "), cmp.Or(clean(c.CreatedBy), "-"),

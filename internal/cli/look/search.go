@@ -143,7 +143,11 @@ func (h foundRow) write(s *sheet) {
 		title = clean(h.Title)
 	}
 	s.line(markdown.Cut(safetext.Styled(safetext.Good, kind)+"  "+title, s.columns))
-	s.facts("    ", clean(h.loggedRow.ID), clock(cmp.Or(h.UpdatedAt, h.CreatedAt)), named("project", h.Project), strings.TrimSpace(named("chunk", h.Chunk)+" "+named("by", h.ChunkBy)))
+	id := clean(h.loggedRow.ID)
+	if id == title { // as of a session
+		id = ""
+	}
+	s.facts("    ", id, clock(cmp.Or(h.UpdatedAt, h.CreatedAt)), named("project", h.Project), strings.TrimSpace(named("chunk", h.Chunk)+" "+named("by", h.ChunkBy)))
 	s.wrapped(marked(h.snippet), "    ")
 }
 

@@ -154,12 +154,13 @@ func (doc *showDocument) addFile(file string, rows []history.Row, id engram.Chun
 func contents(id engram.ChunkID, rows []history.Row) engram.ChunkEntry {
 	e := engram.ChunkEntry{ID: id}
 	for _, row := range rows {
-		switch row.Kind {
-		case "session":
+		switch {
+		case row.State == history.Removed:
+		case row.Kind == "session":
 			e.Sessions++
-		case "observation":
+		case row.Kind == "observation":
 			e.Memories++
-		case "prompt":
+		case row.Kind == "prompt":
 			e.Prompts++
 		}
 	}
