@@ -62,7 +62,8 @@ func (r *reader) take(list string, index int, row json.RawMessage) error {
 		r.add(ofPrompt(p), mend.Prompts, index, row)
 		return err
 	}
-	return r.mutation(row)
+	r.mutation(row)
+	return nil
 }
 
 func (r *reader) add(row Row, list string, index int, text json.RawMessage) {
@@ -126,7 +127,7 @@ func ofRelation(r engram.Relation) Row {
 }
 
 // mutation takes in a mutation. Its payload says more than what is around it.
-func (r *reader) mutation(text json.RawMessage) error {
+func (r *reader) mutation(text json.RawMessage) {
 	var m struct {
 		Entity, Op, Project string
 		EntityKey           string          `json:"entity_key"`
@@ -135,14 +136,14 @@ func (r *reader) mutation(text json.RawMessage) error {
 	}
 	if json.Unmarshal(text, &m) != nil { // it is shown as it stands: nobody can read it
 		r.odd = append(r.odd, Row{Kind: "mutation", Type: "mutation", State: Kept, Content: string(text)})
-		return nil
+		return
 	}
 	payload := engram.PayloadObject(bytes.TrimSpace(m.Payload))
 	row, list := upserted(m.Entity, payload)
 	row.ID, row.Project = cmp.Or(row.ID, m.EntityKey), cmp.Or(row.Project, m.Project)
 	if m.Op == "delete" {
 		r.delete(row, payload, m.OccurredAt)
-		return nil
+		return
 	}
 	row.State, row.DeletedAt = Kept, "" // only op decides. Source: engram-2.md 10.
 	if m.Op != "upsert" {
@@ -159,7 +160,6 @@ func (r *reader) mutation(text json.RawMessage) error {
 	default:
 		r.odd = append(r.odd, row)
 	}
-	return nil
 }
 
 // upserted is what a payload says of a row, as far as it can be read.

@@ -60,11 +60,11 @@ type Identity struct{ Kind, ID string }
 
 // Moment is when the row became what it says, in nanoseconds since 1970; 0 where it does not say.
 func (r *Row) Moment() int64 {
-	switch deleted := engram.Instant(r.DeletedAt); {
-	case r.State == Removed:
-		return deleted
-	case r.State == Deleted:
-		return max(deleted, engram.Instant(r.UpdatedAt))
+	switch r.State {
+	case Removed:
+		return engram.Instant(r.DeletedAt)
+	case Deleted:
+		return max(engram.Instant(r.DeletedAt), engram.Instant(r.UpdatedAt))
 	}
 	return cmp.Or(engram.Instant(r.UpdatedAt), engram.Instant(r.CreatedAt))
 }

@@ -145,8 +145,8 @@ func (x *Index) each(ctx context.Context, query string, args []any, take func(sc
 	return rows.Err()
 }
 
-// Place is where a version of a row is.
-type Place struct {
+// Placed is a version of a row, and the chunk that it is in.
+type Placed struct {
 	history.Identity
 	history.Version
 	engram.ChunkEntry
@@ -154,12 +154,12 @@ type Place struct {
 }
 
 // Versions are all versions of what has this identity, oldest first: of several kinds, if so many have it.
-func (x *Index) Versions(ctx context.Context, id string) (places []Place, err error) {
+func (x *Index) Versions(ctx context.Context, id string) (places []Placed, err error) {
 	err = x.each(ctx, `SELECT r.n, r.kind, r.id, r.state, coalesce(nullif(r.moment, 0), c.moment), c.place, c.id, c.listed, c.author, c.at, c.sessions, c.memories, c.prompts
 		FROM rows r JOIN chunks c ON c.n = r.chunk WHERE r.id = ? ORDER BY r.kind`, []any{id}, func(scan func(...any) error) error {
-		var p Place
+		var p Placed
 		var chunk string
-		if err := scan(&p.Order, &p.Kind, &p.Identity.ID, &p.State, &p.Moment, &p.Version.Place, &chunk, &p.Listed, &p.CreatedBy, &p.CreatedAt, &p.Sessions, &p.Memories, &p.Prompts); err != nil {
+		if err := scan(&p.Order, &p.Kind, &p.Identity.ID, &p.State, &p.Moment, &p.Place, &chunk, &p.Listed, &p.CreatedBy, &p.CreatedAt, &p.Sessions, &p.Memories, &p.Prompts); err != nil {
 			return err
 		}
 		var err error

@@ -143,7 +143,7 @@ func (h foundRow) write(s *sheet) {
 		title = clean(h.Title)
 	}
 	s.line(markdown.Cut(safetext.Styled(safetext.Good, kind)+"  "+title, s.columns))
-	id := clean(h.loggedRow.ID)
+	id := clean(h.ID)
 	if id == title { // as of a session
 		id = ""
 	}
