@@ -59,6 +59,18 @@ func crashStories() []crashStory {
 			},
 		},
 		{
+			name: "search", args: []string{"search", "--dir", ".engram", "chunk"},
+			begin: func(c *crashCell) { makeChunks(c.t, c.file(".engram"), 3, 2000); c.want = c.chunksWhole() },
+			whole: whole,
+			done: func(c *crashCell) { // the index is as good as one that nothing happened to
+				c.chunksAre(c.want)
+				out, _ := c.run(0, "log", "--dir", ".engram", "--json")
+				if got := strings.Count(out, `"readable":true`); got != 3 {
+					c.t.Errorf("%d chunks can be read: %s", got, out)
+				}
+			},
+		},
+		{
 			name: "export", args: []string{"export", "--dir", ".engram", "--project", "repo"},
 			begin: func(c *crashCell) {
 				c.env = append(c.env, "ENGRAM_DATA_DIR="+c.file("data"))

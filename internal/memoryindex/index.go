@@ -73,8 +73,12 @@ type Index struct {
 func Dir() string { return filepath.Join(xdg.CacheHome, "engram-sync", "memories") }
 
 // Open opens the index of a place, such as the path of a chunk directory or the name of a remote, below dir. What is there
-// and no good is thrown away. Where nothing can be written, the index is in memory, and kept says so by false.
+// and no good is thrown away. Where nothing can be written, or dir is "", the index is in memory, and kept says so by false.
 func Open(ctx context.Context, dir, place string) (x *Index, kept bool, err error) {
+	if dir == "" {
+		x, err = openAt(ctx, "")
+		return x, false, err
+	}
 	sum := sha256.Sum256([]byte(place))
 	path := filepath.Join(dir, hex.EncodeToString(sum[:8])+suffix)
 	for range 2 {
@@ -168,15 +172,30 @@ func (x *Index) Close() error { return x.db.Close() }
 // IsSpoilt says of an error of an index that its file is no good: Discard it, and open it anew.
 func IsSpoilt(err error) bool { return isSpoilt(err) }
 
+// IsUnkept says of an error of an index that its file cannot be written, or that others write it all the time: one in
+// memory will do.
+func IsUnkept(err error) bool {
+	switch code(err) {
+	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL:
+		return true
+	}
+	return false
+}
+
+// code is SQLite's primary result code, 0 where err is not SQLite's.
+func code(err error) int {
+	var failure *sqlite.Error
+	if !errors.As(err, &failure) {
+		return 0
+	}
+	return failure.Code() & 0xff
+}
+
 func isSpoilt(err error) bool {
 	if errors.Is(err, errSchema) {
 		return true
 	}
-	var failure *sqlite.Error
-	if !errors.As(err, &failure) {
-		return false
-	}
-	switch failure.Code() & 0xff {
+	switch code(err) {
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_SCHEMA, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_CONSTRAINT:
 		return true
 	}

@@ -65,10 +65,11 @@ func (l *looker) within(ctx context.Context, use func(index) error) error {
 	})
 }
 
-// indexed is within for one place. An index that turns out to be spoilt is made anew once.
+// indexed is within for one place. An index that turns out to be spoilt is made anew once, and one that cannot be kept is in memory.
 func (l *looker) indexed(ctx context.Context, place string, src memoryindex.Source, atOnce int, use func(index) error) error {
+	dir := memoryindex.Dir()
 	for again := false; ; again = true {
-		x, kept, err := memoryindex.Open(ctx, memoryindex.Dir(), place)
+		x, kept, err := memoryindex.Open(ctx, dir, place)
 		if err != nil {
 			return err
 		}
@@ -79,8 +80,13 @@ func (l *looker) indexed(ctx context.Context, place string, src memoryindex.Sour
 		if err == nil {
 			err = use(index{x, src, failures(failed)})
 		}
-		if memoryindex.IsSpoilt(err) && !again {
+		switch {
+		case memoryindex.IsSpoilt(err) && !again:
 			x.Discard()
+			continue
+		case memoryindex.IsUnkept(err) && kept:
+			_ = x.Close() // there is nothing that it could lose
+			dir = ""
 			continue
 		}
 		return errors.Join(err, x.Close())
