@@ -140,6 +140,7 @@ var (
 		{words: "status --dir DIR", kind: "account", sources: []string{"environment", "file"}, requests: 2},
 		{words: "manifest", kind: "account", sources: []string{"key"}, requests: 1},
 		{words: "verify --remote --dir DIR", kind: "account", sources: []string{"environment"}, requests: 2},
+		{words: "search --remote work --dir DIR memory", kind: "account", sources: []string{"environment"}, requests: 2},
 		{words: "mutations push FILE", kind: "account", sources: anyToken, requests: 3},
 		{words: "mutations pull -o OUT", kind: "account", sources: []string{"token_command", "refresh"}, requests: 3},
 		{words: "doctor --dir DIR --bundle OUT", kind: "account", sources: []string{"environment", "refresh"}, requests: 2},

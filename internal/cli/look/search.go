@@ -153,15 +153,18 @@ func (h foundRow) write(s *sheet) {
 
 // marked is a text with marks, on one line, of which only the marks are ours.
 func marked(text string) string {
+	if bare := safetext.Unmarked(text); secret.Redact(bare) != bare { // of which marks would hide a part
+		return clean(bare)
+	}
 	var b strings.Builder
 	for text != "" {
 		at := strings.IndexFunc(text, safetext.IsMark)
 		if at < 0 {
-			b.WriteString(safetext.Escape(secret.Redact(text)))
+			b.WriteString(safetext.Escape(text))
 			break
 		}
 		const size = len(safetext.Plain)
-		b.WriteString(safetext.Escape(secret.Redact(text[:at])) + text[at:at+size])
+		b.WriteString(safetext.Escape(text[:at]) + text[at:at+size])
 		text = text[at+size:]
 	}
 	return strings.Join(strings.Fields(b.String()), " ")
