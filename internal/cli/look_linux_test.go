@@ -41,7 +41,7 @@ func TestLookOnATerminal(t *testing.T) {
 	t.Parallel()
 	u := newUser(t, "", "")
 	dir := filepath.Join(u.where, ".engram")
-	id, err := storeChunk(dir, []byte(`{"sessions":[],"observations":[{"sync_id":"o","type":"note","title":"A \u001b[31mtitle","content":"**bold** `+
+	id, err := storeChunk(dir, []byte(`{"sessions":[],"observations":[{"sync_id":"o","type":"note","title":"A \u001b[31mtitle \ufdd6mine","content":"**bold** `+
 		strings.Repeat("word ", 60)+`"}],"prompts":[]}`))
 	if err != nil {
 		t.Fatal(err)
