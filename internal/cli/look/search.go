@@ -2,6 +2,7 @@ package look
 
 import (
 	"cmp"
+	"crypto/rand"
 	"strings"
 	"time"
 
@@ -89,14 +90,15 @@ func (s *searcher) run(cmd *cobra.Command, text string) error {
 	if err != nil {
 		return &terminal.UsageError{Command: cmd.CommandPath(), Err: err}
 	}
+	found := newSigns()
 	return s.within(cmd.Context(), func(x index) error {
-		hits, more, err := x.Search(cmd.Context(), memoryindex.Query{Filter: asked, Words: words, Gone: s.deleted, Open: safetext.Found, Close: safetext.Plain})
+		hits, more, err := x.Search(cmd.Context(), memoryindex.Query{Filter: asked, Words: words, Gone: s.deleted, Open: found.open, Close: found.close})
 		if err != nil {
 			return err
 		}
 		doc := searchDocument{Schema: terminal.Schema, Hits: []foundRow{}, More: more, Failed: failedItems(x.failed)}
 		for _, hit := range hits {
-			doc.Hits = append(doc.Hits, newFoundRow(hit))
+			doc.Hits = append(doc.Hits, newFoundRow(hit, found))
 		}
 		end := s.page(cmd.Context())
 		err = s.shown(doc, func(sheet *sheet) {
@@ -120,11 +122,11 @@ func (s *searcher) run(cmd *cobra.Command, text string) error {
 	})
 }
 
-func newFoundRow(h memoryindex.Hit) foundRow {
+func newFoundRow(h memoryindex.Hit, found signs) foundRow {
 	return foundRow{
 		loggedRow: newLoggedRow(h.Line), Deleted: h.Gone, Session: h.Session, CreatedAt: h.CreatedAt, UpdatedAt: h.UpdatedAt,
-		Snippet: safetext.Unmarked(h.Snippet), Chunk: h.ChunkID(), ChunkBy: h.CreatedBy, ChunkAt: h.ChunkEntry.CreatedAt,
-		title: h.Title, snippet: h.Snippet,
+		Snippet: found.without(h.Snippet), Chunk: h.ChunkID(), ChunkBy: h.CreatedBy, ChunkAt: h.ChunkEntry.CreatedAt,
+		title: found.marked(h.Title), snippet: found.marked(h.Snippet),
 	}
 }
 
@@ -138,7 +140,7 @@ func (h foundRow) write(s *sheet) {
 	if state != history.Kept {
 		kind = "deleted " + kind
 	}
-	title := marked(h.title)
+	title := h.title
 	if title == "" {
 		title = clean(h.Title)
 	}
@@ -148,26 +150,28 @@ func (h foundRow) write(s *sheet) {
 		id = ""
 	}
 	s.facts("    ", id, clock(cmp.Or(h.UpdatedAt, h.CreatedAt)), named("project", h.Project), strings.TrimSpace(named("chunk", h.Chunk)+" "+named("by", h.ChunkBy)))
-	s.wrapped(marked(h.snippet), "    ")
+	s.wrapped(h.snippet, "    ")
 }
 
-// marked is a text with marks, on one line, of which only the marks are ours.
-func marked(text string) string {
-	if bare := safetext.Unmarked(text); secret.Redact(bare) != bare { // of which marks would hide a part
+// signs stand around words that were found, in a text that may hold anything else: nobody can have guessed them.
+type signs struct{ open, close string }
+
+func newSigns() signs {
+	nonce := rand.Text()
+	return signs{"<" + nonce + ">", "</" + nonce + ">"}
+}
+
+func (s signs) without(text string) string {
+	return strings.NewReplacer(s.open, "", s.close, "").Replace(text)
+}
+
+// marked is a text on one line, with marks where the signs are.
+func (s signs) marked(text string) string {
+	if bare := s.without(text); secret.Redact(bare) != bare { // of which marks would hide a part
 		return clean(bare)
 	}
-	var b strings.Builder
-	for text != "" {
-		at := strings.IndexFunc(text, safetext.IsMark)
-		if at < 0 {
-			b.WriteString(safetext.Escape(text))
-			break
-		}
-		const size = len(safetext.Plain)
-		b.WriteString(safetext.Escape(text[:at]) + text[at:at+size])
-		text = text[at+size:]
-	}
-	return strings.Join(strings.Fields(b.String()), " ")
+	text = safetext.Escape(text) // which leaves the signs as they are
+	return strings.Join(strings.Fields(strings.NewReplacer(s.open, safetext.Found, s.close, safetext.Plain).Replace(text)), " ")
 }
 
 // wrapped writes a line that has marks in it, in as many lines as it takes.
