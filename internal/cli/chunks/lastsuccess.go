@@ -19,6 +19,19 @@ type lastSuccess struct {
 // successful are the commands that status knows it of; a sync counts as both of the first.
 var successful = []string{"push", "pull", "mutations push", "mutations pull"}
 
+// noteSuccess keeps that a round of a sync that stays has done all, as is kept of a run that ends.
+func noteSuccess(ws *workspace.Workspace, place string) {
+	remote, err := ws.RemoteLabel()
+	for _, done := range []string{"pull", "push"} {
+		if err == nil {
+			err = state.NoteSuccess(ws.State(), remote, place, done, time.Now())
+		}
+	}
+	if err != nil {
+		ws.Log.Info("remember when this last succeeded", "error", err)
+	}
+}
+
 // lastSuccesses gives what is known, by command; it is never nil.
 func lastSuccesses(ws *workspace.Workspace) map[string]lastSuccess {
 	known := map[string]lastSuccess{}

@@ -92,10 +92,10 @@ type resultSummary struct {
 // print prints how a run ended, and gives the error that makes its exit
 // code. A partial run still says what it moved.
 func (t *transfer) print() error {
-	if t.term.JSON {
+	if t.term.JSON && !t.watching.on { // which says what has changed
 		t.term.Document(t.document())
 	}
-	if t.term.Tells() {
+	if t.term.Tells() && !t.watching.on {
 		t.printText()
 	}
 	failed := slices.Concat(t.exported.failed, t.Failed)

@@ -37,6 +37,8 @@ type transfer struct {
 
 	project projectOptions
 
+	watching watching
+
 	exporting bool // write what is in no chunk before anything moves
 	exported  export
 
@@ -64,7 +66,13 @@ func (t *transfer) cobra(cmd *cobra.Command, flags ...func(*cobra.Command)) *cob
 		if err := command.CheckExitCode(cmd, t.exitCode, t.dryRun); err != nil {
 			return err
 		}
+		if err := t.checkWatch(cmd); err != nil {
+			return err
+		}
 		t.words = words
+		if t.watching.on {
+			return t.watch(cmd.Context())
+		}
 		return t.run(cmd.Context())
 	}
 	cmd.Flags().BoolVarP(&t.dryRun, "dry-run", "n", false, "show what would be done, and do nothing")
@@ -157,7 +165,7 @@ func (t *transfer) writeMemories(ctx context.Context) (err error) {
 		return err
 	}
 	x.warn()
-	if t.term.Tells() && len(x.drafts)+len(x.failed) > 0 {
+	if t.term.Tells() && !t.watching.on && len(x.drafts)+len(x.failed) > 0 {
 		return x.printText()
 	}
 	return nil
@@ -337,7 +345,12 @@ const syncLong = `Pull, then push: afterwards both sides have all chunks.
 
 What pull and push say about themselves is true here too. With --export the
 memories that are in no chunk are written into new ones first of all, so that one
-command does the whole round.`
+command does the whole round.
+
+--watch stays, and does that again a few seconds after engram.db has changed, and
+every --interval for what comes from elsewhere: a line for each change, errors once,
+longer pauses while they last. Ctrl-C ends it. One process watches a directory;
+other commands work beside it.`
 
 func NewSync(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	t := &transfer{term: term, ws: ws, opts: syncer.Options{Pull: true, Push: true}, create: true}
@@ -345,6 +358,6 @@ func NewSync(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Use:     "sync",
 		Short:   "Pull, then push",
 		Long:    problem.Help(syncLong, problem.Transfer),
-		Example: "  engram-sync sync\n  engram-sync sync --export\n  engram-sync sync --json",
-	}, t.addVerify, t.addExport, t.addInit, t.project.addPush, t.project.addPull)
+		Example: "  engram-sync sync\n  engram-sync sync --export\n  engram-sync sync --export --watch\n  engram-sync sync --json",
+	}, t.addVerify, t.addExport, t.addWatch, t.addInit, t.project.addPush, t.project.addPull)
 }

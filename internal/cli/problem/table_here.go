@@ -73,6 +73,8 @@ var here = []Class{
 		"A file that was to be made exists already. Name another one."},
 	{"directory-locked", Locked, as[*chunkdir.LockedError], "",
 		"Another engram-sync works on the same chunk directory. Try again later, or wait for it with --lock-wait."},
+	{"watched", Locked, as[*state.WatchedError], "",
+		"A directory is watched by one process at a time. Leave it to that one, or end it; single runs of push, pull and sync go on beside it."},
 	{"journal-locked", Locked, as[*state.BusyError], "",
 		"Another engram-sync works on the same journal. Try again later, or wait for it with --lock-wait."},
 	{"not-regular", Damaged, is(chunkdir.ErrNotRegular),
