@@ -170,6 +170,7 @@ func addGlobalFlags(term *terminal.Terminal, ws *workspace.Workspace, flags *pfl
 	flags.String("max-chunk-bytes", "512MiB", "refuse chunks of more than `SIZE`, uncompressed")
 	flags.String("limit-upload", "0", "send at most `SIZE` a second, such as 500KiB, of all transfers together")
 	flags.String("limit-download", "0", "receive at most `SIZE` a second, of all transfers together")
+	flags.String("color", "auto", "colours are for `WHEN`: auto (a terminal), always or never")
 	flags.String("progress", "auto", "show `HOW` work goes: auto, bar, plain, json or none")
 	flags.Bool("insecure-http", false, "allow tokens over cleartext http to other machines")
 	flags.String("ca-cert", "", "trust the authorities in `FILE` too (PEM)")

@@ -28,10 +28,14 @@ func TestWatched(t *testing.T) {
 	if err := os.MkdirAll(filepath.Dir(database), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	u.where = filepath.Join(u.where, "tidewatch") // which names the project
+	if err := os.MkdirAll(u.where, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	dir := filepath.Join(u.where, "backup")
 	makeChunks(t, dir, 2, 100)
 
-	args := []string{"sync", "--export", "--watch", "--interval", "1s", "--dir", dir, "--project", "tidewatch", "--retries", "0"}
+	args := []string{"sync", "--export", "--watch", "--interval", "1s", "--dir", dir, "--retries", "0"}
 	cmd := u.command(args...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {

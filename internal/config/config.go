@@ -71,6 +71,8 @@ type Config struct {
 	HeartbeatURL string `mapstructure:"heartbeat_url"`
 	// LogFormat is "auto", "text", "json" or "github".
 	LogFormat string `mapstructure:"log_format"`
+	// Color is "auto", "always" or "never".
+	Color string `mapstructure:"color"`
 	// Progress is "auto", "bar", "plain", "json" or "none".
 	Progress string `mapstructure:"progress"`
 	// InsecureHTTP lets credentials travel over cleartext HTTP to other hosts.

@@ -58,7 +58,7 @@ func parse(t *testing.T, args ...string) *pflag.FlagSet {
 	t.Helper()
 	flags := pflag.NewFlagSet("engram-sync", pflag.ContinueOnError)
 	for _, name := range []string{"heartbeat-url", "remote", "project", "dir", "protocol", "config", "log-format", "max-chunk-bytes",
-		"limit-upload", "types", "limit-download", "progress",
+		"limit-upload", "color", "types", "limit-download", "progress",
 		"ca-cert", "client-cert", "client-key"} {
 		// Defaults that nobody should ever see: only changed flags count.
 		flags.String(name, "unchanged", "")

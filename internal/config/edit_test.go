@@ -158,7 +158,7 @@ func TestEditRefused(t *testing.T) {
 		name, before, key, value string
 		want                     []string
 	}{
-		{"unknown key", commented, "colour", "red", []string{"colour: unknown key; known are ", "remotes.NAME.url"}},
+		{"unknown key", commented, "shade", "red", []string{"shade: unknown key; known are ", "remotes.NAME.url"}},
 		{"secret", commented, "token", "abc", []string{"token: secrets are never kept"}},
 		{"remotes as a whole", commented, "remotes", "x", []string{"remotes: unknown key"}},
 		{"bad value", commented, "concurrency", "abc", []string{`concurrency: "abc" is not a whole number`}},

@@ -40,6 +40,7 @@ func TestListIsStableAndSaysWhence(t *testing.T) {
 		{Key: "max_duration", Value: "0s", Source: "default"},
 		{Key: "heartbeat_url", Source: "default"},
 		{Key: "log_format", Value: "auto", Source: "default"},
+		{Key: "color", Value: "auto", Source: "default"},
 		{Key: "progress", Value: "auto", Source: "default"},
 		{Key: "insecure_http", Value: "false", Source: "default"},
 		{Key: "credential_store", Value: "keyring", Source: "default"},
@@ -72,7 +73,7 @@ func TestProjectOfTheRemoteNamesTheFile(t *testing.T) {
 func TestGetOfWhatIsNotThere(t *testing.T) {
 	cfg := world{user: myRemotes}.mustLoad(t)
 	for key, want := range map[string]string{
-		"colour":                     "colour: unknown key; known are ca_cert, client_cert, ",
+		"shade":                      "shade: unknown key; known are ca_cert, client_cert, ",
 		"token":                      "token: secrets are never kept",
 		"remotes.work":               "unknown key",
 		"remotes.gone.url":           `remotes.gone.url: no remote is called "gone"; known are my.home-box_2, vault, work`,

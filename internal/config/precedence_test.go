@@ -70,6 +70,8 @@ func TestPrecedence(t *testing.T) {
 			"default": "", "user": "https://1.example.com/***", "env": "https://2.example.com/***", "flag": "http://127.0.0.1:1/***"}},
 		{key: "log_format", env: "ENGRAM_SYNC_LOG_FORMAT", values: map[string]string{
 			"default": "auto", "user": "json", "env": "github", "flag": "text"}},
+		{key: "color", env: "ENGRAM_SYNC_COLOR", values: map[string]string{
+			"default": "auto", "user": "always", "env": "never", "flag": "auto"}},
 		{key: "progress", env: "ENGRAM_SYNC_PROGRESS", values: map[string]string{
 			"default": "auto", "user": "bar", "env": "none", "flag": "json"}},
 		{key: "insecure_http", env: "ENGRAM_SYNC_INSECURE_HTTP", values: map[string]string{
@@ -216,7 +218,7 @@ func flagOf(key string) string {
 	return map[string]string{
 		"remote": "remote", "project": "project", "protocol": "protocol", "dir": "dir", "concurrency": "concurrency",
 		"timeout": "timeout", "retries": "retries", "retry_time": "retry-time", "lock_wait": "lock-wait", "max_duration": "max-duration", "heartbeat_url": "heartbeat-url", "log_format": "log-format",
-		"limit_upload": "limit-upload", "no_prompts": "no-prompts", "no_directories": "no-directories", "types": "types", "limit_download": "limit-download", "progress": "progress",
+		"limit_upload": "limit-upload", "no_prompts": "no-prompts", "no_directories": "no-directories", "types": "types", "limit_download": "limit-download", "progress": "progress", "color": "color",
 		"max_chunk_bytes": "max-chunk-bytes", "insecure_http": "insecure-http",
 		"ca_cert": "ca-cert", "client_cert": "client-cert", "client_key": "client-key",
 	}[key]

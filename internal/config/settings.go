@@ -71,6 +71,8 @@ func settings() []setting {
 			"a monitor that is told of [runs](backup.md#somebody-is-told): `URL/start`, then `URL` or `URL/EXIT-CODE`; a secret"},
 		{"log_format", "auto", choice("auto", "text", "json", "github"), func(c Config) string { return c.LogFormat }, false,
 			"how stderr is written: `auto`, `text`, `json` or `github`"},
+		{"color", "auto", choice("auto", "always", "never"), func(c Config) string { return c.Color }, false,
+			"whether text has colours: `auto` (on a terminal, without `NO_COLOR`), `always` or `never`"},
 		{"progress", "auto", choice("auto", "bar", "plain", "json", "none"), func(c Config) string { return c.Progress }, false,
 			"how long work shows how it goes: `auto`, `bar`, `plain`, `json` or `none`"},
 		{"insecure_http", false, boolean, func(c Config) string { return strconv.FormatBool(c.InsecureHTTP) }, false,

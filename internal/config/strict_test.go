@@ -55,7 +55,7 @@ func TestBadValuesInTheUsersFile(t *testing.T) {
 		{"two lines", `project: "a\nb"`, `project: holds control characters`},
 		{"long", `project: ` + strings.Repeat("x", 4097), `project: is longer than`},
 		{"list", `project: [a]`, `project: must be a single value`},
-		{"unknown key", `colour: red`, `colour: unknown key; known are ca_cert, client_cert,`},
+		{"unknown key", `shade: red`, `shade: unknown key; known are ca_cert, client_cert,`},
 		{"wrong case", `Concurrency: 8`, `Concurrency: unknown key`},
 		{"dashes", `lock-wait: 8s`, `lock-wait: unknown key`},
 		{"dotted key", `remotes.work.url: https://example.com`, `remotes.work.url: unknown key`},

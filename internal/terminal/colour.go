@@ -12,11 +12,19 @@ import (
 // user's own theme are enough.
 var sgr = [...]string{"\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[36m", "\x1b[1;33m", "\x1b[32m", "\x1b[31m"}
 
-// Colour says whether text on stdout may have colours: on a terminal only, and not if the user does not want any
-// (NO_COLOR, TERM=dumb, CLICOLOR=0).
+// SetColour chooses whether text on stdout has colours: "always", "never", or "auto": see Colour.
+func (t *Terminal) SetColour(when string) { t.colour = when }
+
+// Colour says whether text on stdout may have colours: as SetColour has it, or else on a terminal only, and not if the user
+// does not want any (NO_COLOR, TERM=dumb, CLICOLOR=0).
 func (t *Terminal) Colour() bool {
-	if t.paged != nil {
+	switch {
+	case t.paged != nil:
 		return t.paged.colour
+	case t.colour == "always":
+		return true
+	case t.colour == "never":
+		return false
 	}
 	return t.Stdout.IsTerminal() && t.env("NO_COLOR") == "" && t.env("TERM") != "dumb" && t.env("CLICOLOR") != "0"
 }

@@ -21,6 +21,7 @@ type Terminal struct {
 
 	format     string // of stderr, see SetLogFormat
 	progress   string // see SetProgress
+	colour     string // see SetColour
 	filter     filter // of JSON on stdout; nil where it is printed as it is
 	filteredBy string // the flag that gave it
 	runner     bool   // see Read

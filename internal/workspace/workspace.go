@@ -131,6 +131,7 @@ func (w *Workspace) configure(in config.Inputs) (err error) {
 	}
 	w.term.SetLogFormat(w.Config.LogFormat)
 	w.term.SetProgress(w.Config.Progress)
+	w.term.SetColour(w.Config.Color)
 	w.Log = w.term.Logger()
 	slog.SetDefault(w.Log) // so that net/http, which uses the standard logger, talks as we do
 	return err

@@ -1,13 +1,11 @@
 package look
 
 import (
-	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/memoryindex"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
@@ -30,10 +28,10 @@ func (f *filter) flags(cmd *cobra.Command, of string, most int) {
 
 // read understands what was typed.
 func (f *filter) read(ws *workspace.Workspace, now time.Time) (is memoryindex.Filter, err error) {
-	if is.Since, err = readTime(f.since, now, false); err != nil {
+	if is.Since, err = command.ReadTime(f.since, now, false); err != nil {
 		return is, terminal.Usagef("--since: %w", err)
 	}
-	if is.Until, err = readTime(f.until, now, true); err != nil {
+	if is.Until, err = command.ReadTime(f.until, now, true); err != nil {
 		return is, terminal.Usagef("--until: %w", err)
 	}
 	if f.limit < 0 {
@@ -44,36 +42,4 @@ func (f *filter) read(ws *workspace.Workspace, now time.Time) (is memoryindex.Fi
 		is.Project = ws.Config.Project
 	}
 	return is, nil
-}
-
-// maxAgo is how many days back one can ask for: more would be no time.
-const maxAgo = 100_000
-
-// readTime understands a date, an RFC 3339 time, or how long ago it was. A date is its beginning, or its end.
-func readTime(text string, now time.Time, end bool) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if day, err := time.Parse(time.DateOnly, text); err == nil {
-		if end {
-			day = day.AddDate(0, 0, 1)
-		}
-		return day, nil
-	}
-	for _, layout := range []string{time.RFC3339, time.DateTime} {
-		if at, err := time.Parse(layout, text); err == nil {
-			return at, nil
-		}
-	}
-	for unit, days := range map[string]int{"d": 1, "w": 7} {
-		if number, ok := strings.CutSuffix(text, unit); ok {
-			if n, err := strconv.Atoi(number); err == nil && n >= 0 && n*days <= maxAgo {
-				return now.AddDate(0, 0, -n*days), nil
-			}
-		}
-	}
-	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
-		return now.Add(-ago), nil
-	}
-	return time.Time{}, fmt.Errorf("%.40q is no time: give a date as 2026-10-01, an RFC 3339 time, or how long ago as 7d, 2w, 36h", text)
 }

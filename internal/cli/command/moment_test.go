@@ -1,4 +1,4 @@
-package look
+package command
 
 import (
 	"testing"
@@ -18,7 +18,7 @@ func TestReadTime(t *testing.T) {
 		"yesterday":                 {}, "-7d": {}, "d": {}, "-1h": {}, "2026-13-01": {}, "99999999999999d": {}, "200000d": {},
 	} {
 		for i, end := range []bool{false, true} {
-			got, err := readTime(text, now, end)
+			got, err := ReadTime(text, now, end)
 			if (err != nil) != (want[i] == "") || err == nil && got.UTC().Format(time.RFC3339) != want[i] {
 				t.Errorf("%q (end: %t): %v, %v; want %q", text, end, got, err, want[i])
 			}
