@@ -62,10 +62,28 @@ func TestLookOnATerminal(t *testing.T) {
 			t.Errorf("without colours: %q", screen)
 		}
 	}
+	u.run(0, "push", "--dir", dir, "--remote", "embedded:"+filepath.Join(u.where, "vault"), "--init")
+	for _, columns := range []uint16{40, 80} {
+		for _, args := range [][]string{{"manifest", "--local"}, {"status", "--remote", "embedded:" + filepath.Join(u.where, "vault")}} {
+			screen := u.screenOf(columns, []string{"TERM=xterm"}, append(args, "--dir", dir)...)
+			for line := range strings.Lines(screen) {
+				if markdown.Width(strings.TrimRight(line, "\n")) > int(columns) && !strings.Contains(line, u.where) { // a path is one word
+					t.Errorf("at %d columns %v has the line %q", columns, args, line)
+				}
+			}
+		}
+	}
+	if screen := u.screenOf(80, nil, "manifest", "--local", "--dir", dir); !strings.Contains(screen, " ago ") {
+		t.Errorf("times are not told as they are felt: %q", screen)
+	}
+	if screen := u.screenOf(80, nil, "manifest", "--local", "--dir", dir, "-v"); strings.Contains(screen, " ago ") {
+		t.Errorf("-v gives no exact times: %q", screen)
+	}
 	for _, tt := range []struct {
 		env    []string
 		colour bool
 	}{
+		{[]string{"TERM=dumb", "NO_COLOR=1", "ENGRAM_SYNC_COLOR=always"}, true}, {[]string{"TERM=xterm", "ENGRAM_SYNC_COLOR=never"}, false},
 		{[]string{"TERM=xterm"}, true}, {[]string{"TERM=dumb"}, false}, {[]string{"TERM=xterm", "CLICOLOR=0"}, false}, {[]string{"TERM=xterm", "NO_COLOR=yes"}, false},
 	} {
 		for _, args := range [][]string{{"show"}, {"log"}, {"search", "word"}} {

@@ -240,6 +240,9 @@ func run(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, 
 	term.JSON = term.JSON || problem.As[*terminal.UsageError](err) && slices.ContainsFunc(args, asksForJSON)
 	failure := problem.Failure(err, ws.TokenFrom)
 	failure.At = ws.PlaceOfError(err)
+	if term.JSON && failure.Hint == "" && problem.As[*terminal.ExitStatus](err) { // text has just listed them
+		failure.Hint = "failed in the document on stdout says of each item why, and its class is a section of docs/troubleshooting.md"
+	}
 	term.Fail(failure)
 	return problem.Code(err)
 }

@@ -5,16 +5,11 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"reflect"
-	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"unicode/utf8"
 
 	"github.com/dustin/go-humanize"
-
-	"github.com/engram-sync/engram-sync/internal/safetext"
 )
 
 // Schema is the number of the JSON shapes of the results. It changes when a
@@ -66,34 +61,6 @@ func (t *Terminal) Confirm(doc any, line string) error {
 	}
 	return t.Value(doc, line)
 }
-
-// Row adds a row to a table: its format has a tab between columns.
-type Row func(format string, cells ...any)
-
-// Table prints a result whose text is rows in columns; header may be "".
-func (t *Terminal) Table(doc any, header string, fill func(Row)) error {
-	return t.Result(doc, func(io.Writer) error {
-		tab := tabwriter.NewWriter(t.Stdout.Block(), 0, 0, 2, ' ', 0)
-		if header != "" {
-			fmt.Fprintln(tab, header)
-		}
-		fill(func(format string, cells ...any) { fmt.Fprintf(tab, format+"\n", visible(cells)...) })
-		return tab.Flush()
-	})
-}
-
-// visible makes each text in a table one that keeps to its cell.
-func visible(cells []any) []any {
-	shown := slices.Clone(cells)
-	for i, cell := range cells {
-		if _, speaks := cell.(interface{ Error() string }); speaks || reflect.TypeOf(cell).Kind() == reflect.String {
-			shown[i] = inCell.Replace(safetext.Escape(fmt.Sprint(cell)))
-		}
-	}
-	return shown
-}
-
-var inCell = strings.NewReplacer("\n", `\n`, "\t", `\t`)
 
 // PrintJSON writes one document on one line.
 func PrintJSON(w io.Writer, doc any) {

@@ -17,6 +17,11 @@ func (t *Terminal) Width() int {
 	if t.paged != nil {
 		return t.paged.width
 	}
+	return min(max(t.columns(), minWidth), maxWidth)
+}
+
+// columns is how many stdout has.
+func (t *Terminal) columns() int {
 	f, ok := t.Stdout.stream.raw.(*os.File)
 	if !ok {
 		return pipeWidth
@@ -25,5 +30,5 @@ func (t *Terminal) Width() int {
 	if err != nil || columns <= 0 {
 		return pipeWidth
 	}
-	return min(max(columns, minWidth), maxWidth)
+	return columns
 }

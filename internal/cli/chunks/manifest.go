@@ -128,7 +128,7 @@ func printManifest(term *terminal.Terminal, doc manifestDocument) error {
 	}
 	return term.Table(doc, "ID\tCREATED\tBY\tSESSIONS\tMEMORIES\tPROMPTS\tWHERE", func(row terminal.Row) {
 		for _, r := range doc.Chunks {
-			row("%s\t%s\t%s\t%d\t%d\t%d\t%s", r.ID, r.CreatedAt, terminal.Visible(r.CreatedBy), r.Sessions, r.Memories, r.Prompts, r.where())
+			row("%s\t%s\t%s\t%d\t%d\t%d\t%s", r.ID, term.When(r.CreatedAt), terminal.Visible(r.CreatedBy), r.Sessions, r.Memories, r.Prompts, r.where())
 		}
 		for _, id := range doc.Unsupported {
 			row("%s\t\t\t\t\t\t%s", strconv.Quote(id), doc.where)

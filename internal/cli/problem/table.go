@@ -294,6 +294,8 @@ var elsewhere = []Class{
 		"SIGTERM ended the run. What was finished is kept, and the same command goes on from there."},
 	{"filter", Failed, as[*terminal.FilterError], "",
 		"What --jq or --template names is not in the document, so part of the result could not be printed. The work itself is done: see the whole document with --json, and mend the expression."},
+	{"items-failed", asItsCause, as[*terminal.ExitStatus], "",
+		"Some of what the run was about failed, and all the rest was done. Each failed item says why in a line of its own, and in JSON in the document's failed, with its class: a section of this page."},
 	{"bad-usage", Usage, as[*terminal.UsageError], "",
 		"What was asked for cannot be done as it stands. The message names the flag or setting to change."},
 	{"no-remote", Usage, is(config.ErrNoRemote), "",

@@ -63,8 +63,8 @@ func NewRowCounter() *RowCounter { return &RowCounter{scan: jsonscan.New(depthMu
 // ParseBatch says.
 func (c *RowCounter) Feed(piece []byte) error {
 	for len(piece) > 0 {
-		n, event, err := c.scan.Next(piece)
-		if err != nil {
+		n, event, wrong := c.scan.Next(piece)
+		if wrong != nil {
 			break
 		}
 		piece = piece[n:]
