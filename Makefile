@@ -14,7 +14,7 @@ SYSTEMS   := linux darwin windows
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help build share install uninstall test faults demo race crash lint fmt vet cross wine fuzz leaks bench microbench docs pictures snapshot reproducible vuln ci clean
+.PHONY: help build share install uninstall test faults demo race crash lint fmt vet cross wine fuzz leaks bench microbench docs schemas pictures snapshot reproducible vuln ci clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -93,6 +93,9 @@ microbench: ## run the Go benchmarks of the packages
 docs: ## write docs/cli anew from the commands, tables of other pages, and NOTICE
 	go test ./internal/cli -run 'TestDocs|TestFaultsPage' -count=1 -update
 	go test ./cmd/engram-sync -run TestNotice -count=1 -update
+
+schemas: ## write docs/schemas anew from what the stories print
+	go test ./internal/cli -run 'TestScripts$$' -count=1 -update
 
 pictures: build ## draw docs/pictures anew from a real run (termtosvg, on Debian)
 	./scripts/pictures.sh "$(CURDIR)/$(BIN)"

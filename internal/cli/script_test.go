@@ -38,6 +38,7 @@ func panickyMain() {
 func runForTests() int {
 	ctx, stop := terminal.WithSignals(context.Background())
 	defer stop()
+	defer keepDocument()()
 	return Run(ctx, "dev", os.Exit)
 }
 
@@ -86,6 +87,7 @@ func runForTests() int {
 //
 // and those of withSignInCommands.
 func TestScripts(t *testing.T) {
+	collectDocuments(t)
 	testscript.Run(t, scriptParams(filepath.Join("testdata", "script")))
 }
 
@@ -143,6 +145,9 @@ func setupStory(env *testscript.Env) error {
 	}
 	if keyringStarted() {
 		env.Setenv("DBUS_SESSION_BUS_ADDRESS", os.Getenv("DBUS_SESSION_BUS_ADDRESS"))
+	}
+	if documents != "" {
+		env.Setenv(documentsVariable, documents)
 	}
 	env.Setenv("SPARE", filepath.Join(env.WorkDir, "spare")) // a place for a server
 	env.Values["servers"] = map[string]*scriptServer{}

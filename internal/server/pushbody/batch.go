@@ -63,11 +63,11 @@ func NewRowCounter() *RowCounter { return &RowCounter{scan: jsonscan.New(depthMu
 // ParseBatch says.
 func (c *RowCounter) Feed(piece []byte) error {
 	for len(piece) > 0 {
-		n, event, wrong := c.scan.Next(piece)
-		if wrong != nil {
+		rest, event, ok := c.next(piece)
+		if !ok {
 			break
 		}
-		piece = piece[n:]
+		piece = rest
 		switch depth := c.scan.Depth(); {
 		case event == jsonscan.Key && depth == depthMutations:
 			name, _ := jsonscan.Unquote(c.scan.Key()) // what cannot be read is none of ours
@@ -79,6 +79,11 @@ func (c *RowCounter) Feed(piece []byte) error {
 		}
 	}
 	return nil
+}
+
+func (c *RowCounter) next(piece []byte) (rest []byte, event jsonscan.Event, ok bool) {
+	n, event, err := c.scan.Next(piece)
+	return piece[n:], event, err == nil
 }
 
 var batchMembers = []string{"mutations"}
