@@ -34,15 +34,17 @@ func complete(root *cobra.Command, ws *workspace.Workspace) {
 	}
 	flag("remote", here(func(*cobra.Command, []string) []cobra.Completion { return remotes(ws) }))
 	flag("project", here(func(*cobra.Command, []string) []cobra.Completion { return projects(ws) }))
+	chunks := here(func(cmd *cobra.Command, args []string) []cobra.Completion { return chunksHere(cmd, ws, args) })
 	arguments := map[string]cobra.CompletionFunc{
-		"push": here(func(cmd *cobra.Command, args []string) []cobra.Completion { return chunksHere(cmd, ws, args) }),
+		"push": chunks,
+		"show": chunks,
 		"get":  cobra.FixedCompletions(keys(), cobra.ShellCompDirectiveNoFileComp),
 		"set": func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			return keysOrValues(args), cobra.ShellCompDirectiveNoFileComp
 		},
 		"unset": cobra.FixedCompletions(keys(), cobra.ShellCompDirectiveNoFileComp),
 	}
-	for _, path := range []string{"push", "config get", "config set", "config unset"} {
+	for _, path := range []string{"push", "show", "config get", "config set", "config unset"} {
 		cmd, _, err := root.Find(strings.Fields(path))
 		if err == nil {
 			cmd.ValidArgsFunction = arguments[cmd.Name()]

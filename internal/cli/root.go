@@ -181,9 +181,10 @@ func addGlobalFlags(term *terminal.Terminal, ws *workspace.Workspace, flags *pfl
 
 func newVersion(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Long:  problem.Help("Print the version of engram-sync, the commit that it was built from if that is known,\nthe version of Go, and the platform.", nil, problem.OK),
+		Use:     "version",
+		Example: "  engram-sync version\n  engram-sync version --jq .version",
+		Short:   "Print the version",
+		Long:    problem.Help("Print the version of engram-sync, the commit that it was built from if that is known,\nthe version of Go, and the platform.", nil, problem.OK),
 		// It must work whatever is wrong with the configuration.
 		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
 		RunE: func(*cobra.Command, []string) error {

@@ -312,7 +312,7 @@ func NewPush(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Use:     "push [CHUNK-ID...]",
 		Short:   "Upload local chunks that the remote lacks",
 		Long:    problem.Help(pushLong, problem.Transfer),
-		Example: "  engram-sync push\n  engram-sync push --dry-run --exit-code\n  engram-sync push 85b7 --verify",
+		Example: "  engram-sync push\n  engram-sync push --dry-run --exit-code\n  engram-sync push 7f82 --verify",
 	}, t.addVerify, t.addInit, t.project.addPush, t.project.addAccept)
 }
 

@@ -21,9 +21,10 @@ Both passwords are asked for without echo.`
 
 func newPasswd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
-		Use:   "passwd",
-		Short: "Change the password of the account",
-		Long:  problem.Help(passwdLong, problem.SignIn),
+		Use:     "passwd",
+		Example: "  engram-sync auth passwd",
+		Short:   "Change the password of the account",
+		Long:    problem.Help(passwdLong, problem.SignIn),
 		RunE: command.Connected(ws, func(ctx context.Context, conn *workspace.Connection) error {
 			if !term.Interactive() {
 				return terminal.Usagef("passwords are asked for on a terminal only: run `engram-sync auth passwd` in one")

@@ -46,9 +46,10 @@ func NewAuth(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 
 func newStatus(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
-		Use:   "status",
-		Short: "Show who is logged in, where the token comes from, and when it ends",
-		Long:  problem.Help("Show who is logged in to the remote, where the token comes from and when it ends,\nand ask the server whether it takes it. The token itself is never shown.", problem.SignIn),
+		Use:     "status",
+		Example: "  engram-sync auth status\n  engram-sync auth status --jq .source",
+		Short:   "Show who is logged in, where the token comes from, and when it ends",
+		Long:    problem.Help("Show who is logged in to the remote, where the token comes from and when it ends,\nand ask the server whether it takes it. The token itself is never shown.", problem.SignIn),
 		RunE: command.Connected(ws, func(ctx context.Context, conn *workspace.Connection) error {
 			return status(ctx, term, conn)
 		}),
@@ -141,9 +142,10 @@ func newToken(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 
 func newRefresh(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
-		Use:   "refresh",
-		Short: "Refresh the access token now",
-		Long:  problem.Help("Exchange the refresh token for a new access token now. Other commands do this by\nthemselves when it is time.", problem.SignIn),
+		Use:     "refresh",
+		Example: "  engram-sync auth refresh --remote work",
+		Short:   "Refresh the access token now",
+		Long:    problem.Help("Exchange the refresh token for a new access token now. Other commands do this by\nthemselves when it is time.", problem.SignIn),
 		RunE: command.Connected(ws, func(ctx context.Context, conn *workspace.Connection) error {
 			token, err := conn.RefreshToken(ctx)
 			if err != nil {
@@ -203,9 +205,10 @@ func createAPIKey(ctx context.Context, term *terminal.Terminal, ws *workspace.Wo
 
 func newAPIKeyRevoke(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
-		Use:   "revoke",
-		Short: "End the account's API key",
-		Long:  problem.Help("End the account's API key at the server. Having none is fine.", problem.SignIn),
+		Use:     "revoke",
+		Example: "  engram-sync auth api-key revoke",
+		Short:   "End the account's API key",
+		Long:    problem.Help("End the account's API key at the server. Having none is fine.", problem.SignIn),
 		RunE: command.Connected(ws, func(ctx context.Context, conn *workspace.Connection) error {
 			if err := conn.RevokeAPIKey(ctx); err != nil {
 				return err

@@ -51,7 +51,7 @@ func NewShow(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Use:     "show [CHUNK-ID|FILE|-|ID]...",
 		Short:   "Show chunks, or a memory and its history, as text",
 		Long:    problem.Help(showLong, problem.Local, problem.Damaged),
-		Example: "  engram-sync show\n  engram-sync show 7f82\n  engram-sync show obs-7c1d\n  git show HEAD~3:.engram/chunks/7f822b00.jsonl.gz | engram-sync show -",
+		Example: "  engram-sync show\n  engram-sync show 7f82\n  engram-sync show obs-86a01d784ee23c9d\n  git show HEAD~3:.engram/chunks/7f822b00.jsonl.gz | engram-sync show -",
 		RunE: func(cmd *cobra.Command, words []string) error {
 			ws.OnlyLook()
 			if s.textconv {

@@ -82,9 +82,10 @@ key is gone. Its password stays good.`
 
 func (a *admin) newUserSignOut() *cobra.Command {
 	return &cobra.Command{
-		Use:   "sign-out NAME",
-		Short: "Sign an account out everywhere",
-		Long:  problem.Help(userSignOutLong, problem.Local),
+		Use:     "sign-out NAME",
+		Example: "  engram-sync serve user sign-out ana --data /srv/engram",
+		Short:   "Sign an account out everywhere",
+		Long:    problem.Help(userSignOutLong, problem.Local),
 		RunE: a.on(func(ctx context.Context, srv *server.Server, words []string) error {
 			if err := srv.SignOut(ctx, words[0]); err != nil {
 				return err

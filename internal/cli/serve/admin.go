@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -92,9 +93,10 @@ client's behind a --trusted-proxy.`
 
 func (a *admin) newUserList() *cobra.Command {
 	return &cobra.Command{
-		Use:   "list",
-		Short: "List the accounts",
-		Long:  problem.Help(serveUserListLong, problem.Local),
+		Use:     "list",
+		Example: "  engram-sync serve user list --data /srv/engram",
+		Short:   "List the accounts",
+		Long:    problem.Help(serveUserListLong, problem.Local),
 		RunE: a.on(func(ctx context.Context, srv *server.Server, _ []string) error {
 			users, err := srv.Users(ctx)
 			if err != nil {
@@ -139,9 +141,10 @@ func (a *admin) newUserDisable(disable bool) *cobra.Command {
 		long = "Let a disabled account in again."
 	}
 	return &cobra.Command{
-		Use:   use,
-		Short: short,
-		Long:  problem.Help(long, problem.Local),
+		Use:     use,
+		Short:   short,
+		Long:    problem.Help(long, problem.Local),
+		Example: "  engram-sync serve user " + strings.ReplaceAll(use, "NAME", "ana") + " --data /srv/engram",
 		RunE: a.on(func(ctx context.Context, srv *server.Server, words []string) error {
 			if err := srv.SetDisabled(ctx, words[0], disable); err != nil {
 				return err
@@ -154,9 +157,10 @@ func (a *admin) newUserDisable(disable bool) *cobra.Command {
 func (a *admin) newUserPasswd() *cobra.Command {
 	var passwordStdin bool
 	cmd := &cobra.Command{
-		Use:   "passwd NAME",
-		Short: "Set the password of an account",
-		Long:  problem.Help("Set the password of an account. Its tokens are refused from then on, and its API key\nis gone.", problem.Local),
+		Use:     "passwd NAME",
+		Example: "  engram-sync serve user passwd ana --data /srv/engram",
+		Short:   "Set the password of an account",
+		Long:    problem.Help("Set the password of an account. Its tokens are refused from then on, and its API key\nis gone.", problem.Local),
 		RunE: a.on(func(ctx context.Context, srv *server.Server, words []string) error {
 			password, err := a.term.NewPassword(ctx, passwordStdin)
 			if err != nil {

@@ -36,9 +36,10 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 
 func newList(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
-		Use:   "list",
-		Short: "List every setting, its value, and where that comes from",
-		Long:  problem.Help("List every setting, its value, and where that comes from.", problem.Local),
+		Use:     "list",
+		Example: "  engram-sync config list\n  engram-sync config list --jq '.settings[] | select(.source != \"default\")'",
+		Short:   "List every setting, its value, and where that comes from",
+		Long:    problem.Help("List every setting, its value, and where that comes from.", problem.Local),
 		RunE: func(*cobra.Command, []string) error {
 			rows := config.List(ws.Config)
 			return term.Table(terminal.Fields{"settings": rows}, "KEY\tVALUE\tSOURCE", func(row terminal.Row) {
@@ -109,6 +110,7 @@ func configWritten(term *terminal.Terminal, path, key string, err error) error {
 func newPath(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	return &cobra.Command{
 		Use:               "path",
+		Example:           "  engram-sync config path",
 		Short:             "Print where your config file is",
 		Long:              problem.Help("Print where your config file is. It need not exist.", problem.Local),
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return ws.Locate(cmd.Flags()) },

@@ -35,7 +35,7 @@ func NewTrust(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Use:     "trust",
 		Short:   "Allow a repository's own choice of project for a remote",
 		Long:    problem.Help(trustLong, problem.Local),
-		Example: "  engram-sync trust\n  engram-sync trust --list\n  engram-sync trust --revoke -C ~/work/cloned",
+		Example: "  engram-sync trust\n  engram-sync trust --list\n  engram-sync trust --revoke -C ../cloned",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case list && revoke:
