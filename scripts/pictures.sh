@@ -85,7 +85,7 @@ typed() {
 
 # said TEXT is what the command says, and time to read it.
 said() {
-	words+="$1"$'\n'
+	words+="$(sed $'s/\e\\[[0-9;]*m//g' <<<"$1")"$'\n' # without its colours
 	event 2500 "$1"$'\n'
 }
 
@@ -101,6 +101,7 @@ draw() {
 	escaped="$(sed -e 's/&/\&amp;/g' -e 's/</\&lt;/g' -e 's/>/\&gt;/g' <<<"$words")"
 	if [ -n "$check" ]; then
 		shown="$(sed -n '/<desc/,/<\/desc>/p' "$pictures/$name.svg" | sed -e 's/.*<desc[^>]*>//' -e 's/<\/desc>.*//')"
+		escaped="$(perl -CS -pe 's/([^\x00-\x7f])/"&#" . ord($1) . ";"/ge' <<<"$escaped")" # as termtosvg writes them
 		diff <(echo "$shown") <(echo "$escaped") || { echo "docs/pictures/$name.svg does not show what a run says: make pictures" >&2; exit 1; }
 	else
 		printf '{"version": 2, "width": %d, "height": %d}\n%s' "$columns" "$rows" "$cast" >"$work/$name.cast"
@@ -120,6 +121,15 @@ show "$HOME/repo" engram-sync status
 show "$HOME/repo" engram-sync sync --export
 show "$HOME/repo" engram-sync status
 draw sync 21 "engram-sync status, sync --export, and status again, in a terminal"
+
+# What one looks at, at the widths of a phone, of a terminal as it opens, and of a wide one.
+export ENGRAM_SYNC_PAGER=cat
+for columns in 40 80 120; do
+	show "$HOME/repo" engram-sync log --limit 2
+	show "$HOME/repo" engram-sync search --limit 2 decision
+	draw "terminal-$columns" 34 "engram-sync log and search, in a terminal of $columns columns"
+done
+columns=102
 
 # The demo sets up a world of its own; each of its paragraphs is an event.
 typed "$HOME/engram-sync" make demo
