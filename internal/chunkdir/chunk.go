@@ -232,7 +232,7 @@ func (d *Dir) RemoveChunk(id engram.ChunkID) error {
 // syncChunks makes durable that the chunk files are there which were written so far.
 func (d *Dir) syncChunks() error {
 	if there := d.checkChunks() == nil; there {
-		return atomicfile.SyncDir(filepath.Join(d.path, chunksName))
+		return atomicfile.SyncDir(filepath.Join(d.path, ChunksName))
 	}
 	return nil // none was
 }
@@ -242,7 +242,7 @@ func (d *Dir) makeChunks() error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.Mkdir(filepath.Join(d.path, chunksName), dirPerm); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Mkdir(filepath.Join(d.path, ChunksName), dirPerm); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return d.checkChunks()

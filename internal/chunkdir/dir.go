@@ -28,16 +28,18 @@ import (
 	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
-// ManifestName is the file of the manifest in a chunk directory.
-const ManifestName = "manifest.json"
+// What is in a chunk directory: the file of the manifest, and the directory of the chunks, whose names have a suffix. engram
+// writes one JSON object per file, and calls it JSON Lines.
+const (
+	ManifestName = "manifest.json"
+	ChunksName   = "chunks"
+	ChunkSuffix  = ".jsonl.gz"
+)
 
 const (
-	chunksName = "chunks"
 	// engram's own files, in its data directory.
 	databaseName = "engram.db"
 	cloudName    = "cloud.json"
-	// engram writes one JSON object per file, and calls it JSON Lines.
-	chunkSuffix = ".jsonl.gz"
 
 	// engram's modes, before umask.
 	dirPerm  = 0o755
@@ -120,13 +122,13 @@ func isLink(err error) bool {
 // which is easily named in its place, and would look like an empty one.
 func holdsAnother(path string) bool {
 	info, err := os.Lstat(filepath.Join(path, DirName))
-	return err == nil && (info.IsDir() || info.Mode()&fs.ModeSymlink != 0) && !holds(path, ManifestName, chunksName)
+	return err == nil && (info.IsDir() || info.Mode()&fs.ModeSymlink != 0) && !holds(path, ManifestName, ChunksName)
 }
 
 // isChunksOfOne says whether path is the chunks/ of a chunk directory, which would
 // look like an empty one too.
 func isChunksOfOne(path string) bool {
-	return filepath.Base(path) == chunksName && !holds(path, ManifestName, chunksName) &&
+	return filepath.Base(path) == ChunksName && !holds(path, ManifestName, ChunksName) &&
 		(filepath.Base(filepath.Dir(path)) == DirName || holds(filepath.Dir(path), ManifestName))
 }
 
@@ -165,7 +167,7 @@ func (d *Dir) Leftovers() []string {
 // else; "" where chunks may come into it: into an empty one, one that has a manifest or
 // chunks, and one of the name that engram gives them.
 func (d *Dir) Occupant() (string, error) {
-	if filepath.Base(d.path) == DirName || holds(d.path, ManifestName, chunksName) {
+	if filepath.Base(d.path) == DirName || holds(d.path, ManifestName, ChunksName) {
 		return "", nil
 	}
 	f, err := sharing.Open(d.path)
@@ -224,12 +226,12 @@ func (d *Dir) manifestPath() string { return filepath.Join(d.path, ManifestName)
 func (d *Dir) chunkPath(id engram.ChunkID) string { return filepath.Join(d.path, ChunkName(id)) }
 
 // ChunkName is where a chunk lies in a chunk directory.
-func ChunkName(id engram.ChunkID) string { return filepath.Join(chunksName, id.String()+chunkSuffix) }
+func ChunkName(id engram.ChunkID) string { return filepath.Join(ChunksName, id.String()+ChunkSuffix) }
 
 // checkChunks refuses a chunks that leads elsewhere. A missing one gives an
 // error that wraps fs.ErrNotExist.
 func (d *Dir) checkChunks() error {
-	path := filepath.Join(d.path, chunksName)
+	path := filepath.Join(d.path, ChunksName)
 	info, err := os.Lstat(path)
 	if err != nil {
 		return err
@@ -328,7 +330,7 @@ func isDataDir(path, dataDir string) bool {
 		return true
 	}
 	// Beside chunks such a file was committed by mistake.
-	return holds(path, databaseName, cloudName) && !holds(path, ManifestName, chunksName)
+	return holds(path, databaseName, cloudName) && !holds(path, ManifestName, ChunksName)
 }
 
 func samePath(a, b string) bool {

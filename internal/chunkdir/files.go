@@ -51,7 +51,7 @@ func (d *Dir) openChunks() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sharing.Open(filepath.Join(d.path, chunksName))
+	return sharing.Open(filepath.Join(d.path, ChunksName))
 }
 
 func (d *Dir) list(ctx context.Context) (listing Listing, err error) {
@@ -93,7 +93,7 @@ func (l *Listing) add(entry fs.DirEntry) {
 
 // chunkFileID is the id in the name of a chunk file.
 func chunkFileID(name string) (engram.ChunkID, bool) {
-	stem, ok := strings.CutSuffix(name, chunkSuffix)
+	stem, ok := strings.CutSuffix(name, ChunkSuffix)
 	if !ok {
 		return engram.ChunkID{}, false
 	}
@@ -105,7 +105,7 @@ func strayReason(entry fs.DirEntry) string {
 	switch name := entry.Name(); {
 	case strings.HasPrefix(name, atomicfile.TempPrefix) && strings.HasSuffix(name, atomicfile.TempSuffix):
 		return "left by an interrupted run, or being written"
-	case strings.HasSuffix(name, chunkSuffix):
+	case strings.HasSuffix(name, ChunkSuffix):
 		return "its name is not a chunk id"
 	case entry.IsDir():
 		return "a directory"

@@ -88,7 +88,7 @@ func (d *Dir) Holder(ctx context.Context) (*LockedError, error) {
 func (d *Dir) sweep() {
 	_ = atomicfile.Sweep(d.path)
 	if d.checkChunks() == nil {
-		_ = atomicfile.Sweep(filepath.Join(d.path, chunksName))
+		_ = atomicfile.Sweep(filepath.Join(d.path, ChunksName))
 	}
 }
 

@@ -44,7 +44,7 @@ func overtake(t *testing.T, manifest string) *overtaking {
 	o := &overtaking{t: t, path: d.manifestPath(), adder: manifestAdder{
 		dir: d, version: 1, entries: []engram.ChunkEntry{{ID: id, CreatedAt: "2026-11-22T10:00:00Z"}},
 	}}
-	if err := os.Mkdir(filepath.Join(d.Path(), chunksName), dirPerm); err != nil {
+	if err := os.Mkdir(filepath.Join(d.Path(), ChunksName), dirPerm); err != nil {
 		t.Fatal(err)
 	}
 	o.write(d.chunkPath(id), "")

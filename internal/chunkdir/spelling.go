@@ -59,7 +59,7 @@ func (d *Dir) checkSpelling(id engram.ChunkID) error {
 	if !ok {
 		return nil
 	}
-	stray := filepath.Join(d.path, chunksName, name)
+	stray := filepath.Join(d.path, ChunksName, name)
 	theirs, theirErr := os.Lstat(stray)
 	ours, ourErr := os.Lstat(d.chunkPath(id))
 	// On a volume that tells case ours is nothing, a link, or a file that came since.

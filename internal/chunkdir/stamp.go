@@ -57,7 +57,7 @@ func (d *Dir) State() (string, error) {
 	names, err := d.names()
 	slices.Sort(names)
 	for _, name := range names {
-		err = cmp.Or(err, add(name, filepath.Join(d.path, chunksName, name)))
+		err = cmp.Or(err, add(name, filepath.Join(d.path, ChunksName, name)))
 	}
 	if err != nil {
 		return "", fmt.Errorf("cannot look at the chunk files: %w", err)

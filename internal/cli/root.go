@@ -98,6 +98,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		login.NewLogout(term, ws),
 		settings.New(term, ws),
 		settings.NewTrust(term, ws),
+		mergedriver.NewGit(term, ws),
 		doctor.New(term, ws),
 		serve.New(term, ws),
 		newVersion(term, ws),

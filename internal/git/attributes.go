@@ -9,8 +9,8 @@ import (
 type attributes string
 
 // attributePattern is a path, from the directory of the file, as a pattern
-// that means just this path (gitattributes(5)).
-func attributePattern(path string) string {
+// that means just this path (gitattributes(5)), or what glob means right below it.
+func attributePattern(path, glob string) string {
 	if !strings.Contains(path, "/") {
 		path = "/" + path // else it would mean files of this name in all directories
 	}
@@ -24,6 +24,9 @@ func attributePattern(path string) string {
 			quote = true
 		}
 		b.WriteByte(c)
+	}
+	if glob != "" {
+		b.WriteString("/" + glob)
 	}
 	if !quote {
 		return b.String()
@@ -75,32 +78,40 @@ func (l attributeLine) isAbout(pattern string) bool {
 	return l.pattern == pattern || l.pattern == "/"+pattern
 }
 
-// merge is the place of the word that chooses the merge driver, or -1. Of several git
+// choice is a pattern, and the kind of driver that is chosen for it.
+type choice struct {
+	pattern string
+	kind    Kind
+}
+
+// word chooses our driver, and line does so for the pattern.
+func (c choice) word() string { return string(c.kind) + "=" + driver }
+func (c choice) line() string { return c.pattern + " " + c.word() }
+
+// word is the place of the word that chooses the driver of a kind, or -1. Of several git
 // takes the last.
-func (l attributeLine) merge() int {
+func (l attributeLine) word(kind Kind) int {
+	k := string(kind)
 	for at, word := range slices.Backward(l.words) {
-		if word == "merge" || word == "-merge" || word == "!merge" || strings.HasPrefix(word, "merge=") {
+		if word == k || word == "-"+k || word == "!"+k || strings.HasPrefix(word, k+"=") {
 			return at
 		}
 	}
 	return -1
 }
 
-// useOurDriver is the word that chooses our driver.
-const useOurDriver = "merge=engram-sync"
-
-// install makes our driver the one for the pattern: a line that chooses another
+// install makes our driver the one that is chosen: a line that chooses another for the pattern
 // is changed, else one is added. replaced are the lines that were changed.
-func (a attributes) install(pattern string) (out attributes, replaced []string) {
+func (a attributes) install(c choice) (out attributes, replaced []string) {
 	var b strings.Builder
 	found := false
 	for line := range strings.Lines(string(a)) {
 		l := parseAttributeLine(line)
-		if at := l.merge(); at >= 0 && l.isAbout(pattern) {
+		if at := l.word(c.kind); at >= 0 && l.isAbout(c.pattern) {
 			found = true
-			if l.words[at] != useOurDriver {
+			if l.words[at] != c.word() {
 				replaced = append(replaced, strings.TrimSuffix(line, l.end))
-				line = ours(line)
+				line = c.ours(line)
 			}
 		}
 		b.WriteString(line)
@@ -113,7 +124,7 @@ func (a attributes) install(pattern string) (out attributes, replaced []string) 
 		if a.unfinished() {
 			b.WriteString(end)
 		}
-		b.WriteString(pattern + " " + useOurDriver + end)
+		b.WriteString(c.line() + end)
 	}
 	return attributes(b.String()), replaced
 }
@@ -122,26 +133,29 @@ func (a attributes) install(pattern string) (out attributes, replaced []string) 
 func (a attributes) unfinished() bool { return a != "" && !strings.HasSuffix(string(a), "\n") }
 
 // ours is a line with our driver in the place of the one that it chooses.
-func ours(line string) string {
+func (c choice) ours(line string) string {
 	l := parseAttributeLine(line)
-	l.words[l.merge()] = useOurDriver
+	l.words[l.word(c.kind)] = c.word()
 	return l.pattern + " " + strings.Join(l.words, " ") + l.end
 }
 
 // uninstall takes our driver out. replaced are lines that install has changed, in their
 // order: of several that became the same one, each comes back in its own place.
-func (a attributes) uninstall(pattern string, replaced []string) attributes {
+func (a attributes) uninstall(c choice, replaced []string) attributes {
+	replaced = slices.DeleteFunc(slices.Clone(replaced), func(before string) bool { // lines about something else
+		return parseAttributeLine(before).word(c.kind) < 0
+	})
 	var b strings.Builder
 	left := slices.Clone(replaced)
 	for line := range strings.Lines(string(a)) {
 		l := parseAttributeLine(line)
-		at := l.merge()
-		if at < 0 || l.words[at] != useOurDriver || !l.isAbout(pattern) {
+		at := l.word(c.kind)
+		if at < 0 || l.words[at] != c.word() || !l.isAbout(c.pattern) {
 			b.WriteString(line)
 			continue
 		}
 		body := strings.TrimSuffix(line, l.end)
-		same := func(before string) bool { return ours(before) == body }
+		same := func(before string) bool { return c.ours(before) == body }
 		was, once := slices.IndexFunc(replaced, same), slices.IndexFunc(left, same)
 		switch {
 		case once >= 0:
@@ -156,10 +170,11 @@ func (a attributes) uninstall(pattern string, replaced []string) attributes {
 	return attributes(b.String())
 }
 
-// usesOurDriver says whether any line chooses it.
+// usesOurDriver says whether any line chooses one of ours.
 func (a attributes) usesOurDriver() bool {
 	for line := range strings.Lines(string(a)) {
-		if l := parseAttributeLine(line); slices.Contains(l.words, useOurDriver) {
+		l := parseAttributeLine(line)
+		if slices.Contains(l.words, choice{kind: Merge}.word()) || slices.Contains(l.words, choice{kind: Diff}.word()) {
 			return true
 		}
 	}

@@ -17,30 +17,44 @@ import (
 	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
-// The variables of the driver in the repository's configuration. git reads the
-// first two; the others are for Uninstall.
+// Kind is what git uses a driver for, as it calls the attribute that chooses one.
+type Kind string
+
+// The kinds of drivers.
+const (
+	Merge Kind = "merge" // to merge files
+	Diff  Kind = "diff"  // to make text of files, of which it shows the changes
+)
+
+const driver = "engram-sync"
+
+// The variables of the drivers in the repository's configuration. git reads the
+// first three; the others are for Uninstall.
 const (
 	driverName     = "merge.engram-sync.name"
 	driverCommand  = "merge.engram-sync.driver"
+	driverText     = "diff.engram-sync.textconv"
 	driverCreated  = "merge.engram-sync.created"  // the .gitattributes file was made
 	driverLineEnd  = "merge.engram-sync.lineend"  // its last line had no end
 	driverReplaced = "merge.engram-sync.replaced" // lines that were changed
 )
 
-// driverVariables are all of them.
-var driverVariables = []string{driverCommand, driverName, driverCreated, driverLineEnd, driverReplaced}
+// driverVariables are all of them. git's cache of texts (cachetextconv) is not used: it would go on to show
+// what another release made of a file, and keep the text of memories that were taken out.
+var driverVariables = []string{driverCommand, driverText, driverName, driverCreated, driverLineEnd, driverReplaced}
 
 // maxAttributes bounds .gitattributes, as git does.
 const maxAttributes = 100 << 20
 
-// Driver is our merge driver for one file, in the repository of that file.
+// Driver is our merge driver for one file, and our diff driver for others, in the repository of that file.
 type Driver struct {
-	Path       string // of the file, as git sees it
+	Path       string // of the file that is merged, as git sees it
 	Attributes string // the .gitattributes file at the top of the work tree
-	Line       string // the one in there that chooses the driver
 
 	repository repository
-	pattern    string
+	merged     choice
+	shown      choice
+	shownFile  string // one that it is for
 	mode       fs.FileMode
 	before     attributes
 	exists     bool
@@ -53,17 +67,18 @@ type DriverChange struct {
 	Replaced []string // lines that chose another driver; with Uninstall: that do so again
 }
 
-// FindDriver gives the driver for a file of a directory. environ is for git; the
-// repository is the one around the directory, whatever environ says.
-func FindDriver(ctx context.Context, environ []string, dir, file string) (*Driver, error) {
+// FindDriver gives the driver that merges one file of a directory, and shows those in shown, a directory in there, whose names
+// have a suffix. environ is for git; the repository is the one around the directory, whatever environ says.
+func FindDriver(ctx context.Context, environ []string, dir, file, shown, suffix string) (*Driver, error) {
 	repo, inside, err := workTree(ctx, environ, dir)
 	if err != nil {
 		return nil, err
 	}
 	d := &Driver{repository: repo, Attributes: filepath.Join(repo.dir, ".gitattributes"), mode: 0o644}
 	d.Path = path.Join(inside, file)
-	d.pattern = attributePattern(d.Path)
-	d.Line = d.pattern + " " + useOurDriver
+	d.merged = choice{attributePattern(d.Path, ""), Merge}
+	d.shown = choice{attributePattern(path.Join(inside, shown), "*"+suffix), Diff}
+	d.shownFile = path.Join(inside, shown, "0"+suffix)
 	// git follows no link here either.
 	text, err := repofile.Read(d.Attributes, maxAttributes)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -102,18 +117,32 @@ func sameFile(a, b string) bool {
 	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
 }
 
-// Configured says whether this clone knows how to run the driver. A clone has to be told
+// Line is the line of the attributes that chooses the driver of a kind.
+func (d *Driver) Line(kind Kind) string {
+	if kind == Diff {
+		return d.shown.line()
+	}
+	return d.merged.line()
+}
+
+// Configured says whether this clone knows how to run the driver of a kind. A clone has to be told
 // itself; the attributes, which choose the driver, come with the repository.
-func (d *Driver) Configured(ctx context.Context) (bool, error) {
-	commands, err := d.repository.config(ctx, driverCommand)
+func (d *Driver) Configured(ctx context.Context, kind Kind) (bool, error) {
+	variable := driverCommand
+	if kind == Diff {
+		variable = driverText
+	}
+	commands, err := d.repository.config(ctx, variable)
 	return len(commands) > 0, err
 }
 
-// Install lets git use the driver, with this command. A second time it changes
+// Install lets git use the drivers, with these commands. A second time it changes
 // nothing.
-func (d *Driver) Install(ctx context.Context, command string) (DriverChange, error) {
-	after, replaced := d.before.install(d.pattern)
-	changed, err := d.remember(ctx, command, after, replaced)
+func (d *Driver) Install(ctx context.Context, merge, text string) (DriverChange, error) {
+	after, replaced := d.before.install(d.merged)
+	after, more := after.install(d.shown)
+	replaced = append(replaced, more...)
+	changed, err := d.remember(ctx, merge, text, after, replaced)
 	if err == nil {
 		err = d.write(after)
 	}
@@ -122,7 +151,7 @@ func (d *Driver) Install(ctx context.Context, command string) (DriverChange, err
 
 // remember writes the repository's configuration, with what Uninstall needs to
 // know, before the attributes change.
-func (d *Driver) remember(ctx context.Context, command string, after attributes, replaced []string) (changed bool, err error) {
+func (d *Driver) remember(ctx context.Context, merge, text string, after attributes, replaced []string) (changed bool, err error) {
 	type variable struct{ name, value string }
 	var set []variable
 	if !d.exists {
@@ -136,7 +165,7 @@ func (d *Driver) remember(ctx context.Context, command string, after attributes,
 			return false, err
 		}
 	}
-	set = append(set, variable{driverName, "union of the entries of engram's manifest"}, variable{driverCommand, command})
+	set = append(set, variable{driverName, "union of the entries of engram's manifest"}, variable{driverCommand, merge}, variable{driverText, text})
 	for _, v := range set {
 		written, err := d.repository.setConfig(ctx, v.name, v.value)
 		if err != nil {
@@ -170,15 +199,19 @@ func replace(path string, text []byte, mode fs.FileMode) (err error) {
 	return f.Commit()
 }
 
-// Overruled says what driver git will use for the file all the same, "" if it is
+// Overruled says what driver of a kind git will use all the same, "" if it is
 // ours: another file of attributes can overrule the one at the top, and a later
 // line ours.
-func (d *Driver) Overruled(ctx context.Context) (driver string, err error) {
-	text, err := d.repository.run(ctx, "check-attr", "-z", "merge", "--", d.Path)
+func (d *Driver) Overruled(ctx context.Context, kind Kind) (other string, err error) {
+	file := d.Path
+	if kind == Diff {
+		file = d.shownFile
+	}
+	text, err := d.repository.run(ctx, "check-attr", "-z", string(kind), "--", file)
 	if err != nil {
 		return "", err
 	}
-	if fields := strings.Split(text, "\x00"); len(fields) > 2 && fields[2] != "engram-sync" {
+	if fields := strings.Split(text, "\x00"); len(fields) > 2 && fields[2] != driver {
 		return fields[2], nil
 	}
 	return "", nil
@@ -191,7 +224,7 @@ func (d *Driver) Uninstall(ctx context.Context) (DriverChange, error) {
 	if err != nil {
 		return DriverChange{}, err
 	}
-	after := d.before.uninstall(d.pattern, memory[driverReplaced])
+	after := d.before.uninstall(d.shown, memory[driverReplaced]).uninstall(d.merged, memory[driverReplaced])
 	if after != d.before && len(memory[driverLineEnd]) > 0 && strings.HasPrefix(string(d.before), string(after)) {
 		after = attributes(strings.TrimSuffix(strings.TrimSuffix(string(after), "\n"), "\r"))
 	}

@@ -32,7 +32,7 @@ func TestTheDriverFollowsNoLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	var unfit *repofile.UnfitError
-	if d, err := git.FindDriver(t.Context(), environ, top, "manifest.json"); !errors.As(err, &unfit) {
+	if d, err := git.FindDriver(t.Context(), environ, top, "manifest.json", "chunks", ".jsonl.gz"); !errors.As(err, &unfit) {
 		t.Errorf("a link was taken: %+v, %v", d, err)
 	}
 	if info, err := os.Lstat(attributes); err != nil || info.Mode()&os.ModeSymlink == 0 {
@@ -45,7 +45,7 @@ func TestTheDriverFollowsNoLink(t *testing.T) {
 	if err := os.Remove(private); err != nil {
 		t.Fatal(err)
 	}
-	if d, err := git.FindDriver(t.Context(), environ, top, "manifest.json"); !errors.As(err, &unfit) {
+	if d, err := git.FindDriver(t.Context(), environ, top, "manifest.json", "chunks", ".jsonl.gz"); !errors.As(err, &unfit) {
 		t.Errorf("a dangling link was taken: %+v, %v", d, err)
 	}
 }

@@ -46,7 +46,7 @@ func TestRepositoryInARepositoryRunsNothing(t *testing.T) {
 		run(top, "config", "--file", filepath.Join(inner, "config"), key, value)
 	}
 	git.Status(t.Context(), inner, os.Environ())
-	if d, err := git.FindDriver(t.Context(), os.Environ(), inner, "manifest.json"); err != nil || d.Path != ".engram/manifest.json" {
+	if d, err := git.FindDriver(t.Context(), os.Environ(), inner, "manifest.json", "chunks", ".jsonl.gz"); err != nil || d.Path != ".engram/manifest.json" {
 		t.Errorf("the driver: %+v, %v", d, err)
 	}
 	ran, err := os.ReadDir(marks)

@@ -71,15 +71,15 @@ func FuzzAttributes(f *testing.F) {
 	f.Add("/m !merge\nm eol=lf", "m")
 	f.Add("[attr]x merge=a merge=b\n", "#\"\\*\n")
 	f.Fuzz(func(t *testing.T, text, path string) {
-		a, pattern := attributes(text), attributePattern(path)
-		out, replaced := a.install(pattern)
-		if again, more := out.install(pattern); !out.usesOurDriver() || again != out || len(more) > 0 {
+		a, c := attributes(text), choice{attributePattern(path, ""), Merge}
+		out, replaced := a.install(c)
+		if again, more := out.install(c); !out.usesOurDriver() || again != out || len(more) > 0 {
 			t.Fatalf("%q for %q becomes %q, and then %q", text, path, out, again)
 		}
 		if a.usesOurDriver() || len(replaced) > 1 {
 			return // what was there before is nobody's to bring back
 		}
-		back := out.uninstall(pattern, replaced)
+		back := out.uninstall(c, replaced)
 		if back != a && strings.TrimRight(string(back), "\r\n") != strings.TrimRight(text, "\r\n") { // its last line got an end
 			t.Errorf("%q for %q becomes %q, and then %q", text, path, out, back)
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
@@ -206,20 +207,25 @@ func (e *exam) git(ctx context.Context, f *findings, around surroundings.Around,
 	}
 }
 
-// mergeDriver says whether a merge of two branches would conflict in the manifest.
+// mergeDriver says whether a merge of two branches would conflict in the manifest, and whether git can show chunks.
 func (e *exam) mergeDriver(ctx context.Context, f *findings, dir workspace.Directory) {
-	const check, install = "merge-driver", "run `engram-sync merge-driver --install`"
-	driver, err := git.FindDriver(ctx, e.ws.Environ, dir.Path(), "manifest.json")
+	const check, install = "merge-driver", "run `engram-sync git setup`"
+	driver, err := git.FindDriver(ctx, e.ws.Environ, dir.Path(), chunkdir.ManifestName, chunkdir.ChunksName, chunkdir.ChunkSuffix)
 	if _, none := errors.AsType[*git.SetupError](err); none {
 		f.skip("the chunk directory is in no git work tree, or there is no git", check)
 		return
 	}
-	other, configured := "", false
-	if err == nil {
-		other, err = driver.Overruled(ctx)
-	}
-	if err == nil {
-		configured, err = driver.Configured(ctx)
+	var other, otherText string
+	var configured, shown bool
+	for _, ask := range []func() error{
+		func() (err error) { other, err = driver.Overruled(ctx, git.Merge); return err },
+		func() (err error) { otherText, err = driver.Overruled(ctx, git.Diff); return err },
+		func() (err error) { configured, err = driver.Configured(ctx, git.Merge); return err },
+		func() (err error) { shown, err = driver.Configured(ctx, git.Diff); return err },
+	} {
+		if err == nil {
+			err = ask()
+		}
 	}
 	switch {
 	case err != nil:
@@ -230,7 +236,9 @@ func (e *exam) mergeDriver(ctx context.Context, f *findings, dir workspace.Direc
 		f.warn(check, install, "branches that both add chunks conflict in the manifest")
 	case !configured:
 		f.warn(check, install, "the repository wants it, and this clone was not told how to run it")
+	case otherText != "" || !shown:
+		f.warn(check, install, "installed, but `git diff` shows no memories: it says of chunks that they are binary")
 	default:
-		f.ok(check, "installed")
+		f.ok(check, "installed, and `git diff` shows memories")
 	}
 }

@@ -52,6 +52,13 @@ func NewShow(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Short:   "Show chunks, or a memory and its history, as text",
 		Long:    problem.Help(showLong, problem.Local, problem.Damaged),
 		Example: "  engram-sync show\n  engram-sync show 7f82\n  engram-sync show obs-86a01d784ee23c9d\n  git show HEAD~3:.engram/chunks/7f822b00.jsonl.gz | engram-sync show -",
+		// In place of the root's: git calls --textconv, where a mistake in a settings file must not be in the way.
+		PersistentPreRunE: func(cmd *cobra.Command, words []string) error {
+			if s.textconv {
+				return ws.ChangeDirectory()
+			}
+			return cmd.Root().PersistentPreRunE(cmd, words)
+		},
 		RunE: func(cmd *cobra.Command, words []string) error {
 			ws.OnlyLook()
 			if s.textconv {

@@ -1,12 +1,11 @@
-// Package mergedriver is the command by which git merges manifests, and its set-up in a repository.
-// Only the root of the commands calls it.
+// Package mergedriver is the command by which git merges manifests, and the set-up in a repository of that and of what
+// makes text of chunks. Only the root of the commands calls it.
 package mergedriver
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,7 +13,6 @@ import (
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/git"
 	"github.com/engram-sync/engram-sync/internal/merge"
 	"github.com/engram-sync/engram-sync/internal/repofile"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -34,19 +32,17 @@ where a side is no manifest. Then the file has both sides between git's usual
 markers, and ` + "`engram-sync verify --repair`" + ` resolves it. git takes every exit
 code but 0 for a conflict.
 
---install lets git use it in this repository: it adds a line to .gitattributes
-at the top of the work tree, to be committed, and the driver to the
-repository's own configuration, which every clone needs for itself. Where it is
-missing, git merges as it always does. --uninstall takes both out again.`
+--install and --uninstall are ` + "`engram-sync git setup`" + ` and its --uninstall, by the
+name that they had first.`
 
 type driver struct {
-	term               *terminal.Terminal
-	ws                 *workspace.Workspace
-	install, uninstall bool
+	setup
+	install bool
 }
 
+// New makes the command merge-driver.
 func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
-	d := &driver{term: term, ws: ws}
+	d := &driver{setup: setup{term: term, ws: ws}}
 	cmd := &cobra.Command{
 		Use:     "merge-driver ANCESTOR OURS THEIRS [PATH]",
 		Short:   "Merge manifest.json without conflicts, for git",
@@ -63,13 +59,13 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, words []string) error {
 			if d.install || d.uninstall {
-				return d.setUp(cmd.Context())
+				return d.run(cmd.Context())
 			}
 			return d.merge(cmd.Context(), words)
 		},
 	}
-	cmd.Flags().BoolVar(&d.install, "install", false, "let git use it in this repository")
-	cmd.Flags().BoolVar(&d.uninstall, "uninstall", false, "undo --install")
+	cmd.Flags().BoolVar(&d.install, "install", false, "as git setup")
+	cmd.Flags().BoolVar(&d.uninstall, "uninstall", false, "as git setup --uninstall")
 	return cmd
 }
 
@@ -151,83 +147,4 @@ func readMergeFile(path string) ([]byte, error) {
 		return nil, fmt.Errorf("read a side of the merge: %w", err)
 	}
 	return text, nil
-}
-
-// driverDocument is what --install and --uninstall print in JSON mode.
-type driverDocument struct {
-	Schema     int      `json:"schema"`
-	Action     string   `json:"action"` // "install" or "uninstall"
-	Attributes string   `json:"attributes"`
-	Line       string   `json:"line"`
-	Replaced   []string `json:"replaced"` // lines that chose another driver; with uninstall: that do so again
-	Driver     string   `json:"driver"`   // the command; "" after uninstall
-	Changed    bool     `json:"changed"`
-}
-
-func (d *driver) setUp(ctx context.Context) error {
-	dir, err := d.ws.OpenDirectory()
-	if err != nil {
-		return err
-	}
-	driver, err := git.FindDriver(ctx, d.ws.Environ, dir.Path(), "manifest.json")
-	if err != nil {
-		return err
-	}
-	doc := driverDocument{Schema: terminal.Schema, Action: "uninstall", Attributes: driver.Attributes, Line: driver.Line, Replaced: []string{}}
-	var change git.DriverChange
-	if d.install {
-		doc.Action = "install"
-		if doc.Driver, err = git.DriverCommand("merge-driver %O %A %B %P"); err != nil {
-			return err
-		}
-		change, err = driver.Install(ctx, doc.Driver)
-	} else {
-		change, err = driver.Uninstall(ctx)
-	}
-	if err != nil {
-		return err
-	}
-	if d.install {
-		warnOverruled(ctx, d.term, driver)
-	}
-	doc.Changed, doc.Replaced = change.Changed, append(doc.Replaced, change.Replaced...)
-	printDriver(d.term, doc, driver.Path, change.Written)
-	return nil
-}
-
-// warnOverruled says if git will not use the driver all the same.
-func warnOverruled(ctx context.Context, term *terminal.Terminal, d *git.Driver) {
-	other, err := d.Overruled(ctx)
-	switch {
-	case err != nil:
-		term.Warn(terminal.OneLine(err.Error()))
-	case other != "":
-		term.Warn("git will use merge=" + other + " all the same: look for it in " + path.Dir(d.Path) +
-			"/.gitattributes and in info/attributes of the repository, and for a later line in " + d.Attributes)
-	}
-}
-
-// printDriver says what was done; written: the attributes changed as well.
-func printDriver(term *terminal.Terminal, doc driverDocument, manifest string, written bool) {
-	switch {
-	case term.JSON:
-		term.Document(doc)
-		return
-	case term.Quiet:
-		return
-	case !doc.Changed:
-		fmt.Fprintf(term.Stdout, "nothing to do: the merge driver for %s is %sed already\n", manifest, doc.Action)
-		return
-	}
-	fmt.Fprintf(term.Stdout, "%sed the merge driver for %s\n", doc.Action, manifest)
-	for _, line := range doc.Replaced {
-		if doc.Action == "install" {
-			fmt.Fprintf(term.Stdout, "in %s it takes the place of: %s\n", doc.Attributes, line)
-		} else {
-			fmt.Fprintf(term.Stdout, "in %s there is again: %s\n", doc.Attributes, line)
-		}
-	}
-	if doc.Action == "install" && written {
-		fmt.Fprintf(term.Stdout, "commit %s, and run this command once in every other clone\n", doc.Attributes)
-	}
 }
