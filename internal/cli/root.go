@@ -90,6 +90,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		look.NewLog(term, ws),
 		look.NewShow(term, ws),
 		look.NewSearch(term, ws),
+		look.NewDiff(term, ws),
 	)
 	addGroup(cmd, "journal", "Journal", mutations.New(term, ws))
 	addGroup(cmd, "other", "Setup",

@@ -50,16 +50,16 @@ func (r *reader) take(list string, index int, row json.RawMessage) error {
 	switch list {
 	case "sessions":
 		s, err := rowread.ReadSession(row)
-		r.sessions = append(r.sessions, ofSession(s))
+		r.sessions = append(r.sessions, OfSession(s))
 		r.projects[s.ID] = s.Project
 		return err
 	case "observations":
 		o, err := rowread.ReadObservation(row)
-		r.add(ofObservation(o), mend.Observations, index, row)
+		r.add(OfObservation(o), mend.Observations, index, row)
 		return err
 	case "prompts":
 		p, err := rowread.ReadPrompt(row)
-		r.add(ofPrompt(p), mend.Prompts, index, row)
+		r.add(OfPrompt(p), mend.Prompts, index, row)
 		return err
 	}
 	r.mutation(row)
@@ -91,14 +91,16 @@ func (r *reader) finish(id engram.ChunkID) []Row {
 	return all
 }
 
-func ofSession(s engram.Session) Row {
+// OfSession is the row of a session.
+func OfSession(s engram.Session) Row {
 	return Row{
 		Kind: "session", Type: "session", ID: s.ID, Session: s.ID, State: Kept, Project: s.Project, Content: engram.Text(s.Summary),
 		CreatedAt: s.StartedAt, UpdatedAt: engram.Text(s.EndedAt), Directory: s.Directory,
 	}
 }
 
-func ofObservation(o engram.Observation) Row {
+// OfObservation is the row of a memory.
+func OfObservation(o engram.Observation) Row {
 	row := Row{
 		Kind: "observation", Type: o.Type, ID: o.SyncID, Session: o.SessionID, State: Kept, Project: engram.Text(o.Project), Title: o.Title,
 		Content: o.Content, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt, DeletedAt: engram.Text(o.DeletedAt), Revision: o.RevisionCount,
@@ -110,14 +112,16 @@ func ofObservation(o engram.Observation) Row {
 	return row
 }
 
-func ofPrompt(p engram.Prompt) Row {
+// OfPrompt is the row of a prompt.
+func OfPrompt(p engram.Prompt) Row {
 	return Row{
 		Kind: "prompt", Type: "prompt", ID: p.SyncID, Session: p.SessionID, State: Kept, Project: p.Project, Content: p.Content,
 		CreatedAt: p.CreatedAt,
 	}
 }
 
-func ofRelation(r engram.Relation) Row {
+// OfRelation is the row of a relation.
+func OfRelation(r engram.Relation) Row {
 	content := strings.Join(slices.DeleteFunc([]string{engram.Text(r.Reason), engram.Text(r.Evidence)}, func(t string) bool { return t == "" }), "\n\n")
 	return Row{
 		Kind: "relation", Type: "relation", ID: r.SyncID, Session: engram.Text(r.SessionID), State: Kept, Project: r.Project, Content: content,
@@ -169,19 +173,19 @@ func upserted(entity string, payload []byte) (row Row, list byte) {
 	case "session":
 		var s engram.Session
 		err = json.Unmarshal(payload, &s)
-		row, list = ofSession(s), 's'
+		row, list = OfSession(s), 's'
 	case "observation":
 		var o engram.Observation
 		err = json.Unmarshal(payload, &o)
-		row, list = ofObservation(o), 'o'
+		row, list = OfObservation(o), 'o'
 	case "prompt":
 		var p engram.Prompt
 		err = json.Unmarshal(payload, &p)
-		row, list = ofPrompt(p), 'p'
+		row, list = OfPrompt(p), 'p'
 	case "relation":
 		var relation engram.Relation
 		err = json.Unmarshal(payload, &relation)
-		row, list = ofRelation(relation), 'r'
+		row, list = OfRelation(relation), 'r'
 	default:
 		return Row{Kind: cmp.Or(entity, "mutation"), Type: cmp.Or(entity, "mutation"), State: Kept, Content: string(payload)}, 'x'
 	}

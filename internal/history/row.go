@@ -137,22 +137,52 @@ func Changes(before, after *Row) []string {
 	if before.State == Removed {
 		return words // which had no text to compare with
 	}
-	for _, member := range []struct{ name, before, after string }{
-		{"type", before.Type, after.Type}, {"title", before.Title, after.Title}, {"content", before.Content, after.Content},
-		{"project", engram.ProjectKey(before.Project), engram.ProjectKey(after.Project)}, {"session", before.Session, after.Session},
-		{"scope", before.Scope, after.Scope}, {"topic", before.Topic, after.Topic}, {"directory", before.Directory, after.Directory},
-		{"relation", before.Source + before.Relation + before.Target, after.Source + after.Relation + after.Target},
-		{"judgment", before.Judgment, after.Judgment},
-	} {
-		if member.before != member.after {
-			words = append(words, member.name)
+	was, is := before.members(), after.members()
+	for i, name := range memberNames {
+		if was[i] != is[i] {
+			words = append(words, name)
 		}
-	}
-	if after.Kind == "session" && before.UpdatedAt != after.UpdatedAt {
-		words = append(words, "end")
 	}
 	if len(words) == 0 {
 		return []string{"unchanged"}
 	}
 	return slices.Clip(words)
+}
+
+// memberNames are what versions of a row are compared by, beside their state, and what people call that.
+var memberNames = [...]string{"type", "title", "content", "project", "session", "scope", "topic", "directory", "relation", "judgment", "end"}
+
+// members are their values. Revision, times and tools change without a change that anybody means.
+func (r *Row) members() (values [len(memberNames)]string) {
+	values = [...]string{
+		r.Type, r.Title, r.Content, engram.ProjectKey(r.Project), r.Session, r.Scope, r.Topic, r.Directory, r.Source + r.Relation + r.Target, r.Judgment, "",
+	}
+	if r.Kind == "session" {
+		values[len(values)-1] = r.UpdatedAt
+	}
+	return values
+}
+
+// projectAt is the place of the project in memberNames.
+const projectAt = 3
+
+// Sum is the same for two rows of which Changes says nothing but, at most, that they are of two projects.
+func (r *Row) Sum() engram.RowHash {
+	values := r.members()
+	values[projectAt] = ""
+	return engram.HashOf(values[:]...)
+}
+
+// Member is a short member of a row by the name that Changes gives it, "" for the content.
+func (r *Row) Member(name string) string {
+	switch at := slices.Index(memberNames[:], name); {
+	case at == projectAt:
+		return r.Project
+	case at < 0 || name == "content":
+		return ""
+	case name == "relation":
+		return strings.TrimSpace(r.Source + " " + r.Relation + " " + r.Target)
+	default:
+		return r.members()[at]
+	}
 }

@@ -134,6 +134,20 @@ func (w *Workspace) newDirectory() (string, error) {
 	return path, err
 }
 
+// OpenDirectoryAt opens the chunk directory that a path leads to, or that lies in there.
+func (w *Workspace) OpenDirectoryAt(path string) (Directory, error) {
+	if in := filepath.Join(path, chunkdir.DirName); isDir(in) {
+		path = in
+	}
+	dir, err := chunkdir.Open(path, dirOptions(w))
+	return w.directory(dir), err
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
 // Lock makes this run the only one that changes the directory.
 func (w *Workspace) Lock(ctx context.Context, dir Directory, command string) (func(), error) {
 	unlock, err := dir.Lock(ctx, w.Config.LockWait, command)

@@ -2,6 +2,7 @@ package look
 
 import (
 	"bufio"
+	"cmp"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -41,29 +42,23 @@ func (l *looker) readStream(r io.Reader, name string) ([]history.Row, engram.Chu
 	wrong := func(err error) error { return fmt.Errorf("%s: %w", terminal.Visible(name), err) }
 	in := bufio.NewReader(r)
 	var content io.Reader = in
-	if head, _ := in.Peek(2); string(head) == "\x1f\x8b" {
-		zip, err := gzip.NewReader(in)
-		if err != nil {
-			return nil, engram.ChunkID{}, wrong(gzipDamage(err))
+	if head, _ := in.Peek(1); string(head) != "{" {
+		var err error
+		if content, err = unzip(in); err != nil {
+			return nil, engram.ChunkID{}, wrong(err)
 		}
-		zip.Multistream(false)
-		content = unzipped{zip}
-	} else if head, err := in.Peek(1); err != nil || head[0] != '{' {
-		if more, _ := in.Peek(len(pointer)); string(more) == pointer {
-			return nil, engram.ChunkID{}, wrong(chunkdir.ErrPointer)
-		}
-		return nil, engram.ChunkID{}, wrong(errNoChunk)
 	}
-	limit := l.ws.Config.MaxChunkBytes
-	if limit <= 0 {
-		limit = engram.DefaultMaxChunkBytes
-	}
-	c := engram.AddressChunk(io.NopCloser(content), limit)
+	c := engram.AddressChunk(io.NopCloser(content), l.maxBytes())
 	rows, err := history.ReadChunk(c)
 	if err != nil {
 		return nil, engram.ChunkID{}, wrong(err)
 	}
 	return rows, c.ID(), nil
+}
+
+// maxBytes bounds a chunk.
+func (l *looker) maxBytes() int64 {
+	return cmp.Or(max(l.ws.Config.MaxChunkBytes, 0), engram.DefaultMaxChunkBytes)
 }
 
 const pointer = "version https://git-lfs"

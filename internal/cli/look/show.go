@@ -212,7 +212,7 @@ func (s *show) chunk(ctx context.Context, doc *showDocument, prefix string) (fou
 	if err != nil || e.ID.IsZero() {
 		return false, err
 	}
-	rows, err := s.readHere(dir, e.ID)
+	rows, err := readHere(dir, e.ID)
 	wrong := ""
 	if err != nil {
 		doc.fails = append(doc.fails, work.Failure{ID: e.ID.String(), Err: err})
@@ -230,7 +230,7 @@ func (s *show) chunk(ctx context.Context, doc *showDocument, prefix string) (fou
 }
 
 // readHere reads a chunk of a directory. One that was edited comes with its error.
-func (s *show) readHere(dir workspace.Directory, id engram.ChunkID) ([]history.Row, error) {
+func readHere(dir workspace.Directory, id engram.ChunkID) ([]history.Row, error) {
 	c, err := dir.OpenChunk(id)
 	if err == nil {
 		defer func() { _ = c.Close() }() // only read

@@ -1,0 +1,263 @@
+package look
+
+import (
+	"cmp"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/engram-sync/engram-sync/internal/cli/command"
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/engramdb"
+	"github.com/engram-sync/engram-sync/internal/git"
+	"github.com/engram-sync/engram-sync/internal/history"
+	"github.com/engram-sync/engram-sync/internal/memoryindex"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
+)
+
+// Words that stand for a state by themselves.
+const (
+	theRemote   = "remote"
+	theDatabase = "database"
+)
+
+// state is where memories are compared.
+type state struct {
+	Kind string `json:"kind"` // directory, revision, remote or database
+	Name string `json:"name"` // a path, what the user calls the revision and its commit, the remote's label
+	place
+}
+
+// place is what a state is read from. Rows is called by several goroutines at once; it may give rows and say at the same time what
+// is wrong with them.
+type place interface {
+	// Chunks are all, in the order of the manifest.
+	Chunks(ctx context.Context) ([]memoryindex.Chunk, error)
+	Rows(ctx context.Context, id engram.ChunkID) ([]history.Row, error)
+}
+
+// isPath says whether a word can only be a path.
+func isPath(word string) bool {
+	return strings.ContainsRune(word, '/') || strings.ContainsRune(word, os.PathSeparator) || word == "." || word == ".."
+}
+
+// state finds what a word stands for; "" is the chunk directory here.
+func (d *differ) state(ctx context.Context, word string, conn *workspace.Connection) (state, error) {
+	if name, is := strings.CutPrefix(word, "dir:"); is {
+		return d.directoryState(name)
+	}
+	if name, is := strings.CutPrefix(word, "rev:"); is {
+		s, err := d.revisionState(ctx, name)
+		if err == nil && s.place == nil {
+			err = terminal.Usagef("git knows no revision %.80q here", name)
+		}
+		return s, err
+	}
+	switch word {
+	case "":
+		dir, err := d.ws.OpenDirectory()
+		return state{"directory", workspace.Shorter(dir.Path()), rowsOfSource{directory{dir}}}, err
+	case theRemote:
+		here, _, err := d.ws.OpenDirectoryIfAny()
+		return state{"remote", conn.Label, rowsOfSource{remote{conn, here}}}, err
+	case theDatabase:
+		return d.databaseState(ctx)
+	}
+	isDir := isPath(word) && exists(word) || holdsChunks(word)
+	s, err := d.revisionState(ctx, word)
+	switch {
+	case isDir && (err != nil || s.place == nil):
+		return d.directoryState(word)
+	case err != nil:
+		return s, err
+	case isDir:
+		return s, terminal.Usagef("%.80q is a revision and a directory: write rev:%s or dir:%s", word, word, word)
+	case s.place == nil:
+		return s, terminal.Usagef("%.80q is no revision that git knows here, and no chunk directory; a state is one of these, or %s or %s", word, theRemote, theDatabase)
+	}
+	return s, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// holdsChunks says whether a path looks like a chunk directory, or like what one is in.
+func holdsChunks(path string) bool {
+	for _, name := range []string{".engram", "manifest.json", "chunks"} {
+		if exists(filepath.Join(path, name)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *differ) directoryState(path string) (state, error) {
+	dir, err := d.ws.OpenDirectoryAt(path)
+	if err != nil {
+		return state{}, err
+	}
+	return state{"directory", workspace.Shorter(dir.Path()), rowsOfSource{directory{dir}}}, nil
+}
+
+// revisionState has no place where git knows none of this name.
+func (d *differ) revisionState(ctx context.Context, name string) (state, error) {
+	dir, err := d.ws.OpenDirectory()
+	if err != nil {
+		return state{}, err
+	}
+	r, err := git.FindRevision(ctx, d.ws.Environ, dir.Path(), name)
+	if err != nil || r == nil {
+		return state{}, err
+	}
+	d.ends = append(d.ends, r.Close)
+	return state{"revision", name + " (" + r.Commit[:min(len(r.Commit), 8)] + ")", &revision{Revision: r, dir: dir.Path(), limit: d.maxBytes()}}, nil
+}
+
+// databaseState is the user's engram.db, of which only the rows of one project are compared.
+func (d *differ) databaseState(ctx context.Context) (state, error) {
+	db, err := surroundings.OpenDatabase(ctx, d.ws)
+	if err != nil {
+		return state{}, err
+	}
+	if db == nil {
+		return state{}, terminal.Usagef("there is no %s in %s", surroundings.DatabaseName, terminal.Visible(d.ws.DataDir()))
+	}
+	rule, err := surroundings.RuleOf(ctx, db)
+	if err != nil {
+		return state{}, err
+	}
+	project, err := d.ws.FindProject(rule)
+	if err != nil {
+		return state{}, err
+	}
+	d.only(project.Name)
+	return state{"database", workspace.Shorter(db.Path()), &database{db: db, term: d.term}}, nil
+}
+
+// rowsOfSource is what an index is made of, as a place.
+type rowsOfSource struct{ memoryindex.Source }
+
+func (s rowsOfSource) Rows(ctx context.Context, id engram.ChunkID) (rows []history.Row, err error) {
+	if d, is := s.Source.(directory); is {
+		return readHere(d.Directory, id)
+	}
+	err = s.Read(ctx, id, func(c *engram.Chunk) (err error) {
+		rows, err = history.ReadChunk(c)
+		return err
+	})
+	return rows, err
+}
+
+// database is engram.db, as one chunk.
+type database struct {
+	db    *engramdb.DB
+	term  *terminal.Terminal
+	noted bool
+}
+
+func (d *database) Chunks(context.Context) ([]memoryindex.Chunk, error) {
+	return []memoryindex.Chunk{{}}, nil
+}
+
+// Rows are all that have an identity, so that they can be compared.
+func (d *database) Rows(ctx context.Context, _ engram.ChunkID) (rows []history.Row, err error) {
+	unnamed := 0
+	add := func(row history.Row) error {
+		if row.ID == "" {
+			unnamed++
+			return nil
+		}
+		rows = append(rows, row)
+		return nil
+	}
+	projects, ends := map[string]string{}, map[string]string{} // of sessions, and of observations, which relations have for ends
+	err = d.db.Snapshot(ctx, func(s *engramdb.Snapshot) error {
+		rows, unnamed = nil, 0 // it may be asked twice
+		for _, read := range []func() error{
+			func() error {
+				return s.Sessions(ctx, func(r engram.Session) error {
+					projects[r.ID] = r.Project
+					return add(history.OfSession(r))
+				})
+			},
+			func() error {
+				return s.Observations(ctx, func(r engram.Observation) error {
+					ends[r.SyncID] = cmp.Or(engram.Text(r.Project), projects[r.SessionID])
+					return add(history.OfObservation(r))
+				})
+			},
+			func() error {
+				return s.Prompts(ctx, func(r engram.Prompt) error { return add(history.OfPrompt(r)) })
+			},
+			func() error {
+				return s.Relations(ctx, func(r engram.Relation) error {
+					if r.Orphaned() { // which engram tells nobody of
+						return nil
+					}
+					return add(history.OfRelation(r))
+				})
+			},
+			func() error {
+				return s.Deletions(ctx, func(r engram.Deletion) error {
+					return add(history.Row{Kind: r.Kind.Entity(), ID: r.Key, State: history.Removed, Session: r.Session, Project: r.Project, DeletedAt: r.At})
+				})
+			},
+		} {
+			if err := read(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for i := range rows {
+		if row := &rows[i]; row.Project == "" {
+			row.Project = cmp.Or(projects[row.Session], ends[row.Source])
+		}
+	}
+	if unnamed > 0 && !d.noted {
+		d.noted = true
+		d.term.Warn(surroundings.UnnamedSentence(unnamed))
+	}
+	return rows, err
+}
+
+// withStates gives the states that words stand for to use.
+func (d *differ) withStates(ctx context.Context, words [2]string, use func(a, b state) error) error {
+	defer func() {
+		for _, end := range d.ends {
+			end()
+		}
+	}()
+	find := func(conn *workspace.Connection) error {
+		a, err := d.state(ctx, words[0], conn)
+		if err != nil {
+			return err
+		}
+		b, err := d.state(ctx, words[1], conn)
+		if err != nil {
+			return err
+		}
+		return use(a, b)
+	}
+	if words[0] != theRemote && words[1] != theRemote {
+		return find(nil)
+	}
+	return d.ws.With(ctx, func(conn *workspace.Connection) error {
+		if err := command.UseProject(ctx, d.term, d.ws, conn); err != nil {
+			return err
+		}
+		if conn.PerProject() {
+			d.only(conn.Project.Name)
+		}
+		return find(conn)
+	})
+}
+
+// readable says that what was read is worth something, whatever is wrong with it.
+func readable(err error) bool { return err == nil || problem.As[*engram.MismatchError](err) }
