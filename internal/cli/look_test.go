@@ -134,7 +134,19 @@ func TestLookIntoHostileChunks(t *testing.T) {
 	if err := storeManifest(dir, ids); err != nil {
 		t.Fatal(err)
 	}
+	other := filepath.Join(u.where, "other")
+	members["content"] = "\n" + evil + "\n@@\n+x"
+	for _, text := range []string{`{"observations":[` + row(members) + `,` + row(map[string]any{"sync_id": "huge", "title": "t", "content": strings.Repeat("`\n", 500_000)}) + `]}`} {
+		id, err := storeChunk(other, []byte(text))
+		if err == nil {
+			err = storeManifest(other, []string{id})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, args := range [][]string{
+		{"diff", other}, {"diff", other, "--oneline"}, {"diff", other, "--stat"}, {"diff", other, "--json"}, {"diff", ".", "dir:" + other},
 		append([]string{"show"}, ids...), {"log"}, {"log", "--oneline"}, {"search", "abc"}, {"search", "abc", "--deleted", "--json"}, {"show", evil + "sync_id"},
 		{"show", "huge"}, {"log", "--json"}, {"show", ids[0], "--json"}, {"show", "--textconv", filepath.Join(dir, "chunks", ids[0]+".jsonl.gz")},
 	} {

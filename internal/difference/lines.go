@@ -10,7 +10,7 @@ const (
 	// contextLines are those around a change.
 	contextLines = 3
 	// maxLines bounds what is compared by line, in bytes of both texts.
-	maxLines = 8 << 20
+	maxLines = 2 << 20
 )
 
 // Lines is the difference of two texts as a unified diff without the names at its top, "" where they have the same lines. ok is
