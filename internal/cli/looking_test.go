@@ -77,6 +77,8 @@ func TestLookingCreatesNothing(t *testing.T) {
 			looks(remote.code, "sync", "--dry-run")
 			looks(remote.code, "mutations", "push", "--db", "--dry-run")
 			looks(0, "export", "--dry-run")
+			looks(0, "diff", ".", "database")
+			looks(remote.code, "diff", "remote")
 			looks(0, "config", "list")
 			looks(0, "config", "path")
 			looks(remote.code, "doctor")

@@ -112,7 +112,10 @@ func (d *differ) revisionState(ctx context.Context, name string) (state, error) 
 		return state{}, err
 	}
 	r, err := git.FindRevision(ctx, d.ws.Environ, dir.Path(), name)
-	if err != nil || r == nil {
+	switch {
+	case err == nil && r == nil && name == "HEAD":
+		return state{"revision", "HEAD (no commit yet)", nothing{}}, nil
+	case err != nil || r == nil:
 		return state{}, err
 	}
 	d.ends = append(d.ends, r.Close)
@@ -152,6 +155,14 @@ func (s rowsOfSource) Rows(ctx context.Context, id engram.ChunkID) (rows []histo
 		return err
 	})
 	return rows, err
+}
+
+// nothing is a place without chunks.
+type nothing struct{}
+
+func (nothing) Chunks(context.Context) ([]memoryindex.Chunk, error) { return nil, nil }
+func (nothing) Rows(context.Context, engram.ChunkID) (rows []history.Row, err error) {
+	return nil, engram.ErrNoFile
 }
 
 // database is engram.db, as one chunk.
