@@ -179,7 +179,7 @@ func (d *database) Chunks(context.Context) ([]memoryindex.Chunk, error) {
 // Rows are all that have an identity, so that they can be compared.
 func (d *database) Rows(ctx context.Context, _ engram.ChunkID) (rows []history.Row, err error) {
 	unnamed := 0
-	add := func(row history.Row) error {
+	add := func(row history.Row) error { //nolint:unparam // as what gives the rows calls it
 		if row.ID == "" {
 			unnamed++
 			return nil
