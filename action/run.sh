@@ -18,6 +18,7 @@ esac
 command -v jq >/dev/null || fail "jq is missing on this runner: install it in a step before this one"
 [ -z "$INPUT_REMOTE" ] || export ENGRAM_SYNC_REMOTE=$INPUT_REMOTE
 [ -z "$INPUT_PROJECT" ] || export ENGRAM_SYNC_PROJECT=$INPUT_PROJECT
+[ -z "${INPUT_FAIL_ON_SECRETS:-}" ] || export ENGRAM_SYNC_FAIL_ON_SECRETS=$INPUT_FAIL_ON_SECRETS
 cd -- "$INPUT_DIRECTORY" 2>/dev/null || fail "there is no directory $INPUT_DIRECTORY"
 read -r -d '' -a args <<<"$INPUT_ARGS" || true
 

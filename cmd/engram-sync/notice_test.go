@@ -58,6 +58,11 @@ func notice(t *testing.T) string {
 			modules[name] = addLicences(t, modules[name], p.Module.Dir, p.Dir)
 		}
 	}
+	rules, err := filepath.Abs("../../internal/secretscan")
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules["github.com/zricethezav/gitleaks/v8 (its rules, in internal/secretscan)"] = addLicences(t, nil, rules, rules)
 	byText := map[string][]string{}
 	for _, name := range slices.Sorted(maps.Keys(modules)) {
 		licences := modules[name]

@@ -44,6 +44,8 @@ type Config struct {
 	NoPrompts     bool   `mapstructure:"no_prompts"`
 	NoDirectories bool   `mapstructure:"no_directories"`
 	Types         string `mapstructure:"types"`
+	// FailOnSecrets keeps at home what looks as if it held a secret.
+	FailOnSecrets bool `mapstructure:"fail_on_secrets"`
 	// Protocol is what kind of server the remote is: "account", "project", or
 	// "auto" to find out.
 	Protocol string `mapstructure:"protocol"`

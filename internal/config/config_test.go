@@ -72,6 +72,7 @@ func parse(t *testing.T, args ...string) *pflag.FlagSet {
 	flags.Bool("insecure-http", true, "")
 	flags.Bool("no-prompts", false, "")
 	flags.Bool("no-directories", false, "")
+	flags.Bool("fail-on-secrets", false, "")
 	if err := flags.Parse(args); err != nil {
 		t.Fatal(err)
 	}

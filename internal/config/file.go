@@ -33,7 +33,7 @@ func parseRepoFile(path string, data []byte) (layer, error) {
 		s, ok := findSetting(key)
 		if key == remotesKey || key == tokenCommandKey || ok && !s.inRepo {
 			return &Error{Source: path, Key: key, Reason: "a file inside a repository may set only remote, project " +
-				"and what export leaves out, since whoever can commit must not redirect memories or run programs; move this to your own config"}
+				"and what keeps more at home, since whoever can commit must not redirect memories or run programs; move this to your own config"}
 		}
 		if err := l.putNode(key, node, from); err != nil || key != remoteKey {
 			if l.values[key] == false {

@@ -27,6 +27,7 @@ func TestListIsStableAndSaysWhence(t *testing.T) {
 		{Key: "no_prompts", Value: "false", Source: "default"},
 		{Key: "no_directories", Value: "false", Source: "default"},
 		{Key: "types", Source: "default"},
+		{Key: "fail_on_secrets", Value: "false", Source: "default"},
 		{Key: "protocol", Value: "auto", Source: "default"},
 		{Key: "dir", Source: "default"},
 		{Key: "concurrency", Value: "3", Source: "flag --concurrency"},

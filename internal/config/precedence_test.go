@@ -42,6 +42,8 @@ func TestPrecedence(t *testing.T) {
 			"default": "false", "user": "false", "repo": "true", "env": "false", "flag": "true"}},
 		{key: "no_directories", env: "ENGRAM_SYNC_NO_DIRECTORIES", values: map[string]string{
 			"default": "false", "user": "true", "repo": "true", "env": "false", "flag": "true"}},
+		{key: "fail_on_secrets", env: "ENGRAM_SYNC_FAIL_ON_SECRETS", values: map[string]string{
+			"default": "false", "user": "false", "repo": "true", "env": "false", "flag": "true"}},
 		{key: "types", env: "ENGRAM_SYNC_TYPES", values: map[string]string{
 			"default": "", "user": "decision,bugfix", "repo": "bugfix", "env": "pattern", "flag": "a,b"}},
 		{key: "protocol", env: "ENGRAM_SYNC_PROTOCOL", values: map[string]string{
@@ -218,7 +220,7 @@ func flagOf(key string) string {
 	return map[string]string{
 		"remote": "remote", "project": "project", "protocol": "protocol", "dir": "dir", "concurrency": "concurrency",
 		"timeout": "timeout", "retries": "retries", "retry_time": "retry-time", "lock_wait": "lock-wait", "max_duration": "max-duration", "heartbeat_url": "heartbeat-url", "log_format": "log-format",
-		"limit_upload": "limit-upload", "no_prompts": "no-prompts", "no_directories": "no-directories", "types": "types", "limit_download": "limit-download", "progress": "progress", "color": "color",
+		"limit_upload": "limit-upload", "no_prompts": "no-prompts", "fail_on_secrets": "fail-on-secrets", "no_directories": "no-directories", "types": "types", "limit_download": "limit-download", "progress": "progress", "color": "color",
 		"max_chunk_bytes": "max-chunk-bytes", "insecure_http": "insecure-http",
 		"ca_cert": "ca-cert", "client_cert": "client-cert", "client_key": "client-key",
 	}[key]

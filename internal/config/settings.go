@@ -45,6 +45,8 @@ func settings() []setting {
 			"whether `export` writes the project's name in the place of a session's directory: as above"},
 		{typesKey, "", wordList, func(c Config) string { return c.Types }, true,
 			"the types of the memories that `export` writes, such as `decision,bugfix`; without it, all. A repository's file can only take from them"},
+		{"fail_on_secrets", false, boolean, func(c Config) string { return strconv.FormatBool(c.FailOnSecrets) }, true,
+			"whether `push`, `export` and `verify` fail over what looks like a [secret](security.md#secrets-in-memories), in place of a warning: as above"},
 		{"protocol", "auto", choice("auto", "account", "project"), func(c Config) string { return c.Protocol }, false,
 			"what kind of server the remote is: `auto`, `account` or `project`"},
 		{"dir", "", plainText, func(c Config) string { return c.Dir }, false,

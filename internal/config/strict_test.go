@@ -146,7 +146,7 @@ func TestBadFlagsAndVariables(t *testing.T) {
 }
 
 func TestRepositoryMaySetRemoteAndProjectOnly(t *testing.T) {
-	const reason = "a file inside a repository may set only remote, project and what export leaves out"
+	const reason = "a file inside a repository may set only remote, project and what keeps more at home"
 	tests := []struct{ yaml, want string }{
 		{"remotes: {work: {url: http://evil.example.com}}", "remotes: " + reason},
 		{"insecure_http: true", "insecure_http: " + reason},
@@ -165,6 +165,7 @@ func TestRepositoryMaySetRemoteAndProjectOnly(t *testing.T) {
 		{"remote: 'embedded:dir'", "remote: a file inside a repository can only name"},
 		{"remote: 1", "remote: must be text"},
 		{"no_prompts: false", "no_prompts: a file inside a repository can only keep more at home"},
+		{"fail_on_secrets: false", "fail_on_secrets: a file inside a repository can only keep more at home"},
 		{"no_directories: false", "no_directories: a file inside a repository can only keep more at home"},
 		{"types: ' , '", "types: is not a list of words"},
 		{"project:", "project: has no value"},

@@ -26,10 +26,19 @@ type Verified struct {
 // what is found in a file, the release among it. No state directory is made for it: nil where
 // there is none.
 func OpenVerified(root Root, chunkDir, rules string) *Verified {
+	return openRead(root, "verified", chunkDir, rules)
+}
+
+// OpenScanned is OpenVerified for which secrets were found in each chunk file.
+func OpenScanned(root Root, chunkDir, rules string) *Verified {
+	return openRead(root, "scanned", chunkDir, rules)
+}
+
+func openRead(root Root, kind, chunkDir, rules string) *Verified {
 	if !exists(root.dir) {
 		return nil
 	}
-	v := &Verified{file: OpenCache(root, "verified", chunkDir), header: []byte("engram-sync verified 1, " + rules + "\n")}
+	v := &Verified{file: OpenCache(root, kind, chunkDir), header: []byte("engram-sync " + kind + " 1, " + rules + "\n")}
 	text, ok := bytes.CutPrefix(v.file.read(), v.header)
 	if !ok || len(text) < len(v.secret) {
 		_, _ = rand.Read(v.secret[:]) // which never fails

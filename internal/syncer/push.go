@@ -130,12 +130,15 @@ func (p *pusher) push(ctx context.Context, item Item, _ func()) outcome {
 
 // holdUp leaves to the next run what has to come behind an item that has failed for now.
 func (p *pusher) holdUp(item Item, out outcome) {
-	if out.err != nil && p.opts.Passing != nil && p.opts.Passing(out.err) {
+	if out.err != nil && (p.opts.Held[item.Local] != nil || p.opts.Passing != nil && p.opts.Passing(out.err)) {
 		p.order.Fail(item.Local, arrival.Failure{ID: item.Local, Err: out.err})
 	}
 }
 
 func (p *pusher) send(ctx context.Context, item Item) outcome {
+	if err := p.opts.Held[item.Local]; err != nil {
+		return outcome{err: err}
+	}
 	var last *engram.Chunk
 	open := func() (*engram.Chunk, error) {
 		c, err := p.open(ctx, item)

@@ -22,6 +22,14 @@ func Plan(s *Diff, opts Options) ([]Item, Result) {
 		items = slices.Concat(items, opts.choose(s.ToPush))
 	}
 	result := s.given(opts)
+	items = slices.DeleteFunc(items, func(i Item) bool {
+		err := opts.Held[i.Local]
+		if err == nil || i.Direction != work.Pushed {
+			return false
+		}
+		result.Failed = append(result.Failed, work.Failure{ID: i.ID().String(), Direction: work.Pushed, Err: err})
+		return true
+	})
 	s.failUnreadable(opts, &result)
 	if opts.Push {
 		result.Failed = append(result.Failed, s.staying(opts, len(items)+len(result.Present))...)

@@ -107,6 +107,8 @@ type Options struct {
 	// Passing says of an error in pushing an item that a later run may not meet it. nil:
 	// none is.
 	Passing func(error) bool
+	// Held are chunks that are not pushed, and why.
+	Held map[engram.ChunkID]error
 	// Report hears what happens.
 	Report work.Report
 	// InFlight remembers what is being pushed. nil: a remote that takes a chunk twice

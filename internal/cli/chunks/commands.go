@@ -30,7 +30,7 @@ func NewPush(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Short:   "Upload local chunks that the remote lacks",
 		Long:    problem.Help(pushLong, problem.Transfer),
 		Example: "  engram-sync push\n  engram-sync push --dry-run --exit-code\n  engram-sync push 7f82 --verify",
-	}, t.addVerify, t.addInit, t.project.addPush, t.project.addAccept)
+	}, t.addVerify, t.addInit, t.project.addPush, t.project.addAccept, addFailOnSecrets)
 }
 
 const pullLong = `Download the chunks of the remote that are missing here.
@@ -76,5 +76,5 @@ func NewSync(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Short:   "Pull, then push",
 		Long:    problem.Help(syncLong, problem.Transfer),
 		Example: "  engram-sync sync\n  engram-sync sync --export\n  engram-sync sync --export --watch\n  engram-sync sync --json",
-	}, t.addVerify, t.addExport, t.addWatch, t.addInit, t.project.addPush, t.project.addPull)
+	}, t.addVerify, t.addExport, t.addWatch, t.addInit, t.project.addPush, t.project.addPull, addFailOnSecrets)
 }

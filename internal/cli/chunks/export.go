@@ -72,6 +72,7 @@ type export struct {
 	db      *engramdb.DB
 	made    int64  // how large chunks may get
 	legacy  bool   // it is one of 1.9.4
+	pushes  bool   // the chunks in the same run
 	remote  string // that the chunks go to afterwards; "" if they stay here
 	project workspace.Project
 
@@ -80,6 +81,8 @@ type export struct {
 	drafts  []memories.Draft // those that can be written
 	written []memories.Draft
 	failed  []work.Failure
+	look    *surroundings.Secrets
+	secrets []surroundings.Secret // in the drafts
 }
 
 func NewExport(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
@@ -100,6 +103,7 @@ func NewExport(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 	flags.BoolVar(&x.all, "all-projects", false, "export the memories of all projects, and global ones")
 	flags.BoolVar(&x.personal, "include-personal", false, "export personal memories too")
 	addChoice(flags)
+	addFailOnSecrets(cmd)
 	flags.StringVar(&x.since, "since", "", "leave out what was last changed before `TIME`: 2026-10-01, an RFC 3339 time, or 30d, 36h ago")
 	// In the place of the global flag: here it is about chunks that are made.
 	flags.String(maxChunkFlag, "4MiB", "make no chunks of more than `SIZE`, uncompressed; a larger row gets its own")
@@ -151,6 +155,9 @@ func (x *export) run(ctx context.Context) (err error) {
 // until close.
 func (x *export) into(ctx context.Context, dir syncer.Local, path string) (err error) {
 	x.dir, x.path = dir, path
+	if x.look, err = surroundings.LookForSecrets(x.term, x.ws, dir, path); err != nil {
+		return err
+	}
 	defer frugally()()
 	found, err := x.foundAlready(ctx)
 	if err == nil && !found {
@@ -280,7 +287,7 @@ func (x *export) readable() iter.Seq2[memories.Draft, error] {
 				yield(d, err)
 				return
 			}
-			if why := cmp.Or(d.Waits(x.failed), x.tooLarge(d)); why != nil {
+			if why := cmp.Or(d.Waits(x.failed), x.tooLarge(d), x.tellsSecrets(d)); why != nil {
 				x.failed = append(x.failed, work.Failure{ID: d.Entry.ID.String(), Err: why})
 				continue
 			}
@@ -292,6 +299,13 @@ func (x *export) readable() iter.Seq2[memories.Draft, error] {
 			}
 		}
 	}
+}
+
+// tellsSecrets looks through a draft, and says why it shall not be written.
+func (x *export) tellsSecrets(d memories.Draft) error {
+	found := x.look.InText(d.Entry.ID, d.Text)
+	x.secrets = append(x.secrets, found...)
+	return surroundings.HeldBySecrets(x.ws, found)[d.Entry.ID]
 }
 
 func (x *export) tooLarge(d memories.Draft) error {

@@ -29,8 +29,10 @@ type exportHead struct {
 
 // exportTail is what follows "rows".
 type exportTail struct {
-	Unread  []command.FailedItem `json:"unread"`
-	Summary exportSummary        `json:"summary"`
+	Unread []command.FailedItem `json:"unread"`
+	// What looks like a secret in the chunks, and that nobody accepted.
+	Secrets []surroundings.Secret `json:"secrets,omitempty"`
+	Summary exportSummary         `json:"summary"`
 }
 
 type exportedChunk struct {
@@ -82,6 +84,9 @@ func (x *export) print() error {
 }
 
 func (x *export) warn() {
+	if !x.pushes || x.dryRun || x.ws.Config.FailOnSecrets { // else the push says it
+		surroundings.WarnOfSecrets(x.term, x.ws, x.secrets)
+	}
 	for _, f := range x.found.Unread {
 		x.term.Warn(fmt.Sprintf("chunk %s: what it holds is not known, so it counts as nothing: %s", f.ID, terminal.OneLine(f.Err.Error())))
 	}
@@ -198,7 +203,7 @@ func (x *export) document() (exportHead, exportTail) {
 	for _, c := range chunks {
 		summary.Bytes += c.Bytes
 	}
-	return head, exportTail{Unread: command.FailedItems(x.found.Unread), Summary: summary}
+	return head, exportTail{Unread: command.FailedItems(x.found.Unread), Secrets: x.secrets, Summary: summary}
 }
 
 func exportedChunks(drafts []memories.Draft) []exportedChunk {

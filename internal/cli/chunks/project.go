@@ -43,9 +43,9 @@ func (o *projectOptions) addStrict(cmd *cobra.Command) {
 }
 
 // early are the options of a run that may begin while both sides are compared: one of which
-// nobody wants to see first what it would do, or to do a part.
+// nobody wants to see first what it would do, or to do a part, and of which nothing has to stay here.
 func (t *transfer) early(opts syncer.Options) *syncer.Options {
-	if t.dryRun || len(t.words) > 0 {
+	if t.dryRun || len(t.words) > 0 || t.ws.Config.FailOnSecrets {
 		return nil
 	}
 	return &opts

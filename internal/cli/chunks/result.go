@@ -38,7 +38,9 @@ type resultDocument struct {
 	ServerMade []string         `json:"server_made,omitempty"`
 	// Of sync --export: the chunks that were made first (with --dry-run: would be).
 	Exported []exportedChunk `json:"exported,omitempty"`
-	Summary  resultSummary   `json:"summary"`
+	// What looks like a secret in the chunks that were pushed, or are to be, and that nobody accepted.
+	Secrets []surroundings.Secret `json:"secrets,omitempty"`
+	Summary resultSummary         `json:"summary"`
 }
 
 type movedItem struct {
@@ -101,7 +103,7 @@ func (t *transfer) print() error {
 	failed := slices.Concat(t.exported.failed, t.Failed)
 	moved := len(t.Moved) + len(t.adopted)
 	if moved == 0 && refusedAlone(failed) {
-		moved = len(t.Present)
+		moved = len(t.Present) + len(t.planned)
 	}
 	return exitStatus(t.term, moved, t.inAll(failed), failed, t.exitCode && len(t.planned)+len(t.adopted)+len(t.exported.drafts) > 0)
 }
@@ -134,6 +136,7 @@ func (t *transfer) document() resultDocument {
 	if doc.Exported = exportedChunks(t.exported.written); t.dryRun {
 		doc.Exported = exportedChunks(t.exported.drafts)
 	}
+	doc.Secrets = t.secrets
 	doc.Left = command.Texts(t.Left, func(i syncer.Item) string { return i.Remote.String() })
 	doc.Unseen, doc.Replaced = t.unseen, replacedItems(t.Replaced)
 	doc.LeftBehind, doc.ServerMade = leftBehindItems(t.behind), command.Texts(t.serverMade, entryID)

@@ -56,6 +56,7 @@ type transfer struct {
 	serverMade []engram.ChunkEntry
 	twins      []recognition.Twin
 	adopted    []engram.ChunkID
+	secrets    []surroundings.Secret
 	syncer.Result
 }
 
@@ -106,7 +107,7 @@ func (t *transfer) run(ctx context.Context) (err error) {
 	}
 	if t.exporting {
 		remote, _ := t.ws.RemoteLabel() // without one the run fails soon enough
-		t.exported = export{term: t.term, ws: t.ws, dryRun: t.dryRun, personal: t.project.includePersonal, remote: remote}
+		t.exported = export{term: t.term, ws: t.ws, dryRun: t.dryRun, personal: t.project.includePersonal, pushes: true, remote: remote}
 		defer func() { err = errors.Join(err, t.exported.close()) }()
 		if err := t.exported.open(ctx); err != nil {
 			return err
@@ -211,6 +212,11 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	if t.nothingToPush() {
 		return errNothingToPush(t.path)
 	}
+	if opts.Push {
+		if err := t.lookForSecrets(ctx, diff, &opts); err != nil {
+			return err
+		}
+	}
 	var adoption syncer.Adoption
 	if opts.Pull {
 		if diff, adoption, err = diff.Adopt(ctx, opts, t.dryRun); err != nil {
@@ -254,6 +260,37 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		t.term.Fail(problem.Failure(unkept, ""))
 	}
 	return ended
+}
+
+// lookForSecrets looks through the chunks that would be pushed, and has those stay here that hold secrets, if they shall.
+func (t *transfer) lookForSecrets(ctx context.Context, diff *syncer.Diff, opts *syncer.Options) error {
+	look, err := surroundings.LookForSecrets(t.term, t.ws, t.dir, t.path)
+	if err != nil {
+		return err
+	}
+	var ids []engram.ChunkID
+	for _, item := range diff.ToPush {
+		if len(opts.Only) == 0 || slices.Contains(opts.Only, item.ID()) {
+			ids = append(ids, item.Local)
+		}
+	}
+	slices.SortFunc(ids, engram.ChunkID.Compare)
+	if ids = slices.Compact(ids); len(ids) == 0 {
+		return nil
+	}
+	there, _, err := t.dir.Chunks(ctx)
+	if err != nil {
+		return err
+	}
+	t.secrets = look.In(ctx, ids, there)
+	opts.Held = surroundings.HeldBySecrets(t.ws, t.secrets)
+	surroundings.WarnOfSecrets(t.term, t.ws, t.secrets)
+	return context.Cause(ctx)
+}
+
+// addFailOnSecrets declares the flag, which is a setting too.
+func addFailOnSecrets(cmd *cobra.Command) {
+	cmd.Flags().Bool("fail-on-secrets", false, "keep chunks here, and fail, over what looks like a secret; without it, warn")
 }
 
 // openInFlight opens the memory of what is being pushed. The embedded server has none:

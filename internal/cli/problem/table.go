@@ -14,6 +14,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/merge"
 	"github.com/engram-sync/engram-sync/internal/secret"
+	"github.com/engram-sync/engram-sync/internal/secretscan"
 	"github.com/engram-sync/engram-sync/internal/sharing"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -223,6 +224,9 @@ var elsewhere = []Class{
 	{"nothing-fits", Refused, leftOut(true),
 		"-v lists them, and `push --accept-left-out` accepts that they stay here",
 		"A project server would refuse all that there is, so it stayed here. List it with -v, and mend it where it comes from, or accept that."},
+	{"secret", Refused, as[*secretscan.FoundError],
+		"take it out of the chunk, or accept its fingerprint in .engram-sync-accepted",
+		"Something in the chunk looks like a secret, and --fail-on-secrets keeps such chunks here. Take it out of the chunk; what is none gets a line in .engram-sync-accepted."},
 	{"rows-left-out", Partial, leftOut(false),
 		"-v lists them, and `push --accept-left-out` accepts that they stay here",
 		"Rows of the chunk would be refused by a project server, so they stayed here. List them with -v, and mend them where they come from, or accept that."},

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
@@ -12,6 +14,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/secretscan"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/verification"
@@ -24,6 +27,8 @@ type verified struct {
 	Schema   int          `json:"schema"`
 	Failed   []badItem    `json:"failed"`
 	Warnings []warnedItem `json:"warnings"`
+	// Secrets are what looks like one, and nobody accepted.
+	Secrets []surroundings.Secret `json:"secrets,omitempty"`
 	*repaired
 	Summary struct {
 		Checked int `json:"checked"`
@@ -96,6 +101,18 @@ func newVerified(r verification.Report) *verified {
 	return v
 }
 
+// addSecrets adds what looks like secrets. The chunks that hold them fail if they shall, and are good otherwise.
+func (v *verified) addSecrets(ws *workspace.Workspace, found []surroundings.Secret) {
+	v.Secrets = found
+	held := surroundings.HeldBySecrets(ws, found)
+	for _, id := range slices.SortedFunc(maps.Keys(held), engram.ChunkID.Compare) {
+		failure := work.Failure{ID: id.String(), Err: held[id]}
+		v.Failed = append(v.Failed, badItem{FailedItem: command.FailedItems([]work.Failure{failure})[0], Where: "here"})
+		v.failures = append(v.failures, failure)
+	}
+	v.Summary.Failed = len(v.Failed)
+}
+
 func newWarnedItem(f verification.Finding) warnedItem {
 	w := warnedItem{ID: f.ID, Message: terminal.OneLine(f.Err.Error()), Where: f.Where, readBy: newReadBy(f), stray: problem.Is(f.Err, verification.ErrStray)}
 	if f.Row != nil {
@@ -150,6 +167,7 @@ func (v *verified) printText(term *terminal.Terminal, ws *workspace.Workspace, n
 	if v.repaired != nil && !term.Quiet && !term.JSON {
 		v.repaired.show(term.Stdout)
 	}
+	surroundings.WarnOfSecrets(term, ws, v.Secrets)
 	for i, f := range v.failures {
 		command.PrintFailure(term, ws, f, next(f.Err, v.Failed[i].Where))
 	}
@@ -178,13 +196,16 @@ func (v *verified) printText(term *terminal.Terminal, ws *workspace.Workspace, n
 		term.Warn(strings.Join(strays, ", ") + ": no chunk, and nothing reads it: move it out of chunks/")
 	}
 	if !term.Quiet && !term.JSON {
-		bad, foreign := len(v.Failed), ""
+		bad, secrets, foreign := len(v.Failed), 0, ""
 		for _, f := range v.failures {
 			if problem.Is(f.Err, syncer.ErrForeign) {
 				bad--
 			}
+			if problem.As[*secretscan.FoundError](f.Err) {
+				bad, secrets = bad-1, secrets+1
+			}
 		}
-		if n := len(v.Failed) - bad; n > 0 {
+		if n := len(v.Failed) - bad - secrets; n > 0 {
 			foreign = ", " + terminal.Count(n, "foreign entry")
 		}
 		if n := v.Summary.Remembered; n > 0 {
@@ -192,6 +213,9 @@ func (v *verified) printText(term *terminal.Terminal, ws *workspace.Workspace, n
 		}
 		fmt.Fprintf(term.Stdout, "verified %s (%s): %d damaged or missing%s, %s\n",
 			terminal.Count(v.Summary.Checked, "chunk"), terminal.Size(v.Summary.Bytes), bad, foreign, terminal.Count(len(v.Warnings), "warning"))
+		if n := len(v.Secrets); n > 0 {
+			fmt.Fprintf(term.Stdout, "secrets: %s\n", terminal.Count(n, "place"))
+		}
 	}
 }
 

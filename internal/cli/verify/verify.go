@@ -33,6 +33,9 @@ is not read again, and the output counts these. That does not see bytes that wen
 the disk: --full reads everything, and so do --remote, --repair and chunks that you name.
 Only where this program has a state directory already is anything remembered.
 
+What looks like a secret in a memory is told, by the rules of gitleaks; whether it fails
+the run is up to --fail-on-secrets. .engram-sync-accepted has what only looks like one.
+
 With --remote the chunks of that remote are downloaded and checked too, and not kept,
 and those that it lacks are counted. Without it nothing leaves this machine.
 
@@ -88,6 +91,7 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	}
 	cmd.Flags().StringSliceVar(&generations, "for", nil, "judge what `RELEASES` of engram make of it: 1.x, 2.x, 3.x")
 	cmd.Flags().BoolVar(&r.opts.Full, "full", false, "read every chunk, also those unchanged since last read")
+	cmd.Flags().Bool("fail-on-secrets", false, "fail over what looks like a secret; without it, warn")
 	cmd.Flags().BoolVar(&mend, "repair", false, "mend what can be mended without losing anything")
 	cmd.Flags().BoolVar(&r.forget, "forget-missing", false, "with --repair: remove the entries of chunks whose files are nowhere")
 	cmd.Flags().BoolVar(&r.opts.Reidentify, "re-identify", false, "with --repair: give chunks that were edited in place the ids of their bytes")
@@ -144,6 +148,10 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 	if err := surroundings.LookAround(ctx, ws, dir).Judge(ctx, &report, len(words) == 0); err != nil {
 		return err
 	}
+	secrets, err := lookForSecrets(ctx, term, ws, dir, opts.Only)
+	if err != nil {
+		return err
+	}
 	if remote {
 		err = ws.With(ctx, func(conn *workspace.Connection) error {
 			compared := ws.Comparison(conn, dir, projection.Options{})
@@ -166,7 +174,25 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 	}
 	// What was found here is worth knowing also when the remote can't be asked.
 	v := newVerified(report)
+	v.addSecrets(ws, secrets)
 	return v.end(term, ws, err, v.show(term, ws, afterVerify(ws), "failed the verification", report.Checked))
+}
+
+// lookForSecrets looks through the chunks of the directory, or through some.
+func lookForSecrets(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, dir workspace.Directory, only []engram.ChunkID) ([]surroundings.Secret, error) {
+	look, err := surroundings.LookForSecrets(term, ws, dir, dir.Path())
+	if err != nil {
+		return nil, err
+	}
+	there, _, err := dir.Chunks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ids := there
+	if len(only) > 0 {
+		ids = only
+	}
+	return look.In(ctx, ids, there), context.Cause(ctx)
 }
 
 // checked runs a check, and shows how it goes.

@@ -1,0 +1,192 @@
+package surroundings
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/engram-sync/engram-sync/internal/chunktext"
+	"github.com/engram-sync/engram-sync/internal/cli/command"
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/git"
+	"github.com/engram-sync/engram-sync/internal/repofile"
+	"github.com/engram-sync/engram-sync/internal/secretscan"
+	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/verification"
+	"github.com/engram-sync/engram-sync/internal/work"
+	"github.com/engram-sync/engram-sync/internal/workspace"
+)
+
+// AcceptedName is the file at the top of the git work tree, or beside the chunk directory outside of
+// one, that has the fingerprints of what only looks like a secret: one a line, # begins a comment.
+const AcceptedName = ".engram-sync-accepted"
+
+// Secret is something in a chunk that looks like a secret. It is printed as it is in JSON.
+type Secret struct {
+	Chunk engram.ChunkID `json:"chunk"`
+	secretscan.Finding
+}
+
+// Secrets looks for secrets in chunks before they leave.
+type Secrets struct {
+	term     *terminal.Terminal
+	ws       *workspace.Workspace
+	dir      syncer.Local
+	memory   verification.Memory // of what was found before; nil: there is none
+	accepted map[string]bool
+}
+
+// LookForSecrets prepares the look into a directory, which need not be there yet. The error is about the
+// file of what was accepted.
+func LookForSecrets(term *terminal.Terminal, ws *workspace.Workspace, dir syncer.Local, path string) (*Secrets, error) {
+	s := &Secrets{term: term, ws: ws, dir: dir}
+	if here, ok := dir.(workspace.Directory); ok {
+		if kept := state.OpenScanned(state.In(state.Dir()), here.Path(), secretscan.Version); kept != nil {
+			s.memory = &memory{kept, ws, here}
+		}
+		path = here.Path()
+	}
+	var err error
+	s.accepted, err = readAccepted(path)
+	return s, err
+}
+
+func readAccepted(chunkDir string) (map[string]bool, error) {
+	top := git.Top(filepath.Dir(chunkDir))
+	if top == "" {
+		top = filepath.Dir(chunkDir)
+	}
+	path := filepath.Join(top, AcceptedName)
+	text, err := repofile.Read(path, 1<<20)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	accepted := map[string]bool{}
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	for n := 1; lines.Scan(); n++ {
+		line, _, _ := strings.Cut(lines.Text(), "#")
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		if len(line) != 16 || strings.Trim(line, "0123456789abcdef") != "" {
+			return nil, terminal.Usagef("%s: line %d has no fingerprint: it is 16 of 0-9 and a-f, and # begins a comment", path, n)
+		}
+		accepted[line] = true
+	}
+	return accepted, lines.Err()
+}
+
+// In gives the secrets in chunks of the directory that nobody accepted, by chunk; there are all its chunk files. What
+// cannot be read is told by whoever moves it. Files that an earlier run has read, and that are unchanged, are not read.
+func (s *Secrets) In(ctx context.Context, ids []engram.ChunkID, there []engram.ChunkID) []Secret {
+	report, stop := command.Progress(s.term, "chunk")
+	defer stop()
+	work.Report(report).Tell(work.Event{Kind: work.EventPlan, Direction: work.Looked, Items: len(ids)})
+	var mu sync.Mutex
+	var all []Secret
+	work.EachFile(ids, min(s.ws.Config.Concurrency, runtime.GOMAXPROCS(0)), report, func(id engram.ChunkID) {
+		if ctx.Err() != nil {
+			return
+		}
+		found := s.unaccepted(id, s.inFile(id))
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, found...)
+	})
+	if s.memory != nil && ctx.Err() == nil {
+		s.memory.End(there)
+	}
+	slices.SortStableFunc(all, func(a, b Secret) int { return a.Chunk.Compare(b.Chunk) })
+	return all
+}
+
+func (s *Secrets) inFile(id engram.ChunkID) (found []secretscan.Finding) {
+	stamp := ""
+	if s.memory != nil {
+		stamp = s.memory.Stamp(id)
+		if kept, ok := s.memory.Recall(id, stamp); ok && stamp != "" && json.Unmarshal(kept, &found) == nil {
+			return found
+		}
+	}
+	c, err := s.dir.OpenChunk(id)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = c.Close() }() // only read
+	err = engram.ReadLists(c, func(list string, index int, row json.RawMessage) {
+		found = append(found, secretscan.ScanRow(list, index, row)...)
+	}, chunktext.Lists()...)
+	if err == nil && stamp != "" && s.memory.Stamp(id) == stamp {
+		kept, _ := json.Marshal(found) // texts alone
+		s.memory.Keep(id, stamp, kept)
+	}
+	return found
+}
+
+// InText gives the secrets in the text of a chunk that nobody accepted.
+func (s *Secrets) InText(id engram.ChunkID, text []byte) []Secret {
+	var found []secretscan.Finding
+	_ = engram.ReadLists(bytes.NewReader(text), func(list string, index int, row json.RawMessage) { // it was made here
+		found = append(found, secretscan.ScanRow(list, index, row)...)
+	}, chunktext.Lists()...)
+	return s.unaccepted(id, found)
+}
+
+func (s *Secrets) unaccepted(id engram.ChunkID, found []secretscan.Finding) (secrets []Secret) {
+	for _, f := range found {
+		if !s.accepted[f.Fingerprint] {
+			secrets = append(secrets, Secret{id, f})
+		}
+	}
+	return secrets
+}
+
+// HeldBySecrets gives for each chunk with secrets why it stays, if it shall.
+func HeldBySecrets(ws *workspace.Workspace, found []Secret) map[engram.ChunkID]error {
+	if !ws.Config.FailOnSecrets {
+		return nil
+	}
+	counts, held := map[engram.ChunkID]int{}, map[engram.ChunkID]error{}
+	for _, s := range found {
+		counts[s.Chunk]++
+		held[s.Chunk] = &secretscan.FoundError{Secrets: counts[s.Chunk]}
+	}
+	return held
+}
+
+// mostSecrets are how many are named without -v.
+const mostSecrets = 10
+
+// WarnOfSecrets names what looks like a secret, a line each, and what to do.
+func WarnOfSecrets(term *terminal.Terminal, ws *workspace.Workspace, found []Secret) {
+	if len(found) == 0 || !term.Tells() {
+		return
+	}
+	for i, s := range found {
+		if i == mostSecrets && !term.Verbose {
+			term.Warn(fmt.Sprintf("%s more that look like secrets: -v lists them", terminal.Count(len(found)-i, "place")))
+			break
+		}
+		title := ""
+		if s.Title != "" {
+			title = " " + fmt.Sprintf("%.80q", s.Title)
+		}
+		term.WarnAt(ws.PlaceOf(s.Chunk.String()), fmt.Sprintf("chunk %s: %s %s%s, %s: looks like a secret (%s), fingerprint %s",
+			s.Chunk, s.Kind, terminal.Visible(s.Row), title, terminal.Visible(s.Field), s.Rule, s.Fingerprint))
+	}
+	term.Note("what is none can have its fingerprint in a line of %s; take the others out before they leave", AcceptedName)
+}

@@ -1,0 +1,97 @@
+package secretscan
+
+import (
+	"strings"
+	"sync"
+)
+
+// keywords finds which rules can match a text at all, in one look at it: an automaton after Aho and
+// Corasick over lower-case bytes.
+type keywords struct {
+	next  [][256]uint16
+	rules [][]uint16 // by state: whose keyword ends there
+	words int        // of a set of rules
+	// general has, by state, how long the longest keyword of the general rule is that ends there.
+	general []uint8
+}
+
+var table = sync.OnceValue(func() *keywords {
+	set := rules().Rules
+	k := &keywords{next: make([][256]uint16, 1), rules: make([][]uint16, 1), words: len(set)/64 + 1}
+	general := map[uint16]uint8{}
+	for i, r := range set {
+		for _, word := range r.Keywords {
+			at := uint16(0)
+			for _, c := range []byte(strings.ToLower(word)) {
+				if k.next[at][c] == 0 {
+					k.next, k.rules = append(k.next, [256]uint16{}), append(k.rules, nil)
+					k.next[at][c] = uint16(len(k.next) - 1)
+				}
+				at = k.next[at][c]
+			}
+			k.rules[at] = append(k.rules[at], uint16(i))
+			if r.anchored {
+				general[at] = uint8(len(word))
+			}
+		}
+	}
+	k.general = make([]uint8, len(k.next))
+	for at, length := range general {
+		k.general[at] = length
+	}
+	// Breadth first, so that a state's shorter end is done before it.
+	fail, queue := make([]uint16, len(k.next)), []uint16{}
+	for c := range 256 {
+		if to := k.next[0][c]; to != 0 {
+			queue = append(queue, to)
+		}
+	}
+	for len(queue) > 0 {
+		at := queue[0]
+		queue = queue[1:]
+		k.rules[at] = append(k.rules[at], k.rules[fail[at]]...)
+		k.general[at] = max(k.general[at], k.general[fail[at]])
+		for c := range 256 {
+			to := k.next[at][c]
+			if to == 0 {
+				k.next[at][c] = k.next[fail[at]][c]
+				continue
+			}
+			fail[to] = k.next[fail[at]][c]
+			queue = append(queue, to)
+		}
+	}
+	return k
+})
+
+// hits gives a set of rules.
+func (k *keywords) hits(text string) []uint64 {
+	set, at := make([]uint64, k.words), uint16(0)
+	for i := range len(text) {
+		at = k.next[at][lower(text[i])]
+		for _, r := range k.rules[at] {
+			set[r/64] |= 1 << (r % 64)
+		}
+	}
+	return set
+}
+
+// starts gives where a keyword of the general rule begins, in order. Of several that end at one
+// place it is the longest; none of them begins with another.
+func (k *keywords) starts(text string) (starts []int) {
+	at := uint16(0)
+	for i := range len(text) {
+		at = k.next[at][lower(text[i])]
+		if n := int(k.general[at]); n > 0 {
+			starts = append(starts, i+1-n)
+		}
+	}
+	return starts
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
+}

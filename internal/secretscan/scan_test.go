@@ -1,0 +1,121 @@
+package secretscan
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Invented secrets, put together here, so that no scanner takes this file for a leak.
+var (
+	github = "ghp_" + "x7Kq2vR9mT4wZ8bN1cL6" + "jH3fD5gS0aPyEuWi"
+	aws    = "AKIA" + "Q3ZX7MNB4VCL2KJH"
+	hexKey = "9f8b7a6c5d4e" + "3f2a1b0c9d8e7f6a5b4c"
+)
+
+func TestSecretsAreFoundByTheRules(t *testing.T) {
+	key := "-----BEGIN RSA " + "PRIVATE KEY-----\n" + strings.Repeat("MIIEpAIBAAKCAQEAx7Kq2vR9mT4w\n", 6) + "-----END RSA " + "PRIVATE KEY-----"
+	for rule, story := range map[string]struct{ text, secret string }{
+		"github-pat":       {"use " + github + " for CI", github},
+		"aws-access-token": {"AWS says " + aws + "\n", aws},
+		"private-key":      {"the key:\n" + key, key},
+		"generic-api-key":  {"we set BILLING_API_KEY=\"" + hexKey + "\" there", hexKey},
+	} {
+		found := Scan(story.text)
+		if len(found) != 1 || found[0].Rule != rule || story.text[found[0].Start:found[0].End] != story.secret {
+			t.Errorf("%s: found %+v", rule, found)
+		}
+	}
+}
+
+func TestWhatIsHarmlessIsNotFound(t *testing.T) {
+	for _, text := range []string{
+		"", "the token is in the keyring", "api_key = ${API_KEY}", "password: changeme", "primary_key = \"" + hexKey + "\"",
+		"the public key_id=" + hexKey, "token=aaaaaaaaaaaaaaaaaaaaaaaa", "ghp_" + strings.Repeat("x", 36),
+	} {
+		if found := Scan(text); len(found) > 0 {
+			t.Errorf("%q: found %+v", text, found)
+		}
+	}
+}
+
+func TestAllRulesCanBeUsed(t *testing.T) {
+	set := rules()
+	if len(set.Rules) < 200 {
+		t.Fatalf("%d rules", len(set.Rules))
+	}
+	for _, r := range set.Rules {
+		r.compile()
+		for _, a := range r.Allowlists {
+			a.compile()
+		}
+	}
+	set.Allowlist.compile()
+}
+
+func TestKeywordsAreFoundWhereverTheyStand(t *testing.T) {
+	k := table()
+	for i, r := range rules().Rules {
+		for _, word := range r.Keywords {
+			if hit := k.hits("x" + strings.ToUpper(word) + "y"); hit[i/64]&(1<<(i%64)) == 0 {
+				t.Errorf("%s: keyword %q is not found", r.ID, word)
+			}
+		}
+	}
+}
+
+// The general rule is looked for in another way than it is published; it finds the same.
+func TestTheGeneralRuleFindsWhatThePublishedOneDoes(t *testing.T) {
+	var general *rule
+	for _, r := range rules().Rules {
+		if r.anchored {
+			general = r
+		}
+	}
+	if general == nil {
+		t.Fatal("there is no general rule any more")
+	}
+	published := regexp.MustCompile(general.Regex)
+	for _, before := range []string{"", "x", "my_billing.", " ", "é", "token ", strings.Repeat("a", 60)} {
+		for _, word := range []string{"access", "auth", "api", "Api", "API", "aPi", "credential", "creds", "key", "passwd", "PASSWORD", "secret", "token", "tokenkey", "keyword"} {
+			for _, between := range []string{"=", ": ", "\" : \"", " => '", "_for the billing: ", "\n:\n", "||", "?=", " is ", strings.Repeat("b", 21) + "="} {
+				for _, after := range []string{hexKey, hexKey + "\n", hexKey + "==\\n", hexKey + "§", "short", hexKey + " secret=" + github + "\""} {
+					text := before + word + between + after
+					var want []string
+					for _, at := range published.FindAllStringSubmatchIndex(text, -1) {
+						want = append(want, text[at[2]:at[3]])
+					}
+					var got []string
+					for _, at := range general.find(text) {
+						got = append(got, text[at[2]:at[3]])
+					}
+					if !slices.Equal(got, want) {
+						t.Fatalf("%q: %d matches, the published rule has %d", text, len(got), len(want))
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestAFingerprintTellsNothingAndStays(t *testing.T) {
+	one := Fingerprint("github-pat", "obs-1", github)
+	if len(one) != 16 || one != Fingerprint("github-pat", "obs-1", github) {
+		t.Errorf("fingerprint %s", one)
+	}
+	for _, other := range []string{Fingerprint("x", "obs-1", github), Fingerprint("github-pat", "obs-2", github), Fingerprint("github-pat", "obs-1", aws)} {
+		if other == one {
+			t.Error("other findings have the same fingerprint")
+		}
+	}
+}
+
+func BenchmarkScan(b *testing.B) {
+	text := strings.Repeat("**What**: the refresh token is exchanged once for all workers.\n**Why**: two of them made the server "+
+		"take the first for stolen.\n**Where**: internal/auth/renew.go, a lock by key=origin; see the access log.\n\n", 20) + github
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		Scan(text)
+	}
+}
