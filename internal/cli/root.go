@@ -24,6 +24,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/mergedriver"
 	"github.com/engram-sync/engram-sync/internal/cli/mutations"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/cli/redact"
 	"github.com/engram-sync/engram-sync/internal/cli/serve"
 	"github.com/engram-sync/engram-sync/internal/cli/settings"
 	"github.com/engram-sync/engram-sync/internal/cli/unattended"
@@ -91,6 +92,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		look.NewShow(term, ws),
 		look.NewSearch(term, ws),
 		look.NewDiff(term, ws),
+		redact.New(term, ws),
 	)
 	addGroup(cmd, "journal", "Journal", mutations.New(term, ws))
 	addGroup(cmd, "other", "Setup",

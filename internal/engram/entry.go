@@ -154,6 +154,17 @@ func (e ChunkEntry) recount(text []byte) ([]byte, error) {
 	return append(out, text[done:]...), nil
 }
 
+// withID is the text of an entry with another id.
+func withID(text []byte, id ChunkID) ([]byte, error) {
+	members, err := splitObject(text)
+	for _, m := range members {
+		if m.Name == "id" {
+			return slices.Concat(text[:m.At], []byte(strconv.Quote(id.String())), text[m.End():]), nil
+		}
+	}
+	return nil, err
+}
+
 // entryMembers are the names of the members that every entry has.
 var entryMembers = []string{"id", "created_by", "created_at", "sessions", "memories", "prompts"}
 

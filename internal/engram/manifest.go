@@ -166,12 +166,45 @@ func (m *Manifest) places() []int {
 // Recounted is m with the counts of the given entries in those of the same ids.
 // Every other byte stays.
 func (m *Manifest) Recounted(right ...ChunkEntry) (*Manifest, error) {
-	if m.lastEntry == 0 {
-		return m, nil
-	}
 	counts := map[ChunkID]ChunkEntry{}
 	for _, e := range right {
 		counts[e.ID] = e
+	}
+	return m.rewritten(func(id ChunkID, text []byte) ([]byte, error) {
+		if e, ok := counts[id]; ok {
+			return e.recount(text)
+		}
+		return text, nil
+	})
+}
+
+// Renamed is m with other ids in the entries of some chunks, each in its place; an entry whose new id
+// m names already goes. Every other byte stays, save for white space between entries.
+func (m *Manifest) Renamed(to map[ChunkID]ChunkID) (*Manifest, error) {
+	named, gone := map[ChunkID]bool{}, []ChunkID(nil)
+	for _, e := range m.entries {
+		if id, ok := to[e.ID]; ok && (m.Names(id) || named[id]) {
+			gone = append(gone, e.ID)
+		} else if ok {
+			named[id] = true
+		}
+	}
+	m, err := m.Without(gone...)
+	if err != nil {
+		return nil, err
+	}
+	return m.rewritten(func(id ChunkID, text []byte) ([]byte, error) {
+		if id, ok := to[id]; ok {
+			return withID(text, id)
+		}
+		return text, nil
+	})
+}
+
+// rewritten is m with other texts of entries.
+func (m *Manifest) rewritten(entry func(id ChunkID, text []byte) ([]byte, error)) (*Manifest, error) {
+	if m.lastEntry == 0 {
+		return m, nil
 	}
 	list := m.text[m.chunksSpan.from:m.chunksSpan.to]
 	entries, err := jsonscan.Split(list, jsonscan.Array, 0)
@@ -180,14 +213,12 @@ func (m *Manifest) Recounted(right ...ChunkEntry) (*Manifest, error) {
 	}
 	text, done := slices.Clone(m.text[:m.chunksSpan.from]), 0
 	for i, place := range m.places() {
-		if e, ok := counts[m.entries[i].ID]; ok {
-			at := entries[place]
-			recounted, err := e.recount(at.Value)
-			if err != nil {
-				return nil, err
-			}
-			text, done = append(append(text, list[done:at.At]...), recounted...), at.End()
+		at := entries[place]
+		other, err := entry(m.entries[i].ID, at.Value)
+		if err != nil {
+			return nil, err
 		}
+		text, done = append(append(text, list[done:at.At]...), other...), at.End()
 	}
 	return ParseManifest(slices.Concat(text, list[done:], m.text[m.chunksSpan.to:]))
 }

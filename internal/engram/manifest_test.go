@@ -242,6 +242,31 @@ func TestOnlyCountsAreCorrected(t *testing.T) {
 }
 
 // engram imports a chunk for each entry that names it.
+func TestARenamedEntryStaysInItsPlace(t *testing.T) {
+	text := `{"version":2,"chunks":[
+  {"created_by":"11111111", "id" : "11111111","created_at":"2026-11-22T09:15:00Z","sessions":1,"memories":2,"prompts":3,"new":[1]},
+  {"id":"no"},
+  {"id":"22222222","created_at":"2026-11-21T09:15:00Z"},
+  {"id":"33333333","created_at":"2026-11-23T09:15:00Z"}
+],"later":true}
+`
+	id := func(s string) engram.ChunkID {
+		id, err := engram.ParseChunkID(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	m, err := mustParse(t, text).Renamed(map[engram.ChunkID]engram.ChunkID{id("11111111"): id("aaaaaaaa"), id("99999999"): id("bbbbbbbb")})
+	if want := strings.Replace(text, `"id" : "11111111"`, `"id" : "aaaaaaaa"`, 1); err != nil || string(m.Bytes()) != want {
+		t.Errorf("%v, %s", err, m.Bytes())
+	}
+	m, err = mustParse(t, text).Renamed(map[engram.ChunkID]engram.ChunkID{id("11111111"): id("22222222"), id("33333333"): id("cccccccc")})
+	if err != nil || len(m.Entries()) != 2 || m.Entries()[0].ID != id("22222222") || m.Entries()[1].ID != id("cccccccc") {
+		t.Errorf("%v, %s", err, m.Bytes())
+	}
+}
+
 func TestAnOddEntryKeepsItsChunkFromASecondOne(t *testing.T) {
 	m := mustParse(t, `{"version":1,"chunks":[{"id":"c830cde8"}]}`)
 	e := entry(t, "c830cde8", "2026-11-22T09:14:58Z")

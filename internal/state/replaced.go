@@ -61,6 +61,11 @@ func (r *Replaced) Replaces(by engram.ChunkID) bool {
 
 // Add remembers a pair. It is on disk when Add returns.
 func (r *Replaced) Add(id, by engram.ChunkID) error {
+	return r.AddAll(map[engram.ChunkID]engram.ChunkID{id: by})
+}
+
+// AddAll is Add for many.
+func (r *Replaced) AddAll(pairs map[engram.ChunkID]engram.ChunkID) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next := r.file
@@ -68,14 +73,16 @@ func (r *Replaced) Add(id, by engram.ChunkID) error {
 	if next.Chunks == nil {
 		next.Chunks = map[engram.ChunkID]engram.ChunkID{}
 	}
-	next.Chunks[id] = by
-	delete(next.Chunks, by) // which somebody wants again
+	maps.Copy(next.Chunks, pairs)
+	for _, by := range pairs {
+		delete(next.Chunks, by) // which somebody wants again
+	}
 	text, err := json.MarshalIndent(next, "", "  ")
 	if err == nil {
 		err = r.root.write(r.path, text)
 	}
 	if err != nil {
-		return fmt.Errorf("remember that chunk %s is not wanted any more: %w", id, err)
+		return fmt.Errorf("remember which chunks are not wanted any more: %w", err)
 	}
 	r.file = next
 	return nil

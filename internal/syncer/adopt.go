@@ -22,7 +22,10 @@ type Adoption struct {
 // The comparison that it gives has them as chunks of the directory, to be pushed.
 // In a dry run nothing is written.
 func (s *Diff) Adopt(ctx context.Context, opts Options, dryRun bool) (*Diff, Adoption, error) {
-	orphans := slices.DeleteFunc(slices.Clone(s.Orphans), func(id engram.ChunkID) bool { return !opts.wants(id) })
+	orphans := slices.DeleteFunc(slices.Clone(s.Orphans), func(id engram.ChunkID) bool {
+		_, replaced := s.replacedBy(id) // a redaction was killed before the file was gone
+		return !opts.wants(id) || replaced && len(opts.Only) == 0
+	})
 	if len(orphans) == 0 {
 		return s, Adoption{}, nil
 	}

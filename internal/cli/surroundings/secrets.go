@@ -146,6 +146,16 @@ func (s *Secrets) InText(id engram.ChunkID, text []byte) []Secret {
 	return s.unaccepted(id, found)
 }
 
+// Spans are the secrets in a text that nobody accepted, for who takes them out.
+func (s *Secrets) Spans(t chunktext.Text) (spans []chunktext.Span) {
+	for _, m := range secretscan.Scan(t.Value) {
+		if !s.accepted[secretscan.Fingerprint(m.Rule, t.Row.ID, t.Value[m.Start:m.End])] {
+			spans = append(spans, chunktext.Span{Start: m.Start, End: m.End})
+		}
+	}
+	return spans
+}
+
 func (s *Secrets) unaccepted(id engram.ChunkID, found []secretscan.Finding) (secrets []Secret) {
 	for _, f := range found {
 		if !s.accepted[f.Fingerprint] {
@@ -188,5 +198,5 @@ func WarnOfSecrets(term *terminal.Terminal, ws *workspace.Workspace, found []Sec
 		term.WarnAt(ws.PlaceOf(s.Chunk.String()), fmt.Sprintf("chunk %s: %s %s%s, %s: looks like a secret (%s), fingerprint %s",
 			s.Chunk, s.Kind, terminal.Visible(s.Row), title, terminal.Visible(s.Field), s.Rule, s.Fingerprint))
 	}
-	term.Note("what is none can have its fingerprint in a line of %s; take the others out before they leave", AcceptedName)
+	term.Note("to take secrets out: `engram-sync redact --secrets`; what is none: its fingerprint in a line of %s", AcceptedName)
 }
