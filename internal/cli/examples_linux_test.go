@@ -47,6 +47,7 @@ var examples = map[string]string{
 	"mutations pull":       "skip: --follow stays; TestFollowedJournal follows",
 	"pull":                 ground + "\n$ engram-sync push --quiet",
 	"push":                 withOther,
+	"redact":               ground + "\n$ echo some-password > password-file",
 	"search":               withRemote,
 	"serve":                "skip: it stays; the pages start it",
 	"serve restore":        "$ mkdir -p /backup; engram-sync serve backup --data /srv/engram /backup/engram-2026-11-23.db",

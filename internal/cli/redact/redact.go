@@ -48,7 +48,7 @@ A run that was killed is completed by the next one with the same text.`
 const example = `  engram-sync redact --secrets --dry-run
   engram-sync redact --text-stdin < password-file
   engram-sync redact --pattern 'https://[a-z.]*internal[^ ]*' --with 'https://example.com'
-  engram-sync redact --secrets --row obs-3f1c`
+  engram-sync redact --secrets --json`
 
 type redact struct {
 	term *terminal.Terminal
