@@ -10,14 +10,14 @@ import (
 type keywords struct {
 	next  [][256]uint16
 	rules [][]uint16 // by state: whose keyword ends there
-	words int        // of a set of rules
+	all   int        // rules
 	// general has, by state, how long the longest keyword of the general rule is that ends there.
 	general []uint8
 }
 
 var table = sync.OnceValue(func() *keywords {
 	set := rules().Rules
-	k := &keywords{next: make([][256]uint16, 1), rules: make([][]uint16, 1), words: len(set)/64 + 1}
+	k := &keywords{next: make([][256]uint16, 1), rules: make([][]uint16, 1), all: len(set)}
 	general := map[uint16]uint8{}
 	for i, r := range set {
 		for _, word := range r.Keywords {
@@ -64,16 +64,16 @@ var table = sync.OnceValue(func() *keywords {
 	return k
 })
 
-// hits gives a set of rules.
-func (k *keywords) hits(text string) []uint64 {
-	set, at := make([]uint64, k.words), uint16(0)
+// ends gives, for each rule, where its keywords end in a text, in order; nil where there is none.
+func (k *keywords) ends(text string) [][]int {
+	ends, at := make([][]int, k.all), uint16(0)
 	for i := range len(text) {
 		at = k.next[at][lower(text[i])]
 		for _, r := range k.rules[at] {
-			set[r/64] |= 1 << (r % 64)
+			ends[r] = append(ends[r], i+1)
 		}
 	}
-	return set
+	return ends
 }
 
 // starts gives where a keyword of the general rule begins, in order. Of several that end at one

@@ -18,7 +18,7 @@ import (
 var published string
 
 // Version names the rules and the way of applying them: what was found under another one says nothing.
-const Version = "gitleaks 8.30.1, 1"
+const Version = "gitleaks 8.30.1, 2"
 
 // file is what of the published file is used: a memory has no path and no commit.
 type file struct {
@@ -37,6 +37,8 @@ type rule struct {
 	// lead: what stands before the keywords in the published expression, and only says how far to the
 	// left a match begins, is left out: without it an expression is many times as fast.
 	lead bool
+	// reach is how many bytes a match has at most; 0 is no bound.
+	reach int
 	// anchored: each match begins with one of the keywords.
 	anchored bool
 }
@@ -69,7 +71,7 @@ var rules = sync.OnceValue(func() file {
 		if r.anchored = r.lead && r.ID == generalRule; r.anchored {
 			text = `\A` + text
 		}
-		r.compile = lazily(text)
+		r.compile, r.reach = lazily(text), reachOf(text, r.Keywords)
 		r.Allowlists = usable(r.Allowlists)
 	}
 	f.Allowlist = usable([]allowlist{f.Allowlist})[0]

@@ -58,7 +58,7 @@ func TestKeywordsAreFoundWhereverTheyStand(t *testing.T) {
 	k := table()
 	for i, r := range rules().Rules {
 		for _, word := range r.Keywords {
-			if hit := k.hits("x" + strings.ToUpper(word) + "y"); hit[i/64]&(1<<(i%64)) == 0 {
+			if ends := k.ends("x" + strings.ToUpper(word) + "y"); !slices.Contains(ends[i], 1+len(word)) {
 				t.Errorf("%s: keyword %q is not found", r.ID, word)
 			}
 		}
@@ -87,7 +87,7 @@ func TestTheGeneralRuleFindsWhatThePublishedOneDoes(t *testing.T) {
 						want = append(want, text[at[2]:at[3]])
 					}
 					var got []string
-					for _, at := range general.find(text) {
+					for _, at := range general.find(text, nil) {
 						got = append(got, text[at[2]:at[3]])
 					}
 					if !slices.Equal(got, want) {
@@ -96,6 +96,36 @@ func TestTheGeneralRuleFindsWhatThePublishedOneDoes(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A rule of a bounded reach is looked for around its keywords alone; it finds the same as in the whole text.
+func TestRulesAreLookedForAroundTheirKeywords(t *testing.T) {
+	bounded := 0
+	filler := strings.Repeat("the github app of acme, akia, ghp_ and AKIA, ", 200)
+	for _, r := range rules().Rules {
+		if r.anchored || r.reach == 0 {
+			continue
+		}
+		bounded++
+		for _, text := range []string{
+			filler, github, aws, filler + github, github + filler, filler + github + filler + aws + " " + filler, filler + "\n" + aws,
+			filler + r.Keywords[0] + "_token = \"" + hexKey + "\" " + filler, r.Keywords[0] + strings.Repeat("a", r.reach+margin) + hexKey,
+		} {
+			want := r.compile().FindAllStringSubmatchIndex(text, -1)
+			var i int
+			for j, other := range rules().Rules {
+				if other == r {
+					i = j
+				}
+			}
+			if got := r.near(text, table().ends(text)[i]); !slices.EqualFunc(got, want, slices.Equal[[]int]) {
+				t.Errorf("%s in %.60q: at %v, want %v", r.ID, text, got, want)
+			}
+		}
+	}
+	if bounded < 150 {
+		t.Errorf("only %d rules have a reach", bounded)
 	}
 }
 
