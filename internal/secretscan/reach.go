@@ -2,6 +2,7 @@ package secretscan
 
 import (
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -77,3 +78,78 @@ func (r *rule) near(text string, ends []int) (all [][]int) {
 	}
 	return all
 }
+
+// beginsWith says whether each match of an expression begins with one of the keywords.
+func beginsWith(text string, keywords []string) bool {
+	re, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		return false
+	}
+	firsts, ok := firstsOf(re)
+	for _, first := range firsts {
+		ok = ok && slices.ContainsFunc(keywords, func(word string) bool {
+			return strings.HasPrefix(strings.ToLower(first), strings.ToLower(word))
+		})
+	}
+	return ok && len(firsts) > 0
+}
+
+// firstsOf are the literal texts that a match of an expression can begin with; not ok where there are others.
+func firstsOf(re *syntax.Regexp) (firsts []string, ok bool) {
+	switch re.Op {
+	case syntax.OpLiteral:
+		return []string{string(re.Rune)}, true
+	case syntax.OpCapture:
+		return firstsOf(re.Sub[0])
+	case syntax.OpConcat:
+		first, ok := firstsOf(re.Sub[0])
+		if !ok || len(re.Sub) == 1 || len(first) != 1 {
+			return first, ok
+		}
+		// What several alternatives begin with stands before them.
+		if rest, further := firstsOf(re.Sub[1]); further {
+			for i := range rest {
+				rest[i] = first[0] + rest[i]
+			}
+			return rest, true
+		}
+		return first, true
+	case syntax.OpAlternate:
+		for _, sub := range re.Sub {
+			more, ok := firstsOf(sub)
+			if !ok {
+				return nil, false
+			}
+			firsts = append(firsts, more...)
+		}
+		return firsts, true
+	}
+	return nil, false
+}
+
+// from is FindAllStringSubmatchIndex for a rule whose matches begin with a keyword: it is tried where one stands.
+func (r *rule) from(text string, ends []int) (all [][]int) {
+	done := 0
+	for _, end := range ends {
+		for _, word := range r.Keywords {
+			start := end - len(word)
+			if start < done || !strings.EqualFold(text[start:end], word) || start > 0 && isWord(text[start-1]) {
+				continue
+			}
+			at := r.compile().FindStringSubmatchIndex(text[start:])
+			if at == nil {
+				continue
+			}
+			for i := range at {
+				if at[i] >= 0 {
+					at[i] += start
+				}
+			}
+			all, done = append(all, at), at[1]
+		}
+	}
+	return all
+}
+
+// isWord is what \b knows as a part of a word.
+func isWord(c byte) bool { return isLead(c) && c != '.' && c != '-' }

@@ -39,6 +39,8 @@ type rule struct {
 	lead bool
 	// reach is how many bytes a match has at most; 0 is no bound.
 	reach int
+	// begun: each match begins with one of the keywords, at the beginning of a word.
+	begun bool
 	// anchored: each match begins with one of the keywords.
 	anchored bool
 }
@@ -70,6 +72,10 @@ var rules = sync.OnceValue(func() file {
 		}
 		if r.anchored = r.lead && r.ID == generalRule; r.anchored {
 			text = `\A` + text
+		}
+		rest, bounded := strings.CutPrefix(text, `\b`)
+		if r.begun = bounded && beginsWith(rest, r.Keywords); r.begun {
+			text = `\A(?:` + rest + `)`
 		}
 		r.compile, r.reach = lazily(text), reachOf(text, r.Keywords)
 		r.Allowlists = usable(r.Allowlists)

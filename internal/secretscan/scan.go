@@ -90,7 +90,10 @@ func (r *rule) scan(text string, ends []int, everywhere allowlist) (found []Matc
 // find is FindAllStringSubmatchIndex, in a text in which keywords of the rule end there. The general rule has a keyword in every other text, and is looked for where
 // one stands alone: that takes a twentieth of the time.
 func (r *rule) find(text string, ends []int) (all [][]int) {
-	if !r.anchored && r.reach > 0 {
+	switch {
+	case r.begun:
+		return r.from(text, ends)
+	case !r.anchored && r.reach > 0:
 		return r.near(text, ends)
 	}
 	re := r.compile()

@@ -99,33 +99,34 @@ func TestTheGeneralRuleFindsWhatThePublishedOneDoes(t *testing.T) {
 	}
 }
 
-// A rule of a bounded reach is looked for around its keywords alone; it finds the same as in the whole text.
+// Rules are looked for around their keywords alone where that can be; they find the same as in the whole text.
 func TestRulesAreLookedForAroundTheirKeywords(t *testing.T) {
-	bounded := 0
-	filler := strings.Repeat("the github app of acme, akia, ghp_ and AKIA, ", 200)
-	for _, r := range rules().Rules {
-		if r.anchored || r.reach == 0 {
+	bounded, begun := 0, 0
+	filler := strings.Repeat("the github app of acme, akia, ghp_ and AKIA, keys. ", 200)
+	jwt := "ey" + strings.Repeat("Jh4", 9) + ".ey" + strings.Repeat("Zg7", 12) + "." + strings.Repeat("q-_", 8)
+	vault := "hvs." + strings.Repeat("aB3-_", 20)
+	for i, r := range rules().Rules {
+		if r.anchored || !r.begun && r.reach == 0 {
 			continue
 		}
-		bounded++
+		whole := r.compile()
+		if bounded++; r.begun {
+			begun++
+			whole = regexp.MustCompile(r.Regex)
+		}
 		for _, text := range []string{
 			filler, github, aws, filler + github, github + filler, filler + github + filler + aws + " " + filler, filler + "\n" + aws,
+			jwt, "x" + jwt, filler + jwt + filler, jwt + " " + jwt, vault + ";" + vault, filler + vault, "a." + vault + "\n", strings.ToUpper(github),
 			filler + r.Keywords[0] + "_token = \"" + hexKey + "\" " + filler, r.Keywords[0] + strings.Repeat("a", r.reach+margin) + hexKey,
 		} {
-			want := r.compile().FindAllStringSubmatchIndex(text, -1)
-			var i int
-			for j, other := range rules().Rules {
-				if other == r {
-					i = j
-				}
-			}
-			if got := r.near(text, table().ends(text)[i]); !slices.EqualFunc(got, want, slices.Equal[[]int]) {
+			want := whole.FindAllStringSubmatchIndex(text, -1)
+			if got := r.find(text, table().ends(text)[i]); !slices.EqualFunc(got, want, slices.Equal[[]int]) {
 				t.Errorf("%s in %.60q: at %v, want %v", r.ID, text, got, want)
 			}
 		}
 	}
-	if bounded < 150 {
-		t.Errorf("only %d rules have a reach", bounded)
+	if bounded < 150 || begun < 20 {
+		t.Errorf("only %d rules have a reach, and %d a beginning", bounded, begun)
 	}
 }
 
