@@ -325,3 +325,38 @@ func TestTogetherAndInterrupted(t *testing.T) {
 	update(t, x, p)
 	want(t, search(t, x, "words"), "0")
 }
+
+// An overview counts by days, names what filters can ask for, and lists the latest without words, in parts.
+func TestOverview(t *testing.T) {
+	p := &place{}
+	p.add(t, "2026-10-02T00:00:00Z", memory("o1", "Old", "a", "2026-10-02 10:00:00"))
+	id := p.add(t, "2026-10-03T00:00:00Z", memory("o1", "New", "a", "2026-10-03 10:00:00"))
+	p.add(t, "2026-10-03T01:00:00Z", memory("o2", "Other", "a", "2026-10-03 11:00:00"))
+	x := open(t, t.TempDir())
+	update(t, x, p)
+	counts, err := x.Days(t.Context(), memoryindex.Filter{Type: "decision"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]memoryindex.Count{{Day: 20728, Kind: "chunk", N: 1}, {Day: 20729, Kind: "chunk", N: 2}, {Day: 20729, Kind: "observation", N: 2}}, counts); diff != "" {
+		t.Error(diff)
+	}
+	choices, err := x.Choices(t.Context())
+	if diff := cmp.Diff(memoryindex.Choices{Projects: []string{"shop"}, Types: []string{"decision", "session"}, Authors: []string{"Ana"}}, choices); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	e, found, err := x.Chunk(t.Context(), id)
+	if err != nil || !found || !e.Known || !e.Listed || e.CreatedBy != "Ana" {
+		t.Error(e, found, err)
+	}
+	for i, title := range []string{"Other", "New", "s"} {
+		hits, more, err := x.Search(t.Context(), memoryindex.Query{Filter: memoryindex.Filter{Limit: 1, Offset: i}})
+		if err != nil || len(hits) != 1 || hits[0].Line.Title != title || more != 2-i {
+			t.Error(hits, more, err)
+		}
+		entries, more, err := x.Chunks(t.Context(), memoryindex.Filter{Limit: 1, Offset: i})
+		if err != nil || len(entries) != 1 || entries[0].ID != p.chunks[2-i].ID || more != 2-i {
+			t.Error(entries, more, err)
+		}
+	}
+}

@@ -18,6 +18,7 @@ type Filter struct {
 	Project      string    // in any spelling
 	Type         string    // of an observation, or a kind of rows
 	Limit        int       // 0: no limit
+	Offset       int       // how many are passed over first
 }
 
 // where are the conditions on the columns that times, authors, projects and types stand in.
@@ -44,6 +45,28 @@ func (f Filter) ofRows() (conditions []string, args []any) {
 		conditions, args = append(conditions, "(r.type = ? COLLATE NOCASE OR r.kind = ? COLLATE NOCASE)"), append(args, f.Type, f.Type)
 	}
 	return conditions, args
+}
+
+// chunks are the conditions on chunks c, which have a row that was asked for.
+func (f Filter) chunks() (conditions []string, args []any) {
+	conditions, args = f.where("c.moment", "c.author")
+	rowConditions, rowArgs := f.ofRows()
+	if len(rowConditions) > 0 {
+		conditions = append(conditions, "EXISTS (SELECT 1 FROM rows r WHERE r.chunk = c.n AND "+and(rowConditions)+")")
+		args = append(args, rowArgs...)
+	}
+	return conditions, args
+}
+
+// newest are the conditions on rows r of chunks c that are the newest of their identity, those of what was deleted too if asked for.
+func (f Filter) newest(orGone bool) (conditions []string, args []any) {
+	conditions, args = f.where("coalesce(nullif(r.moment, 0), c.moment)", "c.author")
+	rowConditions, rowArgs := f.ofRows()
+	last := newest
+	if orGone {
+		last = gone
+	}
+	return append(append(conditions, rowConditions...), "r.mark BETWEEN ? AND ?"), append(append(args, rowArgs...), newest, last)
 }
 
 // nanos is a time as the index has it: engram.Instant has the same bounds.
@@ -73,15 +96,11 @@ type Line struct {
 // Chunks gives the newest chunks first, with the rows that the filter asks for. One that has none of these is left out
 // where it asks for some. more is how many there are besides.
 func (x *Index) Chunks(ctx context.Context, f Filter) (entries []Entry, more int, err error) {
-	conditions, args := f.where("c.moment", "c.author")
+	conditions, args := f.chunks()
 	rowConditions, rowArgs := f.ofRows()
-	if len(rowConditions) > 0 {
-		conditions = append(conditions, "EXISTS (SELECT 1 FROM rows r WHERE r.chunk = c.n AND "+and(rowConditions)+")")
-		args = append(args, rowArgs...)
-	}
 	var ns []int64
 	err = x.each(ctx, "SELECT n, id, listed, known, author, at, sessions, memories, prompts, (SELECT count(*) FROM chunks c WHERE "+and(conditions)+") FROM chunks c WHERE "+and(conditions)+
-		" ORDER BY moment DESC, place DESC LIMIT ?", append(append(args, args...), limit(f.Limit)), func(scan func(...any) error) error {
+		" ORDER BY moment DESC, place DESC LIMIT ? OFFSET ?", append(append(args, args...), limit(f.Limit), f.Offset), func(scan func(...any) error) error {
 		var e Entry
 		var id string
 		var n int64
@@ -102,7 +121,7 @@ func (x *Index) Chunks(ctx context.Context, f Filter) (entries []Entry, more int
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the index of memories: %w", err)
 	}
-	return entries, max(0, more-len(entries)), nil
+	return entries, max(0, more-f.Offset-len(entries)), nil
 }
 
 // titleOf is the title of a row; of a deletion it is that of what was deleted, where another chunk has that.
@@ -213,24 +232,23 @@ type Query struct {
 // snippetTokens is how many words a snippet has, at most: some three lines.
 const snippetTokens = 32
 
-// Search finds the newest versions of rows that have all words, the best first. The filter's times are those of the rows. more is
+// Search finds the newest versions of rows that have all words, the best first; without words all rows, the latest first. The filter's times are those of the rows. more is
 // how many there are besides.
 func (x *Index) Search(ctx context.Context, q Query) (hits []Hit, more int, err error) {
-	conditions, args := q.where("coalesce(nullif(r.moment, 0), c.moment)", "c.author")
-	rowConditions, rowArgs := q.ofRows()
-	conditions, args = append(conditions, rowConditions...), append(args, rowArgs...)
-	conditions, args = append(conditions, "r.mark BETWEEN ? AND ?"), append(args, newest, newest)
-	if q.Gone {
-		args[len(args)-1] = gone
+	conditions, args := q.newest(q.Gone)
+	from, order := "rows r", "coalesce(nullif(r.moment, 0), c.moment) DESC, c.place DESC, r.n DESC"
+	if q.Words != "" {
+		from, order = "words JOIN rows r ON r.n = words.rowid", "bm25(words, 4.0, 1.0), r.moment DESC, c.place DESC, r.n"
+		conditions, args = append([]string{"words MATCH ?"}, conditions...), append([]any{string(q.Words)}, args...)
 	}
 	var ns []int64
-	err = x.each(ctx, `SELECT r.n FROM words JOIN rows r ON r.n = words.rowid JOIN chunks c ON c.n = r.chunk
-		WHERE words MATCH ? AND `+and(conditions)+" ORDER BY bm25(words, 4.0, 1.0), r.moment DESC, c.place DESC, r.n", append([]any{string(q.Words)}, args...), func(scan func(...any) error) error {
+	err = x.each(ctx, "SELECT r.n FROM "+from+" JOIN chunks c ON c.n = r.chunk WHERE "+and(conditions)+" ORDER BY "+order, args, func(scan func(...any) error) error {
 		var n int64
 		err := scan(&n)
 		ns = append(ns, n)
 		return err
 	})
+	ns = ns[min(q.Offset, len(ns)):]
 	if q.Limit > 0 && len(ns) > q.Limit {
 		more, ns = len(ns)-q.Limit, ns[:q.Limit]
 	}
@@ -252,10 +270,14 @@ func (x *Index) hit(ctx context.Context, q Query, n int64) (h Hit, err error) {
 	var chunk, title, body string
 	var mark int
 	var has sql.NullString
+	found, of, args := "'', substr(t.body, 1, 300)", "rows r", []any{n}
+	where := "r.n = ?"
+	if q.Words != "" {
+		found, of = "highlight(words, 0, ?, ?), snippet(words, 1, ?, ?, '…', ?)", "words JOIN rows r ON r.n = words.rowid"
+		where, args = "words MATCH ? AND words.rowid = ?", []any{q.Open, q.Close, q.Open, q.Close, snippetTokens, string(q.Words), n}
+	}
 	err = x.db.QueryRowContext(ctx, `SELECT r.kind, r.id, r.type, r.session, r.project, r.state, r.mark, r.created, r.updated, c.id, c.author, c.at,
-		t.title, substr(t.body, 1, 300), highlight(words, 0, ?, ?), snippet(words, 1, ?, ?, '…', ?)
-		FROM words JOIN rows r ON r.n = words.rowid JOIN chunks c ON c.n = r.chunk JOIN texts t ON t.n = r.n WHERE words MATCH ? AND words.rowid = ?`,
-		q.Open, q.Close, q.Open, q.Close, snippetTokens, string(q.Words), n).
+		t.title, substr(t.body, 1, 300), `+found+` FROM `+of+` JOIN chunks c ON c.n = r.chunk JOIN texts t ON t.n = r.n WHERE `+where, args...).
 		Scan(&h.Kind, &h.Line.ID, &h.Type, &h.Session, &h.Project, &h.State, &mark, &h.CreatedAt, &h.UpdatedAt, &chunk, &h.CreatedBy, &h.ChunkEntry.CreatedAt,
 			&title, &body, &has, &h.Snippet)
 	if err != nil {

@@ -2,8 +2,6 @@ package look
 
 import (
 	"context"
-	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -36,20 +34,12 @@ func (s *show) memory(ctx context.Context, doc *showDocument, id string) error {
 			}
 		}
 		doc.fails = append(doc.fails, x.failed...)
-		for len(places) > 0 {
-			n := 1
-			for n < len(places) && places[n].Kind == places[0].Kind {
-				n++
-			}
-			m, err := readMemory(ctx, x.src, places[:n])
-			if err != nil {
-				return err
-			}
-			doc.Memories = append(doc.Memories, m)
-			doc.order = append(doc.order, m.write)
-			places = places[n:]
+		memories, err := memoryindex.ReadMemories(ctx, x.src, places, versionsShown)
+		for _, m := range memories {
+			doc.Memories = append(doc.Memories, shownMemory{m})
+			doc.order = append(doc.order, shownMemory{m}.write)
 		}
-		return nil
+		return err
 	})
 }
 
@@ -64,79 +54,8 @@ func unknown(name string, like []string) error {
 	return terminal.Usagef("%.60q is the beginning of several ids: %s", name, strings.Join(like, ", "))
 }
 
-// shownMemory is a memory with its history, the newest version first.
-type shownMemory struct {
-	Kind     string         `json:"kind"`
-	ID       string         `json:"id"`
-	Deleted  bool           `json:"deleted"`
-	Newest   *history.Row   `json:"newest"` // null where no chunk has a text any more
-	Chunk    string         `json:"chunk"`  // that has it
-	Versions []shownVersion `json:"versions"`
-	Older    int            `json:"older"` // versions that are not listed
-}
-
-// shownVersion is what one chunk says of a memory.
-type shownVersion struct {
-	Chunk     string        `json:"chunk"`
-	CreatedBy string        `json:"created_by"`
-	CreatedAt string        `json:"created_at"`
-	Listed    bool          `json:"listed"`
-	State     history.State `json:"state"`
-	Changes   []string      `json:"changes"`
-	Row       *history.Row  `json:"row"`
-}
-
-// readMemory reads the versions of one identity out of their chunks.
-func readMemory(ctx context.Context, src memoryindex.Source, places []memoryindex.Placed) (m shownMemory, err error) {
-	m = shownMemory{Kind: places[0].Kind, ID: places[0].Identity.ID, Versions: []shownVersion{}}
-	slices.SortFunc(places, func(a, b memoryindex.Placed) int { return a.Version.Compare(b.Version) })
-	m.Older = max(0, len(places)-versionsShown)
-	var versions []history.Version
-	var before *history.Row
-	read := map[engram.ChunkID][]*history.Row{}
-	for i, p := range places {
-		versions = append(versions, p.Version)
-		if i < m.Older-1 { // what the oldest one that is listed changed shows beside the one before it
-			continue
-		}
-		id := p.ChunkEntry.ID
-		if _, known := read[id]; !known {
-			err := src.Read(ctx, id, func(c *engram.Chunk) error {
-				rows, err := history.ReadChunk(c)
-				for i := range rows {
-					if rows[i].Of() == p.Identity {
-						read[id] = append(read[id], &rows[i])
-					}
-				}
-				return err
-			})
-			if err != nil {
-				return m, err
-			}
-		}
-		if len(read[id]) == 0 {
-			return m, fmt.Errorf("chunk %s has changed meanwhile: run the same command again", id)
-		}
-		row := read[id][0]
-		read[id] = slices.Concat(read[id][1:], read[id][:1]) // the next one of the same chunk
-		if i >= m.Older {
-			m.Versions = append(m.Versions, shownVersion{
-				Chunk: id.String(), CreatedBy: p.CreatedBy, CreatedAt: p.CreatedAt, Listed: p.Listed, State: row.State, Changes: history.Changes(before, row), Row: row,
-			})
-		}
-		if row.State != history.Removed || before == nil {
-			before = row
-		}
-	}
-	at, gone := history.Newest(versions)
-	m.Deleted = gone
-	if at >= m.Older {
-		v := m.Versions[at-m.Older]
-		m.Newest, m.Chunk = v.Row, v.Chunk
-	}
-	slices.Reverse(m.Versions)
-	return m, nil
-}
+// shownMemory is a memory as show shows it.
+type shownMemory struct{ memoryindex.Memory }
 
 // write shows the newest text, and behind it who changed what.
 func (m shownMemory) write(s *sheet) {

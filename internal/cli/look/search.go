@@ -2,7 +2,6 @@ package look
 
 import (
 	"cmp"
-	"crypto/rand"
 	"strings"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/engram-sync/engram-sync/internal/markdown"
 	"github.com/engram-sync/engram-sync/internal/memoryindex"
 	"github.com/engram-sync/engram-sync/internal/safetext"
-	"github.com/engram-sync/engram-sync/internal/secret"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
@@ -90,9 +88,9 @@ func (s *searcher) run(cmd *cobra.Command, text string) error {
 	if err != nil {
 		return &terminal.UsageError{Command: cmd.CommandPath(), Err: err}
 	}
-	found := newSigns()
+	found := memoryindex.NewSigns()
 	return s.within(cmd.Context(), func(x index) error {
-		hits, more, err := x.Search(cmd.Context(), memoryindex.Query{Filter: asked, Words: words, Gone: s.deleted, Open: found.open, Close: found.close})
+		hits, more, err := x.Search(cmd.Context(), memoryindex.Query{Filter: asked, Words: words, Gone: s.deleted, Open: found.Open, Close: found.Close})
 		if err != nil {
 			return err
 		}
@@ -122,11 +120,11 @@ func (s *searcher) run(cmd *cobra.Command, text string) error {
 	})
 }
 
-func newFoundRow(h memoryindex.Hit, found signs) foundRow {
+func newFoundRow(h memoryindex.Hit, found memoryindex.Signs) foundRow {
 	return foundRow{
 		loggedRow: newLoggedRow(h.Line), Deleted: h.Gone, Session: h.Session, CreatedAt: h.CreatedAt, UpdatedAt: h.UpdatedAt,
-		Snippet: found.without(h.Snippet), Chunk: h.ChunkID(), ChunkBy: h.CreatedBy, ChunkAt: h.ChunkEntry.CreatedAt,
-		title: found.marked(h.Title), snippet: found.marked(h.Snippet),
+		Snippet: found.Without(h.Snippet), Chunk: h.ChunkID(), ChunkBy: h.CreatedBy, ChunkAt: h.ChunkEntry.CreatedAt,
+		title: found.Marked(h.Title), snippet: found.Marked(h.Snippet),
 	}
 }
 
@@ -151,27 +149,6 @@ func (h foundRow) write(s *sheet) {
 	}
 	s.facts("    ", id, clock(cmp.Or(h.UpdatedAt, h.CreatedAt)), named("project", h.Project), strings.TrimSpace(named("chunk", h.Chunk)+" "+named("by", h.ChunkBy)))
 	s.wrapped(h.snippet, "    ")
-}
-
-// signs stand around words that were found, in a text that may hold anything else: nobody can have guessed them.
-type signs struct{ open, close string }
-
-func newSigns() signs {
-	nonce := rand.Text()
-	return signs{"<" + nonce + ">", "</" + nonce + ">"}
-}
-
-func (s signs) without(text string) string {
-	return strings.NewReplacer(s.open, "", s.close, "").Replace(text)
-}
-
-// marked is a text on one line, with marks where the signs are.
-func (s signs) marked(text string) string {
-	if bare := s.without(text); secret.Redact(bare) != bare { // of which marks would hide a part
-		return clean(bare)
-	}
-	text = safetext.Escape(text) // which leaves the signs as they are
-	return strings.Join(strings.Fields(strings.NewReplacer(s.open, safetext.Found, s.close, safetext.Plain).Replace(text)), " ")
 }
 
 // wrapped writes a line that has marks in it, in as many lines as it takes.
