@@ -93,6 +93,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		look.NewSearch(term, ws),
 		look.NewDiff(term, ws),
 		redact.New(term, ws),
+		look.NewBrowse(term, ws),
 	)
 	addGroup(cmd, "journal", "Journal", mutations.New(term, ws))
 	addGroup(cmd, "other", "Setup",

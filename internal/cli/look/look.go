@@ -1,4 +1,4 @@
-// Package look is the commands by which people see what is in chunks: show, log and search. Only the root calls it.
+// Package look is the commands by which people see what is in chunks: show, log, search and browse. Only the root calls it.
 package look
 
 import (
@@ -38,6 +38,7 @@ type index struct {
 	*memoryindex.Index
 	src    memoryindex.Source
 	failed []work.Failure // chunks that could not be read
+	unread []memoryindex.Failure
 }
 
 // within gives an index that is up to date with the directory here, or with the remote, to use.
@@ -78,7 +79,7 @@ func (l *looker) indexed(ctx context.Context, place string, src memoryindex.Sour
 		}
 		failed, err := l.update(ctx, x, src, atOnce)
 		if err == nil {
-			err = use(index{x, src, failures(failed)})
+			err = use(index{x, src, failures(failed), failed})
 		}
 		switch {
 		case memoryindex.IsSpoilt(err) && !again:

@@ -1,0 +1,179 @@
+// Package pages shows memories in a browser: HTML made here, of an index of memories and the chunks it is about, without any
+// script. It only reads. Who serves pages decides who gets them; all their links are relative, so that they may lie anywhere.
+package pages
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"embed"
+	"errors"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/history"
+	"github.com/engram-sync/engram-sync/internal/memoryindex"
+)
+
+// Place is what pages show.
+type Place struct {
+	Name    string // of it, for people
+	Version string // of this program
+	Index   *memoryindex.Index
+	Source  memoryindex.Source
+	// Refresh brings the index up to date, and says which chunks cannot be read. It is called before each page, by several
+	// goroutines at once. An error is told on the page, which shows what the index has.
+	Refresh func(ctx context.Context) ([]memoryindex.Failure, error)
+	// ReadChunk reads all rows of a chunk. Rows may come with an error that says what is wrong with them.
+	ReadChunk func(ctx context.Context, id engram.ChunkID) ([]history.Row, error)
+	Log       *slog.Logger
+	Now       func() time.Time // nil: time.Now
+}
+
+// pageTimeout bounds the work for one page.
+const pageTimeout = 2 * time.Minute
+
+// readersAtOnce is how many pages read chunks at once: each has all rows of one in memory.
+const readersAtOnce = 2
+
+type site struct {
+	Place
+	readers chan struct{}
+}
+
+// New gives the pages of a place: "", and beside it search, chunk, memory, style.css and icon.svg.
+func New(p Place) http.Handler {
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	s := &site{p, make(chan struct{}, readersAtOnce)}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", s.page("timeline.html", s.timeline))
+	mux.HandleFunc("GET /search", s.page("search.html", s.search))
+	mux.HandleFunc("GET /chunk", s.page("chunk.html", s.chunk))
+	mux.HandleFunc("GET /memory", s.page("memory.html", s.memory))
+	mux.HandleFunc("GET /style.css", file("files/style.css", "text/css; charset=utf-8"))
+	mux.HandleFunc("GET /icon.svg", file("files/icon.svg", "image/svg+xml"))
+	return Protect(mux)
+}
+
+// policy lets a page load its style sheet and its icon from where it came from, send its forms there, and do nothing else.
+const policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// Protect gives every answer the headers that keep a page, and what is in it, to itself.
+func Protect(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for name, value := range map[string]string{
+			"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store",
+			"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin", "X-Robots-Tag": "noindex, nofollow",
+		} {
+			w.Header().Set(name, value)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+//go:embed files
+var files embed.FS
+
+func file(name, kind string) http.HandlerFunc {
+	content, err := files.ReadFile(name)
+	if err != nil {
+		panic(err) // it is in the program
+	}
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", kind)
+		_, _ = w.Write(content) // the client may be gone
+	}
+}
+
+// frame is what is around each page.
+type frame struct {
+	Title   string
+	Words   string // that were looked for
+	Name    string
+	Version string
+	Problem string // why the index may not be up to date
+	Failed  []failed
+	More    int // failed chunks that are not listed
+	Page    any
+}
+
+// failed is a chunk that cannot be read.
+type failed struct{ ID, Why string }
+
+// failedShown is how many chunks that cannot be read a page names.
+const failedShown = 50
+
+// refusal is an error that is the answer to a request.
+type refusal struct {
+	status int
+	text   string
+}
+
+func (r *refusal) Error() string { return r.text }
+
+// page serves one page: make gives its title and what its template shows.
+func (s *site) page(name string, make func(ctx context.Context, r *http.Request) (title string, page any, err error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), pageTimeout)
+		defer cancel()
+		f := frame{Name: clean(s.Name), Version: s.Version, Words: r.FormValue("q")}
+		unread, err := s.Refresh(ctx)
+		if err != nil {
+			f.Problem = clean(err.Error())
+		}
+		for _, u := range unread[:min(len(unread), failedShown)] {
+			f.Failed = append(f.Failed, failed{u.ID.String(), clean(u.Err.Error())})
+		}
+		f.More = len(unread) - len(f.Failed)
+		status := http.StatusOK
+		if f.Title, f.Page, err = make(ctx, r); err != nil {
+			status, name = http.StatusInternalServerError, "error.html"
+			f.Title = "This page cannot be shown"
+			if told, ok := errors.AsType[*refusal](err); ok {
+				status, f.Title = told.status, http.StatusText(told.status)
+			} else if r.Context().Err() == nil {
+				s.Log.ErrorContext(ctx, "a page cannot be shown", "page", name, "error", err.Error())
+			}
+			f.Page = sentence(clean(err.Error()))
+		}
+		var b bytes.Buffer
+		if err := layouts[name].ExecuteTemplate(&b, "frame.html", f); err != nil {
+			s.Log.ErrorContext(ctx, "a page cannot be made", "page", name, "error", err.Error())
+			http.Error(w, "this page cannot be made", http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.WriteHeader(status)
+		_, _ = w.Write(b.Bytes()) // the client may be gone
+	}
+}
+
+// reading lets a page read chunks, until done is called.
+func (s *site) reading(ctx context.Context) (done func(), err error) {
+	select {
+	case s.readers <- struct{}{}:
+		return func() { <-s.readers }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// layouts are the templates, by the name of the page.
+var layouts = func() map[string]*template.Template {
+	all := map[string]*template.Template{}
+	for _, name := range []string{"timeline.html", "search.html", "chunk.html", "memory.html", "error.html"} {
+		all[name] = template.Must(template.New("").Funcs(functions).ParseFS(files, "files/frame.html", "files/parts.html", "files/"+name))
+	}
+	return all
+}()
+
+func sentence(text string) string {
+	text = cmp.Or(text, "no reason was given")
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}
