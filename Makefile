@@ -97,8 +97,9 @@ docs: ## write docs/cli anew from the commands, tables of other pages, and NOTIC
 schemas: ## write docs/schemas anew from what the stories print
 	go test ./internal/cli -run 'TestScripts$$' -count=1 -update
 
-pictures: build ## draw docs/pictures anew from a real run (termtosvg, on Debian)
+pictures: build ## draw docs/pictures anew from a real run (termtosvg and chromium, on Debian)
 	./scripts/pictures.sh "$(CURDIR)/$(BIN)"
+	ENGRAM_SYNC_TEST_BROWSER=1 go test ./internal/cli -run TestBrowserShowsPages -count=1 -update
 
 snapshot: ## build the archives and packages of a release into dist, publishing nothing
 	@tool="$$(.ci/tool goreleaser)" && "$$tool" check && \

@@ -40,6 +40,19 @@ func TestPictures(t *testing.T) {
 	}
 }
 
+// TestScreenshots holds the pictures of browse to a size that a page can bear.
+func TestScreenshots(t *testing.T) {
+	pictures, err := filepath.Glob("pictures/*.png")
+	if err != nil || len(pictures) != 3 {
+		t.Fatalf("the pictures are %v: %v", pictures, err)
+	}
+	for _, path := range pictures {
+		if size := len(read(t, path)); size > 60_000 {
+			t.Errorf("%s has %d bytes", path, size)
+		}
+	}
+}
+
 // foreignParts are the parts of a picture that run, or lead out of it.
 func foreignParts(t *testing.T, picture string) []string {
 	t.Helper()

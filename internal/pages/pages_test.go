@@ -250,7 +250,7 @@ func TestTurningPages(t *testing.T) {
 	s.has(s.page("?since=soon"), "takes a day such as 2026-10-01")
 	s.has(s.page("?project=none"), "There is no chunk with that.")
 	s.has(s.page("search?q=%28%29"), "There is no word to look for")
-	s.has(s.page(""), "2 in a day", "<th scope=\"row\"><a href=\"./?since=2026-10-23&amp;until=2026-10-23\">2026-10-23</a></th><td>1</td>")
+	s.has(s.page(""), "at most 2 in a day", "<th scope=\"row\"><a href=\"./?since=2026-10-23&amp;until=2026-10-23\">2026-10-23</a></th><td>1</td>")
 }
 
 // A memory is shown in its newest version, with what each chunk changed.

@@ -167,6 +167,6 @@ func serveLocal(ctx context.Context, ln net.Listener, pages http.Handler, log *s
 	if srv.Shutdown(end) != nil {
 		_ = srv.Close() // of requests that go on for longer
 	}
-	<-failed
+	_ = <-failed // it ends when it is closed
 	return context.Cause(ctx)
 }
