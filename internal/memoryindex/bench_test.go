@@ -1,6 +1,7 @@
 package memoryindex_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -77,6 +78,20 @@ func BenchmarkUsed(b *testing.B) {
 	b.Run("versions", func(b *testing.B) {
 		fresh(b, func(x *memoryindex.Index) error {
 			_, err := x.Versions(b.Context(), "obs-77-3")
+			return err
+		})
+	})
+	b.Run("first-page", func(b *testing.B) { // of browse
+		fresh(b, func(x *memoryindex.Index) error {
+			_, daysErr := x.Days(b.Context(), memoryindex.Filter{})
+			_, choicesErr := x.Choices(b.Context())
+			_, _, err := x.Chunks(b.Context(), memoryindex.Filter{Limit: 20})
+			return errors.Join(daysErr, choicesErr, err)
+		})
+	})
+	b.Run("latest", func(b *testing.B) {
+		fresh(b, func(x *memoryindex.Index) error {
+			_, _, err := x.Search(b.Context(), memoryindex.Query{Filter: memoryindex.Filter{Limit: 20}})
 			return err
 		})
 	})

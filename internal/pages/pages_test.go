@@ -187,6 +187,9 @@ func TestTheWayIn(t *testing.T) {
 			t.Errorf("%s %s leads to %s", c.method, c.path, at)
 		}
 	}
+	if _, _, text := s.ask("GET", in+"chunk?id=x", ""); !strings.Contains(text, "“x” is no id of a chunk.") {
+		t.Error(text)
+	}
 	refused := s.local.Once(func(*http.Request) bool { return false })
 	if status, _, _ := s.ask("GET", refused, ""); status != 404 {
 		t.Errorf("who may not use the path for one time gets %d", status)

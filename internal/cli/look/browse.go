@@ -72,7 +72,7 @@ func (b *browse) run(ctx context.Context) error {
 		if len(x.failed) > 0 {
 			b.term.Warn(terminal.Count(len(x.failed), "chunk") + " cannot be read: the pages say which, and why")
 		}
-		local := pages.NewLocal(pages.New(b.place(x)))
+		local := pages.NewLocal(pages.New(b.place(ctx, x)))
 		url := "http://" + ln.Addr().String()
 		if err := b.term.Value(terminal.Fields{"url": url + local.Path()}, url+local.Path()); err != nil {
 			return err
@@ -89,7 +89,7 @@ func (b *browse) run(ctx context.Context) error {
 }
 
 // place is what the pages show.
-func (b *browse) place(x index) pages.Place {
+func (b *browse) place(ctx context.Context, x index) pages.Place {
 	name, every := "the directory here", time.Second
 	read := func(ctx context.Context, id engram.ChunkID) (rows []history.Row, err error) {
 		err = x.src.Read(ctx, id, func(c *engram.Chunk) error {
@@ -105,12 +105,13 @@ func (b *browse) place(x index) pages.Place {
 	case remote:
 		name, every = src.conn.Label, time.Minute // each look is a request
 	}
-	f := &fresh{x: x, every: every, atOnce: b.ws.Config.Concurrency, failed: x.unread, at: time.Now()}
+	f := &fresh{ctx: ctx, x: x, every: every, atOnce: b.ws.Config.Concurrency, failed: x.unread, at: time.Now()}
 	return pages.Place{Name: name, Version: b.ws.Version, Index: x.Index, Source: x.src, Refresh: f.refresh, ReadChunk: read, Log: b.ws.Log}
 }
 
 // fresh keeps an index up to date, looking no more often than every.
 type fresh struct {
+	ctx    context.Context // of the command: what one page has begun is of use to the next, whoever leaves
 	x      index
 	every  time.Duration
 	atOnce int
@@ -121,16 +122,13 @@ type fresh struct {
 	err    error
 }
 
-func (f *fresh) refresh(ctx context.Context) ([]memoryindex.Failure, error) {
+func (f *fresh) refresh(context.Context) ([]memoryindex.Failure, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if time.Since(f.at) < f.every {
 		return f.failed, f.err
 	}
-	failed, err := f.x.Update(ctx, f.x.src, memoryindex.Options{AtOnce: f.atOnce})
-	if ctx.Err() != nil { // whoever asked has gone, and that says nothing
-		return f.failed, f.err
-	}
+	failed, err := f.x.Update(f.ctx, f.x.src, memoryindex.Options{AtOnce: f.atOnce})
 	if f.err = err; err == nil {
 		f.failed = failed
 	}
