@@ -42,6 +42,7 @@ var examples = map[string]string{
 	"config set":           ground,
 	"config unset":         "$ engram-sync config set remotes.work.url https://engram.example.com; engram-sync config set remotes.work.project x",
 	"diff":                 withRemote + "\n$ database; git add -A; for i in 1 2 3 4; do git commit -qm c --allow-empty; done; git branch -M main",
+	"browse":               "skip: it stays; TestBrowse opens it",
 	"export":               withDatabase + "\n$ mkdir -p /backup",
 	"mutations push":       withDatabase + "\n$ mkdir backup; cp $HOME/.engram/engram.db backup; " + `echo '{"entity":"session","entity_key":"s","op":"upsert","payload":{"id":"s","project":"tidewatch","directory":"/"}}' > changes.jsonl`,
 	"mutations pull":       "skip: --follow stays; TestFollowedJournal follows",
