@@ -2,10 +2,7 @@ package look
 
 import (
 	"context"
-	"log/slog"
 	"net"
-	"net/http"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,9 +11,8 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/history"
-	"github.com/engram-sync/engram-sync/internal/memoryindex"
 	"github.com/engram-sync/engram-sync/internal/pages"
-	"github.com/engram-sync/engram-sync/internal/panics"
+	"github.com/engram-sync/engram-sync/internal/pages/desk"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
@@ -80,11 +76,11 @@ func (b *browse) run(ctx context.Context) error {
 		b.term.Flush()
 		b.term.Note("Ctrl-C ends it")
 		if !b.noOpen && b.term.Stdout.IsTerminal() {
-			if err := openBrowser(ctx, b.ws.Environ, url+local.Once(sameUser)); err != nil {
+			if err := desk.Open(ctx, b.ws.Environ, url+local.Once(desk.SameUser)); err != nil {
 				b.term.Warn("no browser can be opened: " + terminal.Visible(err.Error()))
 			}
 		}
-		return serveLocal(ctx, ln, local, b.ws.Log)
+		return desk.Serve(ctx, ln, local, b.ws.Log)
 	})
 }
 
@@ -105,66 +101,5 @@ func (b *browse) place(ctx context.Context, x index) pages.Place {
 	case remote:
 		name, every = src.conn.Label, time.Minute // each look is a request
 	}
-	f := &fresh{ctx: ctx, x: x, every: every, atOnce: b.ws.Config.Concurrency, failed: x.unread, at: time.Now()}
-	return pages.Place{Name: name, Version: b.ws.Version, Index: x.Index, Source: x.src, Refresh: f.refresh, ReadChunk: read, Log: b.ws.Log}
-}
-
-// fresh keeps an index up to date, looking no more often than every.
-type fresh struct {
-	ctx    context.Context // of the command: what one page has begun is of use to the next, whoever leaves
-	x      index
-	every  time.Duration
-	atOnce int
-
-	mu     sync.Mutex
-	at     time.Time // of the last look
-	failed []memoryindex.Failure
-	err    error
-}
-
-func (f *fresh) refresh(context.Context) ([]memoryindex.Failure, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if time.Since(f.at) < f.every {
-		return f.failed, f.err
-	}
-	failed, err := f.x.Update(f.ctx, f.x.src, memoryindex.Options{AtOnce: f.atOnce})
-	if f.err = err; err == nil {
-		f.failed = failed
-	}
-	f.at = time.Now()
-	return f.failed, f.err
-}
-
-const (
-	localTimeout   = 10 * time.Second
-	writeTimeout   = 3 * time.Minute // a page has two
-	idleTimeout    = 2 * time.Minute
-	maxHeaderBytes = 32 << 10
-	endTimeout     = time.Second // the pages under way are nobody's work
-)
-
-// serveLocal serves until the context ends, whose cause is the error then.
-func serveLocal(ctx context.Context, ln net.Listener, pages http.Handler, log *slog.Logger) error {
-	srv := &http.Server{
-		Handler: pages, ReadTimeout: localTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
-	failed := make(chan error, 1)
-	go func() {
-		defer panics.Guard()
-		failed <- srv.Serve(ln)
-	}()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
-	defer cancel()
-	if srv.Shutdown(end) != nil {
-		_ = srv.Close() // of requests that go on for longer
-	}
-	_ = <-failed // it ends when it is closed
-	return context.Cause(ctx)
+	return pages.Place{Name: name, Version: b.ws.Version, Index: x.Index, Source: x.src, Refresh: pages.Fresh(ctx, x.Index, x.src, x.unread, every, b.ws.Config.Concurrency), ReadChunk: read, Log: b.ws.Log}
 }

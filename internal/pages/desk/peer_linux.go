@@ -1,4 +1,4 @@
-package look
+package desk
 
 import (
 	"bufio"
@@ -14,9 +14,9 @@ import (
 	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
-// sameUser says whether a request comes from a program of the user that this one runs as. The address that a browser is opened with
+// SameUser says whether a request comes from a program of the user that this one runs as. The address that a browser is opened with
 // is for that user, and on Linux everybody can read it in a list of processes.
-func sameUser(r *http.Request) bool {
+func SameUser(r *http.Request) bool {
 	here, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if !ok || err != nil {

@@ -1,4 +1,5 @@
-package look
+// Package desk is what pages need of the machine they are made on: a listener on loopback, and a browser. Only browse calls it.
+package desk
 
 import (
 	"context"
@@ -12,8 +13,8 @@ import (
 	"github.com/engram-sync/engram-sync/internal/secret"
 )
 
-// openBrowser opens an address in the browser of a user with this environment, if there is one to be seen.
-func openBrowser(ctx context.Context, environ []string, url string) error {
+// Open opens an address in the browser of a user with this environment, if there is one to be seen.
+func Open(ctx context.Context, environ []string, url string) error {
 	opener := opener(runtime.GOOS, environ)
 	if opener == nil {
 		return nil

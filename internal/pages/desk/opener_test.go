@@ -1,4 +1,4 @@
-package look
+package desk
 
 import (
 	"net/http"
@@ -28,7 +28,7 @@ func TestOpener(t *testing.T) {
 func TestSameUser(t *testing.T) {
 	is := make(chan bool, 1)
 	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		is <- sameUser(r)
+		is <- SameUser(r)
 	}))
 	defer srv.Close()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL, nil)
