@@ -34,7 +34,9 @@ func TestCommandsOnPages(t *testing.T) {
 		for _, line := range named.FindAllStringSubmatch(string(text), -1) {
 			ours := strings.HasPrefix(line[0], "`engram-sync ")
 			engrams := filepath.Base(path) == "local-state.md" // `sync` is engram's there
-			if cmd, _, err := root.Find(strings.Fields(line[1])[:1]); !ours && (engrams || err != nil || cmd == root) {
+			cmd, rest, err := root.Find(strings.Fields(line[1]))
+			gits := err == nil && cmd.Name() == "git" && len(rest) > 0 // of its own commands, or of git's
+			if !ours && (engrams || gits || err != nil || cmd == root) {
 				continue
 			}
 			found++
