@@ -6,19 +6,16 @@ import (
 )
 
 // keywords finds which rules can match a text at all, in one look at it: an automaton after Aho and
-// Corasick over lower-case bytes.
+// Corasick, for which upper and lower case are the same.
 type keywords struct {
 	next  [][256]uint16
 	rules [][]uint16 // by state: whose keyword ends there
 	all   int        // rules
-	// general has, by state, how long the longest keyword of the general rule is that ends there.
-	general []uint8
 }
 
 var table = sync.OnceValue(func() *keywords {
 	set := rules().Rules
 	k := &keywords{next: make([][256]uint16, 1), rules: make([][]uint16, 1), all: len(set)}
-	general := map[uint16]uint8{}
 	for i, r := range set {
 		for _, word := range r.Keywords {
 			at := uint16(0)
@@ -30,14 +27,7 @@ var table = sync.OnceValue(func() *keywords {
 				at = k.next[at][c]
 			}
 			k.rules[at] = append(k.rules[at], uint16(i))
-			if r.anchored {
-				general[at] = uint8(len(word))
-			}
 		}
-	}
-	k.general = make([]uint8, len(k.next))
-	for at, length := range general {
-		k.general[at] = length
 	}
 	// Breadth first, so that a state's shorter end is done before it.
 	fail, queue := make([]uint16, len(k.next)), []uint16{}
@@ -50,7 +40,6 @@ var table = sync.OnceValue(func() *keywords {
 		at := queue[0]
 		queue = queue[1:]
 		k.rules[at] = append(k.rules[at], k.rules[fail[at]]...)
-		k.general[at] = max(k.general[at], k.general[fail[at]])
 		for c := range 256 {
 			to := k.next[at][c]
 			if to == 0 {
@@ -61,6 +50,9 @@ var table = sync.OnceValue(func() *keywords {
 			queue = append(queue, to)
 		}
 	}
+	for at := range k.next {
+		copy(k.next[at]['A':'Z'+1], k.next[at]['a':'z'+1])
+	}
 	return k
 })
 
@@ -68,30 +60,10 @@ var table = sync.OnceValue(func() *keywords {
 func (k *keywords) ends(text string) [][]int {
 	ends, at := make([][]int, k.all), uint16(0)
 	for i := range len(text) {
-		at = k.next[at][lower(text[i])]
+		at = k.next[at][text[i]]
 		for _, r := range k.rules[at] {
 			ends[r] = append(ends[r], i+1)
 		}
 	}
 	return ends
-}
-
-// starts gives where a keyword of the general rule begins, in order. Of several that end at one
-// place it is the longest; none of them begins with another.
-func (k *keywords) starts(text string) (starts []int) {
-	at := uint16(0)
-	for i := range len(text) {
-		at = k.next[at][lower(text[i])]
-		if n := int(k.general[at]); n > 0 {
-			starts = append(starts, i+1-n)
-		}
-	}
-	return starts
-}
-
-func lower(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		c += 'a' - 'A'
-	}
-	return c
 }

@@ -153,3 +153,13 @@ func (r *rule) from(text string, ends []int) (all [][]int) {
 
 // isWord is what \b knows as a part of a word.
 func isWord(c byte) bool { return isLead(c) && c != '.' && c != '-' }
+
+// longestEnding is the length of the longest keyword with which a text ends; 0 is none.
+func (r *rule) longestEnding(text string) (longest int) {
+	for _, word := range r.Keywords {
+		if n := len(word); n > longest && n <= len(text) && strings.EqualFold(text[len(text)-n:], word) {
+			longest = n
+		}
+	}
+	return longest
+}

@@ -101,7 +101,8 @@ func (r *rule) find(text string, ends []int) (all [][]int) {
 		return re.FindAllStringSubmatchIndex(text, -1)
 	}
 	done := 0
-	for _, start := range table().starts(text) {
+	for _, end := range ends {
+		start := end - r.longestEnding(text[:end])
 		if start < done || !assigns(text[start:]) {
 			continue
 		}

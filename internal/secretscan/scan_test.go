@@ -68,9 +68,10 @@ func TestKeywordsAreFoundWhereverTheyStand(t *testing.T) {
 // The general rule is looked for in another way than it is published; it finds the same.
 func TestTheGeneralRuleFindsWhatThePublishedOneDoes(t *testing.T) {
 	var general *rule
-	for _, r := range rules().Rules {
+	var place int
+	for i, r := range rules().Rules {
 		if r.anchored {
-			general = r
+			general, place = r, i
 		}
 	}
 	if general == nil {
@@ -87,7 +88,7 @@ func TestTheGeneralRuleFindsWhatThePublishedOneDoes(t *testing.T) {
 						want = append(want, text[at[2]:at[3]])
 					}
 					var got []string
-					for _, at := range general.find(text, nil) {
+					for _, at := range general.find(text, table().ends(text)[place]) {
 						got = append(got, text[at[2]:at[3]])
 					}
 					if !slices.Equal(got, want) {
