@@ -52,6 +52,8 @@ And then:
 
     engram-sync status           what would move, and what is in no chunk
     engram-sync sync --export    write that into chunks, pull, push
+    engram-sync search WORDS     what the agents of your team have learned; see also log
+    engram-sync verify           are the chunks whole, and is there a secret in them
     engram-sync doctor           what is wrong, and which command mends it`
 
 // newRootCmd is the product on one screen.
