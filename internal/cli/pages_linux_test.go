@@ -15,7 +15,7 @@ import (
 )
 
 // Blocks that are skipped prove nothing: each has a reason on its page, and there are not many.
-const maxSkipped = 20
+const maxSkipped = 22
 
 // prelude is what the pages' shell knows. The program of engram is no part of this project, so it does nothing here.
 const prelude = `

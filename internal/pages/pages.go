@@ -11,6 +11,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -132,9 +133,9 @@ func (s *site) page(name string, make func(ctx context.Context, r *http.Request)
 			f.Failed = append(f.Failed, failed{u.ID.String(), clean(u.Err.Error())})
 		}
 		f.More = len(unread) - len(f.Failed)
-		status := http.StatusOK
+		status, layout := http.StatusOK, name
 		if f.Title, f.Page, err = make(ctx, r); err != nil {
-			status, name = http.StatusInternalServerError, "error.html"
+			status, layout = http.StatusInternalServerError, "error.html"
 			f.Title = "This page cannot be shown"
 			if told, ok := errors.AsType[*refusal](err); ok {
 				status, f.Title = told.status, http.StatusText(told.status)
@@ -144,7 +145,7 @@ func (s *site) page(name string, make func(ctx context.Context, r *http.Request)
 			f.Page = sentence(clean(err.Error()))
 		}
 		var b bytes.Buffer
-		if err := layouts[name].ExecuteTemplate(&b, "frame.html", f); err != nil {
+		if err := layouts()[layout].ExecuteTemplate(&b, "frame.html", f); err != nil {
 			s.Log.ErrorContext(ctx, "a page cannot be made", "page", name, "error", err.Error())
 			http.Error(w, "this page cannot be made", http.StatusInternalServerError)
 			return
@@ -165,14 +166,14 @@ func (s *site) reading(ctx context.Context) (done func(), err error) {
 	}
 }
 
-// layouts are the templates, by the name of the page.
-var layouts = func() map[string]*template.Template {
+// layouts are the templates, by the name of the page, read when the first one is made: every other run starts without them.
+var layouts = sync.OnceValue(func() map[string]*template.Template {
 	all := map[string]*template.Template{}
 	for _, name := range []string{"timeline.html", "search.html", "chunk.html", "memory.html", "error.html"} {
 		all[name] = template.Must(template.New("").Funcs(functions).ParseFS(files, "files/frame.html", "files/parts.html", "files/"+name))
 	}
 	return all
-}()
+})
 
 func sentence(text string) string {
 	text = cmp.Or(text, "no reason was given")

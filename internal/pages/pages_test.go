@@ -282,3 +282,22 @@ func TestDamagedChunks(t *testing.T) {
 	s.has(s.page("search"), "1 of the chunks cannot be read")
 	s.has(s.page("chunk?id="+id.String()), "There is nothing in it.", `<p class="bad" role="status">`)
 }
+
+// A request that cannot be answered spoils no later one.
+func TestAfterARefusal(t *testing.T) {
+	t.Parallel()
+	shelf := &shelf{}
+	id := shelf.add(t, "2026-10-01T08:00:00Z", memory("obs-1", "Kept", "as it was", "2026-10-01 08:00:00"))
+	s := serve(t, shelf)
+	good := "chunk?id=" + id.String()
+	before := s.page(good)
+	s.has(before, "Kept")
+	for range 2 {
+		if status, _, _ := s.ask(http.MethodGet, s.local.Path()+"chunk?id=00000000", "127.0.0.1"); status != http.StatusNotFound {
+			t.Errorf("a chunk that is not there: %d", status)
+		}
+		if after := s.page(good); after != before {
+			t.Errorf("after a refusal the page is another one:\n%s", after)
+		}
+	}
+}

@@ -61,10 +61,10 @@ func (t *Terminal) Progress(noun string) *Progress {
 	case "bar":
 		p.bar = t.startBar()
 	case "plain":
-		p.group.Go(func() { p.tell(lineEvery, func(sofar tally) { t.Note("%s", sofar.line(time.Now())) }) })
+		p.group.Go(p.lines)
 	case "json":
 		p.last = func(sofar tally) { PrintJSON(t.Stderr(), sofar.document(time.Now())) }
-		p.group.Go(func() { p.tell(documentEvery, p.last) })
+		p.group.Go(p.documents)
 	default:
 		return nil
 	}
@@ -99,9 +99,18 @@ func (p *Progress) add(change func(*tally)) {
 	}
 }
 
+func (p *Progress) lines() {
+	defer panics.Guard()
+	p.tell(lineEvery, func(sofar tally) { p.term.Note("%s", sofar.line(time.Now())) })
+}
+
+func (p *Progress) documents() {
+	defer panics.Guard()
+	p.tell(documentEvery, p.last)
+}
+
 // tell tells of the tally again and again.
 func (p *Progress) tell(every time.Duration, of func(tally)) {
-	defer panics.Guard()
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {

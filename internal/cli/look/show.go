@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -93,7 +94,7 @@ type shownChunk struct {
 	Rows []history.Row `json:"rows"`
 }
 
-var aPrefix = regexp.MustCompile(`^[0-9a-f]{2,8}$`)
+var aPrefix = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{2,8}$`) })
 
 // run shows what words stand for.
 func (s *show) run(ctx context.Context, words []string) error {
@@ -133,7 +134,7 @@ func (s *show) find(ctx context.Context, doc *showDocument, word string) error {
 		info, err := os.Stat(word)
 		return err == nil && !info.IsDir()
 	}
-	if word == "" || aPrefix.MatchString(word) {
+	if word == "" || aPrefix().MatchString(word) {
 		found, err := s.chunk(ctx, doc, word)
 		if found || err != nil && !isFile() {
 			return err
