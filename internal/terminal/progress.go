@@ -27,7 +27,9 @@ type Progress struct {
 	term  *Terminal
 	tally tally       // guarded by the terminal's lock
 	bar   *bar        // nil where none is shown
-	last  func(tally) // is told of the end; may be nil
+	told  func(tally) // says how far it is, every so often; nil where a bar shows it
+	every time.Duration
+	atEnd bool // told says it once more at the end
 	done  chan struct{}
 	group sync.WaitGroup
 }
@@ -61,12 +63,15 @@ func (t *Terminal) Progress(noun string) *Progress {
 	case "bar":
 		p.bar = t.startBar()
 	case "plain":
-		p.group.Go(p.lines)
+		p.every, p.told = lineEvery, func(sofar tally) { t.Note("%s", sofar.line(time.Now())) }
 	case "json":
-		p.last = func(sofar tally) { PrintJSON(t.Stderr(), sofar.document(time.Now())) }
-		p.group.Go(p.documents)
+		p.every, p.told = documentEvery, func(sofar tally) { PrintJSON(t.Stderr(), sofar.document(time.Now())) }
+		p.atEnd = true
 	default:
 		return nil
+	}
+	if p.told != nil {
+		p.group.Go(p.lines)
 	}
 	return p
 }
@@ -99,37 +104,28 @@ func (p *Progress) add(change func(*tally)) {
 	}
 }
 
+// lines tells of the tally again and again.
 func (p *Progress) lines() {
 	defer panics.Guard()
-	p.tell(lineEvery, func(sofar tally) { p.term.Note("%s", sofar.line(time.Now())) })
-}
-
-func (p *Progress) documents() {
-	defer panics.Guard()
-	p.tell(documentEvery, p.last)
-}
-
-// tell tells of the tally again and again.
-func (p *Progress) tell(every time.Duration, of func(tally)) {
-	ticker := time.NewTicker(every)
+	ticker := time.NewTicker(p.every)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-p.done:
 			return
 		case <-ticker.C:
-			p.now(of)
+			p.tell()
 		}
 	}
 }
 
-// now tells of the tally, once there is one.
-func (p *Progress) now(of func(tally)) {
+// tell tells of the tally, once there is one.
+func (p *Progress) tell() {
 	p.term.mu.Lock()
 	sofar := p.tally
 	p.term.mu.Unlock()
 	if !sofar.started.IsZero() && (sofar.items > 0 || sofar.open) {
-		of(sofar)
+		p.told(sofar)
 	}
 }
 
@@ -140,8 +136,8 @@ func (p *Progress) Stop() {
 	}
 	close(p.done)
 	p.group.Wait()
-	if p.last != nil {
-		p.now(p.last)
+	if p.atEnd {
+		p.tell()
 	}
 	if p.bar != nil {
 		p.bar.stop()
