@@ -39,6 +39,6 @@ func Serve(ctx context.Context, ln net.Listener, pages http.Handler, log *slog.L
 	if srv.Shutdown(end) != nil {
 		_ = srv.Close() // of requests that go on for longer
 	}
-	_ = <-failed // it ends when it is closed
+	<-failed // it ends when it is closed
 	return context.Cause(ctx)
 }
