@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -39,6 +40,8 @@ func Serve(ctx context.Context, ln net.Listener, pages http.Handler, log *slog.L
 	if srv.Shutdown(end) != nil {
 		_ = srv.Close() // of requests that go on for longer
 	}
-	<-failed // it ends when it is closed
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
 	return context.Cause(ctx)
 }
