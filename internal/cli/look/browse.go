@@ -3,6 +3,7 @@ package look
 import (
 	"context"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,15 +56,20 @@ func NewBrowse(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 }
 
 func (b *browse) run(ctx context.Context) error {
+	host, _, err := net.SplitHostPort(b.addr)
+	if err != nil {
+		return terminal.Usagef("--addr takes a HOST:PORT such as 127.0.0.1:8080: %q", b.addr)
+	}
+	// Before anything listens: nobody else shall get a word of it.
+	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.Unmap().IsLoopback()) {
+		return terminal.Usagef("--addr: %q is not loopback, and others could read the memories: give 127.0.0.1:PORT", b.addr)
+	}
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", b.addr)
 	if err != nil {
-		return terminal.Usagef("%w: give a free HOST:PORT with --addr", err)
+		return terminal.Usagef("%w: give a free port with --addr", err)
 	}
 	defer func() { _ = ln.Close() }() // the server has closed it already, if it began
-	if at, ok := ln.Addr().(*net.TCPAddr); !ok || !at.IP.IsLoopback() {
-		return terminal.Usagef("%s is not loopback, and others could read the memories: give --addr 127.0.0.1:PORT", ln.Addr())
-	}
 	return b.within(ctx, func(x index) error {
 		if len(x.failed) > 0 {
 			b.term.Warn(terminal.Count(len(x.failed), "chunk") + " cannot be read: the pages say which, and why")
