@@ -61,6 +61,9 @@ func (t *transfer) watch(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	began := false
 	silent := t.term.Quiet
 	t.term.Quiet = true // of the rounds, only errors
 	first := *t
@@ -71,6 +74,10 @@ func (t *transfer) watch(ctx context.Context) (err error) {
 			round.watching.last = t.watching.last
 			first.init = false // a vault that is gone later is not made anew
 			err := problem.Ended(ctx, round.run(ctx))
+			if !began && problem.Code(err) == problem.Usage { // who starts something sees at once that it cannot work
+				end(err)
+			}
+			began = true
 			if ctx.Err() != nil {
 				return err
 			}
