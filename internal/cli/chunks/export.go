@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
@@ -108,13 +107,6 @@ func NewExport(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 	// In the place of the global flag: here it is about chunks that are made.
 	flags.String(maxChunkFlag, "4MiB", "make no chunks of more than `SIZE`, uncompressed; a larger row gets its own")
 	return cmd
-}
-
-// addChoice declares what export leaves out; the flags are settings too.
-func addChoice(flags *pflag.FlagSet) {
-	flags.Bool("no-prompts", false, "export no prompts")
-	flags.Bool("no-directories", false, "export the project's name in the place of each session's directory")
-	flags.String("types", "", "export only memories of these types, such as `decision,bugfix`")
 }
 
 // maxChunkFlag is also the global flag that bounds what is read.
@@ -243,9 +235,9 @@ func (x *export) find(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	scope := memories.Scope{Project: x.project.Name, Personal: x.personal, Choice: surroundings.Choice(x.ws), Generation: generation}
-	if scope.Choice.Since, err = command.ReadTime(x.since, time.Now(), false); err != nil {
-		return terminal.Usagef("--since: %w", err)
+	scope, err := x.scope(generation)
+	if err != nil {
+		return err
 	}
 	report, stop := command.Progress(x.term, "chunk")
 	x.found, err = surroundings.Compare(ctx, x.ws, x.db, x.dir, scope, math.MaxInt64, report)
@@ -320,13 +312,6 @@ func (x *export) tooLarge(d memories.Draft) error {
 	shown := exportedRowOf(row, d.Entry.ID)
 	return &terminal.UsageError{Err: fmt.Errorf("the %s %s takes %s alone, and max_chunk_bytes is %s: raise it",
 		shown.Kind, strconv.QuoteToGraphic(shorten(cmp.Or(shown.Title, shown.ID))), terminal.Size(int64(d.Size)), terminal.Size(most))}
-}
-
-func (x *export) findProject(rule workspace.ProjectRule) (workspace.Project, error) {
-	if x.all {
-		return workspace.Project{From: "--all-projects"}, nil
-	}
-	return x.ws.FindProject(rule)
 }
 
 // createdBy is who made a chunk, as engram has it. Source: local-state.md 1.2.

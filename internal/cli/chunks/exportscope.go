@@ -1,0 +1,38 @@
+package chunks
+
+import (
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/engram-sync/engram-sync/internal/cli/command"
+	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
+	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/memories"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
+)
+
+// addChoice declares what export leaves out; the flags are settings too.
+func addChoice(flags *pflag.FlagSet) {
+	flags.Bool("no-prompts", false, "export no prompts")
+	flags.Bool("no-directories", false, "export the project's name in the place of each session's directory")
+	flags.String("types", "", "export only memories of these types, such as `decision,bugfix`")
+}
+
+// scope is which rows of engram.db this export is about.
+func (x *export) scope(generation engram.Generation) (memories.Scope, error) {
+	choice := surroundings.Choice(x.ws)
+	var err error
+	if choice.Since, err = command.ReadTime(x.since, time.Now(), false); err != nil {
+		return memories.Scope{}, terminal.Usagef("--since: %w", err)
+	}
+	return memories.Scope{Project: x.project.Name, Personal: x.personal, Choice: choice, Generation: generation}, nil
+}
+
+func (x *export) findProject(rule workspace.ProjectRule) (workspace.Project, error) {
+	if x.all {
+		return workspace.Project{From: "--all-projects"}, nil
+	}
+	return x.ws.FindProject(rule)
+}
