@@ -19,7 +19,7 @@ func faultTable() string {
 	b.WriteString("| fault | first request | `pull` | `mutations pull` | `push` | `mutations push` |\n|---|---|---|---|---|---|")
 	for _, class := range faults.Classes {
 		var names []string
-		for _, f := range faults.All {
+		for _, f := range faults.All() {
 			if f.Class == class {
 				names = append(names, f.Name)
 			}

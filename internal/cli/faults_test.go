@@ -203,7 +203,7 @@ func (s *faultSum) write(t *testing.T, took time.Duration) {
 		return
 	}
 	text := fmt.Sprintf("%d faults at %d places, %d runs in %s: lost 0, doubled 0, left over 0. The longest run took %s.",
-		len(faults.All), len(places()), s.cells, took.Round(time.Minute), s.longest.Round(time.Second))
+		len(faults.All()), len(places()), s.cells, took.Round(time.Minute), s.longest.Round(time.Second))
 	section(t, "reliability.md", "figures of faults", text)
 }
 
@@ -230,7 +230,7 @@ func TestFaults(t *testing.T) {
 	seeds, began := newFaultSeeds(t), time.Now()
 	var sum faultSum
 	seen := map[faults.Class]bool{}
-	for i, fault := range faults.All {
+	for i, fault := range faults.All() {
 		if testing.Short() && seen[fault.Class] {
 			continue
 		}

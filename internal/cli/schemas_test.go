@@ -56,7 +56,7 @@ func collectDocuments(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		seen := map[string][]any{}
+		seen := map[string][][]byte{}
 		for _, f := range files {
 			text, err := os.ReadFile(filepath.Join(documents, f.Name()))
 			if err != nil {
@@ -65,13 +65,8 @@ func collectDocuments(t *testing.T) {
 			if len(text) == 0 {
 				continue // the run failed before it had a result
 			}
-			doc, err := schemas.Decode(text)
-			if err != nil {
-				t.Errorf("%s: %v: %s", f.Name(), err, text)
-				continue
-			}
 			name, _, _ := strings.Cut(f.Name(), ".")
-			seen[name] = append(seen[name], doc)
+			seen[name] = append(seen[name], text)
 		}
 		if *update {
 			writeSchemas(t, seen)
@@ -85,7 +80,7 @@ func collectDocuments(t *testing.T) {
 
 var schemasDir = filepath.Join("..", "..", "docs", "schemas")
 
-func holdAgainstSchema(t *testing.T, name string, docs []any) {
+func holdAgainstSchema(t *testing.T, name string, docs [][]byte) {
 	t.Helper()
 	path := filepath.Join(schemasDir, name+".json")
 	text, err := os.ReadFile(path)
@@ -100,13 +95,13 @@ func holdAgainstSchema(t *testing.T, name string, docs []any) {
 	}
 	for _, doc := range docs {
 		if err := schema.Validate(doc); err != nil {
-			t.Errorf("docs/schemas/%s.json is out of date, run `make schemas`: %v\n%v", name, err, doc)
+			t.Errorf("docs/schemas/%s.json is out of date, run `make schemas`: %v\n%s", name, err, doc)
 			return
 		}
 	}
 }
 
-func writeSchemas(t *testing.T, seen map[string][]any) {
+func writeSchemas(t *testing.T, seen map[string][][]byte) {
 	t.Helper()
 	if err := os.RemoveAll(schemasDir); err != nil {
 		t.Fatal(err)
@@ -117,7 +112,9 @@ func writeSchemas(t *testing.T, seen map[string][]any) {
 	for name, docs := range seen {
 		shape := new(schemas.Shape)
 		for _, doc := range docs {
-			shape.Add(doc)
+			if err := shape.Add(doc); err != nil {
+				t.Fatal(err)
+			}
 		}
 		text, err := shape.Text("engram-sync " + strings.ReplaceAll(name, "-", " ") + " --json")
 		if err == nil {

@@ -8,7 +8,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/google/jsonschema-go/jsonschema"
 )
 
 // byName are the members whose own members have names that nobody can list.
@@ -27,8 +27,19 @@ type member struct {
 	seen int
 }
 
-// Add takes a value as encoding/json decodes it, with UseNumber.
-func (s *Shape) Add(value any) {
+// Add takes a document.
+func (s *Shape) Add(text []byte) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber() // which tells whole numbers from others
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return err
+	}
+	s.add(value)
+	return nil
+}
+
+func (s *Shape) add(value any) {
 	kind := kindOf(value)
 	if s.types == nil {
 		s.types = map[string]bool{}
@@ -40,7 +51,7 @@ func (s *Shape) Add(value any) {
 			s.items = &Shape{}
 		}
 		for _, item := range v {
-			s.items.Add(item)
+			s.items.add(item)
 		}
 	case map[string]any:
 		s.objects++
@@ -54,7 +65,7 @@ func (s *Shape) Add(value any) {
 				s.members[name] = m
 			}
 			m.seen++
-			m.Add(value)
+			m.add(value)
 		}
 	}
 }
@@ -147,21 +158,35 @@ func (s *Shape) Text(title string) ([]byte, error) {
 	return append(text, '\n'), err
 }
 
-// Decode reads a document as Add takes it.
-func Decode(text []byte) (any, error) { return jsonschema.UnmarshalJSON(bytes.NewReader(text)) }
+// Schema is a JSON Schema that takes no member which it does not name: what a program adds has to be added to its schema.
+type Schema struct{ resolved *jsonschema.Resolved }
 
-// Closed compiles a schema so that it takes no member which it does not name: what a program adds has to be added to its schema.
-func Closed(text []byte) (*jsonschema.Schema, error) {
-	schema, err := Decode(text)
+// Closed reads a JSON Schema.
+func Closed(text []byte) (*Schema, error) {
+	var described any
+	if err := json.Unmarshal(text, &described); err != nil {
+		return nil, err
+	}
+	closeOff(described)
+	text, err := json.Marshal(described)
 	if err != nil {
 		return nil, err
 	}
-	closeOff(schema)
-	compiler := jsonschema.NewCompiler()
-	if err := compiler.AddResource("schema.json", schema); err != nil {
+	var schema jsonschema.Schema
+	if err := json.Unmarshal(text, &schema); err != nil {
 		return nil, fmt.Errorf("it is no JSON Schema: %w", err)
 	}
-	return compiler.Compile("schema.json")
+	resolved, err := schema.Resolve(nil)
+	return &Schema{resolved}, err
+}
+
+// Validate holds a document against the schema.
+func (s *Schema) Validate(text []byte) error {
+	var document any
+	if err := json.Unmarshal(text, &document); err != nil {
+		return err
+	}
+	return s.resolved.Validate(document)
 }
 
 func closeOff(schema any) {
