@@ -4,6 +4,7 @@ package chunktext
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -105,26 +106,18 @@ func edit(text []byte, row *Row, field string, find find) ([]cut, error) {
 	}
 	start := skipBlank(text, 0)
 	if text[start] == '{' {
-		var names struct{ id, syncID, key string }
+		names := map[string]string{}
 		objectEach(text, start, func(name string, start, end int) {
-			if text[start] != '"' {
-				return
-			}
-			switch value := decode(text[start+1 : end-1]).text; name {
-			case "id":
-				names.id = value
-			case "sync_id":
-				names.syncID = value
-			case "entity_key":
-				names.key = value
-			case "title":
-				row.Title = value
+			switch name {
+			case "id", "sync_id", "entity_key", "title":
+				if text[start] == '"' {
+					names[name] = decode(text[start+1 : end-1]).text
+				}
 			}
 		})
-		for _, id := range []string{names.id, names.key, names.syncID} {
-			if id != "" {
-				row.ID = id
-			}
+		row.Title = names["title"]
+		for _, id := range []string{"id", "entity_key", "sync_id"} {
+			row.ID = cmp.Or(names[id], row.ID)
 		}
 	}
 	return editValue(text, start, row, field, find), nil

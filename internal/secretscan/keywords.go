@@ -8,15 +8,28 @@ import (
 // keywords finds which rules can match a text at all, in one look at it: an automaton after Aho and
 // Corasick, for which upper and lower case are the same.
 type keywords struct {
-	next  [][256]uint16
-	rules [][]uint16 // by state: whose keyword ends there
-	all   int        // rules
+	next  [][256]uint16 // by state and byte: the next state, with told where a keyword ends there
+	rules [][]uint16    // by state: whose keyword ends there
+	// bare are the rules without keywords, which any text can match.
+	bare []uint16
+}
+
+// told marks states that have rules, so that the others cost one look.
+const told = 1 << 15
+
+// hit is that a keyword of a rule ends at a place.
+type hit struct {
+	rule uint16
+	end  int
 }
 
 var table = sync.OnceValue(func() *keywords {
 	set := rules().Rules
-	k := &keywords{next: make([][256]uint16, 1), rules: make([][]uint16, 1), all: len(set)}
+	k := &keywords{next: make([][256]uint16, 1), rules: make([][]uint16, 1)}
 	for i, r := range set {
+		if len(r.Keywords) == 0 {
+			k.bare = append(k.bare, uint16(i))
+		}
 		for _, word := range r.Keywords {
 			at := uint16(0)
 			for _, c := range []byte(strings.ToLower(word)) {
@@ -51,19 +64,27 @@ var table = sync.OnceValue(func() *keywords {
 		}
 	}
 	for at := range k.next {
-		copy(k.next[at]['A':'Z'+1], k.next[at]['a':'z'+1])
+		next := &k.next[at]
+		for c, to := range next {
+			if len(k.rules[to]) > 0 {
+				next[c] |= told
+			}
+		}
+		copy(next['A':'Z'+1], next['a':'z'+1])
 	}
 	return k
 })
 
-// ends gives, for each rule, where its keywords end in a text, in order; nil where there is none.
-func (k *keywords) ends(text string) [][]int {
-	ends, at := make([][]int, k.all), uint16(0)
+// hits gives where keywords end in a text, in order. Most texts have none, and cost no memory.
+func (k *keywords) hits(text string) (hits []hit) {
+	at := uint16(0)
 	for i := range len(text) {
-		at = k.next[at][text[i]]
-		for _, r := range k.rules[at] {
-			ends[r] = append(ends[r], i+1)
+		if at = k.next[at][text[i]]; at >= told {
+			at -= told
+			for _, r := range k.rules[at] {
+				hits = append(hits, hit{r, i + 1})
+			}
 		}
 	}
-	return ends
+	return hits
 }

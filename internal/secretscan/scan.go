@@ -24,12 +24,19 @@ type Match struct {
 // safe for concurrent use.
 func Scan(text string) []Match {
 	set, all := rules(), table()
-	ends := all.ends(text)
+	hits := all.hits(text)
+	for _, r := range all.bare {
+		hits = append(hits, hit{rule: r})
+	}
+	slices.SortStableFunc(hits, func(a, b hit) int { return cmp.Compare(a.rule, b.rule) })
 	var found []Match
-	for i, r := range set.Rules {
-		if ends[i] != nil || len(r.Keywords) == 0 {
-			found = append(found, r.scan(text, ends[i], set.Allowlist)...)
+	for len(hits) > 0 {
+		r, n := hits[0].rule, 0
+		var ends []int
+		for ; n < len(hits) && hits[n].rule == r; n++ {
+			ends = append(ends, hits[n].end)
 		}
+		found, hits = append(found, set.Rules[r].scan(text, ends, set.Allowlist)...), hits[n:]
 	}
 	return apart(found)
 }

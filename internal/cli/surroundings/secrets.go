@@ -19,6 +19,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/git"
 	"github.com/engram-sync/engram-sync/internal/repofile"
+	"github.com/engram-sync/engram-sync/internal/rowstream"
 	"github.com/engram-sync/engram-sync/internal/secretscan"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
@@ -45,6 +46,7 @@ type Secrets struct {
 	dir      syncer.Local
 	memory   verification.Memory // of what was found before; nil: there is none
 	accepted map[string]bool
+	seen     sync.Map // by chunk: what this run found in it, while somebody else read it
 }
 
 // LookForSecrets prepares the look into a directory, which need not be there yet. The error is about the
@@ -114,13 +116,29 @@ func (s *Secrets) In(ctx context.Context, ids []engram.ChunkID, there []engram.C
 	return all
 }
 
-func (s *Secrets) inFile(id engram.ChunkID) (found []secretscan.Finding) {
-	stamp := ""
-	if s.memory != nil {
-		stamp = s.memory.Stamp(id)
-		if kept, ok := s.memory.Recall(id, stamp); ok && stamp != "" && json.Unmarshal(kept, &found) == nil {
-			return found
+// Rows looks into a chunk while somebody else reads it, so that In need not: see verification.Options.
+func (s *Secrets) Rows(id engram.ChunkID) (row func(rowstream.Row), end func(all bool)) {
+	stamp, _, known := s.recall(id)
+	if known {
+		return func(rowstream.Row) {}, func(bool) {}
+	}
+	var found []secretscan.Finding
+	return func(row rowstream.Row) { found = append(found, secretscan.ScanRow(row.List, row.Index, row.Text)...) }, func(all bool) {
+		if all {
+			s.keep(id, stamp, found)
+			s.seen.Store(id, found)
 		}
+	}
+}
+
+func (s *Secrets) inFile(id engram.ChunkID) (found []secretscan.Finding) {
+	if seen, ok := s.seen.Load(id); ok {
+		found, _ = seen.([]secretscan.Finding)
+		return found
+	}
+	stamp, found, known := s.recall(id)
+	if known {
+		return found
 	}
 	c, err := s.dir.OpenChunk(id)
 	if err != nil {
@@ -130,11 +148,29 @@ func (s *Secrets) inFile(id engram.ChunkID) (found []secretscan.Finding) {
 	err = engram.ReadLists(c, func(list string, index int, row json.RawMessage) {
 		found = append(found, secretscan.ScanRow(list, index, row)...)
 	}, chunktext.Lists()...)
-	if err == nil && stamp != "" && s.memory.Stamp(id) == stamp {
+	if err == nil {
+		s.keep(id, stamp, found)
+	}
+	return found
+}
+
+// recall gives what an earlier run found in a file, if the file is unchanged, and its stamp.
+func (s *Secrets) recall(id engram.ChunkID) (stamp string, found []secretscan.Finding, known bool) {
+	if s.memory == nil {
+		return "", nil, false
+	}
+	stamp = s.memory.Stamp(id)
+	kept, ok := s.memory.Recall(id, stamp)
+	known = ok && stamp != "" && json.Unmarshal(kept, &found) == nil
+	return stamp, found, known
+}
+
+// keep keeps what was found in a file that had a stamp before, unless it was changed meanwhile.
+func (s *Secrets) keep(id engram.ChunkID, stamp string, found []secretscan.Finding) {
+	if stamp != "" && s.memory.Stamp(id) == stamp {
 		kept, _ := json.Marshal(found) // texts alone
 		s.memory.Keep(id, stamp, kept)
 	}
-	return found
 }
 
 // InText gives the secrets in the text of a chunk that nobody accepted.

@@ -139,6 +139,11 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 	if opts.Only, err = selectLocal(ctx, dir, words); err != nil {
 		return err
 	}
+	look, err := surroundings.LookForSecrets(term, ws, dir, dir.Path())
+	if err != nil {
+		return err
+	}
+	opts.Rows = look.Rows
 	report, err := checked(term, opts, func(opts verification.Options) (verification.Report, error) {
 		return verification.Verify(ctx, dir, opts)
 	})
@@ -148,7 +153,7 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 	if err := surroundings.LookAround(ctx, ws, dir).Judge(ctx, &report, len(words) == 0); err != nil {
 		return err
 	}
-	secrets, err := lookForSecrets(ctx, term, ws, dir, opts.Only)
+	secrets, err := lookForSecrets(ctx, look, dir, opts.Only)
 	if err != nil {
 		return err
 	}
@@ -178,12 +183,8 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 	return v.end(term, ws, err, v.show(term, ws, afterVerify(ws), "failed the verification", report.Checked))
 }
 
-// lookForSecrets looks through the chunks of the directory, or through some.
-func lookForSecrets(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, dir workspace.Directory, only []engram.ChunkID) ([]surroundings.Secret, error) {
-	look, err := surroundings.LookForSecrets(term, ws, dir, dir.Path())
-	if err != nil {
-		return nil, err
-	}
+// lookForSecrets looks through the chunks of the directory, or through some, that were not looked into while they were read.
+func lookForSecrets(ctx context.Context, look *surroundings.Secrets, dir workspace.Directory, only []engram.ChunkID) ([]surroundings.Secret, error) {
 	there, _, err := dir.Chunks(ctx)
 	if err != nil {
 		return nil, err
