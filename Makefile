@@ -50,7 +50,7 @@ demo: build ## push, pull and verify real chunks in a temporary directory
 	./scripts/demo.sh "$(CURDIR)/$(BIN)"
 
 race: ## run the tests under the race detector (needs a C compiler), without those that only take long
-	CGO_ENABLED=1 go test -race -short -count=1 -timeout 20m ./...
+	CGO_ENABLED=1 go test -race -short -count=1 -timeout 30m ./...
 
 crash: ## the whole crash matrix (some 20 minutes; Linux on amd64), and its table for docs/reliability.md
 	.ci/crash

@@ -1,9 +1,10 @@
 package chunktext
 
 import (
-	"encoding/json"
-	"unicode/utf16"
+	"bytes"
 	"unicode/utf8"
+
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
 // What follows reads JSON that is known to be valid.
@@ -21,11 +22,7 @@ func skip(text []byte, i int) int {
 	for ; i < len(text); i++ {
 		switch text[i] {
 		case '"':
-			for i++; text[i] != '"'; i++ {
-				if text[i] == '\\' {
-					i++
-				}
-			}
+			i = closing(text, i+1)
 		case '{', '[':
 			depth++
 			continue
@@ -43,6 +40,21 @@ func skip(text []byte, i int) int {
 		}
 	}
 	return i
+}
+
+// closing gives where the quote is that ends a string whose content begins at i.
+func closing(text []byte, i int) int {
+	for {
+		i += bytes.IndexByte(text[i:], '"')
+		before := i
+		for text[before-1] == '\\' {
+			before--
+		}
+		if (i-before)%2 == 0 {
+			return i
+		}
+		i++
+	}
 }
 
 // ends says whether a number or a word has ended.
@@ -93,59 +105,19 @@ type decoded struct {
 
 // decode reads what stands between the quotes, as Go does: what is no character is U+FFFD.
 func decode(raw []byte) decoded {
-	for _, c := range raw {
-		if c == '\\' || c >= utf8.RuneSelf {
-			var text string
-			quoted := append(append(append(make([]byte, 0, len(raw)+2), '"'), raw...), '"')
-			_ = json.Unmarshal(quoted, &text) // it is valid
-			return decoded{text, raw}
-		}
-	}
-	return decoded{string(raw), raw}
+	text, _ := jsonscan.AppendText(make([]byte, 0, len(raw)), raw) // it is valid
+	return decoded{string(text), raw}
 }
 
 // place gives where a byte of the text stands in the raw string.
 func (d decoded) place(at int) int {
 	raw := 0
 	for done := 0; done < at; {
-		n, size := character(d.raw[raw:])
-		raw, done = raw+n, done+size
+		c, n := jsonscan.CutEscape(d.raw[raw:])
+		if d.raw[raw] != '\\' {
+			c, n = utf8.DecodeRune(d.raw[raw:])
+		}
+		raw, done = raw+n, done+utf8.RuneLen(c)
 	}
 	return raw
-}
-
-// character is how many raw bytes make the next character of the text, and how many it has there.
-func character(raw []byte) (n, size int) {
-	if raw[0] != '\\' {
-		r, n := utf8.DecodeRune(raw)
-		return n, utf8.RuneLen(r)
-	}
-	if raw[1] != 'u' {
-		return 2, 1
-	}
-	r := escape(raw)
-	if utf16.IsSurrogate(r) {
-		if len(raw) >= 12 && raw[6] == '\\' && raw[7] == 'u' {
-			if whole := utf16.DecodeRune(r, escape(raw[6:])); whole != utf8.RuneError {
-				return 12, utf8.RuneLen(whole)
-			}
-		}
-		r = utf8.RuneError
-	}
-	return 6, utf8.RuneLen(r)
-}
-
-func escape(raw []byte) (r rune) {
-	for _, c := range raw[2:6] {
-		switch {
-		case c <= '9':
-			c -= '0'
-		case c >= 'a':
-			c -= 'a' - 10
-		default:
-			c -= 'A' - 10
-		}
-		r = r<<4 | rune(c)
-	}
-	return r
 }

@@ -46,10 +46,9 @@ type Span struct{ Start, End int }
 
 var errNotJSON = errors.New("it is not JSON")
 
-// Each gives the texts of one row, which is JSON.
-func Each(list string, index int, row []byte, visit func(Text)) error {
-	_, err := edit(row, &Row{List: list, Index: index}, "", func(t Text) []Span { visit(t); return nil })
-	return err
+// Each gives the texts of one row, which is valid JSON.
+func Each(list string, index int, row []byte, visit func(Text)) {
+	edit(row, &Row{List: list, Index: index}, func(t Text) []Span { visit(t); return nil })
 }
 
 // find gives the spans of a text that something is wrong with, in order and apart from each other.
@@ -69,8 +68,7 @@ func Replace(chunk []byte, with string, find func(Text) []Span) (changed []byte,
 		}
 		index := 0
 		arrayEach(chunk, start, func(start, end int) {
-			found, _ := edit(chunk[start:end], &Row{List: list, Index: index}, "", find)
-			cuts = append(cuts, moved(found, start)...)
+			cuts = append(cuts, moved(edit(chunk[start:end], &Row{List: list, Index: index}, find), start)...)
 			index++
 		})
 	})
@@ -100,10 +98,7 @@ func moved(cuts []cut, by int) []cut {
 }
 
 // edit gives the cuts in a row, whose identity it reads first.
-func edit(text []byte, row *Row, field string, find find) ([]cut, error) {
-	if !json.Valid(text) {
-		return nil, errNotJSON
-	}
+func edit(text []byte, row *Row, find find) []cut {
 	start := skipBlank(text, 0)
 	if text[start] == '{' {
 		names := map[string]string{}
@@ -120,7 +115,7 @@ func edit(text []byte, row *Row, field string, find find) ([]cut, error) {
 			row.ID = cmp.Or(names[id], row.ID)
 		}
 	}
-	return editValue(text, start, row, field, find), nil
+	return editValue(text, start, row, "", find)
 }
 
 // editValue gives the cuts in a value and what is in it.

@@ -78,6 +78,7 @@ func makeServer(t *testing.T, dir string) {
 
 // TestExamples runs the examples that the help of the commands has, each command's in a home of its own.
 func TestExamples(t *testing.T) {
+	skipLong(t)
 	fixtures, err := filepath.Abs(filepath.Join("..", "..", "testdata", "fixtures"))
 	if err != nil {
 		t.Fatal(err)

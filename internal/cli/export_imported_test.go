@@ -17,6 +17,7 @@ import (
 // A teammate who has imported what was exported has nothing of it to export, whatever
 // the import of that generation changed. Source: engram-2.md 2.3.
 func TestWhatWasImportedIsNotExportedAgain(t *testing.T) {
+	skipLong(t)
 	for _, release := range []string{"1.20", "2-like"} {
 		for _, scope := range [][]string{{"--all-projects", "--include-personal"}, {"--project", "tidewatch"}} {
 			for _, g := range everyGeneration {

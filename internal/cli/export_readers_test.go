@@ -160,6 +160,7 @@ var rules = []rule{
 // What was exported comes whole into a database of each generation, but for what the
 // rules say; and what does not come, verify tells.
 func TestReadersGetWhatWasExported(t *testing.T) {
+	skipLong(t)
 	used := map[string]bool{}
 	for _, release := range []string{"1.20", "2-like"} {
 		for _, scope := range [][]string{{"--all-projects", "--include-personal"}, {"--project", "tidewatch"}} {

@@ -55,6 +55,7 @@ func shownRow(kind, id string, gone bool) string {
 // What two databases of later releases and their chunks disagree about is known: an
 // export finds that, and nothing else, and a second one nothing.
 func TestExportFindsTheTruth(t *testing.T) {
+	skipLong(t)
 	for _, tt := range []struct {
 		story  string
 		args   []string

@@ -11,6 +11,7 @@ import (
 // Whatever stands in engram.db: the commands that read it end with a documented code,
 // and say on one line what is wrong.
 func TestHostileDatabases(t *testing.T) {
+	skipLong(t)
 	recursive := func(table, columns string) string {
 		return "DROP TABLE " + table + "; CREATE VIEW " + table + " AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT " + columns + " FROM c"
 	}

@@ -38,6 +38,7 @@ import (
 // short form takes each place once; ENGRAM_SYNC_TEST_LEAKS=all (make leaks) takes each
 // with each command.
 func TestLeaks(t *testing.T) {
+	skipLong(t)
 	l := newLeaks(t)
 	places := slices.Sorted(maps.Keys(shapes()))
 	var commands []leakCommand

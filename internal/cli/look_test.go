@@ -101,6 +101,7 @@ func (u *user) exits(one, other int, args ...string) (stdout, stderr string) {
 
 // What a file that anybody wrote can hold: nothing of it is obeyed, and nothing takes for ever.
 func TestLookIntoHostileChunks(t *testing.T) {
+	skipLong(t)
 	t.Parallel()
 	u := newUser(t, "", "")
 	dir := filepath.Join(u.where, ".engram")

@@ -39,6 +39,7 @@ func (d *desk) everything() []string {
 // Commands that only look create nothing, anywhere, whatever they look at, and
 // whether the place was looked at before or not.
 func TestLookingCreatesNothing(t *testing.T) {
+	skipLong(t)
 	project := httptest.NewServer(projectserver.New(projectserver.Options{Projects: []string{"repo"}, Token: "secret"}))
 	t.Cleanup(project.Close)
 	account := newWatchedServer(t)

@@ -38,6 +38,7 @@ engram() { :; }
 // (https://engram.example.com, with the account ana), a project server (https://cloud.example.com, with every project) and a
 // port for a server that the page starts itself. CONTRIBUTING.md says how a page speaks to the test.
 func TestPages(t *testing.T) {
+	skipLong(t)
 	top := filepath.Join("..", "..")
 	paths, err := filepath.Glob(filepath.Join(top, "docs", "*.md"))
 	if err != nil {

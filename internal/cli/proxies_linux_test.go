@@ -104,6 +104,7 @@ func (p proxy) start(t *testing.T, server string) (url, cert string) {
 // TestBehindProxies: what we ship for a proxy carries the largest chunk, below a path too, and the limits are about
 // clients, whatever they write into X-Forwarded-For.
 func TestBehindProxies(t *testing.T) {
+	skipLong(t)
 	for _, p := range proxies {
 		t.Run(p.program, func(t *testing.T) {
 			t.Parallel()

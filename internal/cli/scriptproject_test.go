@@ -54,12 +54,10 @@ var (
 	laterReleases = []projectserver.Release{projectserver.Release3, projectserver.Release120}
 )
 
-// TestScriptsOnLaterServers tells these stories on each of them; in a short run, on the newest.
+// TestScriptsOnLaterServers tells these stories on each of them.
 func TestScriptsOnLaterServers(t *testing.T) {
-	for i, release := range laterReleases {
-		if i > 0 && testing.Short() {
-			break
-		}
+	skipLong(t)
+	for _, release := range laterReleases {
 		t.Run(string(release), func(t *testing.T) {
 			params := scriptParams("")
 			for _, name := range onReleases {

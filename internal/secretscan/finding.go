@@ -21,12 +21,12 @@ type Finding struct {
 	Fingerprint string `json:"fingerprint"`
 }
 
-// ScanRow gives the secrets in a row of a chunk, each once for a field. What is no JSON has none.
+// ScanRow gives the secrets in a row of a chunk, which is valid JSON, each once for a field.
 func ScanRow(list string, index int, row []byte) (found []Finding) {
 	type key struct{ field, fingerprint string }
 	seen, secrets := map[key]bool{}, []string(nil)
 	var where *chunktext.Row
-	_ = chunktext.Each(list, index, row, func(t chunktext.Text) {
+	chunktext.Each(list, index, row, func(t chunktext.Text) {
 		where = t.Row
 		for _, m := range Scan(t.Value) {
 			secret := t.Value[m.Start:m.End]
