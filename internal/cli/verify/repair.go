@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"time"
 
@@ -107,6 +108,11 @@ func (r *repair) run(ctx context.Context, words []string) error {
 	if r.opts.Only, err = r.choose(ctx, words); err != nil {
 		return err
 	}
+	look, err := surroundings.LookForSecrets(r.term, r.ws, dir, dir.Path())
+	if err != nil {
+		return err
+	}
+	r.opts.Rows = look.Rows
 	done, err := r.work(ctx)
 	if err == nil {
 		err = r.askToForget(ctx, &done)
@@ -118,6 +124,8 @@ func (r *repair) run(ctx context.Context, words []string) error {
 		return err
 	}
 	v := newVerified(done.Report)
+	secrets, lookErr := lookForSecrets(ctx, look, dir, r.opts.Only)
+	v.addSecrets(r.ws, secrets)
 	v.repaired = &repaired{Repaired: []repairedItem{}, Backup: r.dir.copied, DryRun: r.dryRun}
 	for _, f := range done.Fixes {
 		v.Repaired = append(v.Repaired, repairedItem{ID: f.ID, Action: f.Action, Message: terminal.OneLine(f.Detail)})
@@ -127,7 +135,7 @@ func (r *repair) run(ctx context.Context, words []string) error {
 			defer r.term.Note("a server that has chunk %s keeps what it said before, and so does git's history; change it in engram too: what engram.db of another machine still says, an export there writes again", f.ID)
 		}
 	}
-	return v.end(r.term, r.ws, err, v.show(r.term, r.ws, r.hint, "could not be repaired", done.Checked+len(done.Fixes)))
+	return v.end(r.term, r.ws, cmp.Or(err, lookErr), v.show(r.term, r.ws, r.hint, "could not be repaired", done.Checked+len(done.Fixes)))
 }
 
 // choose finds the chunks that words stand for.

@@ -28,7 +28,7 @@ type verified struct {
 	Failed   []badItem    `json:"failed"`
 	Warnings []warnedItem `json:"warnings"`
 	// Secrets are what looks like one, and nobody accepted.
-	Secrets []surroundings.Secret `json:"secrets,omitempty"`
+	Secrets []surroundings.Secret `json:"secrets"`
 	*repaired
 	Summary struct {
 		Checked int `json:"checked"`
@@ -85,7 +85,7 @@ type repairedItem struct {
 
 // newVerified sorts the findings into failures and warnings.
 func newVerified(r verification.Report) *verified {
-	v := &verified{Schema: terminal.Schema, Failed: []badItem{}, Warnings: []warnedItem{}}
+	v := &verified{Schema: terminal.Schema, Failed: []badItem{}, Warnings: []warnedItem{}, Secrets: []surroundings.Secret{}}
 	for _, f := range r.Findings {
 		if f.Harmless {
 			v.Warnings = append(v.Warnings, newWarnedItem(f))
@@ -103,7 +103,7 @@ func newVerified(r verification.Report) *verified {
 
 // addSecrets adds what looks like secrets. The chunks that hold them fail if they shall, and are good otherwise.
 func (v *verified) addSecrets(ws *workspace.Workspace, found []surroundings.Secret) {
-	v.Secrets = found
+	v.Secrets = append(v.Secrets, found...)
 	held := surroundings.HeldBySecrets(ws, found)
 	for _, id := range slices.SortedFunc(maps.Keys(held), engram.ChunkID.Compare) {
 		failure := work.Failure{ID: id.String(), Err: held[id]}
@@ -215,6 +215,8 @@ func (v *verified) printText(term *terminal.Terminal, ws *workspace.Workspace, n
 			terminal.Count(v.Summary.Checked, "chunk"), terminal.Size(v.Summary.Bytes), bad, foreign, terminal.Count(len(v.Warnings), "warning"))
 		if n := len(v.Secrets); n > 0 {
 			fmt.Fprintf(term.Stdout, "secrets: %s\n", terminal.Count(n, "place"))
+		} else {
+			fmt.Fprintln(term.Stdout, "secrets: none found")
 		}
 	}
 }
