@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -104,6 +106,40 @@ func crashStories() []crashStory {
 					c.t.Errorf("%d chunks", got)
 				}
 			},
+		},
+		{
+			name: "redact", args: []string{"redact", "--dir", ".engram", "--pattern", "secret of [a-z]+"},
+			begin: func(c *crashCell) {
+				var ids []string
+				want := map[string]string{}
+				for _, name := range []string{"ana", "bo", "cleo"} {
+					told := fmt.Sprintf(`{"sessions":[],"observations":[{"id":1,"sync_id":"o-%[1]s","session_id":"s","title":"t","content":"the secret of %[1]s"}],"prompts":[]}`, name)
+					id, err := storeChunk(c.file(".engram"), []byte(told))
+					if err != nil {
+						c.t.Fatal(err)
+					}
+					ids = append(ids, id)
+					told = strings.Replace(told, "secret of "+name, "[REDACTED]", 1)
+					want[fmt.Sprintf("%.4x", sha256.Sum256([]byte(told)))] = told
+				}
+				if err := storeManifest(c.file(".engram"), ids); err != nil {
+					c.t.Fatal(err)
+				}
+				c.want = want
+			},
+			whole: func(c *crashCell) { // each memory is in a chunk that is listed, as it was or without the secret
+				contents := c.chunksWhole()
+				told := ""
+				for _, id := range listed(c.t, c.file(".engram")) {
+					told += contents[id]
+				}
+				for _, name := range []string{"ana", "bo", "cleo"} {
+					if n := strings.Count(told, `"o-`+name+`"`); n != 1 {
+						c.t.Errorf("memory %s is there %d times", name, n)
+					}
+				}
+			},
+			done: func(c *crashCell) { c.chunksAre(c.want) },
 		},
 		{
 			name: "merge-driver", args: []string{"merge-driver", "base", "ours", "theirs"},
