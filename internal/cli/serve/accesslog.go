@@ -56,7 +56,10 @@ func accessLog(path, format string, stdout io.Writer) (*slog.Logger, *logFile, e
 	if format != "text" && format != "json" {
 		return nil, nil, terminal.Usagef("--access-log-format takes text or json, not %q", format)
 	}
-	if path == "" {
+	switch {
+	case path == "" && format != "text":
+		return nil, nil, terminal.Usagef("--access-log-format says how --access-log is written: give both")
+	case path == "":
 		return nil, nil, nil
 	}
 	var file *logFile
