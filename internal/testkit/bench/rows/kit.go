@@ -26,7 +26,7 @@ const (
 func All(st *stage.Stage, scale Scale) []bench.Row {
 	k := &kit{Stage: st, scale: scale, chunks: map[chunkKey]*material.Chunks{}, filled: map[chunkKey]stage.Data{}}
 	return []bench.Row{
-		k.pullCount(), k.pullSize(), k.pushCount(), k.pushSize(), k.project(), k.verify(), k.idle(), k.calls(), k.mutationsPush(), k.mutationsPull(),
+		k.pullCount(), k.pullSize(), k.pushCount(), k.pushSize(), k.project(), k.verify(), k.look(), k.idle(), k.calls(), k.mutationsPush(), k.mutationsPull(),
 		k.export(), k.mergeDriver(), k.serve(), k.neighbours(), k.manifest(), k.start(), k.protocols(), k.pullFar(), k.pushFar(),
 	}
 }
