@@ -2,11 +2,10 @@ package memories
 
 import (
 	"cmp"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/selection"
 )
 
 // Choice is what of a project does not go into chunks, since somebody does not want it there. What is left out is
@@ -16,24 +15,24 @@ type Choice struct {
 	NoPrompts bool
 	// NoDirectories writes the project's name in the place of a session's directory.
 	NoDirectories bool
-	// Types, if there are any, are those of the memories that go, in small letters.
-	Types []string
-	// Since leaves out what was last changed before; zero is no bound.
-	Since time.Time
+	// Wants are the rows that go, by when they were last changed. That something which a chunk has was deleted is told
+	// all the same, and a session goes with what goes of it.
+	Wants selection.Filter
 }
 
-// excludes says whether a memory is left out. That one which a chunk has was deleted is told all the same.
-func (c Choice) excludes(o engram.Observation, inChunks bool) bool {
-	if inChunks && engram.Text(o.DeletedAt) != "" {
-		return false
+// excludes says whether a memory is left out.
+func (c Choice) excludes(o engram.Observation, project string, inChunks bool) bool {
+	return !(inChunks && engram.Text(o.DeletedAt) != "") && c.excludesRow(project, o.Type, cmp.Or(o.UpdatedAt, o.CreatedAt))
+}
+
+// excludesRow says whether a row is left out. A type that is blank is one, too: it is all that the row has to tell.
+func (c Choice) excludesRow(project, kind, at string) bool {
+	if c.Wants.IsZero() {
+		return false // as for most, who have many rows
 	}
-	return len(c.Types) > 0 && !slices.Contains(c.Types, strings.ToLower(o.Type)) || c.before(cmp.Or(o.UpdatedAt, o.CreatedAt))
-}
-
-// before says whether a time is before the bound. One that cannot be read is not.
-func (c Choice) before(text string) bool {
-	at := engram.Instant(text)
-	return !c.Since.IsZero() && at != 0 && time.Unix(0, at).Before(c.Since)
+	row := selection.Row(project, kind, at)
+	row.Types, row.NoType = []string{selection.Type(kind)}, false
+	return !c.Wants.Wants(row)
 }
 
 // placed is a session with the directory that is written. One that has none gets none: it is told apart.

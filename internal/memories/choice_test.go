@@ -10,6 +10,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/memories"
+	"github.com/engram-sync/engram-sync/internal/selection"
 )
 
 // What somebody does not want in chunks stays here, is counted, and is no reason to write anything the next time.
@@ -35,8 +36,9 @@ func TestChoice(t *testing.T) {
 		{"all goes", memories.Choice{}, memories.Tally{Memories: 2, Deletes: 1, Prompts: 1}},
 		{"no prompts", memories.Choice{NoPrompts: true}, memories.Tally{Memories: 2, Deletes: 1, StayHome: memories.StayHome{Excluded: 1}}},
 		// The chunks have obs-gone, so that it is deleted is told.
-		{"types", memories.Choice{Types: []string{"bugfix"}}, memories.Tally{Memories: 1, Deletes: 1, Prompts: 1, StayHome: memories.StayHome{Excluded: 1}}},
-		{"since", memories.Choice{Since: nine}, memories.Tally{Memories: 1, Deletes: 1, StayHome: memories.StayHome{Excluded: 2}}},
+		{"types", memories.Choice{Wants: selection.Memories([]string{"bugfix"})}, memories.Tally{Memories: 1, Deletes: 1, Prompts: 1, StayHome: memories.StayHome{Excluded: 1}}},
+		{"since", memories.Choice{Wants: selection.Since(nine)}, memories.Tally{Memories: 1, Deletes: 1, StayHome: memories.StayHome{Excluded: 2}}},
+		{"asked for", memories.Choice{Wants: selection.Memories([]string{"bugfix"}).And(selection.Since(nine.Add(time.Hour)))}, memories.Tally{Deletes: 1, StayHome: memories.StayHome{Excluded: 3}}},
 		{"no directories", memories.Choice{NoDirectories: true}, memories.Tally{Memories: 2, Deletes: 1, Prompts: 1}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

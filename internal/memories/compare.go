@@ -140,7 +140,7 @@ func (s *search) observation(o engram.Observation) {
 	}
 	said := s.found.words.on(row.word.RowVersion)
 	home := s.scope.home(o.Scope)
-	if home == (StayHome{}) && s.scope.Choice.excludes(o, len(said) > 0) {
+	if home == (StayHome{}) && s.scope.Choice.excludes(o, row.Project, len(said) > 0) {
 		home.Excluded = 1
 	}
 	if home != (StayHome{}) {
@@ -165,7 +165,7 @@ func (s *search) prompt(p engram.Prompt) {
 		return
 	}
 	said := s.found.words.on(row.word.RowVersion)
-	if choice := s.scope.Choice; choice.NoPrompts || choice.before(p.CreatedAt) {
+	if choice := s.scope.Choice; choice.NoPrompts || choice.excludesRow(row.Project, "prompt", p.CreatedAt) {
 		if toWrite, _ := s.unheld(row, said); toWrite != nil {
 			s.found.stays(row.Project, StayHome{Excluded: 1})
 		}
@@ -193,7 +193,7 @@ func (s *search) session(row engram.Session) {
 	}
 	said := s.found.words.on(w.RowVersion)
 	found := Row{Project: project, Session: &row, word: &w, Reason: s.reasons.session(row, len(said) > 0), odd: oddityOf(s.reasons.now, engram.Text(row.EndedAt))}
-	if !s.used[row.ID] && s.scope.Choice.before(cmp.Or(engram.Text(row.EndedAt), row.StartedAt)) {
+	if !s.used[row.ID] && s.scope.Choice.excludesRow(project, "session", cmp.Or(engram.Text(row.EndedAt), row.StartedAt)) {
 		if toWrite, _ := s.unheld(found, said); toWrite != nil {
 			s.found.stays(project, StayHome{Excluded: 1})
 		}

@@ -54,6 +54,8 @@ func (s *search) judgeRelations() {
 			s.found.stays(project, StayHome{Orphaned: 1})
 		case !source.stored || !target.stored || source.project != target.project:
 			s.found.stays(project, StayHome{MissingEnds: 1})
+		case s.scope.Choice.excludesRow(project, "relation", cmp.Or(r.UpdatedAt, r.CreatedAt)):
+			s.found.stays(project, StayHome{Excluded: 1})
 		default:
 			s.take(row)
 			s.found.add(project, row.tally())

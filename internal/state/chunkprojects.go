@@ -8,7 +8,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/ownership"
 )
 
-// ChunkProjects remembers whose the rows of a remote's chunks are, so that each is
+// ChunkProjects remembers whose the rows of a remote's chunks are, and of which types, so that each is
 // looked at once. It is a cache, and safe for concurrent use in one process.
 type ChunkProjects struct {
 	file Cache
@@ -20,7 +20,7 @@ type ChunkProjects struct {
 }
 
 // chunkProjectsQuestion changes with what ownership.Projects is.
-const chunkProjectsQuestion = "projects 1"
+const chunkProjectsQuestion = "projects 2"
 
 // OpenChunkProjects reads what is known of a remote.
 func OpenChunkProjects(root Root, remote string) *ChunkProjects {

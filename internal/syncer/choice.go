@@ -12,19 +12,24 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/ownership"
 	"github.com/engram-sync/engram-sync/internal/panics"
+	"github.com/engram-sync/engram-sync/internal/selection"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
-// Choice is which chunks of a remote that holds all projects of a user belong here:
-// those all of whose rows are the project's. The others are left there, since what
-// lies in a repository may be for everybody to read.
+// Choice is which chunks of a remote come here. Of one that holds all projects of a user,
+// those all of whose rows are the project's: the others are left there, since what
+// lies in a repository may be for everybody to read. And those that somebody asked for.
 type Choice struct {
-	Project string // normalised
+	Project string // normalised; "" is all
+	Wants   selection.Filter
 	Known   ChunkProjects
 
 	once sync.Once
 	here map[string]string // sessions of the directory, by their projects
 }
+
+// looks says that a chunk has to be read before it is known whether it comes.
+func (c *Choice) looks() bool { return c != nil && (c.Project != "" || c.Wants.AsksRows()) }
 
 // ChunkProjects remembers whose the rows of a remote's chunks are.
 type ChunkProjects interface {
@@ -38,7 +43,7 @@ type ChunkProjects interface {
 func (s *Diff) Unseen() int {
 	n := 0
 	for _, item := range s.ToPull {
-		if s.choice == nil || s.isHere(item) {
+		if !s.choice.looks() || s.isHere(item) {
 			continue
 		}
 		if _, known := s.choice.Known.Projects(item.Remote); !known {
@@ -54,23 +59,46 @@ func (s *Diff) isHere(item Item) bool { return s.Here.Has(item.Local) || s.Files
 
 // isLeft says whether a chunk that is not here is known to be another project's.
 func (s *Diff) isLeft(item Item) bool {
-	if s.choice == nil || s.isHere(item) {
+	if s.choice == nil || s.choice.Project == "" || s.isHere(item) {
 		return false
 	}
 	p, known := s.choice.Known.Projects(item.Remote)
 	return known && !s.belongs(p)
 }
 
-// belongs says whether rows belong to the project. Their sessions may lie in other
-// chunks, of the remote or here.
+// isUnasked says whether a chunk that is not here is known to be none of those that were
+// asked for: by its time, which the list tells, or by what is in it, once that was seen.
+func (s *Diff) isUnasked(item Item) bool {
+	if s.choice == nil || s.choice.Wants.IsZero() || s.isHere(item) {
+		return false
+	}
+	p, known := s.choice.Known.Projects(item.Remote)
+	if !known {
+		p = ownership.Projects{Nobodys: true, Untyped: true}
+	}
+	asked, _ := s.asksFor(item, p)
+	return !asked
+}
+
+// asksFor says whether somebody asked for a chunk with such rows. open: a session that
+// nobody knows yet may change that.
+func (s *Diff) asksFor(item Item, p ownership.Projects) (asked, open bool) {
+	subject, open := p.Subject(engram.Instant(item.Entry.CreatedAt), s.projectOf)
+	return s.choice.Wants.Wants(subject), open && s.choice.Wants.AsksProject()
+}
+
+// belongs says whether rows belong to the project.
 func (s *Diff) belongs(p ownership.Projects) bool {
-	return p.Belongs(s.choice.Project, func(session string) string {
-		if project := s.choice.Known.SessionProject(session); project != "" {
-			return project
-		}
-		s.choice.once.Do(s.readSessions)
-		return s.choice.here[session]
-	})
+	return s.choice.Project == "" || p.Belongs(s.choice.Project, s.projectOf)
+}
+
+// projectOf is the project of a session, which may lie in another chunk, of the remote or here.
+func (s *Diff) projectOf(session string) string {
+	if project := s.choice.Known.SessionProject(session); project != "" {
+		return project
+	}
+	s.choice.once.Do(s.readSessions)
+	return s.choice.here[session]
 }
 
 // readSessions reads the chunks here, for rows that name no project. What cannot be
@@ -95,7 +123,7 @@ func (s *Diff) readSessions() {
 // errLeft: a chunk was not stored although it is good. errOpen: sessions of other chunks
 // may still say that it belongs here.
 var (
-	errLeft = errors.New("it belongs to another project")
+	errLeft = errors.New("it belongs to another project, or nobody asked for it")
 	errOpen = fmt.Errorf("%w, or to none that is known", errLeft)
 )
 
@@ -105,7 +133,7 @@ const maxLook = 2 << 20
 // storeOurs stores a chunk if it belongs to the project, and remembers whose it is.
 // What is too large for memory is on its way to the disk meanwhile, and gets no name
 // there if it does not belong here: its end is an error then.
-func (p *puller) storeOurs(id engram.ChunkID, c *engram.Chunk, store func(*engram.Chunk) error) error {
+func (p *puller) storeOurs(item Item, c *engram.Chunk, store func(*engram.Chunk) error) error {
 	var head bytes.Buffer
 	switch _, err := io.CopyN(&head, c, maxLook); {
 	case errors.Is(err, io.EOF):
@@ -113,29 +141,31 @@ func (p *puller) storeOurs(id engram.ChunkID, c *engram.Chunk, store func(*engra
 		if err != nil {
 			projects = ownership.Projects{} // rows that cannot be read are nobody's
 		}
-		if err := p.judge(id, projects); err != nil {
+		if err := p.judge(item, projects); err != nil {
 			return err
 		}
 		return store(engram.NewChunk(c.ID(), io.NopCloser(&head), int64(head.Len())))
 	case err != nil:
 		return err
 	}
-	judged := judgedReader(io.MultiReader(&head, c), func(projects ownership.Projects) error { return p.judge(id, projects) })
+	judged := judgedReader(io.MultiReader(&head, c), func(projects ownership.Projects) error { return p.judge(item, projects) })
 	defer func() { _ = judged.Close() }() // never fails
 	return store(engram.NewChunk(c.ID(), judged, math.MaxInt64))
 }
 
-// judge remembers whose a chunk is, and says whether it belongs here.
-func (p *puller) judge(id engram.ChunkID, projects ownership.Projects) error {
-	p.choice.Known.Add(id, projects)
+// judge remembers what a chunk holds, and says whether it belongs here.
+func (p *puller) judge(item Item, projects ownership.Projects) error {
+	p.choice.Known.Add(item.Remote, projects)
 	ours := func(string) string { return p.choice.Project }
-	switch {
-	case p.belongs(projects):
-		return nil
-	case projects.Belongs(p.choice.Project, ours):
+	switch asked, open := p.asksFor(item, projects); {
+	case !p.belongs(projects) && !projects.Belongs(p.choice.Project, ours):
+		return errLeft
+	case !p.belongs(projects), open && !p.sawAll:
 		return errOpen
+	case !asked:
+		return errLeft
 	}
-	return errLeft
+	return nil
 }
 
 // judgedReader gives what r gives, and ends as judge ends, which hears whose the
@@ -176,10 +206,10 @@ func (j *judged) Read(p []byte) (int, error) {
 // Close ends the looking, if the end was not reached.
 func (j *judged) Close() error { return j.tee.CloseWithError(io.ErrUnexpectedEOF) }
 
-// pullOurs moves the items that belong to the project, and says which stay there.
-// Rows of one chunk can belong to a session of another, so what seemed foreign is
-// judged once more when all was seen.
-func (p *puller) pullOurs(ctx context.Context, items []Item) (tried []Item, outcomes []outcome, left []Item) {
+// pullOurs moves the items that belong to the project and were asked for; the others are in
+// left and unasked. Rows of one chunk can belong to a session of another, so what seemed
+// foreign is judged once more when all was seen.
+func (p *puller) pullOurs(ctx context.Context, items []Item) (tried []Item, outcomes []outcome) {
 	for range 2 {
 		var again []Item
 		for i, out := range transfer(ctx, work.Pulled, items, p.opts, p.pull) {
@@ -190,14 +220,18 @@ func (p *puller) pullOurs(ctx context.Context, items []Item) (tried []Item, outc
 			case !errors.Is(out.err, errLeft):
 				tried, outcomes = append(tried, items[i]), append(outcomes, out)
 			case p.isLeft(items[i]):
-				left = append(left, items[i])
+				p.left = append(p.left, items[i])
+			case p.isUnasked(items[i]):
+				p.unasked = append(p.unasked, items[i])
 			default:
 				again = append(again, items[i])
 			}
 		}
+		p.sawAll = true
 		if items = again; len(items) == 0 {
 			break
 		}
 	}
-	return tried, outcomes, append(left, items...)
+	p.left = append(p.left, items...)
+	return tried, outcomes
 }

@@ -19,6 +19,9 @@ type Diff struct {
 	// Elsewhere are chunks that only the remote has, and that are known to be another
 	// project's: they are not pulled.
 	Elsewhere []Item
+	// Unasked are chunks that only the remote has, and that are known to be none of those
+	// that this run was asked for.
+	Unasked []Item
 	// Replaced are chunks that only the remote has, and that are not pulled either: others
 	// have taken their place here.
 	Replaced []Replacement
@@ -164,6 +167,10 @@ func (s *Diff) compare() {
 			}
 			if s.isLeft(item) {
 				s.Elsewhere = append(s.Elsewhere, item)
+				continue
+			}
+			if s.isUnasked(item) {
+				s.Unasked = append(s.Unasked, item)
 				continue
 			}
 			s.ToPull = append(s.ToPull, item)

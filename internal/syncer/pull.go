@@ -19,10 +19,11 @@ func pull(ctx context.Context, s *Diff, opts Options, result *Result) {
 	if items := s.pulls(opts); len(items) > 0 {
 		p := puller{Diff: s, opts: opts, order: lineUp(items)}
 		p.holdForms(items)
-		tried, outcomes, left := p.pullOurs(ctx, items)
-		p.finish(ctx, tried, outcomes, left)
+		tried, outcomes := p.pullOurs(ctx, items)
+		p.finish(ctx, tried, outcomes)
 		result.collect(tried, outcomes)
-		result.Left, result.Replaced = append(result.Left, left...), append(result.Replaced, p.found...)
+		result.Left, result.Unasked = append(result.Left, p.left...), append(result.Unasked, p.unasked...)
+		result.Replaced = append(result.Replaced, p.found...)
 	}
 }
 
@@ -43,7 +44,7 @@ func (s *Diff) Fetch(ctx context.Context, items []Item, opts Options) []Fetched 
 	items = inTurn(items, s.There)
 	p := puller{Diff: s, opts: opts, order: lineUp(items)}
 	outcomes := transfer(ctx, work.Pulled, items, p.opts, p.pull)
-	p.finish(ctx, items, outcomes, nil)
+	p.finish(ctx, items, outcomes)
 	fetched := make([]Fetched, len(items))
 	for i, out := range outcomes {
 		fetched[i] = Fetched{Item: items[i], As: out.local, Bytes: out.bytes, Restored: out.restored, Err: out.err}
@@ -70,6 +71,9 @@ type puller struct {
 	findOrigins sync.Once
 	origins     map[origin][]engram.ChunkID // of the chunks here
 	found       []Replacement               // of what has come and was not wanted
+
+	left, unasked []Item
+	sawAll        bool // each chunk that was not known
 }
 
 // The manifest is written now and then during a long pull, so that a killed
@@ -81,10 +85,10 @@ const (
 	flushAfter   = 2 * time.Second
 )
 
-// choosing says whether a chunk has to belong to the project: nobody named it, and
+// choosing says whether it depends on what a chunk holds if it comes: nobody named it, and
 // it is not here either.
 func (p *puller) choosing(item Item) bool {
-	return p.choice != nil && len(p.opts.Only) == 0 && !p.isHere(item)
+	return p.choice.looks() && len(p.opts.Only) == 0 && !p.isHere(item)
 }
 
 // pull brings a chunk here, and its entry into the manifest when it is its turn.
@@ -104,8 +108,7 @@ func (p *puller) pull(ctx context.Context, item Item, leave func()) (out outcome
 	return out
 }
 
-// fetch downloads a chunk, and stores it, if it belongs to the project or may belong
-// to any. It gives its entry, and the version of a manifest that lists it.
+// fetch downloads a chunk, and stores it, if it is one of those that shall come. It gives its entry, and the version of a manifest that lists it.
 func (p *puller) fetch(ctx context.Context, item Item, leave func()) (outcome, engram.ChunkEntry, int) {
 	var chunk *engram.Chunk
 	store := func(c *engram.Chunk) error {
@@ -115,7 +118,7 @@ func (p *puller) fetch(ctx context.Context, item Item, leave func()) (outcome, e
 		return p.local.WriteChunk(ctx, c)
 	}
 	if keep := store; p.choosing(item) {
-		store = func(c *engram.Chunk) error { return p.storeOurs(item.Remote, c, keep) }
+		store = func(c *engram.Chunk) error { return p.storeOurs(item, c, keep) }
 	}
 	sent, err := p.remote.ReadChunk(ctx, item.Remote, store)
 	_, reduced := errors.AsType[*engram.ReducedError](err)
@@ -200,10 +203,10 @@ func (p *puller) flush(ctx context.Context) {
 
 // finish writes the rest of the entries. An item whose entry was not written has
 // failed, although its file is there: the next run lists it.
-func (p *puller) finish(ctx context.Context, tried []Item, outcomes []outcome, left []Item) {
+func (p *puller) finish(ctx context.Context, tried []Item, outcomes []outcome) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, item := range left {
+	for _, item := range slices.Concat(p.left, p.unasked) {
 		p.pending = append(p.pending, p.order.End(item.Remote, engram.ChunkEntry{})...)
 	}
 	if len(p.pending) > 0 {

@@ -64,7 +64,7 @@ func (s *Diff) staying(opts Options, others int) []work.Failure {
 func (s *Diff) given(opts Options) Result {
 	result := Result{Present: opts.choosePairs(s.Present)}
 	if opts.Pull && len(opts.Only) == 0 {
-		result.Left, result.Replaced = slices.Clone(s.Elsewhere), slices.Clone(s.Replaced)
+		result.Left, result.Unasked, result.Replaced = slices.Clone(s.Elsewhere), slices.Clone(s.Unasked), slices.Clone(s.Replaced)
 	}
 	for _, e := range s.Missing {
 		if opts.wants(e.ID) {

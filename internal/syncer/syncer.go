@@ -84,6 +84,8 @@ type Result struct {
 	Failed  []work.Failure
 	// Left are chunks of other projects that stay on the remote.
 	Left []Item
+	// Unasked stay there too: they are none of those that the run was asked for.
+	Unasked []Item
 	// Replaced stay there too, since others have taken their place here.
 	Replaced []Replacement
 }

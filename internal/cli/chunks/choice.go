@@ -7,6 +7,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/projection"
+	"github.com/engram-sync/engram-sync/internal/selection"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -15,9 +16,9 @@ import (
 
 // compareSides compares both sides. On account servers, which hold all projects of a user,
 // a repository wants only the chunks of its own; which that is has to be known only if there is
-// something to pull. early are the options of a run that follows at once; nil: none does.
+// something to pull. wants is what was asked for; early are the options of a run that follows at once; nil: none does.
 func compareSides(
-	ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, conn *workspace.Connection, dir syncer.Local, project projectOptions, pulls bool, early *syncer.Options,
+	ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, conn *workspace.Connection, dir syncer.Local, project projectOptions, wants selection.Filter, pulls bool, early *syncer.Options,
 ) (*syncer.Diff, *state.ChunkProjects, error) {
 	opts := ws.Comparison(conn, dir, projection.Options{IncludePersonal: project.includePersonal, Strict: project.strict})
 	opts.ServerChunks, opts.Fatal = project.serverChunks, problem.Unknowable
@@ -31,10 +32,14 @@ func compareSides(
 	known := state.OpenChunkProjects(ws.State(), conn.Label)
 	own, unknown := ws.RepositoryProject()
 	opts.Choice = func() *syncer.Choice {
-		if conn.PerProject() || project.allProjects || own.Name == "" {
+		choice := &syncer.Choice{Project: own.Name, Wants: wants, Known: known}
+		if conn.PerProject() || project.allProjects {
+			choice.Project = ""
+		}
+		if choice.Project == "" && wants.IsZero() {
 			return nil
 		}
-		return &syncer.Choice{Project: own.Name, Known: known}
+		return choice
 	}
 	diff, err := syncer.Compare(ctx, dir, conn, opts)
 	if err == nil && pulls && len(diff.ToPull) > 0 && !conn.PerProject() && !project.allProjects {
@@ -56,6 +61,20 @@ func (t *transfer) mayBring(ctx context.Context, conn *workspace.Connection, dif
 // unseenText says of chunks to pull that they may stay where they are.
 func unseenText(n int) string {
 	return fmt.Sprintf("%d not looked at yet: those of other projects will stay there", n)
+}
+
+// noteUnasked says how many chunks stay on the server since nobody asked for them, and with -v which.
+func (t *transfer) noteUnasked() {
+	if len(t.Unasked) == 0 {
+		return
+	}
+	t.term.Note("%s left on the server by --include and --exclude (`engram-sync pull` without them brings the rest)", terminal.Count(len(t.Unasked), "chunk"))
+	if !t.term.Verbose {
+		return
+	}
+	for _, item := range t.Unasked {
+		t.term.Note("chunk %s: not asked for", item.Remote)
+	}
 }
 
 // noteLeft says how many chunks of other projects stay on the server, and with -v which.

@@ -3,6 +3,7 @@ package chunks
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -46,16 +47,25 @@ server. Where the true chunk comes later, verify --repair retires the restored o
 
 Without arguments all missing chunks are pulled; from an account server, which
 holds all projects of a user, only those of the repository's project come into
-a git work tree. Arguments are chunk ids, or the first digits of some.`
+a git work tree. Arguments are chunk ids, or the first digits of some.
+
+` + command.ChoosingHelp + `
+
+Chunks come whole: one comes for any row in it, and stays for any row that is not
+to come. Its time is that of its entry. The first such run has to download what it
+shall judge by project or type. What stays on the server is counted, is no failure,
+and comes with the next pull without these flags; then it is listed behind what
+came before it, which verify names where it matters.`
 
 func NewPull(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	t := &transfer{term: term, ws: ws, opts: syncer.Options{Pull: true}, create: true}
 	return t.cobra(&cobra.Command{
-		Use:     "pull [CHUNK-ID...]",
-		Short:   "Download remote chunks that are missing here",
-		Long:    problem.Help(pullLong, problem.Transfer),
-		Example: "  engram-sync pull\n  engram-sync pull --dir /backup/engram --quiet",
-	}, t.project.addPull)
+		Use:   "pull [CHUNK-ID...]",
+		Short: "Download remote chunks that are missing here",
+		Long:  problem.Help(pullLong, problem.Transfer),
+		Example: "  engram-sync pull\n  engram-sync pull --dir /backup/engram --quiet\n" +
+			"  engram-sync pull --include type=decision --include since=30d --exclude project=secret",
+	}, t.project.addPull, func(cmd *cobra.Command) { t.choosing.Flags(cmd, "pull", "chunks") })
 }
 
 const syncLong = `Pull, then push: afterwards both sides have all chunks.
@@ -78,3 +88,37 @@ func NewSync(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Example: "  engram-sync sync\n  engram-sync sync --export\n  engram-sync sync --export --watch\n  engram-sync sync --json",
 	}, t.addVerify, t.addExport, t.addWatch, t.addInit, t.project.addPush, t.project.addPull, addFailOnSecrets)
 }
+
+const exportLong = `Write what engram.db has, and no chunk tells, into new chunks: memories, edits, relations,
+ends of sessions, deletions.
+
+engram's own export takes what is newer than the newest manifest entry, and passes
+over the rest for ever: what was saved before a teammate's chunk arrived, for
+instance. This command goes by identity and content, not by time; --dry-run says of
+each row why it was left behind. engram.db is only read.
+
+The project is the one that engram would choose here; --project names another.
+What should not get into git at all can be left out: --no-prompts, --no-directories
+and --types, which can stand in .engram-sync.yaml too, and --since.
+
+` + command.ChoosingHelp + `
+
+The time of a row is that of its last change; its session goes with it, and that
+something which chunks have was deleted goes in any case. All these only take from
+the project that is exported. A later export without them writes just the rest.
+
+Personal memories stay here unless --include-personal says otherwise, and those
+of scope global unless --all-projects does. What would do harm where it is imported
+stays too; all of it is counted.
+
+The chunks are as engram writes them, each with the sessions that its rows belong to;
+relations and deletions for good come in a chunk behind the others. The entries get a
+time that hides nothing from engram's own export.
+
+What was deleted for good is known from the tombstones of engram.db, or from its
+journal. A row of which neither knows stays in the chunks.`
+
+const exportExample = `  engram sync; engram-sync export
+  engram-sync export --dry-run
+  engram-sync export --include type=decision --include type=bugfix --exclude since=1d
+  engram-sync export --all-projects --dir /backup/engram`

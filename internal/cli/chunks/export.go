@@ -22,38 +22,12 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
 	"github.com/engram-sync/engram-sync/internal/memories"
+	"github.com/engram-sync/engram-sync/internal/selection"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/work"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
-
-const exportLong = `Write what engram.db has, and no chunk tells, into new chunks: memories, edits, relations,
-ends of sessions, deletions.
-
-engram's own export takes what is newer than the newest manifest entry, and passes
-over the rest for ever: what was saved before a teammate's chunk arrived, for
-instance. This command goes by identity and content, not by time; --dry-run says of
-each row why it was left behind. engram.db is only read.
-
-The project is the one that engram would choose here; --project names another.
-What should not get into git at all can be left out: --no-prompts, --no-directories
-and --types, which can stand in .engram-sync.yaml too, and --since.
-
-Personal memories stay here unless --include-personal says otherwise, and those
-of scope global unless --all-projects does. What would do harm where it is imported
-stays too; all of it is counted.
-
-The chunks are as engram writes them, each with the sessions that its rows belong to;
-relations and deletions for good come in a chunk behind the others. The entries get a
-time that hides nothing from engram's own export.
-
-What was deleted for good is known from the tombstones of engram.db, or from its
-journal. A row of which neither knows stays in the chunks.`
-
-const exportExample = `  engram sync; engram-sync export
-  engram-sync export --dry-run
-  engram-sync export --all-projects --dir /backup/engram`
 
 // exportChunkBytes is how large a chunk becomes unless somebody chose.
 const exportChunkBytes = 4 << 20
@@ -64,6 +38,8 @@ type export struct {
 	dryRun, exitCode bool
 	all, personal    bool
 	since            string // leaves out what was last changed before
+	choosing         command.Choosing
+	wants            selection.Filter // what it says
 	sizeChosen       bool
 
 	dir     syncer.Local
@@ -91,8 +67,11 @@ func NewExport(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 		Short:   "Write what is in engram.db, and in no chunk, into new chunks",
 		Long:    problem.Help(exportLong, problem.Local, problem.Partial, problem.Unavailable, problem.Refused, problem.Damaged, problem.Different, problem.Locked, problem.HungUp, problem.Interrupted, problem.Terminated),
 		Example: exportExample,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			x.sizeChosen = cmd.Flags().Changed(maxChunkFlag)
+			if x.wants, err = x.choosing.Read(cmd); err != nil {
+				return err
+			}
 			return x.run(cmd.Context())
 		},
 	}
@@ -104,6 +83,7 @@ func NewExport(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 	addChoice(flags)
 	addFailOnSecrets(cmd)
 	flags.StringVar(&x.since, "since", "", "leave out what was last changed before `TIME`: 2026-10-01, an RFC 3339 time, or 30d, 36h ago")
+	x.choosing.Flags(cmd, "export", "rows")
 	// In the place of the global flag: here it is about chunks that are made.
 	flags.String(maxChunkFlag, "4MiB", "make no chunks of more than `SIZE`, uncompressed; a larger row gets its own")
 	return cmd

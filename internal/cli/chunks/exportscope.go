@@ -9,6 +9,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/memories"
+	"github.com/engram-sync/engram-sync/internal/selection"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
@@ -23,10 +24,11 @@ func addChoice(flags *pflag.FlagSet) {
 // scope is which rows of engram.db this export is about.
 func (x *export) scope(generation engram.Generation) (memories.Scope, error) {
 	choice := surroundings.Choice(x.ws)
-	var err error
-	if choice.Since, err = command.ReadTime(x.since, time.Now(), false); err != nil {
+	since, err := command.ReadTime(x.since, time.Now(), false)
+	if err != nil {
 		return memories.Scope{}, terminal.Usagef("--since: %w", err)
 	}
+	choice.Wants = choice.Wants.And(selection.Since(since)).And(x.wants)
 	return memories.Scope{Project: x.project.Name, Personal: x.personal, Choice: choice, Generation: generation}, nil
 }
 

@@ -28,6 +28,8 @@ type resultDocument struct {
 	Orphans []string             `json:"orphans,omitempty"` // of push: chunk files that no manifest names
 	// Left are chunks of other projects that stay on an account server.
 	Left []string `json:"left,omitempty"`
+	// Unasked are chunks that stay on the remote by --include and --exclude.
+	Unasked []string `json:"unasked,omitempty"`
 	// Replaced are chunks there whose place others have taken here.
 	Replaced []replacedItem `json:"replaced,omitempty"`
 	// Unseen is how many of the planned ones were not looked at yet.
@@ -138,6 +140,7 @@ func (t *transfer) document() resultDocument {
 	}
 	doc.Secrets = t.secrets
 	doc.Left = command.Texts(t.Left, func(i syncer.Item) string { return i.Remote.String() })
+	doc.Unasked = command.Texts(t.Unasked, func(i syncer.Item) string { return i.Remote.String() })
 	doc.Unseen, doc.Replaced = t.unseen, replacedItems(t.Replaced)
 	doc.LeftBehind, doc.ServerMade = leftBehindItems(t.behind), command.Texts(t.serverMade, entryID)
 	return doc
@@ -164,11 +167,14 @@ func (t *transfer) printText() {
 	if t.accepted > 0 {
 		t.term.Note("%s accepted to stay here: later runs only count them", terminal.Count(t.accepted, "row"))
 	}
-	if t.unseen > 0 {
+	if t.unseen > 0 && !t.wants.IsZero() {
+		t.term.Note("of the chunks to pull, %d not looked at yet: those that nobody asks for will stay there", t.unseen)
+	} else if t.unseen > 0 {
 		t.term.Note("of the chunks to pull, %s", unseenText(t.unseen))
 	}
 	t.noteRestored()
 	t.noteLeft()
+	t.noteUnasked()
 	noteReplaced(t.term, t.Replaced)
 }
 
@@ -234,6 +240,9 @@ func (t *transfer) summary() string {
 	}
 	if len(parts) == 0 && len(t.Failed) == 0 {
 		parts = append(parts, "nothing to do")
+		if len(t.Unasked) > 0 {
+			parts[0] = "nothing more of what was asked for"
+		}
 	}
 	if len(t.Failed) > 0 {
 		parts = append(parts, command.FailedWords(t.Failed))
@@ -280,7 +289,7 @@ func (t *transfer) inAll(failed []work.Failure) int {
 // nothingAnywhere says that a pull or sync found nothing on either side, which is no news of
 // both being the same. One with --export has looked into engram.db, too.
 func (t *transfer) nothingAnywhere() bool {
-	return t.blank && !t.exporting && len(t.planned)+len(t.Moved)+len(t.Failed)+len(t.Present)+len(t.Left)+len(t.Replaced)+len(t.serverMade) == 0
+	return t.blank && !t.exporting && len(t.planned)+len(t.Moved)+len(t.Failed)+len(t.Present)+len(t.Left)+len(t.Unasked)+len(t.Replaced)+len(t.serverMade) == 0
 }
 
 // ofProject names the project that a project server was asked about, and what

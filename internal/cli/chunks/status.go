@@ -14,6 +14,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/recognition"
+	"github.com/engram-sync/engram-sync/internal/selection"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/work"
@@ -119,7 +120,7 @@ func look(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace,
 		return err
 	}
 	return ws.With(ctx, func(conn *workspace.Connection) error {
-		diff, _, err := compareSides(ctx, term, ws, conn, dir, projectOptions{}, true, nil)
+		diff, _, err := compareSides(ctx, term, ws, conn, dir, projectOptions{}, selection.Filter{}, true, nil)
 		if err != nil {
 			return err
 		}

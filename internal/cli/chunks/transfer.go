@@ -17,6 +17,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/recognition"
+	"github.com/engram-sync/engram-sync/internal/selection"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -32,8 +33,10 @@ type transfer struct {
 	opts             syncer.Options // as the command and its flags want them
 	dryRun, exitCode bool
 	words            []string // chunk ids or their beginnings
-	create           bool     // make the directory if there is none
-	init             bool     // make the vault if there is none
+	choosing         command.Choosing
+	wants            selection.Filter // what it says
+	create           bool             // make the directory if there is none
+	init             bool             // make the vault if there is none
 
 	project projectOptions
 
@@ -63,7 +66,7 @@ type transfer struct {
 // cobra makes the command, with its own flags.
 func (t *transfer) cobra(cmd *cobra.Command, flags ...func(*cobra.Command)) *cobra.Command {
 	t.command = cmd.Name()
-	cmd.RunE = func(cmd *cobra.Command, words []string) error {
+	cmd.RunE = func(cmd *cobra.Command, words []string) (err error) {
 		if err := command.CheckExitCode(cmd, t.exitCode, t.dryRun); err != nil {
 			return err
 		}
@@ -71,6 +74,12 @@ func (t *transfer) cobra(cmd *cobra.Command, flags ...func(*cobra.Command)) *cob
 			return err
 		}
 		t.words = words
+		if t.wants, err = t.choosing.Read(cmd); err != nil {
+			return err
+		}
+		if !t.wants.IsZero() && len(words) > 0 {
+			return &terminal.UsageError{Command: cmd.CommandPath(), Err: errors.New("--include and --exclude choose among all chunks: give them, or chunk ids")}
+		}
 		if t.watching.on {
 			return t.watch(cmd.Context())
 		}
@@ -185,7 +194,7 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	opts := t.opts
 	opts.Concurrency, opts.Fatal, opts.Passing, opts.Strict = t.ws.Config.Concurrency, problem.Common, problem.Passing, t.project.strict
 	opts.Notify = func(wait time.Duration, why string) { t.term.Note("waiting %s: %s", wait.Round(time.Second), why) }
-	diff, known, err := compareSides(ctx, t.term, t.ws, conn, t.dir, t.project, t.opts.Pull, t.early(opts))
+	diff, known, err := compareSides(ctx, t.term, t.ws, conn, t.dir, t.project, t.wants, t.opts.Pull, t.early(opts))
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
 	"github.com/engram-sync/engram-sync/internal/memories"
+	"github.com/engram-sync/engram-sync/internal/selection"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -248,7 +249,7 @@ func whatToCount(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, 
 			return "", state.Cache{}, err
 		}
 	}
-	question := fmt.Sprintf("7 %s %s %s %v", version, chunks, engram.ProjectKey(p.Name), Choice(ws))
+	question := fmt.Sprintf("8 %s %s %s %v", version, chunks, engram.ProjectKey(p.Name), Choice(ws))
 	return question, state.OpenCache(ws.State(), slot, path+"\x00"+db.Path()), nil
 }
 
@@ -256,7 +257,7 @@ func whatToCount(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, 
 func Choice(ws *workspace.Workspace) memories.Choice {
 	c := memories.Choice{NoPrompts: ws.Config.NoPrompts, NoDirectories: ws.Config.NoDirectories}
 	if ws.Config.Types != "" {
-		c.Types = strings.Split(ws.Config.Types, ",")
+		c.Wants = selection.Memories(strings.Split(ws.Config.Types, ","))
 	}
 	return c
 }

@@ -5,12 +5,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-// all says that a command was about all chunks, and not some that were named; mutations have other arguments.
-func all(cmd *cobra.Command, words []string) bool { return cmd.Parent().HasParent() || len(words) == 0 }
+// all says that a command was about all chunks or rows, and not some that were named or asked for; mutations have other
+// arguments.
+func all(cmd *cobra.Command, words []string) bool {
+	return !command.Chooses(cmd) && (cmd.Parent().HasParent() || len(words) == 0)
+}
 
 // remember keeps when something was done with the remote, for status to show. What cannot be kept is missed by
 // nobody but status, and fails no run.
