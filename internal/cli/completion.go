@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/config"
+	"github.com/engram-sync/engram-sync/internal/selection"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
@@ -34,6 +35,14 @@ func complete(root *cobra.Command, ws *workspace.Workspace) {
 	}
 	flag("remote", here(func(*cobra.Command, []string) []cobra.Completion { return remotes(ws) }))
 	flag("project", here(func(*cobra.Command, []string) []cobra.Completion { return projects(ws) }))
+	for _, path := range []string{"pull", "export", "mutations pull"} {
+		cmd, _, err := root.Find(strings.Fields(path))
+		for _, name := range []string{"include", "exclude"} {
+			if err == nil {
+				_ = cmd.RegisterFlagCompletionFunc(name, keyValues(ws))
+			}
+		}
+	}
 	chunks := here(func(cmd *cobra.Command, args []string) []cobra.Completion { return chunksHere(cmd, ws, args) })
 	arguments := map[string]cobra.CompletionFunc{
 		"push": chunks,
@@ -72,6 +81,34 @@ func projects(ws *workspace.Workspace) []cobra.Completion {
 		}
 	}
 	return offered
+}
+
+// types are those that engram's own tools write, and what a row can be that is no memory.
+var types = []string{"architecture", "bugfix", "config", "decision", "discovery", "learning", "manual", "pattern", "preference", "prompt", "relation", "session"}
+
+// keyValues completes KEY=VALUE: first the keys, then what is known of the values of one.
+func keyValues(ws *workspace.Workspace) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, typed string) (offered []cobra.Completion, _ cobra.ShellCompDirective) {
+		key, _, chosen := strings.Cut(typed, "=")
+		switch {
+		case !chosen:
+			for _, key := range selection.Keys() {
+				offered = append(offered, key+"=")
+			}
+			return offered, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+		case key == "type":
+			offered = slices.Clone(types)
+		case key == "project":
+			ws.OnlyLook()
+			if ws.Load(cmd.Flags()) == nil {
+				offered = projects(ws)
+			}
+		}
+		for i := range offered {
+			offered[i] = key + "=" + offered[i]
+		}
+		return offered, cobra.ShellCompDirectiveNoFileComp
+	}
 }
 
 // chunksHere are the chunks of the directory that are not among the arguments yet, the newest first, with their time and

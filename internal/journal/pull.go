@@ -54,6 +54,9 @@ type PullOptions struct {
 	// Keep says whether a row is wanted; nil: all are. The others are counted,
 	// and the reader is done with them too.
 	Keep func(engram.PullMutationResult) bool
+	// Wants says whether a row was asked for; nil: all were. The others are counted apart, and
+	// this cursor is done with them: it has to be one of readers who ask for the same.
+	Wants func(engram.PullMutationResult) bool
 	// Report hears how many rows were given out so far. nil: nobody does.
 	Report func(rows int)
 }
@@ -63,6 +66,7 @@ type PullOptions struct {
 type PullResult struct {
 	Rows    int // given out
 	Skipped int // not wanted
+	Unasked int // wanted, and not asked for
 	// Unreadable are the rows that can't be read, which are passed over; Unread is the
 	// first of them, and why.
 	Unreadable int
@@ -233,6 +237,10 @@ func (p *puller) giveOut(row engram.PullMutationResult) error {
 	}
 	if p.opts.Keep != nil && !p.opts.Keep(row) {
 		p.Skipped++
+		return nil
+	}
+	if p.opts.Wants != nil && !p.opts.Wants(row) {
+		p.Unasked++
 		return nil
 	}
 	p.Rows++

@@ -142,7 +142,7 @@ func (r *reader) pull(remote journal.Reader, opts journal.PullOptions) (journal.
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	cursor, err := kept.OpenCursor(r.cursor)
+	cursor, err := kept.OpenCursor(r.cursor, "")
 	if err != nil {
 		return journal.PullResult{}, err
 	}

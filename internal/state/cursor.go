@@ -1,6 +1,8 @@
 package state
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,7 +22,7 @@ import (
 // lock. Not safe for concurrent use.
 type CursorFile struct {
 	journal *AccountState
-	name    string
+	name    string        // of its files
 	cursor  engram.Cursor // as the reader knows it
 	doc     cursorDoc     // as it is on disk
 
@@ -59,10 +61,15 @@ var ErrCursorDamaged = errors.New("the saved cursor is damaged (--cursor OTHER b
 
 // OpenCursor reads the cursor with this name; one that was never saved is at the
 // beginning. If a run was killed while it wrote to its output file, what that
-// run had not finished is cut off.
-func (j *AccountState) OpenCursor(name string) (*CursorFile, error) {
+// run had not finished is cut off. A reader who asks for some rows only has another place
+// than who asks for others, or for all: asks tells which, and is "" for all.
+func (j *AccountState) OpenCursor(name, asks string) (*CursorFile, error) {
 	if !cursorName().MatchString(name) {
 		return nil, fmt.Errorf("%q: %w", name, ErrCursorName)
+	}
+	if asks != "" { // a plus is in nobody's name
+		sum := sha256.Sum256([]byte(asks))
+		name += "+" + hex.EncodeToString(sum[:8])
 	}
 	c := &CursorFile{journal: j, name: name, doc: cursorDoc{Schema: cursorSchema, Remote: j.remote}}
 	text, err := sharing.ReadFile(c.path())

@@ -19,7 +19,7 @@ func openCursor(t *testing.T, dir, name string) (*state.CursorFile, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := j.OpenCursor(name)
+	c, err := j.OpenCursor(name, "")
 	if err == nil {
 		t.Cleanup(func() {
 			if err := c.Close(); err != nil {

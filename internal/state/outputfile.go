@@ -337,7 +337,11 @@ func (c *CursorFile) unfinished(path, file string) error {
 		if err != nil || doc.Output == nil || !doc.Output.Writing || !doc.Output.is(path, file) {
 			continue
 		}
-		run := "--cursor " + strings.TrimSuffix(strings.TrimPrefix(filepath.Base(other), "pull-"), ".json")
+		reader, _, asks := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(filepath.Base(other), "pull-"), ".json"), "+")
+		run := "--cursor " + reader
+		if asks {
+			run += " and --include or --exclude"
+		}
 		if filepath.Dir(other) != c.journal.dir {
 			run += " of another account, on " + doc.Remote + ","
 		}

@@ -43,7 +43,7 @@ func TestTailOfAnotherCursorByAnotherPath(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stranger, err := account.OpenCursor("default")
+	stranger, err := account.OpenCursor("default", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,11 +51,11 @@ a git work tree. Arguments are chunk ids, or the first digits of some.
 
 ` + command.ChoosingHelp + `
 
-Chunks come whole: one comes for any row in it, and stays for any row that is not
-to come. Its time is that of its entry. The first such run has to download what it
-shall judge by project or type. What stays on the server is counted, is no failure,
-and comes with the next pull without these flags; then it is listed behind what
-came before it, which verify names where it matters.`
+Chunks come whole: one is included for any row in it, and excluded for any row. Its
+time is that of its entry. To judge it by project or type it has to be downloaded
+once. What stays on the server is counted, is no failure, and comes with a pull
+without these flags: behind what came before. Where it has an older text of a memory
+that is here, engram imports that last, and verify names it.`
 
 func NewPull(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	t := &transfer{term: term, ws: ws, opts: syncer.Options{Pull: true}, create: true}
@@ -64,7 +64,7 @@ func NewPull(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Short: "Download remote chunks that are missing here",
 		Long:  problem.Help(pullLong, problem.Transfer),
 		Example: "  engram-sync pull\n  engram-sync pull --dir /backup/engram --quiet\n" +
-			"  engram-sync pull --include type=decision --include since=30d --exclude project=secret",
+			"  engram-sync pull --include type=decision --include since=30d",
 	}, t.project.addPull, func(cmd *cobra.Command) { t.choosing.Flags(cmd, "pull", "chunks") })
 }
 
@@ -103,9 +103,9 @@ and --types, which can stand in .engram-sync.yaml too, and --since.
 
 ` + command.ChoosingHelp + `
 
-The time of a row is that of its last change; its session goes with it, and that
-something which chunks have was deleted goes in any case. All these only take from
-the project that is exported. A later export without them writes just the rest.
+The time of a row is that of its last change; its session goes with it. Deletions
+of what chunks have go in any case. All of this only takes from the project that is
+exported, and an export without it writes just the rest.
 
 Personal memories stay here unless --include-personal says otherwise, and those
 of scope global unless --all-projects does. What would do harm where it is imported
@@ -120,5 +120,5 @@ journal. A row of which neither knows stays in the chunks.`
 
 const exportExample = `  engram sync; engram-sync export
   engram-sync export --dry-run
-  engram-sync export --include type=decision --include type=bugfix --exclude since=1d
+  engram-sync export --include type=decision --exclude since=1d
   engram-sync export --all-projects --dir /backup/engram`

@@ -13,11 +13,11 @@ import (
 type Choosing struct{ include, exclude []string }
 
 // ChoosingHelp is the paragraph of a command's help that says how the two go together.
-const ChoosingHelp = `--include KEY=VALUE and --exclude KEY=VALUE choose: project=NAME, type=TYPE (decision,
-bugfix, …, or prompt, session, relation), since=TIME, until=TIME; each as often as you
-like. Of --include, each KEY that is given must have one of its values; whatever has
-one of --exclude stays. What does not tell is not left out for it: a deletion names
-no type, say, and whoever missed it would keep what is gone.`
+const ChoosingHelp = `--include KEY=VALUE and --exclude KEY=VALUE choose: project=NAME, type=TYPE (of a
+memory, or prompt, session, relation), since=TIME, until=TIME, as often as you
+like. What comes has, of each KEY that is included, one of the values (one key: OR,
+several: AND), and nothing that is excluded (OR). What does not tell is not left
+out: a deletion names no type, say, and whoever missed it would keep what is gone.`
 
 const (
 	includeFlag = "include"

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/repofile"
+	"github.com/engram-sync/engram-sync/internal/selection"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
@@ -39,15 +39,22 @@ moves after the rows have arrived:
 
 --since N gives all rows after N, and leaves the cursor where it is. --rescan
 reads the whole journal and gives out what never was: rows that were hidden
-while a project was paused, or that a restored server has anew.`
+while a project was paused, or that a restored server has anew.
+
+` + command.ChoosingHelp + `
+
+Who asks for some rows only has a cursor apart: it goes on where the last run that
+asked for the same has ended, and who asks for all misses nothing.`
 
 type pull struct {
 	term *terminal.Terminal
 	ws   *workspace.Workspace
 
 	cursor, output string
-	since          int64 // -1: from the cursor
-	limit          int   // 0: all
+	choosing       command.Choosing
+	wants          selection.Filter // what it says
+	since          int64            // -1: from the cursor
+	limit          int              // 0: all
 	rescan, follow bool
 	interval       time.Duration
 
@@ -66,8 +73,13 @@ func newPull(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Long:  problem.Help(mutationsPullLong, problem.Remote, problem.Locked),
 		Example: "  engram-sync mutations pull --output journal.jsonl\n" +
 			"  engram-sync mutations pull --since 0 --limit 10\n" +
+			"  engram-sync mutations pull --include type=decision --exclude project=secret\n" +
 			"  engram-sync mutations pull --follow | jq .entity_key",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if p.wants, err = p.choosing.Read(cmd); err != nil {
+				return err
+			}
 			if err := p.check(cmd); err != nil {
 				return &terminal.UsageError{Command: cmd.CommandPath(), Err: err}
 			}
@@ -75,6 +87,7 @@ func newPull(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		},
 	}
 	p.addFlags(cmd.Flags())
+	p.choosing.Flags(cmd, "give", "rows")
 	return cmd
 }
 
@@ -105,6 +118,8 @@ func (p *pull) check(cmd *cobra.Command) error {
 		return errors.New("--interval goes with --follow")
 	case p.interval < time.Second:
 		return errors.New("--interval: give at least 1s")
+	case p.wants.Moving() != "" && !given("since") && !p.toTerminal():
+		return fmt.Errorf("%s leaves out today what it would give tomorrow, when the saved cursor is past it: give a date, or --since N, which saves none", p.wants.Moving())
 	case p.rescan && given("since"):
 		return errors.New("--rescan begins at the beginning, so it does not go with --since")
 	case p.rescan && given("limit"):
@@ -196,7 +211,7 @@ func (p *pull) checkGrant(ctx context.Context) error {
 
 // open opens the saved cursor, or one that is not to be saved.
 func (p *pull) open(journal *state.AccountState) (*state.CursorFile, error) {
-	cursor, err := journal.OpenCursor(p.cursor)
+	cursor, err := journal.OpenCursor(p.cursor, p.wants.String())
 	if err != nil {
 		return nil, explained(err)
 	}
@@ -223,6 +238,11 @@ func (p *pull) pull(ctx context.Context, cursor *state.CursorFile, lines journal
 	if project := p.account.project; project != "" {
 		key := engram.ProjectKey(project)
 		opts.Keep = func(row engram.PullMutationResult) bool { return engram.ProjectKey(row.Project) == key }
+	}
+	if !p.wants.IsZero() {
+		opts.Wants = func(row engram.PullMutationResult) bool {
+			return p.wants.Wants(selection.Mutation(row.Entry(), row.OccurredAt))
+		}
 	}
 	if p.limit > 0 {
 		opts.Limit = p.limit - p.rows
@@ -261,73 +281,4 @@ func explained(err error) error {
 		return &terminal.UsageError{Err: err}
 	}
 	return err
-}
-
-// pullSummary is what mutations pull says about itself in JSON mode, on stderr:
-// stdout is for the rows.
-type pullSummary struct {
-	Schema  int `json:"schema"`
-	Summary struct {
-		Remote  string `json:"remote"`
-		Rows    int    `json:"rows"`
-		Late    int    `json:"late"`
-		LeftOut int    `json:"left_out"`
-		Unread  int    `json:"unreadable"`
-		Cursor  int64  `json:"cursor"`
-		Saved   bool   `json:"saved"`
-		More    bool   `json:"more"`
-	} `json:"summary"`
-}
-
-// tell says what a round did. One that failed, or that comes after others, has
-// something to say only if it gave out rows.
-func (p *pull) tell(r journal.PullResult, err error) {
-	if r.WindowCut {
-		p.term.Warn("more rows were written within ten minutes than are read again: a row that becomes visible late among them is found by --rescan only")
-	}
-	if r.Evicted > 0 {
-		p.term.Warn(terminal.Count(r.Evicted, "row") + " that were read once are not in the journal any more: should they come back, they are given out again")
-	}
-	if r.Unreadable > 0 {
-		more := ""
-		if r.Unreadable > 1 {
-			more = fmt.Sprintf(", and %d more", r.Unreadable-1)
-		}
-		p.term.Warn("the journal holds what cannot be read, row " + r.Unread + more + ": left out, and the rest went on")
-	}
-	if (err != nil || p.rounds > 1) && r.Rows == 0 {
-		return
-	}
-	if !p.term.JSON {
-		p.term.Note("%s", p.summary(r))
-		return
-	}
-	if p.term.Quiet {
-		return
-	}
-	doc := pullSummary{Schema: terminal.Schema}
-	doc.Summary.Remote, doc.Summary.Rows, doc.Summary.Late, doc.Summary.LeftOut = p.conn.Label, r.Rows, r.Late, r.Skipped
-	doc.Summary.Unread = r.Unreadable
-	doc.Summary.Cursor, doc.Summary.Saved, doc.Summary.More = r.Cursor.Last.Seq, p.from == nil, r.Full
-	terminal.PrintJSON(p.term.Stderr(), doc)
-}
-
-func (p *pull) summary(r journal.PullResult) string {
-	var b strings.Builder
-	if r.Rows == 0 {
-		b.WriteString("nothing new")
-	} else {
-		b.WriteString("pulled " + terminal.Count(r.Rows, "mutation"))
-	}
-	if r.Late > 0 {
-		fmt.Fprintf(&b, ", %d of them became visible late", r.Late)
-	}
-	if r.Skipped > 0 {
-		fmt.Fprintf(&b, ", left out %d of other projects", r.Skipped)
-	}
-	fmt.Fprintf(&b, "; journal read to %d on %s", r.Cursor.Last.Seq, p.conn.Label)
-	if r.Full {
-		b.WriteString(", where it goes on")
-	}
-	return b.String()
 }
