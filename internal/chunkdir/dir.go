@@ -70,6 +70,7 @@ type Dir struct {
 	opts Options
 	// As the last listing was; nil before the first one.
 	misspelt atomic.Pointer[map[engram.ChunkID]string]
+	unlisted atomic.Int32 // chunks that were opened before it
 }
 
 // Open gives the chunk directory at path, which must be a directory, but need

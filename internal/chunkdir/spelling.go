@@ -2,6 +2,7 @@ package chunkdir
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -46,11 +47,26 @@ func (l *Listing) misspelt() map[engram.ChunkID]string {
 	return strays
 }
 
+// maxUnlisted is for how many chunks this costs less than a listing.
+const maxUnlisted = 16
+
+// tellsCase says that no file opens under the name of a chunk's file in capitals: then one that
+// opens under its own name has that.
+func (d *Dir) tellsCase(id engram.ChunkID) bool {
+	dir, name := filepath.Split(d.chunkPath(id))
+	_, err := os.Lstat(filepath.Join(dir, strings.ToUpper(name)))
+	return errors.Is(err, fs.ErrNotExist)
+}
+
 // checkSpelling gives a *SpellingError where the name of a chunk's file opens one of another
 // name. Only a listing tells how a name is spelt, so this goes by the last one: a
-// chunk without such a stray costs no look at the disk.
+// chunk without such a stray costs no look at the disk. Before the first one, who opens
+// just a few chunks needs none where the volume tells case.
 func (d *Dir) checkSpelling(id engram.ChunkID) error {
 	if d.misspelt.Load() == nil {
+		if d.unlisted.Add(1) <= maxUnlisted && d.tellsCase(id) {
+			return nil
+		}
 		if _, err := d.Files(context.Background()); err != nil {
 			return err
 		}

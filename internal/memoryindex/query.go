@@ -3,6 +3,7 @@ package memoryindex
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -112,11 +113,8 @@ func (x *Index) Chunks(ctx context.Context, f Filter) (entries []Entry, more int
 		entries, ns = append(entries, e), append(ns, n)
 		return err
 	})
-	for i := range entries {
-		if err != nil {
-			break
-		}
-		entries[i].Rows, err = x.lines(ctx, ns[i], rowConditions, rowArgs)
+	if err == nil {
+		err = x.lines(ctx, entries, ns, rowConditions, rowArgs)
 	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the index of memories: %w", err)
@@ -128,17 +126,32 @@ func (x *Index) Chunks(ctx context.Context, f Filter) (entries []Entry, more int
 const titleOf = `CASE WHEN r.state <> 'removed' OR t.title <> '' THEN t.title ELSE coalesce((SELECT coalesce(nullif(s.title, ''), substr(s.body, 1, 100))
 	FROM rows o JOIN texts s ON s.n = o.n WHERE o.id = r.id AND o.kind = r.kind AND o.mark > 0), '') END`
 
-func (x *Index) lines(ctx context.Context, chunk int64, conditions []string, args []any) (lines []Line, err error) {
-	err = x.each(ctx, "SELECT r.kind, r.id, r.type, r.session, r.project, r.state, "+titleOf+", substr(t.body, 1, 300) FROM rows r JOIN texts t ON t.n = r.n WHERE r.chunk = ? AND "+and(conditions)+" ORDER BY r.n",
-		append([]any{chunk}, args...), func(scan func(...any) error) error {
+// lines reads the lines of entries, which have these numbers.
+func (x *Index) lines(ctx context.Context, entries []Entry, ns []int64, conditions []string, args []any) (err error) {
+	query, err := x.db.PrepareContext(ctx, "SELECT r.kind, r.id, r.type, r.session, r.project, r.state, "+titleOf+
+		", substr(t.body, 1, 300) FROM rows r JOIN texts t ON t.n = r.n WHERE r.chunk = ? AND "+and(conditions)+" ORDER BY r.n")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, query.Close()) }()
+	for i := range entries {
+		rows, err := query.QueryContext(ctx, append([]any{ns[i]}, args...)...)
+		if err != nil {
+			return err
+		}
+		err = takeAll(rows, func(scan func(...any) error) error {
 			var l Line
 			var title, body string
 			err := scan(&l.Kind, &l.ID, &l.Type, &l.Session, &l.Project, &l.State, &title, &body)
 			l.Title = history.Headline(l.Kind, l.ID, title, body)
-			lines = append(lines, l)
+			entries[i].Rows = append(entries[i].Rows, l)
 			return err
 		})
-	return lines, err
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // limit is that of a query; -1 is none.
@@ -155,6 +168,10 @@ func (x *Index) each(ctx context.Context, query string, args []any, take func(sc
 	if err != nil {
 		return err
 	}
+	return takeAll(rows, take)
+}
+
+func takeAll(rows *sql.Rows, take func(scan func(...any) error) error) error {
 	defer func() { _ = rows.Close() }() // Err says what went wrong
 	for rows.Next() {
 		if err := take(rows.Scan); err != nil {

@@ -205,7 +205,7 @@ func (s *show) chunk(ctx context.Context, doc *showDocument, prefix string) (fou
 	if err != nil {
 		return false, err
 	}
-	files, _, err := dir.Chunks(ctx)
+	files, err := candidates(ctx, dir, m, prefix)
 	if err != nil {
 		return false, err
 	}
@@ -228,6 +228,24 @@ func (s *show) chunk(ctx context.Context, doc *showDocument, prefix string) (fou
 	c.here = true
 	doc.add(c, wrong)
 	return true, nil
+}
+
+// candidates are the chunk files that a prefix may stand for: none is looked for where the manifest says all, and a whole id
+// is that of one.
+func candidates(ctx context.Context, dir workspace.Directory, m *engram.Manifest, prefix string) ([]engram.ChunkID, error) {
+	if prefix == "" && len(m.Entries()) > 0 {
+		return nil, nil
+	}
+	id, err := engram.ParseChunkID(prefix)
+	if err != nil {
+		files, _, err := dir.Chunks(ctx)
+		return files, err
+	}
+	has, err := dir.HasChunk(id)
+	if !has {
+		return nil, err
+	}
+	return []engram.ChunkID{id}, nil
 }
 
 // readHere reads a chunk of a directory. One that was edited comes with its error.
