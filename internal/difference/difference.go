@@ -4,6 +4,8 @@ package difference
 
 import (
 	"cmp"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -69,6 +71,9 @@ func (s *State) Add(chunk int, moment int64, rows []history.Row) {
 		}
 	}
 }
+
+// Identities are those of all rows of which something is said.
+func (s *State) Identities() iter.Seq[history.Identity] { return maps.Keys(s.rows) }
 
 // cut is a text that holds nothing else in memory.
 func cut(text string) string {

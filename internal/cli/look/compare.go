@@ -3,137 +3,82 @@ package look
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"runtime"
 	"slices"
-	"strings"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/cli/command"
-	"github.com/engram-sync/engram-sync/internal/difference"
+	"github.com/engram-sync/engram-sync/internal/comparison"
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/history"
-	"github.com/engram-sync/engram-sync/internal/memoryindex"
-	"github.com/engram-sync/engram-sync/internal/panics"
 	"github.com/engram-sync/engram-sync/internal/work"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-// sides are two states while they are compared.
-type sides struct {
-	of     [2]state
-	chunks [2][]memoryindex.Chunk
-	said   [2]difference.State
+// worthIndexing is from how many chunks on that two states have in common an index of them is asked what they say.
+const worthIndexing = 200
 
-	mu     sync.Mutex
-	failed []work.Failure
-}
-
-// reading is a chunk that has to be read for one side, or for both: then it says the same for both.
-type reading struct {
-	id   engram.ChunkID
-	at   [2]int // in the chunks of each side, -1 where it has none
-	same bool   // both have the same bytes
-}
-
-// compare reads what has to be read of two states. Where both have the same bytes they are read once, and not at all where they have
-// nothing else.
-func (d *differ) compare(ctx context.Context, a, b state) (*sides, error) {
-	s := &sides{of: [2]state{a, b}}
-	for i := range s.of {
-		var err error
-		if s.chunks[i], err = s.of[i].Chunks(ctx); err != nil {
-			return nil, err
-		}
-	}
-	plan, err := s.plan(ctx)
-	if err != nil || plan == nil {
-		return s, err
-	}
-	report, stop := command.Progress(d.term, "chunk")
-	defer stop()
-	told := work.Report(report)
-	told.Tell(work.Event{Kind: work.EventPlan, Items: len(plan), Direction: work.Looked})
-	var group errgroup.Group
-	atOnce := runtime.GOMAXPROCS(0)
-	if a.Kind == theRemote || b.Kind == theRemote {
-		atOnce = d.ws.Config.Concurrency
-	}
-	group.SetLimit(max(1, atOnce))
-	for _, r := range plan {
-		if ctx.Err() != nil {
-			break
-		}
-		group.Go(func() error {
-			defer panics.Guard()
-			s.read(ctx, r)
-			told.Tell(work.Event{Kind: work.EventDone})
-			return nil
-		})
-	}
-	_ = group.Wait() // what failed is with the failures
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	slices.SortStableFunc(s.failed, func(x, y work.Failure) int { return strings.Compare(x.ID, y.ID) })
-	return s, nil
-}
-
-// plan says what has to be read; nothing where both sides have the same chunks in the same order.
-func (s *sides) plan(ctx context.Context) ([]reading, error) {
-	same, err := s.sameBytes(ctx)
-	if err != nil {
+// compare reads what has to be read of two states.
+func (d *differ) compare(ctx context.Context, a, b state) (s *comparison.Sides, err error) {
+	of := [2]state{a, b}
+	if s, err = comparison.List(ctx, a.side(), b.side()); err != nil {
 		return nil, err
 	}
-	var plan []reading
-	at := map[engram.ChunkID]int{}
-	for i, c := range s.chunks[1] {
-		at[c.ID] = i
+	opts := comparison.Options{AtOnce: runtime.GOMAXPROCS(0)}
+	if a.Kind == theRemote || b.Kind == theRemote {
+		opts.AtOnce = d.ws.Config.Concurrency
 	}
-	equal := len(s.chunks[0]) == len(s.chunks[1])
-	for i, c := range s.chunks[0] {
-		r := reading{id: c.ID, at: [2]int{i, -1}}
-		if j, both := at[c.ID]; both && !c.ID.IsZero() {
-			r.at[1], r.same = j, same(i, j)
-			delete(at, c.ID)
+	if opts.Same, err = sameBytes(ctx, of, s); err != nil {
+		return nil, err
+	}
+	if s.Equal(opts.Same) {
+		return s, nil
+	}
+	read := func() error {
+		report, stop := command.Progress(d.term, "chunk")
+		defer stop()
+		opts.Report = work.Report(report)
+		s.Forget() // what an index that was spoilt let it read
+		return s.Read(ctx, opts)
+	}
+	dirs, err := d.directories(of)
+	if err != nil || len(dirs) == 0 || s.Common() < worthIndexing {
+		return s, errors.Join(err, read())
+	}
+	return s, d.known(ctx, dirs, nil, func(all []known) error {
+		opts.Index = all[0]
+		opts.Indexed, err = d.indexedOn(ctx, of, all)
+		if err != nil {
+			return err
 		}
-		equal = equal && r.same && r.at[1] == i
-		plan = append(plan, r)
-	}
-	if equal {
-		return nil, nil
-	}
-	for i, c := range s.chunks[1] {
-		if _, left := at[c.ID]; left {
-			plan = append(plan, reading{id: c.ID, at: [2]int{-1, i}})
-		}
-	}
-	return plan, nil
+		return read()
+	})
+}
+
+// side is the state as it is compared.
+func (s state) side() comparison.Side {
+	return comparison.Side{Name: s.Name, Place: s.place, Cost: slices.Index([]string{"directory", "revision", theRemote}, s.Kind), Remote: s.Kind == theRemote}
 }
 
 // sameBytes says of a chunk that both sides have whether its file has the same bytes, without reading it. What nobody knows is
 // no.
-func (s *sides) sameBytes(ctx context.Context) (func(i, j int) bool, error) {
+func sameBytes(ctx context.Context, of [2]state, s *comparison.Sides) (func(i, j int) bool, error) {
 	revisions := [2]*revision{}
 	for i := range revisions {
-		revisions[i], _ = s.of[i].place.(*revision)
+		revisions[i], _ = of[i].place.(*revision)
 	}
 	if revisions[0] != nil && revisions[1] != nil {
 		return func(i, j int) bool {
-			return s.chunks[0][i].Stamp == s.chunks[1][j].Stamp && s.chunks[0][i].Stamp != ""
+			return s.Chunks[0][i].Stamp == s.Chunks[1][j].Stamp && s.Chunks[0][i].Stamp != ""
 		}, nil
 	}
 	for i, r := range revisions {
-		dir, is := directoryOf(s.of[1-i])
+		dir, is := directoryOf(of[1-i])
 		if r == nil || !is || dir.Path() != r.dir {
 			continue
 		}
 		changed, err := r.Changed(ctx)
 		return func(i, j int) bool {
-			name := chunkPath(s.chunks[0][i].ID)
+			name := chunkPath(s.Chunks[0][i].ID)
 			_, there := r.files[name]
 			return there && !changed[name]
 		}, err
@@ -147,76 +92,89 @@ func directoryOf(s state) (*chunkdir.Dir, bool) {
 	return dir.Dir, is
 }
 
-// read reads one chunk, for all sides that have it.
-func (s *sides) read(ctx context.Context, r reading) {
-	first, second := 0, 1
-	if r.at[0] < 0 || r.at[1] >= 0 && cost(s.of[1]) < cost(s.of[0]) {
-		first, second = 1, 0
-	}
-	rows, err := s.rows(ctx, first, r.at[first])
-	shared := r.same || err == nil && (s.of[0].Kind == theRemote || s.of[1].Kind == theRemote) // an id has one content there
-	s.take(first, r, rows, err)
-	switch {
-	case r.at[second] < 0:
-	case shared:
-		s.take(second, r, rows, nil)
-	default:
-		rows, err := s.rows(ctx, second, r.at[second])
-		s.take(second, r, rows, err)
-	}
-}
-
-// cost orders kinds of states by what it takes to read a chunk.
-func cost(s state) int { return slices.Index([]string{"directory", "revision", theRemote}, s.Kind) }
-
-func (s *sides) rows(ctx context.Context, side, at int) ([]history.Row, error) {
-	c := s.chunks[side][at]
-	if c.Err != nil && !readable(c.Err) {
-		return nil, c.Err
-	}
-	rows, err := s.of[side].Rows(ctx, c.ID)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = engram.ErrNoFile
-	}
-	return rows, err
-}
-
-func (s *sides) take(side int, r reading, rows []history.Row, err error) {
-	c := s.chunks[side][r.at[side]]
-	if err != nil {
-		s.mu.Lock()
-		s.failed = append(s.failed, work.Failure{ID: c.ID.String(), Err: fmt.Errorf("%s: %w", s.of[side].Name, err)})
-		s.mu.Unlock()
-	}
-	if readable(err) {
-		s.said[side].Add(r.at[side], engram.Instant(c.CreatedAt), rows)
-	}
-}
-
-// load reads the rows that changes are about, each chunk once: of each side those of edited memories.
-func (s *sides) load(ctx context.Context, changes []difference.Change) (rows [2]map[history.Identity]*history.Row, err error) {
-	for side := range s.of {
-		rows[side] = map[history.Identity]*history.Row{}
-		wanted := map[int][]*difference.Memory{}
-		for _, c := range changes {
-			if c.Kind == difference.Edited {
-				m := [2]*difference.Memory{c.Before, c.After}[side]
-				wanted[m.Chunk] = append(wanted[m.Chunk], m)
+// directories are the chunk directories from which it can be known what the chunks of two states say: each that is one of them, and
+// for a revision that of its work tree.
+func (d *differ) directories(of [2]state) (dirs []workspace.Directory, err error) {
+	for _, s := range of {
+		var dir workspace.Directory
+		if source, is := s.place.(rowsOfSource); is {
+			here, is := source.Source.(directory)
+			if !is {
+				continue
 			}
+			dir = here.Directory
+		} else if _, is := s.place.(*revision); is {
+			if dir, err = d.ws.OpenDirectory(); err != nil {
+				return nil, err
+			}
+		} else {
+			return nil, nil // engram.db, or nothing: no chunk is in both
 		}
-		for at, memories := range wanted {
-			read, err := s.rows(ctx, side, at)
-			if !readable(err) {
-				return rows, err
-			}
-			for _, m := range memories {
-				if m.Order >= len(read) || read[m.Order].Of() != m.Identity {
-					return rows, fmt.Errorf("%s has changed meanwhile: run the same command again", s.of[side].Name)
-				}
-				row := read[m.Order]
-				rows[side][m.Identity] = &row
-			}
+		if !slices.ContainsFunc(dirs, func(other workspace.Directory) bool { return other.Path() == dir.Path() }) {
+			dirs = append(dirs, dir)
 		}
 	}
-	return rows, nil
+	return dirs, nil
+}
+
+// known is a chunk directory with its index.
+type known struct {
+	index
+	dir  workspace.Directory
+	good map[engram.ChunkID]bool // chunks that the index knows, and whose files are still those that it was made of
+}
+
+// known brings the indexes of directories up to date, and gives them to use.
+func (d *differ) known(ctx context.Context, dirs []workspace.Directory, all []known, use func([]known) error) error {
+	if len(dirs) == 0 {
+		return use(all)
+	}
+	dir := directory{dirs[0]}
+	return d.indexed(ctx, "directory\x00"+dir.Path(), dir, runtime.GOMAXPROCS(0), func(x index) error {
+		stamps, err := x.Known(ctx)
+		if err != nil {
+			return err
+		}
+		chunks, err := dir.Chunks(ctx)
+		if err != nil {
+			return err
+		}
+		good := make(map[engram.ChunkID]bool, len(stamps))
+		for _, c := range chunks {
+			stamp, has := stamps[c.ID]
+			good[c.ID] = has && c.Err == nil && stamp == c.Stamp
+		}
+		return d.known(ctx, dirs[1:], append(all[:len(all):len(all)], known{x, dirs[0], good}), use)
+	})
+}
+
+// indexedOn says of a chunk that both states have what its id says, which the first index knows: a remote has nothing else, the file
+// of a directory is as it was when it was found good, and that of a revision is the one in the work tree.
+func (d *differ) indexedOn(ctx context.Context, of [2]state, all []known) (func(engram.ChunkID) bool, error) {
+	checks := []func(engram.ChunkID) bool{func(id engram.ChunkID) bool { return all[0].good[id] }}
+	for _, s := range of {
+		path := ""
+		if dir, is := directoryOf(s); is {
+			path = dir.Path()
+		}
+		if r, is := s.place.(*revision); is {
+			path = r.dir
+			changed, err := r.Changed(ctx)
+			if err != nil {
+				return nil, err
+			}
+			checks = append(checks, func(id engram.ChunkID) bool {
+				_, there := r.files[chunkPath(id)]
+				return there && !changed[chunkPath(id)]
+			})
+		}
+		for _, k := range all {
+			if k.dir.Path() == path {
+				checks = append(checks, func(id engram.ChunkID) bool { return k.good[id] })
+			}
+		}
+	}
+	return func(id engram.ChunkID) bool {
+		return !slices.ContainsFunc(checks, func(holds func(engram.ChunkID) bool) bool { return !holds(id) })
+	}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/comparison"
 	"github.com/engram-sync/engram-sync/internal/difference"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/history"
@@ -36,7 +37,8 @@ where --project is given. Memories with the scope personal that are in engram.db
 left out, as export leaves them out.
 
 Chunks that cannot be read are named, the rest is compared, and the exit code is 7. Chunks
-of a remote that are not here are downloaded to be read, and not kept.`
+of a remote that are not here are downloaded to be read, and not kept. Of many chunks that
+A and B have in common, an index of the directory tells what they say, as with log.`
 
 // differ is the command diff.
 type differ struct {
@@ -161,9 +163,9 @@ func (d *differ) run(ctx context.Context, a, b state) error {
 	if err != nil {
 		return err
 	}
-	doc := diffDocument{Schema: terminal.Schema, From: a, To: b, Project: d.project, Counts: []diffCount{}, Changes: []diffChange{}, Failed: failedItems(s.failed)}
+	doc := diffDocument{Schema: terminal.Schema, From: a, To: b, Project: d.project, Counts: []diffCount{}, Changes: []diffChange{}, Failed: failedItems(s.Failed)}
 	var changes []difference.Change
-	for _, c := range difference.Between(&s.said[0], &s.said[1]) {
+	for _, c := range difference.Between(&s.Said[0], &s.Said[1]) {
 		if d.wants(&c, a, b) {
 			changes = append(changes, c)
 			doc.count(&c)
@@ -186,7 +188,7 @@ func (d *differ) run(ctx context.Context, a, b state) error {
 	case len(changes) == 0:
 		d.term.Note("no memory differs")
 	}
-	if err := d.end(s.failed); err != nil {
+	if err := d.end(s.Failed); err != nil {
 		return err
 	}
 	if d.exitCode && len(changes) > 0 {
@@ -229,12 +231,12 @@ func (doc *diffDocument) count(c *difference.Change) {
 }
 
 // changes are the changes for people and programs; what was edited is read for it.
-func (d *differ) changes(ctx context.Context, s *sides, changes []difference.Change) ([]diffChange, error) {
+func (d *differ) changes(ctx context.Context, s *comparison.Sides, changes []difference.Change) ([]diffChange, error) {
 	list := []diffChange{}
 	var rows [2]map[history.Identity]*history.Row
 	if !d.oneline {
 		var err error
-		if rows, err = s.load(ctx, changes); err != nil {
+		if rows, err = s.Load(ctx, changes); err != nil {
 			return nil, err
 		}
 	}
@@ -245,10 +247,10 @@ func (d *differ) changes(ctx context.Context, s *sides, changes []difference.Cha
 			was: rows[0][m.Identity], is: rows[1][m.Identity],
 		}
 		if c.Before != nil {
-			change.Before = newDiffPlace(s.chunks[0][c.Before.Chunk])
+			change.Before = newDiffPlace(s.Chunks[0][c.Before.Chunk])
 		}
 		if c.After != nil {
-			change.After = newDiffPlace(s.chunks[1][c.After.Chunk])
+			change.After = newDiffPlace(s.Chunks[1][c.After.Chunk])
 		}
 		if change.was != nil {
 			change.compare()

@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
-	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
+	"github.com/engram-sync/engram-sync/internal/comparison"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
 	"github.com/engram-sync/engram-sync/internal/git"
@@ -32,13 +32,7 @@ type state struct {
 	place
 }
 
-// place is what a state is read from. Rows is called by several goroutines at once; it may give rows and say at the same time what
-// is wrong with them.
-type place interface {
-	// Chunks are all, in the order of the manifest.
-	Chunks(ctx context.Context) ([]memoryindex.Chunk, error)
-	Rows(ctx context.Context, id engram.ChunkID) ([]history.Row, error)
-}
+type place = comparison.Place
 
 // isPath says whether a word can only be a path.
 func isPath(word string) bool {
@@ -269,6 +263,3 @@ func (d *differ) withStates(ctx context.Context, words [2]string, use func(a, b 
 		return find(conn)
 	})
 }
-
-// readable says that what was read is worth something, whatever is wrong with it.
-func readable(err error) bool { return err == nil || problem.As[*engram.MismatchError](err) }

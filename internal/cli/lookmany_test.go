@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Among many chunks diff asks an index what those say that both states have, and finds what it finds without one; a file that somebody
+// has changed in place since is read.
+func TestDiffOfManyChunks(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, "", "")
+	one, other := filepath.Join(u.where, "one"), filepath.Join(u.where, "other")
+	fill := func(dir string, without, edited int) string {
+		var ids []string
+		for n := range 300 {
+			content := "as it was"
+			if n == edited {
+				content = "as it is"
+			}
+			id, err := storeChunk(dir, fmt.Appendf(nil, `{"sessions":[],"observations":[{"sync_id":"o%d","type":"note","title":"title %d","content":%q,"updated_at":"2026-11-01 10:00:00"},`+
+				`{"sync_id":"all","type":"note","title":"told by all","content":"%d","updated_at":"2026-11-01 10:00:00"}],"prompts":[]}`, n, n, content, n))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n != without {
+				ids = append(ids, id)
+			} else if err := os.Remove(filepath.Join(dir, "chunks", id+".jsonl.gz")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := storeManifest(dir, ids); err != nil {
+			t.Fatal(err)
+		}
+		return filepath.Join(dir, "chunks", ids[100]+".jsonl.gz")
+	}
+	fill(one, 7, -1)
+	file := fill(other, -1, 20)
+	want := "A  o7  note  title 7\nM  o20  note  title 20\n"
+	for range 2 { // with an index that has to be made, and with one that is there
+		if got, _ := u.run(0, "diff", "--oneline", one, other); got != want {
+			t.Errorf("%s", got)
+		}
+	}
+	indexes := 0
+	err := filepath.WalkDir(u.home, func(path string, _ fs.DirEntry, err error) error {
+		if strings.HasSuffix(path, ".db") {
+			indexes++
+		}
+		return err
+	})
+	if err != nil || indexes != 2 {
+		t.Errorf("%d indexes, %v", indexes, err)
+	}
+	if err := writeChunkFile(file, []byte(`{"sessions":[],"observations":[{"sync_id":"o100","title":"edited here"}],"prompts":[]}`)); err != nil {
+		t.Fatal(err)
+	}
+	got, errs := u.run(7, "diff", "--oneline", one, other)
+	if !strings.Contains(got, "M  o100  ") || !strings.Contains(errs, strings.TrimSuffix(filepath.Base(file), ".jsonl.gz")) {
+		t.Errorf("%s%s", got, errs)
+	}
+}
