@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"context"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/config"
+	"github.com/engram-sync/engram-sync/internal/git"
 	"github.com/engram-sync/engram-sync/internal/selection"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
@@ -52,6 +54,16 @@ func complete(root *cobra.Command, ws *workspace.Workspace) {
 			return keysOrValues(args), cobra.ShellCompDirectiveNoFileComp
 		},
 		"unset": cobra.FixedCompletions(keys(), cobra.ShellCompDirectiveNoFileComp),
+	}
+	states, _, err := root.Find([]string{"diff"})
+	if err == nil {
+		states.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) (offered []cobra.Completion, _ cobra.ShellCompDirective) {
+			ws.OnlyLook()
+			if ws.Load(cmd.Flags()) == nil {
+				offered = statesOf(cmd.Context(), ws, args, typed)
+			}
+			return offered, cobra.ShellCompDirectiveDefault // else a path
+		}
 	}
 	for _, path := range []string{"push", "show", "config get", "config set", "config unset"} {
 		cmd, _, err := root.Find(strings.Fields(path))
@@ -109,6 +121,28 @@ func keyValues(ws *workspace.Workspace) cobra.CompletionFunc {
 		}
 		return offered, cobra.ShellCompDirectiveNoFileComp
 	}
+}
+
+const maxBranches = 50
+
+// statesOf are the words of diff for what it compares, as far as they go on from what is typed: a shell offers paths only where there is
+// none.
+func statesOf(ctx context.Context, ws *workspace.Workspace, args []string, typed string) (offered []cobra.Completion) {
+	if len(args) > 1 {
+		return nil
+	}
+	words := []cobra.Completion{
+		cobra.CompletionWithDesc("HEAD", "the last commit"), cobra.CompletionWithDesc("database", "engram.db"), cobra.CompletionWithDesc("remote", "what the remote has"),
+	}
+	for _, branch := range git.Branches(ctx, ws.Environ, ".", maxBranches) {
+		words = append(words, cobra.CompletionWithDesc(branch, "a branch"))
+	}
+	for _, word := range words {
+		if strings.HasPrefix(word, typed) && !slices.Contains(args, strings.Split(word, "\t")[0]) {
+			offered = append(offered, word)
+		}
+	}
+	return offered
 }
 
 // chunksHere are the chunks of the directory that are not among the arguments yet, the newest first, with their time and

@@ -43,6 +43,16 @@ func FindRevision(ctx context.Context, environ []string, dir, name string) (*Rev
 	return &Revision{Commit: commit, repository: repo, inside: inside}, nil
 }
 
+// Branches are the names of the branches and tags of the repository around a directory, those with the newest commits first, at most
+// so many; none where git has none, or cannot say.
+func Branches(ctx context.Context, environ []string, dir string, most int) []string {
+	text, err := newRepository(dir, environ).run(ctx, "for-each-ref", "--format=%(refname:short)", "--sort=-creatordate", "--count="+strconv.Itoa(most), "refs/heads", "refs/tags")
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(text) // no name has a space in it
+}
+
 // TreeFile is a file of a revision.
 type TreeFile struct {
 	Object string

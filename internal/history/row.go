@@ -87,6 +87,27 @@ func Headline(kind, id, title, text string) string {
 	return id
 }
 
+// Related is the title of a relation for people: with the titles of what it relates, where they are known, in place of the ids.
+func Related(source, relation, target string, titles map[string]string) string {
+	name := func(id string) string {
+		if title := titles[id]; title != "" {
+			return "“" + title + "”"
+		}
+		return id
+	}
+	return strings.TrimSpace(name(source) + " " + relation + " " + name(target))
+}
+
+// Ends are the ids of what relations among rows relate.
+func Ends(rows []Row) (ids []string) {
+	for i := range rows {
+		if rows[i].Kind == "relation" {
+			ids = append(ids, rows[i].Source, rows[i].Target)
+		}
+	}
+	return ids
+}
+
 // Version is where and when one version of a row was said.
 type Version struct {
 	Moment int64 // of Row.Moment; where that is 0 that of the chunk's entry will do

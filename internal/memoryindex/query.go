@@ -88,10 +88,11 @@ type Entry struct {
 	Rows   []Line
 }
 
-// Line is a row of a chunk, without its text. Title is history.Headline.
+// Line is a row of a chunk, without its text. Title is history.Headline; Told, if there is one, says the same for people.
 type Line struct {
-	Kind, ID, Type, Session, Project, Title string
-	State                                   history.State
+	Kind, ID, Type, Session, Project, Title, Told string
+
+	State history.State
 }
 
 // Chunks gives the newest chunks first, with the rows that the filter asks for. One that has none of these is left out
@@ -151,7 +152,7 @@ func (x *Index) lines(ctx context.Context, entries []Entry, ns []int64, conditio
 			return err
 		}
 	}
-	return nil
+	return x.relate(ctx, entries)
 }
 
 // limit is that of a query; -1 is none.

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -34,7 +35,7 @@ type listedRow struct {
 }
 
 func newListedRow(l memoryindex.Line) listedRow {
-	return listedRow{l.ID, label(l.Kind, l.Type), clean(l.Title), clean(l.Project), l.State != history.Kept}
+	return listedRow{l.ID, label(l.Kind, l.Type), clean(cmp.Or(l.Told, l.Title)), clean(l.Project), l.State != history.Kept}
 }
 
 // timelinePage is the first page: when what was written, and all chunks.
@@ -142,7 +143,7 @@ func (s *site) search(ctx context.Context, r *http.Request) (string, any, error)
 			out.Title = []markdown.Span{{Text: out.Head}}
 		}
 		if len(h.Snippet) <= maxPart { // a word may be a megabyte
-			out.Snippet = markdown.Spans(found.Marked(h.Snippet))
+			out.Snippet = markdown.Spans(markdown.Bare(found.Marked(h.Snippet)))
 		}
 		page.Hits = append(page.Hits, out)
 	}
@@ -194,6 +195,10 @@ func (s *site) chunk(ctx context.Context, r *http.Request) (string, any, error) 
 	from := min(f.page*rowsPerPage, len(rows))
 	to := min(from+rowsPerPage, len(rows))
 	page.Turn = f.turns("chunk", map[string][]string{"id": {id.String()}}, rowsPerPage, to-from, len(rows)-to)
+	titles, err := s.Index.Titles(ctx, history.Ends(rows[from:to]))
+	if err != nil {
+		return "", nil, err
+	}
 	for i := range rows[from:to] {
 		r := &rows[from+i]
 		session := sessionOf(r)
@@ -201,7 +206,7 @@ func (s *site) chunk(ctx context.Context, r *http.Request) (string, any, error) 
 			page.Groups = append(page.Groups, group{Session: clean(session), Link: memoryLink(session)})
 		}
 		last := &page.Groups[len(page.Groups)-1]
-		last.Rows = append(last.Rows, newRow(*r, maxPart))
+		last.Rows = append(last.Rows, newRow(*r, maxPart, titles))
 	}
 	return "Chunk " + id.String(), page, nil
 }

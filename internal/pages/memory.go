@@ -58,21 +58,27 @@ func (s *site) memory(ctx context.Context, r *http.Request) (string, any, error)
 	}
 	page, title := memoryPage{ID: clean(id)}, clean(id)
 	for _, m := range memories {
-		shown := newShownMemory(m)
+		var titles map[string]string
+		if m.Newest != nil {
+			if titles, err = s.Index.Titles(ctx, history.Ends([]history.Row{*m.Newest})); err != nil {
+				return "", nil, err
+			}
+		}
+		shown := newShownMemory(m, titles)
 		title = shown.Row.Head
 		page.Memories = append(page.Memories, shown)
 	}
 	return title, page, nil
 }
 
-func newShownMemory(m memoryindex.Memory) shownMemory {
-	shown := shownMemory{Memory: m, Row: newRow(history.Row{Kind: m.Kind, ID: m.ID, State: history.Removed}, 0)}
+func newShownMemory(m memoryindex.Memory, titles map[string]string) shownMemory {
+	shown := shownMemory{Memory: m, Row: newRow(history.Row{Kind: m.Kind, ID: m.ID, State: history.Removed}, 0, nil)}
 	if m.Newest != nil {
 		r := *m.Newest
 		if m.Deleted {
 			r.State = history.Deleted
 		}
-		shown.Row = newRow(r, maxBody)
+		shown.Row = newRow(r, maxBody, titles)
 	}
 	for i, v := range m.Versions {
 		out := shownVersion{Version: v, What: strings.Join(v.Changes, ", ")}

@@ -272,6 +272,21 @@ func TestHistory(t *testing.T) {
 }
 
 // What cannot be read is named on every page, and the rest is shown.
+// What relations relate is told by title, as the newest text has it, in lists, on the page of a chunk and of a relation.
+func TestRelations(t *testing.T) {
+	lib := &shelf{}
+	lib.add(t, "2026-10-01T00:00:00Z", memory("o1", "Use MySQL", "x", "2026-10-01 08:00:00"))
+	lib.add(t, "2026-10-02T00:00:00Z", memory("o1", "Use <Postgres>", "x", "2026-10-02 08:00:00"))
+	id := lib.add(t, "2026-10-03T00:00:00Z", engram.ChunkRows{Mutations: []engram.ChunkMutation{{
+		Entity: "relation", EntityKey: "r1", Op: "upsert", Payload: `{"sync_id":"r1","source_id":"o1","target_id":"o2","relation":"supersedes","project":"shop"}`,
+	}}})
+	s := serve(t, lib)
+	s.has(s.page(""), `“Use &lt;Postgres&gt;” supersedes o2`)
+	for _, page := range []string{"chunk?id=" + id.String(), "memory?id=r1"} {
+		s.has(s.page(page), `“Use &lt;Postgres&gt;” supersedes o2`, `id=o1">Use &lt;Postgres&gt;</a>`, `id=o2">o2</a>`)
+	}
+}
+
 func TestDamagedChunks(t *testing.T) {
 	lib := &shelf{}
 	id := lib.add(t, "2026-10-02T00:00:00Z", memory("o1", "Bad", "x", "2026-10-02 10:00:00"))

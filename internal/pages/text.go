@@ -91,8 +91,8 @@ type row struct {
 // fact is what is known besides. Link is where it leads; Time says that it is one.
 type fact struct{ Name, Value, Link, Time string }
 
-// newRow lays out a row. most is how much of its text is shown.
-func newRow(r history.Row, most int) row {
+// newRow lays out a row. most is how much of its text is shown, titles those of what a relation relates.
+func newRow(r history.Row, most int, titles map[string]string) row {
 	out := row{Row: r, Label: label(r.Kind, r.Type), Head: clean(r.Headline()), Gone: r.State != history.Kept, Body: newBody(r.Content, most)}
 	add := func(name, value string) {
 		if value = clean(value); value != "" {
@@ -131,8 +131,14 @@ func newRow(r history.Row, most int) row {
 	add("tool", r.Tool)
 	add("directory", r.Directory)
 	at("review after", r.Review)
-	link("from", r.Source)
-	link("to", r.Target)
+	if r.Kind == "relation" {
+		out.Head = clean(history.Related(r.Source, r.Relation, r.Target, titles))
+	}
+	for _, end := range []struct{ name, id string }{{"from", r.Source}, {"to", r.Target}} {
+		if end.id != "" {
+			out.Facts = append(out.Facts, fact{Name: end.name, Value: clean(cmp.Or(titles[end.id], end.id)), Link: memoryLink(end.id)})
+		}
+	}
 	add("judgment", r.Judgment)
 	add("by", r.Actor)
 	id := "id"

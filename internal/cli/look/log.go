@@ -81,10 +81,12 @@ type loggedRow struct {
 	Title   string        `json:"title"`
 	Project string        `json:"project"`
 	State   history.State `json:"state"`
+
+	told string // the title, for people
 }
 
 func newLoggedRow(l memoryindex.Line) loggedRow {
-	return loggedRow{l.Kind, l.ID, l.Type, l.Title, l.Project, l.State}
+	return loggedRow{l.Kind, l.ID, l.Type, l.Title, l.Project, l.State, cmp.Or(l.Told, l.Title)}
 }
 
 // failedItem is a chunk that could not be read, in JSON.
@@ -169,7 +171,7 @@ func (c loggedChunk) write(s *sheet) {
 			s.line("    ", fmt.Sprintf("… and %d more: engram-sync show %s", len(lines)-i, c.ID))
 			break
 		}
-		s.line(markdown.Cut("    "+heading(row.Kind, row.Type, row.Title, row.State), s.columns))
+		s.line(markdown.Cut("    "+heading(row.Kind, row.Type, row.told, row.State), s.columns))
 	}
 }
 
@@ -189,7 +191,7 @@ func (c loggedChunk) line(columns int) string {
 		if len(titles) == linesShown {
 			break
 		}
-		title := clean(row.Title)
+		title := clean(row.told)
 		if row.State != history.Kept {
 			title = safetext.Styled(safetext.Bad, "deleted") + " " + title
 		}

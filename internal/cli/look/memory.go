@@ -36,8 +36,12 @@ func (s *show) memory(ctx context.Context, doc *showDocument, id string) error {
 		doc.fails = append(doc.fails, x.failed...)
 		memories, err := memoryindex.ReadMemories(ctx, x.src, places, versionsShown)
 		for _, m := range memories {
-			doc.Memories = append(doc.Memories, shownMemory{m})
-			doc.order = append(doc.order, shownMemory{m}.write)
+			shown := shownMemory{Memory: m}
+			if m.Newest != nil && err == nil {
+				shown.titles, err = x.Titles(ctx, history.Ends([]history.Row{*m.Newest}))
+			}
+			doc.Memories = append(doc.Memories, shown)
+			doc.order = append(doc.order, shown.write)
 		}
 		return err
 	})
@@ -55,7 +59,11 @@ func unknown(name string, like []string) error {
 }
 
 // shownMemory is a memory as show shows it.
-type shownMemory struct{ memoryindex.Memory }
+type shownMemory struct {
+	memoryindex.Memory
+
+	titles map[string]string // of what it relates
+}
 
 // write shows the newest text, and behind it who changed what.
 func (m shownMemory) write(s *sheet) {
@@ -64,6 +72,7 @@ func (m shownMemory) write(s *sheet) {
 		if m.Deleted {
 			row.State = history.Deleted
 		}
+		s.titles = m.titles
 		s.row(&row)
 	} else {
 		s.line("  ", heading(m.Kind, "", m.ID, history.Removed))

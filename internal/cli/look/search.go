@@ -148,7 +148,7 @@ func (h foundRow) write(s *sheet) {
 		id = ""
 	}
 	s.facts("    ", id, clock(cmp.Or(h.UpdatedAt, h.CreatedAt)), named("project", h.Project), strings.TrimSpace(named("chunk", h.Chunk)+" "+named("by", h.ChunkBy)))
-	s.wrapped(h.snippet, "    ")
+	s.wrapped(markdown.Bare(h.snippet), "    ")
 }
 
 // wrapped writes a line that has marks in it, in as many lines as it takes.

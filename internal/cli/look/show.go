@@ -34,8 +34,8 @@ An argument is one of
 
 A chunk whose bytes do not fit its id is shown all the same, and the exit code is 7.
 Nothing is changed. On a terminal a pager shows the text: ENGRAM_SYNC_PAGER, else PAGER,
-else less; --no-pager, cat or an empty variable is none. For ID what chunks say is kept
-in an index in the cache directory, as with log and search.
+else less; --no-pager, cat or an empty variable is none. For ID, and for the titles of what
+a relation relates, what chunks say is kept in an index in the cache directory, as with log.
 
 --textconv is for git, as the textconv of a diff driver: text that is the same at any time
 and on any machine, and exit code 0 with a line that says so where the file is damaged.`
@@ -153,7 +153,7 @@ func (doc *showDocument) addFile(file string, rows []history.Row, id engram.Chun
 		return err
 	}
 	c := shownChunk{entry: newEntry(contents(id, rows), false), File: file, Rows: rows}
-	doc.add(c, "")
+	doc.add(c, "", nil)
 	return nil
 }
 
@@ -174,8 +174,8 @@ func contents(id engram.ChunkID, rows []history.Row) engram.ChunkEntry {
 	return e
 }
 
-// add adds a chunk. wrong says what is wrong with it, if anything.
-func (doc *showDocument) add(c shownChunk, wrong string) {
+// add adds a chunk. wrong says what is wrong with it, if anything; titles are those of what its relations relate.
+func (doc *showDocument) add(c shownChunk, wrong string, titles map[string]string) {
 	doc.Chunks = append(doc.Chunks, c)
 	doc.order = append(doc.order, func(s *sheet) {
 		s.line("chunk ", safetext.Styled(safetext.Accent, c.id.String()))
@@ -191,6 +191,7 @@ func (doc *showDocument) add(c shownChunk, wrong string) {
 			s.line(safetext.Styled(safetext.Bad, clean(wrong)))
 		}
 		s.line()
+		s.titles = titles
 		s.rows(c.Rows)
 	})
 }
@@ -226,8 +227,15 @@ func (s *show) chunk(ctx context.Context, doc *showDocument, prefix string) (fou
 	}
 	c := shownChunk{entry: newEntry(e, listed), Rows: slices.Concat([]history.Row{}, rows)}
 	c.here = true
-	doc.add(c, wrong)
-	return true, nil
+	var titles map[string]string
+	if ends := history.Ends(c.Rows); len(ends) > 0 {
+		_ = s.within(ctx, func(x index) (err error) { // without it the ids stand there
+			titles, err = x.Titles(ctx, ends)
+			return err
+		})
+	}
+	doc.add(c, wrong, titles)
+	return true, context.Cause(ctx)
 }
 
 // candidates are the chunk files that a prefix may stand for: none is looked for where the manifest says all, and a whole id

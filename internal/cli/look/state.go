@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 	"os"
-	"path/filepath"
 	"strings"
 
+	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/comparison"
@@ -61,7 +61,7 @@ func (d *differ) state(ctx context.Context, word string, conn *workspace.Connect
 	case theDatabase:
 		return d.databaseState(ctx)
 	}
-	isDir := isPath(word) && exists(word) || holdsChunks(word)
+	isDir := isPath(word) && chunkdir.Exists(word) || chunkdir.Near(word)
 	s, err := d.revisionState(ctx, word)
 	switch {
 	case isDir && (err != nil || s.place == nil):
@@ -74,21 +74,6 @@ func (d *differ) state(ctx context.Context, word string, conn *workspace.Connect
 		return s, terminal.Usagef("%.80q is no revision that git knows here, and no chunk directory; a state is one of these, or %s or %s", word, theRemote, theDatabase)
 	}
 	return s, nil
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
-
-// holdsChunks says whether a path looks like a chunk directory, or like what one is in.
-func holdsChunks(path string) bool {
-	for _, name := range []string{".engram", "manifest.json", "chunks"} {
-		if exists(filepath.Join(path, name)) {
-			return true
-		}
-	}
-	return false
 }
 
 func (d *differ) directoryState(path string) (state, error) {

@@ -20,10 +20,11 @@ type sheet struct {
 	*bufio.Writer
 	columns int
 	colour  bool
+	titles  map[string]string // of what relations relate
 }
 
 func newSheet(term *terminal.Terminal) *sheet {
-	return &sheet{bufio.NewWriterSize(term.Styled(), 32<<10), term.Width(), term.Colour()}
+	return &sheet{Writer: bufio.NewWriterSize(term.Styled(), 32<<10), columns: term.Width(), colour: term.Colour()}
 }
 
 // line writes a line, whatever is in it.
@@ -145,6 +146,9 @@ func (s *sheet) row(row *history.Row) {
 		return
 	}
 	title := row.Title
+	if row.Kind == "relation" && row.State == history.Kept && s.titles != nil {
+		title = history.Related(row.Source, row.Relation, row.Target, s.titles)
+	}
 	if row.Kind == "prompt" && title == "" && row.State == history.Kept {
 		title = clock(row.CreatedAt)
 	}
@@ -170,11 +174,19 @@ func (s *sheet) row(row *history.Row) {
 		scope = ""
 	}
 	s.facts(indent, clean(id), made, updated, named("deleted", clock(row.DeletedAt)), revision, named("project", row.Project), named("scope", scope),
-		named("topic", row.Topic), named("tool", row.Tool), named("review after", clock(row.Review)), named("", row.Judgment), named("by", row.Actor))
+		named("topic", row.Topic), named("tool", row.Tool), named("review after", clock(row.Review)), s.end("from", row.Source), s.end("to", row.Target), named("", row.Judgment), named("by", row.Actor))
 	s.line()
 	if row.State != history.Removed {
 		s.text(row.Content, indent)
 	}
+}
+
+// end is the id of what a relation relates, where its title stands above.
+func (s *sheet) end(name, id string) string {
+	if s.titles[id] == "" {
+		return ""
+	}
+	return named(name, id)
 }
 
 // text writes a text and an empty line, if there is one.
