@@ -1,12 +1,18 @@
 package chunks
 
 import (
+	"context"
 	"math"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/cli/command"
+	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // projectOptions are the flags that only matter on project servers.
@@ -62,4 +68,26 @@ func collectEarly() (undo func()) {
 	}
 	debug.SetMemoryLimit(softLimit)
 	return func() { debug.SetMemoryLimit(math.MaxInt64) }
+}
+
+// misnamedProject is the error of a project that has nothing here and nothing on the
+// server, while engram's database has one that people take for it.
+func (t *transfer) misnamedProject(ctx context.Context, conn *workspace.Connection, diff *syncer.Diff) error {
+	if !conn.PerProject() || !diff.Clean() || len(diff.There.Entries())+len(diff.Present)+len(diff.Omitted) > 0 {
+		return nil
+	}
+	db, err := surroundings.OpenDatabase(ctx, t.ws)
+	var found *surroundings.Unexported
+	if db != nil {
+		found, err = surroundings.LookUnexported(ctx, t.ws, db, t.dir, conn.Project, surroundings.NoticeBytes)
+	}
+	switch {
+	case err != nil: // the transfer does not need the database
+		t.ws.Log.Info("cannot tell whether memories are of a project with a similar name", "error", terminal.OneLine(err.Error()))
+	case found != nil && len(found.Near) > 0:
+		return terminal.Usagef("nothing is here of project %s, from %s: engram.db has %s; run `engram-sync sync --export %s`",
+			terminal.Visible(conn.Project.Name), terminal.Visible(conn.Project.From),
+			strings.Join(command.Texts(found.Near, terminal.Visible), " and "), surroundings.ProjectFlag(found.Near[0]))
+	}
+	return nil
 }

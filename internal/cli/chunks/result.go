@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
+	"github.com/engram-sync/engram-sync/internal/cli/leftbehind"
 	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
@@ -36,8 +37,8 @@ type resultDocument struct {
 	Unseen int `json:"unseen,omitempty"`
 	// Of project servers only: what of the chunks does not go there, and chunks
 	// there that the server made itself.
-	LeftBehind []leftBehindItem `json:"left_behind,omitempty"`
-	ServerMade []string         `json:"server_made,omitempty"`
+	LeftBehind []leftbehind.Item `json:"left_behind,omitempty"`
+	ServerMade []string          `json:"server_made,omitempty"`
 	// Of sync --export: the chunks that were made first (with --dry-run: would be).
 	Exported []exportedChunk `json:"exported,omitempty"`
 	// What looks like a secret in the chunks that were pushed, or are to be, and that nobody accepted.
@@ -142,7 +143,7 @@ func (t *transfer) document() resultDocument {
 	doc.Left = command.Texts(t.Left, func(i syncer.Item) string { return i.Remote.String() })
 	doc.Unasked = command.Texts(t.Unasked, func(i syncer.Item) string { return i.Remote.String() })
 	doc.Unseen, doc.Replaced = t.unseen, replacedItems(t.Replaced)
-	doc.LeftBehind, doc.ServerMade = leftBehindItems(t.behind), command.Texts(t.serverMade, entryID)
+	doc.LeftBehind, doc.ServerMade = leftbehind.Items(t.behind), command.Texts(t.serverMade, entryID)
 	return doc
 }
 
@@ -163,7 +164,7 @@ func (t *transfer) printText() {
 		}
 	}
 	fmt.Fprintln(t.term.Stdout, t.summary())
-	noteLeftBehind(t.term, t.behind, t.serverMade, t.moving())
+	leftbehind.Note(t.term, t.behind, t.serverMade, t.moving())
 	if t.accepted > 0 {
 		t.term.Note("%s accepted to stay here: later runs only count them", terminal.Count(t.accepted, "row"))
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
+	"github.com/engram-sync/engram-sync/internal/cli/leftbehind"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/config"
@@ -83,8 +84,8 @@ type statusDocument struct {
 	// LastSuccess is by command.
 	LastSuccess map[string]lastSuccess `json:"last_success"`
 	// Of project servers only, as in the result of push and pull.
-	LeftBehind []leftBehindItem `json:"left_behind,omitempty"`
-	ServerMade []string         `json:"server_made,omitempty"`
+	LeftBehind []leftbehind.Item `json:"left_behind,omitempty"`
+	ServerMade []string          `json:"server_made,omitempty"`
 
 	claimed  bool   // a file of the repository chose the project
 	allow    string // the command that allows it
@@ -138,7 +139,7 @@ func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Work
 	var diff *syncer.Diff
 	var wrong error
 	err = look(ctx, term, ws, func(d *syncer.Diff, conn *workspace.Connection, _ string) error {
-		diff, wrong = d, wrongProject(conn, d)
+		diff, wrong = d, leftbehind.WrongProject(conn, d)
 		doc.compare(ws, conn, d)
 		return nil
 	})
@@ -188,7 +189,7 @@ func noteLeftOut(term *terminal.Terminal, diff *syncer.Diff) {
 	for _, id := range diff.Pushes() {
 		moving[id] = true
 	}
-	noteLeftBehind(term, diff.Omitted, diff.ServerMade, moving)
+	leftbehind.Note(term, diff.Omitted, diff.ServerMade, moving)
 }
 
 // statusHere is the half that no remote is needed for. all reads as much as that
@@ -232,7 +233,7 @@ func (doc *statusDocument) compare(ws *workspace.Workspace, conn *workspace.Conn
 	doc.Retirable = command.Texts(diff.Twins, func(t recognition.Twin) string { return t.Restored.String() })
 	doc.Left = command.Texts(diff.Elsewhere, func(i syncer.Item) string { return i.Remote.String() })
 	doc.Unseen, doc.Replaced = diff.Unseen(), replacedItems(diff.Replaced)
-	doc.LeftBehind, doc.ServerMade = leftBehindItems(diff.Omitted), command.Texts(diff.ServerMade, entryID)
+	doc.LeftBehind, doc.ServerMade = leftbehind.Items(diff.Omitted), command.Texts(diff.ServerMade, entryID)
 	doc.Generation.Ask(conn)
 	if conn.PerProject() {
 		doc.Remote.Project = conn.Project.Name

@@ -1,7 +1,8 @@
-package chunks
+// Package leftbehind tells what of chunks does not go to a project server, and what is not taken from it. The commands that move
+// chunks, or say what would move, call it.
+package leftbehind
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,8 +17,8 @@ import (
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-// leftBehindItem is what of one chunk does not go to a project server.
-type leftBehindItem struct {
+// Item is what of one chunk does not go to a project server.
+type Item struct {
 	ID string `json:"id"`
 	// RemoteIDs are the ids of what does; none if nothing does.
 	RemoteIDs []string         `json:"remote_ids"`
@@ -30,10 +31,11 @@ type leftBehindItem struct {
 	Accepted []engram.RowNote `json:"accepted,omitempty"`
 }
 
-func leftBehindItems(behind []recognition.Projection) []leftBehindItem {
-	var items []leftBehindItem
+// Items are for JSON.
+func Items(behind []recognition.Projection) []Item {
+	var items []Item
 	for _, b := range behind {
-		items = append(items, leftBehindItem{
+		items = append(items, Item{
 			ID: b.ID.String(), RemoteIDs: command.Texts(b.Parts, func(p recognition.Part) string { return p.ID.String() }),
 			Personal: b.Personal, Foreign: total(b.Foreign), Unjudged: b.Unjudged,
 			LeftOut: append([]engram.RowNote{}, b.LeftOut...), Filled: append([]engram.RowNote{}, b.Filled...), Accepted: b.Accepted,
@@ -42,11 +44,11 @@ func leftBehindItems(behind []recognition.Projection) []leftBehindItem {
 	return items
 }
 
-// noteLeftBehind says what does not go to a project server, and what is not
+// Note says what does not go to a project server, and what is not
 // taken from it: in one line each, and with -v for each chunk. What was mended is
 // told of the chunks that are moving. Rows that are left out are failures, which
 // have a line of their own.
-func noteLeftBehind(term *terminal.Terminal, behind []recognition.Projection, serverMade []engram.ChunkEntry, moving map[engram.ChunkID]bool) {
+func Note(term *terminal.Terminal, behind []recognition.Projection, serverMade []engram.ChunkEntry, moving map[engram.ChunkID]bool) {
 	var personal, accepted, mended, nothing, unjudged int
 	foreign, fields := map[string]int{}, map[string]int{}
 	for _, b := range behind {
@@ -119,9 +121,9 @@ func projectsListed(rows map[string]int) string {
 	return strings.Join(parts, ", ") + " (" + surroundings.ProjectFlag(names[0]) + " sends those)"
 }
 
-// wrongProject is the error of a directory that has rows, all of other projects,
+// WrongProject is the error of a directory that has rows, all of other projects,
 // where the server has nothing of this one: its name is hardly the right one.
-func wrongProject(conn *workspace.Connection, diff *syncer.Diff) error {
+func WrongProject(conn *workspace.Connection, diff *syncer.Diff) error {
 	foreign := map[string]int{}
 	for _, b := range diff.Omitted {
 		if !onlyForeign(b) {
@@ -140,28 +142,6 @@ func wrongProject(conn *workspace.Connection, diff *syncer.Diff) error {
 		text += "; the nearest name is " + terminal.Visible(near[0]) + " (" + surroundings.ProjectFlag(near[0]) + ")"
 	}
 	return terminal.Usagef("%s", text)
-}
-
-// misnamedProject is the error of a project that has nothing here and nothing on the
-// server, while engram's database has one that people take for it.
-func (t *transfer) misnamedProject(ctx context.Context, conn *workspace.Connection, diff *syncer.Diff) error {
-	if !conn.PerProject() || !diff.Clean() || len(diff.There.Entries())+len(diff.Present)+len(diff.Omitted) > 0 {
-		return nil
-	}
-	db, err := surroundings.OpenDatabase(ctx, t.ws)
-	var found *surroundings.Unexported
-	if db != nil {
-		found, err = surroundings.LookUnexported(ctx, t.ws, db, t.dir, conn.Project, surroundings.NoticeBytes)
-	}
-	switch {
-	case err != nil: // the transfer does not need the database
-		t.ws.Log.Info("cannot tell whether memories are of a project with a similar name", "error", terminal.OneLine(err.Error()))
-	case found != nil && len(found.Near) > 0:
-		return terminal.Usagef("nothing is here of project %s, from %s: engram.db has %s; run `engram-sync sync --export %s`",
-			terminal.Visible(conn.Project.Name), terminal.Visible(conn.Project.From),
-			strings.Join(command.Texts(found.Near, terminal.Visible), " and "), surroundings.ProjectFlag(found.Near[0]))
-	}
-	return nil
 }
 
 // countMended counts rows of which something was filled, and adds what it was.
