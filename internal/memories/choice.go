@@ -22,7 +22,8 @@ type Choice struct {
 
 // excludes says whether a memory is left out.
 func (c Choice) excludes(o engram.Observation, project string, inChunks bool) bool {
-	return !(inChunks && engram.Text(o.DeletedAt) != "") && c.excludesRow(project, o.Type, cmp.Or(o.UpdatedAt, o.CreatedAt))
+	told := inChunks && engram.Text(o.DeletedAt) != ""
+	return !told && c.excludesRow(project, o.Type, cmp.Or(o.UpdatedAt, o.CreatedAt))
 }
 
 // excludesRow says whether a row is left out. A type that is blank is one, too: it is all that the row has to tell.
