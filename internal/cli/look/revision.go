@@ -29,7 +29,16 @@ type revision struct {
 	dir   string // the chunk directory in the work tree
 	limit int64  // of a chunk
 
-	files map[string]git.TreeFile // once Chunks was called
+	files   map[string]git.TreeFile // once Chunks was called
+	changed map[string]bool         // once Changed was
+}
+
+// Changed asks git once.
+func (r *revision) Changed(ctx context.Context) (_ map[string]bool, err error) {
+	if r.changed == nil {
+		r.changed, err = r.Revision.Changed(ctx)
+	}
+	return r.changed, err
 }
 
 var errNoFileThere = errors.New("git has no regular file by its name there")
