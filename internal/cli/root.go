@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -228,12 +229,13 @@ func Run(ctx context.Context, version string, exit func(code int)) int {
 func run(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, args []string) int {
 	secret.AddURL(strings.Join(args, " "))
 	defer term.Flush()
+	term.Until(ctx)
 	cmd := newRootCmd(term, ws)
 	cmd.SetArgs(args)
 	err := protect(func() error { return cmd.ExecuteContext(ctx) })
 	if unprinted := term.Stdout.Err(); err == nil {
 		err = unprinted
-	} else if problem.As[*terminal.FilterError](unprinted) {
+	} else if problem.As[*terminal.FilterError](unprinted) && !problem.As[*terminal.FilterError](err) {
 		term.Fail(problem.Failure(unprinted, ""))
 	}
 	if err == nil {
@@ -248,8 +250,8 @@ func run(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, 
 	term.JSON = term.JSON || problem.As[*terminal.UsageError](err) && slices.ContainsFunc(args, asksForJSON)
 	failure := problem.Failure(err, ws.TokenFrom)
 	failure.At = ws.PlaceOfError(err)
-	if term.JSON && failure.Hint == "" && problem.As[*terminal.ExitStatus](err) { // text has just listed them
-		failure.Hint = "failed in the document on stdout says of each item why, and its class is a section of docs/troubleshooting.md"
+	if done, printed := errors.AsType[*terminal.ExitStatus](err); term.JSON && failure.Hint == "" && printed { // text has just listed them
+		failure.Hint = cmp.Or(done.Hint, "failed in the document on stdout says of each item why, and its class is a section of docs/troubleshooting.md")
 	}
 	term.Fail(failure)
 	return problem.Code(err)

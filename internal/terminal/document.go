@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,7 +10,7 @@ import (
 )
 
 // filter makes of one JSON document what the user asked for, as text of one or more lines.
-type filter func(w io.Writer, doc any) error
+type filter func(ctx context.Context, w io.Writer, doc any) error
 
 // FilterError is the failure of --jq or --template on a document that was made: the work itself is done.
 type FilterError struct {
@@ -29,14 +30,25 @@ func (t *Terminal) document(whole, lines io.Writer, doc any) {
 		PrintJSON(whole, doc)
 		return
 	}
-	text, err := filtered(t.filter, doc)
+	ctx := t.until
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	text, err := filtered(ctx, t.filter, doc)
 	_, _ = lines.Write(text) // what came before an error is shown, as jq does; stdout remembers its error
-	if err != nil && t.Stdout.Err() == nil {
+	switch {
+	case err == nil || t.Stdout.Err() != nil:
+	case ctx.Err() != nil:
+		t.Stdout.err = context.Cause(ctx)
+	default:
 		t.Stdout.err = &FilterError{t.filteredBy, err}
 	}
 }
 
-func filtered(f filter, doc any) ([]byte, error) {
+// Until has the user's filters end with ctx, which is the run's: a jq expression may go on for ever.
+func (t *Terminal) Until(ctx context.Context) { t.until = ctx }
+
+func filtered(ctx context.Context, f filter, doc any) ([]byte, error) {
 	text, err := json.Marshal(doc)
 	if err != nil {
 		return nil, err
@@ -48,7 +60,7 @@ func filtered(f filter, doc any) ([]byte, error) {
 		return nil, err
 	}
 	var shown bytes.Buffer
-	err = f(&shown, plain)
+	err = f(ctx, &shown, plain)
 	return shown.Bytes(), err
 }
 

@@ -28,6 +28,7 @@ func Usagef(format string, args ...any) error { return &UsageError{Err: fmt.Erro
 type ExitStatus struct {
 	Code    int
 	Message string // of the summary; "" if there is nothing to add
+	Hint    string // in JSON, where to look in the document; "" is its member failed
 }
 
 func (e *ExitStatus) Error() string { return e.Message }

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,8 +26,8 @@ func compileJQ(expression string) (filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(w io.Writer, doc any) error {
-		results := code.Run(doc)
+	return func(ctx context.Context, w io.Writer, doc any) error {
+		results := code.RunWithContext(ctx, doc)
 		for {
 			result, more := results.Next()
 			if !more {

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,7 +21,7 @@ func compileTemplate(text string) (filter, error) {
 	if _, err := template.New("").Funcs(new(table).funcs()).Parse(text); err != nil {
 		return nil, err
 	}
-	return func(w io.Writer, doc any) error {
+	return func(_ context.Context, w io.Writer, doc any) error { // which has no loop without an end
 		rows := new(table) // of one run
 		parsed, err := template.New("").Funcs(rows.funcs()).Parse(text)
 		if err != nil {

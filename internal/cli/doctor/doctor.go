@@ -216,6 +216,7 @@ func (e *exam) show(found []finding) error {
 	status := &terminal.ExitStatus{Code: code}
 	if e.term.JSON {
 		status.Message = terminal.Count(doc.Summary.Fail, "check") + " failed"
+		status.Hint = "findings in the document on stdout has what to do about each whose verdict is fail"
 	}
 	return status
 }

@@ -43,6 +43,7 @@ func may(term *terminal.Terminal, ws *workspace.Workspace, cmd *cobra.Command, d
 		ctx, cancel := terminal.Within(cmd.Context(), ws.Config.MaxDuration)
 		defer cancel()
 		cmd.SetContext(ctx)
+		term.Until(ctx)
 		if isDryRun(cmd) { // which is no run of the kind that somebody waits for
 			return problem.Ended(ctx, run(cmd, words))
 		}
