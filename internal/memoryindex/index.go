@@ -4,6 +4,7 @@
 package memoryindex
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -11,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -76,32 +78,54 @@ func Dir() string { return filepath.Join(xdg.CacheHome, "engram-sync", "memories
 // and no good is thrown away. Where nothing can be written, or dir is "", the index is in memory, and kept says so by false.
 func Open(ctx context.Context, dir, place string) (x *Index, kept bool, err error) {
 	if dir == "" {
-		x, err = openAt(ctx, "")
+		x, err = openAt(ctx, "", alone)
 		return x, false, err
 	}
 	sum := sha256.Sum256([]byte(place))
 	path := filepath.Join(dir, hex.EncodeToString(sum[:8])+suffix)
-	for range 2 {
-		if x, err = openAt(ctx, path); err == nil {
-			prune(path)
-			return x, true, nil
-		}
-		if ctx.Err() != nil {
-			return nil, false, context.Cause(ctx)
-		}
-		if !isSpoilt(err) {
-			break
-		}
-		discard(path)
+	if x, err = open(ctx, path, alone); err == nil {
+		prune(path)
+		return x, true, nil
 	}
-	x, err = openAt(ctx, "")
+	if ctx.Err() != nil {
+		return nil, false, context.Cause(ctx)
+	}
+	x, err = openAt(ctx, "", alone)
 	return x, false, err
+}
+
+// OpenFile opens an index of which a program has many, in a file of its own that takes at most so many bytes: with little memory, and
+// with a connection to read by while another one writes. What is there and no good is thrown away.
+func OpenFile(ctx context.Context, path string, most int64) (*Index, error) {
+	return open(ctx, path, bounds{bytes: most, cache: 2 << 10, connections: 2})
+}
+
+// bounds are what an index may take.
+type bounds struct {
+	bytes       int64 // of the file; 0: any number
+	cache       int   // KiB, of each connection
+	connections int
+}
+
+// alone is the only index of a process. In memory, another connection would be another database.
+var alone = bounds{cache: 32_000, connections: 1}
+
+// open opens the index in a file, and makes it anew where it is no good.
+func open(ctx context.Context, path string, of bounds) (x *Index, err error) {
+	if x, err = openAt(ctx, path, of); err != nil && isSpoilt(err) && ctx.Err() == nil {
+		Remove(path)
+		x, err = openAt(ctx, path, of)
+	}
+	return x, err
 }
 
 // errSchema says that another release wrote the file.
 var errSchema = errors.New("another schema")
 
-func openAt(ctx context.Context, path string) (*Index, error) {
+// pageBytes is the size of SQLite's pages, in which it counts.
+const pageBytes = 4096
+
+func openAt(ctx context.Context, path string, of bounds) (*Index, error) {
 	uri := "file::memory:"
 	if path != "" {
 		if err := os.MkdirAll(filepath.Dir(path), dirPerm); err != nil {
@@ -115,14 +139,15 @@ func openAt(ctx context.Context, path string) (*Index, error) {
 			return nil, err
 		}
 		uri = sqliteuri.Of(path, url.Values{"_txlock": {"immediate"}, "_pragma": {
-			"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)", "cache_size(-32000)", "trusted_schema(0)",
+			"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)", fmt.Sprintf("cache_size(-%d)", of.cache), "trusted_schema(0)",
+			fmt.Sprintf("max_page_count(%d)", cmp.Or(of.bytes/pageBytes, math.MaxUint32-1)),
 		}})
 	}
 	db, err := sql.Open("sqlite", uri)
 	if err != nil {
 		return nil, fmt.Errorf("open the index of memories: %w", err)
 	}
-	db.SetMaxOpenConns(1) // in memory, another connection would be another database
+	db.SetMaxOpenConns(of.connections)
 	x := &Index{db: db, path: path}
 	if err := x.prepare(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the index of memories: %w", err), db.Close())
@@ -205,10 +230,11 @@ func isSpoilt(err error) bool {
 // Discard closes the index and removes its file.
 func (x *Index) Discard() {
 	_ = x.Close() // it is thrown away
-	discard(x.path)
+	Remove(x.path)
 }
 
-func discard(path string) {
+// Remove removes the file of an index that is not open, and what lies beside it.
+func Remove(path string) {
 	if path == "" {
 		return
 	}
@@ -232,6 +258,6 @@ func prune(path string) {
 	}
 	slices.SortFunc(all, func(a, b fs.FileInfo) int { return b.ModTime().Compare(a.ModTime()) })
 	for _, info := range all[min(len(all), maxIndexes-1):] {
-		discard(filepath.Join(dir, info.Name()))
+		Remove(filepath.Join(dir, info.Name()))
 	}
 }

@@ -64,6 +64,7 @@ func readMemory(ctx context.Context, src Source, places []Placed, most int) (m M
 		id := p.ChunkEntry.ID
 		if _, known := read[id]; !known {
 			err := src.Read(ctx, id, func(c *engram.Chunk) error {
+				read[id] = nil // a source may begin again
 				rows, err := history.ReadChunk(c)
 				for i := range rows {
 					if rows[i].Of() == p.Identity {

@@ -1,6 +1,7 @@
 package memoryindex
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -47,13 +48,16 @@ type Options struct {
 	Plan   func(chunks int)
 	Opened func(*engram.Chunk)
 	Done   func()
+	// Turn, if set, is waited for before a chunk is read, and left when it is written: no more chunks are in memory than it lets. Its
+	// error ends the update, which keeps what it has.
+	Turn func(context.Context) (leave func(), err error)
 }
 
 const (
 	// maxText is how much of one text is kept to be searched, in bytes.
 	maxText = 1 << 20
-	// batchRows is how many rows are written in one transaction.
-	batchRows = 5000
+	// batchRows and batchBytes are how much is written in one transaction.
+	batchRows, batchBytes = 5000, 64 << 20
 	// largeBytes is from where on chunks are read one at a time: all rows of one are in memory.
 	largeBytes = 32 << 20
 )
@@ -131,27 +135,34 @@ func (x *Index) bring(ctx context.Context, src Source, chunks []Chunk, opts Opti
 // reading is a chunk that was read.
 type reading struct {
 	Chunk
-	rows []history.Row
-	err  error
+	rows  []history.Row
+	err   error
+	leave func()
 }
 
 // read reads chunks, several at once, and writes their rows in the meantime.
 func (x *Index) read(ctx context.Context, src Source, unread []Chunk, failed []Failure, opts Options) ([]Failure, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	readings := make(chan reading, max(1, opts.AtOnce))
+	var turnErr error
 	go func() {
 		defer panics.Guard()
 		defer close(readings)
-		var group errgroup.Group
+		group, ctx := errgroup.WithContext(ctx)
 		group.SetLimit(max(1, opts.AtOnce))
 		large := make(chan struct{}, 1)
 		for _, c := range unread {
 			if ctx.Err() != nil {
 				break
 			}
-			group.Go(func() error {
+			group.Go(func() (err error) {
 				defer panics.Guard()
-				r := reading{Chunk: c}
+				r := reading{Chunk: c, leave: func() {}}
+				if opts.Turn != nil {
+					if r.leave, err = opts.Turn(ctx); err != nil {
+						return err
+					}
+				}
 				r.rows, r.err = readChunk(ctx, src, c.ID, large, opts)
 				if opts.Done != nil {
 					opts.Done()
@@ -160,7 +171,7 @@ func (x *Index) read(ctx context.Context, src Source, unread []Chunk, failed []F
 				return nil
 			})
 		}
-		_ = group.Wait() // no worker returns an error
+		turnErr = group.Wait()
 	}()
 	var writeErr error
 	for open := true; open && writeErr == nil; {
@@ -170,7 +181,7 @@ func (x *Index) read(ctx context.Context, src Source, unread []Chunk, failed []F
 				return err
 			}
 			defer w.close()
-			for w.rows < batchRows {
+			for w.rows < batchRows && w.bytes < batchBytes {
 				r, ok := <-readings
 				if !ok {
 					open = false
@@ -178,9 +189,12 @@ func (x *Index) read(ctx context.Context, src Source, unread []Chunk, failed []F
 				}
 				if r.err != nil {
 					failed = append(failed, Failure{r.ID, r.err})
-					continue
+				} else {
+					err = w.chunk(r)
 				}
-				if err := w.chunk(r); err != nil {
+				r.rows = nil
+				r.leave()
+				if err != nil {
 					return err
 				}
 			}
@@ -191,9 +205,10 @@ func (x *Index) read(ctx context.Context, src Source, unread []Chunk, failed []F
 		})
 	}
 	cancel()
-	for range readings { // so that no worker waits for ever
+	for r := range readings { // so that no worker waits for ever
+		r.leave()
 	}
-	return failed, writeErr
+	return failed, cmp.Or(writeErr, turnErr)
 }
 
 func readChunk(ctx context.Context, src Source, id engram.ChunkID, large chan struct{}, opts Options) (rows []history.Row, err error) {

@@ -128,9 +128,10 @@ func forget(ctx context.Context, tx *sql.Tx, chunk int64) error {
 
 // writer writes the rows of chunks in one transaction.
 type writer struct {
-	ctx  context.Context
-	tx   *sql.Tx
-	rows int // so far
+	ctx   context.Context
+	tx    *sql.Tx
+	rows  int // so far
+	bytes int // of their texts
 
 	find, others, row, text, word, done *sql.Stmt
 }
@@ -208,6 +209,7 @@ func (w *writer) add(chunk int64, row *history.Row) error {
 		return err
 	}
 	title, body := kept(row.Title), kept(row.Content)
+	w.bytes += len(title) + len(body)
 	if _, err := w.text.ExecContext(w.ctx, n, title, body); err != nil {
 		return err
 	}

@@ -177,15 +177,10 @@ func (s *site) chunk(ctx context.Context, r *http.Request) (string, any, error) 
 	if !found {
 		return "", nil, &refusal{http.StatusNotFound, "there is no chunk " + id.String() + " here"}
 	}
-	done, err := s.reading(ctx)
-	if err != nil {
-		return "", nil, err
-	}
 	rows, err := s.ReadChunk(ctx, id)
-	done()
 	page := chunkPage{Entry: e}
 	if err != nil {
-		page.Wrong = sentence(clean(err.Error()))
+		page.Wrong = sentence(clean(s.Tell(err)))
 	}
 	rows = bySession(rows)
 	var f filter

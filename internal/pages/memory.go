@@ -47,12 +47,7 @@ func (s *site) memory(ctx context.Context, r *http.Request) (string, any, error)
 	if len(places) == 0 {
 		return "", nil, &refusal{http.StatusNotFound, "no chunk that can be read here has “" + clean(id) + "”"}
 	}
-	done, err := s.reading(ctx)
-	if err != nil {
-		return "", nil, err
-	}
 	memories, err := memoryindex.ReadMemories(ctx, s.Source, places, versionsShown)
-	done()
 	if err != nil {
 		return "", nil, err
 	}

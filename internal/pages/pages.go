@@ -30,37 +30,73 @@ type Place struct {
 	// Refresh brings the index up to date, and says which chunks cannot be read. It is called before each page, by several
 	// goroutines at once. An error is told on the page, which shows what the index has.
 	Refresh func(ctx context.Context) ([]memoryindex.Failure, error)
-	// ReadChunk reads all rows of a chunk. Rows may come with an error that says what is wrong with them.
+	// ReadChunk reads all rows of a chunk. Rows may come with an error that says what is wrong with them. nil: Source does.
 	ReadChunk func(ctx context.Context, id engram.ChunkID) ([]history.Row, error)
-	Log       *slog.Logger
-	Now       func() time.Time // nil: time.Now
+	// Turn is waited for before a page asks the index and reads chunks, and left behind that. nil: two do so at once.
+	Turn func(ctx context.Context) (leave func(), err error)
+	// Tell hears of what went wrong, and gives what a page says of it; nil: all.
+	Tell    func(error) string
+	SignOut bool // who reads has signed in, and can sign out
+	Log     *slog.Logger
+	Now     func() time.Time // nil: time.Now
 }
 
 // pageTimeout bounds the work for one page.
 const pageTimeout = 2 * time.Minute
 
-// readersAtOnce is how many pages read chunks at once: each has all rows of one in memory.
-const readersAtOnce = 2
+// atOnce is how many pages are made at once: each may have all rows of a chunk in memory.
+const atOnce = 2
 
-type site struct {
-	Place
-	readers chan struct{}
-}
+type site struct{ Place }
 
 // New gives the pages of a place: "", and beside it search, chunk, memory, style.css and icon.svg.
 func New(p Place) http.Handler {
 	if p.Now == nil {
 		p.Now = time.Now
 	}
-	s := &site{p, make(chan struct{}, readersAtOnce)}
+	if p.Tell == nil {
+		p.Tell = error.Error
+	}
+	if p.ReadChunk == nil {
+		p.ReadChunk = func(ctx context.Context, id engram.ChunkID) (rows []history.Row, err error) {
+			err = p.Source.Read(ctx, id, func(c *engram.Chunk) error {
+				rows, err = history.ReadChunk(c)
+				return err
+			})
+			return rows, err
+		}
+	}
+	if p.Turn == nil {
+		turns := make(chan struct{}, atOnce)
+		p.Turn = func(ctx context.Context) (func(), error) {
+			select {
+			case turns <- struct{}{}:
+				return func() { <-turns }, nil
+			case <-ctx.Done():
+				return nil, context.Cause(ctx)
+			}
+		}
+	}
+	s := &site{p}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.page("timeline.html", s.timeline))
 	mux.HandleFunc("GET /search", s.page("search.html", s.search))
 	mux.HandleFunc("GET /chunk", s.page("chunk.html", s.chunk))
 	mux.HandleFunc("GET /memory", s.page("memory.html", s.memory))
+	addFiles(mux)
+	return Protect(mux)
+}
+
+// Files gives style.css and icon.svg, which a Door needs as well.
+func Files() http.Handler {
+	mux := http.NewServeMux()
+	addFiles(mux)
+	return Protect(mux)
+}
+
+func addFiles(mux *http.ServeMux) {
 	mux.HandleFunc("GET /style.css", file("files/style.css", "text/css; charset=utf-8"))
 	mux.HandleFunc("GET /icon.svg", file("files/icon.svg", "image/svg+xml"))
-	return Protect(mux)
 }
 
 // policy lets a page load its style sheet and its icon from where it came from, send its forms there, and do nothing else.
@@ -69,14 +105,18 @@ const policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-actio
 // Protect gives every answer the headers that keep a page, and what is in it, to itself.
 func Protect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for name, value := range map[string]string{
-			"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store",
-			"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin", "X-Robots-Tag": "noindex, nofollow",
-		} {
-			w.Header().Set(name, value)
-		}
+		protect(w.Header())
 		next.ServeHTTP(w, r)
 	})
+}
+
+func protect(h http.Header) {
+	for name, value := range map[string]string{
+		"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store",
+		"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin", "X-Robots-Tag": "noindex, nofollow",
+	} {
+		h.Set(name, value)
+	}
 }
 
 //go:embed files
@@ -99,6 +139,7 @@ type frame struct {
 	Words   string // that were looked for
 	Name    string
 	Version string
+	SignOut bool
 	Problem string // why the index may not be up to date
 	Failed  []failed
 	More    int // failed chunks that are not listed
@@ -119,30 +160,42 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.text }
 
-// page serves one page: make gives its title and what its template shows.
-func (s *site) page(name string, make func(ctx context.Context, r *http.Request) (title string, page any, err error)) http.HandlerFunc {
+// maker gives the title of a page and what its template shows.
+type maker func(ctx context.Context, r *http.Request) (title string, page any, err error)
+
+// inTurn makes a page when it is its turn.
+func (s *site) inTurn(ctx context.Context, r *http.Request, make maker) (title string, page any, err error) {
+	leave, err := s.Turn(ctx)
+	if err != nil {
+		return "", nil, &refusal{http.StatusServiceUnavailable, "too many pages are asked for at the moment: try again in a few seconds"}
+	}
+	defer leave()
+	return make(ctx, r)
+}
+
+// page serves one page.
+func (s *site) page(name string, make maker) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), pageTimeout)
 		defer cancel()
-		f := frame{Name: clean(s.Name), Version: s.Version, Words: r.FormValue("q")}
+		f := frame{Name: clean(s.Name), Version: s.Version, SignOut: s.SignOut, Words: r.FormValue("q")}
 		unread, err := s.Refresh(ctx)
 		if err != nil {
-			f.Problem = clean(err.Error())
+			f.Problem = clean(s.Tell(err))
 		}
 		for _, u := range unread[:min(len(unread), failedShown)] {
-			f.Failed = append(f.Failed, failed{u.ID.String(), clean(u.Err.Error())})
+			f.Failed = append(f.Failed, failed{u.ID.String(), clean(s.Tell(u.Err))})
 		}
 		f.More = len(unread) - len(f.Failed)
 		status, layout := http.StatusOK, name
-		if f.Title, f.Page, err = make(ctx, r); err != nil {
+		if f.Title, f.Page, err = s.inTurn(ctx, r, make); err != nil {
 			status, layout = http.StatusInternalServerError, "error.html"
-			f.Title = "This page cannot be shown"
+			f.Title, f.Page = "This page cannot be shown", sentence(clean(err.Error()))
 			if told, ok := errors.AsType[*refusal](err); ok {
 				status, f.Title = told.status, http.StatusText(told.status)
-			} else if r.Context().Err() == nil {
+			} else if f.Page = sentence(clean(s.Tell(err))); r.Context().Err() == nil {
 				s.Log.ErrorContext(ctx, "a page cannot be shown", "page", name, "error", err.Error())
 			}
-			f.Page = sentence(clean(err.Error()))
 		}
 		var b bytes.Buffer
 		if err := layouts()[layout].ExecuteTemplate(&b, "frame.html", f); err != nil {
@@ -156,20 +209,10 @@ func (s *site) page(name string, make func(ctx context.Context, r *http.Request)
 	}
 }
 
-// reading lets a page read chunks, until done is called.
-func (s *site) reading(ctx context.Context) (done func(), err error) {
-	select {
-	case s.readers <- struct{}{}:
-		return func() { <-s.readers }, nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-}
-
 // layouts are the templates, by the name of the page, read when the first one is made: every other run starts without them.
 var layouts = sync.OnceValue(func() map[string]*template.Template {
 	all := map[string]*template.Template{}
-	for _, name := range []string{"timeline.html", "search.html", "chunk.html", "memory.html", "error.html"} {
+	for _, name := range []string{"timeline.html", "search.html", "chunk.html", "memory.html", "error.html", "door.html"} {
 		all[name] = template.Must(template.New("").Funcs(functions).ParseFS(files, "files/frame.html", "files/parts.html", "files/"+name))
 	}
 	return all

@@ -18,7 +18,6 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/history"
 	"github.com/engram-sync/engram-sync/internal/memoryindex"
 	"github.com/engram-sync/engram-sync/internal/pages"
 	"github.com/engram-sync/engram-sync/internal/safetext"
@@ -80,13 +79,6 @@ func serve(t *testing.T, s *shelf) *served {
 		Name: "here", Version: "dev", Index: x, Source: s, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC) },
 		Refresh: func(ctx context.Context) ([]memoryindex.Failure, error) {
 			return x.Update(ctx, s, memoryindex.Options{AtOnce: 1})
-		},
-		ReadChunk: func(ctx context.Context, id engram.ChunkID) (rows []history.Row, err error) {
-			err = s.Read(ctx, id, func(c *engram.Chunk) error {
-				rows, err = history.ReadChunk(c)
-				return err
-			})
-			return rows, err
 		},
 	}))
 	srv := httptest.NewServer(local)

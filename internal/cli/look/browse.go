@@ -12,6 +12,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/history"
+	"github.com/engram-sync/engram-sync/internal/memoryindex"
 	"github.com/engram-sync/engram-sync/internal/pages"
 	"github.com/engram-sync/engram-sync/internal/pages/desk"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -74,7 +75,9 @@ func (b *browse) run(ctx context.Context) error {
 		if len(x.failed) > 0 {
 			b.term.Warn(terminal.Count(len(x.failed), "chunk") + " cannot be read: the pages say which, and why")
 		}
-		local := pages.NewLocal(pages.New(b.place(ctx, x)))
+		place, fresh := b.place(ctx, x)
+		defer fresh.Stop()
+		local := pages.NewLocal(pages.New(place))
 		url := "http://" + ln.Addr().String()
 		if err := b.term.Value(terminal.Fields{"url": url + local.Path()}, url+local.Path()); err != nil {
 			return err
@@ -90,22 +93,18 @@ func (b *browse) run(ctx context.Context) error {
 	})
 }
 
-// place is what the pages show.
-func (b *browse) place(ctx context.Context, x index) pages.Place {
-	name, every := "the directory here", time.Second
-	read := func(ctx context.Context, id engram.ChunkID) (rows []history.Row, err error) {
-		err = x.src.Read(ctx, id, func(c *engram.Chunk) error {
-			rows, err = history.ReadChunk(c)
-			return err
-		})
-		return rows, err
-	}
+// place is what the pages show, and what keeps it up to date.
+func (b *browse) place(ctx context.Context, x index) (pages.Place, *pages.Fresh) {
+	p, every := pages.Place{Name: "the directory here", Version: b.ws.Version, Index: x.Index, Source: x.src, Log: b.ws.Log}, time.Second
 	switch src := x.src.(type) {
 	case directory:
-		name = src.Path()
-		read = func(_ context.Context, id engram.ChunkID) ([]history.Row, error) { return readHere(src.Directory, id) }
+		p.Name = src.Path()
+		p.ReadChunk = func(_ context.Context, id engram.ChunkID) ([]history.Row, error) { return readHere(src.Directory, id) }
 	case remote:
-		name, every = src.conn.Label, time.Minute // each look is a request
+		p.Name, every = src.conn.Label, time.Minute // each look is a request
 	}
-	return pages.Place{Name: name, Version: b.ws.Version, Index: x.Index, Source: x.src, Refresh: pages.Fresh(ctx, x.Index, x.src, x.unread, every, b.ws.Config.Concurrency), ReadChunk: read, Log: b.ws.Log}
+	fresh := pages.NewFresh(ctx, x.Index, x.src, every, memoryindex.Options{AtOnce: b.ws.Config.Concurrency})
+	fresh.Looked(x.unread)
+	p.Refresh = fresh.Refresh
+	return p, fresh
 }
