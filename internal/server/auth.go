@@ -69,26 +69,33 @@ func (h *authHandlers) login(w http.ResponseWriter, r *http.Request) error {
 	if err := readAuth(w, r, &req); err != nil {
 		return err
 	}
-	identifier := cmp.Or(strings.TrimSpace(req.Identifier), strings.TrimSpace(req.Username))
-	if identifier == "" || req.Password == "" {
-		return refuse(http.StatusBadRequest, "identifier and password are required")
-	}
-	err := cmp.Or(checkText("identifier", identifier, maxNameBytes), checkText("password", req.Password, maxPasswordBytes))
+	u, err := h.named(r, cmp.Or(strings.TrimSpace(req.Identifier), strings.TrimSpace(req.Username)), req.Password)
 	if err != nil {
 		return err
+	}
+	return h.welcome(w, r, http.StatusOK, u)
+}
+
+// named gives the user of a name or an email, and a password.
+func (h *authHandlers) named(r *http.Request, identifier, password string) (store.User, error) {
+	if identifier == "" || password == "" {
+		return store.User{}, refuse(http.StatusBadRequest, "identifier and password are required")
+	}
+	if err := cmp.Or(checkText("identifier", identifier, maxNameBytes), checkText("password", password, maxPasswordBytes)); err != nil {
+		return store.User{}, err
 	}
 	u, err := h.accounts.store.UserByLogin(r.Context(), identifier)
 	if err != nil && !errors.Is(err, store.ErrNoUser) {
-		return err
+		return store.User{}, err
 	}
-	fits, err := h.accounts.passwords.Fits(r.Context(), h.client(r), req.Password, u.PasswordHash)
+	fits, err := h.accounts.passwords.Fits(r.Context(), h.client(r), password, u.PasswordHash)
 	if err != nil {
-		return err
+		return store.User{}, err
 	}
 	if !fits || u.Disabled {
-		return refuse(http.StatusUnauthorized, "invalid credentials")
+		return store.User{}, refuse(http.StatusUnauthorized, "invalid credentials")
 	}
-	return h.welcome(w, r, http.StatusOK, u)
+	return u, nil
 }
 
 // welcome answers with a pair of new tokens.
@@ -118,7 +125,7 @@ func (h *authHandlers) refresh(w http.ResponseWriter, r *http.Request) error {
 	if req.RefreshToken == "" {
 		return refuse(http.StatusBadRequest, "refresh_token is required")
 	}
-	u, err := h.bearers.Refreshes(r.Context(), req.RefreshToken)
+	u, err := h.bearers.Holder(r.Context(), req.RefreshToken, signin.RefreshToken)
 	if errors.Is(err, signin.ErrRefused) {
 		return refuse(http.StatusUnauthorized, "invalid or expired refresh token")
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/filelock"
+	"github.com/engram-sync/engram-sync/internal/server/lineage"
 	"github.com/engram-sync/engram-sync/internal/server/postgres"
 	"github.com/engram-sync/engram-sync/internal/server/signin"
 	"github.com/engram-sync/engram-sync/internal/server/sqlite"
@@ -39,6 +40,8 @@ var (
 	ErrForeign    = store.ErrForeign
 	ErrDamaged    = sqlite.ErrDamaged
 	ErrInUse      = sqlite.ErrInUse
+	ErrReplaced   = lineage.ErrReplaced
+	ErrOlder      = lineage.ErrOlder
 	// ErrOwnTools says that a database is backed up by what comes with it.
 	ErrOwnTools = errors.New("PostgreSQL is backed up with its own tools, such as pg_dump")
 	// ErrGone says that a data directory has a signing key, and no database, or an empty one.
@@ -108,12 +111,12 @@ func openDir(ctx context.Context, dir string, opts Options) (*Server, error) {
 	}
 	_, keyless := os.Lstat(filepath.Join(dir, keyFile)) // then the database gets another one, whose ever it was
 	key, err := signin.KeyFile(filepath.Join(dir, keyFile))
-	line := lineage{db, filepath.Join(dir, lineageFile), opts.Logger}
+	line := lineage.Lineage{DB: db, File: filepath.Join(dir, lineage.File), Log: opts.Logger}
 	if err == nil && keyless == nil {
-		err = line.check(ctx, key)
+		err = line.Check(ctx, key)
 	}
 	if err == nil {
-		err = line.note(ctx, key)
+		err = line.Note(ctx, key)
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -127,7 +130,7 @@ func openDir(ctx context.Context, dir string, opts Options) (*Server, error) {
 		if err != nil {
 			return err
 		}
-		return errors.Join(line.note(ctx, key), unlock()) // the copy is older from now on
+		return errors.Join(line.Note(ctx, key), unlock()) // the copy is older from now on
 	}
 	return s, nil
 }
@@ -173,9 +176,9 @@ func openShared(ctx context.Context, opts Options) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("get the signing key: %w", err), db.Close())
 	}
 	// What this machine knows of the database that the URL names.
-	line := lineage{db, filepath.Join(opts.Dir, "database-"+fingerprint([]byte(opts.Database))[:16]+".lineage"), opts.Logger}
-	if err = line.check(ctx, key); err == nil {
-		err = line.note(ctx, key)
+	line := lineage.Lineage{DB: db, File: filepath.Join(opts.Dir, "database-"+lineage.Fingerprint([]byte(opts.Database))[:16]+".lineage"), Log: opts.Logger}
+	if err = line.Check(ctx, key); err == nil {
+		err = line.Note(ctx, key)
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -209,7 +212,7 @@ func restore(ctx context.Context, backupFile, dir string) (err error) {
 	}
 	err = sqlite.Restore(ctx, backupFile, filepath.Join(dir, databaseFile))
 	if err == nil { // an older one is meant
-		if err = sharing.Remove(filepath.Join(dir, lineageFile)); errors.Is(err, fs.ErrNotExist) {
+		if err = sharing.Remove(filepath.Join(dir, lineage.File)); errors.Is(err, fs.ErrNotExist) {
 			err = nil
 		}
 	}

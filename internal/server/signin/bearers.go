@@ -28,7 +28,7 @@ func NewBearers(users store.Users, key []byte, now func() time.Time) *Bearers {
 	return &Bearers{users: users, tokens: tokens{key, now}}
 }
 
-// Issue makes a token of a user, which AccessLifetime or RefreshLifetime ends.
+// Issue makes a token of a user, which the lifetime of its kind ends.
 func (b *Bearers) Issue(u store.User, kind Kind) (string, error) { return b.tokens.issue(u, kind) }
 
 // Who gives the user of a token or API key, else an error: ErrRefused, or one of the store.
@@ -51,9 +51,9 @@ func (b *Bearers) Who(ctx context.Context, token string) (store.User, error) {
 	return u, err
 }
 
-// Refreshes gives the user of a refresh token. Errors are as for Who.
-func (b *Bearers) Refreshes(ctx context.Context, token string) (store.User, error) {
-	c, err := b.claimed(token, RefreshToken)
+// Holder gives the user of a token of a kind, and of no other. Errors are as for Who.
+func (b *Bearers) Holder(ctx context.Context, token string, kind Kind) (store.User, error) {
+	c, err := b.claimed(token, kind)
 	if err != nil {
 		return store.User{}, err
 	}

@@ -125,11 +125,33 @@ func TestARememberedTokenEnds(t *testing.T) {
 
 func TestWhatIsNoAccessTokenIsNotLookedUp(t *testing.T) {
 	d := newDesk(t)
-	for _, token := range []string{"", "nonsense", d.token(RefreshToken), newDesk(t).token(AccessToken)} {
+	for _, token := range []string{"", "nonsense", d.token(RefreshToken), d.token(SessionToken), newDesk(t).token(AccessToken)} {
 		d.comes(token, ErrRefused, 0)
 	}
-	if _, err := d.Refreshes(t.Context(), d.token(AccessToken)); !errors.Is(err, ErrRefused) {
+}
+
+// A token is good for what it was made for, until its time is over.
+func TestKindsOfTokens(t *testing.T) {
+	d := newDesk(t)
+	d.users.key = KeyHash("eng_key")
+	for _, kind := range []Kind{AccessToken, RefreshToken, SessionToken} {
+		for _, other := range []Kind{AccessToken, RefreshToken, SessionToken} {
+			if _, err := d.Holder(t.Context(), d.token(other), kind); (err == nil) != (kind == other) || err != nil && !errors.Is(err, ErrRefused) {
+				t.Errorf("a token for %s is taken for %s: %v", other, kind, err)
+			}
+		}
+		if _, err := d.Holder(t.Context(), "eng_key", kind); !errors.Is(err, ErrRefused) {
+			t.Errorf("a key is taken for %s: %v", kind, err)
+		}
+	}
+	session := d.token(SessionToken)
+	d.now = d.now.Add(SessionLifetime - 1)
+	if _, err := d.Holder(t.Context(), session, SessionToken); err != nil {
 		t.Error(err)
+	}
+	d.now = d.now.Add(1)
+	if _, err := d.Holder(t.Context(), session, SessionToken); !errors.Is(err, ErrRefused) {
+		t.Errorf("a session that is over: %v", err)
 	}
 }
 

@@ -23,13 +23,17 @@ type Kind string
 const (
 	AccessToken  Kind = "access"
 	RefreshToken Kind = "refresh"
+	SessionToken Kind = "session" // of a browser, in a cookie
 )
 
-// How long tokens live (account-server.md 2.2).
+// How long tokens live (account-server.md 2.2; the last one is ours).
 const (
 	AccessLifetime  = 3600 * time.Second
 	RefreshLifetime = 604800 * time.Second
+	SessionLifetime = 12 * time.Hour
 )
+
+var lifetimes = map[Kind]time.Duration{AccessToken: AccessLifetime, RefreshToken: RefreshLifetime, SessionToken: SessionLifetime}
 
 // tokens issues and checks JWTs under the server's key.
 type tokens struct {
@@ -50,10 +54,6 @@ type claims struct {
 }
 
 func (t *tokens) issue(u store.User, kind Kind) (string, error) {
-	lifetime := AccessLifetime
-	if kind == RefreshToken {
-		lifetime = RefreshLifetime
-	}
 	now := t.now()
 	token := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
 		UserID:   u.ID,
@@ -63,7 +63,7 @@ func (t *tokens) issue(u store.User, kind Kind) (string, error) {
 		RegisteredClaims: jwt.RegisteredClaims{
 			Subject:   u.ID,
 			IssuedAt:  jwt.NewNumericDate(now),
-			ExpiresAt: jwt.NewNumericDate(now.Add(lifetime)),
+			ExpiresAt: jwt.NewNumericDate(now.Add(lifetimes[kind])),
 		},
 	})
 	return token.SignedString(t.key)
