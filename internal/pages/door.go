@@ -20,8 +20,13 @@ func (d Door) Show(w http.ResponseWriter, status int) error {
 		return err
 	}
 	protect(w.Header())
+	hasForm(w.Header())
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	_, err := w.Write(b.Bytes())
 	return err
 }
+
+// hasForm is for pages with a form that is posted: where a browser sends no Sec-Fetch-Site, as over http, the policy of other pages
+// makes it say that the form comes from nowhere.
+func hasForm(h http.Header) { h.Set("Referrer-Policy", "same-origin") }

@@ -203,6 +203,9 @@ func (s *site) page(name string, make maker) http.HandlerFunc {
 			http.Error(w, "this page cannot be made", http.StatusInternalServerError)
 			return
 		}
+		if s.SignOut {
+			hasForm(w.Header())
+		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.WriteHeader(status)
 		_, _ = w.Write(b.Bytes()) // the client may be gone

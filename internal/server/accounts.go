@@ -98,7 +98,11 @@ func (s *Server) DeleteUser(ctx context.Context, username string) error {
 	if username == store.LocalName {
 		return badInput("the built-in user %s cannot be deleted", store.LocalName)
 	}
-	return s.store.DeleteUser(ctx, username)
+	err := s.store.DeleteUser(ctx, username)
+	if err == nil {
+		_ = s.reading.Sweep(ctx) // else the next start does
+	}
+	return err
 }
 
 // SignOut lets no token and no API key of an account count any more; its password stays good. Errors are as for SetDisabled.

@@ -14,6 +14,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/server/limits"
 	"github.com/engram-sync/engram-sync/internal/server/metrics"
 	"github.com/engram-sync/engram-sync/internal/server/pushbody"
+	"github.com/engram-sync/engram-sync/internal/server/reading"
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
@@ -48,6 +49,13 @@ type responder struct {
 	access  *slog.Logger // a record for each request
 	ready   *readiness
 	metrics *metrics.Metrics
+	// tell sends what the client gets to know of an error.
+	tell func(w http.ResponseWriter, r *http.Request, status int, text string) error
+}
+
+// tellJSON is the tell of the protocol.
+func tellJSON(w http.ResponseWriter, _ *http.Request, status int, text string) error {
+	return writeJSON(w, status, reply{"error": text})
 }
 
 // handle turns what next gives into an answer. What went wrong here is logged;
@@ -77,7 +85,7 @@ func (to responder) answerError(w http.ResponseWriter, r *http.Request, err erro
 		w.Header().Set("Connection", "close")
 	}
 	// Without any answer the http.Server would send an empty 200.
-	return errors.Join(drain(r, told.drain), writeJSON(w, told.status, reply{"error": told.text}))
+	return errors.Join(drain(r, told.drain), to.tell(w, r, told.status, told.text))
 }
 
 // refusalOf is what the client gets to know of an error.
@@ -90,6 +98,10 @@ func refusalOf(err error) *refusal {
 		return told
 	case errors.As(err, &bad), errors.Is(err, ErrBadInput):
 		return &refusal{status: http.StatusBadRequest, text: err.Error()}
+	case errors.Is(err, reading.ErrForm):
+		return &refusal{status: http.StatusBadRequest, text: err.Error()}
+	case errors.Is(err, reading.ErrElsewhere):
+		return &refusal{status: http.StatusForbidden, text: err.Error()}
 	case errors.Is(err, pushbody.ErrTooMany):
 		return &refusal{status: http.StatusRequestEntityTooLarge, text: err.Error()}
 	case errors.Is(err, limits.ErrBusy), errors.Is(err, limits.ErrTooMuch):

@@ -98,10 +98,15 @@ func (h *authHandlers) named(r *http.Request, identifier, password string) (stor
 	return u, nil
 }
 
-// welcome answers with a pair of new tokens.
-func (h *authHandlers) welcome(w http.ResponseWriter, r *http.Request, status int, u store.User) error {
+// greet takes note of who has signed in.
+func (h *authHandlers) greet(r *http.Request, u store.User) {
 	seenIn(r).account = u.Name
 	h.seen.Note(r.Context(), u, h.address(r), true)
+}
+
+// welcome answers with a pair of new tokens.
+func (h *authHandlers) welcome(w http.ResponseWriter, r *http.Request, status int, u store.User) error {
+	h.greet(r, u)
 	access, err := h.bearers.Issue(u, signin.AccessToken)
 	if err != nil {
 		return err
@@ -225,9 +230,12 @@ func readAuth(w http.ResponseWriter, r *http.Request, v any) error {
 
 // signedIn lets only requests with a good token or API key through. It decides
 // before the body is read.
-func (h *authHandlers) signedIn(next accountHandler) handler {
+func (h *authHandlers) signedIn(next accountHandler) handler { return h.known(h.who, next) }
+
+// known is signedIn for those whom who knows.
+func (h *authHandlers) known(who func(*http.Request) (store.User, error), next accountHandler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		u, err := h.who(r)
+		u, err := who(r)
 		if err != nil {
 			return err
 		}

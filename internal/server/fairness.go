@@ -70,6 +70,16 @@ func (f *fairness) address(r *http.Request) string {
 
 func (f *fairness) client(r *http.Request) string { return limits.Client(f.address(r)) }
 
+// https says whether a request came by TLS, to us or to a proxy of ours.
+func (f *fairness) https(r *http.Request) bool {
+	return r.TLS != nil || f.proxies.HTTPS(r.RemoteAddr, r.Header.Get("X-Forwarded-Proto"))
+}
+
+// database waits for the turn of an account to keep the database busy.
+func (f *fairness) database(ctx context.Context, userID string) (leave func(), err error) {
+	return turn(ctx, f.work, userID)
+}
+
 // limited guards a handler that may be tried so often, here and at other processes on the database, which is only
 // asked of what would be let in here. The whole seconds of Retry-After are rounded up:
 // who comes back then is let in, other than at the reference server.

@@ -28,6 +28,7 @@ const (
 	keyFile      = "signing.key"
 	lockFile     = "open.lock"
 	spoolDir     = "spool"
+	indexDir     = "pages"
 )
 
 // What commands tell apart of the errors of the floors below.
@@ -121,7 +122,7 @@ func openDir(ctx context.Context, dir string, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	s := newServer(db, key, spool, opts)
+	s := newServer(db, key, spool, filepath.Join(dir, indexDir), opts)
 	s.backup = func(ctx context.Context, path string) error {
 		if err := db.Backup(ctx, path); err != nil {
 			return err
@@ -176,14 +177,15 @@ func openShared(ctx context.Context, opts Options) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("get the signing key: %w", err), db.Close())
 	}
 	// What this machine knows of the database that the URL names.
-	line := lineage.Lineage{DB: db, File: filepath.Join(opts.Dir, "database-"+lineage.Fingerprint([]byte(opts.Database))[:16]+".lineage"), Log: opts.Logger}
+	own := lineage.Fingerprint([]byte(opts.Database))[:16]
+	line := lineage.Lineage{DB: db, File: filepath.Join(opts.Dir, "database-"+own+".lineage"), Log: opts.Logger}
 	if err = line.Check(ctx, key); err == nil {
 		err = line.Note(ctx, key)
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return newServer(db, key, opts.Dir, opts), nil
+	return newServer(db, key, opts.Dir, filepath.Join(opts.Dir, indexDir+"-"+own), opts), nil
 }
 
 // Restore makes the server of a backup in dir, which is created with mode 0700

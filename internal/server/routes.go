@@ -12,7 +12,7 @@ import (
 // answers in plain text, as there.
 func (s *Server) routes(spoolDir string, opts Options) http.Handler {
 	var (
-		to     = responder{log: s.log, access: cmp.Or(opts.AccessLog, s.log), ready: s.ready, metrics: s.metrics}
+		to     = responder{log: s.log, access: cmp.Or(opts.AccessLog, s.log), ready: s.ready, metrics: s.metrics, tell: tellJSON}
 		spools = spools{dir: spoolDir, log: s.log, bytes: limits.NewBytes(bodies, bodiesEach)}
 		auth   = &authHandlers{accounts: s.accounts, bearers: s.bearers, client: s.fair.client, address: s.fair.address, invitedOnly: opts.NoRegister,
 			seen: signin.NewSightings(s.store, s.now, s.log)}
@@ -36,6 +36,9 @@ func (s *Server) routes(spoolDir string, opts Options) http.Handler {
 	signedIn("GET /sync/pull/{chunk_id}", chunks.pull)
 	signedIn("POST /sync/mutations/push", mutations.push)
 	signedIn("GET /sync/mutations/pull", mutations.pull)
+	if opts.Pages {
+		s.addPages(mux, to, auth)
+	}
 	return to.observe(mux, s.fair.address)
 }
 

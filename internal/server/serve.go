@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/engram-sync/engram-sync/internal/server/pipe"
 )
 
 // A request has no total limit, since 50 MB over a slow line take what they
@@ -35,6 +37,7 @@ func (s *Server) newHTTPServer() *http.Server {
 // under way finish, for at most 30 seconds. It closes ln. A clean stop is nil. For TLS
 // wrap the listener with tls.NewListener.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	s.sweepPages(ctx)
 	srv := s.newHTTPServer()
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(ln) }()
@@ -70,7 +73,7 @@ func shutdown(srv *http.Server) error {
 // first connection.
 type inProcess struct {
 	srv       *http.Server
-	ln        *pipeListener
+	ln        *pipe.Listener
 	start     sync.Once
 	served    chan error
 	transport *http.Transport
@@ -85,7 +88,7 @@ const pipeIdleConns = 32
 func newInProcess(srv *http.Server) *inProcess {
 	p := &inProcess{
 		srv:    srv,
-		ln:     &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})},
+		ln:     pipe.NewListener(),
 		served: make(chan error, 1),
 	}
 	p.transport = &http.Transport{
@@ -101,7 +104,7 @@ func (p *inProcess) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	p.start.Do(func() {
 		go func() { p.served <- p.srv.Serve(p.ln) }()
 	})
-	return p.ln.dial(ctx)
+	return p.ln.Dial(ctx)
 }
 
 func (p *inProcess) close() error {
@@ -119,39 +122,3 @@ func (p *inProcess) close() error {
 	}
 	return err
 }
-
-// pipeListener is a net.Listener whose connections are net.Pipes.
-type pipeListener struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func (l *pipeListener) dial(ctx context.Context) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case l.conns <- server:
-		return client, nil
-	case <-l.closed:
-		return nil, fmt.Errorf("reach the server in this process: %w", net.ErrClosed)
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case conn := <-l.conns:
-		return conn, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-// Close implements net.Listener. It may be called more than once.
-func (l *pipeListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return nil
-}
-
-func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/server/metrics"
+	"github.com/engram-sync/engram-sync/internal/server/reading"
 	"github.com/engram-sync/engram-sync/internal/server/signin"
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
@@ -48,6 +49,9 @@ type Options struct {
 	// Quota is how many bytes of chunks and mutations an account may keep that SetQuota told nothing
 	// else; 0: any number.
 	Quota int64
+	// Pages shows accounts their memories at GET /, in a browser, as engram-sync browse does. Version is that of this program, which they name.
+	Pages   bool
+	Version string
 	// Now is the clock for tokens, rate limits and receive times. nil: time.Now.
 	Now func() time.Time
 }
@@ -67,11 +71,14 @@ type Server struct {
 	now      func() time.Time
 	drain    time.Duration
 	metrics  *metrics.Metrics // nil without
+	reading  *reading.Room
+	pages    bool
 	local    *inProcess
 }
 
 // newServer puts a Server together on what Open has found in the data directory.
-func newServer(st store.Store, key []byte, spoolDir string, opts Options) *Server {
+// indexes is for those of the pages.
+func newServer(st store.Store, key []byte, spoolDir, indexes string, opts Options) *Server {
 	s := &Server{
 		log:      opts.Logger,
 		drain:    opts.Drain,
@@ -80,6 +87,7 @@ func newServer(st store.Store, key []byte, spoolDir string, opts Options) *Serve
 		accounts: &accounts{store: st, passwords: signin.NewPasswords()},
 		bearers:  signin.NewBearers(st, key, opts.Now),
 		key:      key,
+		pages:    opts.Pages,
 	}
 	st.DefaultQuota(opts.Quota)
 	s.ready = &readiness{store: st, dir: spoolDir, now: opts.Now}
@@ -88,6 +96,7 @@ func newServer(st store.Store, key []byte, spoolDir string, opts Options) *Serve
 		st.OnCommit(s.metrics.Commit)
 	}
 	s.fair = newFairness(st, opts)
+	s.reading = reading.NewRoom(reading.Config{Dir: indexes, Chunks: st, Users: st, Work: s.fair.database, Met: s.ready.met, Version: opts.Version, Log: s.log})
 	s.handler = s.routes(spoolDir, opts)
 	s.local = newInProcess(s.newHTTPServer())
 	return s
@@ -123,5 +132,7 @@ func (s *Server) InProcess() *http.Transport { return s.local.transport }
 // Close ends in-process serving, after the requests under way or a bounded
 // time, and closes the database. Serve must have returned before.
 func (s *Server) Close() error {
-	return errors.Join(s.local.close(), s.store.Close())
+	err := s.local.close()
+	s.reading.Close()
+	return errors.Join(err, s.store.Close())
 }

@@ -34,6 +34,9 @@ It stops on SIGINT and SIGTERM, after the requests under way, and on SIGHUP unle
 there is something to open again: the access log, or the certificate, which is also
 read by itself once its files have changed.
 
+In a browser the address shows who signs in their own memories, as "engram-sync browse"
+does those of a directory; --no-ui turns that off.
+
 GET /health says whether the process is of use, GET /ready whether it can keep what
 it is sent; --metrics-addr serves figures for Prometheus at /metrics.`
 
@@ -50,6 +53,7 @@ type serveOptions struct {
 	metricsAddr     string
 	quota           string
 	drain           time.Duration
+	noUI            bool
 }
 
 func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
@@ -77,6 +81,7 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	flags.StringVar(&opts.metricsAddr, "metrics-addr", "", "serve metrics on `HOST:PORT`, to whoever reaches it")
 	flags.StringVar(&opts.quota, "quota", "none", "let an account keep `SIZE`, such as 2GB, or none for no limit (serve user quota sets its own)")
 	flags.DurationVar(&opts.drain, "drain", 0, "when stopped, take requests for `TIME` more, while GET /ready sends load balancers away")
+	flags.BoolVar(&opts.noUI, "no-ui", false, "show no pages in a browser")
 	cmd.AddCommand(a.newUser(), a.newBackup(), a.newRestore(), a.newMigrate())
 	return cmd
 }
@@ -119,6 +124,7 @@ func serve(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace
 	}
 	where.Logger, where.TrustedProxies, where.NoRegister = ws.Log, proxies, opts.noRegister
 	where.AccessLog, where.Metrics, where.Drain = access, opts.metricsAddr != "", opts.drain
+	where.Pages, where.Version = !opts.noUI, ws.Version
 	srv, err := server.Open(ctx, where)
 	if err != nil {
 		return err

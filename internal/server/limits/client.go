@@ -37,6 +37,13 @@ func (p Proxies) Address(peer string, forwarded []string) string {
 	return at.String()
 }
 
+// HTTPS says whether a request of a peer came by TLS, as far as a proxy of ours says so in an X-Forwarded-Proto header.
+func (p Proxies) HTTPS(peer, forwarded string) bool {
+	at, err := netip.ParseAddrPort(peer)
+	first, _, _ := strings.Cut(forwarded, ",")
+	return err == nil && p.Has(at.Addr().Unmap().WithZone("")) && strings.EqualFold(strings.TrimSpace(first), "https")
+}
+
 // Has says whether an address is one of a proxy.
 func (p Proxies) Has(at netip.Addr) bool {
 	return slices.ContainsFunc(p, func(network netip.Prefix) bool { return network.Contains(at) })
