@@ -121,6 +121,14 @@ func TestServeIsWatched(t *testing.T) {
 			t.Fatal(got)
 		}
 	}
+	knockAtTheDoor := func() {
+		got := wiretest.Ask(t, http.DefaultClient, "", http.MethodPost, url+"/sign-in?password=in-the-query", strings.NewReader("name=mallory&password=guess-1234"),
+			"Content-Type: application/x-www-form-urlencoded")
+		if got.Status != http.StatusUnauthorized {
+			t.Fatal(got)
+		}
+		wiretest.Ask(t, http.DefaultClient, "", http.MethodGet, url+"/search?q=in-the-query", nil) // whose 401 is nobody's attempt
+	}
 	// The rule for fail2ban of docs/self-hosting.md, whose <HOST> is an address.
 	page, err := os.ReadFile("../../docs/self-hosting.md")
 	if err != nil {
@@ -152,7 +160,7 @@ func TestServeIsWatched(t *testing.T) {
 	for rotated := false; !rotated; _, err = os.Stat(log) {
 		rotated = err == nil
 	}
-	knock()
+	knockAtTheDoor()
 	for count(log) != 1 {
 	}
 	// What a stranger writes cannot look like somebody else's failure.

@@ -16,6 +16,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/server"
 	"github.com/engram-sync/engram-sync/internal/server/signin"
 	"github.com/engram-sync/engram-sync/internal/server/store"
+	"github.com/engram-sync/engram-sync/internal/testkit/pgtest"
 	"github.com/engram-sync/engram-sync/internal/testkit/wiretest"
 )
 
@@ -106,7 +107,14 @@ func keeps(t *testing.T, c client, id, title, content string) string {
 
 // An account reads what it keeps, and what comes meanwhile, and nobody else's.
 func TestAccountsReadTheirOwn(t *testing.T) {
-	s := open(t, server.Options{Pages: true, Version: "9.9"})
+	t.Run("in a directory", func(t *testing.T) { readTheirOwn(t, server.Options{}) })
+	t.Run("in a database", func(t *testing.T) { readTheirOwn(t, server.Options{Database: pgtest.Database(t)}) })
+}
+
+func readTheirOwn(t *testing.T, opts server.Options) {
+	t.Helper()
+	opts.Pages, opts.Version = true, "9.9"
+	s := open(t, opts)
 	add(t, s, "alice")
 	add(t, s, "bob")
 	api := listen(t, s)
@@ -397,21 +405,5 @@ func TestIndexesOfPages(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "pages")); !os.IsNotExist(err) {
 		t.Errorf("without pages their indexes are kept: %v", err)
-	}
-}
-
-// The indexes that are open are bounded, and so is what one account takes of the work for pages.
-func TestManyReaders(t *testing.T) {
-	s := open(t, server.Options{Pages: true, TrustedProxies: loopback})
-	api := listen(t, s)
-	for i := range 40 {
-		name := fmt.Sprintf("reader-%02d", i)
-		add(t, s, name)
-		from := fmt.Sprintf("X-Forwarded-For: 192.0.2.%d", i)
-		r := api.as("").reader()
-		if got := r.send("/sign-in", form(name, "password-of-"+name, ""), from); got.status != http.StatusSeeOther {
-			t.Fatal(got)
-		}
-		r.sees("/", "Timeline", name)
 	}
 }

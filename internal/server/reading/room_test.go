@@ -1,0 +1,225 @@
+package reading
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/engram-sync/engram-sync/internal/server/limits"
+	"github.com/engram-sync/engram-sync/internal/server/store"
+	"github.com/engram-sync/engram-sync/internal/sqliteuri"
+)
+
+// library is a store in memory: chunks of accounts, by their ids.
+type library struct {
+	store.Chunks
+	store.Users
+	chunks map[string]map[string]string // bodies
+	wait   map[string]chan struct{}     // what an account's chunks wait for
+	gone   sync.Map
+}
+
+func (l *library) UserByID(_ context.Context, id string) (store.User, error) {
+	if _, gone := l.gone.Load(id); gone {
+		return store.User{}, store.ErrNoUser
+	}
+	return store.User{ID: id, Name: id}, nil
+}
+
+func (l *library) ManifestTag(_ context.Context, id string) (string, error) {
+	return fmt.Sprint(len(l.chunks[id])), nil
+}
+
+func (l *library) Manifest(_ context.Context, id string, take func(store.ChunkEntry) error) (string, error) {
+	for chunk := range l.chunks[id] {
+		if err := take(store.ChunkEntry{ID: chunk, CreatedAt: time.Unix(1_800_000_000, 0)}); err != nil {
+			return "", err
+		}
+	}
+	return "", nil
+}
+
+func (l *library) OpenChunk(ctx context.Context, id, chunk string) (store.Body, error) {
+	if wait := l.wait[id]; wait != nil {
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return store.Body{}, ctx.Err()
+		}
+	}
+	return store.Body{ReadSeeker: bytes.NewReader([]byte(l.chunks[id][chunk]))}, nil
+}
+
+// room is a Room of a library, which is closed with the test.
+func room(t *testing.T, l *library) *Room {
+	t.Helper()
+	r := NewRoom(Config{
+		Dir: filepath.Join(t.TempDir(), "pages"), Chunks: l, Users: l, Met: func(error) {}, Log: slog.New(slog.DiscardHandler),
+		Work: func(context.Context, string) (func(), error) { return func() {}, nil },
+	})
+	t.Cleanup(r.Close)
+	return r
+}
+
+// show asks for a page of an account.
+func show(t *testing.T, r *Room, id, path string) (status int, text string, err error) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	err = r.Show(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil), store.User{ID: id, Name: id})
+	return w.Code, w.Body.String(), err
+}
+
+// The indexes that are open are bounded: the one that was used least lately makes room, if it is not in use.
+func TestOpenIndexesAreBounded(t *testing.T) {
+	r := room(t, &library{})
+	for i := range openAtOnce + 5 {
+		if status, text, err := show(t, r, fmt.Sprint("account ", i), "/"); err != nil || status != http.StatusOK || !strings.Contains(text, fmt.Sprint("account ", i)) {
+			t.Fatal(status, text, err)
+		}
+		r.mu.Lock()
+		if open := len(r.shelves); open > openAtOnce {
+			t.Errorf("%d are open", open)
+		}
+		r.mu.Unlock()
+	}
+	if r.isOpen("account 0") || !r.isOpen(fmt.Sprint("account ", openAtOnce+4)) {
+		t.Error("it was not the oldest that made room")
+	}
+	var taken []*shelf
+	for i := range openAtOnce {
+		s, err := r.take(t.Context(), store.User{ID: fmt.Sprint("account ", i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken = append(taken, s)
+	}
+	if _, _, err := show(t, r, "one more", "/"); !errors.Is(err, limits.ErrBusy) {
+		t.Errorf("with all in use: %v", err)
+	}
+	r.release(taken[7])
+	if _, _, err := show(t, r, "one more", "/"); err != nil || r.isOpen("account 7") {
+		t.Error(err)
+	}
+	for i, s := range taken {
+		if i != 7 {
+			r.release(s)
+		}
+	}
+}
+
+// What nobody uses is closed, and what belongs to nobody is removed.
+func TestIdleIndexes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &library{}
+		r := room(t, l)
+		for _, id := range []string{"ana", "../bo"} {
+			if status, text, err := show(t, r, id, "/"); err != nil || status != http.StatusOK {
+				t.Fatal(status, text, err)
+			}
+		}
+		time.Sleep(idleAfter - time.Second)
+		if _, _, err := show(t, r, "ana", "/"); err != nil {
+			t.Fatal(err)
+		}
+		l.gone.Store("../bo", true)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if !r.isOpen("ana") || r.isOpen("../bo") {
+			t.Error("not what is idle was closed")
+		}
+		left, err := os.ReadDir(r.Dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range left {
+			if !strings.HasPrefix(e.Name(), "ana.db") {
+				t.Errorf("%s is left", e.Name())
+			}
+		}
+		time.Sleep(idleAfter)
+		synctest.Wait()
+		if r.isOpen("ana") {
+			t.Error("an idle index is open")
+		}
+		if _, err := os.Stat(r.path("ana")); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// An index that turns out to be no good is made anew for the next page.
+func TestASpoiltIndex(t *testing.T) {
+	l := &library{chunks: map[string]map[string]string{"ana": {"00000001": `{"data":{"observations":[{"title":"A title","content":"word"}]}}`}}}
+	r := room(t, l)
+	if _, text, err := show(t, r, "ana", "/"); err != nil || !strings.Contains(text, "A title") {
+		t.Fatal(text, err)
+	}
+	db, err := sql.Open("sqlite", sqliteuri.Of(r.path("ana"), nil))
+	if err == nil {
+		_, err = db.ExecContext(t.Context(), "DROP TABLE texts")
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if status, text, _ := show(t, r, "ana", "/"); status != http.StatusInternalServerError || strings.Contains(text, "no such table") {
+		t.Error(status, text)
+	}
+	for { // until it is closed
+		status, text, err := show(t, r, "ana", "/")
+		if errors.Is(err, limits.ErrBusy) {
+			continue
+		}
+		if err != nil || status != http.StatusOK || !strings.Contains(text, "A title") {
+			t.Error(status, text, err)
+		}
+		return
+	}
+}
+
+// Whoever has chunks that take for ever to read waits for themselves only, and not for ever either.
+func TestASlowAccount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		never := make(chan struct{})
+		chunk := map[string]string{"00000001": `{"data":{"observations":[{"title":"A title","content":"word"}]}}`}
+		l := &library{wait: map[string]chan struct{}{"mallory": never}, chunks: map[string]map[string]string{"mallory": chunk, "ana": chunk}}
+		r := room(t, l)
+		began := time.Now()
+		if _, text, err := show(t, r, "mallory", "/"); err != nil || !strings.Contains(text, "0 of 1 new chunks are read so far") || strings.Contains(text, "A title") {
+			t.Error(text, err)
+		}
+		if _, text, err := show(t, r, "ana", "/"); err != nil || !strings.Contains(text, "A title") {
+			t.Error(text, err)
+		}
+		if took := time.Since(began); took != 5*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		close(never)
+		if _, text, err := show(t, r, "mallory", "/"); err != nil || !strings.Contains(text, "A title") {
+			t.Error(text, err)
+		}
+	})
+}
+
+// Of an account's lists and rows no more are in memory than may be.
+func TestTooMuch(t *testing.T) {
+	l := &library{chunks: map[string]map[string]string{"ana": {}}}
+	for i := range maxChunks + 1 {
+		l.chunks["ana"][fmt.Sprintf("%08x", i)] = ""
+	}
+	r := room(t, l)
+	if _, text, err := show(t, r, "ana", "/"); err != nil || !strings.Contains(text, "more than 100000 chunks") {
+		t.Error(text, err)
+	}
+}
