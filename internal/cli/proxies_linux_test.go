@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +19,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/cancellable"
+	"github.com/engram-sync/engram-sync/internal/testkit/wiretest"
 )
 
 // proxy is a program that we ship a configuration for.
@@ -118,7 +121,7 @@ func behind(t *testing.T, p proxy) {
 	u := newUser(t, "", "")
 	server, stop := u.serve("--data", t.TempDir(), "--trusted-proxy", "127.0.0.1")
 	defer stop(syscall.SIGTERM)
-	url, cert := p.start(t, server)
+	front, cert := p.start(t, server)
 	token, err := registerUser(server, "alice")
 	if err != nil {
 		t.Fatal(err)
@@ -126,12 +129,13 @@ func behind(t *testing.T, p proxy) {
 	large, small := filepath.Join(t.TempDir(), ".engram"), filepath.Join(t.TempDir(), ".engram")
 	makeChunks(t, large, 1, 40<<20)
 	makeChunks(t, small, 20, 1000)
-	for base, source := range map[string]string{url: large, url + "/engram": small} {
+	for base, source := range map[string]string{front: large, front + "/engram": small} {
 		alice, into := newUser(t, base, token), filepath.Join(t.TempDir(), ".engram")
 		alice.run(0, "push", "--dir", source, "--ca-cert", cert)
 		alice.run(0, "pull", "--dir", into, "--ca-cert", cert)
 		out, _ := alice.run(0, "push", "--dir", into, "--ca-cert", cert)
 		wantLine(t, out, "nothing to do")
+		readBehind(t, base, "alice")
 	}
 
 	// Not from 127.0.0.1, which is trusted here.
@@ -142,7 +146,7 @@ func behind(t *testing.T, p proxy) {
 	defer web.CloseIdleConnections()
 	try := func(forwarded string) (int, string) {
 		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/auth/login", strings.NewReader(`{"identifier":"alice","password":"wrong"}`))
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, front+"/auth/login", strings.NewReader(`{"identifier":"alice","password":"wrong"}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,6 +165,55 @@ func behind(t *testing.T, p proxy) {
 			t.Errorf("attempt %d of one client that makes addresses up: %d, Retry-After %q", i, status, after)
 		}
 	}
+}
+
+// watchedJar knows all of what was set.
+type watchedJar struct {
+	*cookiejar.Jar
+	set []*http.Cookie
+}
+
+func (j *watchedJar) SetCookies(at *url.URL, cookies []*http.Cookie) {
+	j.set = append(j.set, cookies...)
+	j.Jar.SetCookies(at, cookies)
+}
+
+// readBehind signs in with a browser at a server behind a proxy, which is at no other path than its cookie.
+func readBehind(t *testing.T, base, name string) {
+	t.Helper()
+	at, err := url.Parse(base + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jar := &watchedJar{Jar: kept}
+	web := &http.Client{Jar: jar, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // it is ours
+	defer web.CloseIdleConnections()
+	ask := func(method, path, form, want string) {
+		t.Helper()
+		to, err := at.Parse(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := wiretest.Ask(t, web, "", method, to.String(), strings.NewReader(form), "Content-Type: application/x-www-form-urlencoded", "Origin: "+at.Scheme+"://"+at.Host, "Sec-Fetch-Site: same-origin")
+		if got.Status != http.StatusOK || !strings.Contains(got.Body, want) {
+			t.Errorf("%s: %d without %q: %s", to, got.Status, want, got.Body)
+		}
+	}
+	ask(http.MethodGet, "./", "", `action="sign-in"`)
+	ask(http.MethodPost, "sign-in", url.Values{"name": {name}, "password": {"correct horse"}, "to": {"search?q=no+such+word"}}.Encode(), "No memory has that.")
+	ask(http.MethodGet, "./", "", name)
+	if len(jar.set) != 1 || !jar.set[0].Secure || len(jar.Cookies(at)) != 1 {
+		t.Errorf("cookies that were set at %s: %v", at, jar.set)
+	}
+	if root := (&url.URL{Scheme: at.Scheme, Host: at.Host, Path: "/"}); at.Path != "/" && len(jar.Cookies(root)) > 0 {
+		t.Errorf("the cookie of %s goes to %s as well", at, root)
+	}
+	ask(http.MethodPost, "sign-out", "", `action="sign-in"`)
+	ask(http.MethodGet, "./", "", `action="sign-in"`)
 }
 
 func freeAddr(t *testing.T) string {
