@@ -65,16 +65,22 @@ func newBrowser(t *testing.T) *browser {
 	return b
 }
 
+// flags are those of every run.
+func (b *browser) flags(home string) []string {
+	return []string{
+		"--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", "--no-first-run", "--disable-background-networking",
+		"--disable-component-update", "--disable-sync", "--disable-default-apps", "--disable-extensions", "--disable-domain-reliability", "--metrics-recording-only",
+		"--disable-features=OptimizationHints,MediaRouter,Translate,DialMediaRouteProvider",
+		"--user-data-dir=" + filepath.Join(home, "profile"), "--proxy-server=" + b.proxy,
+	}
+}
+
 // run opens an address, and gives what Chromium prints. It has a home of its own, and may not phone home.
 func (b *browser) run(width, height int, address string, args ...string) string {
 	b.t.Helper()
 	home := b.t.TempDir()
-	cmd := exec.CommandContext(b.t.Context(), b.program, append([]string{
-		"--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--disable-default-apps", "--disable-extensions", "--disable-domain-reliability", "--metrics-recording-only",
-		"--disable-features=OptimizationHints,MediaRouter,Translate,DialMediaRouteProvider", "--timeout=20000",
-		"--user-data-dir=" + filepath.Join(home, "profile"), "--proxy-server=" + b.proxy, fmt.Sprintf("--window-size=%d,%d", width, height),
-	}, append(args, address)...)...)
+	args = append(args, "--timeout=20000", fmt.Sprintf("--window-size=%d,%d", width, height), address)
+	cmd := exec.CommandContext(b.t.Context(), b.program, append(b.flags(home), args...)...)
 	cmd.Env = []string{"HOME=" + home, "PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8"}
 	cmd.WaitDelay = 10 * time.Second
 	var out, errs bytes.Buffer
