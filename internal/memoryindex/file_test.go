@@ -73,7 +73,7 @@ func TestTurns(t *testing.T) {
 	var in, most, all atomic.Int32
 	turns := make(chan struct{}, 2)
 	full := errors.New("there is no room")
-	turn := func(ctx context.Context) (func(), error) {
+	turn := func(context.Context, engram.ChunkID) (func(), error) {
 		if all.Add(1) > 4 {
 			return nil, full
 		}

@@ -66,9 +66,9 @@ func readMemory(ctx context.Context, src Source, places []Placed, most int) (m M
 			err := src.Read(ctx, id, func(c *engram.Chunk) error {
 				read[id] = nil // a source may begin again
 				rows, err := history.ReadChunk(c)
-				for i := range rows {
-					if rows[i].Of() == p.Identity {
-						read[id] = append(read[id], &rows[i])
+				for _, row := range rows {
+					if row.Of() == p.Identity {
+						read[id] = append(read[id], &row) // of its own, or all rows of the chunk would stay in memory
 					}
 				}
 				return err

@@ -50,7 +50,7 @@ type Options struct {
 	Done   func()
 	// Turn, if set, is waited for before a chunk is read, and left when it is written: no more chunks are in memory than it lets. Its
 	// error ends the update, which keeps what it has.
-	Turn func(context.Context) (leave func(), err error)
+	Turn func(context.Context, engram.ChunkID) (leave func(), err error)
 }
 
 const (
@@ -159,7 +159,7 @@ func (x *Index) read(ctx context.Context, src Source, unread []Chunk, failed []F
 				defer panics.Guard()
 				r := reading{Chunk: c, leave: func() {}}
 				if opts.Turn != nil {
-					if r.leave, err = opts.Turn(ctx); err != nil {
+					if r.leave, err = opts.Turn(ctx, c.ID); err != nil {
 						return err
 					}
 				}

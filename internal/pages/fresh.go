@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// patience is how long a page waits for a look at its source.
+	// patience is how long pages wait for a look at their source, from when it began.
 	patience = 5 * time.Second
 	// rest is how many times as long as a look took none follows.
 	rest = 10
@@ -36,6 +36,7 @@ type Fresh struct {
 
 // look is one update.
 type look struct {
+	began    time.Time
 	ended    chan struct{}
 	of, read atomic.Int64 // chunks
 }
@@ -63,7 +64,7 @@ func (f *Fresh) Refresh(ctx context.Context) ([]memoryindex.Failure, error) {
 	f.mu.Lock()
 	at := f.look
 	if at == nil && !time.Now().Before(f.due) {
-		at = &look{ended: make(chan struct{})}
+		at = &look{began: time.Now(), ended: make(chan struct{})}
 		f.look = at
 		go func() {
 			defer panics.Guard()
@@ -72,7 +73,7 @@ func (f *Fresh) Refresh(ctx context.Context) ([]memoryindex.Failure, error) {
 	}
 	f.mu.Unlock()
 	if at != nil {
-		wait := time.NewTimer(patience)
+		wait := time.NewTimer(time.Until(at.began.Add(patience)))
 		defer wait.Stop()
 		select {
 		case <-at.ended:
@@ -90,7 +91,7 @@ func (f *Fresh) Refresh(ctx context.Context) ([]memoryindex.Failure, error) {
 
 // update looks once.
 func (f *Fresh) update(at *look) {
-	opts, began := f.opts, time.Now()
+	opts := f.opts
 	opts.Plan = func(chunks int) { at.of.Store(int64(chunks)) }
 	opts.Done = func() { at.read.Add(1) }
 	failed, err := f.index.Update(f.ctx, f.src, opts)
@@ -100,7 +101,7 @@ func (f *Fresh) update(at *look) {
 	if f.err = err; err == nil {
 		f.failed = failed
 	}
-	f.look, f.due = nil, time.Now().Add(max(f.every, rest*time.Since(began)))
+	f.look, f.due = nil, time.Now().Add(max(f.every, rest*time.Since(at.began)))
 }
 
 // Stop ends the looks, and waits for the one under way.

@@ -42,11 +42,17 @@ func TestFresh(t *testing.T) {
 		}
 		fresh := pages.NewFresh(t.Context(), x, src, time.Second, memoryindex.Options{AtOnce: 1})
 		defer fresh.Stop()
-		for _, read := range []int64{1, 2} { // after 5 s, and 10
+		began := time.Now()
+		for _, read := range []int64{1, 2} {
 			_, err = fresh.Refresh(t.Context())
+			if took := time.Since(began); took != 5*time.Second {
+				t.Errorf("a page waited for %v", took)
+			}
 			if still, ok := errors.AsType[*pages.StillReading](err); !ok || *still != (pages.StillReading{Read: read, Of: 3}) {
 				t.Errorf("%v, want %d of 3", err, read)
 			}
+			time.Sleep(4 * time.Second)
+			began = began.Add(4 * time.Second) // the next one does not wait
 		}
 		if failed, err := fresh.Refresh(t.Context()); err != nil || len(failed) > 0 {
 			t.Error(failed, err)
@@ -65,7 +71,7 @@ func TestFresh(t *testing.T) {
 		if _, err := fresh.Refresh(gone); err == nil {
 			t.Error("it waited for who is gone")
 		}
-		began := time.Now()
+		began = time.Now()
 		fresh.Stop()
 		if took := time.Since(began); took > 0 {
 			t.Errorf("it took %v to stop", took)

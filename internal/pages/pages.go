@@ -160,6 +160,9 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.text }
 
+// ErrBusy says that something is not done because too much is under way. Whoever is told so may come again.
+var ErrBusy = errors.New("too many pages are asked for at the moment: try again in a few seconds")
+
 // maker gives the title of a page and what its template shows.
 type maker func(ctx context.Context, r *http.Request) (title string, page any, err error)
 
@@ -167,7 +170,7 @@ type maker func(ctx context.Context, r *http.Request) (title string, page any, e
 func (s *site) inTurn(ctx context.Context, r *http.Request, make maker) (title string, page any, err error) {
 	leave, err := s.Turn(ctx)
 	if err != nil {
-		return "", nil, &refusal{http.StatusServiceUnavailable, "too many pages are asked for at the moment: try again in a few seconds"}
+		return "", nil, err
 	}
 	defer leave()
 	return make(ctx, r)
@@ -193,6 +196,9 @@ func (s *site) page(name string, make maker) http.HandlerFunc {
 			f.Title, f.Page = "This page cannot be shown", sentence(clean(err.Error()))
 			if told, ok := errors.AsType[*refusal](err); ok {
 				status, f.Title = told.status, http.StatusText(told.status)
+			} else if errors.Is(err, ErrBusy) {
+				status = http.StatusServiceUnavailable
+				w.Header().Set("Retry-After", "5")
 			} else if f.Page = sentence(clean(s.Tell(err))); r.Context().Err() == nil {
 				s.Log.ErrorContext(ctx, "a page cannot be shown", "page", name, "error", err.Error())
 			}

@@ -153,7 +153,7 @@ func TestPagesOfOddChunks(t *testing.T) {
 		api.as(alice.AccessToken).post("/sync/push", `{"chunk_id":"`+id+`","created_by":"x"`+data+`}`).want(t, http.StatusOK, "")
 	}
 	push("00000001", `,"data":{"observations":[{"session_id":"s","type":"note","title":"Reduced title","content":"word"}]}`)
-	push("00000002", `,"data":{"prompts":[`+strings.Repeat(`{},`, 100_000)+`{}]}`)
+	push("00000002", `,"data":{"prompts":[`+strings.Repeat(`{},`, 50_000)+`{}]}`)
 	push("00000003", ``)
 	push("0000000A", `,"data":{}`)
 	tailed := wiretest.NewChunk(`{"observations":[{"sync_id":"tailed","type":"note","title":"Tailed title","content":"word"}]}` + "\n")

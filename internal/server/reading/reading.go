@@ -31,9 +31,9 @@ const (
 	indexBytes = 1 << 30
 	keptBytes  = 8 << 30
 	spareBytes = 512 << 20
-	// Chunks that are read into indexes, and pages that are made, at once, of all and of an account: a chunk's rows are in memory for each.
-	readAtOnce, readEach = 2, 1
-	madeAtOnce, madeEach = 2, 1
+	// Chunks that are read into indexes, and pages that are made, at once, and those of large chunks among them. The rows of each are in
+	// memory, and a processor is busy. Accounts take turns, and each has one.
+	readAtOnce, madeAtOnce, largeAtOnce = 2, 2, 1
 
 	mayWait    = 64
 	waitAtMost = 15 * time.Second
@@ -54,9 +54,10 @@ type Config struct {
 // Room is where accounts read. Its methods are safe for concurrent use.
 type Room struct {
 	Config
-	reads, pages *limits.Turns
-	ctx          context.Context // of all that goes on in it
-	end          context.CancelFunc
+	ctx context.Context // of all that goes on in it
+	end context.CancelFunc
+
+	reads, largeReads, pages, largePages *limits.Turns
 
 	mu      sync.Mutex
 	shelves map[string]*shelf // by account
@@ -66,9 +67,10 @@ type Room struct {
 // NewRoom makes one, which has nothing open.
 func NewRoom(c Config) *Room {
 	ctx, end := context.WithCancel(context.Background())
+	turns := func(all int) *limits.Turns { return limits.NewTurns(all, 1, mayWait) }
 	return &Room{
 		Config: c, ctx: ctx, end: end, shelves: map[string]*shelf{},
-		reads: limits.NewTurns(readAtOnce, readEach, mayWait), pages: limits.NewTurns(madeAtOnce, madeEach, mayWait),
+		reads: turns(readAtOnce), largeReads: turns(largeAtOnce), pages: turns(madeAtOnce), largePages: turns(largeAtOnce),
 	}
 }
 

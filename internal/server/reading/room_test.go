@@ -212,6 +212,41 @@ func TestASlowAccount(t *testing.T) {
 	})
 }
 
+// Large chunks wait for each other, and small ones not for them.
+func TestLargeChunks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		body := func(size int) map[string]string {
+			return map[string]string{"00000001": `{"data":{"observations":[{"sync_id":"o1","title":"A title","content":"` + strings.Repeat("word ", size/5) + `"}]}}`}
+		}
+		r := room(t, &library{chunks: map[string]map[string]string{"ana": body(largeBytes / 2), "bo": body(largeBytes + 1)}})
+		leaveReads, err := r.largeReads.Take(t.Context(), "mallory")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, text, err := show(t, r, "bo", "/"); err != nil || !strings.Contains(text, "0 of 1 new chunks") {
+			t.Error(text, err)
+		}
+		if _, text, err := show(t, r, "ana", "/"); err != nil || !strings.Contains(text, "A title") {
+			t.Error(text, err)
+		}
+		leaveReads()
+		synctest.Wait()
+		leavePages, err := r.largePages.Take(t.Context(), "mallory")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for id, want := range map[string]int{"ana": http.StatusOK, "bo": http.StatusServiceUnavailable} {
+			if status, text, err := show(t, r, id, "/memory?id=o1"); err != nil || status != want {
+				t.Errorf("%s: %d %.2000s %v", id, status, text, err)
+			}
+		}
+		leavePages()
+		if status, text, err := show(t, r, "bo", "/memory?id=o1"); err != nil || status != http.StatusOK {
+			t.Errorf("%d %.2000s %v", status, text, err)
+		}
+	})
+}
+
 // Of an account's lists and rows no more are in memory than may be.
 func TestTooMuch(t *testing.T) {
 	l := &library{chunks: map[string]map[string]string{"ana": {}}}

@@ -12,6 +12,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/memoryindex"
 	"github.com/engram-sync/engram-sync/internal/pages"
 	"github.com/engram-sync/engram-sync/internal/place"
+	"github.com/engram-sync/engram-sync/internal/server/limits"
 	"github.com/engram-sync/engram-sync/internal/server/pushbody"
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
@@ -54,10 +55,11 @@ func (s *shelf) open() {
 		if s.index, s.err = memoryindex.OpenFile(r.ctx, r.path(s.user.ID), indexBytes); s.err != nil {
 			return
 		}
-		src := source{r.Chunks, s.user.ID, r.Work}
-		s.fresh = pages.NewFresh(r.ctx, s.index, src, every, memoryindex.Options{AtOnce: 1, Turn: s.mayRead})
+		src := source{chunks: r.Chunks, userID: s.user.ID, work: r.Work}
+		s.fresh = pages.NewFresh(r.ctx, s.index, src, every, memoryindex.Options{AtOnce: 1, Turn: func(ctx context.Context, id engram.ChunkID) (func(), error) { return s.mayRead(ctx, src, id) }})
+		src.large = inTime(r.largePages)
 		s.pages = pages.New(pages.Place{
-			Name: s.user.Name, Version: r.Version, Index: s.index, Source: src, Refresh: s.fresh.Refresh, Turn: s.mayMake, Tell: s.tell, SignOut: true, Log: r.Log,
+			Name: s.user.Name, Version: r.Version, Index: s.index, Source: src, Refresh: s.fresh.Refresh, Turn: func(ctx context.Context) (func(), error) { return inTime(r.pages)(ctx, s.user.ID) }, Tell: s.tell, SignOut: true, Log: r.Log,
 		})
 	})
 }
@@ -80,18 +82,37 @@ func (s *shelf) close() {
 var errNoRoom = errors.New("the server's disk has no room for more")
 
 // mayRead gives a turn to read a chunk into the index.
-func (s *shelf) mayRead(ctx context.Context) (leave func(), err error) {
+func (s *shelf) mayRead(ctx context.Context, src source, id engram.ChunkID) (leave func(), err error) {
 	if free, err := place.Free(s.room.Dir); err == nil && free < spareBytes {
 		return nil, errNoRoom
 	}
-	return s.room.reads.Take(ctx, s.user.ID)
+	leaveLarge := func() {}
+	if _, size, err := src.body(ctx, id); err == nil && size > largeBytes { // what is wrong with it is found out again
+		if leaveLarge, err = s.room.largeReads.Take(ctx, s.user.ID); err != nil {
+			return nil, err
+		}
+	}
+	leaveRead, err := s.room.reads.Take(ctx, s.user.ID)
+	if err != nil {
+		leaveLarge()
+		return nil, err
+	}
+	return func() {
+		leaveRead()
+		leaveLarge()
+	}, nil
 }
 
-// mayMake gives a turn to make a page.
-func (s *shelf) mayMake(ctx context.Context) (leave func(), err error) {
-	ctx, cancel := context.WithTimeout(ctx, waitAtMost)
-	defer cancel()
-	return s.room.pages.Take(ctx, s.user.ID)
+// inTime gives turns that are not waited for as long as somebody waits for a page.
+func inTime(turns *limits.Turns) func(ctx context.Context, userID string) (leave func(), err error) {
+	return func(ctx context.Context, userID string) (leave func(), err error) {
+		ctx, cancel := context.WithTimeout(ctx, waitAtMost)
+		defer cancel()
+		if leave, err = turns.Take(ctx, userID); err != nil {
+			err = pages.ErrBusy
+		}
+		return leave, err
+	}
 }
 
 // tell is what of an error the account hears: nothing of the machine.

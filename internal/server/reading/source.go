@@ -17,7 +17,9 @@ const (
 	// maxChunks bounds the list of an account's chunks, which is in memory whole while an index is brought up to date.
 	maxChunks = 100_000
 	// maxRows bounds the rows of a chunk, which are so as well: 50 MB of empty ones would be gigabytes.
-	maxRows = 100_000
+	maxRows = 50_000
+	// largeBytes is from where on chunks are large: one of a few MB takes a second to be indexed.
+	largeBytes = 2 << 20
 )
 
 var errManyChunks = fmt.Errorf("the account has more than %d chunks, which is more than pages can show", maxChunks)
@@ -27,6 +29,8 @@ type source struct {
 	chunks store.Chunks
 	userID string
 	work   func(ctx context.Context, userID string) (leave func(), err error)
+	// large, if set, gives a turn for a large chunk.
+	large func(ctx context.Context, userID string) (leave func(), err error)
 }
 
 // State implements memoryindex.Source.
@@ -71,9 +75,28 @@ func (s source) Read(ctx context.Context, id engram.ChunkID, read func(*engram.C
 }
 
 func (s source) read(ctx context.Context, id engram.ChunkID, open func(engram.ChunkID, io.ReadCloser, int64) *engram.Chunk, read func(*engram.Chunk) error) error {
-	body, err := s.chunks.OpenChunk(ctx, s.userID, id.String())
+	body, size, err := s.body(ctx, id)
 	if err != nil {
 		return err
 	}
+	if s.large != nil && size > largeBytes {
+		leave, err := s.large(ctx, s.userID)
+		if err != nil {
+			return err
+		}
+		defer leave()
+	}
 	return read(open(id, pushbody.NewData(body, maxRows), engram.DefaultMaxChunkBytes))
+}
+
+// body is what was pushed of a chunk, and its size.
+func (s source) body(ctx context.Context, id engram.ChunkID) (body io.Reader, size int64, err error) {
+	b, err := s.chunks.OpenChunk(ctx, s.userID, id.String())
+	if err != nil {
+		return nil, 0, err
+	}
+	if size, err = b.Seek(0, io.SeekEnd); err == nil {
+		_, err = b.Seek(0, io.SeekStart)
+	}
+	return b, size, err
 }
