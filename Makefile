@@ -99,7 +99,7 @@ schemas: ## write docs/schemas anew from what the stories print
 
 pictures: build ## draw docs/pictures anew from a real run (termtosvg and chromium, on Debian)
 	./scripts/pictures.sh "$(CURDIR)/$(BIN)"
-	ENGRAM_SYNC_TEST_BROWSER=1 go test ./internal/cli -run TestBrowserShowsPages -count=1 -update
+	ENGRAM_SYNC_TEST_BROWSER=1 go test ./internal/cli -run TestBrowser -count=1 -update
 
 snapshot: ## build the archives and packages of a release into dist, publishing nothing
 	@tool="$$(.ci/tool goreleaser)" && "$$tool" check && \

@@ -40,10 +40,10 @@ func TestPictures(t *testing.T) {
 	}
 }
 
-// TestScreenshots holds the pictures of browse to a size that a page can bear.
+// TestScreenshots holds the pictures of pages to a size that a page can bear.
 func TestScreenshots(t *testing.T) {
 	pictures, err := filepath.Glob("pictures/*.png")
-	if err != nil || len(pictures) != 3 {
+	if err != nil || len(pictures) != 4 {
 		t.Fatalf("the pictures are %v: %v", pictures, err)
 	}
 	for _, path := range pictures {
