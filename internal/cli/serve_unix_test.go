@@ -171,6 +171,21 @@ func TestServeIsWatched(t *testing.T) {
 	}
 }
 
+// TestServeWithoutPages: with --no-ui the address shows nothing in a browser, as that of the reference server.
+func TestServeWithoutPages(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, "", "")
+	for status, args := range map[int][]string{http.StatusOK: nil, http.StatusNotFound: {"--no-ui"}} {
+		url, stop := u.serve(append(args, "--data", t.TempDir())...)
+		for path, want := range map[string]int{"/": status, "/style.css": status, "/nothing": http.StatusNotFound, "/health": http.StatusOK, "/sync/pull": http.StatusUnauthorized} {
+			if got := wiretest.Ask(t, http.DefaultClient, "", http.MethodGet, url+path, nil); got.Status != want {
+				t.Errorf("%v: %s is %d, want %d", args, path, got.Status, want)
+			}
+		}
+		stop(syscall.SIGTERM)
+	}
+}
+
 // serve starts a server on a free port. stop sends it a signal, and wants it to
 // end well, unless it is killed, or SIGHUP means to read files again.
 func (u *user) serve(args ...string) (url string, stop func(syscall.Signal)) {

@@ -51,7 +51,7 @@ func TestFresh(t *testing.T) {
 			if still, ok := errors.AsType[*pages.StillReading](err); !ok || *still != (pages.StillReading{Read: read, Of: 3}) {
 				t.Errorf("%v, want %d of 3", err, read)
 			}
-			time.Sleep(4 * time.Second)
+			<-time.After(4 * time.Second)
 			began = began.Add(4 * time.Second) // the next one does not wait
 		}
 		if failed, err := fresh.Refresh(t.Context()); err != nil || len(failed) > 0 {
@@ -65,7 +65,7 @@ func TestFresh(t *testing.T) {
 		if _, err := fresh.Refresh(t.Context()); err != nil { // a look that took 12 s is not followed at once
 			t.Error(err)
 		}
-		time.Sleep(2 * time.Minute)
+		<-time.After(2 * time.Minute)
 		gone, leave := context.WithCancel(t.Context())
 		leave()
 		if _, err := fresh.Refresh(gone); err == nil {

@@ -129,12 +129,12 @@ func TestIdleIndexes(t *testing.T) {
 				t.Fatal(status, text, err)
 			}
 		}
-		time.Sleep(idleAfter - time.Second)
+		<-time.After(idleAfter - time.Second)
 		if _, _, err := show(t, r, "ana", "/"); err != nil {
 			t.Fatal(err)
 		}
 		l.gone.Store("../bo", true)
-		time.Sleep(2 * time.Second)
+		<-time.After(2 * time.Second)
 		synctest.Wait()
 		if !r.isOpen("ana") || r.isOpen("../bo") {
 			t.Error("not what is idle was closed")
@@ -148,7 +148,7 @@ func TestIdleIndexes(t *testing.T) {
 				t.Errorf("%s is left", e.Name())
 			}
 		}
-		time.Sleep(idleAfter)
+		<-time.After(idleAfter)
 		synctest.Wait()
 		if r.isOpen("ana") {
 			t.Error("an idle index is open")
