@@ -162,6 +162,18 @@ func TestPagesOfOddChunks(t *testing.T) {
 	a.sees("/", "Reduced title", "Tailed title", "2 of the chunks cannot be read", "00000002", "too many rows", "00000003")
 	a.sees("/chunk?id=00000002", "too many rows")
 	a.sees("/chunk?id=00000001", "Reduced title")
+	whole := wiretest.NewChunk(`{"observations":[{"sync_id":"whole","type":"note","title":"Whole title","content":"word"}]}`)
+	push(whole.ID().String(), `,"data":{"observations":[{"session_id":"s","type":"note","title":"Half title","content":"word"}]}`)
+	for !strings.Contains(a.get("/").body, "Half title") {
+	}
+	api.as(alice.AccessToken).post("/sync/push", whole.Envelope(t)).want(t, http.StatusOK, "")
+	text := ""
+	for !strings.Contains(text, "Whole title") {
+		text = a.get("/").body
+	}
+	if strings.Contains(text, "Half title") {
+		t.Error("what was replaced is still shown")
+	}
 }
 
 // Signing in is limited and answered as for programs, and leads to where somebody wanted to.
