@@ -56,6 +56,9 @@ func (f *Fresh) Looked(failed []memoryindex.Failure) {
 type StillReading struct{ Read, Of int64 } // chunks
 
 func (e *StillReading) Error() string {
+	if e.Of == 0 {
+		return "new chunks are still looked for, so load the page again in a moment"
+	}
 	return fmt.Sprintf("%d of %d new chunks are read so far, so load the page again in a moment", e.Read, e.Of)
 }
 

@@ -21,8 +21,11 @@ func TestNothingInTheDataDirectoryIsForOthers(t *testing.T) {
 		t.Skip("modes mean nothing there")
 	}
 	dir := filepath.Join(t.TempDir(), "made", "by open # ? %41") // SQLite gets it as a URI
-	c := listen(t, open(t, server.Options{Dir: dir}))
+	s := open(t, server.Options{Dir: dir, Pages: true})
+	c := listen(t, s)
 	c.post("/sync/push", `{"chunk_id":"00000001"}`).want(t, 200, "")
+	index := add(t, s, "alice").ID + ".db"
+	newReader(t, s).in("alice").sees("/", "alice")
 	modes := map[string]os.FileMode{}
 	err := filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
 		if err == nil {
@@ -38,7 +41,7 @@ func TestNothingInTheDataDirectoryIsForOthers(t *testing.T) {
 			t.Errorf("%s has mode %o", name, mode)
 		}
 	}
-	for _, name := range []string{"server.db", "server.db-wal", "signing.key"} {
+	for _, name := range []string{"server.db", "server.db-wal", "signing.key", index, index + "-wal"} {
 		if modes[name] != 0o600 {
 			t.Errorf("%s has mode %o", name, modes[name])
 		}
