@@ -36,7 +36,7 @@ func (x *Index) Days(ctx context.Context, f Filter) (counts []Count, err error) 
 	if err != nil {
 		return nil, fmt.Errorf("read the index of memories: %w", err)
 	}
-	conditions, args = f.newest(false)
+	conditions, args = f.versions(newest, newest)
 	err = x.each(ctx, `SELECT coalesce(nullif(r.moment, 0), c.moment) `+day+`,
 		CASE WHEN r.kind IN ('session', 'observation', 'prompt', 'relation') THEN r.kind ELSE '`+KindOther+`' END, count(*)
 		FROM rows r JOIN chunks c ON c.n = r.chunk WHERE `+and(conditions)+" GROUP BY 1, 2", args, take)

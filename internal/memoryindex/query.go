@@ -59,15 +59,11 @@ func (f Filter) chunks() (conditions []string, args []any) {
 	return conditions, args
 }
 
-// newest are the conditions on rows r of chunks c that are the newest of their identity, those of what was deleted too if asked for.
-func (f Filter) newest(orGone bool) (conditions []string, args []any) {
+// versions are the conditions on rows r of chunks c that are marked so.
+func (f Filter) versions(first, last int) (conditions []string, args []any) {
 	conditions, args = f.where("coalesce(nullif(r.moment, 0), c.moment)", "c.author")
 	rowConditions, rowArgs := f.ofRows()
-	last := newest
-	if orGone {
-		last = gone
-	}
-	return append(append(conditions, rowConditions...), "r.mark BETWEEN ? AND ?"), append(append(args, rowArgs...), newest, last)
+	return append(append(conditions, rowConditions...), "r.mark BETWEEN ? AND ?"), append(append(args, rowArgs...), first, last)
 }
 
 // nanos is a time as the index has it: engram.Instant has the same bounds.
@@ -231,6 +227,7 @@ type Hit struct {
 	CreatedAt         string
 	UpdatedAt         string
 	Gone              bool // it was deleted since
+	Older             bool // another version is the newest
 	// Title and Snippet are between the marks that the query gave, where words were found. Title is "" where there is none.
 	Title, Snippet string
 }
@@ -243,6 +240,7 @@ type Query struct {
 	Filter
 	Words Words
 	Gone  bool // what was deleted, too
+	Older bool // every version of each
 	// Open and Close are put around each word that was found.
 	Open, Close string
 }
@@ -250,10 +248,17 @@ type Query struct {
 // snippetTokens is how many words a snippet has, at most: some three lines.
 const snippetTokens = 32
 
-// Search finds the newest versions of rows that have all words, the best first; without words all rows, the latest first. The filter's times are those of the rows. more is
+// Search finds the newest versions of rows, or all, that have all words, the best first; without words all rows, the latest first. The filter's times are those of the rows. more is
 // how many there are besides.
 func (x *Index) Search(ctx context.Context, q Query) (hits []Hit, more int, err error) {
-	conditions, args := q.newest(q.Gone)
+	first, last := newest, newest
+	switch {
+	case q.Older:
+		first, last = older, gone
+	case q.Gone:
+		last = gone
+	}
+	conditions, args := q.versions(first, last)
 	from, order := "rows r", "coalesce(nullif(r.moment, 0), c.moment) DESC, c.place DESC, r.n DESC"
 	if q.Words != "" {
 		from, order = "words JOIN rows r ON r.n = words.rowid", "bm25(words, 4.0, 1.0), r.moment DESC, c.place DESC, r.n"
@@ -301,7 +306,7 @@ func (x *Index) hit(ctx context.Context, q Query, n int64) (h Hit, err error) {
 	if err != nil {
 		return h, err
 	}
-	h.Gone, h.Title = mark == gone, has.String
+	h.Gone, h.Older, h.Title = mark == gone, mark == older, has.String
 	h.Line.Title = history.Headline(h.Kind, h.Line.ID, title, body)
 	h.ChunkEntry.ID, err = engram.ParseChunkID(chunk)
 	return h, err

@@ -42,6 +42,15 @@ func ParseWords(text string) (Words, error) {
 	return Words(strings.Join(terms, " ")), nil
 }
 
+// Beginnings are the same words where each may go on; the same again where none could.
+func Beginnings(text string) Words {
+	if strings.ContainsAny(text, `"*`) {
+		text = "" // who writes these knows
+	}
+	words, _ := ParseWords(strings.Join(strings.Fields(text), "* ") + "*") // an error is no words
+	return words
+}
+
 // searched says whether the index knows a character: others part words.
 func searched(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.Is(unicode.Co, r) || unicode.Is(unicode.N, r)

@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"cmp"
 	"compress/gzip"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
+	"github.com/engram-sync/engram-sync/internal/chunktext"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/history"
 	"github.com/engram-sync/engram-sync/internal/safetext"
@@ -48,12 +51,36 @@ func (l *looker) readStream(r io.Reader, name string) ([]history.Row, engram.Chu
 			return nil, engram.ChunkID{}, wrong(err)
 		}
 	}
-	c := engram.AddressChunk(io.NopCloser(content), l.maxBytes())
+	start := new(start)
+	c := engram.AddressChunk(io.NopCloser(io.TeeReader(content, start)), l.maxBytes())
 	rows, err := history.ReadChunk(c)
+	if err == nil && len(rows) == 0 && !start.lists() {
+		err = errNoChunk
+	}
 	if err != nil {
 		return nil, engram.ChunkID{}, wrong(err)
 	}
 	return rows, c.ID(), nil
+}
+
+// start is how a document without rows begins.
+type start struct{ text []byte }
+
+func (s *start) Write(p []byte) (int, error) {
+	s.text = append(s.text, p[:min(len(p), maxStart-len(s.text))]...)
+	return len(p), nil
+}
+
+// maxStart is more than a chunk without rows has, in bytes.
+const maxStart = 64 << 10
+
+// lists says whether it has a list that rows of a chunk could be in: all other JSON has no rows either.
+func (s *start) lists() bool {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(s.text, &members) != nil {
+		return len(s.text) == maxStart // who knows
+	}
+	return slices.ContainsFunc(chunktext.Lists(), func(list string) bool { _, has := members[list]; return has })
 }
 
 // maxBytes bounds a chunk.

@@ -130,7 +130,15 @@ func (l *logger) run(cmd *cobra.Command) error {
 		case err != nil:
 			return err
 		case len(entries) == 0:
-			l.term.Note("no chunks")
+			all, besides, err := x.Chunks(cmd.Context(), memoryindex.Filter{Limit: 1})
+			if err != nil {
+				return err
+			}
+			if n := len(all) + besides; n > 0 {
+				l.term.Note("none of %s is what was asked for", terminal.Count(n, "chunk"))
+			} else {
+				l.term.Note("no chunks")
+			}
 		case more > 0:
 			l.term.Note("%s more (--limit 0 lists all)", terminal.Count(more, "chunk"))
 		}

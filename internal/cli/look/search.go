@@ -2,6 +2,7 @@ package look
 
 import (
 	"cmp"
+	"context"
 	"strings"
 	"time"
 
@@ -25,7 +26,8 @@ a word stands for any ending, and words in double quotes stand together:
     engram-sync search postgres migrat*
     engram-sync search '"connection pool"'
 
-What was deleted is left out unless you ask with --deleted. No match is no failure. With
+What was deleted is left out unless you ask with --deleted, and what older versions said
+unless with --all-versions: chunks keep both. No match is no failure. With
 --remote: all chunks of that remote. Those that are not here are downloaded once, to be
 read into an index of its own, and not kept.` + indexLong
 
@@ -33,6 +35,7 @@ type searcher struct {
 	*looker
 	filter
 	deleted bool
+	all     bool // --all-versions
 }
 
 // NewSearch makes the command search.
@@ -53,6 +56,7 @@ func NewSearch(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 	s.looker = newLooker(term, ws, cmd)
 	s.flags(cmd, "memories", 20)
 	cmd.Flags().BoolVar(&s.deleted, "deleted", false, "find what was deleted, too")
+	cmd.Flags().BoolVar(&s.all, "all-versions", false, "find all versions of each, also of what was deleted")
 	return cmd
 }
 
@@ -68,6 +72,7 @@ type searchDocument struct {
 type foundRow struct {
 	loggedRow
 	Deleted   bool   `json:"deleted"`
+	Older     bool   `json:"older"` // a later version is not the same
 	Session   string `json:"session"`
 	CreatedAt string `json:"created_at"`
 	UpdatedAt string `json:"updated_at"`
@@ -90,7 +95,8 @@ func (s *searcher) run(cmd *cobra.Command, text string) error {
 	}
 	found := memoryindex.NewSigns()
 	return s.within(cmd.Context(), func(x index) error {
-		hits, more, err := x.Search(cmd.Context(), memoryindex.Query{Filter: asked, Words: words, Gone: s.deleted, Open: found.Open, Close: found.Close})
+		query := memoryindex.Query{Filter: asked, Words: words, Gone: s.deleted, Older: s.all, Open: found.Open, Close: found.Close}
+		hits, more, err := x.Search(cmd.Context(), query)
 		if err != nil {
 			return err
 		}
@@ -112,7 +118,7 @@ func (s *searcher) run(cmd *cobra.Command, text string) error {
 		case err != nil:
 			return err
 		case len(hits) == 0:
-			s.term.Note("no memory has that")
+			return cmp.Or(s.noteNone(cmd.Context(), x, query, text), s.end(x.failed))
 		case more > 0:
 			s.term.Note("%d more (--limit 0 lists all)", more)
 		}
@@ -120,9 +126,37 @@ func (s *searcher) run(cmd *cobra.Command, text string) error {
 	})
 }
 
+// noteNone says that nothing was found, and what would be if it were asked for otherwise.
+func (s *searcher) noteNone(ctx context.Context, x index, query memoryindex.Query, text string) error {
+	query.Limit = 1
+	count := func(q memoryindex.Query) (int, error) {
+		hits, more, err := x.Search(ctx, q)
+		return len(hits) + more, err
+	}
+	every, longer := query, query
+	every.Older, longer.Words = true, memoryindex.Beginnings(text)
+	n, err := count(every)
+	if err == nil && n > 0 && !query.Older {
+		s.term.Note("no memory has that any more, but %s that a chunk keeps: add --all-versions", terminal.Count(n, "version"))
+		return nil
+	}
+	if err == nil && longer.Words != "" {
+		n, err = count(longer)
+	}
+	switch {
+	case err != nil:
+		return err
+	case n > 0:
+		s.term.Note("no memory has that; %s where words go on: put a * behind them", terminal.Count(n, "hit"))
+	default:
+		s.term.Note("no memory has that")
+	}
+	return nil
+}
+
 func newFoundRow(h memoryindex.Hit, found memoryindex.Signs) foundRow {
 	return foundRow{
-		loggedRow: newLoggedRow(h.Line), Deleted: h.Gone, Session: h.Session, CreatedAt: h.CreatedAt, UpdatedAt: h.UpdatedAt,
+		loggedRow: newLoggedRow(h.Line), Deleted: h.Gone, Older: h.Older, Session: h.Session, CreatedAt: h.CreatedAt, UpdatedAt: h.UpdatedAt,
 		Snippet: found.Without(h.Snippet), Chunk: h.ChunkID(), ChunkBy: h.CreatedBy, ChunkAt: h.ChunkEntry.CreatedAt,
 		title: found.Marked(h.Title), snippet: found.Marked(h.Snippet),
 	}
@@ -135,8 +169,11 @@ func (h foundRow) write(s *sheet) {
 		state = history.Deleted
 	}
 	kind := cmp.Or(clean(h.Type), clean(h.Kind))
-	if state != history.Kept {
+	switch {
+	case state != history.Kept:
 		kind = "deleted " + kind
+	case h.Older:
+		kind = "older " + kind
 	}
 	title := h.title
 	if title == "" {
