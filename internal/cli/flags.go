@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -18,17 +19,23 @@ func flagError(cmd *cobra.Command, err error) error {
 
 func inWords(cmd *cobra.Command, err error) error {
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
-		if unknown.GetSpecifiedShortnames() != "" {
+		switch short := unknown.GetSpecifiedShortnames(); {
+		case len(short) == 1:
+			return fmt.Errorf("unknown flag -%s", short)
+		case short != "":
 			return fmt.Errorf("unknown flag -%.1s in -%s", unknown.GetSpecifiedName(), unknown.GetSpecifiedShortnames())
 		}
 		var flags []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
 			if !f.Hidden {
-				flags = append(flags, "--"+f.Name)
+				flags = append(flags, f.Name)
 			}
 		})
-		written := "--" + unknown.GetSpecifiedName()
-		return fmt.Errorf("unknown flag %s%s", written, nearest.Question(written, flags))
+		written, meant := unknown.GetSpecifiedName(), ""
+		if near := nearest.Of(written, flags); len(near) > 0 {
+			meant = ": did you mean --" + strings.Join(near, " or --")
+		}
+		return fmt.Errorf("unknown flag --%s%s", written, meant)
 	}
 	if bare, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
 		argument, _ := pflag.UnquoteUsage(bare.GetFlag())

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"path/filepath"
 
 	"github.com/adrg/xdg"
@@ -43,7 +44,7 @@ func connectEmbedded(ctx context.Context, w *Workspace, named string) (*Connecti
 	if err != nil {
 		return nil, err
 	}
-	srv, err := server.Open(ctx, server.Options{Dir: dir, Logger: w.Log})
+	srv, err := server.Open(ctx, server.Options{Dir: dir, Logger: slog.New(asDetail{w.Log.Handler()})})
 	if err != nil {
 		return nil, fmt.Errorf("open the embedded server: %w", err)
 	}
@@ -57,6 +58,21 @@ func connectEmbedded(ctx context.Context, w *Workspace, named string) (*Connecti
 	}
 	return c, nil
 }
+
+// asDetail logs whatever a server in this process says as what only -v shows: its client is here, and tells what failed.
+type asDetail struct{ slog.Handler }
+
+func (d asDetail) Enabled(ctx context.Context, _ slog.Level) bool {
+	return d.Handler.Enabled(ctx, slog.LevelInfo)
+}
+
+func (d asDetail) Handle(ctx context.Context, r slog.Record) error {
+	r.Level = min(r.Level, slog.LevelInfo)
+	return d.Handler.Handle(ctx, r)
+}
+
+func (d asDetail) WithAttrs(attrs []slog.Attr) slog.Handler { return asDetail{d.Handler.WithAttrs(attrs)} }
+func (d asDetail) WithGroup(name string) slog.Handler       { return asDetail{d.Handler.WithGroup(name)} }
 
 // CheckVault refuses a vault that is not there before anything else is made for the
 // sake of it. Of other remotes it says nothing.
@@ -97,6 +113,6 @@ func (w *Workspace) findVault(named string) (string, error) {
 	case named == "":
 		return "", terminal.Usagef("there is no vault in %s: `engram-sync push --remote embedded` makes it", dir)
 	default:
-		return "", terminal.Usagef("there is no vault in %s: correct the path, or make it with `engram-sync push --init`", dir)
+		return "", terminal.Usagef("there is no vault in %s: correct the path, or make it with `engram-sync push --init --remote %s`", dir, ShellWord("embedded:"+named))
 	}
 }

@@ -30,7 +30,7 @@ func RefuseUnknown(cmd *cobra.Command, args []string) error {
 	}
 	err := fmt.Errorf("unknown command %q", args[0])
 	cmd.SuggestionsMinimumDistance = 2 // which is cobra's own where it checks by itself
-	if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
+	if similar := cmd.SuggestionsFor(args[0]); args[0] != "" && len(similar) > 0 {
 		err = fmt.Errorf("%w: did you mean %s", err, strings.Join(similar, " or "))
 	}
 	return &terminal.UsageError{Command: cmd.CommandPath(), Err: err}
