@@ -16,15 +16,14 @@ import (
 
 // Projects says whose the rows of one chunk are.
 type Projects struct {
-	// Names are the projects that rows name, or their sessions do, normalised. There
-	// are at most maxProjectNames, which is as good as all: nobody's chunk has two.
+	// Names are the projects that rows name, or their sessions do, normalised; at most maxProjectNames.
 	Names []string `json:"names,omitempty"`
 	// Sessions are the projects of the sessions that the chunk brings.
 	Sessions map[string]string `json:"sessions,omitempty"`
 	// Open are the sessions that would name the projects of the rows that name none,
 	// and that the chunk does not bring.
 	Open []string `json:"open,omitempty"`
-	// Nobodys says that a row names neither, or a session no project.
+	// Nobodys says that a row names neither, or a session no project, or that there were more names.
 	Nobodys bool `json:"nobodys,omitempty"`
 	// Types are those of the rows, as selection.Type; at most maxTypes. Untyped says that some row tells none, or there
 	// were more.
@@ -33,7 +32,7 @@ type Projects struct {
 }
 
 const (
-	maxProjectNames    = 16
+	maxProjectNames    = 256 // a chunk of engram's `sync --all` has every project of a user
 	maxTypes           = 64
 	maxProjectSessions = 10000
 )
@@ -67,6 +66,9 @@ func (p Projects) Subject(at int64, sessionProject func(id string) string) (s se
 	}
 	return s, open
 }
+
+// Unknown is what there is to say of rows that cannot be read, or were not: they are nobody's, and may be anything.
+func Unknown() Projects { return Projects{Nobodys: true, Untyped: true} }
 
 // Read reads whose the rows of a chunk are, and of which types, as a stream.
 func Read(r io.Reader) (Projects, error) {
@@ -163,7 +165,8 @@ func (r *projectReader) finish() Projects {
 			p.Open = append(p.Open, id)
 		}
 	}
-	p.Nobodys, p.Untyped = r.nobodys, r.types[""] || len(r.types) > maxTypes
+	p.Nobodys = r.nobodys || len(r.names) > maxProjectNames
+	p.Untyped = r.types[""] || len(r.types) > maxTypes
 	delete(r.types, "")
 	p.Types = slices.Sorted(maps.Keys(r.types))
 	p.Types = p.Types[:min(len(p.Types), maxTypes)]

@@ -20,7 +20,7 @@ type ChunkProjects struct {
 }
 
 // chunkProjectsQuestion changes with what ownership.Projects is.
-const chunkProjectsQuestion = "projects 2"
+const chunkProjectsQuestion = "projects 3"
 
 // OpenChunkProjects reads what is known of a remote.
 func OpenChunkProjects(root Root, remote string) *ChunkProjects {

@@ -74,7 +74,7 @@ func (s *Diff) isUnasked(item Item) bool {
 	}
 	p, known := s.choice.Known.Projects(item.Remote)
 	if !known {
-		p = ownership.Projects{Nobodys: true, Untyped: true}
+		p = ownership.Unknown()
 	}
 	asked, _ := s.asksFor(item, p)
 	return !asked
@@ -139,7 +139,7 @@ func (p *puller) storeOurs(item Item, c *engram.Chunk, store func(*engram.Chunk)
 	case errors.Is(err, io.EOF):
 		projects, err := ownership.Read(bytes.NewReader(head.Bytes()))
 		if err != nil {
-			projects = ownership.Projects{} // rows that cannot be read are nobody's
+			projects = ownership.Unknown()
 		}
 		if err := p.judge(item, projects); err != nil {
 			return err
@@ -177,7 +177,7 @@ func judgedReader(r io.Reader, judge func(ownership.Projects) error) io.ReadClos
 		defer panics.Guard()
 		projects, err := ownership.Read(look)
 		if err != nil {
-			projects = ownership.Projects{} // rows that cannot be read are nobody's
+			projects = ownership.Unknown()
 		}
 		_, _ = io.Copy(io.Discard, look) // it fails as r does, whose reader is told
 		seen <- projects

@@ -102,6 +102,35 @@ func TestAskedFor(t *testing.T) {
 	}
 }
 
+// A chunk of many projects, as engram's `sync --all` makes them, has each of them; and one whose rows cannot be read does not
+// tell what it holds, so that nobody can leave it out for that.
+func TestAskedForOfManyAndOfUnknown(t *testing.T) {
+	var rows []string
+	for n := range 40 {
+		rows = append(rows, fmt.Sprintf(`{"session_id":"s","type":"note","project":"p%02d"}`, n))
+	}
+	for content, filters := range map[string]map[string]bool{
+		`{"sessions":[],"observations":[` + strings.Join(rows, ",") + `],"prompts":[]}`: {
+			"--include project=p39": true, "--exclude project=p39": false, "--include project=p40": false, "--exclude project=p40": true},
+		`{"sessions":[{"id":5}],"observations":[],"prompts":[]}`: {
+			"--include project=p": true, "--include type=decision": true, "--exclude project=p": true},
+	} {
+		for text, want := range filters {
+			there, here := newSide(), newSide()
+			there.add(content)
+			known := &chunkProjects{chunks: map[engram.ChunkID]ownership.Projects{}, sessions: map[string]string{}}
+			diff, err := syncer.Compare(t.Context(), local{here}, remote{there}, syncer.CompareOptions{
+				Choice: func() *syncer.Choice { return &syncer.Choice{Wants: filter(t, text), Known: known} }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r := syncer.Run(t.Context(), diff, syncer.Options{Pull: true, Concurrency: 1}); (len(r.Moved) == 1) != want || len(r.Failed) > 0 {
+				t.Errorf("%.40s, %s: %+v", content, text, r)
+			}
+		}
+	}
+}
+
 func filter(t *testing.T, text string) selection.Filter {
 	t.Helper()
 	var lists [2][]string
