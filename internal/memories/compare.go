@@ -147,6 +147,9 @@ func (s *search) observation(o engram.Observation) {
 		if toWrite, _ := s.unheld(row, said); o.SyncID == "" || toWrite != nil {
 			s.found.stays(row.Project, home)
 		}
+		if end != nil && home.Excluded > 0 { // which is about this export, and not about what chunks have
+			end.stored = end.stored || said.stored()
+		}
 		return
 	}
 	row.Reason, row.odd = s.reasons.observation(o, len(said) > 0), oddityOf(s.reasons.now, o.UpdatedAt, engram.Text(o.DeletedAt))

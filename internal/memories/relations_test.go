@@ -8,6 +8,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/memories"
+	"github.com/engram-sync/engram-sync/internal/selection"
 )
 
 func related(judgment string, change func(*engram.Relation)) engram.Relation {
@@ -80,6 +81,23 @@ func TestRelations(t *testing.T) {
 				t.Errorf("a second export finds %+v", again.Total())
 			}
 		})
+	}
+}
+
+// What is left out of an export is no end that a relation misses, once chunks have it.
+func TestARelationOfWhatIsNotAskedFor(t *testing.T) {
+	a, b := note("obs-a", "08:00", "a", 1), note("obs-b", "08:00", "b", 1)
+	m := database{sessions: []engram.Session{session}, observations: []engram.Observation{a, b}, relations: []engram.Relation{related("judged", nil)}}
+	wants, err := selection.Parse([]string{"type=relation"}, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scope := memories.Scope{Project: "repo", Choice: memories.Choice{Wants: wants}}
+	if got := find(t, m, heldIn(t, chunk(a, b)), scope).Total(); got.Relations != 1 || got.MissingEnds > 0 {
+		t.Errorf("both ends in chunks: %+v", got)
+	}
+	if got := find(t, m, heldIn(t, chunk(a)), scope).Total(); got.Relations != 0 || got.MissingEnds != 1 || got.Excluded != 1 {
+		t.Errorf("one end nowhere: %+v", got)
 	}
 }
 
