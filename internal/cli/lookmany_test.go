@@ -64,3 +64,37 @@ func TestDiffOfManyChunks(t *testing.T) {
 		t.Errorf("%s%s", got, errs)
 	}
 }
+
+// Two revisions differ as they do, whatever is wrong in the work tree, as amid a merge: the index of it is a help, and no more.
+func TestDiffOfManyChunksAmidAMerge(t *testing.T) {
+	t.Parallel()
+	g := newGitRepo(t)
+	dir := filepath.Join(g.dir, ".engram")
+	var ids []string
+	for n := range 220 {
+		id, err := storeChunk(dir, fmt.Appendf(nil, `{"sessions":[],"observations":[{"sync_id":"o%d","type":"note","title":"title %d"}],"prompts":[]}`, n, n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	for _, part := range []struct {
+		listed []string
+		add    string
+	}{{ids[:219], ":!.engram/chunks/" + ids[219] + ".jsonl.gz"}, {ids, "."}} {
+		if err := storeManifest(dir, part.listed); err != nil {
+			t.Fatal(err)
+		}
+		g.git("add", ".engram", part.add)
+		g.git("commit", "-q", "-m", "more")
+	}
+	u := newUser(t, "", "")
+	for _, manifest := range [][]byte{g.manifest(), append([]byte("<<<<<<< HEAD\n"), g.manifest()...)} {
+		if err := os.WriteFile(filepath.Join(dir, "manifest.json"), manifest, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, errs := u.run(0, "diff", "-C", g.dir, "--oneline", "HEAD~", "HEAD"); got != "A  o219  note  title 219\n" {
+			t.Errorf("%s%s", got, errs)
+		}
+	}
+}

@@ -40,7 +40,7 @@ func (d *differ) compare(ctx context.Context, a, b state) (s *comparison.Sides, 
 		s.Forget() // what an index that was spoilt let it read
 		return s.Read(ctx, opts)
 	}
-	dirs, err := d.directories(of)
+	dirs, err := d.directories(ctx, of)
 	if err != nil || len(dirs) == 0 || s.Common() < worthIndexing {
 		return s, errors.Join(err, read())
 	}
@@ -93,8 +93,8 @@ func directoryOf(s state) (*chunkdir.Dir, bool) {
 }
 
 // directories are the chunk directories from which it can be known what the chunks of two states say: each that is one of them, and
-// for a revision that of its work tree.
-func (d *differ) directories(of [2]state) (dirs []workspace.Directory, err error) {
+// for a revision that of its work tree. None where that cannot be told: then all is read.
+func (d *differ) directories(ctx context.Context, of [2]state) (dirs []workspace.Directory, err error) {
 	for _, s := range of {
 		var dir workspace.Directory
 		if source, is := s.place.(rowsOfSource); is {
@@ -106,6 +106,9 @@ func (d *differ) directories(of [2]state) (dirs []workspace.Directory, err error
 		} else if _, is := s.place.(*revision); is {
 			if dir, err = d.ws.OpenDirectory(); err != nil {
 				return nil, err
+			}
+			if m, _ := dir.ReadManifest(ctx); m == nil { // as amid a merge: two revisions differ all the same
+				return nil, nil
 			}
 		} else {
 			return nil, nil // engram.db, or nothing: no chunk is in both
