@@ -227,7 +227,7 @@ func (p *puller) pullOurs(ctx context.Context, items []Item) (tried []Item, outc
 				again = append(again, items[i])
 			}
 		}
-		p.sawAll = true
+		p.sawAll, p.forms.open, p.forms.known = true, false, nil
 		if items = again; len(items) == 0 {
 			break
 		}

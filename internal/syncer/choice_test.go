@@ -1,6 +1,7 @@
 package syncer_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/ownership"
+	"github.com/engram-sync/engram-sync/internal/recognition"
 	"github.com/engram-sync/engram-sync/internal/selection"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 )
@@ -128,6 +130,31 @@ func TestAskedForOfManyAndOfUnknown(t *testing.T) {
 				t.Errorf("%.40s, %s: %+v", content, text, r)
 			}
 		}
+	}
+}
+
+// A chunk that a project server lists in two forms comes in one, also where both had to wait for whose they are.
+func TestOneFormOfWhatIsAskedFor(t *testing.T) {
+	there, here := newSide(), newSide()
+	there.version = 2
+	const row = `"observations":[{"session_id":"s","type":"note"}],"prompts":[]`
+	early, late := there.add(`{"sessions":[],`+row+`}`), there.add(`{"sessions":[], `+row+`}`)
+	session := there.add(`{"sessions":[{"id":"s","project":"shop"}],"observations":[],"prompts":[]}`)
+	there.entries[2].Sessions, there.entries[2].CreatedAt = 1, "2026-11-23T09:15:00Z"
+	p := &projector{answered: map[engram.ChunkID]engram.ChunkID{late: early}}
+	known := &chunkProjects{chunks: map[engram.ChunkID]ownership.Projects{}, sessions: map[string]string{}}
+	diff, err := syncer.Compare(t.Context(), local{here}, remote{there}, syncer.CompareOptions{
+		Projector: func(context.Context) (recognition.Projector, error) { return p, nil },
+		Choice:    func() *syncer.Choice { return &syncer.Choice{Wants: filter(t, "--include project=shop"), Known: known} },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := syncer.Run(t.Context(), diff, syncer.Options{Pull: true, Concurrency: 1})
+	want := []string{late.String(), session.String()}
+	slices.Sort(want)
+	if got := slices.Sorted(slices.Values(movedIDs(r))); !slices.Equal(got, want) || len(r.Failed)+len(r.Unasked) > 0 || here.content[early] != "" {
+		t.Errorf("%v came, not %v: %+v", got, want, r)
 	}
 }
 

@@ -100,6 +100,9 @@ func (p *puller) pull(ctx context.Context, item Item, leave func()) (out outcome
 			p.list(ctx, item, entry, version)
 		}
 	}()
+	if p.waitsForForm(item) {
+		return outcome{err: errOpen}
+	}
 	if local, ok := p.formOf(ctx, item); ok {
 		return outcome{local: local, present: true}
 	}

@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"errors"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
@@ -13,6 +14,7 @@ type forms struct {
 	last  map[engram.ChunkID]bool           // of the chunks there of which the lists say the same, the one listed last
 	came  []engram.ChunkID                  // those of them that are here by now
 	known map[engram.ChunkID]engram.ChunkID // what is here, by its other ids; nil while nobody asked
+	open  bool                              // one of them comes once all was seen, or never
 }
 
 // holdForms lets what may be another form of a chunk wait for that: the form that came
@@ -40,9 +42,20 @@ func (p *puller) holdForms(items []Item) {
 func (p *puller) noteForm(item Item, out outcome) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if out.err == nil && p.forms.last[item.Remote] {
+	switch {
+	case !p.forms.last[item.Remote]:
+	case out.err == nil:
 		p.forms.came = append(p.forms.came, out.local)
+	case errors.Is(out.err, errOpen):
+		p.forms.open = true
 	}
+}
+
+// waitsForForm says that what an item may be another form of was left for when all was seen.
+func (p *puller) waitsForForm(item Item) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return item.Stage > 0 && p.forms.open
 }
 
 // formOf gives the chunk that is here of which an item is another form. What cannot be
