@@ -326,6 +326,21 @@ func TestTogetherAndInterrupted(t *testing.T) {
 	want(t, search(t, x, "words"), "0")
 }
 
+// A process that has listed the place before a chunk came takes it out where another has just entered it: neither may leave an index
+// that seems to be up to date.
+func TestOneOfTwoHasSeenLess(t *testing.T) {
+	p, dir := &place{}, t.TempDir()
+	p.add(t, "2026-10-02T00:00:00Z", memory("o1", "First", "words", ""))
+	before := &place{chunks: slices.Clone(p.chunks), texts: p.texts}
+	p.add(t, "2026-10-03T00:00:00Z", memory("o2", "Second", "words", ""))
+	x, other := open(t, dir), open(t, dir)
+	if _, err := x.Update(t.Context(), p, memoryindex.Options{AtOnce: 1, Plan: func(int) { update(t, other, before) }}); err != nil {
+		t.Fatal(err)
+	}
+	update(t, x, p)
+	want(t, search(t, x, "words"), "Second", "First")
+}
+
 // An overview counts by days, names what filters can ask for, and lists the latest without words, in parts.
 func TestOverview(t *testing.T) {
 	p := &place{}

@@ -81,7 +81,7 @@ func (x *Index) Update(ctx context.Context, src Source, opts Options) (failed []
 	if err != nil {
 		return nil, err
 	}
-	failed, err = x.bring(ctx, src, chunks, opts)
+	failed, err = x.bring(ctx, src, state, chunks, opts)
 	if err == nil {
 		err = x.settle(ctx, state, len(failed) == 0)
 	}
@@ -117,10 +117,10 @@ type known struct {
 }
 
 // bring writes the entries of chunks, and the rows of those that have to be read.
-func (x *Index) bring(ctx context.Context, src Source, chunks []Chunk, opts Options) (failed []Failure, err error) {
+func (x *Index) bring(ctx context.Context, src Source, state string, chunks []Chunk, opts Options) (failed []Failure, err error) {
 	var unread []Chunk
 	err = x.update(ctx, func(tx *sql.Tx) error {
-		unread, failed, err = x.enter(ctx, tx, chunks)
+		unread, failed, err = x.enter(ctx, tx, state, chunks)
 		return err
 	})
 	if err != nil || len(unread) == 0 {

@@ -14,12 +14,12 @@ import (
 )
 
 // enter writes the entries of chunks, and takes out those that are not there any more. unread have to be read.
-func (x *Index) enter(ctx context.Context, tx *sql.Tx, chunks []Chunk) (unread []Chunk, failed []Failure, err error) {
+func (x *Index) enter(ctx context.Context, tx *sql.Tx, state string, chunks []Chunk) (unread []Chunk, failed []Failure, err error) {
 	has, err := knownChunks(ctx, tx)
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := tx.ExecContext(ctx, "DELETE FROM facts WHERE name = 'state'"); err != nil {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM facts WHERE name = 'state'; INSERT OR REPLACE INTO facts (name, value) VALUES ('entered', ?)", state); err != nil {
 		return nil, nil, err
 	}
 	insert, err := tx.PrepareContext(ctx, `INSERT INTO chunks (id, stamp, known, listed, place, author, at, moment, sessions, memories, prompts)
@@ -240,13 +240,14 @@ func markOf(at int, isGone bool) int {
 	return newest
 }
 
-// settle finds out which versions are the newest, where that is open, and remembers what the index is up to date with.
+// settle finds out which versions are the newest, where that is open, and remembers what the index is up to date with, unless
+// another process has entered what it saw at another moment meanwhile.
 func (x *Index) settle(ctx context.Context, state string, complete bool) error {
 	return x.update(ctx, func(tx *sql.Tx) error {
 		if err := mark(ctx, tx); err != nil || !complete {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO facts (name, value) VALUES ('state', ?)", state)
+		_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO facts (name, value) SELECT 'state', value FROM facts WHERE name = 'entered' AND value = ?", state)
 		return err
 	})
 }
