@@ -71,8 +71,10 @@ func (d asDetail) Handle(ctx context.Context, r slog.Record) error {
 	return d.Handler.Handle(ctx, r)
 }
 
-func (d asDetail) WithAttrs(attrs []slog.Attr) slog.Handler { return asDetail{d.Handler.WithAttrs(attrs)} }
-func (d asDetail) WithGroup(name string) slog.Handler       { return asDetail{d.Handler.WithGroup(name)} }
+func (d asDetail) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return asDetail{d.Handler.WithAttrs(attrs)}
+}
+func (d asDetail) WithGroup(name string) slog.Handler { return asDetail{d.Handler.WithGroup(name)} }
 
 // CheckVault refuses a vault that is not there before anything else is made for the
 // sake of it. Of other remotes it says nothing.

@@ -215,10 +215,34 @@ func statusHere(ctx context.Context, ws *workspace.Workspace, all bool) (doc sta
 		remote, _ := ws.RemoteLabel() // "" is none
 		doc.use(ws, own, remote)
 	}
+	if err := doc.hereAlone(ctx, dir, here); err != nil {
+		return doc, err
+	}
 	doc.Generation = surroundings.GenerationsHere(ctx, ws, dir, here)
 	doc.LastSuccess = lastSuccesses(ws)
 	doc.Unexported, doc.memories = surroundings.MemoriesStatus(ctx, ws, dir, most)
 	return doc, nil
+}
+
+// hereAlone adds what is not in order here, whatever a remote has.
+func (doc *statusDocument) hereAlone(ctx context.Context, dir syncer.Local, here *engram.Manifest) error {
+	files, _, err := dir.Chunks(ctx)
+	if err != nil {
+		return err
+	}
+	there := make(map[engram.ChunkID]bool, len(files))
+	for _, id := range files {
+		if there[id] = true; !here.Names(id) {
+			doc.Orphans = append(doc.Orphans, id.String())
+		}
+	}
+	for _, e := range here.Entries() {
+		if !there[e.ID] {
+			doc.Missing = append(doc.Missing, e.ID.String())
+		}
+	}
+	doc.Foreign = command.Texts(here.Rejected(), syncer.ForeignName)
+	return nil
 }
 
 // compare adds what the remote has told.
@@ -298,21 +322,22 @@ func (doc statusDocument) rows(cells terminal.Row) {
 	if text := lastSuccessText(doc.LastSuccess); text != "" {
 		row("succeeded", "%s", text)
 	}
-	if !doc.Compared {
-		return
-	}
-	row("to push", "%d", len(doc.Push))
-	if doc.Unseen > 0 {
-		row("to pull", "%d (%s)", len(doc.Pull), unseenText(doc.Unseen))
-	} else {
-		row("to pull", "%d", len(doc.Pull))
+	missing := "listed here, but the file is not here: a remote or git may have it"
+	if doc.Compared {
+		missing = "listed here, but the file is nowhere: `engram-sync verify` says what to do"
+		row("to push", "%d", len(doc.Push))
+		if doc.Unseen > 0 {
+			row("to pull", "%d (%s)", len(doc.Pull), unseenText(doc.Unseen))
+		} else {
+			row("to pull", "%d", len(doc.Pull))
+		}
 	}
 	for _, trouble := range []struct {
 		name string
 		ids  []string
 		next string
 	}{
-		{"missing", doc.Missing, "listed here, but the file is nowhere: `engram-sync verify` says what to do"},
+		{"missing", doc.Missing, missing},
 		{"orphans", doc.Orphans, "files without a manifest entry: sync adopts and pushes them"},
 		{"foreign", doc.Foreign, "entries that are not engram's: `engram-sync verify` says which"},
 		{"unsupported", doc.Unsupported, "ids of the remote that no directory can hold"},
