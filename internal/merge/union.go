@@ -47,7 +47,9 @@ func (e *SideError) Unwrap() error { return e.Err }
 
 // Manifests is the union of two manifests by chunk id: no id of either
 // side is missing, also where the other side deleted it, because an entry too
-// many can be removed and one too few is a lost chunk. Entries come in the order
+// many can be removed and one too few is a lost chunk. Only an entry of the ancestor
+// goes that one side has replaced: it is not there any more, and a new one with its author
+// and time is, as when text was taken out of the chunk. Entries come in the order
 // of created_at and id, and keep their bytes; the version is the highest of the three;
 // members that we don't know are kept. Two people who merge each other's
 // manifests get the same bytes.
@@ -198,8 +200,34 @@ func (m *merger) entries() []*entryText {
 			union = append(union, their)
 		}
 	}
+	if m.base.entries != nil {
+		if base == nil {
+			base = m.base.byID()
+		}
+		news := [2]map[origin]bool{newOrigins(base, m.ours), newOrigins(base, m.theirs)}
+		union = slices.DeleteFunc(union, func(e *entryText) bool {
+			was := originOf(e)
+			return base[e.ID] != nil && (ours[e.ID] == nil && news[0][was] || theirs[e.ID] == nil && news[1][was])
+		})
+	}
 	slices.SortFunc(m.conflicts, func(a, b Conflict) int { return a.ID.Compare(b.ID) })
 	return sortedTexts(union, uniteForeign(m.base.foreign(), m.ours.foreign(), m.theirs.foreign()))
+}
+
+// origin is what an entry keeps whose chunk has become another one.
+type origin struct{ by, at string }
+
+func originOf(e *entryText) origin { return origin{e.CreatedBy, e.CreatedAt} }
+
+// newOrigins are those of the entries that a side has and the ancestor has not.
+func newOrigins(base map[engram.ChunkID]*entryText, side *document) map[origin]bool {
+	news := map[origin]bool{}
+	for _, e := range side.entries {
+		if !e.ID.IsZero() && base[e.ID] == nil {
+			news[originOf(e)] = true
+		}
+	}
+	return news
 }
 
 // uniteForeign is the union of the entries that are not engram's, as they are

@@ -307,3 +307,35 @@ func TestASideThatIsNoManifestIsNamed(t *testing.T) {
 		}
 	}
 }
+
+// What text was taken out of does not come back by a branch that still has it.
+func TestWhatWasReplacedStaysAway(t *testing.T) {
+	redacted := strings.ReplaceAll(first, "11111111", "33333333")
+	third := strings.ReplaceAll(second, "22222222", "44444444")
+	list := func(entries ...string) []byte { return []byte(withEntry(strings.Join(entries, ","))) }
+	for name, c := range map[string]struct {
+		base, ours, theirs []byte
+		want               []string
+	}{
+		"replaced":                  {list(first), list(redacted), list(first, second), []string{"33333333", "22222222"}},
+		"removed":                   {list(first, second), list(second), list(first, second), []string{"11111111", "22222222"}},
+		"another's":                 {list(first), list(second), list(first), []string{"11111111", "22222222"}},
+		"new on one side":           {list(second), list(redacted, second), list(first, second), []string{"11111111", "33333333", "22222222"}},
+		"not of the ancestor":       {list(), list(redacted), list(first), []string{"11111111", "33333333"}},
+		"what stands in was before": {list(second, third), list(third), list(second, third), []string{"22222222", "44444444"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := mustMerge(t, c.base, c.ours, c.theirs)
+			if other := mustMerge(t, c.base, c.theirs, c.ours); !bytes.Equal(text, other) {
+				t.Errorf("%s one way, %s the other", text, other)
+			}
+			var got []string
+			for _, e := range entriesOf(t, text) {
+				got = append(got, e.ID.String())
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

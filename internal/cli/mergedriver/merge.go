@@ -22,7 +22,9 @@ import (
 const mergeDriverLong = `Merge two versions of manifest.json for git: the union of their entries by
 chunk id, in the order of created_at and id, whichever side git calls ours. So
 branches that each add chunks merge without a conflict, and no chunk is lost.
-An entry that one side removed and the other left alone stays.
+An entry that one side removed and the other left alone stays, unless the side that
+removed it has a new one with its author and time: then the chunk was replaced, as
+"engram-sync redact" does, and the old one must not come back.
 
 git calls it with three files, the common ancestor (which may be empty), ours,
 where the result goes, and theirs. It needs no configuration and no network.
