@@ -224,6 +224,9 @@ func (s *search) judge(row Row, said said) (taken bool) {
 		s.take(*toWrite)
 	case home != StayHome{}:
 		s.found.stays(row.Project, home)
+		if home.TakenOut > 0 {
+			s.found.Held = append(s.found.Held, row.heldRow())
+		}
 	default:
 		s.found.add(row.Project, Tally{InChunks: 1})
 	}

@@ -96,7 +96,7 @@ func (d *drafter) sessionOf(row *Row) engram.Session {
 		return *row.Session
 	}
 	if known, ok := d.from.sessions[row.session]; ok {
-		return known
+		return d.from.words.withoutTaken(known)
 	}
 	return mend.Stub(row.session, row.Project, d.from.begun[row.session])
 }

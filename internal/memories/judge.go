@@ -12,6 +12,15 @@ import (
 // an edit that conflicts with theirs: the clocks say who was later, not who is
 // right, so both stay. What cannot stay beside theirs stays home.
 func (s *search) unheld(row Row, said said) (toWrite *Row, home StayHome) {
+	toWrite, home = s.unsaid(row, said)
+	if toWrite != nil && s.found.words.hasTaken(row) {
+		return nil, StayHome{TakenOut: 1}
+	}
+	return toWrite, home
+}
+
+// unsaid is unheld, whatever was taken out of chunks that are not here any more.
+func (s *search) unsaid(row Row, said said) (toWrite *Row, home StayHome) {
 	if len(said) == 0 {
 		return &row, home
 	}

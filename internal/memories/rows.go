@@ -32,6 +32,8 @@ type Row struct {
 // Unexported is what a search found. It has to be closed, unless it only counted.
 type Unexported struct {
 	Rows []*Row
+	// Held are those that TakenOut counts.
+	Held []HeldRow
 	Tallies
 
 	sessions   map[string]engram.Session // of the database, by id

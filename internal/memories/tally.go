@@ -47,7 +47,8 @@ type StayHome struct {
 	NoProject int `json:"no_project"`
 	// Excluded are rows that the user does not want in chunks: see Choice.
 	Excluded int `json:"excluded"`
-	// TakenOut are rows as they were before somebody edited the chunk that has them.
+	// TakenOut are rows as they were before somebody edited the chunk that has them, or with a text that was
+	// taken out of it.
 	TakenOut int `json:"taken_out"`
 }
 

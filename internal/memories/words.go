@@ -139,6 +139,7 @@ type Words struct {
 	words said
 	// retold are the words of chunks that somebody edited in place of engram.
 	retold map[words.Word]bool
+	taken  TakenOut // nil: nothing was
 	// directoryOf reads what words do not have; nil where there are no chunk files.
 	directoryOf func(session engram.RowVersion) (string, error)
 }

@@ -29,7 +29,7 @@ import (
 
 const (
 	// schema is the number of what stands in the file. Another one is thrown away.
-	schema = 1
+	schema = 2
 	suffix = ".db"
 	// maxIndexes bounds how many places are remembered: the oldest go.
 	maxIndexes = 32
@@ -53,6 +53,7 @@ CREATE INDEX rows_chunk ON rows (chunk);
 CREATE INDEX rows_unmarked ON rows (id, kind) WHERE mark < 0;
 CREATE TABLE texts (n INTEGER PRIMARY KEY, title TEXT NOT NULL, body TEXT NOT NULL);
 CREATE VIRTUAL TABLE words USING fts5 (title, body, content='texts', content_rowid='n', tokenize="unicode61 remove_diacritics 2");
+INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
 `
 
 // What a row is among those of its identity.
@@ -74,6 +75,17 @@ type Index struct {
 // Dir is where indexes lie: $XDG_CACHE_HOME/engram-sync/memories, or below the system's own place for such files.
 func Dir() string { return filepath.Join(xdg.CacheHome, "engram-sync", "memories") }
 
+// OfDirectory is the place that a chunk directory is.
+func OfDirectory(path string) string { return "directory\x00" + path }
+
+// Forget removes the index of a place, as text that is to be nowhere any more stands in it.
+func Forget(dir, place string) { Remove(fileOf(dir, place)) }
+
+func fileOf(dir, place string) string {
+	sum := sha256.Sum256([]byte(place))
+	return filepath.Join(dir, hex.EncodeToString(sum[:8])+suffix)
+}
+
 // Open opens the index of a place, such as the path of a chunk directory or the name of a remote, below dir. What is there
 // and no good is thrown away. Where nothing can be written, or dir is "", the index is in memory, and kept says so by false.
 func Open(ctx context.Context, dir, place string) (x *Index, kept bool, err error) {
@@ -81,8 +93,7 @@ func Open(ctx context.Context, dir, place string) (x *Index, kept bool, err erro
 		x, err = openAt(ctx, "", alone)
 		return x, false, err
 	}
-	sum := sha256.Sum256([]byte(place))
-	path := filepath.Join(dir, hex.EncodeToString(sum[:8])+suffix)
+	path := fileOf(dir, place)
 	if x, err = open(ctx, path, alone); err == nil {
 		prune(path)
 		return x, true, nil
@@ -141,6 +152,7 @@ func openAt(ctx context.Context, path string, of bounds) (*Index, error) {
 		uri = sqliteuri.Of(path, url.Values{"_txlock": {"immediate"}, "_pragma": {
 			"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)", fmt.Sprintf("cache_size(-%d)", of.cache), "trusted_schema(0)",
 			fmt.Sprintf("max_page_count(%d)", cmp.Or(of.bytes/pageBytes, math.MaxUint32-1)),
+			"secure_delete(1)", // text that was taken out of a chunk is not to lie in free pages
 		}})
 	}
 	db, err := sql.Open("sqlite", uri)

@@ -1,9 +1,15 @@
 package state
 
 import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -26,6 +32,9 @@ type replacedFile struct {
 	Schema int                               `json:"schema"`
 	Dir    string                            `json:"dir"`
 	Chunks map[engram.ChunkID]engram.ChunkID `json:"chunks"`
+	// Texts are keyed hashes of whole texts, by the chunk that they were taken out of and the row.
+	Texts map[engram.ChunkID]map[string][]string `json:"texts,omitempty"`
+	Key   []byte                                 `json:"key,omitempty"`
 }
 
 // OpenReplaced reads what is known of a directory. Of what cannot be read nothing is known.
@@ -61,11 +70,39 @@ func (r *Replaced) Replaces(by engram.ChunkID) bool {
 
 // Add remembers a pair. It is on disk when Add returns.
 func (r *Replaced) Add(id, by engram.ChunkID) error {
-	return r.AddAll(map[engram.ChunkID]engram.ChunkID{id: by})
+	return r.TakeOut(map[engram.ChunkID]engram.ChunkID{id: by}, nil)
 }
 
-// AddAll is Add for many.
-func (r *Replaced) AddAll(pairs map[engram.ChunkID]engram.ChunkID) error {
+// TakenOut says of the texts of a row whether one was taken out, whole and as it was, of a chunk that is not here. texts
+// is called only for rows of which something was.
+func (r *Replaced) TakenOut(here func(engram.ChunkID) bool) func(row string, texts func() []string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	taken := map[string][]string{}
+	for id, rows := range r.file.Texts {
+		if here(id) { // somebody wants it again
+			continue
+		}
+		for row, sums := range rows {
+			taken[row] = append(taken[row], sums...)
+		}
+	}
+	key := r.file.Key
+	return func(row string, texts func() []string) bool {
+		sums, ok := taken[row]
+		return ok && slices.ContainsFunc(texts(), func(text string) bool { return slices.Contains(sums, sumOf(key, row, text)) })
+	}
+}
+
+// sumOf is what is remembered of a text in place of it.
+func sumOf(key []byte, row, text string) string {
+	sum := hmac.New(sha256.New, key)
+	io.WriteString(sum, row+"\x00"+text) //nolint:errcheck // a hash takes everything
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// TakeOut is Add for many. texts are what stood in rows of the old chunks and does not in the new ones, whole.
+func (r *Replaced) TakeOut(pairs map[engram.ChunkID]engram.ChunkID, texts map[engram.ChunkID]map[string][]string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next := r.file
@@ -76,6 +113,28 @@ func (r *Replaced) AddAll(pairs map[engram.ChunkID]engram.ChunkID) error {
 	maps.Copy(next.Chunks, pairs)
 	for _, by := range pairs {
 		delete(next.Chunks, by) // which somebody wants again
+	}
+	if len(texts) > 0 && len(next.Key) == 0 {
+		next.Key = make([]byte, sha256.Size)
+		_, _ = rand.Read(next.Key) // it never fails
+	}
+	next.Texts = maps.Clone(next.Texts)
+	for id, rows := range texts {
+		if next.Texts == nil {
+			next.Texts = map[engram.ChunkID]map[string][]string{}
+		}
+		sums := map[string][]string{} // also what an earlier run, which was killed, took out
+		for row, had := range next.Texts[id] {
+			sums[row] = slices.Clone(had)
+		}
+		for row, whole := range rows {
+			for _, text := range whole {
+				if sum := sumOf(next.Key, row, text); !slices.Contains(sums[row], sum) {
+					sums[row] = append(sums[row], sum)
+				}
+			}
+		}
+		next.Texts[id] = sums
 	}
 	text, err := json.MarshalIndent(next, "", "  ")
 	if err == nil {

@@ -23,8 +23,8 @@ type Adoption struct {
 // In a dry run nothing is written.
 func (s *Diff) Adopt(ctx context.Context, opts Options, dryRun bool) (*Diff, Adoption, error) {
 	orphans := slices.DeleteFunc(slices.Clone(s.Orphans), func(id engram.ChunkID) bool {
-		_, replaced := s.replacedBy(id) // a redaction was killed before the file was gone
-		return !opts.wants(id) || replaced && len(opts.Only) == 0
+		// A redaction was killed before the file was gone, or somebody has put it back.
+		return !opts.wants(id) || s.isReplaced(id) && len(opts.Only) == 0
 	})
 	if len(orphans) == 0 {
 		return s, Adoption{}, nil
@@ -49,11 +49,16 @@ func (s *Diff) Adopt(ctx context.Context, opts Options, dryRun bool) (*Diff, Ado
 // what pulls, too, adopts it.
 type OrphanError struct {
 	ID engram.ChunkID
+	// By is what is here in its place; zero if it is a chunk like any other.
+	By engram.ChunkID
 	// Alone says that nothing else of the run went, or is there.
 	Alone bool
 }
 
 func (e *OrphanError) Error() string {
+	if !e.By.IsZero() {
+		return (&ReplacedError{ID: e.ID, By: e.By}).Error()
+	}
 	return fmt.Sprintf("chunk file %s has no manifest entry, and is not pushed", e.ID)
 }
 
@@ -63,7 +68,8 @@ func (s *Diff) unadopted(opts Options, others int) []work.Failure {
 	var failed []work.Failure
 	for _, id := range s.Orphans {
 		if !opts.Pull && opts.wants(id) {
-			failed = append(failed, work.Failure{ID: id.String(), Direction: work.Pushed, Err: &OrphanError{ID: id, Alone: others == 0}})
+			by, _ := s.replacedBy(id)
+			failed = append(failed, work.Failure{ID: id.String(), Direction: work.Pushed, Err: &OrphanError{ID: id, By: by, Alone: others == 0}})
 		}
 	}
 	return failed

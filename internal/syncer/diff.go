@@ -195,6 +195,7 @@ func (s *Diff) compare() {
 			s.pushParts(*e, p, inBoth)
 		case s.Files[e.ID]:
 			s.ToPush = append(s.ToPush, Item{Local: e.ID, Remote: e.ID, Entry: e, Direction: work.Pushed})
+		case s.isReplaced(e.ID):
 		default:
 			s.Missing = append(s.Missing, *e)
 		}

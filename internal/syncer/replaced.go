@@ -2,6 +2,8 @@ package syncer
 
 import (
 	"cmp"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -23,16 +25,46 @@ type Replacement struct {
 	By engram.ChunkID
 }
 
-// replacedBy gives what is here in the place of a chunk that is not.
+// replacedBy gives what is here in the place of a chunk that is not, or of a file alone.
 func (s *Diff) replacedBy(id engram.ChunkID) (by engram.ChunkID, ok bool) {
-	if s.replaced == nil || s.Here.Names(id) {
+	if s.Here.Names(id) && s.Files[id] {
+		return by, false
+	}
+	return ReplacedBy(s.replaced, s.Here, id)
+}
+
+// ReplacedBy gives the chunk of a manifest that has taken the place of another one. r may be nil.
+func ReplacedBy(r Replaced, here *engram.Manifest, id engram.ChunkID) (by engram.ChunkID, ok bool) {
+	if r == nil {
 		return by, false
 	}
 	seen := map[engram.ChunkID]bool{}
-	for by, ok = s.replaced.By(id); ok && !s.Here.Has(by) && !seen[by]; by, ok = s.replaced.By(by) {
+	for by, ok = r.By(id); ok && !here.Has(by) && !seen[by]; by, ok = r.By(by) {
 		seen[by] = true
 	}
-	return by, ok && s.Here.Has(by)
+	return by, ok && here.Has(by)
+}
+
+// PutBack are the files without an entry whose place others have taken.
+func (s *Diff) PutBack() []engram.ChunkID {
+	return slices.DeleteFunc(slices.Clone(s.Orphans), func(id engram.ChunkID) bool { return !s.isReplaced(id) })
+}
+
+func (s *Diff) isReplaced(id engram.ChunkID) bool { _, ok := s.replacedBy(id); return ok }
+
+// ReplacedError says that something of a chunk is here again whose place another one has taken.
+type ReplacedError struct {
+	ID engram.ChunkID
+	By engram.ChunkID
+	// Listed: it is the manifest's entry; else the file.
+	Listed bool
+}
+
+func (e *ReplacedError) Error() string {
+	if e.Listed {
+		return fmt.Sprintf("text was taken out of it here, and it is %s now, but an entry names it still: run `engram-sync verify --repair` to drop that", e.By)
+	}
+	return fmt.Sprintf("text was taken out of it here, and it is %s now: delete the file, which no entry names", e.By)
 }
 
 // replacedError is how a download of a chunk ends that is not wanted.
@@ -55,7 +87,7 @@ func originOf(e engram.ChunkEntry) origin {
 // nobody here has. It is told by its rows, and by the entry, which the other kept.
 func (p *puller) unlessReplaced(item Item, e engram.ChunkEntry) error {
 	dir, removes := p.local.(interface{ RemoveChunk(id engram.ChunkID) error })
-	if !removes || p.replaced == nil || len(p.opts.Only) > 0 || p.Here.Names(e.ID) {
+	if !removes || p.replaced == nil || len(p.opts.Only) > 0 || p.Here.Names(e.ID) && p.Files[e.ID] {
 		return nil
 	}
 	p.findOrigins.Do(func() {
@@ -65,7 +97,7 @@ func (p *puller) unlessReplaced(item Item, e engram.ChunkEntry) error {
 		}
 	})
 	for _, by := range p.origins[originOf(e)] {
-		if p.before(by, item.Remote) || !p.retells(by, e.ID) {
+		if by == e.ID || p.before(by, item.Remote) || !p.retells(by, e.ID) {
 			continue
 		}
 		// Before the file goes, of which a killed run would else leave nothing known.

@@ -28,7 +28,9 @@ type Redaction struct {
 	DryRun      bool
 	// Replaced remembers whose place others took.
 	Replaced interface {
-		AddAll(pairs map[engram.ChunkID]engram.ChunkID) error
+		syncer.Replaced
+		// TakeOut adds pairs, and the whole texts that stand in the old chunks, and not in the new, by chunk and row.
+		TakeOut(pairs map[engram.ChunkID]engram.ChunkID, texts map[engram.ChunkID]map[string][]string) error
 	}
 	// Report hears what happens.
 	Report work.Report
@@ -50,7 +52,8 @@ type Place struct {
 
 // Redact takes text out of all chunks of a directory: each gets the id of its new bytes, and its entry keeps all
 // else, and its place. The caller holds the lock. The new files are written first, then the manifest once, and the
-// old files go last; a run that is killed leaves files that the next one replaces, too. What cannot be read fails, and
+// old files go last; a run that is killed leaves files that the next one replaces, too, and one that fails takes back
+// the new ones. What cannot be read fails, and
 // the rest goes on. done is what was changed also where there is an error.
 func Redact(ctx context.Context, dir Repairable, opts Redaction) (done []Redacted, failed []work.Failure, err error) {
 	m, err := dir.ReadManifest(ctx)
@@ -60,6 +63,11 @@ func Redact(ctx context.Context, dir Repairable, opts Redaction) (done []Redacte
 	files, _, err := dir.Chunks(ctx)
 	if err != nil {
 		return nil, nil, err
+	}
+	for _, e := range m.Entries() {
+		if _, replaced := syncer.ReplacedBy(opts.Replaced, m, e.ID); !replaced && !slices.Contains(files, e.ID) {
+			failed = append(failed, work.Failure{ID: e.ID.String(), Err: engram.ErrNoFile})
+		}
 	}
 	var mu sync.Mutex
 	opts.Report.Tell(work.Event{Kind: work.EventPlan, Direction: work.Looked, Items: len(files)})
@@ -79,21 +87,43 @@ func Redact(ctx context.Context, dir Repairable, opts Redaction) (done []Redacte
 	})
 	slices.SortFunc(done, func(a, b Redacted) int { return a.ID.Compare(b.ID) })
 	slices.SortFunc(failed, func(a, b work.Failure) int { return strings.Compare(a.ID, b.ID) })
-	if err := context.Cause(ctx); err != nil {
-		return nil, failed, err // what was written is an orphan, and the next run writes it too
+	if opts.DryRun || ctx.Err() == nil && len(done) == 0 {
+		return done, failed, context.Cause(ctx)
 	}
-	if opts.DryRun {
-		return done, failed, nil
+	if err := errors.Join(context.Cause(ctx), enter(ctx, dir, m, done, opts)); err != nil {
+		return nil, failed, errors.Join(err, takeBack(context.WithoutCancel(ctx), dir, files, done))
 	}
-	return done, failed, retire(ctx, dir, m, done, opts)
+	return done, failed, removeOld(dir, done)
 }
 
-// retire has the new chunks in the manifest in the place of the old ones, whose files go.
-func retire(ctx context.Context, dir Repairable, m *engram.Manifest, done []Redacted, opts Redaction) error {
-	to := map[engram.ChunkID]engram.ChunkID{}
+// takeBack removes the files that were written, and of which the manifest says nothing: without what is known of
+// the old ones they would be adopted beside those.
+func takeBack(ctx context.Context, dir Repairable, before []engram.ChunkID, done []Redacted) error {
+	m, err := dir.ReadManifest(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, r := range done {
+		if r.By == r.ID || slices.Contains(before, r.By) || m.Names(r.By) { // the error may have come behind the writing
+			continue
+		}
+		if err := dir.RemoveChunk(r.By); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// enter has the new chunks in the manifest in the place of the old ones.
+func enter(ctx context.Context, dir Repairable, m *engram.Manifest, done []Redacted, opts Redaction) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	to, texts := map[engram.ChunkID]engram.ChunkID{}, map[engram.ChunkID]map[string][]string{}
 	for _, r := range done {
 		if r.By != r.ID {
-			to[r.ID] = r.By
+			to[r.ID], texts[r.ID] = r.By, r.taken()
 		}
 	}
 	if len(to) == 0 {
@@ -104,14 +134,24 @@ func retire(ctx context.Context, dir Repairable, m *engram.Manifest, done []Reda
 		return err
 	}
 	// Before the manifest, behind which a killed run leaves nothing else that says it.
-	if err := opts.Replaced.AddAll(to); err != nil {
+	if err := opts.Replaced.TakeOut(to, texts); err != nil || bytes.Equal(m.Bytes(), next.Bytes()) {
 		return err
 	}
-	if !bytes.Equal(m.Bytes(), next.Bytes()) {
-		if err := dir.ReplaceManifest(ctx, m.Bytes(), next); err != nil {
-			return err
+	return dir.ReplaceManifest(ctx, m.Bytes(), next)
+}
+
+// taken are the texts, whole, that something was taken out of, by the ids of their rows.
+func (r Redacted) taken() map[string][]string {
+	texts := map[string][]string{}
+	for _, p := range r.Places {
+		if !p.Kept && p.Row.ID != "" {
+			texts[p.Row.ID] = append(texts[p.Row.ID], p.Value)
 		}
 	}
+	return texts
+}
+
+func removeOld(dir Repairable, done []Redacted) error {
 	for _, r := range done {
 		if r.By == r.ID {
 			continue

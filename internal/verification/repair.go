@@ -45,7 +45,7 @@ const (
 	FixAdopted    Action = "adopted"    // a chunk file got an entry
 	FixDownloaded Action = "downloaded" // a chunk came from the remote
 	FixRemoved    Action = "removed"    // an entry went, because somebody said so
-	FixRetired    Action = "retired"    // a restored chunk went, since the true one is here
+	FixRetired    Action = "retired"    // a restored chunk went, since the true one is here, or an entry whose chunk was replaced
 	// FixReidentified: a chunk that was edited in place got the id of its bytes.
 	FixReidentified Action = "re-identified"
 	FixRaised       Action = "raised"    // the manifest: its version was too low for the chunks
@@ -78,8 +78,6 @@ type RepairOptions struct {
 	Remote syncer.Remote
 	// Aliases of the remote; may be nil.
 	Aliases recognition.Aliases
-	// Replaced remembers whose place others took; nil: nobody does.
-	Replaced syncer.Replaced
 }
 
 // Repair mends what Verify finds and can be mended without losing anything: it
@@ -106,6 +104,9 @@ func Repair(ctx context.Context, dir Repairable, opts RepairOptions) (Repaired, 
 		return r.done, err
 	}
 	if err := r.recount(ctx); err != nil {
+		return r.done, err
+	}
+	if err := r.dropReplaced(ctx); err != nil {
 		return r.done, err
 	}
 	r.reidentify(ctx)

@@ -32,11 +32,12 @@ func (v *verifier) judgeRestored(local syncer.Local, m *engram.Manifest) {
 		for _, other := range v.firsts[v.chunks[id].First] {
 			if restored.From(other) && recognition.RestoredID(local, other) == id ||
 				restored.Nameless() && other != id && alike(m, id, other) && recognition.SameReduced(local, id, other) {
+				v.report.Findings = slices.DeleteFunc(v.report.Findings, func(f Finding) bool { return f.ID == id.String() && isReplaced(f) })
 				v.note(Finding{ID: id.String(), Where: "here", Err: &TwinError{recognition.Twin{Restored: id, True: other}}, Harmless: true})
 			}
 		}
 	}
-	missing := func(f Finding) bool { return errors.Is(f.Err, engram.ErrNoFile) }
+	missing := func(f Finding) bool { return errors.Is(f.Err, engram.ErrNoFile) || isReplaced(f) }
 	if !slices.ContainsFunc(v.report.Findings, missing) {
 		return
 	}

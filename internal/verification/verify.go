@@ -36,6 +36,8 @@ type Options struct {
 	// hears its rows, which are good until that returns, and who hears in the end whether these were all. nil: nobody does. It is
 	// called concurrently.
 	Rows func(id engram.ChunkID) (row func(rowstream.Row), end func(all bool))
+	// Replaced remembers whose place others took; nil: nobody does.
+	Replaced syncer.Replaced
 	// Report hears what happens.
 	Report work.Report
 }
@@ -188,7 +190,9 @@ func (v *verifier) each(
 		}
 		size, err := read(id)
 		if err != nil {
-			v.note(Finding{ID: id.String(), Where: where, Err: err})
+			if !errors.Is(err, errNoted) {
+				v.note(Finding{ID: id.String(), Where: where, Err: err})
+			}
 			return
 		}
 		v.mu.Lock()
@@ -209,12 +213,16 @@ func (v *verifier) local(local syncer.Local, m *engram.Manifest, id engram.Chunk
 	}
 	switch {
 	case listed && errors.Is(err, fs.ErrNotExist):
+		if by, ok := syncer.ReplacedBy(v.opts.Replaced, m, id); ok {
+			v.note(Finding{ID: id.String(), Where: "here", Err: &syncer.ReplacedError{ID: id, By: by, Listed: true}, Harmless: true})
+			return 0, errNoted
+		}
 		return 0, engram.ErrNoFile
 	case err != nil:
 		return 0, err
 	case !listed && m.Names(id): // by an entry that is not engram's, which was noted
 	case !listed:
-		v.note(Finding{ID: id.String(), Where: "here", Err: ErrOrphan, Harmless: true})
+		v.note(Finding{ID: id.String(), Where: "here", Err: v.unlisted(m, id), Harmless: true})
 	case !fits(e, r.chunk.Contents):
 		v.note(Finding{ID: id.String(), Where: "here", Harmless: true, Err: &CountsError{Entry: e, Contents: r.chunk.Contents}})
 	}
@@ -231,6 +239,9 @@ func (v *verifier) local(local syncer.Local, m *engram.Manifest, id engram.Chunk
 	}
 	return r.size, nil
 }
+
+// errNoted: a chunk was not read, and why is noted.
+var errNoted = errors.New("noted")
 
 func (v *verifier) note(f Finding) {
 	v.mu.Lock()

@@ -23,7 +23,7 @@ import (
 // what the user chose for project servers.
 func (w *Workspace) Comparison(c *Connection, dir syncer.Local, options projection.Options) syncer.CompareOptions {
 	return syncer.CompareOptions{
-		Aliases: c.Aliases, Replaced: w.replaced(dir), Concurrency: w.Config.Concurrency,
+		Aliases: c.Aliases, Replaced: w.Replaced(dir), Concurrency: w.Config.Concurrency,
 		Projector: func(ctx context.Context) (recognition.Projector, error) {
 			if !c.PerProject() {
 				return nil, nil
@@ -56,8 +56,8 @@ func (w *Workspace) Comparison(c *Connection, dir syncer.Local, options projecti
 	}
 }
 
-// replaced is what is not wanted any more in a directory; nil where there is none yet.
-func (w *Workspace) replaced(dir syncer.Local) syncer.Replaced {
+// Replaced is what is not wanted any more in a directory; nil where there is none yet.
+func (w *Workspace) Replaced(dir syncer.Local) syncer.Replaced {
 	if d, ok := dir.(Directory); ok {
 		return state.OpenReplaced(w.State(), d.Path())
 	}

@@ -87,6 +87,15 @@ func (x *export) warn() {
 	if !x.pushes || x.dryRun || x.ws.Config.FailOnSecrets { // else the push says it
 		surroundings.WarnOfSecrets(x.term, x.ws, x.secrets)
 	}
+	const most = 10
+	for i, row := range x.found.Held {
+		if i == most {
+			x.term.Warn(fmt.Sprintf("and %d more rows are not written for the same reason", len(x.found.Held)-most))
+			break
+		}
+		x.term.Warn(fmt.Sprintf("%s %s is not written: it has text that was taken out of the chunks here; change it in engram, too",
+			kindWords[row.Kind], terminal.Visible(row.ID)))
+	}
 	for _, f := range x.found.Unread {
 		x.term.Warn(fmt.Sprintf("chunk %s: what it holds is not known, so it counts as nothing: %s", f.ID, terminal.OneLine(f.Err.Error())))
 	}

@@ -106,7 +106,7 @@ var together = []struct {
 	noun string
 	text string // COUNT is how many, FIRST what is wrong with the first
 }{
-	{isOrphan, "chunk file", "push: COUNT have no manifest entry, and are not pushed"},
+	{isAdoptable, "chunk file", "push: COUNT have no manifest entry, and are not pushed"},
 	{isTooLarge, "chunk", "push: COUNT are larger than a proxy before the server takes (FIRST)"},
 	{isCut, "chunk", "push: COUNT were under way, and the server may have them: outcome unknown"},
 	{isFull, "chunk", "COUNT found no space on the disk (FIRST)"},
@@ -145,6 +145,12 @@ func isTooLarge(f work.Failure) bool { return f.Direction == work.Pushed && prob
 
 func isLeftOut(f work.Failure) bool { return problem.As[*syncer.LeftOutError](f.Err) }
 func isOrphan(f work.Failure) bool  { return problem.As[*syncer.OrphanError](f.Err) }
+
+// isAdoptable says that a sync would take the file in.
+func isAdoptable(f work.Failure) bool {
+	orphan, ok := errors.AsType[*syncer.OrphanError](f.Err)
+	return ok && orphan.By.IsZero()
+}
 
 func isFull(f work.Failure) bool { return problem.Is(f.Err, syscall.ENOSPC) }
 

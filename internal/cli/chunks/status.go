@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -91,6 +92,7 @@ type statusDocument struct {
 	allow    string // the command that allows it
 	memories string // what is unexported, for people; "" where there is no database
 	noRemote bool   // none is chosen
+	putBack  []string
 }
 
 type statusRemote struct {
@@ -215,34 +217,13 @@ func statusHere(ctx context.Context, ws *workspace.Workspace, all bool) (doc sta
 		remote, _ := ws.RemoteLabel() // "" is none
 		doc.use(ws, own, remote)
 	}
-	if err := doc.hereAlone(ctx, dir, here); err != nil {
+	if err := doc.hereAlone(ctx, ws, dir, here); err != nil {
 		return doc, err
 	}
 	doc.Generation = surroundings.GenerationsHere(ctx, ws, dir, here)
 	doc.LastSuccess = lastSuccesses(ws)
 	doc.Unexported, doc.memories = surroundings.MemoriesStatus(ctx, ws, dir, most)
 	return doc, nil
-}
-
-// hereAlone adds what is not in order here, whatever a remote has.
-func (doc *statusDocument) hereAlone(ctx context.Context, dir syncer.Local, here *engram.Manifest) error {
-	files, _, err := dir.Chunks(ctx)
-	if err != nil {
-		return err
-	}
-	there := make(map[engram.ChunkID]bool, len(files))
-	for _, id := range files {
-		if there[id] = true; !here.Names(id) {
-			doc.Orphans = append(doc.Orphans, id.String())
-		}
-	}
-	for _, e := range here.Entries() {
-		if !there[e.ID] {
-			doc.Missing = append(doc.Missing, e.ID.String())
-		}
-	}
-	doc.Foreign = command.Texts(here.Rejected(), syncer.ForeignName)
-	return nil
 }
 
 // compare adds what the remote has told.
@@ -253,6 +234,7 @@ func (doc *statusDocument) compare(ws *workspace.Workspace, conn *workspace.Conn
 	doc.Here, doc.There, doc.Present = len(diff.Here.Entries()), len(diff.There.Entries()), len(diff.Present)
 	doc.Push, doc.Pull = command.Texts(diff.Pushes(), engram.ChunkID.String), command.Texts(diff.ToPull, func(i syncer.Item) string { return i.ID().String() })
 	doc.Missing, doc.Orphans = command.Texts(diff.Missing, entryID), command.Texts(diff.Orphans, engram.ChunkID.String)
+	doc.putBack = command.Texts(diff.PutBack(), engram.ChunkID.String)
 	doc.Unsupported, doc.Foreign = command.Texts(diff.Rejected, rejectedID), command.Texts(diff.Foreign, syncer.ForeignName)
 	doc.Retirable = command.Texts(diff.Twins, func(t recognition.Twin) string { return t.Restored.String() })
 	doc.Left = command.Texts(diff.Elsewhere, func(i syncer.Item) string { return i.Remote.String() })
@@ -338,7 +320,9 @@ func (doc statusDocument) rows(cells terminal.Row) {
 		next string
 	}{
 		{"missing", doc.Missing, missing},
-		{"orphans", doc.Orphans, "files without a manifest entry: sync adopts and pushes them"},
+		{"orphans", slices.DeleteFunc(slices.Clone(doc.Orphans), func(id string) bool { return slices.Contains(doc.putBack, id) }),
+			"files without a manifest entry: sync adopts and pushes them"},
+		{"put back", doc.putBack, "files of chunks that text was taken out of here: delete them, nothing adopts them"},
 		{"foreign", doc.Foreign, "entries that are not engram's: `engram-sync verify` says which"},
 		{"unsupported", doc.Unsupported, "ids of the remote that no directory can hold"},
 		{"left there", doc.Left, "of other projects: --all-projects of pull and sync takes them, too"},

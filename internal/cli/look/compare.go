@@ -132,7 +132,7 @@ func (d *differ) known(ctx context.Context, dirs []workspace.Directory, all []kn
 	if len(dirs) == 0 {
 		return use(all)
 	}
-	dir := directory{dirs[0]}
+	dir := directory{Directory: dirs[0]}
 	return d.indexed(ctx, "directory\x00"+dir.Path(), dir, runtime.GOMAXPROCS(0), func(x index) error {
 		stamps, err := x.Known(ctx)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/memoryindex"
+	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/work"
 	"github.com/engram-sync/engram-sync/internal/workspace"
@@ -48,7 +50,7 @@ func (l *looker) within(ctx context.Context, use func(index) error) error {
 		if err != nil {
 			return err
 		}
-		return l.indexed(ctx, "directory\x00"+dir.Path(), directory{dir}, runtime.GOMAXPROCS(0), use)
+		return l.indexed(ctx, memoryindex.OfDirectory(dir.Path()), directory{dir, l.ws.Replaced(dir)}, runtime.GOMAXPROCS(0), use)
 	}
 	return l.ws.With(ctx, func(conn *workspace.Connection) error {
 		if err := command.UseProject(ctx, l.term, l.ws, conn); err != nil {
@@ -138,7 +140,10 @@ func (l *looker) page(ctx context.Context) (end func()) {
 }
 
 // directory is the chunk directory as an index wants it.
-type directory struct{ workspace.Directory }
+type directory struct {
+	workspace.Directory
+	replaced syncer.Replaced // whose entries, brought back by a merge, nobody misses; nil: none
+}
 
 func (d directory) State(context.Context) (string, error) { return d.Dir.State() }
 
@@ -154,6 +159,9 @@ func (d directory) Chunks(ctx context.Context) ([]memoryindex.Chunk, error) {
 	entries := m.Entries()
 	chunks := make([]memoryindex.Chunk, 0, max(len(entries), len(files.Chunks)))
 	for _, e := range entries {
+		if _, replaced := syncer.ReplacedBy(d.replaced, m, e.ID); replaced && !slices.Contains(files.Chunks, e.ID) {
+			continue
+		}
 		chunks = append(chunks, memoryindex.Chunk{ChunkEntry: e, Listed: true})
 	}
 	for _, id := range files.Chunks {
@@ -206,7 +214,7 @@ func (r remote) Chunks(ctx context.Context) ([]memoryindex.Chunk, error) {
 
 func (r remote) Read(ctx context.Context, id engram.ChunkID, read func(*engram.Chunk) error) error {
 	if d, ok := r.here.(workspace.Directory); ok {
-		if err := (directory{d}).Read(ctx, id, read); err == nil {
+		if err := (directory{Directory: d}).Read(ctx, id, read); err == nil {
 			return nil
 		}
 	}

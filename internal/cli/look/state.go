@@ -54,7 +54,7 @@ func (d *differ) state(ctx context.Context, word string, conn *workspace.Connect
 	switch word {
 	case "":
 		dir, err := d.ws.OpenDirectory()
-		return state{"directory", workspace.Shorter(dir.Path()), rowsOfSource{directory{dir}}}, err
+		return state{"directory", workspace.Shorter(dir.Path()), rowsOfSource{directory{dir, d.ws.Replaced(dir)}}}, err
 	case theRemote:
 		here, _, err := d.ws.OpenDirectoryIfAny()
 		return state{"remote", conn.Label, rowsOfSource{remote{conn, here}}}, err
@@ -81,7 +81,7 @@ func (d *differ) directoryState(path string) (state, error) {
 	if err != nil {
 		return state{}, err
 	}
-	return state{"directory", workspace.Shorter(dir.Path()), rowsOfSource{directory{dir}}}, nil
+	return state{"directory", workspace.Shorter(dir.Path()), rowsOfSource{directory{dir, d.ws.Replaced(dir)}}}, nil
 }
 
 // revisionState has no place where git knows none of this name.

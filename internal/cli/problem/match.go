@@ -113,6 +113,12 @@ func leftOut(alone bool) match {
 	}
 }
 
+// replacedFile recognises a chunk file that was put back although text was taken out of the chunk.
+func replacedFile(err error, _ string) bool {
+	e, ok := errors.AsType[*syncer.OrphanError](err)
+	return ok && !e.By.IsZero()
+}
+
 // orphan recognises a chunk file that a push left here: alone, or while others go
 // or are there.
 func orphan(alone bool) match {

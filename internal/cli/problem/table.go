@@ -230,6 +230,8 @@ var elsewhere = []Class{
 	{"rows-left-out", Partial, leftOut(false),
 		"-v lists them, and `push --accept-left-out` accepts that they stay here",
 		"Rows of the chunk would be refused by a project server, so they stayed here. List them with -v, and mend them where they come from, or accept that."},
+	{"put-back", Refused, replacedFile, "nothing adopts or pushes it",
+		"A chunk file is here again although text was taken out of the chunk, which has another id now. Nothing adopts or pushes it. Delete the file, or pull the chunk by its id if you want it."},
 	{"only-orphans", Refused, orphan(true),
 		"`engram-sync sync` gives such files one, and pushes them",
 		"No manifest entry names the chunk file, and a push sends what the manifest names, of which there is nothing. Sync adopts such files, and pushes them."},

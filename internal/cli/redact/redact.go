@@ -2,6 +2,7 @@
 package redact
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"runtime"
@@ -13,6 +14,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/chunktext"
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/memoryindex"
 	"github.com/engram-sync/engram-sync/internal/secretscan"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -34,16 +36,22 @@ Fields by which rows are known, such as ids, projects and times, are told and no
 
 The old bytes are elsewhere still:
 
-    engram.db        change the memory in engram too, on every machine that has it;
-                     export does not write the old text again from here
+    engram.db        change the memory in engram too, on every machine that has it.
+                     export here holds a row back, and names it, while a field is,
+                     whole, what it was. It does not notice a field that was edited
+                     and has the text still, nor another row. Other machines, and
+                     mutations push, do not know of it
     git's history    and every clone of it; git filter-repo rewrites it. A secret that
                      was committed or pushed is known: make it worthless first
     servers          keep the chunks that they have; only who runs one can remove them.
                      A pull here does not bring them back; push sends the new ones
+    branches         from before: the merge driver (git setup) keeps the old entry
+                     out, and verify names one that another merge brought back
 
 A chunk that somebody has edited in place is not read: its id does not fit any more.
 "verify --repair --re-identify" gives it the id of its bytes, then this command takes it.
-A run that was killed is completed by the next one with the same text.`
+A run that was killed is completed by the next one with the same text. What cannot be
+read is named, and the run ends with 7.`
 
 const example = `  engram-sync redact --secrets --dry-run
   engram-sync redact --text-stdin < password-file
@@ -102,6 +110,9 @@ func (r *redact) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if blank, err := dir.Blank(ctx); err != nil || blank {
+		return cmp.Or(err, workspace.ErrBlank(dir.Path(), "let `engram-sync pull` fill it"))
+	}
 	find, err := r.finder(ctx, dir)
 	if err != nil {
 		return err
@@ -121,6 +132,9 @@ func (r *redact) run(ctx context.Context) error {
 	opts.Report, stop = command.Progress(r.term, "chunk")
 	done, failed, err := verification.Redact(ctx, dir, opts)
 	stop()
+	if !r.dryRun && len(done) > 0 {
+		memoryindex.Forget(memoryindex.Dir(), memoryindex.OfDirectory(dir.Path()))
+	}
 	if err != nil {
 		return err
 	}

@@ -178,15 +178,23 @@ func (r *redact) printText(doc document, failed []work.Failure) {
 			fmt.Fprintf(r.term.Stdout, "  + %s\n", terminal.OneLine(p.After))
 		}
 	}
+	if len(doc.Redacted) == 0 && len(failed) > 0 {
+		fmt.Fprintf(r.term.Stdout, "nothing taken out, and %s not read\n", terminal.Count(len(failed), "chunk"))
+		return
+	}
 	if len(doc.Redacted) == 0 {
 		fmt.Fprintln(r.term.Stdout, "nothing to take out")
 		return
+	}
+	left := ""
+	if len(failed) > 0 {
+		left = fmt.Sprintf("; %s not read", terminal.Count(len(failed), "chunk"))
 	}
 	verb := "redacted "
 	if r.dryRun {
 		verb = "would redact "
 	}
-	fmt.Fprintf(r.term.Stdout, "%s%s in %s\n", verb, terminal.Count(doc.Summary.Places, "place"), terminal.Count(len(doc.Redacted), "chunk"))
+	fmt.Fprintf(r.term.Stdout, "%s%s in %s%s\n", verb, terminal.Count(doc.Summary.Places, "place"), terminal.Count(len(doc.Redacted), "chunk"), left)
 	if !r.dryRun {
 		r.term.Note("the old text is still in engram.db (change the memory in engram too, on every machine), in git's history and its clones, and on servers that have the old chunks: " +
 			"make a secret worthless where it is used; `engram-sync redact --help` says more")

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/git"
+	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/verification"
@@ -31,12 +33,13 @@ var (
 // Around is what lies around the chunks of a directory: git, and things
 // that do not belong there.
 type Around struct {
-	dir workspace.Directory
-	git git.Files
+	dir      workspace.Directory
+	git      git.Files
+	replaced syncer.Replaced
 }
 
 func LookAround(ctx context.Context, ws *workspace.Workspace, dir workspace.Directory) Around {
-	return Around{dir: dir, git: git.Status(ctx, dir.Path(), ws.Environ)}
+	return Around{dir: dir, git: git.Status(ctx, dir.Path(), ws.Environ), replaced: state.OpenReplaced(ws.State(), dir.Path())}
 }
 
 // GitTold says whether git could be asked.
@@ -71,6 +74,12 @@ func (s Around) Warnings(ctx context.Context) (found []verification.Finding, err
 		}
 	}
 	ids, _, err := s.dir.Chunks(ctx)
+	if m, readErr := s.dir.ReadManifest(ctx); readErr == nil { // git is not to have what text was taken out of
+		ids = slices.DeleteFunc(ids, func(id engram.ChunkID) bool {
+			_, replaced := syncer.ReplacedBy(s.replaced, m, id)
+			return replaced && !m.Names(id)
+		})
+	}
 	ignored, untracked := s.countUnknown(ids)
 	if ignored > 0 {
 		warn("chunks", "git ignores %s, so nobody else gets them: `git check-ignore -v %s/*` names the rule to remove", terminal.Count(ignored, "chunk file"), s.path("chunks"))

@@ -249,7 +249,7 @@ func whatToCount(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, 
 			return "", state.Cache{}, err
 		}
 	}
-	question := fmt.Sprintf("8 %s %s %s %v", version, chunks, engram.ProjectKey(p.Name), Choice(ws))
+	question := fmt.Sprintf("9 %s %s %s %v", version, chunks, engram.ProjectKey(p.Name), Choice(ws))
 	return question, state.OpenCache(ws.State(), slot, path+"\x00"+db.Path()), nil
 }
 
@@ -304,11 +304,16 @@ func Compare(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, loca
 		files, path = d, d.Path()
 	}
 	index := state.OpenIndex[words.Word](ws.State(), path)
-	said, unread, err := memories.ReadWords(ctx, files, c.Manifest.Entries(), state.OpenReplaced(ws.State(), path).Replaces, index, maxBytes, ws.Config.Concurrency, report)
+	replaced := state.OpenReplaced(ws.State(), path)
+	said, unread, err := memories.ReadWords(ctx, files, c.Manifest.Entries(), replaced.Replaces, index, maxBytes, ws.Config.Concurrency, report)
 	if err != nil {
 		return c, err
 	}
 	c.Unread = unread
+	said.HoldBack(replaced.TakenOut(func(id engram.ChunkID) bool {
+		_, _, err := files.Stamp(id)
+		return c.Manifest.Has(id) && err == nil
+	}))
 	if err := index.Save(); err != nil {
 		ws.Log.Info("remember what the chunks hold", "error", err)
 	}

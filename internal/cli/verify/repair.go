@@ -13,6 +13,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/git"
+	"github.com/engram-sync/engram-sync/internal/memoryindex"
 	"github.com/engram-sync/engram-sync/internal/merge"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
@@ -132,6 +133,7 @@ func (r *repair) run(ctx context.Context, words []string) error {
 	}
 	for _, f := range done.Fixes {
 		if f.Action == verification.FixReidentified && !r.dryRun {
+			memoryindex.Forget(memoryindex.Dir(), memoryindex.OfDirectory(dir.Path()))
 			defer r.term.Note("a server that has chunk %s keeps what it said before, and so does git's history; change it in engram too: what engram.db of another machine still says, an export there writes again", f.ID)
 		}
 	}

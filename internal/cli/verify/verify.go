@@ -134,7 +134,8 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 	}
 	opts.Concurrency = ws.Config.Concurrency
 	opts.Memory = surroundings.Memory(state.In(state.Dir()), ws, dir) // it looks, and remembers all the same
-	opts.Full = opts.Full || remote                                   // whose chunks are compared with those here
+	opts.Replaced = state.OpenReplaced(ws.State(), dir.Path())
+	opts.Full = opts.Full || remote // whose chunks are compared with those here
 	defer func() { err = orUnmerged(ctx, ws, dir, err) }()
 	if opts.Only, err = selectLocal(ctx, dir, words); err != nil {
 		return err
