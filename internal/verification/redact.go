@@ -90,7 +90,7 @@ func Redact(ctx context.Context, dir Repairable, opts Redaction) (done []Redacte
 	if opts.DryRun || ctx.Err() == nil && len(done) == 0 {
 		return done, failed, context.Cause(ctx)
 	}
-	if err := errors.Join(context.Cause(ctx), enter(ctx, dir, m, done, opts)); err != nil {
+	if err := enter(ctx, dir, m, done, opts); err != nil {
 		return nil, failed, errors.Join(err, takeBack(context.WithoutCancel(ctx), dir, files, done))
 	}
 	return done, failed, removeOld(dir, done)
@@ -117,8 +117,8 @@ func takeBack(ctx context.Context, dir Repairable, before []engram.ChunkID, done
 
 // enter has the new chunks in the manifest in the place of the old ones.
 func enter(ctx context.Context, dir Repairable, m *engram.Manifest, done []Redacted, opts Redaction) error {
-	if ctx.Err() != nil {
-		return nil
+	if err := context.Cause(ctx); err != nil {
+		return err
 	}
 	to, texts := map[engram.ChunkID]engram.ChunkID{}, map[engram.ChunkID]map[string][]string{}
 	for _, r := range done {
