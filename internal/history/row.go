@@ -72,6 +72,17 @@ func (r *Row) Moment() int64 {
 // Headline is the title of a row, or what stands for one: the first line of its text, else its identity.
 func (r *Row) Headline() string { return Headline(r.Kind, r.ID, r.Title, r.Content) }
 
+// Bytes is how large the texts of the row are.
+func (r *Row) Bytes() (all int) {
+	for _, text := range []string{
+		r.Kind, r.ID, r.Session, r.Project, r.Type, r.Title, r.Content, r.CreatedAt, r.UpdatedAt, r.DeletedAt, r.Directory, r.Scope, r.Topic, r.Tool,
+		r.Review, r.Source, r.Target, r.Relation, r.Judgment, r.Actor,
+	} {
+		all += len(text)
+	}
+	return all
+}
+
 // Headline is that of a row that has this kind, identity, title and text.
 func Headline(kind, id, title, text string) string {
 	if strings.TrimSpace(title) != "" {

@@ -1,8 +1,11 @@
 package memoryindex
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -31,15 +34,24 @@ type Version struct {
 	Row       *history.Row  `json:"row"`
 }
 
-// ReadMemories reads what has an identity out of its chunks: of each kind that has it the newest versions, at most most of
-// them. places are those that Index.Versions gives.
-func ReadMemories(ctx context.Context, src Source, places []Placed, most int) (memories []Memory, err error) {
+// Most bounds what is read of memories.
+type Most struct {
+	Versions int // of each
+	Bytes    int // of all their texts; 0: any number
+}
+
+// ErrLarge says that the texts of memories are larger than they may be.
+var ErrLarge = errors.New("its versions have more text than can be shown at once")
+
+// ReadMemories reads what has an identity out of its chunks: of each kind that has it the newest versions. places are those that Index.Versions gives.
+func ReadMemories(ctx context.Context, src Source, places []Placed, most Most) (memories []Memory, err error) {
+	left := cmp.Or(most.Bytes, math.MaxInt)
 	for len(places) > 0 {
 		n := 1
 		for n < len(places) && places[n].Kind == places[0].Kind {
 			n++
 		}
-		m, err := readMemory(ctx, src, places[:n], most)
+		m, err := readMemory(ctx, src, places[:n], most.Versions, &left)
 		if err != nil {
 			return nil, err
 		}
@@ -48,8 +60,8 @@ func ReadMemories(ctx context.Context, src Source, places []Placed, most int) (m
 	return memories, nil
 }
 
-// readMemory reads the versions of one identity.
-func readMemory(ctx context.Context, src Source, places []Placed, most int) (m Memory, err error) {
+// readMemory reads the versions of one identity. left is how many bytes more may be read.
+func readMemory(ctx context.Context, src Source, places []Placed, most int, left *int) (m Memory, err error) {
 	m = Memory{Kind: places[0].Kind, ID: places[0].Identity.ID, Versions: []Version{}}
 	slices.SortFunc(places, func(a, b Placed) int { return a.Version.Compare(b.Version) })
 	m.Older = max(0, len(places)-most)
@@ -63,11 +75,15 @@ func readMemory(ctx context.Context, src Source, places []Placed, most int) (m M
 		}
 		id := p.ChunkEntry.ID
 		if _, known := read[id]; !known {
+			had := *left
 			err := src.Read(ctx, id, func(c *engram.Chunk) error {
-				read[id] = nil // a source may begin again
+				read[id], *left = nil, had // a source may begin again
 				rows, err := history.ReadChunk(c)
 				for _, row := range rows {
 					if row.Of() == p.Identity {
+						if *left -= row.Bytes(); *left < 0 {
+							return ErrLarge
+						}
 						read[id] = append(read[id], &row) // of its own, or all rows of the chunk would stay in memory
 					}
 				}

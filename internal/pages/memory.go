@@ -2,6 +2,7 @@ package pages
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -10,8 +11,12 @@ import (
 	"github.com/engram-sync/engram-sync/internal/secret"
 )
 
-// versionsShown is how many versions of a memory are read, the newest of all: each may be in another chunk.
-const versionsShown = 20
+const (
+	// versionsShown is how many versions of a memory are read, the newest of all: each may be in another chunk.
+	versionsShown = 20
+	// bytesShown bounds their texts, which are in memory at once.
+	bytesShown = 24 << 20
+)
 
 // memoryPage is what has an identity: of several kinds, if so many have it.
 type memoryPage struct {
@@ -47,7 +52,10 @@ func (s *site) memory(ctx context.Context, r *http.Request) (string, any, error)
 	if len(places) == 0 {
 		return "", nil, &refusal{http.StatusNotFound, "no chunk that can be read here has “" + clean(id) + "”"}
 	}
-	memories, err := memoryindex.ReadMemories(ctx, s.Source, places, versionsShown)
+	memories, err := memoryindex.ReadMemories(ctx, s.Source, places, memoryindex.Most{Versions: versionsShown, Bytes: bytesShown})
+	if errors.Is(err, memoryindex.ErrLarge) {
+		return "", nil, &refusal{http.StatusUnprocessableEntity, err.Error()}
+	}
 	if err != nil {
 		return "", nil, err
 	}

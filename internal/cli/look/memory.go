@@ -34,7 +34,7 @@ func (s *show) memory(ctx context.Context, doc *showDocument, id string) error {
 			}
 		}
 		doc.fails = append(doc.fails, x.failed...)
-		memories, err := memoryindex.ReadMemories(ctx, x.src, places, versionsShown)
+		memories, err := memoryindex.ReadMemories(ctx, x.src, places, memoryindex.Most{Versions: versionsShown})
 		for _, m := range memories {
 			shown := shownMemory{Memory: m}
 			if m.Newest != nil && err == nil {

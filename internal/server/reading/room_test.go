@@ -206,6 +206,7 @@ func TestASlowAccount(t *testing.T) {
 			t.Errorf("it took %v", took)
 		}
 		close(never)
+		synctest.Wait() // a page waits no longer for a look that has taken so long
 		if _, text, err := show(t, r, "mallory", "/"); err != nil || !strings.Contains(text, "A title") {
 			t.Error(text, err)
 		}
@@ -256,5 +257,30 @@ func TestTooMuch(t *testing.T) {
 	r := room(t, l)
 	if _, text, err := show(t, r, "ana", "/"); err != nil || !strings.Contains(text, "more than 100000 chunks") {
 		t.Error(text, err)
+	}
+}
+
+// What is too large to be in memory is named, and not read.
+func TestTooLarge(t *testing.T) {
+	version := func(n, size int) string {
+		return fmt.Sprintf(`{"data":{"observations":[{"sync_id":"o1","title":"Version %d","content":"%s","updated_at":"2026-01-01 00:00:%02d"}]}}`, n, strings.Repeat("word ", size/5), n)
+	}
+	l := &library{chunks: map[string]map[string]string{"ana": {}, "bo": {"00000001": version(1, maxBytes), "00000002": version(2, 10)}}}
+	for i := range 9 {
+		l.chunks["ana"][fmt.Sprintf("%08x", i)] = version(i, 3<<20)
+	}
+	r := room(t, l)
+	if _, text, err := show(t, r, "bo", "/"); err != nil || !strings.Contains(text, "it has more than 16 MB") || !strings.Contains(text, "Version 2") {
+		t.Error(text, err)
+	}
+	for { // until its chunks are in the index
+		status, text, err := show(t, r, "ana", "/memory?id=o1")
+		if err == nil && strings.Contains(text, "may not be up to date") {
+			continue
+		}
+		if err != nil || status != http.StatusUnprocessableEntity || !strings.Contains(text, "more text than can be shown") {
+			t.Errorf("%d %.2000s %v", status, text, err)
+		}
+		return
 	}
 }

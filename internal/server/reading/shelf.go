@@ -87,7 +87,7 @@ func (s *shelf) mayRead(ctx context.Context, src source, id engram.ChunkID) (lea
 		return nil, errNoRoom
 	}
 	leaveLarge := func() {}
-	if _, size, err := src.body(ctx, id); err == nil && size > largeBytes { // what is wrong with it is found out again
+	if _, size, err := src.body(ctx, id); err == nil && size > largeBytes && size <= maxBytes { // what is wrong with it is found out again
 		if leaveLarge, err = s.room.largeReads.Take(ctx, s.user.ID); err != nil {
 			return nil, err
 		}
@@ -125,7 +125,7 @@ func (s *shelf) tell(err error) string {
 	if _, reading := errors.AsType[*pages.StillReading](err); reading {
 		return err.Error()
 	}
-	for _, known := range []error{engram.ErrDamaged, errManyChunks, pushbody.ErrManyRows, errNoRoom} {
+	for _, known := range []error{engram.ErrDamaged, errManyChunks, errLargeChunk, pushbody.ErrManyRows, errNoRoom} {
 		if errors.Is(err, known) {
 			return err.Error()
 		}

@@ -20,7 +20,11 @@ const (
 	maxRows = 50_000
 	// largeBytes is from where on chunks are large: one of a few MB takes a second to be indexed.
 	largeBytes = 2 << 20
+	// maxBytes bounds a chunk that is read: all of it is in memory several times, and its words take a minute to be indexed.
+	maxBytes = 16 << 20
 )
+
+var errLargeChunk = fmt.Errorf("it has more than %d MB, which is more than pages can show", maxBytes>>20)
 
 var errManyChunks = fmt.Errorf("the account has more than %d chunks, which is more than pages can show", maxChunks)
 
@@ -78,6 +82,9 @@ func (s source) read(ctx context.Context, id engram.ChunkID, open func(engram.Ch
 	body, size, err := s.body(ctx, id)
 	if err != nil {
 		return err
+	}
+	if size > maxBytes {
+		return errLargeChunk
 	}
 	if s.large != nil && size > largeBytes {
 		leave, err := s.large(ctx, s.userID)
