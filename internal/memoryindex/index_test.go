@@ -375,3 +375,39 @@ func TestOverview(t *testing.T) {
 		}
 	}
 }
+
+// Of a chunk with many rows, and of rows with names that nobody would give, lists have only so much.
+func TestLinesAreBounded(t *testing.T) {
+	var p place
+	long := strings.Repeat("long ", 2<<10)
+	p.add(t, "2026-10-01T10:00:00Z", engram.ChunkRows{
+		Sessions: []engram.Session{{ID: "s1"}, {ID: "s2"}},
+		Observations: []engram.Observation{
+			{SyncID: "o1", Title: "One"}, {SyncID: "o2", Title: "Two"}, {SyncID: long, Project: &long, SessionID: long, Type: long, Title: "Three"}, {SyncID: "o4", Title: "Four"},
+		},
+	})
+	p.add(t, "2026-10-02T10:00:00Z", engram.ChunkRows{Sessions: []engram.Session{{ID: "s1"}, {ID: "s3"}}})
+	x := open(t, t.TempDir())
+	defer func() { _ = x.Close() }()
+	update(t, x, &p)
+	for most, want := range map[int]string{0: "s1 s3 +0, s1 s2 One Two Three Four +0", 1: "s1 +1, One +3", 3: "s1 s3 +0, One Two Three +1", 5: "s1 s3 +0, One Two Three Four +0"} {
+		entries, _, err := x.Chunks(t.Context(), memoryindex.Filter{Lines: most})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, e := range entries {
+			line := ""
+			for _, l := range e.Rows {
+				line += l.Title + " "
+				if size := len(l.ID + l.Project + l.Session + l.Type); size > 16<<10 {
+					t.Errorf("%s has %d bytes of names", l.Title, size)
+				}
+			}
+			got = append(got, line+fmt.Sprintf("+%d", e.Left))
+		}
+		if got := strings.Join(got, ", "); got != want {
+			t.Errorf("%d: %s", most, got)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ type Filter struct {
 	Type         string    // of an observation, or a kind of rows
 	Limit        int       // 0: no limit
 	Offset       int       // how many are passed over first
+	Lines        int       // how many rows of each chunk are given, sessions only where there is nothing else; 0: all
 }
 
 // where are the conditions on the columns that times, authors, projects and types stand in.
@@ -82,6 +84,7 @@ type Entry struct {
 	Listed bool // else no entry of the manifest names it
 	Known  bool // else it could not be read
 	Rows   []Line
+	Left   int // rows that Filter.Lines leaves out
 }
 
 // Line is a row of a chunk, without its text. Title is history.Headline; Told, if there is one, says the same for people.
@@ -111,7 +114,7 @@ func (x *Index) Chunks(ctx context.Context, f Filter) (entries []Entry, more int
 		return err
 	})
 	if err == nil {
-		err = x.lines(ctx, entries, ns, rowConditions, rowArgs)
+		err = x.lines(ctx, entries, ns, f.Lines, rowConditions, rowArgs)
 	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the index of memories: %w", err)
@@ -123,16 +126,21 @@ func (x *Index) Chunks(ctx context.Context, f Filter) (entries []Entry, more int
 const titleOf = `CASE WHEN r.state <> 'removed' OR t.title <> '' THEN t.title ELSE coalesce((SELECT coalesce(nullif(s.title, ''), substr(s.body, 1, 100))
 	FROM rows o JOIN texts s ON s.n = o.n WHERE o.id = r.id AND o.kind = r.kind AND o.mark > 0), '') END`
 
-// lines reads the lines of entries, which have these numbers.
-func (x *Index) lines(ctx context.Context, entries []Entry, ns []int64, conditions []string, args []any) (err error) {
+// lines reads the lines of entries, which have these numbers: as Filter.Lines has it.
+func (x *Index) lines(ctx context.Context, entries []Entry, ns []int64, most int, conditions []string, args []any) (err error) {
+	order := "r.n"
+	if most > 0 {
+		order = "r.kind = 'session', r.n"
+	}
 	query, err := x.db.PrepareContext(ctx, "SELECT r.kind, r.id, r.type, r.session, r.project, r.state, "+titleOf+
-		", substr(t.body, 1, 300) FROM rows r JOIN texts t ON t.n = r.n WHERE r.chunk = ? AND "+and(conditions)+" ORDER BY r.n")
+		", substr(t.body, 1, 300) FROM rows r JOIN texts t ON t.n = r.n WHERE r.chunk = ? AND "+and(conditions)+" ORDER BY "+order+" LIMIT ?")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, query.Close()) }()
 	for i := range entries {
-		rows, err := query.QueryContext(ctx, append([]any{ns[i]}, args...)...)
+		of := append([]any{ns[i]}, args...)
+		rows, err := query.QueryContext(ctx, append(of, limit(most))...)
 		if err != nil {
 			return err
 		}
@@ -144,11 +152,25 @@ func (x *Index) lines(ctx context.Context, entries []Entry, ns []int64, conditio
 			entries[i].Rows = append(entries[i].Rows, l)
 			return err
 		})
+		if err == nil && most > 0 {
+			err = x.leave(ctx, &entries[i], conditions, of)
+		}
 		if err != nil {
 			return err
 		}
 	}
 	return x.relate(ctx, entries)
+}
+
+// leave counts the rows that an entry has not, and takes out sessions beside others.
+func (x *Index) leave(ctx context.Context, e *Entry, conditions []string, args []any) error {
+	var all, others int
+	err := x.db.QueryRowContext(ctx, "SELECT count(*), coalesce(sum(r.kind <> 'session'), 0) FROM rows r WHERE r.chunk = ? AND "+and(conditions), args...).Scan(&all, &others)
+	if others > 0 {
+		e.Rows, all = slices.DeleteFunc(e.Rows, func(l Line) bool { return l.Kind == "session" }), others
+	}
+	e.Left = all - len(e.Rows)
+	return err
 }
 
 // limit is that of a query; -1 is none.

@@ -56,6 +56,8 @@ type Options struct {
 const (
 	// maxText is how much of one text is kept to be searched, in bytes.
 	maxText = 1 << 20
+	// maxName is the same for identities, projects and the like.
+	maxName = 4 << 10
 	// batchRows and batchBytes are how much is written in one transaction.
 	batchRows, batchBytes = 5000, 64 << 20
 	// largeBytes is from where on chunks are read one at a time: all rows of one are in memory.

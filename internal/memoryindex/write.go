@@ -191,16 +191,17 @@ func (w *writer) chunk(r reading) error {
 
 func (w *writer) add(chunk int64, row *history.Row) error {
 	w.rows++
+	id, kind := name(row.ID), name(row.Kind)
 	var others bool
-	if err := w.others.QueryRowContext(w.ctx, row.ID, row.Kind).Scan(&others); err != nil {
+	if err := w.others.QueryRowContext(w.ctx, id, kind).Scan(&others); err != nil {
 		return err
 	}
 	mark := markAlone(row.State)
 	if others {
 		mark = unmarked
 	}
-	added, err := w.row.ExecContext(w.ctx, chunk, row.Kind, row.ID, string(row.State), mark, row.Moment(), row.Session,
-		engram.ProjectKey(row.Project), row.Type, row.CreatedAt, row.UpdatedAt)
+	added, err := w.row.ExecContext(w.ctx, chunk, kind, id, string(row.State), mark, row.Moment(), name(row.Session),
+		engram.ProjectKey(name(row.Project)), name(row.Type), name(row.CreatedAt), name(row.UpdatedAt))
 	if err != nil {
 		return err
 	}
@@ -218,9 +219,14 @@ func (w *writer) add(chunk int64, row *history.Row) error {
 }
 
 // kept is as much of a text as is searched.
-func kept(text string) string {
-	if len(text) > maxText {
-		text = strings.ToValidUTF8(text[:maxText], "")
+func kept(text string) string { return cut(text, maxText) }
+
+// name is as much of what a row is called, or belongs to, as is kept: lists have many of them in memory.
+func name(text string) string { return cut(text, maxName) }
+
+func cut(text string, most int) string {
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "")
 	}
 	return text
 }

@@ -25,7 +25,6 @@ const (
 type listedChunk struct {
 	memoryindex.Entry
 	Lines []listedRow
-	More  int // rows that are not listed
 }
 
 // listedRow is a row in a list.
@@ -52,6 +51,7 @@ func (s *site) timeline(ctx context.Context, r *http.Request) (string, any, erro
 		return "", nil, err
 	}
 	page := timelinePage{Filter: f}
+	is.Lines = linesShown
 	if f.page == 0 {
 		counts, err := s.Index.Days(ctx, is)
 		if err != nil {
@@ -74,11 +74,7 @@ func (s *site) timeline(ctx context.Context, r *http.Request) (string, any, erro
 		c := listedChunk{Entry: e}
 		sessions := onlySessions(e.Rows)
 		for _, line := range e.Rows {
-			switch {
-			case line.Kind == "session" && !sessions:
-			case len(c.Lines) == linesShown:
-				c.More++
-			default:
+			if sessions || line.Kind != "session" {
 				c.Lines = append(c.Lines, newListedRow(line))
 			}
 		}

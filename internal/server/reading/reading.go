@@ -31,9 +31,9 @@ const (
 	indexBytes = 1 << 30
 	keptBytes  = 8 << 30
 	spareBytes = 512 << 20
-	// Chunks that are read into indexes, and pages that are made, at once, and those of large chunks among them. The rows of each are in
+	// Chunks that are read into indexes, and pages that are made, at once, and those of large chunks among each. The rows of each are in
 	// memory, and a processor is busy. Accounts take turns, and each has one.
-	readAtOnce, madeAtOnce, largeAtOnce = 2, 2, 1
+	workAtOnce, largeAtOnce = 2, 1
 
 	mayWait    = 64
 	waitAtMost = 15 * time.Second
@@ -68,9 +68,10 @@ type Room struct {
 func NewRoom(c Config) *Room {
 	ctx, end := context.WithCancel(context.Background())
 	turns := func(all int) *limits.Turns { return limits.NewTurns(all, 1, mayWait) }
+	work := turns(workAtOnce)
 	return &Room{
 		Config: c, ctx: ctx, end: end, shelves: map[string]*shelf{},
-		reads: turns(readAtOnce), largeReads: turns(largeAtOnce), pages: turns(madeAtOnce), largePages: turns(largeAtOnce),
+		reads: work, largeReads: turns(largeAtOnce), pages: work, largePages: turns(largeAtOnce),
 	}
 }
 
