@@ -105,6 +105,30 @@ func TestTurns(t *testing.T) {
 	}
 }
 
+// An index takes no more rows than it may, and says so; what has more versions than that is told without reading them.
+func TestRowsAreBounded(t *testing.T) {
+	p := &place{}
+	for range 6 {
+		p.add(t, "2026-10-01T00:00:00Z", memory("o", "A title", fmt.Sprint("word", len(p.chunks)), "2026-10-01 10:00:00"))
+	}
+	x, _, err := memoryindex.Open(t.Context(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = x.Close() }()
+	if _, err := x.Update(t.Context(), p, memoryindex.Options{AtOnce: 1, Rows: 3}); !errors.Is(err, memoryindex.ErrManyRows) {
+		t.Error(err)
+	}
+	if _, err := x.Update(t.Context(), p, memoryindex.Options{AtOnce: 1}); err != nil {
+		t.Error(err)
+	}
+	for most, want := range map[int]bool{5: true, 6: false} {
+		if many, err := x.Many(t.Context(), "o", most); err != nil || many != want {
+			t.Errorf("more than %d: %t %v", most, many, err)
+		}
+	}
+}
+
 func known(entries []memoryindex.Entry) (n int) {
 	for _, e := range entries {
 		if e.Known {

@@ -228,6 +228,15 @@ func (x *Index) Versions(ctx context.Context, id string) (places []Placed, err e
 	return places, nil
 }
 
+// Many says whether something has more than so many versions.
+func (x *Index) Many(ctx context.Context, id string, versions int) (many bool, err error) {
+	err = x.db.QueryRowContext(ctx, "SELECT count(*) > ? FROM (SELECT 1 FROM rows WHERE id = ? LIMIT ?)", versions, id, versions+1).Scan(&many)
+	if err != nil {
+		return false, fmt.Errorf("read the index of memories: %w", err)
+	}
+	return many, nil
+}
+
 // Like are up to ten identities that begin with some text, for who has mistyped one.
 func (x *Index) Like(ctx context.Context, prefix string) (ids []string, err error) {
 	err = x.each(ctx, "SELECT DISTINCT id FROM rows WHERE id >= ? AND id < ? ORDER BY id LIMIT 10", []any{prefix, prefix + "\U0010FFFF"}, func(scan func(...any) error) error {

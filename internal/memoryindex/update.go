@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"golang.org/x/sync/errgroup"
@@ -48,8 +49,10 @@ type Options struct {
 	Plan   func(chunks int)
 	Opened func(*engram.Chunk)
 	Done   func()
-	// Turn, if set, is waited for before a chunk is read, and left when it is written: no more chunks are in memory than it lets. Its
-	// error ends the update, which keeps what it has.
+	// Rows bounds those of the index: an update that would have more fails with ErrManyRows, and keeps what it has. 0: any number.
+	Rows int64
+	// Turn, if set, is waited for before a chunk is read, and left when it is written: no more chunks are in memory than it lets. Without
+	// an id it is for finding out which versions are the newest. Its error ends the update, which keeps what it has.
 	Turn func(context.Context, engram.ChunkID) (leave func(), err error)
 }
 
@@ -85,7 +88,7 @@ func (x *Index) Update(ctx context.Context, src Source, opts Options) (failed []
 	}
 	failed, err = x.bring(ctx, src, state, chunks, opts)
 	if err == nil {
-		err = x.settle(ctx, state, len(failed) == 0)
+		err = x.settleInTurn(ctx, state, len(failed) == 0, opts)
 	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -95,6 +98,20 @@ func (x *Index) Update(ctx context.Context, src Source, opts Options) (failed []
 	}
 	return failed, nil
 }
+
+func (x *Index) settleInTurn(ctx context.Context, state string, complete bool, opts Options) error {
+	if opts.Turn != nil {
+		leave, err := opts.Turn(ctx, engram.ChunkID{})
+		if err != nil {
+			return err
+		}
+		defer leave()
+	}
+	return x.settle(ctx, state, complete)
+}
+
+// ErrManyRows says that an index would have more rows than it may.
+var ErrManyRows = errors.New("there are more rows than can be shown: some are missing here")
 
 // StateOf is a State for a source that has to list its chunks for one.
 func StateOf(chunks []Chunk) string {
@@ -183,6 +200,7 @@ func (x *Index) read(ctx context.Context, src Source, unread []Chunk, failed []F
 				return err
 			}
 			defer w.close()
+			w.most = opts.Rows
 			for w.rows < batchRows && w.bytes < batchBytes {
 				r, ok := <-readings
 				if !ok {

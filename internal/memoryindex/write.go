@@ -132,6 +132,7 @@ type writer struct {
 	tx    *sql.Tx
 	rows  int // so far
 	bytes int // of their texts
+	most  int64
 
 	find, others, row, text, word, done *sql.Stmt
 }
@@ -205,9 +206,12 @@ func (w *writer) add(chunk int64, row *history.Row) error {
 	if err != nil {
 		return err
 	}
-	n, err := added.LastInsertId()
+	n, err := added.LastInsertId() // the next one behind the last of all
 	if err != nil {
 		return err
+	}
+	if w.most > 0 && n > w.most {
+		return ErrManyRows
 	}
 	title, body := kept(row.Title), kept(row.Content)
 	w.bytes += len(title) + len(body)

@@ -16,6 +16,8 @@ const (
 	versionsShown = 20
 	// bytesShown bounds their texts, which are in memory at once.
 	bytesShown = 24 << 20
+	// maxVersions bounds all versions, of which the newest are looked for.
+	maxVersions = 50_000
 )
 
 // memoryPage is what has an identity: of several kinds, if so many have it.
@@ -45,6 +47,13 @@ type change struct{ Name, Before, After string }
 
 func (s *site) memory(ctx context.Context, r *http.Request) (string, any, error) {
 	id := r.FormValue("id")
+	many, err := s.Index.Many(ctx, id, maxVersions)
+	if err != nil {
+		return "", nil, err
+	}
+	if many {
+		return "", nil, &refusal{http.StatusUnprocessableEntity, "“" + clean(id) + "” has more versions than can be shown"}
+	}
 	places, err := s.Index.Versions(ctx, id)
 	if err != nil {
 		return "", nil, err

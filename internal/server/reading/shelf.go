@@ -56,7 +56,7 @@ func (s *shelf) open() {
 			return
 		}
 		src := source{chunks: r.Chunks, userID: s.user.ID, work: r.Work}
-		s.fresh = pages.NewFresh(r.ctx, s.index, src, every, memoryindex.Options{AtOnce: 1, Turn: func(ctx context.Context, id engram.ChunkID) (func(), error) { return s.mayRead(ctx, src, id) }})
+		s.fresh = pages.NewFresh(r.ctx, s.index, src, every, memoryindex.Options{AtOnce: 1, Rows: maxAllRows, Turn: func(ctx context.Context, id engram.ChunkID) (func(), error) { return s.mayRead(ctx, src, id) }})
 		src.large = inTime(r.largePages)
 		s.pages = pages.New(pages.Place{
 			Name: s.user.Name, Version: r.Version, Index: s.index, Source: src, Refresh: s.fresh.Refresh, Turn: func(ctx context.Context) (func(), error) { return inTime(r.pages)(ctx, s.user.ID) }, Tell: s.tell, SignOut: true, Log: r.Log,
@@ -87,6 +87,9 @@ func (s *shelf) mayRead(ctx context.Context, src source, id engram.ChunkID) (lea
 		return nil, errNoRoom
 	}
 	leaveLarge := func() {}
+	if id == (engram.ChunkID{}) { // nothing is read
+		return s.room.reads.Take(ctx, s.user.ID)
+	}
 	if _, size, err := src.body(ctx, id); err == nil && size > largeBytes && size <= maxBytes { // what is wrong with it is found out again
 		if leaveLarge, err = s.room.largeReads.Take(ctx, s.user.ID); err != nil {
 			return nil, err
@@ -125,7 +128,7 @@ func (s *shelf) tell(err error) string {
 	if _, reading := errors.AsType[*pages.StillReading](err); reading {
 		return err.Error()
 	}
-	for _, known := range []error{engram.ErrDamaged, errManyChunks, errLargeChunk, pushbody.ErrManyRows, errNoRoom} {
+	for _, known := range []error{engram.ErrDamaged, errManyChunks, errLargeChunk, memoryindex.ErrManyRows, pushbody.ErrManyRows, errNoRoom} {
 		if errors.Is(err, known) {
 			return err.Error()
 		}

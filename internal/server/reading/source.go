@@ -18,6 +18,8 @@ const (
 	maxChunks = 100_000
 	// maxRows bounds the rows of a chunk, which are so as well: 50 MB of empty ones would be gigabytes.
 	maxRows = 50_000
+	// maxAllRows bounds those of all chunks: the versions of one memory are in memory to find the newest.
+	maxAllRows = 500_000
 	// largeBytes is from where on chunks are large: one of a few MB takes a second to be indexed.
 	largeBytes = 2 << 20
 	// maxBytes bounds a chunk that is read: all of it is in memory several times, and its words take a minute to be indexed.
