@@ -206,7 +206,7 @@ func TestASlowAccount(t *testing.T) {
 			t.Errorf("it took %v", took)
 		}
 		close(never)
-		synctest.Wait() // a page waits no longer for a look that has taken so long
+		synctest.Wait()           // a page waits no longer for a look that has taken so long
 		<-time.After(time.Minute) // until another look may begin, should this one have come to nothing
 		if _, text, err := show(t, r, "mallory", "/"); err != nil || !strings.Contains(text, "A title") {
 			t.Error(text, err)
