@@ -97,7 +97,7 @@ func (r *renderer) words(indent, line string) {
 			return
 		}
 	}
-	if len(indent)+len(sign) > r.columns/2 { // there would be no room for words
+	if len(indent)+len(sign) > min(r.columns/2, r.columns-2) { // there would be no room for words, or for one wide letter
 		r.wrap("", "", sign+line, false)
 		return
 	}

@@ -72,6 +72,7 @@ func TestHugeLines(t *testing.T) {
 func FuzzRender(f *testing.F) {
 	f.Add("# a\n- **b** `c`\n\n```\nd\te\n```\n> f\n1. g日本\u202e\x1b[0m", 20)
 	f.Add("e\u0301__x__ "+safetext.Bold+"y", 3)
+	f.Add(" 怗", 1)
 	f.Fuzz(func(t *testing.T, text string, columns int) {
 		columns = 1 + (columns&0x7fffffff)%120
 		for _, styled := range []bool{false, true} {
