@@ -71,6 +71,14 @@ type redact struct {
 }
 
 // New is the command.
+// refuseText refuses arguments without repeating them: who gives one means the text that shall not be seen.
+func refuseText(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return &terminal.UsageError{Command: cmd.CommandPath(), Err: errors.New("redact takes no text as an argument, which lists of processes show: pass --text-stdin, --pattern or --secrets")}
+}
+
 func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	r := &redact{term: term, ws: ws, seen: map[string]bool{}}
 	cmd := &cobra.Command{
@@ -78,7 +86,7 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Short:   "Take text out of chunks, which get new ids",
 		Long:    problem.Help(long, problem.Local, problem.Partial, problem.Damaged, problem.Locked, problem.HungUp, problem.Interrupted, problem.Terminated),
 		Example: example,
-		Args:    command.RefuseUnknown,
+		Args:    refuseText,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			n := 0
 			for _, name := range []string{"text-stdin", "pattern", "secrets"} {
