@@ -71,15 +71,19 @@ func FuzzBlocks(f *testing.F) {
 		if got := all.String(); safetext.Escape(got) != got {
 			t.Errorf("%q became %q", text, got)
 		}
-		letters := func(text string) string {
-			return strings.Map(func(r rune) rune {
-				if strings.ContainsRune("#>*`~ \t\r\n", r) {
+		letters := func(safe string) string { // an escaped text without signs, spaces, and carriage returns
+			safe = strings.Map(func(r rune) rune {
+				if strings.ContainsRune("#>*`~ \t\n", r) {
 					return -1
 				}
 				return r
-			}, text)
+			}, safe)
+			for strings.Contains(safe, `\u000d`) { // what is taken out may join the ends of another
+				safe = strings.ReplaceAll(safe, `\u000d`, "")
+			}
+			return safe
 		}
-		if want := letters(safetext.Escape(strings.ReplaceAll(text, "\r", ""))); !strings.Contains(text, "```") && !strings.Contains(text, "~~~") && strings.ReplaceAll(letters(all.String()), `\u000d`, "") != want {
+		if want := letters(safetext.Escape(text)); !strings.Contains(text, "```") && !strings.Contains(text, "~~~") && letters(all.String()) != want {
 			t.Errorf("of %q %q is left", text, all.String())
 		}
 	})
