@@ -38,8 +38,8 @@ type Span struct{ Text, Style string }
 // Blocks gives the blocks of a text, for who lays them out himself. Its lines are not joined, as with Render.
 func Blocks(text string) []Block {
 	var b blocks
-	for line := range strings.Lines(strings.ReplaceAll(text, "\r\n", "\n")) {
-		b.line(strings.TrimRight(line, " \t\n\r"))
+	for line := range lines(text) {
+		b.line(line)
 	}
 	return b.out
 }
@@ -67,7 +67,7 @@ func (b *blocks) line(line string) {
 		b.ended = true
 	case isItem(bare):
 		end := strings.IndexByte(bare, ' ') + 1
-		b.item(Item{strings.TrimSpace(bare[:end]), min(indent/2, 3), [][]Span{styled(strings.TrimLeft(bare[end:], " "))}})
+		b.item(Item{bare[:end-1], min(indent/2, 3), [][]Span{styled(strings.TrimLeft(bare[end:], " "))}})
 	case indent > 0 && !b.ended && b.last() == List: // goes on where the item has ended its line
 		items := b.out[len(b.out)-1].Items
 		items[len(items)-1].Lines = append(items[len(items)-1].Lines, styled(bare))
@@ -75,7 +75,7 @@ func (b *blocks) line(line string) {
 		b.add(Code, plain(line))
 	case level > 0 && level <= 6 && strings.HasPrefix(bare[level:], " "):
 		b.ended = true
-		b.add(Heading, styled(strings.TrimSpace(strings.TrimRight(bare[level:], "#"))))
+		b.add(Heading, styled(strings.Trim(strings.TrimRight(bare[level:], "#"), " \t")))
 		b.ended = true
 	case strings.HasPrefix(bare, ">"):
 		b.add(Quote, styled(strings.TrimLeft(bare, "> ")))
@@ -112,10 +112,10 @@ func (b *blocks) item(item Item) {
 }
 
 func plain(line string) []Span {
-	return []Span{{Text: safetext.Escape(strings.ReplaceAll(line, "\t", "    "))}}
+	return []Span{{Text: strings.ReplaceAll(line, "\t", "    ")}}
 }
 
-func styled(line string) []Span { return Spans(inline(safetext.Escape(line), true)) }
+func styled(line string) []Span { return Spans(inline(line, true)) }
 
 // Spans are the pieces of a line that is safe already and may have marks in it.
 func Spans(line string) (spans []Span) {

@@ -3,10 +3,10 @@
 package markdown
 
 import (
+	"iter"
 	"strings"
 	"unicode"
 
-	"golang.org/x/text/unicode/norm"
 	"golang.org/x/text/width"
 
 	"github.com/engram-sync/engram-sync/internal/safetext"
@@ -18,13 +18,25 @@ import (
 // Lines of the text are not joined: most memories have a meaning to a line. Only what is too long is wrapped.
 func Render(text string, columns int, styled bool) []string {
 	r := renderer{columns: max(columns, 1), styled: styled}
-	for line := range strings.Lines(strings.ReplaceAll(text, "\r\n", "\n")) {
-		r.line(strings.TrimRight(line, " \t\n\r"))
+	for line := range lines(text) {
+		r.line(line)
 	}
 	for len(r.out) > 0 && r.out[len(r.out)-1] == "" {
 		r.out = r.out[:len(r.out)-1]
 	}
 	return r.out
+}
+
+// lines gives the lines of a text as a terminal may have them, without the spaces at their ends. Whoever decides what they mean
+// does so afterwards: a character that is written out is seen, so it is no space any more.
+func lines(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for line := range strings.Lines(safetext.Escape(strings.ReplaceAll(text, "\r\n", "\n"))) {
+			if !yield(strings.TrimRight(line, " \t\n")) {
+				return
+			}
+		}
+	}
 }
 
 type renderer struct {
@@ -58,7 +70,7 @@ func (r *renderer) line(line string) {
 
 // code is a line that is kept as it is, and cut where it is too long.
 func (r *renderer) code(line string) {
-	line = safetext.Escape(strings.ReplaceAll(line, "\t", "    "))
+	line = strings.ReplaceAll(line, "\t", "    ")
 	const indent = "    "
 	room := max(r.columns-len(indent), 1)
 	if r.columns < 2*len(indent) {
@@ -78,7 +90,7 @@ func (r *renderer) words(indent, line string) {
 	indent = strings.Repeat(" ", min(len(strings.ReplaceAll(indent, "\t", "    ")), 8))
 	heading, level := strings.TrimLeft(line, "#"), 0
 	if level = len(line) - len(heading); level > 0 && level <= 6 && strings.HasPrefix(heading, " ") {
-		text := strings.TrimSpace(strings.TrimRight(heading, "#"))
+		text := strings.Trim(strings.TrimRight(heading, "#"), " \t")
 		if !r.styled { // without a style only the sign says what it is
 			r.wrap("", "", strings.Repeat("#", level)+" "+text, false)
 			return
@@ -126,8 +138,7 @@ func Wrap(line string, columns int) []string {
 
 // wrap writes the words of a line, the first line behind one indent, the others behind another one.
 func (r *renderer) wrap(first, others, line string, bold bool) {
-	first, others = safetext.Escape(first), safetext.Escape(others)
-	r.pieces(first, others, inline(safetext.Escape(line), r.styled), bold)
+	r.pieces(first, others, inline(line, r.styled), bold)
 }
 
 // pieces is wrap for a line with marks.
@@ -256,6 +267,8 @@ func runeWidth(c rune) int {
 		return 1
 	case safetext.IsMark(c) || unicode.In(c, unicode.Mn, unicode.Me):
 		return 0
+	case c >= '\u1160' && c <= '\u11ff': // vowels and finals of Hangul, which are drawn into the letter before them
+		return 0
 	}
 	switch width.LookupRune(c).Kind() {
 	case width.EastAsianWide, width.EastAsianFullwidth:
@@ -269,7 +282,7 @@ func cut(text string, columns int) int {
 	taken := 0
 	for i, c := range text {
 		w := runeWidth(c)
-		if i > 0 && taken+w > columns && norm.NFC.PropertiesString(text[i:]).BoundaryBefore() {
+		if i > 0 && w > 0 && taken+w > columns {
 			return i
 		}
 		taken += w
