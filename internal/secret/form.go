@@ -107,7 +107,7 @@ func (f form) find(found []span, text string) []span {
 		for k := 1; k < len(f.ends) && strings.HasPrefix(text[to:], f.text[f.ends[k-1]:f.ends[k]]); k++ {
 			to = from + f.ends[k]
 		}
-		found = append(found, span{escapeAround(text, from), to})
+		found = append(found, span{escapeAround(text, from), escapeBehind(text, to)})
 	}
 }
 
@@ -126,6 +126,18 @@ func escapeAround(text string, from int) int {
 		return from
 	}
 	return from
+}
+
+// escapeBehind is where the escape ends that a piece of a text, by its own last character, would cut in two; to if it cuts none.
+func escapeBehind(text string, to int) int {
+	if open := to - len(strings.TrimRight(text[:to], `\`)); open%2 == 0 || to == len(text) {
+		return to
+	}
+	if text[to] == 'u' {
+		return min(to+len("u0000"), len(text))
+	}
+	_, size := utf8.DecodeRuneInString(text[to:])
+	return to + size
 }
 
 // inWord says whether a word goes on in what stands beside a piece of a text.
