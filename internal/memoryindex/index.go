@@ -29,7 +29,7 @@ import (
 
 const (
 	// schema is the number of what stands in the file. Another one is thrown away.
-	schema = 2
+	schema = 3
 	suffix = ".db"
 	// maxIndexes bounds how many places are remembered: the oldest go.
 	maxIndexes = 32

@@ -212,6 +212,33 @@ func TestWords(t *testing.T) {
 	}
 }
 
+// Scripts that part no words: one is found wherever it stands, beside letters of others too, and is shown as it was written.
+func TestWordsWithoutSpaces(t *testing.T) {
+	const title, body = "接続プールのAPIを変更する", "数据库连接池の上限は10、ตัวอย่างงาน。 한국어는 띄어 쓴다"
+	p := &place{}
+	p.add(t, "2026-10-02T00:00:00Z", memory("o1", title, body, "2026-10-02 10:00:00"))
+	x := open(t, t.TempDir())
+	update(t, x, p)
+	for text, found := range map[string]bool{
+		"接続": true, "プール": true, "変更する": true, "続接": false, "接続変更": false, "接続 変更": true, "api": true, "のapiを": true, "api変更": false, "连接池": true, `"连接池"`: true,
+		"连接池*": true, "上限は1*": true, "上限は9": false, "10": true, "งาน": true, "띄어": true, "국어": false,
+	} {
+		if got := len(search(t, x, text)) == 1; got != found {
+			t.Errorf("%q: found %t, want %t", text, got, found)
+		}
+	}
+	words, _ := memoryindex.ParseWords("プール 连接池")
+	hits, _, err := x.Search(t.Context(), memoryindex.Query{Words: words, Open: "[", Close: "]"})
+	if err != nil || hits[0].Line.Title != title || hits[0].Title != "接続[プール]のAPIを変更する" || !strings.HasPrefix(hits[0].Snippet, "数据库[连接池]の上限は10、ตัวอย่างงาน") {
+		t.Errorf("%+v, %v", hits, err)
+	}
+	entries, _, err := x.Chunks(t.Context(), memoryindex.Filter{})
+	titles, err2 := x.Titles(t.Context(), []string{"o1"})
+	if err != nil || err2 != nil || entries[0].Rows[1].Title != title || titles["o1"] != title {
+		t.Errorf("%+v, %v, %v, %v", entries, titles, err, err2)
+	}
+}
+
 // Whatever is typed, the index understands what becomes of it. (Fuzzing would instrument all of SQLite.)
 func TestAnyWords(t *testing.T) {
 	p := &place{}

@@ -148,7 +148,7 @@ func (x *Index) lines(ctx context.Context, entries []Entry, ns []int64, most int
 			var l Line
 			var title, body string
 			err := scan(&l.Kind, &l.ID, &l.Type, &l.Session, &l.Project, &l.State, &title, &body)
-			l.Title = history.Headline(l.Kind, l.ID, title, body)
+			l.Title = headline(l.Kind, l.ID, title, body)
 			entries[i].Rows = append(entries[i].Rows, l)
 			return err
 		})
@@ -337,8 +337,8 @@ func (x *Index) hit(ctx context.Context, q Query, n int64) (h Hit, err error) {
 	if err != nil {
 		return h, err
 	}
-	h.Gone, h.Older, h.Title = mark == gone, mark == older, has.String
-	h.Line.Title = history.Headline(h.Kind, h.Line.ID, title, body)
+	h.Gone, h.Older, h.Title, h.Snippet = mark == gone, mark == older, joined(has.String), joined(h.Snippet)
+	h.Line.Title = headline(h.Kind, h.Line.ID, title, body)
 	h.ChunkEntry.ID, err = engram.ParseChunkID(chunk)
 	return h, err
 }

@@ -32,7 +32,7 @@ func (x *Index) Titles(ctx context.Context, ids []string) (titles map[string]str
 			err = takeAll(rows, func(scan func(...any) error) error {
 				var title, body string
 				err := scan(&title, &body)
-				titles[id] = short(history.Headline("observation", "", title, body))
+				titles[id] = short(headline("observation", "", title, body))
 				return err
 			})
 		}

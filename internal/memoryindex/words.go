@@ -21,7 +21,7 @@ func ParseWords(text string) (Words, error) {
 		if strings.IndexFunc(bare, searched) < 0 {
 			return
 		}
-		quoted := `"` + strings.ReplaceAll(strings.ReplaceAll(bare, "\x00", " "), `"`, `""`) + `"`
+		quoted := `"` + strings.ReplaceAll(strings.ReplaceAll(parted(bare), "\x00", " "), `"`, `""`) + `"`
 		if len(bare) < len(term) {
 			quoted += "*"
 		}

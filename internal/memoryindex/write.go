@@ -213,7 +213,7 @@ func (w *writer) add(chunk int64, row *history.Row) error {
 	if w.most > 0 && n > w.most {
 		return ErrManyRows
 	}
-	title, body := kept(row.Title), kept(row.Content)
+	title, body := parted(kept(row.Title)), parted(kept(row.Content))
 	w.bytes += len(title) + len(body)
 	if _, err := w.text.ExecContext(w.ctx, n, title, body); err != nil {
 		return err
