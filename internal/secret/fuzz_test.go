@@ -56,7 +56,13 @@ func FuzzWriter(f *testing.F) {
 }
 
 // sameText allows for a short secret at a cut, of whose neighbour the writer did not know,
-// and for a cut escape.
+// for a cut escape, and for secrets that overlap at a cut, which leave a mark each.
 func sameText(got, want, secret, text string) bool {
-	return got == want || len(characters(secret)) < telling || strings.Contains(text, `\`)
+	one := func(text string) string {
+		for strings.Contains(text, "**") {
+			text = strings.ReplaceAll(text, "**", "*")
+		}
+		return text
+	}
+	return one(got) == one(want) || len(characters(secret)) < telling || strings.Contains(text, `\`)
 }
