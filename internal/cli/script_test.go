@@ -83,6 +83,7 @@ func runForTests() int {
 //	jsonget FILE PATH VAR     sets VAR to the value of a member
 //	verdict CHECK VERDICT     doctor --json has said this of a check
 //	mend CHECK                run the command that its hint names
+//	follow stdout|stderr      run the first command of engram-sync that a message there names
 //	jsonshape FILE GOLDEN     its members and their types are those of the golden file
 //
 // and those of withSignInCommands.
@@ -132,6 +133,7 @@ func scriptParams(dir string) testscript.Params {
 			"journalrow":    cmdJournalRow,
 
 			"mend":    cmdMend,
+			"follow":  cmdFollow,
 			"verdict": cmdVerdict,
 		}),
 	}

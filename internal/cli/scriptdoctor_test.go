@@ -36,6 +36,20 @@ func cmdMend(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("%s is in order", args[0])
 }
 
+// cmdFollow does what a message says: it runs the first command of engram-sync that stdout or stderr names.
+func cmdFollow(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: follow stdout|stderr")
+	}
+	for _, named := range aCommand.FindAllStringSubmatch(ts.ReadFile(args[0]), -1) {
+		if words := strings.Fields(named[1]); words[0] == "engram-sync" {
+			ts.Check(ts.Exec(words[0], words[1:]...))
+			return
+		}
+	}
+	ts.Fatalf("%s names no command of engram-sync", args[0])
+}
+
 // cmdVerdict looks whether every finding of a check has this verdict, in what doctor
 // has printed as JSON, and that there is one.
 func cmdVerdict(ts *testscript.TestScript, neg bool, args []string) {

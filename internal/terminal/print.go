@@ -59,7 +59,7 @@ func (t *Terminal) Confirm(doc any, line string) error {
 	if t.Quiet && !t.JSON {
 		return nil
 	}
-	return t.Value(doc, line)
+	return t.Value(doc, t.Typed(line))
 }
 
 // PrintJSON writes one document on one line.
@@ -84,6 +84,7 @@ type Failure struct {
 // Fail says what failed, why, and what to do, on one line.
 func (t *Terminal) Fail(f Failure) {
 	if t.JSON && !t.Annotates() {
+		f.Message, f.Hint = t.Typed(f.Message), t.Typed(f.Hint)
 		PrintJSON(t.Stderr(), map[string]Failure{"error": f})
 		return
 	}
@@ -103,6 +104,7 @@ func (t *Terminal) Errorf(format string, args ...any) {
 
 // ErrorAt prints the line of an error that is about a place.
 func (t *Terminal) ErrorAt(at Place, message string) {
+	message = t.Typed(message)
 	if t.Annotates() {
 		t.annotate("error", at, message)
 		return
@@ -115,6 +117,7 @@ func (t *Terminal) Warn(message string) { t.WarnAt(Place{}, message) }
 
 // WarnAt is Warn about a place.
 func (t *Terminal) WarnAt(at Place, message string) {
+	message = t.Typed(message)
 	switch {
 	case t.Annotates():
 		if !t.Quiet {
@@ -130,7 +133,7 @@ func (t *Terminal) WarnAt(at Place, message string) {
 // Note tells the user what is going on, where somebody reads along.
 func (t *Terminal) Note(format string, args ...any) {
 	if !t.JSON && !t.Quiet {
-		fmt.Fprintf(t.Stderr(), format+"\n", args...)
+		fmt.Fprintln(t.Stderr(), t.Typed(fmt.Sprintf(format, args...)))
 	}
 }
 

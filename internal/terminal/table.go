@@ -28,7 +28,11 @@ func (t *Terminal) Table(doc any, header string, fill func(Row)) error {
 			rows = append(rows, strings.Split(header, "\t"))
 		}
 		fill(func(format string, cells ...any) {
-			rows = append(rows, strings.Split(fmt.Sprintf(format, visible(cells)...), "\t"))
+			text := fmt.Sprintf(format, visible(cells)...)
+			if header == "" {
+				text = t.Typed(text)
+			}
+			rows = append(rows, strings.Split(text, "\t"))
 		})
 		if t.Stdout.IsTerminal() {
 			rows = fit(rows, t.columns(), header != "")

@@ -20,14 +20,15 @@ type Terminal struct {
 	// Getenv is the user's environment; nil is an empty one.
 	Getenv func(name string) string
 
-	format     string          // of stderr, see SetLogFormat
-	progress   string          // see SetProgress
-	colour     string          // see SetColour
-	filter     filter          // of JSON on stdout; nil where it is printed as it is
-	filteredBy string          // the flag that gave it
-	until      context.Context // see Until
-	runner     bool            // see Read
-	paged      *paged          // see Page
+	format     string              // of stderr, see SetLogFormat
+	progress   string              // see SetProgress
+	colour     string              // see SetColour
+	filter     filter              // of JSON on stdout; nil where it is printed as it is
+	filteredBy string              // the flag that gave it
+	until      context.Context     // see Until
+	runner     bool                // see Read
+	paged      *paged              // see Page
+	complete   func(string) string // see Completing
 
 	stderr *stream
 	mu     sync.Mutex // guards stderr and the bar on it

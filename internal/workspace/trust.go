@@ -60,13 +60,7 @@ func (w *Workspace) Trust(p Project, remote string) (state.Word, error) {
 
 // Untrusted says that a project needs the user's word.
 func (w *Workspace) Untrusted(p Project, remote string) *UntrustedError {
-	e := &UntrustedError{Project: p, Remote: remote, Command: "engram-sync trust"}
-	for _, name := range []string{"directory", "dir", "config", "remote"} {
-		if flag := w.Inputs.Flags.Lookup(name); flag != nil && flag.Changed {
-			e.Command += " --" + name + " " + ShellWord(flag.Value.String())
-		}
-	}
-	return e
+	return &UntrustedError{Project: p, Remote: remote}
 }
 
 // ShellWord is a text as one word of a command line that can be copied.
@@ -85,7 +79,6 @@ func ShellWord(text string) string {
 type UntrustedError struct {
 	Project Project
 	Remote  string // "" if nothing would go there
-	Command string // which allows it
 }
 
 // Choice is what has to be trusted, as the beginning of a sentence.
@@ -104,8 +97,8 @@ func (e *UntrustedError) Between() string {
 }
 
 func (e *UntrustedError) Error() string {
-	return fmt.Sprintf("%s: if its memories may move between %s, say so once with `%s`, else name the project with --project",
-		e.Choice(), e.Between(), e.Command)
+	return fmt.Sprintf("%s: if its memories may move between %s, say so once with `engram-sync trust`, else name the project with --project",
+		e.Choice(), e.Between())
 }
 
 // Claims are the projects that files of the repository name here and that have to be

@@ -3,6 +3,8 @@ package workspace
 import (
 	"path/filepath"
 	"testing"
+
+	"github.com/spf13/pflag"
 )
 
 // Files of a repository can name any project. What needs the user's word is a name that
@@ -47,6 +49,39 @@ func TestShellWord(t *testing.T) {
 	for text, want := range map[string]string{"work": "work", "/a/b c": "'/a/b c'", "it's": `'it'\''s'`, "$(x)": "'$(x)'", "": "''"} {
 		if got := ShellWord(text); got != want {
 			t.Errorf("%q: got %s, want %s", text, got, want)
+		}
+	}
+}
+
+// A command that a hint names says what this run said of where it works, and no more.
+func TestHintsHaveTheFlagsOfTheRun(t *testing.T) {
+	w := &Workspace{}
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	for _, name := range []string{"dir", "config", "remote", "project"} {
+		flags.String(name, "", "")
+	}
+	flags.StringP("directory", "C", "", "")
+	flags.Bool("insecure-http", false, "")
+	flags.Int("retries", 0, "")
+	if err := flags.Parse([]string{"-C", "my repo", "--dir", "x", "--remote=work", "--insecure-http", "--retries", "3"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.complete("engram-sync pull"); got != "engram-sync pull" {
+		t.Errorf("before the flags are read: %s", got)
+	}
+	w.Inputs.Flags = flags
+	for command, want := range map[string]string{
+		"engram-sync pull":                      "engram-sync pull -C 'my repo' --dir x --remote work --insecure-http",
+		"engram-sync pull --remote home":        "engram-sync pull --remote home -C 'my repo' --dir x --insecure-http",
+		"engram-sync verify --repair":           "engram-sync verify --repair -C 'my repo' --dir x",
+		"engram-sync login":                     "engram-sync login -C 'my repo' --remote work --insecure-http",
+		"engram-sync config set remote NAME":    "engram-sync config set remote NAME",
+		"engram-sync serve user list":           "engram-sync serve user list -C 'my repo'",
+		"engram-sync redact --help":             "engram-sync redact --help",
+		"engram-sync push --dir y -C 'a b' --x": "engram-sync push --dir y -C 'a b' --x --remote work --insecure-http",
+	} {
+		if got := w.complete(command); got != want {
+			t.Errorf("%s: got %s, want %s", command, got, want)
 		}
 	}
 }

@@ -59,6 +59,7 @@ func New(term *terminal.Terminal, environ []string, version string) *Workspace {
 		w.env[name] = value
 	}
 	term.Getenv = w.Getenv
+	term.Completing(w.complete)
 	return w
 }
 

@@ -163,7 +163,7 @@ func (t *transfer) printText() {
 			fmt.Fprintf(t.term.Stdout, "adopted %s\n", id)
 		}
 	}
-	fmt.Fprintln(t.term.Stdout, t.summary())
+	fmt.Fprintln(t.term.Stdout, t.term.Typed(t.summary()))
 	leftbehind.Note(t.term, t.behind, t.serverMade, t.moving())
 	if t.accepted > 0 {
 		t.term.Note("%s accepted to stay here: later runs only count them", terminal.Count(t.accepted, "row"))

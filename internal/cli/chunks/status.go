@@ -89,7 +89,6 @@ type statusDocument struct {
 	ServerMade []string          `json:"server_made,omitempty"`
 
 	claimed  bool   // a file of the repository chose the project
-	allow    string // the command that allows it
 	memories string // what is unexported, for people; "" where there is no database
 	noRemote bool   // none is chosen
 	putBack  []string
@@ -251,7 +250,6 @@ func (doc *statusDocument) compare(ws *workspace.Workspace, conn *workspace.Conn
 func (doc *statusDocument) use(ws *workspace.Workspace, p workspace.Project, remote string) {
 	doc.Project = statusProject{Name: p.Name, Source: p.From, Trusted: ws.Trusts(p, remote)}
 	doc.claimed = p.Claimed != ""
-	doc.allow = ws.Untrusted(p, remote).Command
 }
 
 // projectText is empty where nobody asked for the project, and nothing is wrong with it.
@@ -262,7 +260,7 @@ func (doc *statusDocument) projectText() string {
 	text := terminal.Visible(doc.Project.Name) + ", from " + terminal.Visible(doc.Project.Source)
 	switch {
 	case !doc.Project.Trusted:
-		text += ": a file of this repository chose it, and nothing moves before `" + doc.allow + "` allows it"
+		text += ": a file of this repository chose it, and nothing moves before `engram-sync trust` allows it"
 	case doc.claimed:
 		text += ": allowed"
 	}

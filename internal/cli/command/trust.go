@@ -35,7 +35,7 @@ func MayUse(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 	}
 	untrusted := ws.Untrusted(p, remote)
 	if ws.Looks() {
-		term.Warn(untrusted.Choice() + ": nothing moves before `" + untrusted.Command + "` allows it")
+		term.Warn(untrusted.Choice() + ": nothing moves before `engram-sync trust` allows it")
 		return nil
 	}
 	yes, err := term.AskWhether(ctx, untrusted.Choice()+": may its memories move between "+untrusted.Between()+"?")

@@ -177,7 +177,8 @@ func (e *exam) document(found []finding) document {
 	e.mu.Lock()
 	doc.Generation = e.generations
 	e.mu.Unlock()
-	for _, n := range found {
+	for i, n := range found {
+		found[i].Hint = e.term.Typed(n.Hint)
 		switch n.Verdict {
 		case good:
 			doc.Summary.OK++

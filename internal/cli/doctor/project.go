@@ -33,7 +33,7 @@ func (e *exam) project(f *findings, otherRows func(project string) string) {
 			trusted = false
 			untrusted := e.ws.Untrusted(claim, remote)
 			f.add(finding{
-				Check: check, Verdict: failed, Code: problem.Code(untrusted), Hint: "if that is right, run `" + untrusted.Command + "`",
+				Check: check, Verdict: failed, Code: problem.Code(untrusted), Hint: "if that is right, run `engram-sync trust`",
 				Message: untrusted.Choice() + ", and nothing moves before you allowed it",
 			})
 		}

@@ -176,7 +176,7 @@ func (c loggedChunk) write(s *sheet) {
 	lines := c.titled()
 	for i, row := range lines {
 		if i == linesShown && len(lines) > linesShown+1 {
-			s.line("    ", fmt.Sprintf("… and %d more: engram-sync show %s", len(lines)-i, c.ID))
+			s.line("    ", s.typed(fmt.Sprintf("… and %d more: `engram-sync show %s`", len(lines)-i, c.ID)))
 			break
 		}
 		s.line(markdown.Cut("    "+heading(row.Kind, row.Type, row.told, row.State), s.columns))

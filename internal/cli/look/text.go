@@ -21,10 +21,11 @@ type sheet struct {
 	columns int
 	colour  bool
 	titles  map[string]string // of what relations relate
+	typed   func(message string) string
 }
 
 func newSheet(term *terminal.Terminal) *sheet {
-	return &sheet{Writer: bufio.NewWriterSize(term.Styled(), 32<<10), columns: term.Width(), colour: term.Colour()}
+	return &sheet{Writer: bufio.NewWriterSize(term.Styled(), 32<<10), columns: term.Width(), colour: term.Colour(), typed: term.Typed}
 }
 
 // line writes a line, whatever is in it.

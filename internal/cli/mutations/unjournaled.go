@@ -27,6 +27,6 @@ func (m *push) noteUnjournaled(ctx context.Context, src source.Source, project s
 		of = " of project " + project
 	}
 	m.term.Note("engram's journal has nothing%s, though its database has %s: engram 2.x notes only changes of projects that are enrolled. "+
-		"What engram-sync export finds, engram-sync push sends", of, terminal.Count(int(rows), "row"))
+		"What `engram-sync export` finds, `engram-sync push` sends", of, terminal.Count(int(rows), "row"))
 	return rows, nil
 }
