@@ -55,6 +55,17 @@ func (s *Snapshot) Observations(ctx context.Context, yield func(engram.Observati
 	})
 }
 
+// Types are the types that memories have.
+func (s *Snapshot) Types(ctx context.Context) (types []string, err error) {
+	err = s.view.query(ctx, func(scan func(...any) error) error {
+		var name string
+		err := scan(orZero(&name))
+		types = append(types, name)
+		return err
+	}, "SELECT DISTINCT type FROM observations")
+	return types, err
+}
+
 // Prompts gives every prompt to yield, as Sessions does. SyncID and Project are
 // "" where engram has none.
 func (s *Snapshot) Prompts(ctx context.Context, yield func(engram.Prompt) error) error {

@@ -153,7 +153,7 @@ func Memories(types []string) Filter {
 		return Filter{}
 	}
 	var c clause
-	for _, t := range append([]string{"prompt", "session", "relation"}, types...) {
+	for _, t := range slices.Concat(kinds, types) {
 		c = append(c, condition{key: byType, value: Type(t)})
 	}
 	return Filter{any: []clause{c}}
@@ -169,3 +169,19 @@ func Since(at time.Time) Filter {
 
 // instant is a time as engram.Instant has it.
 func instant(t time.Time) int64 { return engram.Instant(t.UTC().Format(time.RFC3339Nano)) }
+
+// Types are those of memories that the filter names. What is no memory has a kind, and no type.
+func (f Filter) Types() (names []string) {
+	for _, c := range slices.Concat(slices.Concat(f.any...), f.none) {
+		if c.key == byType && !IsKind(c.value) && !slices.Contains(names, c.value) {
+			names = append(names, c.value)
+		}
+	}
+	return names
+}
+
+// kinds are what a row can be that is no memory, as a filter calls it.
+var kinds = []string{"prompt", "session", "relation"}
+
+// IsKind says that a type asks for rows that are no memories.
+func IsKind(kind string) bool { return slices.Contains(kinds, Type(kind)) }

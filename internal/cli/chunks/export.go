@@ -225,6 +225,9 @@ func (x *export) find(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := x.checkTypes(ctx); err != nil {
+		return err
+	}
 	return x.checkName(ctx, x.found)
 }
 

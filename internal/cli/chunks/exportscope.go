@@ -1,6 +1,7 @@
 package chunks
 
 import (
+	"context"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -8,6 +9,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/engramdb"
 	"github.com/engram-sync/engram-sync/internal/memories"
 	"github.com/engram-sync/engram-sync/internal/selection"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -37,4 +39,24 @@ func (x *export) findProject(rule workspace.ProjectRule) (workspace.Project, err
 		return workspace.Project{From: "--all-projects"}, nil
 	}
 	return x.ws.FindProject(rule)
+}
+
+// checkTypes says which types that were asked for no memory of the database has. A setting may name some that come later.
+func (x *export) checkTypes(ctx context.Context) error {
+	asked := x.wants
+	if x.ws.Inputs.Flags.Changed("types") {
+		asked = asked.And(surroundings.Choice(x.ws).Wants)
+	}
+	if len(asked.Types()) == 0 {
+		return nil
+	}
+	var have []string
+	err := x.db.Snapshot(ctx, func(s *engramdb.Snapshot) (err error) {
+		have, err = s.Types(ctx)
+		return err
+	})
+	if err == nil {
+		command.WarnOfTypes(x.term, "engram.db has", asked.Types(), have)
+	}
+	return err
 }

@@ -1,10 +1,13 @@
 package command
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/nearest"
 	"github.com/engram-sync/engram-sync/internal/selection"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 )
@@ -43,4 +46,13 @@ func (c *Choosing) Read(cmd *cobra.Command) (selection.Filter, error) {
 // Chooses says whether a command line leaves something out.
 func Chooses(cmd *cobra.Command) bool {
 	return cmd.Flags().Changed(includeFlag) || cmd.Flags().Changed(excludeFlag)
+}
+
+// WarnOfTypes says which of the types that were asked for nothing is of, and the near ones of those that there are.
+func WarnOfTypes(term *terminal.Terminal, where string, asked, have []string) {
+	for _, kind := range asked {
+		if !slices.ContainsFunc(have, func(other string) bool { return selection.Type(other) == selection.Type(kind) }) {
+			term.Warn(fmt.Sprintf("%s no memory of type %s%s", where, terminal.Visible(kind), nearest.Question(kind, have)))
+		}
+	}
 }

@@ -1,12 +1,14 @@
 package look
 
 import (
+	"context"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/memoryindex"
+	"github.com/engram-sync/engram-sync/internal/selection"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
@@ -42,4 +44,20 @@ func (f *filter) read(ws *workspace.Workspace, now time.Time) (is memoryindex.Fi
 		is.Project = ws.Config.Project
 	}
 	return is, nil
+}
+
+// noType says, of one that nothing is of, that the type asked for is such a one.
+func (l *looker) noType(ctx context.Context, x index, asked memoryindex.Filter) (unknown bool, err error) {
+	if asked.Type == "" || selection.IsKind(asked.Type) {
+		return false, nil
+	}
+	chunks, _, err := x.Chunks(ctx, memoryindex.Filter{Type: asked.Type, Limit: 1})
+	if err != nil || len(chunks) > 0 {
+		return false, err
+	}
+	all, err := x.Choices(ctx)
+	if err == nil {
+		command.WarnOfTypes(l.term, "the chunks have", []string{asked.Type}, all.Types)
+	}
+	return true, err
 }

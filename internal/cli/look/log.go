@@ -130,6 +130,9 @@ func (l *logger) run(cmd *cobra.Command) error {
 		case err != nil:
 			return err
 		case len(entries) == 0:
+			if unknown, err := l.noType(cmd.Context(), x, asked); unknown || err != nil {
+				return cmp.Or(err, l.end(x.failed))
+			}
 			all, besides, err := x.Chunks(cmd.Context(), memoryindex.Filter{Limit: 1})
 			if err != nil {
 				return err

@@ -128,6 +128,9 @@ func (s *searcher) run(cmd *cobra.Command, text string) error {
 
 // noteNone says that nothing was found, and what would be if it were asked for otherwise.
 func (s *searcher) noteNone(ctx context.Context, x index, query memoryindex.Query, text string) error {
+	if unknown, err := s.noType(ctx, x, query.Filter); unknown || err != nil {
+		return err
+	}
 	query.Limit = 1
 	count := func(q memoryindex.Query) (int, error) {
 		hits, more, err := x.Search(ctx, q)
