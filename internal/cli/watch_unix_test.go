@@ -62,7 +62,7 @@ func TestWatched(t *testing.T) {
 	wantNext(stdout, "exported 3 chunks, pushed 5 chunks")
 
 	// Another one is refused; a single run is not.
-	if _, refused := u.run(11, args...); !strings.Contains(refused, "another `engram-sync sync --watch` is at work on "+dir) {
+	if _, refused := u.run(11, args...); !strings.Contains(refused, "another sync --watch is at work on "+dir) {
 		t.Error(refused)
 	}
 	u.run(0, "status", "--dir", dir, "--lock-wait", "10s")

@@ -14,7 +14,7 @@ import (
 type WatchedError struct{ Dir string }
 
 func (e *WatchedError) Error() string {
-	return fmt.Sprintf("another `engram-sync sync --watch` is at work on %s", e.Dir)
+	return fmt.Sprintf("another sync --watch is at work on %s", e.Dir)
 }
 
 // Watch says that this process watches a chunk directory, a path without links, until unlock is called or the process

@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -22,7 +23,8 @@ import (
 // Connection is a remote that is ready to be talked to.
 type Connection struct {
 	*transport.RemoteTransport
-	Label   string  // to call it by: a URL, or embedded:DIR
+	Label   string  // to know it by: a URL, or embedded:DIR
+	Called  string  // what people call it: its name in the configuration, or else the label
 	Project Project // that a project server is asked about; zero if none is known
 	Source  auth.Source
 	Aliases *state.Aliases
@@ -54,9 +56,6 @@ func (c *Connection) Generation(ctx context.Context) (engram.Generation, error) 
 // With runs f with a connection to the configured remote. Nothing is sent
 // before f sends it.
 func (w *Workspace) With(ctx context.Context, f func(*Connection) error) (err error) {
-	if w.Config.Sources["remote"] == config.SoleRemote {
-		w.term.Note("remote %s, %s", w.Config.Remote.Name, config.SoleRemote)
-	}
 	conn, err := connect(ctx, w)
 	if err != nil {
 		return err
@@ -185,6 +184,7 @@ func finish(w *Workspace, c *Connection, url string, base http.RoundTripper) err
 	if c.Label == "" {
 		c.Label = c.URL()
 	}
+	c.Called = cmp.Or(w.Config.Remote.Name, c.Label)
 	c.Aliases, err = state.OpenAliases(w.State(), c.Label)
 	return err
 }

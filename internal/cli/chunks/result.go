@@ -237,7 +237,7 @@ func (t *transfer) summary() string {
 		parts = append(parts, "would move "+terminal.Count(len(t.moving()), "chunk"))
 	}
 	if t.nothingAnywhere() {
-		return fmt.Sprintf("no chunk yet, neither here nor on %s: `engram-sync export` makes the first of what engram.db holds", t.remote) + ofProject(t.of)
+		return fmt.Sprintf("no chunk yet, neither here nor on %s: `engram-sync export` makes the first of what engram.db holds", t.called) + ofProject(t.of)
 	}
 	if len(parts) == 0 && len(t.Failed) == 0 {
 		parts = append(parts, "nothing to do")
@@ -248,7 +248,11 @@ func (t *transfer) summary() string {
 	if len(t.Failed) > 0 {
 		parts = append(parts, command.FailedWords(t.Failed))
 	}
-	return strings.Join(parts, ", ") + fmt.Sprintf("; %s here and on %s", terminal.Count(len(t.onBothSides()), "chunk"), t.remote) + ofProject(t.of)
+	both := "no chunk is both here and on "
+	if n := len(t.onBothSides()); n > 0 {
+		both = terminal.Count(n, "chunk") + " here and on "
+	}
+	return strings.Join(parts, ", ") + "; " + both + t.called + ofProject(t.of)
 }
 
 // onBothSides are the chunks, by the ids to call them by, that are here and there.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -272,7 +273,7 @@ func (doc statusDocument) rows(cells terminal.Row) {
 	row := func(name, format string, args ...any) { cells(name+"\t"+format, args...) }
 	switch {
 	case doc.Compared:
-		row("remote", "%s (%s server): %s", doc.Remote.URL, doc.Remote.Kind, terminal.Count(doc.There, "chunk"))
+		row("remote", "%s (%s server): %s", strings.TrimSpace(doc.Remote.Name+" "+doc.Remote.URL), doc.Remote.Kind, terminal.Count(doc.There, "chunk"))
 	case doc.noRemote:
 		row("remote", "%s", config.ErrNoRemote)
 	default:

@@ -52,6 +52,7 @@ type transfer struct {
 	blank bool // dir held nothing at the beginning
 
 	remote     string
+	called     string            // what the remote is called, for people
 	of         workspace.Project // of a project server
 	accepted   int               // rows that this run has accepted
 	planned    []syncer.Item
@@ -205,7 +206,7 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	if opts.Only, err = diff.Select(t.words, opts); err != nil {
 		return err
 	}
-	t.remote = conn.Label
+	t.remote, t.called = conn.Label, conn.Called
 	if conn.PerProject() {
 		t.of = conn.Project
 	} else if inFlight != nil { // project servers store a chunk once (project-server.md 3.5)

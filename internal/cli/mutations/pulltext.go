@@ -77,7 +77,7 @@ func (p *pull) summary(r journal.PullResult) string {
 	if r.Unasked > 0 {
 		fmt.Fprintf(&b, ", left out %d by --include and --exclude", r.Unasked)
 	}
-	fmt.Fprintf(&b, "; journal read to %d on %s", r.Cursor.Last.Seq, p.conn.Label)
+	fmt.Fprintf(&b, "; journal read to %d on %s", r.Cursor.Last.Seq, p.conn.Called)
 	if r.Full {
 		b.WriteString(", where it goes on")
 	}

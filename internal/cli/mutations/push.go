@@ -157,7 +157,7 @@ func (m *push) push(ctx context.Context, conn *workspace.Connection, acc account
 	if err := m.countRejects(ctx, src, job); err != nil {
 		return err
 	}
-	report := pushed{db: m.db, exitCode: m.exitCode, strict: m.strict, totals: pushTotals{
+	report := pushed{called: conn.Called, db: m.db, exitCode: m.exitCode, strict: m.strict, totals: pushTotals{
 		Remote: conn.Label, Account: acc.id, Project: acc.project, Source: src.Name(), DryRun: m.dryRun, Before: job.Sent,
 	}}
 	report.rejects = m.rejectsOf(job)

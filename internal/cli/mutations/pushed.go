@@ -17,6 +17,7 @@ import (
 // pushed is what one run of mutations push did; of a dry run, what it would do.
 type pushed struct {
 	totals               pushTotals // what is known besides the result
+	called               string     // what the remote is called
 	rejects              string
 	db, exitCode, strict bool
 	open                 bool // of a dry run: nobody knows whether the last batch arrived

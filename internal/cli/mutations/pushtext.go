@@ -181,7 +181,7 @@ func (r pushed) summary() string {
 	if r.LastSeq > 0 {
 		text += "journal at " + strconv.FormatInt(r.LastSeq, 10) + " "
 	}
-	return text + "on " + r.totals.Remote
+	return text + "on " + r.called
 }
 
 // setAside says what engram's journal itself keeps from being sent.

@@ -213,7 +213,7 @@ var Codes = []struct {
 	{Partial, "partial", "partial: some items moved, some failed (both listed)"},
 	{Auth, "auth", "not authenticated"},
 	{Unavailable, "unavailable", "remote unreachable or overloaded; the same command may work later"},
-	{Refused, "refused", "refused by the server; retrying will not help"},
+	{Refused, "refused", "refused by the server or by a rule here; retrying will not help"},
 	{Damaged, "damaged", "data damaged: hash mismatch, truncated file, malformed manifest"},
 	{Unknown, "unknown", "outcome unknown: the request may or may not have been applied"},
 	{Different, "different", "there are differences (only with --exit-code)"},

@@ -137,7 +137,7 @@ func (r *repair) run(ctx context.Context, words []string) error {
 			defer r.term.Note("a server that has chunk %s keeps what it said before, and so does git's history; change it in engram too: what engram.db of another machine still says, an export there writes again", f.ID)
 		}
 	}
-	return v.end(r.term, r.ws, cmp.Or(err, lookErr), v.show(r.term, r.ws, r.hint, "could not be repaired", done.Checked+len(done.Fixes)))
+	return v.end(r.term, r.ws, cmp.Or(err, lookErr), v.show(r.term, r.ws, r.hint, "could not be repaired", len(done.Fixes)))
 }
 
 // choose finds the chunks that words stand for.

@@ -181,7 +181,7 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 	// What was found here is worth knowing also when the remote can't be asked.
 	v := newVerified(report)
 	v.addSecrets(ws, secrets)
-	return v.end(term, ws, err, v.show(term, ws, afterVerify(ws), "failed the verification", report.Checked))
+	return v.end(term, ws, err, v.show(term, ws, afterVerify(ws), "failed the verification", 0))
 }
 
 // lookForSecrets looks through the chunks of the directory, or through some, that were not looked into while they were read.
