@@ -51,11 +51,11 @@ With a server, once on each machine:
 
 And then:
 
-    engram-sync status           what would move, and what is in no chunk
+    engram-sync status           what would move, and what is not exported yet
     engram-sync sync --export    write that into chunks, pull, push
     engram-sync search WORDS     what the agents of your team have learned; see also log
     engram-sync verify           are the chunks whole, and is there a secret in them
-    engram-sync doctor           what is wrong, and which command mends it`
+    engram-sync doctor           what is wrong, and which command fixes it`
 
 // newRootCmd is the product on one screen.
 func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {

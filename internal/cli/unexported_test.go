@@ -165,7 +165,7 @@ func TestADamagedCacheChangesNothing(t *testing.T) {
 	if got := d.unexported(); got.Memories != 1 {
 		t.Errorf("got %+v", got)
 	}
-	if _, stderr := d.run(0, "push", "--remote", "embedded"); stderr != "note: 1 memory is in no chunk: run `engram-sync export`\n" {
+	if _, stderr := d.run(0, "push", "--remote", "embedded"); stderr != "note: 1 memory is not exported yet: run `engram-sync export`\n" {
 		t.Errorf("got %s", stderr)
 	}
 }

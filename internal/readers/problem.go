@@ -122,7 +122,7 @@ var problems = map[Problem][2]string{
 	NoEnd:          {"names a memory that no chunk holds", reexport},
 	EndTooLate:     {"names a memory that comes behind it, in the same chunk", byHand},
 	ForeignEnd:     {"names a memory of another project than the relation's", byHand},
-	Waits:          {"needs what stands in a chunk that cannot be imported", "mend that chunk first"},
+	Waits:          {"needs what stands in a chunk that cannot be imported", "repair that chunk first"},
 	RelationDelete: {"deletes a relation, which no release takes from a chunk", byHand},
 	Deleted:        {"was deleted, and stands here without being newer than that", "`engram-sync export` where it was deleted says so again"},
 	OlderDelete:    {"is a deletion that is older than what it deletes", "`engram-sync export` where the memory is writes it again"},

@@ -17,7 +17,7 @@ func TestTablesFitTheTerminal(t *testing.T) {
 	}
 	sentences := [][]string{
 		{"remote", "https://engram.example.com (account server): 3 chunks"},
-		{"memories", "14 memories and 2 deletions are in no chunk: run `engram-sync export`"},
+		{"memories", "14 memories and 2 deletions are not exported yet: run `engram-sync export`"},
 		{"pull", ""},
 	}
 	clone := func(rows [][]string) (copied [][]string) {

@@ -232,7 +232,7 @@ func configuredProject(start, top string) (Project, error) {
 				ProjectName string `json:"project_name"`
 			}
 			if err := json.Unmarshal(text, &config); err != nil {
-				return Project{}, terminal.Usagef("%s: %w: mend it, or give --project", path, err)
+				return Project{}, terminal.Usagef("%s: %w: correct it, or give --project", path, err)
 			}
 			if engram.NormalizeProject(config.ProjectName) != "" {
 				return claimed(Project{Name: config.ProjectName, From: path}, tree, top), checkName(config.ProjectName, path)

@@ -71,7 +71,7 @@ func NewPull(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 const syncLong = `Pull, then push: afterwards both sides have all chunks.
 
 What pull and push say about themselves is true here too. With --export the
-memories that are in no chunk are written into new ones first of all, so that one
+memories that no chunk has yet are written into new ones first of all, so that one
 command does the whole round.
 
 --watch stays, and does that again a few seconds after engram.db has changed, and

@@ -64,7 +64,7 @@ func NewExport(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 	x := &export{term: term, ws: ws}
 	cmd := &cobra.Command{
 		Use:     "export",
-		Short:   "Write what is in engram.db, and in no chunk, into new chunks",
+		Short:   "Write the memories of engram.db that no chunk has yet into new ones",
 		Long:    problem.Help(exportLong, problem.Local, problem.Partial, problem.Unavailable, problem.Refused, problem.Damaged, problem.Different, problem.Locked, problem.HungUp, problem.Interrupted, problem.Terminated),
 		Example: exportExample,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {

@@ -44,7 +44,7 @@ func (o *projectOptions) addAccept(cmd *cobra.Command) {
 // addStrict adds the flag to a command that may have it already, as one of both directions.
 func (o *projectOptions) addStrict(cmd *cobra.Command) {
 	if cmd.Flags().Lookup("strict") == nil {
-		cmd.Flags().BoolVar(&o.strict, "strict", false, "send and take only what fits as it is: mend nothing, and restore nothing")
+		cmd.Flags().BoolVar(&o.strict, "strict", false, "send and take only what fits as it is: fill in and restore nothing")
 	}
 }
 

@@ -32,7 +32,7 @@ answers. Nothing is changed, and one request is made.
 
 With --exit-code it ends with 10 where push, pull, sync, verify or export would have
 something to do or to say: chunks to move, files without an entry, missing files,
-entries that are not engram's, memories that are in no chunk. Where a project
+entries that are not engram's, memories that are not exported yet. Where a project
 server would refuse rows that nobody has accepted it ends with 3 or 6, as push does.`
 
 func NewStatus(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
@@ -47,7 +47,7 @@ func NewStatus(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command 
 			return showStatus(cmd.Context(), term, ws, exitCode)
 		},
 	}
-	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 10 if the two sides differ, or something is in no chunk")
+	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 10 if the two sides differ, or something is not exported")
 	return cmd
 }
 

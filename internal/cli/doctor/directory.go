@@ -135,7 +135,7 @@ func tellBad(f *findings, bad []work.Failure, checked int) {
 		ids, more = ids[:most], ", …"
 	}
 	f.add(finding{
-		Check: "chunks", Verdict: failed, Code: problem.CodeOfAll(checked, bad), Hint: "`engram-sync verify` says of each what mends it",
+		Check: "chunks", Verdict: failed, Code: problem.CodeOfAll(checked, bad), Hint: "`engram-sync verify` says of each how to fix it",
 		Message: terminal.Count(len(bad), "chunk") + " of the directory failed (" + strings.Join(ids, ", ") + more + "), the first: " + terminal.OneLine(err.Error()),
 	})
 }

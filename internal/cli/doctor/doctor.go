@@ -1,4 +1,4 @@
-// Package doctor is the command that explains what is wrong with a setup, and what mends it.
+// Package doctor is the command that explains what is wrong with a setup, and how to fix it.
 // Only the root of the commands calls it.
 package doctor
 
@@ -26,7 +26,7 @@ right and which command mends it: the configuration and where each value comes
 from, the way to the server (proxy, DNS, connection, TLS, clock), the server and
 the token, the keyring, tokens that lie around in plain text, the chunk
 directory and what a teammate's import would make of it, git, the project,
-engram.db, and memories that are in no chunk.
+engram.db, and memories that are not exported yet.
 
 Nothing is changed, nothing is asked, and it ends within about ten seconds: what
 takes longer is skipped, and says so.
@@ -43,7 +43,7 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	e := &exam{term: term, ws: ws}
 	cmd := &cobra.Command{
 		Use:     "doctor",
-		Short:   "Explain what is wrong with this setup, and what mends it",
+		Short:   "Explain what is wrong with this setup, and how to fix it",
 		Long:    problem.Help(long, problem.Remote, problem.Partial),
 		Example: "  engram-sync doctor\n  engram-sync doctor --bundle report.txt",
 		// In place of the root's: a configuration that cannot be read is a finding.

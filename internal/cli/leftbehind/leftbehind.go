@@ -76,7 +76,7 @@ func Note(term *terminal.Terminal, behind []recognition.Projection, serverMade [
 		{personal, "personal row", "not sent (--include-personal sends them)"},
 		{unjudged, "relation", "not sent: not judged yet, and no server takes such ones"},
 		{accepted, "row", "left out, as was accepted (-v lists them)"},
-		{mended, "row", "mended: " + command.Counts(fields) + " (-v lists them; --strict sends only what fits as it is)"},
+		{mended, "row", "with blanks filled in: " + command.Counts(fields) + " (-v lists them; --strict sends only what fits as it is)"},
 		{len(serverMade), "chunk", "made by the server of mutations not taken (--include-server-chunks takes them)"},
 	} {
 		if line.n > 0 {

@@ -82,7 +82,7 @@ func newPush(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	flags.BoolVar(&m.reconcile, "reconcile", false, "read the whole journal, and send what is not in it")
 	flags.BoolVar(&m.restart, "restart", false, "forget what was sent of this before, and send all of it again")
 	flags.BoolVar(&m.personal, "include-personal", false, "project servers: send mutations of scope personal too")
-	flags.BoolVar(&m.strict, "strict", false, "project servers: send only what fits as it is, and mend nothing")
+	flags.BoolVar(&m.strict, "strict", false, "project servers: send only what fits as it is, and fill in nothing")
 	flags.BoolVar(&m.accept, "accept-rejected", false, "record what is rejected, and what waits for it, as accepted: later runs only count it")
 	return cmd
 }

@@ -127,7 +127,7 @@ func (r pushed) noteMended(term *terminal.Terminal) {
 			}
 		}
 	}
-	term.Note("%s mended: %s (-v lists them; --strict sends only what fits as it is)", changes(r.MendedRows), command.Counts(r.Fills))
+	term.Note("%s with blanks filled in: %s (-v lists them; --strict sends only what fits as it is)", changes(r.MendedRows), command.Counts(r.Fills))
 }
 
 func (r pushed) place(position int64) string {

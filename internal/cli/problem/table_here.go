@@ -38,7 +38,7 @@ var here = []Class{
 	{"directory-unfit", Usage, as[*chunkdir.PathError], "",
 		"The path of the chunk directory is none that can be used. Give another --dir."},
 	{"bad-lines", Usage, as[*source.BadLinesError], "",
-		"The file of mutations has lines that are none. Mend them: nothing was sent."},
+		"The file of mutations has lines that are none. Correct them: nothing was sent."},
 	{"no-such-user", Usage, is(server.ErrNoUser), "",
 		"The server has no account of this name. `engram-sync serve user list` lists them."},
 	{"user-exists", Usage, is(server.ErrUserExists), "",

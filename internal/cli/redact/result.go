@@ -207,7 +207,7 @@ func next(err error) string {
 		return "if somebody edited it, `engram-sync verify --repair --re-identify` gives it the id of its bytes; then redact again"
 	}
 	if problem.Is(err, engram.ErrDamaged, chunkdir.ErrNotRegular) {
-		return "nothing was taken out of it: `engram-sync verify` says what mends it"
+		return "nothing was taken out of it: `engram-sync verify` says how to fix it"
 	}
 	return problem.NextStep(err, "")
 }

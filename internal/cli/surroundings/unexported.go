@@ -56,9 +56,9 @@ func (u *Unexported) sentence() string {
 	switch u.Rows() {
 	case 0:
 	case 1:
-		text = TallyWords(u.Tally) + " is in no chunk: run `engram-sync export`"
+		text = TallyWords(u.Tally) + " is not exported yet: run `engram-sync export`"
 	default:
-		text = TallyWords(u.Tally) + " are in no chunk: run `engram-sync export`"
+		text = TallyWords(u.Tally) + " are not exported yet: run `engram-sync export`"
 	}
 	if u.Unnamed > 0 {
 		text = strings.TrimPrefix(text+"; "+UnnamedSentence(u.Unnamed), "; ")
@@ -66,13 +66,13 @@ func (u *Unexported) sentence() string {
 	return text
 }
 
-// UnnamedSentence says of rows that have no identity what mends that.
+// UnnamedSentence says of rows that have no identity what to do about it.
 func UnnamedSentence(n int) string {
 	has, it := "has", "it"
 	if n > 1 {
 		has, it = "have", "them"
 	}
-	return fmt.Sprintf("%s %s no sync_id, so nobody can tell whether a chunk holds %s: run any engram command, which mends that", terminal.Count(n, "row"), has, it)
+	return fmt.Sprintf("%s %s no sync_id, so nobody can tell whether a chunk holds %s: run any engram command, which gives %[3]s one", terminal.Count(n, "row"), has, it)
 }
 
 // TallyWords is "12 memories, 2 edits and 1 prompt".
@@ -152,9 +152,9 @@ func MemoriesStatus(ctx context.Context, ws *workspace.Workspace, local syncer.L
 	case found.Tally == memories.Tally{}: // then it may be the wrong one, and nothing is safe
 		return found, fmt.Sprintf("none of project %s (%s): --project names another", terminal.Visible(found.Project), terminal.Visible(found.ProjectFrom))
 	}
-	text := cmp.Or(found.sentence(), "all in chunks")
+	text := cmp.Or(found.sentence(), "all exported")
 	if found.Rows()+found.Unnamed == 0 && found.StayHome != (memories.StayHome{}) {
-		text = "all the rest in chunks"
+		text = "all the rest exported"
 	}
 	return found, text + LeftHere(found.StayHome)
 }

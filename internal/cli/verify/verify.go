@@ -92,7 +92,7 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	cmd.Flags().StringSliceVar(&generations, "for", nil, "judge what `RELEASES` of engram make of it: 1.x, 2.x, 3.x")
 	cmd.Flags().BoolVar(&r.opts.Full, "full", false, "read every chunk, also those unchanged since last read")
 	cmd.Flags().Bool("fail-on-secrets", false, "fail over what looks like a secret; without it, warn")
-	cmd.Flags().BoolVar(&mend, "repair", false, "mend what can be mended without losing anything")
+	cmd.Flags().BoolVar(&mend, "repair", false, "repair what can be repaired without losing anything")
 	cmd.Flags().BoolVar(&r.forget, "forget-missing", false, "with --repair: remove the entries of chunks whose files are nowhere")
 	cmd.Flags().BoolVar(&r.opts.Reidentify, "re-identify", false, "with --repair: give chunks that were edited in place the ids of their bytes")
 	cmd.Flags().BoolVar(&r.opts.SetAside, "set-aside", false, "with --repair: take entries that are not engram's out of the manifest")
