@@ -53,13 +53,16 @@ const (
 
 // fit makes rows that take at most so many columns, if that can be.
 func fit(rows [][]string, columns int, cut bool) [][]string {
-	var wide []int
+	last := 0
+	for _, row := range rows {
+		last = max(last, len(row)-1)
+	}
+	wide := make([]int, last+1)
 	for _, row := range rows {
 		for i, cell := range row {
-			if i == len(wide) {
-				wide = append(wide, 0)
+			if i < len(row)-1 || i == last { // the end of a shorter row is in no column
+				wide[i] = max(wide[i], markdown.Width(cell))
 			}
-			wide[i] = max(wide[i], markdown.Width(cell))
 		}
 	}
 	all := -gap
@@ -70,8 +73,10 @@ func fit(rows [][]string, columns int, cut bool) [][]string {
 		return rows
 	}
 	if !cut {
-		last := len(wide) - 1
-		return wrapLast(rows, last, max(columns-(all-wide[last]), leastEnd))
+		if left := columns - (all - wide[last]); left >= leastEnd {
+			return wrapLast(rows, last, left)
+		}
+		return endsBelow(rows, last, columns)
 	}
 	for ; all > columns; all-- {
 		widest := slices.Index(wide, slices.Max(wide))
@@ -117,6 +122,24 @@ func wrapLast(rows [][]string, last, columns int) [][]string {
 		}
 	}
 	return wrapped
+}
+
+// endsBelow are rows for whose last column there is no room: it stands below the others.
+func endsBelow(rows [][]string, last, columns int) (list [][]string) {
+	for _, row := range rows {
+		indent := ""
+		switch {
+		case len(row) == 0:
+			list = append(list, nil)
+			continue
+		case len(row) > last:
+			list, indent = append(list, row[:last]), "  "
+		}
+		for _, line := range markdown.Wrap(row[len(row)-1], columns-len(indent)) {
+			list = append(list, []string{indent + line})
+		}
+	}
+	return list
 }
 
 // visible makes each text in a table one that keeps to its cell.

@@ -63,10 +63,24 @@ func TestTablesFitTheTerminal(t *testing.T) {
 		"remote    https://engram.example.com",
 		"          (account server): 3 chunks",
 		"memories  14 memories and 2 deletions",
-		"          are in no chunk: run `engram-",
 	}
-	if len(got) < 6 || !slices.Equal(got[:3], want[:3]) || strings.Contains(strings.Join(got, "\n"), "…") {
+	if len(got) < 6 || !slices.Equal(got[:3], want) || strings.Contains(strings.Join(got, "\n"), "…") {
 		t.Errorf("sentences go on below themselves:\n%s", strings.Join(got, "\n"))
+	}
+	findings := [][]string{
+		{"fail", "token", "there is none, and the server wants one; run `engram-sync login`"},
+		{"skipped", "merge-driver", "no git work tree"},
+		{"1 failure, 0 warnings, 0 ok, 1 skipped"},
+	}
+	below := [][]string{
+		{"fail", "token"}, {"  there is none, and the server wants"}, {"  one; run `engram-sync login`"},
+		{"skipped", "merge-driver"}, {"  no git work tree"}, {"1 failure, 0 warnings, 0 ok, 1 skipped"},
+	}
+	if got := fit(clone(findings), 38, false); !slices.EqualFunc(got, below, slices.Equal[[]string]) {
+		t.Errorf("sentences for which there is no room stand below: %q", got)
+	}
+	if got := fit(clone(findings), 60, false)[0]; got[2] != "there is none, and the server wants" {
+		t.Errorf("a line that is in no column takes room from them: %q", got)
 	}
 	if got := fit([][]string{{"a", strings.Repeat("界", 30)}}, 40, true); markdown.Width(got[0][1]) > 37 {
 		t.Errorf("wide letters: %q", got)

@@ -3,6 +3,8 @@ package doctor
 import (
 	"context"
 	"errors"
+	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -97,6 +99,21 @@ func TestStrangersWords(t *testing.T) {
 	for _, n := range f.have() {
 		if strings.ContainsAny(n.Message, "\x1b\n\r\x07") {
 			t.Errorf("%q", n.Message)
+		}
+	}
+}
+
+func TestWhatMakesADirectoryWritable(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has lists of rights")
+	}
+	dir := t.TempDir()
+	for mode, want := range map[os.FileMode]string{0o500: "run `chmod u+rwx ", 0o755: "make it yours: `sudo chown -R "} {
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		if got := mayWrite(dir); !strings.HasPrefix(got, want) || !strings.Contains(got, dir) {
+			t.Errorf("mode %#o: %s", mode, got)
 		}
 	}
 }

@@ -104,14 +104,23 @@ func (e *exam) permissions(f *findings) {
 		}
 	}
 	for _, path := range []string{state.Dir(), filepath.Dir(config)} {
-		if err := place.Writable(nearest(path)); err != nil {
+		path = nearest(path)
+		if err := place.Writable(path); err != nil {
 			bad++
-			f.fail("permissions", fmt.Sprintf("make it yours: `sudo chown -R %s %s`", owner(), workspace.ShellWord(nearest(path))), fmt.Errorf("%s cannot be written: %w", nearest(path), err))
+			f.fail("permissions", mayWrite(path), fmt.Errorf("%s cannot be written: %w", path, err))
 		}
 	}
 	if bad == 0 {
 		f.ok("permissions", "nothing of yours is open to others")
 	}
+}
+
+// mayWrite is what makes a directory one that the user can write in: where not even its owner can, its mode is wrong.
+func mayWrite(path string) string {
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o300 != 0o300 {
+		return "run `chmod u+rwx " + workspace.ShellWord(path) + "`"
+	}
+	return fmt.Sprintf("make it yours: `sudo chown -R %s %s`", owner(), workspace.ShellWord(path))
 }
 
 // owner is the user that a file ought to belong to, for a shell.

@@ -138,7 +138,7 @@ func (l *logger) run(cmd *cobra.Command) error {
 				return err
 			}
 			if n := len(all) + besides; n > 0 {
-				l.term.Note("none of %s is what was asked for", terminal.Count(n, "chunk"))
+				l.term.Note("none of %s matches", terminal.Count(n, "chunk"))
 			} else {
 				l.term.Note("no chunks")
 			}

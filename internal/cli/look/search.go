@@ -140,7 +140,7 @@ func (s *searcher) noteNone(ctx context.Context, x index, query memoryindex.Quer
 	every.Older, longer.Words = true, memoryindex.Beginnings(text)
 	n, err := count(every)
 	if err == nil && n > 0 && !query.Older {
-		s.term.Note("no memory has that any more, but %s that a chunk keeps: add --all-versions", terminal.Count(n, "version"))
+		s.term.Note("no memory says that any more, but %s does: add --all-versions", terminal.Count(n, "older version"))
 		return nil
 	}
 	if err == nil && longer.Words != "" {
@@ -150,7 +150,7 @@ func (s *searcher) noteNone(ctx context.Context, x index, query memoryindex.Quer
 	case err != nil:
 		return err
 	case n > 0:
-		s.term.Note("no memory has that; %s where words go on: put a * behind them", terminal.Count(n, "hit"))
+		s.term.Note("no memory has that; %s with longer words that begin so: put a * behind them", terminal.Count(n, "hit"))
 	default:
 		s.term.Note("no memory has that")
 	}

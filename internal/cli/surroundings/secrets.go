@@ -234,5 +234,5 @@ func WarnOfSecrets(term *terminal.Terminal, ws *workspace.Workspace, found []Sec
 		term.WarnAt(ws.PlaceOf(s.Chunk.String()), fmt.Sprintf("chunk %s: %s %s%s, %s: looks like a secret (%s), fingerprint %s",
 			s.Chunk, s.Kind, terminal.Visible(s.Row), title, terminal.Visible(s.Field), s.Rule, s.Fingerprint))
 	}
-	term.Note("to take secrets out: `engram-sync redact --secrets`; what is none: its fingerprint in a line of %s", AcceptedName)
+	term.Note("to take secrets out: `engram-sync redact --secrets`; for one that is no secret, add its fingerprint to %s", AcceptedName)
 }
