@@ -40,7 +40,7 @@ func NewLogin(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 			"  pass show engram-key | engram-sync login --token-stdin",
 		RunE: func(cmd *cobra.Command, _ []string) error { return login(cmd.Context(), term, ws, opts) },
 	}
-	cmd.Flags().StringVar(&opts.identifier, "identifier", "", "the account has this `NAME`, or email address")
+	nameFlag(cmd, &opts.identifier, "identifier", "username", "the account has this `NAME`, or email address")
 	cmd.Flags().BoolVar(&opts.passwordStdin, "password-stdin", false, "read the password from stdin")
 	cmd.Flags().BoolVar(&opts.tokenStdin, "token-stdin", false, "read a ready token or an API key from stdin")
 	return cmd
@@ -130,6 +130,13 @@ func named(account auth.Account, byName, otherwise string) string {
 	return fmt.Sprintf(byName, terminal.Visible(account.Name))
 }
 
+// nameFlag adds the flag with the name of an account, and takes it under the name that it has in the other command, too.
+func nameFlag(cmd *cobra.Command, to *string, name, other, usage string) {
+	cmd.Flags().StringVar(to, name, "", usage+" (or --"+other+")")
+	cmd.Flags().StringVar(to, other, "", usage)
+	cmd.Flags().Lookup(other).Hidden = true
+}
+
 const registerLong = `Make an account at the remote, and sign in to it.
 
 The password is asked for without echo, or read from stdin. With --invited the
@@ -154,7 +161,7 @@ func newRegister(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Comman
 			return register(cmd.Context(), term, ws, opts)
 		},
 	}
-	cmd.Flags().StringVar(&opts.username, "username", "", "call the account `NAME`")
+	nameFlag(cmd, &opts.username, "username", "identifier", "call the account `NAME`")
 	cmd.Flags().StringVar(&opts.email, "email", "", "the account has this email `ADDRESS`")
 	cmd.Flags().BoolVar(&opts.passwordStdin, "password-stdin", false, "read the password from stdin")
 	cmd.Flags().BoolVar(&opts.invited, "invited", false, "use an invitation, which the server may ask for")
