@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -44,6 +45,14 @@ func (e *Interrupted) Error() string {
 		return "stopped after " + e.After.String() + ", as max-duration says"
 	}
 	return "interrupted"
+}
+
+// Stayed is the error of a command that stays until a signal ends it, as a server does: that end is none.
+func Stayed(err error) error {
+	if end, ok := errors.AsType[*Interrupted](err); ok && end.Signal != nil {
+		return nil
+	}
+	return err
 }
 
 // Within gives a context that ends when the time of a run is over, as one that a signal ends; 0 is no limit.

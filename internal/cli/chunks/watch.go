@@ -50,7 +50,8 @@ func (t *transfer) checkWatch(cmd *cobra.Command) error {
 	return nil
 }
 
-// watch does one run after the other. It says what changed, a line for each run, and what failed, once for as long as it is the same.
+// watch does one run after the other. It says what changed, a line for each run, and what failed, once for as long as it is the
+// same, and when that is over.
 func (t *transfer) watch(ctx context.Context) (err error) {
 	place, err := t.ws.Place()
 	if err != nil {
@@ -87,14 +88,16 @@ func (t *transfer) watch(ctx context.Context) (err error) {
 			case round.changed() && !silent:
 				fmt.Fprintf(t.term.Stdout, "%s %s\n", time.Now().Format(time.TimeOnly), round.told())
 			}
-			t.watching.last = round.tellOnce(err)
+			if t.watching.last = round.tellOnce(err); t.watching.last == "" && round.watching.last != "" && !silent && !t.term.JSON {
+				fmt.Fprintf(t.term.Stderr(), "%s working again\n", time.Now().Format(time.TimeOnly))
+			}
 			if err == nil {
 				noteSuccess(t.ws, place)
 			}
 			return err
 		},
 	}
-	return loop.Run(ctx)
+	return terminal.Stayed(loop.Run(ctx))
 }
 
 // changed says whether a round did anything.

@@ -89,7 +89,7 @@ func (b *browse) run(ctx context.Context) error {
 				b.term.Warn("no browser can be opened: " + terminal.Visible(err.Error()))
 			}
 		}
-		return desk.Serve(ctx, ln, local, b.ws.Log)
+		return terminal.Stayed(desk.Serve(ctx, ln, local, b.ws.Log))
 	})
 }
 
