@@ -94,13 +94,22 @@ type Line struct {
 	State history.State
 }
 
+// counts are how many sessions, memories and prompts a chunk c has, or, where that is not known, what the manifest says.
+var counts = func() string {
+	var list []string
+	for _, kind := range [][2]string{{"session", "sessions"}, {"observation", "memories"}, {"prompt", "prompts"}} {
+		list = append(list, "CASE WHEN known THEN (SELECT count(*) FROM rows r WHERE r.chunk = c.n AND r.kind = '"+kind[0]+"' AND r.state <> 'removed') ELSE "+kind[1]+" END")
+	}
+	return strings.Join(list, ", ")
+}()
+
 // Chunks gives the newest chunks first, with the rows that the filter asks for. One that has none of these is left out
 // where it asks for some. more is how many there are besides.
 func (x *Index) Chunks(ctx context.Context, f Filter) (entries []Entry, more int, err error) {
 	conditions, args := f.chunks()
 	rowConditions, rowArgs := f.ofRows()
 	var ns []int64
-	err = x.each(ctx, "SELECT n, id, listed, known, author, at, sessions, memories, prompts, (SELECT count(*) FROM chunks c WHERE "+and(conditions)+") FROM chunks c WHERE "+and(conditions)+
+	err = x.each(ctx, "SELECT n, id, listed, known, author, at, "+counts+", (SELECT count(*) FROM chunks c WHERE "+and(conditions)+") FROM chunks c WHERE "+and(conditions)+
 		" ORDER BY moment DESC, place DESC LIMIT ? OFFSET ?", append(append(args, args...), limit(f.Limit), f.Offset), func(scan func(...any) error) error {
 		var e Entry
 		var id string

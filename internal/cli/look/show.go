@@ -224,6 +224,9 @@ func (s *show) chunk(ctx context.Context, doc *showDocument, prefix string) (fou
 		} else {
 			rows = nil
 		}
+	} else {
+		has := contents(e.ID, rows) // the manifest may say something else
+		e.Sessions, e.Memories, e.Prompts = has.Sessions, has.Memories, has.Prompts
 	}
 	c := shownChunk{entry: newEntry(e, listed), Rows: slices.Concat([]history.Row{}, rows)}
 	c.here = true
