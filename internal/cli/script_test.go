@@ -84,6 +84,7 @@ func runForTests() int {
 //	verdict CHECK VERDICT     doctor --json has said this of a check
 //	mend CHECK                run the command that its hint names
 //	follow stdout|stderr      run the first command of engram-sync that a message there names
+//	browsed DIR               browse --json has printed browsed.json of a chunk directory
 //	jsonshape FILE GOLDEN     its members and their types are those of the golden file
 //
 // and those of withSignInCommands.
@@ -126,6 +127,7 @@ func scriptParams(dir string) testscript.Params {
 			"jsonhas":     cmdJSONHas,
 			"jsonget":     cmdJSONGet,
 			"jsonshape":   cmdJSONShape,
+			"browsed":     cmdBrowsed,
 
 			"projectserver": cmdProjectServer,
 			"pause":         cmdPause,

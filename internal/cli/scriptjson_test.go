@@ -1,9 +1,14 @@
 package cli
 
 import (
+	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -115,5 +120,29 @@ func addShape(members map[string]bool, path string, value any) {
 		members[path+" null"] = true
 	default:
 		members[fmt.Sprintf("%s %T", path, v)] = true
+	}
+}
+
+// cmdBrowsed browses a chunk directory until the document is printed, which is held against its schema as that of commands
+// that end by themselves.
+func cmdBrowsed(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: browsed DIR")
+	}
+	cmd := exec.CommandContext(context.Background(), "engram-sync", "browse", "--json", "--no-open", "--dir", ts.MkAbs(args[0]))
+	cmd.Env = os.Environ()
+	for name, value := range homeAt(ts.Getenv("HOME")) {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	stdout, err := cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	text, err := bufio.NewReader(stdout).ReadBytes('\n')
+	_ = cmd.Process.Kill() // it stays until then
+	_ = cmd.Wait()
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs("browsed.json"), text, 0o600))
+	if documents != "" {
+		ts.Check(os.WriteFile(filepath.Join(documents, "browse.1.json"), text, 0o600))
 	}
 }
