@@ -137,6 +137,33 @@ func TestBadChunks(t *testing.T) {
 	want(t, search(t, x, "words"), "Bad", "Good")
 }
 
+// The first chunk that export makes of a database says 1970, since a later entry would hide memories from engram's own export.
+func TestAChunkOf1970IsAsOldAsItsNewestRow(t *testing.T) {
+	p := &place{}
+	p.add(t, "2026-10-02T00:00:00Z", memory("o1", "Early", "words", "2026-10-02 10:00:00"))
+	p.add(t, "1970-01-01T00:00:00.000001Z", memory("o2", "Exported", "words", "2026-10-05 10:00:00"))
+	p.add(t, "2026-10-06T00:00:00Z", memory("o3", "Late", "words", "2026-10-03 10:00:00"))
+	x := open(t, t.TempDir())
+	update(t, x, p)
+	for want, since := range map[string]int{"Late Exported Early": 1, "Late Exported": 4, "Late": 6} {
+		entries, _, err := x.Chunks(t.Context(), memoryindex.Filter{Since: time.Date(2026, 10, since, 0, 0, 0, 0, time.UTC)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var titles []string
+		for _, e := range entries {
+			titles = append(titles, e.Rows[1].Title)
+		}
+		if got := strings.Join(titles, " "); got != want {
+			t.Errorf("since %d: %q, want %q", since, got, want)
+		}
+	}
+	counts, err := x.Days(t.Context(), memoryindex.Filter{})
+	if err != nil || slices.ContainsFunc(counts, func(c memoryindex.Count) bool { return c.Day < 20000 }) {
+		t.Error(counts, err)
+	}
+}
+
 func TestFilters(t *testing.T) {
 	p := &place{}
 	p.add(t, "2026-10-02T00:00:00Z", memory("o1", "Shopping", "words", "2026-10-02 10:00:00"))
@@ -158,8 +185,8 @@ func TestFilters(t *testing.T) {
 		{memoryindex.Filter{Type: "Bugfix"}, "Till", "Till"},
 		{memoryindex.Filter{Author: "bo"}, "Till", "Till"},
 		{memoryindex.Filter{Since: time.Date(2026, 10, 3, 0, 0, 0, 0, time.UTC)}, "Till", "Till"},
-		{memoryindex.Filter{Until: time.Date(2026, 10, 3, 0, 0, 0, 0, time.UTC)}, "Shopping", "Shopping Unlisted"},
-		{memoryindex.Filter{Until: time.Date(2026, 10, 3, 0, 0, 0, 0, time.UTC), Author: "ana"}, "Shopping", "Shopping Unlisted"},
+		{memoryindex.Filter{Until: time.Date(2026, 10, 3, 0, 0, 0, 0, time.UTC)}, "Shopping Unlisted", "Shopping Unlisted"},
+		{memoryindex.Filter{Until: time.Date(2026, 10, 3, 0, 0, 0, 0, time.UTC), Author: "ana"}, "Shopping Unlisted", "Shopping Unlisted"},
 		{memoryindex.Filter{Since: time.Date(2027, 10, 3, 0, 0, 0, 0, time.UTC)}, "", ""},
 		{memoryindex.Filter{Limit: 1}, "Till", "Till"},
 	} {

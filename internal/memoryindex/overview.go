@@ -23,7 +23,7 @@ const (
 // day is a number of the day of a moment.
 const day = "/ 86400000000000"
 
-// Days counts the chunks by the day of their entry, and the newest versions of rows that are not deleted by their own.
+// Days counts the chunks by the day they were written, and the newest versions of rows that are not deleted by their own.
 func (x *Index) Days(ctx context.Context, f Filter) (counts []Count, err error) {
 	take := func(scan func(...any) error) error {
 		var c Count
@@ -32,7 +32,7 @@ func (x *Index) Days(ctx context.Context, f Filter) (counts []Count, err error) 
 		return err
 	}
 	conditions, args := f.chunks()
-	err = x.each(ctx, "SELECT c.moment "+day+", '"+KindChunk+"', count(*) FROM chunks c WHERE "+and(conditions)+" GROUP BY 1", args, take)
+	err = x.each(ctx, "SELECT "+chunkMoment+day+", '"+KindChunk+"', count(*) FROM chunks c WHERE "+and(conditions)+" GROUP BY 1", args, take)
 	if err != nil {
 		return nil, fmt.Errorf("read the index of memories: %w", err)
 	}
@@ -74,7 +74,7 @@ func (x *Index) Choices(ctx context.Context) (all Choices, err error) {
 // Chunk is the entry of one chunk, without its rows.
 func (x *Index) Chunk(ctx context.Context, id engram.ChunkID) (e Entry, found bool, err error) {
 	e.ID = id
-	err = x.each(ctx, "SELECT listed, known, author, at, sessions, memories, prompts FROM chunks WHERE id = ?", []any{id.String()}, func(scan func(...any) error) error {
+	err = x.each(ctx, "SELECT listed, known, author, at, "+counts+" FROM chunks c WHERE id = ?", []any{id.String()}, func(scan func(...any) error) error {
 		found = true
 		return scan(&e.Listed, &e.Known, &e.CreatedBy, &e.CreatedAt, &e.Sessions, &e.Memories, &e.Prompts)
 	})

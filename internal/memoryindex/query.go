@@ -52,7 +52,7 @@ func (f Filter) ofRows() (conditions []string, args []any) {
 
 // chunks are the conditions on chunks c, which have a row that was asked for.
 func (f Filter) chunks() (conditions []string, args []any) {
-	conditions, args = f.where("c.moment", "c.author")
+	conditions, args = f.where(chunkMoment, "c.author")
 	rowConditions, rowArgs := f.ofRows()
 	if len(rowConditions) > 0 {
 		conditions = append(conditions, "EXISTS (SELECT 1 FROM rows r WHERE r.chunk = c.n AND "+and(rowConditions)+")")
@@ -81,8 +81,9 @@ func and(conditions []string) string {
 // Entry is a chunk, with a line for each of its rows that were asked for.
 type Entry struct {
 	engram.ChunkEntry
-	Listed bool // else no entry of the manifest names it
-	Known  bool // else it could not be read
+	Listed bool  // else no entry of the manifest names it
+	Known  bool  // else it could not be read
+	Moment int64 // when it was written, as engram.Instant: by its entry, or where that does not tell by its newest row; 0 is not known
 	Rows   []Line
 	Left   int // rows that Filter.Lines leaves out
 }
@@ -93,6 +94,10 @@ type Line struct {
 
 	State history.State
 }
+
+// chunkMoment is when a chunk c was written. Entries say 1970 where nothing else hides no memory from engram's own export:
+// such a chunk is as old as its newest row.
+const chunkMoment = "(CASE WHEN c.moment > 86400000000000 THEN c.moment ELSE coalesce((SELECT max(r.moment) FROM rows r WHERE r.chunk = c.n), 0) END)"
 
 // counts are how many sessions, memories and prompts a chunk c has, or, where that is not known, what the manifest says.
 var counts = func() string {
@@ -109,12 +114,13 @@ func (x *Index) Chunks(ctx context.Context, f Filter) (entries []Entry, more int
 	conditions, args := f.chunks()
 	rowConditions, rowArgs := f.ofRows()
 	var ns []int64
-	err = x.each(ctx, "SELECT n, id, listed, known, author, at, "+counts+", (SELECT count(*) FROM chunks c WHERE "+and(conditions)+") FROM chunks c WHERE "+and(conditions)+
-		" ORDER BY moment DESC, place DESC LIMIT ? OFFSET ?", append(append(args, args...), limit(f.Limit), f.Offset), func(scan func(...any) error) error {
+	err = x.each(ctx, "SELECT n, id, listed, known, author, at, at_moment, "+counts+", (SELECT count(*) FROM chunks c WHERE "+and(conditions)+`) FROM
+		(SELECT n AS number, place AS at_place, `+chunkMoment+" AS at_moment FROM chunks c WHERE "+and(conditions)+` ORDER BY 3 DESC, 2 DESC LIMIT ? OFFSET ?)
+		JOIN chunks c ON c.n = number ORDER BY at_moment DESC, at_place DESC`, append(append(args, args...), limit(f.Limit), f.Offset), func(scan func(...any) error) error {
 		var e Entry
 		var id string
 		var n int64
-		if err := scan(&n, &id, &e.Listed, &e.Known, &e.CreatedBy, &e.CreatedAt, &e.Sessions, &e.Memories, &e.Prompts, &more); err != nil {
+		if err := scan(&n, &id, &e.Listed, &e.Known, &e.CreatedBy, &e.CreatedAt, &e.Moment, &e.Sessions, &e.Memories, &e.Prompts, &more); err != nil {
 			return err
 		}
 		var err error

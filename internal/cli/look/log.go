@@ -31,6 +31,8 @@ const logLong = `List the chunks of the chunk directory, the newest first: who w
 projects, and the titles of what is in it.
 
 --project and --type leave only what is of that project or type, and chunks that have it.
+A chunk whose entry says 1970, as the first that export makes of an engram.db, or names
+no time, is taken to be as old as its newest row.
 With --remote: the chunks of that remote.` + indexLong
 
 type logger struct {
@@ -72,6 +74,8 @@ type loggedChunk struct {
 	Readable bool        `json:"readable"`
 	Projects []string    `json:"projects"`
 	Rows     []loggedRow `json:"rows"`
+
+	moment int64 // when it was written
 }
 
 type loggedRow struct {
@@ -150,7 +154,7 @@ func (l *logger) run(cmd *cobra.Command) error {
 }
 
 func newLoggedChunk(e memoryindex.Entry) loggedChunk {
-	c := loggedChunk{entry: newEntry(e.ChunkEntry, e.Listed), Readable: e.Known, Projects: []string{}, Rows: []loggedRow{}}
+	c := loggedChunk{entry: newEntry(e.ChunkEntry, e.Listed), Readable: e.Known, moment: e.Moment, Projects: []string{}, Rows: []loggedRow{}}
 	for _, line := range e.Rows {
 		c.Rows = append(c.Rows, newLoggedRow(line))
 		if line.Project != "" && !slices.Contains(c.Projects, line.Project) {
@@ -174,7 +178,7 @@ const linesShown = 20
 
 // write shows a chunk, and a line for each of its rows but the sessions.
 func (c loggedChunk) write(s *sheet) {
-	s.line(safetext.Styled(safetext.Accent, c.ID), "  ", written(c.ChunkEntry(), c.Listed))
+	s.line(safetext.Styled(safetext.Accent, c.ID), "  ", written(c.ChunkEntry(), c.moment, c.Listed))
 	s.facts("    ", c.where(), countsText(c.ChunkEntry()))
 	lines := c.titled()
 	for i, row := range lines {
@@ -208,7 +212,7 @@ func (c loggedChunk) line(columns int) string {
 		}
 		titles = append(titles, title)
 	}
-	when, _, _ := strings.Cut(clock(c.CreatedAt), " ")
+	when, _, _ := strings.Cut(clock(writtenAt(c.ChunkEntry(), c.moment)), " ")
 	return markdown.Cut(fmt.Sprintf("%s  %s  %s  %s  %s", safetext.Styled(safetext.Accent, c.ID), cmp.Or(when, "          "), cmp.Or(clean(c.CreatedBy), "-"),
 		safetext.Styled(safetext.Faint, cmp.Or(c.where(), "-")), strings.Join(titles, "; ")), columns)
 }

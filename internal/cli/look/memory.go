@@ -85,7 +85,7 @@ func (m shownMemory) write(s *sheet) {
 		if v.Row != nil && v.Changes[0] != "new" && v.Changes[0] != "unchanged" && v.State == history.Kept {
 			changes = "changed " + changes
 		}
-		s.line("    ", safetext.Styled(safetext.Accent, v.Chunk), "  ", written(e, v.Listed), ": ", changes)
+		s.line("    ", safetext.Styled(safetext.Accent, v.Chunk), "  ", written(e, 0, v.Listed), ": ", changes)
 	}
 	if m.Older > 0 {
 		s.line("    ", terminal.Count(m.Older, "older version"), " not listed")

@@ -157,6 +157,14 @@ func (doc *showDocument) addFile(file string, rows []history.Row, id engram.Chun
 	return nil
 }
 
+// newest is the time of the newest row, 0 if none tells.
+func newest(rows []history.Row) (at int64) {
+	for i := range rows {
+		at = max(at, rows[i].Moment())
+	}
+	return at
+}
+
 // contents is the entry that a chunk with these rows would have.
 func contents(id engram.ChunkID, rows []history.Row) engram.ChunkEntry {
 	e := engram.ChunkEntry{ID: id}
@@ -184,7 +192,7 @@ func (doc *showDocument) add(c shownChunk, wrong string, titles map[string]strin
 			where = ""
 		}
 		if c.Listed || c.here {
-			where = written(c.ChunkEntry(), c.Listed)
+			where = written(c.ChunkEntry(), newest(c.Rows), c.Listed)
 		}
 		s.facts("", where, countsText(c.ChunkEntry()))
 		if wrong != "" {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/history"
@@ -212,12 +213,20 @@ func countsText(e engram.ChunkEntry) string {
 	return strings.Join(parts, ", ")
 }
 
+// writtenAt is when a chunk was written. An entry that says 1970 does not tell: then it is the time of the newest row, if that is known.
+func writtenAt(e engram.ChunkEntry, newest int64) string {
+	if at := e.Time(); newest == 0 || at.After(time.Unix(0, 0).Add(24*time.Hour)) {
+		return e.CreatedAt
+	}
+	return engram.FormatTime(time.Unix(0, newest))
+}
+
 // written is who wrote a chunk, and when.
-func written(e engram.ChunkEntry, listed bool) string {
+func written(e engram.ChunkEntry, newest int64, listed bool) string {
 	if !listed {
 		return "in no manifest"
 	}
-	return strings.TrimSpace("by " + cmp.Or(clean(e.CreatedBy), "nobody") + ", " + clock(e.CreatedAt) + " UTC")
+	return strings.TrimSpace("by " + cmp.Or(clean(e.CreatedBy), "nobody") + ", " + clock(writtenAt(e, newest)) + " UTC")
 }
 
 // shown prints a result: a document in JSON mode, else what fill writes.
