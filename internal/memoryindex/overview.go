@@ -3,6 +3,7 @@ package memoryindex
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 )
@@ -70,6 +71,19 @@ func (x *Index) Choices(ctx context.Context) (all Choices, err error) {
 	}
 	return all, nil
 }
+
+// chunkMoment is when a chunk c was written. Entries say 1970 where nothing else hides no memory from engram's own export:
+// such a chunk is as old as its newest row.
+const chunkMoment = "(CASE WHEN c.moment > 86400000000000 THEN c.moment ELSE coalesce((SELECT max(r.moment) FROM rows r WHERE r.chunk = c.n), 0) END)"
+
+// counts are how many sessions, memories and prompts a chunk c has, or, where that is not known, what the manifest says.
+var counts = func() string {
+	var list []string
+	for _, kind := range [][2]string{{"session", "sessions"}, {"observation", "memories"}, {"prompt", "prompts"}} {
+		list = append(list, "CASE WHEN known THEN (SELECT count(*) FROM rows r WHERE r.chunk = c.n AND r.kind = '"+kind[0]+"' AND r.state <> 'removed') ELSE "+kind[1]+" END")
+	}
+	return strings.Join(list, ", ")
+}()
 
 // Chunk is the entry of one chunk, without its rows.
 func (x *Index) Chunk(ctx context.Context, id engram.ChunkID) (e Entry, found bool, err error) {

@@ -157,31 +157,6 @@ func (doc *showDocument) addFile(file string, rows []history.Row, id engram.Chun
 	return nil
 }
 
-// newest is the time of the newest row, 0 if none tells.
-func newest(rows []history.Row) (at int64) {
-	for i := range rows {
-		at = max(at, rows[i].Moment())
-	}
-	return at
-}
-
-// contents is the entry that a chunk with these rows would have.
-func contents(id engram.ChunkID, rows []history.Row) engram.ChunkEntry {
-	e := engram.ChunkEntry{ID: id}
-	for _, row := range rows {
-		switch {
-		case row.State == history.Removed:
-		case row.Kind == "session":
-			e.Sessions++
-		case row.Kind == "observation":
-			e.Memories++
-		case row.Kind == "prompt":
-			e.Prompts++
-		}
-	}
-	return e
-}
-
 // add adds a chunk. wrong says what is wrong with it, if anything; titles are those of what its relations relate.
 func (doc *showDocument) add(c shownChunk, wrong string, titles map[string]string) {
 	doc.Chunks = append(doc.Chunks, c)

@@ -213,6 +213,31 @@ func countsText(e engram.ChunkEntry) string {
 	return strings.Join(parts, ", ")
 }
 
+// newest is the time of the newest row, 0 if none tells.
+func newest(rows []history.Row) (at int64) {
+	for i := range rows {
+		at = max(at, rows[i].Moment())
+	}
+	return at
+}
+
+// contents is the entry that a chunk with these rows would have.
+func contents(id engram.ChunkID, rows []history.Row) engram.ChunkEntry {
+	e := engram.ChunkEntry{ID: id}
+	for _, row := range rows {
+		switch {
+		case row.State == history.Removed:
+		case row.Kind == "session":
+			e.Sessions++
+		case row.Kind == "observation":
+			e.Memories++
+		case row.Kind == "prompt":
+			e.Prompts++
+		}
+	}
+	return e
+}
+
 // writtenAt is when a chunk was written. An entry that says 1970 does not tell: then it is the time of the newest row, if that is known.
 func writtenAt(e engram.ChunkEntry, newest int64) string {
 	if at := e.Time(); newest == 0 || at.After(time.Unix(0, 0).Add(24*time.Hour)) {
