@@ -76,8 +76,8 @@ command does the whole round.
 
 --watch stays, and does that again a few seconds after engram.db has changed, and
 every --interval for what comes from elsewhere: a line for each change, errors once
-and when they are over, longer pauses while they last. Ctrl-C ends it, with 0. One process watches a directory;
-other commands work beside it.`
+and when they are over, longer pauses while they last. Ctrl-C ends it, with 0. One
+process watches a directory; other commands work beside it.`
 
 func NewSync(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	t := &transfer{term: term, ws: ws, opts: syncer.Options{Pull: true, Push: true}, create: true}
