@@ -18,6 +18,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/history"
 	"github.com/engram-sync/engram-sync/internal/memoryindex"
 	"github.com/engram-sync/engram-sync/internal/panics"
+	"github.com/engram-sync/engram-sync/internal/rowtime"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
@@ -165,7 +166,7 @@ func (s *Sides) inOrder(known []reading) bool {
 	last := -1
 	for _, r := range known { // in the order of the first
 		a, b := s.Chunks[0][r.at[0]], s.Chunks[1][r.at[1]]
-		if r.at[1] < last || engram.Instant(a.CreatedAt) != engram.Instant(b.CreatedAt) {
+		if r.at[1] < last || rowtime.Instant(a.CreatedAt) != rowtime.Instant(b.CreatedAt) {
 			return false
 		}
 		last = r.at[1]
@@ -262,7 +263,7 @@ func (s *Sides) take(side int, r reading, rows []history.Row, err error) {
 		s.mu.Unlock()
 	}
 	if Readable(err) {
-		s.Said[side].Add(r.at[side], engram.Instant(c.CreatedAt), rows)
+		s.Said[side].Add(r.at[side], rowtime.Instant(c.CreatedAt), rows)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/rowstream"
+	"github.com/engram-sync/engram-sync/internal/rowtime"
 )
 
 // ReadRows lets read read the rows of a chunk file, and says what is wrong with
@@ -83,7 +84,7 @@ func (c *Contents) Count(list, started, created, updated string) {
 	}
 	for _, text := range [...]string{started, created, updated} {
 		if text != "" {
-			c.Meet(RowTime(text))
+			c.Meet(rowtime.Parse(text))
 		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/engram-sync/engram-sync/internal/rowtime"
 )
 
 // Session is a row of a chunk's "sessions". ID is the caller's own and global;
@@ -200,8 +202,8 @@ func (v RowVersion) SameRow(other RowVersion) bool { return v.Kind == other.Kind
 // tell: it was changed later, and not less often. The time alone would not do,
 // because saving a text again that somebody else has edited meanwhile moves it.
 func (v RowVersion) Supersedes(other RowVersion) bool {
-	return v.Revision > other.Revision && !Later(other.Updated, v.Updated) ||
-		v.Revision == other.Revision && Later(v.Updated, other.Updated)
+	return v.Revision > other.Revision && !rowtime.Later(other.Updated, v.Updated) ||
+		v.Revision == other.Revision && rowtime.Later(v.Updated, other.Updated)
 }
 
 // Apart is the version of a copy of an observation under an identity of its own,
@@ -215,7 +217,7 @@ func (v RowVersion) Apart() (syncID string, apart RowVersion) {
 
 func (s Session) Version() RowVersion {
 	ended, summary := Text(s.EndedAt), Text(s.Summary)
-	v := RowVersion{Kind: SessionRow, Row: HashOf(s.ID), Updated: Instant(ended)}
+	v := RowVersion{Kind: SessionRow, Row: HashOf(s.ID), Updated: rowtime.Instant(ended)}
 	v.Content = HashOf(NormalizeProject(s.Project), ended, summary)
 	return v
 }
@@ -233,7 +235,7 @@ func (o Observation) Unplaced() RowVersion {
 		deleted = "deleted"
 	}
 	return RowVersion{
-		Kind: ObservationRow, Row: HashOf(o.SyncID), Revision: o.RevisionCount, Updated: Instant(o.UpdatedAt),
+		Kind: ObservationRow, Row: HashOf(o.SyncID), Revision: o.RevisionCount, Updated: rowtime.Instant(o.UpdatedAt),
 		Content: HashOf(o.SessionID, o.Type, o.Title, o.Content, Text(o.ToolName), cmp.Or(o.Scope, "project"), Text(o.TopicKey), deleted),
 	}
 }

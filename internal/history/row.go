@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/rowtime"
 )
 
 // State is what becomes of a row by what a chunk says.
@@ -62,11 +63,11 @@ type Identity struct{ Kind, ID string }
 func (r *Row) Moment() int64 {
 	switch r.State {
 	case Removed:
-		return engram.Instant(r.DeletedAt)
+		return rowtime.Instant(r.DeletedAt)
 	case Deleted:
-		return max(engram.Instant(r.DeletedAt), engram.Instant(r.UpdatedAt))
+		return max(rowtime.Instant(r.DeletedAt), rowtime.Instant(r.UpdatedAt))
 	}
-	return cmp.Or(engram.Instant(r.UpdatedAt), engram.Instant(r.CreatedAt))
+	return cmp.Or(rowtime.Instant(r.UpdatedAt), rowtime.Instant(r.CreatedAt))
 }
 
 // Headline is the title of a row, or what stands for one: the first line of its text, else its identity.

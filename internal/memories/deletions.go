@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/rowtime"
 	"github.com/engram-sync/engram-sync/internal/words"
 )
 
@@ -21,7 +22,7 @@ func (s *search) judgeDeletions() {
 		word := words.OfDeletion(d)
 		row := Row{Kind: d.Kind, Reason: Removed, word: &word}
 		said := s.found.words.on(row.word.RowVersion)
-		if said.gone() || engram.Later(said.newest(), row.word.Since) && row.word.Since != 0 {
+		if said.gone() || rowtime.Later(said.newest(), row.word.Since) && row.word.Since != 0 {
 			continue
 		}
 		project, known := s.projectOf(d, said)
@@ -106,5 +107,5 @@ func behind(at string, since, row int64) string {
 	if since > row {
 		return at
 	}
-	return time.Unix(0, row+1).UTC().Format(engram.RowTimeNanos)
+	return time.Unix(0, row+1).UTC().Format(rowtime.Nanos)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/mend"
+	"github.com/engram-sync/engram-sync/internal/rowtime"
 	"github.com/engram-sync/engram-sync/internal/words"
 )
 
@@ -152,7 +153,7 @@ func (d *drafter) add(rows []*Row, i int) error {
 // stamped is an observation that does not look older than its deletion, which would
 // make importers of 1.x write it anew for ever. Source: engram-2.md 7, rule 10.
 func stamped(o engram.Observation) engram.Observation {
-	if deleted := engram.Text(o.DeletedAt); engram.RowTime(deleted).After(engram.RowTime(o.UpdatedAt)) {
+	if deleted := engram.Text(o.DeletedAt); rowtime.Parse(deleted).After(rowtime.Parse(o.UpdatedAt)) {
 		o.UpdatedAt = deleted
 	}
 	return o

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/rowtime"
 	"github.com/engram-sync/engram-sync/internal/words"
 )
 
@@ -70,7 +71,7 @@ func again(row Row, said said) *Row {
 	if last == 0 {
 		return &row
 	}
-	at := time.Unix(0, last+1).UTC().Format(engram.RowTimeNanos)
+	at := time.Unix(0, last+1).UTC().Format(rowtime.Nanos)
 	switch {
 	case row.Observation != nil:
 		own := *row.Observation
@@ -120,7 +121,7 @@ const (
 func oddityOf(now time.Time, times ...string) oddity {
 	worst := timely
 	for _, t := range times {
-		switch at := engram.Instant(t); {
+		switch at := rowtime.Instant(t); {
 		case t == "":
 		case at > now.UnixNano():
 			return ahead
@@ -137,9 +138,9 @@ func oddityOf(now time.Time, times ...string) oddity {
 // What is older is written nowhere any more. Source: engram-2.md 2.3 and 7, rule 11.
 func revived(row, deletion words.Word, told bool) bool {
 	if told {
-		return engram.Later(row.Since, deletion.Since)
+		return rowtime.Later(row.Since, deletion.Since)
 	}
-	return !engram.Later(deletion.Since, row.Since) && deletion.Since != row.Since
+	return !rowtime.Later(deletion.Since, row.Since) && deletion.Since != row.Since
 }
 
 // hasText says whether somebody could miss the row if a later version of it is

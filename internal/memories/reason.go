@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/rowtime"
 )
 
 // Reason says why a row is in no chunk: which rule of engram's own export, which
@@ -58,7 +59,7 @@ func (r reasons) row(made string, known bool) Reason {
 	if known {
 		return Edited
 	}
-	second := engram.RowTime(made).Truncate(time.Second)
+	second := rowtime.Parse(made).Truncate(time.Second)
 	switch {
 	case r.newest.IsZero() || second.After(r.newest.Truncate(time.Second)) && !r.newest.After(r.now):
 		return New

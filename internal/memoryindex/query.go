@@ -11,6 +11,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/history"
+	"github.com/engram-sync/engram-sync/internal/rowtime"
 )
 
 // Filter is what is asked for. The zero value is everything.
@@ -68,8 +69,8 @@ func (f Filter) versions(first, last int) (conditions []string, args []any) {
 	return append(append(conditions, rowConditions...), "r.mark BETWEEN ? AND ?"), append(append(args, rowArgs...), first, last)
 }
 
-// nanos is a time as the index has it: engram.Instant has the same bounds.
-func nanos(t time.Time) int64 { return engram.Instant(t.UTC().Format(time.RFC3339Nano)) }
+// nanos is a time as the index has it: rowtime.Instant has the same bounds.
+func nanos(t time.Time) int64 { return rowtime.Instant(t.UTC().Format(time.RFC3339Nano)) }
 
 func and(conditions []string) string {
 	if len(conditions) == 0 {

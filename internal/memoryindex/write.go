@@ -11,6 +11,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/history"
+	"github.com/engram-sync/engram-sync/internal/rowtime"
 )
 
 // enter writes the entries of chunks, and takes out those that are not there any more. unread have to be read.
@@ -84,7 +85,7 @@ func plain(e engram.ChunkEntry) engram.ChunkEntry {
 }
 
 // instant is when a chunk was made, in nanoseconds since 1970; 0 where nobody says.
-func instant(e engram.ChunkEntry) int64 { return engram.Instant(e.CreatedAt) }
+func instant(e engram.ChunkEntry) int64 { return rowtime.Instant(e.CreatedAt) }
 
 func knownChunks(ctx context.Context, tx *sql.Tx) (map[engram.ChunkID]*known, error) {
 	rows, err := tx.QueryContext(ctx, "SELECT n, id, stamp, known, listed, place, author, at, sessions, memories, prompts FROM chunks")

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/history"
 	"github.com/engram-sync/engram-sync/internal/markdown"
+	"github.com/engram-sync/engram-sync/internal/rowtime"
 	"github.com/engram-sync/engram-sync/internal/safetext"
 	"github.com/engram-sync/engram-sync/internal/secret"
 )
@@ -45,7 +45,7 @@ func clean(text string) string {
 
 // clock is a time of a chunk or a row for people, in UTC; what is none stays as it is.
 func clock(text string) string {
-	at := engram.RowTime(text)
+	at := rowtime.Parse(text)
 	if at.IsZero() {
 		return clean(text)
 	}
@@ -54,7 +54,7 @@ func clock(text string) string {
 
 // exact is a time for programs; "" where it is none.
 func exact(text string) string {
-	at := engram.RowTime(text)
+	at := rowtime.Parse(text)
 	if at.IsZero() {
 		return ""
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/mend"
+	"github.com/engram-sync/engram-sync/internal/rowtime"
 )
 
 // mend gives the rows what a server demands and they lack.
@@ -89,7 +90,7 @@ func allGood(doc document) map[string]Session {
 
 // earlier is the time that comes first, of those that are one.
 func earlier(a, b string) string {
-	at, bt := engram.RowTime(a), engram.RowTime(b)
+	at, bt := rowtime.Parse(a), rowtime.Parse(b)
 	switch {
 	case bt.IsZero():
 		return a

@@ -11,6 +11,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/rowstream"
+	"github.com/engram-sync/engram-sync/internal/rowtime"
 )
 
 // Chunk is what readers see in a chunk.
@@ -155,7 +156,7 @@ func (c *Chunk) timeOf(text []byte) time.Time {
 	}
 	if string(text) != c.time.text {
 		c.time.text = string(text)
-		c.time.read = engram.RowTime(c.time.text)
+		c.time.read = rowtime.Parse(c.time.text)
 	}
 	return c.time.read
 }

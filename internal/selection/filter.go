@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/rowtime"
 )
 
 // Filter says what is wanted. The zero value is everything.
@@ -23,7 +24,7 @@ type clause []condition
 type condition struct {
 	key   string
 	value string // of a project its key, of a type its small letters, of a time what was typed
-	at    int64  // of a time: as engram.Instant, the first moment of since, the first behind until
+	at    int64  // of a time: as rowtime.Instant, the first moment of since, the first behind until
 	moves bool   // at is counted from now
 }
 
@@ -43,12 +44,12 @@ type Subject struct {
 	Types    []string // as Type gives them
 	// NoProject and NoType say that something of it does not tell whose, or what, it is.
 	NoProject, NoType bool
-	At                int64 // engram.Instant; 0 is not known
+	At                int64 // rowtime.Instant; 0 is not known
 }
 
 // Row is the subject that a row is, each "" if it does not tell.
 func Row(project, kind, at string) Subject {
-	s := Subject{NoProject: project == "", NoType: kind == "", At: engram.Instant(at)}
+	s := Subject{NoProject: project == "", NoType: kind == "", At: rowtime.Instant(at)}
 	if !s.NoProject {
 		s.Projects = []string{engram.ProjectKey(project)}
 	}
@@ -167,8 +168,8 @@ func Since(at time.Time) Filter {
 	return Filter{any: []clause{{{key: bySince, at: instant(at), value: at.UTC().Format(time.RFC3339Nano)}}}}
 }
 
-// instant is a time as engram.Instant has it.
-func instant(t time.Time) int64 { return engram.Instant(t.UTC().Format(time.RFC3339Nano)) }
+// instant is a time as rowtime.Instant has it.
+func instant(t time.Time) int64 { return rowtime.Instant(t.UTC().Format(time.RFC3339Nano)) }
 
 // Types are those of memories that the filter names. What is no memory has a kind, and no type.
 func (f Filter) Types() (names []string) {

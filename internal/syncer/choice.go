@@ -12,6 +12,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/ownership"
 	"github.com/engram-sync/engram-sync/internal/panics"
+	"github.com/engram-sync/engram-sync/internal/rowtime"
 	"github.com/engram-sync/engram-sync/internal/selection"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
@@ -83,7 +84,7 @@ func (s *Diff) isUnasked(item Item) bool {
 // asksFor says whether somebody asked for a chunk with such rows. open: a session that
 // nobody knows yet may change that.
 func (s *Diff) asksFor(item Item, p ownership.Projects) (asked, open bool) {
-	subject, open := p.Subject(engram.Instant(item.Entry.CreatedAt), s.projectOf)
+	subject, open := p.Subject(rowtime.Instant(item.Entry.CreatedAt), s.projectOf)
 	return s.choice.Wants.Wants(subject), open && s.choice.Wants.AsksProject()
 }
 

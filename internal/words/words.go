@@ -13,6 +13,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/rowread"
+	"github.com/engram-sync/engram-sync/internal/rowtime"
 )
 
 // Word is what one chunk says of one row, small enough that those of all chunks
@@ -63,7 +64,7 @@ func (w Word) Tells(row Word) bool {
 // OfSession is what a chunk with this session says.
 func OfSession(s engram.Session) Word {
 	return Word{
-		RowVersion: s.Version(), Since: engram.Instant(s.StartedAt), Bare: engram.Text(s.EndedAt) == "" && engram.Text(s.Summary) == "",
+		RowVersion: s.Version(), Since: rowtime.Instant(s.StartedAt), Bare: engram.Text(s.EndedAt) == "" && engram.Text(s.Summary) == "",
 		Placed: strings.TrimSpace(s.Directory) != "", Session: partOf(s.ID), Project: ProjectNamed(engram.ProjectKey(s.Project)),
 	}
 }
@@ -75,7 +76,7 @@ func OfObservation(o engram.Observation, project string) Word {
 
 func ofObservation(o engram.Observation) Word {
 	w := Word{RowVersion: o.Unplaced(), Review: review(engram.Text(o.ReviewAfter)), Session: partOf(o.SessionID)}
-	w.Since = cmp.Or(w.Updated, engram.Instant(o.CreatedAt))
+	w.Since = cmp.Or(w.Updated, rowtime.Instant(o.CreatedAt))
 	if engram.Text(o.DeletedAt) != "" {
 		w.Says = Deleted
 	}
@@ -88,7 +89,7 @@ func OfPrompt(p engram.Prompt, project string) Word {
 }
 
 func ofPrompt(p engram.Prompt) Word {
-	return Word{RowVersion: p.Unplaced(), Since: engram.Instant(p.CreatedAt), Session: partOf(p.SessionID)}
+	return Word{RowVersion: p.Unplaced(), Since: rowtime.Instant(p.CreatedAt), Session: partOf(p.SessionID)}
 }
 
 // OfRelation is what a chunk with this relation says. Where it was judged is left out:
@@ -98,7 +99,7 @@ func OfRelation(r engram.Relation) Word {
 	if r.Confidence != nil {
 		confidence = strconv.FormatFloat(*r.Confidence, 'g', -1, 64)
 	}
-	at := engram.Instant(cmp.Or(r.UpdatedAt, r.CreatedAt))
+	at := rowtime.Instant(cmp.Or(r.UpdatedAt, r.CreatedAt))
 	return Word{Since: at, RowVersion: engram.RowVersion{
 		Kind: engram.RelationRow, Row: engram.HashOf(r.SyncID), Updated: at,
 		Content: engram.HashOf(r.SourceID, r.TargetID, r.Relation, engram.Text(r.Reason), engram.Text(r.Evidence), confidence,
@@ -113,7 +114,7 @@ func OfDeletion(d engram.Deletion) Word {
 	}
 	return Word{
 		RowVersion: engram.RowVersion{Kind: d.Kind, Row: engram.HashOf(d.Key)}, Says: Removed,
-		Since: engram.Instant(d.At), Session: partOf(d.Session),
+		Since: rowtime.Instant(d.At), Session: partOf(d.Session),
 	}
 }
 
@@ -144,8 +145,8 @@ func partOf(id string) (part [8]byte) {
 
 // review is a moment that two databases may write otherwise, or a text that is none.
 func review(t string) int64 {
-	if t == "" || !engram.RowTime(t).IsZero() {
-		return engram.Instant(t)
+	if t == "" || !rowtime.Parse(t).IsZero() {
+		return rowtime.Instant(t)
 	}
 	sum := fnv.New64a()
 	io.WriteString(sum, t) //nolint:errcheck // a hash takes everything

@@ -11,6 +11,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/history"
 	"github.com/engram-sync/engram-sync/internal/markdown"
+	"github.com/engram-sync/engram-sync/internal/rowtime"
 	"github.com/engram-sync/engram-sync/internal/safetext"
 	"github.com/engram-sync/engram-sync/internal/secret"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -54,7 +55,7 @@ func (s *sheet) body(text, indent string) {
 
 // clock is a time of a chunk or a row for people, in UTC and whole seconds; what is none stays as it is.
 func clock(text string) string {
-	at := engram.RowTime(text)
+	at := rowtime.Parse(text)
 	if at.IsZero() {
 		return clean(text)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/mend"
+	"github.com/engram-sync/engram-sync/internal/rowtime"
 )
 
 // orphans are the rows of a source that no row before them brings the session of. What
@@ -44,7 +45,7 @@ func earlier(have string, payload json.RawMessage) string {
 		Created string `json:"created_at"`
 	}
 	_ = json.Unmarshal(unwrapped(payload), &row) // what it cannot read stays empty
-	a, b := engram.RowTime(have), engram.RowTime(row.Created)
+	a, b := rowtime.Parse(have), rowtime.Parse(row.Created)
 	if b.IsZero() || !a.IsZero() && cmp.Or(a.Compare(b), cmp.Compare(have, row.Created)) <= 0 {
 		return have
 	}

@@ -1,24 +1,25 @@
-package engram
+// Package rowtime reads times as engram writes them in rows, and says which of two is later.
+package rowtime
 
 import (
 	"math"
 	"time"
 )
 
-// rowTimeLayout is how engram writes the times of rows: UTC, without a zone.
-const rowTimeLayout = "2006-01-02 15:04:05"
+// layout is UTC, without a zone.
+const layout = "2006-01-02 15:04:05"
 
-// RowTimeNanos is how 3.x writes them, for time.Format. Source: engram-2.md 1.
-const RowTimeNanos = rowTimeLayout + ".000000000"
+// Nanos is how 3.x writes them, for time.Format. Source: engram-2.md 1.
+const Nanos = layout + ".000000000"
 
-// RowTime reads a time as engram writes it, or as servers do; the zero time if
+// Parse reads a time as engram writes it, or as servers do; the zero time if
 // it is neither.
-func RowTime(t string) time.Time {
+func Parse(t string) time.Time {
 	if parsed, ok := plainTime(t); ok {
 		return parsed
 	}
-	for _, layout := range []string{rowTimeLayout, time.RFC3339} {
-		if parsed, err := time.Parse(layout, t); err == nil {
+	for _, written := range []string{layout, time.RFC3339} {
+		if parsed, err := time.Parse(written, t); err == nil {
 			return parsed
 		}
 	}
@@ -27,13 +28,13 @@ func RowTime(t string) time.Time {
 
 // plainTime reads a time as most are written: chunks have two of them in each row.
 func plainTime(t string) (time.Time, bool) {
-	if len(t) != len(rowTimeLayout) {
+	if len(t) != len(layout) {
 		return time.Time{}, false
 	}
 	var fields [6]int // of the layout
 	at := 0
 	for i := range len(t) {
-		switch c := rowTimeLayout[i]; {
+		switch c := layout[i]; {
 		case c < '0' || c > '9':
 			if t[i] != c {
 				return time.Time{}, false
@@ -55,7 +56,7 @@ func plainTime(t string) (time.Time, bool) {
 // for that is the farthest that is not: else the year 3000 would be before all others.
 func Instant(t string) int64 {
 	const farthest = math.MaxInt64 - 1 // which has a moment behind it
-	switch parsed := RowTime(t); {
+	switch parsed := Parse(t); {
 	case parsed.IsZero():
 		return 0
 	case parsed.After(time.Unix(0, farthest)):
