@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/jsonscan"
 )
 
 // mutationRow has the members of a row of "mutations" that servers keep.
@@ -46,7 +47,7 @@ func (w *writer) mutation(index, start int) bool {
 	w.enc.out = w.enc.out[:start]
 	m.write(&w.enc, w.form)
 	if w.checks != nil {
-		w.checks.mutation(index, m, p, holdsNul(w.enc.out[start:]))
+		w.checks.mutation(index, m, p, jsonscan.HoldsNul(w.enc.out[start:]))
 	}
 	if w.forPush || exact {
 		w.learn(m, p)

@@ -21,7 +21,7 @@ const (
 	TooDeep        Reason = "is nested too deep"
 	Blank          Reason = engram.Required
 	UnknownSession Reason = "names a session that neither the chunk nor the server has"
-	Nul            Reason = "holds the character U+0000"
+	Nul            Reason = "holds the character U+0000" // the server's database does not take it (A15)
 	NoPayload      Reason = "has no payload"
 	BadPayload     Reason = "has a payload that is not an object"
 	Unsupported    Reason = "is of an entity and op that the server does not know"

@@ -71,7 +71,7 @@ func (c *checks) mutation(index int, m mutationRow, p payload, nul bool) {
 // check judges an element of an array that was written as text, and forgets
 // the text: nobody wants it.
 func (w *writer) check(key string, index int, text []byte, refused bool) {
-	if holdsNul(text) {
+	if jsonscan.HoldsNul(text) {
 		w.refuse(key, index, "", Nul)
 		refused = true
 	}
@@ -129,26 +129,10 @@ func (w *writer) checkSingle(key string, text []byte) {
 	if jsonscan.Alike(key, listNames) != "" && string(text) != "null" {
 		w.refuse(key, -1, "", NotRows)
 	}
-	if holdsNul(text) {
+	if jsonscan.HoldsNul(text) {
 		w.refuse(key, -1, "", Nul)
 	}
 	w.enc.out = w.enc.out[:0]
-}
-
-// holdsNul says whether a name or text in a canonical text holds U+0000, which the server's
-// database can't keep: it answers 500 (A15).
-func holdsNul(text []byte) bool {
-	const nul = `\u0000`
-	for {
-		at := bytes.IndexByte(text, '\\')
-		if at < 0 {
-			return false
-		}
-		if bytes.HasPrefix(text[at:], []byte(nul)) {
-			return true
-		}
-		text = text[at+len(`\n`):]
-	}
 }
 
 // readRow reads a row of sessions, observations or prompts with the types that

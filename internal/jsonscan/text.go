@@ -143,3 +143,17 @@ func codeUnit(text []byte) rune {
 	}
 	return rune(unit)
 }
+
+// HoldsNul says whether a name or text in valid JSON holds U+0000, which can only be escaped.
+func HoldsNul(text []byte) bool {
+	for {
+		at := bytes.IndexByte(text, '\\')
+		if at < 0 {
+			return false
+		}
+		if bytes.HasPrefix(text[at:], []byte(`\u0000`)) {
+			return true
+		}
+		text = text[at+len(`\n`):]
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/arrival"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/recognition"
+	"github.com/engram-sync/engram-sync/internal/refused"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
@@ -169,7 +170,7 @@ func (p *pusher) send(ctx context.Context, item Item) outcome {
 // ContentRefusedError says that a server refuses a chunk for what it holds, and
 // for which row that most likely is.
 type ContentRefusedError struct {
-	Suspect Suspect
+	Suspect refused.Suspect
 	Err     error
 }
 
@@ -181,8 +182,8 @@ func (e *ContentRefusedError) Unwrap() error { return e.Err }
 // blame finds the row for which a chunk was refused, where the remote says that it
 // is about the content. What is projected was looked through before.
 func (p *pusher) blame(item Item, err error) error {
-	var refused interface{ AboutContent() bool }
-	if _, projected := p.projected(item.Local); projected || !errors.As(err, &refused) || !refused.AboutContent() {
+	var content interface{ AboutContent() bool }
+	if _, projected := p.projected(item.Local); projected || !errors.As(err, &content) || !content.AboutContent() {
 		return err
 	}
 	c, openErr := p.local.OpenChunk(item.Local)
@@ -190,7 +191,7 @@ func (p *pusher) blame(item Item, err error) error {
 		return err
 	}
 	defer func() { _ = c.Close() }() // only read
-	suspect, readErr := readSuspect(c)
+	suspect, readErr := refused.ReadSuspect(c)
 	if readErr != nil || suspect.List == "" {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/refused"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/work"
@@ -96,7 +97,7 @@ func printLeftOut(term *terminal.Terminal, ws *workspace.Workspace, failed []wor
 		command.PrintFailure(term, ws, first, nextStepFor(ws, first))
 	default:
 		term.Errorf("push: %s of %s left out, which the server would refuse: %s; %s", terminal.Count(len(rows), "row"),
-			terminal.Count(chunks, "chunk"), terminal.OneLine(syncer.Causes(rows)), nextStepFor(ws, first))
+			terminal.Count(chunks, "chunk"), terminal.OneLine(refused.Causes(rows)), nextStepFor(ws, first))
 	}
 }
 

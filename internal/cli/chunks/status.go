@@ -17,6 +17,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/config"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/recognition"
+	"github.com/engram-sync/engram-sync/internal/refused"
 	"github.com/engram-sync/engram-sync/internal/selection"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -185,7 +186,7 @@ func noteLeftOut(term *terminal.Terminal, diff *syncer.Diff) {
 		rows = append(rows, b.LeftOut...)
 	}
 	if len(rows) > 0 {
-		term.Note("%s left out, which the server would refuse: %s (-v lists them)", terminal.Count(len(rows), "row"), terminal.OneLine(syncer.Causes(rows)))
+		term.Note("%s left out, which the server would refuse: %s (-v lists them)", terminal.Count(len(rows), "row"), terminal.OneLine(refused.Causes(rows)))
 	}
 	moving := map[engram.ChunkID]bool{}
 	for _, id := range diff.Pushes() {

@@ -1,8 +1,10 @@
-package syncer
+package refused_test
 
 import (
 	"strings"
 	"testing"
+
+	"github.com/engram-sync/engram-sync/internal/refused"
 )
 
 func TestReadSuspect(t *testing.T) {
@@ -13,7 +15,7 @@ func TestReadSuspect(t *testing.T) {
 		`{"observations":[{"title":"\\u0000"},{"title":"a much longer one \\\\u0000"},{}]}`:    "observations[1] is its longest row",
 		`{"observations":[{"title":"\\\u0000"},{"title":"a much longer one"}],"prompts":null}`: "observations[0] holds the character U+0000",
 	} {
-		if got, err := readSuspect(strings.NewReader(text)); err != nil || got.String() != want {
+		if got, err := refused.ReadSuspect(strings.NewReader(text)); err != nil || got.String() != want {
 			t.Errorf("%s: %s, %v, want %s", text, got, err, want)
 		}
 	}

@@ -1,10 +1,10 @@
-package syncer_test
+package refused_test
 
 import (
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/syncer"
+	"github.com/engram-sync/engram-sync/internal/refused"
 )
 
 // Words about what depends on others must have others to speak of.
@@ -16,7 +16,7 @@ func TestCausesOfDependents(t *testing.T) {
 		"2 prompts need a session that is left out or missing": {prompt, prompt},
 		"1 session has no directory; 1 prompt depends on it":   {session, prompt},
 	} {
-		if got := syncer.Causes(rows); got != want {
+		if got := refused.Causes(rows); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
