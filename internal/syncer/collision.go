@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/adoption"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/mend"
 	"github.com/engram-sync/engram-sync/internal/work"
@@ -85,7 +86,7 @@ const wrongClock = 24 * time.Hour
 // chunks. Who adopts a file does not know who wrote it. What a server received before it
 // was made is another. Source: account-server.md 3.3.
 func differ(a, b engram.ChunkEntry) bool {
-	by := a.CreatedBy != b.CreatedBy && a.CreatedBy != unknownAuthor && b.CreatedBy != unknownAuthor
+	by := a.CreatedBy != b.CreatedBy && a.CreatedBy != adoption.UnknownAuthor && b.CreatedBy != adoption.UnknownAuthor
 	early := b.Time().Before(a.Time().Add(-wrongClock)) && !b.Time().IsZero()
 	return by || early || a.Sessions != b.Sessions || a.Memories != b.Memories || a.Prompts != b.Prompts
 }

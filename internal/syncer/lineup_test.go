@@ -137,29 +137,3 @@ func TestCutOff(t *testing.T) {
 		t.Errorf("the next run lists %v, want %v", here.listed(), got)
 	}
 }
-
-// TestAdoptedInOrder: where nothing but the chunk files is left, what only speaks of rows
-// is listed behind the rows.
-func TestAdoptedInOrder(t *testing.T) {
-	here := newSide()
-	var want []engram.ChunkID
-	for _, content := range []string{
-		`{"prompts":[{"id":1,"created_at":"2026-11-23 01:00:00"}]}`,
-		`{"observations":[{"id":1,"created_at":"2026-11-23 01:00:00","updated_at":"2026-11-23 01:00:01"}]}`,
-		`{"observations":[{"id":1,"created_at":"2026-11-23 01:00:00","updated_at":"2026-11-23 01:00:05"}]}`,
-		`{"mutations":[{"entity":"observation","entity_key":"o","op":"delete"}]}`,
-	} {
-		here.content[idOf(content)] = content
-		want = append(want, idOf(content))
-	}
-	if slices.IsSortedFunc(want, engram.ChunkID.Compare) {
-		t.Fatal("the ids are in order by chance")
-	}
-	if _, _, err := look(t, here, newSide(), nil).Adopt(t.Context(), pulling, false); err != nil {
-		t.Fatal(err)
-	}
-	slices.SortFunc(here.entries, engram.ChunkEntry.Compare) // as AddEntries does
-	if !slices.Equal(here.listed(), want) {
-		t.Errorf("the manifest lists %v, want %v", here.listed(), want)
-	}
-}

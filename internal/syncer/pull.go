@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/adoption"
 	"github.com/engram-sync/engram-sync/internal/arrival"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/work"
@@ -159,7 +160,7 @@ func (p *puller) versionFor(c *engram.Chunk) (int, error) {
 	if !c.MayTell() {
 		return p.known(), nil
 	}
-	contents, _, err := ReadContents(p.local, c.ID())
+	contents, _, err := adoption.ReadContents(p.local, c.ID())
 	return max(p.known(), engram.ManifestVersion(contents.Generation)), err
 }
 

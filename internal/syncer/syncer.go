@@ -137,8 +137,6 @@ var (
 	ErrNowhere = fmt.Errorf("%w, and the remote has no chunk of this id", engram.ErrNoFile)
 	// ErrForeign: an entry of the manifest here is none of engram's.
 	ErrForeign = errors.New("the manifest has an entry that is not engram's")
-	// ErrUnlisted: a chunk file that no manifest names is no good either.
-	ErrUnlisted = errors.New("no manifest names its file, and it cannot be adopted")
 	// ErrNotInTurn: the chunk was pulled, and its entry would stand before one that
 	// the next run brings.
 	ErrNotInTurn = errors.New("its file is here, and is listed with what comes before it")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/engram-sync/engram-sync/internal/adoption"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/merge"
 	"github.com/engram-sync/engram-sync/internal/syncer"
@@ -52,7 +53,7 @@ func (r *repairer) resolve(ctx context.Context, rec merge.Recovery) (entries []e
 		if !two && doubt.Confidence == merge.Certain || ctx.Err() != nil {
 			continue
 		}
-		contents, _, err := syncer.ReadContents(r.dir, e.ID)
+		contents, _, err := adoption.ReadContents(r.dir, e.ID)
 		good := err == nil
 		if two {
 			var detail string
@@ -61,7 +62,7 @@ func (r *repairer) resolve(ctx context.Context, rec merge.Recovery) (entries []e
 		}
 		mixed := doubt.Confidence != merge.Certain && (doubt.Confidence != merge.Pieced || !fits(e, contents))
 		if good && mixed {
-			take(syncer.DerivedEntry(certain, e.ID, contents), FixRebuilt, "the merge mixed its entry with another")
+			take(adoption.DerivedEntry(certain, e.ID, contents), FixRebuilt, "the merge mixed its entry with another")
 		}
 	}
 	return entries, fixes

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/engram-sync/engram-sync/internal/adoption"
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/syncer"
 )
 
 // reidentify gives chunks that somebody has edited in place the ids of their bytes,
@@ -43,7 +43,7 @@ func (r *repairer) move(ctx context.Context, old engram.ChunkID) error {
 	if err != nil {
 		return err
 	}
-	contents, _, err := syncer.ReadContents(r.dir, c.ID())
+	contents, _, err := adoption.ReadContents(r.dir, c.ID())
 	if err != nil {
 		return err
 	}

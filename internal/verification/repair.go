@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/engram-sync/engram-sync/internal/adoption"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/merge"
 	"github.com/engram-sync/engram-sync/internal/recognition"
@@ -252,7 +253,7 @@ func (r *repairer) adopt(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		done := syncer.Adopt(ctx, r.local, here, orphans, r.opts.MinVersion)
+		done := adoption.Adopt(ctx, r.local, here, orphans, r.opts.MinVersion)
 		adopted = done.Adopted
 		for _, f := range done.Failed {
 			r.done.Findings = append(r.done.Findings, Finding{ID: f.ID, Where: "here", Err: f.Err})

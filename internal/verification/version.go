@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/engram-sync/engram-sync/internal/adoption"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/readers"
 	"github.com/engram-sync/engram-sync/internal/syncer"
@@ -94,6 +95,6 @@ func shownBy(local syncer.Local, id engram.ChunkID) (g engram.Generation, size i
 	if _, err = io.Copy(io.Discard, c); err != nil || !c.MayTell() {
 		return engram.Gen1, c.Size(), err
 	}
-	contents, again, err := syncer.ReadContents(local, id)
+	contents, again, err := adoption.ReadContents(local, id)
 	return max(engram.Gen1, contents.Generation), c.Size() + again, err
 }

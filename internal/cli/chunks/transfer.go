@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/adoption"
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/leftbehind"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
@@ -228,12 +229,12 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 			return err
 		}
 	}
-	var adoption syncer.Adoption
+	var adopted adoption.Outcome
 	if opts.Pull {
-		if diff, adoption, err = diff.Adopt(ctx, opts, t.dryRun); err != nil {
+		if diff, adopted, err = diff.Adopt(ctx, opts, t.dryRun); err != nil {
 			return err
 		}
-		t.adopted = adoption.Adopted
+		t.adopted = adopted.Adopted
 	}
 	t.twins = diff.Twins
 	if opts.Push {
@@ -256,7 +257,7 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 			t.ws.Log.Info("remember whose chunks the server has", "error", err)
 		}
 	}
-	t.Failed = append(t.Failed, adoption.Failed...)
+	t.Failed = append(t.Failed, adopted.Failed...)
 	surroundings.ExplainMissing(ctx, t.ws, t.dir, t.Failed)
 	defer t.noteVersion(ctx, diff.Here)
 	if !t.exporting {

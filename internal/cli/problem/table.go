@@ -6,6 +6,7 @@ import (
 	"slices"
 	"syscall"
 
+	"github.com/engram-sync/engram-sync/internal/adoption"
 	"github.com/engram-sync/engram-sync/internal/auth"
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/config"
@@ -77,7 +78,7 @@ var elsewhere = []Class{
 		"The file is a database with nothing in it. Let engram fill it, or name another one."},
 
 	// Chunks and what happens to them on the way.
-	{"file-unlisted", asItsCause, is(syncer.ErrUnlisted),
+	{"file-unlisted", asItsCause, is(adoption.ErrUnlisted),
 		"delete the file, or put a good one in its place",
 		"A chunk file has no manifest entry, and is too bad to get one. Delete it, or replace it by a good copy."},
 	{"limit-learnt", Refused, limitLearnt,
