@@ -9,6 +9,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/arrival"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/inflight"
 	"github.com/engram-sync/engram-sync/internal/panics"
 	"github.com/engram-sync/engram-sync/internal/recognition"
 	"github.com/engram-sync/engram-sync/internal/work"
@@ -55,7 +56,7 @@ func (s *Diff) pushAhead(ctx context.Context, here *engram.Manifest, ids []engra
 		open: map[engram.ChunkID]int{}, parts: map[engram.ChunkID]recognition.Projection{}, outcomes: map[pushed]outcome{},
 	}
 	a.more = sync.NewCond(&a.mu)
-	a.pusher = pusher{Diff: s, opts: opts, order: a.line.Order, projected: a.projection, sums: map[engram.ChunkID][32]byte{}, flight: &flight{}}
+	a.pusher = pusher{Diff: s, opts: opts, order: a.line.Order, projected: a.projection, sums: map[engram.ChunkID][32]byte{}, flight: &inflight.Flight{}}
 	var group sync.WaitGroup
 	for range max(1, opts.Concurrency) {
 		group.Go(func() {

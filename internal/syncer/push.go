@@ -11,6 +11,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/arrival"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/inflight"
 	"github.com/engram-sync/engram-sync/internal/recognition"
 	"github.com/engram-sync/engram-sync/internal/refused"
 	"github.com/engram-sync/engram-sync/internal/work"
@@ -58,7 +59,7 @@ func (p *pusher) pushRest(ctx context.Context, items, gone []Item, went []outcom
 		present, sent, more := p.pushLate(ctx, late, behind)
 		result.Present, items, outcomes = append(result.Present, present...), append(items, sent...), append(outcomes, more...)
 	}
-	p.flight.end(items, outcomes)
+	p.settle(items, outcomes)
 	return items, outcomes
 }
 
@@ -66,7 +67,7 @@ type pusher struct {
 	*Diff
 	opts      Options
 	order     *arrival.Order
-	flight    *flight
+	flight    *inflight.Flight
 	projected func(local engram.ChunkID) (recognition.Projection, bool)
 
 	mu   sync.Mutex
@@ -151,7 +152,7 @@ func (p *pusher) send(ctx context.Context, item Item) outcome {
 		return c, nil
 	}
 	stored := item.Remote
-	if err := p.flight.note(item); err != nil {
+	if err := p.flight.Send(item.Remote); err != nil {
 		return outcome{err: err}
 	}
 	if err := p.remote.WriteChunk(ctx, *item.Entry, open); err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/inflight"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
 
@@ -115,7 +116,7 @@ type Options struct {
 	Report work.Report
 	// InFlight remembers what is being pushed. nil: a remote that takes a chunk twice
 	// without harm, or that ends with this process.
-	InFlight InFlight
+	InFlight inflight.Notes
 	// Notify hears of waits that a person would notice. nil: nobody does.
 	Notify func(wait time.Duration, why string)
 }
