@@ -3,6 +3,8 @@ package ownership_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"maps"
 	"slices"
 	"strconv"
@@ -120,4 +122,21 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("%s: got %q, want %q", text, got.Names, want)
 		}
 	})
+}
+
+// Who copies a chunk hears at its end whose it is, or that it does not come.
+func TestAChunkIsJudgedWhileItIsCopied(t *testing.T) {
+	const text = `{"sessions":[{"id":"s","project":"shop"}],"observations":[{"session_id":"s"}]}`
+	stays := errors.New("it stays")
+	for project, want := range map[string]error{"shop": nil, "other": stays} {
+		r := ownership.Judged(strings.NewReader(text), func(p ownership.Projects) error {
+			if p.Belongs(project, func(string) string { return "" }) {
+				return nil
+			}
+			return stays
+		})
+		if got, err := io.ReadAll(r); string(got) != text || !errors.Is(err, want) || r.Close() != nil {
+			t.Errorf("%s: %q, %v, want %v", project, got, err, want)
+		}
+	}
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/ownership"
-	"github.com/engram-sync/engram-sync/internal/panics"
 	"github.com/engram-sync/engram-sync/internal/rowtime"
 	"github.com/engram-sync/engram-sync/internal/selection"
 	"github.com/engram-sync/engram-sync/internal/work"
@@ -149,7 +148,7 @@ func (p *puller) storeOurs(item Item, c *engram.Chunk, store func(*engram.Chunk)
 	case err != nil:
 		return err
 	}
-	judged := judgedReader(io.MultiReader(&head, c), func(projects ownership.Projects) error { return p.judge(item, projects) })
+	judged := ownership.Judged(io.MultiReader(&head, c), func(projects ownership.Projects) error { return p.judge(item, projects) })
 	defer func() { _ = judged.Close() }() // never fails
 	return store(engram.NewChunk(c.ID(), judged, math.MaxInt64))
 }
@@ -168,44 +167,6 @@ func (p *puller) judge(item Item, projects ownership.Projects) error {
 	}
 	return nil
 }
-
-// judgedReader gives what r gives, and ends as judge ends, which hears whose the
-// rows were.
-func judgedReader(r io.Reader, judge func(ownership.Projects) error) io.ReadCloser {
-	look, tee := io.Pipe()
-	seen := make(chan ownership.Projects, 1)
-	go func() {
-		defer panics.Guard()
-		projects, err := ownership.Read(look)
-		if err != nil {
-			projects = ownership.Unknown()
-		}
-		_, _ = io.Copy(io.Discard, look) // it fails as r does, whose reader is told
-		seen <- projects
-	}()
-	return &judged{r: io.TeeReader(r, tee), tee: tee, judge: func() error { return judge(<-seen) }}
-}
-
-type judged struct {
-	r     io.Reader
-	tee   *io.PipeWriter
-	judge func() error
-}
-
-func (j *judged) Read(p []byte) (int, error) {
-	n, err := j.r.Read(p)
-	if !errors.Is(err, io.EOF) {
-		return n, err
-	}
-	_ = j.tee.Close() // never fails
-	if left := j.judge(); left != nil {
-		err = left
-	}
-	return n, err
-}
-
-// Close ends the looking, if the end was not reached.
-func (j *judged) Close() error { return j.tee.CloseWithError(io.ErrUnexpectedEOF) }
 
 // pullOurs moves the items that belong to the project and were asked for; the others are in
 // left and unasked. Rows of one chunk can belong to a session of another, so what seemed
