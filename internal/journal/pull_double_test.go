@@ -16,6 +16,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/state/cursorfile"
 )
 
 // journalDouble is an account server's journal. As on a real one, a row is
@@ -142,7 +143,7 @@ func (r *reader) pull(remote journal.Reader, opts journal.PullOptions) (journal.
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	cursor, err := kept.OpenCursor(r.cursor, "")
+	cursor, err := cursorfile.Open(kept, r.cursor, "")
 	if err != nil {
 		return journal.PullResult{}, err
 	}

@@ -34,7 +34,7 @@ func OpenAcceptedRows(root Root, remote, project string) *AcceptedRows {
 	}
 	text, err := sharing.ReadFile(a.path)
 	var file acceptedFile
-	if err == nil && checkSchema(text, 1) == nil && json.Unmarshal(text, &file) == nil {
+	if err == nil && CheckSchema(text, 1) == nil && json.Unmarshal(text, &file) == nil {
 		for _, row := range file.Rows {
 			a.rows[row] = true
 		}

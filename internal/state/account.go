@@ -44,6 +44,12 @@ func accountDir(root Root, remote, account string) string {
 	return root.Path("journals", hex.EncodeToString(sum[:16]))
 }
 
+// Remote is the base URL that it was opened for.
+func (j *AccountState) Remote() string { return j.remote }
+
+// Journals is the directory that has those of all accounts.
+func (j *AccountState) Journals() string { return filepath.Dir(j.dir) }
+
 // Path is the path of a file with this name in the journal's directory.
 func (j *AccountState) Path(name string) string { return filepath.Join(j.dir, name) }
 
@@ -173,7 +179,7 @@ func (p JobFile) Read(job any, schema int) error {
 	if err != nil {
 		return fmt.Errorf("read what was pushed before: %w", err)
 	}
-	if err = checkSchema(text, schema); err == nil {
+	if err = CheckSchema(text, schema); err == nil {
 		err = json.Unmarshal(text, job)
 	}
 	if err != nil {

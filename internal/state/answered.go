@@ -36,7 +36,7 @@ func OpenAnsweredIDs(root Root, remote, project string) *AnsweredIDs {
 	}
 	text, err := sharing.ReadFile(a.path)
 	var file answeredFile
-	if err == nil && checkSchema(text, answeredSchema) == nil && json.Unmarshal(text, &file) == nil && file.IDs != nil {
+	if err == nil && CheckSchema(text, answeredSchema) == nil && json.Unmarshal(text, &file) == nil && file.IDs != nil {
 		a.file.IDs = file.IDs
 	}
 	return a

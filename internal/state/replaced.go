@@ -41,7 +41,7 @@ type replacedFile struct {
 func OpenReplaced(root Root, dir string) *Replaced {
 	r := &Replaced{root: root, path: root.Path("replaced", fileName(dir)+".json")}
 	text, err := sharing.ReadFile(r.path)
-	if err != nil || checkSchema(text, 1) != nil || json.Unmarshal(text, &r.file) != nil || r.file.Dir != dir {
+	if err != nil || CheckSchema(text, 1) != nil || json.Unmarshal(text, &r.file) != nil || r.file.Dir != dir {
 		r.file = replacedFile{}
 	}
 	r.file.Schema, r.file.Dir = 1, dir

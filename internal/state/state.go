@@ -76,8 +76,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// checkSchema says whether a JSON document that we wrote has this schema.
-func checkSchema(text []byte, want int) error {
+// CheckSchema says whether a JSON document that we wrote has this schema.
+func CheckSchema(text []byte, want int) error {
 	var doc struct {
 		Schema int `json:"schema"`
 	}

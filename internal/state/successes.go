@@ -44,7 +44,7 @@ func NoteSuccess(root Root, remote, dir, command string, at time.Time) error {
 func LastSuccess(root Root, remote, dir, command string) (at time.Time, ok bool) {
 	var file successFile
 	text, err := sharing.ReadFile(successPath(root, remote, dir, command))
-	if err != nil || checkSchema(text, successSchema) != nil || json.Unmarshal(text, &file) != nil {
+	if err != nil || CheckSchema(text, successSchema) != nil || json.Unmarshal(text, &file) != nil {
 		return time.Time{}, false
 	}
 	return file.At, true

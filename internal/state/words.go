@@ -33,7 +33,7 @@ func Words(root Root) []Word {
 	for _, path := range filesBeside(root.Path("trusted", "a.json")) {
 		var file wordFile
 		text, err := sharing.ReadFile(path)
-		if err == nil && checkSchema(text, 1) == nil && json.Unmarshal(text, &file) == nil && file.path(root) == path {
+		if err == nil && CheckSchema(text, 1) == nil && json.Unmarshal(text, &file) == nil && file.path(root) == path {
 			words = append(words, file.Word)
 		}
 	}

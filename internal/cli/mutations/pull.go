@@ -19,6 +19,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/repofile"
 	"github.com/engram-sync/engram-sync/internal/selection"
 	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/state/cursorfile"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
 	"github.com/engram-sync/engram-sync/internal/workspace"
@@ -210,8 +211,8 @@ func (p *pull) checkGrant(ctx context.Context) error {
 }
 
 // open opens the saved cursor, or one that is not to be saved.
-func (p *pull) open(journal *state.AccountState) (*state.CursorFile, error) {
-	cursor, err := journal.OpenCursor(p.cursor, p.wants.String())
+func (p *pull) open(journal *state.AccountState) (*cursorfile.File, error) {
+	cursor, err := cursorfile.Open(journal, p.cursor, p.wants.String())
 	if err != nil {
 		return nil, explained(err)
 	}
@@ -233,7 +234,7 @@ func (p *pull) open(journal *state.AccountState) (*state.CursorFile, error) {
 	return cursor, nil
 }
 
-func (p *pull) pull(ctx context.Context, cursor *state.CursorFile, lines journal.Lines) (journal.PullResult, error) {
+func (p *pull) pull(ctx context.Context, cursor *cursorfile.File, lines journal.Lines) (journal.PullResult, error) {
 	opts := journal.PullOptions{Rescan: p.rescan}
 	if project := p.account.project; project != "" {
 		key := engram.ProjectKey(project)
@@ -258,7 +259,7 @@ func (p *pull) pull(ctx context.Context, cursor *state.CursorFile, lines journal
 func (p *pull) toTerminal() bool { return p.output == "" && p.term.Stdout.IsTerminal() }
 
 // lines is where the rows go. done ends that.
-func (p *pull) lines(cursor *state.CursorFile) (lines journal.Lines, done func() error, err error) {
+func (p *pull) lines(cursor *cursorfile.File) (lines journal.Lines, done func() error, err error) {
 	if p.output == "" {
 		return p.term.Stdout.Lines(), func() error { return nil }, nil
 	}
@@ -277,7 +278,7 @@ func (p *pull) lines(cursor *state.CursorFile) (lines journal.Lines, done func()
 
 // explained says of a command line's mistakes that they are.
 func explained(err error) error {
-	if problem.As[*state.OutputError](err) || problem.Is(err, state.ErrCursorName) {
+	if problem.As[*cursorfile.OutputError](err) || problem.Is(err, cursorfile.ErrName) {
 		return &terminal.UsageError{Err: err}
 	}
 	return err

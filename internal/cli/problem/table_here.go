@@ -13,6 +13,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/repofile"
 	"github.com/engram-sync/engram-sync/internal/server"
 	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/state/cursorfile"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
@@ -84,7 +85,7 @@ var here = []Class{
 		"What was read back from the target is not what the source has. Do not serve the target: copy into another one, and look at what keeps its data."},
 	{"server-damaged", Damaged, is(server.ErrDamaged), "",
 		"The database of the server is damaged. Restore it from a backup."},
-	{"cursor-damaged", Damaged, is(state.ErrCursorDamaged), "",
+	{"cursor-damaged", Damaged, is(cursorfile.ErrDamaged), "",
 		"The saved cursor of a journal is damaged. --cursor OTHER begins anew."},
 	{"push-job-damaged", Damaged, as[*state.JobError], "",
 		"What earlier runs pushed is not known any more. Move the file away, and push with --reconcile."},

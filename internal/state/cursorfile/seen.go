@@ -1,4 +1,4 @@
-package state
+package cursorfile
 
 import (
 	"bufio"
@@ -40,7 +40,7 @@ func openSeen(path string, l seenLog) (*seenWriter, error) {
 	}
 	file, err := sharing.OpenFile(path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %w", ErrCursorDamaged, err)
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func (w *seenWriter) cut() error {
 		return err
 	}
 	if info.Size() < w.Bytes {
-		return fmt.Errorf("%w: %s: %w", ErrCursorDamaged, w.file.Name(), io.ErrUnexpectedEOF)
+		return fmt.Errorf("%w: %s: %w", ErrDamaged, w.file.Name(), io.ErrUnexpectedEOF)
 	}
 	if err := w.file.Truncate(w.Bytes); err != nil {
 		return err
@@ -101,7 +101,7 @@ func readSeen(path string, l seenLog) iter.Seq2[engram.JournalRef, error] {
 		}
 		file, err := sharing.Open(path)
 		if err != nil {
-			yield(engram.JournalRef{}, fmt.Errorf("%w: %w", ErrCursorDamaged, err))
+			yield(engram.JournalRef{}, fmt.Errorf("%w: %w", ErrDamaged, err))
 			return
 		}
 		defer func() { _ = file.Close() }() // it was only read
@@ -115,7 +115,7 @@ func readSeen(path string, l seenLog) iter.Seq2[engram.JournalRef, error] {
 			}
 			m, n, err := cutRef(text, before)
 			if err != nil {
-				yield(engram.JournalRef{}, fmt.Errorf("%w: %s: %w", ErrCursorDamaged, path, err))
+				yield(engram.JournalRef{}, fmt.Errorf("%w: %s: %w", ErrDamaged, path, err))
 				return
 			}
 			if !yield(m, nil) {

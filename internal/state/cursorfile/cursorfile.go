@@ -1,4 +1,6 @@
-package state
+// Package cursorfile keeps the place of a reader of a journal, and the file that the reader
+// writes to. The command that pulls mutations opens it, and gives it to the journal.
+package cursorfile
 
 import (
 	"crypto/sha256"
@@ -14,29 +16,29 @@ import (
 	"github.com/engram-sync/engram-sync/internal/atomicfile"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/sharing"
+	"github.com/engram-sync/engram-sync/internal/state"
 )
 
-// CursorFile keeps the place of a reader of a journal: its cursor, the refs of
+// File keeps the place of a reader of a journal: its cursor, the refs of
 // all rows that it is done with, and how much of the output file counts. All of
 // them change at once, when the cursor is saved. The caller holds the journal's
 // lock. Not safe for concurrent use.
-type CursorFile struct {
-	journal *AccountState
+type File struct {
+	journal *state.AccountState
 	name    string        // of its files
 	cursor  engram.Cursor // as the reader knows it
 	doc     cursorDoc     // as it is on disk
 
 	detached bool
 	seen     *seenWriter // nil until something is appended
-	output   *OutputFile // nil unless one is open
+	output   *Output     // nil unless one is open
 	failed   bool        // to save: what is on disk is not known
 }
 
 const cursorSchema = 1
 
-// cursorDoc is the content of the file. Recent is in the form of
-// engram.AppendMark: with numbers as JSON it would be ten times as long, and it
-// is written for each page.
+// cursorDoc is the content of the file. Recent is in the form of appendRef: with numbers
+// as JSON it would be ten times as long, and it is written for each page.
 type cursorDoc struct {
 	Schema int         `json:"schema"`
 	Remote string      `json:"remote"`
@@ -53,44 +55,44 @@ var cursorName = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,63}$`)
 })
 
-// ErrCursorName means that a cursor cannot be called that.
-var ErrCursorName = errors.New("a cursor's name has up to 64 small letters, digits, dots, dashes and underscores, and begins with a letter or digit")
+// ErrName means that a cursor cannot be called that.
+var ErrName = errors.New("a cursor's name has up to 64 small letters, digits, dots, dashes and underscores, and begins with a letter or digit")
 
-// ErrCursorDamaged means that what was remembered of a reader's place makes no sense.
-var ErrCursorDamaged = errors.New("the saved cursor is damaged (--cursor OTHER begins anew)")
+// ErrDamaged means that what was remembered of a reader's place makes no sense.
+var ErrDamaged = errors.New("the saved cursor is damaged (--cursor OTHER begins anew)")
 
-// OpenCursor reads the cursor with this name; one that was never saved is at the
+// Open reads the cursor with this name; one that was never saved is at the
 // beginning. If a run was killed while it wrote to its output file, what that
 // run had not finished is cut off. A reader who asks for some rows only has another place
 // than who asks for others, or for all: asks tells which, and is "" for all.
-func (j *AccountState) OpenCursor(name, asks string) (*CursorFile, error) {
+func Open(j *state.AccountState, name, asks string) (*File, error) {
 	if !cursorName().MatchString(name) {
-		return nil, fmt.Errorf("%q: %w", name, ErrCursorName)
+		return nil, fmt.Errorf("%q: %w", name, ErrName)
 	}
 	if asks != "" { // a plus is in nobody's name
 		sum := sha256.Sum256([]byte(asks))
 		name += "+" + hex.EncodeToString(sum[:8])
 	}
-	c := &CursorFile{journal: j, name: name, doc: cursorDoc{Schema: cursorSchema, Remote: j.remote}}
+	c := &File{journal: j, name: name, doc: cursorDoc{Schema: cursorSchema, Remote: j.Remote()}}
 	text, err := sharing.ReadFile(c.path())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read the cursor: %w", err)
 	}
 	if err == nil {
 		if err := c.parse(text); err != nil {
-			return nil, fmt.Errorf("%w: %s: %w", ErrCursorDamaged, c.path(), err)
+			return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, c.path(), err)
 		}
 	}
 	return c, c.recover()
 }
 
-func (c *CursorFile) path() string { return c.journal.Path("pull-" + c.name + ".json") }
+func (c *File) path() string { return c.journal.Path("pull-" + c.name + ".json") }
 
-func (c *CursorFile) seenPath(generation int) string {
+func (c *File) seenPath(generation int) string {
 	return c.journal.Path(fmt.Sprintf("pull-%s.%d.seen", c.name, generation))
 }
 
-func (c *CursorFile) parse(text []byte) error {
+func (c *File) parse(text []byte) error {
 	doc, err := parseCursor(text)
 	if err != nil {
 		return err
@@ -112,7 +114,7 @@ func (c *CursorFile) parse(text []byte) error {
 // parseCursor reads what a cursor's file holds. Everything in it was written by
 // a Save: what was not is damage, and not the beginning of the journal.
 func parseCursor(text []byte) (doc cursorDoc, err error) {
-	if err := checkSchema(text, cursorSchema); err != nil {
+	if err := state.CheckSchema(text, cursorSchema); err != nil {
 		return doc, err
 	}
 	if err := json.Unmarshal(text, &doc); err != nil {
@@ -126,20 +128,20 @@ func parseCursor(text []byte) (doc cursorDoc, err error) {
 }
 
 // Cursor is where the reader is.
-func (c *CursorFile) Cursor() engram.Cursor { return c.cursor }
+func (c *File) Cursor() engram.Cursor { return c.cursor }
 
 // Detach lets the reader begin somewhere else and go on without the saved cursor
 // moving. The output file is remembered all the same.
-func (c *CursorFile) Detach(from engram.Cursor) { c.detached, c.cursor = true, from }
+func (c *File) Detach(from engram.Cursor) { c.detached, c.cursor = true, from }
 
 // Seen gives the rows up to the cursor's LowWatermark that the reader is done with, ascending. The
 // last pair is an error, if there is one.
-func (c *CursorFile) Seen() iter.Seq2[engram.JournalRef, error] {
+func (c *File) Seen() iter.Seq2[engram.JournalRef, error] {
 	return readSeen(c.seenPath(c.doc.Ledger.Generation), c.doc.Ledger)
 }
 
 // ResetSeen begins a new log, which replaces the old one with the next Save.
-func (c *CursorFile) ResetSeen() (err error) {
+func (c *File) ResetSeen() (err error) {
 	if c.detached {
 		return nil
 	}
@@ -154,7 +156,7 @@ func (c *CursorFile) ResetSeen() (err error) {
 }
 
 // AppendSeen adds rows to the log. They count from the next Save on.
-func (c *CursorFile) AppendSeen(marks []engram.JournalRef) (err error) {
+func (c *File) AppendSeen(marks []engram.JournalRef) (err error) {
 	if c.detached || len(marks) == 0 {
 		return nil
 	}
@@ -172,7 +174,7 @@ func (c *CursorFile) AppendSeen(marks []engram.JournalRef) (err error) {
 
 // Save makes the cursor durable, with what was appended to the history and
 // flushed to the output file before.
-func (c *CursorFile) Save(cursor engram.Cursor) error {
+func (c *File) Save(cursor engram.Cursor) error {
 	next := c.doc
 	if !c.detached {
 		next.set(cursor)
@@ -204,7 +206,7 @@ func (d *cursorDoc) set(cursor engram.Cursor) {
 }
 
 // write puts a document on disk, unless it is there already.
-func (c *CursorFile) write(next cursorDoc) error {
+func (c *File) write(next cursorDoc) error {
 	if c.detached && sameOutput(c.doc.Output, next.Output) {
 		return nil
 	}
@@ -225,7 +227,7 @@ func (c *CursorFile) write(next cursorDoc) error {
 }
 
 // Close ends the use of the file. What was not saved is forgotten.
-func (c *CursorFile) Close() error {
+func (c *File) Close() error {
 	if c.seen == nil {
 		return nil
 	}
@@ -236,7 +238,7 @@ func (c *CursorFile) Close() error {
 
 // Abandon ends the use of all files as the end of the process does, and leaves what they
 // hold. It is for tests that play a killed run.
-func (c *CursorFile) Abandon() error {
+func (c *File) Abandon() error {
 	err := c.Close()
 	if c.output != nil {
 		err = errors.Join(err, c.output.file.Close())

@@ -1,13 +1,14 @@
-package state_test
+package cursorfile_test
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/state/cursorfile"
 )
 
 const finished = `{"seq":1}` + "\n"
@@ -52,7 +53,7 @@ func TestTailOfOthers(t *testing.T) {
 	for _, theirs := range []string{"notes\n", "{}\n", `{"seq":2}` + "\nnotes", "\x00notes"} {
 		dir, path := t.TempDir(), filepath.Join(t.TempDir(), "out")
 		kill(t, dir, path, theirs)
-		var changed *state.OutputError
+		var changed *cursorfile.OutputError
 		if _, err := mustOpenCursor(t, dir).OpenOutput(path); !errors.As(err, &changed) {
 			t.Errorf("%q: %v", theirs, err)
 		}
@@ -69,7 +70,7 @@ func TestTailOfAnotherCursor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var unfinished *state.OutputError
+	var unfinished *cursorfile.OutputError
 	if _, err := other.OpenOutput(path); !errors.As(err, &unfinished) || !strings.Contains(err.Error(), "--cursor default") {
 		t.Errorf("while the tail is there: %v", err)
 	}
@@ -87,9 +88,16 @@ func TestOutputNowhere(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for _, path := range []string{dir, filepath.Join(dir, "no", "out")} {
-		var wrong *state.OutputError
+		var wrong *cursorfile.OutputError
 		if _, err := mustOpenCursor(t, t.TempDir()).OpenOutput(path); !errors.As(err, &wrong) || strings.Contains(err.Error(), "stdout") {
 			t.Errorf("%s: %v", path, err)
 		}
+	}
+}
+
+func wantFile(t *testing.T, path, want string) {
+	t.Helper()
+	if got, err := os.ReadFile(path); err != nil || string(got) != want {
+		t.Errorf("%s holds %q, %v, want %q", path, got, err, want)
 	}
 }

@@ -1,4 +1,4 @@
-package state
+package cursorfile
 
 import (
 	"encoding/binary"

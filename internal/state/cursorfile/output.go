@@ -1,11 +1,8 @@
-package state
+package cursorfile
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -46,11 +43,11 @@ type OutputError struct{ Path, Reason string }
 
 func (e *OutputError) Error() string { return "the output file " + e.Path + " " + e.Reason }
 
-// OutputFile is a file that a reader of a journal appends to. Its length is
+// Output is a file that a reader of a journal appends to. Its length is
 // saved with the cursor, so that each row is in it exactly once, whatever
 // happens to the process or the machine.
-type OutputFile struct {
-	cursor  *CursorFile
+type Output struct {
+	cursor  *File
 	path    string
 	id      string // the identity of the file; "" while there is none
 	file    *os.File
@@ -62,38 +59,13 @@ type OutputFile struct {
 	Begun bool
 }
 
-// recover cuts off what a killed run left behind in its output file.
-func (c *CursorFile) recover() error {
-	mark := c.doc.Output
-	if mark == nil || !mark.Writing {
-		return nil
-	}
-	info, err := os.Stat(mark.Path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return fmt.Errorf("look after the output file: %w", err)
-	case info.Mode().IsRegular() && info.Size() > mark.Offset && mark.leadsThere():
-		if err := cutTail(mark.Path, mark.Offset); err != nil {
-			return fmt.Errorf("cut off what an interrupted run left in the output file: %w", err)
-		}
-	}
-	return c.writeOutput(mark.closed())
-}
-
 // closed is the mark of a file that nobody writes to any more.
 func (m *outputMark) closed() *outputMark {
 	return &outputMark{Path: m.Path, File: m.File, Offset: m.Offset}
 }
 
-// leadsThere says whether the path still leads to the file that was written.
-func (m *outputMark) leadsThere() bool {
-	file, err := filelock.IdentityAt(m.Path)
-	return m.File == "" || err == nil && file == m.File
-}
-
 // writeOutput puts on disk what counts of the output file.
-func (c *CursorFile) writeOutput(mark *outputMark) error {
+func (c *File) writeOutput(mark *outputMark) error {
 	next := c.doc
 	next.Output = mark
 	return c.write(next)
@@ -102,13 +74,13 @@ func (c *CursorFile) writeOutput(mark *outputMark) error {
 // OpenOutput opens a file to append to, and makes it (mode 0600) if it is not
 // there. A file that is not as this cursor's last run left it is refused with
 // an *OutputError; one that this cursor did not write to before is continued
-// behind its last line. It is closed before the CursorFile.
-func (c *CursorFile) OpenOutput(path string) (*OutputFile, error) {
+// behind its last line. It is closed before the File.
+func (c *File) OpenOutput(path string) (*Output, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the output file: %w", err)
 	}
-	o := &OutputFile{cursor: c, path: path}
+	o := &Output{cursor: c, path: path}
 	if err := o.prepare(); err != nil {
 		return nil, err
 	}
@@ -130,7 +102,7 @@ func (c *CursorFile) OpenOutput(path string) (*OutputFile, error) {
 // prepare looks whether the file may be appended to, and makes it if need be. One
 // that may is in one of four states: it is not there, it is as the cursor's last
 // run left it, it was emptied since, or the cursor never wrote to it.
-func (o *OutputFile) prepare() error {
+func (o *Output) prepare() error {
 	there, err := o.stat()
 	if err != nil {
 		return err
@@ -160,7 +132,7 @@ func (o *OutputFile) prepare() error {
 }
 
 // stat looks whether there is a file, and how large it is.
-func (o *OutputFile) stat() (there bool, err error) {
+func (o *Output) stat() (there bool, err error) {
 	info, err := os.Stat(o.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -179,7 +151,7 @@ func (o *OutputFile) stat() (there bool, err error) {
 	return true, nil
 }
 
-func (o *OutputFile) create() error {
+func (o *Output) create() error {
 	err := atomicfile.Write(o.path, nil, 0o600)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &OutputError{o.path, "cannot be made: its directory, or what the link there points to, does not exist"}
@@ -191,7 +163,7 @@ func (o *OutputFile) create() error {
 }
 
 // wantWholeLines refuses a file whose last line does not end.
-func (o *OutputFile) wantWholeLines() error {
+func (o *Output) wantWholeLines() error {
 	if o.size == 0 {
 		return nil
 	}
@@ -211,12 +183,12 @@ func (o *OutputFile) wantWholeLines() error {
 }
 
 // mark is what to remember of the file.
-func (o *OutputFile) mark(writing bool) *outputMark {
+func (o *Output) mark(writing bool) *outputMark {
 	return &outputMark{Path: o.path, File: o.id, Offset: o.size, Writing: writing}
 }
 
 // Write appends to the file. It counts after a Flush and the cursor's Save.
-func (o *OutputFile) Write(p []byte) (int, error) {
+func (o *Output) Write(p []byte) (int, error) {
 	if mark := o.cursor.doc.Output; mark == nil || !mark.Writing {
 		if err := o.cursor.writeOutput(o.mark(true)); err != nil {
 			return 0, err
@@ -231,7 +203,7 @@ func (o *OutputFile) Write(p []byte) (int, error) {
 }
 
 // Flush makes what was written durable.
-func (o *OutputFile) Flush() error {
+func (o *Output) Flush() error {
 	if o.pending == 0 {
 		return nil
 	}
@@ -252,8 +224,8 @@ func (o *OutputFile) Flush() error {
 
 // Close cuts off what was not saved, unless somebody else wrote there too, and
 // says that nobody writes any more. After a Save that failed it leaves that to
-// the next OpenCursor: which state is on disk is not known then.
-func (o *OutputFile) Close() error {
+// the next Open: which state is on disk is not known then.
+func (o *Output) Close() error {
 	c, mark := o.cursor, o.cursor.doc.Output
 	c.output = nil
 	err := o.file.Close()
@@ -266,60 +238,11 @@ func (o *OutputFile) Close() error {
 	return c.recover()
 }
 
-// rowStart is what each row in an output file begins with.
-const rowStart = `{"seq":`
-
-// cutTail takes away what a killed run left behind an offset, for good. What
-// can't be from such a run stays, and so does all of the rest.
-func cutTail(path string, offset int64) (err error) {
-	file, err := sharing.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	if _, err := file.Seek(offset, io.SeekStart); err != nil {
-		return err
-	}
-	ours, err := onlyRows(file)
-	if err != nil || !ours {
-		return err
-	}
-	if err := file.Truncate(offset); err != nil {
-		return err
-	}
-	return file.Sync()
-}
-
-// onlyRows says whether a text is lines that begin as rows do. The last may be
-// torn, and after a power failure zeros can stand for what was not written.
-func onlyRows(text io.Reader) (bool, error) {
-	in := bufio.NewReader(text)
-	for {
-		start, err := in.Peek(len(rowStart))
-		if err != nil && !errors.Is(err, io.EOF) {
-			return false, err
-		}
-		written := bytes.TrimRight(start, "\x00")
-		switch {
-		case !bytes.HasPrefix([]byte(rowStart), written):
-			return false, nil
-		case len(written) < len(rowStart):
-			return true, nil // torn here
-		}
-		for err = bufio.ErrBufferFull; errors.Is(err, bufio.ErrBufferFull); {
-			_, err = in.ReadSlice('\n')
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
-			return false, err
-		}
-	}
-}
-
 // unfinished refuses an output file that a run of another cursor, of whatever account,
 // writes to, or did when it was killed: that cursor cuts off what was not finished, and
 // with it whatever was appended meanwhile.
-func (c *CursorFile) unfinished(path, file string) error {
-	journals := c.journal.root.Path("journals")
+func (c *File) unfinished(path, file string) error {
+	journals := c.journal.Journals()
 	cursors, err := fs.Glob(os.DirFS(journals), "*/pull-*.json")
 	if err != nil {
 		return fmt.Errorf("look at the other cursors: %w", err)
@@ -342,7 +265,7 @@ func (c *CursorFile) unfinished(path, file string) error {
 		if asks {
 			run += " and --include or --exclude"
 		}
-		if filepath.Dir(other) != c.journal.dir {
+		if filepath.Dir(other) != filepath.Dir(c.path()) {
 			run += " of another account, on " + doc.Remote + ","
 		}
 		return &OutputError{path, fmt.Sprintf("was being written by a run with %s that was killed, or is still at work: run that one first, or write to another file", run)}

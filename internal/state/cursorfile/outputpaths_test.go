@@ -1,4 +1,4 @@
-package state_test
+package cursorfile_test
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/state/cursorfile"
 	"github.com/engram-sync/engram-sync/internal/testkit/filekit"
 )
 
@@ -43,14 +44,14 @@ func TestTailOfAnotherCursorByAnotherPath(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stranger, err := account.OpenCursor("default", "")
+	stranger, err := cursorfile.Open(account, "default", "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	paths := otherPaths(t, path)
 	paths["the same path"] = path
 	for name, path := range paths {
-		var unfinished *state.OutputError
+		var unfinished *cursorfile.OutputError
 		if _, err := other.OpenOutput(path); !errors.As(err, &unfinished) || !strings.Contains(err.Error(), "--cursor default that") {
 			t.Errorf("%s: %v", name, err)
 		}

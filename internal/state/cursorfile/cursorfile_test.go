@@ -1,4 +1,4 @@
-package state_test
+package cursorfile_test
 
 import (
 	"errors"
@@ -11,15 +11,16 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/state"
+	"github.com/engram-sync/engram-sync/internal/state/cursorfile"
 )
 
-func openCursor(t *testing.T, dir, name string) (*state.CursorFile, error) {
+func openCursor(t *testing.T, dir, name string) (*cursorfile.File, error) {
 	t.Helper()
 	j, err := state.OpenAccount(state.In(dir), "https://engram.example.com", "user u-1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := j.OpenCursor(name, "")
+	c, err := cursorfile.Open(j, name, "")
 	if err == nil {
 		t.Cleanup(func() {
 			if err := c.Close(); err != nil {
@@ -30,7 +31,7 @@ func openCursor(t *testing.T, dir, name string) (*state.CursorFile, error) {
 	return c, err
 }
 
-func mustOpenCursor(t *testing.T, dir string) *state.CursorFile {
+func mustOpenCursor(t *testing.T, dir string) *cursorfile.File {
 	t.Helper()
 	c, err := openCursor(t, dir, "default")
 	if err != nil {
@@ -39,7 +40,7 @@ func mustOpenCursor(t *testing.T, dir string) *state.CursorFile {
 	return c
 }
 
-func history(t *testing.T, c *state.CursorFile) []engram.JournalRef {
+func history(t *testing.T, c *cursorfile.File) []engram.JournalRef {
 	t.Helper()
 	var marks []engram.JournalRef
 	for m, err := range c.Seen() {
@@ -58,7 +59,7 @@ func TestCursor(t *testing.T) {
 	dir := t.TempDir()
 	marks := []engram.JournalRef{{Seq: 1, Sum: 7}, {Seq: 2}, {Seq: 1 << 40, Sum: 1 << 31}, {Seq: 1<<63 - 1, Sum: 9}}
 	cursor := engram.Cursor{UserID: "u-1", Last: marks[3], LowWatermark: 2, Recent: marks[2:]}
-	save := func(c *state.CursorFile, settled []engram.JournalRef, cursor engram.Cursor) {
+	save := func(c *cursorfile.File, settled []engram.JournalRef, cursor engram.Cursor) {
 		t.Helper()
 		if err := errors.Join(c.AppendSeen(settled), c.Save(cursor)); err != nil {
 			t.Fatal(err)
@@ -143,7 +144,7 @@ func TestDamagedCursor(t *testing.T) {
 		if err := os.WriteFile(files[0], []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := openCursor(t, dir, "default"); !errors.Is(err, state.ErrCursorDamaged) {
+		if _, err := openCursor(t, dir, "default"); !errors.Is(err, cursorfile.ErrDamaged) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -159,14 +160,14 @@ func TestDamagedCursor(t *testing.T) {
 		t.Fatal(err)
 	}
 	c = mustOpenCursor(t, dir)
-	if err := c.AppendSeen([]engram.JournalRef{{Seq: 3}}); !errors.Is(err, state.ErrCursorDamaged) {
+	if err := c.AppendSeen([]engram.JournalRef{{Seq: 3}}); !errors.Is(err, cursorfile.ErrDamaged) {
 		t.Errorf("append to a short history: %v", err)
 	}
 	var last error
 	for _, err := range c.Seen() {
 		last = err
 	}
-	if !errors.Is(last, state.ErrCursorDamaged) {
+	if !errors.Is(last, cursorfile.ErrDamaged) {
 		t.Errorf("read a short history: %v", last)
 	}
 }
@@ -174,7 +175,7 @@ func TestDamagedCursor(t *testing.T) {
 func TestCursorNames(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"", "../up", "a/b", "Big", ".hidden", "a b", "ä"} {
-		if _, err := openCursor(t, t.TempDir(), name); !errors.Is(err, state.ErrCursorName) {
+		if _, err := openCursor(t, t.TempDir(), name); !errors.Is(err, cursorfile.ErrName) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
@@ -203,7 +204,7 @@ func TestOutputWrittenByTwo(t *testing.T) {
 	if err := other.Close(); err != nil {
 		t.Fatal(err)
 	}
-	var changed *state.OutputError
+	var changed *cursorfile.OutputError
 	if err := out.Flush(); !errors.As(err, &changed) {
 		t.Errorf("flush: %v", err)
 	}
