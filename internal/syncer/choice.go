@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/ownership"
@@ -80,10 +82,12 @@ func (s *Diff) isUnasked(item Item) bool {
 	return !asked
 }
 
-// asksFor says whether somebody asked for a chunk with such rows. open: a session that
-// nobody knows yet may change that.
+// asksFor says whether somebody asked for a chunk with such rows, of the time that the remote
+// gives it; one in the future is now, as in the entry that it gets here. open: a session
+// that nobody knows yet may change that.
 func (s *Diff) asksFor(item Item, p ownership.Projects) (asked, open bool) {
-	subject, open := p.Subject(rowtime.Instant(item.Entry.CreatedAt), s.projectOf)
+	there, _ := s.There.Entry(item.Remote)
+	subject, open := p.Subject(rowtime.Instant(there.Clamped(time.Now()).CreatedAt), s.projectOf)
 	return s.choice.Wants.Wants(subject), open && s.choice.Wants.AsksProject()
 }
 
@@ -168,13 +172,29 @@ func (p *puller) judge(item Item, projects ownership.Projects) error {
 	return nil
 }
 
+// missed says that nobody saw what a chunk has.
+func missed(out outcome) bool {
+	_, replaced := errors.AsType[*replacedError](out.err)
+	return out.err != nil && !replaced && !errors.Is(out.err, errLeft)
+}
+
+// isOpen says that a chunk was seen, and that a session nobody knows may tell that nobody
+// asked for it.
+func (p *puller) isOpen(item Item) bool {
+	projects, known := p.choice.Known.Projects(item.Remote)
+	_, open := p.asksFor(item, projects)
+	return known && open
+}
+
 // pullOurs moves the items that belong to the project and were asked for; the others are in
 // left and unasked. Rows of one chunk can belong to a session of another, so what seemed
 // foreign is judged once more when all was seen.
 func (p *puller) pullOurs(ctx context.Context, items []Item) (tried []Item, outcomes []outcome) {
 	for range 2 {
 		var again []Item
-		for i, out := range transfer(ctx, work.Pulled, items, p.opts, p.pull) {
+		ended := transfer(ctx, work.Pulled, items, p.opts, p.pull)
+		gaps := slices.ContainsFunc(ended, missed)
+		for i, out := range ended {
 			replaced, isReplaced := errors.AsType[*replacedError](out.err)
 			switch {
 			case isReplaced:
@@ -183,7 +203,7 @@ func (p *puller) pullOurs(ctx context.Context, items []Item) (tried []Item, outc
 				tried, outcomes = append(tried, items[i]), append(outcomes, out)
 			case p.isLeft(items[i]):
 				p.left = append(p.left, items[i])
-			case p.isUnasked(items[i]):
+			case p.isUnasked(items[i]), gaps && p.isOpen(items[i]): // the next run may know more
 				p.unasked = append(p.unasked, items[i])
 			default:
 				again = append(again, items[i])

@@ -2,6 +2,7 @@ package syncer_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -52,7 +53,7 @@ func TestAskedFor(t *testing.T) {
 	filters := []string{"--include project=a", "--exclude project=a", "--include type=decision", "--exclude type=decision", "--include project=b --exclude type=bugfix",
 		"--include since=2026-11-05", "--exclude until=2026-11-05", "--include type=bugfix --include since=2026-11-05"}
 	for round := range 60 {
-		there, known := newSide(), &chunkProjects{chunks: map[engram.ChunkID]ownership.Projects{}, sessions: map[string]string{}}
+		there, known := newSide(), newChunkProjects()
 		projects, types := map[engram.ChunkID]string{}, map[engram.ChunkID]string{}
 		var owners []string
 		of := map[string]string{}
@@ -120,15 +121,73 @@ func TestAskedForOfManyAndOfUnknown(t *testing.T) {
 		for text, want := range filters {
 			there, here := newSide(), newSide()
 			there.add(content)
-			known := &chunkProjects{chunks: map[engram.ChunkID]ownership.Projects{}, sessions: map[string]string{}}
-			diff, err := syncer.Compare(t.Context(), local{here}, remote{there}, syncer.CompareOptions{
-				Choice: func() *syncer.Choice { return &syncer.Choice{Wants: filter(t, text), Known: known} }})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if r := syncer.Run(t.Context(), diff, syncer.Options{Pull: true, Concurrency: 1}); (len(r.Moved) == 1) != want || len(r.Failed) > 0 {
+			if r := askFor(t, here, there, newChunkProjects(), text); (len(r.Moved) == 1) != want || len(r.Failed) > 0 {
 				t.Errorf("%.40s, %s: %+v", content, text, r)
 			}
+		}
+	}
+}
+
+// A run asks for a part, with what earlier ones have seen.
+func askFor(t *testing.T, here, there *side, known *chunkProjects, text string) syncer.Result {
+	t.Helper()
+	diff, err := syncer.Compare(t.Context(), local{here}, remote{there}, syncer.CompareOptions{
+		Choice: func() *syncer.Choice { return &syncer.Choice{Wants: filter(t, text), Known: known} }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return syncer.Run(t.Context(), diff, syncer.Options{Pull: true, Concurrency: 1})
+}
+
+func newChunkProjects() *chunkProjects {
+	return &chunkProjects{chunks: map[engram.ChunkID]ownership.Projects{}, sessions: map[string]string{}}
+}
+
+// A time in the future is now, before a chunk was read and after.
+func TestAskedForOfTheFuture(t *testing.T) {
+	for text, want := range map[string]int{"until=2098-01-01": 1, "since=2098-01-01": 0} {
+		for _, also := range []string{"", " --include type=note", " --exclude type=prompt"} {
+			here, there := newSide(), newSide()
+			there.add(`{"sessions":[],"observations":[{"session_id":"s","type":"note"}],"prompts":[]}`)
+			there.entries[0].CreatedAt = "2099-01-01T00:00:00Z"
+			r := askFor(t, here, there, newChunkProjects(), "--include "+text+also)
+			if len(r.Moved) != want || len(r.Unasked) != 1-want || len(r.Failed)+len(r.Left) > 0 || len(there.tried) > 1 {
+				t.Errorf("%s%s: %+v, loaded %d times", text, also, r, len(there.tried))
+			}
+		}
+	}
+}
+
+// Whose the rows are that name no project is looked up in what was seen of the remote, and in
+// the directory. Who could not see all yet takes nothing that may be of a project that nobody
+// wants, and the next run does.
+func TestAskedForByASessionElsewhere(t *testing.T) {
+	const session, row = `{"sessions":[{"id":"s","project":"%s"}],"observations":[],"prompts":[]}`, `{"sessions":[],"observations":[{"session_id":"s","type":"note"}],"prompts":[]}`
+	for project, comes := range map[string]int{"drafts": 0, "shop": 1} {
+		session := fmt.Sprintf(session, project)
+
+		here, there := newSide(), newSide()
+		here.add(session)
+		there.add(row)
+		if r := askFor(t, here, there, newChunkProjects(), "--exclude project=drafts"); len(r.Moved) != comes || len(r.Unasked) != 1-comes {
+			t.Errorf("%s, in the directory: %+v", project, r)
+		}
+
+		here, there = newSide(), newSide()
+		known, id := newChunkProjects(), there.add(session)
+		there.add(row)
+		there.fail = func(asked engram.ChunkID) error {
+			if asked == id {
+				return errors.New("it breaks off")
+			}
+			return nil
+		}
+		if r := askFor(t, here, there, known, "--exclude project=drafts"); len(r.Moved) > 0 || len(r.Unasked) != 1 || len(r.Failed) != 1 {
+			t.Errorf("%s, while the session is not to be had: %+v", project, r)
+		}
+		there.fail = nil
+		if r := askFor(t, here, there, known, "--exclude project=drafts"); len(r.Moved) != 2*comes || len(r.Failed) > 0 {
+			t.Errorf("%s, with the session: %+v", project, r)
 		}
 	}
 }
@@ -142,7 +201,7 @@ func TestOneFormOfWhatIsAskedFor(t *testing.T) {
 	session := there.add(`{"sessions":[{"id":"s","project":"shop"}],"observations":[],"prompts":[]}`)
 	there.entries[2].Sessions, there.entries[2].CreatedAt = 1, "2026-11-23T09:15:00Z"
 	p := &projector{answered: map[engram.ChunkID]engram.ChunkID{late: early}}
-	known := &chunkProjects{chunks: map[engram.ChunkID]ownership.Projects{}, sessions: map[string]string{}}
+	known := newChunkProjects()
 	diff, err := syncer.Compare(t.Context(), local{here}, remote{there}, syncer.CompareOptions{
 		Projector: func(context.Context) (recognition.Projector, error) { return p, nil },
 		Choice:    func() *syncer.Choice { return &syncer.Choice{Wants: filter(t, "--include project=shop"), Known: known} },
