@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/journal/passed"
@@ -55,8 +56,9 @@ type PullOptions struct {
 	// and the reader is done with them too.
 	Keep func(engram.PullMutationResult) bool
 	// Wants says whether a row was asked for; nil: all were. The others are counted apart, and
-	// this cursor is done with them: it has to be one of readers who ask for the same.
-	Wants func(engram.PullMutationResult) bool
+	// this cursor is done with them: it has to be one of readers who ask for the same. ahead is
+	// how far the server's clock is before the one here, as far as it tells.
+	Wants func(row engram.PullMutationResult, ahead time.Duration) bool
 	// Report hears how many rows were given out so far. nil: nobody does.
 	Report func(rows int)
 }
@@ -128,8 +130,9 @@ type puller struct {
 	checked bool  // that row is still what it was
 	seen    *passed.Seen
 	window  passed.Window
-	done    bool // the limit is reached
-	changed bool // since the last save
+	ahead   time.Duration // of the server's clock
+	done    bool          // the limit is reached
+	changed bool          // since the last save
 }
 
 func (p *puller) run(ctx context.Context) error {
@@ -174,6 +177,9 @@ func (p *puller) ask(ctx context.Context, since int64) (page engram.PullMutation
 		return page, err
 	}
 	p.window.Answer(page.Now)
+	if p.ahead = 0; page.Now > 0 {
+		p.ahead = time.Until(time.Unix(page.Now, 0))
+	}
 	readable := slices.DeleteFunc(slices.Clone(page.Mutations), func(row engram.PullMutationResult) bool { return row.Odd != "" })
 	for _, row := range readable {
 		if user := readable[0].UserID; row.UserID != user {
@@ -239,7 +245,7 @@ func (p *puller) giveOut(row engram.PullMutationResult) error {
 		p.Skipped++
 		return nil
 	}
-	if p.opts.Wants != nil && !p.opts.Wants(row) {
+	if p.opts.Wants != nil && !p.opts.Wants(row, p.ahead) {
 		p.Unasked++
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -411,4 +412,24 @@ func TestOutputChanged(t *testing.T) {
 		}
 		j.write(1)
 	}
+}
+
+// Who chooses rows by their times hears how far the clock that wrote them is ahead, where the
+// server tells.
+func TestTheClockOfTheRowsIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for clock, want := range map[bool]time.Duration{true: -48 * time.Hour, false: 0} {
+			j := newJournalDouble()
+			j.now, j.clock = time.Now().Add(-48*time.Hour), clock
+			j.write(1)
+			heard := time.Duration(-1)
+			res := newReader(t).mustPull(j, journal.PullOptions{Wants: func(_ engram.PullMutationResult, ahead time.Duration) bool {
+				heard = ahead
+				return false
+			}})
+			if heard != want || res.Unasked != 1 {
+				t.Errorf("the server tells: %t; %v ahead, want %v; %+v", clock, heard, want, res)
+			}
+		}
+	})
 }

@@ -45,6 +45,7 @@ type Subject struct {
 	// NoProject and NoType say that something of it does not tell whose, or what, it is.
 	NoProject, NoType bool
 	At                int64 // rowtime.Instant; 0 is not known
+	Ahead             int64 // nanoseconds that the clock of At is before the one that a filter was counted from
 }
 
 // Row is the subject that a row is, each "" if it does not tell.
@@ -82,9 +83,17 @@ func (c condition) holds(s Subject) bool {
 	case byType:
 		return slices.Contains(s.Types, c.value)
 	case bySince:
-		return s.At != 0 && s.At >= c.at
+		return s.At != 0 && s.At >= c.moment(s)
 	}
-	return s.At != 0 && s.At < c.at
+	return s.At != 0 && s.At < c.moment(s)
+}
+
+// moment is the one of a time, by the clock that the subject's time is of.
+func (c condition) moment(s Subject) int64 {
+	if c.moves {
+		return c.at + s.Ahead
+	}
+	return c.at
 }
 
 func (c condition) untold(s Subject) bool {

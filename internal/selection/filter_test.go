@@ -89,6 +89,21 @@ func TestWants(t *testing.T) {
 	}
 }
 
+// What is counted from now goes by the clock that wrote the time; a date is one everywhere.
+func TestTimesOfAnotherClock(t *testing.T) {
+	day := 24 * time.Hour
+	for words, want := range map[string][3]bool{ // a clock that is a day late, right, a day ahead
+		"since=1d": {true, true, false}, "-since=1d": {false, false, true}, "until=1d": {false, false, true}, "since=2026-10-09": {true, true, true},
+	} {
+		f, row := parse(t, words), selection.Row("", "", "2026-10-09 12:00:00")
+		for i, ahead := range []time.Duration{-day, 0, day} {
+			if row.Ahead = int64(ahead); f.Wants(row) != want[i] {
+				t.Errorf("%s, a clock that is %s ahead: %t", words, ahead, !want[i])
+			}
+		}
+	}
+}
+
 // A filter knows what it asks for, and has one text for all who want the same.
 func TestAsks(t *testing.T) {
 	for words, want := range map[string]string{

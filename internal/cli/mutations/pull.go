@@ -241,8 +241,10 @@ func (p *pull) pull(ctx context.Context, cursor *cursorfile.File, lines journal.
 		opts.Keep = func(row engram.PullMutationResult) bool { return engram.ProjectKey(row.Project) == key }
 	}
 	if !p.wants.IsZero() {
-		opts.Wants = func(row engram.PullMutationResult) bool {
-			return p.wants.Wants(selection.Mutation(row.Entry(), row.OccurredAt))
+		opts.Wants = func(row engram.PullMutationResult, ahead time.Duration) bool {
+			subject := selection.Mutation(row.Entry(), row.OccurredAt)
+			subject.Ahead = int64(ahead)
+			return p.wants.Wants(subject)
 		}
 	}
 	if p.limit > 0 {
