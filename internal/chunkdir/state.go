@@ -19,7 +19,7 @@ import (
 const settledAfter = 3 * time.Second
 
 // State is a text that is the same as long as the manifest is, and the files in chunks/ are: by size, time and, where the
-// system tells, inode. It reads no file. A file that comes, goes, or takes the place of another, as whoever writes whole files
+// system tells, inode and the time that a copy cannot take along. It reads no file. A file that comes, goes, or takes the place of another, as whoever writes whole files
 // does, changes the time of chunks/, and that alone is looked at. So a file whose bytes are changed in place is not
 // noticed: it is no chunk any more, whose name is its hash, and whoever reads it sees that; verify looks at each.
 // Where the time of a directory does not tell, since it is too young, or on a system that may not keep it, all files are looked at.
@@ -34,7 +34,7 @@ func (d *Dir) state(now time.Time) (string, error) {
 			return "", fmt.Errorf("cannot look at the chunk directory: %w", err)
 		}
 		if err == nil {
-			text += stampOf(info) + inode(info)
+			text += stampOf(info) + inode(info) + changed(info)
 			settled = settled && info.ModTime().Before(now.Add(-settledAfter))
 		}
 		text += ";"
@@ -54,7 +54,7 @@ func (d *Dir) stateOfFiles(chunks string) (string, error) {
 	for _, name := range names {
 		info, statErr := os.Lstat(filepath.Join(chunks, name))
 		if statErr == nil {
-			_, statErr = fmt.Fprintf(sum, "%s\x00%s%s\x00", name, stampOf(info), inode(info))
+			_, statErr = fmt.Fprintf(sum, "%s\x00%s%s\x00", name, stampOf(info), inode(info)+changed(info))
 		} else if errors.Is(statErr, fs.ErrNotExist) {
 			statErr = nil
 		}

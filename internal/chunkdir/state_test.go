@@ -48,6 +48,14 @@ func TestState(t *testing.T) {
 				return os.Rename(file+".new", file)
 			}, true},
 			{"one more", func() error { writeText(t, d, chunkText("three")); return nil }, true},
+			{"one more, as old as before", func() error {
+				info, err := os.Stat(chunks)
+				if err != nil {
+					return err
+				}
+				writeText(t, d, chunkText("four"))
+				return os.Chtimes(chunks, info.ModTime(), info.ModTime())
+			}, true},
 			{"one less", func() error { return os.Remove(file) }, true},
 			{"the manifest", func() error { return os.WriteFile(manifest, []byte(oneEntry+"\n"), 0o644) }, true},
 			{"none of them", func() error { return os.Rename(chunks, chunks+".away") }, true},

@@ -1,0 +1,7 @@
+//go:build darwin || freebsd || netbsd
+
+package chunkdir
+
+import "syscall"
+
+func ctime(stat *syscall.Stat_t) int64 { return stat.Ctimespec.Nano() }
