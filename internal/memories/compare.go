@@ -98,11 +98,11 @@ func FindUnexported(ctx context.Context, m Database, words *Words, entries []eng
 			return nil, errors.Join(err, s.found.Close())
 		}
 	}
+	s.judgeRelations()
 	for _, id := range slices.Sorted(maps.Keys(s.found.sessions)) {
 		s.session(s.found.sessions[id])
 	}
 	s.finish()
-	s.judgeRelations()
 	s.judgeDeletions()
 	if s.err != nil {
 		return nil, errors.Join(s.err, s.found.Close())

@@ -25,10 +25,6 @@ func (s *search) relation(r engram.Relation) {
 			s.ends[id] = &end{}
 		}
 	}
-	// Where it was judged goes with it, also if nothing else is of that session.
-	if session := engram.Text(r.SessionID); session != "" && !r.Orphaned() {
-		s.used[session] = true
-	}
 }
 
 // judgeRelations takes those that no chunk has as they are. One whose end a reader
@@ -58,7 +54,7 @@ func (s *search) judgeRelations() {
 			s.found.stays(project, StayHome{Excluded: 1})
 		default:
 			s.take(row)
-			s.found.add(project, row.tally())
+			s.used[engram.Text(r.SessionID)] = true // where it was judged goes with it, also if nothing else is of that session
 		}
 	}
 }

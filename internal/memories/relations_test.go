@@ -116,4 +116,20 @@ func TestTheSessionOfARelationComesWithIt(t *testing.T) {
 	if len(got) != 2 || len(got[0].Sessions) != 1 || got[0].Sessions[0].ID != "t" || len(got[0].Mutations) > 0 || len(got[1].Mutations) != 1 {
 		t.Errorf("got %+v", got)
 	}
+	wants, err := selection.Parse(nil, []string{"type=relation"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for why, test := range map[string]struct {
+		choice memories.Choice
+		said   engram.ChunkRows
+	}{
+		"nobody asked for it":     {memories.Choice{Wants: wants}, chunk(a, b)},
+		"an end is not to be had": {memories.Choice{}, gone("observation", "obs-b", at("09:00"))},
+	} {
+		scope := memories.Scope{Project: "repo", Choice: test.choice}
+		if got := find(t, m, heldIn(t, chunk(a, b), test.said), scope).Total(); got.Sessions+got.Relations > 0 {
+			t.Errorf("it stays, since %s: %+v", why, got)
+		}
+	}
 }
