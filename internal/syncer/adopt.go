@@ -39,7 +39,7 @@ func (s *Diff) Adopt(ctx context.Context, opts Options, dryRun bool) (*Diff, ado
 }
 
 // OrphanError says that a push left a chunk file here that no manifest names: only
-// what pulls, too, adopts it.
+// what pulls, too, adopts it, unless another chunk has taken its place.
 type OrphanError struct {
 	ID engram.ChunkID
 	// By is what is here in its place; zero if it is a chunk like any other.
@@ -55,12 +55,17 @@ func (e *OrphanError) Error() string {
 	return fmt.Sprintf("chunk file %s has no manifest entry, and is not pushed", e.ID)
 }
 
-// unadopted is a failure for each chunk file that a run which only pushes leaves
-// here. others is how much else went, or is there.
+// unadopted is a failure for each chunk file that a run which pushes leaves here: one that
+// only pushes all of them, one that pulls those that were put back and that nobody named.
+// others is how much else went, or is there.
 func (s *Diff) unadopted(opts Options, others int) []work.Failure {
+	left := s.PutBack()
+	if !opts.Pull {
+		left = slices.Compact(slices.SortedFunc(slices.Values(slices.Concat(s.Orphans, left)), engram.ChunkID.Compare))
+	}
 	var failed []work.Failure
-	for _, id := range s.Orphans {
-		if !opts.Pull && opts.wants(id) {
+	for _, id := range left {
+		if opts.wants(id) && (!opts.Pull || len(opts.Only) == 0) {
 			by, _ := s.replacedBy(id)
 			failed = append(failed, work.Failure{ID: id.String(), Direction: work.Pushed, Err: &OrphanError{ID: id, By: by, Alone: others == 0}})
 		}

@@ -244,7 +244,7 @@ func (s *Diff) serverMade(e *engram.ChunkEntry) bool {
 
 // Clean says whether there is nothing to do in either direction, and nothing wrong.
 func (s *Diff) Clean() bool {
-	return len(s.ToPush)+len(s.ToPull)+len(s.Missing)+len(s.Orphans)+len(s.Rejected)+len(s.Foreign)+len(s.Unreadable()) == 0
+	return len(s.ToPush)+len(s.ToPull)+len(s.Missing)+len(s.Orphans)+len(s.PutBack())+len(s.Rejected)+len(s.Foreign)+len(s.Unreadable()) == 0
 }
 
 // Absent are the chunks here that the remote does not hold, or not all of them.

@@ -45,9 +45,16 @@ func ReplacedBy(r Replaced, here *engram.Manifest, id engram.ChunkID) (by engram
 	return by, ok && here.Has(by)
 }
 
-// PutBack are the files without an entry whose place others have taken.
-func (s *Diff) PutBack() []engram.ChunkID {
-	return slices.DeleteFunc(slices.Clone(s.Orphans), func(id engram.ChunkID) bool { return !s.isReplaced(id) })
+// PutBack are the files without an entry whose place others have taken, whether the remote
+// has those chunks or not.
+func (s *Diff) PutBack() (ids []engram.ChunkID) {
+	for id := range s.Files {
+		if !s.Here.Names(id) && s.isReplaced(id) {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, engram.ChunkID.Compare)
+	return ids
 }
 
 func (s *Diff) isReplaced(id engram.ChunkID) bool { _, ok := s.replacedBy(id); return ok }

@@ -39,7 +39,7 @@ func (s *Diff) Select(words []string, opts Options) ([]engram.ChunkID, error) {
 	if len(words) == 0 {
 		return nil, nil
 	}
-	all := slices.Clone(s.Orphans)
+	all := slices.Concat(s.Orphans, s.PutBack())
 	for _, p := range s.Present {
 		all = append(all, p.Local)
 	}

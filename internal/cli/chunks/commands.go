@@ -53,9 +53,11 @@ a git work tree. Arguments are chunk ids, or the first digits of some.
 
 Chunks come whole: one is included for any row in it, and excluded for any row. Its
 time is that of its entry. To judge it by project or type it has to be downloaded
-once. What stays on the server is counted, is no failure, and comes with a pull
-without these flags: behind what came before. Where it has an older text of a memory
-that is here, engram imports that last, and verify names it.`
+once. A row without a project is its session's, if a chunk that was downloaded, or is
+here, has that session; else it tells none. What stays on the server is counted, is no
+failure, and comes with a pull without these flags: behind what came before. Where it
+has an older text of a memory that is here, engram imports that last, and verify names
+it.`
 
 func NewPull(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	t := &transfer{term: term, ws: ws, opts: syncer.Options{Pull: true}, create: true}

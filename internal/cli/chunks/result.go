@@ -26,7 +26,7 @@ type resultDocument struct {
 	Failed  []command.FailedItem `json:"failed"`
 	Planned []plannedItem        `json:"planned,omitempty"` // only with --dry-run
 	Adopted []string             `json:"adopted,omitempty"`
-	Orphans []string             `json:"orphans,omitempty"` // of push: chunk files that no manifest names
+	Orphans []string             `json:"orphans,omitempty"` // of push: chunk files that no manifest names; of sync: those that were put back
 	// Left are chunks of other projects that stay on an account server.
 	Left []string `json:"left,omitempty"`
 	// Unasked are chunks that stay on the remote by --include and --exclude.

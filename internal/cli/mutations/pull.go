@@ -45,7 +45,9 @@ while a project was paused, or that a restored server has anew.
 ` + command.ChoosingHelp + `
 
 Who asks for some rows only has a cursor apart: it goes on where the last run that
-asked for the same has ended, and who asks for all misses nothing.`
+asked for the same has ended, and who asks for all misses nothing. A row that names
+no project tells none: no session is looked up. How long ago 1h is, the clock of the
+server says.`
 
 type pull struct {
 	term *terminal.Terminal
