@@ -17,20 +17,12 @@ func NewKey() (k Key) {
 	return KeyOf(secret)
 }
 
-// KeyOf is the key that Bytes gave.
+// KeyOf is the key that a secret is, for who keeps what was hashed.
 func KeyOf(secret [32]byte) (k Key) {
 	for i := range k {
 		k[i] = binary.LittleEndian.Uint64(secret[i*8:])
 	}
 	return k
-}
-
-// Bytes are for who keeps what was hashed.
-func (k Key) Bytes() (secret [32]byte) {
-	for i, word := range k {
-		binary.LittleEndian.PutUint64(secret[i*8:], word)
-	}
-	return secret
 }
 
 // hash stands for a text.

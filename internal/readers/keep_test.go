@@ -26,7 +26,7 @@ func TestKeptChunksAreJudgedAlike(t *testing.T) {
 			if size := len(chunks[e.ID].Text); len(kept) > 100+size/4 {
 				t.Errorf("%s: %d bytes are kept of %d", e.ID, len(kept), size)
 			}
-			again, err := readers.RecallChunk(kept, readers.KeyOf(key.Bytes()))
+			again, err := readers.RecallChunk(kept, key)
 			if err != nil {
 				t.Fatal(err)
 			}
