@@ -84,7 +84,7 @@ type Entry struct {
 	engram.ChunkEntry
 	Listed bool  // else no entry of the manifest names it
 	Known  bool  // else it could not be read
-	Moment int64 // when it was written, as engram.Instant: by its entry, or where that does not tell by its newest row; 0 is not known
+	Moment int64 // when it was written, as rowtime.Instant: by its entry, or where that does not tell by its newest row; 0 is not known
 	Rows   []Line
 	Left   int // rows that Filter.Lines leaves out
 }
