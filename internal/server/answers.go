@@ -15,6 +15,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/server/metrics"
 	"github.com/engram-sync/engram-sync/internal/server/pushbody"
 	"github.com/engram-sync/engram-sync/internal/server/reading"
+	"github.com/engram-sync/engram-sync/internal/server/spool"
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
@@ -114,7 +115,7 @@ func refusalOf(err error) *refusal {
 		return &refusal{status: http.StatusNotFound, text: err.Error()}
 	case errors.Is(err, store.ErrFull), errors.Is(err, syscall.ENOSPC): // which passes only if somebody makes room
 		return &refusal{status: http.StatusInsufficientStorage, text: "the server's disk is full"}
-	case errors.Is(err, store.ErrUnavailable), errors.Is(err, errSpool),
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, spool.ErrDisk),
 		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return &refusal{status: http.StatusServiceUnavailable, text: "database unavailable"}
 	}

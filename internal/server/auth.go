@@ -216,7 +216,7 @@ func readAuth(w http.ResponseWriter, r *http.Request, v any) error {
 	}
 	body, err := io.ReadAll(limited)
 	if err != nil {
-		return bodyRefusal(err)
+		return err
 	}
 	// The decoder would replace the bad bytes, and two passwords be the same.
 	if !utf8.Valid(body) {

@@ -6,6 +6,9 @@ import (
 	"io"
 	"net/http"
 	"os"
+
+	"github.com/engram-sync/engram-sync/internal/server/spool"
+	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
 // Limits of request bodies in bytes, inclusive (account-server.md 1.3; the
@@ -16,12 +19,35 @@ const (
 	maxAuthBytes      = 64 << 10
 )
 
-// limitBody makes a body fail behind limit bytes.
+// limitBody makes a body fail behind limit bytes. Its errors are answers.
 func limitBody(w http.ResponseWriter, r *http.Request, limit int64) (io.Reader, error) {
 	if r.ContentLength > limit {
 		return nil, tooLarge(limit) // before any of it was read
 	}
-	return http.MaxBytesReader(w, r.Body, limit), nil
+	return refusingReader{http.MaxBytesReader(w, r.Body, limit)}, nil
+}
+
+// spoolBody gives the body of an account's request, by limitBody, and a spool for it. The caller discards that.
+func spoolBody(to spool.Place, w http.ResponseWriter, r *http.Request, u store.User, limit int64) (io.Reader, *spool.Spool, error) {
+	body, err := limitBody(w, r, limit)
+	if err != nil {
+		return nil, nil, err
+	}
+	size := int64(spool.Buffer)
+	if r.ContentLength >= 0 { // one more, so that it is not full before the end
+		size = min(size, r.ContentLength+1)
+	}
+	return body, to.New(u.ID, size), nil
+}
+
+type refusingReader struct{ io.Reader }
+
+func (r refusingReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if err != nil && err != io.EOF { //nolint:errorlint // as readers give it
+		err = bodyRefusal(err)
+	}
+	return n, err
 }
 
 func tooLarge(limit int64) error {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -15,32 +14,33 @@ import (
 	"strings"
 	"time"
 
-	"github.com/engram-sync/engram-sync/internal/server/limits"
 	"github.com/engram-sync/engram-sync/internal/server/pushbody"
+	"github.com/engram-sync/engram-sync/internal/server/spool"
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
 // chunkHandlers serve the chunks of /sync.
 type chunkHandlers struct {
 	store  store.Chunks
-	spools spools
-	work   *limits.Turns
+	spools spool.Place
+	lists  *spool.Shared[string] // with their tags
+	fair   *fairness
 	ready  *readiness
 	log    *slog.Logger
 }
 
 // push serves POST /sync/push. What it accepts is on disk.
 func (h *chunkHandlers) push(w http.ResponseWriter, r *http.Request, u store.User) error {
-	body, file, err := h.spools.start(w, r, u, maxPushBytes)
+	body, file, err := spoolBody(h.spools, w, r, u, maxPushBytes)
 	if err != nil {
 		return err
 	}
-	defer h.spools.discard(r.Context(), file)
+	defer file.Discard(r.Context())
 	chunk, err := receive(body, file)
 	if err != nil {
 		return err
 	}
-	err = h.store.PutChunk(r.Context(), u.ID, chunk, file)
+	err = h.store.PutChunk(r.Context(), u.ID, chunk, file.Reader())
 	if errors.Is(err, store.ErrOtherData) {
 		return refuse(http.StatusConflict, "chunk %s already exists with different content", chunk.ID)
 	}
@@ -54,11 +54,11 @@ func (h *chunkHandlers) push(w http.ResponseWriter, r *http.Request, u store.Use
 }
 
 // receive copies the body of a push to a file and checks it on the way.
-func receive(body io.Reader, file *spool) (store.NewChunk, error) {
+func receive(body io.Reader, file *spool.Spool) (store.NewChunk, error) {
 	parser := pushbody.NewEnvelopeParser()
 	sum := sha256.New()
 	var size int64
-	err := file.fill(body, func(piece []byte) error {
+	err := file.Fill(body, func(piece []byte) error {
 		sum.Write(piece)
 		size += int64(len(piece))
 		return parser.Feed(piece)
@@ -86,52 +86,50 @@ type manifestEntry struct {
 // so it is that which the chunks want: 1.9.4 does not look at it.
 // Source: account-server.md 3.1, engram-2.md 1 and 2.1.
 func (h *chunkHandlers) pullManifest(w http.ResponseWriter, r *http.Request, u store.User) error {
-	if known := r.Header.Values("If-None-Match"); len(known) > 0 {
-		tag, err := h.store.ManifestTag(r.Context(), u.ID)
-		if err != nil {
-			return err
-		}
-		if hasTag(known, quoteTag(tag)) {
-			w.Header().Set("ETag", quoteTag(tag))
-			w.WriteHeader(http.StatusNotModified)
-			return nil
-		}
-	}
-	list := h.spools.empty(u, receiveBuffer)
-	defer h.spools.discard(r.Context(), list)
-	tag, err := h.list(r.Context(), u.ID, list)
+	tag, err := h.store.ManifestTag(r.Context(), u.ID)
 	if err != nil {
 		return err
 	}
+	if hasTag(r.Header.Values("If-None-Match"), quoteTag(tag)) {
+		w.Header().Set("ETag", quoteTag(tag))
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	list, err := h.lists.Get(r.Context(), u.ID, tag, func(to *spool.Spool) (string, error) { return h.list(r.Context(), u.ID, to) })
+	if err != nil {
+		return err
+	}
+	defer h.lists.Release(r.Context(), list)
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.FormatInt(list.size, 10))
-	w.Header().Set("ETag", quoteTag(tag))
-	return send(w, list)
+	w.Header().Set("Content-Length", strconv.FormatInt(list.Len(), 10))
+	w.Header().Set("ETag", quoteTag(list.About))
+	return send(w, list.Reader())
 }
 
-// list writes a manifest to where it waits for its reader, and gives its tag.
-func (h *chunkHandlers) list(ctx context.Context, userID string, to *spool) (tag string, err error) {
+// list writes a manifest to where it waits for its readers, and gives its tag.
+func (h *chunkHandlers) list(ctx context.Context, userID string, to *spool.Spool) (tag string, err error) {
 	if _, err := io.WriteString(to, `{"chunks":[`); err != nil {
 		return "", err
 	}
-	leave, err := turn(ctx, h.work, userID)
+	leave, err := h.fair.database(ctx, userID)
 	if err != nil {
 		return "", err
 	}
 	defer leave()
-	version, comma := 1, ""
+	version, comma, pace := 1, "", h.fair.pace(userID)
 	tag, err = h.store.Manifest(ctx, userID, func(e store.ChunkEntry) error {
 		entry, err := json.Marshal(manifestEntry{e.ID, e.CreatedBy, timestamp(e.CreatedAt), e.Sessions, e.Memories, e.Prompts})
 		if err == nil {
 			_, err = fmt.Fprintf(to, "%s%s", comma, entry)
 		}
 		version, comma = max(version, e.Version), ","
+		pace.Step(ctx)
 		return err
 	})
 	if err == nil {
 		_, err = fmt.Fprintf(to, `],"version":%d}`+"\n", version)
 	}
-	return tag, cmp.Or(err, to.rewind())
+	return tag, err
 }
 
 // pull serves GET /sync/pull/{chunk_id}: the body of the push, byte for

@@ -80,6 +80,9 @@ func (f *fairness) database(ctx context.Context, userID string) (leave func(), e
 	return turn(ctx, f.work, userID)
 }
 
+// pace is that of long work of an account, which rests while other accounts have requests as well.
+func (f *fairness) pace(userID string) *limits.Pace { return f.accounts.Pace(userID) }
+
 // limited guards a handler that may be tried so often, here and at other processes on the database, which is only
 // asked of what would be let in here. The whole seconds of Retry-After are rounded up:
 // who comes back then is let in, other than at the reference server.

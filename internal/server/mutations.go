@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/server/limits"
 	"github.com/engram-sync/engram-sync/internal/server/pushbody"
+	"github.com/engram-sync/engram-sync/internal/server/spool"
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
@@ -33,8 +35,9 @@ const refusing = time.Second
 // mutationHandlers serve the journals of /sync/mutations.
 type mutationHandlers struct {
 	store  store.Journals
-	spools spools
-	work   *limits.Turns
+	spools spool.Place
+	pages  *spool.Shared[pageEnd]
+	fair   *fairness
 }
 
 // push serves POST /sync/mutations/push: it adds all of a batch or
@@ -47,12 +50,12 @@ func (h *mutationHandlers) push(w http.ResponseWriter, r *http.Request, u store.
 	if err != nil {
 		return err
 	}
-	body, file, err := h.spools.start(w, r, u, maxMutationsBytes)
+	body, file, err := spoolBody(h.spools, w, r, u, maxMutationsBytes)
 	if err != nil {
 		return err
 	}
-	defer h.spools.discard(r.Context(), file)
-	if err := file.fill(body, pushbody.NewRowCounter().Feed); err != nil {
+	defer file.Discard(r.Context())
+	if err := file.Fill(body, pushbody.NewRowCounter().Feed); err != nil {
 		if errors.Is(err, pushbody.ErrTooMany) {
 			select {
 			case <-time.After(refusing):
@@ -73,14 +76,14 @@ func (h *mutationHandlers) push(w http.ResponseWriter, r *http.Request, u store.
 
 // append stores the batch that was spooled to file. It waits for its turn first and
 // for the database then: who holds a connection never waits for one.
-func (h *mutationHandlers) append(ctx context.Context, userID, key string, file *spool) (store.Receipt, error) {
-	leave, err := turn(ctx, h.work, userID)
+func (h *mutationHandlers) append(ctx context.Context, userID, key string, file *spool.Spool) (store.Receipt, error) {
+	leave, err := h.fair.database(ctx, userID)
 	if err != nil {
 		return store.Receipt{}, err
 	}
 	defer leave()
-	text := make([]byte, file.length())
-	if _, err := io.ReadFull(file, text); err != nil {
+	text := make([]byte, file.Len())
+	if _, err := io.ReadFull(file.Reader(), text); err != nil {
 		return store.Receipt{}, err
 	}
 	batch, err := pushbody.ParseBatch(text)
@@ -126,33 +129,48 @@ func (h *mutationHandlers) pull(w http.ResponseWriter, r *http.Request, u store.
 			return refuse(http.StatusBadRequest, "invalid since_seq parameter")
 		}
 	}
-	p := page{userID: u.ID, limit: pageLimit(query.Get("limit")), rows: h.spools.empty(u, receiveBuffer)}
-	defer h.spools.discard(r.Context(), p.rows)
-	head, err := h.read(r.Context(), since, &p)
+	limit := pageLimit(query.Get("limit"))
+	// Rows are only added: with the same head it is the same page.
+	head, err := h.store.ReadMutations(r.Context(), u.ID, math.MaxInt64, 1, func(store.JournalRow) bool { return false })
 	if err != nil {
 		return err
 	}
-	before, after := `{"mutations":[`, fmt.Sprintf(`],"has_more":%t}`+"\n", p.hasMore)
+	p, err := h.pages.Get(r.Context(), u.ID, fmt.Sprint(since, limit, head), func(to *spool.Spool) (pageEnd, error) {
+		return h.read(r.Context(), since, &page{userID: u.ID, limit: limit, rows: to, pace: h.fair.pace(u.ID)})
+	})
+	if err != nil {
+		return err
+	}
+	defer h.pages.Release(r.Context(), p)
+	before, after := `{"mutations":[`, fmt.Sprintf(`],"has_more":%t}`+"\n", p.About.hasMore)
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.FormatInt(int64(len(before)+len(after))+p.rows.size, 10))
+	w.Header().Set("Content-Length", strconv.FormatInt(int64(len(before)+len(after))+p.Len(), 10))
 	w.Header().Set("Engram-Sync-Journal", "commit-ordered")
-	w.Header().Set("Engram-Sync-Head", strconv.FormatInt(head, 10))
-	return send(w, io.MultiReader(strings.NewReader(before), p.rows, strings.NewReader(after)))
+	w.Header().Set("Engram-Sync-Head", strconv.FormatInt(p.About.head, 10))
+	return send(w, io.MultiReader(strings.NewReader(before), p.Reader(), strings.NewReader(after)))
 }
 
-// read fills a page, and gives the head of the journal.
-func (h *mutationHandlers) read(ctx context.Context, since int64, p *page) (head int64, err error) {
-	leave, err := turn(ctx, h.work, p.userID)
+// pageEnd is what there is to know of a page beside its rows.
+type pageEnd struct {
+	head    int64 // of the journal
+	hasMore bool  // behind the page
+}
+
+// read fills a page.
+func (h *mutationHandlers) read(ctx context.Context, since int64, p *page) (end pageEnd, err error) {
+	leave, err := h.fair.database(ctx, p.userID)
 	if err != nil {
-		return 0, err
+		return end, err
 	}
 	defer leave()
 	// One more than the limit tells whether there are more.
-	head, err = h.store.ReadMutations(ctx, p.userID, since, p.limit+1, p.add)
-	if err = errors.Join(err, p.err); err != nil {
-		return 0, err
-	}
-	return head, p.rows.rewind()
+	end.head, err = h.store.ReadMutations(ctx, p.userID, since, p.limit+1, func(row store.JournalRow) bool {
+		more := p.add(row)
+		p.pace.Step(ctx)
+		return more
+	})
+	end.hasMore = p.hasMore
+	return end, errors.Join(err, p.err)
 }
 
 // pageLimit reads the limit of a page: what is no good number is the default.
@@ -174,7 +192,8 @@ type page struct {
 	userID  string
 	limit   int
 	n       int
-	rows    *spool // JSON objects with commas between them
+	rows    *spool.Spool // JSON objects with commas between them
+	pace    *limits.Pace
 	head    bytes.Buffer
 	hasMore bool // there is a row behind them
 	err     error
@@ -192,7 +211,7 @@ func (p *page) add(row store.JournalRow) bool {
 		return false
 	}
 	size := len(before) + len(row.Payload) + len(after)
-	if p.n > 0 && p.rows.size+int64(size) > pageBytes {
+	if p.n > 0 && p.rows.Len()+int64(size) > pageBytes {
 		p.hasMore = true
 		return false
 	}

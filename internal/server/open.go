@@ -17,6 +17,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/server/lineage"
 	"github.com/engram-sync/engram-sync/internal/server/postgres"
 	"github.com/engram-sync/engram-sync/internal/server/signin"
+	"github.com/engram-sync/engram-sync/internal/server/spool"
 	"github.com/engram-sync/engram-sync/internal/server/sqlite"
 	"github.com/engram-sync/engram-sync/internal/server/store"
 	"github.com/engram-sync/engram-sync/internal/sharing"
@@ -97,8 +98,8 @@ func Open(ctx context.Context, opts Options) (*Server, error) {
 
 // openDir does the part of Open that two processes must not do at once.
 func openDir(ctx context.Context, dir string, opts Options) (*Server, error) {
-	spool := filepath.Join(dir, spoolDir)
-	err := cmp.Or(atomicfile.Sweep(dir), sweepOld(spool, spoolPrefix), sweepOld(dir, sqlite.StagingPrefix))
+	bodies := filepath.Join(dir, spoolDir)
+	err := cmp.Or(atomicfile.Sweep(dir), spool.Sweep(bodies, spool.Prefix), spool.Sweep(dir, sqlite.StagingPrefix))
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +123,7 @@ func openDir(ctx context.Context, dir string, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	s := newServer(db, key, spool, filepath.Join(dir, indexDir), opts)
+	s := newServer(db, key, bodies, filepath.Join(dir, indexDir), opts)
 	s.backup = func(ctx context.Context, path string) error {
 		if err := db.Backup(ctx, path); err != nil {
 			return err
@@ -165,8 +166,8 @@ func mayOpen(key, database string) error {
 // open too: the signing key is in there. Of this machine are only the files that
 // bodies wait in.
 func openShared(ctx context.Context, opts Options) (*Server, error) {
-	if err := cmp.Or(os.MkdirAll(opts.Dir, 0o700), sweepOld(opts.Dir, spoolPrefix)); err != nil {
-		return nil, fmt.Errorf("%w: %w", errSpool, err)
+	if err := cmp.Or(os.MkdirAll(opts.Dir, 0o700), spool.Sweep(opts.Dir, spool.Prefix)); err != nil {
+		return nil, fmt.Errorf("%w: %w", spool.ErrDisk, err)
 	}
 	db, err := postgres.Open(ctx, opts.Database, opts.Now)
 	if err != nil {

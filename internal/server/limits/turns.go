@@ -25,6 +25,7 @@ type Turns struct {
 	waiting int
 	parties map[string]*party
 	line    []*party // those that wait, the next one first
+	visits  [2]visit // the last two of different parties, the later first
 }
 
 type party struct {
@@ -43,6 +44,7 @@ func NewTurns(all, each, mayWait int) *Turns {
 // or that of ctx.
 func (t *Turns) Take(ctx context.Context, name string) (leave func(), err error) {
 	t.mu.Lock()
+	t.note(name)
 	p := t.parties[name]
 	if p == nil {
 		p = &party{name: name}
@@ -101,6 +103,7 @@ func (t *Turns) begin(p *party) {
 func (t *Turns) leave(p *party) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.note(p.name)
 	t.going--
 	p.going--
 	for i := 0; i < len(t.line) && t.going < t.all; {
