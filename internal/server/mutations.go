@@ -129,15 +129,7 @@ func (h *mutationHandlers) pull(w http.ResponseWriter, r *http.Request, u store.
 			return refuse(http.StatusBadRequest, "invalid since_seq parameter")
 		}
 	}
-	limit := pageLimit(query.Get("limit"))
-	// Rows are only added: with the same head it is the same page.
-	head, err := h.store.ReadMutations(r.Context(), u.ID, math.MaxInt64, 1, func(store.JournalRow) bool { return false })
-	if err != nil {
-		return err
-	}
-	p, err := h.pages.Get(r.Context(), u.ID, fmt.Sprint(since, limit, head), func(to *spool.Spool) (pageEnd, error) {
-		return h.read(r.Context(), since, &page{userID: u.ID, limit: limit, rows: to, pace: h.fair.pace(u.ID)})
-	})
+	p, err := h.page(r.Context(), u.ID, since, pageLimit(query.Get("limit")))
 	if err != nil {
 		return err
 	}
@@ -156,13 +148,23 @@ type pageEnd struct {
 	hasMore bool  // behind the page
 }
 
-// read fills a page.
-func (h *mutationHandlers) read(ctx context.Context, since int64, p *page) (end pageEnd, err error) {
-	leave, err := h.fair.database(ctx, p.userID)
+// page gives one where it waits for its readers. Rows are only added: with the same head it is the same page.
+func (h *mutationHandlers) page(ctx context.Context, userID string, since int64, limit int) (*spool.Answer[pageEnd], error) {
+	leave, err := h.fair.database(ctx, userID) // one after the other
 	if err != nil {
-		return end, err
+		return nil, err
 	}
 	defer leave()
+	return h.pages.Get(ctx, userID, fmt.Sprint(since, limit), func(end pageEnd) (bool, error) {
+		head, err := h.store.ReadMutations(ctx, userID, math.MaxInt64, 1, func(store.JournalRow) bool { return false })
+		return head == end.head, err
+	}, func(to *spool.Spool) (pageEnd, error) {
+		return h.read(ctx, since, &page{userID: userID, limit: limit, rows: to, pace: h.fair.pace(userID)})
+	})
+}
+
+// read fills a page.
+func (h *mutationHandlers) read(ctx context.Context, since int64, p *page) (end pageEnd, err error) {
 	// One more than the limit tells whether there are more.
 	end.head, err = h.store.ReadMutations(ctx, p.userID, since, p.limit+1, func(row store.JournalRow) bool {
 		more := p.add(row)

@@ -2,17 +2,17 @@ package spool
 
 import (
 	"context"
-	"errors"
 	"sync"
 )
 
-// Shared has answers that take work to make and room to keep: requests of an account that want the same at the same time
-// wait for one, and read from it. About is what there is to know of an answer beside its body. It is safe for concurrent use.
+// Shared has answers that take work to make and room to keep: who asks for what somebody of the account is still taking
+// reads it from there. About is what there is to know of an answer beside its body. It is safe for concurrent use, but
+// only those who ask one after the other share what they get.
 type Shared[About any] struct {
 	Place
 
 	mu      sync.Mutex
-	answers map[string]*Answer[About]
+	answers map[string]*Answer[About] // the last one of each name
 }
 
 // NewShared makes one, which has no answers.
@@ -27,70 +27,48 @@ type Answer[About any] struct {
 
 	name  string
 	using int
-	made  chan struct{} // closed when what follows is known, and all that is above
-	err   error
-	left  bool // who made it was gone before the end
 }
 
-var errAbandoned = errors.New("an answer was abandoned")
-
-// Get gives the answer of an account that has a name of its own: one that another request has now, or is making, or else
-// what fill makes. The caller releases it. Who leaves while others wait for what it makes fails none of them.
-func (s *Shared[About]) Get(ctx context.Context, owner, name string, fill func(*Spool) (About, error)) (*Answer[About], error) {
-	for {
-		a, first := s.find(owner, owner+" "+name)
-		if first {
-			s.make(ctx, a, fill)
-		} else {
-			select {
-			case <-a.made:
-			case <-ctx.Done():
-				s.Release(ctx, a)
-				return nil, ctx.Err()
-			}
-		}
-		if a.err == nil {
+// Get gives an account the answer of a name: that which others of it have, if it is good still, or else what fill makes.
+// The caller releases it.
+func (s *Shared[About]) Get(ctx context.Context, owner, name string, good func(About) (bool, error), fill func(*Spool) (About, error)) (*Answer[About], error) {
+	name = owner + " " + name
+	if a := s.find(name); a != nil {
+		if is, err := good(a.About); is && err == nil {
 			return a, nil
-		}
-		s.Release(ctx, a)
-		if first || !a.left {
-			return nil, a.err
+		} else if s.Release(ctx, a); err != nil {
+			return nil, err
 		}
 	}
+	return s.make(ctx, &Answer[About]{Spool: s.New(owner, Buffer), name: name, using: 1}, fill)
 }
 
-// find gives an answer to use. first: it is still to be made.
-func (s *Shared[About]) find(owner, name string) (a *Answer[About], first bool) {
+func (s *Shared[About]) find(name string) *Answer[About] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a = s.answers[name]
-	if first = a == nil; first {
-		a = &Answer[About]{Spool: s.New(owner, Buffer), name: name, made: make(chan struct{}), err: errAbandoned}
-		s.answers[name] = a
+	a := s.answers[name]
+	if a != nil {
+		a.using++
 	}
-	a.using++
-	return a, first
+	return a
 }
 
-func (s *Shared[About]) make(ctx context.Context, a *Answer[About], fill func(*Spool) (About, error)) {
-	defer func() { // also of a panic
-		if a.left = ctx.Err() != nil; a.err != nil {
-			s.forget(a)
+func (s *Shared[About]) make(ctx context.Context, a *Answer[About], fill func(*Spool) (About, error)) (made *Answer[About], err error) {
+	defer func() {
+		if made == nil { // also of a panic
+			a.Discard(ctx)
 		}
-		close(a.made)
 	}()
-	if a.About, a.err = fill(a.Spool); a.err == nil {
-		a.err = a.End()
+	if a.About, err = fill(a.Spool); err != nil {
+		return nil, err
 	}
-}
-
-// forget lets nobody else find an answer.
-func (s *Shared[About]) forget(a *Answer[About]) {
+	if err := a.End(); err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.answers[a.name] == a {
-		delete(s.answers, a.name)
-	}
+	s.answers[a.name] = a
+	return a, nil
 }
 
 // Release ends the use of an answer.
