@@ -2,9 +2,12 @@ package server_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -17,12 +20,14 @@ import (
 // crowd is one account on a server that asks for all it can get, and another that does not.
 type crowd struct {
 	t             *testing.T
+	dir           string // of the server
 	hostile, calm client
 }
 
 func newCrowd(t *testing.T) *crowd {
-	c := listen(t, open(t, server.Options{}))
-	return &crowd{t, c.as(c.as("").register("hostile").AccessToken), c.as(c.as("").register("calm").AccessToken)}
+	dir := t.TempDir()
+	c := listen(t, open(t, server.Options{Dir: dir}))
+	return &crowd{t, dir, c.as(c.as("").register("hostile").AccessToken), c.as(c.as("").register("calm").AccessToken)}
 }
 
 // calmWorks lets the other account do what it always does.
@@ -71,6 +76,53 @@ func TestPagesOfACrowd(t *testing.T) {
 	x.calmWorks()
 	cancel()
 	others.Wait()
+}
+
+// Slow readers of one list or page have it from one file, until the list is another or the last of them is gone.
+func TestOneFileForAllReaders(t *testing.T) {
+	x := newCrowd(t)
+	files := func() int {
+		t.Helper()
+		list, err := os.ReadDir(filepath.Join(x.dir, "spool"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	// Six bytes of a list are one of a name.
+	const chunks, size = 1000, 6_000_000
+	push := func(n int) {
+		x.hostile.post("/sync/push", fmt.Sprintf(`{"chunk_id":"%08x","created_by":%q}`, n, strings.Repeat("<", 1024))).want(t, http.StatusOK, "")
+	}
+	var pushes sync.WaitGroup
+	for worker := range 16 {
+		pushes.Go(func() {
+			for n := worker; n < chunks; n += 16 {
+				push(n)
+			}
+		})
+	}
+	pushes.Wait()
+	x.hostile.post("/sync/mutations/push", mutations(`{"content":"`+strings.Repeat("x", size)+`"}`)).want(t, http.StatusOK, "")
+	for range 12 {
+		x.hostile.unread("/sync/pull", size)
+		x.hostile.unread("/sync/mutations/pull?limit=1", size)
+	}
+	if n := files(); n != 2 {
+		t.Errorf("%d files for a list and a page", n)
+	}
+	push(chunks)
+	x.hostile.post("/sync/mutations/push", mutations(`{}`)).want(t, http.StatusOK, "")
+	for range 2 {
+		x.hostile.unread("/sync/pull", size)
+		if p := x.hostile.page("?limit=1"); p.HasMore != true {
+			t.Error("a page that was there before does not know what came")
+		}
+	}
+	if n := files(); n != 3 {
+		t.Errorf("%d files, with another list", n)
+	}
+	x.calmWorks()
 }
 
 // A batch of more rows than anybody sends is refused while it comes in, without the rest of it, and not at once: who

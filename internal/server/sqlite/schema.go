@@ -8,7 +8,7 @@ import (
 
 // migrations lead from one version of the schema to the next: the first one
 // makes version 1. They are never edited, only added to.
-var migrations = []migration{statements(schema1), statements(schema2), statements(schema3), statements(schema4), judgeVersions, statements(schema6), statements(schema7)}
+var migrations = []migration{statements(schema1), statements(schema2), statements(schema3), statements(schema4), judgeVersions, statements(schema6), statements(schema7), statements(schema8)}
 
 type migration func(ctx context.Context, tx *sql.Tx) error
 
@@ -129,6 +129,9 @@ CREATE TABLE lineage (
 ) STRICT;
 INSERT INTO lineage VALUES ('', 0);
 `
+
+// A list of chunks comes in the order of seq, without all of it being sorted before the first one.
+const schema8 = `CREATE INDEX chunks_of_user ON chunks (user_id, seq)`
 
 // migrate brings the schema up to date, and refuses a file that is not ours or
 // newer than we are.
