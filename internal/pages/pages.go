@@ -32,7 +32,7 @@ type Place struct {
 	Refresh func(ctx context.Context) ([]memoryindex.Failure, error)
 	// ReadChunk reads all rows of a chunk. Rows may come with an error that says what is wrong with them. nil: Source does.
 	ReadChunk func(ctx context.Context, id engram.ChunkID) ([]history.Row, error)
-	// Turn is waited for before a page asks the index and reads chunks, and left behind that. nil: two do so at once.
+	// Turn is waited for before a page asks the index and reads chunks, and left when all of it is made. nil: two do so at once.
 	Turn func(ctx context.Context) (leave func(), err error)
 	// Tell hears of what went wrong, and gives what a page says of it; nil: all.
 	Tell    func(error) string
@@ -166,16 +166,6 @@ var ErrBusy = errors.New("too many pages are asked for at the moment: try again 
 // maker gives the title of a page and what its template shows.
 type maker func(ctx context.Context, r *http.Request) (title string, page any, err error)
 
-// inTurn makes a page when it is its turn.
-func (s *site) inTurn(ctx context.Context, r *http.Request, make maker) (title string, page any, err error) {
-	leave, err := s.Turn(ctx)
-	if err != nil {
-		return "", nil, err
-	}
-	defer leave()
-	return make(ctx, r)
-}
-
 // page serves one page.
 func (s *site) page(name string, make maker) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -191,7 +181,13 @@ func (s *site) page(name string, make maker) http.HandlerFunc {
 		}
 		f.More = len(unread) - len(f.Failed)
 		status, layout := http.StatusOK, name
-		if f.Title, f.Page, err = s.inTurn(ctx, r, make); err != nil {
+		leave, err := s.Turn(ctx)
+		if err == nil {
+			leave = sync.OnceFunc(leave)
+			defer leave()
+			f.Title, f.Page, err = make(ctx, r)
+		}
+		if err != nil {
 			status, layout = http.StatusInternalServerError, "error.html"
 			f.Title, f.Page = "This page cannot be shown", sentence(clean(err.Error()))
 			if told, ok := errors.AsType[*refusal](err); ok {
@@ -208,6 +204,9 @@ func (s *site) page(name string, make maker) http.HandlerFunc {
 			s.Log.ErrorContext(ctx, "a page cannot be made", "page", name, "error", err.Error())
 			http.Error(w, "this page cannot be made", http.StatusInternalServerError)
 			return
+		}
+		if leave != nil {
+			leave() // its reader may take a while
 		}
 		if s.SignOut {
 			hasForm(w.Header())

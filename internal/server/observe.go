@@ -100,6 +100,8 @@ type pace struct {
 const (
 	paceless  = time.Minute
 	leastRate = 4 << 10 // bytes a second
+	// pieceBytes is how much of an answer gets progressTimeout.
+	pieceBytes = 32 << 10
 )
 
 // deadline is until when the next piece has to be through.
@@ -135,12 +137,19 @@ func (w *observedWriter) Write(p []byte) (int, error) {
 	if w.bytes == 0 {
 		w.began = time.Now() // before that it was our turn
 	}
-	if err := supported(w.control.SetWriteDeadline(w.deadline())); err != nil {
-		return 0, err
+	sent := 0
+	for first := true; first || sent < len(p); first = false { // a large piece gets no less time than many small ones
+		if err := supported(w.control.SetWriteDeadline(w.deadline())); err != nil {
+			return sent, err
+		}
+		n, err := w.ResponseWriter.Write(p[sent:min(len(p), sent+pieceBytes)])
+		sent += n
+		w.bytes += int64(n)
+		if err != nil {
+			return sent, err
+		}
 	}
-	n, err := w.ResponseWriter.Write(p)
-	w.bytes += int64(n)
-	return n, err
+	return sent, nil
 }
 
 // progressBody holds the client to its pace in sending a body. Behind

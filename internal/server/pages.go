@@ -36,8 +36,8 @@ func (s *Server) addPages(mux *http.ServeMux, to responder, auth *authHandlers) 
 		})
 	}
 	add("GET /sign-in", reading.Sorry, desk.Begin)
-	add("POST /sign-in", reading.Again, s.fair.limited("login", loginAttempts, desk.SignIn))
-	add("POST /sign-out", reading.Sorry, desk.SignOut)
+	add("POST /sign-in", reading.Again, desk.Ours(s.fair.limited("login", loginAttempts, desk.SignIn))) // what others send is no attempt
+	add("POST /sign-out", reading.Sorry, desk.Ours(desk.SignOut))
 	files := pages.Files()
 	for _, pattern := range []string{"GET /style.css", "GET /icon.svg"} {
 		mux.Handle(pattern, files)

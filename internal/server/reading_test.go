@@ -276,12 +276,12 @@ func TestSessions(t *testing.T) {
 			t.Error(policy)
 		}
 	}
-	session := r.cookie().Value
+	name, session := r.cookie().Name, r.cookie().Value
 	r.sees("/", "Timeline")
 	api.as(session).get("/sync/pull").want(t, http.StatusUnauthorized, badToken)
 	api.post("/auth/refresh", `{"refresh_token":"`+session+`"}`).want(t, http.StatusUnauthorized, "")
-	api.do("GET", "/sync/pull", nil, "Cookie: engram-sync-session="+session).want(t, http.StatusUnauthorized, missing)
-	with := func(value string) reply { return api.get("/search", "Cookie: engram-sync-session="+value) }
+	api.do("GET", "/sync/pull", nil, "Cookie: "+name+"="+session).want(t, http.StatusUnauthorized, missing)
+	with := func(value string) reply { return api.get("/search", "Cookie: "+name+"="+value) }
 	other, _ := signin.NewBearers(nil, signin.NewKey(), now.Now).Issue(store.User{ID: "1", Name: "alice", TokenTag: "t"}, signin.SessionToken)
 	for what, value := range map[string]string{
 		"an access token": tokens.AccessToken, "a refresh token": tokens.RefreshToken, "a key": key, "nothing": "", "nonsense": "x.y.z", "a cut one": session[:len(session)-2], "one of another server": other,
@@ -290,17 +290,26 @@ func TestSessions(t *testing.T) {
 			t.Errorf("%s is a session: %d", what, got.status)
 		}
 	}
-	with("nonsense; engram-sync-session="+session).want(t, http.StatusOK, "") // of two paths
+	with("nonsense; "+name+"="+session).want(t, http.StatusOK, "") // of two paths
 	api.as(tokens.AccessToken).get("/search").want(t, http.StatusUnauthorized, "")
 
 	for _, headers := range [][]string{{"Sec-Fetch-Site: cross-site"}, {"Sec-Fetch-Site: same-site"}, {"Sec-Fetch-Site: ", "Origin: https://evil.example"}, {"Sec-Fetch-Site: ", "Origin: null"}} {
 		for _, path := range []string{"/sign-in", "/sign-out"} {
-			if got := r.send(path, form("alice", "password-of-alice", ""), headers...); got.status != http.StatusForbidden || got.header.Get("Set-Cookie") != "" {
+			if got := r.send(path, form("alice", "wrong", ""), headers...); got.status != http.StatusForbidden || got.header.Get("Set-Cookie") != "" {
 				t.Errorf("%s with %v: %d %v", path, headers, got.status, got.header)
 			}
 		}
 	}
+	for range 10 { // pages from elsewhere use up nobody's attempts
+		r.send("/sign-in", form("alice", "wrong", ""), "Sec-Fetch-Site: cross-site")
+	}
+	newReader(t, s).in("alice")
 	r.sees("/", "Timeline")
+	for _, path := range []string{"/", "/search", "/chunk", "/memory"} {
+		if got := r.send(path, nil); got.status != http.StatusMethodNotAllowed || got.header.Get("Allow") != "GET, HEAD" {
+			t.Errorf("a form to %s: %d, %q", path, got.status, got.header.Get("Allow"))
+		}
+	}
 	if got := r.get("/sign-out"); got.status != http.StatusMethodNotAllowed {
 		t.Errorf("a link signs out: %d", got.status)
 	}
@@ -331,6 +340,21 @@ func TestSessions(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// Two servers of one host do not take each other's sessions, whom a browser tells of both.
+func TestSessionsOfTwoServers(t *testing.T) {
+	a, b := open(t, server.Options{Pages: true}), open(t, server.Options{Pages: true})
+	add(t, a, "alice")
+	add(t, b, "bob")
+	one, other := newReader(t, a), newReader(t, b)
+	other.http = one.http // cookies know no port
+	one.in("alice").sees("/", "alice")
+	other.in("bob").sees("/", "bob")
+	one.sees("/", "alice")
+	other.send("/sign-out", nil)
+	one.sees("/", "alice")
+	other.asked("/", http.StatusOK)
 }
 
 // A cookie is for TLS only where the request came by it, here or at a proxy that is trusted.
@@ -403,8 +427,13 @@ func TestIndexesOfPages(t *testing.T) {
 	if err := s.DeleteUser(t.Context(), "bob"); err != nil {
 		t.Fatal(err)
 	}
+	add(t, s, "carol")
+	newReader(t, s).in("carol").sees("/", "There is no chunk") // and it is open
+	if err := s.DeleteUser(t.Context(), "carol"); err != nil {
+		t.Fatal(err)
+	}
 	if got := files(); !slices.Equal(got, []string{a.ID + ".db"}) {
-		t.Errorf("after bob was deleted: %v", got)
+		t.Errorf("after bob and carol were deleted: %v", got)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)

@@ -4,18 +4,16 @@ import (
 	"cmp"
 	"net/http"
 
-	"github.com/engram-sync/engram-sync/internal/server/limits"
 	"github.com/engram-sync/engram-sync/internal/server/signin"
 	"github.com/engram-sync/engram-sync/internal/server/spool"
 )
 
 // routes are those of the reference server. What no route matches, the mux
 // answers in plain text, as there.
-func (s *Server) routes(spoolDir string, opts Options) http.Handler {
+func (s *Server) routes(spools spool.Place, opts Options) http.Handler {
 	var (
-		to     = responder{log: s.log, access: cmp.Or(opts.AccessLog, s.log), ready: s.ready, metrics: s.metrics, tell: tellJSON}
-		spools = spool.Place{Dir: spoolDir, Log: s.log, Bytes: limits.NewBytes(bodies, bodiesEach)}
-		auth   = &authHandlers{accounts: s.accounts, bearers: s.bearers, client: s.fair.client, address: s.fair.address, invitedOnly: opts.NoRegister,
+		to   = responder{log: s.log, access: cmp.Or(opts.AccessLog, s.log), ready: s.ready, metrics: s.metrics, tell: tellJSON}
+		auth = &authHandlers{accounts: s.accounts, bearers: s.bearers, client: s.fair.client, address: s.fair.address, invitedOnly: opts.NoRegister,
 			seen: signin.NewSightings(s.store, s.now, s.log)}
 		chunks    = &chunkHandlers{store: s.store, spools: spools, lists: spool.NewShared[string](spools), fair: s.fair, ready: s.ready, log: s.log}
 		mutations = &mutationHandlers{store: s.store, spools: spools, pages: spool.NewShared[pageEnd](spools), fair: s.fair}

@@ -16,9 +16,11 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/server/limits"
 	"github.com/engram-sync/engram-sync/internal/server/metrics"
 	"github.com/engram-sync/engram-sync/internal/server/reading"
 	"github.com/engram-sync/engram-sync/internal/server/signin"
+	"github.com/engram-sync/engram-sync/internal/server/spool"
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
@@ -96,8 +98,9 @@ func newServer(st store.Store, key []byte, spoolDir, indexes string, opts Option
 		st.OnCommit(s.metrics.Commit)
 	}
 	s.fair = newFairness(st, opts)
-	s.reading = reading.NewRoom(reading.Config{Dir: indexes, Chunks: st, Users: st, Work: s.fair.database, Met: s.ready.met, Version: opts.Version, Log: s.log})
-	s.handler = s.routes(spoolDir, opts)
+	spools := spool.Place{Dir: spoolDir, Log: s.log, Bytes: limits.NewBytes(bodies, bodiesEach)}
+	s.reading = reading.NewRoom(reading.Config{Dir: indexes, Chunks: st, Users: st, Work: s.fair.database, Pace: s.fair.pace, Spools: spools, Met: s.ready.met, Version: opts.Version, Log: s.log})
+	s.handler = s.routes(spools, opts)
 	s.local = newInProcess(s.newHTTPServer())
 	return s
 }

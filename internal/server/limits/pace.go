@@ -40,6 +40,15 @@ func (p *Pace) Step(ctx context.Context) {
 	p.began = time.Now()
 }
 
+// Leave is for the end of work in a turn that a party has of its own: it comes after as long a rest.
+func (p *Pace) Leave(leave func()) {
+	if !p.turns.othersLately(p.name) {
+		leave()
+		return
+	}
+	time.AfterFunc(min(time.Since(p.began), rest), leave)
+}
+
 // visit is when a party was there.
 type visit struct {
 	name string

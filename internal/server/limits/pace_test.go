@@ -34,6 +34,13 @@ func TestLongWorkMakesRoom(t *testing.T) {
 		if a, b, c := rested(time.Millisecond), rested(5*time.Millisecond), rested(500*time.Millisecond); a != 0 || b != 6*time.Millisecond || c != rest {
 			t.Errorf("beside another it rests for %s, %s and %s", a, b, c)
 		}
+		pace = turns.Pace("long")
+		time.Sleep(30 * time.Millisecond)
+		left := make(chan time.Time)
+		go pace.Leave(func() { left <- time.Now() })
+		if got := time.Until(<-left); got != 0 || time.Since(pace.began) != 60*time.Millisecond {
+			t.Errorf("it leaves after %s", time.Since(pace.began))
+		}
 		if got := rested(lately); got != 0 {
 			t.Errorf("alone again it rests for %s", got)
 		}

@@ -12,12 +12,8 @@ import (
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
-const (
-	// cookieName has a session.
-	cookieName = "engram-sync-session"
-	// maxForm bounds the form of who signs in, in bytes.
-	maxForm = 64 << 10
-)
+// maxForm bounds the form of who signs in, in bytes.
+const maxForm = 64 << 10
 
 var (
 	// ErrElsewhere says that a page of somebody else sent a form.
@@ -36,10 +32,13 @@ type Desk struct {
 	origins http.CrossOriginProtection
 }
 
+// cookie is the name of the one that has a session. Browsers send cookies to all ports of a host, so each server has its own.
+func (d *Desk) cookie() string { return "engram-sync-session-" + d.Bearers.Mark() }
+
 // Who finds out who sent a request. The error is signin.ErrRefused, or one of the store.
 func (d *Desk) Who(r *http.Request) (u store.User, err error) {
 	err = signin.ErrRefused
-	for _, c := range r.CookiesNamed(cookieName) { // of another path, too
+	for _, c := range r.CookiesNamed(d.cookie()) { // of another path, too
 		if u, err = d.Bearers.Holder(r.Context(), c.Value, signin.SessionToken); !errors.Is(err, signin.ErrRefused) {
 			break
 		}
@@ -47,11 +46,18 @@ func (d *Desk) Who(r *http.Request) (u store.User, err error) {
 	return u, err
 }
 
+// Ours lets forms through that a page of ours has sent.
+func (d *Desk) Ours(next func(http.ResponseWriter, *http.Request) error) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if err := d.origins.Check(r); err != nil {
+			return ErrElsewhere
+		}
+		return next(w, r)
+	}
+}
+
 // SignIn takes the form of a name and a password, and leads to the page that was asked for.
 func (d *Desk) SignIn(w http.ResponseWriter, r *http.Request) error {
-	if err := d.origins.Check(r); err != nil {
-		return ErrElsewhere
-	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
 		return ErrForm
@@ -77,16 +83,13 @@ func (d *Desk) Begin(w http.ResponseWriter, _ *http.Request) error {
 
 // SignOut has the browser forget who it is.
 func (d *Desk) SignOut(w http.ResponseWriter, r *http.Request) error {
-	if err := d.origins.Check(r); err != nil {
-		return ErrElsewhere
-	}
 	d.setCookie(w, r, "", -1)
 	return d.Begin(w, r)
 }
 
 // setCookie sets a cookie without a path: a browser takes that of the request then, and only it knows which is in front of us.
 func (d *Desk) setCookie(w http.ResponseWriter, r *http.Request, value string, age int) {
-	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: value, MaxAge: age, HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: d.HTTPS(r)})
+	http.SetCookie(w, &http.Cookie{Name: d.cookie(), Value: value, MaxAge: age, HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: d.HTTPS(r)})
 }
 
 // lead leads to another page. http.Redirect would make the way begin at the root of a host.

@@ -4,15 +4,19 @@
 package reading
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +24,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/memoryindex"
 	"github.com/engram-sync/engram-sync/internal/panics"
 	"github.com/engram-sync/engram-sync/internal/server/limits"
+	"github.com/engram-sync/engram-sync/internal/server/spool"
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
@@ -45,7 +50,10 @@ type Config struct {
 	Chunks store.Chunks
 	Users  store.Users
 	// Work gives a turn for what keeps the database busy.
-	Work    func(ctx context.Context, userID string) (leave func(), err error)
+	Work func(ctx context.Context, userID string) (leave func(), err error)
+	// Pace is that of work of an account, which makes room for what others do.
+	Pace    func(userID string) *limits.Pace
+	Spools  spool.Place // where pages wait for their readers
 	Met     func(error) // hears of what went wrong
 	Version string      // of this program
 	Log     *slog.Logger
@@ -57,7 +65,7 @@ type Room struct {
 	ctx context.Context // of all that goes on in it
 	end context.CancelFunc
 
-	reads, largeReads, pages, largePages *limits.Turns
+	own, work, largeReads, largePages *limits.Turns
 
 	mu      sync.Mutex
 	shelves map[string]*shelf // by account
@@ -68,22 +76,71 @@ type Room struct {
 func NewRoom(c Config) *Room {
 	ctx, end := context.WithCancel(context.Background())
 	turns := func(all int) *limits.Turns { return limits.NewTurns(all, 1, mayWait) }
-	work := turns(workAtOnce)
 	return &Room{
 		Config: c, ctx: ctx, end: end, shelves: map[string]*shelf{},
-		reads: work, largeReads: turns(largeAtOnce), pages: work, largePages: turns(largeAtOnce),
+		own: turns(math.MaxInt), work: turns(workAtOnce), largeReads: turns(largeAtOnce), largePages: turns(largeAtOnce),
 	}
 }
 
-// Show answers with a page of an account.
+// turn waits for that of an account to keep a processor busy. Behind it the account rests as long as it worked, while
+// others come as well: to push is more urgent than to read.
+func (r *Room) turn(ctx context.Context, userID string) (leave func(), err error) {
+	leaveOwn, err := r.own.Take(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	leaveWork, err := r.work.Take(ctx, userID)
+	if err != nil {
+		leaveOwn()
+		return nil, err
+	}
+	pace := r.Pace(userID)
+	return func() {
+		leaveWork()
+		pace.Leave(leaveOwn)
+	}, nil
+}
+
+// Show answers with a page of an account, which its reader then takes in no one's way.
 func (r *Room) Show(w http.ResponseWriter, req *http.Request, u store.User) error {
+	p := &page{header: w.Header(), status: http.StatusOK, body: r.Spools.New(u.ID, spool.Buffer)}
+	defer p.body.Discard(req.Context())
+	if err := r.make(p, req, u); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Length", strconv.FormatInt(p.body.Len(), 10))
+	w.WriteHeader(p.status)
+	_, _ = io.Copy(w, p.body.Reader()) // the client may be gone
+	return nil
+}
+
+func (r *Room) make(p *page, req *http.Request, u store.User) error {
 	s, err := r.take(req.Context(), u)
 	if err != nil {
 		return err
 	}
 	defer r.release(s)
-	s.pages.ServeHTTP(w, req)
-	return nil
+	s.pages.ServeHTTP(p, req)
+	return cmp.Or(p.err, p.body.End())
+}
+
+// page is an answer that waits for its reader.
+type page struct {
+	header http.Header
+	status int
+	body   *spool.Spool
+	err    error
+}
+
+func (p *page) Header() http.Header { return p.header }
+
+func (p *page) WriteHeader(status int) { p.status = status }
+
+func (p *page) Write(b []byte) (n int, err error) {
+	if n, err = p.body.Write(b); err != nil {
+		p.err = err
+	}
+	return n, err
 }
 
 // take gives the shelf of an account, until it is released.
@@ -234,12 +291,12 @@ func (r *Room) Sweep(ctx context.Context) error {
 	for _, e := range entries {
 		name, is := strings.CutSuffix(e.Name(), suffix)
 		id, err := url.PathUnescape(name)
-		if !is || err != nil || r.isOpen(id) {
+		if !is || err != nil {
 			continue
 		}
 		if _, err := r.Users.UserByID(ctx, id); errors.Is(err, store.ErrNoUser) {
-			memoryindex.Remove(r.path(id))
-		} else if info, err := e.Info(); err == nil {
+			r.drop(ctx, id)
+		} else if info, err := e.Info(); err == nil && !r.isOpen(id) {
 			idle = append(idle, info)
 		}
 	}
@@ -251,6 +308,29 @@ func (r *Room) Sweep(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// drop removes the index of an account that is not there any more. One that somebody uses goes with the last of them.
+func (r *Room) drop(ctx context.Context, id string) {
+	r.mu.Lock()
+	s := r.shelves[id]
+	unused := s != nil && s.using == 0
+	if s != nil {
+		s.spoilt.Store(true)
+	}
+	if unused {
+		r.shut(s)
+	}
+	r.mu.Unlock()
+	switch {
+	case s == nil:
+		memoryindex.Remove(r.path(id))
+	case unused:
+		select {
+		case <-s.gone:
+		case <-ctx.Done():
+		}
+	}
 }
 
 func (r *Room) isOpen(id string) bool {

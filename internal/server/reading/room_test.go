@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/server/limits"
+	"github.com/engram-sync/engram-sync/internal/server/spool"
 	"github.com/engram-sync/engram-sync/internal/server/store"
 	"github.com/engram-sync/engram-sync/internal/sqliteuri"
 )
@@ -67,6 +68,7 @@ func room(t *testing.T, l *library) *Room {
 	t.Helper()
 	r := NewRoom(Config{
 		Dir: filepath.Join(t.TempDir(), "pages"), Chunks: l, Users: l, Met: func(error) {}, Log: slog.New(slog.DiscardHandler),
+		Pace: limits.NewTurns(1, 1, 1).Pace, Spools: spool.Place{Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler), Bytes: limits.NewBytes(1<<30, 1<<30)},
 		Work: func(context.Context, string) (func(), error) { return func() {}, nil },
 	})
 	t.Cleanup(r.Close)
@@ -283,5 +285,58 @@ func TestTooLarge(t *testing.T) {
 			t.Errorf("%d %.2000s %v", status, text, err)
 		}
 		return
+	}
+}
+
+// stalled takes nothing of an answer until it is let go.
+type stalled struct {
+	*httptest.ResponseRecorder
+	at, on chan struct{}
+}
+
+func (s stalled) Write(p []byte) (int, error) {
+	s.at <- struct{}{}
+	<-s.on
+	return s.ResponseRecorder.Write(p)
+}
+
+// A page whose reader takes it slowly is in a file, counts as bytes of its account, and keeps no index open.
+func TestASlowReader(t *testing.T) {
+	observations := strings.Repeat(`{"title":"A title","content":"`+strings.Repeat("word ", 1000)+`"},`, 40)
+	chunk := map[string]string{"00000001": `{"data":{"observations":[` + strings.TrimSuffix(observations, ",") + `]}}`}
+	r := room(t, &library{chunks: map[string]map[string]string{"ana": chunk}})
+	r.Spools.Bytes = limits.NewBytes(1<<20, 300<<10)
+	w := stalled{httptest.NewRecorder(), make(chan struct{}), make(chan struct{})}
+	ended := make(chan error)
+	go func() {
+		ended <- r.Show(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/chunk?id=00000001", nil), store.User{ID: "ana", Name: "ana"})
+	}()
+	<-w.at
+	files, err := os.ReadDir(r.Spools.Dir)
+	if err != nil || len(files) != 1 {
+		t.Errorf("%d files: %v", len(files), err)
+	}
+	r.mu.Lock()
+	if using := r.shelves["ana"].using; using != 0 {
+		t.Errorf("the index is in use by %d", using)
+	}
+	r.mu.Unlock()
+	if _, _, err := show(t, r, "ana", "/chunk?id=00000001"); !errors.Is(err, limits.ErrTooMuch) {
+		t.Errorf("a second page: %v", err)
+	}
+	go func() {
+		for range w.at {
+		}
+	}()
+	close(w.on)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	close(w.at)
+	if text := w.Body.String(); !strings.Contains(text, "A title") || !strings.HasSuffix(strings.TrimSpace(text), "</html>") {
+		t.Errorf("the page is %d bytes", len(text))
+	}
+	if _, text, err := show(t, r, "ana", "/chunk?id=00000001"); err != nil || !strings.Contains(text, "A title") {
+		t.Errorf("behind it: %v", err)
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/engram-sync/engram-sync/internal/memoryindex"
 	"github.com/engram-sync/engram-sync/internal/pages"
 	"github.com/engram-sync/engram-sync/internal/place"
-	"github.com/engram-sync/engram-sync/internal/server/limits"
 	"github.com/engram-sync/engram-sync/internal/server/pushbody"
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
@@ -57,9 +56,9 @@ func (s *shelf) open() {
 		}
 		src := source{chunks: r.Chunks, userID: s.user.ID, work: r.Work}
 		s.fresh = pages.NewFresh(r.ctx, s.index, src, every, memoryindex.Options{AtOnce: 1, Rows: maxAllRows, Turn: func(ctx context.Context, id engram.ChunkID) (func(), error) { return s.mayRead(ctx, src, id) }})
-		src.large = inTime(r.largePages)
+		src.large = inTime(r.largePages.Take)
 		s.pages = pages.New(pages.Place{
-			Name: s.user.Name, Version: r.Version, Index: s.index, Source: src, Refresh: s.fresh.Refresh, Turn: func(ctx context.Context) (func(), error) { return inTime(r.pages)(ctx, s.user.ID) }, Tell: s.tell, SignOut: true, Log: r.Log,
+			Name: s.user.Name, Version: r.Version, Index: s.index, Source: src, Refresh: s.fresh.Refresh, Turn: func(ctx context.Context) (func(), error) { return inTime(r.turn)(ctx, s.user.ID) }, Tell: s.tell, SignOut: true, Log: r.Log,
 		})
 	})
 }
@@ -88,14 +87,14 @@ func (s *shelf) mayRead(ctx context.Context, src source, id engram.ChunkID) (lea
 	}
 	leaveLarge := func() {}
 	if id == (engram.ChunkID{}) { // nothing is read
-		return s.room.reads.Take(ctx, s.user.ID)
+		return s.room.turn(ctx, s.user.ID)
 	}
 	if _, size, err := src.body(ctx, id); err == nil && size > largeBytes && size <= maxBytes { // what is wrong with it is found out again
 		if leaveLarge, err = s.room.largeReads.Take(ctx, s.user.ID); err != nil {
 			return nil, err
 		}
 	}
-	leaveRead, err := s.room.reads.Take(ctx, s.user.ID)
+	leaveRead, err := s.room.turn(ctx, s.user.ID)
 	if err != nil {
 		leaveLarge()
 		return nil, err
@@ -106,12 +105,14 @@ func (s *shelf) mayRead(ctx context.Context, src source, id engram.ChunkID) (lea
 	}, nil
 }
 
+type turns = func(ctx context.Context, userID string) (leave func(), err error)
+
 // inTime gives turns that are not waited for as long as somebody waits for a page.
-func inTime(turns *limits.Turns) func(ctx context.Context, userID string) (leave func(), err error) {
+func inTime(take turns) turns {
 	return func(ctx context.Context, userID string) (leave func(), err error) {
 		ctx, cancel := context.WithTimeout(ctx, waitAtMost)
 		defer cancel()
-		if leave, err = turns.Take(ctx, userID); err != nil {
+		if leave, err = take(ctx, userID); err != nil {
 			err = pages.ErrBusy
 		}
 		return leave, err
