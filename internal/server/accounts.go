@@ -105,6 +105,15 @@ func (s *Server) DeleteUser(ctx context.Context, username string) error {
 	return err
 }
 
+// Session is one of an account, as its administrator sees it. The JSON form is stable.
+type Session = store.Session
+
+// Sessions gives those of an account whose tokens are good, and its API key. The error wraps ErrNoUser where nobody has this name.
+func (s *Server) Sessions(ctx context.Context, username string) ([]Session, error) {
+	list, err := s.store.Sessions(ctx, username)
+	return append([]Session{}, list...), err // an empty list must not become null
+}
+
 // SignOut lets no token and no API key of an account count any more; its password stays good. Errors are as for SetDisabled.
 func (s *Server) SignOut(ctx context.Context, username string) error {
 	return s.store.SignOut(ctx, username)

@@ -14,6 +14,9 @@ import (
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
+// maxClientBytes is how much is kept of what a client says that it is.
+const maxClientBytes = 200
+
 type authReply struct {
 	UserID       string `json:"user_id"`
 	Username     string `json:"username"`
@@ -98,20 +101,22 @@ func (h *authHandlers) named(r *http.Request, identifier, password string) (stor
 	return u, nil
 }
 
-// greet takes note of who has signed in.
-func (h *authHandlers) greet(r *http.Request, u store.User) {
+// greet takes note of who has come.
+func (h *authHandlers) greet(r *http.Request, u store.User, in store.Session) {
 	seenIn(r).account = u.Name
-	h.seen.Note(r.Context(), u, h.address(r), true)
+	in.Client = strings.ToValidUTF8(r.UserAgent()[:min(len(r.UserAgent()), maxClientBytes)], "")
+	h.seen.Note(r.Context(), u, h.address(r), in)
 }
 
 // welcome answers with a pair of new tokens.
 func (h *authHandlers) welcome(w http.ResponseWriter, r *http.Request, status int, u store.User) error {
-	h.greet(r, u)
-	access, err := h.bearers.Issue(u, signin.AccessToken)
+	in := h.bearers.Begin(signin.RefreshToken)
+	h.greet(r, u, in)
+	access, err := h.bearers.Issue(u, signin.AccessToken, in)
 	if err != nil {
 		return err
 	}
-	refresh, err := h.bearers.Issue(u, signin.RefreshToken)
+	refresh, err := h.bearers.Issue(u, signin.RefreshToken, in)
 	if err != nil {
 		return err
 	}
@@ -130,15 +135,15 @@ func (h *authHandlers) refresh(w http.ResponseWriter, r *http.Request) error {
 	if req.RefreshToken == "" {
 		return refuse(http.StatusBadRequest, "refresh_token is required")
 	}
-	u, err := h.bearers.Holder(r.Context(), req.RefreshToken, signin.RefreshToken)
+	u, in, err := h.bearers.Holder(r.Context(), req.RefreshToken, signin.RefreshToken)
 	if errors.Is(err, signin.ErrRefused) {
 		return refuse(http.StatusUnauthorized, "invalid or expired refresh token")
 	}
 	if err != nil {
 		return err
 	}
-	h.seen.Note(r.Context(), u, h.address(r), false)
-	access, err := h.bearers.Issue(u, signin.AccessToken)
+	h.greet(r, u, in)
+	access, err := h.bearers.Issue(u, signin.AccessToken, in)
 	if err != nil {
 		return err
 	}
@@ -233,33 +238,32 @@ func readAuth(w http.ResponseWriter, r *http.Request, v any) error {
 func (h *authHandlers) signedIn(next accountHandler) handler { return h.known(h.who, next) }
 
 // known is signedIn for those whom who knows.
-func (h *authHandlers) known(who func(*http.Request) (store.User, error), next accountHandler) handler {
+func (h *authHandlers) known(who func(*http.Request) (store.User, store.Session, error), next accountHandler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		u, err := who(r)
+		u, in, err := who(r)
 		if err != nil {
 			return err
 		}
-		seenIn(r).account = u.Name
-		h.seen.Note(r.Context(), u, h.address(r), false)
+		h.greet(r, u, in)
 		return next(w, r, u)
 	}
 }
 
 // who finds out who sent a request.
-func (h *authHandlers) who(r *http.Request) (store.User, error) {
+func (h *authHandlers) who(r *http.Request) (store.User, store.Session, error) {
 	token, ok := bearerToken(r)
 	if !ok {
-		return store.User{}, refuse(http.StatusUnauthorized, "missing authorization header")
+		return store.User{}, store.Session{}, refuse(http.StatusUnauthorized, "missing authorization header")
 	}
-	u, err := h.bearers.Who(r.Context(), token)
+	u, in, err := h.bearers.Who(r.Context(), token)
 	if errors.Is(err, signin.ErrRefused) {
 		text := "invalid or expired token"
 		if signin.IsKey(token) {
 			text = "invalid credentials"
 		}
-		return store.User{}, refuse(http.StatusUnauthorized, "%s", text)
+		return store.User{}, store.Session{}, refuse(http.StatusUnauthorized, "%s", text)
 	}
-	return u, err
+	return u, in, err
 }
 
 // bearerToken reads the first Authorization header. The scheme's letter case

@@ -61,7 +61,7 @@ func TestTheLogHasRequestsAndNoSecrets(t *testing.T) {
 		{Msg: "request", Method: "POST", Path: "/auth/register", Route: "POST /auth/register", Account: "alice", Status: 201},
 		{Msg: "request", Method: "POST", Path: "/auth/api-key", Route: "POST /auth/api-key", Account: "local", Status: 201},
 		{Msg: "request", Method: "GET", Path: "/sync/pull", Route: "GET /sync/pull", Account: "alice", Status: 200, Bytes: 26},
-		{Msg: "request", Method: "POST", Path: "/auth/refresh", Route: "POST /auth/refresh", Status: 200},
+		{Msg: "request", Method: "POST", Path: "/auth/refresh", Route: "POST /auth/refresh", Account: "alice", Status: 200},
 		{Msg: "request", Method: "POST", Path: "/auth/login", Route: "POST /auth/login", Status: 401},
 		{Msg: "request", Method: "POST", Path: "/sync/push", Route: "POST /sync/push", Account: "local", Status: 200},
 		{Msg: "request", Method: "GET", Path: "/" + strings.Repeat("long", 100)[:199], Status: 404},

@@ -8,19 +8,12 @@ import (
 	"github.com/engram-sync/engram-sync/internal/pages"
 	"github.com/engram-sync/engram-sync/internal/server/reading"
 	"github.com/engram-sync/engram-sync/internal/server/signin"
-	"github.com/engram-sync/engram-sync/internal/server/store"
 	"github.com/engram-sync/engram-sync/internal/sharing"
 )
 
 // addPages adds the routes of Options.Pages, which are for people. What is limited of others is so here.
 func (s *Server) addPages(mux *http.ServeMux, to responder, auth *authHandlers) {
-	desk := &reading.Desk{Bearers: s.bearers, HTTPS: s.fair.https, Check: func(r *http.Request, name, password string) (store.User, error) {
-		u, err := auth.named(r, name, password)
-		if err == nil {
-			auth.greet(r, u)
-		}
-		return u, err
-	}}
+	desk := &reading.Desk{Bearers: s.bearers, HTTPS: s.fair.https, Check: auth.named, Greet: auth.greet}
 	add := func(pattern string, tell func(http.ResponseWriter, *http.Request, int, string) error, next handler) {
 		to.tell = tell
 		mux.Handle(pattern, pages.Protect(to.handle(s.fair.inTurn(next))))

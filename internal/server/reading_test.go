@@ -282,7 +282,7 @@ func TestSessions(t *testing.T) {
 	api.post("/auth/refresh", `{"refresh_token":"`+session+`"}`).want(t, http.StatusUnauthorized, "")
 	api.do("GET", "/sync/pull", nil, "Cookie: "+name+"="+session).want(t, http.StatusUnauthorized, missing)
 	with := func(value string) reply { return api.get("/search", "Cookie: "+name+"="+value) }
-	other, _ := signin.NewBearers(nil, signin.NewKey(), now.Now).Issue(store.User{ID: "1", Name: "alice", TokenTag: "t"}, signin.SessionToken)
+	other, _ := signin.NewBearers(nil, signin.NewKey(), now.Now).Issue(store.User{ID: "1", Name: "alice", TokenTag: "t"}, signin.SessionToken, store.Session{})
 	for what, value := range map[string]string{
 		"an access token": tokens.AccessToken, "a refresh token": tokens.RefreshToken, "a key": key, "nothing": "", "nonsense": "x.y.z", "a cut one": session[:len(session)-2], "one of another server": other,
 	} {

@@ -14,8 +14,8 @@ import (
 	"github.com/engram-sync/engram-sync/internal/testkit/fixtures"
 )
 
-// undoQuota takes back what versions 6 to 8 of the schema added.
-const undoQuota = "DROP INDEX chunks_of_user; DROP TABLE invitations; ALTER TABLE users DROP COLUMN quota; ALTER TABLE users DROP COLUMN used; " +
+// undoQuota takes back what versions 6 to 9 of the schema added.
+const undoQuota = "DROP TABLE sessions; DROP INDEX chunks_of_user; DROP TABLE invitations; ALTER TABLE users DROP COLUMN quota; ALTER TABLE users DROP COLUMN used; " +
 	"DROP TABLE lineage; ALTER TABLE users DROP COLUMN seen_at; ALTER TABLE users DROP COLUMN seen_from; "
 
 // good gives the bytes of a backup with a few chunks.
@@ -184,7 +184,7 @@ func TestTheFirstSchemaIsBroughtUpToDate(t *testing.T) {
 	listen(t, s).as(alice.AccessToken).get("/sync/pull").want(t, 401, badToken)
 	var id, version int
 	query(t, dir, "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version", &id, &version)
-	if id != 0x456e6773 || version != 8 {
+	if id != 0x456e6773 || version != 9 {
 		t.Errorf("application id %#x, schema %d", id, version)
 	}
 }

@@ -120,7 +120,7 @@ func (s *Server) LocalToken(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("get the local account: %w", err)
 	}
-	token, err := s.bearers.Issue(u, signin.AccessToken)
+	token, err := s.bearers.Issue(u, signin.AccessToken, store.Session{})
 	if err != nil {
 		return "", fmt.Errorf("issue a token for the local account: %w", err)
 	}

@@ -166,7 +166,7 @@ func TestOpenRefusesWhatItCannotRead(t *testing.T) {
 		want  string
 	}{
 		{"a newer schema", func(t *testing.T, dir string) { execute(t, dir, "PRAGMA user_version = 99") },
-			"written by a newer release (schema 99, this one knows 8): upgrade engram-sync"},
+			"written by a newer release (schema 99, this one knows 9): upgrade engram-sync"},
 		{"a database that is none", func(t *testing.T, dir string) { write(t, dir, "server.db", strings.Repeat("x", 4096)) }, "not a database"},
 		{"a short key", func(t *testing.T, dir string) { write(t, dir, "signing.key", "short") }, "is damaged (5 bytes, not 32)"},
 	} {

@@ -29,6 +29,11 @@ func TestTokensCarryTheReferenceClaims(t *testing.T) {
 		}
 		lifetime := map[string]float64{"access": 3600, "refresh": 604800}[kind]
 		iat := float64(now.Now().Unix())
+		if id, _ := got["sid"].(string); id == "" || got["auth_time"] != iat { // which are ours, for the list of sessions
+			t.Errorf("%s: %v", kind, got)
+		}
+		delete(got, "sid")
+		delete(got, "auth_time")
 		want := jwt.MapClaims{"user_id": alice.UserID, "username": "alice", "type": kind, "sub": alice.UserID, "iat": iat, "exp": iat + lifetime}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)

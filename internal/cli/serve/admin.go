@@ -45,6 +45,7 @@ func (a *admin) newUser() *cobra.Command {
 	},
 		a.newUserAdd(),
 		a.newUserList(),
+		a.newUserSessions(),
 		a.newUserDisable(true),
 		a.newUserDisable(false),
 		a.newUserPasswd(),

@@ -64,7 +64,7 @@ func TestDatabasesThatAreNotTaken(t *testing.T) {
 		kind          error
 	}{
 		{other, "it has tables of something else", store.ErrForeign},
-		{newer.address, "written by a newer release (schema 99, this one knows 3): upgrade engram-sync", nil},
+		{newer.address, "written by a newer release (schema 99, this one knows 4): upgrade engram-sync", nil},
 		{pgtest.Named(t, other, "nothere"), "does not exist", store.ErrUnusable},
 		{"postgres://%zz", "read the URL of the database", store.ErrUnusable},
 		{"postgres://engram@/engram?host=/nowhere", "/nowhere", store.ErrUnavailable},

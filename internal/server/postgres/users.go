@@ -212,14 +212,6 @@ func (s *Store) DeleteUser(ctx context.Context, name string) error {
 	})
 }
 
-// Seen implements store.Users.
-func (s *Store) Seen(ctx context.Context, userID, from string) error {
-	return s.update(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, "UPDATE users SET seen_at = $1, seen_from = $2 WHERE id = $3", s.timestamp(), from, userID)
-		return err
-	})
-}
-
 // SignOut implements store.Users.
 func (s *Store) SignOut(ctx context.Context, name string) error {
 	return s.updateUsers(ctx, func(ctx context.Context, tx pgx.Tx) error { return signOut(ctx, tx, name) })
@@ -230,8 +222,12 @@ func signOut(ctx context.Context, tx pgx.Tx, name string) error {
 	if err := changeUser(ctx, tx, name, "UPDATE users SET token_tag = $2 WHERE username = $1", name, rand.Text()); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, "DELETE FROM api_keys WHERE user_id = (SELECT id FROM users WHERE username = $1)", name)
-	return err
+	for _, what := range []string{"api_keys", "sessions"} {
+		if _, err := tx.Exec(ctx, "DELETE FROM "+what+" WHERE user_id = (SELECT id FROM users WHERE username = $1)", name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // SetPassword implements store.Users.

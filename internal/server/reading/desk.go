@@ -28,6 +28,8 @@ type Desk struct {
 	HTTPS   func(*http.Request) bool // it came by TLS
 	// Check gives the user of a name or an email, and a password.
 	Check func(r *http.Request, name, password string) (store.User, error)
+	// Greet takes note of who has signed in.
+	Greet func(*http.Request, store.User, store.Session)
 
 	origins http.CrossOriginProtection
 }
@@ -35,15 +37,15 @@ type Desk struct {
 // cookie is the name of the one that has a session. Browsers send cookies to all ports of a host, so each server has its own.
 func (d *Desk) cookie() string { return "engram-sync-session-" + d.Bearers.Mark() }
 
-// Who finds out who sent a request. The error is signin.ErrRefused, or one of the store.
-func (d *Desk) Who(r *http.Request) (u store.User, err error) {
+// Who finds out who sent a request, in which session. The error is signin.ErrRefused, or one of the store.
+func (d *Desk) Who(r *http.Request) (u store.User, in store.Session, err error) {
 	err = signin.ErrRefused
 	for _, c := range r.CookiesNamed(d.cookie()) { // of another path, too
-		if u, err = d.Bearers.Holder(r.Context(), c.Value, signin.SessionToken); !errors.Is(err, signin.ErrRefused) {
+		if u, in, err = d.Bearers.Holder(r.Context(), c.Value, signin.SessionToken); !errors.Is(err, signin.ErrRefused) {
 			break
 		}
 	}
-	return u, err
+	return u, in, err
 }
 
 // Ours lets forms through that a page of ours has sent.
@@ -66,7 +68,9 @@ func (d *Desk) SignIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	token, err := d.Bearers.Issue(u, signin.SessionToken)
+	in := d.Bearers.Begin(signin.SessionToken)
+	d.Greet(r, u, in)
+	token, err := d.Bearers.Issue(u, signin.SessionToken, in)
 	if err != nil {
 		return err
 	}

@@ -34,36 +34,45 @@ func (b *Bearers) Mark() string {
 	return hex.EncodeToString(sum[:4])
 }
 
-// Issue makes a token of a user, which the lifetime of its kind ends.
-func (b *Bearers) Issue(u store.User, kind Kind) (string, error) { return b.tokens.issue(u, kind) }
+// Begin makes the session of who signs in, for tokens of a kind and those that come from them.
+func (b *Bearers) Begin(kind Kind) store.Session {
+	return begin(kind, rand.Text(), b.tokens.now().UTC().Truncate(time.Second)) // as tokens tell it
+}
 
-// Who gives the user of a token or API key, else an error: ErrRefused, or one of the store.
-func (b *Bearers) Who(ctx context.Context, token string) (store.User, error) {
+// Issue makes a token of a user in a session (the zero one is none), which the lifetime of its kind ends.
+func (b *Bearers) Issue(u store.User, kind Kind, in store.Session) (string, error) {
+	return b.tokens.issue(u, kind, in)
+}
+
+// Who gives the user of a token or API key, and the session that a token comes from, else an error: ErrRefused, or one
+// of the store.
+func (b *Bearers) Who(ctx context.Context, token string) (store.User, store.Session, error) {
 	sum, changes, now := sha256.Sum256([]byte(token)), b.users.UserChanges(), b.tokens.now()
 	known := b.recent.get(sum)
 	if known.fresh(changes, now) {
-		return known.user, nil
+		return known.user, known.in, nil
 	}
 	if !known.good(now) {
 		var err error
 		if known.bearer, err = b.read(token); err != nil {
-			return store.User{}, err
+			return store.User{}, store.Session{}, err
 		}
 	}
 	u, err := b.userOf(ctx, known.bearer)
 	if err == nil {
 		b.recent.put(sum, sighting{known.bearer, u, changes, now})
 	}
-	return u, err
+	return u, known.in, err
 }
 
-// Holder gives the user of a token of a kind, and of no other. Errors are as for Who.
-func (b *Bearers) Holder(ctx context.Context, token string, kind Kind) (store.User, error) {
+// Holder gives the user and the session of a token of a kind, and of no other. Errors are as for Who.
+func (b *Bearers) Holder(ctx context.Context, token string, kind Kind) (store.User, store.Session, error) {
 	c, err := b.claimed(token, kind)
 	if err != nil {
-		return store.User{}, err
+		return store.User{}, store.Session{}, err
 	}
-	return b.userOf(ctx, c)
+	u, err := b.userOf(ctx, c)
+	return u, c.in, err
 }
 
 // bearer is what a token or an API key says.
@@ -72,6 +81,7 @@ type bearer struct {
 
 	id, tag string    // of the user
 	expires time.Time // zero for a key
+	in      store.Session
 }
 
 // good says whether it was read, and still counts.
@@ -92,7 +102,7 @@ func (b *Bearers) claimed(token string, kind Kind) (bearer, error) {
 	if err != nil {
 		return bearer{}, err
 	}
-	return bearer{id: c.UserID, tag: c.Tag, expires: c.ExpiresAt.Time}, nil
+	return bearer{id: c.UserID, tag: c.Tag, expires: c.ExpiresAt.Time, in: c.session()}, nil
 }
 
 // userOf finds the user. Those who are unknown or disabled are refused, other than at the

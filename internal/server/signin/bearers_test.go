@@ -55,7 +55,7 @@ func newDesk(t *testing.T) *desk {
 func (d *desk) comes(token string, want error, asked int) {
 	d.t.Helper()
 	before := d.users.asked
-	u, err := d.Who(d.t.Context(), token)
+	u, _, err := d.Who(d.t.Context(), token)
 	if !errors.Is(err, want) || err == nil && u != d.users.user {
 		d.t.Errorf("got %v, %v, want %v", u, err, want)
 	}
@@ -66,7 +66,7 @@ func (d *desk) comes(token string, want error, asked int) {
 
 func (d *desk) token(kind Kind) string {
 	d.t.Helper()
-	token, err := d.Issue(d.users.user, kind)
+	token, err := d.Issue(d.users.user, kind, store.Session{})
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -136,21 +136,21 @@ func TestKindsOfTokens(t *testing.T) {
 	d.users.key = KeyHash("eng_key")
 	for _, kind := range []Kind{AccessToken, RefreshToken, SessionToken} {
 		for _, other := range []Kind{AccessToken, RefreshToken, SessionToken} {
-			if _, err := d.Holder(t.Context(), d.token(other), kind); (err == nil) != (kind == other) || err != nil && !errors.Is(err, ErrRefused) {
+			if _, _, err := d.Holder(t.Context(), d.token(other), kind); (err == nil) != (kind == other) || err != nil && !errors.Is(err, ErrRefused) {
 				t.Errorf("a token for %s is taken for %s: %v", other, kind, err)
 			}
 		}
-		if _, err := d.Holder(t.Context(), "eng_key", kind); !errors.Is(err, ErrRefused) {
+		if _, _, err := d.Holder(t.Context(), "eng_key", kind); !errors.Is(err, ErrRefused) {
 			t.Errorf("a key is taken for %s: %v", kind, err)
 		}
 	}
 	session := d.token(SessionToken)
 	d.now = d.now.Add(SessionLifetime - 1)
-	if _, err := d.Holder(t.Context(), session, SessionToken); err != nil {
+	if _, _, err := d.Holder(t.Context(), session, SessionToken); err != nil {
 		t.Error(err)
 	}
 	d.now = d.now.Add(1)
-	if _, err := d.Holder(t.Context(), session, SessionToken); !errors.Is(err, ErrRefused) {
+	if _, _, err := d.Holder(t.Context(), session, SessionToken); !errors.Is(err, ErrRefused) {
 		t.Errorf("a session that is over: %v", err)
 	}
 }
@@ -178,13 +178,13 @@ func TestRecentIsBounded(t *testing.T) {
 func BenchmarkWho(b *testing.B) {
 	d := &desk{users: &users{user: store.User{ID: "1", TokenTag: "tag"}}, now: time.Unix(1_800_000_000, 0)}
 	d.Bearers = NewBearers(d.users, NewKey(), func() time.Time { return d.now })
-	token, err := d.Issue(d.users.user, AccessToken)
+	token, err := d.Issue(d.users.user, AccessToken, store.Session{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := d.Who(b.Context(), token); err != nil {
+		if _, _, err := d.Who(b.Context(), token); err != nil {
 			b.Fatal(err)
 		}
 	}

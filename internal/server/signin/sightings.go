@@ -1,26 +1,28 @@
 package signin
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
 	"github.com/engram-sync/engram-sync/internal/server/store"
 )
 
-// sightingAge is how long an account that was seen is not noted again, unless it signs in.
+// sightingAge is how long what was seen is not noted again.
 const sightingAge = time.Hour
 
-// Sightings note when and from where each account came last: tokens are nowhere listed, so this is what an operator can
-// know of who uses them. It is safe for concurrent use.
+// Sightings note when and from where each account, and each of its sessions, came last. That is how sessions come to be
+// known: tokens are good by themselves. It is safe for concurrent use.
 type Sightings struct {
 	users store.Users
 	now   func() time.Time
 	log   *slog.Logger
 
 	mu    sync.Mutex
-	noted map[string]time.Time // by id
+	noted map[string]time.Time // sessions and accounts, by id
 }
 
 // NewSightings makes one. now is the clock for what is due; log hears of what could not be noted.
@@ -28,20 +30,26 @@ func NewSightings(users store.Users, now func() time.Time, log *slog.Logger) *Si
 	return &Sightings{users: users, now: now, log: log, noted: map[string]time.Time{}}
 }
 
-// Note notes an account, if it has signed in or was not seen for a while. That this fails keeps nobody out.
-func (s *Sightings) Note(ctx context.Context, u store.User, from string, signedIn bool) {
-	now := s.now()
+// Note notes an account and a session of it, if it has not been seen for a while. That this fails keeps nobody out.
+func (s *Sightings) Note(ctx context.Context, u store.User, from string, in store.Session) {
+	now, id := s.now(), cmp.Or(in.ID, u.ID)
 	s.mu.Lock()
-	age := now.Sub(s.noted[u.ID])
-	due := !u.BuiltIn && (signedIn || age < 0 || age >= sightingAge)
+	age := now.Sub(s.noted[id])
+	due := !u.BuiltIn && (age < 0 || age >= sightingAge)
 	if due {
-		s.noted[u.ID] = now
+		if len(s.noted) >= maxRecent {
+			maps.DeleteFunc(s.noted, func(_ string, at time.Time) bool { return now.Sub(at) >= sightingAge })
+		}
+		s.noted[id], s.noted[u.ID] = now, now
 	}
 	s.mu.Unlock()
 	if !due {
 		return
 	}
-	if err := s.users.Seen(ctx, u.ID, from); err != nil {
+	if err := s.users.Seen(ctx, u, from, in); err != nil {
+		s.mu.Lock()
+		delete(s.noted, id) // the next time, then
+		s.mu.Unlock()
 		s.log.DebugContext(ctx, "who came is not noted", "error", err.Error())
 	}
 }

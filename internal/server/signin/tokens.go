@@ -50,12 +50,16 @@ type claims struct {
 	Username string `json:"username"`
 	Type     Kind   `json:"type"`
 	Tag      string `json:"tag,omitempty"`
+
+	// Which sign-in the token comes from, and of when. It is for the list of an operator, and lets nobody in.
+	Session string           `json:"sid,omitempty"`
+	Began   *jwt.NumericDate `json:"auth_time,omitempty"`
 	jwt.RegisteredClaims
 }
 
-func (t *tokens) issue(u store.User, kind Kind) (string, error) {
+func (t *tokens) issue(u store.User, kind Kind, in store.Session) (string, error) {
 	now := t.now()
-	token := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
+	c := claims{
 		UserID:   u.ID,
 		Username: u.Name,
 		Type:     kind,
@@ -65,8 +69,28 @@ func (t *tokens) issue(u store.User, kind Kind) (string, error) {
 			IssuedAt:  jwt.NewNumericDate(now),
 			ExpiresAt: jwt.NewNumericDate(now.Add(lifetimes[kind])),
 		},
-	})
-	return token.SignedString(t.key)
+	}
+	if in.ID != "" {
+		c.Session, c.Began = in.ID, jwt.NewNumericDate(in.Began)
+	}
+	return jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(t.key)
+}
+
+// begin makes a session of a client, or of a browser, where kind is SessionToken.
+func begin(kind Kind, id string, at time.Time) store.Session {
+	s := store.Session{ID: id, Kind: "client", Began: at, Until: at.Add(RefreshLifetime)}
+	if kind == SessionToken {
+		s.Kind, s.Until = "browser", at.Add(SessionLifetime)
+	}
+	return s
+}
+
+// session gives that of a token, if it tells one.
+func (c claims) session() (s store.Session) {
+	if c.Session != "" && c.Began != nil {
+		s = begin(c.Type, c.Session, c.Began.UTC())
+	}
+	return s
 }
 
 // verify gives the claims of a token of the given kind that is good now, else

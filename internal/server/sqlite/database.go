@@ -154,6 +154,10 @@ type moment struct{ *time.Time }
 
 func (m moment) Scan(value any) (err error) {
 	text, ok := value.(string)
+	if text == "" && ok { // there is none
+		*m.Time = time.Time{}
+		return nil
+	}
 	if !ok {
 		return fmt.Errorf("a time is a %T", value)
 	}

@@ -8,7 +8,7 @@ import (
 
 // migrations lead from one version of the schema to the next: the first one
 // makes version 1. They are never edited, only added to.
-var migrations = []migration{statements(schema1), statements(schema2), statements(schema3), statements(schema4), judgeVersions, statements(schema6), statements(schema7), statements(schema8)}
+var migrations = []migration{statements(schema1), statements(schema2), statements(schema3), statements(schema4), judgeVersions, statements(schema6), statements(schema7), statements(schema8), statements(schema9)}
 
 type migration func(ctx context.Context, tx *sql.Tx) error
 
@@ -132,6 +132,21 @@ INSERT INTO lineage VALUES ('', 0);
 
 // A list of chunks comes in the order of seq, without all of it being sorted before the first one.
 const schema8 = `CREATE INDEX chunks_of_user ON chunks (user_id, seq)`
+
+// sessions has those that were seen. They are nobody's way in: tokens say themselves whose they are.
+const schema9 = `
+CREATE TABLE sessions (
+	id        TEXT PRIMARY KEY,
+	user_id   TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+	kind      TEXT NOT NULL,
+	client    TEXT NOT NULL,
+	began_at  TEXT NOT NULL,
+	until     TEXT NOT NULL,
+	seen_at   TEXT NOT NULL,
+	seen_from TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sessions_of_user ON sessions (user_id);
+`
 
 // migrate brings the schema up to date, and refuses a file that is not ours or
 // newer than we are.

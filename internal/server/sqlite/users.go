@@ -175,13 +175,6 @@ func (s *Store) DeleteUser(ctx context.Context, name string) error {
 	})
 }
 
-func (s *Store) Seen(ctx context.Context, userID, from string) error {
-	return s.update(ctx, 0, func(ctx context.Context, tx *transaction) error {
-		_, err := tx.ExecContext(ctx, "UPDATE users SET seen_at = ?, seen_from = ? WHERE id = ?", s.timestamp(), from, userID)
-		return err
-	})
-}
-
 func (s *Store) SignOut(ctx context.Context, name string) error {
 	return s.updateUsers(ctx, func(ctx context.Context, tx *transaction) error {
 		return signOut(ctx, tx, name)
@@ -193,8 +186,12 @@ func signOut(ctx context.Context, tx *transaction, name string) error {
 	if err := changeUser(ctx, tx, name, "UPDATE users SET token_tag = ? WHERE username = ?", rand.Text(), name); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, "DELETE FROM api_keys WHERE user_id = (SELECT id FROM users WHERE username = ?)", name)
-	return err
+	for _, what := range []string{"api_keys", "sessions"} {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM "+what+" WHERE user_id = (SELECT id FROM users WHERE username = ?)", name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Store) SetPassword(ctx context.Context, name, passwordHash string) error {

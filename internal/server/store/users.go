@@ -39,6 +39,21 @@ type UserUsage struct {
 	LastSeenFrom string    `json:"last_seen_from,omitempty"`
 }
 
+// Session is a sign-in, whose tokens are good until a moment, or an API key. The JSON form is stable.
+type Session struct {
+	ID     string    `json:"-"`      // "" for an API key
+	Kind   string    `json:"kind"`   // client, browser or "API key"
+	Client string    `json:"client"` // what it says that it is
+	Began  time.Time `json:"began"`
+	Until  time.Time `json:"until,omitzero"` // zero: no end
+	// When and from which address it came last, as Seen was told.
+	LastSeen     time.Time `json:"last_seen,omitzero"`
+	LastSeenFrom string    `json:"last_seen_from,omitempty"`
+}
+
+// KeyKind is the Kind of an API key.
+const KeyKind = "API key"
+
 // Users keeps who may sign in, and each user's API key by its hash.
 type Users interface {
 	// CreateUser adds a user under a new id. Names and emails share one space: who
@@ -77,15 +92,17 @@ type Users interface {
 
 	// SetDisabled marks a user. ErrNoUser where nobody has the name.
 	SetDisabled(ctx context.Context, name string, disabled bool) error
-	// SetPassword changes a user's password hash and TokenTag, and removes the
-	// API key. ErrNoUser where nobody has the name.
+	// SetPassword changes a user's password hash, and does what SignOut does. ErrNoUser where nobody has the name.
 	SetPassword(ctx context.Context, name, passwordHash string) error
 
-	// Seen notes that a user came just now from an address. It is no error if nobody has the id, and no
+	// Seen notes that a user came just now from an address, in a session, which is one of theirs from then on if they have
+	// the TokenTag still, as long as it lasts; without an id it is none. It is no error if nobody has the user's id, and no
 	// change for UserChanges.
-	Seen(ctx context.Context, userID, from string) error
+	Seen(ctx context.Context, u User, from string, s Session) error
+	// Sessions gives those of a user that last, and the API key, the one that began last first. ErrNoUser where nobody has the name.
+	Sessions(ctx context.Context, name string) ([]Session, error)
 
-	// SignOut changes a user's TokenTag, and removes the API key. ErrNoUser where nobody has the name.
+	// SignOut changes a user's TokenTag, ends their sessions, and removes the API key. ErrNoUser where nobody has the name.
 	SignOut(ctx context.Context, name string) error
 
 	// SetKey gives a user an API key in place of the one before. ErrNoUser says

@@ -175,7 +175,8 @@ func each(u store.User) map[string]func(context.Context, store.Store) error {
 			return st.Invite(ctx, "sum", u.CreatedAt.Add(time.Hour))
 		},
 		"SetQuota":    func(ctx context.Context, st store.Store) error { return st.SetQuota(ctx, u.Name, 1<<30) },
-		"Seen":        func(ctx context.Context, st store.Store) error { return st.Seen(ctx, u.ID, "192.0.2.1") },
+		"Seen":        func(ctx context.Context, st store.Store) error { return st.Seen(ctx, u, "192.0.2.1", store.Session{}) },
+		"Sessions":    func(ctx context.Context, st store.Store) error { _, err := st.Sessions(ctx, u.Name); return err },
 		"SignOut":     func(ctx context.Context, st store.Store) error { return st.SignOut(ctx, u.Name) },
 		"LocalUser":   func(ctx context.Context, st store.Store) error { _, err := st.LocalUser(ctx); return err },
 		"UserByID":    func(ctx context.Context, st store.Store) error { _, err := st.UserByID(ctx, u.ID); return err },

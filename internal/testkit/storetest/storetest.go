@@ -27,7 +27,7 @@ type Database interface {
 // Run runs all tests of the contract. fresh makes a Database, and ends the test
 // if it cannot.
 func Run(t *testing.T, fresh func(t *testing.T) Database) {
-	for _, group := range []map[string]func(*testing.T, Database){calls, users, admission, chunks, journals, copies} {
+	for _, group := range []map[string]func(*testing.T, Database){calls, users, admission, sessions, chunks, journals, copies} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) { test(t, fresh(t)) })
 		}

@@ -138,11 +138,11 @@ var users = map[string]func(*testing.T, Database){
 		st := db.Open(now.Now)
 		u, other := user(t, st, "alice"), user(t, st, "bob")
 		changes := st.UserChanges()
-		done(t, st.Seen(t.Context(), u.ID, "192.0.2.1"))
+		done(t, st.Seen(t.Context(), u, "192.0.2.1", store.Session{}))
 		now.advance(time.Hour)
 		want := now.kept()
-		done(t, st.Seen(t.Context(), u.ID, "2001:db8::1"))
-		done(t, st.Seen(t.Context(), "nobody", "192.0.2.1"))
+		done(t, st.Seen(t.Context(), u, "2001:db8::1", store.Session{}))
+		done(t, st.Seen(t.Context(), store.User{ID: "nobody"}, "192.0.2.1", store.Session{ID: "s"}))
 		for _, is := range must(st.ListUsers(t.Context()))(t) {
 			if is.ID == other.ID {
 				want = time.Time{}
