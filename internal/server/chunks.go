@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/engram-sync/engram-sync/internal/server/limits"
 	"github.com/engram-sync/engram-sync/internal/server/pushbody"
 	"github.com/engram-sync/engram-sync/internal/server/spool"
 	"github.com/engram-sync/engram-sync/internal/server/store"
@@ -108,9 +110,23 @@ func (h *chunkHandlers) pullManifest(w http.ResponseWriter, r *http.Request, u s
 	return send(w, list.Reader())
 }
 
+// shortList is how many chunks a list has that takes a moment only. Longer ones have turns of their own, in which they
+// begin anew: accounts with such lists keep nobody from the database.
+const shortList = 5000
+
+var errLongList = errors.New("the list is a long one")
+
 // list gives a manifest where it waits for its readers, and its tag.
 func (h *chunkHandlers) list(ctx context.Context, userID string) (*spool.Answer[string], error) {
-	leave, err := h.fair.database(ctx, userID) // one after the other
+	list, err := h.listInTurn(ctx, h.fair.work, userID, shortList)
+	if errors.Is(err, errLongList) {
+		list, err = h.listInTurn(ctx, h.fair.long, userID, math.MaxInt)
+	}
+	return list, err
+}
+
+func (h *chunkHandlers) listInTurn(ctx context.Context, turns *limits.Turns, userID string, most int) (*spool.Answer[string], error) {
+	leave, err := turn(ctx, turns, userID) // one after the other
 	if err != nil {
 		return nil, err
 	}
@@ -118,16 +134,19 @@ func (h *chunkHandlers) list(ctx context.Context, userID string) (*spool.Answer[
 	return h.lists.Get(ctx, userID, "", func(tag string) (bool, error) {
 		now, err := h.store.ManifestTag(ctx, userID)
 		return now == tag, err
-	}, func(to *spool.Spool) (string, error) { return h.write(ctx, userID, to) })
+	}, func(to *spool.Spool) (string, error) { return h.write(ctx, userID, to, most) })
 }
 
-// write writes a manifest, and gives its tag.
-func (h *chunkHandlers) write(ctx context.Context, userID string, to io.Writer) (tag string, err error) {
+// write writes a manifest of at most so many chunks, and gives its tag.
+func (h *chunkHandlers) write(ctx context.Context, userID string, to io.Writer, most int) (tag string, err error) {
 	if _, err := io.WriteString(to, `{"chunks":[`); err != nil {
 		return "", err
 	}
 	version, comma, pace := 1, "", h.fair.pace(userID)
 	tag, err = h.store.Manifest(ctx, userID, func(e store.ChunkEntry) error {
+		if most--; most < 0 {
+			return errLongList
+		}
 		entry, err := json.Marshal(manifestEntry{e.ID, e.CreatedBy, timestamp(e.CreatedAt), e.Sessions, e.Memories, e.Prompts})
 		if err == nil {
 			_, err = fmt.Fprintf(to, "%s%s", comma, entry)

@@ -28,6 +28,7 @@ const (
 	// Reading lists, pages and batches is work for the database, which does no more at once. None of
 	// it waits for a client, and a client of one account waits for itself only.
 	databaseWork, databaseWorkEach = 4, 1
+	longWork                       = 2 // lists of more than shortList chunks
 	// bodies bounds what waits in files, in bytes.
 	bodies, bodiesEach = 4 << 30, 512 << 20
 
@@ -44,6 +45,7 @@ type fairness struct {
 	clients  *limits.Turns // requests
 	accounts *limits.Turns // requests
 	work     *limits.Turns // of accounts, in the database
+	long     *limits.Turns // such work that takes a while
 }
 
 func newFairness(st store.Store, opts Options) *fairness {
@@ -54,6 +56,7 @@ func newFairness(st store.Store, opts Options) *fairness {
 		clients:  limits.NewTurns(requests, requestsEach, mayWait),
 		accounts: limits.NewTurns(accountRequests, accountRequestsEach, mayWait),
 		work:     limits.NewTurns(databaseWork, databaseWorkEach, mayWait),
+		long:     limits.NewTurns(longWork, databaseWorkEach, mayWait),
 	}
 }
 
