@@ -27,7 +27,7 @@ func (r *slowReader) Write(p []byte) (int, error) {
 	if end.After(r.deadline) {
 		return 0, os.ErrDeadlineExceeded
 	}
-	time.Sleep(time.Until(end)) // in a bubble
+	<-time.After(time.Until(end)) // in a bubble
 	return len(p), nil
 }
 

@@ -18,7 +18,7 @@ func TestLongWorkMakesRoom(t *testing.T) {
 		// rested is how long the step behind so much work takes.
 		pace := turns.Pace("long")
 		rested := func(work time.Duration) time.Duration {
-			time.Sleep(work) // in the bubble
+			<-time.After(work)
 			began := time.Now()
 			pace.Step(t.Context())
 			return time.Since(began)
@@ -35,7 +35,7 @@ func TestLongWorkMakesRoom(t *testing.T) {
 			t.Errorf("beside another it rests for %s, %s and %s", a, b, c)
 		}
 		pace = turns.Pace("long")
-		time.Sleep(30 * time.Millisecond)
+		<-time.After(30 * time.Millisecond)
 		left := make(chan time.Time)
 		go pace.Leave(func() { left <- time.Now() })
 		if got := time.Until(<-left); got != 0 || time.Since(pace.began) != 60*time.Millisecond {
