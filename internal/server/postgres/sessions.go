@@ -19,10 +19,14 @@ func (s *Store) Seen(ctx context.Context, u store.User, from string, in store.Se
 		if _, err := tx.Exec(ctx, "DELETE FROM sessions WHERE user_id = $1 AND until <= $2", u.ID, now); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO sessions (id, user_id, kind, client, began_at, until, seen_at, seen_from)
+		if _, err := tx.Exec(ctx, `INSERT INTO sessions (id, user_id, kind, client, began_at, until, seen_at, seen_from)
 			SELECT $1, id, $2, $3, $4, $5, $6, $7 FROM users WHERE id = $8 AND token_tag = $9
 			ON CONFLICT (id) DO UPDATE SET client = excluded.client, seen_at = excluded.seen_at, seen_from = excluded.seen_from`,
-			in.ID, in.Kind, in.Client, in.Began, in.Until, now, from, u.ID, u.TokenTag)
+			in.ID, in.Kind, in.Client, in.Began, in.Until, now, from, u.ID, u.TokenTag); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `DELETE FROM sessions WHERE id IN
+			(SELECT id FROM sessions WHERE user_id = $1 ORDER BY seen_at DESC, id OFFSET $2)`, u.ID, store.MaxSessions)
 		return err
 	})
 }

@@ -16,10 +16,14 @@ func (s *Store) Seen(ctx context.Context, u store.User, from string, in store.Se
 		if _, err := tx.ExecContext(ctx, "DELETE FROM sessions WHERE user_id = ? AND until <= ?", u.ID, now); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO sessions (id, user_id, kind, client, began_at, until, seen_at, seen_from)
+		if _, err := tx.ExecContext(ctx, `INSERT INTO sessions (id, user_id, kind, client, began_at, until, seen_at, seen_from)
 			SELECT ?, id, ?, ?, ?, ?, ?, ? FROM users WHERE id = ? AND token_tag = ?
 			ON CONFLICT (id) DO UPDATE SET client = excluded.client, seen_at = excluded.seen_at, seen_from = excluded.seen_from`,
-			in.ID, in.Kind, in.Client, timestamp(in.Began), timestamp(in.Until), now, from, u.ID, u.TokenTag)
+			in.ID, in.Kind, in.Client, timestamp(in.Began), timestamp(in.Until), now, from, u.ID, u.TokenTag); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE id IN
+			(SELECT id FROM sessions WHERE user_id = ? ORDER BY seen_at DESC, id LIMIT -1 OFFSET ?)`, u.ID, store.MaxSessions)
 		return err
 	})
 }

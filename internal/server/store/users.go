@@ -54,6 +54,9 @@ type Session struct {
 // KeyKind is the Kind of an API key.
 const KeyKind = "API key"
 
+// MaxSessions is how many sessions of a user are kept: those that were seen last. Who signs in with each request fills no disk.
+const MaxSessions = 100
+
 // Users keeps who may sign in, and each user's API key by its hash.
 type Users interface {
 	// CreateUser adds a user under a new id. Names and emails share one space: who
@@ -96,7 +99,7 @@ type Users interface {
 	SetPassword(ctx context.Context, name, passwordHash string) error
 
 	// Seen notes that a user came just now from an address, in a session, which is one of theirs from then on if they have
-	// the TokenTag still, as long as it lasts; without an id it is none. It is no error if nobody has the user's id, and no
+	// the TokenTag still, as long as it lasts, and is among MaxSessions; without an id it is none. It is no error if nobody has the user's id, and no
 	// change for UserChanges.
 	Seen(ctx context.Context, u User, from string, s Session) error
 	// Sessions gives those of a user that last, and the API key, the one that began last first. ErrNoUser where nobody has the name.

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -52,5 +53,26 @@ var sessions = map[string]func(*testing.T, Database){
 		_, err := st.Sessions(t.Context(), "nobody")
 		fails(t, "Sessions of nobody", err, store.ErrNoUser, store.ErrNotFound)
 		done(t, st.DeleteUser(t.Context(), "bo"))
+	},
+	"of very many sessions those are kept that were seen last": func(t *testing.T, db Database) {
+		now := newClock()
+		st := db.Open(now.Now)
+		u := user(t, st, "ana")
+		seen := func(id int) {
+			now.advance(time.Second)
+			done(t, st.Seen(t.Context(), u, "192.0.2.1", store.Session{ID: strconv.Itoa(id), Kind: "client", Began: now.kept(), Until: now.kept().Add(time.Hour)}))
+		}
+		for id := range store.MaxSessions {
+			seen(id)
+		}
+		seen(0)
+		seen(store.MaxSessions)
+		ids := map[string]bool{}
+		for _, s := range must(st.Sessions(t.Context(), "ana"))(t) {
+			ids[s.ID] = true
+		}
+		if len(ids) != store.MaxSessions || !ids["0"] || ids["1"] || !ids[strconv.Itoa(store.MaxSessions)] {
+			t.Errorf("%d sessions: %v", len(ids), ids)
+		}
 	},
 }
