@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"maps"
 	"sync"
 	"time"
 
@@ -37,9 +36,7 @@ func (s *Sightings) Note(ctx context.Context, u store.User, from string, in stor
 	age := now.Sub(s.noted[id])
 	due := !u.BuiltIn && (age < 0 || age >= sightingAge)
 	if due {
-		if len(s.noted) >= maxRecent {
-			maps.DeleteFunc(s.noted, func(_ string, at time.Time) bool { return now.Sub(at) >= sightingAge })
-		}
+		s.makeRoom()
 		s.noted[id], s.noted[u.ID] = now, now
 	}
 	s.mu.Unlock()
@@ -51,5 +48,16 @@ func (s *Sightings) Note(ctx context.Context, u store.User, from string, in stor
 		delete(s.noted, id) // the next time, then
 		s.mu.Unlock()
 		s.log.DebugContext(ctx, "who came is not noted", "error", err.Error())
+	}
+}
+
+// makeRoom forgets some of what is noted where that is much: to note it again costs less than to remember every sign-in
+// of an hour.
+func (s *Sightings) makeRoom() {
+	for id := range s.noted {
+		if len(s.noted) <= maxRecent-2 { // an account and a session
+			return
+		}
+		delete(s.noted, id)
 	}
 }
