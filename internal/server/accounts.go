@@ -98,9 +98,10 @@ func (s *Server) DeleteUser(ctx context.Context, username string) error {
 	if username == store.LocalName {
 		return badInput("the built-in user %s cannot be deleted", store.LocalName)
 	}
+	u, unknown := s.store.UserByLogin(ctx, username)
 	err := s.store.DeleteUser(ctx, username)
-	if err == nil {
-		_ = s.reading.Sweep(ctx) // else the next start does
+	if err == nil && unknown == nil { // else the next sweep does
+		s.reading.Drop(ctx, u.ID) // and nothing more: other processes have the rest open
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -424,7 +425,14 @@ func TestIndexesOfPages(t *testing.T) {
 	}
 	s = open(t, server.Options{Pages: true, Dir: dir})
 	newReader(t, s).in("alice").sees("/", "There is no chunk")
-	if err := s.DeleteUser(t.Context(), "bob"); err != nil {
+	// A command does that, to which nothing of what this process has open is known.
+	if runtime.GOOS == "linux" { // where nothing takes no room
+		if err := os.Truncate(filepath.Join(dir, "pages", a.ID+".db"), 9<<30); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command := open(t, server.Options{Dir: dir})
+	if err := command.DeleteUser(t.Context(), "bob"); err != nil {
 		t.Fatal(err)
 	}
 	add(t, s, "carol")

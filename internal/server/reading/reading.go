@@ -249,7 +249,7 @@ func (r *Room) Sweep(ctx context.Context) error {
 			continue
 		}
 		if _, err := r.Users.UserByID(ctx, id); errors.Is(err, store.ErrNoUser) {
-			r.drop(ctx, id)
+			r.Drop(ctx, id)
 		} else if info, err := e.Info(); err == nil && !r.isOpen(id) {
 			idle = append(idle, info)
 		}
@@ -264,27 +264,29 @@ func (r *Room) Sweep(ctx context.Context) error {
 	return nil
 }
 
-// drop removes the index of an account that is not there any more. One that somebody uses goes with the last of them.
-func (r *Room) drop(ctx context.Context, id string) {
+// Drop removes the index of an account that is not there any more. One that somebody uses goes with the last of them.
+func (r *Room) Drop(ctx context.Context, id string) {
 	r.mu.Lock()
 	s := r.shelves[id]
-	unused := s != nil && s.using == 0
+	used := s != nil && s.using > 0
 	if s != nil {
 		s.spoilt.Store(true)
 	}
-	if unused {
+	if s != nil && !used {
 		r.shut(s)
 	}
 	r.mu.Unlock()
-	switch {
-	case s == nil:
-		memoryindex.Remove(r.path(id))
-	case unused:
+	if used {
+		return
+	}
+	if s != nil {
 		select {
 		case <-s.gone:
 		case <-ctx.Done():
+			return
 		}
 	}
+	memoryindex.Remove(r.path(id)) // also where it was being closed already
 }
 
 func (r *Room) isOpen(id string) bool {
