@@ -98,10 +98,15 @@ func (s *Store) Ping(ctx context.Context) error {
 	return withKind(s.read.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version))
 }
 
-// Ready implements store.Store: the version of the schema is written again.
+// Ready implements store.Store: the version of the schema is written again, whichever it is. A newer release may have
+// come to the file meanwhile.
 func (s *Store) Ready(ctx context.Context) error {
 	return s.update(ctx, 0, func(ctx context.Context, tx *transaction) error {
-		_, err := tx.ExecContext(ctx, versionIs(len(migrations)))
+		var version int
+		err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version)
+		if err == nil {
+			_, err = tx.ExecContext(ctx, versionIs(version))
+		}
 		return err
 	})
 }

@@ -65,6 +65,33 @@ func TestEveryVersionOfTheSchemaComesUp(t *testing.T) {
 	}
 }
 
+// A server that was running when a newer release came to its file says that it is ready, and leaves the schema what it is.
+func TestReadyKeepsTheVersionOfTheSchema(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "server.db")
+	s, err := Open(t.Context(), path, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer := len(migrations) + 1
+	err = inTx(t.Context(), s.write.DB, func(tx *sql.Tx) error { return exec(t.Context(), tx, versionIs(newer)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var version int
+	if err := s.Ready(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := s.read.QueryRowContext(t.Context(), "PRAGMA user_version").Scan(&version); err != nil || version != newer {
+		t.Errorf("the schema has the version %d, want %d: %v", version, newer, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := Open(t.Context(), path, time.Now); err == nil {
+		t.Error("an older release opened it")
+	}
+}
+
 func exec(ctx context.Context, tx *sql.Tx, statements ...string) error {
 	for _, text := range statements {
 		if _, err := tx.ExecContext(ctx, text); err != nil {
