@@ -156,5 +156,8 @@ func (s *Store) ManifestTag(ctx context.Context, userID string) (tag string, err
 
 func manifestTag(ctx context.Context, q querier, userID string) (tag string, err error) {
 	err = q.QueryRow(ctx, "SELECT manifest_tag FROM users WHERE id = $1", userID).Scan(&tag)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = store.ErrNoUser
+	}
 	return tag, err
 }

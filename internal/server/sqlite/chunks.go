@@ -92,6 +92,9 @@ func (s *Store) ManifestTag(ctx context.Context, userID string) (string, error) 
 
 func manifestTag(ctx context.Context, q querier, userID string) (tag string, err error) {
 	err = q.QueryRowContext(ctx, "SELECT manifest_tag FROM users WHERE id = ?", userID).Scan(&tag)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = store.ErrNoUser
+	}
 	return tag, err
 }
 

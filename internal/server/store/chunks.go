@@ -73,7 +73,7 @@ type Chunks interface {
 	OpenChunk(ctx context.Context, userID, chunkID string) (Body, error)
 	// Manifest shows take a user's chunks in the order in which they were put, a
 	// replacement last, and gives the tag of just this list. take is called in the transaction, so
-	// it must not wait for a client; its errors come back wrapped.
+	// it must not wait for a client; its errors come back wrapped. ErrNoUser where nobody has the id; so with ManifestTag.
 	Manifest(ctx context.Context, userID string, take func(ChunkEntry) error) (tag string, err error)
 	// ManifestTag gives the tag of the list that Manifest would give. Each change
 	// of the list makes a new one, never used before; nothing else does.

@@ -219,6 +219,10 @@ var users = map[string]func(*testing.T, Database){
 		fails(t, "a push", put(t.Context(), st, u, someID, fullSum, []byte("late")), store.ErrNoUser)
 		_, err = st.AppendMutations(t.Context(), u.ID, "", batch("1", "a"))
 		fails(t, "a mutation", err, store.ErrNoUser)
+		_, err = st.ManifestTag(t.Context(), u.ID)
+		fails(t, "the tag", err, store.ErrNoUser)
+		_, err = st.Manifest(t.Context(), u.ID, func(store.ChunkEntry) error { return nil })
+		fails(t, "the list", err, store.ErrNoUser)
 		after := everything(t, st, other)
 		before.Users = after.Users
 		if diff := cmp.Diff(before, after); diff != "" || len(after.Users) != 1 {
