@@ -2,8 +2,8 @@ package terminal
 
 import "regexp"
 
-// aCommand is a command line of engram-sync that a message names between backquotes.
-var aCommand = regexp.MustCompile("`engram-sync [^`]+`")
+// aCommand is a command line of engram-sync or git that a message names between backquotes.
+var aCommand = regexp.MustCompile("`(?:engram-sync|git) [^`]+`")
 
 // Completing lets every command that a message names have what complete adds to it: it is to be typed as it stands.
 func (t *Terminal) Completing(complete func(command string) string) { t.complete = complete }

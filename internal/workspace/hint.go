@@ -28,6 +28,12 @@ func hintFlags(command string) []string {
 // complete adds to a command line the flags that this run was given, so that it works as it is typed.
 func (w *Workspace) complete(command string) string {
 	words := strings.Fields(command)
+	if words[0] == "git" { // its paths are seen from where -C went, and git goes from one -C to the next
+		if w.Chdir != "" {
+			command = "git -C " + ShellWord(w.Chdir) + strings.TrimPrefix(command, "git")
+		}
+		return command
+	}
 	if w.Inputs.Flags == nil || slices.Contains(words, "--help") {
 		return command
 	}

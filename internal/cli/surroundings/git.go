@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -82,10 +83,10 @@ func (s Around) Warnings(ctx context.Context) (found []verification.Finding, err
 	}
 	ignored, untracked := s.countUnknown(ids)
 	if ignored > 0 {
-		warn("chunks", "git ignores %s, so nobody else gets them: `git check-ignore -v %s/*` names the rule to remove", terminal.Count(ignored, "chunk file"), s.path("chunks"))
+		warn("chunks", "git ignores %s, so nobody else gets them: `%s/*` names the rule to remove", terminal.Count(ignored, "chunk file"), s.command("check-ignore -v", "chunks"))
 	}
 	if untracked > 0 {
-		warn("chunks", "git does not have %s yet: `git add %s` does that", terminal.Count(untracked, "chunk file"), s.path(""))
+		warn("chunks", "git does not have %s yet: `%s` adds what is new", terminal.Count(untracked, "chunk file"), s.command("add", "."))
 	}
 	return found, err
 }
@@ -96,7 +97,7 @@ func (s Around) explain(id engram.ChunkID, err error) error {
 	_, other := errors.AsType[*engram.MismatchError](err)
 	switch {
 	case errors.Is(err, engram.ErrNoFile) && s.git.Deleted(name): // its path has the id, and the rest has not
-		return fmt.Errorf("chunk %s: %w, and %w: `git checkout -- %s` brings it back", id, err, ErrDeleted, s.path(name))
+		return fmt.Errorf("chunk %s: %w, and %w: `%s` brings it back", id, err, ErrDeleted, s.command("checkout --", name))
 	case errors.Is(err, engram.ErrNoFile) || !s.git.Has(name):
 	case other:
 		return fmt.Errorf("%w, and %w", err, ErrEdited)
@@ -143,11 +144,20 @@ func (s Around) leftover(name string) string {
 		return fmt.Sprintf("another chunk directory lies in this one, where nothing reads it: move the files of %s into %s, then run `engram-sync verify --repair`",
 			filepath.Join(path, "chunks"), s.path("chunks"))
 	case s.git.Has(name):
-		return fmt.Sprintf("this file of engram's own is in the repository, with all that it holds: `git rm --cached %s` takes it out, and .gitignore keeps it out", path)
+		return fmt.Sprintf("this file of engram's own is in the repository, with all that it holds: `%s` takes it out, and .gitignore keeps it out", s.command("rm --cached", name))
 	case s.git.Ignored(name):
 		return ""
 	}
 	return fmt.Sprintf("this file of engram's own lies beside the chunks, and must not be committed: move it away, or name %s in .gitignore", path)
+}
+
+// command is one of git's about a path in the directory, as it works from the working directory, which --dir may have left in
+// another work tree or in none.
+func (s Around) command(verb, name string) string {
+	if wd, err := os.Getwd(); err == nil && git.Top(wd) == git.Top(s.dir.Path()) {
+		return "git " + verb + " " + workspace.ShellWord(s.path(name))
+	}
+	return "git -C " + workspace.ShellWord(s.path("")) + " " + verb + " " + workspace.ShellWord(name)
 }
 
 // path is a path in the directory, seen from the working directory if that is shorter.
