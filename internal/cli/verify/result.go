@@ -211,8 +211,12 @@ func (v *verified) printText(term *terminal.Terminal, ws *workspace.Workspace, n
 		if n := v.Summary.Remembered; n > 0 {
 			fmt.Fprintf(term.Stdout, "unchanged since last read: %s (--full reads them again)\n", terminal.Count(n, "chunk"))
 		}
-		fmt.Fprintf(term.Stdout, "verified %s (%s): %d damaged or missing%s, %s\n",
-			terminal.Count(v.Summary.Checked, "chunk"), terminal.Size(v.Summary.Bytes), bad, foreign, terminal.Count(len(v.Warnings)+len(v.Secrets), "warning"))
+		would := ""
+		if v.repaired != nil && v.repaired.DryRun {
+			would = "the repair would leave "
+		}
+		fmt.Fprintf(term.Stdout, "verified %s (%s): %s%d damaged or missing%s, %s\n",
+			terminal.Count(v.Summary.Checked, "chunk"), terminal.Size(v.Summary.Bytes), would, bad, foreign, terminal.Count(len(v.Warnings)+len(v.Secrets), "warning"))
 		if n := len(v.Secrets); n > 0 {
 			fmt.Fprintf(term.Stdout, "secrets: %s\n", terminal.Count(n, "place"))
 		} else {
