@@ -248,8 +248,12 @@ func (t *transfer) summary() string {
 	if len(t.Failed) > 0 {
 		parts = append(parts, command.FailedWords(t.Failed))
 	}
+	n := len(t.onBothSides())
+	if n == 0 && t.dryRun { // a first push or pull: what would be has no need of it
+		return strings.Join(parts, ", ") + ofProject(t.of)
+	}
 	both := "no chunk is both here and on "
-	if n := len(t.onBothSides()); n > 0 {
+	if n > 0 {
 		both = terminal.Count(n, "chunk") + " here and on "
 	}
 	return strings.Join(parts, ", ") + "; " + both + t.called + ofProject(t.of)
