@@ -64,6 +64,9 @@ func (t *transfer) watch(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, unlock()) }()
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
+	if t.term.Stdout.IsTerminal() && !t.term.JSON { // else it would be silent until something changes
+		t.term.Note("watching; Ctrl-C ends it")
+	}
 	began := false
 	silent := t.term.Quiet
 	t.term.Quiet = true // of the rounds, only errors
