@@ -78,11 +78,11 @@ func isEmbedded(text string) bool {
 func checkURL(text string) error {
 	secret.AddURL(text)
 	u, err := url.Parse(text)
-	if err != nil {
+	if err != nil && strings.Contains(text, "://") {
 		return errors.New("is not a valid URL")
 	}
 	switch {
-	case u.Scheme != "http" && u.Scheme != "https":
+	case err != nil || u.Scheme != "http" && u.Scheme != "https":
 		return errors.New("is not a URL that begins with http:// or https://")
 	case u.User != nil:
 		return errors.New("a URL must hold no user or password; pass a token in " + tokenVariable)

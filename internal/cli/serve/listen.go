@@ -190,10 +190,10 @@ func (o *serveOptions) mayListen(at net.Addr) error {
 		return nil
 	}
 	if o.tlsCert == "" && !o.insecureHTTP {
-		return terminal.Usagef("%s is not loopback, and without TLS passwords and memories can be read on their way: give --tls-cert and --tls-key, or listen on loopback behind a proxy that has TLS, or say --insecure-http", at)
+		return terminal.Usagef("--addr: %q is not loopback, and without TLS passwords and memories can be read on their way: give --tls-cert and --tls-key, or listen on loopback behind a proxy that has TLS, or say --insecure-http", o.addr)
 	}
 	if !o.noRegister && !o.openRegister {
-		return terminal.Usagef("%s is not loopback, and whoever reaches it could register an account: give --no-register, and make accounts with `engram-sync serve user add`, or say --open-registration", at)
+		return terminal.Usagef("--addr: %q is not loopback, and whoever reaches it could register an account: give --no-register, and make accounts with `engram-sync serve user add`, or say --open-registration", o.addr)
 	}
 	return nil
 }
