@@ -67,6 +67,9 @@ func environmentTopic() string {
 		{"ENGRAM_SYNC_CONFIG", "the settings file, as --config"},
 		{"ENGRAM_DATA_DIR", "where engram keeps engram.db (~/.engram)"},
 		{"XDG_CONFIG_HOME, XDG_STATE_HOME", "where the settings and our state lie"},
+		{"XDG_CACHE_HOME, XDG_DATA_HOME", "where indexes, vaults and servers lie"},
+		{"ENGRAM_SYNC_PAGER, PAGER", "what shows long texts on a terminal"},
+		{"NO_COLOR", "1: no colours"},
 		{"HTTPS_PROXY, HTTP_PROXY, NO_PROXY", "proxies"},
 		{"GITHUB_ACTIONS", "true: errors and warnings become annotations"},
 	} {
