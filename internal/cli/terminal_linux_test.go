@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"io"
 	"os"
@@ -55,6 +56,30 @@ func TestBar(t *testing.T) {
 		if shown := lastLine(line); strings.Contains(shown, "msg=request") && !strings.HasPrefix(shown, "time=") {
 			t.Errorf("a line shares the screen with the bar: %q", shown)
 		}
+	}
+}
+
+// TestWatchOnTerminal: who starts a watch sees that it has begun, though nothing changes.
+func TestWatchOnTerminal(t *testing.T) {
+	t.Parallel()
+	s := newWatchedServer(t)
+	u := newUser(t, s.url, s.token)
+	master, slave := openTerminal(t)
+	cmd := u.command("sync", "--watch", "--dir", t.TempDir())
+	cmd.Stdout, cmd.Stderr = slave, slave
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = slave.Close() // so that master ends with the command
+	line, err := bufio.NewReader(master).ReadString('\n')
+	if err != nil || strings.TrimSpace(line) != "watching; Ctrl-C ends it" {
+		t.Errorf("the screen says %q (%v)", line, err)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Error(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
 	}
 }
 
