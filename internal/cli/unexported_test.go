@@ -61,7 +61,7 @@ func (d *desk) forge(observations int) {
 		d.t.Fatal(err)
 	}
 	answer := state.OpenCache(state.In(filepath.Dir(filepath.Dir(path))), "unexported", dir+"\x00"+filepath.Join(d.data, "engram.db"))
-	if err := answer.Put(file.Question, memories.Tallies{"repo": {Memories: observations}}); err != nil {
+	if err := answer.Put(file.Question, map[string]memories.Tallies{"Tallies": {"repo": {Memories: observations}}}); err != nil {
 		d.t.Fatal(err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/work"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
@@ -90,5 +91,29 @@ func (t *transfer) noteLeft() {
 	}
 	for _, item := range t.Left {
 		t.term.Note("chunk %s: of another project, or of several", item.Remote)
+	}
+}
+
+// stillToPull is how many chunks a pull would bring after this run.
+func (t *transfer) stillToPull(diff *syncer.Diff) int {
+	n := len(diff.ToPull)
+	for _, m := range t.Moved {
+		if m.Direction == work.Pulled {
+			n--
+		}
+	}
+	return max(n, 0)
+}
+
+// noteMissing says after a push that files of chunks are gone which the manifest here lists: the server has them.
+func (t *transfer) noteMissing(diff *syncer.Diff) {
+	n := 0
+	for _, item := range diff.ToPull {
+		if diff.Here.Has(item.ID()) {
+			n++
+		}
+	}
+	if n > 0 && !t.opts.Pull {
+		t.term.Note("note: %s listed here, without a file: `engram-sync pull` brings back what is missing", terminal.Count(n, "chunk"))
 	}
 }

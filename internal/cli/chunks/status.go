@@ -90,9 +90,9 @@ type statusDocument struct {
 	LeftBehind []leftbehind.Item `json:"left_behind,omitempty"`
 	ServerMade []string          `json:"server_made,omitempty"`
 
-	claimed  bool   // a file of the repository chose the project
-	memories string // what is unexported, for people; "" where there is no database
-	noRemote bool   // none is chosen
+	claimed  bool                    // a file of the repository chose the project
+	memories func(toPull int) string // what is unexported, for people; "" where there is no database
+	noRemote bool                    // none is chosen
 	putBack  []string
 }
 
@@ -298,8 +298,8 @@ func (doc statusDocument) rows(cells terminal.Row) {
 	if text := doc.Generation.Sentence(); text != "" {
 		row("engram", "%s", text)
 	}
-	if doc.memories != "" {
-		row("memories", "%s", doc.memories)
+	if text := doc.memories(len(doc.Pull)); text != "" {
+		row("memories", "%s", text)
 	}
 	if text := lastSuccessText(doc.LastSuccess); text != "" {
 		row("succeeded", "%s", text)

@@ -240,7 +240,8 @@ func (e *exam) memories(ctx context.Context, f *findings) {
 		f.skip("the chunk directory cannot be read", "memories")
 		return
 	}
-	found, text := surroundings.MemoriesStatus(ctx, e.ws, dir, surroundings.NoticeBytes)
+	found, says := surroundings.MemoriesStatus(ctx, e.ws, dir, surroundings.NoticeBytes)
+	text := says(0) // no remote was asked
 	switch {
 	case ctx.Err() != nil:
 		f.fail("memories", "", context.Cause(ctx))

@@ -40,6 +40,8 @@ type Unexported struct {
 	// Near are projects of the database that people take for this one, of which it
 	// has nothing.
 	Near []string `json:"near,omitempty"`
+
+	unread int // chunks that the manifest lists, of which nobody knows what they hold
 }
 
 func NewUnexported(p workspace.Project, tallies memories.Tallies) *Unexported {
@@ -50,20 +52,32 @@ func NewUnexported(p workspace.Project, tallies memories.Tallies) *Unexported {
 func (u *Unexported) Differs() bool { return u != nil && (u.Rows() > 0 || len(u.Near) > 0) }
 
 // sentence says it in one line, "" if there is nothing to say. Personal
-// memories are not talked about.
-func (u *Unexported) sentence() string {
-	text := ""
-	switch u.Rows() {
-	case 0:
-	case 1:
-		text = TallyWords(u.Tally) + " is not exported yet: run `engram-sync export`"
+// memories are not talked about. toPull is how many chunks a pull would bring, which may hold what none here does.
+func (u *Unexported) sentence(toPull int) string {
+	text, are := "", "are"
+	if u.Rows() == 1 {
+		are = "is"
+	}
+	switch {
+	case u.Rows() == 0:
+	case toPull > 0:
+		text = fmt.Sprintf("%s %s in no chunk here, and %s not here yet: run `engram-sync pull` before `engram-sync export`", TallyWords(u.Tally), are, chunksAre(toPull))
+	case u.unread > 0:
+		text = fmt.Sprintf("%s %s in no chunk that can be read, and %s missing or damaged: run `engram-sync verify` before `engram-sync export`", TallyWords(u.Tally), are, chunksAre(u.unread))
 	default:
-		text = TallyWords(u.Tally) + " are not exported yet: run `engram-sync export`"
+		text = TallyWords(u.Tally) + " " + are + " not exported yet: run `engram-sync export`"
 	}
 	if u.Unnamed > 0 {
 		text = strings.TrimPrefix(text+"; "+UnnamedSentence(u.Unnamed), "; ")
 	}
 	return text
+}
+
+func chunksAre(n int) string {
+	if n == 1 {
+		return "1 chunk is"
+	}
+	return terminal.Count(n, "chunk") + " are"
 }
 
 // UnnamedSentence says of rows that have no identity what to do about it.
@@ -120,9 +134,9 @@ func LeftHere(h memories.StayHome) string {
 	return text
 }
 
-// NoteUnexported says, after a transfer, if memories are in no chunk. It never
+// NoteUnexported says, after a transfer, if memories are in no chunk. toPull is how many chunks are still to pull. It never
 // fails the command.
-func NoteUnexported(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, local syncer.Local) {
+func NoteUnexported(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, local syncer.Local, toPull int) {
 	if term.Quiet || term.JSON || ctx.Err() != nil {
 		return
 	}
@@ -130,33 +144,37 @@ func NoteUnexported(ctx context.Context, term *terminal.Terminal, ws *workspace.
 	switch {
 	case err != nil:
 		ws.Log.Info("cannot tell whether memories are in no chunk", "error", terminal.OneLine(err.Error()))
-	case found != nil && found.sentence() != "":
-		term.Note("note: %s", found.sentence())
+	case found != nil && found.sentence(toPull) != "":
+		term.Note("note: %s", found.sentence(toPull))
 	}
 }
 
-// MemoriesStatus is what status says of engram's database: nil and "" where
-// there is none. It never fails the command.
-func MemoriesStatus(ctx context.Context, ws *workspace.Workspace, local syncer.Local, most int64) (*Unexported, string) {
+// MemoriesStatus is what status says of engram's database, to who knows how many chunks are still to pull: nil and ""
+// where there is none. It never fails the command.
+func MemoriesStatus(ctx context.Context, ws *workspace.Workspace, local syncer.Local, most int64) (*Unexported, func(toPull int) string) {
 	found, err := lookUnexportedHere(ctx, ws, local, most)
+	return found, func(toPull int) string { return memoriesText(found, err, toPull) }
+}
+
+func memoriesText(found *Unexported, err error, toPull int) string {
 	switch {
 	case errors.Is(err, memories.ErrTooMuch):
-		return nil, "not compared with the chunks yet: `engram-sync export --dry-run` does it"
+		return "not compared with the chunks yet: `engram-sync export --dry-run` does it"
 	case err != nil:
-		return nil, "unknown: " + terminal.OneLine(err.Error())
+		return "unknown: " + terminal.OneLine(err.Error())
 	case found == nil:
-		return nil, ""
+		return ""
 	case len(found.Near) > 0:
-		return found, fmt.Sprintf("none of project %s (%s), but of %s: add %s", terminal.Visible(found.Project),
+		return fmt.Sprintf("none of project %s (%s), but of %s: add %s", terminal.Visible(found.Project),
 			terminal.Visible(found.ProjectFrom), strings.Join(command.Texts(found.Near, terminal.Visible), " and "), ProjectFlag(found.Near[0]))
 	case found.Tally == memories.Tally{}: // then it may be the wrong one, and nothing is safe
-		return found, fmt.Sprintf("none of project %s (%s): --project names another", terminal.Visible(found.Project), terminal.Visible(found.ProjectFrom))
+		return fmt.Sprintf("none of project %s (%s): --project names another", terminal.Visible(found.Project), terminal.Visible(found.ProjectFrom))
 	}
-	text := cmp.Or(found.sentence(), "all exported")
+	text := cmp.Or(found.sentence(toPull), "all exported")
 	if found.Rows()+found.Unnamed == 0 && found.StayHome != (memories.StayHome{}) {
 		text = "all the rest exported"
 	}
-	return found, text + LeftHere(found.StayHome)
+	return text + LeftHere(found.StayHome)
 }
 
 // lookUnexportedHere counts what engram's database holds and no chunk of the
@@ -181,45 +199,49 @@ func lookUnexportedHere(ctx context.Context, ws *workspace.Workspace, local sync
 
 // LookUnexported is lookUnexportedHere for a project that is known.
 func LookUnexported(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, local syncer.Local, project workspace.Project, most int64) (*Unexported, error) {
-	tallies, err := countUnexported(ctx, ws, db, local, project, most)
+	counts, err := countUnexported(ctx, ws, db, local, project, most)
 	if err != nil {
 		return nil, err
 	}
-	found := NewUnexported(project, tallies)
+	found := NewUnexported(project, counts.Tallies)
+	found.unread = counts.Unread
 	if found.Tally == (memories.Tally{}) {
 		found.Near, err = NearProjects(ctx, ws, db, local, project, most)
 	}
 	return found, err
 }
 
+// counts are what is remembered of a comparison.
+type counts struct {
+	Tallies memories.Tallies
+	Unread  int
+}
+
 // countUnexported counts for one project, or for all with a Project without a name.
-func countUnexported(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, local syncer.Local, p workspace.Project, most int64) (memories.Tallies, error) {
+func countUnexported(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, local syncer.Local, p workspace.Project, most int64) (found counts, err error) {
 	// Before anything is read: what changes meanwhile has another version.
 	question, answer, err := whatToCount(ctx, ws, db, local, p)
-	if err != nil {
-		return nil, err
-	}
-	var remembered memories.Tallies
-	if answer.Get(question, &remembered) {
-		return remembered, nil
+	if err != nil || answer.Get(question, &found) {
+		return found, err
 	}
 	c, err := Compare(ctx, ws, db, local, memories.Scope{Project: p.Name, Choice: Choice(ws), CountOnly: true}, most, nil)
 	if err != nil {
-		return nil, err
+		return found, err
 	}
+	found = counts{c.Tallies, len(c.Unread)}
 	unreadable := func(f work.Failure) bool { return !errors.Is(f.Err, engram.ErrNoFile) }
 	if !slices.ContainsFunc(c.Unread, unreadable) {
-		if err := answer.Put(question, c.Tallies); err != nil {
+		if err := answer.Put(question, found); err != nil {
 			ws.Log.Info("remember what is in no chunk", "error", err)
 		}
 	}
-	return c.Tallies, nil
+	return found, nil
 }
 
 // NearProjects are those of the database that people take for p.
 func NearProjects(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, local syncer.Local, p workspace.Project, most int64) ([]string, error) {
 	all, err := countUnexported(ctx, ws, db, local, workspace.Project{}, most)
-	return NamesNear(p.Name, slices.Collect(maps.Keys(all))), err
+	return NamesNear(p.Name, slices.Collect(maps.Keys(all.Tallies))), err
 }
 
 // ProjectFlag is what somebody types to choose a project.
@@ -249,7 +271,7 @@ func whatToCount(ctx context.Context, ws *workspace.Workspace, db *engramdb.DB, 
 			return "", state.Cache{}, err
 		}
 	}
-	question := fmt.Sprintf("9 %s %s %s %v", version, chunks, engram.ProjectKey(p.Name), Choice(ws))
+	question := fmt.Sprintf("10 %s %s %s %v", version, chunks, engram.ProjectKey(p.Name), Choice(ws))
 	return question, state.OpenCache(ws.State(), slot, path+"\x00"+db.Path()), nil
 }
 
