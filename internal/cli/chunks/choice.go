@@ -6,12 +6,12 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/projection"
 	"github.com/engram-sync/engram-sync/internal/selection"
 	"github.com/engram-sync/engram-sync/internal/state"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
-	"github.com/engram-sync/engram-sync/internal/work"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
@@ -94,26 +94,27 @@ func (t *transfer) noteLeft() {
 	}
 }
 
-// stillToPull is how many chunks a pull would bring after this run.
-func (t *transfer) stillToPull(diff *syncer.Diff) int {
-	n := len(diff.ToPull)
-	for _, m := range t.Moved {
-		if m.Direction == work.Pulled {
-			n--
-		}
-	}
-	return max(n, 0)
-}
-
-// noteMissing says after a push that files of chunks are gone which the manifest here lists: the server has them.
-func (t *transfer) noteMissing(diff *syncer.Diff) {
-	n := 0
+// gone is how many chunks there are on the server whose memories engram.db may well have, though they are in no chunk here: the
+// manifest lists them, but their files are not here; or nothing is here at all. What others have added meanwhile is no such.
+func gone(diff *syncer.Diff) (n int) {
 	for _, item := range diff.ToPull {
-		if diff.Here.Has(item.ID()) {
+		if len(diff.Here.Entries()) == 0 || diff.Here.Has(item.ID()) {
 			n++
 		}
 	}
-	if n > 0 && !t.opts.Pull {
+	return n
+}
+
+// noteGone says what is in no chunk here, after files of chunks that are gone, unless the run has brought them.
+func (t *transfer) noteGone(ctx context.Context, diff *syncer.Diff) {
+	n := gone(diff)
+	if t.opts.Pull && !t.dryRun {
+		n = 0
+	}
+	if n > 0 && !t.opts.Pull && len(diff.Here.Entries()) > 0 {
 		t.term.Note("note: %s listed here, without a file: `engram-sync pull` brings back what is missing", terminal.Count(n, "chunk"))
+	}
+	if !t.exporting {
+		surroundings.NoteUnexported(ctx, t.term, t.ws, t.dir, n)
 	}
 }

@@ -90,9 +90,10 @@ type statusDocument struct {
 	LeftBehind []leftbehind.Item `json:"left_behind,omitempty"`
 	ServerMade []string          `json:"server_made,omitempty"`
 
-	claimed  bool                    // a file of the repository chose the project
-	memories func(toPull int) string // what is unexported, for people; "" where there is no database
-	noRemote bool                    // none is chosen
+	claimed  bool                  // a file of the repository chose the project
+	memories func(gone int) string // what is unexported, for people; "" where there is no database
+	gone     int                   // see gone
+	noRemote bool                  // none is chosen
 	putBack  []string
 }
 
@@ -234,6 +235,7 @@ func (doc *statusDocument) compare(ws *workspace.Workspace, conn *workspace.Conn
 	doc.Auth = statusAuth{Source: conn.Source.From(), OK: true}
 	doc.Here, doc.There, doc.Present = len(diff.Here.Entries()), len(diff.There.Entries()), len(diff.Present)
 	doc.Push, doc.Pull = command.Texts(diff.Pushes(), engram.ChunkID.String), command.Texts(diff.ToPull, func(i syncer.Item) string { return i.ID().String() })
+	doc.gone = gone(diff)
 	doc.Missing, doc.Orphans = command.Texts(diff.Missing, entryID), command.Texts(diff.Orphans, engram.ChunkID.String)
 	doc.putBack = command.Texts(diff.PutBack(), engram.ChunkID.String)
 	doc.Unsupported, doc.Foreign = command.Texts(diff.Rejected, rejectedID), command.Texts(diff.Foreign, syncer.ForeignName)
@@ -298,7 +300,7 @@ func (doc statusDocument) rows(cells terminal.Row) {
 	if text := doc.Generation.Sentence(); text != "" {
 		row("engram", "%s", text)
 	}
-	if text := doc.memories(len(doc.Pull)); text != "" {
+	if text := doc.memories(doc.gone); text != "" {
 		row("memories", "%s", text)
 	}
 	if text := lastSuccessText(doc.LastSuccess); text != "" {

@@ -260,15 +260,12 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	t.Failed = append(t.Failed, adopted.Failed...)
 	surroundings.ExplainMissing(ctx, t.ws, t.dir, t.Failed)
 	defer t.noteVersion(ctx, diff.Here)
-	if !t.exporting {
-		defer func() { surroundings.NoteUnexported(ctx, t.term, t.ws, t.dir, t.stillToPull(diff)) }()
-	}
+	defer t.noteGone(ctx, diff)
 	var unkept error
 	if t.project.acceptLeftOut && !t.dryRun {
 		unkept = t.acceptLeftOut(conn)
 	}
 	ended := t.print()
-	t.noteMissing(diff)
 	if unkept != nil { // so that those rows are failures still
 		t.term.Fail(problem.Failure(unkept, ""))
 	}

@@ -52,16 +52,16 @@ func NewUnexported(p workspace.Project, tallies memories.Tallies) *Unexported {
 func (u *Unexported) Differs() bool { return u != nil && (u.Rows() > 0 || len(u.Near) > 0) }
 
 // sentence says it in one line, "" if there is nothing to say. Personal
-// memories are not talked about. toPull is how many chunks a pull would bring, which may hold what none here does.
-func (u *Unexported) sentence(toPull int) string {
+// memories are not talked about. gone is how many chunks that a pull would bring may hold what none here does.
+func (u *Unexported) sentence(gone int) string {
 	text, are := "", "are"
 	if u.Rows() == 1 {
 		are = "is"
 	}
 	switch {
 	case u.Rows() == 0:
-	case toPull > 0:
-		text = fmt.Sprintf("%s %s in no chunk here, and %s not here yet: run `engram-sync pull` before `engram-sync export`", TallyWords(u.Tally), are, chunksAre(toPull))
+	case gone > 0:
+		text = fmt.Sprintf("%s %s in no chunk here, and %s not here yet: run `engram-sync pull` before `engram-sync export`", TallyWords(u.Tally), are, chunksAre(gone))
 	case u.unread > 0:
 		text = fmt.Sprintf("%s %s in no chunk that can be read, and %s missing or damaged: run `engram-sync verify` before `engram-sync export`", TallyWords(u.Tally), are, chunksAre(u.unread))
 	default:
@@ -134,9 +134,9 @@ func LeftHere(h memories.StayHome) string {
 	return text
 }
 
-// NoteUnexported says, after a transfer, if memories are in no chunk. toPull is how many chunks are still to pull. It never
+// NoteUnexported says, after a transfer, if memories are in no chunk. gone is as for sentence. It never
 // fails the command.
-func NoteUnexported(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, local syncer.Local, toPull int) {
+func NoteUnexported(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, local syncer.Local, gone int) {
 	if term.Quiet || term.JSON || ctx.Err() != nil {
 		return
 	}
@@ -144,19 +144,19 @@ func NoteUnexported(ctx context.Context, term *terminal.Terminal, ws *workspace.
 	switch {
 	case err != nil:
 		ws.Log.Info("cannot tell whether memories are in no chunk", "error", terminal.OneLine(err.Error()))
-	case found != nil && found.sentence(toPull) != "":
-		term.Note("note: %s", found.sentence(toPull))
+	case found != nil && found.sentence(gone) != "":
+		term.Note("note: %s", found.sentence(gone))
 	}
 }
 
-// MemoriesStatus is what status says of engram's database, to who knows how many chunks are still to pull: nil and ""
+// MemoriesStatus is what status says of engram's database, to who knows how many are gone (see sentence): nil and ""
 // where there is none. It never fails the command.
-func MemoriesStatus(ctx context.Context, ws *workspace.Workspace, local syncer.Local, most int64) (*Unexported, func(toPull int) string) {
+func MemoriesStatus(ctx context.Context, ws *workspace.Workspace, local syncer.Local, most int64) (*Unexported, func(gone int) string) {
 	found, err := lookUnexportedHere(ctx, ws, local, most)
-	return found, func(toPull int) string { return memoriesText(found, err, toPull) }
+	return found, func(gone int) string { return memoriesText(found, err, gone) }
 }
 
-func memoriesText(found *Unexported, err error, toPull int) string {
+func memoriesText(found *Unexported, err error, gone int) string {
 	switch {
 	case errors.Is(err, memories.ErrTooMuch):
 		return "not compared with the chunks yet: `engram-sync export --dry-run` does it"
@@ -170,7 +170,7 @@ func memoriesText(found *Unexported, err error, toPull int) string {
 	case found.Tally == memories.Tally{}: // then it may be the wrong one, and nothing is safe
 		return fmt.Sprintf("none of project %s (%s): --project names another", terminal.Visible(found.Project), terminal.Visible(found.ProjectFrom))
 	}
-	text := cmp.Or(found.sentence(toPull), "all exported")
+	text := cmp.Or(found.sentence(gone), "all exported")
 	if found.Rows()+found.Unnamed == 0 && found.StayHome != (memories.StayHome{}) {
 		text = "all the rest exported"
 	}
