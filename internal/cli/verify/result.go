@@ -212,7 +212,7 @@ func (v *verified) printText(term *terminal.Terminal, ws *workspace.Workspace, n
 			fmt.Fprintf(term.Stdout, "unchanged since last read: %s (--full reads them again)\n", terminal.Count(n, "chunk"))
 		}
 		would := ""
-		if v.repaired != nil && v.repaired.DryRun {
+		if v.repaired != nil && v.DryRun {
 			would = "the repair would leave "
 		}
 		fmt.Fprintf(term.Stdout, "verified %s (%s): %s%d damaged or missing%s, %s\n",
