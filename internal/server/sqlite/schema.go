@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"fmt"
 )
 
 // migrations lead from one version of the schema to the next: the first one
@@ -147,24 +146,3 @@ CREATE TABLE sessions (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sessions_of_user ON sessions (user_id);
 `
-
-// migrate brings the schema up to date, and refuses a file that is not ours or
-// newer than we are.
-func migrate(ctx context.Context, db *sql.DB) error {
-	return inTx(ctx, db, func(tx *sql.Tx) error {
-		version, err := identify(ctx, tx)
-		if err != nil || version == len(migrations) {
-			return err
-		}
-		for _, step := range migrations[version:] {
-			if err := step(ctx, tx); err != nil {
-				return fmt.Errorf("migrate the schema: %w", err)
-			}
-		}
-		_, err = tx.ExecContext(ctx, versionIs(len(migrations)))
-		return err
-	})
-}
-
-// versionIs is the statement that writes the version of the schema.
-func versionIs(version int) string { return fmt.Sprintf("PRAGMA user_version = %d", version) }
