@@ -44,7 +44,7 @@ func (x *crowd) calmWorks() {
 // Readers who take nothing keep nobody but themselves from anything.
 func TestPagesOfACrowd(t *testing.T) {
 	x := newCrowd(t)
-	const size = 4 << 20
+	const size = 9 << 20 // more than the system takes from the server and keeps for a reader
 	x.hostile.post("/sync/mutations/push", mutations(`{"content":"`+strings.Repeat("x", size)+`"}`)).want(t, http.StatusOK, "")
 	for range 64 {
 		x.hostile.unread("/sync/mutations/pull", size)
