@@ -46,6 +46,7 @@ type Chunk struct {
 	hash  hash.Hash
 	scan  *jsonscan.Scanner
 	rows  *rowstream.Lists // whoever reads the rows, if anybody does
+	also  *listener        // whoever hears of them besides
 	size  int64
 	sum   [sha256.Size]byte
 	last  []byte // the end of the piece before, where a sign may begin
@@ -97,7 +98,13 @@ func (c *Chunk) Read(p []byte) (int, error) {
 
 // end keeps how a Read ended, and tells of the end of all of it.
 func (c *Chunk) end(err error) {
-	if c.err = err; c.Verified() && c.AtEnd != nil {
+	if c.err = err; !c.Verified() {
+		return
+	}
+	if c.also != nil && c.also.end != nil && c.rows.Err() == nil {
+		c.also.end()
+	}
+	if c.AtEnd != nil {
 		c.AtEnd()
 	}
 }
@@ -192,7 +199,13 @@ func (c *Chunk) Verified() bool {
 func (c *Chunk) Sum() [sha256.Size]byte { return c.sum }
 
 // Close closes the source. It may be called at any time.
-func (c *Chunk) Close() error { return c.src.Close() }
+func (c *Chunk) Close() error {
+	if c.also != nil {
+		c.also.lists.Free()
+		c.also, c.rows = nil, nil
+	}
+	return c.src.Close()
+}
 
 // Stray is something among chunk files that is none.
 type Stray struct {

@@ -27,8 +27,27 @@ func readLists(r io.Reader, l *rowstream.Lists) error {
 	return l.Read(r)
 }
 
+// Listen has row hear the rows of some lists while somebody else reads the chunk, whatever for, in the same one look
+// at its bytes; a row is only good until row returns. end hears once that all was read and is good. Who reads
+// the rows of other lists alone is the only one who hears of them. It is called before the first Read.
+func (c *Chunk) Listen(row func(rowstream.Row), end func(), lists ...string) {
+	l := rowstream.NewLists(lists, false, row)
+	c.also = &listener{l, row, end}
+	c.scan, c.rows = l.Scanner(), l
+}
+
+// listener hears of the rows of a chunk that somebody else reads.
+type listener struct {
+	lists *rowstream.Lists // its own, for who reads the bytes alone
+	row   func(rowstream.Row)
+	end   func()
+}
+
 // readLists has the one scan that checks a chunk give out its rows as well.
 func (c *Chunk) readLists(l *rowstream.Lists) error {
+	if c.also != nil && !l.Also(c.also.lists, c.also.row) {
+		c.also.end = nil
+	}
 	c.scan, c.rows = l.Scanner(), l
 	defer func() { c.rows = nil }()
 	if _, err := io.Copy(io.Discard, c); err != nil {

@@ -89,15 +89,10 @@ type op struct {
 }
 
 // Read reads the JSON of a chunk. Also where there is an error, the chunk holds the
-// rows that came before. also hear each row.
-func Read(r io.Reader, key Key, also ...func(rowstream.Row)) (*Chunk, error) {
+// rows that came before.
+func Read(r io.Reader, key Key) (*Chunk, error) {
 	c := &Chunk{key: key}
-	err := engram.ReadMembers(r, func(row rowstream.Row) {
-		c.add(row)
-		for _, add := range also {
-			add(row)
-		}
-	}, Lists...)
+	err := engram.ReadMembers(r, c.add, Lists...)
 	return c, cmp.Or(err, c.err)
 }
 

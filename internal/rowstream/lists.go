@@ -90,8 +90,21 @@ func NewLists(names []string, cuts bool, add func(Row)) *Lists {
 	return l
 }
 
-// Free says that nothing more is read.
+// Also gives the rows to somebody else besides, if they are those of the same lists as of the others.
+func (l *Lists) Also(other *Lists, add func(Row)) bool {
+	if !slices.Equal(l.lists, other.lists) {
+		return false
+	}
+	first := l.add
+	l.add = func(r Row) { first(r); add(r) }
+	return true
+}
+
+// Free says that nothing more is read. It may be said again.
 func (l *Lists) Free() {
+	if l.cutRow == nil {
+		return
+	}
 	cutRows.Put(l.cutRow)
 	l.cutRow = nil
 }

@@ -22,7 +22,14 @@ type Finding struct {
 }
 
 // ScanRow gives the secrets in a row of a chunk, which is valid JSON, each once for a field.
-func ScanRow(list string, index int, row []byte) (found []Finding) {
+func ScanRow(list string, index int, row []byte) []Finding {
+	if !table().inJSON(row) {
+		return nil
+	}
+	return scanTexts(list, index, row)
+}
+
+func scanTexts(list string, index int, row []byte) (found []Finding) {
 	type key struct{ field, fingerprint string }
 	seen, secrets := map[key]bool{}, []string(nil)
 	var where *chunktext.Row

@@ -34,8 +34,15 @@ func reachOf(text string, keywords []string) int {
 func longestOf(re *syntax.Regexp) (n int) {
 	switch re.Op {
 	case syntax.OpLiteral:
-		n = len(re.Rune) * utf8.UTFMax
-	case syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		n = len(string(re.Rune))
+		if re.Flags&syntax.FoldCase != 0 { // some letters have a longer one of the other case
+			n = len(re.Rune) * utf8.UTFMax
+		}
+	case syntax.OpCharClass:
+		if n = utf8.RuneLen(re.Rune[len(re.Rune)-1]); n < 0 {
+			n = utf8.UTFMax
+		}
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
 		n = utf8.UTFMax
 	case syntax.OpStar, syntax.OpPlus:
 		n = maxReach + 1
@@ -56,15 +63,15 @@ func longestOf(re *syntax.Regexp) (n int) {
 }
 
 // near is FindAllStringSubmatchIndex in those parts of a text that a match can lie in: around where keywords end.
-func (r *rule) near(text string, ends []int) (all [][]int) {
-	reach := r.reach + margin
+func (l look) near(text string, ends []int) (all [][]int) {
+	reach := l.reach + margin
 	for i := 0; i < len(ends); {
 		from, to := max(ends[i]-reach, 0), ends[i]+reach
 		for i++; i < len(ends) && ends[i]-reach <= to; i++ {
 			to = ends[i] + reach
 		}
 		to = min(to, len(text))
-		for _, at := range r.compile().FindAllStringSubmatchIndex(text[from:to], -1) {
+		for _, at := range l.FindAllStringSubmatchIndex(text[from:to], -1) {
 			if at[0] == 0 && from > 0 || from+at[1] == to && to < len(text) {
 				continue // the window made it one
 			}
@@ -136,7 +143,7 @@ func (r *rule) from(text string, ends []int) (all [][]int) {
 			if start < done || !strings.EqualFold(text[start:end], word) || start > 0 && isWord(text[start-1]) {
 				continue
 			}
-			at := r.compile().FindStringSubmatchIndex(text[start:])
+			at := r.look().FindStringSubmatchIndex(text[start:])
 			if at == nil {
 				continue
 			}

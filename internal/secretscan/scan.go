@@ -23,12 +23,7 @@ type Match struct {
 // Scan gives the secrets in a text by their places, none of which lies in another one. It is
 // safe for concurrent use.
 func Scan(text string) []Match {
-	set, all := rules(), table()
-	hits := all.hits(text)
-	for _, r := range all.bare {
-		hits = append(hits, hit{rule: r})
-	}
-	slices.SortStableFunc(hits, func(a, b hit) int { return cmp.Compare(a.rule, b.rule) })
+	set, hits := rules(), table().hits(text)
 	var found []Match
 	for len(hits) > 0 {
 		r, n := hits[0].rule, 0
@@ -36,7 +31,7 @@ func Scan(text string) []Match {
 		for ; n < len(hits) && hits[n].rule == r; n++ {
 			ends = append(ends, hits[n].end)
 		}
-		found, hits = append(found, set.Rules[r].scan(text, ends, set.Allowlist)...), hits[n:]
+		found, hits = append(found, set.Rules[r].scan(text, ends, &set.Allowlist)...), hits[n:]
 	}
 	return apart(found)
 }
@@ -70,7 +65,7 @@ func general(m Match) int {
 	return 0
 }
 
-func (r *rule) scan(text string, ends []int, everywhere allowlist) (found []Match) {
+func (r *rule) scan(text string, ends []int, everywhere *allowlist) (found []Match) {
 	for _, at := range r.find(text, ends) {
 		m := Match{Rule: r.ID, Description: r.Description, Start: at[0], End: at[1], matched: at[1]}
 		for group := 1; group < len(at)/2; group++ {
@@ -86,7 +81,7 @@ func (r *rule) scan(text string, ends []int, everywhere allowlist) (found []Matc
 		for back := 0; r.lead && back < 50 && from > 0 && isLead(text[from-1]); back++ {
 			from--
 		}
-		allows := func(a allowlist) bool { return a.allows(text, m, from) }
+		allows := func(a *allowlist) bool { return a.allows(text, m, from) }
 		if !allows(everywhere) && !slices.ContainsFunc(r.Allowlists, allows) {
 			found = append(found, m)
 		}
@@ -97,20 +92,19 @@ func (r *rule) scan(text string, ends []int, everywhere allowlist) (found []Matc
 // find is FindAllStringSubmatchIndex, in a text in which keywords of the rule end there. The general rule has a keyword in every other text, and is looked for where
 // one stands alone: that takes a twentieth of the time.
 func (r *rule) find(text string, ends []int) (all [][]int) {
+	re := r.look()
 	switch {
-	case r.begun:
+	case re.begun:
 		return r.from(text, ends)
-	case !r.anchored && r.reach > 0:
-		return r.near(text, ends)
-	}
-	re := r.compile()
-	if !r.anchored {
+	case !r.anchored && re.reach > 0:
+		return re.near(text, ends)
+	case !r.anchored:
 		return re.FindAllStringSubmatchIndex(text, -1)
 	}
 	done := 0
 	for _, end := range ends {
 		start := end - r.longestEnding(text[:end])
-		if start < done || !assigns(text[start:]) {
+		if start < done {
 			continue
 		}
 		at := re.FindStringSubmatchIndex(text[start:min(start+longest, len(text))])
@@ -130,12 +124,18 @@ func (r *rule) find(text string, ends []int) (all [][]int) {
 // longest is more than the longest match of the general rule, in bytes.
 const longest = 512
 
-// assigns says whether what the general rule wants behind a keyword can follow: one of its
-// operators, behind at most 31 bytes of a name, blanks and quotes.
-func assigns(text string) bool {
-	for i := 0; i < len(text) && i < 40; i++ {
+// assigns says whether what the general rule wants behind a keyword can follow: one of its operators, behind
+// at most 31 bytes of a name, blanks and quotes. Where the text stands in JSON, it may be wrong in saying so.
+func assigns[T string | []byte](text T, inJSON bool) bool {
+	for i, n := 0, 0; i < len(text) && n < 40; i, n = i+1, n+1 {
 		switch c := text[i]; {
+		case c == '"' && inJSON:
+			return false // the text ends there
 		case isLead(c), c == ' ', c == '\t', c == '\n', c == '\r', c == '\f', c == '\'', c == '"':
+		case c == '\\' && inJSON && i+1 < len(text):
+			if i++; strings.IndexByte(`ntrf"`, text[i]) < 0 {
+				return text[i] == '\\' || text[i] == 'u' // anything
+			}
 		default:
 			return strings.IndexByte("=>:|?,", c) >= 0
 		}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/readers"
-	"github.com/engram-sync/engram-sync/internal/rowstream"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 )
 
@@ -21,13 +20,7 @@ func (v *verifier) read(local syncer.Local, id engram.ChunkID) (r reading, err e
 	}
 	defer func() { _ = c.Close() }() // only read
 	v.opts.Report.Watch(c)
-	var also []func(rowstream.Row)
-	if v.opts.Rows != nil {
-		row, end := v.opts.Rows(id)
-		also = append(also, row)
-		defer func() { end(err == nil) }()
-	}
-	r.chunk, err = engram.ReadRows(c, func(text io.Reader) (*readers.Chunk, error) { return readers.Read(text, v.key, also...) })
+	r.chunk, err = engram.ReadRows(c, func(text io.Reader) (*readers.Chunk, error) { return readers.Read(text, v.key) })
 	r.size = c.Size()
 	if _, other := errors.AsType[*engram.MismatchError](err); err == nil || other {
 		v.mu.Lock()

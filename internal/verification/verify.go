@@ -14,7 +14,6 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/readers"
-	"github.com/engram-sync/engram-sync/internal/rowstream"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/work"
 )
@@ -32,10 +31,6 @@ type Options struct {
 	// changed since, unless Full says to read them too, or Only names them.
 	Memory Memory
 	Full   bool
-	// Rows hears the rows of the chunks of the directory that are read, in the same look at their bytes: of each chunk it gives who
-	// hears its rows, which are good until that returns, and who hears in the end whether these were all. nil: nobody does. It is
-	// called concurrently.
-	Rows func(id engram.ChunkID) (row func(rowstream.Row), end func(all bool))
 	// Replaced remembers whose place others took; nil: nobody does.
 	Replaced syncer.Replaced
 	// Report hears what happens.

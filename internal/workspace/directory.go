@@ -23,10 +23,32 @@ type Directory struct {
 
 	later   func(what string) // hears of a manifest of a later engram; may be nil
 	environ []string          // for git
+	// watch hears of a chunk that is about to be opened, and then gets it; may be nil.
+	watch func(engram.ChunkID) func(*engram.Chunk)
 }
 
 func (w *Workspace) directory(dir *chunkdir.Dir) Directory {
-	return Directory{dir, w.NoteLater, w.Environ}
+	return Directory{Dir: dir, later: w.NoteLater, environ: w.Environ}
+}
+
+// Watched is the directory of which watch hears before a chunk is opened, and whatever it gives gets the chunk
+// before anybody has read of it.
+func (d Directory) Watched(watch func(engram.ChunkID) func(*engram.Chunk)) Directory {
+	d.watch = watch
+	return d
+}
+
+// OpenChunk tells who watches.
+func (d Directory) OpenChunk(id engram.ChunkID) (*engram.Chunk, error) {
+	if d.watch == nil {
+		return d.Dir.OpenChunk(id)
+	}
+	opened := d.watch(id)
+	c, err := d.Dir.OpenChunk(id)
+	if err == nil {
+		opened(c)
+	}
+	return c, err
 }
 
 // ReadManifest says too if nobody here knows its version.

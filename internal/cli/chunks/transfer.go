@@ -197,6 +197,10 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	opts := t.opts
 	opts.Concurrency, opts.Fatal, opts.Passing, opts.Strict = t.ws.Config.Concurrency, problem.Common, problem.Passing, t.project.strict
 	opts.Notify = func(wait time.Duration, why string) { t.term.Note("waiting %s: %s", wait.Round(time.Second), why) }
+	look := surroundings.NewSecrets(t.term, t.ws, t.dir, t.path)
+	if here, ok := t.dir.(workspace.Directory); ok && opts.Push {
+		t.dir = here.Watched(look.Watch) // so that each chunk is read once for it and for the server
+	}
 	diff, known, err := compareSides(ctx, t.term, t.ws, conn, t.dir, t.project, t.wants, t.opts.Pull, t.early(opts))
 	if err != nil {
 		return err
@@ -224,9 +228,19 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	if t.nothingToPush() {
 		return errNothingToPush(t.path)
 	}
+	var leaves []engram.ChunkID
 	if opts.Push {
-		if err := t.lookForSecrets(ctx, diff, &opts); err != nil {
+		leaves = leaving(diff, opts)
+	}
+	if len(leaves) > 0 {
+		if err := look.Accept(); err != nil {
 			return err
+		}
+		if t.dryRun || t.ws.Config.FailOnSecrets { // else what leaves is looked into on its way
+			if err := t.lookForSecrets(ctx, look, leaves); err != nil {
+				return err
+			}
+			opts.Held = surroundings.HeldBySecrets(t.ws, t.secrets)
 		}
 	}
 	var adopted adoption.Outcome
@@ -256,6 +270,9 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		if err := known.Save(); err != nil {
 			t.ws.Log.Info("remember whose chunks the server has", "error", err)
 		}
+		if len(leaves) > 0 && !t.ws.Config.FailOnSecrets {
+			_ = t.lookForSecrets(ctx, look, leaves) // an interruption is told by what did not move
+		}
 	}
 	t.Failed = append(t.Failed, adopted.Failed...)
 	surroundings.ExplainMissing(ctx, t.ws, t.dir, t.Failed)
@@ -270,37 +287,6 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		t.term.Fail(problem.Failure(unkept, ""))
 	}
 	return ended
-}
-
-// lookForSecrets looks through the chunks that would be pushed, and has those stay here that hold secrets, if they shall.
-func (t *transfer) lookForSecrets(ctx context.Context, diff *syncer.Diff, opts *syncer.Options) error {
-	look, err := surroundings.LookForSecrets(t.term, t.ws, t.dir, t.path)
-	if err != nil {
-		return err
-	}
-	var ids []engram.ChunkID
-	for _, item := range diff.ToPush {
-		if len(opts.Only) == 0 || slices.Contains(opts.Only, item.ID()) {
-			ids = append(ids, item.Local)
-		}
-	}
-	slices.SortFunc(ids, engram.ChunkID.Compare)
-	if ids = slices.Compact(ids); len(ids) == 0 {
-		return nil
-	}
-	there, _, err := t.dir.Chunks(ctx)
-	if err != nil {
-		return err
-	}
-	t.secrets = look.In(ctx, ids, there)
-	opts.Held = surroundings.HeldBySecrets(t.ws, t.secrets)
-	surroundings.WarnOfSecrets(t.term, t.ws, t.secrets)
-	return context.Cause(ctx)
-}
-
-// addFailOnSecrets declares the flag, which is a setting too.
-func addFailOnSecrets(cmd *cobra.Command) {
-	cmd.Flags().Bool("fail-on-secrets", false, "keep chunks here, and fail, over what looks like a secret; without it, warn")
 }
 
 // openInFlight opens the memory of what is being pushed. The embedded server has none:

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path/filepath"
 	"runtime"
@@ -44,24 +45,36 @@ type Secrets struct {
 	term     *terminal.Terminal
 	ws       *workspace.Workspace
 	dir      syncer.Local
-	memory   verification.Memory // of what was found before; nil: there is none
+	path     string
+	memory   func() verification.Memory // of what was found before; nil: there is none
 	accepted map[string]bool
 	seen     sync.Map // by chunk: what this run found in it, while somebody else read it
 }
 
-// LookForSecrets prepares the look into a directory, which need not be there yet. The error is about the
-// file of what was accepted.
-func LookForSecrets(term *terminal.Terminal, ws *workspace.Workspace, dir syncer.Local, path string) (*Secrets, error) {
-	s := &Secrets{term: term, ws: ws, dir: dir}
-	if here, ok := dir.(workspace.Directory); ok {
-		if kept := state.OpenScanned(state.In(state.Dir()), here.Path(), secretscan.Version); kept != nil {
-			s.memory = &memory{kept, ws, here}
+// NewSecrets is for a look into a directory, which need not be there yet. Nothing is read before it is needed.
+func NewSecrets(term *terminal.Terminal, ws *workspace.Workspace, dir syncer.Local, path string) *Secrets {
+	s := &Secrets{term: term, ws: ws, dir: dir, path: path}
+	s.memory = sync.OnceValue(func() verification.Memory {
+		if here, ok := dir.(workspace.Directory); ok {
+			if kept := state.OpenScanned(state.In(state.Dir()), here.Path(), secretscan.Version); kept != nil {
+				return &memory{kept, ws, here}
+			}
 		}
-		path = here.Path()
-	}
-	var err error
-	s.accepted, err = readAccepted(path)
-	return s, err
+		return nil
+	})
+	return s
+}
+
+// LookForSecrets is NewSecrets with Accept.
+func LookForSecrets(term *terminal.Terminal, ws *workspace.Workspace, dir syncer.Local, path string) (*Secrets, error) {
+	s := NewSecrets(term, ws, dir, path)
+	return s, s.Accept()
+}
+
+// Accept reads what somebody has accepted. The error is about the file.
+func (s *Secrets) Accept() (err error) {
+	s.accepted, err = readAccepted(s.path)
+	return err
 }
 
 func readAccepted(chunkDir string) (map[string]bool, error) {
@@ -93,83 +106,90 @@ func readAccepted(chunkDir string) (map[string]bool, error) {
 }
 
 // In gives the secrets in chunks of the directory that nobody accepted, by chunk; there are all its chunk files. What
-// cannot be read is told by whoever moves it. Files that an earlier run has read, and that are unchanged, are not read.
+// cannot be read is told by whoever moves it. What somebody else has read in this run is not read again, and neither are
+// files that an earlier run has read, and that are unchanged. When ctx ends, what was not read is left out.
 func (s *Secrets) In(ctx context.Context, ids []engram.ChunkID, there []engram.ChunkID) []Secret {
-	report, stop := command.Progress(s.term, "chunk")
-	defer stop()
-	work.Report(report).Tell(work.Event{Kind: work.EventPlan, Direction: work.Looked, Items: len(ids)})
-	var mu sync.Mutex
-	var all []Secret
-	work.EachFile(ids, min(s.ws.Config.Concurrency, runtime.GOMAXPROCS(0)), report, func(id engram.ChunkID) {
-		if ctx.Err() != nil {
-			return
+	var unread []engram.ChunkID
+	for _, id := range ids {
+		if _, seen := s.seen.Load(id); !seen {
+			unread = append(unread, id)
 		}
-		found := s.unaccepted(id, s.inFile(id))
-		mu.Lock()
-		defer mu.Unlock()
-		all = append(all, found...)
-	})
-	if s.memory != nil && ctx.Err() == nil {
-		s.memory.End(there)
+	}
+	if len(unread) > 0 {
+		report, stop := command.Progress(s.term, "chunk")
+		defer stop()
+		work.Report(report).Tell(work.Event{Kind: work.EventPlan, Direction: work.Looked, Items: len(unread)})
+		work.EachFile(unread, min(s.ws.Config.Concurrency, runtime.GOMAXPROCS(0)), report, func(id engram.ChunkID) {
+			if ctx.Err() == nil {
+				s.read(id)
+			}
+		})
+	}
+	if memory := s.memory(); memory != nil {
+		memory.End(there)
+	}
+	var all []Secret
+	for _, id := range ids {
+		if seen, ok := s.seen.Load(id); ok {
+			found, _ := seen.([]secretscan.Finding)
+			all = append(all, s.unaccepted(id, found)...)
+		}
 	}
 	slices.SortStableFunc(all, func(a, b Secret) int { return a.Chunk.Compare(b.Chunk) })
 	return all
 }
 
-// Rows looks into a chunk while somebody else reads it, so that In need not: see verification.Options.
-func (s *Secrets) Rows(id engram.ChunkID) (row func(rowstream.Row), end func(all bool)) {
-	stamp, _, known := s.recall(id)
-	if known {
-		return func(rowstream.Row) {}, func(bool) {}
+// read reads a chunk only to look into it.
+func (s *Secrets) read(id engram.ChunkID) {
+	watch := s.Watch(id)
+	c, err := s.dir.OpenChunk(id)
+	if err != nil {
+		return
 	}
-	var found []secretscan.Finding
-	return func(row rowstream.Row) { found = append(found, secretscan.ScanRow(row.List, row.Index, row.Text)...) }, func(all bool) {
-		if all {
-			s.keep(id, stamp, found)
-			s.seen.Store(id, found)
-		}
-	}
+	defer func() { _ = c.Close() }() // only read
+	watch(c)
+	_, _ = io.Copy(io.Discard, c)
 }
 
-func (s *Secrets) inFile(id engram.ChunkID) (found []secretscan.Finding) {
-	if seen, ok := s.seen.Load(id); ok {
-		found, _ = seen.([]secretscan.Finding)
-		return found
+// Watch looks into a chunk of the directory while somebody else reads it, so that In need not: see Watched of a
+// workspace.Directory.
+func (s *Secrets) Watch(id engram.ChunkID) func(*engram.Chunk) {
+	if _, seen := s.seen.Load(id); seen {
+		return func(*engram.Chunk) {}
 	}
 	stamp, found, known := s.recall(id)
 	if known {
-		return found
+		s.seen.Store(id, found)
+		return func(*engram.Chunk) {}
 	}
-	c, err := s.dir.OpenChunk(id)
-	if err != nil {
-		return nil
+	return func(c *engram.Chunk) {
+		found = nil
+		c.Listen(func(row rowstream.Row) {
+			found = append(found, secretscan.ScanRow(row.List, row.Index, row.Text)...)
+		}, func() {
+			s.keep(id, stamp, found)
+			s.seen.Store(id, found)
+		}, chunktext.Lists()...)
 	}
-	defer func() { _ = c.Close() }() // only read
-	err = engram.ReadLists(c, func(list string, index int, row json.RawMessage) {
-		found = append(found, secretscan.ScanRow(list, index, row)...)
-	}, chunktext.Lists()...)
-	if err == nil {
-		s.keep(id, stamp, found)
-	}
-	return found
 }
 
 // recall gives what an earlier run found in a file, if the file is unchanged, and its stamp.
 func (s *Secrets) recall(id engram.ChunkID) (stamp string, found []secretscan.Finding, known bool) {
-	if s.memory == nil {
+	memory := s.memory()
+	if memory == nil {
 		return "", nil, false
 	}
-	stamp = s.memory.Stamp(id)
-	kept, ok := s.memory.Recall(id, stamp)
+	stamp = memory.Stamp(id)
+	kept, ok := memory.Recall(id, stamp)
 	known = ok && stamp != "" && json.Unmarshal(kept, &found) == nil
 	return stamp, found, known
 }
 
 // keep keeps what was found in a file that had a stamp before, unless it was changed meanwhile.
 func (s *Secrets) keep(id engram.ChunkID, stamp string, found []secretscan.Finding) {
-	if stamp != "" && s.memory.Stamp(id) == stamp {
+	if memory := s.memory(); stamp != "" && memory.Stamp(id) == stamp {
 		kept, _ := json.Marshal(found) // texts alone
-		s.memory.Keep(id, stamp, kept)
+		memory.Keep(id, stamp, kept)
 	}
 }
 

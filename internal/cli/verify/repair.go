@@ -113,7 +113,7 @@ func (r *repair) run(ctx context.Context, words []string) error {
 	if err != nil {
 		return err
 	}
-	r.opts.Rows = look.Rows
+	r.dir.Directory = dir.Watched(look.Watch)
 	done, err := r.work(ctx)
 	if err == nil {
 		err = r.askToForget(ctx, &done)

@@ -144,9 +144,8 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 	if err != nil {
 		return err
 	}
-	opts.Rows = look.Rows
 	report, err := checked(term, opts, func(opts verification.Options) (verification.Report, error) {
-		return verification.Verify(ctx, dir, opts)
+		return verification.Verify(ctx, dir.Watched(look.Watch), opts)
 	})
 	if err != nil {
 		return err
