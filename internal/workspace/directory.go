@@ -31,8 +31,8 @@ func (w *Workspace) directory(dir *chunkdir.Dir) Directory {
 	return Directory{Dir: dir, later: w.NoteLater, environ: w.Environ}
 }
 
-// Watched is the directory of which watch hears before a chunk is opened, and whatever it gives gets the chunk
-// before anybody has read of it.
+// Watched is the directory of which watch hears before a chunk is opened, and what it gives, if anything, gets the
+// chunk before anybody has read of it.
 func (d Directory) Watched(watch func(engram.ChunkID) func(*engram.Chunk)) Directory {
 	d.watch = watch
 	return d
@@ -40,13 +40,13 @@ func (d Directory) Watched(watch func(engram.ChunkID) func(*engram.Chunk)) Direc
 
 // OpenChunk tells who watches.
 func (d Directory) OpenChunk(id engram.ChunkID) (*engram.Chunk, error) {
-	if d.watch == nil {
-		return d.Dir.OpenChunk(id)
+	var watching func(*engram.Chunk)
+	if d.watch != nil {
+		watching = d.watch(id)
 	}
-	opened := d.watch(id)
 	c, err := d.Dir.OpenChunk(id)
-	if err == nil {
-		opened(c)
+	if err == nil && watching != nil {
+		watching(c)
 	}
 	return c, err
 }

@@ -142,6 +142,9 @@ func (s *Secrets) In(ctx context.Context, ids []engram.ChunkID, there []engram.C
 // read reads a chunk only to look into it.
 func (s *Secrets) read(id engram.ChunkID) {
 	watch := s.Watch(id)
+	if watch == nil {
+		return
+	}
 	c, err := s.dir.OpenChunk(id)
 	if err != nil {
 		return
@@ -152,15 +155,15 @@ func (s *Secrets) read(id engram.ChunkID) {
 }
 
 // Watch looks into a chunk of the directory while somebody else reads it, so that In need not: see Watched of a
-// workspace.Directory.
+// workspace.Directory. It gives nil where it is known what the file holds.
 func (s *Secrets) Watch(id engram.ChunkID) func(*engram.Chunk) {
 	if _, seen := s.seen.Load(id); seen {
-		return func(*engram.Chunk) {}
+		return nil
 	}
 	stamp, found, known := s.recall(id)
 	if known {
 		s.seen.Store(id, found)
-		return func(*engram.Chunk) {}
+		return nil
 	}
 	return func(c *engram.Chunk) {
 		found = nil
