@@ -46,8 +46,7 @@ var table = sync.OnceValue(func() *keywords {
 			k.bare = append(k.bare, uint16(i))
 		}
 		for _, word := range r.Keywords {
-			word = strings.ToLower(word[strings.LastIndexAny(word, escaped)+1:])
-			of[word] = append(of[word], uint16(i))
+			of[plain(word)] = append(of[plain(word)], uint16(i))
 		}
 	}
 	for word, rules := range of {
@@ -57,13 +56,18 @@ var table = sync.OnceValue(func() *keywords {
 			continue
 		}
 		for c := range byte(0x80) {
-			if inSecret(c) {
+			if inSecret(c) && (c < 'A' || c > 'Z') {
 				k.add(w, word+string(rune(c)))
 			}
 		}
 	}
 	return k
 })
+
+// plain is a keyword as it is looked for.
+func plain(word string) string {
+	return strings.ToLower(word[strings.LastIndexAny(word, escaped)+1:])
+}
 
 // add has a keyword found by three letters.
 func (k *keywords) add(w keyword, by string) {
@@ -211,7 +215,7 @@ func hidesLetters(document []byte) bool {
 		if c, err := strconv.ParseUint(string(document[at+4:at+6]), 16, 8); err == nil && c > ' ' && c < 0x7F && (c == '\\' || strings.IndexByte(escaped, byte(c)) < 0) {
 			return true
 		}
-		document = document[at+6:]
+		document = document[at+len(`\u00`):] // what follows may begin another one
 	}
 }
 

@@ -124,21 +124,64 @@ func (r *rule) find(text string, ends []int) (all [][]int) {
 // longest is more than the longest match of the general rule, in bytes.
 const longest = 512
 
-// assigns says whether what the general rule wants behind a keyword can follow: one of its operators, behind
-// at most 31 bytes of a name, blanks and quotes. Where the text stands in JSON, it may be wrong in saying so.
+// assigns says whether what the general rule wants behind a keyword can follow: the rest of a name, one of its
+// operators, blanks and quotes, and a value. It may be wrong in saying so, above all where the text stands in JSON.
 func assigns[T string | []byte](text T, inJSON bool) bool {
-	for i, n := 0, 0; i < len(text) && n < 40; i, n = i+1, n+1 {
-		switch c := text[i]; {
-		case c == '"' && inJSON:
-			return false // the text ends there
-		case isLead(c), c == ' ', c == '\t', c == '\n', c == '\r', c == '\f', c == '\'', c == '"':
-		case c == '\\' && inJSON && i+1 < len(text):
-			if i++; strings.IndexByte(`ntrf"`, text[i]) < 0 {
-				return text[i] == '\\' || text[i] == 'u' // anything
-			}
-		default:
-			return strings.IndexByte("=>:|?,", c) >= 0
+	next, all := decoded(make([]byte, 0, reachOfGeneral), text, inJSON)
+	i, value := 0, 0
+	for i < len(next) && i < 40 && (isLead(next[i]) || isBlank(next[i])) {
+		i++
+	}
+	if i < len(next) && strings.IndexByte("=>:|?,", next[i]) < 0 {
+		return false
+	}
+	for ; i < len(next) && (isBlank(next[i]) || strings.IndexByte("=>:|?,`", next[i]) >= 0); i++ {
+		if next[i] == '=' { // which values may have too
+			value++
 		}
+	}
+	for ; i < len(next) && (isLead(next[i]) || strings.IndexByte("=+/", next[i]) >= 0 || next[i] >= utf8.RuneSelf); i++ {
+		value++
+	}
+	return value >= 10 || i == len(next) && !all
+}
+
+// reachOfGeneral is more than how far an operator and the beginning of a value are from a keyword.
+const reachOfGeneral = 64
+
+// decoded adds the first bytes of a text, as far as there is room, and says whether these are all. Of one that stands in JSON
+// it gives those up to a character that is spelled by its number, or in JSON that stands in it.
+func decoded[T string | []byte](first []byte, text T, inJSON bool) (_ []byte, all bool) {
+	for i := 0; i < len(text); i++ {
+		if len(first) == cap(first) {
+			return first, false
+		}
+		c := text[i]
+		switch {
+		case !inJSON:
+		case c == '"':
+			return first, true
+		case c == '\\' && i+1 < len(text):
+			i++
+			switch c = text[i]; c {
+			case 'u', '\\':
+				return first, false
+			case 'n', 't', 'r', 'f':
+				c = ' '
+			case 'b':
+				c = '\b'
+			}
+		}
+		first = append(first, c)
+	}
+	return first, true
+}
+
+// isBlank says whether a byte is one that the general rule takes beside its operators: one of [\s'"].
+func isBlank(c byte) bool {
+	switch c {
+	case ' ', '\t', '\n', '\r', '\f', '\'', '"':
+		return true
 	}
 	return false
 }
