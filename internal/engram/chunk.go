@@ -83,8 +83,9 @@ func (c *Chunk) Read(p []byte) (int, error) {
 		return n, c.err
 	}
 	n, err := c.src.Read(p)
-	if c.err = c.check(p[:n]); c.err != nil {
-		return 0, c.err
+	if err := c.check(p[:n]); err != nil {
+		c.end(err)
+		return 0, err
 	}
 	if c.Progress != nil && n > 0 {
 		c.Progress(n)
@@ -98,13 +99,21 @@ func (c *Chunk) Read(p []byte) (int, error) {
 
 // end keeps how a Read ended, and tells of the end of all of it.
 func (c *Chunk) end(err error) {
-	if c.err = err; !c.Verified() {
+	if c.err = err; c.err == nil {
 		return
 	}
-	if c.also != nil && c.also.end != nil && c.rows.Err() == nil {
-		c.also.end()
+	if c.also != nil {
+		if c.Verified() {
+			err = c.rows.Err()
+		}
+		c.also.end(err)
+		if c.rows == c.also.lists {
+			c.rows = nil
+		}
+		c.also.lists.Free()
+		c.also = nil
 	}
-	if c.AtEnd != nil {
+	if c.Verified() && c.AtEnd != nil {
 		c.AtEnd()
 	}
 }
@@ -199,13 +208,7 @@ func (c *Chunk) Verified() bool {
 func (c *Chunk) Sum() [sha256.Size]byte { return c.sum }
 
 // Close closes the source. It may be called at any time.
-func (c *Chunk) Close() error {
-	if c.also != nil {
-		c.also.lists.Free()
-		c.also, c.rows = nil, nil
-	}
-	return c.src.Close()
-}
+func (c *Chunk) Close() error { return c.src.Close() }
 
 // Stray is something among chunk files that is none.
 type Stray struct {

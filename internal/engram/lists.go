@@ -28,9 +28,10 @@ func readLists(r io.Reader, l *rowstream.Lists) error {
 }
 
 // Listen has row hear the rows of some lists while somebody else reads the chunk, whatever for, in the same one look
-// at its bytes; a row is only good until row returns. end hears once that all was read and is good. Who reads
-// the rows of other lists alone is the only one who hears of them. It is called before the first Read.
-func (c *Chunk) Listen(row func(rowstream.Row), end func(), lists ...string) {
+// at its bytes; a row is only good until row returns. end hears how that ended, once: nil says that row heard all, and
+// that the chunk is good; an error of a good chunk (see Verified) is about its lists. Of a chunk that is not read to its
+// end, or of which somebody reads the rows of other lists, it hears nothing. Listen is called before the first Read.
+func (c *Chunk) Listen(row func(rowstream.Row), end func(error), lists ...string) {
 	l := rowstream.NewLists(lists, false, row)
 	c.also = &listener{l, row, end}
 	c.scan, c.rows = l.Scanner(), l
@@ -40,13 +41,13 @@ func (c *Chunk) Listen(row func(rowstream.Row), end func(), lists ...string) {
 type listener struct {
 	lists *rowstream.Lists // its own, for who reads the bytes alone
 	row   func(rowstream.Row)
-	end   func()
+	end   func(error)
 }
 
 // readLists has the one scan that checks a chunk give out its rows as well.
 func (c *Chunk) readLists(l *rowstream.Lists) error {
 	if c.also != nil && !l.Also(c.also.lists, c.also.row) {
-		c.also.end = nil
+		c.also.end = func(error) {}
 	}
 	c.scan, c.rows = l.Scanner(), l
 	defer func() { c.rows = nil }()

@@ -100,11 +100,8 @@ func (l *Lists) Also(other *Lists, add func(Row)) bool {
 	return true
 }
 
-// Free says that nothing more is read. It may be said again.
+// Free says that nothing more is read.
 func (l *Lists) Free() {
-	if l.cutRow == nil {
-		return
-	}
 	cutRows.Put(l.cutRow)
 	l.cutRow = nil
 }

@@ -280,7 +280,7 @@ func (x *export) readable() iter.Seq2[memories.Draft, error] {
 func (x *export) tellsSecrets(d memories.Draft) error {
 	found := x.look.InText(d.Entry.ID, d.Text)
 	x.secrets = append(x.secrets, found...)
-	return surroundings.HeldBySecrets(x.ws, found)[d.Entry.ID]
+	return x.look.Held(nil, found)[d.Entry.ID]
 }
 
 func (x *export) tooLarge(d memories.Draft) error {

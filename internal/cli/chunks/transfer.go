@@ -197,9 +197,11 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	opts := t.opts
 	opts.Concurrency, opts.Fatal, opts.Passing, opts.Strict = t.ws.Config.Concurrency, problem.Common, problem.Passing, t.project.strict
 	opts.Notify = func(wait time.Duration, why string) { t.term.Note("waiting %s: %s", wait.Round(time.Second), why) }
-	look := surroundings.NewSecrets(t.term, t.ws, t.dir, t.path)
-	if here, ok := t.dir.(workspace.Directory); ok && opts.Push {
-		t.dir = here.Watched(look.Watch) // so that each chunk is read once for it and for the server
+	leaves := t.leaving(conn)
+	if opts.Push {
+		if err := leaves.look.Accept(); err != nil {
+			return err
+		}
 	}
 	diff, known, err := compareSides(ctx, t.term, t.ws, conn, t.dir, t.project, t.wants, t.opts.Pull, t.early(opts))
 	if err != nil {
@@ -228,27 +230,17 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	if t.nothingToPush() {
 		return errNothingToPush(t.path)
 	}
-	var leaves []engram.ChunkID
-	if opts.Push {
-		leaves = leaving(diff, opts)
-	}
-	if len(leaves) > 0 {
-		if err := look.Accept(); err != nil {
-			return err
-		}
-		if t.dryRun || t.ws.Config.FailOnSecrets { // else what leaves is looked into on its way
-			if err := t.lookForSecrets(ctx, look, leaves); err != nil {
-				return err
-			}
-			opts.Held = surroundings.HeldBySecrets(t.ws, t.secrets)
-		}
-	}
 	var adopted adoption.Outcome
 	if opts.Pull {
 		if diff, adopted, err = diff.Adopt(ctx, opts, t.dryRun); err != nil {
 			return err
 		}
 		t.adopted = adopted.Adopted
+	}
+	if opts.Push {
+		if opts.Held, err = leaves.before(ctx, diff, opts); err != nil {
+			return err
+		}
 	}
 	t.twins = diff.Twins
 	if opts.Push {
@@ -270,9 +262,7 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 		if err := known.Save(); err != nil {
 			t.ws.Log.Info("remember whose chunks the server has", "error", err)
 		}
-		if len(leaves) > 0 && !t.ws.Config.FailOnSecrets {
-			_ = t.lookForSecrets(ctx, look, leaves) // an interruption is told by what did not move
-		}
+		leaves.after(ctx)
 	}
 	t.Failed = append(t.Failed, adopted.Failed...)
 	surroundings.ExplainMissing(ctx, t.ws, t.dir, t.Failed)

@@ -40,7 +40,7 @@ type Secret struct {
 	secretscan.Finding
 }
 
-// Secrets looks for secrets in chunks before they leave.
+// Secrets looks for secrets in chunks: in reads of its own, or while others read them.
 type Secrets struct {
 	term     *terminal.Terminal
 	ws       *workspace.Workspace
@@ -48,7 +48,14 @@ type Secrets struct {
 	path     string
 	memory   func() verification.Memory // of what was found before; nil: there is none
 	accepted map[string]bool
-	seen     sync.Map // by chunk: what this run found in it, while somebody else read it
+	seen     sync.Map // by chunk: the looked of this run
+}
+
+// looked is a look into a chunk.
+type looked struct {
+	found []secretscan.Finding
+	err   error // why not all of it was looked through
+	good  bool  // the chunk itself is whole
 }
 
 // NewSecrets is for a look into a directory, which need not be there yet. Nothing is read before it is needed.
@@ -111,7 +118,7 @@ func readAccepted(chunkDir string) (map[string]bool, error) {
 func (s *Secrets) In(ctx context.Context, ids []engram.ChunkID, there []engram.ChunkID) []Secret {
 	var unread []engram.ChunkID
 	for _, id := range ids {
-		if _, seen := s.seen.Load(id); !seen {
+		if l, ok := s.look(id); !ok || l.err != nil {
 			unread = append(unread, id)
 		}
 	}
@@ -130,9 +137,8 @@ func (s *Secrets) In(ctx context.Context, ids []engram.ChunkID, there []engram.C
 	}
 	var all []Secret
 	for _, id := range ids {
-		if seen, ok := s.seen.Load(id); ok {
-			found, _ := seen.([]secretscan.Finding)
-			all = append(all, s.unaccepted(id, found)...)
+		if l, ok := s.look(id); ok {
+			all = append(all, s.unaccepted(id, l.found)...)
 		}
 	}
 	slices.SortStableFunc(all, func(a, b Secret) int { return a.Chunk.Compare(b.Chunk) })
@@ -157,23 +163,33 @@ func (s *Secrets) read(id engram.ChunkID) {
 // Watch looks into a chunk of the directory while somebody else reads it, so that In need not: see Watched of a
 // workspace.Directory. It gives nil where it is known what the file holds.
 func (s *Secrets) Watch(id engram.ChunkID) func(*engram.Chunk) {
-	if _, seen := s.seen.Load(id); seen {
+	if l, ok := s.look(id); ok && l.err == nil {
 		return nil
 	}
 	stamp, found, known := s.recall(id)
 	if known {
-		s.seen.Store(id, found)
+		s.seen.Store(id, looked{found: found})
 		return nil
 	}
 	return func(c *engram.Chunk) {
-		found = nil
+		var found []secretscan.Finding
 		c.Listen(func(row rowstream.Row) {
 			found = append(found, secretscan.ScanRow(row.List, row.Index, row.Text)...)
-		}, func() {
-			s.keep(id, stamp, found)
-			s.seen.Store(id, found)
+		}, func(err error) {
+			if err == nil {
+				s.keep(id, stamp, found)
+			}
+			s.seen.Store(id, looked{found, err, c.Verified()})
 		}, chunktext.Lists()...)
 	}
+}
+
+func (s *Secrets) look(id engram.ChunkID) (l looked, ok bool) {
+	seen, ok := s.seen.Load(id)
+	if ok {
+		l, _ = seen.(looked)
+	}
+	return l, ok
 }
 
 // recall gives what an earlier run found in a file, if the file is unchanged, and its stamp.
@@ -224,12 +240,18 @@ func (s *Secrets) unaccepted(id engram.ChunkID, found []secretscan.Finding) (sec
 	return secrets
 }
 
-// HeldBySecrets gives for each chunk with secrets why it stays, if it shall.
-func HeldBySecrets(ws *workspace.Workspace, found []Secret) map[engram.ChunkID]error {
-	if !ws.Config.FailOnSecrets {
+// Held gives for each of these chunks with secrets why it stays, if it shall, and for those of which nobody can tell: damage
+// is told by whoever moves them.
+func (s *Secrets) Held(ids []engram.ChunkID, found []Secret) map[engram.ChunkID]error {
+	if !s.ws.Config.FailOnSecrets {
 		return nil
 	}
 	counts, held := map[engram.ChunkID]int{}, map[engram.ChunkID]error{}
+	for _, id := range ids {
+		if l, _ := s.look(id); l.good && l.err != nil {
+			held[id] = fmt.Errorf("%w: it fits its id, but cannot be looked through for secrets: %w", engram.ErrDamaged, l.err)
+		}
+	}
 	for _, s := range found {
 		counts[s.Chunk]++
 		held[s.Chunk] = &secretscan.FoundError{Secrets: counts[s.Chunk]}

@@ -126,7 +126,7 @@ func (r *repair) run(ctx context.Context, words []string) error {
 	}
 	v := newVerified(done.Report)
 	secrets, lookErr := lookForSecrets(ctx, look, dir, r.opts.Only)
-	v.addSecrets(r.ws, secrets)
+	v.addSecrets(look, secrets)
 	v.repaired = &repaired{Repaired: []repairedItem{}, Backup: r.dir.copied, DryRun: r.dryRun}
 	for _, f := range done.Fixes {
 		v.Repaired = append(v.Repaired, repairedItem{ID: f.ID, Action: f.Action, Message: terminal.OneLine(f.Detail)})

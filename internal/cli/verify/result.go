@@ -102,9 +102,9 @@ func newVerified(r verification.Report) *verified {
 }
 
 // addSecrets adds what looks like secrets. The chunks that hold them fail if they shall, and are good otherwise.
-func (v *verified) addSecrets(ws *workspace.Workspace, found []surroundings.Secret) {
+func (v *verified) addSecrets(look *surroundings.Secrets, found []surroundings.Secret) {
 	v.Secrets = append(v.Secrets, found...)
-	held := surroundings.HeldBySecrets(ws, found)
+	held := look.Held(nil, found) // what cannot be looked through has failed already
 	for _, id := range slices.SortedFunc(maps.Keys(held), engram.ChunkID.Compare) {
 		failure := work.Failure{ID: id.String(), Err: held[id]}
 		v.Failed = append(v.Failed, badItem{FailedItem: command.FailedItems([]work.Failure{failure})[0], Where: "here"})

@@ -179,7 +179,7 @@ func verify(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspac
 	}
 	// What was found here is worth knowing also when the remote can't be asked.
 	v := newVerified(report)
-	v.addSecrets(ws, secrets)
+	v.addSecrets(look, secrets)
 	return v.end(term, ws, err, v.show(term, ws, afterVerify(ws), "failed the verification", 0))
 }
 
