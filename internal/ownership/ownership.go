@@ -67,6 +67,12 @@ func (p Projects) Subject(at int64, sessionProject func(id string) string) (s se
 	return s, open
 }
 
+// TellsTypes says that no row has a type that Types lacks, but for those that tell none, as deletions do.
+func (p Projects) TellsTypes() bool {
+	read := !p.Untyped || len(p.Names)+len(p.Open)+len(p.Types) > 0 // else it is Unknown, or nearly
+	return read && len(p.Types) < maxTypes
+}
+
 // Unknown is what there is to say of rows that cannot be read, or were not: they are nobody's, and may be anything.
 func Unknown() Projects { return Projects{Nobodys: true, Untyped: true} }
 

@@ -91,6 +91,26 @@ func (s *Diff) asksFor(item Item, p ownership.Projects) (asked, open bool) {
 	return s.choice.Wants.Wants(subject), open && s.choice.Wants.AsksProject()
 }
 
+// TypesThere are the types of the rows of the remote's chunks, as runs with a Choice have seen them. all says that each
+// chunk was seen, but for those that the server made itself and nobody wants.
+func (s *Diff) TypesThere() (types []string, all bool) {
+	if s.choice == nil {
+		return nil, false
+	}
+	there := s.There.Entries()
+	for i := range there {
+		p, known := s.choice.Known.Projects(there[i].ID)
+		switch {
+		case known && p.TellsTypes():
+			types = append(types, p.Types...)
+		case known, !s.serverMade(&there[i]) || s.serverChunks:
+			return nil, false
+		}
+	}
+	slices.Sort(types)
+	return slices.Compact(types), true
+}
+
 // belongs says whether rows belong to the project.
 func (s *Diff) belongs(p ownership.Projects) bool {
 	return s.choice.Project == "" || p.Belongs(s.choice.Project, s.projectOf)

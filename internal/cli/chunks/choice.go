@@ -78,6 +78,14 @@ func (t *transfer) noteUnasked() {
 	}
 }
 
+// warnOfTypes says which types that were asked for no chunk of the server has, where each of them was seen: the others may
+// have them.
+func (t *transfer) warnOfTypes(diff *syncer.Diff) {
+	if have, all := diff.TypesThere(); all && len(have) > 0 {
+		command.WarnOfTypes(t.term, "the server's chunks have", t.wants.Types(), have)
+	}
+}
+
 // noteLeft says how many chunks of other projects stay on the server, and with -v which.
 func (t *transfer) noteLeft() {
 	if len(t.Left) == 0 {

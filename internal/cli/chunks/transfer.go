@@ -272,6 +272,7 @@ func (t *transfer) move(ctx context.Context, conn *workspace.Connection) error {
 	if t.project.acceptLeftOut && !t.dryRun {
 		unkept = t.acceptLeftOut(conn)
 	}
+	t.warnOfTypes(diff)
 	ended := t.print()
 	if unkept != nil { // so that those rows are failures still
 		t.term.Fail(problem.Failure(unkept, ""))

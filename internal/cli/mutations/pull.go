@@ -63,8 +63,9 @@ type pull struct {
 
 	conn    *workspace.Connection
 	account account
-	from    *engram.Cursor // where a run that moves no saved cursor is; nil before its first round
-	rows    int            // in all rounds
+	types   map[string]bool // of the rows that a round has seen; nil where it does not begin at the beginning of the journal
+	from    *engram.Cursor  // where a run that moves no saved cursor is; nil before its first round
+	rows    int             // in all rounds
 	rounds  int
 }
 
@@ -182,6 +183,10 @@ func (p *pull) round(ctx context.Context) (last bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	p.types = nil
+	if at := cursor.Cursor(); at.Last.Seq == 0 && at.LowWatermark == 0 {
+		p.types = map[string]bool{}
+	}
 	result, err := p.pull(ctx, cursor, lines)
 	err = errors.Join(err, done())
 	p.rows, p.rounds = p.rows+result.Rows, p.rounds+1
@@ -246,6 +251,7 @@ func (p *pull) pull(ctx context.Context, cursor *cursorfile.File, lines journal.
 		opts.Wants = func(row engram.PullMutationResult, ahead time.Duration) bool {
 			subject := selection.Mutation(row.Entry(), row.OccurredAt)
 			subject.Ahead = int64(ahead)
+			p.saw(subject.Types)
 			return p.wants.Wants(subject)
 		}
 	}

@@ -2,8 +2,11 @@ package mutations
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
+	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/journal"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 )
@@ -41,6 +44,9 @@ func (p *pull) tell(r journal.PullResult, err error) {
 		}
 		p.term.Warn("the journal holds what cannot be read, row " + r.Unread + more + ": left out, and the rest went on")
 	}
+	if err == nil && !r.Full && r.Skipped+r.Unreadable == 0 && len(p.types) > 0 { // else other rows may have them
+		command.WarnOfTypes(p.term, "the journal has", p.wants.Types(), slices.Sorted(maps.Keys(p.types)))
+	}
 	if (err != nil || p.rounds > 1) && r.Rows == 0 {
 		return
 	}
@@ -56,6 +62,18 @@ func (p *pull) tell(r journal.PullResult, err error) {
 	doc.Summary.Unasked, doc.Summary.Unread = r.Unasked, r.Unreadable
 	doc.Summary.Cursor, doc.Summary.Saved, doc.Summary.More = r.Cursor.Last.Seq, p.from == nil, r.Full
 	terminal.PrintJSON(p.term.Stderr(), doc)
+}
+
+// maxTypes is how many types of a journal are remembered, to name those that are near the one that was asked for.
+const maxTypes = 64
+
+// saw remembers the types of a row.
+func (p *pull) saw(types []string) {
+	for _, kind := range types {
+		if p.types != nil && (len(p.types) < maxTypes || slices.Contains(p.wants.Types(), kind)) {
+			p.types[kind] = true
+		}
+	}
 }
 
 func (p *pull) summary(r journal.PullResult) string {
