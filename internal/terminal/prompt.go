@@ -68,11 +68,25 @@ func (t *Terminal) AskSecret(ctx context.Context, question, instead string) (str
 	})
 }
 
-func (t *Terminal) prompt(ctx context.Context, question, instead string, read func(*os.File) (string, error)) (string, error) {
-	f, ok := t.Stdin.(*os.File)
-	if !ok || !isTerminal(f) {
-		return "", Usagef("stdin is not a terminal, so nobody can be asked: pass %s", instead)
+// CanAsk says whether the user can be asked for what is missing. Where stdin is no terminal, and anything is, it is an error
+// that names all that has to be given instead, at once.
+func (t *Terminal) CanAsk(missing ...string) error {
+	last := len(missing) - 1
+	if last < 0 || t.Interactive() {
+		return nil
 	}
+	all := missing[last]
+	if last > 0 {
+		all = strings.Join(missing[:last], ", ") + " and " + all
+	}
+	return Usagef("stdin is not a terminal, so nobody can be asked: pass %s", all)
+}
+
+func (t *Terminal) prompt(ctx context.Context, question, instead string, read func(*os.File) (string, error)) (string, error) {
+	if err := t.CanAsk(instead); err != nil {
+		return "", err
+	}
+	f, _ := t.Stdin.(*os.File) // as a terminal is
 	state, err := term.GetState(int(f.Fd()))
 	if err != nil {
 		return "", fmt.Errorf("prepare the terminal: %w", err)

@@ -56,7 +56,11 @@ func login(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace
 		}
 		var err error
 		if opts.identifier == "" {
-			if opts.identifier, err = term.Ask(ctx, "User name or email for "+conn.Label, "--identifier and --password-stdin, or --token-stdin"); err != nil {
+			instead := "--identifier and --password-stdin, or --token-stdin"
+			if opts.passwordStdin {
+				instead = "--identifier"
+			}
+			if opts.identifier, err = term.Ask(ctx, "User name or email for "+conn.Label, instead); err != nil {
 				return err
 			}
 		}
@@ -143,7 +147,13 @@ The password is asked for without echo, or read from stdin. With --invited the
 invitation of "engram-sync serve user invite" is asked for as well, or taken from
 ENGRAM_SYNC_INVITATION.`
 
-const invitationVariable = "ENGRAM_SYNC_INVITATION"
+const (
+	invitationVariable = "ENGRAM_SYNC_INVITATION"
+
+	// What to pass instead of an answer.
+	usernameFlag, emailFlag = "--username", "--email"
+	invitationInstead       = invitationVariable + " in the environment"
+)
 
 type registerOptions struct {
 	username, email        string
@@ -168,15 +178,35 @@ func newRegister(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Comman
 	return cmd
 }
 
+// missing is what nobody gave, as it would be given where nobody can be asked.
+func (o registerOptions) missing(ws *workspace.Workspace) (missing []string) {
+	if o.username == "" {
+		missing = append(missing, usernameFlag)
+	}
+	if o.email == "" {
+		missing = append(missing, emailFlag)
+	}
+	if !o.passwordStdin {
+		missing = append(missing, "--password-stdin")
+	}
+	if o.invited && ws.Getenv(invitationVariable) == "" {
+		missing = append(missing, invitationInstead)
+	}
+	return missing
+}
+
 func register(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace, opts registerOptions) error {
 	return ws.WithAnonymous(ctx, func(conn *workspace.Connection) (err error) {
+		if err := term.CanAsk(opts.missing(ws)...); err != nil {
+			return err
+		}
 		if opts.username == "" {
-			if opts.username, err = term.Ask(ctx, "User name", "--username"); err != nil {
+			if opts.username, err = term.Ask(ctx, "User name", usernameFlag); err != nil {
 				return err
 			}
 		}
 		if opts.email == "" {
-			if opts.email, err = term.Ask(ctx, "Email", "--email"); err != nil {
+			if opts.email, err = term.Ask(ctx, "Email", emailFlag); err != nil {
 				return err
 			}
 		}
@@ -203,7 +233,7 @@ func invitationOf(ctx context.Context, term *terminal.Terminal, ws *workspace.Wo
 		secret.Add(code)
 		return code, nil
 	}
-	return term.AskSecret(ctx, "Invitation", invitationVariable+" in the environment")
+	return term.AskSecret(ctx, "Invitation", invitationInstead)
 }
 
 const logoutLong = `Forget the login for the remote on this machine.
