@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -81,7 +83,10 @@ func checkURL(text string) error {
 	if err != nil && strings.Contains(text, "://") {
 		return errors.New("is not a valid URL")
 	}
+	meant := meantURL(text)
 	switch {
+	case meant != "":
+		return fmt.Errorf("%q is not a URL that begins with http:// or https://: write %s", text, meant)
 	case err != nil || u.Scheme != "http" && u.Scheme != "https":
 		return errors.New("is not a URL that begins with http:// or https://")
 	case u.User != nil:
@@ -98,6 +103,23 @@ func checkURL(text string) error {
 		return errors.New("the port of the URL is not between 1 and 65535")
 	}
 	return nil
+}
+
+// meantURL is the URL of a server that was given as HOST:PORT, or "". Other texts may be secrets in the wrong place, which
+// nobody repeats.
+func meantURL(text string) string {
+	host, port, err := net.SplitHostPort(text)
+	if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
+		return ""
+	}
+	scheme := "https://"
+	switch ip, err := netip.ParseAddr(host); {
+	case host == "localhost", err == nil && ip.IsLoopback():
+		scheme = "http://"
+	case err != nil && (host == "" || strings.ContainsFunc(host, notInName)):
+		return ""
+	}
+	return scheme + text
 }
 
 // choose finds the remote that text asks for. Named remotes keep their own
@@ -133,11 +155,14 @@ func unknownRemote(remotes map[string]Remote, text string) error {
 		known = "known are " + strings.Join(names, ", ")
 	}
 	if isPath(text) {
-		return fmt.Errorf("is neither a remote's name nor a URL with http:// or https://; for the server in a directory write embedded:DIR; of names, %s", known)
+		return fmt.Errorf("what was given is neither a remote's name nor a URL with http:// or https://; for the server in a directory write embedded:DIR; of names, %s", known)
+	}
+	if meantURL(text) != "" {
+		return checkURL(text)
 	}
 	if checkName(text) != nil {
 		// Whatever this is, it may be a secret in the wrong place.
-		return fmt.Errorf("is neither a remote's name nor a URL with http:// or https://; of names, %s", known)
+		return fmt.Errorf("what was given is neither a remote's name nor a URL with http:// or https://; of names, %s", known)
 	}
 	return fmt.Errorf("no remote is called %q; %s; run `engram-sync config set remotes.%s.url URL` to add it",
 		text, known, text)

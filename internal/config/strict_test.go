@@ -70,7 +70,7 @@ func TestBadValuesInTheUsersFile(t *testing.T) {
 		{"remote without url", `remotes: {work: {project: p}}`, "remotes.work: has no url"},
 		{"unknown field", `remotes: {work: {uri: x}}`, "remotes.work.uri: unknown key"},
 		{"bad url", `remotes: {work: {url: example.com}}`, "remotes.work.url: is not a URL that begins"},
-		{"url without a scheme", `remotes: {work: {url: "127.0.0.1:8765"}}`, "remotes.work.url: is not a URL that begins"},
+		{"url without a scheme", `remotes: {work: {url: "127.0.0.1:8765"}}`, `remotes.work.url: "127.0.0.1:8765" is not a URL that begins`},
 		{"url of another type", `remotes: {work: {project: 1}}`, "remotes.work.project: must be text"},
 		{"remote twice", "remotes:\n  a: {url: http://a}\n  a: {url: http://b}", "remotes.a: is there twice"},
 		{"field twice", `remotes: {a: {url: http://a, url: http://b}}`, "remotes.a.url: is there twice"},
