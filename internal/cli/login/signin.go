@@ -121,9 +121,11 @@ func keep(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace,
 		}
 		term.Warn("the tokens are kept in plain text, in a file " + readers + ": " + ws.CredentialFile().Path())
 	}
-	return term.Confirm(
-		terminal.Fields{"remote": conn.Label, "account": account.Name, "user_id": account.UserID, "store": account.Store},
-		fmt.Sprintf("logged in to %s%s; the tokens are in the %s", conn.Label, named(account, " as %s", " with a token"), account.Store))
+	line := fmt.Sprintf("logged in to %s%s; the tokens are in the %s", conn.Label, named(account, " as %s", " with a token"), account.Store)
+	if ws.Inputs.Flags.Changed("remote") { // which the next command needs, too
+		line += "; `engram-sync status` says what would move"
+	}
+	return term.Confirm(terminal.Fields{"remote": conn.Label, "account": account.Name, "user_id": account.UserID, "store": account.Store}, line)
 }
 
 // named tells of an account by its name, or otherwise where a token alone is known.
