@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -23,6 +24,14 @@ func hintFlags(command string) []string {
 		return append(names, "dir", "project")
 	}
 	return append(names, "dir") // a remote would be one more thing to look at
+}
+
+// RemoteFlag is --remote with the remote that counts, as its settings call it, for a command that takes none by itself.
+func (w *Workspace) RemoteFlag() string {
+	if w.Config.RemoteErr != nil {
+		return "--remote NAME"
+	}
+	return "--remote " + ShellWord(cmp.Or(w.Config.Remote.Name, w.Config.Remote.URL))
 }
 
 // complete adds to a command line the flags that this run was given, so that it works as it is typed.

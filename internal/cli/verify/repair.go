@@ -206,7 +206,7 @@ func (r *repair) hint(err error, where string) string {
 		return "name the chunk as well to download it again over the edit, or keep the edit with --re-identify"
 	case r.remote || problem.Is(err, syncer.ErrForeign, surroundings.ErrEdited, surroundings.ErrDeleted, chunkdir.ErrPointer):
 	case problem.Is(err, engram.ErrDamaged, engram.ErrNoFile) && !problem.Is(r.ws.Config.RemoteErr, config.ErrNoRemote):
-		return "a remote may have it: run `engram-sync verify --repair --remote NAME`"
+		return "a remote may have it: run `engram-sync verify --repair " + r.ws.RemoteFlag() + "`"
 	}
 	return afterVerify(r.ws)(err, where)
 }

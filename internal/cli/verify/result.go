@@ -253,7 +253,7 @@ func afterVerify(ws *workspace.Workspace) func(err error, where string) string {
 		case damaged && problem.As[*engram.MismatchError](err) && where == "here":
 			return "restore the file from git or from another machine, or keep it under the id of its bytes with `engram-sync verify --repair --re-identify`"
 		case damaged && where == "here" && ws.Config.RemoteErr == nil:
-			return "restore the file from git or from another machine, or from a remote that has it with `engram-sync verify --repair --remote NAME`"
+			return "restore the file from git or from another machine, or from a remote that has it with `engram-sync verify --repair " + ws.RemoteFlag() + "`"
 		case damaged && where == "here":
 			return "restore the file from git or from another machine"
 		case damaged:
