@@ -51,6 +51,40 @@ func TestServe(t *testing.T) {
 	stop(syscall.SIGINT)
 }
 
+// TestOneServesADirectory starts a second server on a directory: it is refused, while whatever looks after accounts works
+// beside the first one. Where that one was killed, the next begins at once.
+func TestOneServesADirectory(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	u := newUser(t, "", "")
+	_, stop := u.serve("--data", data)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(data, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, place := range []string{data, link} {
+		_, errs := u.run(11, "serve", "--addr", "127.0.0.1:0", "--data", place)
+		wantLine(t, errs, "error: another engram-sync serves "+place+" (process ")
+		wantLine(t, errs, "stop it first, wait for it with --lock-wait, or serve another directory with --data")
+	}
+	backup, elsewhere := filepath.Join(t.TempDir(), "backup"), t.TempDir()
+	u.run(0, "serve", "user", "list", "--data", data)
+	u.run(0, "serve", "backup", backup, "--data", data)
+	u.run(0, "serve", "migrate", "--from", data, "--to", elsewhere)
+	u.run(0, "serve", "restore", backup, "--data", filepath.Join(elsewhere, "restored"))
+	_, other := u.serve("--data", elsewhere)
+	other(syscall.SIGTERM)
+
+	stop(syscall.SIGKILL)
+	_, stop = u.serve("--data", data)
+	_, errs := u.run(11, "serve", "--addr", "127.0.0.1:0", "--data", data)
+	wantLine(t, errs, "(process ")
+	stop(syscall.SIGTERM)
+	if _, err := os.Lstat(filepath.Join(data, "serve.json")); err == nil {
+		t.Error("who served it is still noted")
+	}
+}
+
 // TestServeTLS has a certificate that nobody vouches for: the client says so,
 // and that it is no matter of trying again.
 func TestServeTLS(t *testing.T) {

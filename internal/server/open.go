@@ -64,8 +64,8 @@ func DatabaseExists(ctx context.Context, address string) error { return postgres
 
 // Open makes a Server on opts.Database, or else on opts.Dir, and first the
 // directory, database and signing key where they are missing. It waits while
-// another process does the same; ctx bounds that. The caller must Close the
-// Server.
+// another process does the same; ctx bounds that. With opts.Serves, a directory
+// that is served already is a *ServedError. The caller must Close the Server.
 func Open(ctx context.Context, opts Options) (*Server, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
@@ -84,6 +84,22 @@ func Open(ctx context.Context, opts Options) (*Server, error) {
 	if err := os.MkdirAll(filepath.Join(dir, spoolDir), 0o700); err != nil {
 		return nil, fmt.Errorf("create the data directory: %w", err)
 	}
+	if !opts.Serves {
+		return openLocked(ctx, dir, opts)
+	}
+	release, err := claim(ctx, dir, opts.LockWait)
+	if err != nil {
+		return nil, err
+	}
+	s, err := openLocked(ctx, dir, opts)
+	if err != nil {
+		return nil, errors.Join(err, release())
+	}
+	s.release = release
+	return s, nil
+}
+
+func openLocked(ctx context.Context, dir string, opts Options) (*Server, error) {
 	unlock, err := lockDir(ctx, dir)
 	if err != nil {
 		return nil, err

@@ -32,6 +32,10 @@ type Options struct {
 	// Database is the postgres:// URL of a database that keeps everything, for any
 	// number of processes. Then Dir is for the short-lived files only.
 	Database string
+	// Serves says that the Server is to answer others for long. One at a time does so on a directory: Open waits for
+	// LockWait while there is another. On a database any number does.
+	Serves   bool
+	LockWait time.Duration
 	// Logger gets one line for each request, never with secrets. nil: none.
 	Logger *slog.Logger
 	// TrustedProxies are the networks of proxies in front of the server: what they say in
@@ -59,7 +63,8 @@ type Options struct {
 }
 
 // Server is an account server. Its methods are safe for concurrent use, and
-// several Servers, also of several processes, may share one directory.
+// several Servers, also of several processes, may share one directory: see
+// Options.Serves.
 type Server struct {
 	log      *slog.Logger
 	store    store.Store
@@ -76,6 +81,7 @@ type Server struct {
 	reading  *reading.Room
 	pages    bool
 	local    *inProcess
+	release  func() error // of the claim on the directory, nil without
 }
 
 // newServer puts a Server together on what Open has found in the data directory.
@@ -137,5 +143,9 @@ func (s *Server) InProcess() *http.Transport { return s.local.transport }
 func (s *Server) Close() error {
 	err := s.local.close()
 	s.reading.Close()
-	return errors.Join(err, s.store.Close())
+	err = errors.Join(err, s.store.Close())
+	if s.release != nil {
+		err = errors.Join(err, s.release())
+	}
+	return err
 }

@@ -73,6 +73,27 @@ func TestTwoServersShareADirectory(t *testing.T) {
 	}
 }
 
+// One Server at a time serves a directory; who waits comes next, and who only opens it does not have to.
+func TestOneServerServesADirectory(t *testing.T) {
+	opts := server.Options{Dir: t.TempDir(), Serves: true}
+	first, err := server.Open(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var served *server.ServedError
+	if _, err := server.Open(t.Context(), opts); !errors.As(err, &served) || served.PID != os.Getpid() || time.Since(served.Since) > time.Hour {
+		t.Errorf("a second one gets %v", err)
+	}
+	open(t, server.Options{Dir: opts.Dir})
+	time.AfterFunc(time.Millisecond, func() {
+		if err := first.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	opts.LockWait = time.Minute
+	open(t, opts)
+}
+
 // Whoever is first makes the key and the account; all others take them over.
 func TestServersThatStartAtOnceAgree(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/server"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/transport"
@@ -50,6 +51,7 @@ func TestCodeOf(t *testing.T) {
 		{syncer.ErrUnconfirmed, 8},
 		{fmt.Errorf("%w: %w", syncer.ErrUnconfirmed, transport.ErrUnavailable), 8},
 		{&chunkdir.LockedError{}, 11},
+		{&server.ServedError{}, 11},
 		{&terminal.Interrupted{Signal: syscall.SIGINT}, 130},
 		{&terminal.Interrupted{Signal: syscall.SIGTERM}, 143},
 		{&terminal.Interrupted{Signal: syscall.SIGHUP}, 129},

@@ -52,6 +52,8 @@ var here = []Class{
 		"What accounts should be copied to holds what the source does not: it is another server's, or was served meanwhile. Take an empty directory or database."},
 	{"migrate-busy", Locked, is(server.ErrTargetBusy), "",
 		"Another serve migrate copies to the same target, or a server is being opened there. Wait for it, or end it, and run the command again: it goes on."},
+	{"served", Locked, as[*server.ServedError], "",
+		"Another engram-sync serve runs on the same data directory. Stop it, or wait for it with --lock-wait. Any number of them serve one PostgreSQL database."},
 	{"migrate-changed", Unavailable, is(server.ErrSourceChanged), "",
 		"A chunk was replaced at the source while it was copied. Run the same command again: it goes on."},
 	{"server-database", Unavailable, is(server.ErrUnreached), "",

@@ -30,6 +30,8 @@ works with it too. Whoever reaches the address can register an account, unless
 --no-register is given. So an address that is not loopback takes a certificate, and
 --no-register, or flags that say that you want neither.
 
+One process at a time serves a directory. The other commands of serve work beside it.
+
 It stops on SIGINT and SIGTERM, after the requests under way, and on SIGHUP unless
 there is something to open again: the access log, or the certificate, which is also
 read by itself once its files have changed.
@@ -62,7 +64,7 @@ func New(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "serve",
 		Short:   "Run an account server on this machine",
-		Long:    problem.Help(serveLong, problem.Local),
+		Long:    problem.Help(serveLong, problem.Local, problem.Locked),
 		Example: "  engram-sync serve --addr 127.0.0.1:8765 --data /srv/engram\n  engram-sync serve --addr 127.0.0.1:8765 --database postgres://engram@db.example.com/engram",
 		Args:    command.RefuseUnknown,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), term, ws, opts) },
@@ -125,6 +127,7 @@ func serve(ctx context.Context, term *terminal.Terminal, ws *workspace.Workspace
 	where.Logger, where.TrustedProxies, where.NoRegister = ws.Log, proxies, opts.noRegister
 	where.AccessLog, where.Metrics, where.Drain = access, opts.metricsAddr != "", opts.drain
 	where.Pages, where.Version = !opts.noUI, ws.Version
+	where.Serves, where.LockWait = true, ws.Config.LockWait
 	srv, err := server.Open(ctx, where)
 	if err != nil {
 		return err
