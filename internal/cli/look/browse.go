@@ -9,9 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
+	"github.com/engram-sync/engram-sync/internal/cli/look/places"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
-	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/history"
 	"github.com/engram-sync/engram-sync/internal/memoryindex"
 	"github.com/engram-sync/engram-sync/internal/pages"
 	"github.com/engram-sync/engram-sync/internal/pages/desk"
@@ -97,11 +96,10 @@ func (b *browse) run(ctx context.Context) error {
 func (b *browse) place(ctx context.Context, x index) (pages.Place, *pages.Fresh) {
 	p, every := pages.Place{Name: "the directory here", Version: b.ws.Version, Index: x.Index, Source: x.src, Log: b.ws.Log}, time.Second
 	switch src := x.src.(type) {
-	case directory:
-		p.Name = src.Path()
-		p.ReadChunk = func(_ context.Context, id engram.ChunkID) ([]history.Row, error) { return readHere(src.Directory, id) }
-	case remote:
-		p.Name, every = src.conn.Label, time.Minute // each look is a request
+	case places.Directory:
+		p.Name, p.ReadChunk = src.Path(), src.Rows
+	case places.Remote:
+		p.Name, every = src.Conn.Label, time.Minute // each look is a request
 	}
 	fresh := pages.NewFresh(ctx, x.Index, x.src, every, memoryindex.Options{AtOnce: b.ws.Config.Concurrency})
 	fresh.Looked(x.unread)

@@ -6,10 +6,11 @@ import (
 	"runtime"
 	"slices"
 
-	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/cli/command"
+	"github.com/engram-sync/engram-sync/internal/cli/look/places"
 	"github.com/engram-sync/engram-sync/internal/comparison"
 	"github.com/engram-sync/engram-sync/internal/engram"
+	"github.com/engram-sync/engram-sync/internal/memoryindex"
 	"github.com/engram-sync/engram-sync/internal/work"
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
@@ -62,9 +63,9 @@ func (s state) side() comparison.Side {
 // sameBytes says of a chunk that both sides have whether its file has the same bytes, without reading it. What nobody knows is
 // no.
 func sameBytes(ctx context.Context, of [2]state, s *comparison.Sides) (func(i, j int) bool, error) {
-	revisions := [2]*revision{}
+	revisions := [2]*places.Revision{}
 	for i := range revisions {
-		revisions[i], _ = of[i].place.(*revision)
+		revisions[i], _ = of[i].place.(*places.Revision)
 	}
 	if revisions[0] != nil && revisions[1] != nil {
 		return func(i, j int) bool {
@@ -72,24 +73,14 @@ func sameBytes(ctx context.Context, of [2]state, s *comparison.Sides) (func(i, j
 		}, nil
 	}
 	for i, r := range revisions {
-		dir, is := directoryOf(of[1-i])
-		if r == nil || !is || dir.Path() != r.dir {
+		dir, is := of[1-i].place.(places.Directory)
+		if r == nil || !is || dir.Path() != r.Path() {
 			continue
 		}
-		changed, err := r.Changed(ctx)
-		return func(i, j int) bool {
-			name := chunkPath(s.Chunks[0][i].ID)
-			_, there := r.files[name]
-			return there && !changed[name]
-		}, err
+		unchanged, err := r.Unchanged(ctx)
+		return func(i, j int) bool { return unchanged(s.Chunks[0][i].ID) }, err
 	}
 	return func(int, int) bool { return false }, nil
-}
-
-func directoryOf(s state) (*chunkdir.Dir, bool) {
-	of, _ := s.place.(rowsOfSource)
-	dir, is := of.Source.(directory)
-	return dir.Dir, is
 }
 
 // directories are the chunk directories from which it can be known what the chunks of two states say: each that is one of them, and
@@ -97,20 +88,19 @@ func directoryOf(s state) (*chunkdir.Dir, bool) {
 func (d *differ) directories(ctx context.Context, of [2]state) (dirs []workspace.Directory, err error) {
 	for _, s := range of {
 		var dir workspace.Directory
-		if source, is := s.place.(rowsOfSource); is {
-			here, is := source.Source.(directory)
-			if !is {
-				continue
-			}
-			dir = here.Directory
-		} else if _, is := s.place.(*revision); is {
+		switch p := s.place.(type) {
+		case places.Remote:
+			continue
+		case places.Directory:
+			dir = p.Directory
+		case *places.Revision:
 			if dir, err = d.ws.OpenDirectory(); err != nil {
 				return nil, err
 			}
 			if m, _ := dir.ReadManifest(ctx); m == nil { // as amid a merge: two revisions differ all the same
 				return nil, nil
 			}
-		} else {
+		default:
 			return nil, nil // engram.db, or nothing: no chunk is in both
 		}
 		if !slices.ContainsFunc(dirs, func(other workspace.Directory) bool { return other.Path() == dir.Path() }) {
@@ -132,8 +122,8 @@ func (d *differ) known(ctx context.Context, dirs []workspace.Directory, all []kn
 	if len(dirs) == 0 {
 		return use(all)
 	}
-	dir := directory{Directory: dirs[0]}
-	return d.indexed(ctx, "directory\x00"+dir.Path(), dir, runtime.GOMAXPROCS(0), func(x index) error {
+	dir := places.Directory{Directory: dirs[0]}
+	return d.indexed(ctx, memoryindex.OfDirectory(dir.Path()), dir, runtime.GOMAXPROCS(0), func(x index) error {
 		stamps, err := x.Known(ctx)
 		if err != nil {
 			return err
@@ -157,19 +147,16 @@ func (d *differ) indexedOn(ctx context.Context, of [2]state, all []known) (func(
 	checks := []func(engram.ChunkID) bool{func(id engram.ChunkID) bool { return all[0].good[id] }}
 	for _, s := range of {
 		path := ""
-		if dir, is := directoryOf(s); is {
-			path = dir.Path()
-		}
-		if r, is := s.place.(*revision); is {
-			path = r.dir
-			changed, err := r.Changed(ctx)
+		switch p := s.place.(type) {
+		case places.Directory:
+			path = p.Path()
+		case *places.Revision:
+			path = p.Path()
+			unchanged, err := p.Unchanged(ctx)
 			if err != nil {
 				return nil, err
 			}
-			checks = append(checks, func(id engram.ChunkID) bool {
-				_, there := r.files[chunkPath(id)]
-				return there && !changed[chunkPath(id)]
-			})
+			checks = append(checks, unchanged)
 		}
 		for _, k := range all {
 			if k.dir.Path() == path {

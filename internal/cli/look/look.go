@@ -4,18 +4,15 @@ package look
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"runtime"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
+	"github.com/engram-sync/engram-sync/internal/cli/look/places"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/memoryindex"
-	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/work"
 	"github.com/engram-sync/engram-sync/internal/workspace"
@@ -50,13 +47,13 @@ func (l *looker) within(ctx context.Context, use func(index) error) error {
 		if err != nil {
 			return err
 		}
-		return l.indexed(ctx, memoryindex.OfDirectory(dir.Path()), directory{dir, l.ws.Replaced(dir)}, runtime.GOMAXPROCS(0), use)
+		return l.indexed(ctx, memoryindex.OfDirectory(dir.Path()), places.NewDirectory(l.ws, dir), runtime.GOMAXPROCS(0), use)
 	}
 	return l.ws.With(ctx, func(conn *workspace.Connection) error {
 		if err := command.UseProject(ctx, l.term, l.ws, conn); err != nil {
 			return err
 		}
-		here, _, err := l.ws.OpenDirectoryIfAny()
+		src, err := places.NewRemote(l.ws, conn)
 		if err != nil {
 			return err
 		}
@@ -64,7 +61,7 @@ func (l *looker) within(ctx context.Context, use func(index) error) error {
 		if conn.PerProject() {
 			name += "\x00" + conn.Project.Name
 		}
-		return l.indexed(ctx, name, remote{conn, here}, l.ws.Config.Concurrency, use)
+		return l.indexed(ctx, name, src, l.ws.Config.Concurrency, use)
 	})
 }
 
@@ -137,93 +134,4 @@ func (l *looker) page(ctx context.Context) (end func()) {
 		return func() {}
 	}
 	return l.term.Page(ctx, terminal.Pager(l.ws.Environ), l.ws.Environ)
-}
-
-// directory is the chunk directory as an index wants it.
-type directory struct {
-	workspace.Directory
-	replaced syncer.Replaced // whose entries, brought back by a merge, nobody misses; nil: none
-}
-
-func (d directory) State(context.Context) (string, error) { return d.Dir.State() }
-
-func (d directory) Chunks(ctx context.Context) ([]memoryindex.Chunk, error) {
-	m, err := d.ReadManifest(ctx)
-	if err != nil {
-		return nil, err
-	}
-	files, err := d.Files(ctx)
-	if err != nil {
-		return nil, err
-	}
-	entries := m.Entries()
-	chunks := make([]memoryindex.Chunk, 0, max(len(entries), len(files.Chunks)))
-	for _, e := range entries {
-		if _, replaced := syncer.ReplacedBy(d.replaced, m, e.ID); replaced && !slices.Contains(files.Chunks, e.ID) {
-			continue
-		}
-		chunks = append(chunks, memoryindex.Chunk{ChunkEntry: e, Listed: true})
-	}
-	for _, id := range files.Chunks {
-		if _, listed := m.Entry(id); !listed {
-			chunks = append(chunks, memoryindex.Chunk{ChunkEntry: engram.ChunkEntry{ID: id}})
-		}
-	}
-	for i := range chunks {
-		c := &chunks[i]
-		if c.Stamp, _, c.Err = d.FileStamp(c.ID); errors.Is(c.Err, fs.ErrNotExist) {
-			c.Err = engram.ErrNoFile
-		}
-	}
-	return chunks, nil
-}
-
-func (d directory) Read(_ context.Context, id engram.ChunkID, read func(*engram.Chunk) error) (err error) {
-	c, err := d.OpenChunk(id)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = c.Close() }() // only read
-	return read(c)
-}
-
-// remote is a remote as an index wants it. What is here need not be downloaded: the id says that it is the same.
-type remote struct {
-	conn *workspace.Connection
-	here interface {
-		OpenChunk(id engram.ChunkID) (*engram.Chunk, error)
-	}
-}
-
-func (r remote) State(ctx context.Context) (string, error) {
-	chunks, err := r.Chunks(ctx)
-	return memoryindex.StateOf(chunks), err
-}
-
-func (r remote) Chunks(ctx context.Context) ([]memoryindex.Chunk, error) {
-	m, err := r.conn.ReadManifest(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var chunks []memoryindex.Chunk
-	for _, e := range m.Entries() {
-		chunks = append(chunks, memoryindex.Chunk{ChunkEntry: e, Listed: true, Stamp: "remote"})
-	}
-	return chunks, nil
-}
-
-func (r remote) Read(ctx context.Context, id engram.ChunkID, read func(*engram.Chunk) error) error {
-	if d, ok := r.here.(workspace.Directory); ok {
-		if err := (directory{Directory: d}).Read(ctx, id, read); err == nil {
-			return nil
-		}
-	}
-	_, err := r.conn.ReadChunk(ctx, id, read)
-	if problem.As[*engram.ReducedError](err) { // what an old client left of it is all that there is
-		err = r.conn.ReadReduced(ctx, id, read)
-	}
-	if err != nil {
-		return fmt.Errorf("read it from the remote: %w", err)
-	}
-	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/cli/look/places"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/history"
@@ -127,7 +128,7 @@ func (s *show) run(ctx context.Context, words []string) error {
 // find adds what a word stands for to the document.
 func (s *show) find(ctx context.Context, doc *showDocument, word string) error {
 	if word == "-" {
-		rows, id, err := s.readStream(s.term.Stdin, "stdin")
+		rows, id, err := places.ReadStream(s.ws, s.term.Stdin, "stdin")
 		return doc.addFile("", rows, id, err)
 	}
 	isFile := func() bool {
@@ -141,7 +142,7 @@ func (s *show) find(ctx context.Context, doc *showDocument, word string) error {
 		}
 	}
 	if isFile() || strings.HasSuffix(word, ".gz") || strings.ContainsRune(word, os.PathSeparator) {
-		rows, id, err := s.readFile(word)
+		rows, id, err := places.ReadFile(s.ws, word)
 		return doc.addFile(word, rows, id, err)
 	}
 	return s.memory(ctx, doc, word)
@@ -197,7 +198,7 @@ func (s *show) chunk(ctx context.Context, doc *showDocument, prefix string) (fou
 	if err != nil || e.ID.IsZero() {
 		return false, err
 	}
-	rows, err := readHere(dir, e.ID)
+	rows, err := places.Directory{Directory: dir}.Rows(ctx, e.ID)
 	wrong := ""
 	if err != nil {
 		doc.fails = append(doc.fails, work.Failure{ID: e.ID.String(), Err: err})
@@ -240,32 +241,6 @@ func candidates(ctx context.Context, dir workspace.Directory, m *engram.Manifest
 		return nil, err
 	}
 	return []engram.ChunkID{id}, nil
-}
-
-// readHere reads a chunk of a directory. One that was edited comes with its error.
-func readHere(dir workspace.Directory, id engram.ChunkID) ([]history.Row, error) {
-	c, err := dir.OpenChunk(id)
-	if err == nil {
-		defer func() { _ = c.Close() }() // only read
-		rows, err := history.ReadChunk(c)
-		if !problem.As[*engram.MismatchError](err) {
-			return rows, err
-		}
-		edited, openErr := dir.OpenEdited(id)
-		if openErr != nil {
-			return nil, openErr
-		}
-		defer func() { _ = edited.Close() }() // only read
-		rows, readErr := history.ReadChunk(edited)
-		if readErr != nil {
-			return nil, readErr
-		}
-		return rows, err
-	}
-	if errors.Is(err, os.ErrNotExist) {
-		err = engram.ErrNoFile
-	}
-	return nil, err
 }
 
 // choose finds the chunk that a prefix stands for; zero if there is none.

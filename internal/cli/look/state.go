@@ -1,18 +1,16 @@
 package look
 
 import (
-	"cmp"
 	"context"
 	"os"
 	"strings"
 
 	"github.com/engram-sync/engram-sync/internal/chunkdir"
 	"github.com/engram-sync/engram-sync/internal/cli/command"
+	"github.com/engram-sync/engram-sync/internal/cli/look/places"
 	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/comparison"
 	"github.com/engram-sync/engram-sync/internal/engram"
-	"github.com/engram-sync/engram-sync/internal/engramdb"
-	"github.com/engram-sync/engram-sync/internal/git"
 	"github.com/engram-sync/engram-sync/internal/history"
 	"github.com/engram-sync/engram-sync/internal/memoryindex"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -42,7 +40,7 @@ func isPath(word string) bool {
 // state finds what a word stands for; "" is the chunk directory here.
 func (d *differ) state(ctx context.Context, word string, conn *workspace.Connection) (state, error) {
 	if name, is := strings.CutPrefix(word, "dir:"); is {
-		return d.directoryState(name)
+		return d.directoryState(d.ws.OpenDirectoryAt(name))
 	}
 	if name, is := strings.CutPrefix(word, "rev:"); is {
 		s, err := d.revisionState(ctx, name)
@@ -53,11 +51,10 @@ func (d *differ) state(ctx context.Context, word string, conn *workspace.Connect
 	}
 	switch word {
 	case "":
-		dir, err := d.ws.OpenDirectory()
-		return state{"directory", workspace.Shorter(dir.Path()), rowsOfSource{directory{dir, d.ws.Replaced(dir)}}}, err
+		return d.directoryState(d.ws.OpenDirectory())
 	case theRemote:
-		here, _, err := d.ws.OpenDirectoryIfAny()
-		return state{"remote", conn.Label, rowsOfSource{remote{conn, here}}}, err
+		r, err := places.NewRemote(d.ws, conn)
+		return state{theRemote, conn.Label, r}, err
 	case theDatabase:
 		return d.databaseState(ctx)
 	}
@@ -65,7 +62,7 @@ func (d *differ) state(ctx context.Context, word string, conn *workspace.Connect
 	s, err := d.revisionState(ctx, word)
 	switch {
 	case isDir && (err != nil || s.place == nil):
-		return d.directoryState(word)
+		return d.directoryState(d.ws.OpenDirectoryAt(word))
 	case err != nil:
 		return s, err
 	case isDir:
@@ -76,12 +73,12 @@ func (d *differ) state(ctx context.Context, word string, conn *workspace.Connect
 	return s, nil
 }
 
-func (d *differ) directoryState(path string) (state, error) {
-	dir, err := d.ws.OpenDirectoryAt(path)
+// directoryState is a directory, if it could be opened.
+func (d *differ) directoryState(dir workspace.Directory, err error) (state, error) {
 	if err != nil {
 		return state{}, err
 	}
-	return state{"directory", workspace.Shorter(dir.Path()), rowsOfSource{directory{dir, d.ws.Replaced(dir)}}}, nil
+	return state{"directory", workspace.Shorter(dir.Path()), places.NewDirectory(d.ws, dir)}, nil
 }
 
 // revisionState has no place where git knows none of this name.
@@ -90,7 +87,7 @@ func (d *differ) revisionState(ctx context.Context, name string) (state, error) 
 	if err != nil {
 		return state{}, err
 	}
-	r, err := git.FindRevision(ctx, d.ws.Environ, dir.Path(), name)
+	r, err := places.FindRevision(ctx, d.ws, dir, name)
 	switch {
 	case err == nil && r == nil && name == "HEAD":
 		return state{"revision", "HEAD (no commit yet)", nothing{}}, nil
@@ -98,7 +95,7 @@ func (d *differ) revisionState(ctx context.Context, name string) (state, error) 
 		return state{}, err
 	}
 	d.ends = append(d.ends, r.Close)
-	return state{"revision", name + " (" + r.Commit[:min(len(r.Commit), 8)] + ")", &revision{Revision: r, dir: dir.Path(), limit: d.maxBytes()}}, nil
+	return state{"revision", name + " (" + r.Commit[:min(len(r.Commit), 8)] + ")", r}, nil
 }
 
 // databaseState is the user's engram.db, of which only the rows of one project are compared.
@@ -119,21 +116,7 @@ func (d *differ) databaseState(ctx context.Context) (state, error) {
 		return state{}, err
 	}
 	d.only(project.Name)
-	return state{"database", workspace.Shorter(db.Path()), &database{db: db, term: d.term}}, nil
-}
-
-// rowsOfSource is what an index is made of, as a place.
-type rowsOfSource struct{ memoryindex.Source }
-
-func (s rowsOfSource) Rows(ctx context.Context, id engram.ChunkID) (rows []history.Row, err error) {
-	if d, is := s.Source.(directory); is {
-		return readHere(d.Directory, id)
-	}
-	err = s.Read(ctx, id, func(c *engram.Chunk) (err error) {
-		rows, err = history.ReadChunk(c)
-		return err
-	})
-	return rows, err
+	return state{"database", workspace.Shorter(db.Path()), places.NewDatabase(db, d.term)}, nil
 }
 
 // nothing is a place without chunks.
@@ -142,79 +125,6 @@ type nothing struct{}
 func (nothing) Chunks(context.Context) ([]memoryindex.Chunk, error) { return nil, nil }
 func (nothing) Rows(context.Context, engram.ChunkID) (rows []history.Row, err error) {
 	return nil, engram.ErrNoFile
-}
-
-// database is engram.db, as one chunk.
-type database struct {
-	db    *engramdb.DB
-	term  *terminal.Terminal
-	noted bool
-}
-
-func (d *database) Chunks(context.Context) ([]memoryindex.Chunk, error) {
-	return []memoryindex.Chunk{{}}, nil
-}
-
-// Rows are all that have an identity, so that they can be compared.
-func (d *database) Rows(ctx context.Context, _ engram.ChunkID) (rows []history.Row, err error) {
-	unnamed := 0
-	add := func(row history.Row) error { //nolint:unparam // as what gives the rows calls it
-		if row.ID == "" {
-			unnamed++
-			return nil
-		}
-		rows = append(rows, row)
-		return nil
-	}
-	projects, ends := map[string]string{}, map[string]string{} // of sessions, and of observations, which relations have for ends
-	err = d.db.Snapshot(ctx, func(s *engramdb.Snapshot) error {
-		rows, unnamed = nil, 0 // it may be asked twice
-		for _, read := range []func() error{
-			func() error {
-				return s.Sessions(ctx, func(r engram.Session) error {
-					projects[r.ID] = r.Project
-					return add(history.OfSession(r))
-				})
-			},
-			func() error {
-				return s.Observations(ctx, func(r engram.Observation) error {
-					ends[r.SyncID] = cmp.Or(engram.Text(r.Project), projects[r.SessionID])
-					return add(history.OfObservation(r))
-				})
-			},
-			func() error {
-				return s.Prompts(ctx, func(r engram.Prompt) error { return add(history.OfPrompt(r)) })
-			},
-			func() error {
-				return s.Relations(ctx, func(r engram.Relation) error {
-					if r.Orphaned() { // which engram tells nobody of
-						return nil
-					}
-					return add(history.OfRelation(r))
-				})
-			},
-			func() error {
-				return s.Deletions(ctx, func(r engram.Deletion) error {
-					return add(history.Row{Kind: r.Kind.Entity(), ID: r.Key, State: history.Removed, Session: r.Session, Project: r.Project, DeletedAt: r.At})
-				})
-			},
-		} {
-			if err := read(); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	for i := range rows {
-		if row := &rows[i]; row.Project == "" {
-			row.Project = cmp.Or(projects[row.Session], ends[row.Source])
-		}
-	}
-	if unnamed > 0 && !d.noted {
-		d.noted = true
-		d.term.Warn(surroundings.UnnamedSentence(unnamed))
-	}
-	return rows, err
 }
 
 // withStates gives the states that words stand for to use.

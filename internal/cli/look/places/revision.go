@@ -1,4 +1,4 @@
-package look
+package places
 
 import (
 	"bufio"
@@ -18,33 +18,53 @@ import (
 	"github.com/engram-sync/engram-sync/internal/git"
 	"github.com/engram-sync/engram-sync/internal/history"
 	"github.com/engram-sync/engram-sync/internal/memoryindex"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
 // maxManifest bounds a manifest, in bytes, as chunkdir does.
 const maxManifest = 64 << 20
 
-// revision is the chunk directory as a commit has it.
-type revision struct {
+// Revision is the chunk directory as a commit has it: a comparison.Place. Close ends it. Chunks comes first; Rows may then be
+// called by several goroutines at once.
+type Revision struct {
 	*git.Revision
-	dir   string // the chunk directory in the work tree
+	path  string // of the chunk directory in the work tree
 	limit int64  // of a chunk
 
 	files   map[string]git.TreeFile // once Chunks was called
-	changed map[string]bool         // once Changed was
+	changed map[string]bool         // once Unchanged was
 }
 
-// Changed asks git once.
-func (r *revision) Changed(ctx context.Context) (_ map[string]bool, err error) {
-	if r.changed == nil {
-		r.changed, err = r.Revision.Changed(ctx)
+// FindRevision gives what a user calls a revision, for a directory in a work tree; nil where git knows none by this name.
+func FindRevision(ctx context.Context, ws *workspace.Workspace, dir workspace.Directory, name string) (*Revision, error) {
+	r, err := git.FindRevision(ctx, ws.Environ, dir.Path(), name)
+	if err != nil || r == nil {
+		return nil, err
 	}
-	return r.changed, err
+	return &Revision{Revision: r, path: dir.Path(), limit: maxBytes(ws)}, nil
+}
+
+// Path is where the chunk directory is in the work tree.
+func (r *Revision) Path() string { return r.path }
+
+// Unchanged tells of which chunks the file of the commit is, byte for byte, that of the work tree. Git is asked once.
+func (r *Revision) Unchanged(ctx context.Context) (_ func(engram.ChunkID) bool, err error) {
+	if r.changed == nil {
+		if r.changed, err = r.Changed(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return func(id engram.ChunkID) bool {
+		name := chunkPath(id)
+		_, there := r.files[name]
+		return there && !r.changed[name]
+	}, nil
 }
 
 var errNoFileThere = errors.New("git has no regular file by its name there")
 
 // Chunks lists the chunks of the commit; their stamps are the names of git's objects.
-func (r *revision) Chunks(ctx context.Context) ([]memoryindex.Chunk, error) {
+func (r *Revision) Chunks(ctx context.Context) ([]memoryindex.Chunk, error) {
 	var err error
 	if r.files, err = r.Files(ctx); err != nil {
 		return nil, err
@@ -87,7 +107,7 @@ func chunkPath(id engram.ChunkID) string {
 }
 
 // Rows reads a chunk. One that was edited comes with its error.
-func (r *revision) Rows(ctx context.Context, id engram.ChunkID) ([]history.Row, error) {
+func (r *Revision) Rows(ctx context.Context, id engram.ChunkID) ([]history.Row, error) {
 	f, there := r.files[chunkPath(id)]
 	switch {
 	case !there:

@@ -1,4 +1,4 @@
-package look
+package places
 
 import (
 	"bufio"
@@ -18,10 +18,11 @@ import (
 	"github.com/engram-sync/engram-sync/internal/safetext"
 	"github.com/engram-sync/engram-sync/internal/sharing"
 	"github.com/engram-sync/engram-sync/internal/terminal"
+	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-// readFile reads a chunk file that lies anywhere. Its name proves nothing, so its bytes name the chunk.
-func (l *looker) readFile(path string) ([]history.Row, engram.ChunkID, error) {
+// ReadFile reads a chunk file that lies anywhere. Its name proves nothing, so its bytes name the chunk.
+func ReadFile(ws *workspace.Workspace, path string) ([]history.Row, engram.ChunkID, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
@@ -34,14 +35,14 @@ func (l *looker) readFile(path string) ([]history.Row, engram.ChunkID, error) {
 		return nil, engram.ChunkID{}, err
 	}
 	defer func() { _ = f.Close() }() // only read
-	return l.readStream(f, path)
+	return ReadStream(ws, f, path)
 }
 
 // errNoChunk says that bytes are none of a chunk.
 var errNoChunk = fmt.Errorf("it is no chunk: %w", engram.ErrDamaged)
 
-// readStream reads the bytes of a chunk, gzip or not.
-func (l *looker) readStream(r io.Reader, name string) ([]history.Row, engram.ChunkID, error) {
+// ReadStream reads the bytes of a chunk, gzip or not. Errors begin with its name.
+func ReadStream(ws *workspace.Workspace, r io.Reader, name string) ([]history.Row, engram.ChunkID, error) {
 	wrong := func(err error) error { return fmt.Errorf("%s: %w", terminal.Visible(name), err) }
 	in := bufio.NewReader(r)
 	var content io.Reader = in
@@ -52,7 +53,7 @@ func (l *looker) readStream(r io.Reader, name string) ([]history.Row, engram.Chu
 		}
 	}
 	start := new(start)
-	c := engram.AddressChunk(io.NopCloser(io.TeeReader(content, start)), l.maxBytes())
+	c := engram.AddressChunk(io.NopCloser(io.TeeReader(content, start)), maxBytes(ws))
 	rows, err := history.ReadChunk(c)
 	if err == nil && len(rows) == 0 && !start.lists() {
 		err = errNoChunk
@@ -84,8 +85,8 @@ func (s *start) lists() bool {
 }
 
 // maxBytes bounds a chunk.
-func (l *looker) maxBytes() int64 {
-	return cmp.Or(max(l.ws.Config.MaxChunkBytes, 0), engram.DefaultMaxChunkBytes)
+func maxBytes(ws *workspace.Workspace) int64 {
+	return cmp.Or(max(ws.Config.MaxChunkBytes, 0), engram.DefaultMaxChunkBytes)
 }
 
 const pointer = "version https://git-lfs"
@@ -108,27 +109,8 @@ func gzipDamage(err error) error {
 	return &engram.DamageError{Reason: "its gzip data", Err: err}
 }
 
-// convert writes the text of a file for git, which compares it with that of another version: nothing of it depends on where
-// or when it is made. A file that cannot be read is a line, since git would end with an error.
-func (s *show) convert(path string) error {
-	rows, _, err := s.readFile(path)
-	sheet := &sheet{Writer: bufio.NewWriterSize(s.term.Styled(), 32<<10), columns: convertColumns}
-	info, statErr := os.Stat(path)
-	switch {
-	case err != nil && statErr == nil && info.Size() == 0: // as git has it where there was no file
-	case err != nil:
-		sheet.line("(", clean(reason(err)), ")")
-	default:
-		sheet.rows(rows)
-	}
-	return sheet.Flush()
-}
-
-// convertColumns is the width of what git compares.
-const convertColumns = 80
-
-// reason is what is wrong with a file, without its name, which for git is another one each time.
-func reason(err error) string {
+// Reason is what is wrong with a file, by the error of ReadFile, without its name.
+func Reason(err error) string {
 	for _, of := range []error{chunkdir.ErrPointer, errNoChunk} {
 		if errors.Is(err, of) {
 			return of.Error()
