@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/engram-sync/engram-sync/internal/cli/chunks/failures"
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
@@ -42,7 +43,7 @@ type exportedChunk struct {
 
 // MarshalJSON adds the size to the members of the entry.
 func (c exportedChunk) MarshalJSON() ([]byte, error) {
-	return entryWith(c.ChunkEntry, fmt.Sprintf(`,"bytes":%d`, c.Bytes))
+	return command.EntryWith(c.ChunkEntry, fmt.Sprintf(`,"bytes":%d`, c.Bytes))
 }
 
 type exportedRow struct {
@@ -80,7 +81,7 @@ func (x *export) print() error {
 			return err
 		}
 	}
-	return exitStatus(x.term, len(x.written), len(x.written)+countFailed(x.failed), x.failed, x.dryRun && x.exitCode && len(x.drafts) > 0)
+	return failures.ExitStatus(x.term, len(x.written), len(x.written)+failures.Count(x.failed), x.failed, x.dryRun && x.exitCode && len(x.drafts) > 0)
 }
 
 func (x *export) warn() {
@@ -271,7 +272,7 @@ func (x *export) printText() error {
 		if !x.dryRun && !x.term.Verbose {
 			break
 		}
-		fmt.Fprintf(x.term.Stdout, "%s %s  %s, %s\n", verb, d.Entry.ID, describe(d.Entry), terminal.Size(int64(d.Size)))
+		fmt.Fprintf(x.term.Stdout, "%s %s  %s, %s\n", verb, d.Entry.ID, command.EntryText(d.Entry), terminal.Size(int64(d.Size)))
 		err := x.eachShown(d, func(shown exportedRow) error {
 			title := ""
 			if shown.Title != "" {

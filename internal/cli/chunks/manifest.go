@@ -56,7 +56,7 @@ func (r manifestRow) MarshalJSON() ([]byte, error) {
 	if r.There != nil {
 		members += fmt.Sprintf(`,"there":%t`, *r.There)
 	}
-	return entryWith(r.ChunkEntry, members)
+	return command.EntryWith(r.ChunkEntry, members)
 }
 
 type manifestDocument struct {

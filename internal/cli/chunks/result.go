@@ -2,14 +2,14 @@ package chunks
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/engram-sync/engram-sync/internal/cli/chunks/failures"
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/leftbehind"
+	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
@@ -68,16 +68,7 @@ type plannedItem struct {
 
 // MarshalJSON adds what is planned to the members of the entry.
 func (p plannedItem) MarshalJSON() ([]byte, error) {
-	return entryWith(p.ChunkEntry, fmt.Sprintf(`,"remote_id":%q,"direction":%q`, p.RemoteID, p.Direction))
-}
-
-// entryWith is a manifest entry in JSON with more members.
-func entryWith(e engram.ChunkEntry, members string) ([]byte, error) {
-	text, err := json.Marshal(e)
-	if err != nil {
-		return nil, err
-	}
-	return append(append(text[:len(text)-1], members...), '}'), nil
+	return command.EntryWith(p.ChunkEntry, fmt.Sprintf(`,"remote_id":%q,"direction":%q`, p.RemoteID, p.Direction))
 }
 
 type resultSummary struct {
@@ -105,10 +96,10 @@ func (t *transfer) print() error {
 	}
 	failed := slices.Concat(t.exported.failed, t.Failed)
 	moved := len(t.Moved) + len(t.adopted)
-	if moved == 0 && refusedAlone(failed) {
+	if moved == 0 && problem.CodeOfAll(0, failed) == problem.Refused { // what is there already makes it a part, on every run as on the first
 		moved = len(t.Present) + len(t.planned)
 	}
-	return exitStatus(t.term, moved, t.inAll(failed), failed, t.exitCode && len(t.planned)+len(t.adopted)+len(t.exported.drafts) > 0)
+	return failures.ExitStatus(t.term, moved, t.inAll(failed), failed, t.exitCode && len(t.planned)+len(t.adopted)+len(t.exported.drafts) > 0)
 }
 
 func (t *transfer) document() resultDocument {
@@ -132,7 +123,7 @@ func (t *transfer) document() resultDocument {
 	}
 	doc.Adopted = command.Texts(t.adopted, engram.ChunkID.String)
 	for _, f := range t.Failed {
-		if isOrphan(f) {
+		if problem.As[*syncer.OrphanError](f.Err) {
 			doc.Orphans = append(doc.Orphans, f.ID)
 		}
 	}
@@ -148,16 +139,16 @@ func (t *transfer) document() resultDocument {
 }
 
 func (t *transfer) printText() {
-	printFailures(t.term, t.ws, len(t.moving()), t.Failed)
+	failures.Print(t.term, t.ws, len(t.moving()), t.Failed)
 	if t.term.Quiet || t.term.JSON {
 		return
 	}
 	for _, p := range t.planned {
-		fmt.Fprintf(t.term.Stdout, "would %s %s  %s\n", p.Direction, p.ID(), describe(*p.Entry))
+		fmt.Fprintf(t.term.Stdout, "would %s %s  %s\n", p.Direction, p.ID(), command.EntryText(*p.Entry))
 	}
 	if t.term.Verbose && !t.dryRun {
 		for _, m := range t.Moved {
-			fmt.Fprintf(t.term.Stdout, "%s %s  %s, %s\n", past(m.Direction), m.ID(), describe(*m.Entry), terminal.Size(m.Bytes))
+			fmt.Fprintf(t.term.Stdout, "%s %s  %s, %s\n", past(m.Direction), m.ID(), command.EntryText(*m.Entry), terminal.Size(m.Bytes))
 		}
 		for _, id := range t.adopted {
 			fmt.Fprintf(t.term.Stdout, "adopted %s\n", id)
@@ -315,12 +306,6 @@ func past(d work.Direction) string {
 		return "pulled"
 	}
 	return "pushed"
-}
-
-// describe says in a few words what a chunk is.
-func describe(e engram.ChunkEntry) string {
-	return fmt.Sprintf("%s by %s: %s, %s, %s", e.CreatedAt, strconv.QuoteToGraphic(e.CreatedBy),
-		terminal.Count(e.Sessions, "session"), terminal.Count(e.Memories, "memory"), terminal.Count(e.Prompts, "prompt"))
 }
 
 func entryID(e engram.ChunkEntry) string { return e.ID.String() }

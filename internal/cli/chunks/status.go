@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/cli/chunks/failures"
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/leftbehind"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
@@ -172,9 +173,9 @@ func showStatus(ctx context.Context, term *terminal.Terminal, ws *workspace.Work
 		failed = diff.LeftOut(syncer.Options{Push: true}, len(diff.Present)+len(diff.ToPush))
 	}
 	if term.Quiet && !term.JSON {
-		printLeftOut(term, ws, failed)
+		failures.PrintLeftOut(term, ws, failed)
 	}
-	return exitStatus(term, 0, all, failed, diff != nil && !diff.Clean() || doc.Unexported.Differs())
+	return failures.ExitStatus(term, 0, all, failed, diff != nil && !diff.Clean() || doc.Unexported.Differs())
 }
 
 // noteLeftOut says what a push would leave here, and mend.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/engram-sync/engram-sync/internal/cli/chunks/failures"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/state"
@@ -130,7 +131,7 @@ func (t *transfer) tellOnce(err error) (said string) {
 		return said
 	}
 	if t.term.Tells() {
-		printFailures(t.term, t.ws, len(t.moving()), failed)
+		failures.Print(t.term, t.ws, len(t.moving()), failed)
 	}
 	if done, printed := errors.AsType[*terminal.ExitStatus](err); err != nil && (!printed || done.Message != "") {
 		t.term.Fail(problem.Failure(err, t.ws.TokenFrom))

@@ -1,4 +1,4 @@
-package chunks
+package failures_test
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/engram-sync/engram-sync/internal/cli/chunks/failures"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
@@ -26,7 +27,7 @@ func TestWhatASignalCutShortIsToldByNumber(t *testing.T) {
 	}
 	var out, errs bytes.Buffer
 	term := terminal.New(strings.NewReader(""), &out, &errs)
-	printFailures(term, &workspace.Workspace{}, 4, failed)
+	failures.Print(term, &workspace.Workspace{}, 4, failed)
 	term.Flush()
 	want := "error: interrupted: 4 chunks done, 1 left; the same command goes on from there\n" +
 		"error: push: 2 chunks were under way, and the server may have them: outcome unknown; run the same command again: it looks first, and sends only what is missing\n"
@@ -34,11 +35,11 @@ func TestWhatASignalCutShortIsToldByNumber(t *testing.T) {
 		t.Errorf("stderr:\n%swant:\n%s", errs.String(), want)
 	}
 	term.JSON = true
-	if got, want := exitStatus(term, 4, 7, failed, false).Error(), "1 chunk left and 2 chunks failed, of 7"; got != want {
+	if got, want := failures.ExitStatus(term, 4, 7, failed, false).Error(), "1 chunk left and 2 chunks failed, of 7"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	term.JSON = false
-	if got := exitStatus(term, 4, 7, failed, false).Error(); got != "" {
+	if got := failures.ExitStatus(term, 4, 7, failed, false).Error(); got != "" {
 		t.Errorf("said twice: %q", got)
 	}
 }
@@ -52,7 +53,7 @@ func TestAFullDiskIsToldOnce(t *testing.T) {
 	}
 	var out, errs bytes.Buffer
 	term := terminal.New(strings.NewReader(""), &out, &errs)
-	printFailures(term, &workspace.Workspace{}, 4, failed)
+	failures.Print(term, &workspace.Workspace{}, 4, failed)
 	term.Flush()
 	want := "error: 15 chunks found no space on the disk (write chunks/.engram-sync-00000000.tmp: " + syscall.ENOSPC.Error() +
 		"); free some space, then run the same command again\n"

@@ -1,4 +1,6 @@
-package chunks
+// Package failures says what failed of a run about many chunks, in as few lines as can be, and what exit code that makes.
+// The commands by which chunks come and go call it.
+package failures
 
 import (
 	"errors"
@@ -20,9 +22,9 @@ import (
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-// exitStatus is the error that makes the exit code of a run about so many chunks in
-// all. differs: what a dry run found is to be a code of its own.
-func exitStatus(term *terminal.Terminal, moved, all int, failed []work.Failure, differs bool) error {
+// ExitStatus is the error that makes the exit code of a run about so many chunks in all, after what failed was printed; nil for 0.
+// differs: what a dry run found is to be a code of its own.
+func ExitStatus(term *terminal.Terminal, moved, all int, failed []work.Failure, differs bool) error {
 	switch {
 	case len(failed) == 0 && differs:
 		return &terminal.ExitStatus{Code: problem.Different}
@@ -36,11 +38,11 @@ func exitStatus(term *terminal.Terminal, moved, all int, failed []work.Failure, 
 	if slices.ContainsFunc(failed, command.IsLeft) { // which are no failures of their own
 		return &terminal.ExitStatus{Code: code, Message: fmt.Sprintf("%s, of %d", command.FailedWords(failed), all)}
 	}
-	return &terminal.ExitStatus{Code: code, Message: fmt.Sprintf("%s of %d failed", terminal.Count(countFailed(failed), command.FailedNoun(failed)), all)}
+	return &terminal.ExitStatus{Code: code, Message: fmt.Sprintf("%s of %d failed", terminal.Count(Count(failed), command.FailedNoun(failed)), all)}
 }
 
-// countFailed is how many chunks failed, some perhaps in several parts.
-func countFailed(failed []work.Failure) int {
+// Count is how many chunks failed, some perhaps in several parts.
+func Count(failed []work.Failure) int {
 	ids := map[string]bool{}
 	for _, f := range failed {
 		ids[f.ID] = true
@@ -48,14 +50,10 @@ func countFailed(failed []work.Failure) int {
 	return len(ids)
 }
 
-// refusedAlone says that the server refused all that failed: what is there already
-// makes that a part of the whole, on every run as on the first.
-func refusedAlone(failed []work.Failure) bool { return problem.CodeOfAll(0, failed) == problem.Refused }
-
-// printFailures prints a line for each failed item, and one for all that were
-// not tried: thousands of those would hide why.
-func printFailures(term *terminal.Terminal, ws *workspace.Workspace, done int, failed []work.Failure) {
-	printLeftOut(term, ws, failed)
+// Print prints a line for each failed item, and one for all that were not tried: thousands of those would hide why. done is how
+// many chunks were moved before.
+func Print(term *terminal.Terminal, ws *workspace.Workspace, done int, failed []work.Failure) {
+	PrintLeftOut(term, ws, failed)
 	printInterrupted(term, done, failed)
 	printTogether(term, ws, failed)
 	var untried []work.Failure
@@ -78,8 +76,8 @@ func printFailures(term *terminal.Terminal, ws *workspace.Workspace, done int, f
 	}
 }
 
-// printLeftOut prints one line for all the rows that stay here.
-func printLeftOut(term *terminal.Terminal, ws *workspace.Workspace, failed []work.Failure) {
+// PrintLeftOut prints one line for all the rows that stay here.
+func PrintLeftOut(term *terminal.Terminal, ws *workspace.Workspace, failed []work.Failure) {
 	var rows []engram.RowNote
 	var first work.Failure
 	chunks := 0
@@ -117,7 +115,7 @@ var together = []struct {
 func printTogether(term *terminal.Terminal, ws *workspace.Workspace, failed []work.Failure) {
 	for _, kind := range together {
 		alike := slices.DeleteFunc(slices.Clone(failed), func(f work.Failure) bool { return !kind.is(f) })
-		switch n := countFailed(alike); n {
+		switch n := Count(alike); n {
 		case 0:
 		case 1:
 			command.PrintFailure(term, ws, alike[0], nextStepFor(ws, alike[0]))
@@ -133,7 +131,7 @@ func printInterrupted(term *terminal.Terminal, done int, failed []work.Failure) 
 	left := slices.DeleteFunc(slices.Clone(failed), func(f work.Failure) bool { return !command.IsLeft(f) })
 	if len(left) > 0 {
 		cause, _ := errors.AsType[*terminal.Interrupted](left[0].Err)
-		term.Errorf("%s: %s done, %s left; the same command goes on from there", cause, terminal.Count(done, "chunk"), humanize.Comma(int64(countFailed(left))))
+		term.Errorf("%s: %s done, %s left; the same command goes on from there", cause, terminal.Count(done, "chunk"), humanize.Comma(int64(Count(left))))
 	}
 }
 
@@ -145,7 +143,6 @@ func isCut(f work.Failure) bool {
 func isTooLarge(f work.Failure) bool { return f.Direction == work.Pushed && problem.ProxyLimit(f.Err) }
 
 func isLeftOut(f work.Failure) bool { return problem.As[*syncer.LeftOutError](f.Err) }
-func isOrphan(f work.Failure) bool  { return problem.As[*syncer.OrphanError](f.Err) }
 
 // isAdoptable says that a sync would take the file in.
 func isAdoptable(f work.Failure) bool {
