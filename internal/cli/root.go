@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/engram-sync/engram-sync/internal/cli/chunks"
+	"github.com/engram-sync/engram-sync/internal/cli/chunks/export"
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/doctor"
 	"github.com/engram-sync/engram-sync/internal/cli/login"
@@ -86,7 +87,7 @@ func newRootCmd(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command
 		chunks.NewSync(term, ws),
 		chunks.NewStatus(term, ws),
 		chunks.NewManifest(term, ws),
-		chunks.NewExport(term, ws),
+		export.New(term, ws),
 		verify.New(term, ws),
 		mergedriver.New(term, ws),
 	)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
+	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/syncer"
 	"github.com/engram-sync/engram-sync/internal/terminal"
 	"github.com/engram-sync/engram-sync/internal/workspace"
@@ -31,7 +32,7 @@ func NewPush(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Short:   "Upload local chunks that the remote lacks",
 		Long:    problem.Help(pushLong, problem.Transfer),
 		Example: "  engram-sync push\n  engram-sync push --dry-run --exit-code\n  engram-sync push 7f82 --verify",
-	}, t.addVerify, t.addInit, t.project.addPush, t.project.addAccept, addFailOnSecrets)
+	}, t.addVerify, t.addInit, t.project.addPush, t.project.addAccept, surroundings.AddFailOnSecrets)
 }
 
 const pullLong = `Download the chunks of the remote that are missing here.
@@ -88,39 +89,5 @@ func NewSync(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
 		Short:   "Pull, then push",
 		Long:    problem.Help(syncLong, problem.Transfer),
 		Example: "  engram-sync sync\n  engram-sync sync --export\n  engram-sync sync --export --watch\n  engram-sync sync --json",
-	}, t.addVerify, t.addExport, t.addWatch, t.addInit, t.project.addPush, t.project.addPull, addFailOnSecrets)
+	}, t.addVerify, t.addExport, t.addWatch, t.addInit, t.project.addPush, t.project.addPull, surroundings.AddFailOnSecrets)
 }
-
-const exportLong = `Write what engram.db has, and no chunk tells, into new chunks: memories, edits, relations,
-ends of sessions, deletions.
-
-engram's own export takes what is newer than the newest manifest entry, and passes
-over the rest for ever: what was saved before a teammate's chunk arrived, for
-instance. This command goes by identity and content, not by time; --dry-run says of
-each row why it was left behind. engram.db is only read.
-
-The project is the one that engram would choose here; --project names another.
-What should not get into git at all can be left out: --no-prompts, --no-directories
-and --types, which can stand in .engram-sync.yaml too, and --since.
-
-` + command.ChoosingHelp + `
-
-The time of a row is that of its last change; its session goes with it. Deletions
-of what chunks have go in any case. All of this only takes from the project that is
-exported, and an export without it writes just the rest.
-
-Personal memories stay here unless --include-personal says otherwise, and those
-of scope global unless --all-projects does. What would do harm where it is imported
-stays too; all of it is counted.
-
-The chunks are as engram writes them, each with the sessions that its rows belong to;
-relations and deletions for good come in a chunk behind the others. The entries get a
-time that hides nothing from engram's own export.
-
-What was deleted for good is known from the tombstones of engram.db, or from its
-journal. A row of which neither knows stays in the chunks.`
-
-const exportExample = `  engram sync; engram-sync export
-  engram-sync export --dry-run
-  engram-sync export --include type=decision --exclude since=1d
-  engram-sync export --all-projects --dir /backup/engram`

@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/spf13/cobra"
-
 	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/syncer"
@@ -85,9 +83,4 @@ func (l *leaving) lookInto(ctx context.Context, ids []engram.ChunkID) error {
 	l.secrets = l.look.In(ctx, slices.Compact(ids), there)
 	surroundings.WarnOfSecrets(l.term, l.ws, l.secrets)
 	return nil
-}
-
-// addFailOnSecrets declares the flag, which is a setting too.
-func addFailOnSecrets(cmd *cobra.Command) {
-	cmd.Flags().Bool("fail-on-secrets", false, "keep chunks here, and fail, over what looks like a secret; without it, warn")
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/engram-sync/engram-sync/internal/cli/chunks/export"
 	"github.com/engram-sync/engram-sync/internal/cli/chunks/failures"
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/leftbehind"
@@ -40,7 +41,7 @@ type resultDocument struct {
 	LeftBehind []leftbehind.Item `json:"left_behind,omitempty"`
 	ServerMade []string          `json:"server_made,omitempty"`
 	// Of sync --export: the chunks that were made first (with --dry-run: would be).
-	Exported []exportedChunk `json:"exported,omitempty"`
+	Exported []export.Chunk `json:"exported,omitempty"`
 	// What looks like a secret in the chunks that were pushed, or are to be, and that nobody accepted.
 	Secrets []surroundings.Secret `json:"secrets,omitempty"`
 	Summary resultSummary         `json:"summary"`
@@ -94,16 +95,16 @@ func (t *transfer) print() error {
 	if t.term.Tells() && !t.watching.on {
 		t.printText()
 	}
-	failed := slices.Concat(t.exported.failed, t.Failed)
+	failed := slices.Concat(t.exported.Failed, t.Failed)
 	moved := len(t.Moved) + len(t.adopted)
 	if moved == 0 && problem.CodeOfAll(0, failed) == problem.Refused { // what is there already makes it a part, on every run as on the first
 		moved = len(t.Present) + len(t.planned)
 	}
-	return failures.ExitStatus(t.term, moved, t.inAll(failed), failed, t.exitCode && len(t.planned)+len(t.adopted)+len(t.exported.drafts) > 0)
+	return failures.ExitStatus(t.term, moved, t.inAll(failed), failed, t.exitCode && len(t.planned)+len(t.adopted)+len(t.exported.Chunks()) > 0)
 }
 
 func (t *transfer) document() resultDocument {
-	doc := resultDocument{Schema: terminal.Schema, Moved: []movedItem{}, Present: []presentItem{}, Failed: command.FailedItems(slices.Concat(t.exported.failed, t.Failed))}
+	doc := resultDocument{Schema: terminal.Schema, Moved: []movedItem{}, Present: []presentItem{}, Failed: command.FailedItems(slices.Concat(t.exported.Failed, t.Failed))}
 	doc.Summary = resultSummary{
 		Remote: t.remote, Dir: t.path, DryRun: t.dryRun,
 		Moved: len(t.Moved), Present: len(t.Present), Failed: len(doc.Failed), Adopted: len(t.adopted),
@@ -127,10 +128,7 @@ func (t *transfer) document() resultDocument {
 			doc.Orphans = append(doc.Orphans, f.ID)
 		}
 	}
-	if doc.Exported = exportedChunks(t.exported.written); t.dryRun {
-		doc.Exported = exportedChunks(t.exported.drafts)
-	}
-	doc.Secrets = t.secrets
+	doc.Exported, doc.Secrets = t.exported.Chunks(), t.secrets
 	doc.Left = command.Texts(t.Left, func(i syncer.Item) string { return i.Remote.String() })
 	doc.Unasked = command.Texts(t.Unasked, func(i syncer.Item) string { return i.Remote.String() })
 	doc.Unseen, doc.Replaced = t.unseen, replacedItems(t.Replaced)

@@ -1,4 +1,4 @@
-// Package chunks is the commands by which chunks come and go: push, pull, sync, status, manifest and export.
+// Package chunks is the commands by which chunks come and go: push, pull, sync, status and manifest.
 // Only the root of the commands calls it.
 package chunks
 
@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/adoption"
+	"github.com/engram-sync/engram-sync/internal/cli/chunks/export"
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/leftbehind"
 	"github.com/engram-sync/engram-sync/internal/cli/problem"
@@ -45,7 +46,7 @@ type transfer struct {
 	watching watching
 
 	exporting bool // write what is in no chunk before anything moves
-	exported  export
+	exported  export.Run
 
 	dir  syncer.Local
 	path string // of dir
@@ -119,9 +120,9 @@ func (t *transfer) run(ctx context.Context) (err error) {
 	}
 	if t.exporting {
 		remote, _ := t.ws.RemoteLabel() // without one the run fails soon enough
-		t.exported = export{term: t.term, ws: t.ws, dryRun: t.dryRun, personal: t.project.includePersonal, pushes: true, remote: remote}
-		defer func() { err = errors.Join(err, t.exported.close()) }()
-		if err := t.exported.open(ctx); err != nil {
+		t.exported = export.ForSync(t.term, t.ws, remote, t.dryRun, t.project.includePersonal)
+		defer func() { err = errors.Join(err, t.exported.Close()) }()
+		if err := t.exported.Open(ctx); err != nil {
 			return err
 		}
 	}
@@ -141,7 +142,7 @@ func (t *transfer) run(ctx context.Context) (err error) {
 		surroundings.WarnOfLeftovers(ctx, t.term, t.ws, dir)
 	}
 	if t.exporting {
-		if err := t.writeMemories(ctx); err != nil {
+		if err := t.exported.Write(ctx, t.dir, t.path, !t.watching.on); err != nil {
 			return err
 		}
 	}
@@ -165,23 +166,8 @@ func isBlank(ctx context.Context, dir syncer.Local) (bool, error) {
 }
 
 func (t *transfer) addExport(cmd *cobra.Command) {
-	addChoice(cmd.Flags())
+	export.AddChoice(cmd)
 	cmd.Flags().BoolVar(&t.exporting, "export", false, "first write what engram.db holds and no chunk does into new chunks, as export does")
-}
-
-// writeMemories writes what is in no chunk, and says so at once: it stays, however
-// the rest goes.
-func (t *transfer) writeMemories(ctx context.Context) (err error) {
-	x := &t.exported
-	defer func() { err = errors.Join(err, x.close()) }()
-	if err := x.into(ctx, t.dir, t.path); err != nil {
-		return err
-	}
-	x.warn()
-	if t.term.Tells() && !t.watching.on && len(x.drafts)+len(x.failed) > 0 {
-		return x.printText()
-	}
-	return nil
 }
 
 // move compares both sides, moves what is missing, and says so.

@@ -106,13 +106,13 @@ func (t *transfer) watch(ctx context.Context) (err error) {
 
 // changed says whether a round did anything.
 func (t *transfer) changed() bool {
-	return len(t.Moved)+len(t.adopted)+len(t.exported.written) > 0
+	return len(t.Moved)+len(t.adopted)+len(t.exported.Chunks()) > 0
 }
 
 // told is what a round did.
 func (t *transfer) told() string {
 	text := t.summary()
-	if n := len(t.exported.written); n > 0 {
+	if n := len(t.exported.Chunks()); n > 0 {
 		text = "exported " + terminal.Count(n, "chunk") + ", " + text
 	}
 	return text
@@ -120,7 +120,7 @@ func (t *transfer) told() string {
 
 // tellOnce says what a round could not do, unless the round before could not do just the same, and gives that as a text.
 func (t *transfer) tellOnce(err error) (said string) {
-	failed := slices.Concat(t.exported.failed, t.Failed)
+	failed := slices.Concat(t.exported.Failed, t.Failed)
 	for _, f := range failed {
 		said += f.ID + ": " + f.Err.Error() + "\n"
 	}

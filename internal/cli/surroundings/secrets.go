@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/spf13/cobra"
+
 	"github.com/engram-sync/engram-sync/internal/chunktext"
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -238,6 +240,11 @@ func (s *Secrets) unaccepted(id engram.ChunkID, found []secretscan.Finding) (sec
 		}
 	}
 	return secrets
+}
+
+// AddFailOnSecrets declares the flag by which they are held, which is a setting too.
+func AddFailOnSecrets(cmd *cobra.Command) {
+	cmd.Flags().Bool("fail-on-secrets", false, "keep chunks here, and fail, over what looks like a secret; without it, warn")
 }
 
 // Held gives for each of these chunks with secrets why it stays, if it shall, and for those of which nobody can tell: damage

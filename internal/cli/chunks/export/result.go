@@ -1,4 +1,4 @@
-package chunks
+package export
 
 import (
 	"bufio"
@@ -18,35 +18,36 @@ import (
 	"github.com/engram-sync/engram-sync/internal/terminal"
 )
 
-// exportHead is the document of an export up to its rows, which are there with --dry-run
+// documentHead is the document of an export up to its rows, which are there with --dry-run
 // only, and can be many.
-type exportHead struct {
+type documentHead struct {
 	Schema  int                  `json:"schema"`
-	Moved   []exportedChunk      `json:"moved"`
+	Moved   []Chunk              `json:"moved"`
 	Present []string             `json:"present"` // always empty
 	Failed  []command.FailedItem `json:"failed"`
-	Planned []exportedChunk      `json:"planned,omitempty"` // only with --dry-run
+	Planned []Chunk              `json:"planned,omitempty"` // only with --dry-run
 }
 
-// exportTail is what follows "rows".
-type exportTail struct {
+// documentTail is what follows "rows".
+type documentTail struct {
 	Unread []command.FailedItem `json:"unread"`
 	// What looks like a secret in the chunks, and that nobody accepted.
 	Secrets []surroundings.Secret `json:"secrets,omitempty"`
-	Summary exportSummary         `json:"summary"`
+	Summary documentSummary       `json:"summary"`
 }
 
-type exportedChunk struct {
+// Chunk is a chunk that was written, in JSON mode.
+type Chunk struct {
 	engram.ChunkEntry
 	Bytes int
 }
 
 // MarshalJSON adds the size to the members of the entry.
-func (c exportedChunk) MarshalJSON() ([]byte, error) {
+func (c Chunk) MarshalJSON() ([]byte, error) {
 	return command.EntryWith(c.ChunkEntry, fmt.Sprintf(`,"bytes":%d`, c.Bytes))
 }
 
-type exportedRow struct {
+type shownRow struct {
 	Kind    string          `json:"kind"` // session, memory, prompt or relation
 	ID      string          `json:"id"`   // the sync_id, or that of a session
 	Title   string          `json:"title"`
@@ -55,9 +56,9 @@ type exportedRow struct {
 	Chunk   engram.ChunkID  `json:"chunk"`
 }
 
-// exportSummary counts chunks, and the rows that were in no chunk before; their
+// documentSummary counts chunks, and the rows that were in no chunk before; their
 // sessions can come with them without having been left behind.
-type exportSummary struct {
+type documentSummary struct {
 	Dir      string `json:"dir"`
 	Database string `json:"database"`
 	DryRun   bool   `json:"dry_run"`
@@ -69,7 +70,7 @@ type exportSummary struct {
 
 // print prints how an export ended, and gives the error that makes its
 // exit code.
-func (x *export) print() error {
+func (x *Run) print() error {
 	x.warn()
 	if x.term.JSON {
 		if err := x.printJSON(); err != nil {
@@ -81,10 +82,10 @@ func (x *export) print() error {
 			return err
 		}
 	}
-	return failures.ExitStatus(x.term, len(x.written), len(x.written)+failures.Count(x.failed), x.failed, x.dryRun && x.exitCode && len(x.drafts) > 0)
+	return failures.ExitStatus(x.term, len(x.written), len(x.written)+failures.Count(x.Failed), x.Failed, x.dryRun && x.exitCode && len(x.drafts) > 0)
 }
 
-func (x *export) warn() {
+func (x *Run) warn() {
 	if !x.pushes || x.dryRun || x.ws.Config.FailOnSecrets { // else the push says it
 		surroundings.WarnOfSecrets(x.term, x.ws, x.secrets)
 	}
@@ -123,7 +124,7 @@ func (x *export) warn() {
 }
 
 // updates counts the rows that others may have in an older form.
-func (x *export) updates() int {
+func (x *Run) updates() int {
 	n := 0
 	for _, row := range x.found.Rows {
 		if (row.Kind == engram.ObservationRow || row.Kind == engram.PromptRow) && (row.Reason == memories.Edited || row.Reason == memories.Deleted) {
@@ -135,7 +136,7 @@ func (x *export) updates() int {
 
 // printJSON prints the document: in pieces, which so is in memory for one row, unless the user
 // chooses something of it. What cannot be written is told by stdout itself.
-func (x *export) printJSON() error {
+func (x *Run) printJSON() error {
 	if x.term.Filtered() == "" {
 		return x.writeJSON(x.term.Stdout.Block())
 	}
@@ -147,7 +148,7 @@ func (x *export) printJSON() error {
 	return nil
 }
 
-func (x *export) writeJSON(w io.Writer) error {
+func (x *Run) writeJSON(w io.Writer) error {
 	out := bufio.NewWriterSize(w, 64<<10)
 	head, tail := x.document()
 	text, err := json.Marshal(head)
@@ -160,7 +161,7 @@ func (x *export) writeJSON(w io.Writer) error {
 		if !x.dryRun {
 			break
 		}
-		err := x.eachShown(d, func(row exportedRow) error {
+		err := x.eachShown(d, func(row shownRow) error {
 			text, err := json.Marshal(row)
 			_, _ = out.WriteString([]string{`,"rows":[`, ","}[min(rows, 1)])
 			_, _ = out.Write(text)
@@ -184,11 +185,11 @@ func (x *export) writeJSON(w io.Writer) error {
 }
 
 // eachShown gives what is shown of the rows of a draft.
-func (x *export) eachShown(d memories.Draft, show func(exportedRow) error) error {
+func (x *Run) eachShown(d memories.Draft, show func(shownRow) error) error {
 	for _, of := range d.Rows {
 		row, err := x.found.Load(of)
 		if err == nil {
-			err = show(exportedRowOf(row, d.Entry.ID))
+			err = show(shownRowOf(row, d.Entry.ID))
 		}
 		if err != nil {
 			return err
@@ -197,35 +198,45 @@ func (x *export) eachShown(d memories.Draft, show func(exportedRow) error) error
 	return nil
 }
 
-func (x *export) document() (exportHead, exportTail) {
-	head := exportHead{
-		Schema: terminal.Schema, Moved: exportedChunks(x.written), Present: []string{}, Failed: command.FailedItems(x.failed),
+func (x *Run) document() (documentHead, documentTail) {
+	head := documentHead{
+		Schema: terminal.Schema, Moved: []Chunk{}, Present: []string{}, Failed: command.FailedItems(x.Failed),
 	}
-	chunks := head.Moved
+	chunks := x.Chunks()
 	if x.dryRun {
-		head.Planned = exportedChunks(x.drafts)
-		chunks = head.Planned
+		head.Planned = chunks
+	} else {
+		head.Moved = chunks
 	}
-	summary := exportSummary{
-		Dir: x.path, Database: x.db.Path(), DryRun: x.dryRun, Chunks: len(chunks), Failed: len(x.failed),
+	summary := documentSummary{
+		Dir: x.path, Database: x.db.Path(), DryRun: x.dryRun, Chunks: len(chunks), Failed: len(x.Failed),
 		Unexported: surroundings.NewUnexported(x.project, x.found.Tallies),
 	}
 	for _, c := range chunks {
 		summary.Bytes += c.Bytes
 	}
-	return head, exportTail{Unread: command.FailedItems(x.found.Unread), Secrets: x.secrets, Summary: summary}
+	return head, documentTail{Unread: command.FailedItems(x.found.Unread), Secrets: x.secrets, Summary: summary}
 }
 
-func exportedChunks(drafts []memories.Draft) []exportedChunk {
-	chunks := []exportedChunk{}
-	for _, d := range drafts {
-		chunks = append(chunks, exportedChunk{d.Entry, d.Size})
+// Chunks are those that were written, or would be in a dry run; never nil.
+func (x *Run) Chunks() []Chunk {
+	chunks := []Chunk{}
+	for _, d := range x.shown() {
+		chunks = append(chunks, Chunk{d.Entry, d.Size})
 	}
 	return chunks
 }
 
-func exportedRowOf(row memories.Row, chunk engram.ChunkID) exportedRow {
-	out := exportedRow{Project: row.Project, Reason: row.Reason, Chunk: chunk}
+// shown are the drafts that were written, or would be in a dry run.
+func (x *Run) shown() []memories.Draft {
+	if x.dryRun {
+		return x.drafts
+	}
+	return x.written
+}
+
+func shownRowOf(row memories.Row, chunk engram.ChunkID) shownRow {
+	out := shownRow{Project: row.Project, Reason: row.Reason, Chunk: chunk}
 	switch {
 	case row.Deletion != nil:
 		out.Kind, out.ID = kindWords[row.Kind], row.Deletion.Key
@@ -257,23 +268,23 @@ var reasonWords = map[memories.Reason]string{
 	memories.Ended:       "ended since its chunk",
 }
 
-func (x *export) printText() error {
-	for _, f := range x.failed {
+func (x *Run) printText() error {
+	for _, f := range x.Failed {
 		command.PrintFailure(x.term, x.ws, f, problem.NextStep(f.Err, x.ws.TokenFrom))
 	}
 	if x.term.Quiet || x.term.JSON {
 		return nil
 	}
-	verb, drafts := "wrote", x.written
+	verb, drafts := "wrote", x.shown()
 	if x.dryRun {
-		verb, drafts = "would write", x.drafts
+		verb = "would write"
 	}
 	for _, d := range drafts {
 		if !x.dryRun && !x.term.Verbose {
 			break
 		}
 		fmt.Fprintf(x.term.Stdout, "%s %s  %s, %s\n", verb, d.Entry.ID, command.EntryText(d.Entry), terminal.Size(int64(d.Size)))
-		err := x.eachShown(d, func(shown exportedRow) error {
+		err := x.eachShown(d, func(shown shownRow) error {
 			title := ""
 			if shown.Title != "" {
 				title = strconv.QuoteToGraphic(shorten(shown.Title)) + ", "
@@ -290,7 +301,7 @@ func (x *export) printText() error {
 }
 
 // summary is the last line of a run.
-func (x *export) summary(verb string, drafts []memories.Draft) string {
+func (x *Run) summary(verb string, drafts []memories.Draft) string {
 	where := "all projects"
 	if x.project.Name != "" {
 		where = fmt.Sprintf("project %s (%s)", terminal.Visible(x.project.Name), terminal.Visible(x.project.From))
@@ -298,8 +309,8 @@ func (x *export) summary(verb string, drafts []memories.Draft) string {
 	total := x.found.Total()
 	var text string
 	switch {
-	case len(x.failed) > 0:
-		text = fmt.Sprintf("%s %s, %d failed; %s", verb, terminal.Count(len(drafts), "chunk"), len(x.failed), where)
+	case len(x.Failed) > 0:
+		text = fmt.Sprintf("%s %s, %d failed; %s", verb, terminal.Count(len(drafts), "chunk"), len(x.Failed), where)
 	case total == memories.Tally{}:
 		text = "nothing to export: engram.db has nothing of " + where
 	case len(drafts) == 0 && (total.StayHome != memories.StayHome{} || total.Unnamed > 0):

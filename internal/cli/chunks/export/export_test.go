@@ -1,4 +1,4 @@
-package chunks
+package export
 
 import (
 	"context"
@@ -29,7 +29,7 @@ func TestWhatWasFoundBeforeThereWereChunksIsFoundAnew(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		x := export{dir: directory{manifest: manifest}}
+		x := Run{dir: directory{manifest: manifest}}
 		if found, err := x.foundAlready(t.Context()); found || err != nil {
 			t.Errorf("%s: found %t, %v before anybody looked", story, found, err)
 		}

@@ -1,4 +1,4 @@
-package chunks
+package export
 
 import (
 	"cmp"
@@ -14,10 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"github.com/engram-sync/engram-sync/internal/cli/command"
-	"github.com/engram-sync/engram-sync/internal/cli/problem"
 	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/engram"
 	"github.com/engram-sync/engram-sync/internal/engramdb"
@@ -29,10 +26,13 @@ import (
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-// exportChunkBytes is how large a chunk becomes unless somebody chose.
-const exportChunkBytes = 4 << 20
+// chunkBytes is how large a chunk becomes unless somebody chose.
+const chunkBytes = 4 << 20
 
-type export struct {
+// Run is one export. The zero value exports nothing, and has nothing to say. It is of one goroutine.
+type Run struct {
+	Failed []work.Failure // chunks that could not be written, once that was tried
+
 	term             *terminal.Terminal
 	ws               *workspace.Workspace
 	dryRun, exitCode bool
@@ -55,61 +55,33 @@ type export struct {
 	version int              // of the manifest
 	drafts  []memories.Draft // those that can be written
 	written []memories.Draft
-	failed  []work.Failure
 	look    *surroundings.Secrets
 	secrets []surroundings.Secret // in the drafts
 }
 
-func NewExport(term *terminal.Terminal, ws *workspace.Workspace) *cobra.Command {
-	x := &export{term: term, ws: ws}
-	cmd := &cobra.Command{
-		Use:     "export",
-		Short:   "Write the memories of engram.db that no chunk has yet into new ones",
-		Long:    problem.Help(exportLong, problem.Local, problem.Partial, problem.Unavailable, problem.Refused, problem.Damaged, problem.Different, problem.Locked, problem.HungUp, problem.Interrupted, problem.Terminated),
-		Example: exportExample,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			x.sizeChosen = cmd.Flags().Changed(maxChunkFlag)
-			if x.wants, err = x.choosing.Read(cmd); err != nil {
-				return err
-			}
-			return x.run(cmd.Context())
-		},
-	}
-	flags := cmd.Flags()
-	flags.BoolVarP(&x.dryRun, "dry-run", "n", false, "list what would be written, and why each row was left behind")
-	flags.BoolVar(&x.exitCode, "exit-code", false, "with --dry-run: exit with 10 if there is something to write")
-	flags.BoolVar(&x.all, "all-projects", false, "export the memories of all projects, and global ones")
-	flags.BoolVar(&x.personal, "include-personal", false, "export personal memories too")
-	addChoice(flags)
-	addFailOnSecrets(cmd)
-	flags.StringVar(&x.since, "since", "", "leave out what was last changed before `TIME`: 2026-10-01, an RFC 3339 time, or 30d, 36h ago")
-	x.choosing.Flags(cmd, "export", "rows")
-	// In the place of the global flag: here it is about chunks that are made.
-	flags.String(maxChunkFlag, "4MiB", "make no chunks of more than `SIZE`, uncompressed; a larger row gets its own")
-	return cmd
+// ForSync is the export of a sync, which pushes to that remote in the same run. personal: personal memories, too.
+func ForSync(term *terminal.Terminal, ws *workspace.Workspace, remote string, dryRun, personal bool) Run {
+	return Run{term: term, ws: ws, dryRun: dryRun, personal: personal, pushes: true, remote: remote}
 }
-
-// maxChunkFlag is also the global flag that bounds what is read.
-const maxChunkFlag = "max-chunk-bytes"
 
 // sizes are how large chunks may be that are made, and that are read. A bound
 // from the configuration is about reading, and what is made must be readable.
-func (x *export) sizes() (made, read int64) {
+func (x *Run) sizes() (made, read int64) {
 	if x.sizeChosen {
 		return x.ws.Config.MaxChunkBytes, engram.DefaultMaxChunkBytes
 	}
-	return min(exportChunkBytes, x.ws.Config.MaxChunkBytes), x.ws.Config.MaxChunkBytes
+	return min(chunkBytes, x.ws.Config.MaxChunkBytes), x.ws.Config.MaxChunkBytes
 }
 
-func (x *export) run(ctx context.Context) (err error) {
+func (x *Run) run(ctx context.Context) (err error) {
 	if x.all && x.ws.Inputs.Flags.Changed("project") {
 		return &terminal.UsageError{Command: "engram-sync export", Err: errors.New("--all-projects and --project exclude each other")}
 	}
 	if x.dryRun {
 		x.ws.OnlyLook()
 	}
-	defer func() { err = errors.Join(err, x.close()) }()
-	if err := x.open(ctx); err != nil {
+	defer func() { err = errors.Join(err, x.Close()) }()
+	if err := x.Open(ctx); err != nil {
 		return err
 	}
 	dir, path, release, err := x.ws.Claim(ctx, workspace.Claim{Command: "export", Create: true, DryRun: x.dryRun})
@@ -123,9 +95,23 @@ func (x *export) run(ctx context.Context) (err error) {
 	return x.print()
 }
 
+// Write writes into a directory, after Open, what no chunk of it holds, and warns of what is odd about that. With tell it says what
+// it wrote, at once: that stays, however the rest of the sync goes. It ends with Close.
+func (x *Run) Write(ctx context.Context, dir syncer.Local, path string, tell bool) (err error) {
+	defer func() { err = errors.Join(err, x.Close()) }()
+	if err := x.into(ctx, dir, path); err != nil {
+		return err
+	}
+	x.warn()
+	if tell && x.term.Tells() && len(x.drafts)+len(x.Failed) > 0 {
+		return x.printText()
+	}
+	return nil
+}
+
 // into writes into a directory what no chunk of it holds. What is shown of that is there
-// until close.
-func (x *export) into(ctx context.Context, dir syncer.Local, path string) (err error) {
+// until Close.
+func (x *Run) into(ctx context.Context, dir syncer.Local, path string) (err error) {
 	x.dir, x.path = dir, path
 	if x.look, err = surroundings.LookForSecrets(x.term, x.ws, dir, path); err != nil {
 		return err
@@ -151,14 +137,14 @@ func (x *export) into(ctx context.Context, dir syncer.Local, path string) (err e
 	}
 	var failed []work.Failure
 	x.written, failed, err = memories.Export(ctx, x.dir, x.version, x.readable())
-	x.failed = append(x.failed, failed...)
+	x.Failed = append(x.Failed, failed...)
 	return err
 }
 
-// open opens engram's database, which must be there, and finds the project, and where there
+// Open opens engram's database, which must be there, and finds the project, and where there
 // is no chunk directory what goes into one: before one is made, which would be for nothing
 // if that fails.
-func (x *export) open(ctx context.Context) (err error) {
+func (x *Run) Open(ctx context.Context) (err error) {
 	if x.db, err = surroundings.OpenDatabase(ctx, x.ws); err != nil {
 		return err
 	}
@@ -186,8 +172,8 @@ func (x *export) open(ctx context.Context) (err error) {
 	return x.find(ctx)
 }
 
-// close forgets what was found. It may be called again.
-func (x *export) close() error {
+// Close forgets what was found. It may be called again.
+func (x *Run) Close() error {
 	if x.found.Unexported == nil {
 		return nil
 	}
@@ -195,13 +181,13 @@ func (x *export) close() error {
 }
 
 // foundAlready says whether the directory still has no chunk, as when there was none.
-func (x *export) foundAlready(ctx context.Context) (bool, error) {
+func (x *Run) foundAlready(ctx context.Context) (bool, error) {
 	if x.found.Unexported == nil {
 		return false, nil
 	}
 	manifest, err := x.dir.ReadManifest(ctx)
 	if err == nil && len(manifest.Entries()) > 0 {
-		return false, x.close()
+		return false, x.Close()
 	}
 	x.found.Manifest = manifest
 	return true, err
@@ -209,7 +195,7 @@ func (x *export) foundAlready(ctx context.Context) (bool, error) {
 
 // find finds what is in no chunk. Chunks that cannot be
 // read are no reason to stop: what only they may hold is exported once more.
-func (x *export) find(ctx context.Context) (err error) {
+func (x *Run) find(ctx context.Context) (err error) {
 	defer frugally()()
 	generation, err := x.db.Generation(ctx)
 	if err != nil {
@@ -240,7 +226,7 @@ func frugally() (end func()) {
 
 // checkName looks for another spelling where the database has nothing of the project:
 // then its name is wrong, here or there, and "nothing to export" would not be true.
-func (x *export) checkName(ctx context.Context, found surroundings.Compared) error {
+func (x *Run) checkName(ctx context.Context, found surroundings.Compared) error {
 	if x.all || found.Total() != (memories.Tally{}) {
 		return nil
 	}
@@ -254,7 +240,7 @@ func (x *export) checkName(ctx context.Context, found surroundings.Compared) err
 
 // readable gives the drafts, but for those that are too large for what we may read:
 // nobody here would see that they are there, and they would be written each time.
-func (x *export) readable() iter.Seq2[memories.Draft, error] {
+func (x *Run) readable() iter.Seq2[memories.Draft, error] {
 	drafts := x.found.Drafts(x.made, createdBy(x.ws), x.found.Manifest.Entries(), time.Now())
 	return func(yield func(memories.Draft, error) bool) {
 		for d, err := range drafts {
@@ -262,8 +248,8 @@ func (x *export) readable() iter.Seq2[memories.Draft, error] {
 				yield(d, err)
 				return
 			}
-			if why := cmp.Or(d.Waits(x.failed), x.tooLarge(d), x.tellsSecrets(d)); why != nil {
-				x.failed = append(x.failed, work.Failure{ID: d.Entry.ID.String(), Err: why})
+			if why := cmp.Or(d.Waits(x.Failed), x.tooLarge(d), x.tellsSecrets(d)); why != nil {
+				x.Failed = append(x.Failed, work.Failure{ID: d.Entry.ID.String(), Err: why})
 				continue
 			}
 			listed := d
@@ -277,13 +263,13 @@ func (x *export) readable() iter.Seq2[memories.Draft, error] {
 }
 
 // tellsSecrets looks through a draft, and says why it shall not be written.
-func (x *export) tellsSecrets(d memories.Draft) error {
+func (x *Run) tellsSecrets(d memories.Draft) error {
 	found := x.look.InText(d.Entry.ID, d.Text)
 	x.secrets = append(x.secrets, found...)
 	return x.look.Held(nil, found)[d.Entry.ID]
 }
 
-func (x *export) tooLarge(d memories.Draft) error {
+func (x *Run) tooLarge(d memories.Draft) error {
 	most := x.ws.Config.MaxChunkBytes
 	if int64(d.Size) <= most {
 		return nil
@@ -292,7 +278,7 @@ func (x *export) tooLarge(d memories.Draft) error {
 	if err != nil {
 		return err
 	}
-	shown := exportedRowOf(row, d.Entry.ID)
+	shown := shownRowOf(row, d.Entry.ID)
 	return &terminal.UsageError{Err: fmt.Errorf("the %s %s takes %s alone, and max_chunk_bytes is %s: raise it",
 		shown.Kind, strconv.QuoteToGraphic(shorten(cmp.Or(shown.Title, shown.ID))), terminal.Size(int64(d.Size)), terminal.Size(most))}
 }
@@ -306,7 +292,7 @@ func createdBy(ws *workspace.Workspace) string {
 // raiseVersion raises the version of the manifest to that which the database, or what
 // the directory holds, wants of it: before there is a chunk that a later engram would
 // refuse, and also without one, as engram itself does. Source: engram-2.md 2.1.
-func (x *export) raiseVersion(ctx context.Context) (version int, err error) {
+func (x *Run) raiseVersion(ctx context.Context) (version int, err error) {
 	g, err := surroundings.DatabaseGeneration(ctx, x.ws, x.db)
 	if err != nil {
 		return 0, err

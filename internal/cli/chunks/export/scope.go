@@ -1,10 +1,10 @@
-package chunks
+package export
 
 import (
 	"context"
 	"time"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 
 	"github.com/engram-sync/engram-sync/internal/cli/command"
 	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
@@ -16,15 +16,16 @@ import (
 	"github.com/engram-sync/engram-sync/internal/workspace"
 )
 
-// addChoice declares what export leaves out; the flags are settings too.
-func addChoice(flags *pflag.FlagSet) {
+// AddChoice declares what export leaves out; the flags are settings too.
+func AddChoice(cmd *cobra.Command) {
+	flags := cmd.Flags()
 	flags.Bool("no-prompts", false, "export no prompts")
 	flags.Bool("no-directories", false, "export the project's name in the place of each session's directory")
 	flags.String("types", "", "export only memories of these types, such as `decision,bugfix`")
 }
 
 // scope is which rows of engram.db this export is about.
-func (x *export) scope(generation engram.Generation) (memories.Scope, error) {
+func (x *Run) scope(generation engram.Generation) (memories.Scope, error) {
 	choice := surroundings.Choice(x.ws)
 	since, err := command.ReadTime(x.since, time.Now(), false)
 	if err != nil {
@@ -34,7 +35,7 @@ func (x *export) scope(generation engram.Generation) (memories.Scope, error) {
 	return memories.Scope{Project: x.project.Name, Personal: x.personal, Choice: choice, Generation: generation}, nil
 }
 
-func (x *export) findProject(rule workspace.ProjectRule) (workspace.Project, error) {
+func (x *Run) findProject(rule workspace.ProjectRule) (workspace.Project, error) {
 	if x.all {
 		return workspace.Project{From: "--all-projects"}, nil
 	}
@@ -42,7 +43,7 @@ func (x *export) findProject(rule workspace.ProjectRule) (workspace.Project, err
 }
 
 // checkTypes says which types that were asked for no memory of the database has. A setting may name some that come later.
-func (x *export) checkTypes(ctx context.Context) error {
+func (x *Run) checkTypes(ctx context.Context) error {
 	asked := x.wants
 	if x.ws.Inputs.Flags.Changed("types") {
 		asked = asked.And(surroundings.Choice(x.ws).Wants)
