@@ -17,16 +17,16 @@ type leaving struct {
 	*transfer
 
 	look  *surroundings.Secrets
-	any   bool                    // of the chunks that are read, each may be one that leaves
-	chunk map[engram.ChunkID]bool // those that leave, once that is known
+	chunk map[engram.ChunkID]bool // those that leave; nil until that is known
 }
 
 // leaving begins the look: from now on it sees what is read of the directory.
 func (t *transfer) leaving(conn *workspace.Connection) *leaving {
-	l := &leaving{transfer: t, look: surroundings.NewSecrets(t.term, t.ws, t.dir, t.path), any: conn.PerProject()}
+	l := &leaving{transfer: t, look: surroundings.NewSecrets(t.term, t.ws, t.dir, t.path)}
 	if here, ok := t.dir.(workspace.Directory); ok && t.opts.Push {
 		t.dir = here.Watched(func(id engram.ChunkID) func(*engram.Chunk) {
-			if l.any || l.chunk[id] {
+			// A project server wants chunks in a form of its own: they are read, and some may leave, before the plan stands.
+			if l.chunk[id] || l.chunk == nil && conn.PerProject() {
 				return l.look.Watch(id)
 			}
 			return nil
@@ -37,7 +37,7 @@ func (t *transfer) leaving(conn *workspace.Connection) *leaving {
 
 // before hears what is about to be pushed, and gives what has to stay here, and why.
 func (l *leaving) before(ctx context.Context, diff *syncer.Diff, opts syncer.Options) (map[engram.ChunkID]error, error) {
-	l.any, l.chunk = false, map[engram.ChunkID]bool{}
+	l.chunk = map[engram.ChunkID]bool{}
 	var ids []engram.ChunkID
 	for _, item := range diff.ToPush {
 		if (len(opts.Only) == 0 || slices.Contains(opts.Only, item.ID())) && !l.chunk[item.Local] {
