@@ -3,6 +3,7 @@ package chunks
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 
 	"github.com/engram-sync/engram-sync/internal/cli/surroundings"
 	"github.com/engram-sync/engram-sync/internal/engram"
@@ -16,8 +17,8 @@ import (
 type leaving struct {
 	*transfer
 
-	look  *surroundings.Secrets
-	chunk map[engram.ChunkID]bool // those that leave; nil until that is known
+	look   *surroundings.Secrets
+	chunks atomic.Pointer[map[engram.ChunkID]bool] // those that leave; nil until that is known
 }
 
 // leaving begins the look: from now on it sees what is read of the directory.
@@ -26,10 +27,10 @@ func (t *transfer) leaving(conn *workspace.Connection) *leaving {
 	if here, ok := t.dir.(workspace.Directory); ok && t.opts.Push {
 		t.dir = here.Watched(func(id engram.ChunkID) func(*engram.Chunk) {
 			// A project server wants chunks in a form of its own: they are read, and some may leave, before the plan stands.
-			if l.chunk[id] || l.chunk == nil && conn.PerProject() {
-				return l.look.Watch(id)
+			if chunks := l.chunks.Load(); chunks == nil && !conn.PerProject() || chunks != nil && !(*chunks)[id] {
+				return nil
 			}
-			return nil
+			return l.look.Watch(id)
 		})
 	}
 	return l
@@ -37,14 +38,15 @@ func (t *transfer) leaving(conn *workspace.Connection) *leaving {
 
 // before hears what is about to be pushed, and gives what has to stay here, and why.
 func (l *leaving) before(ctx context.Context, diff *syncer.Diff, opts syncer.Options) (map[engram.ChunkID]error, error) {
-	l.chunk = map[engram.ChunkID]bool{}
+	chunks := map[engram.ChunkID]bool{}
 	var ids []engram.ChunkID
 	for _, item := range diff.ToPush {
-		if (len(opts.Only) == 0 || slices.Contains(opts.Only, item.ID())) && !l.chunk[item.Local] {
-			l.chunk[item.Local] = true
+		if (len(opts.Only) == 0 || slices.Contains(opts.Only, item.ID())) && !chunks[item.Local] {
+			chunks[item.Local] = true
 			ids = append(ids, item.Local)
 		}
 	}
+	l.chunks.Store(&chunks)
 	if !l.dryRun && !l.ws.Config.FailOnSecrets || len(ids) == 0 {
 		return nil, nil
 	}
